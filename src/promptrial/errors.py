@@ -1,0 +1,155 @@
+"""Every error that promptrial raises on purpose, and the exit code each one ends the program with.
+
+::
+
+    PromptrialError                 exit 1   something failed; the message says what to do next
+    ├── UsageError                  exit 2   a flag or argument is wrong
+    ├── ConfigError                 exit 2   the YAML, or a file that it names, is wrong
+    ├── DataError                   exit 2   a question file is wrong; names file and line
+    ├── ResumeError                 exit 3   the run cannot be resumed
+    │   └── ConfigDriftError        exit 3   the configuration is not the one the run was started with
+    ├── RunLockedError              exit 4   another process holds the run
+    ├── BudgetReachedError          exit 6   going on would pass --max_cost_usd
+    ├── CorruptRecordError          exit 1   a file of the run is torn, garbled or of an unknown version
+    ├── IllegalTransitionError      exit 1   a phase was moved to a status that cannot follow its own
+    ├── PhaseBlockedError           exit 1   a selected phase needs something that an unselected one makes
+    ├── PhaseFailedError            exit 1   a phase could not finish
+    ├── MissingDependencyError      exit 2   an optional package is not installed
+    ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
+    └── ProviderError               exit 1   a model provider said no
+        ├── TransientError                   the same call may work later
+        └── PermanentError                   the same call will never work
+
+    StopRequested (BaseException)   exit 5   not an error: the run was asked to stop
+
+``StopRequested`` is a ``BaseException`` so that no ``except Exception`` can mistake a stop for a failure.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BudgetReachedError",
+    "ConfigDriftError",
+    "ConfigError",
+    "CorruptRecordError",
+    "DataError",
+    "IllegalTransitionError",
+    "MissingDependencyError",
+    "PermanentError",
+    "PhaseBlockedError",
+    "PhaseFailedError",
+    "PromptrialError",
+    "ProviderError",
+    "ResumeError",
+    "RunLockedError",
+    "SelfTestError",
+    "StopRequested",
+    "TransientError",
+    "UsageError",
+]
+
+
+class PromptrialError(Exception):
+    """Base of every error raised on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, with the file, line, key or id needed to act on it.
+    hint : str, optional
+        What to do next: usually the command to run. Printed on a line of its own.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n  next: {self.hint}"
+
+
+class UsageError(PromptrialError):
+    """A flag or argument is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(PromptrialError):
+    """The configuration, or a file that it names, is wrong."""
+
+    exit_code = 2
+
+
+class DataError(PromptrialError):
+    """A question file is wrong; the message starts with ``file:line:``."""
+
+    exit_code = 2
+
+
+class MissingDependencyError(PromptrialError):
+    """A package that an optional feature needs is not installed."""
+
+    exit_code = 2
+
+
+class ResumeError(PromptrialError):
+    """The run cannot be resumed."""
+
+    exit_code = 3
+
+
+class ConfigDriftError(ResumeError):
+    """The configuration differs from the one that the run was started with."""
+
+
+class RunLockedError(PromptrialError):
+    """Another process holds the run's lock."""
+
+    exit_code = 4
+
+
+class BudgetReachedError(PromptrialError):
+    """Going on would pass the cost cap."""
+
+    exit_code = 6
+
+
+class CorruptRecordError(PromptrialError):
+    """A file of the run is torn, garbled or of an unknown version; never read as empty."""
+
+
+class IllegalTransitionError(PromptrialError):
+    """A phase was moved to a status that cannot follow the one it had."""
+
+
+class PhaseBlockedError(PromptrialError):
+    """A selected phase needs something that an unselected phase makes."""
+
+
+class PhaseFailedError(PromptrialError):
+    """A phase could not finish."""
+
+
+class SelfTestError(PromptrialError):
+    """The scorer does not recognise a refusal that a prompt mandates."""
+
+
+class ProviderError(PromptrialError):
+    """A model provider answered with an error."""
+
+
+class TransientError(ProviderError):
+    """The same call may work later."""
+
+
+class PermanentError(ProviderError):
+    """The same call will never work."""
+
+
+class StopRequested(BaseException):  # noqa: N818 - not an error
+    """The run was asked to stop; raised where work can be left off safely."""
+
+    exit_code = 5

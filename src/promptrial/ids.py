@@ -1,0 +1,181 @@
+"""Request ids: the canonical text that people read and the id that goes over the wire. The only encoder and decoder.
+
+Canonical: ``squad_v2|56ddde6b|control|0.7|0|open``. On the wire the same id reads ``squad__v2-56ddde6b-c-07-0-o``:
+every provider must accept it, so it keeps to the strictest rule of them all, ``[A-Za-z0-9_-]{1,64}``. An item id too
+long for that is replaced by a hash of itself, which the decoder looks up among the items of the run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
+
+from promptrial.model import Condition, ItemType, RequestId, temperature_label
+
+__all__ = [
+    "DATASET_PATTERN",
+    "WIRE_ID_PATTERN",
+    "canonical",
+    "item_key",
+    "item_token",
+    "parse_canonical",
+    "request_seed",
+    "wire_decode",
+    "wire_encode",
+]
+
+WIRE_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+DATASET_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
+_MAX_LENGTH: Final = 64
+_PLAIN: Final = re.compile(r"[A-Za-z0-9]+")
+_ESCAPED: Final = re.compile(rb"__|_d|_x[0-9a-f]{2}|[A-Za-z0-9]")
+_CONDITION_CODES: Final[dict[str, str]] = {"control": "c", "treatment": "t"}
+_TYPE_CODES: Final[dict[str, str]] = {"open": "o", "closed": "c"}
+_CONDITION_NAMES: Final = {code: name for name, code in _CONDITION_CODES.items()}
+_TYPE_NAMES: Final = {code: name for name, code in _TYPE_CODES.items()}
+# No escape begins with "_h", so a hashed item id cannot be mistaken for a spelled-out one.
+_HASH_MARK: Final = "_h"
+
+
+def canonical(rid: RequestId) -> str:
+    """Return ``dataset|item_id|condition|temp|sample_index|type``."""
+    return f"{rid.dataset}|{rid.item_id}|{rid.condition}|{rid.temp}|{rid.sample_index}|{rid.type}"
+
+
+def parse_canonical(text: str) -> RequestId:
+    """Read a canonical id back. The item id may itself hold ``|``.
+
+    Raises
+    ------
+    ValueError
+        If the text is not a canonical id.
+    """
+    dataset, found, rest = text.partition("|")
+    fields = rest.rsplit("|", 4)
+    if not found or len(fields) != 5:
+        raise ValueError(f"not a request id: {text!r}; expected dataset|item_id|condition|temp|sample_index|type")
+    item_id, condition, temp, sample_index, item_type = fields
+    if condition not in _CONDITION_CODES or item_type not in _TYPE_CODES or not sample_index.isdecimal():
+        raise ValueError(f"not a request id: {text!r}; expected dataset|item_id|condition|temp|sample_index|type")
+    return RequestId(
+        dataset, item_id, cast("Condition", condition), temp, int(sample_index), cast("ItemType", item_type)
+    )
+
+
+def item_key(dataset: str, item_id: str) -> str:
+    """Return ``dataset|item_id``, the key of an item in score tables."""
+    return f"{dataset}|{item_id}"
+
+
+def wire_encode(rid: RequestId) -> str:
+    """Return the id that goes over the wire, matching ``[A-Za-z0-9_-]{1,64}``.
+
+    Raises
+    ------
+    ValueError
+        If even with a hashed item id it does not fit (a dataset name of many underscores).
+    """
+    temp = temperature_label(float(rid.temp))[1:]
+    tail = f"{_CONDITION_CODES[rid.condition]}-{temp}-{rid.sample_index}-{_TYPE_CODES[rid.type]}"
+    dataset = _escape(rid.dataset)
+    wire = f"{dataset}-{_escape(rid.item_id)}-{tail}"
+    if len(wire) > _MAX_LENGTH:
+        wire = f"{dataset}-{item_token(rid.item_id)}-{tail}"
+    if len(wire) > _MAX_LENGTH:
+        raise ValueError(f"request id does not fit in {_MAX_LENGTH} characters: {canonical(rid)!r}")
+    return wire
+
+
+def wire_decode(wire: str, item_tokens: Mapping[str, str] | None = None) -> RequestId:
+    """Return the request that a wire id stands for.
+
+    Parameters
+    ----------
+    wire : str
+    item_tokens : mapping, optional
+        ``item_token(item_id) -> item_id`` for the items of the run; needed only for ids too long to spell out.
+
+    Raises
+    ------
+    ValueError
+        If the text was not made by ``wire_encode``, or names a hashed item that is not in ``item_tokens``.
+    """
+    fields = wire.split("-")
+    if len(fields) != 6:
+        raise ValueError(f"not a wire id: {wire!r}")
+    dataset, item, condition, temp, sample_index, item_type = fields
+    try:
+        if item.startswith(_HASH_MARK):
+            item_id = (item_tokens or {})[item]
+        else:
+            item_id = _unescape(item)
+        decoded = RequestId(
+            _unescape(dataset),
+            item_id,
+            cast("Condition", _CONDITION_NAMES[condition]),
+            repr(float(f"{temp[:1]}.{temp[1:] or '0'}")),
+            int(sample_index),
+            cast("ItemType", _TYPE_NAMES[item_type]),
+        )
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"not a wire id: {wire!r}") from error
+    if wire_encode(decoded) != wire:  # one to one: no second spelling of the same request is accepted
+        raise ValueError(f"not a wire id: {wire!r}")
+    return decoded
+
+
+def item_token(item_id: str) -> str:
+    """Return the stand-in for an item id that is too long to spell out: a mark and 100 bits of its SHA-256."""
+    digest = hashlib.sha256(item_id.encode()).digest()
+    return _HASH_MARK + base64.b32encode(digest).decode()[:20].lower()
+
+
+def request_seed(rid: RequestId, base_seed: int) -> int:
+    """Return the sampling seed of a request: 31 bits that depend on the run's seed and the canonical id alone."""
+    digest = hashlib.sha256(f"{base_seed}|{canonical(rid)}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
+
+
+def _escape(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
+    parts = []
+    for char in text:
+        if char == "_":
+            parts.append("__")
+        elif char == "-":
+            parts.append("_d")
+        elif _PLAIN.fullmatch(char):
+            parts.append(char)
+        else:
+            parts.extend(f"_x{byte:02x}" for byte in char.encode())
+    return "".join(parts)
+
+
+def _unescape(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
+    raw = bytearray()
+    for token in _tokens(text.encode("ascii")):
+        if token == b"__":
+            raw += b"_"
+        elif token == b"_d":
+            raw += b"-"
+        elif token.startswith(b"_x"):
+            raw.append(int(token[2:], 16))
+        else:
+            raw += token
+    return raw.decode()
+
+
+def _tokens(text: bytes) -> Iterable[bytes]:
+    position = 0
+    while position < len(text):
+        match = _ESCAPED.match(text, position)
+        if match is None:
+            raise ValueError(f"bad escape at {position}")
+        yield match.group()
+        position = match.end()

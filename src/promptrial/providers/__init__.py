@@ -1,0 +1,1 @@
+"""Where answers come from, each behind the same narrow Protocol."""

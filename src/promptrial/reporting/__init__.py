@@ -1,0 +1,1 @@
+"""Estimates to tables and pages; computes nothing."""

@@ -1,0 +1,1 @@
+"""Time, stop signals, events: what touches the process and the clock."""

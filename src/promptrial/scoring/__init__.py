@@ -1,0 +1,1 @@
+"""Pure functions from an answer and its item to scores."""

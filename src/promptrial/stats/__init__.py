@@ -1,0 +1,1 @@
+"""Paired statistics: arrays in, estimates out."""

@@ -1,0 +1,1 @@
+"""Durable files of a run: atomic writes, records, receipts, lock."""
