@@ -1,0 +1,87 @@
+"""StopToken: one place that says whether this process was asked to stop, by a signal or by a sentinel file."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from promptrial.errors import StopRequested
+from promptrial.runtime.clock import Clock, SystemClock
+
+__all__ = ["StopToken", "stop_on_signals"]
+
+_NOTICE_S = 0.5
+
+
+class StopToken:
+    """Set once, never unset.
+
+    Parameters
+    ----------
+    sentinel : Path, optional
+        A file whose appearance asks for a soft stop; looked at by ``is_set``.
+    clock : Clock, optional
+    """
+
+    def __init__(self, sentinel: Path | None = None, clock: Clock | None = None) -> None:
+        self._event = threading.Event()
+        self._sentinel = sentinel
+        self._clock = clock or SystemClock()
+        self.reason = ""
+
+    def set(self, reason: str) -> None:
+        """Ask for a stop; the first reason is kept."""
+        if not self._event.is_set():
+            self.reason = reason
+            self._event.set()
+
+    def is_set(self) -> bool:
+        """Return whether a stop was asked for."""
+        if not self._event.is_set() and self._sentinel is not None and self._sentinel.exists():
+            self.set(f"{self._sentinel.name} is there")
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Raise ``StopRequested`` if a stop was asked for; call it where work can be left off safely."""
+        if self.is_set():
+            raise StopRequested(self.reason)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds; a stop ends the wait within half a second. Return whether it is set."""
+        end = self._clock.monotonic() + timeout
+        while not self.is_set():
+            left = end - self._clock.monotonic()
+            if left <= 0:
+                return False
+            self._clock.wait(self._event, min(left, _NOTICE_S))
+        return True
+
+
+@contextmanager
+def stop_on_signals(token: StopToken, say: Callable[[str], None]) -> Iterator[None]:
+    """Within the block the first SIGINT or SIGTERM sets the token, and the second ends the process at once.
+
+    The process then ends with 130 (SIGINT) or 143 (SIGTERM); what was finished is on disk already.
+    Signal handlers can be set only in the main thread; elsewhere the block changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if token.is_set():
+            raise SystemExit(128 + number)
+        token.set(name)
+        say(f"{name}: stopping after the request in flight; the same signal again stops at once")
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

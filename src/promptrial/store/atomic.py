@@ -1,0 +1,206 @@
+"""The only durable writes: whole files that appear at once, appended lines, and removals. No format is known here.
+
+A whole file is written beside its target under a temporary name, flushed to the disk, renamed over the target, and
+the folder is flushed too, so that a crash leaves the old file or the new one, never a torn one. An appended line is
+flushed before ``append`` returns; a crash can tear only the last line, which the reader (``store.jsonl``) cuts off.
+
+Not promised: protection against two writers (``store.lock`` does that) or against a disk that lies about flushing.
+Every operation goes through one of the small functions at the end, so that crash tests can stop between any two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from promptrial.errors import PromptrialError
+
+__all__ = ["Appender", "AtomicFile", "make_folder", "remove", "set_aside", "sweep", "truncate", "write_bytes"]
+
+_BUFFER = 1 << 20
+
+
+class AtomicFile(io.RawIOBase):
+    """A binary file that appears under its name, whole and durable, when the ``with`` block ends without an error.
+
+    Attributes
+    ----------
+    path : Path
+        Where the file will stand.
+    size : int
+        Bytes written so far.
+
+    Side effects: makes the folder; on an error inside the block, removes the temporary file and leaves the target.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.size = 0
+        self._hash = hashlib.sha256()
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        make_folder(path.parent)
+        self._file = open(self._temporary, "wb", buffering=_BUFFER)  # noqa: SIM115 - closed in __exit__
+
+    def writable(self) -> bool:  # noqa: D102 - io.RawIOBase
+        return True
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
+        """Append bytes; returns how many."""
+        self._hash.update(data)
+        written = self._file.write(data)
+        self.size += written
+        return written
+
+    def tell(self) -> int:
+        """Return the number of bytes written so far."""
+        return self.size
+
+    def sha256(self) -> str:
+        """Return the hex digest of what was written so far."""
+        return self._hash.hexdigest()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._commit()
+        else:
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
+
+    def _commit(self) -> None:
+        self._file.flush()
+        _fsync(self._file.fileno())
+        self._file.close()
+        _replace(self._temporary, self.path)
+        _fsync_folder(self.path.parent)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file's content at once and durably."""
+    with AtomicFile(path) as file:
+        file.write(data)
+
+
+class Appender:
+    """Appends lines to a file, each durable before ``append`` returns.
+
+    Parameters
+    ----------
+    path : Path
+    durable : bool
+        False leaves flushing to the system: for logs, where losing the last lines in a power cut is acceptable.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        make_folder(path.parent)
+        existed = path.exists()
+        self._durable = durable
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        if durable and not existed:
+            _fsync_folder(path.parent)
+
+    def append(self, line: bytes) -> None:
+        """Write one line; the newline is added here."""
+        _append(self._fd, line + b"\n")
+        if self._durable:
+            _fsync(self._fd)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents, durably.
+
+    Raises
+    ------
+    PromptrialError
+        If a file stands where a folder is needed, or the folder may not be made.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise PromptrialError(f"{path}: cannot make this folder: {error.strerror}") from error
+    _fsync_folder(path.parent)
+
+
+def truncate(path: Path, size: int) -> None:
+    """Cut a file to ``size`` bytes, durably."""
+    with path.open("r+b") as file:
+        file.truncate(size)
+        _fsync(file.fileno())
+
+
+def remove(path: Path) -> None:
+    """Remove a file, durably; nothing happens if it is not there."""
+    if _unlink(path):
+        _fsync_folder(path.parent)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file to ``<name>.corrupt.<n>`` and return the new path; nothing is ever deleted."""
+    number = 1
+    while (target := path.with_name(f"{path.name}.corrupt.{number}")).exists():
+        number += 1
+    _replace(path, target)
+    _fsync_folder(path.parent)
+    return target
+
+
+def sweep(root: Path) -> list[Path]:
+    """Remove temporary files that an interrupted write left below ``root``; the caller holds the run's lock."""
+    leftovers = sorted(root.rglob(".*.tmp"))
+    for path in leftovers:
+        remove(path)
+    return leftovers
+
+
+def _fsync(fd: int) -> None:
+    os.fsync(fd)
+
+
+def _replace(source: Path, target: Path) -> None:
+    os.replace(source, target)
+
+
+def _append(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:  # a write may be partial when the disk is nearly full
+        view = view[os.write(fd, view) :]
+
+
+def _unlink(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _fsync_folder(path: Path) -> None:
+    if os.name != "posix":  # Windows cannot open a folder to flush it
+        return
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        _fsync(fd)
+    finally:
+        os.close(fd)

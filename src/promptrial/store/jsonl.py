@@ -1,0 +1,71 @@
+"""JSON lines on disk: read line by line, report a torn tail. What the lines mean is up to the caller."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from promptrial.store import atomic
+
+__all__ = ["FileDigest", "digest", "lines", "mend_tail", "numbered_lines"]
+
+_CHUNK = 1 << 20
+
+
+class FileDigest(NamedTuple):
+    """SHA-256 (hex) and size in bytes of a file."""
+
+    sha256: str
+    size: int
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file without their newlines, skipping blank ones; one line is held at a time."""
+    with path.open("rb", buffering=_CHUNK) as file:
+        for line in file:
+            stripped = line.rstrip(b"\r\n")
+            if stripped:
+                yield stripped
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield ``(line number from 1, line)``, skipping blank lines but counting them."""
+    with path.open("rb", buffering=_CHUNK) as file:
+        for number, line in enumerate(file, 1):
+            stripped = line.rstrip(b"\r\n")
+            if stripped:
+                yield number, stripped
+
+
+def mend_tail(path: Path) -> int:
+    """Cut off a last line that has no newline, as a kill during an append leaves it; return the bytes cut.
+
+    Side effects: truncates the file, durably. A file that does not exist is left so.
+    """
+    if not path.exists():
+        return 0
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        end = size
+        while end > 0:
+            start = max(0, end - _CHUNK)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                keep = start + newline + 1
+                break
+            end = start
+        else:
+            keep = 0
+    if keep < size:
+        atomic.truncate(path, keep)
+    return size - keep
+
+
+def digest(path: Path) -> FileDigest:
+    """Return the SHA-256 and the size of a file, read in chunks."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileDigest(sha256, file.tell())

@@ -1,0 +1,76 @@
+"""One writer per run: an exclusive advisory lock on ``.state.lock``, held for the writing process's whole life.
+
+POSIX: ``fcntl.flock``, which the kernel drops when the holder dies, so a dead holder never blocks. The file's text
+(pid, host, since) is for people; the lock itself is the kernel's. Readers never take it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from promptrial.errors import RunLockedError
+from promptrial.store import atomic
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["RunLock"]
+
+
+class RunLock:
+    """Held inside a ``with`` block.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; made if it is not there, and left there afterwards.
+    since : str
+        The time to show to a second writer.
+
+    Raises
+    ------
+    RunLockedError
+        At once, if another process holds it.
+    """
+
+    def __init__(self, path: Path, *, since: str) -> None:
+        self._path = path
+        self._since = since
+        self._fd: int | None = None
+
+    def __enter__(self) -> Self:
+        atomic.make_folder(self._path.parent)
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _lock(fd)
+        except OSError as error:
+            holder = os.pread(fd, 4096, 0).decode(errors="replace").strip()
+            os.close(fd)
+            raise RunLockedError(
+                f"{self._path.parent}: another process holds this run ({holder or 'holder not yet named'})",
+                hint="wait for it, or stop it with: promptrial stop --run_id " + self._path.parent.name.removeprefix("run_"),
+            ) from error
+        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": self._since})
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, text.encode(), 0)
+        self._fd = fd
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._fd is not None:
+            os.ftruncate(self._fd, 0)
+            os.close(self._fd)
+            self._fd = None
+
+
+def _lock(fd: int) -> None:
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
