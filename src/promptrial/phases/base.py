@@ -1,0 +1,116 @@
+"""What a phase is: a name, what it reads, and a function from a context to the artifacts it made.
+
+A phase reads named artifacts and writes named artifacts; it never decides whether it is done and never records that it
+is. ``engine`` does both, through one receipt a phase and trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from promptrial.config.schema import ExperimentConfig
+from promptrial.errors import CorruptRecordError
+from promptrial.model import Part, Trial
+from promptrial.plan import PhaseSpec
+from promptrial.providers.base import BatchProvider
+from promptrial.runtime.clock import Clock
+from promptrial.runtime.events import EventLog
+from promptrial.runtime.progress import NoProgress, Progress
+from promptrial.runtime.stop import StopToken
+from promptrial.store.records import FileRecord, Manifest, PartRecord, TrialManifest, load
+from promptrial.store.rundir import RunDir
+
+__all__ = ["Context", "Phase", "Produced", "load_manifest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """The artifacts that a phase made: path -> record; ``facts`` go into the manifest of a run-level phase."""
+
+    artifacts: dict[Path, FileRecord]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Context:
+    """What a phase may use. ``provider`` returns the adapter of a provider name, made once per process."""
+
+    config: ExperimentConfig
+    config_folder: Path
+    trials: tuple[Trial, ...]
+    run: RunDir
+    clock: Clock
+    stop: StopToken
+    log: EventLog
+    provider: Callable[[str], BatchProvider]
+    env: Mapping[str, str]
+    progress: Progress = field(default_factory=NoProgress)
+    max_concurrent_jobs: int = 4
+    manifests: dict[str, TrialManifest] = field(default_factory=dict)
+
+    def trial(self, slug: str) -> Trial:
+        """Return the trial with this slug."""
+        return next(trial for trial in self.trials if trial.slug == slug)
+
+    def manifest(self, slug: str) -> TrialManifest:
+        """Return the manifest of a trial; the engine has loaded or made it."""
+        return self.manifests[slug]
+
+    def parts(self, trial: Trial) -> tuple[Part, ...]:
+        """Return the parts that the build phase cut this trial into."""
+        manifest = load(self.run.batch_inputs / "manifest.json", Manifest)
+        return tuple(
+            Part(trial_slug=trial.slug, **{key: row[key] for key in ("temp", "condition", "index", "start", "stop", "rows")})
+            for row in manifest.facts["parts"]
+            if row["trial"] == trial.slug
+        )
+
+    def part_record(self, trial: Trial, part: Part) -> PartRecord:
+        """Return what is known of a part."""
+        return self.manifest(trial.slug).parts.get(part.name) or PartRecord(resume_key=part.resume_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One of the nine phases.
+
+    Parameters
+    ----------
+    name : str
+    scope : {"run", "trial"}
+        Whether ``run`` is called once, with no trial, or once a trial.
+    stage : str
+        The name of its receipt: a stage of the trial manifest, or a folder of the run with a ``manifest.json``.
+    reads : tuple of str
+        The phases whose artifacts it reads.
+    settings : callable
+        Returns the plan values that it depends on (plain values); their digest goes into the receipt.
+    run : callable
+        Does the work and returns what was made.
+    content_addressed : bool
+        See ``plan.PhaseSpec``.
+    """
+
+    name: str
+    scope: Literal["run", "trial"]
+    stage: str
+    reads: tuple[str, ...]
+    settings: Callable[[Context, Trial | None], object]
+    run: Callable[[Context, Trial | None], Produced]
+    content_addressed: bool = False
+
+    @property
+    def spec(self) -> PhaseSpec:
+        """What planning needs to know."""
+        return PhaseSpec(self.name, self.reads, self.content_addressed)
+
+
+def load_manifest(path: Path) -> Manifest | None:
+    """Return a folder's manifest, or None if it is not there or damaged (its phase then runs again)."""
+    try:
+        return load(path, Manifest)
+    except (FileNotFoundError, CorruptRecordError):
+        return None

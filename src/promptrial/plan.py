@@ -1,0 +1,274 @@
+"""What a run will do, as a value: the trials, their parts, and what each phase would do next. Pure.
+
+Nothing here reads a file or a clock. ``engine`` gathers the facts (what is done, what is damaged), this module decides,
+and the same decision is printed by ``--plan_only`` and followed by a run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from promptrial import registry
+from promptrial.config.schema import ExperimentConfig, MaxNewTokens, ModelConfig, TrialConfig
+from promptrial.errors import ConfigError, UsageError
+from promptrial.model import Condition, ModelSpec, Part, Prompt, Trial
+
+__all__ = [
+    "Action",
+    "Fact",
+    "PhaseSpec",
+    "Selection",
+    "cut_parts",
+    "decide",
+    "select_phases",
+    "trials_of",
+]
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+# --- trials and parts -------------------------------------------------------------------------------------------
+
+
+def trials_of(config: ExperimentConfig) -> tuple[Trial, ...]:
+    """Return the trials that a configuration asks for, in a fixed order.
+
+    Raises
+    ------
+    ConfigError
+        If two trials would have the same slug.
+    """
+    trials = tuple(_trial(config, spec) for spec in _trial_specs(config))
+    slugs = [trial.slug for trial in trials]
+    repeated = {slug for slug in slugs if slugs.count(slug) > 1}
+    if repeated:
+        raise ConfigError(f"two trials are the same: {', '.join(sorted(repeated))}; make them differ, or drop one")
+    return trials
+
+
+def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:
+    if config.trials is not None:
+        yield from config.trials
+        return
+    sweep = config.sweep
+    axes: tuple[Sequence[str], Sequence[str], Sequence[float], Sequence[int], Sequence[MaxNewTokens]] = (
+        sweep.models or tuple(config.models),
+        sweep.prompt_sets or tuple(config.prompt_sets),
+        sweep.top_p or (config.top_p,),
+        sweep.top_k or (config.top_k,),
+        sweep.max_new_tokens or (config.max_new_tokens,),
+    )
+    for model, prompt_set, top_p, top_k, max_new_tokens in itertools.product(*axes):
+        yield TrialConfig(model=model, prompt_set=prompt_set, top_p=top_p, top_k=top_k, max_new_tokens=max_new_tokens)
+
+
+def _trial(config: ExperimentConfig, spec: TrialConfig) -> Trial:
+    prompts = config.prompt_sets[spec.prompt_set]
+    temps = spec.temps or config.temps
+    top_p = config.top_p if spec.top_p is None else spec.top_p
+    top_k = config.top_k if spec.top_k is None else spec.top_k
+    limits = spec.max_new_tokens or config.max_new_tokens
+    slug = _UNSAFE.sub(
+        "-",
+        f"{spec.model}-{spec.prompt_set}-tp{top_p:g}-tk{top_k}-mx{limits.open_book}-{limits.closed_book}",
+    )
+    return Trial(
+        slug=slug,
+        model=_model_spec(config, spec.model),
+        prompt_set=spec.prompt_set,
+        prompts={
+            "control": Prompt(prompts.control.text, prompts.control.sha256),
+            "treatment": Prompt(prompts.treatment.text, prompts.treatment.sha256),
+        },
+        temps=temps,
+        samples_per_item={repr(temp): config.replicates(temp) for temp in temps},
+        top_p=top_p,
+        top_k=top_k,
+        max_new_tokens={"open": limits.open_book, "closed": limits.closed_book},
+        stop=config.stop,
+        seed=config.seed,
+        conditions=config.conditions,
+    )
+
+
+def _model_spec(config: ExperimentConfig, alias: str) -> ModelSpec:
+    model: ModelConfig = config.models[alias]
+    return ModelSpec(alias=alias, id=model.id, provider=model.provider or config.provider, path=model.path)
+
+
+def cut_parts(
+    trial: Trial, n_items: int, *, parts_per_dataset: int | None, lines_per_part: int | None
+) -> tuple[Part, ...]:
+    """Return the parts of a trial: for each temperature and shard, the arms side by side.
+
+    All replicates of an item stay in one part. ``lines_per_part`` is the most requests that a part may have (at
+    least one item); ``parts_per_dataset`` is into how many parts each arm and temperature is cut.
+    """
+    parts: list[Part] = []
+    for temp in trial.temps:
+        replicates = trial.samples_per_item[repr(temp)]
+        if lines_per_part is not None:
+            items_per_part = max(1, lines_per_part // replicates)
+        else:
+            items_per_part = -(-n_items // min(parts_per_dataset or 1, max(n_items, 1)))
+        starts = range(0, n_items, max(1, items_per_part))
+        for index, start in enumerate(starts, 1):
+            stop = min(start + items_per_part, n_items)
+            parts += [
+                Part(trial.slug, temp, condition, index, start, stop, (stop - start) * replicates)
+                for condition in trial.conditions
+            ]
+    return tuple(parts)
+
+
+# --- which phases, and what each would do -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The phases that were asked for; ``explicit`` when a flag named them."""
+
+    phases: frozenset[str]
+    explicit: bool
+
+
+def select_phases(only_step: str | None, from_step: str | None, to_step: str | None) -> Selection:
+    """Return the phases that ``--only_step`` or ``--from_step``/``--to_step`` select; all nine without them.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, a range that runs backwards, or ``--only_step`` together with a range.
+    """
+    names = list(registry.PHASES)
+    for flag, name in (("--only_step", only_step), ("--from_step", from_step), ("--to_step", to_step)):
+        if name is not None and name not in names:
+            raise UsageError(f"{flag}: unknown step {name!r}{registry.near_misses(name, names)}")
+    if only_step is not None and (from_step is not None or to_step is not None):
+        raise UsageError("--only_step excludes --from_step and --to_step; steps: " + ", ".join(names))
+    if only_step is not None:
+        return Selection(frozenset({only_step}), explicit=True)
+    first = names.index(from_step) if from_step else 0
+    last = names.index(to_step) if to_step else len(names) - 1
+    if first > last:
+        raise UsageError(
+            f"--from_step {from_step} comes after --to_step {to_step}; the order is: {', '.join(names)}"
+        )
+    return Selection(frozenset(names[first : last + 1]), explicit=from_step is not None or to_step is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpec:
+    """A phase as planning sees it: its name and the phases whose artifacts it reads."""
+
+    name: str
+    reads: tuple[str, ...]
+    content_addressed: bool = False
+    """True for submit and poll: their work is kept part by part as long as the part's requests are the same,
+    so a phase upstream that runs again does not make them run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What stands on disk for one phase of one trial (``trial`` is None for a phase of the whole run).
+
+    ``missing`` is empty when the phase is done; otherwise it says what is lacking, in a few words. ``left`` and
+    ``total`` count parts where the phase works part by part.
+    """
+
+    phase: str
+    trial: str | None
+    missing: str
+    left: int | None = None
+    total: int | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the receipt matches the disk and the plan."""
+        return not self.missing
+
+
+Verb = Literal["execute", "skip", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a phase would do, and why. ``trials`` are those it would work on; (None,) stands for the whole run."""
+
+    phase: str
+    verb: Verb
+    reason: str
+    trials: tuple[str | None, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.verb} ({self.reason})"
+
+
+def decide(phases: Sequence[PhaseSpec], selection: Selection, facts: Iterable[Fact]) -> tuple[Action, ...]:
+    """Decide for every phase, in order, whether it would execute, be skipped or be blocked.
+
+    A phase executes when it is selected and, for some trial, it is not done or a phase that it reads executes. It is
+    blocked when something it reads is neither done nor about to be made.
+    """
+    by_phase: dict[str, list[Fact]] = {}
+    for fact in facts:
+        by_phase.setdefault(fact.phase, []).append(fact)
+    actions: dict[str, Action] = {}
+    for phase in phases:
+        actions[phase.name] = _decide_one(phase, selection, by_phase, actions)
+    return tuple(actions.values())
+
+
+def _decide_one(
+    phase: PhaseSpec, selection: Selection, facts: Mapping[str, list[Fact]], earlier: Mapping[str, Action]
+) -> Action:
+    if phase.name not in selection.phases:
+        return Action(phase.name, "skip", "not selected")
+    own = facts.get(phase.name, [])
+    rerun = [] if phase.content_addressed else [name for name in phase.reads if earlier[name].verb == "execute"]
+    trials = tuple(fact.trial for fact in own if not fact.done or _touches(fact.trial, rerun, earlier))
+    if own and not trials:
+        return Action(phase.name, "skip", "already done")
+    for name in phase.reads:
+        lacking = next((f for f in facts.get(name, []) if not f.done and _same(f.trial, trials)), None)
+        if lacking is not None and earlier[name].verb != "execute":
+            return Action(phase.name, "blocked", f"needs {name}: {lacking.missing}")
+    return Action(phase.name, "execute", _why(own, rerun, trials), trials)
+
+
+def _touches(trial: str | None, rerun: Sequence[str], earlier: Mapping[str, Action]) -> bool:
+    return any(_same(trial, earlier[name].trials) for name in rerun)
+
+
+def _same(trial: str | None, trials: Sequence[str | None]) -> bool:
+    return trial is None or None in trials or trial in trials
+
+
+def _why(own: Sequence[Fact], rerun: Sequence[str], trials: Sequence[str | None]) -> str:
+    undone = [fact for fact in own if not fact.done]
+    totals = [fact.total for fact in undone if fact.total is not None]
+    if totals:
+        left = sum(fact.left or 0 for fact in undone)
+        total = sum(fact.total or 0 for fact in own)
+        return f"{left} of {total} parts left"
+    scope = f"{len(trials)} of {len(own)} trials: " if len(own) > 1 else ""
+    if undone:
+        return scope + undone[0].missing
+    return f"{scope}{' and '.join(rerun)} {'runs' if len(rerun) == 1 else 'run'} again"
+
+
+def resume_keys(trial: Trial) -> tuple[str, ...]:
+    """Return the resume keys of a trial (``t0_control``, ``t0_treatment``, ...) in order."""
+    keys = dict.fromkeys(
+        Part(trial.slug, temp, condition, 1, 0, 0).resume_key for temp in trial.temps for condition in trial.conditions
+    )
+    return tuple(keys)
+
+
+def conditions_of(trials: Iterable[Trial]) -> frozenset[Condition]:
+    """Return the arms that occur in the trials."""
+    return frozenset(condition for trial in trials for condition in trial.conditions)

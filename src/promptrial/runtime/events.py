@@ -1,0 +1,102 @@
+"""What happened, as structured lines in ``run.log`` and short sentences on stderr. Secrets are taken out here.
+
+Nothing that decides anything reads these lines back; they are for people and for ``doctor``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Literal
+
+__all__ = ["EventLog", "Level", "Redactor", "say_to_stderr"]
+
+Level = Literal["debug", "info", "warning", "error"]
+_RANK: Final[dict[Level, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_SECRET_NAME: Final = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
+_BEARER: Final = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
+_MIN_SECRET: Final = 6
+
+
+class Redactor:
+    """Replaces secrets in a text: the values of environment variables named like one, and bearer tokens.
+
+    Parameters
+    ----------
+    env : mapping
+        The environment, ``.env`` included.
+    """
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        secrets = {value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= _MIN_SECRET}
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[redacted]")
+        return _BEARER.sub(r"\1[redacted]", text)
+
+
+def say_to_stderr(text: str) -> None:
+    """Write one line to stderr; a closed stderr is no reason to fail."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+
+
+class EventLog:
+    """Where events go.
+
+    Parameters
+    ----------
+    now : callable
+        Returns the time as text.
+    redact : Redactor
+    say : callable
+        Receives the sentences for people.
+    level : Level
+        The least level that is said; everything is logged.
+    sink : callable, optional
+        Receives the JSON lines; set once the run's folder is there.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], str],
+        redact: Redactor,
+        say: Callable[[str], None] = say_to_stderr,
+        level: Level = "info",
+        sink: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._now = now
+        self._redact = redact
+        self._say = say
+        self._level = level
+        self.sink = sink
+
+    def event(self, kind: str, level: Level = "debug", text: str = "", **fields: object) -> None:
+        """Log one event, and say ``text`` if its level is high enough."""
+        if self.sink is not None:
+            line = {"at": self._now(), "event": kind, "level": level, **fields}
+            if text:
+                line["text"] = text
+            self.sink(self._redact(json.dumps(line, ensure_ascii=False, default=str)).encode())
+        if text and _RANK[level] >= _RANK[self._level]:
+            self._say(self._redact(text))
+
+    def info(self, text: str, **fields: object) -> None:
+        """Say and log a sentence."""
+        self.event("info", "info", text, **fields)
+
+    def warning(self, text: str, **fields: object) -> None:
+        """Say and log a warning."""
+        self.event("warning", "warning", f"warning: {text}", **fields)
+
+
+def levels() -> Iterable[str]:
+    """Return the names of the levels, least first."""
+    return tuple(_RANK)

@@ -1,0 +1,99 @@
+"""Progress of one phase: what was done, at what rate, and how long is left. The look of it is up to the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from promptrial.runtime.clock import Clock
+
+__all__ = ["LineProgress", "NoProgress", "Progress", "Task", "rate_text"]
+
+_LINE_EVERY_S = 10.0
+
+
+class Task(Protocol):
+    """A running count; used as a context manager."""
+
+    def advance(self, count: int = 1) -> None:
+        """Count work that was done now."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Progress(Protocol):
+    """Makes tasks."""
+
+    def task(self, name: str, total: int | None, done: int = 0) -> Task:
+        """Begin a count towards ``total`` (None when unknown); ``done`` were finished by an earlier process."""
+
+
+class _Quiet:
+    def advance(self, count: int = 1) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def task(self, name: str, total: int | None, done: int = 0) -> Task:  # noqa: ARG002 - the Protocol's names
+        """Return a task that shows nothing."""
+        return _Quiet()
+
+
+class LineProgress:
+    """Plain lines, one every ten seconds, for logs and pipes."""
+
+    def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._say = say
+
+    def task(self, name: str, total: int | None, done: int = 0) -> Task:
+        """Return a task that says a line now and then."""
+        return _LineTask(self._clock, self._say, name, total, done)
+
+
+class _LineTask:
+    def __init__(self, clock: Clock, say: Callable[[str], None], name: str, total: int | None, done: int) -> None:
+        self._clock, self._say, self._name, self._total = clock, say, name, total
+        self._before, self._done = done, done
+        self._began = self._said = clock.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        now = self._clock.monotonic()
+        if now - self._said >= _LINE_EVERY_S:
+            self._said = now
+            of = f"/{self._total}" if self._total is not None else ""
+            left = None if self._total is None else self._total - self._done
+            self._say(f"  {self._name}: {self._done}{of}{rate_text(self._done - self._before, now - self._began, left)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def rate_text(done: int, seconds: float, left: int | None) -> str:
+    """Return ``, 4.2/s, 35 s left`` for what was done so far; empty before anything was."""
+    if done <= 0 or seconds <= 0:
+        return ""
+    rate = done / seconds
+    text = f", {rate:,.1f}/s"
+    if left:
+        remaining = round(left / rate)
+        minutes, rest = divmod(remaining, 60)
+        text += f", {minutes} min {rest} s left" if minutes else f", {rest} s left"
+    return text

@@ -1,0 +1,93 @@
+"""The job journal: one durable line per change of a part, folded into the trial manifest at checkpoints.
+
+A change costs one appended line however many parts the trial has. Loading a manifest folds the journal in, so nobody
+else has to read it. Folding is idempotent: a crash between saving the manifest and clearing the journal is harmless.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from promptrial.errors import CorruptRecordError
+from promptrial.store import atomic, jsonl
+from promptrial.store.records import FileRecord, PartRecord, PartStatus
+
+__all__ = ["Journal", "PartEvent", "fold"]
+
+
+class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A change of one part; fields left at None keep the value that they had."""
+
+    part: str
+    status: PartStatus
+    at: str
+    attempt: int | None = None
+    request_sha256: str | None = None
+    dataset: str | None = None
+    job: str | None = None
+    results: FileRecord | None = None
+    reason: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(PartEvent)
+_CARRIED = ("attempt", "request_sha256", "dataset", "job", "results")
+
+
+class Journal:
+    """The journal of one trial.
+
+    Side effects: ``append`` writes and flushes one line; ``read`` cuts off a last line torn by a kill when it is told
+    that the caller holds the run's lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._appender: atomic.Appender | None = None
+
+    def append(self, event: PartEvent) -> None:
+        """Record a change; durable on return."""
+        if self._appender is None:
+            jsonl.mend_tail(self.path)
+            self._appender = atomic.Appender(self.path)
+        self._appender.append(msgspec.json.encode(event))
+
+    def read(self) -> list[PartEvent]:
+        """Return the changes since the last checkpoint; a torn last line was never promised, and is left out.
+
+        Raises
+        ------
+        CorruptRecordError
+            If any other line is damaged; names the file and the line.
+        """
+        if not self.path.exists():
+            return []
+        data = self.path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        events = []
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                events.append(_DECODER.decode(line))
+            except msgspec.MsgspecError as error:
+                raise CorruptRecordError(f"{self.path}:{number}: damaged journal line: {error}") from error
+        return events
+
+    def clear(self) -> None:
+        """Forget the changes, once the manifest that holds them is saved."""
+        self.close()
+        atomic.remove(self.path)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._appender is not None:
+            self._appender.close()
+            self._appender = None
+
+
+def fold(parts: dict[str, PartRecord], events: list[PartEvent]) -> None:
+    """Apply changes to part records, in order."""
+    for event in events:
+        old = parts.get(event.part) or PartRecord(resume_key=event.part.rsplit("_p", 1)[0])
+        news = {name: getattr(event, name) for name in _CARRIED if getattr(event, name) is not None}
+        parts[event.part] = msgspec.structs.replace(old, status=event.status, reason=event.reason, **news)

@@ -1,0 +1,240 @@
+"""The run's records as typed values: run state, trial manifest, receipts. Encoding, checking and reading back.
+
+Every record carries a ``schema_version``. Readers ignore keys that they do not know, refuse a version that they do not
+know, and call a damaged file damaged (``CorruptRecordError``); nothing is ever read as an empty default.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from promptrial import registry
+from promptrial.errors import CorruptRecordError, IllegalTransitionError
+from promptrial.store import atomic
+
+__all__ = [
+    "Checkpoint",
+    "FileRecord",
+    "Manifest",
+    "PartRecord",
+    "PartStatus",
+    "PhaseState",
+    "PhaseStatus",
+    "Receipt",
+    "RunState",
+    "StageRecord",
+    "TrialManifest",
+    "load",
+    "new_state",
+    "save",
+    "transition",
+]
+
+PhaseStatus = Literal["not_started", "in_progress", "completed", "failed", "stopped"]
+PartStatus = Literal[
+    "pending",
+    "submitting",
+    "submitted",
+    "running",
+    "completed",
+    "downloaded",
+    "failed",
+    "expired",
+    "cancelled",
+    "unknown",
+]
+_Record = TypeVar("_Record", bound=msgspec.Struct)
+
+
+class FileRecord(msgspec.Struct, frozen=True):
+    """What a file was when it was committed: SHA-256 (hex), size in bytes, and rows where it has rows."""
+
+    sha256: str
+    size: int
+    rows: int | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What a phase made and what it made it from.
+
+    ``artifacts`` maps paths relative to the run root to file records. ``inputs`` maps names (``plan``, or a phase
+    that was read) to digests.
+    """
+
+    artifacts: dict[str, FileRecord]
+    inputs: dict[str, str]
+
+
+class Manifest(msgspec.Struct, kw_only=True):
+    """``manifest.json`` of a folder that belongs to the whole run: the receipt, and facts for people."""
+
+    schema_version: int = 1
+    receipt: Receipt
+    facts: dict[str, Any] = {}
+
+
+class StageRecord(msgspec.Struct, frozen=True):
+    """A phase's status within one trial, with its receipt."""
+
+    status: PhaseStatus
+    updated_at: str
+    artifacts: dict[str, FileRecord] = {}
+    inputs: dict[str, str] = {}
+
+    @property
+    def receipt(self) -> Receipt:
+        """The receipt on its own."""
+        return Receipt(self.artifacts, self.inputs)
+
+
+class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one part: where it stands, what was sent and what came back."""
+
+    status: PartStatus = "pending"
+    resume_key: str
+    attempt: int = 1
+    request_sha256: str | None = None
+    dataset: str | None = None
+    job: str | None = None
+    results: FileRecord | None = None
+    reason: str | None = None
+
+
+class TrialManifest(msgspec.Struct, kw_only=True):
+    """``trial_manifest.json``. ``datasets``, ``jobs`` and ``job_status`` are views of ``parts``, made when saving."""
+
+    schema_version: int = 2
+    run_id: str
+    trial: dict[str, Any]
+    prompts: dict[str, dict[str, Any]]
+    temps: list[float]
+    samples_per_item: dict[str, int]
+    engine: dict[str, Any] = {}
+    timestamps: dict[str, str] = {}
+    datasets: dict[str, list[str | None]] = {}
+    jobs: dict[str, list[str | None]] = {}
+    job_status: dict[str, PartStatus] = {}
+    stage_status: dict[str, StageRecord] = {}
+    parts: dict[str, PartRecord] = {}
+
+
+class PhaseState(msgspec.Struct):
+    """One phase in ``run_state.json``; times in UTC."""
+
+    status: PhaseStatus = "not_started"
+    started_at: str | None = None
+    updated_at: str | None = None
+    last_error: str | None = None
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The last piece of work that was finished."""
+
+    phase: str
+    trial_slug: str | None
+    resume_key: str | None
+    timestamp: str
+
+
+class RunState(msgspec.Struct, kw_only=True):
+    """``run_state.json``. ``overrides`` are the flags that the run was started with; ``drift`` what was forced."""
+
+    schema_version: int = 1
+    run_id: str
+    config_hash: str
+    phases: dict[str, PhaseState]
+    last_checkpoint: Checkpoint | None = None
+    stop_requested: bool = False
+    migrated: bool | msgspec.UnsetType = msgspec.UNSET
+    config_file: str | msgspec.UnsetType = msgspec.UNSET
+    overrides: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    drift: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+
+
+_VERSIONS: Final[dict[type, int]] = {RunState: 1, TrialManifest: 2, Manifest: 1}
+
+# From each status, the ones that may follow. ``in_progress`` may follow itself: a killed run is taken up again.
+_TRANSITIONS: Final[dict[PhaseStatus, frozenset[PhaseStatus]]] = {
+    "not_started": frozenset({"in_progress"}),
+    "in_progress": frozenset({"in_progress", "completed", "failed", "stopped"}),
+    "completed": frozenset({"in_progress"}),
+    "failed": frozenset({"in_progress"}),
+    "stopped": frozenset({"in_progress"}),
+}
+
+
+def new_state(run_id: str, config_hash: str) -> RunState:
+    """Return the state of a run in which nothing has begun."""
+    return RunState(
+        run_id=run_id, config_hash=config_hash, phases={name: PhaseState() for name in registry.PHASES}
+    )
+
+
+def transition(state: RunState, phase: str, status: PhaseStatus, now: str, error: str | None = None) -> None:
+    """Move a phase to a status.
+
+    Raises
+    ------
+    IllegalTransitionError
+        If that status cannot follow the phase's own.
+    """
+    current = state.phases[phase]
+    if status not in _TRANSITIONS[current.status]:
+        raise IllegalTransitionError(f"run {state.run_id}: phase {phase} cannot go from {current.status} to {status}")
+    started_at = now if status == "in_progress" else current.started_at
+    state.phases[phase] = PhaseState(status, started_at, now, error)
+
+
+def save(path: Path, record: msgspec.Struct) -> None:
+    """Check a record against its own schema and write it, whole and durable.
+
+    Raises
+    ------
+    CorruptRecordError
+        If the record would not read back; nothing is written then.
+    """
+    if isinstance(record, TrialManifest):
+        _set_views(record)
+    data = msgspec.json.encode(record)
+    _decode(path, data, type(record))
+    atomic.write_bytes(path, msgspec.json.format(data, indent=2) + b"\n")
+
+
+def load(path: Path, kind: type[_Record]) -> _Record:
+    """Read a record.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    CorruptRecordError
+        If it is empty, torn, garbled, or of a version that this program does not know.
+    """
+    return _decode(path, path.read_bytes(), kind)
+
+
+def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
+    try:
+        record = msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise CorruptRecordError(
+            f"{path}: damaged, or not a {kind.__name__} record: {error}",
+            hint="look with: promptrial plan --run_id RID",
+        ) from error
+    found, known = getattr(record, "schema_version", None), _VERSIONS.get(kind)
+    if known is not None and found != known:
+        raise CorruptRecordError(f"{path}: schema_version is {found}; this program knows {known}")
+    return record
+
+
+def _set_views(manifest: TrialManifest) -> None:
+    datasets: dict[str, list[str | None]] = {}
+    jobs: dict[str, list[str | None]] = {}
+    for part in manifest.parts.values():
+        datasets.setdefault(part.resume_key, []).append(part.dataset)
+        jobs.setdefault(part.resume_key, []).append(part.job)
+    manifest.datasets, manifest.jobs = datasets, jobs
+    manifest.job_status = {name: part.status for name, part in manifest.parts.items()}
