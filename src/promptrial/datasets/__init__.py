@@ -1,1 +1,1 @@
-"""Readers of question files, one per official format."""
+"""Readers of question files, one per official format, with sampling and access to the hub."""

@@ -1,0 +1,179 @@
+"""What a format of question files is, the rules that every item must keep, and which items form a cluster.
+
+A format module turns an official file into placed items by calling ``new_item``; ``DatasetFormat.read`` adds the rules
+that concern the file as a whole: it has questions, and no id stands twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from promptrial import ids
+from promptrial.datasets.parquet import parquet_rows
+from promptrial.datasets.place import Place
+from promptrial.model import Item, ItemType
+
+__all__ = ["DatasetFormat", "HubDefaults", "cluster_id", "new_item"]
+
+_SHOWN: Final = 60
+_StructType = type[msgspec.Struct]
+
+
+class HubDefaults(NamedTuple):
+    """Where a format's data stands on the hub, for what the configuration leaves out."""
+
+    repo: str
+    config: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFormat:
+    """One format of question files: an entry of ``registry.DATASETS``.
+
+    Attributes
+    ----------
+    name : str
+        The key in the registry.
+    type : {"open", "closed"} or None
+        None where each row decides.
+    normalizer : str
+        Whose answer normalisation scores it: ``squad``, ``triviaqa`` or ``nq_open``.
+    hub : HubDefaults or None
+    file_items : callable
+        ``(path, dataset)`` -> the items of an official file, each with its place.
+    columns : type of Struct
+        The columns of a Parquet row.
+    row_item : callable
+        ``(place, dataset, row)`` -> the item of a Parquet row.
+    duplicate_hint : str
+        What to do about an id that stands twice.
+    """
+
+    name: str
+    type: ItemType | None
+    normalizer: str
+    hub: HubDefaults | None
+    file_items: Callable[[Path, str], Iterator[tuple[Place, Item]]]
+    columns: _StructType
+    row_item: Callable[[Place, str, Any], Item]
+    duplicate_hint: str = "ids must be unique: remove or rename one of the two"
+
+    def read(self, path: Path, dataset: str) -> Iterator[Item]:
+        """Yield the items of a local file: Parquet if its name ends in ``.parquet``, else the official format.
+
+        Parameters
+        ----------
+        path : Path
+        dataset : str
+            The name that the configuration gives to the question set; becomes ``Item.dataset``.
+
+        Raises
+        ------
+        DataError
+            At the first thing wrong; the message begins with ``file:line:``.
+        """
+        if path.suffix == ".parquet":
+            return self.read_parquet([path], dataset)
+        return self._unique(self.file_items(path, dataset), path)
+
+    def read_parquet(self, paths: Sequence[Path], dataset: str) -> Iterator[Item]:
+        """Yield the items of one or more Parquet files with the columns of the hub, as one question set.
+
+        Raises
+        ------
+        DataError
+            At the first thing wrong; the message begins with ``file:row:``.
+        """
+        placed = (
+            (place, self.row_item(place, dataset, row))
+            for path in paths
+            for place, row in parquet_rows(path, self.columns)
+        )
+        return self._unique(placed, paths[0])
+
+    def _unique(self, placed: Iterable[tuple[Place, Item]], path: Path) -> Iterator[Item]:
+        first: dict[str, Place] = {}
+        for place, item in placed:
+            earlier = first.setdefault(item.id, place)
+            if earlier is not place:
+                raise place.error(f"duplicate id {item.id!r}, first at {earlier}"[:-1], hint=self.duplicate_hint)
+            yield item
+        if not first:
+            raise Place(path, 1).error("no questions in the file")
+
+
+def new_item(
+    place: Place,
+    dataset: str,
+    *,
+    item_id: str,
+    question: str,
+    answers: Iterable[str],
+    context: str | None = None,
+    is_unanswerable: bool = False,
+    cluster: str | None = None,
+) -> Item:
+    """Make an item, its answers without repeats and in order, or say what is wrong with it.
+
+    Raises
+    ------
+    DataError
+        For an id or cluster that is empty or holds characters that cannot be seen, an empty question, passage or
+        answer, an answerable question without answers, and an unanswerable one with them.
+    """
+    _check_name(place, "id", item_id)
+    if cluster is not None:
+        _check_name(place, "cluster", cluster)
+    accepted = tuple(dict.fromkeys(answers))
+    problem = None
+    if not question.strip():
+        problem = "the question is empty"
+    elif context is not None and not context.strip():
+        problem = "the context is empty"
+    elif not all(answer.strip() for answer in accepted):
+        problem = "an answer is empty"
+    elif is_unanswerable and accepted:
+        problem = f"marked unanswerable, but has answers: {_shown(accepted[0])}"
+    elif not is_unanswerable and not accepted:
+        problem = "no answers, and not marked unanswerable"
+    if problem:
+        raise place.error(f"id {_shown(item_id)}: {problem}")
+    return Item(
+        id=item_id,
+        dataset=dataset,
+        question=question,
+        answers=accepted,
+        context=context,
+        is_unanswerable=is_unanswerable,
+        cluster=cluster,
+    )
+
+
+def cluster_id(item: Item) -> str:
+    """Return the cluster that an item belongs to, unique across question sets.
+
+    ``dataset#name`` where the source groups its items itself; else, for items with a passage, ``p`` and 16 hex digits
+    of the SHA-256 of data set and passage; else the item's own key, so that it is a cluster of one.
+    """
+    if item.cluster is not None:
+        return f"{item.dataset}#{item.cluster}"
+    if item.context is not None:
+        return "p" + hashlib.sha256(f"{item.dataset}\0{item.context}".encode()).hexdigest()[:16]
+    return ids.item_key(item.dataset, item.id)
+
+
+def _check_name(place: Place, what: str, text: str) -> None:
+    if not text.isprintable():
+        raise place.error(f"the {what} holds a control or invisible character: {_shown(text)}")
+    if not text or text != text.strip():
+        raise place.error(f"the {what} is empty, or begins or ends with a space: {_shown(text)}")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")

@@ -1,0 +1,116 @@
+"""Reading a question file that is one JSON document, entry by entry, knowing on which line each entry begins.
+
+JSON cannot be read as a stream, and the official files run to hundreds of megabytes, so the document is mapped into
+memory and decoded from the outside in: each level's entries stay raw views of the mapping until they are asked for.
+"""
+
+from __future__ import annotations
+
+import codecs
+import mmap
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from promptrial.datasets.place import Place, open_binary
+
+__all__ = ["JsonDocument"]
+
+T = TypeVar("T")
+_CHUNK: Final = 1 << 20
+_BYTE: Final = re.compile(r"\(byte (\d+)\)")
+
+
+class JsonDocument:
+    """One JSON document.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is empty, or is not UTF-8; the line is that of the first bad byte.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with open_binary(path) as file:
+            # Never closed by hand: raw entries are views of it. It goes when the last of them does.
+            self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._offset = 0
+        self._line = 1
+        self._check_utf8()
+
+    def root(self, kind: type[T]) -> T:
+        """Decode the whole document, whose entries ``kind`` leaves as ``msgspec.Raw``.
+
+        Raises
+        ------
+        DataError
+            If it is not valid JSON (with the line of the error), or not of that kind.
+        """
+        start = len(codecs.BOM_UTF8) if self._bytes[:3] == codecs.BOM_UTF8 else 0
+        try:
+            return msgspec.json.decode(memoryview(self._bytes)[start:], type=kind)
+        except msgspec.ValidationError as error:
+            raise Place(self._path, 1).error(str(error)) from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            found = _BYTE.search(str(error))
+            offset = start + int(found[1]) if found else len(self._bytes) - 1
+            raise Place(self._path, self._line_of(offset)).error(f"not valid JSON: {error}") from error
+
+    def entries(self, raws: Sequence[msgspec.Raw], kind: type[T], name: str) -> Iterator[tuple[Place, T]]:
+        """Decode the entries of one list in turn. Lists must be walked in the order in which they stand in the file.
+
+        Parameters
+        ----------
+        raws : sequence of Raw
+        kind : type
+        name : str
+            What the list is called, for error messages: ``data[3].paragraphs``.
+
+        Raises
+        ------
+        DataError
+            If an entry is not of that kind.
+        """
+        for index, raw in enumerate(raws):
+            text = bytes(raw)
+            if text.startswith(b"{"):  # anything shorter could be found too early, and is refused below
+                self._advance(text)
+            place = Place(self._path, self._line, f"{name}[{index}]")
+            try:
+                entry = msgspec.json.decode(text, type=kind)
+            except msgspec.ValidationError as error:
+                raise place.error(str(error)) from error
+            except msgspec.DecodeError as error:  # a lone surrogate is noticed only when its string is read
+                raise place.error("not valid JSON: a \\u escape that is not a character") from error
+            yield place, entry
+
+    def _advance(self, text: bytes) -> None:
+        """Move to where an entry begins: its exact bytes, next after the entry before or inside the one around it."""
+        start = self._bytes.find(text, self._offset)
+        self._line += self._bytes[self._offset : start].count(b"\n")
+        self._offset = start + 1
+
+    def _line_of(self, offset: int) -> int:
+        return 1 + sum(
+            self._bytes[begin : min(begin + _CHUNK, offset)].count(b"\n") for begin in range(0, offset, _CHUNK)
+        )
+
+    def _check_utf8(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        size = len(self._bytes)
+        for begin in range(0, size, _CHUNK):
+            end = min(begin + _CHUNK, size)
+            try:
+                decoder.decode(self._bytes[begin:end], final=end == size)
+            except UnicodeDecodeError as error:
+                offset = end - len(error.object) + error.start  # the decoder may hold bytes of the chunk before
+                line = self._line_of(offset)
+                raise Place(self._path, line).error(f"not UTF-8: {error.reason} at byte {offset}") from error

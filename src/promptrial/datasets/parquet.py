@@ -1,0 +1,73 @@
+"""Reading question files in Parquet, batch by batch, each row typed. pyarrow is imported when a file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+
+from promptrial.datasets.place import Place, open_binary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["parquet_rows"]
+
+T = TypeVar("T", bound=msgspec.Struct)
+_BATCH: Final = 1024
+
+
+def parquet_rows(path: Path, kind: type[T]) -> Iterator[tuple[Place, T]]:
+    """Yield each row as ``kind``, whose fields name the columns to read; other columns are left on the disk.
+
+    Raises
+    ------
+    DataError
+        If the file is not Parquet, lacks a column that ``kind`` requires, or a row is not of that kind; the place
+        gives the row, counted from 1.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - heavy
+    import pyarrow.parquet as pq  # noqa: PLC0415 - heavy
+
+    place = Place(path, 1)
+    with open_binary(path):
+        pass  # for its errors: missing, unreadable, empty
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = _columns(place, kind, file.schema_arrow.names)
+            for batch in file.iter_batches(batch_size=_BATCH, columns=columns):
+                for row in _values(place, batch):
+                    yield place, _typed(place, row, kind)
+                    place = Place(path, place.line + 1)
+    except (pa.ArrowException, OSError) as error:
+        raise place.error(f"not readable as Parquet: {str(error).splitlines()[0]}") from error
+
+
+def _columns(place: Place, kind: type[T], present: list[str]) -> list[str]:
+    fields = msgspec.structs.fields(kind)
+    missing = [field.encode_name for field in fields if field.required and field.encode_name not in present]
+    if missing:
+        raise place.error(f"missing columns: {', '.join(missing)}; present: {', '.join(present)}")
+    return [field.encode_name for field in fields if field.encode_name in present]
+
+
+def _values(first: Place, batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    try:
+        return batch.to_pylist()
+    except UnicodeDecodeError:  # Arrow does not check text when it reads it; find the row
+        for index in range(batch.num_rows):
+            try:
+                batch.slice(index, 1).to_pylist()
+            except UnicodeDecodeError as error:
+                place = Place(first.path, first.line + index, f"row {first.line + index}")
+                raise place.error(f"not UTF-8: {error.reason}") from error
+        raise
+
+
+def _typed(place: Place, row: dict[str, Any], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(row, kind)
+    except msgspec.ValidationError as error:
+        raise Place(place.path, place.line, f"row {place.line}").error(str(error)) from error

@@ -1,0 +1,107 @@
+"""SQuAD 2.0: questions on Wikipedia passages, half of them unanswerable. Official JSON, and the hub's Parquet.
+
+Version 1.1 files, which have no ``is_impossible``, are read as answerable throughout. An annotator's answer that
+another gave too is kept once; ``plausible_answers`` of unanswerable questions are not answers and are not read.
+
+References
+----------
+Rajpurkar, Jia and Liang (2018), "Know What You Don't Know: Unanswerable Questions for SQuAD".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from promptrial.datasets.base import DatasetFormat, HubDefaults, new_item
+from promptrial.datasets.document import JsonDocument
+from promptrial.datasets.place import Place
+from promptrial.model import Item
+
+__all__ = ["FORMAT"]
+
+
+class _File(msgspec.Struct):
+    data: list[msgspec.Raw]
+
+
+class _Article(msgspec.Struct):
+    paragraphs: list[msgspec.Raw]
+
+
+class _Paragraph(msgspec.Struct):
+    context: str
+    qas: list[msgspec.Raw]
+
+
+class _Answer(msgspec.Struct):
+    text: str
+
+
+class _Question(msgspec.Struct):
+    id: str
+    question: str
+    answers: list[_Answer] = []
+    is_impossible: bool = False
+
+
+class _ColumnAnswers(msgspec.Struct):
+    text: list[str]
+
+
+class _Columns(msgspec.Struct):
+    id: str
+    question: str
+    context: str
+    answers: _ColumnAnswers
+
+
+def _file_items(path: Path, dataset: str) -> Iterator[tuple[Place, Item]]:
+    document = JsonDocument(path)
+    articles = document.root(_File).data
+    for article_index, (_, article) in enumerate(document.entries(articles, _Article, "data")):
+        paragraphs_name = f"data[{article_index}].paragraphs"
+        paragraphs = document.entries(article.paragraphs, _Paragraph, paragraphs_name)
+        for paragraph_index, (_, paragraph) in enumerate(paragraphs):
+            name = f"{paragraphs_name}[{paragraph_index}].qas"
+            for place, question in document.entries(paragraph.qas, _Question, name):
+                yield place, _item(place, dataset, question, paragraph.context)
+
+
+def _item(place: Place, dataset: str, question: _Question, context: str) -> Item:
+    return new_item(
+        place,
+        dataset,
+        item_id=question.id,
+        question=question.question,
+        answers=[answer.text for answer in question.answers],
+        context=context,
+        is_unanswerable=question.is_impossible,
+    )
+
+
+def _row_item(place: Place, dataset: str, row: _Columns) -> Item:
+    """The hub has no ``is_impossible``; there, a question without answers is unanswerable."""
+    return new_item(
+        place,
+        dataset,
+        item_id=row.id,
+        question=row.question,
+        answers=row.answers.text,
+        context=row.context,
+        is_unanswerable=not row.answers.text,
+    )
+
+
+FORMAT: Final = DatasetFormat(
+    name="squad_v2",
+    type="open",
+    normalizer="squad",
+    hub=HubDefaults("rajpurkar/squad_v2", "squad_v2"),
+    file_items=_file_items,
+    columns=_Columns,
+    row_item=_row_item,
+)
