@@ -108,10 +108,7 @@ def wire_decode(wire: str, item_tokens: Mapping[str, str] | None = None) -> Requ
         raise ValueError(f"not a wire id: {wire!r}")
     dataset, item, condition, temp, sample_index, item_type = fields
     try:
-        if item.startswith(_HASH_MARK):
-            item_id = (item_tokens or {})[item]
-        else:
-            item_id = _unescape(item)
+        item_id = (item_tokens or {})[item] if item.startswith(_HASH_MARK) else _unescape(item)
         decoded = RequestId(
             _unescape(dataset),
             item_id,
@@ -165,7 +162,7 @@ def _unescape(text: str) -> str:
         elif token == b"_d":
             raw += b"-"
         elif token.startswith(b"_x"):
-            raw.append(int(token[2:], 16))
+            raw += bytes.fromhex(token[2:].decode())
         else:
             raw += token
     return raw.decode()

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from promptrial import registry
 from promptrial.config.schema import ExperimentConfig, MaxNewTokens, ModelConfig, TrialConfig
 from promptrial.errors import ConfigError, UsageError
-from promptrial.model import Condition, ModelSpec, Part, Prompt, Trial
+from promptrial.model import ModelSpec, Part, Prompt, Trial
 
 __all__ = [
     "Action",
@@ -24,10 +24,14 @@ __all__ = [
     "Selection",
     "cut_parts",
     "decide",
+    "decide_one",
+    "facts_by_phase",
+    "resume_keys",
     "select_phases",
     "trials_of",
 ]
 
+DEFAULT_LINES_PER_PART: Final = 10_000
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -106,15 +110,16 @@ def cut_parts(
     """Return the parts of a trial: for each temperature and shard, the arms side by side.
 
     All replicates of an item stay in one part. ``lines_per_part`` is the most requests that a part may have (at
-    least one item); ``parts_per_dataset`` is into how many parts each arm and temperature is cut.
+    least one item; 10,000 if neither is given); ``parts_per_dataset`` is into how many parts each arm and temperature
+    is cut.
     """
     parts: list[Part] = []
     for temp in trial.temps:
         replicates = trial.samples_per_item[repr(temp)]
-        if lines_per_part is not None:
-            items_per_part = max(1, lines_per_part // replicates)
+        if parts_per_dataset is not None:
+            items_per_part = -(-n_items // min(parts_per_dataset, max(n_items, 1)))
         else:
-            items_per_part = -(-n_items // min(parts_per_dataset or 1, max(n_items, 1)))
+            items_per_part = max(1, (lines_per_part or DEFAULT_LINES_PER_PART) // replicates)
         starts = range(0, n_items, max(1, items_per_part))
         for index, start in enumerate(starts, 1):
             stop = min(start + items_per_part, n_items)
@@ -155,9 +160,7 @@ def select_phases(only_step: str | None, from_step: str | None, to_step: str | N
     first = names.index(from_step) if from_step else 0
     last = names.index(to_step) if to_step else len(names) - 1
     if first > last:
-        raise UsageError(
-            f"--from_step {from_step} comes after --to_step {to_step}; the order is: {', '.join(names)}"
-        )
+        raise UsageError(f"--from_step {from_step} comes after --to_step {to_step}; the order is: {', '.join(names)}")
     return Selection(frozenset(names[first : last + 1]), explicit=from_step is not None or to_step is not None)
 
 
@@ -214,18 +217,25 @@ def decide(phases: Sequence[PhaseSpec], selection: Selection, facts: Iterable[Fa
     A phase executes when it is selected and, for some trial, it is not done or a phase that it reads executes. It is
     blocked when something it reads is neither done nor about to be made.
     """
-    by_phase: dict[str, list[Fact]] = {}
-    for fact in facts:
-        by_phase.setdefault(fact.phase, []).append(fact)
+    by_phase = facts_by_phase(facts)
     actions: dict[str, Action] = {}
     for phase in phases:
-        actions[phase.name] = _decide_one(phase, selection, by_phase, actions)
+        actions[phase.name] = decide_one(phase, selection, by_phase, actions)
     return tuple(actions.values())
 
 
-def _decide_one(
+def facts_by_phase(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
+    """Group facts by their phase."""
+    by_phase: dict[str, list[Fact]] = {}
+    for fact in facts:
+        by_phase.setdefault(fact.phase, []).append(fact)
+    return by_phase
+
+
+def decide_one(
     phase: PhaseSpec, selection: Selection, facts: Mapping[str, list[Fact]], earlier: Mapping[str, Action]
 ) -> Action:
+    """Decide for one phase, given the facts by phase and what was decided (or done) for the phases before it."""
     if phase.name not in selection.phases:
         return Action(phase.name, "skip", "not selected")
     own = facts.get(phase.name, [])
@@ -267,8 +277,3 @@ def resume_keys(trial: Trial) -> tuple[str, ...]:
         Part(trial.slug, temp, condition, 1, 0, 0).resume_key for temp in trial.temps for condition in trial.conditions
     )
     return tuple(keys)
-
-
-def conditions_of(trials: Iterable[Trial]) -> frozenset[Condition]:
-    """Return the arms that occur in the trials."""
-    return frozenset(condition for trial in trials for condition in trial.conditions)

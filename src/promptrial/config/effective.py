@@ -24,8 +24,9 @@ def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> 
     tree["prompt_sets"] = {name: tree["prompt_sets"][name] for name in tree["prompt_sets"] if name in prompt_sets}
     for path, text in loaded.placeholders.items():
         branch: Any = tree
+        key: Any
         for key in path[:-1]:
-            branch = branch.get(key) if isinstance(branch, dict) else branch[int(key)]
+            branch = branch.get(key) if isinstance(branch, dict) else branch[key]
             if branch is None:
                 break
         if branch is not None and (isinstance(branch, list) or path[-1] in branch):

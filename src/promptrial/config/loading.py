@@ -113,7 +113,9 @@ def _index_lines(path: Path, node: yaml.Node, at: KeyPath, line_of: dict[KeyPath
         for key, value in node.value:
             line_of[(*at, key.value)] = key.start_mark.line + 1
             if key.value in seen:
-                raise ConfigError(f"{path}:{key.start_mark.line + 1}: {_dotted((*at, key.value))}: this key stands twice")
+                raise ConfigError(
+                    f"{path}:{key.start_mark.line + 1}: {_dotted((*at, key.value))}: this key stands twice"
+                )
             seen.add(key.value)
             _index_lines(path, value, (*at, key.value), line_of)
     elif isinstance(node, yaml.SequenceNode):

@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 from promptrial.config.schema import ExperimentConfig
 from promptrial.errors import CorruptRecordError
-from promptrial.model import Part, Trial
+from promptrial.model import Trial
 from promptrial.plan import PhaseSpec
 from promptrial.providers.base import BatchProvider
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
 from promptrial.runtime.progress import NoProgress, Progress
 from promptrial.runtime.stop import StopToken
-from promptrial.store.records import FileRecord, Manifest, PartRecord, TrialManifest, load
+from promptrial.store.records import FileRecord, Manifest, TrialManifest, load
 from promptrial.store.rundir import RunDir
 
 __all__ = ["Context", "Phase", "Produced", "load_manifest"]
@@ -44,7 +44,7 @@ class Context:
     run: RunDir
     clock: Clock
     stop: StopToken
-    log: EventLog
+    events: EventLog
     provider: Callable[[str], BatchProvider]
     env: Mapping[str, str]
     progress: Progress = field(default_factory=NoProgress)
@@ -59,19 +59,6 @@ class Context:
         """Return the manifest of a trial; the engine has loaded or made it."""
         return self.manifests[slug]
 
-    def parts(self, trial: Trial) -> tuple[Part, ...]:
-        """Return the parts that the build phase cut this trial into."""
-        manifest = load(self.run.batch_inputs / "manifest.json", Manifest)
-        return tuple(
-            Part(trial_slug=trial.slug, **{key: row[key] for key in ("temp", "condition", "index", "start", "stop", "rows")})
-            for row in manifest.facts["parts"]
-            if row["trial"] == trial.slug
-        )
-
-    def part_record(self, trial: Trial, part: Part) -> PartRecord:
-        """Return what is known of a part."""
-        return self.manifest(trial.slug).parts.get(part.name) or PartRecord(resume_key=part.resume_key)
-
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -83,7 +70,8 @@ class Phase:
     scope : {"run", "trial"}
         Whether ``run`` is called once, with no trial, or once a trial.
     stage : str
-        The name of its receipt: a stage of the trial manifest, or a folder of the run with a ``manifest.json``.
+        Where its receipt stands: a stage of the trial manifest, or a folder of the run with a ``manifest.json``;
+        empty if the records of the parts say all there is to say.
     reads : tuple of str
         The phases whose artifacts it reads.
     settings : callable

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from promptrial.model import Completion, ModelSpec, Request
+from promptrial.model import Completion, ModelSpec
+from promptrial.providers.request_rows import RequestRow
 
 __all__ = ["BatchProvider", "JobRef", "JobState", "JobStatus", "PartPayload"]
 
@@ -56,7 +57,7 @@ class PartPayload:
     model: ModelSpec
     rows: int
     sha256: str
-    requests: Callable[[], Iterator[Request]]
+    requests: Callable[[], Iterator[RequestRow]]
 
 
 class BatchProvider(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 __all__ = ["EventLog", "Level", "Redactor", "say_to_stderr"]
@@ -34,6 +34,7 @@ class Redactor:
         self._secrets = sorted(secrets, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
+        """Return the text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "[redacted]")
         return _BEARER.sub(r"\1[redacted]", text)
@@ -88,15 +89,10 @@ class EventLog:
         if text and _RANK[level] >= _RANK[self._level]:
             self._say(self._redact(text))
 
-    def info(self, text: str, **fields: object) -> None:
+    def say(self, text: str, **fields: object) -> None:
         """Say and log a sentence."""
         self.event("info", "info", text, **fields)
 
-    def warning(self, text: str, **fields: object) -> None:
+    def warn(self, text: str, **fields: object) -> None:
         """Say and log a warning."""
         self.event("warning", "warning", f"warning: {text}", **fields)
-
-
-def levels() -> Iterable[str]:
-    """Return the names of the levels, least first."""
-    return tuple(_RANK)

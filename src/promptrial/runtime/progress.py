@@ -1,4 +1,4 @@
-"""Progress of one phase: what was done, at what rate, and how long is left. The look of it is up to the command line."""
+"""Progress of one phase: what was done, at what rate, how long is left. How it looks is up to the command line."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ class _LineTask:
             self._said = now
             of = f"/{self._total}" if self._total is not None else ""
             left = None if self._total is None else self._total - self._done
-            self._say(f"  {self._name}: {self._done}{of}{rate_text(self._done - self._before, now - self._began, left)}")
+            self._say(
+                f"  {self._name}: {self._done}{of}{rate_text(self._done - self._before, now - self._began, left)}"
+            )
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,17 @@ from typing import Self
 
 from promptrial.errors import PromptrialError
 
-__all__ = ["Appender", "AtomicFile", "make_folder", "remove", "set_aside", "sweep", "truncate", "write_bytes"]
+__all__ = [
+    "Appender",
+    "AtomicFile",
+    "make_folder",
+    "publish",
+    "remove",
+    "set_aside",
+    "sweep",
+    "truncate",
+    "write_bytes",
+]
 
 _BUFFER = 1 << 20
 
@@ -44,7 +54,7 @@ class AtomicFile(io.RawIOBase):
         self._hash = hashlib.sha256()
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         make_folder(path.parent)
-        self._file = open(self._temporary, "wb", buffering=_BUFFER)  # noqa: SIM115 - closed in __exit__
+        self._file = self._temporary.open("wb", buffering=_BUFFER)
 
     def writable(self) -> bool:  # noqa: D102 - io.RawIOBase
         return True
@@ -156,6 +166,12 @@ def remove(path: Path) -> None:
         _fsync_folder(path.parent)
 
 
+def publish(source: Path, target: Path) -> None:
+    """Rename a file whose every line is durable already to its final name, durably."""
+    _replace(source, target)
+    _fsync_folder(target.parent)
+
+
 def set_aside(path: Path) -> Path:
     """Rename a damaged file to ``<name>.corrupt.<n>`` and return the new path; nothing is ever deleted."""
     number = 1
@@ -175,11 +191,11 @@ def sweep(root: Path) -> list[Path]:
 
 
 def _fsync(fd: int) -> None:
-    os.fsync(fd)
+    os.fsync(fd)  # noqa: TID251 - the one place
 
 
 def _replace(source: Path, target: Path) -> None:
-    os.replace(source, target)
+    source.replace(target)
 
 
 def _append(fd: int, data: bytes) -> None:

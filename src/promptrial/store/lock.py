@@ -55,7 +55,8 @@ class RunLock:
             os.close(fd)
             raise RunLockedError(
                 f"{self._path.parent}: another process holds this run ({holder or 'holder not yet named'})",
-                hint="wait for it, or stop it with: promptrial stop --run_id " + self._path.parent.name.removeprefix("run_"),
+                hint="wait for it, or stop it with: promptrial stop --run_id "
+                + self._path.parent.name.removeprefix("run_"),
             ) from error
         text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": self._since})
         os.ftruncate(fd, 0)

@@ -168,9 +168,7 @@ _TRANSITIONS: Final[dict[PhaseStatus, frozenset[PhaseStatus]]] = {
 
 def new_state(run_id: str, config_hash: str) -> RunState:
     """Return the state of a run in which nothing has begun."""
-    return RunState(
-        run_id=run_id, config_hash=config_hash, phases={name: PhaseState() for name in registry.PHASES}
-    )
+    return RunState(run_id=run_id, config_hash=config_hash, phases={name: PhaseState() for name in registry.PHASES})
 
 
 def transition(state: RunState, phase: str, status: PhaseStatus, now: str, error: str | None = None) -> None:

@@ -1,7 +1,7 @@
 """A table written twice, row group by row group: Parquet for the program, CSV for people. Bounded memory.
 
-In the CSV a cell that a spreadsheet would run as a formula is preceded by an apostrophe, and a missing value is an empty
-cell. Parquet holds the exact values.
+In the CSV a cell that a spreadsheet would run as a formula is preceded by an apostrophe, and a missing value is an
+empty cell. Parquet holds the exact values.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class TableWriter:
         self._stack = ExitStack()
         self._files = tuple(self._stack.enter_context(AtomicFile(path)) for path in self.paths)
         self._parquet = pq.ParquetWriter(
-            self._files[0],
+            self._files[0],  # type: ignore[arg-type] - a binary file; the stubs want IO
             self._schema,
             compression="zstd",
-            use_dictionary=[name for name, kind in columns if kind == "category"],
+            use_dictionary=[name for name, kind in columns if kind == "category"],  # type: ignore[arg-type]
         )
         self._write_csv([[name for name, _ in columns]])
 
@@ -67,7 +67,10 @@ class TableWriter:
 
     def records(self) -> dict[Path, FileRecord]:
         """Return the records of both files, once the block has ended."""
-        return {path: FileRecord(file.sha256(), file.size, self.rows) for path, file in zip(self.paths, self._files)}
+        return {
+            path: FileRecord(file.sha256(), file.size, self.rows)
+            for path, file in zip(self.paths, self._files, strict=True)
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +96,10 @@ class TableWriter:
         columns = list(zip(*self._pending, strict=True))
         self._parquet.write_table(
             pa.Table.from_arrays(
-                [pa.array(values, type=field.type, from_pandas=True) for values, field in zip(columns, self._schema)],
+                [
+                    pa.array(values, type=field.type, from_pandas=True)
+                    for values, field in zip(columns, self._schema, strict=True)
+                ],
                 schema=self._schema,
             )
         )

@@ -1,0 +1,185 @@
+"""The loop: for each phase decide, log the decision, run, commit the receipt, save the state.
+
+State and manifests are written here and nowhere else. The decision is ``plan``'s, the work is the phases'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, receipt_of
+from promptrial.errors import PhaseBlockedError, StopRequested
+from promptrial.model import Trial
+from promptrial.phases.base import Context, Phase, Produced
+from promptrial.plan import Action, Selection, decide, decide_one, facts_by_phase
+from promptrial.store import records
+from promptrial.store.records import Manifest, Receipt, RunState, StageRecord, TrialManifest
+
+__all__ = ["Engine", "new_manifest"]
+
+
+def new_manifest(context: Context, trial: Trial) -> TrialManifest:
+    """Return the manifest of a trial in which nothing has happened."""
+    return TrialManifest(
+        run_id=context.run.run_id,
+        trial={
+            "model_id": trial.model.id,
+            "model_alias": trial.model.alias,
+            "provider": trial.model.provider,
+            "prompt_set": trial.prompt_set,
+            "top_p": trial.top_p,
+            "top_k": trial.top_k,
+            "max_new_tokens": {
+                "open_book": trial.max_new_tokens["open"],
+                "closed_book": trial.max_new_tokens["closed"],
+            },
+            "stop": list(trial.stop),
+            "seed": trial.seed,
+            "conditions": list(trial.conditions),
+        },
+        prompts={name: {"sha256": prompt.sha256} for name, prompt in trial.prompts.items()},
+        temps=list(trial.temps),
+        samples_per_item=dict(trial.samples_per_item),
+        timestamps={"created_at": context.clock.now()},
+    )
+
+
+@dataclass(slots=True)
+class Engine:
+    """Follows the plan of one run.
+
+    Parameters
+    ----------
+    context : Context
+        With the manifests of all trials loaded or made.
+    state : RunState
+    trial_filter : frozenset of slugs, optional
+        Work on these trials only; the others are left as they are.
+    """
+
+    context: Context
+    state: RunState
+    trial_filter: frozenset[str] | None = None
+
+    def plan(self, selection: Selection) -> tuple[Action, ...]:
+        """Return what ``run`` would do now; changes nothing."""
+        return decide([phase.spec for phase in phases()], selection, all_facts(self.context))
+
+    def run(self, selection: Selection) -> None:
+        """Work through the selected phases.
+
+        Raises
+        ------
+        PhaseBlockedError
+            If a selected phase needs something that no selected phase makes.
+        StopRequested
+            If the run was asked to stop; the state says ``stopped``.
+        PromptrialError
+            What a phase failed with; the state says ``failed`` and why.
+        """
+        if self.state.stop_requested:
+            self.state.stop_requested = False
+            self._save_state()
+        earlier: dict[str, Action] = {}
+        for phase in phases():
+            facts = facts_by_phase(all_facts(self.context))
+            action = decide_one(phase.spec, selection, facts, earlier)
+            earlier[phase.name] = action
+            self.context.events.event("gate", phase=phase.name, action=action.verb, reason=action.reason)
+            if action.verb == "blocked":
+                raise PhaseBlockedError(
+                    f"{phase.name} is {action}",
+                    hint=f"promptrial run --run_id {self.state.run_id} --resume",
+                )
+            if action.verb == "execute":
+                self._execute(phase, action)
+            elif action.reason == "already done" and self.state.phases[phase.name].status != "completed":
+                self._move(phase, "in_progress")
+                self._move(phase, "completed")
+
+    def _execute(self, phase: Phase, action: Action) -> None:
+        self.context.events.event("phase", "info", f"{phase.name}: {action.reason}", phase=phase.name)
+        try:
+            self.context.stop.check()
+            self._move(phase, "in_progress")
+            for slug in action.trials:
+                if slug is not None and self.trial_filter is not None and slug not in self.trial_filter:
+                    continue
+                self._execute_one(phase, self.context.trial(slug) if slug is not None else None)
+            if all(fact.done for fact in facts_of(self.context, phase)):
+                self._move(phase, "completed")
+        except StopRequested as stop:
+            self._stopped(phase, str(stop))
+            raise
+        except Exception as error:  # the edge of a phase: recorded, then raised on
+            self._fold_journals()
+            self._move(phase, "failed", f"{type(error).__name__}: {error}")
+            raise
+
+    def _execute_one(self, phase: Phase, trial: Trial | None) -> None:
+        self.context.stop.check()
+        produced = phase.run(self.context, trial)
+        receipt = Receipt(
+            {self.context.run.relative(path): file for path, file in produced.artifacts.items()},
+            inputs_of(self.context, phase, trial),
+        )
+        self._commit(phase, trial, produced, receipt)
+        self.state.last_checkpoint = records.Checkpoint(
+            phase.name, trial.slug if trial else None, None, self.context.clock.now()
+        )
+        self._save_state()
+
+    def _commit(self, phase: Phase, trial: Trial | None, produced: Produced, receipt: Receipt) -> None:
+        if phase.content_addressed:
+            self._fold_journals()
+            for each in self.context.trials if phase.stage else ():
+                self._commit_downloaded(phase, each)
+        elif trial is None:
+            path = self.context.run.root / phase.stage / "manifest.json"
+            records.save(path, Manifest(receipt=receipt, facts=dict(produced.facts)))
+        else:
+            self._commit_stage(phase.stage, trial, receipt)
+
+    def _commit_downloaded(self, phase: Phase, trial: Trial) -> None:
+        receipt = receipt_of(self.context, phase, trial)
+        artifacts = receipt.artifacts if receipt is not None else {}
+        self._commit_stage(phase.stage, trial, Receipt(artifacts, inputs_of(self.context, phase, trial)))
+
+    def _commit_stage(self, stage: str, trial: Trial, receipt: Receipt) -> None:
+        manifest = self.context.manifest(trial.slug)
+        now = self.context.clock.now()
+        manifest.stage_status[stage] = StageRecord("completed", now, receipt.artifacts, receipt.inputs)
+        self._save_manifest(trial.slug)
+
+    def _stopped(self, phase: Phase, reason: str) -> None:
+        self._fold_journals()
+        self.state.stop_requested = True
+        if self.state.phases[phase.name].status == "in_progress":
+            self._move(phase, "stopped", reason or None)
+        else:
+            self._save_state()
+
+    def _fold_journals(self) -> None:
+        for trial in self.context.trials:
+            folder = self.context.run.trial(trial.slug)
+            if folder.journal.path.exists() or not folder.manifest_path.exists():
+                self._save_manifest(trial.slug)
+                folder.journal.clear()
+
+    def _save_manifest(self, slug: str) -> None:
+        manifest = self.context.manifest(slug)
+        manifest.timestamps["updated_at"] = self.context.clock.now()
+        self._save(self.context.run.trial(slug).manifest_path, manifest)
+
+    def _move(self, phase: Phase, status: records.PhaseStatus, error: str | None = None) -> None:
+        records.transition(self.state, phase.name, status, self.context.clock.now(), error)
+        self._save_state()
+
+    def _save_state(self) -> None:
+        self._save(self.context.run.state_path, self.state)
+        self.context.events.event("state", phases={name: phase.status for name, phase in self.state.phases.items()})
+
+    @staticmethod
+    def _save(path: Path, record: RunState | TrialManifest) -> None:
+        records.save(path, record)

@@ -1,0 +1,207 @@
+"""Open a run: find its configuration, check it against what the run was started with, load what stands on disk.
+
+Opening changes nothing on disk; ``start`` and ``take_up`` do, and their caller holds the run's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from promptrial import plan
+from promptrial.config.effective import config_hash, difference, effective, to_yaml
+from promptrial.config.loading import KeyPath, LoadedConfig, load_config
+from promptrial.engine.loop import new_manifest
+from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
+from promptrial.model import Trial
+from promptrial.phases.base import Context
+from promptrial.store import atomic, records
+from promptrial.store.records import RunState, TrialManifest
+from promptrial.store.rundir import RunDir
+
+__all__ = ["Opened", "RunRequest", "new_run_id", "open_run", "start", "take_up"]
+
+DEFAULT_CONFIG = Path("config/eval_config.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the command line asks for. ``overrides`` maps key paths to values that flags gave."""
+
+    experiments: Path
+    run_id: str
+    config: Path | None = None
+    overrides: Mapping[KeyPath, object] = field(default_factory=dict)
+    resume: bool = False
+    force: bool = False
+    steps_named: bool = False
+    plan_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run as it was found: the configuration to use, its trials, and the state (None for a new run)."""
+
+    run: RunDir
+    loaded: LoadedConfig
+    trials: tuple[Trial, ...]
+    tree: dict[str, Any]
+    config_hash: str
+    config_file: Path
+    overrides: dict[str, Any]
+    state: RunState | None
+    drift: tuple[str, ...]
+
+
+def new_run_id(now: str) -> str:
+    """Return a run id made from the time, for example ``20260131-093000``."""
+    return now[:19].replace("-", "").replace(":", "").replace("T", "-")
+
+
+def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
+    """Read everything that a run is made of, and refuse what cannot go on.
+
+    Raises
+    ------
+    ConfigError, UsageError
+        For a wrong configuration, or a run id that is taken when neither ``--resume`` nor a step is given.
+    ResumeError
+        For ``--resume`` without a state.
+    ConfigDriftError
+        If the configuration differs from the run's and neither ``--force`` nor ``--plan_only`` is given.
+    """
+    run = RunDir(request.experiments, request.run_id)
+    state = _load_state(run)
+    _check_intent(request, run, state)
+    overrides = {**_recorded_overrides(state), **{_join(path): value for path, value in request.overrides.items()}}
+    config_file = _config_file(request, run, state)
+    loaded = load_config(config_file, env, {tuple(key.split("/")): value for key, value in overrides.items()})
+    trials = plan.trials_of(loaded.experiment)
+    tree = effective(loaded, {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials})
+    digest = config_hash(tree)
+    drift = _drift(run, state, tree, digest)
+    if drift and not (request.force or request.plan_only):
+        raise ConfigDriftError(
+            f"run {run.run_id} was started with another configuration:\n  " + "\n  ".join(drift),
+            hint="undo the change, start a new run with another --run_id, or go on all the same with --force",
+        )
+    return Opened(run, loaded, trials, tree, digest, config_file, overrides, state, drift)
+
+
+def start(opened: Opened, context: Context) -> RunState:
+    """Write what a new run starts from: the effective configuration, the manifests and the state, in that order."""
+    state = records.new_state(opened.run.run_id, opened.config_hash)
+    state.config_file = str(opened.config_file)
+    if opened.overrides:
+        state.overrides = opened.overrides
+    atomic.write_bytes(opened.run.config_path, to_yaml(opened.tree))
+    load_manifests(context)
+    records.save(opened.run.state_path, state)
+    return state
+
+
+def take_up(opened: Opened, context: Context) -> RunState:
+    """Take up a run that has a state: consume a stale sentinel, record forced drift, load the manifests."""
+    state = opened.state
+    if state is None:
+        return start(opened, context)
+    for leftover in atomic.sweep(opened.run.root):
+        context.events.event("sweep", text=f"removed {leftover.name}, left by an interrupted write")
+    if opened.run.sentinel_path.exists():
+        atomic.remove(opened.run.sentinel_path)
+        context.events.say("a STOP_REQUESTED left from an earlier stop was removed")
+    if opened.drift:
+        context.events.warn("going on with another configuration (--force):\n  " + "\n  ".join(opened.drift))
+        earlier = [] if not isinstance(state.drift, list) else state.drift
+        state.drift = [*earlier, {"at": context.clock.now(), "from": state.config_hash, "keys": list(opened.drift)}]
+        state.config_hash = opened.config_hash
+        atomic.write_bytes(opened.run.config_path, to_yaml(opened.tree))
+        records.save(opened.run.state_path, state)
+    elif not opened.run.config_path.exists():
+        atomic.write_bytes(opened.run.config_path, to_yaml(opened.tree))
+    load_manifests(context)
+    return state
+
+
+def load_manifests(context: Context, *, read_only: bool = False) -> None:
+    """Put the manifest of every trial into the context; a damaged one is set aside, and its trial begins anew.
+
+    Side effects: none if ``read_only``; then a damaged manifest is taken as if it were not there.
+    """
+    for trial in context.trials:
+        folder = context.run.trial(trial.slug)
+        manifest: TrialManifest | None
+        try:
+            manifest = folder.load_manifest()
+        except CorruptRecordError as error:
+            manifest = None
+            if not read_only:
+                for path in (folder.manifest_path, folder.journal.path):
+                    if path.exists():
+                        aside = atomic.set_aside(path)
+                        context.events.warn(f"{error.message}; set aside as {aside.name}")
+        context.manifests[trial.slug] = manifest or new_manifest(context, trial)
+
+
+def _load_state(run: RunDir) -> RunState | None:
+    try:
+        return records.load(run.state_path, RunState)
+    except FileNotFoundError:
+        return None
+
+
+def _check_intent(request: RunRequest, run: RunDir, state: RunState | None) -> None:
+    if request.plan_only:
+        return
+    if state is None and request.resume:
+        there = run.root.exists()
+        raise ResumeError(
+            f"run {run.run_id}: nothing to resume: {run.state_path} is not there",
+            hint=(
+                f"migrate an older run with: python -m scripts.resume_run --run_id {run.run_id}; or look with: "
+                f"promptrial run --run_id {run.run_id} --plan_only"
+                if there
+                else f"start it without --resume, or look with: promptrial run --run_id {run.run_id} --plan_only"
+            ),
+        )
+    if state is not None and not request.resume and not request.steps_named:
+        raise UsageError(
+            f"run {run.run_id} exists already",
+            hint=f"go on with it: promptrial run --run_id {run.run_id} --resume; or choose another --run_id",
+        )
+
+
+def _config_file(request: RunRequest, run: RunDir, state: RunState | None) -> Path:
+    """Return the file to read: the one named, else the one the run was started with, else the default."""
+    if request.config is not None:
+        return request.config
+    if state is not None:
+        recorded = Path(state.config_file) if isinstance(state.config_file, str) else None
+        return recorded if recorded is not None and recorded.exists() else run.config_path
+    if not DEFAULT_CONFIG.exists():
+        raise ConfigError(
+            f"{DEFAULT_CONFIG}: not found from here", hint="name one: promptrial run --config path/to/config.yaml"
+        )
+    return DEFAULT_CONFIG
+
+
+def _recorded_overrides(state: RunState | None) -> dict[str, Any]:
+    return state.overrides if state is not None and isinstance(state.overrides, dict) else {}
+
+
+def _join(path: KeyPath) -> str:
+    return "/".join(str(key) for key in path)
+
+
+def _drift(run: RunDir, state: RunState | None, tree: dict[str, Any], digest: str) -> tuple[str, ...]:
+    if state is None or state.config_hash == digest:
+        return ()
+    try:
+        old = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
+    except (OSError, yaml.YAMLError):
+        return (f"{run.config_path.name} is missing or damaged, so the keys that changed cannot be named",)
+    return tuple(difference(old, tree)) or ("the recorded hash differs, though no key does",)

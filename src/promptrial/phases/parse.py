@@ -1,0 +1,259 @@
+"""Parse: bring each part's raw rows into request order, and write them as one table of predictions.
+
+Rows may come in any order. A row for an unknown request is kept apart, a repeated row is dropped if it says the same
+and is an error if it does not, a line that is no row is counted, and a request without a row is listed as missing. Results
+are never held in memory: the first pass notes where each row stands, the second reads them in order.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from promptrial import ids
+from promptrial.errors import DataError
+from promptrial.model import Completion, Condition, Part, RequestId, Trial
+from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.prepared import ItemKey, item_keys
+from promptrial.phases.work import parts_of
+from promptrial.providers.request_rows import row_id
+from promptrial.runtime.progress import Task
+from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import FileRecord
+from promptrial.store.tables import Column, TableWriter
+
+__all__ = ["PHASE", "PREDICTION_COLUMNS", "ArmCounts", "ParseReport"]
+
+PREDICTION_COLUMNS: Final[tuple[Column, ...]] = (
+    ("custom_id", "text"),
+    ("dataset", "category"),
+    ("item_id", "text"),
+    ("condition", "category"),
+    ("temp", "category"),
+    ("sample_index", "int"),
+    ("type", "category"),
+    ("request_id", "text"),
+    ("finish_reason", "category"),
+    ("response_text", "text"),
+    ("prompt_tokens", "int"),
+    ("completion_tokens", "int"),
+    ("total_tokens", "int"),
+    ("cached_tokens", "int"),
+    ("error", "text"),
+)
+_ABSENT: Final = -1
+_ParseRow = Callable[[bytes], Completion]
+
+
+class ArmCounts(msgspec.Struct):
+    """Requests of one arm: asked for, answered, answered with an error (by reason), and missing."""
+
+    expected: int = 0
+    answered: int = 0
+    errors: dict[str, int] = {}
+    missing: int = 0
+
+
+class ParseReport(msgspec.Struct, kw_only=True):
+    """``parse_report.json``: what became of every request and of every line."""
+
+    schema_version: int = 1
+    arms: dict[str, ArmCounts]
+    rows: int = 0
+    duplicates_ignored: int = 0
+    unknown_ids: int = 0
+    malformed_lines: int = 0
+    missing_ids: dict[str, list[str]] = {}
+
+
+@dataclass(slots=True)
+class _Output:
+    """Where one trial's rows go, and the counts so far."""
+
+    predictions: TableWriter
+    combined: AtomicFile
+    quarantine: AtomicFile
+    report: ParseReport
+    quarantined: int = 0
+    reasons: dict[Condition, Counter[str]] = field(default_factory=dict)
+
+    def set_apart(self, line: bytes) -> None:
+        """Keep a line that belongs to no request."""
+        self.quarantine.write(line + b"\n")
+        self.quarantined += 1
+
+
+def _run(context: Context, trial: Trial | None) -> Produced:
+    assert trial is not None  # noqa: S101 - the engine gives every trial-level phase its trial
+    results = context.run.trial(trial.slug).results
+    with _outputs(results, trial) as output:
+        keys = list(item_keys(context.run))
+        parse_row = context.provider(trial.model.provider).parse_row
+        parts = parts_of(context, trial)
+        with context.progress.task(f"parse {trial.slug}", sum(part.rows for part in parts)) as task:
+            for part in parts:
+                context.stop.check()
+                path = context.run.trial(trial.slug).part_results(part.name)
+                _parse_part(path, part.condition, _requests(part, keys, trial), parse_row, output, task)
+        report_record = _write_report(results / "parse_report.json", output)
+    return Produced(
+        {
+            **output.predictions.records(),
+            output.combined.path: FileRecord(output.combined.sha256(), output.combined.size, output.predictions.rows),
+            output.quarantine.path: FileRecord(output.quarantine.sha256(), output.quarantine.size, output.quarantined),
+            results / "parse_report.json": report_record,
+        }
+    )
+
+
+@contextmanager
+def _outputs(results: Path, trial: Trial) -> Iterator[_Output]:
+    with ExitStack() as stack:
+        yield _Output(
+            stack.enter_context(TableWriter(results / "predictions", PREDICTION_COLUMNS)),
+            stack.enter_context(AtomicFile(results / "results_combined.jsonl")),
+            stack.enter_context(AtomicFile(results / "quarantine.jsonl")),
+            ParseReport(arms={name: ArmCounts() for name in trial.conditions}),
+            reasons={name: Counter() for name in trial.conditions},
+        )
+
+
+def _requests(part: Part, keys: Sequence[ItemKey], trial: Trial) -> list[RequestId]:
+    temp = repr(part.temp)
+    return [
+        RequestId(key.dataset, key.id, part.condition, temp, sample_index, key.type)
+        for key in keys[part.start : part.stop]
+        for sample_index in range(trial.samples_per_item[temp])
+    ]
+
+
+def _parse_part(
+    path: Path, condition: Condition, requests: Sequence[RequestId], parse_row: _ParseRow, output: _Output, task: Task
+) -> None:
+    arm = output.report.arms[condition]
+    arm.expected += len(requests)
+    with path.open("rb") as file:
+        starts, lengths = _index_rows(path, file, requests, parse_row, output)
+        for rid, start, length in zip(requests, starts, lengths, strict=True):
+            line = b"" if start == _ABSENT else os.pread(file.fileno(), length, start)
+            completion = _parsed(line, parse_row) if line else None
+            if completion is None:
+                if line:
+                    output.report.malformed_lines += 1
+                    output.set_apart(line)
+                arm.missing += 1
+                output.report.missing_ids.setdefault(condition, []).append(ids.canonical(rid))
+                continue
+            if completion.error is None:
+                arm.answered += 1
+            else:
+                output.reasons[condition][_reason(completion.error)] += 1
+            output.combined.write(line + b"\n")
+            output.predictions.append(_prediction(rid, completion))
+    task.advance(len(requests))
+
+
+def _index_rows(
+    path: Path,
+    file: BinaryIO,
+    requests: Sequence[RequestId],
+    parse_row: _ParseRow,
+    output: _Output,
+) -> tuple[array[int], array[int]]:
+    """Return where the row of each request stands: start (``_ABSENT`` if there is none) and length in bytes.
+
+    Raises
+    ------
+    DataError
+        If two rows answer one request differently.
+    """
+    position_of = {ids.wire_encode(rid): position for position, rid in enumerate(requests)}
+    if len(position_of) != len(requests):
+        raise DataError(f"{path}: two requests of this part have one wire id")
+    starts, lengths = array("q", [_ABSENT]) * len(requests), array("q", [0]) * len(requests)
+    line_numbers = array("q", [0]) * len(requests)
+    offset = 0
+    for number, raw in enumerate(file, 1):
+        line = raw.strip()
+        start, offset = offset + raw.find(line[:1]) if line else offset, offset + len(raw)
+        if not line:
+            continue
+        try:
+            position = position_of.get(row_id(line))
+        except ValueError:
+            output.report.malformed_lines += 1
+            output.set_apart(line)
+            continue
+        if position is None:
+            output.report.unknown_ids += 1
+            output.set_apart(line)
+        elif starts[position] == _ABSENT:
+            starts[position], lengths[position], line_numbers[position] = start, len(line), number
+        else:
+            first = os.pread(file.fileno(), lengths[position], starts[position])
+            if first != line and _parsed(first, parse_row) != _parsed(line, parse_row):
+                raise DataError(
+                    f"{path}:{number}: a second, different answer to {ids.canonical(requests[position])}; "
+                    f"the first is in line {line_numbers[position]}",
+                    hint="find out which one is right, remove the other line, and resume",
+                )
+            output.report.duplicates_ignored += 1
+    return starts, lengths
+
+
+def _parsed(line: bytes, parse_row: _ParseRow) -> Completion | None:
+    try:
+        return parse_row(line)
+    except ValueError:
+        return None
+
+
+def _prediction(rid: RequestId, completion: Completion) -> tuple[Any, ...]:
+    return (
+        ids.canonical(rid),
+        *rid[:4],
+        rid.sample_index,
+        rid.type,
+        completion.request_id,
+        completion.finish_reason,
+        completion.text if completion.error is None else None,
+        completion.prompt_tokens,
+        completion.completion_tokens,
+        completion.total_tokens,
+        completion.cached_tokens,
+        completion.error,
+    )
+
+
+def _reason(error: str) -> str:
+    """Return the code of an error, without the details that differ from row to row."""
+    return error.partition(":")[0]
+
+
+def _write_report(path: Path, output: _Output) -> FileRecord:
+    report = output.report
+    report.rows = sum(arm.answered for arm in report.arms.values())
+    for condition, reasons in output.reasons.items():
+        report.arms[condition].errors = dict(sorted(reasons.items()))
+        report.rows += reasons.total()
+    with AtomicFile(path) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    return FileRecord(file.sha256(), file.size)
+
+
+PHASE = Phase(
+    name="parse",
+    scope="trial",
+    stage="parsed",
+    reads=("build", "poll"),
+    settings=lambda _context, _trial: None,
+    run=_run,
+)

@@ -1,0 +1,30 @@
+"""Poll: see every job to its end and bring its results home, part by part, each row durable as it arrives."""
+
+from __future__ import annotations
+
+from promptrial.model import Trial
+from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.work import worklist
+from promptrial.queue import QueueManager
+
+__all__ = ["PHASE"]
+
+
+def _run(context: Context, _: Trial | None) -> Produced:
+    work = worklist(context)
+    total = sum(item.part.rows for item in work)
+    done = sum(item.part.rows for item in work if item.downloaded)
+    with context.progress.task("poll", total, done) as task:
+        QueueManager(work, context.clock, context.events, context.stop).collect(task)
+    return Produced({})
+
+
+PHASE = Phase(
+    name="poll",
+    scope="run",
+    stage="downloaded",
+    reads=("build", "submit"),
+    settings=lambda _context, _trial: None,
+    run=_run,
+    content_addressed=True,
+)

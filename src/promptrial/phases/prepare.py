@@ -1,0 +1,126 @@
+"""Prepare: read the question sets, check them, sample them, and write the items that the run will use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from promptrial import registry
+from promptrial.config.schema import DatasetConfig, HubConfig
+from promptrial.datasets.base import DatasetFormat
+from promptrial.datasets.sampling import sample
+from promptrial.errors import ConfigError, DataError
+from promptrial.model import Item, Trial
+from promptrial.phases.base import Context, Phase, Produced, load_manifest
+from promptrial.phases.prepared import encode_item, prepared_files
+from promptrial.store import jsonl
+from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import FileRecord
+from promptrial.store.rundir import digest_of
+
+__all__ = ["PHASE"]
+
+
+def _settings(context: Context, _: Trial | None) -> object:
+    config = context.config
+    return {
+        "datasets": {name: dataset.model_dump(mode="json") for name, dataset in config.datasets.items()},
+        "limit_items": config.limit_items,
+        "seed": config.seed,
+    }
+
+
+def _run(context: Context, _: Trial | None) -> Produced:
+    earlier = _earlier_sources(context)
+    chosen: list[Item] = []
+    sources: dict[str, Any] = {}
+    with context.progress.task("prepare", len(context.config.datasets)) as task:
+        for name, dataset in context.config.datasets.items():
+            context.stop.check()
+            source, rows = _source(context, name, dataset, earlier.get(name, {}))
+            items = sample(_stoppable(context, rows), _size(context, dataset), context.config.seed)
+            chosen += items
+            sources[name] = {"format": dataset.format, **source, "items": len(items)}
+            task.advance()
+    artifacts = {
+        path: _write(path, (item for item in chosen if item.type == kind)) for kind, path in prepared_files(context.run)
+    }
+    return Produced(artifacts, {"sources": sources, "items": len(chosen)})
+
+
+def _size(context: Context, dataset: DatasetConfig) -> int | None:
+    sizes = [size for size in (dataset.size, context.config.limit_items) if size is not None]
+    return min(sizes) if sizes else None
+
+
+def _source(
+    context: Context, name: str, dataset: DatasetConfig, earlier: dict[str, Any]
+) -> tuple[dict[str, Any], Iterable[Item]]:
+    """Return what identifies a source, and its items.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not there.
+    DataError
+        If the run was prepared before, from a file with other content.
+    """
+    format_: DatasetFormat = registry.load("dataset format", dataset.format)
+    if dataset.hub is not None:
+        return _hub_source(context, name, dataset.hub, format_, earlier)
+    path = context.config_folder / str(dataset.path)
+    if not path.is_file():
+        raise ConfigError(
+            f"datasets.{name}.path: {path} is not a file",
+            hint="correct the path; it starts from the folder of the configuration file",
+        )
+    digest = jsonl.digest(path)
+    if earlier.get("sha256", digest.sha256) != digest.sha256:
+        raise DataError(
+            f"datasets.{name}.path: {path} is not the file that this run was prepared from",
+            hint=f"restore the file with SHA-256 {earlier['sha256']}, or start a new run",
+        )
+    source = {"path": dataset.path, "sha256": digest.sha256, "size": digest.size}
+    return source, format_.read(path, name)
+
+
+def _hub_source(
+    context: Context, name: str, hub: HubConfig, format_: DatasetFormat, earlier: dict[str, Any]
+) -> tuple[dict[str, Any], Iterable[Item]]:
+    """Fetch a data set from the hub; a run that was prepared before asks for the same commit again."""
+    from promptrial.datasets.hub import HUB_ENDPOINT, Hub, locate  # noqa: PLC0415 - httpx is needed only here
+
+    location = locate(format_.hub, repo=hub.repo, config=hub.config, split=hub.split, revision=hub.revision)
+    cache = Path(context.env.get("PROMPTRIAL_CACHE") or Path.home() / ".cache" / "promptrial") / "hub"
+    client = Hub(cache, context.env.get("HF_ENDPOINT") or HUB_ENDPOINT, context.env.get("HF_TOKEN"))
+    fetched = client.fetch(location, commit=earlier.get("commit"), progress=lambda _done, _all: context.stop.check())
+    source = {"hub": str(location), "commit": fetched.commit}
+    return source, format_.read_parquet(fetched.paths, name)
+
+
+def _earlier_sources(context: Context) -> dict[str, Any]:
+    """Return what this run was prepared from before, if it was, under the same settings."""
+    manifest = load_manifest(context.run.prepared / "manifest.json")
+    if manifest is None or manifest.receipt.inputs.get("plan") != digest_of(_settings(context, None)):
+        return {}
+    sources: dict[str, Any] = manifest.facts.get("sources", {})
+    return sources
+
+
+def _stoppable(context: Context, rows: Iterable[Item]) -> Iterator[Item]:
+    for row in rows:
+        context.stop.check()
+        yield row
+
+
+def _write(path: Path, items: Iterable[Item]) -> FileRecord:
+    rows = 0
+    with AtomicFile(path) as file:
+        for item in items:
+            file.write(encode_item(item) + b"\n")
+            rows += 1
+    return FileRecord(file.sha256(), file.size, rows)
+
+
+PHASE = Phase(name="prepare", scope="run", stage="prepared", reads=(), settings=_settings, run=_run)

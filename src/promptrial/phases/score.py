@@ -1,0 +1,149 @@
+"""Score: from predictions to one row per item, arm and temperature, its replicates averaged.
+
+Predictions stand in request order, so items and answers are read side by side, and only one shard of items is held in
+memory at a time. A request that was not answered has no score: it lowers ``n_samples`` and never enters a mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+from promptrial import ids
+from promptrial.datasets.base import cluster_id
+from promptrial.errors import CorruptRecordError
+from promptrial.model import Item, Part, Trial
+from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.prepared import items
+from promptrial.phases.settings import scoring_settings
+from promptrial.phases.work import parts_of
+from promptrial.scoring.aggregate import summarize_replicates
+from promptrial.scoring.base import Gold, Scorer, ScoringSettings, load_scorers, prepare_gold, score_answer
+from promptrial.store.tables import Column, TableWriter, read_batches
+
+__all__ = ["PHASE", "score_columns"]
+
+_READ: Final = ("dataset", "item_id", "condition", "temp", "response_text", "error")
+
+
+class _Answer(NamedTuple):
+    """One row of the predictions; ``key`` is data set, item id, condition and temperature."""
+
+    key: tuple[str, str, str, str]
+    text: str | None
+
+
+class _Subject(NamedTuple):
+    """An item ready to be scored against, with what its rows begin with."""
+
+    dataset: str
+    item_id: str
+    lead: tuple[str, str, str, str]
+    gold: Gold
+
+
+def score_columns(scorers: Sequence[Scorer]) -> tuple[Column, ...]:
+    """Return the columns of ``per_item_scores``: identity, then mean and standard deviation by scorer."""
+    identity: tuple[Column, ...] = (
+        ("item_key", "text"),
+        ("dataset", "category"),
+        ("cluster", "text"),
+        ("type", "category"),
+        ("condition", "category"),
+        ("temp", "category"),
+        ("n_samples", "int"),
+    )
+    return identity + tuple((name, "float") for scorer in scorers for name in (scorer.name, f"{scorer.name}_std"))
+
+
+def _run(context: Context, trial: Trial | None) -> Produced:
+    assert trial is not None  # noqa: S101 - the engine gives every trial-level phase its trial
+    results = context.run.trial(trial.slug).results
+    scorers = load_scorers()
+    settings = scoring_settings(context.config)
+    formats = {name: dataset.format for name, dataset in context.config.datasets.items()}
+    answers = _Answers(_answers(context, trial))
+    parts = parts_of(context, trial)
+    with (
+        TableWriter(results / "per_item_scores", score_columns(scorers)) as table,
+        context.progress.task(f"score {trial.slug}", sum(part.rows for part in parts)) as task,
+    ):
+        for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)):
+            arms = list(shard)
+            subjects = [_subject(item, formats, settings) for item in items(context.run, arms[0].start, arms[0].stop)]
+            for part in arms:
+                context.stop.check()
+                _score_part(part, subjects, answers, scorers, table)
+                task.advance(part.rows)
+        answers.check_empty()
+    return Produced(dict(table.records()))
+
+
+def _subject(item: Item, formats: dict[str, str], settings: ScoringSettings) -> _Subject:
+    lead = (ids.item_key(item.dataset, item.id), item.dataset, cluster_id(item), item.type)
+    return _Subject(item.dataset, item.id, lead, prepare_gold(item, formats[item.dataset], settings))
+
+
+def _score_part(
+    part: Part, subjects: Sequence[_Subject], answers: _Answers, scorers: Sequence[Scorer], table: TableWriter
+) -> None:
+    temp = repr(part.temp)
+    for subject in subjects:
+        texts = answers.take((subject.dataset, subject.item_id, part.condition, temp))
+        scores = [score_answer(subject.gold, text, scorers) for text in texts]
+        summary = summarize_replicates(scores, len(scorers))
+        pairs = [value for pair in zip(summary.means, summary.stds, strict=True) for value in pair]
+        table.append((*subject.lead, part.condition, temp, summary.n_samples, *pairs))
+
+
+class _Answers:
+    """The predictions, taken item by item in request order."""
+
+    def __init__(self, rows: Iterator[_Answer]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def take(self, key: tuple[str, str, str, str]) -> list[str]:
+        """Return the texts of the answers to one item, arm and temperature; requests that failed are left out."""
+        texts = []
+        while self._next is not None and self._next.key == key:
+            if self._next.text is not None:
+                texts.append(self._next.text)
+            self._next = next(self._rows, None)
+        return texts
+
+    def check_empty(self) -> None:
+        """Refuse predictions that belong to no item of the run.
+
+        Raises
+        ------
+        CorruptRecordError
+            Naming the first one left over.
+        """
+        if self._next is not None:
+            raise CorruptRecordError(
+                f"predictions.parquet: {'|'.join(self._next.key)} is out of order or of no item in this run",
+                hint="parse again: promptrial run --run_id RID --from_step parse",
+            )
+
+
+def _answers(context: Context, trial: Trial) -> Iterator[_Answer]:
+    path = context.run.trial(trial.slug).results / "predictions.parquet"
+    for batch in read_batches(path, _READ):
+        columns: list[list[Any]] = [batch.column(name).to_pylist() for name in _READ]
+        for dataset, item_id, condition, temp, text, error in zip(*columns, strict=True):
+            yield _Answer((dataset, item_id, condition, temp), None if error is not None else text or "")
+
+
+PHASE = Phase(
+    name="score",
+    scope="trial",
+    stage="scored",
+    reads=("prepare", "parse"),
+    settings=lambda context, _trial: {
+        "scoring": context.config.scoring.model_dump(mode="json"),
+        "formats": {name: dataset.format for name, dataset in context.config.datasets.items()},
+    },
+    run=_run,
+)

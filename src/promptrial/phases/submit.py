@@ -1,0 +1,37 @@
+"""Submit: give every part that has no job to its provider. It does not wait for answers."""
+
+from __future__ import annotations
+
+from promptrial.model import Trial
+from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.work import worklist
+from promptrial.queue import QueueManager
+
+__all__ = ["PHASE"]
+
+
+def _run(context: Context, _: Trial | None) -> Produced:
+    """Record engine and job of each part. Side effects: the job journals and, for hosted providers, jobs."""
+    for trial in context.trials:
+        context.stop.check()
+        provider = context.provider(trial.model.provider)
+        context.manifest(trial.slug).engine = dict(provider.fingerprint(trial.model))
+        prompts = context.manifest(trial.slug).prompts
+        for condition, prompt in trial.prompts.items():
+            prompts[condition] = {
+                "sha256": prompt.sha256,
+                "tokens": provider.count_tokens(trial.model, prompt.text),
+            }
+    QueueManager(worklist(context), context.clock, context.events, context.stop).submit()
+    return Produced({})
+
+
+PHASE = Phase(
+    name="submit",
+    scope="run",
+    stage="",
+    reads=("build",),
+    settings=lambda _context, _trial: None,
+    run=_run,
+    content_addressed=True,
+)
