@@ -59,13 +59,17 @@ class JsonDocument:
             return msgspec.json.decode(memoryview(self._bytes)[start:], type=kind)
         except msgspec.ValidationError as error:
             raise Place(self._path, 1).error(str(error)) from error
-        except (msgspec.DecodeError, RecursionError) as error:
-            found = _BYTE.search(str(error))
+        except RecursionError as error:
+            raise Place(self._path, 1).error("not readable: JSON nested too deeply") from error
+        except msgspec.DecodeError as error:
+            found = _BYTE.search(str(error))  # without a byte, the document ends too early
             offset = start + int(found[1]) if found else len(self._bytes) - 1
             raise Place(self._path, self._line_of(offset)).error(f"not valid JSON: {error}") from error
 
     def entries(self, raws: Sequence[msgspec.Raw], kind: type[T], name: str) -> Iterator[tuple[Place, T]]:
         """Decode the entries of one list in turn. Lists must be walked in the order in which they stand in the file.
+
+        That they are valid JSON was checked with the root.
 
         Parameters
         ----------
@@ -88,8 +92,6 @@ class JsonDocument:
                 entry = msgspec.json.decode(text, type=kind)
             except msgspec.ValidationError as error:
                 raise place.error(str(error)) from error
-            except msgspec.DecodeError as error:  # a lone surrogate is noticed only when its string is read
-                raise place.error("not valid JSON: a \\u escape that is not a character") from error
             yield place, entry
 
     def _advance(self, text: bytes) -> None:

@@ -59,5 +59,7 @@ def decode_json(place: Place, line: str, kind: type[T]) -> T:
         return msgspec.json.decode(line, type=kind)
     except msgspec.ValidationError as error:
         raise place.error(str(error)) from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except RecursionError as error:
+        raise place.error("not readable: JSON nested too deeply") from error
+    except msgspec.DecodeError as error:
         raise place.error(f"not valid JSON: {error}") from error

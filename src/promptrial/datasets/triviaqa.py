@@ -63,7 +63,7 @@ class _Columns(msgspec.Struct):
 def accepted_answers(value: str, aliases: list[str], normalized: list[str], human: list[str]) -> list[str]:
     """Return the official ground truths, in readable form where there is one: value, aliases, human answers, the rest.
 
-    Blank entries are left out: to the official evaluation a blank alias makes an empty answer right.
+    Blank texts are left out; to the official evaluation a blank alias makes an empty prediction right.
 
     Examples
     --------
@@ -71,10 +71,10 @@ def accepted_answers(value: str, aliases: list[str], normalized: list[str], huma
     ['The Beatles', 'Beatles', 'john paul george ringo']
     """
     official = {_match_key(text) for text in normalized}
-    readable = [text for text in (value, *aliases) if _match_key(text) in official]
+    readable = [text for text in (value, *aliases) if text.strip() and _match_key(text) in official]
     covered = {_match_key(text) for text in readable}
     rest = [text for text in normalized if _match_key(text) not in covered]
-    return [text for text in (*readable, *human, *rest) if text.strip()]
+    return [*readable, *(text for text in (*human, *rest) if text.strip())]
 
 
 def _match_key(text: str) -> str:

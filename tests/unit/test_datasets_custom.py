@@ -1,0 +1,120 @@
+"""Question files of one's own, as JSONL and as CSV."""
+
+from pathlib import Path
+
+import pytest
+
+from promptrial.datasets.base import cluster_id
+from promptrial.datasets.custom import FORMAT
+from promptrial.errors import DataError
+from promptrial.model import Item
+
+HEADER = "id,question,answers,context,is_unanswerable,cluster\n"
+
+
+def read(path: Path, text: str | bytes) -> list[Item]:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return list(FORMAT.read(path, "mine"))
+
+
+def failure(path: Path, text: str | bytes) -> str:
+    with pytest.raises(DataError) as caught:
+        read(path, text)
+    return caught.value.message.replace(str(path), "FILE")
+
+
+def test_jsonl_and_csv_with_the_same_rows_give_the_same_items(tmp_path: Path) -> None:
+    jsonl = (
+        '{"id": "a", "question": "Q, a?", "answers": ["ten", "10"], "context": "Line 1\\nline 2", "cluster": "k"}\n'
+        '{"id": "b", "question": "Q b?", "answers": [], "context": "C", "is_unanswerable": true, "note": 1}\n'
+        '{"id": "c", "question": "Q c?", "answers": ["x|y", "[z]"], "context": null}\n'
+    )
+    table = (
+        "\ufeffid,question,answers,context,is_unanswerable,cluster,note\r\n"
+        'a,"Q, a?",ten | 10,"Line 1\nline 2",no,k,\r\n'
+        "\r\n"
+        "b,Q b?,,C,TRUE,,1\r\n"
+        'c,Q c?,"[""x|y"", ""[z]""]",,,,\r\n'
+    )
+    items = read(tmp_path / "q.jsonl", jsonl)
+    assert items == read(tmp_path / "q.csv", table)
+    assert [item.type for item in items] == ["open", "open", "closed"]
+    assert items[0].answers == ("ten", "10")
+    assert items[1].is_unanswerable
+    assert items[2].answers == ("x|y", "[z]")
+    assert cluster_id(items[0]) == "mine#k"
+
+
+def test_an_unanswerable_row_may_leave_its_answers_out(tmp_path: Path) -> None:
+    (item,) = read(tmp_path / "q.jsonl", '{"id": "a", "question": "Q?", "is_unanswerable": true}')
+    assert item.answers == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ("a,Q?,x,,,\na,Q?,x,,,\n", "FILE:3: duplicate id 'a', first at FILE:2"),
+        ('a,"Q\n?",x,,,\nb,,x,,,\n', "FILE:4: id 'b': the question is empty"),
+        ("a,Q?,,,,\n", "FILE:2: id 'a': no answers, and not marked unanswerable"),
+        ("a,Q?,x||y,,,\n", "FILE:2: id 'a': an answer is empty"),
+        ("a,Q?,x,,yes,\n", "FILE:2: id 'a': marked unanswerable, but has answers: 'x'"),
+        ("a,Q?,x,,maybe,\n", "FILE:2: is_unanswerable is 'maybe'; allowed: true, 1, yes, false, 0, no, or nothing"),
+        ("a,Q?,x, ,,\n", "FILE:2: id 'a': the context is empty"),
+        ("a,Q?,[x],,,\n", "FILE:2: answers begin with [ but are not a JSON list of texts"),
+        ('a,Q?,"[1]",,,\n', "FILE:2: answers begin with [ but are not a JSON list of texts: Expected `str`"),
+        ("a,Q?,x\n", "FILE:2: 3 cells under a header of 6"),
+        ("a,Q?,x,,,,\n", "FILE:2: 7 cells under a header of 6"),
+        ('a,Q?,"x\ny,,,\n', "FILE:2: not valid CSV"),
+        ('a,Q?,"x"y,,,\n', "FILE:2: not valid CSV"),
+        ("a\tb,Q?,x,,,\n", "FILE:2: the id holds a control or invisible character: 'a\\tb'"),
+        ("a,Q?,x,,,k\u2028\n", "FILE:2: the cluster holds a control or invisible character"),
+        ("", "FILE:1: no questions in the file"),
+    ],
+)
+def test_a_wrong_csv_row_is_named_with_the_line_on_which_it_begins(tmp_path: Path, rows: str, problem: str) -> None:
+    assert failure(tmp_path / "q.csv", HEADER + rows).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        ("id,answers", "FILE:1: missing columns: question; the header is: id, answers"),
+        ("id,question,answer", "FILE:1: unknown column 'answer'; did you mean 'answers'?"),
+        ("id,question,answers,unanswerable", "FILE:1: unknown column 'unanswerable'; did you mean 'is_unanswerable'?"),
+        ("id,question,answers,answers", "FILE:1: a column stands twice; the header is: id, question, answers, answers"),
+    ],
+)
+def test_a_wrong_csv_header_is_named(tmp_path: Path, header: str, problem: str) -> None:
+    assert failure(tmp_path / "q.csv", header + "\n") == problem
+
+
+def test_other_columns_are_ignored_unless_they_look_like_a_slip(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    row = '{"id": "a", "question": "Q?", "answers": ["x"], "context_id": 1, "question_id": 2, "source": "s"}\n'
+    assert len(read(path, row)) == 1
+    slip = '{"id": "b", "question": "Q?", "answers": ["x"], "contexts": "C"}\n'
+    assert failure(path, row + slip) == "FILE:2: unknown column 'contexts'; did you mean 'context'?"
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ('{"id": 1, "question": "Q?", "answers": ["x"]}', "Expected `str`, got `int` - at `$.id`"),
+        ('{"id": "a", "question": "Q?", "answers": "x"}', "Expected `array | null`, got `str` - at `$.answers`"),
+        ('{"id": "a", "question": "Q?", "answers": ["x"], "is_unanswerable": 0}', "Expected `bool | null`, got `int`"),
+        ('{"id": "a", "question": "Q?", "answers": ["x"], "context": ""}', "id 'a': the context is empty"),
+        ('{"id": "a", "question": "Q?", "answers": ["x"], "cluster": ""}', "the cluster is empty"),
+        ('{"id": "a", "question": "Q?"}', "id 'a': no answers, and not marked unanswerable"),
+        ('{"id": "a", "answers": ["x"]}', "missing required field `question`"),
+        ("3", "Expected `object`, got `int`"),
+    ],
+)
+def test_a_wrong_jsonl_row_is_named_with_its_line(tmp_path: Path, row: str, problem: str) -> None:
+    message = failure(tmp_path / "q.jsonl", f"\n{row}\n")
+    assert message.startswith("FILE:2: ")
+    assert problem in message
+
+
+def test_bad_utf8_in_a_csv_is_named_with_its_line(tmp_path: Path) -> None:
+    message = failure(tmp_path / "q.csv", HEADER.encode() + b"a,Q\xe9?,x,,,\n")
+    assert message == "FILE:2: not UTF-8: invalid continuation byte at byte 4 of the line"
