@@ -1,0 +1,26 @@
+"""Abstention: whether a response declines to answer. What counts as declining is in ``refusals``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from promptrial.model import Item
+from promptrial.scoring.base import Gold, PreparedAnswer
+
+__all__ = ["SCORER"]
+
+
+class _Abstention:
+    name = "abstain_rate"
+    graded = False
+
+    def applies(self, item: Item) -> bool:  # noqa: ARG002 - any question can be declined
+        """Every item."""
+        return True
+
+    def score(self, gold: Gold, answer: PreparedAnswer) -> float:  # noqa: ARG002 - whatever the item
+        """1 for an abstention, 0 for an answer."""
+        return float(answer.abstained)
+
+
+SCORER: Final = _Abstention()

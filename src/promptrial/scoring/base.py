@@ -1,0 +1,178 @@
+"""The values that scorers share, the protocol that they follow, and ``score_answer``, which runs them on one answer.
+
+An item is prepared once (``prepare_gold``), an answer once (``prepare_answer``); every scorer reads what was prepared.
+
+**The scored prediction.** SQuAD 2.0 has a system say "no answer" with the empty string. A chat model says it with the
+refusal that its prompt mandates, so an abstention counts as that null prediction: right (exact match and F1 are 1) on
+an unanswerable item, wrong (0) on an answerable one. Any other response is scored as it stands. Errors are not
+answers: a completion without an answer is missing and must not be given to ``score_answer``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+import msgspec
+
+from promptrial.errors import ConfigError
+from promptrial.model import Item
+from promptrial.registry import SCORERS, load
+from promptrial.scoring.normalize import EvaluationRules, rules_for
+from promptrial.scoring.refusals import is_abstention
+
+__all__ = [
+    "AcceptedAnswers",
+    "Gold",
+    "PreparedAnswer",
+    "Scorer",
+    "ScoringSettings",
+    "accepted_answers",
+    "load_scorers",
+    "prepare_answer",
+    "prepare_gold",
+    "score_answer",
+]
+
+_STRATEGIES: Final = ("exact", "overlap")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringSettings:
+    """What the configuration can say about scoring.
+
+    Attributes
+    ----------
+    unsupported_strategy : {"overlap", "exact"}
+        How a claim is looked for in the passage; see ``promptrial.scoring.unsupported``.
+    min_token_overlap : float in [0, 1]
+        For ``overlap``: the share of the answer's tokens that the passage must hold.
+    extra_refusals : tuple of str
+        Texts that are abstentions besides those recognised anyway.
+
+    Raises
+    ------
+    ConfigError
+        If the strategy is unknown or the share is not between 0 and 1.
+    """
+
+    unsupported_strategy: Literal["exact", "overlap"] = "overlap"
+    min_token_overlap: float = 0.6
+    extra_refusals: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.unsupported_strategy not in _STRATEGIES:
+            raise ConfigError(
+                f"unsupported_strategy is {self.unsupported_strategy!r}; allowed: {', '.join(_STRATEGIES)}"
+            )
+        if not 0 <= self.min_token_overlap <= 1:
+            raise ConfigError(f"min_token_overlap is {self.min_token_overlap!r}; allowed: 0 to 1")
+
+
+class AcceptedAnswers(msgspec.Struct, frozen=True, gc=False):
+    """The accepted answers of one item, normalised.
+
+    ``normalized`` holds each distinct one, ``counts`` its number of tokens and how often each token occurs, and
+    ``vocabulary`` the tokens of them all.
+    """
+
+    normalized: frozenset[str]
+    counts: tuple[tuple[int, dict[str, int]], ...]
+    vocabulary: frozenset[str]
+    f1_of_empties: float
+
+
+class Gold(msgspec.Struct, frozen=True, gc=False):
+    """An item, prepared for scoring any number of answers to it."""
+
+    item: Item
+    rules: EvaluationRules
+    accepted: AcceptedAnswers
+    settings: ScoringSettings
+
+
+class PreparedAnswer(msgspec.Struct, frozen=True, gc=False):
+    """One response: whether it abstains, and its normalised text and tokens (empty for an abstention)."""
+
+    abstained: bool
+    normalized: str
+    tokens: list[str]
+
+
+class Scorer(Protocol):
+    """One measure of an answer, reached through ``registry.SCORERS``."""
+
+    @property
+    def name(self) -> str:
+        """The key in the registry, which is the column in the score tables."""
+
+    @property
+    def graded(self) -> bool:
+        """False for a 0/1 score, True for one that takes values between."""
+
+    def applies(self, item: Item) -> bool:
+        """Tell whether the measure is defined for answers to this item."""
+
+    def score(self, gold: Gold, answer: PreparedAnswer) -> float:
+        """Return the score, from 0 to 1, of an answer to an item that the measure applies to."""
+
+
+def load_scorers() -> tuple[Scorer, ...]:
+    """Return every scorer of the registry, in its order."""
+    return tuple(load("scorer", name) for name in SCORERS)
+
+
+def accepted_answers(answers: Sequence[str], rules: EvaluationRules) -> AcceptedAnswers:
+    """Prepare accepted answers as the official evaluation reads them.
+
+    No answers at all (an unanswerable question), or under SQuAD's rules none that has a token, stands for the one
+    accepted answer ``""``.
+    """
+    tokens = {" ".join(words): words for words in map(rules.tokens, dict.fromkeys(answers))}
+    if rules.drops_empty_golds:
+        tokens.pop("", None)
+    if not tokens:
+        tokens = {"": []}
+    counts = tuple((len(words), {word: words.count(word) for word in words}) for words in tokens.values())
+    vocabulary = frozenset(word for words in tokens.values() for word in words)
+    return AcceptedAnswers(frozenset(tokens), counts, vocabulary, rules.f1_of_empties)
+
+
+def prepare_gold(item: Item, format_name: str, settings: ScoringSettings) -> Gold:
+    """Prepare an item. ``format_name`` is the dataset format it came in, which decides the official rules.
+
+    Raises
+    ------
+    ConfigError
+        If the format is not in the registry.
+    """
+    rules = rules_for(format_name)
+    return Gold(item, rules, accepted_answers(item.answers, rules), settings)
+
+
+_ABSTENTION: Final = PreparedAnswer(abstained=True, normalized="", tokens=[])
+
+
+def prepare_answer(gold: Gold, text: str) -> PreparedAnswer:
+    """Prepare a response to an item; every abstention is the same null prediction."""
+    if is_abstention(text, gold.settings.extra_refusals):
+        return _ABSTENTION
+    tokens = gold.rules.tokens(text)
+    return PreparedAnswer(abstained=False, normalized=" ".join(tokens), tokens=tokens)
+
+
+def score_answer(gold: Gold, text: str, scorers: Sequence[Scorer]) -> tuple[float, ...]:
+    """Return the score of a response by each scorer; NaN where the scorer does not apply to the item.
+
+    Examples
+    --------
+    >>> item = Item(id="1", dataset="nq", question="Who led the Normans?", answers=("Rollo", "Duke Rollo"))
+    >>> gold = prepare_gold(item, "nq_open", ScoringSettings())
+    >>> score_answer(gold, "The viking Rollo", load_scorers())
+    (0.0, 0.6666666666666666, 0.0, nan, nan)
+    """
+    answer = prepare_answer(gold, text)
+    item = gold.item
+    return tuple([scorer.score(gold, answer) if scorer.applies(item) else math.nan for scorer in scorers])

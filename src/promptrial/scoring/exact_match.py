@@ -1,0 +1,63 @@
+"""Exact match: whether an answer equals an accepted one after the official normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from promptrial.model import Item
+from promptrial.scoring.base import Gold, PreparedAnswer, accepted_answers
+from promptrial.scoring.normalize import EvaluationRules
+
+__all__ = ["SCORER", "exact_match"]
+
+
+def exact_match(prediction: str, answers: Sequence[str], rules: EvaluationRules) -> float:
+    """Exact match of a prediction, by the official definition and nothing else (no rule for abstentions).
+
+    Parameters
+    ----------
+    prediction : str
+    answers : sequence of str
+        Accepted answers; none for an unanswerable question.
+    rules : EvaluationRules
+
+    Returns
+    -------
+    float
+        1.0 if the normalised prediction equals any normalised accepted answer, else 0.0.
+
+    References
+    ----------
+    ``evaluate-v2.0.py`` (SQuAD 2.0): ``compute_exact``, ``get_raw_scores``; ``triviaqa_evaluation.py`` and ORQA's
+    ``eval_utils.py``: ``exact_match_score``, ``metric_max_over_ground_truths``.
+
+    Examples
+    --------
+    >>> from promptrial.scoring.normalize import SQUAD_V2
+    >>> exact_match("the Normans.", ["Normans", "the Norse"], SQUAD_V2)
+    1.0
+    """
+    return float(rules.normalize(prediction) in accepted_answers(answers, rules).normalized)
+
+
+class _ExactMatch:
+    name = "em"
+    graded = False
+
+    def applies(self, item: Item) -> bool:  # noqa: ARG002 - every item has accepted answers or is unanswerable
+        """Every item."""
+        return True
+
+    def score(self, gold: Gold, answer: PreparedAnswer) -> float:
+        """Exact match; an abstention is right exactly when the item is unanswerable.
+
+        The last is said outright, because NQ-open accepts answers that normalise to nothing (``A+``): by the bare
+        definition a refusal would match those.
+        """
+        if answer.abstained:
+            return float(gold.item.is_unanswerable)
+        return float(answer.normalized in gold.accepted.normalized)
+
+
+SCORER: Final = _ExactMatch()

@@ -1,0 +1,90 @@
+"""Token F1: how far the words of an answer are those of the nearest accepted one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from promptrial.model import Item
+from promptrial.scoring.base import AcceptedAnswers, Gold, PreparedAnswer, accepted_answers
+from promptrial.scoring.normalize import EvaluationRules
+
+__all__ = ["SCORER", "token_f1"]
+
+
+def token_f1(prediction: str, answers: Sequence[str], rules: EvaluationRules) -> float:
+    """Token F1 of a prediction, by the official definition and nothing else (no rule for abstentions).
+
+    The harmonic mean of precision and recall over the *multisets* of normalised tokens, and the best of it over the
+    accepted answers.
+
+    Parameters
+    ----------
+    prediction : str
+    answers : sequence of str
+        Accepted answers; none for an unanswerable question.
+    rules : EvaluationRules
+
+    Returns
+    -------
+    float
+        From 0.0 to 1.0.
+
+    Notes
+    -----
+    Where prediction and accepted answer both have no token, SQuAD 2.0 says 1 and TriviaQA says 0. If only one has
+    none, the score is 0.
+
+    References
+    ----------
+    ``evaluate-v2.0.py`` (SQuAD 2.0): ``compute_f1``; ``triviaqa_evaluation.py``: ``f1_score``.
+
+    Examples
+    --------
+    >>> from promptrial.scoring.normalize import SQUAD_V2
+    >>> token_f1("Rollo the viking", ["Rollo", "Duke Rollo"], SQUAD_V2)
+    0.6666666666666666
+    """
+    tokens = rules.tokens(prediction)
+    return _best_f1(" ".join(tokens), tokens, accepted_answers(answers, rules))
+
+
+def _best_f1(normalized: str, tokens: list[str], accepted: AcceptedAnswers) -> float:
+    if normalized in accepted.normalized:
+        return 1.0 if tokens else accepted.f1_of_empties
+    shared = accepted.vocabulary.intersection(tokens)
+    if not shared:
+        return 0.0
+    found = {token: tokens.count(token) for token in shared}
+    return max([_f1(found, len(tokens), counts, length) for length, counts in accepted.counts])
+
+
+def _f1(found: Mapping[str, int], n_predicted: int, wanted: Mapping[str, int], n_wanted: int) -> float:
+    same = 0
+    for token, count in wanted.items():
+        if token in found:
+            same += min(count, found[token])
+    if not same:
+        return 0.0
+    # In the order of the official scripts, so that the last bit agrees too.
+    precision = same / n_predicted
+    recall = same / n_wanted
+    return (2 * precision * recall) / (precision + recall)
+
+
+class _TokenF1:
+    name = "f1"
+    graded = True
+
+    def applies(self, item: Item) -> bool:  # noqa: ARG002 - every item has accepted answers or is unanswerable
+        """Every item."""
+        return True
+
+    def score(self, gold: Gold, answer: PreparedAnswer) -> float:
+        """Token F1; an abstention is right exactly when the item is unanswerable, as for exact match."""
+        if answer.abstained:
+            return float(gold.item.is_unanswerable)
+        return _best_f1(answer.normalized, answer.tokens, gold.accepted)
+
+
+SCORER: Final = _TokenF1()
