@@ -1,6 +1,8 @@
 """Official question files become items; those of ``../shared/data`` do so in full."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -165,3 +167,13 @@ def test_the_official_triviaqa_sample_is_read_with_its_readable_aliases() -> Non
         "Sunset Bulevard",
         "Sunset Blvd.",
     )
+
+
+def test_importing_the_readers_and_the_hub_loads_no_heavy_library() -> None:
+    modules = ["squad_v2", "nq_open", "triviaqa", "custom", "sampling", "hub"]
+    program = "import importlib, sys\n" + "\n".join(
+        f"importlib.import_module('promptrial.datasets.{module}')" for module in modules
+    )
+    program += "\nprint(sorted({'httpx', 'pyarrow', 'numpy', 'scipy', 'pydantic'} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.strip() == "[]"

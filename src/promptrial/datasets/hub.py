@@ -125,8 +125,9 @@ class Hub:
             return source
         with hub_session(self.endpoint, self.token, self.timeout_s, location) as session:
             commit = commit or session.resolve()
+            folder = self._folder(location, commit)
             files = session.list_files(commit)
-            source = HubSource(location, commit, files, self._folder(location, commit))
+            source = HubSource(location, commit, files, folder)
             _download_missing(session, source, progress or (lambda _done, _total: None))
         listing = _Listing(schema_version=1, files=files)
         atomic.write_bytes(self._listing_path(location, commit), msgspec.json.encode(listing))
