@@ -149,7 +149,7 @@ class PermanentError(ProviderError):
     """The same call will never work."""
 
 
-class StopRequested(BaseException):  # noqa: N818 - not an error
+class StopRequested(BaseException):
     """The run was asked to stop; raised where work can be left off safely."""
 
     exit_code = 5

@@ -9,67 +9,62 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from promptrial.errors import ConfigError
 
 __all__ = ["DATASETS", "PHASES", "PROVIDERS", "SCORERS", "STATISTICS", "load", "near_misses"]
 
-PHASES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "prepare": "promptrial.phases.prepare:PHASE",
-        "build": "promptrial.phases.build:PHASE",
-        "submit": "promptrial.phases.submit:PHASE",
-        "poll": "promptrial.phases.poll:PHASE",
-        "parse": "promptrial.phases.parse:PHASE",
-        "score": "promptrial.phases.score:PHASE",
-        "stats": "promptrial.phases.stats:PHASE",
-        "costs": "promptrial.phases.costs:PHASE",
-        "report": "promptrial.phases.report:PHASE",
-    }
-)
+PHASES: Final[Mapping[str, str]] = {
+    "prepare": "promptrial.phases.prepare:PHASE",
+    "build": "promptrial.phases.build:PHASE",
+    "submit": "promptrial.phases.submit:PHASE",
+    "poll": "promptrial.phases.poll:PHASE",
+    "parse": "promptrial.phases.parse:PHASE",
+    "score": "promptrial.phases.score:PHASE",
+    "stats": "promptrial.phases.stats:PHASE",
+    "costs": "promptrial.phases.costs:PHASE",
+    "report": "promptrial.phases.report:PHASE",
+}
 """The phases in the order in which they run."""
 
-PROVIDERS: Final[Mapping[str, str]] = MappingProxyType({"embedded": "promptrial.providers.embedded:EmbeddedProvider"})
+PROVIDERS: Final[Mapping[str, str]] = {"embedded": "promptrial.providers.embedded:EmbeddedProvider"}
 """Where answers come from."""
 
-DATASETS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "squad_v2": "promptrial.datasets.squad_v2:FORMAT",
-        "nq_open": "promptrial.datasets.nq_open:FORMAT",
-        "triviaqa": "promptrial.datasets.triviaqa:FORMAT",
-        "custom": "promptrial.datasets.custom:FORMAT",
-    }
-)
+DATASETS: Final[Mapping[str, str]] = {
+    "squad_v2": "promptrial.datasets.squad_v2:FORMAT",
+    "nq_open": "promptrial.datasets.nq_open:FORMAT",
+    "triviaqa": "promptrial.datasets.triviaqa:FORMAT",
+    "custom": "promptrial.datasets.custom:FORMAT",
+}
 """Formats of question files."""
 
-SCORERS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "em": "promptrial.scoring.exact_match:SCORER",
-        "f1": "promptrial.scoring.token_f1:SCORER",
-        "abstain_rate": "promptrial.scoring.abstention:SCORER",
-        "false_answer_rate": "promptrial.scoring.false_answer:SCORER",
-        "unsupported_rate": "promptrial.scoring.unsupported:SCORER",
-    }
-)
+SCORERS: Final[Mapping[str, str]] = {
+    "em": "promptrial.scoring.exact_match:SCORER",
+    "f1": "promptrial.scoring.token_f1:SCORER",
+    "abstain_rate": "promptrial.scoring.abstention:SCORER",
+    "false_answer_rate": "promptrial.scoring.false_answer:SCORER",
+    "unsupported_rate": "promptrial.scoring.unsupported:SCORER",
+}
 """What is measured on an answer; the keys are the columns of ``per_item_scores``."""
 
-STATISTICS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "mcnemar": "promptrial.stats.mcnemar:STATISTIC",
-        "paired_difference": "promptrial.stats.paired:STATISTIC",
-        "bootstrap": "promptrial.stats.bootstrap:STATISTIC",
-        "permutation": "promptrial.stats.permutation:STATISTIC",
-        "wilcoxon": "promptrial.stats.wilcoxon:STATISTIC",
-        "effect_size": "promptrial.stats.effect_size:STATISTIC",
-    }
-)
+STATISTICS: Final[Mapping[str, str]] = {
+    "mcnemar": "promptrial.stats.mcnemar:STATISTIC",
+    "paired_difference": "promptrial.stats.paired:STATISTIC",
+    "bootstrap": "promptrial.stats.bootstrap:STATISTIC",
+    "permutation": "promptrial.stats.permutation:STATISTIC",
+    "wilcoxon": "promptrial.stats.wilcoxon:STATISTIC",
+    "effect_size": "promptrial.stats.effect_size:STATISTIC",
+}
 """What is computed on the pairs of an endpoint."""
 
-_TABLES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {"phase": PHASES, "provider": PROVIDERS, "dataset format": DATASETS, "scorer": SCORERS, "statistic": STATISTICS}
-)
+_TABLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "phase": PHASES,
+    "provider": PROVIDERS,
+    "dataset format": DATASETS,
+    "scorer": SCORERS,
+    "statistic": STATISTICS,
+}
 
 
 def load(kind: str, name: str) -> Any:  # noqa: ANN401 - each table has a type of its own, stated by its callers

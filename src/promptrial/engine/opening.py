@@ -23,7 +23,7 @@ from promptrial.store import atomic, records
 from promptrial.store.records import RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
-__all__ = ["Opened", "RunRequest", "new_run_id", "open_run", "start", "take_up"]
+__all__ = ["Opened", "RunRequest", "load_manifests", "new_run_id", "open_run", "start", "take_up"]
 
 DEFAULT_CONFIG = Path("config/eval_config.yaml")
 

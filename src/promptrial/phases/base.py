@@ -40,6 +40,7 @@ class Context:
 
     config: ExperimentConfig
     config_folder: Path
+    config_hash: str
     trials: tuple[Trial, ...]
     run: RunDir
     clock: Clock
@@ -48,7 +49,6 @@ class Context:
     provider: Callable[[str], BatchProvider]
     env: Mapping[str, str]
     progress: Progress = field(default_factory=NoProgress)
-    max_concurrent_jobs: int = 4
     manifests: dict[str, TrialManifest] = field(default_factory=dict)
 
     def trial(self, slug: str) -> Trial:

@@ -1,8 +1,8 @@
 """Parse: bring each part's raw rows into request order, and write them as one table of predictions.
 
 Rows may come in any order. A row for an unknown request is kept apart, a repeated row is dropped if it says the same
-and is an error if it does not, a line that is no row is counted, and a request without a row is listed as missing. Results
-are never held in memory: the first pass notes where each row stands, the second reads them in order.
+and is an error if it does not, a line that is no row is counted, and a request without a row is listed as missing.
+Results are never held in memory: the first pass notes where each row stands, the second reads them in order.
 """
 
 from __future__ import annotations

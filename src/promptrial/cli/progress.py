@@ -1,0 +1,77 @@
+"""How progress looks: bars on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from promptrial.runtime.clock import Clock
+from promptrial.runtime.progress import LineProgress, Progress, Task, rate_text
+
+if TYPE_CHECKING:
+    import rich.progress
+
+__all__ = ["terminal_progress"]
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def terminal_progress(clock: Clock, say: Say) -> Iterator[tuple[Progress, Say]]:
+    """Yield how to show progress, and how to say a line without tearing it.
+
+    On a terminal: bars on stderr that go away when their phase ends (``NO_COLOR`` takes the colours away; a
+    terminal of ``TERM=dumb`` gets lines). Elsewhere: lines.
+    """
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield LineProgress(clock, say), say
+        return
+    from rich.console import Console  # noqa: PLC0415 - 0.1 s that only a terminal needs
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import Progress as RichProgress  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    bars = RichProgress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        console=console,
+        transient=True,
+    )
+    with bars:
+        yield _BarProgress(clock, bars), lambda text: console.print(text, markup=False, highlight=False)
+
+
+class _BarProgress:
+    def __init__(self, clock: Clock, bars: rich.progress.Progress) -> None:
+        self._clock, self._bars = clock, bars
+
+    def task(self, name: str, total: int | None, done: int = 0) -> Task:
+        return _Bar(self._clock, self._bars, name, total, done)
+
+
+class _Bar:
+    def __init__(self, clock: Clock, bars: rich.progress.Progress, name: str, total: int | None, done: int) -> None:
+        self._clock, self._bars, self._total = clock, bars, total
+        self._before, self._done = done, done
+        self._began = clock.monotonic()
+        self._task: Any = bars.add_task(name, total=total, completed=done, rate="")
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        left = None if self._total is None else self._total - self._done
+        rate = rate_text(self._done - self._before, self._clock.monotonic() - self._began, left)
+        self._bars.update(self._task, advance=count, rate=rate.lstrip(", "))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.remove_task(self._task)

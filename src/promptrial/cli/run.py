@@ -1,0 +1,79 @@
+"""``promptrial run``: run or resume an experiment, and end with the results in short."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+
+from promptrial.cli import plan as plan_command
+from promptrial.cli.options import add_flag, add_run_flags, overrides
+from promptrial.cli.progress import terminal_progress
+from promptrial.engine.opening import Opened, RunRequest, new_run_id
+from promptrial.engine.session import Invocation, follow
+from promptrial.errors import StopRequested
+from promptrial.plan import select_phases
+from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.events import say_to_stderr
+
+__all__ = ["DESCRIPTION", "SUMMARY", "configure", "execute"]
+
+SUMMARY = "run an experiment, or resume one"
+DESCRIPTION = "Run an experiment, or resume one. Without flags: the sample experiment on the embedded model."
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the command."""
+    add_run_flags(parser)
+    add_flag(parser, "resume", "go on with a run that exists", action="store_true")
+    add_flag(parser, "plan_only", "show what would be done, and do nothing", action="store_true")
+    add_flag(parser, "force", "resume although the configuration changed; recorded in the state", action="store_true")
+    add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
+    add_flag(parser, "log_level", "least level of messages on stderr (default: info)", default="info",
+             choices=("debug", "info", "warning", "error"))  # fmt: skip
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run, then print the results."""
+    if args.plan_only:
+        return plan_command.execute(args)
+    clock = SystemClock()
+    run_id = args.run_id or new_run_id(clock.now())
+    selection = select_phases(args.only_step, args.from_step, args.to_step)
+    request = RunRequest(
+        experiments=args.experiments_dir,
+        run_id=run_id,
+        config=args.config,
+        overrides=overrides(args),
+        resume=args.resume,
+        force=args.force,
+        steps_named=selection.explicit,
+    )
+    with terminal_progress(clock, say_to_stderr) as (progress, say):
+        invocation = Invocation(os.environ, clock, say, args.log_level, progress)
+        try:
+            opened = follow(request, selection, invocation, args.trial_filter)
+        except StopRequested as stop:
+            stop.resume_command = _resume_command(args, run_id)  # type: ignore[attr-defined]
+            raise
+    sys.stdout.write(_as_json(opened) if args.json else _as_text(opened))
+    return 0
+
+
+def _resume_command(args: argparse.Namespace, run_id: str) -> str:
+    where = (
+        ""
+        if str(args.experiments_dir) == "experiments"
+        else f" --experiments_dir {shlex.quote(str(args.experiments_dir))}"
+    )
+    return f"promptrial run --run_id {run_id}{where} --resume"
+
+
+def _as_json(opened: Opened) -> str:
+    return json.dumps({"run_id": opened.run.run_id}) + "\n"
+
+
+def _as_text(opened: Opened) -> str:
+    return f"{opened.run.root}\n"

@@ -1,0 +1,128 @@
+"""One invocation from the outside: open the run, take the lock, follow the plan, say how it ended.
+
+The command line calls these functions and prints what they return; nothing here parses flags or formats results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from promptrial import registry
+from promptrial.config.loading import environment
+from promptrial.engine.loop import Engine
+from promptrial.engine.opening import Opened, RunRequest, load_manifests, open_run, start, take_up
+from promptrial.errors import UsageError
+from promptrial.phases.base import Context
+from promptrial.plan import Action, Selection
+from promptrial.providers.base import BatchProvider
+from promptrial.runtime.clock import Clock
+from promptrial.runtime.events import EventLog, Level, Redactor
+from promptrial.runtime.progress import NoProgress, Progress
+from promptrial.runtime.stop import StopToken, stop_on_signals
+from promptrial.store import records
+from promptrial.store.atomic import Appender
+from promptrial.store.lock import RunLock
+
+__all__ = ["Invocation", "Planned", "follow", "preview"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What comes from the process: environment, clock, where sentences go, how progress looks."""
+
+    env: Mapping[str, str]
+    clock: Clock
+    say: Callable[[str], None]
+    level: Level = "info"
+    progress: Progress = NoProgress()  # noqa: RUF009 - it holds no state
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run as it was found, and what each phase would do."""
+
+    opened: Opened
+    actions: tuple[Action, ...]
+
+
+def preview(request: RunRequest, selection: Selection, invocation: Invocation) -> Planned:
+    """Return what a run would do; changes nothing on disk, and works before the run exists."""
+    env = environment(invocation.env, Path.cwd())
+    opened = open_run(request, env)
+    context = _context(opened, env, invocation)
+    load_manifests(context, read_only=True)
+    state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
+    return Planned(opened, Engine(context, state).plan(selection))
+
+
+def follow(
+    request: RunRequest, selection: Selection, invocation: Invocation, trial_filter: str | None = None
+) -> Opened:
+    """Run the selected phases to their end.
+
+    Raises
+    ------
+    StopRequested
+        If the run was asked to stop; it can be resumed.
+    PromptrialError
+        For everything that goes wrong; ``exit_code`` says how the program ends.
+    """
+    env = environment(invocation.env, Path.cwd())
+    opened = open_run(request, env)
+    only = _filtered(opened, trial_filter)
+    with RunLock(opened.run.lock_path, since=invocation.clock.now()):
+        context = _context(opened, env, invocation)
+        with Appender(opened.run.log_path, durable=False) as log, stop_on_signals(context.stop, invocation.say):
+            context.events.sink = log.append
+            context.events.event("begin", run_id=opened.run.run_id, config_hash=opened.config_hash)
+            try:
+                state = start(opened, context) if opened.state is None else take_up(opened, context)
+                Engine(context, state, only).run(selection)
+            except BaseException as error:  # the process edge: recorded and raised on
+                context.events.event("end", "error", error=f"{type(error).__name__}: {error}")
+                raise
+            finally:
+                _close_providers(context)
+            context.events.event("end")
+    return opened
+
+
+def _context(opened: Opened, env: Mapping[str, str], invocation: Invocation) -> Context:
+    events = EventLog(invocation.clock.now, Redactor(env), invocation.say, invocation.level)
+    return Context(
+        config=opened.loaded.experiment,
+        config_folder=opened.loaded.folder,
+        config_hash=opened.config_hash,
+        trials=opened.trials,
+        run=opened.run,
+        clock=invocation.clock,
+        stop=StopToken(opened.run.sentinel_path, invocation.clock),
+        events=events,
+        provider=cache(_make_provider),
+        env=env,
+        progress=invocation.progress,
+    )
+
+
+def _make_provider(name: str) -> BatchProvider:
+    provider: BatchProvider = registry.load("provider", name)()
+    return provider
+
+
+def _close_providers(context: Context) -> None:
+    for name in {trial.model.provider for trial in context.trials}:
+        context.provider(name).close()
+
+
+def _filtered(opened: Opened, pattern: str | None) -> frozenset[str] | None:
+    """Return the slugs that contain the text of ``--trial_filter``."""
+    if pattern is None:
+        return None
+    found = frozenset(trial.slug for trial in opened.trials if pattern in trial.slug)
+    if not found:
+        names = ", ".join(trial.slug for trial in opened.trials)
+        raise UsageError(f"--trial_filter {pattern!r} matches no trial; trials: {names}")
+    return found

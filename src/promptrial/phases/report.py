@@ -1,0 +1,3 @@
+"""x"""
+
+PHASE = None

@@ -1,0 +1,97 @@
+"""Stats: from the score table to ``significance.json``. Reads and writes; the arithmetic is ``promptrial.stats``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from promptrial import ids, registry, significance
+from promptrial.model import CONDITIONS, Trial
+from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.prepared import item_keys
+from promptrial.phases.settings import stats_settings
+from promptrial.phases.parse import ParseReport
+from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import FileRecord, load
+
+if TYPE_CHECKING:
+    from promptrial.stats.pairing import ScoreTable
+
+__all__ = ["PHASE", "read_scores"]
+
+_TYPES: Final = ("open", "closed")
+
+
+def read_scores(path: Path, item_names: list[str]) -> ScoreTable:
+    """Read ``per_item_scores.parquet`` into the columns that the statistics take.
+
+    Parameters
+    ----------
+    path : Path
+    item_names : list of str
+        The key of every planned item, in order.
+    """
+    import numpy as np  # noqa: PLC0415 - planning must not import it
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from promptrial.stats.pairing import ScoreTable  # noqa: PLC0415
+
+    table = pq.read_table(path, memory_map=False)
+
+    def codes(name: str, names: list[str] | tuple[str, ...] | None = None) -> tuple[Any, list[str]]:
+        column = table.column(name).combine_chunks()
+        known = pc.unique(column) if names is None else pa.array(names)
+        return pc.index_in(column, known).to_numpy(zero_copy_only=False).astype(np.int64), known.to_pylist()
+
+    def floats(name: str) -> Any:  # noqa: ANN401 - a float array
+        return table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+
+    dataset, dataset_names = codes("dataset")
+    return ScoreTable(
+        item_keys=item_names,
+        dataset_names=dataset_names,
+        type_names=_TYPES,
+        item=codes("item_key", item_names)[0],
+        dataset=dataset,
+        cluster=codes("cluster")[0],
+        type=codes("type", _TYPES)[0],
+        condition=codes("condition", CONDITIONS)[0],
+        temp=pc.cast(table.column("temp"), pa.float64()).to_numpy(),
+        n_samples=table.column("n_samples").to_numpy().astype(np.int64),
+        metrics={name: floats(name) for name in registry.SCORERS},
+        spreads={name: floats(f"{name}_std") for name in registry.SCORERS},
+    )
+
+
+def _run(context: Context, trial: Trial | None) -> Produced:
+    assert trial is not None  # noqa: S101 - the engine gives every trial-level phase its trial
+    from promptrial.stats.analysis import analyse  # noqa: PLC0415 - numpy
+
+    results = context.run.trial(trial.slug).results
+    names = [ids.item_key(key.dataset, key.id) for key in item_keys(context.run)]
+    with context.progress.task(f"stats {trial.slug}", 1) as task:
+        table = read_scores(results / "per_item_scores.parquet", names)
+        document = analyse(table, stats_settings(context.config), _attrition(results))
+        task.advance()
+    path = results / "significance.json"
+    with AtomicFile(path) as file:
+        file.write(significance.encode(document))
+    return Produced({path: FileRecord(file.sha256(), file.size)})
+
+
+def _attrition(results: Path) -> Mapping[str, Any]:
+    report = load(results / "parse_report.json", ParseReport)
+    return report.arms
+
+
+PHASE = Phase(
+    name="stats",
+    scope="trial",
+    stage="stats",
+    reads=("parse", "score"),
+    settings=lambda context, _trial: context.config.stats.model_dump(mode="json"),
+    run=_run,
+)

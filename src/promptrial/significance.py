@@ -1,0 +1,274 @@
+"""What ``significance.json`` holds: its typed rows, its bytes and its JSON Schema. Nothing is computed here.
+
+It stands below statistics and reporting, which do not know each other, so that both speak of the same rows. A number
+that cannot be had is null and a ``reason`` says why; it is never NaN, and never a plausible stand-in.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import msgspec
+
+from promptrial.model import Condition
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "ArmAttrition",
+    "ArmMean",
+    "Endpoint",
+    "Estimate",
+    "Family",
+    "HypothesisTest",
+    "MissingBounds",
+    "Scope",
+    "Significance",
+    "StatsSettings",
+    "decode",
+    "encode",
+    "json_schema",
+    "number",
+]
+
+SCHEMA_VERSION: Final = 2
+Scope = Literal["overall", "dataset", "type"]
+Hypothesis = Literal["difference", "equivalence", "non_inferiority"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatsSettings:
+    """How effects are tested.
+
+    Parameters
+    ----------
+    alpha : float
+        Level of every decision, in (0, 1).
+    confidence : float
+        Level of every interval but those of equivalence, which are at ``1 - 2 alpha``; in (0, 1).
+    primary : tuple of str
+        Metrics whose overall tests are confirmatory; their p-values are corrected together, by Holm's method.
+    bootstrap_samples, permutation_samples : int
+        Resamples of each bootstrap and of each permutation test that is not enumerated.
+    random_seed : int
+        Every endpoint and method draws from a stream of its own, derived from this seed and their names.
+    tost_margins : dict
+        Metric -> equivalence margin on the scale of the metric, above 0.
+    graded : tuple of str
+        Metrics that are graded by nature, even where every score happens to be 0 or 1.
+    lower_is_better : tuple of str
+        Metrics of which less is wanted; non-inferiority is then the upper leg.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range.
+    """
+
+    alpha: float = 0.05
+    confidence: float = 0.95
+    primary: tuple[str, ...] = ("em",)
+    bootstrap_samples: int = 10_000
+    permutation_samples: int = 10_000
+    random_seed: int = 1337
+    tost_margins: dict[str, float] = field(default_factory=dict)
+    graded: tuple[str, ...] = ("f1",)
+    lower_is_better: tuple[str, ...] = ("false_answer_rate", "unsupported_rate")
+
+    def __post_init__(self) -> None:
+        for name, share in (("alpha", self.alpha), ("confidence", self.confidence)):
+            if not 0 < share < 1:
+                raise ValueError(f"{name} is {share}; it must lie between 0 and 1")
+        for name, count in (
+            ("bootstrap_samples", self.bootstrap_samples),
+            ("permutation_samples", self.permutation_samples),
+        ):
+            if count < 1:
+                raise ValueError(f"{name} is {count}; it must be at least 1")
+        for metric, margin in self.tost_margins.items():
+            if not margin > 0:
+                raise ValueError(f"the equivalence margin of {metric} is {margin}; it must be above 0")
+
+
+class _Row(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every row: immutable, fields by name."""
+
+
+class Estimate(_Row):
+    """One figure of one method on one endpoint.
+
+    ``quantity`` is what is estimated (``mean_difference``, ``odds_ratio``...), treatment minus control or treatment
+    over control. ``confidence`` is the level of the interval. ``reason`` is set exactly when ``estimate`` is null or
+    something else that the method promises could not be had. ``figures`` holds the method's further numbers.
+    """
+
+    metric: str
+    temp: float
+    scope: Scope
+    subset: str
+    method: str
+    quantity: str
+    estimate: float | None
+    ci_low: float | None
+    ci_high: float | None
+    confidence: float | None
+    p: float | None
+    n_pairs: int
+    n_clusters: int
+    reason: str | None
+    notes: tuple[str, ...]
+    figures: dict[str, float | int | None]
+
+
+class ArmMean(_Row):
+    """One arm of an endpoint: the mean over all its scored items, and over those that have a partner."""
+
+    n_scored: int
+    mean: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_method: str | None
+    n_paired: int
+    mean_paired: float | None
+
+
+class MissingBounds(_Row):
+    """The effect if every missing score were as bad, or as good, for the treatment as it can be.
+
+    Taken over all items to which the metric applies or may apply, in the arms to which they were assigned
+    (intention to treat). A missing score is taken as 0 or 1, the ends of the metric's range.
+    """
+
+    n_items: int
+    n_missing_control: int
+    n_missing_treatment: int
+    low: float | None
+    high: float | None
+    reason: str | None
+
+
+class Endpoint(_Row):
+    """A metric at a temperature on all items or a subset: its pairs, its means, and its one designated test.
+
+    ``n_items = n_pairs + n_control_only + n_treatment_only + n_lost + n_not_applicable``. Items are lost when neither
+    arm has an answer. ``p`` is the designated p-value, ``p_method`` the method that it comes from.
+    """
+
+    metric: str
+    temp: float
+    scope: Scope
+    subset: str
+    scale: Literal["binary", "graded"]
+    n_items: int
+    n_pairs: int
+    n_control_only: int
+    n_treatment_only: int
+    n_lost: int
+    n_not_applicable: int
+    n_clusters: int
+    clustered: bool
+    control: ArmMean
+    treatment: ArmMean
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_method: str | None
+    p: float | None
+    p_method: str | None
+    family: str | None
+    p_adjusted: float | None
+    significant: bool | None
+    bounds: MissingBounds
+    reason: str | None
+
+
+class HypothesisTest(_Row):
+    """A test that counts: its p-value, the family it was corrected in, and the decision.
+
+    ``rejected`` is ``p_adjusted <= alpha``; for ``difference`` the null is "no difference", for the other two it is "the
+    margin is passed". A null ``p`` is not counted in its family.
+    """
+
+    family: str
+    hypothesis: Hypothesis
+    metric: str
+    temp: float
+    scope: Scope
+    subset: str
+    method: str
+    p: float | None
+    p_adjusted: float | None
+    rejected: bool | None
+
+
+class Family(_Row):
+    """Tests whose p-values were corrected together: ``size`` of them had a p-value."""
+
+    name: str
+    correction: Literal["holm", "bh"]
+    alpha: float
+    size: int
+    rejected: int
+
+
+class ArmAttrition(_Row):
+    """Requests of one arm: expected, answered, and why the others were not.
+
+    ``unexplained`` is what the reasons leave over; ``share_missing`` is null when nothing was expected.
+    """
+
+    expected: int
+    answered: int
+    missing: int
+    share_missing: float | None
+    reasons: dict[str, int]
+    unexplained: int
+
+
+class Significance(_Row):
+    """The whole document."""
+
+    schema_version: Literal[2]
+    settings: StatsSettings
+    attrition: dict[Condition, ArmAttrition]
+    endpoints: tuple[Endpoint, ...]
+    tests: tuple[HypothesisTest, ...]
+    families: tuple[Family, ...]
+    estimates: tuple[Estimate, ...]
+    selective: tuple[Estimate, ...]
+
+
+def number(value: float | None) -> float | None:
+    """Return a finite Python float, or None for None, NaN and infinities: JSON has no other way to say them."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def encode(document: Significance) -> bytes:
+    """Return the document as indented JSON that ends in a newline; equal documents give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"
+
+
+def decode(data: bytes) -> Significance:
+    """Read a document back.
+
+    Raises
+    ------
+    msgspec.ValidationError
+        If it is not a significance document of this version.
+    """
+    return msgspec.json.decode(data, type=Significance)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the document, as published in ``docs/schemas``."""
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"promptrial significance.json, schema_version {SCHEMA_VERSION}",
+    }
+    schema: dict[str, Any] = msgspec.json.schema(Significance)
+    for definition in schema["$defs"].values():
+        definition["description"] = inspect.cleandoc(definition["description"])
+        definition["required"] = list(definition["properties"])
+    return head | schema

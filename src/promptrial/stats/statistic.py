@@ -1,0 +1,70 @@
+"""What a statistic is, and how its results become rows of ``significance.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from promptrial.significance import Estimate, StatsSettings, number
+from promptrial.stats.pairing import PairedSample
+
+__all__ = ["Statistic", "estimate_row"]
+
+
+class Statistic(Protocol):
+    """One entry of ``registry.STATISTICS``."""
+
+    @property
+    def name(self) -> str:
+        """The name under which its rows appear as ``method``."""
+
+    def applies(self, sample: PairedSample) -> bool:
+        """Say whether the method is meant for this endpoint; called with at least one pair."""
+
+    def compute(self, sample: PairedSample, settings: StatsSettings, rng: np.random.Generator) -> list[Estimate]:
+        """Return its rows. What cannot be had is a row with a reason."""
+
+
+def estimate_row(
+    sample: PairedSample,
+    method: str,
+    quantity: str,
+    estimate: float | None,
+    *,
+    interval: tuple[float | None, float | None] = (None, None),
+    confidence: float | None = None,
+    p: float | None = None,
+    reason: str | None = None,
+    notes: tuple[str, ...] = (),
+    figures: Mapping[str, float | None] | None = None,
+) -> Estimate:
+    """Return a row that is labelled with the endpoint of ``sample``; NaN and infinities become null.
+
+    Examples
+    --------
+    ``estimate_row(sample, "paired_difference", "mean_difference", 0.1, interval=(0.0, 0.2), confidence=0.95)``
+    """
+    return Estimate(
+        metric=sample.metric,
+        temp=sample.temp,
+        scope=sample.scope,
+        subset=sample.subset,
+        method=method,
+        quantity=quantity,
+        estimate=number(estimate),
+        ci_low=number(interval[0]),
+        ci_high=number(interval[1]),
+        confidence=confidence,
+        p=number(p),
+        n_pairs=sample.n_pairs,
+        n_clusters=sample.n_clusters,
+        reason=reason,
+        notes=notes,
+        figures={name: _figure(value) for name, value in (figures or {}).items()},
+    )
+
+
+def _figure(value: float | None) -> float | int | None:
+    return int(value) if isinstance(value, (int, np.integer)) else number(value)

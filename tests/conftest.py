@@ -1,0 +1,34 @@
+"""Fixtures that every kind of test may use: a project in a temporary folder, and a provider that answers at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from promptrial import registry
+from tests.support import fake_provider
+from tests.support.project import Project
+
+
+@pytest.fixture(autouse=True)
+def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No flag of the person who runs the tests reaches the program under test."""
+    for name in list(os.environ):
+        if name.startswith("PROMPTRIAL_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A small experiment on the fake provider, with the temporary folder as the current one."""
+    monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")  # type: ignore[arg-type]
+    monkeypatch.chdir(tmp_path)
+    fake_provider.CALLS.clear()
+    fake_provider.FAILING.clear()
+    fake_provider.BEFORE_ROW.clear()
+    yield Project.make(tmp_path)
+    fake_provider.BEFORE_ROW.clear()
+    fake_provider.FAILING.clear()

@@ -1,0 +1,77 @@
+"""A local provider for tests: answers come from a hash of the request, so they are the same in any order.
+
+``CALLS`` counts how often each request was answered in this process; ``FAILING`` holds wire ids that end in an error row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import msgspec
+
+from promptrial.model import Completion, ModelSpec
+from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.request_rows import RequestRow
+
+CALLS: Counter[str] = Counter()
+FAILING: set[str] = set()
+BEFORE_ROW: list[Callable[[RequestRow], None]] = []
+_ANSWERS = ("I don't know.", "Paris", "the year 1912", "Unknown Pleasures", "a moving plate", "iron and oxygen")
+
+
+class _Row(msgspec.Struct, omit_defaults=True):
+    custom_id: str
+    text: str = ""
+    error: str | None = None
+    tokens: int = 0
+
+
+class FakeProvider:
+    """Answers at once."""
+
+    name: ClassVar[str] = "fake"
+    local: ClassVar[bool] = True
+
+    def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
+        return {"engine": "fake", "model": model.id}
+
+    def count_tokens(self, model: ModelSpec, text: str) -> int | None:
+        return len(text.split())
+
+    def find(self, payload: PartPayload) -> JobRef | None:
+        return None
+
+    def submit(self, payload: PartPayload) -> JobRef:
+        return JobRef(payload.key)
+
+    def status(self, job: JobRef) -> JobStatus:
+        return JobStatus(JobState.READY)
+
+    def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
+        for row in payload.requests():
+            for hook in BEFORE_ROW:
+                hook(row)
+            CALLS[row.custom_id] += 1
+            yield answer(row)
+
+    def cancel(self, job: JobRef) -> None:
+        pass
+
+    def parse_row(self, line: bytes) -> Completion:
+        row = msgspec.json.decode(line, type=_Row)
+        return Completion(row.custom_id, row.text, "stop", None, row.tokens, 3, row.tokens + 3, error=row.error)
+
+    def close(self) -> None:
+        pass
+
+
+def answer(row: RequestRow) -> bytes:
+    """Return the raw row that answers a request."""
+    if row.custom_id in FAILING:
+        return msgspec.json.encode(_Row(row.custom_id, error="context_length: too long"))
+    digest = hashlib.sha256(repr((row.body.messages, row.body.seed)).encode()).digest()
+    tokens = sum(len(message.content.split()) for message in row.body.messages)
+    return msgspec.json.encode(_Row(row.custom_id, _ANSWERS[digest[0] % len(_ANSWERS)], tokens=tokens))
