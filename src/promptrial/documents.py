@@ -1,0 +1,27 @@
+"""How a document that other programs read is written, and its JSON Schema; the values themselves stand elsewhere."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import msgspec
+
+__all__ = ["encode", "json_schema"]
+
+
+def encode(document: msgspec.Struct) -> bytes:
+    """Return a document as indented JSON that ends in a newline; equal documents give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"
+
+
+def json_schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a kind of document, described by the docstrings of its types.
+
+    Every field is required: a value that is missing is written as null, never left out.
+    """
+    schema: dict[str, Any] = msgspec.json.schema(kind)
+    for definition in schema["$defs"].values():
+        definition["description"] = inspect.cleandoc(definition["description"])
+        definition["required"] = list(definition["properties"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title} | schema

@@ -1,0 +1,195 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptrial import cost_report as document
+from promptrial.config.schema import PriceConfig, ProviderPricing
+from promptrial.cost_report import Price
+from promptrial.costs import TokenUsage, cost_report, price_for, usd
+from promptrial.model import CONDITIONS, Condition
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "costs.schema.json"
+PRICE = Price(input_per_million=2.0, output_per_million=10.0, batch_discount=0.5)
+PRICING = {
+    "openai": ProviderPricing(
+        batch_discount=0.5,
+        models={
+            "small": PriceConfig(input_per_million=2, output_per_million=10),
+            "gpt-small-2026": PriceConfig(input_per_million=3, output_per_million=12),
+        },
+    )
+}
+
+
+def usage(
+    prompt: int = 1_000_000, completion: int = 100_000, *, requests: int = 10, answered: int = 10, unknown: int = 0
+) -> TokenUsage:
+    return TokenUsage(requests, answered, prompt, completion, prompt + completion, None, unknown)
+
+
+def both(control: TokenUsage, treatment: TokenUsage) -> dict[Condition, TokenUsage]:
+    return {"control": control, "treatment": treatment}
+
+
+def test_usd_is_tokens_times_price_less_the_batch_discount() -> None:
+    assert usd(1_000_000, 100_000, PRICE) == pytest.approx((2.0 + 1.0) / 2)
+    assert usd(1_000_000, 100_000, msgspec.structs.replace(PRICE, batch_discount=0.0)) == pytest.approx(3.0)
+
+
+def test_a_priced_report_has_the_amount_of_both_arms_and_of_each() -> None:
+    report = cost_report(both(usage(), usage(3_000_000)), {"control": 4.0, "treatment": 2.5}, PRICE)
+
+    assert report.priced
+    assert report.price == PRICE
+    assert report.conditions["control"].usd == pytest.approx(1.5)
+    assert report.conditions["treatment"].usd == pytest.approx(3.5)
+    assert report.usd == pytest.approx(5.0)
+    assert report.conditions["control"].usd_per_correct == pytest.approx(1.5 / 4)
+    assert report.usd_per_correct == pytest.approx(5.0 / 6.5)
+    assert (report.prompt_tokens, report.completion_tokens, report.total_tokens) == (4_000_000, 200_000, 4_200_000)
+    assert (report.requests, report.answered, report.correct, report.tokens_unknown) == (20, 20, 6.5, 0)
+
+
+def test_a_model_without_a_price_is_unpriced_and_not_free() -> None:
+    report = cost_report(both(usage(), usage()), {"control": 4.0, "treatment": 2.5}, None)
+
+    assert not report.priced
+    assert report.price is None
+    assert report.usd is None
+    assert [cost.usd for cost in report.conditions.values()] == [None, None]
+    assert report.usd_per_correct is None
+    assert report.total_tokens == 2_200_000
+
+
+def test_a_price_of_zero_is_a_price() -> None:
+    free = Price(input_per_million=0.0, output_per_million=0.0, batch_discount=0.0)
+    report = cost_report(both(usage(), usage()), {"control": 1.0, "treatment": 1.0}, free)
+
+    assert report.priced
+    assert report.usd == 0.0
+    assert report.usd_per_correct == 0.0
+
+
+@pytest.mark.parametrize("correct", [0.0, None])
+def test_nothing_right_or_nothing_scored_has_no_price_per_right_answer(correct: float | None) -> None:
+    report = cost_report({"control": usage()}, {"control": correct}, PRICE)
+
+    assert report.usd_per_correct is None
+    assert report.correct == correct
+
+
+def test_an_arm_whose_scores_are_missing_leaves_the_total_unknown() -> None:
+    report = cost_report(both(usage(), usage()), {"control": 3.0}, PRICE)
+
+    assert report.conditions["control"].usd_per_correct == pytest.approx(0.5)
+    assert report.conditions["treatment"].correct is None
+    assert report.correct is None
+    assert report.usd_per_correct is None
+
+
+def test_answers_of_unknown_usage_are_counted_and_make_the_amount_a_lower_bound() -> None:
+    report = cost_report(both(usage(), usage(unknown=3)), {"control": 4.0, "treatment": 4.0}, PRICE)
+
+    assert report.tokens_unknown == 3
+    assert report.conditions["control"].tokens_unknown == 0
+    assert report.conditions["treatment"].usd == pytest.approx(1.5)
+    assert report.conditions["treatment"].usd_per_correct is None
+    assert report.usd_per_correct is None
+    assert report.conditions["control"].usd_per_correct == pytest.approx(1.5 / 4)
+
+
+def test_when_no_usage_is_known_tokens_and_amount_are_missing_and_not_zero() -> None:
+    silent = TokenUsage(10, 9, 0, 0, 0, None, 9)
+    report = cost_report({"control": silent}, {"control": 4.0}, PRICE)
+
+    assert (report.prompt_tokens, report.completion_tokens, report.total_tokens, report.usd) == (None,) * 4
+    assert report.tokens_unknown == 9
+
+
+def test_an_arm_in_which_nothing_was_answered_used_no_tokens() -> None:
+    report = cost_report({"treatment": TokenUsage(10, 0, 0, 0, 0)}, {}, PRICE)
+
+    assert (report.total_tokens, report.usd, report.usd_per_correct) == (0, 0.0, None)
+    assert list(report.conditions) == ["treatment"]
+
+
+def test_a_report_needs_an_arm() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        cost_report({}, {}, PRICE)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [(10, 11, 0, 0, 0, None, 0), (10, 5, 0, 0, 0, None, 6), (10, 10, -1, 0, 0, None, 0), (10, 10, 0, 0, 0, -1, 0)],
+)
+def test_counts_that_contradict_each_other_are_refused(counts: tuple[int, int, int, int, int, int | None, int]) -> None:
+    with pytest.raises(ValueError, match=r"requests|not negative"):
+        TokenUsage(*counts)
+
+
+def test_batches_of_usage_add_up_and_an_unreported_cache_stays_unreported() -> None:
+    first, second = TokenUsage(2, 2, 10, 4, 14, None, 1), TokenUsage(3, 1, 5, 1, 6, 2, 0)
+
+    assert first + second == TokenUsage(5, 3, 15, 5, 20, 2, 1)
+    assert (first + first).cached_tokens is None
+
+
+def test_a_price_is_found_by_alias_before_the_id_of_the_provider() -> None:
+    by_alias = price_for(PRICING, "openai", "small", "gpt-small-2026")
+    by_id = price_for(PRICING, "openai", "other-name", "gpt-small-2026")
+
+    assert by_alias == PRICE
+    assert by_id == Price(input_per_million=3.0, output_per_million=12.0, batch_discount=0.5)
+
+
+@pytest.mark.parametrize(("provider", "alias"), [("openai", "large"), ("embedded", "small")])
+def test_a_model_or_provider_that_is_not_listed_has_no_price(provider: str, alias: str) -> None:
+    assert price_for(PRICING, provider, alias, "unlisted") is None
+
+
+def test_the_document_reads_back_and_equal_reports_give_equal_bytes() -> None:
+    counts = both(usage(), usage(unknown=2))
+    correct: dict[Condition, float | None] = {"control": 1 / 3, "treatment": None}
+    report = cost_report(counts, correct, PRICE)
+
+    assert document.decode(document.encode(report)) == report
+    assert document.encode(report) == document.encode(cost_report(dict(reversed(counts.items())), correct, PRICE))
+    assert document.encode(report).endswith(b"}\n")
+
+
+def test_another_version_is_refused() -> None:
+    row = json.loads(document.encode(cost_report({"control": usage()}, {}, None))) | {"schema_version": 2}
+
+    with pytest.raises(msgspec.ValidationError, match="schema_version"):
+        document.decode(json.dumps(row).encode())
+
+
+def test_the_published_schema_is_the_one_of_the_code() -> None:
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == document.json_schema()
+
+
+@given(
+    counts=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 5)), min_size=1, max_size=2),
+    correct=st.none() | st.floats(0, 5),
+    priced=st.booleans(),
+)
+def test_every_report_fits_the_published_schema_and_its_arms_add_up(
+    counts: list[tuple[int, int, int]], correct: float | None, priced: bool
+) -> None:
+    arms: dict[Condition, TokenUsage] = {
+        condition: usage(prompt, completion, requests=6, answered=5, unknown=unknown)
+        for condition, (prompt, completion, unknown) in zip(CONDITIONS, counts, strict=False)
+    }
+    report = cost_report(arms, dict.fromkeys(arms, correct), PRICE if priced else None)
+    row = json.loads(document.encode(report))
+
+    jsonschema.validate(row, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    assert (report.total_tokens or 0) == sum(cost.total_tokens or 0 for cost in report.conditions.values())
+    amounts = [cost.usd for cost in report.conditions.values() if cost.usd is not None]
+    assert (report.usd is None) == (not amounts)
+    assert (report.usd or 0.0) == pytest.approx(sum(amounts))
