@@ -1,6 +1,7 @@
 """A local provider for tests: answers come from a hash of the request, so they are the same in any order.
 
-``CALLS`` counts how often each request was answered in this process; ``FAILING`` holds wire ids that end in an error row.
+``CALLS`` counts how often each request was answered in this process; ``FAILING`` holds wire ids that end in an error
+row; ``BEFORE_ROW`` holds functions that are called with each request before it is answered.
 """
 
 from __future__ import annotations

@@ -6,21 +6,28 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from promptrial import __version__
 from promptrial.cli.options import Parser
 from promptrial.errors import PromptrialError, StopRequested
 from promptrial.runtime.events import Redactor, say_to_stderr
 
-__all__ = ["COMMANDS", "build_parser", "entry_point", "main"]
+__all__ = ["COMMANDS", "Command", "build_parser", "entry_point", "main"]
 
-COMMANDS: Final[dict[str, str]] = {
-    "run": "promptrial.cli.run",
-    "plan": "promptrial.cli.plan",
-    "status": "promptrial.cli.status",
+
+class Command(NamedTuple):
+    """A verb: its module (with ``DESCRIPTION``, ``configure(parser)`` and ``execute(args) -> int``) and its summary."""
+
+    module: str
+    summary: str
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "run": Command("promptrial.cli.run", "run an experiment, or resume one"),
+    "plan": Command("promptrial.cli.plan", "show what a run would do, phase by phase; changes nothing"),
+    "status": Command("promptrial.cli.status", "show how far a run is"),
 }
-"""Verb -> module with ``SUMMARY``, ``configure(parser)`` and ``execute(args) -> int``."""
 
 _EPILOG: Final = """exit codes:
   0 done, or nothing to do    1 a phase failed              2 bad usage or configuration
@@ -29,8 +36,8 @@ _EPILOG: Final = """exit codes:
 """
 
 
-def build_parser() -> Parser:
-    """Return the parser of the whole program; imports only what the flags need."""
+def build_parser(verb: str | None = None) -> Parser:
+    """Return the parser of the program, with the flags of one verb; the modules of the other verbs are not imported."""
     parser = Parser(
         prog="promptrial",
         description="Controlled A/B trials of system prompts on language models.",
@@ -38,9 +45,12 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"promptrial {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
-    for verb, module_name in COMMANDS.items():
-        module = importlib.import_module(module_name)
-        sub = verbs.add_parser(verb, help=module.SUMMARY, description=module.DESCRIPTION, epilog=_EPILOG)
+    for name, command in COMMANDS.items():
+        if name != verb:
+            verbs.add_parser(name, help=command.summary)
+            continue
+        module = importlib.import_module(command.module)
+        sub = verbs.add_parser(name, help=command.summary, description=module.DESCRIPTION, epilog=_EPILOG)
         module.configure(sub)
         sub.set_defaults(execute=module.execute)
     return parser
@@ -54,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     redact = Redactor(os.environ)
     try:
-        args = build_parser().parse_args(arguments)
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        args = build_parser(next((word for word in words if word in COMMANDS), None)).parse_args(words)
         code: int = args.execute(args)
     except StopRequested as stop:
         say_to_stderr(f"stopped ({stop}); go on with: {getattr(stop, 'resume_command', 'promptrial run --resume')}")

@@ -9,12 +9,14 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptrial import registry
-from promptrial.config.loading import KeyPath
 from promptrial.errors import UsageError
 from promptrial.model import CONDITIONS
+
+if TYPE_CHECKING:  # importing the configuration costs half a second that --help can do without
+    from promptrial.config.loading import KeyPath
 
 __all__ = ["Parser", "add_flag", "add_run_flags", "overrides"]
 

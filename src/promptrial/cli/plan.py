@@ -14,9 +14,8 @@ from promptrial.plan import select_phases
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
 
-__all__ = ["DESCRIPTION", "SUMMARY", "configure", "execute"]
+__all__ = ["DESCRIPTION", "configure", "execute"]
 
-SUMMARY = "show what a run would do, phase by phase; changes nothing"
 DESCRIPTION = "Show, phase by phase, what a run would do and why. Changes nothing, and works before the run exists."
 
 

@@ -18,9 +18,8 @@ from promptrial.plan import select_phases
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
 
-__all__ = ["DESCRIPTION", "SUMMARY", "configure", "execute"]
+__all__ = ["DESCRIPTION", "configure", "execute"]
 
-SUMMARY = "run an experiment, or resume one"
 DESCRIPTION = "Run an experiment, or resume one. Without flags: the sample experiment on the embedded model."
 
 

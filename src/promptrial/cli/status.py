@@ -13,9 +13,8 @@ from promptrial.store import records
 from promptrial.store.records import RunState
 from promptrial.store.rundir import RunDir
 
-__all__ = ["DESCRIPTION", "SUMMARY", "configure", "execute"]
+__all__ = ["DESCRIPTION", "configure", "execute"]
 
-SUMMARY = "show how far a run is"
 DESCRIPTION = "Show how far a run is, from its files alone; safe while another process works on it."
 
 

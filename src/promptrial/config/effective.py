@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from promptrial.config.loading import LoadedConfig
+if TYPE_CHECKING:  # digests are needed everywhere, pydantic is not
+    from promptrial.config.loading import LoadedConfig
 
 __all__ = ["canonical_json", "config_hash", "difference", "effective", "to_yaml"]
 
@@ -26,10 +25,10 @@ def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> 
         branch: Any = tree
         key: Any
         for key in path[:-1]:
-            branch = branch.get(key) if isinstance(branch, dict) else branch[key]
-            if branch is None:
+            branch = branch[key] if isinstance(branch, list) or key in branch else None
+            if branch is None:  # the value belongs to a model or prompt set that no trial uses
                 break
-        if branch is not None and (isinstance(branch, list) or path[-1] in branch):
+        else:
             branch[path[-1]] = text
     return tree
 
@@ -46,6 +45,8 @@ def config_hash(tree: dict[str, Any]) -> str:
 
 def to_yaml(tree: dict[str, Any]) -> bytes:
     """Return the configuration as YAML that reads back to the same values."""
+    import yaml  # noqa: PLC0415 - digests are needed everywhere, YAML is not
+
     text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120)
     return text.encode()
 

@@ -1,3 +1,104 @@
-"""Costs: from the predictions' token counts and the scores to ``costs.json``. The arithmetic is ``promptrial.costs``."""
+"""Costs: from token counts and scores to ``costs.json``. Reads and writes; the arithmetic is ``promptrial.costs``."""
 
-PHASE = None
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from promptrial import cost_report as documents
+from promptrial import costs
+from promptrial.model import Condition, Trial
+from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.parse import ParseReport
+from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import FileRecord, load
+from promptrial.store.tables import read_batches
+
+__all__ = ["PHASE"]
+
+_TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens")
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Tokens of one arm so far."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int | None = None
+    unknown: int = 0
+
+
+def _run(context: Context, trial: Trial | None) -> Produced:
+    assert trial is not None  # noqa: S101 - the engine gives every trial-level phase its trial
+    results = context.run.trial(trial.slug).results
+    report = load(results / "parse_report.json", ParseReport)
+    sums = _token_sums(context, results / "predictions.parquet", trial)
+    usage = {
+        condition: costs.TokenUsage(
+            requests=report.arms[condition].expected,
+            answered=report.arms[condition].answered,
+            prompt_tokens=arm.prompt_tokens,
+            completion_tokens=arm.completion_tokens,
+            total_tokens=arm.total_tokens,
+            cached_tokens=arm.cached_tokens,
+            unknown=arm.unknown,
+        )
+        for condition, arm in sums.items()
+    }
+    model = trial.model
+    price = costs.price_for(context.config.pricing, model.provider, model.alias, model.id)
+    document = costs.cost_report(usage, _correct(results / "per_item_scores.parquet", trial), price)
+    path = results / "costs.json"
+    with AtomicFile(path) as file:
+        file.write(documents.encode(document))
+    return Produced({path: FileRecord(file.sha256(), file.size)})
+
+
+def _token_sums(context: Context, path: Path, trial: Trial) -> dict[Condition, _Sums]:
+    import pyarrow.compute as pc  # noqa: PLC0415 - planning must not import it
+
+    sums = {condition: _Sums() for condition in trial.conditions}
+    for batch in read_batches(path, ("condition", "error", *_TOKENS)):
+        context.stop.check()
+        for condition, arm in sums.items():
+            rows = batch.filter(pc.equal(batch.column("condition"), condition))
+            prompt, completion, total, cached = (rows.column(name) for name in _TOKENS)
+            arm.prompt_tokens += pc.sum(prompt).as_py() or 0
+            arm.completion_tokens += pc.sum(completion).as_py() or 0
+            arm.total_tokens += pc.sum(total).as_py() or 0
+            if cached.null_count < len(cached):
+                arm.cached_tokens = (arm.cached_tokens or 0) + pc.sum(cached).as_py()
+            silent = pc.or_(pc.is_null(prompt), pc.is_null(completion))
+            answered = pc.is_null(rows.column("error"))
+            arm.unknown += pc.sum(pc.and_(silent, answered)).as_py() or 0
+    return sums
+
+
+def _correct(path: Path, trial: Trial) -> dict[Condition, float | None]:
+    """Return the exactly right answers of each arm: exact match times the number of answers, summed over items."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    correct: dict[Condition, float | None] = dict.fromkeys(trial.conditions)
+    for batch in read_batches(path, ("condition", "n_samples", "em")):
+        for condition in trial.conditions:
+            rows = batch.filter(pc.equal(batch.column("condition"), condition))
+            right = pc.sum(pc.multiply(rows.column("em"), rows.column("n_samples"))).as_py()
+            if right is not None:
+                correct[condition] = (correct[condition] or 0.0) + right
+    return correct
+
+
+PHASE = Phase(
+    name="costs",
+    scope="trial",
+    stage="costs",
+    reads=("parse", "score"),
+    settings=lambda context, trial: {
+        "pricing": {name: terms.model_dump(mode="json") for name, terms in context.config.pricing.items()},
+        "model": [trial.model.provider, trial.model.alias, trial.model.id] if trial else None,
+    },
+    run=_run,
+)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from promptrial import ids, registry, significance
 from promptrial.model import CONDITIONS, Trial
 from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import item_keys
 from promptrial.phases.settings import stats_settings
-from promptrial.phases.parse import ParseReport
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
 

@@ -1,0 +1,339 @@
+"""A whole run through the command line, on a provider that answers at once."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from promptrial.registry import PHASES
+from tests.support import fake_provider
+from tests.support.project import Project
+
+SLUG = "m1-main-tp1-tk50-mx64-64"
+RESULTS = f"{SLUG}/results"
+# What each artifact's loss makes run again: the phase that made it, and every phase that reads from that one.
+AFTER = {
+    "prepare": {"prepare", "build", "parse", "score", "stats", "costs", "report"},
+    "build": {"build", "parse", "score", "stats", "costs", "report"},
+    "poll": {"poll", "parse", "score", "stats", "costs", "report"},
+    "parse": {"parse", "score", "stats", "costs", "report"},
+    "score": {"score", "stats", "costs", "report"},
+    "stats": {"stats", "report"},
+    "costs": {"costs", "report"},
+    "report": {"report"},
+}
+ARTIFACTS = {
+    "prepared/open_book.jsonl": "prepare",
+    "prepared/closed_book.jsonl": "prepare",
+    f"batch_inputs/{SLUG}/t0_control_p001.jsonl": "build",
+    f"{RESULTS}/t0_treatment_p002/results.jsonl": "poll",
+    f"{RESULTS}/results_combined.jsonl": "parse",
+    f"{RESULTS}/predictions.csv": "parse",
+    f"{RESULTS}/predictions.parquet": "parse",
+    f"{RESULTS}/parse_report.json": "parse",
+    f"{RESULTS}/per_item_scores.csv": "score",
+    f"{RESULTS}/per_item_scores.parquet": "score",
+    f"{RESULTS}/significance.json": "stats",
+    f"{RESULTS}/costs.json": "costs",
+    f"{SLUG}/reports/report.md": "report",
+    "aggregate_report.md": "report",
+}
+
+
+def planned(project: Project, run_id: str = "r") -> dict[str, str]:
+    """Return what the plan says of each phase: execute, skip or blocked."""
+    outcome = project.call("plan", "--run_id", run_id, "--json")
+    assert outcome.code == 0, outcome.err
+    return {row["phase"]: row["action"] for row in json.loads(outcome.out)["phases"]}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_goes_from_questions_to_a_report(project: Project) -> None:
+    outcome = project.run()
+    assert outcome.code == 0, outcome.err
+    root = project.run_root()
+    predictions = rows(root / RESULTS / "predictions.csv")
+    assert len(predictions) == 2 * (6 + 8)
+    assert len({row["custom_id"] for row in predictions}) == len(predictions)
+    scores = rows(root / RESULTS / "per_item_scores.csv")
+    assert len(scores) == len(predictions)
+    assert {row["condition"] for row in scores} == {"control", "treatment"}
+    answerable = [row for row in scores if row["item_key"] == "open_set|rust-1"]
+    assert all(row["false_answer_rate"] == "" for row in answerable), "not applicable is empty, never 0"
+    significance = json.loads((root / RESULTS / "significance.json").read_text())
+    assert significance["schema_version"] == 2
+    costs = json.loads((root / RESULTS / "costs.json").read_text())
+    assert costs["total_tokens"] == costs["prompt_tokens"] + costs["completion_tokens"]
+    report = (root / SLUG / "reports/report.md").read_text()
+    assert "small" in report
+    state = json.loads((root / "run_state.json").read_text())
+    assert {phase["status"] for phase in state["phases"].values()} == {"completed"}
+    assert "em" in outcome.out
+    assert str(Path("experiments") / "run_r") in outcome.out
+
+
+def test_a_finished_run_resumed_changes_no_byte_of_data_and_exits_0(project: Project) -> None:
+    project.run()
+    before = project.snapshot()
+    outcome = project.run("--resume")
+    after = project.snapshot()
+    assert outcome.code == 0
+    assert {path for path in before if before[path] != after.get(path)} <= {"run.log"}
+    assert set(before) == set(after)
+
+
+def test_the_same_configuration_gives_the_same_bytes_but_for_the_run_id(project: Project) -> None:
+    assert project.run(run_id="first").code == 0
+    assert project.run(run_id="second").code == 0
+    for name in ("results/predictions.csv", "results/per_item_scores.csv", "results/significance.json",
+                 "results/costs.json", "reports/report.md"):  # fmt: skip
+        first, second = ((project.run_root(run) / SLUG / name).read_text() for run in ("first", "second"))
+        assert first.replace("first", "RUN") == second.replace("second", "RUN"), name
+
+
+@pytest.mark.parametrize("damage", ["delete", "flip", "truncate"])
+@pytest.mark.parametrize(("artifact", "phase"), ARTIFACTS.items())
+def test_a_lost_artifact_makes_exactly_what_depends_on_it_run_again(
+    project: Project, artifact: str, phase: str, damage: str
+) -> None:
+    project.run()
+    before = project.snapshot()
+    path = project.run_root() / artifact
+    data = path.read_bytes()
+    if damage == "delete":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-1] if damage == "truncate" else bytes([data[0] ^ 1]) + data[1:])
+    assert {name for name, action in planned(project).items() if action == "execute"} == AFTER[phase]
+    log = project.run_root() / "run.log"
+    said = len(log.read_text().splitlines())
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    events = [json.loads(line) for line in log.read_text().splitlines()[said:]]
+    executed = {event["phase"] for event in events if event["event"] == "gate" and event["action"] == "execute"}
+    assert executed == AFTER[phase]
+    after = project.snapshot()
+    data_files = {path for path in before if not path.endswith(("run.log", "_manifest.json", "run_state.json"))}
+    assert {path for path in data_files if before[path] != after.get(path)} == set()
+
+
+def test_only_the_damaged_part_is_asked_for_again(project: Project) -> None:
+    project.run()
+    fake_provider.CALLS.clear()
+    (project.run_root() / RESULTS / "t0_control_p002" / "results.jsonl").write_text("garbled\n")
+    assert project.run("--resume").code == 0
+    assert len(fake_provider.CALLS) == 7
+    assert (project.run_root() / RESULTS / "t0_control_p002" / "results.jsonl.corrupt.1").read_text() == "garbled\n"
+
+
+def test_a_plan_changes_nothing_and_works_before_the_run_exists(project: Project) -> None:
+    outcome = project.run("--plan_only", run_id="not-yet")
+    assert outcome.code == 0
+    assert not (project.root / "experiments").exists()
+    assert [line.split()[0] for line in outcome.out.splitlines()[2:]] == list(PHASES)
+    assert "execute (not done yet)" in outcome.out
+
+
+def test_steps_are_selected_by_flags(project: Project) -> None:
+    assert project.run("--to_step", "poll").code == 0
+    assert not (project.run_root() / RESULTS / "predictions.csv").exists()
+    assert project.run("--only_step", "parse").code == 0
+    assert (project.run_root() / RESULTS / "predictions.csv").exists()
+    assert not (project.run_root() / RESULTS / "per_item_scores.csv").exists()
+    blocked = project.run("--from_step", "stats", "--to-step", "report")
+    assert blocked.code == 1
+    assert "needs score" in blocked.err
+    assert project.run("--only-step", "score", "--resume").code == 0
+    assert project.run("--from_step", "stats", "--to_step", "report").code == 0
+    assert set(planned(project).values()) == {"skip"}
+
+
+def test_an_unknown_step_lists_the_nine_names_and_exits_2(project: Project) -> None:
+    outcome = project.run("--only_step", "prase")
+    assert outcome.code == 2
+    assert all(name in outcome.err for name in PHASES)
+    assert "did you mean 'parse'" in outcome.err
+    assert project.run("--from_step", "stats", "--to_step", "parse").code == 2
+    assert project.run("--only_step", "parse", "--to_step", "score").code == 2
+
+
+def test_resuming_a_run_without_state_exits_3_and_says_what_to_do(project: Project) -> None:
+    outcome = project.run("--resume", run_id="nowhere")
+    assert outcome.code == 3
+    assert "--plan_only" in outcome.err
+    (project.root / "experiments/run_old").mkdir(parents=True)
+    outcome = project.run("--resume", run_id="old")
+    assert outcome.code == 3
+    assert "resume_run" in outcome.err
+
+
+def test_starting_a_run_that_exists_is_refused(project: Project) -> None:
+    project.run()
+    outcome = project.run()
+    assert outcome.code == 2
+    assert "--resume" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"stats": {"alpha": 0.01, "bootstrap_samples": 1000, "permutation_samples": 999}}, "stats.alpha"),
+        ({"scoring": {"unsupported": {"strategy": "exact"}}}, "scoring.unsupported.strategy"),
+        ({"temps": [0.0, 0.7]}, "temps"),
+        ("prompt", "prompt_sets.main.treatment.text"),
+        ("instruction", "task_instructions.open_book.text"),
+    ],
+)
+def test_a_changed_configuration_is_refused_as_drift_that_names_the_key(
+    project: Project, change: dict[str, object] | str, key: str
+) -> None:
+    project.run()
+    before = project.snapshot()
+    if change == "prompt":
+        (project.root / "config/treatment.txt").write_text("Something else.\n")
+    elif change == "instruction":
+        (project.root / "config/open.txt").write_text("{context} {question}\n")
+    else:
+        assert isinstance(change, dict)
+        project.write_config(change)
+    outcome = project.run("--resume")
+    assert outcome.code == 3
+    assert key in outcome.err
+    assert project.snapshot() == before
+    forced = project.run("--resume", "--force")
+    assert forced.code == 0, forced.err
+    state = json.loads((project.run_root() / "run_state.json").read_text())
+    assert key in state["drift"][0]["keys"][0] + "".join(state["drift"][0]["keys"])
+    assert project.run("--resume").code == 0
+
+
+def test_a_prompt_that_no_trial_uses_may_change(project: Project) -> None:
+    project.run()
+    (project.root / "config/other.txt").write_text("Changed.\n")
+    assert project.run("--resume").code == 0
+
+
+def test_flags_given_at_the_start_are_remembered(project: Project) -> None:
+    assert project.run("--limit_items", "2", "--to_step", "build").code == 0
+    assert project.run("--resume").code == 0
+    assert len(rows(project.run_root() / RESULTS / "predictions.csv")) == 2 * (2 + 2)
+    drifted = project.run("--resume", "--limit_items", "3")
+    assert drifted.code == 3
+    assert "limit_items: 2 -> 3" in drifted.err
+
+
+def test_a_smaller_sample_is_part_of_a_larger_one(project: Project) -> None:
+    project.run("--limit_items", "2", "--to_step", "prepare", run_id="two")
+    project.run("--limit_items", "4", "--to_step", "prepare", run_id="four")
+    for name in ("open_book.jsonl", "closed_book.jsonl"):
+        two, four = ((project.run_root(run) / "prepared" / name).read_text().splitlines() for run in ("two", "four"))
+        assert four[:2] == two
+
+
+def test_a_request_that_fails_is_counted_and_never_scored_as_0(project: Project) -> None:
+    fake_provider.FAILING.add("closed__set-c3-c-0-0-c")
+    assert project.run().code == 0
+    scores = rows(project.run_root() / RESULTS / "per_item_scores.csv")
+    failed = next(row for row in scores if row["item_key"] == "closed_set|c3" and row["condition"] == "control")
+    assert (failed["n_samples"], failed["em"]) == ("0", "")
+    report = json.loads((project.run_root() / RESULTS / "parse_report.json").read_text())
+    assert report["arms"]["control"] == {
+        "expected": 14, "answered": 13, "errors": {"context_length": 1}, "missing": 0,
+    }  # fmt: skip
+    prediction = next(row for row in rows(project.run_root() / RESULTS / "predictions.csv") if row["error"])
+    assert prediction["custom_id"] == "closed_set|c3|control|0.0|0|closed"
+
+
+def test_replicates_and_temperatures_multiply_the_requests(project: Project) -> None:
+    project.write_config({"temps": [0.0, 0.7], "samples_per_item": {"0.7": 3}})
+    assert project.run().code == 0
+    predictions = rows(project.run_root() / RESULTS / "predictions.csv")
+    assert len(predictions) == 2 * 14 * (1 + 3)
+    scores = rows(project.run_root() / RESULTS / "per_item_scores.csv")
+    assert {(row["temp"], row["n_samples"]) for row in scores} == {("0.0", "1"), ("0.7", "3")}
+    seeds = [
+        json.loads(line)["body"]["seed"]
+        for path in sorted((project.run_root() / "batch_inputs").rglob("*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_sweep_makes_several_trials_and_one_aggregate(project: Project) -> None:
+    outcome = project.run("--prompt_sets", "main,other")
+    assert outcome.code == 0, outcome.err
+    aggregate = (project.run_root() / "aggregate_report.md").read_text()
+    assert "m1-main" in aggregate
+    assert "m1-other" in aggregate
+    manifest = json.loads((project.run_root() / "multi_trial_manifest.json").read_text())
+    assert len(manifest["trials"]) == 2
+    assert {path.name for path in project.run_root().glob("*/reports/report.md")} == {"report.md"}
+
+
+def test_the_effective_configuration_reads_back_to_the_same_hash(project: Project) -> None:
+    project.run()
+    project.config.unlink()
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    tree = yaml.safe_load((project.run_root() / "effective_config.yaml").read_text())
+    assert list(tree["prompt_sets"]) == ["main"]
+
+
+def test_the_self_test_stops_a_run_whose_refusal_would_count_as_an_answer(project: Project) -> None:
+    (project.root / "config/treatment.txt").write_text('If unsure, reply exactly "The owl is silent."\n')
+    outcome = project.run()
+    assert outcome.code == 1
+    assert "The owl is silent." in outcome.err
+    assert not fake_provider.CALLS
+    project.write_config({"scoring": {"extra_refusals": ["The owl is silent."]}})
+    assert project.run("--resume", "--force").code == 0
+
+
+def test_a_stop_keeps_every_finished_row_and_a_resume_asks_only_for_the_rest(project: Project) -> None:
+    sentinel = project.run_root() / "STOP_REQUESTED"
+    fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 9 else None)
+    stopped = project.run()
+    assert stopped.code == 5
+    assert "promptrial run --run_id r --resume" in stopped.err
+    state = json.loads((project.run_root() / "run_state.json").read_text())
+    assert state["phases"]["poll"]["status"] == "stopped"
+    assert state["stop_requested"] is True
+    assert fake_provider.CALLS.total() == 10
+    fake_provider.BEFORE_ROW.clear()
+    resumed = project.run("--resume")
+    assert resumed.code == 0, resumed.err
+    assert set(fake_provider.CALLS.values()) == {1}, "no request was answered twice"
+    project.run(run_id="whole")
+    for name in ("results/predictions.parquet", "results/significance.json"):
+        assert (project.run_root() / SLUG / name).read_bytes() == (project.run_root("whole") / SLUG / name).read_bytes()
+
+
+def test_status_says_where_a_run_is(project: Project) -> None:
+    project.run("--to_step", "parse")
+    outcome = project.call("status", "--run_id", "r", "--json")
+    phases = json.loads(outcome.out)["phases"]
+    assert (phases["parse"]["status"], phases["score"]["status"]) == ("completed", "not_started")
+    assert project.call("status", "--run_id", "none").code == 2
+
+
+def test_a_bad_run_id_is_refused_before_a_path_is_made_from_it(project: Project) -> None:
+    assert project.run(run_id="../up").code == 2
+    assert not (project.root / "experiments").exists()
+
+
+def test_flags_can_come_from_the_environment(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPTRIAL_LIMIT_ITEMS", "3")
+    project.run("--to_step", "prepare")
+    assert len((project.run_root() / "prepared/open_book.jsonl").read_text().splitlines()) == 3
+    monkeypatch.setenv("PROMPTRIAL_LIMIT_ITEMS", "three")
+    outcome = project.run(run_id="other")
+    assert outcome.code == 2
+    assert "PROMPTRIAL_LIMIT_ITEMS" in outcome.err
