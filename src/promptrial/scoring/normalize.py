@@ -23,10 +23,10 @@ __all__ = [
     "SQUAD_V2",
     "TRIVIAQA",
     "EvaluationRules",
-    "nq_open_words",
+    "nq_open_bare",
     "rules_for",
-    "squad_words",
-    "triviaqa_words",
+    "squad_bare",
+    "triviaqa_bare",
     "without_articles",
 ]
 
@@ -43,8 +43,9 @@ class EvaluationRules:
     Attributes
     ----------
     name : str
-    words : callable
-        Text to its words, the articles still among them: the part of the normaliser that differs.
+    bare : callable
+        Text to lower-case text without punctuation, articles and white space as they were: the part of the
+        normaliser that differs.
     drops_empty_golds : bool
         Whether accepted answers without a token are left out (unless no other is left).
     f1_of_empties : float
@@ -52,28 +53,35 @@ class EvaluationRules:
     """
 
     name: str
-    words: Callable[[str], list[str]]
+    bare: Callable[[str], str]
     drops_empty_golds: bool
     f1_of_empties: float
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of the normalised text."""
-        return without_articles(self.words(text))
+        return without_articles(self.bare(text).split())
 
     def normalize(self, text: str) -> str:
         """Return the normalised text: its tokens with one space between."""
         return " ".join(self.tokens(text))
 
-    def vocabulary(self, text: str) -> frozenset[str]:
-        """Return every token of a text and perhaps articles, which no normalised answer has: for long passages."""
-        words = self.words(text)
-        return frozenset(words if _all_alphanumeric(words) else without_articles(words))
+    def haystack(self, text: str) -> str:
+        """Return a text in which ``f" {token} "`` is found exactly if the token is one of the text's.
+
+        Articles may be left in it, which no token is. Made for passages: it costs a tenth of a set of their tokens,
+        and most passages are searched only for the few words of two answers.
+        """
+        bare = self.bare(text)
+        if bare.replace(" ", "").isalnum():
+            return f" {bare} "
+        words = bare.split()
+        if any(_ARTICLE.search(word) for word in words if not word.isalnum()):
+            words = without_articles(words)
+        return f" {' '.join(words)} "
 
 
-def squad_words(text: str) -> list[str]:
-    """Return the words of a text under SQuAD 2.0: lower case, ASCII punctuation deleted, split at white space.
-
-    Other punctuation (``’``, ``–``) stays.
+def squad_bare(text: str) -> str:
+    """Return a text as SQuAD 2.0 bares it: lower case, ASCII punctuation deleted; other (``’``, ``–``) stays.
 
     References
     ----------
@@ -81,14 +89,14 @@ def squad_words(text: str) -> list[str]:
 
     Examples
     --------
-    >>> squad_words("The Duke's  army, in A.D. 1066")
-    ['the', 'dukes', 'army', 'in', 'ad', '1066']
+    >>> squad_bare("The Duke's  army, in A.D. 1066")
+    'the dukes  army in ad 1066'
     """
-    return _translated(text.lower(), None, _PUNCTUATION).split()
+    return _translated(text.lower(), None, _PUNCTUATION)
 
 
-def nq_open_words(text: str) -> list[str]:
-    """Return the words of a text under NQ-open: SQuAD's after Unicode decomposition (NFD).
+def nq_open_bare(text: str) -> str:
+    """Return a text as NQ-open bares it: SQuAD's way, after Unicode decomposition (NFD).
 
     References
     ----------
@@ -96,16 +104,16 @@ def nq_open_words(text: str) -> list[str]:
 
     Examples
     --------
-    >>> nq_open_words("Beyonce\u0301") == nq_open_words("Beyonc\u00e9")
+    >>> nq_open_bare("Beyonce\u0301") == nq_open_bare("Beyonc\u00e9")
     True
     """
-    return squad_words(text if text.isascii() else unicodedata.normalize("NFD", text))
+    return squad_bare(text if text.isascii() else unicodedata.normalize("NFD", text))
 
 
-def triviaqa_words(text: str) -> list[str]:
-    """Return the words of a text under TriviaQA: lower case, punctuation made a space, split at white space.
+def triviaqa_bare(text: str) -> str:
+    """Return a text as TriviaQA bares it: lower case, punctuation made a space, so that ``O'Neil`` is two words.
 
-    Punctuation is ASCII's and the quotes ``‘ ’ ´``, so that ``O'Neil`` is two words.
+    Punctuation is ASCII's and the quotes ``‘ ’ ´``.
 
     References
     ----------
@@ -113,13 +121,13 @@ def triviaqa_words(text: str) -> list[str]:
 
     Examples
     --------
-    >>> triviaqa_words("Tatum O\u2019Neil_(The Actress)")
-    ['tatum', 'o', 'neil', 'the', 'actress']
+    >>> triviaqa_bare("Tatum O\u2019Neil_(The Actress)")
+    'tatum o neil  the actress '
     """
     bare = _translated(text.lower(), _PUNCTUATION_TO_SPACE, b"")
     if not bare.isascii():
         bare = bare.replace("‘", " ").replace("’", " ").replace("´", " ")
-    return bare.split()
+    return bare
 
 
 def without_articles(words: list[str]) -> list[str]:
@@ -134,7 +142,7 @@ def without_articles(words: list[str]) -> list[str]:
     >>> without_articles(["the", "theatre", "–the–", "play"])
     ['theatre', '–', '–', 'play']
     """
-    if _all_alphanumeric(words):
+    if "".join(words).isalnum():
         return words if _ARTICLES.isdisjoint(words) else [word for word in words if word not in _ARTICLES]
     kept: list[str] = []
     for word in words:
@@ -153,14 +161,10 @@ def _translated(text: str, table: bytes | None, deleted: bytes) -> str:
     return text.encode("utf-8", "surrogatepass").translate(table, deleted).decode("utf-8", "surrogatepass")
 
 
-def _all_alphanumeric(words: list[str]) -> bool:
-    return "".join(words).isalnum()
-
-
-SQUAD_V2: Final = EvaluationRules("squad_v2", squad_words, drops_empty_golds=True, f1_of_empties=1.0)
-NQ_OPEN: Final = EvaluationRules("nq_open", nq_open_words, drops_empty_golds=False, f1_of_empties=1.0)
+SQUAD_V2: Final = EvaluationRules("squad_v2", squad_bare, drops_empty_golds=True, f1_of_empties=1.0)
+NQ_OPEN: Final = EvaluationRules("nq_open", nq_open_bare, drops_empty_golds=False, f1_of_empties=1.0)
 """NQ-open defines exact match alone; its token F1 here is SQuAD's under this normaliser."""
-TRIVIAQA: Final = EvaluationRules("triviaqa", triviaqa_words, drops_empty_golds=False, f1_of_empties=0.0)
+TRIVIAQA: Final = EvaluationRules("triviaqa", triviaqa_bare, drops_empty_golds=False, f1_of_empties=0.0)
 
 _OWN_RULES: Final = {rules.name: rules for rules in (SQUAD_V2, NQ_OPEN, TRIVIAQA)}
 

@@ -50,7 +50,10 @@ def token_support(tokens: list[str], passage: str, rules: EvaluationRules) -> fl
     >>> token_support(["duke", "rollo", "of", "norway"], "Rollo became the Duke of Normandy.", SQUAD_V2)
     0.75
     """
-    return sum(map(_vocabulary(passage, rules).__contains__, tokens)) / len(tokens) if tokens else 1.0
+    if not tokens:
+        return 1.0
+    haystack = _haystack(passage, rules)
+    return sum([f" {token} " in haystack for token in tokens]) / len(tokens)
 
 
 # Bounded, since a run has more passages than memory should hold; the answers to one item mostly come together.
@@ -60,8 +63,8 @@ def _padded(passage: str, rules: EvaluationRules) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _vocabulary(passage: str, rules: EvaluationRules) -> frozenset[str]:
-    return rules.vocabulary(passage)
+def _haystack(passage: str, rules: EvaluationRules) -> str:
+    return rules.haystack(passage)
 
 
 class _Unsupported:
