@@ -91,7 +91,7 @@ class HubConfig(_Strict):
     repo: str = Field(description="for example rajpurkar/squad_v2")
     config: str | None = Field(None, description="the repository's configuration, where it has several")
     split: str = "validation"
-    revision: str | None = Field(None, description="a commit or branch; main if not given. The run records the commit and keeps to it")
+    revision: str | None = Field(None, description="commit or branch; main if null. The run keeps to the commit")
 
 
 class DatasetConfig(_Strict):

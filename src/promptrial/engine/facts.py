@@ -9,7 +9,7 @@ from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, load_manifest
 from promptrial.phases.work import worklist
 from promptrial.plan import Fact
-from promptrial.store.records import Receipt
+from promptrial.store.records import FileRecord, Receipt
 from promptrial.store.rundir import digest_of
 
 __all__ = ["all_facts", "facts_of", "inputs_of", "phases", "receipt_of"]
@@ -26,55 +26,59 @@ def all_facts(context: Context) -> list[Fact]:
 
 
 def facts_of(context: Context, phase: Phase) -> Iterator[Fact]:
-    """Yield the facts of one phase: one for the run, or one for each trial."""
+    """Yield the facts of one phase: one for each trial, then one for the whole run, as it works on them."""
     if phase.content_addressed:
         yield _part_fact(context, phase)
         return
-    for trial in _units(context, phase):
-        receipt = receipt_of(context, phase, trial)
-        missing = context.run.problem(receipt, inputs_of(context, phase, trial))
+    trials = context.trials if phase.run_trial is not None else ()
+    whole = (None,) if phase.run_whole is not None else ()
+    for trial in (*trials, *whole):
+        missing = context.run.problem(receipt_of(context, phase, trial), inputs_of(context, phase, trial))
         yield Fact(phase.name, trial.slug if trial else None, missing)
 
 
 def receipt_of(context: Context, phase: Phase, trial: Trial | None) -> Receipt | None:
     """Return the receipt that a phase left, or None if it never finished (or its record is damaged)."""
     if phase.content_addressed:
-        return _part_receipt(context, trial)
-    if trial is not None:
-        manifest = context.manifests.get(trial.slug)
-        stage = manifest.stage_status.get(phase.stage) if manifest else None
-        return stage.receipt if stage is not None and stage.status == "completed" else None
-    if phase.scope == "trial":
-        return None
-    manifest_file = load_manifest(context.run.root / phase.stage / "manifest.json")
-    return manifest_file.receipt if manifest_file else None
+        return _part_receipt(context, context.trials if trial is None else (trial,))
+    if trial is None:
+        manifest = load_manifest(context.run.root / phase.manifest)
+        return manifest.receipt if manifest else None
+    stage = context.manifest(trial.slug).stage_status.get(phase.stage)
+    return stage.receipt if stage is not None and stage.status == "completed" else None
 
 
 def inputs_of(context: Context, phase: Phase, trial: Trial | None) -> dict[str, str]:
-    """Return the digests of what a phase would be made from now: plan values, and artifacts of what it reads."""
+    """Return the digests of what a phase would be made from now: plan values, and artifacts of what it reads.
+
+    A trial reads what was made for it, and what was made for the whole run; the whole run reads everything.
+    """
     inputs = {"plan": digest_of(phase.settings(context, trial))}
     for name in phase.reads:
-        upstream: Phase = registry.load("phase", name)
-        receipt = receipt_of(
-            context, upstream, trial if upstream.scope == "trial" or upstream.content_addressed else None
-        )
-        prefix = f"batch_inputs/{trial.slug}/" if trial is not None and name == "build" else ""
-        files = {path: file.sha256 for path, file in (receipt.artifacts if receipt else {}).items()}
-        inputs[name] = digest_of({path: sha for path, sha in files.items() if path.startswith(prefix)})
+        files = _artifacts(context, registry.load("phase", name), trial)
+        inputs[name] = digest_of({path: file.sha256 for path, file in files.items()})
     return inputs
 
 
-def _units(context: Context, phase: Phase) -> tuple[Trial | None, ...]:
-    return context.trials if phase.scope == "trial" else (None,)
+def _artifacts(context: Context, upstream: Phase, trial: Trial | None) -> dict[str, FileRecord]:
+    units: tuple[Trial | None, ...] = (None,)
+    if upstream.run_trial is not None or upstream.content_addressed:
+        units = (trial,) if trial is not None else context.trials
+    found: dict[str, FileRecord] = {}
+    for unit in units:
+        receipt = receipt_of(context, upstream, unit)
+        found |= receipt.artifacts if receipt else {}
+    if trial is None:
+        return found
+    others = tuple(f"batch_inputs/{other.slug}/" for other in context.trials if other.slug != trial.slug)
+    return {path: file for path, file in found.items() if not path.startswith(others)}
 
 
-def _part_receipt(context: Context, trial: Trial | None) -> Receipt | None:
-    trials = context.trials if trial is None else (trial,)
+def _part_receipt(context: Context, trials: tuple[Trial, ...]) -> Receipt:
     records = {
-        context.run.relative(context.run.trial(t.slug).part_results(name)): part.results
-        for t in trials
-        if t.slug in context.manifests
-        for name, part in context.manifest(t.slug).parts.items()
+        context.run.relative(context.run.trial(trial.slug).part_results(name)): part.results
+        for trial in trials
+        for name, part in context.manifest(trial.slug).parts.items()
         if part.results is not None
     }
     return Receipt(records, {})

@@ -104,9 +104,8 @@ class Engine:
             self.context.stop.check()
             self._move(phase, "in_progress")
             for slug in action.trials:
-                if slug is not None and self.trial_filter is not None and slug not in self.trial_filter:
-                    continue
-                self._execute_one(phase, self.context.trial(slug) if slug is not None else None)
+                if self._wanted(phase, slug):
+                    self._execute_one(phase, self.context.trial(slug) if slug is not None else None)
             if all(fact.done for fact in facts_of(self.context, phase)):
                 self._move(phase, "completed")
         except StopRequested as stop:
@@ -116,6 +115,12 @@ class Engine:
             self._fold_journals()
             self._move(phase, "failed", f"{type(error).__name__}: {error}")
             raise
+
+    def _wanted(self, phase: Phase, slug: str | None) -> bool:
+        """Whether to work on a trial; the whole run's turn comes only when every trial's work is done."""
+        if slug is None:
+            return all(fact.done for fact in facts_of(self.context, phase) if fact.trial is not None)
+        return self.trial_filter is None or slug in self.trial_filter
 
     def _execute_one(self, phase: Phase, trial: Trial | None) -> None:
         self.context.stop.check()
@@ -136,8 +141,7 @@ class Engine:
             for each in self.context.trials if phase.stage else ():
                 self._commit_downloaded(phase, each)
         elif trial is None:
-            path = self.context.run.root / phase.stage / "manifest.json"
-            records.save(path, Manifest(receipt=receipt, facts=dict(produced.facts)))
+            records.save(self.context.run.root / phase.manifest, Manifest(receipt=receipt, facts=dict(produced.facts)))
         else:
             self._commit_stage(phase.stage, trial, receipt)
 

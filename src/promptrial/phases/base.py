@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from promptrial.config.schema import ExperimentConfig
 from promptrial.errors import CorruptRecordError
@@ -67,33 +67,43 @@ class Phase:
     Parameters
     ----------
     name : str
-    scope : {"run", "trial"}
-        Whether ``run`` is called once, with no trial, or once a trial.
-    stage : str
-        Where its receipt stands: a stage of the trial manifest, or a folder of the run with a ``manifest.json``;
-        empty if the records of the parts say all there is to say.
     reads : tuple of str
         The phases whose artifacts it reads.
     settings : callable
         Returns the plan values that it depends on (plain values); their digest goes into the receipt.
-    run : callable
-        Does the work and returns what was made.
+    run_trial : callable, optional
+        Does the work of one trial and returns what was made.
+    run_whole : callable, optional
+        Does the work of the whole run, after that of every trial.
+    stage : str
+        The stage of the trial manifest where the receipt of a trial stands; empty if there is none.
+    manifest : str
+        The file where the receipt of the whole run stands, relative to the run root; empty if there is none.
     content_addressed : bool
-        See ``plan.PhaseSpec``.
+        See ``plan.PhaseSpec``. The records of the parts are its receipt.
     """
 
     name: str
-    scope: Literal["run", "trial"]
-    stage: str
     reads: tuple[str, ...]
-    settings: Callable[[Context, Trial | None], object]
-    run: Callable[[Context, Trial | None], Produced]
+    settings: Callable[[Context, Trial | None], object] = lambda _context, _trial: None
+    run_trial: Callable[[Context, Trial], Produced] | None = None
+    run_whole: Callable[[Context], Produced] | None = None
+    stage: str = ""
+    manifest: str = ""
     content_addressed: bool = False
 
     @property
     def spec(self) -> PhaseSpec:
         """What planning needs to know."""
         return PhaseSpec(self.name, self.reads, self.content_addressed)
+
+    def run(self, context: Context, trial: Trial | None) -> Produced:
+        """Do the work of a trial, or of the whole run if ``trial`` is None."""
+        if trial is None:
+            assert self.run_whole is not None  # noqa: S101 - facts are only given for what can be run
+            return self.run_whole(context)
+        assert self.run_trial is not None  # noqa: S101 - likewise
+        return self.run_trial(context, trial)
 
 
 def load_manifest(path: Path) -> Manifest | None:

@@ -35,7 +35,7 @@ def _settings(context: Context, _: Trial | None) -> object:
     }
 
 
-def _run(context: Context, _: Trial | None) -> Produced:
+def _run(context: Context) -> Produced:
     _check_refusals(context)
     config = context.config
     n_items = sum(1 for _ in item_keys(context.run))
@@ -79,4 +79,6 @@ def _check_refusals(context: Context) -> None:
     selftest.run(refusals, scoring_settings(context.config))
 
 
-PHASE = Phase(name="build", scope="run", stage="batch_inputs", reads=("prepare",), settings=_settings, run=_run)
+PHASE = Phase(
+    name="build", reads=("prepare",), settings=_settings, run_whole=_run, manifest="batch_inputs/manifest.json"
+)

@@ -31,8 +31,7 @@ class _Sums:
     unknown: int = 0
 
 
-def _run(context: Context, trial: Trial | None) -> Produced:
-    assert trial is not None  # noqa: S101 - the engine gives every trial-level phase its trial
+def _run(context: Context, trial: Trial) -> Produced:
     results = context.run.trial(trial.slug).results
     report = load(results / "parse_report.json", ParseReport)
     sums = _token_sums(context, results / "predictions.parquet", trial)
@@ -93,12 +92,11 @@ def _correct(path: Path, trial: Trial) -> dict[Condition, float | None]:
 
 PHASE = Phase(
     name="costs",
-    scope="trial",
     stage="costs",
     reads=("parse", "score"),
     settings=lambda context, trial: {
         "pricing": {name: terms.model_dump(mode="json") for name, terms in context.config.pricing.items()},
         "model": [trial.model.provider, trial.model.alias, trial.model.id] if trial else None,
     },
-    run=_run,
+    run_trial=_run,
 )

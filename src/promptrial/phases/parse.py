@@ -66,12 +66,12 @@ class ParseReport(msgspec.Struct, kw_only=True):
     """``parse_report.json``: what became of every request and of every line."""
 
     schema_version: int = 1
-    arms: dict[str, ArmCounts]
+    arms: dict[Condition, ArmCounts]
     rows: int = 0
     duplicates_ignored: int = 0
     unknown_ids: int = 0
     malformed_lines: int = 0
-    missing_ids: dict[str, list[str]] = {}
+    missing_ids: dict[Condition, list[str]] = {}
 
 
 @dataclass(slots=True)
@@ -91,8 +91,7 @@ class _Output:
         self.quarantined += 1
 
 
-def _run(context: Context, trial: Trial | None) -> Produced:
-    assert trial is not None  # noqa: S101 - the engine gives every trial-level phase its trial
+def _run(context: Context, trial: Trial) -> Produced:
     results = context.run.trial(trial.slug).results
     with _outputs(results, trial) as output:
         keys = list(item_keys(context.run))
@@ -251,9 +250,7 @@ def _write_report(path: Path, output: _Output) -> FileRecord:
 
 PHASE = Phase(
     name="parse",
-    scope="trial",
     stage="parsed",
     reads=("build", "poll"),
-    settings=lambda _context, _trial: None,
-    run=_run,
+    run_trial=_run,
 )

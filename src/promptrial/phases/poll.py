@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.work import worklist
 from promptrial.queue import QueueManager
@@ -10,7 +9,7 @@ from promptrial.queue import QueueManager
 __all__ = ["PHASE"]
 
 
-def _run(context: Context, _: Trial | None) -> Produced:
+def _run(context: Context) -> Produced:
     work = worklist(context)
     total = sum(item.part.rows for item in work)
     done = sum(item.part.rows for item in work if item.downloaded)
@@ -19,12 +18,4 @@ def _run(context: Context, _: Trial | None) -> Produced:
     return Produced({})
 
 
-PHASE = Phase(
-    name="poll",
-    scope="run",
-    stage="downloaded",
-    reads=("build", "submit"),
-    settings=lambda _context, _trial: None,
-    run=_run,
-    content_addressed=True,
-)
+PHASE = Phase(name="poll", reads=("build", "submit"), run_whole=_run, stage="downloaded", content_addressed=True)

@@ -31,7 +31,7 @@ def _settings(context: Context, _: Trial | None) -> object:
     }
 
 
-def _run(context: Context, _: Trial | None) -> Produced:
+def _run(context: Context) -> Produced:
     earlier = _earlier_sources(context)
     chosen: list[Item] = []
     sources: dict[str, Any] = {}
@@ -123,4 +123,4 @@ def _write(path: Path, items: Iterable[Item]) -> FileRecord:
     return FileRecord(file.sha256(), file.size, rows)
 
 
-PHASE = Phase(name="prepare", scope="run", stage="prepared", reads=(), settings=_settings, run=_run)
+PHASE = Phase(name="prepare", reads=(), settings=_settings, run_whole=_run, manifest="prepared/manifest.json")

@@ -1,3 +1,95 @@
-"""x"""
+"""Report: from statistics and costs to pages that a colleague can read. Reads and writes; words are ``reporting``'s."""
 
-PHASE = None
+from __future__ import annotations
+
+from typing import Any
+
+from promptrial import __version__, cost_report, significance
+from promptrial.model import Trial
+from promptrial.phases.base import Context, Phase, Produced, load_manifest
+from promptrial.phases.parse import ParseReport
+from promptrial.phases.prepared import item_keys
+from promptrial.reporting import markdown
+from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
+from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import FileRecord, load
+
+__all__ = ["PHASE", "trial_result"]
+
+
+def trial_result(context: Context, trial: Trial) -> TrialResult:
+    """Read everything that there is to say of a finished trial."""
+    results = context.run.trial(trial.slug).results
+    parsed = load(results / "parse_report.json", ParseReport)
+    manifest = context.manifest(trial.slug)
+    facts = TrialFacts(
+        run=_run_facts(context),
+        trial=trial,
+        prompt_tokens={name: manifest.prompts.get(name, {}).get("tokens") for name in trial.conditions},
+        engine=manifest.engine,
+        parse=ParseFacts(
+            duplicates_ignored=parsed.duplicates_ignored,
+            unknown_ids=parsed.unknown_ids,
+            malformed_lines=parsed.malformed_lines,
+            missing={name: parsed.arms[name].missing for name in trial.conditions},
+        ),
+    )
+    return TrialResult(
+        facts,
+        significance.decode((results / "significance.json").read_bytes()),
+        cost_report.decode((results / "costs.json").read_bytes()),
+    )
+
+
+def _run_facts(context: Context) -> RunFacts:
+    prepared = load_manifest(context.run.prepared / "manifest.json")
+    sources: dict[str, Any] = prepared.facts["sources"] if prepared else {}
+    types = [key.type for key in item_keys(context.run)]
+    return RunFacts(
+        run_id=context.run.run_id,
+        experiment=context.config.name,
+        question=context.config.question,
+        config_hash=context.config_hash,
+        package_version=__version__,
+        datasets=tuple(_dataset_facts(name, source) for name, source in sources.items()),
+        n_open=types.count("open"),
+        n_closed=types.count("closed"),
+    )
+
+
+def _dataset_facts(name: str, source: dict[str, Any]) -> DatasetFacts:
+    version = f"SHA-256 {source['sha256']}" if "sha256" in source else f"commit {source['commit']}"
+    return DatasetFacts(name, source["format"], source["items"], source.get("path") or source["hub"], version)
+
+
+def _run_trial(context: Context, trial: Trial) -> Produced:
+    path = context.run.trial(trial.slug).reports / "report.md"
+    with AtomicFile(path) as file:
+        file.write(markdown.trial_report(trial_result(context, trial)).encode())
+    return Produced({path: FileRecord(file.sha256(), file.size)})
+
+
+def _run_whole(context: Context) -> Produced:
+    pass
+
+
+def _settings(context: Context, trial: Trial | None) -> object:
+    config = context.config
+    return {
+        "name": config.name,
+        "question": config.question,
+        "config_hash": context.config_hash,
+        "version": __version__,
+        "trials": [trial.slug] if trial else [each.slug for each in context.trials],
+    }
+
+
+PHASE = Phase(
+    name="report",
+    reads=("prepare", "parse", "stats", "costs"),
+    settings=_settings,
+    run_trial=_run_trial,
+    run_whole=_run_whole,
+    stage="report",
+    manifest="multi_trial_manifest.json",
+)

@@ -57,8 +57,7 @@ def score_columns(scorers: Sequence[Scorer]) -> tuple[Column, ...]:
     return identity + tuple((name, "float") for scorer in scorers for name in (scorer.name, f"{scorer.name}_std"))
 
 
-def _run(context: Context, trial: Trial | None) -> Produced:
-    assert trial is not None  # noqa: S101 - the engine gives every trial-level phase its trial
+def _run(context: Context, trial: Trial) -> Produced:
     results = context.run.trial(trial.slug).results
     scorers = load_scorers()
     settings = scoring_settings(context.config)
@@ -138,12 +137,11 @@ def _answers(context: Context, trial: Trial) -> Iterator[_Answer]:
 
 PHASE = Phase(
     name="score",
-    scope="trial",
     stage="scored",
     reads=("prepare", "parse"),
     settings=lambda context, _trial: {
         "scoring": context.config.scoring.model_dump(mode="json"),
         "formats": {name: dataset.format for name, dataset in context.config.datasets.items()},
     },
-    run=_run,
+    run_trial=_run,
 )

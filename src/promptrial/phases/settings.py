@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from promptrial.config.schema import ExperimentConfig
-from promptrial.scoring.base import ScoringSettings
+from promptrial.scoring.base import ScoringSettings, load_scorers
+from promptrial.significance import StatsSettings
 
-__all__ = ["scoring_settings"]
+__all__ = ["scoring_settings", "stats_settings"]
 
 
 def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
@@ -15,4 +16,19 @@ def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
         unsupported_strategy=scoring.unsupported.strategy,
         min_token_overlap=scoring.unsupported.min_token_overlap,
         extra_refusals=scoring.extra_refusals,
+    )
+
+
+def stats_settings(config: ExperimentConfig) -> StatsSettings:
+    """Return how effects are tested; which metrics are graded is the scorers' own word."""
+    stats = config.stats
+    return StatsSettings(
+        alpha=stats.alpha,
+        confidence=stats.confidence,
+        primary=stats.primary,
+        bootstrap_samples=stats.bootstrap_samples,
+        permutation_samples=stats.permutation_samples,
+        random_seed=stats.random_seed,
+        tost_margins=dict(stats.tost_margins),
+        graded=tuple(scorer.name for scorer in load_scorers() if scorer.graded),
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from promptrial import ids, registry, significance
-from promptrial.model import CONDITIONS, Trial
+from promptrial.model import CONDITIONS, Condition, Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import item_keys
 from promptrial.phases.settings import stats_settings
+from promptrial.significance import ArmAttrition
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
 
@@ -66,8 +66,7 @@ def read_scores(path: Path, item_names: list[str]) -> ScoreTable:
     )
 
 
-def _run(context: Context, trial: Trial | None) -> Produced:
-    assert trial is not None  # noqa: S101 - the engine gives every trial-level phase its trial
+def _run(context: Context, trial: Trial) -> Produced:
     from promptrial.stats.analysis import analyse  # noqa: PLC0415 - numpy
 
     results = context.run.trial(trial.slug).results
@@ -82,16 +81,20 @@ def _run(context: Context, trial: Trial | None) -> Produced:
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
 
-def _attrition(results: Path) -> Mapping[str, Any]:
+def _attrition(results: Path) -> dict[Condition, ArmAttrition]:
+    from promptrial.stats.attrition import arm_attrition  # noqa: PLC0415 - numpy
+
     report = load(results / "parse_report.json", ParseReport)
-    return report.arms
+    return {
+        condition: arm_attrition(arm.expected, arm.answered, {**arm.errors, "missing": arm.missing})
+        for condition, arm in report.arms.items()
+    }
 
 
 PHASE = Phase(
     name="stats",
-    scope="trial",
     stage="stats",
     reads=("parse", "score"),
     settings=lambda context, _trial: context.config.stats.model_dump(mode="json"),
-    run=_run,
+    run_trial=_run,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.work import worklist
 from promptrial.queue import QueueManager
@@ -10,7 +9,7 @@ from promptrial.queue import QueueManager
 __all__ = ["PHASE"]
 
 
-def _run(context: Context, _: Trial | None) -> Produced:
+def _run(context: Context) -> Produced:
     """Record engine and job of each part. Side effects: the job journals and, for hosted providers, jobs."""
     for trial in context.trials:
         context.stop.check()
@@ -26,12 +25,4 @@ def _run(context: Context, _: Trial | None) -> Produced:
     return Produced({})
 
 
-PHASE = Phase(
-    name="submit",
-    scope="run",
-    stage="",
-    reads=("build",),
-    settings=lambda _context, _trial: None,
-    run=_run,
-    content_addressed=True,
-)
+PHASE = Phase(name="submit", reads=("build",), run_whole=_run, content_addressed=True)

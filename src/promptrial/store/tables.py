@@ -52,10 +52,10 @@ class TableWriter:
         self._stack = ExitStack()
         self._files = tuple(self._stack.enter_context(AtomicFile(path)) for path in self.paths)
         self._parquet = pq.ParquetWriter(
-            self._files[0],  # type: ignore[arg-type] - a binary file; the stubs want IO
+            self._files[0],
             self._schema,
             compression="zstd",
-            use_dictionary=[name for name, kind in columns if kind == "category"],  # type: ignore[arg-type]
+            use_dictionary=[name for name, kind in columns if kind == "category"],
         )
         self._write_csv([[name for name, _ in columns]])
 
