@@ -46,6 +46,9 @@ bench: .venv/.ready ## measure the speed of start-up and of parse to report
 bench-embedded: .venv/.ready ## measure the embedded engine
 	@$(BIN)/python benchmarks/bench_embedded.py
 
+docs: .venv/.ready-dev ## write help texts and the configuration reference into the docs
+	@$(BIN)/python docs/generate.py
+
 clean: ## remove the environment and caches; runs are kept
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -337,3 +337,19 @@ def test_flags_can_come_from_the_environment(project: Project, monkeypatch: pyte
     outcome = project.run(run_id="other")
     assert outcome.code == 2
     assert "PROMPTRIAL_LIMIT_ITEMS" in outcome.err
+
+
+@pytest.mark.parametrize("damage", ["delete", "garble"])
+def test_a_lost_manifest_is_rebuilt_from_the_results_without_asking_again(project: Project, damage: str) -> None:
+    project.run()
+    before = project.snapshot()
+    fake_provider.CALLS.clear()
+    path = project.run_root() / RESULTS / "trial_manifest.json"
+    path.unlink() if damage == "delete" else path.write_text("{")
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    assert not fake_provider.CALLS
+    after = project.snapshot()
+    data_files = {path for path in before if not path.endswith(("run.log", "_manifest.json", "run_state.json"))}
+    assert {path for path in data_files if before[path] != after.get(path)} == set()
+    assert set(planned(project).values()) == {"skip"}

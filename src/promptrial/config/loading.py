@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from promptrial.config.schema import ExperimentConfig, PromptConfig
 from promptrial.errors import ConfigError
 
-__all__ = ["LoadedConfig", "environment", "load_config"]
+__all__ = ["LoadedConfig", "environment", "load_config", "models_in"]
 
 KeyPath = tuple[str | int, ...]
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -231,14 +231,14 @@ def _fields_at(model: type[BaseModel], at: KeyPath) -> list[str]:
     field = model.model_fields.get(str(at[0]))
     if field is None:
         return []
-    for candidate, skip in _models_in(field.annotation):
+    for candidate, skip in models_in(field.annotation):
         found = _fields_at(candidate, at[1 + skip :])
         if found:
             return found
     return []
 
 
-def _models_in(annotation: Any) -> Iterable[tuple[type[BaseModel], int]]:  # noqa: ANN401 - typing forms
+def models_in(annotation: Any) -> Iterable[tuple[type[BaseModel], int]]:  # noqa: ANN401 - typing forms
     """Yield each model inside an annotation, with the number of keys (dict key, list index) that lead to it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, 0
@@ -246,7 +246,7 @@ def _models_in(annotation: Any) -> Iterable[tuple[type[BaseModel], int]]:  # noq
     origin = getattr(annotation, "__origin__", None)
     step = 1 if origin in (dict, tuple, list) else 0
     for argument in getattr(annotation, "__args__", ()):
-        for candidate, skip in _models_in(argument):
+        for candidate, skip in models_in(argument):
             yield candidate, skip + step
 
 

@@ -55,7 +55,7 @@ def _columns(place: Place, kind: type[T], present: list[str]) -> list[str]:
 
 def _values(first: Place, batch: pa.RecordBatch) -> list[dict[str, Any]]:
     try:
-        return batch.to_pylist()
+        values: list[dict[str, Any]] = batch.to_pylist()
     except UnicodeDecodeError:  # Arrow does not check text when it reads it; find the row
         for index in range(batch.num_rows):
             try:
@@ -64,6 +64,7 @@ def _values(first: Place, batch: pa.RecordBatch) -> list[dict[str, Any]]:
                 place = Place(first.path, first.line + index, f"row {first.line + index}")
                 raise place.error(f"not UTF-8: {error.reason}") from error
         raise
+    return values
 
 
 def _typed(place: Place, row: dict[str, Any], kind: type[T]) -> T:

@@ -167,9 +167,8 @@ class Engine:
     def _fold_journals(self) -> None:
         for trial in self.context.trials:
             folder = self.context.run.trial(trial.slug)
-            if folder.journal.path.exists() or not folder.manifest_path.exists():
-                self._save_manifest(trial.slug)
-                folder.journal.clear()
+            self._save_manifest(trial.slug)
+            folder.journal.clear()
 
     def _save_manifest(self, slug: str) -> None:
         manifest = self.context.manifest(slug)

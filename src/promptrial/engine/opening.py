@@ -19,8 +19,9 @@ from promptrial.engine.loop import new_manifest
 from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
 from promptrial.model import Trial
 from promptrial.phases.base import Context
+from promptrial.phases.work import recover_parts
 from promptrial.store import atomic, records
-from promptrial.store.records import RunState, TrialManifest
+from promptrial.store.records import RunState
 from promptrial.store.rundir import RunDir
 
 __all__ = ["Opened", "RunRequest", "load_manifests", "new_run_id", "open_run", "start", "take_up"]
@@ -128,23 +129,28 @@ def take_up(opened: Opened, context: Context) -> RunState:
 
 
 def load_manifests(context: Context, *, read_only: bool = False) -> None:
-    """Put the manifest of every trial into the context; a damaged one is set aside, and its trial begins anew.
+    """Put the manifest of every trial into the context; a damaged one is set aside and rebuilt from the results.
 
-    Side effects: none if ``read_only``; then a damaged manifest is taken as if it were not there.
+    Side effects: none on disk if ``read_only``; the rebuilt records are then only in memory.
     """
     for trial in context.trials:
         folder = context.run.trial(trial.slug)
-        manifest: TrialManifest | None
         try:
             manifest = folder.load_manifest()
         except CorruptRecordError as error:
             manifest = None
+            context.events.warn(error.message)
             if not read_only:
-                for path in (folder.manifest_path, folder.journal.path):
-                    if path.exists():
-                        aside = atomic.set_aside(path)
-                        context.events.warn(f"{error.message}; set aside as {aside.name}")
+                _set_aside(context, [folder.manifest_path, folder.journal.path])
         context.manifests[trial.slug] = manifest or new_manifest(context, trial)
+        if manifest is None and (found := recover_parts(context, trial)):
+            context.events.warn(f"{trial.slug}: its manifest was lost; {found} parts were recovered from their results")
+
+
+def _set_aside(context: Context, paths: list[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            context.events.warn(f"{path.name} was set aside as {atomic.set_aside(path).name}")
 
 
 def _load_state(run: RunDir) -> RunState | None:

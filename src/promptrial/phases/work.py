@@ -10,12 +10,12 @@ import msgspec
 
 from promptrial.model import Part, Trial
 from promptrial.phases.base import Context, load_manifest
-from promptrial.providers.request_rows import RequestRow, decode_request_row
+from promptrial.providers.request_rows import RequestRow, decode_request_row, row_id
 from promptrial.queue import PartWork
 from promptrial.store import jsonl
-from promptrial.store.records import Manifest, load
+from promptrial.store.records import Manifest, PartRecord, load
 
-__all__ = ["parts_of", "worklist"]
+__all__ = ["parts_of", "recover_parts", "worklist"]
 
 
 def worklist(context: Context, trials: tuple[Trial, ...] | None = None) -> list[PartWork]:
@@ -48,6 +48,39 @@ def parts_of(context: Context, trial: Trial) -> list[Part]:
     """Return the parts that the build phase cut a trial into, in order."""
     manifest = load(context.run.batch_inputs / "manifest.json", Manifest)
     return _parts_by_trial(manifest).get(trial.slug, [])
+
+
+def recover_parts(context: Context, trial: Trial) -> int:
+    """Rebuild the part records of a trial whose manifest was lost, from the results on disk; returns how many.
+
+    A part is taken for answered when its results hold exactly the ids of its requests. What those requests said when
+    they were sent can no longer be checked, so the caller must have seen that the configuration is the run's own.
+    """
+    manifest = context.manifest(trial.slug)
+    found = 0
+    for work in worklist(context, (trial,)):
+        name = work.part.name
+        results, rows = work.folder.part_results(name), work.folder.part_rows(name)
+        if not results.exists() and not rows.exists():
+            continue
+        whole = _ids(results) == {row.custom_id for row in work.requests()}
+        manifest.parts[name] = PartRecord(
+            status="downloaded" if whole else "submitted",
+            resume_key=work.part.resume_key,
+            request_sha256=work.request_sha256,
+            job=f"recovered-{name}",
+            results=context.run.record(results, work.part.rows) if whole else None,
+        )
+        found += 1
+    return found
+
+
+def _ids(path: Path) -> set[str]:
+    """Return the ids of the rows of a file; empty if it is not there or any line of it is damaged."""
+    try:
+        return {row_id(line) for line in jsonl.lines(path)}
+    except (FileNotFoundError, ValueError):
+        return set()
 
 
 def _parts_by_trial(manifest: Manifest) -> dict[str, list[Part]]:

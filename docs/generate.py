@@ -1,0 +1,110 @@
+"""Write the parts of the documentation that the program knows best: ``--help`` texts and the configuration reference.
+
+``python docs/generate.py`` rewrites what stands between the markers ``<!-- generated: NAME -->`` and ``<!-- end -->``;
+with ``--check`` it changes nothing and ends with 1 if something is out of date.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from promptrial.cli.main import COMMANDS, build_parser, main
+from promptrial.config.loading import models_in
+from promptrial.config.schema import ExperimentConfig
+
+DOCS = Path(__file__).resolve().parent
+FILES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", NoneType: "null"}
+_MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def help_text(*words: str) -> str:
+    """Return what ``promptrial WORDS --help`` prints, at a fixed width."""
+    out = io.StringIO()
+    os.environ["COLUMNS"] = "100"
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        main([*words, "--help"])
+    return f"```text\n{out.getvalue().rstrip()}\n```\n"
+
+
+def configuration() -> str:
+    """Return one table for each section of the configuration."""
+    return "\n".join(_tables(ExperimentConfig, "", set()))
+
+
+def _tables(model: type[BaseModel], at: str, seen: set[type[BaseModel]]) -> Iterator[str]:
+    seen.add(model)
+    yield f"### {f'`{at}`' if at else 'Top level'}\n\n{(model.__doc__ or '').strip()}\n"
+    rows, below = ["| key | type | default | meaning |", "|---|---|---|---|"], []
+    for name, field in model.model_fields.items():
+        default = "needed" if field.is_required() else f"`{_shown(field.get_default(call_default_factory=True))}`"
+        rows.append(f"| `{name}` | {_type(field.annotation)} | {default} | {field.description or ''} |")
+        for inner, steps in models_in(field.annotation):
+            if inner not in seen:
+                below.append((inner, ".".join(filter(None, [at, name, *["NAME"] * steps]))))
+    yield "\n".join(rows) + "\n"
+    for inner, place in below:
+        if inner not in seen:
+            yield from _tables(inner, place, seen)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, BaseModel):
+        return "see below"
+    return json.dumps(value)
+
+
+def _type(annotation: object) -> str:
+    """Return a type in the words of YAML: list of numbers, mapping, one of a few words, or null."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin in {Union, UnionType}:
+        return " or ".join(_type(argument) for argument in arguments)
+    if origin is tuple:
+        return f"list of {_type(arguments[0])}"
+    if origin is dict:
+        return f"mapping of {_type(arguments[1])}"
+    return _WORDS.get(annotation, "section") if isinstance(annotation, type) else str(annotation)
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "help": help_text,
+    **{f"help {verb}": (lambda verb=verb: help_text(verb)) for verb in COMMANDS},  # type: ignore[misc]
+    "configuration": configuration,
+}
+
+
+def refreshed(text: str) -> str:
+    """Return a page with its generated parts made anew."""
+    return _MARKED.sub(lambda match: match.group(1) + GENERATED[match.group("name")]() + match.group(3), text)
+
+
+def run(arguments: list[str]) -> int:
+    """Rewrite, or check."""
+    stale = [path for path in FILES if path.exists() and refreshed(path.read_text()) != path.read_text()]
+    if arguments == ["--check"]:
+        for path in stale:
+            sys.stderr.write(f"{path.relative_to(DOCS.parent)} is out of date; run: make docs\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(refreshed(path.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    build_parser()
+    sys.exit(run(sys.argv[1:]))
