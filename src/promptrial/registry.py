@@ -55,6 +55,7 @@ STATISTICS: Final[Mapping[str, str]] = {
     "permutation": "promptrial.stats.permutation:STATISTIC",
     "wilcoxon": "promptrial.stats.wilcoxon:STATISTIC",
     "effect_size": "promptrial.stats.effect_size:STATISTIC",
+    "tost": "promptrial.stats.tost:STATISTIC",
 }
 """What is computed on the pairs of an endpoint."""
 

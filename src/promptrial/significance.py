@@ -6,13 +6,13 @@ that cannot be had is null and a ``reason`` says why; it is never NaN, and never
 
 from __future__ import annotations
 
-import inspect
 import math
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import msgspec
 
+from promptrial import documents
 from promptrial.model import Condition
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Endpoint",
     "Estimate",
     "Family",
+    "Hypothesis",
     "HypothesisTest",
     "MissingBounds",
     "Scope",
@@ -45,7 +46,7 @@ class StatsSettings:
     Parameters
     ----------
     alpha : float
-        Level of every decision, in (0, 1).
+        Level of every decision, in (0, 0.5).
     confidence : float
         Level of every interval but those of equivalence, which are at ``1 - 2 alpha``; in (0, 1).
     primary : tuple of str
@@ -78,9 +79,9 @@ class StatsSettings:
     lower_is_better: tuple[str, ...] = ("false_answer_rate", "unsupported_rate")
 
     def __post_init__(self) -> None:
-        for name, share in (("alpha", self.alpha), ("confidence", self.confidence)):
-            if not 0 < share < 1:
-                raise ValueError(f"{name} is {share}; it must lie between 0 and 1")
+        for name, share, end in (("alpha", self.alpha, 0.5), ("confidence", self.confidence, 1)):
+            if not 0 < share < end:
+                raise ValueError(f"{name} is {share}; it must lie between 0 and {end}")
         for name, count in (
             ("bootstrap_samples", self.bootstrap_samples),
             ("permutation_samples", self.permutation_samples),
@@ -92,11 +93,7 @@ class StatsSettings:
                 raise ValueError(f"the equivalence margin of {metric} is {margin}; it must be above 0")
 
 
-class _Row(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of every row: immutable, fields by name."""
-
-
-class Estimate(_Row):
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """One figure of one method on one endpoint.
 
     ``quantity`` is what is estimated (``mean_difference``, ``odds_ratio``...), treatment minus control or treatment
@@ -122,7 +119,7 @@ class Estimate(_Row):
     figures: dict[str, float | int | None]
 
 
-class ArmMean(_Row):
+class ArmMean(msgspec.Struct, frozen=True, kw_only=True):
     """One arm of an endpoint: the mean over all its scored items, and over those that have a partner."""
 
     n_scored: int
@@ -134,7 +131,7 @@ class ArmMean(_Row):
     mean_paired: float | None
 
 
-class MissingBounds(_Row):
+class MissingBounds(msgspec.Struct, frozen=True, kw_only=True):
     """The effect if every missing score were as bad, or as good, for the treatment as it can be.
 
     Taken over all items to which the metric applies or may apply, in the arms to which they were assigned
@@ -149,7 +146,7 @@ class MissingBounds(_Row):
     reason: str | None
 
 
-class Endpoint(_Row):
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A metric at a temperature on all items or a subset: its pairs, its means, and its one designated test.
 
     ``n_items = n_pairs + n_control_only + n_treatment_only + n_lost + n_not_applicable``. Items are lost when neither
@@ -184,11 +181,11 @@ class Endpoint(_Row):
     reason: str | None
 
 
-class HypothesisTest(_Row):
+class HypothesisTest(msgspec.Struct, frozen=True, kw_only=True):
     """A test that counts: its p-value, the family it was corrected in, and the decision.
 
-    ``rejected`` is ``p_adjusted <= alpha``; for ``difference`` the null is "no difference", for the other two it is "the
-    margin is passed". A null ``p`` is not counted in its family.
+    ``rejected`` is ``p_adjusted <= alpha``; the null of ``difference`` is "no difference", that of the other two is
+    "the margin is passed". A null ``p`` is not counted in its family.
     """
 
     family: str
@@ -203,7 +200,7 @@ class HypothesisTest(_Row):
     rejected: bool | None
 
 
-class Family(_Row):
+class Family(msgspec.Struct, frozen=True, kw_only=True):
     """Tests whose p-values were corrected together: ``size`` of them had a p-value."""
 
     name: str
@@ -213,10 +210,11 @@ class Family(_Row):
     rejected: int
 
 
-class ArmAttrition(_Row):
+class ArmAttrition(msgspec.Struct, frozen=True, kw_only=True):
     """Requests of one arm: expected, answered, and why the others were not.
 
-    ``unexplained`` is what the reasons leave over; ``share_missing`` is null when nothing was expected.
+    ``missing`` is expected less answered; ``unexplained`` is what the reasons leave of it (nothing came back at all).
+    ``share_missing`` is null when nothing was expected.
     """
 
     expected: int
@@ -227,7 +225,7 @@ class ArmAttrition(_Row):
     unexplained: int
 
 
-class Significance(_Row):
+class Significance(msgspec.Struct, frozen=True, kw_only=True):
     """The whole document."""
 
     schema_version: Literal[2]
@@ -247,7 +245,7 @@ def number(value: float | None) -> float | None:
 
 def encode(document: Significance) -> bytes:
     """Return the document as indented JSON that ends in a newline; equal documents give equal bytes."""
-    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"
+    return documents.encode(document)
 
 
 def decode(data: bytes) -> Significance:
@@ -262,13 +260,5 @@ def decode(data: bytes) -> Significance:
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of the document, as published in ``docs/schemas``."""
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"promptrial significance.json, schema_version {SCHEMA_VERSION}",
-    }
-    schema: dict[str, Any] = msgspec.json.schema(Significance)
-    for definition in schema["$defs"].values():
-        definition["description"] = inspect.cleandoc(definition["description"])
-        definition["required"] = list(definition["properties"])
-    return head | schema
+    """Return the JSON Schema of the document, as published in ``docs/schemas``."""
+    return documents.json_schema(Significance, f"promptrial significance.json, schema_version {SCHEMA_VERSION}")

@@ -79,7 +79,10 @@ def half_binomial_critical_values(n: int, alpha: float, *, midp: bool) -> npt.ND
     [-1, -1, -1, -1, -1, 0, 0, 0, 1]
     """
     d = np.arange(n + 1)
-    rejected, kept = np.full(n + 1, -1), (d + 1) // 2  # the least p-value that is kept lies at most at d/2, where p is 1
+    rejected, kept = (
+        np.full(n + 1, -1),
+        (d + 1) // 2,
+    )  # the least p-value that is kept lies at most at d/2, where p is 1
     while (kept - rejected > 1).any():
         k = (rejected + kept) // 2
         tail = special.bdtr(k, d, 0.5)

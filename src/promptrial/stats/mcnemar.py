@@ -19,7 +19,7 @@ from promptrial.stats.binomial import log_half_binomial_cdf, log_half_binomial_p
 from promptrial.stats.intervals import clopper_pearson
 from promptrial.stats.pairing import ClusterTotals, PairedSample
 from promptrial.stats.risk_difference import PairedTable, newcombe_interval, paired_table, tango_interval
-from promptrial.stats.statistic import estimate_row
+from promptrial.stats.statistic import estimate_row, never_zero
 
 __all__ = [
     "STATISTIC",
@@ -28,8 +28,6 @@ __all__ = [
     "obuchowski",
     "odds_ratio_interval",
 ]
-
-_SMALLEST: Final = 5e-324
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +71,8 @@ def mcnemar(b: int, c: int) -> McNemar:
 
     References
     ----------
-    Fagerland, M.W., Lydersen, S., Laake, P. (2013). The McNemar test for binary matched-pairs data: mid-p and asymptotic
-    are better than exact conditional. BMC Medical Research Methodology 13:91.
+    Fagerland, M.W., Lydersen, S., Laake, P. (2013). The McNemar test for binary matched-pairs data: mid-p and
+    asymptotic are better than exact conditional. BMC Medical Research Methodology 13:91.
 
     Examples
     --------
@@ -97,8 +95,8 @@ def mcnemar(b: int, c: int) -> McNemar:
     return McNemar(
         b=b,
         c=c,
-        exact=_p(log_exact),
-        midp=_p(log_mid),
+        exact=never_zero(math.exp(log_exact)),
+        midp=never_zero(math.exp(log_mid)),
         log10_exact=log_exact / math.log(10),
         log10_midp=log_mid / math.log(10),
         chi2=chi2,
@@ -234,9 +232,5 @@ def _odds_ratio(sample: PairedSample, test: McNemar, confidence: float, notes: t
     )
 
 
-def _p(log_p: float) -> float:
-    return max(math.exp(log_p), _SMALLEST)
-
-
 def _chi2_tail(chi2: float) -> float:
-    return max(float(special.erfc(math.sqrt(chi2 / 2))), _SMALLEST)
+    return never_zero(float(special.erfc(math.sqrt(chi2 / 2))))

@@ -36,7 +36,8 @@ def holm(p_values: Sequence[float] | FloatArray) -> FloatArray:
 
     References
     ----------
-    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6:65-70.
+    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics
+    6:65-70.
 
     Examples
     --------
@@ -99,4 +100,6 @@ def _ascending(p_values: Sequence[float] | FloatArray) -> tuple[FloatArray, IntA
 def _placed(values: FloatArray, order: IntArray, stepped: FloatArray) -> FloatArray:
     adjusted = np.full(values.shape, np.nan)
     adjusted[order] = np.minimum(stepped, 1.0)
-    return np.maximum(adjusted, values)  # round-off must not put an adjusted value below its raw one
+    # Round-off must not put an adjusted value below its raw one.
+    at_least: FloatArray = np.maximum(adjusted, values)
+    return at_least

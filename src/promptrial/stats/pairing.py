@@ -7,20 +7,20 @@ decides cluster identity for standard errors, degrees of freedom, the bootstrap 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from promptrial.significance import Scope
+from promptrial.stats.score_table import BoolArray, FloatArray, IntArray, ScoreTable
 
 __all__ = [
     "CONTROL",
     "DECIMALS",
     "TREATMENT",
     "Arm",
+    "ArmScores",
     "BoolArray",
     "ClusterTotals",
     "FloatArray",
@@ -33,114 +33,10 @@ __all__ = [
     "pair_scores",
 ]
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-
 CONTROL: Final = 0
 TREATMENT: Final = 1
 DECIMALS: Final = 12
 """Differences and their sums are rounded to so many decimals, so that equal ones compare equal."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ScoreTable:
-    """Scores in long form: one row per item, condition and temperature.
-
-    Parameters
-    ----------
-    item_keys : sequence of str
-        Every planned item, also one without any row: such an item counts as lost.
-    dataset_names, type_names : sequence of str
-        What the codes in ``dataset`` and ``type`` stand for.
-    item, dataset, cluster, type, condition, n_samples : ndarray of int, shape (n_rows,)
-        ``item`` and ``dataset`` and ``type`` are codes into the names; ``cluster`` is any non-negative code, equal for
-        items that share a passage; ``condition`` is 0 for control and 1 for treatment; ``n_samples`` is the number of
-        answers that the row averages, 0 when there was none.
-    temp : ndarray of float, shape (n_rows,)
-    metrics : mapping of str to ndarray of float, shape (n_rows,)
-        Mean score of the replicates. NaN where there was no answer (``n_samples`` 0) or the metric does not apply.
-    spreads : mapping of str to ndarray of float, shape (n_rows,)
-        Sample standard deviation (divisor ``n_samples - 1``) between the replicates; NaN with fewer than two. Optional.
-
-    Raises
-    ------
-    ValueError
-        If columns differ in length, a code is out of range, a score is infinite or stands where there was no answer,
-        an item stands twice in an arm at a temperature, or an item has two datasets, types or clusters.
-    """
-
-    item_keys: Sequence[str]
-    dataset_names: Sequence[str]
-    type_names: Sequence[str]
-    item: IntArray
-    dataset: IntArray
-    cluster: IntArray
-    type: IntArray
-    condition: IntArray
-    temp: FloatArray
-    n_samples: IntArray
-    metrics: Mapping[str, FloatArray]
-    spreads: Mapping[str, FloatArray] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._check_lengths()
-        self._check_codes()
-        self._check_scores()
-        self._check_repeats()
-
-    @property
-    def temps(self) -> list[float]:
-        """The temperatures, ascending."""
-        return [float(temp) for temp in np.unique(self.temp)]
-
-    def of_items(self, codes: IntArray) -> IntArray:
-        """Spread a per-row code over the items: shape (n_items,), -1 for an item without any row."""
-        per_item = np.full(len(self.item_keys), -1, dtype=np.int64)
-        per_item[self.item] = codes
-        return per_item
-
-    def _check_lengths(self) -> None:
-        columns = {
-            name: getattr(self, name)
-            for name in ("dataset", "cluster", "type", "condition", "temp", "n_samples")
-        }
-        for name, column in (columns | dict(self.metrics) | dict(self.spreads)).items():
-            if column.shape != self.item.shape:
-                raise ValueError(f"column {name} has shape {column.shape}; the table has {self.item.shape}")
-
-    def _check_codes(self) -> None:
-        limits = {
-            "item": len(self.item_keys),
-            "dataset": len(self.dataset_names),
-            "type": len(self.type_names),
-            "condition": 2,
-            "cluster": np.iinfo(np.int64).max,
-            "n_samples": np.iinfo(np.int64).max,
-        }
-        for name, limit in limits.items():
-            column = getattr(self, name)
-            if column.size and not (column.min() >= 0 and column.max() < limit):
-                raise ValueError(f"column {name} holds a code outside 0..{limit - 1}")
-
-    def _check_scores(self) -> None:
-        for name, column in self.metrics.items():
-            if np.isinf(column).any():
-                raise ValueError(f"metric {name} holds an infinite score")
-            if not np.isnan(column[self.n_samples == 0]).all():
-                raise ValueError(f"metric {name} has a score where n_samples is 0; missing is NaN, never a number")
-
-    def _check_repeats(self) -> None:
-        temp_code = np.searchsorted(np.unique(self.temp), self.temp)
-        place = (temp_code * 2 + self.condition) * len(self.item_keys) + self.item
-        if place.size and np.bincount(place).max() > 1:
-            row = int(np.argmax(np.bincount(place)[place] > 1))
-            raise ValueError(f"item {self.item_keys[self.item[row]]!r} stands twice in one arm at temp {self.temp[row]}")
-        for name in ("dataset", "type", "cluster"):
-            codes = getattr(self, name)
-            differs = self.of_items(codes)[self.item] != codes
-            if differs.any():
-                raise ValueError(f"item {self.item_keys[self.item[np.argmax(differs)]]!r} has two values of {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +52,11 @@ class PairCounts:
     treatment_only: int
     lost: int
     not_applicable: int
+
+    @property
+    def applies(self) -> bool:
+        """Whether the metric applies to any item, as far as can be known: False if all answered items say otherwise."""
+        return self.items - self.lost > self.not_applicable or 0 < self.items == self.lost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,11 +136,23 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ArmScores:
+    """Every score of one arm, with or without a partner: arrays of shape (n_scored,)."""
+
+    score: FloatArray
+    cluster: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PairedSample:
     """The pairs of one endpoint: what every statistic gets.
 
     Attributes
     ----------
+    items : ndarray of int, shape (n_pairs,)
+        Which items are paired, ascending.
+    control_scores, treatment_scores : ArmScores
+        Whole arms, for description only.
     control, treatment : Arm
         The paired items; arrays of shape (n_pairs,).
     difference : ndarray of float, shape (n_pairs,)
@@ -258,6 +171,9 @@ class PairedSample:
     subset: str
     binary: bool
     counts: PairCounts
+    items: IntArray
+    control_scores: ArmScores
+    treatment_scores: ArmScores
     control: Arm
     treatment: Arm
     difference: FloatArray
@@ -307,12 +223,18 @@ class Pairing:
             subset=subset,
             binary=self.binary,
             counts=self._count(everything, in_control, in_treatment),
+            items=np.flatnonzero(paired),
+            control_scores=self._scores(self.control, everything & in_control),
+            treatment_scores=self._scores(self.treatment, everything & in_treatment),
             control=self.control.take(paired),
             treatment=self.treatment.take(paired),
             difference=difference,
             cluster=cluster,
             totals=cluster_totals(difference, cluster),
         )
+
+    def _scores(self, arm: Arm, scored: BoolArray) -> ArmScores:
+        return ArmScores(arm.score[scored], self.cluster[scored])
 
     def _count(self, chosen: BoolArray, in_control: BoolArray, in_treatment: BoolArray) -> PairCounts:
         neither = chosen & ~in_control & ~in_treatment

@@ -103,7 +103,12 @@ def connor_sample_size(delta: float, discordance: float, *, alpha: float = 0.05,
 
 
 def mcnemar_power(
-    n: int, treatment_only: float, control_only: float, *, alpha: float = 0.05, method: Literal["exact", "midp"] = "midp"
+    n: int,
+    treatment_only: float,
+    control_only: float,
+    *,
+    alpha: float = 0.05,
+    method: Literal["exact", "midp"] = "midp",
 ) -> float:
     """Compute the exact unconditional power of McNemar's test, two-sided.
 
@@ -135,7 +140,13 @@ def mcnemar_power(
 
 
 def t_test_power(
-    n: float, delta: float, sd: float, *, alpha: float = 0.05, design: Literal["two_sample", "paired"] = "paired", sides: int = 2
+    n: float,
+    delta: float,
+    sd: float,
+    *,
+    alpha: float = 0.05,
+    design: Literal["two_sample", "paired"] = "paired",
+    sides: int = 2,
 ) -> float:
     """Compute the power of Student's t-test to find a difference in the direction of ``delta``.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from promptrial.significance import Estimate, StatsSettings, number
 from promptrial.stats.pairing import PairedSample
 
-__all__ = ["Statistic", "estimate_row"]
+__all__ = ["Statistic", "estimate_row", "never_zero"]
+
+_SMALLEST: Final = 5e-324
 
 
 class Statistic(Protocol):
@@ -33,6 +35,7 @@ def estimate_row(
     quantity: str,
     estimate: float | None,
     *,
+    metric: str | None = None,
     interval: tuple[float | None, float | None] = (None, None),
     confidence: float | None = None,
     p: float | None = None,
@@ -42,12 +45,10 @@ def estimate_row(
 ) -> Estimate:
     """Return a row that is labelled with the endpoint of ``sample``; NaN and infinities become null.
 
-    Examples
-    --------
-    ``estimate_row(sample, "paired_difference", "mean_difference", 0.1, interval=(0.0, 0.2), confidence=0.95)``
+    ``metric`` names what is estimated where that is not the metric of the sample.
     """
     return Estimate(
-        metric=sample.metric,
+        metric=sample.metric if metric is None else metric,
         temp=sample.temp,
         scope=sample.scope,
         subset=sample.subset,
@@ -64,6 +65,11 @@ def estimate_row(
         notes=notes,
         figures={name: _figure(value) for name, value in (figures or {}).items()},
     )
+
+
+def never_zero(p: float) -> float:
+    """Return a p-value, or the smallest positive double if it is too small for one: no p-value is exactly 0."""
+    return max(p, _SMALLEST)
 
 
 def _figure(value: float | None) -> float | int | None:

@@ -1,0 +1,128 @@
+"""One endpoint as a reader meets it: its pairs, its arms, its effect, and the p-value that decides on it.
+
+The designated p-value is chosen by scale and design, before any result is seen:
+
+* binary, no two pairs in one cluster: McNemar's mid-p;
+* anything else: sign flips of clusters (of items, where each is its own cluster).
+
+The interval beside it is Newcombe's in the first case, and the clustered t interval in the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from promptrial.significance import ArmMean, Endpoint, Estimate, HypothesisTest, StatsSettings, number
+from promptrial.stats.attrition import missing_bounds
+from promptrial.stats.intervals import wilson
+from promptrial.stats.paired import paired_difference
+from promptrial.stats.pairing import ArmScores, FloatArray, PairedSample, cluster_totals
+
+__all__ = ["decide", "describe", "designated_method", "designated_row"]
+
+_EFFECT_ROW: Final = {
+    "mcnemar": ("mcnemar", "risk_difference"),
+    "permutation": ("paired_difference", "mean_difference"),
+}
+_INTERVAL: Final = {"mcnemar": "newcombe", "permutation": "clustered_t"}
+
+
+def designated_method(sample: PairedSample) -> str:
+    """Return the name of the statistic whose p-value decides on this endpoint."""
+    return "mcnemar" if sample.binary and not sample.clustered else "permutation"
+
+
+def designated_row(sample: PairedSample, rows: Sequence[Estimate]) -> Estimate:
+    """Return the row that holds the designated p-value."""
+    return _find(rows, designated_method(sample))
+
+
+def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSettings) -> Endpoint:
+    """Return the endpoint, not yet decided on; ``rows`` are its estimates, none when there is no pair."""
+    counts, method = sample.counts, designated_method(sample)
+    effect = _find(rows, *_EFFECT_ROW[method]) if rows else None
+    test = designated_row(sample, rows) if rows else None
+    return Endpoint(
+        metric=sample.metric,
+        temp=sample.temp,
+        scope=sample.scope,
+        subset=sample.subset,
+        scale="binary" if sample.binary else "graded",
+        n_items=counts.items,
+        n_pairs=counts.paired,
+        n_control_only=counts.control_only,
+        n_treatment_only=counts.treatment_only,
+        n_lost=counts.lost,
+        n_not_applicable=counts.not_applicable,
+        n_clusters=sample.n_clusters,
+        clustered=sample.clustered,
+        control=_arm_mean(sample.control_scores, sample.control.score, sample, settings.confidence),
+        treatment=_arm_mean(sample.treatment_scores, sample.treatment.score, sample, settings.confidence),
+        difference=effect.estimate if effect else None,
+        ci_low=effect.ci_low if effect else None,
+        ci_high=effect.ci_high if effect else None,
+        ci_method=_INTERVAL[method] if effect and effect.ci_low is not None else None,
+        p=test.p if test else None,
+        p_method=method if test and test.p is not None else None,
+        family=None,
+        p_adjusted=None,
+        significant=None,
+        bounds=missing_bounds(sample),
+        reason=test.reason if test else _no_pair(sample),
+    )
+
+
+def decide(endpoints: Sequence[Endpoint], tests: Sequence[HypothesisTest]) -> tuple[Endpoint, ...]:
+    """Return the endpoints with the outcome of their tests of a difference."""
+    outcome = {
+        (test.metric, test.temp, test.scope, test.subset): test for test in tests if test.hypothesis == "difference"
+    }
+    return tuple(
+        _decided(endpoint, outcome.get((endpoint.metric, endpoint.temp, endpoint.scope, endpoint.subset)))
+        for endpoint in endpoints
+    )
+
+
+def _decided(endpoint: Endpoint, test: HypothesisTest | None) -> Endpoint:
+    if test is None:
+        return endpoint
+    return msgspec.structs.replace(endpoint, family=test.family, p_adjusted=test.p_adjusted, significant=test.rejected)
+
+
+def _find(rows: Sequence[Estimate], method: str, quantity: str | None = None) -> Estimate:
+    return next(row for row in rows if row.method == method and quantity in (None, row.quantity))
+
+
+def _arm_mean(scores: ArmScores, paired: FloatArray, sample: PairedSample, confidence: float) -> ArmMean:
+    n = len(scores.score)
+    interval, method = _arm_interval(scores, binary=sample.binary, confidence=confidence) if n else ((None, None), None)
+    return ArmMean(
+        n_scored=n,
+        mean=float(scores.score.mean()) if n else None,
+        ci_low=interval[0],
+        ci_high=interval[1],
+        ci_method=method,
+        n_paired=len(paired),
+        mean_paired=float(paired.mean()) if len(paired) else None,
+    )
+
+
+def _arm_interval(
+    scores: ArmScores, *, binary: bool, confidence: float
+) -> tuple[tuple[float | None, float | None], str | None]:
+    if binary and not cluster_totals(scores.score, scores.cluster).clustered:
+        return wilson(float(scores.score.sum()), len(scores.score), confidence), "wilson"
+    mean = paired_difference(scores.score, scores.cluster, confidence)
+    if np.isnan(mean.ci_low):
+        return (None, None), None
+    return (number(mean.ci_low), number(mean.ci_high)), "clustered_t"
+
+
+def _no_pair(sample: PairedSample) -> str:
+    if not sample.counts.applies:
+        return "the metric applies to no item that was answered"
+    return "no pair: no item has a score in both arms"

@@ -1,0 +1,251 @@
+"""The mean paired difference, with standard errors that are clustered by passage and Student's t."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import special
+
+from promptrial.significance import Estimate, StatsSettings
+from promptrial.stats.pairing import Arm, ClusterTotals, FloatArray, IntArray, PairedSample, cluster_totals
+from promptrial.stats.power import minimum_detectable_effect
+from promptrial.stats.statistic import estimate_row, never_zero
+
+__all__ = [
+    "FEW_CLUSTERS",
+    "STATISTIC",
+    "PairedDifference",
+    "VarianceSplit",
+    "clustered_se",
+    "paired_difference",
+    "variance_split",
+]
+
+FEW_CLUSTERS: Final = 40
+"""Below this the t-test and the bootstrap lean on an approximation; cluster sign flips do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """A mean paired difference and its uncertainty.
+
+    ``se`` is clustered, ``se_naive`` takes items as independent; ``design_effect`` is the square of their ratio and
+    ``n_effective`` the number of independent items that would carry as much. NaN is "not estimable": all of
+    them with a single cluster, ``t`` and ``p`` when every cluster has the same mean difference and that is not 0
+    (the interval is then a point, ``degenerate``).
+    """
+
+    mean: float
+    se: float
+    se_naive: float
+    t: float
+    df: int
+    p: float
+    ci_low: float
+    ci_high: float
+    design_effect: float
+    n_effective: float
+    n_pairs: int
+    n_clusters: int
+    degenerate: bool
+
+
+def clustered_se(totals: ClusterTotals) -> float:
+    """Compute the clustered standard error of a mean over items, with the CR1 factor.
+
+    ``SE = (1/n) sqrt( C/(C-1) sum_c ( sum_(i in c) (d_i - dbar) )^2 )``. With one item a cluster it is the usual
+    standard error of the mean.
+
+    Returns
+    -------
+    float
+        NaN with fewer than two clusters.
+
+    References
+    ----------
+    Miller, E. (2024). Adding error bars to evals. arXiv:2411.00640, appendix A (without the factor C/(C-1)).
+    """
+    c = totals.n_clusters
+    if c < 2:
+        return math.nan
+    residuals = totals.sums - totals.sizes * totals.mean
+    squares = float((residuals**2).sum())
+    # What is left of equal differences after round-off is not variation.
+    negligible = squares <= (1e-12 * max(1.0, abs(totals.mean)) * totals.n_items) ** 2 / c
+    return 0.0 if negligible else math.sqrt(c / (c - 1) * squares) / totals.n_items
+
+
+def paired_difference(
+    difference: FloatArray, cluster: IntArray | None = None, confidence: float = 0.95
+) -> PairedDifference:
+    """Estimate the mean paired difference and test that it is 0.
+
+    Student's t with C - 1 degrees of freedom, C the number of clusters.
+
+    Parameters
+    ----------
+    difference : ndarray of float, shape (n_pairs,)
+        Treatment minus control, one value an item; at least one.
+    cluster : ndarray of int, shape (n_pairs,), optional
+        Items with equal codes are one cluster; without it every item is its own.
+    confidence : float
+        In (0, 1).
+
+    Raises
+    ------
+    ValueError
+        If there is no pair.
+
+    Notes
+    -----
+    If all differences are 0, as between identical arms, p is 1 and the interval is the point 0.
+
+    Examples
+    --------
+    >>> result = paired_difference(np.array([1.0, 2.0, 3.0, 4.0]))
+    >>> round(result.t, 6), result.df, round(result.p, 6)
+    (3.872983, 3, 0.030466)
+    """
+    if len(difference) == 0:
+        raise ValueError("no pair: a mean difference needs at least one")
+    totals = cluster_totals(difference, cluster)
+    mean, se, df = totals.mean, clustered_se(totals), totals.n_clusters - 1
+    se_naive = clustered_se(cluster_totals(difference)) if totals.clustered else se
+    t, p = _t_test(mean, se, df)
+    half = float(special.stdtrit(df, 0.5 + confidence / 2)) * se if df else math.nan
+    design_effect = (se / se_naive) ** 2 if se_naive > 0 else math.nan
+    return PairedDifference(
+        mean=mean,
+        se=se,
+        se_naive=se_naive,
+        t=t,
+        df=df,
+        p=p,
+        ci_low=mean - half,
+        ci_high=mean + half,
+        design_effect=design_effect,
+        n_effective=len(difference) / design_effect if design_effect > 0 else math.nan,
+        n_pairs=len(difference),
+        n_clusters=totals.n_clusters,
+        degenerate=se == 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceSplit:
+    """Where the variance of a paired difference comes from.
+
+    ``between`` is omega^2, the variance over items of the expected difference (never below 0); ``within_*`` is sigma^2,
+    the mean variance between replicates of an item; ``replicates_*`` is the harmonic mean of their number. More
+    replicates help only where the within parts are large beside the between part.
+    """
+
+    between: float
+    within_control: float
+    within_treatment: float
+    replicates_control: float
+    replicates_treatment: float
+
+
+def variance_split(difference: FloatArray, control: Arm, treatment: Arm) -> VarianceSplit | None:
+    """Split the variance of the mean of replicates into items and replicates.
+
+    ``Var(d) = omega^2 + sigma_A^2/K_A + sigma_B^2/K_B``; omega^2 is what is left after the other two.
+
+    Returns
+    -------
+    VarianceSplit or None
+        None unless at least two items have two or more replicates, with their spread, in both arms.
+
+    References
+    ----------
+    Miller, E. (2024). Adding error bars to evals. arXiv:2411.00640, sections 3 and 5.
+    """
+    known = ~np.isnan(control.spread) & ~np.isnan(treatment.spread)
+    if known.sum() < 2:
+        return None
+    of_control, of_treatment = control.take(known), treatment.take(known)
+    noise = [float((arm.spread**2 / arm.n_samples).mean()) for arm in (of_control, of_treatment)]
+    return VarianceSplit(
+        between=max(0.0, float(difference[known].var(ddof=1)) - sum(noise)),
+        within_control=float((of_control.spread**2).mean()),
+        within_treatment=float((of_treatment.spread**2).mean()),
+        replicates_control=float(1 / (1 / of_control.n_samples).mean()),
+        replicates_treatment=float(1 / (1 / of_treatment.n_samples).mean()),
+    )
+
+
+class _Statistic:
+    """One row, ``mean_difference``: for a binary endpoint this is the risk difference."""
+
+    name = "paired_difference"
+
+    def applies(self, sample: PairedSample) -> bool:
+        return sample.n_pairs > 0
+
+    def compute(self, sample: PairedSample, settings: StatsSettings, rng: np.random.Generator) -> list[Estimate]:
+        del rng
+        result = paired_difference(sample.difference, sample.cluster, settings.confidence)
+        split = variance_split(sample.difference, sample.control, sample.treatment)
+        row = estimate_row(
+            sample,
+            self.name,
+            "mean_difference",
+            result.mean,
+            interval=(result.ci_low, result.ci_high),
+            confidence=settings.confidence,
+            p=result.p,
+            reason=_reason(result),
+            notes=_notes(result, clustered=sample.clustered),
+            figures={
+                "se": result.se,
+                "se_naive": result.se_naive,
+                "t": result.t,
+                "df": result.df,
+                "design_effect": result.design_effect,
+                "n_effective": result.n_effective,
+                "detectable_at_80_percent_power": minimum_detectable_effect(result.se, alpha=settings.alpha),
+            }
+            | ({} if split is None else _split_figures(split)),
+        )
+        return [row]
+
+
+STATISTIC: Final = _Statistic()
+
+
+def _t_test(mean: float, se: float, df: int) -> tuple[float, float]:
+    if df == 0 or se == 0:
+        return math.nan, 1.0 if df and mean == 0 else math.nan
+    t = mean / se
+    return t, never_zero(2 * float(special.stdtr(df, -abs(t))))
+
+
+def _reason(result: PairedDifference) -> str | None:
+    if result.n_clusters < 2:
+        return "one cluster: no standard error can be had"
+    if math.isnan(result.p):
+        return "every cluster has the same mean difference: no test can be made"
+    return None
+
+
+def _notes(result: PairedDifference, *, clustered: bool) -> tuple[str, ...]:
+    notes = []
+    if result.degenerate:
+        notes.append("degenerate interval: all differences are equal")
+    if clustered and result.n_clusters < FEW_CLUSTERS:
+        notes.append(f"fewer than {FEW_CLUSTERS} clusters: rely on the sign flips rather than on this p-value")
+    return tuple(notes)
+
+
+def _split_figures(split: VarianceSplit) -> dict[str, float | None]:
+    return {
+        "variance_between_items": split.between,
+        "variance_within_control": split.within_control,
+        "variance_within_treatment": split.within_treatment,
+        "replicates_control": split.replicates_control,
+        "replicates_treatment": split.replicates_treatment,
+    }

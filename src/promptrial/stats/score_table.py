@@ -1,0 +1,116 @@
+"""The scores of a trial in long form, checked once: what the statistics start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BoolArray", "FloatArray", "IntArray", "ScoreTable"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreTable:
+    """Scores in long form: one row per item, condition and temperature.
+
+    Parameters
+    ----------
+    item_keys : sequence of str
+        Every planned item, also one without any row: such an item counts as lost.
+    dataset_names, type_names : sequence of str
+        What the codes in ``dataset`` and ``type`` stand for.
+    item, dataset, cluster, type, condition, n_samples : ndarray of int, shape (n_rows,)
+        ``item`` and ``dataset`` and ``type`` are codes into the names; ``cluster`` is any non-negative code, equal for
+        items that share a passage; ``condition`` is 0 for control and 1 for treatment; ``n_samples`` is the number of
+        answers that the row averages, 0 when there was none.
+    temp : ndarray of float, shape (n_rows,)
+    metrics : mapping of str to ndarray of float, shape (n_rows,)
+        Mean score of the replicates. NaN where there was no answer (``n_samples`` 0) or the metric does not apply.
+    spreads : mapping of str to ndarray of float, shape (n_rows,)
+        Sample standard deviation (divisor ``n_samples - 1``) between the replicates; NaN with fewer than two. Optional.
+
+    Raises
+    ------
+    ValueError
+        If columns differ in length, a code is out of range, a score is infinite or stands where there was no answer,
+        an item stands twice in an arm at a temperature, or an item has two datasets, types or clusters.
+    """
+
+    item_keys: Sequence[str]
+    dataset_names: Sequence[str]
+    type_names: Sequence[str]
+    item: IntArray
+    dataset: IntArray
+    cluster: IntArray
+    type: IntArray
+    condition: IntArray
+    temp: FloatArray
+    n_samples: IntArray
+    metrics: Mapping[str, FloatArray]
+    spreads: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check_lengths()
+        self._check_codes()
+        self._check_scores()
+        self._check_repeats()
+
+    @property
+    def temps(self) -> list[float]:
+        """The temperatures, ascending."""
+        return [float(temp) for temp in np.unique(self.temp)]
+
+    def of_items(self, codes: IntArray) -> IntArray:
+        """Spread a per-row code over the items: shape (n_items,), -1 for an item without any row."""
+        per_item = np.full(len(self.item_keys), -1, dtype=np.int64)
+        per_item[self.item] = codes
+        return per_item
+
+    def _check_lengths(self) -> None:
+        columns = {
+            name: getattr(self, name) for name in ("dataset", "cluster", "type", "condition", "temp", "n_samples")
+        }
+        for name, column in (columns | dict(self.metrics) | dict(self.spreads)).items():
+            if column.shape != self.item.shape:
+                raise ValueError(f"column {name} has shape {column.shape}; the table has {self.item.shape}")
+
+    def _check_codes(self) -> None:
+        limits = {
+            "item": len(self.item_keys),
+            "dataset": len(self.dataset_names),
+            "type": len(self.type_names),
+            "condition": 2,
+            "cluster": np.iinfo(np.int64).max,
+            "n_samples": np.iinfo(np.int64).max,
+        }
+        for name, limit in limits.items():
+            column = getattr(self, name)
+            if column.size and not (column.min() >= 0 and column.max() < limit):
+                raise ValueError(f"column {name} holds a code outside 0..{limit - 1}")
+
+    def _check_scores(self) -> None:
+        for name, column in self.metrics.items():
+            if np.isinf(column).any():
+                raise ValueError(f"metric {name} holds an infinite score")
+            if not np.isnan(column[self.n_samples == 0]).all():
+                raise ValueError(f"metric {name} has a score where n_samples is 0; missing is NaN, never a number")
+
+    def _check_repeats(self) -> None:
+        temp_code = np.searchsorted(np.unique(self.temp), self.temp)
+        place = (temp_code * 2 + self.condition) * len(self.item_keys) + self.item
+        if place.size and np.bincount(place).max() > 1:
+            row = int(np.argmax(np.bincount(place)[place] > 1))
+            raise ValueError(
+                f"item {self.item_keys[self.item[row]]!r} stands twice in one arm at temp {self.temp[row]}"
+            )
+        for name in ("dataset", "type", "cluster"):
+            codes = getattr(self, name)
+            differs = self.of_items(codes)[self.item] != codes
+            if differs.any():
+                raise ValueError(f"item {self.item_keys[self.item[np.argmax(differs)]]!r} has two values of {name}")

@@ -1,0 +1,176 @@
+"""Coverage and selective accuracy: how often an arm answers, and how often it is right when it does.
+
+No risk-coverage curve is drawn: that needs a confidence score, and an abstention is a single yes or no.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import special
+
+from promptrial.significance import Estimate, Scope, StatsSettings
+from promptrial.stats.intervals import wilson
+from promptrial.stats.pairing import BoolArray, FloatArray, IntArray, PairedSample, Pairing, cluster_totals
+from promptrial.stats.statistic import estimate_row
+
+__all__ = ["ABSTENTION", "ACCURACY", "UNANSWERABLE", "Ratio", "ratio_estimate", "selective_rows"]
+
+ACCURACY: Final = "em"
+ABSTENTION: Final = "abstain_rate"
+UNANSWERABLE: Final = "false_answer_rate"
+"""A metric that is defined on unanswerable items alone, and so tells them apart."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ratio:
+    """A ratio of two totals with its linearised, clustered standard error.
+
+    ``influence`` holds one value a cluster; standard errors of differences of ratios come from differences of these.
+    All NaN when the denominator is 0; ``se`` is NaN with fewer than two clusters.
+    """
+
+    value: float
+    se: float
+    numerator: float
+    denominator: float
+    influence: FloatArray
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom: clusters less one."""
+        return len(self.influence) - 1
+
+
+def ratio_estimate(numerator: FloatArray, denominator: FloatArray, cluster: IntArray) -> Ratio:
+    """Estimate sum(numerator)/sum(denominator), with clusters as the units that vary.
+
+    ``SE = sqrt( C/(C-1) sum_c ( sum_(i in c) (u_i - r v_i) )^2 ) / sum v``: for v = 1 it is the clustered standard
+    error of a mean.
+
+    Parameters
+    ----------
+    numerator, denominator, cluster : ndarray, shape (n_items,)
+
+    References
+    ----------
+    Cochran, W.G. (1977). Sampling techniques, 3rd ed., chapter 6.
+
+    Examples
+    --------
+    >>> ratio = ratio_estimate(np.array([1.0, 0.0, 1.0]), np.array([1.0, 1.0, 1.0]), np.array([0, 1, 2]))
+    >>> round(ratio.value, 6), round(ratio.se, 6)
+    (0.666667, 0.333333)
+    """
+    below = float(denominator.sum())
+    clusters = cluster_totals(denominator, cluster).n_clusters
+    if below == 0:
+        return Ratio(math.nan, math.nan, float(numerator.sum()), below, np.full(clusters, math.nan))
+    value = float(numerator.sum()) / below
+    influence = cluster_totals(numerator - value * denominator, cluster).sums / below
+    return Ratio(value, _se(influence), float(numerator.sum()), below, influence)
+
+
+def selective_rows(
+    accuracy: Pairing,
+    abstention: Pairing,
+    unanswerable: BoolArray,
+    settings: StatsSettings,
+    scope: Scope = "overall",
+    subset: str = "all",
+    chosen: BoolArray | None = None,
+) -> list[Estimate]:
+    """Return coverage and selective accuracy of both arms and their differences.
+
+    Parameters
+    ----------
+    accuracy, abstention : Pairing
+        Of the same table and temperature.
+    unanswerable : ndarray of bool, shape (n_items,)
+        An answer to such an item is never right, and an abstention is no answer.
+    settings : StatsSettings
+    scope, subset, chosen
+        As for ``Pairing.sample``.
+
+    Notes
+    -----
+    Over the items that are paired in both metrics. Wilson's interval where every item is 0 or 1 and no two
+    share a cluster; otherwise, and for differences, Student's t with a linearised clustered standard error. The arms
+    answer different items, so a difference in selective accuracy mixes accuracy with the choice of what to answer.
+    """
+    everything = np.ones(len(unanswerable), dtype=np.bool_) if chosen is None else chosen
+    scored = [~np.isnan(arm.score) for pair in (accuracy, abstention) for arm in (pair.control, pair.treatment)]
+    kept = everything & np.logical_and.reduce(scored)
+    sample = abstention.sample(scope, subset, kept)
+    if sample.n_pairs == 0:
+        return []
+    rows = []
+    for metric in ("coverage", "selective_accuracy"):
+        ratios = []
+        for arm, right in ((sample.control.score, accuracy.control), (sample.treatment.score, accuracy.treatment)):
+            answered = 1 - arm
+            correct = np.where(unanswerable[kept], 0.0, np.minimum(right.score[kept], answered))
+            top, bottom = (answered, np.ones(len(answered))) if metric == "coverage" else (correct, answered)
+            ratios.append(ratio_estimate(top, bottom, sample.cluster))
+        whole = accuracy.binary and abstention.binary and not sample.clustered
+        rows += [
+            _arm_row(sample, metric, "control", ratios[0], settings.confidence, whole=whole),
+            _arm_row(sample, metric, "treatment", ratios[1], settings.confidence, whole=whole),
+            _difference_row(sample, metric, ratios[0], ratios[1], settings.confidence),
+        ]
+    return rows
+
+
+def _arm_row(sample: PairedSample, metric: str, arm: str, ratio: Ratio, confidence: float, *, whole: bool) -> Estimate:
+    if whole and ratio.denominator > 0:
+        interval, note = wilson(ratio.numerator, round(ratio.denominator), confidence), "Wilson"
+    else:
+        half = _half_width(ratio.se, ratio.df, confidence)
+        interval, note = (ratio.value - half, ratio.value + half), "Student's t, clustered"
+    return _row(sample, metric, arm, ratio.value, interval, confidence, note, ratio)
+
+
+def _difference_row(sample: PairedSample, metric: str, control: Ratio, treatment: Ratio, confidence: float) -> Estimate:
+    value = treatment.value - control.value
+    half = _half_width(_se(treatment.influence - control.influence), control.df, confidence)
+    return _row(sample, metric, "difference", value, (value - half, value + half), confidence, "Student's t, clustered")
+
+
+def _row(
+    sample: PairedSample,
+    metric: str,
+    quantity: str,
+    value: float,
+    interval: tuple[float, float],
+    confidence: float,
+    note: str,
+    ratio: Ratio | None = None,
+) -> Estimate:
+    reason = "an arm answered nothing" if math.isnan(value) else None
+    if reason is None and math.isnan(interval[0]):
+        reason = "one cluster: no interval can be had"
+    figures = {} if ratio is None else {"numerator": ratio.numerator, "denominator": ratio.denominator}
+    return estimate_row(
+        sample,
+        "selective",
+        quantity,
+        value,
+        metric=metric,
+        interval=interval,
+        confidence=confidence,
+        reason=reason,
+        notes=(note,),
+        figures=figures,
+    )
+
+
+def _se(influence: FloatArray) -> float:
+    c = len(influence)
+    return math.sqrt(c / (c - 1) * float((influence**2).sum())) if c > 1 else math.nan
+
+
+def _half_width(se: float, df: int, confidence: float) -> float:
+    return float(special.stdtrit(df, 0.5 + confidence / 2)) * se if df else math.nan

@@ -1,0 +1,110 @@
+"""Wilcoxon's signed-rank test of graded scores, a sensitivity analysis beside the sign flips.
+
+It is not made on binary scores: on differences of -1, 0 and 1 it is McNemar's asymptotic test, and would pass for a
+second piece of evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from promptrial.significance import Estimate, StatsSettings
+from promptrial.stats.pairing import DECIMALS, FloatArray, PairedSample
+from promptrial.stats.statistic import estimate_row, never_zero
+
+__all__ = ["STATISTIC", "WilcoxonTest", "signed_rank_sums", "wilcoxon_test"]
+
+_LARGEST_EXACT: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class WilcoxonTest:
+    """A two-sided signed-rank test. ``statistic`` is the smaller of the two rank sums; ``zeros`` keep their ranks."""
+
+    statistic: float
+    p: float
+    exact: bool
+    n: int
+    zeros: int
+
+
+def signed_rank_sums(difference: FloatArray) -> tuple[float, float]:
+    """Sum the ranks of the positive and of the negative differences.
+
+    Ranks are those of the absolute values, zeros included and ties shared (Pratt).
+
+    Examples
+    --------
+    >>> signed_rank_sums(np.array([0.0, 1.0, 1.0, -2.0]))
+    (5.0, 4.0)
+    """
+    _, place, counts = np.unique(np.abs(difference), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return float(ranks[difference > 0].sum()), float(ranks[difference < 0].sum())
+
+
+def wilcoxon_test(difference: FloatArray) -> WilcoxonTest:
+    """Test that differences are symmetric about 0.
+
+    Differences are rounded to ``DECIMALS`` first, so that round-off does not split ties (SciPy's documentation shows
+    p = 0.50 becoming 0.5625 in this way).
+
+    Parameters
+    ----------
+    difference : ndarray of float, shape (n,)
+        At least one.
+
+    Returns
+    -------
+    WilcoxonTest
+        Exact up to 50 differences without ties and zeros, otherwise normal without continuity correction. If all
+        differences are 0, p is 1.
+
+    References
+    ----------
+    Pratt, J.W. (1959). Remarks on zeros and ties in the Wilcoxon signed rank procedures. JASA 54:655-667.
+
+    Examples
+    --------
+    >>> wilcoxon_test(np.array([1.0, 2.0, 3.0, -0.5, 4.0])).p
+    0.125
+    """
+    from scipy import stats  # noqa: PLC0415 - takes a second to import, and most endpoints are binary
+
+    rounded = np.round(difference, DECIMALS)
+    zeros = int((rounded == 0).sum())
+    if zeros == len(rounded):
+        return WilcoxonTest(0.0, 1.0, exact=True, n=len(rounded), zeros=zeros)
+    exact = len(rounded) <= _LARGEST_EXACT and zeros == 0 and len(np.unique(np.abs(rounded))) == len(rounded)
+    method = "exact" if exact else "asymptotic"
+    result = stats.wilcoxon(rounded, zero_method="pratt", correction=False, method=method)  # type: ignore[call-overload]
+    p = never_zero(float(result.pvalue))
+    return WilcoxonTest(float(result.statistic), p, exact=exact, n=len(rounded), zeros=zeros)
+
+
+class _Statistic:
+    """One row, ``rank_sum``; where items share clusters the test is of the clusters' mean differences."""
+
+    name = "wilcoxon"
+
+    def applies(self, sample: PairedSample) -> bool:
+        return not sample.binary
+
+    def compute(self, sample: PairedSample, settings: StatsSettings, rng: np.random.Generator) -> list[Estimate]:
+        del settings, rng
+        if sample.n_clusters < 2:
+            return [estimate_row(sample, self.name, "rank_sum", None, reason="one cluster: nothing to rank")]
+        test = wilcoxon_test(sample.totals.sums / sample.totals.sizes)
+        notes: tuple[str, ...] = ("sensitivity analysis",)
+        if sample.clustered:
+            notes += ("ranks the mean differences of clusters",)
+        if test.zeros == test.n:
+            notes += ("all differences are 0",)
+        figures = {"exact": int(test.exact), "units": test.n, "zeros": test.zeros}
+        return [estimate_row(sample, self.name, "rank_sum", test.statistic, p=test.p, notes=notes, figures=figures)]
+
+
+STATISTIC: Final = _Statistic()
