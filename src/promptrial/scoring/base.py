@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -84,13 +85,27 @@ class AcceptedAnswers(msgspec.Struct, frozen=True, gc=False):
     f1_of_empties: float
 
 
-class Gold(msgspec.Struct, frozen=True, gc=False):
-    """An item, prepared for scoring any number of answers to it."""
+class Gold(msgspec.Struct, frozen=True, dict=True):
+    """An item, prepared for scoring any number of answers to it.
+
+    What is made of the passage is made when first asked for, and is as long as the passage: the memory that
+    prepared items take is bounded by how many of them the caller holds.
+    """
 
     item: Item
     rules: EvaluationRules
     accepted: AcceptedAnswers
     settings: ScoringSettings
+
+    @cached_property
+    def passage(self) -> str:
+        """The normalised passage between two spaces; of a closed-book item, one of no words."""
+        return f" {self.rules.normalize(self.item.context or '')} "
+
+    @cached_property
+    def haystack(self) -> str:
+        """The passage as a text to look tokens up in; see ``EvaluationRules.haystack``."""
+        return self.rules.haystack(self.item.context or "")
 
 
 class PreparedAnswer(msgspec.Struct, frozen=True, gc=False):

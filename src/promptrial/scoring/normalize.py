@@ -72,7 +72,7 @@ class EvaluationRules:
         and most passages are searched only for the few words of two answers.
         """
         bare = self.bare(text)
-        if bare.replace(" ", "").isalnum():
+        if (bare.isascii() and bare.isprintable()) or bare.replace(" ", "").isalnum():  # the first is the faster test
             return f" {bare} "
         words = bare.split()
         if any(_ARTICLE.search(word) for word in words if not word.isalnum()):

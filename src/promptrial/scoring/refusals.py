@@ -26,7 +26,7 @@ from typing import Final
 
 __all__ = ["is_abstention", "refusal_form"]
 
-_BREAK: Final = "|"
+_BREAK: Final = "\n"
 _MAX_CHARACTERS: Final = 400
 
 # --- normal form ---------------------------------------------------------------------------------------------------
@@ -38,7 +38,7 @@ _SENTENCE_ENDS: Final = ".!?;:…\n\r\u2028\u2029¡¿。"
 def _normal_table() -> dict[int, str | None]:
     """Apostrophes and invisible characters vanish, sentence ends become a break, other punctuation a space."""
     table: dict[int, str | None] = dict.fromkeys(map(ord, string.punctuation), " ")
-    for code in range(0x80, 0x3100):
+    for code in (*range(0x80, 0x3100), 0xFEFF):
         category = unicodedata.category(chr(code))
         if category == "Cf":
             table[code] = None
@@ -56,14 +56,14 @@ _ASCII_TABLE: Final = bytes(ord(_TABLE.get(code) or chr(code).lower()) for code 
 
 
 def refusal_form(text: str) -> str:
-    r"""Return the text as refusals are compared: case-folded words, with ``|`` between sentences.
+    r"""Return the text as refusals are compared: case-folded words, each sentence on a line.
 
     Examples
     --------
     >>> refusal_form("“I don’t KNOW.”\n")
     'i dont know'
     >>> refusal_form("Sorry! I do *not* know...")
-    'sorry|i do not know'
+    'sorry\ni do not know'
     """
     return _BREAK.join(segment for part in _translated(text).split(_BREAK) if (segment := " ".join(part.split())))
 
@@ -186,7 +186,7 @@ def is_abstention(text: str, extra_refusals: tuple[str, ...] = ()) -> bool:
     """
     if len(text) > _MAX_CHARACTERS and any(map(str.isalnum, text)):
         return False
-    words = _translated(text).replace(_BREAK, " ").split()
+    words = _translated(text).split()
     if not words:
         return True
     if extra_refusals and " ".join(words) in _wordings(extra_refusals):

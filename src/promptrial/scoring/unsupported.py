@@ -17,54 +17,41 @@ An answer whose every token is an article or punctuation makes no claim either.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
-from promptrial.scoring.normalize import EvaluationRules
 
 __all__ = ["SCORER", "contains", "token_support"]
 
 
-def contains(tokens: list[str], passage: str, rules: EvaluationRules) -> bool:
-    """Tell whether the tokens stand in the normalised passage one after another (true of no tokens).
+def contains(tokens: list[str], passage: str) -> bool:
+    """Tell whether the tokens stand in the passage one after another (true of no tokens).
+
+    ``passage`` is normalised, with a space at either end (``Gold.passage``).
 
     Examples
     --------
-    >>> from promptrial.scoring.normalize import SQUAD_V2
-    >>> contains(["duke", "of", "normandy"], "Rollo became the Duke of Normandy.", SQUAD_V2)
+    >>> contains(["duke", "of"], " rollo became duke of normandy ")
     True
-    >>> contains(["norman"], "Rollo became the Duke of Normandy.", SQUAD_V2)
+    >>> contains(["norman"], " rollo became duke of normandy ")
     False
     """
-    return f" {' '.join(tokens)} " in _padded(passage, rules) if tokens else True
+    return f" {' '.join(tokens)} " in passage if tokens else True
 
 
-def token_support(tokens: list[str], passage: str, rules: EvaluationRules) -> float:
-    """Return the share of the tokens that occur in the normalised passage; 1.0 for no tokens.
+def token_support(tokens: list[str], haystack: str) -> float:
+    """Return the share of the tokens that occur in the passage, from 0.0 to 1.0; 1.0 for no tokens.
+
+    ``haystack`` is what ``EvaluationRules.haystack`` makes of the passage.
 
     Examples
     --------
     >>> from promptrial.scoring.normalize import SQUAD_V2
-    >>> token_support(["duke", "rollo", "of", "norway"], "Rollo became the Duke of Normandy.", SQUAD_V2)
+    >>> token_support(["duke", "rollo", "of", "norway"], SQUAD_V2.haystack("Rollo became the Duke of Normandy."))
     0.75
     """
-    if not tokens:
-        return 1.0
-    haystack = _haystack(passage, rules)
-    return sum([f" {token} " in haystack for token in tokens]) / len(tokens)
-
-
-# Bounded, since a run has more passages than memory should hold; the answers to one item mostly come together.
-@lru_cache(maxsize=1024)
-def _padded(passage: str, rules: EvaluationRules) -> str:
-    return f" {rules.normalize(passage)} "
-
-
-@lru_cache(maxsize=1024)
-def _haystack(passage: str, rules: EvaluationRules) -> str:
-    return rules.haystack(passage)
+    return sum([f" {token} " in haystack for token in tokens]) / len(tokens) if tokens else 1.0
 
 
 class _Unsupported:
@@ -77,14 +64,11 @@ class _Unsupported:
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """1 for a claim that the passage does not support, 0 for a supported one or none."""
-        passage = gold.item.context
-        if passage is None:
-            raise ValueError(f"item {gold.item.id!r} has no passage to support an answer")
         if not answer.tokens:
             return 0.0
         if gold.settings.unsupported_strategy == "exact":
-            return float(not contains(answer.tokens, passage, gold.rules))
-        return float(token_support(answer.tokens, passage, gold.rules) < gold.settings.min_token_overlap)
+            return float(not contains(answer.tokens, gold.passage))
+        return float(token_support(answer.tokens, gold.haystack) < gold.settings.min_token_overlap)
 
 
 SCORER: Final = _Unsupported()

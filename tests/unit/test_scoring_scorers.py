@@ -1,0 +1,142 @@
+"""Each scorer on answers whose score is known, and the registry that they are reached through."""
+
+# ruff: noqa: RUF001 - dashes of every kind
+
+import math
+
+import pytest
+
+from promptrial import registry
+from promptrial.errors import ConfigError
+from promptrial.model import Item
+from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_answer, prepare_gold, score_answer
+from promptrial.scoring.normalize import SQUAD_V2
+from promptrial.scoring.unsupported import contains, token_support
+
+PASSAGE = "The Normans gave their name to Normandy. Their leader was Rollo, the Duke of Normandy."
+ANSWERABLE = Item(id="1", dataset="s", question="Who?", answers=("Rollo", "Duke Rollo"), context=PASSAGE)
+UNANSWERABLE = Item(id="2", dataset="s", question="When?", answers=(), context=PASSAGE, is_unanswerable=True)
+CLOSED = Item(id="3", dataset="n", question="Who?", answers=("Rollo",))
+CLOSED_UNANSWERABLE = Item(id="4", dataset="c", question="Who?", answers=(), is_unanswerable=True)
+ITEMS = [ANSWERABLE, UNANSWERABLE, CLOSED, CLOSED_UNANSWERABLE]
+
+
+def scores(
+    item: Item, text: str, settings: ScoringSettings | None = None, format_name: str = "squad_v2"
+) -> dict[str, float]:
+    gold = prepare_gold(item, format_name, settings or ScoringSettings())
+    return dict(zip(registry.SCORERS, score_answer(gold, text, load_scorers()), strict=True))
+
+
+def test_every_scorer_of_the_registry_bears_the_name_of_its_column() -> None:
+    assert [scorer.name for scorer in load_scorers()] == list(registry.SCORERS)
+
+
+def test_only_f1_is_graded() -> None:
+    assert [scorer.name for scorer in load_scorers() if scorer.graded] == ["f1"]
+
+
+def test_an_abstention_is_right_on_an_unanswerable_item_and_wrong_on_an_answerable_one() -> None:
+    unanswerable, answerable = scores(UNANSWERABLE, "I don't know."), scores(ANSWERABLE, "I don't know.")
+    assert (unanswerable["em"], unanswerable["f1"]) == (1, 1)
+    assert (answerable["em"], answerable["f1"]) == (0, 0)
+    assert unanswerable["abstain_rate"] == answerable["abstain_rate"] == 1
+
+
+def test_an_abstention_is_wrong_even_where_an_accepted_answer_normalises_to_nothing() -> None:
+    blood_type = Item(id="5", dataset="n", question="Which blood type?", answers=("A+", "AB+"))
+    assert scores(blood_type, "Unknown", format_name="nq_open")["em"] == 0
+    assert scores(blood_type, "A+", format_name="nq_open")["em"] == 1
+
+
+def test_the_words_of_a_refusal_earn_no_f1() -> None:
+    item = Item(id="6", dataset="n", question="Which song?", answers=("I Don't Know How to Love Him",))
+    assert scores(item, "I don't know")["f1"] == 0
+    assert scores(item, "I Don't Know How to Love Him")["f1"] == 1
+
+
+def test_false_answers_are_counted_on_unanswerable_items_alone() -> None:
+    assert scores(UNANSWERABLE, "In 911")["false_answer_rate"] == 1
+    assert scores(UNANSWERABLE, "unanswerable")["false_answer_rate"] == 0
+    assert scores(CLOSED_UNANSWERABLE, "Rollo")["false_answer_rate"] == 1
+    assert math.isnan(scores(ANSWERABLE, "In 911")["false_answer_rate"])
+    assert math.isnan(scores(CLOSED, "I don't know")["false_answer_rate"])
+
+
+def test_what_does_not_apply_is_nan_and_never_zero() -> None:
+    assert {name for name, value in scores(CLOSED, "Rollo").items() if math.isnan(value)} == {
+        "false_answer_rate",
+        "unsupported_rate",
+    }
+
+
+@pytest.mark.parametrize("strategy", ["exact", "overlap"])
+def test_an_abstention_makes_no_unsupported_claim(strategy: str) -> None:
+    settings = ScoringSettings(unsupported_strategy=strategy)  # type: ignore[arg-type]
+    assert scores(UNANSWERABLE, "I don't know", settings)["unsupported_rate"] == 0
+    assert scores(ANSWERABLE, "The.", settings)["unsupported_rate"] == 0
+    assert math.isnan(scores(CLOSED, "Paris", settings)["unsupported_rate"])
+
+
+@pytest.mark.parametrize(
+    ("text", "unsupported"),
+    [
+        ("Rollo", 0),
+        ("their leader was Rollo, Duke of Normandy", 0),
+        ("leader: Rollo", 1),
+        ("Norm", 1),
+        ("name to Normandy their", 0),
+    ],
+)
+def test_exact_support_is_containment_at_token_boundaries(text: str, unsupported: int) -> None:
+    assert scores(ANSWERABLE, text, ScoringSettings(unsupported_strategy="exact"))["unsupported_rate"] == unsupported
+
+
+@pytest.mark.parametrize(
+    ("text", "unsupported"),
+    [
+        ("Rollo Normandy leader", 0),
+        ("Rollo Normandy leader fjord viking", 0),  # 3 of 5 is the 0.6 that suffices
+        ("Rollo Normandy fjord viking", 1),  # 2 of 4 is not
+        ("Rollo Rollo Rollo fjord viking", 0),  # an answer's token counts as often as it stands there
+        ("Norm", 1),
+    ],
+)
+def test_overlap_support_is_the_share_of_the_answers_tokens(text: str, unsupported: int) -> None:
+    assert scores(ANSWERABLE, text)["unsupported_rate"] == unsupported
+
+
+def test_the_overlap_threshold_is_the_settings() -> None:
+    strict = ScoringSettings(min_token_overlap=1.0)
+    assert scores(ANSWERABLE, "Rollo the viking", strict)["unsupported_rate"] == 1
+    assert scores(ANSWERABLE, "fjord", ScoringSettings(min_token_overlap=0.0))["unsupported_rate"] == 0
+
+
+def test_support_finds_the_same_tokens_whichever_way_the_passage_was_prepared() -> None:
+    passage = "The dukes–the\nfirst – ruled “a” land."
+    tokens = SQUAD_V2.tokens(passage)
+    assert token_support(tokens, SQUAD_V2.haystack(passage)) == 1
+    assert contains(tokens, f" {SQUAD_V2.normalize(passage)} ")
+
+
+def test_configured_refusals_reach_the_scores() -> None:
+    assert scores(UNANSWERABLE, "Pass.")["false_answer_rate"] == 1
+    assert scores(UNANSWERABLE, "Pass.", ScoringSettings(extra_refusals=("pass",)))["false_answer_rate"] == 0
+
+
+def test_a_prepared_answer_has_its_tokens_and_an_abstention_none() -> None:
+    gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
+    assert prepare_answer(gold, "The Duke, Rollo").tokens == ["duke", "rollo"]
+    assert prepare_answer(gold, "Unknown.") == prepare_answer(gold, "")
+
+
+@pytest.mark.parametrize("item", ITEMS)
+@pytest.mark.parametrize("text", ["Rollo", "unknown", "", "the", "x " * 300])
+def test_every_applicable_score_is_between_zero_and_one(item: Item, text: str) -> None:
+    assert all(math.isnan(value) or 0 <= value <= 1 for value in scores(item, text).values())
+
+
+@pytest.mark.parametrize("settings", [{"unsupported_strategy": "guess"}, {"min_token_overlap": 60}])
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(settings))} is .* allowed: "):
+        ScoringSettings(**settings)  # type: ignore[arg-type]
