@@ -1,1 +1,1 @@
-"""Estimates to tables and pages; computes nothing."""
+"""Values to tables, and tables to pages that people read. Computes no statistic: every figure was made before."""

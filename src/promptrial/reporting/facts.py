@@ -1,0 +1,107 @@
+"""What a report says besides statistics and costs: which run, which trial, which data, what became of the answers.
+
+No times and no places on a machine: a report of the same trial has the same bytes wherever it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+
+from promptrial.cost_report import CostReport
+from promptrial.model import Condition, Trial
+from promptrial.significance import Significance
+
+__all__ = ["DatasetFacts", "ParseFacts", "RunFacts", "TrialFacts", "TrialResult", "without_folders"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFacts:
+    """A question set as it was prepared.
+
+    ``source`` is the path that the configuration gives, or the place on the hub; ``version`` is the content:
+    ``SHA-256 ...`` of a file or ``commit ...`` on the hub.
+    """
+
+    name: str
+    format: str
+    items: int
+    source: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What all trials of a run have in common. ``n_open`` and ``n_closed`` count its items by type."""
+
+    run_id: str
+    experiment: str
+    question: str
+    config_hash: str
+    package_version: str
+    datasets: tuple[DatasetFacts, ...]
+    n_open: int
+    n_closed: int
+    dry_run: bool = False
+
+    @property
+    def n_items(self) -> int:
+        """Items of both types."""
+        return self.n_open + self.n_closed
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFacts:
+    """What parsing found besides answers; ``missing`` counts the requests of each arm that have no row."""
+
+    duplicates_ignored: int
+    unknown_ids: int
+    malformed_lines: int
+    missing: Mapping[Condition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFacts:
+    """One trial: what was compared, on which engine, and what parsing found.
+
+    ``prompt_tokens`` holds the length of each arm's system prompt, None where no tokenizer is to be had; ``engine`` is
+    the provider's fingerprint of model and engine.
+    """
+
+    run: RunFacts
+    trial: Trial
+    prompt_tokens: Mapping[Condition, int | None]
+    engine: Mapping[str, str | int | float | bool]
+    parse: ParseFacts
+
+    @property
+    def requests_per_arm(self) -> int:
+        """Requests that an arm was planned to have: every item, at every temperature, so many times."""
+        return self.run.n_items * sum(self.trial.samples_per_item[repr(temp)] for temp in self.trial.temps)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """Everything that there is to say of a trial."""
+
+    facts: TrialFacts
+    significance: Significance
+    costs: CostReport
+
+
+def without_folders(text: str) -> str:
+    """Return the last part of an absolute path, and any other text as it is.
+
+    Examples
+    --------
+    >>> without_folders("/home/me/models/small.gguf"), without_folders("C:/models/small.gguf")
+    ('small.gguf', 'small.gguf')
+    >>> without_folders("../data/sample.jsonl")
+    '../data/sample.jsonl'
+    """
+    for flavour in (PurePosixPath, PureWindowsPath):
+        path = flavour(text)
+        if path.is_absolute():
+            return path.name
+    return text

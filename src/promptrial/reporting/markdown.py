@@ -1,0 +1,171 @@
+"""The pages ``report.md`` and ``aggregate_report.md``: which sentences and tables stand where.
+
+The same values give the same bytes. Everything that comes from outside is escaped by ``markup``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from promptrial.cost_report import CostReport
+from promptrial.model import CONDITIONS
+from promptrial.reporting import tables
+from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult
+from promptrial.reporting.markup import bullets, fenced, inline, line, table_block
+from promptrial.reporting.summary import dry_run_sentence, run_sentences, trial_sentences
+from promptrial.reporting.tables import PrimaryKey, Table
+from promptrial.reporting.tables.cells import MISSING, count, level
+from promptrial.reporting.tables.words import listing
+from promptrial.significance import Scope, Significance
+
+__all__ = ["aggregate_report", "trial_report"]
+
+_SUBSETS: Final[tuple[Scope, ...]] = ("dataset", "type")
+
+
+def trial_report(facts: TrialFacts, significance: Significance, costs: CostReport) -> str:
+    """Return ``report.md`` of one trial."""
+    result = TrialResult(facts, significance, costs)
+    return _page(
+        f"# Trial {inline(facts.trial.slug)}\n",
+        _section("In short", bullets(trial_sentences(result))),
+        _section("Question and design", _question(facts.run), *_blocks(_design(facts, significance))),
+        _section("How to read the figures", bullets(_reading(significance))),
+        _section("Effects", *_blocks(_effects(significance))),
+        *_subsets(significance),
+        _section("Behind the decisions", *_blocks(_evidence(significance))),
+        _section("Who is missing", *_blocks([tables.attrition_table(significance)]), *_missing(facts, significance)),
+        table_block(tables.costs_table(costs), "##"),
+        table_block(tables.provenance_table(facts, significance), "##"),
+        _section("Appendix: the prompts", *_prompts(facts)),
+    )
+
+
+def aggregate_report(run: RunFacts, results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, float | None]) -> str:
+    """Return ``aggregate_report.md`` of a run.
+
+    Parameters
+    ----------
+    run : RunFacts
+    results : sequence of TrialResult
+        In the order in which they are to be listed.
+    adjusted : mapping
+        For each key of ``tables.primary_p_values(results)``, the p-value after Holm's correction over all of them; None
+        where there was no test.
+
+    Raises
+    ------
+    KeyError
+        If a primary test has no entry in ``adjusted``.
+    """
+    sentences = [*dry_run_sentence(dry_run=run.dry_run), *run_sentences(results, adjusted)]
+    links = "".join(f"- [{inline(slug)}]({slug}/reports/report.md)\n" for slug in (r.facts.trial.slug for r in results))
+    return _page(
+        f"# Run {inline(run.run_id)}\n",
+        _section("In short", bullets(sentences)),
+        _section("Question and data", _question(run), *_blocks([_run_table(run), tables.datasets_table(run)])),
+        _section("Effects", *_blocks([tables.aggregate_table(results, adjusted)])),
+        table_block(tables.trials_table(results), "##"),
+        f"The report of each trial:\n\n{links}",
+    )
+
+
+def _page(*sections: str) -> str:
+    return "\n".join(section for section in sections if section)
+
+
+def _section(title: str, *blocks: str) -> str:
+    return "\n".join([f"## {title}\n", *(block for block in blocks if block)])
+
+
+def _blocks(contents: Iterable[Table]) -> list[str]:
+    return [table_block(table) for table in contents]
+
+
+def _question(run: RunFacts) -> str:
+    return f"The question: {inline(run.question)}\n" if run.question else "The configuration states no question.\n"
+
+
+def _run_table(run: RunFacts) -> Table:
+    items = f"{count(run.n_items)} ({count(run.n_open)} open-book, {count(run.n_closed)} closed-book)"
+    rows = (
+        ("Experiment", run.experiment),
+        ("Items", items),
+        ("Configuration, SHA-256", run.config_hash),
+        ("promptrial", run.package_version),
+    )
+    return Table("Run", ("", ""), rows, (), "ll")
+
+
+def _design(facts: TrialFacts, significance: Significance) -> list[Table]:
+    return [
+        tables.design_table(facts, significance),
+        tables.datasets_table(facts.run),
+        tables.questions_table(significance),
+    ]
+
+
+def _reading(significance: Significance) -> list[str]:
+    settings = significance.settings
+    return [
+        "A difference is treatment minus control, in percentage points (pp), over the items scored in both arms.",
+        f"A {level(settings.confidence)} CI (confidence interval) holds the differences that fit the data.",
+        "Intervals are for each effect on its own; they are not widened for the number of tests.",
+        "The p-value says how often chance alone would give a difference at least this large if there were none.",
+        f"Significant means an adjusted p-value of at most {settings.alpha:g}, adjusted for several tests at once.",
+        "Not significant means that the data do not rule out chance; it does not show that there is no difference.",
+        "Primary endpoints were declared in the configuration. All others are exploratory: leads, not findings.",
+        "Clusters are groups of items that share a passage; errors allow for them.",
+        f'The sign "{MISSING}" stands for a figure that is not to be had; it never means 0.',
+    ]
+
+
+def _effects(significance: Significance) -> list[Table]:
+    margins = tables.equivalence_table(significance)
+    return [
+        tables.primary_table(significance),
+        tables.exploratory_table(significance),
+        *([margins] if margins.rows else []),
+        tables.arms_table(significance),
+        tables.selective_table(significance),
+    ]
+
+
+def _subsets(significance: Significance) -> list[str]:
+    found = [table for scope in _SUBSETS if (table := tables.subgroup_table(significance, scope)).rows]
+    return [_section("Effects within subsets (exploratory)", *_blocks(found))] if found else []
+
+
+def _evidence(significance: Significance) -> list[Table]:
+    return [
+        tables.methods_table(significance),
+        tables.binary_table(significance),
+        tables.effect_sizes_table(significance),
+        tables.precision_table(significance),
+    ]
+
+
+def _missing(facts: TrialFacts, significance: Significance) -> list[str]:
+    parse = facts.parse
+    absent = listing(
+        [f"{count(parse.missing[name])} in the {name} arm" for name in CONDITIONS if name in parse.missing]
+    )
+    sentences = [
+        f"Requests that no row answers: {absent or 'none'}.",
+        f"Rows that repeat another and were ignored: {count(parse.duplicates_ignored)}.",
+        f"Rows of no request of this trial, set apart: {count(parse.unknown_ids)}.",
+        f"Lines that could not be read, set apart: {count(parse.malformed_lines)}.",
+    ]
+    return [bullets(sentences), *_blocks([tables.pairs_table(significance), tables.bounds_table(significance)])]
+
+
+def _prompts(facts: TrialFacts) -> list[str]:
+    blocks = []
+    for name in facts.trial.conditions:
+        prompt, tokens = facts.trial.prompts[name], facts.prompt_tokens.get(name)
+        length = "of unknown length in tokens" if tokens is None else f"{count(tokens)} tokens"
+        blocks.append(
+            f"### {name.capitalize()}\n\n{line(f'{length}, SHA-256 {prompt.sha256}')}\n\n{fenced(prompt.text)}"
+        )
+    return blocks

@@ -1,0 +1,212 @@
+"""What a trial, or a run of several, showed: in sentences, for someone who reads nothing else. Plain text.
+
+The words are chosen so that nothing is claimed that the figures do not carry: no significant difference is not called
+no difference, and an exploratory result is called a lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from promptrial.cost_report import CostReport
+from promptrial.model import CONDITIONS, Trial
+from promptrial.reporting.facts import TrialFacts, TrialResult
+from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
+from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
+from promptrial.reporting.tables.cells import (
+    amount,
+    count,
+    effect,
+    interval,
+    level,
+    margin,
+    p_phrase,
+    points_decimals,
+    rate,
+    temperature,
+)
+from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text
+from promptrial.significance import ArmAttrition, Endpoint, HypothesisTest, Significance
+
+__all__ = ["cost_sentence", "dry_run_sentence", "run_sentences", "trial_sentences"]
+
+
+def trial_sentences(result: TrialResult) -> list[str]:
+    """Return what was compared, what was found, who is missing and what it cost."""
+    facts, significance = result.facts, result.significance
+    return [
+        *dry_run_sentence(dry_run=facts.run.dry_run),
+        _compared(facts),
+        *(_primary(row, significance, facts.trial) for row in primary_endpoints(significance)),
+        *_exploratory(exploratory_endpoints(significance), significance, facts.trial),
+        *_margins(significance),
+        _attrition(significance),
+        *_bounds(primary_endpoints(significance), facts.trial),
+        cost_sentence(result.costs),
+    ]
+
+
+def run_sentences(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, float | None]) -> list[str]:
+    """Return how many trials there are and which primary tests are significant when all are corrected together."""
+    rows = aggregate_rows(results)
+    tested = [(result, row, rejected(result, adjusted[key])) for key, result, row in rows if row.p is not None]
+    found = [(result, row) for result, row, is_rejected in tested if is_rejected]
+    undone = f"; {count(len(rows) - len(tested))} of them could not be made" if len(tested) < len(rows) else ""
+    texts = [f"{_counted(len(results), 'trial')} with {_counted(len(rows), 'primary test')}{undone}."]
+    if not tested:
+        return texts
+    if not found:
+        return [*texts, f"None is significant after correction over all {count(len(tested))} tests. {_ABSENCE}"]
+    share = f"{count(len(found))} of {_counted(len(tested), 'test')}"
+    others = [f"The others show no significant difference. {_ABSENCE}"] if len(found) < len(tested) else []
+    found_texts = [_finding(*each) for each in found]
+    return [*texts, f"Significant after correction over all tests: {share}.", *found_texts, *others]
+
+
+def dry_run_sentence(*, dry_run: bool) -> list[str]:
+    """Return a warning if no model was asked."""
+    return (
+        ["This was a dry run: no model was asked, so no figure here says anything about a prompt."] if dry_run else []
+    )
+
+
+def cost_sentence(costs: CostReport) -> str:
+    """Return what both arms cost, or why that is not known."""
+    arms = [(name, costs.conditions[name]) for name in CONDITIONS if name in costs.conditions]
+    if costs.total_tokens is None:
+        return "Cost: not known, since the provider reported no usage."
+    bound = "at least " if costs.tokens_unknown else ""
+    tokens = f"{bound}{count(costs.total_tokens)} tokens"
+    if costs.usd is None:
+        return f"Cost: {tokens}; in USD not known, since the model has no price in the configuration."
+    by_arm = listing([f"{amount(cost.usd)} for the {name} arm" for name, cost in arms if cost.usd is not None])
+    each = (
+        "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD for each exactly right answer"
+    )
+    return f"Cost: {bound}{amount(costs.usd)} USD ({by_arm}), {tokens}{each}."
+
+
+_ABSENCE = "This does not show that there is no difference."
+
+
+def _compared(facts: TrialFacts) -> str:
+    trial, run = facts.trial, facts.run
+    times = listing([_asked(trial, temp) for temp in trial.temps])
+    asked = f"Each of {_counted(run.n_items, 'item')} ({_by_type(facts)}) was asked {times}"
+    where = f"of the set {trial.prompt_set}, on the model {trial.model.alias}"
+    if len(trial.conditions) < 2:
+        return f"Only the {trial.conditions[0]} prompt {where}, was run, so that nothing is compared. {asked}."
+    return f"The control and the treatment prompt {where}, were compared. {asked} in each arm."
+
+
+def _asked(trial: Trial, temp: float) -> str:
+    samples = trial.samples_per_item[repr(temp)]
+    return f"{'once' if samples == 1 else f'{samples} times'} at temperature {temperature(temp)}"
+
+
+def _by_type(facts: TrialFacts) -> str:
+    return f"{count(facts.run.n_open)} open-book, {count(facts.run.n_closed)} closed-book"
+
+
+def _primary(row: Endpoint, significance: Significance, trial: Trial) -> str:
+    name = f"{_name(row, trial)} (primary)"
+    if row.significant is None:
+        return f"{name} could not be tested: {row.reason or 'no reason given'} ({_counted(row.n_pairs, 'pair')})."
+    figures = _figures(row, level(significance.settings.confidence))
+    if row.significant:
+        return f"{name}: significant, the treatment is {_better(row)}. {figures}."
+    return f"{name}: no significant difference. {figures}. {_ABSENCE}"
+
+
+def _figures(row: Endpoint, confidence: str) -> str:
+    decimals = points_decimals(row.ci_low, row.ci_high)
+    control, treatment = rate(row.control.mean_paired, decimals), rate(row.treatment.mean_paired, decimals)
+    p = f"adjusted {p_phrase(row.p_adjusted)}"
+    return (
+        f"{treatment} against {control} in the control: {_size(row, confidence)}, {_counted(row.n_pairs, 'pair')}, {p}"
+    )
+
+
+def _size(row: Endpoint, confidence: str) -> str:
+    decimals = points_decimals(row.ci_low, row.ci_high)
+    difference, _, _ = effect(row.difference, row.ci_low, row.ci_high).partition(" ")
+    if row.ci_low is None and row.ci_high is None:
+        return f"{difference} percentage points (no interval can be had)"
+    return f"{difference} percentage points ({confidence} CI {interval(row.ci_low, row.ci_high, decimals)})"
+
+
+def _finding(result: TrialResult, row: Endpoint) -> str:
+    trial, size = result.facts.trial, _size(row, level(result.significance.settings.confidence))
+    return f"{trial.slug}, {_name(row, trial)}: the treatment is {_better(row)}, by {size}."
+
+
+def _better(row: Endpoint) -> str:
+    """Return ``higher`` or ``lower``, and whether that is wanted where it is known."""
+    side, wanted = direction(row.difference), metric_text(row.metric).wanted
+    if wanted not in ("higher", "lower"):
+        return side
+    return f"{side}, which is {'better' if side == wanted else 'worse'}"
+
+
+def _exploratory(rows: Sequence[Endpoint], significance: Significance, trial: Trial) -> Iterator[str]:
+    confidence = level(significance.settings.confidence)
+    found = [row for row in rows if row.significant]
+    others = [_name(row, trial) for row in rows if row.significant is False]
+    for row in found:
+        yield f"{_name(row, trial)} (exploratory): the treatment is {_better(row)}. {_figures(row, confidence)}."
+    if found:
+        yield "Exploratory results are leads for another trial rather than findings: they were not declared as primary."
+    if others:
+        yield f"Exploratory, without a significant difference: {'; '.join(others)}."
+
+
+def _margins(significance: Significance) -> Iterator[str]:
+    for test in significance.tests:
+        if test.hypothesis != "difference":
+            yield _margin(test, significance.settings.tost_margins.get(test.metric))
+
+
+def _margin(test: HypothesisTest, width: float | None) -> str:
+    within = "" if width is None else f", margin {margin(width)} percentage points"
+    verdict = {None: "could not be tested", True: "shown", False: "not shown"}[test.rejected]
+    name = quantity_text(test.hypothesis).capitalize()
+    p = "" if test.p_adjusted is None else f" (adjusted {p_phrase(test.p_adjusted)})"
+    return f"{name} in {metric_text(test.metric).label} at temperature {temperature(test.temp)}{within}: {verdict}{p}."
+
+
+def _attrition(significance: Significance) -> str:
+    arms = [(name, significance.attrition[name]) for name in CONDITIONS if name in significance.attrition]
+    if not arms:
+        return "Missing answers: not recorded."
+    if all(arm.missing == 0 for _, arm in arms):
+        return f"Missing answers: none ({listing([_answered(name, arm) for name, arm in arms])})."
+    return f"Missing answers: {listing([_missing(name, arm) for name, arm in arms])}. They enter no mean."
+
+
+def _answered(name: str, arm: ArmAttrition) -> str:
+    return f"{count(arm.answered)} of {count(arm.expected)} in the {name} arm"
+
+
+def _missing(name: str, arm: ArmAttrition) -> str:
+    share = "" if arm.share_missing is None else f" ({rate(arm.share_missing)})"
+    return f"{count(arm.missing)} of {count(arm.expected)}{share} in the {name} arm"
+
+
+def _bounds(rows: Iterable[Endpoint], trial: Trial) -> Iterator[str]:
+    for row in rows:
+        bounds = row.bounds
+        if bounds.low is not None and (bounds.n_missing_control or bounds.n_missing_treatment):
+            limits = interval(bounds.low, bounds.high, points_decimals(bounds.low, bounds.high))
+            yield (
+                f"Whatever the missing scores are, the difference in {_name(row, trial)} over all "
+                f"{_counted(bounds.n_items, 'item')} lies within {limits} percentage points, chance left out."
+            )
+
+
+def _name(row: Endpoint, trial: Trial) -> str:
+    at = f" at temperature {temperature(row.temp)}" if len(trial.temps) > 1 else ""
+    return f"{metric_text(row.metric).label}{at}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,145 @@
+"""The tables of a run with several trials: their primary tests side by side, corrected together, and what each cost.
+
+Pure. The corrected p-values come from the caller, since reporting computes no statistic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from promptrial.reporting.facts import TrialResult
+from promptrial.reporting.tables.cells import (
+    Table,
+    amount,
+    count,
+    effect,
+    level,
+    p_value,
+    points_decimals,
+    rate,
+    temperature,
+)
+from promptrial.reporting.tables.effects import decision, decision_text, primary_endpoints
+from promptrial.reporting.tables.words import metric_text
+from promptrial.significance import Endpoint
+
+__all__ = ["PrimaryKey", "aggregate_rows", "aggregate_table", "primary_p_values", "rejected", "trials_table"]
+
+PrimaryKey = tuple[str, str, float]
+"""A primary test of a run: trial slug, metric, temperature."""
+
+
+def aggregate_rows(results: Sequence[TrialResult]) -> list[tuple[PrimaryKey, TrialResult, Endpoint]]:
+    """Return the primary endpoints of all trials, trial by trial."""
+    return [
+        ((result.facts.trial.slug, row.metric, row.temp), result, row)
+        for result in results
+        for row in primary_endpoints(result.significance)
+    ]
+
+
+def primary_p_values(results: Sequence[TrialResult]) -> dict[PrimaryKey, float | None]:
+    """Return the p-values that are to be corrected together; None where a test could not be made."""
+    return {key: row.p for key, _, row in aggregate_rows(results)}
+
+
+def rejected(result: TrialResult, adjusted: float | None) -> bool | None:
+    """Return whether an adjusted p-value is at or below the level of the trial; None without one."""
+    return None if adjusted is None else adjusted <= result.significance.settings.alpha
+
+
+def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, float | None]) -> Table:
+    """Return one row for each primary endpoint of each trial.
+
+    Parameters
+    ----------
+    results : sequence of TrialResult
+    adjusted : mapping
+        For each key of ``primary_p_values``: its p-value after correction over all of them.
+
+    Raises
+    ------
+    KeyError
+        If a primary test has no entry in ``adjusted``.
+    """
+    rows = aggregate_rows(results)
+    levels = list(dict.fromkeys(level(result.significance.settings.confidence) for result in results))
+    tested = sum(row.p is not None for _, _, row in rows)
+    return Table(
+        title="Primary endpoints of all trials",
+        headers=(
+            "Trial",
+            "Endpoint",
+            "Temp.",
+            "Pairs",
+            "Control",
+            "Treatment",
+            f"Difference, pp ({' or '.join(levels)} CI)",
+            "p",
+            "Adjusted within trial",
+            "Adjusted over all",
+            "Decision over all",
+        ),
+        rows=tuple(_aggregate_row(key, result, row, adjusted[key]) for key, result, row in rows),
+        notes=(
+            f"Adjusted over all: Holm's method over the {count(tested)} primary tests of all trials.",
+            "It holds however the tests depend on each other, as those of trials with the same items or control do.",
+        ),
+        align="llrrrrrrrrl",
+    )
+
+
+def trials_table(results: Sequence[TrialResult]) -> Table:
+    """Return the trials with their requests, who is missing, tokens and costs."""
+    return Table(
+        title="Trials",
+        headers=(
+            "Trial",
+            "Model",
+            "Prompt set",
+            "Items",
+            "Requests",
+            "Missing in control",
+            "Missing in treatment",
+            "Tokens",
+            "USD",
+        ),
+        rows=tuple(_trial_row(result) for result in results),
+        notes=()
+        if all(result.costs.priced for result in results)
+        else ("A trial without USD has a model without a price.",),
+        align="lllrrrrrr",
+    )
+
+
+def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted: float | None) -> tuple[str, ...]:
+    decimals = points_decimals(row.ci_low, row.ci_high)
+    overall = decision(row) if row.p is None else decision_text(row.difference, significant=rejected(result, adjusted))
+    return (
+        key[0],
+        metric_text(row.metric).label,
+        temperature(row.temp),
+        count(row.n_pairs),
+        rate(row.control.mean_paired, decimals),
+        rate(row.treatment.mean_paired, decimals),
+        effect(row.difference, row.ci_low, row.ci_high),
+        p_value(row.p),
+        p_value(row.p_adjusted),
+        p_value(adjusted),
+        overall,
+    )
+
+
+def _trial_row(result: TrialResult) -> tuple[str, ...]:
+    trial, costs = result.facts.trial, result.costs
+    attrition = [result.significance.attrition.get(name) for name in ("control", "treatment")]
+    return (
+        trial.slug,
+        trial.model.alias,
+        trial.prompt_set,
+        count(result.facts.run.n_items),
+        count(costs.requests),
+        *(count(None if arm is None else arm.missing) for arm in attrition),
+        count(costs.total_tokens),
+        amount(costs.usd),
+    )

@@ -1,0 +1,185 @@
+"""How figures are written, once for every table and sentence, and what a table is. Pure.
+
+Scores lie in [0, 1] and are written as percentages, their differences as percentage points. A figure that is not to be
+had is ``MISSING``, never 0. A cell is plain text: whoever puts it on a page escapes it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = [
+    "MISSING",
+    "Table",
+    "amount",
+    "count",
+    "effect",
+    "interval",
+    "level",
+    "margin",
+    "p_phrase",
+    "p_value",
+    "points",
+    "points_decimals",
+    "quantity",
+    "rate",
+    "significant",
+    "temperature",
+]
+
+MISSING: Final = "\u2013"
+"""An en dash, which no figure begins with."""
+_SMALLEST_P: Final = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of plain text.
+
+    Parameters
+    ----------
+    title : str
+    headers : tuple of str
+    rows : tuple of tuple of str
+        Each as long as ``headers``.
+    notes : tuple of str
+        Sentences to stand below.
+    align : str
+        One letter a column: ``l`` for text, ``r`` for figures.
+
+    Raises
+    ------
+    ValueError
+        If a row or ``align`` is not as long as ``headers``.
+    """
+
+    title: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+    align: str
+
+    def __post_init__(self) -> None:
+        lengths = {len(row) for row in self.rows} | {len(self.align)}
+        if lengths != {len(self.headers)}:
+            raise ValueError(f"table {self.title!r}: {len(self.headers)} headers, but rows or alignments of {lengths}")
+
+
+def count(value: int | None) -> str:
+    """Return ``1,234``."""
+    return MISSING if value is None else f"{value:,}"
+
+
+def quantity(value: float | None) -> str:
+    """Return a count that averages may have made fractional: ``12``, or ``12.33``.
+
+    Examples
+    --------
+    >>> quantity(1234.0000000001), quantity(12.3333)
+    ('1,234', '12.33')
+    """
+    if value is None:
+        return MISSING
+    return _fixed(value, 0 if math.isclose(value, round(value), abs_tol=1e-6) else 2)
+
+
+def rate(value: float | None, decimals: int = 1) -> str:
+    """Return a share in [0, 1] as a percentage: ``62.5%``."""
+    return MISSING if value is None else f"{_fixed(100 * value, decimals)}%"
+
+
+def points(value: float | None, decimals: int = 1) -> str:
+    """Return a difference of shares in percentage points, with its sign: ``+3.1``."""
+    if value is None:
+        return MISSING
+    text = _fixed(100 * value, decimals)
+    return f"+{text}" if value > 0 and text.strip("0.") else text
+
+
+def points_decimals(low: float | None, high: float | None) -> int:
+    """Return how many decimals percentage points deserve: two digits of half the interval's width, at least 1.
+
+    Examples
+    --------
+    >>> points_decimals(-0.05, 0.05), points_decimals(0.0010, 0.0021), points_decimals(None, 0.1)
+    (1, 3, 1)
+    """
+    if low is None or high is None or not high > low:
+        return 1
+    return min(max(1 - math.floor(math.log10(50 * (high - low))), 1), 4)
+
+
+def interval(low: float | None, high: float | None, decimals: int = 1) -> str:
+    """Return limits in percentage points: ``-2.1 to +8.8``."""
+    if low is None and high is None:
+        return MISSING
+    return f"{points(low, decimals)} to {points(high, decimals)}"
+
+
+def effect(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a difference with its interval: ``+3.3 (-2.1 to +8.8)``."""
+    if value is None:
+        return MISSING
+    decimals = points_decimals(low, high)
+    return f"{points(value, decimals)} ({interval(low, high, decimals)})"
+
+
+def margin(value: float) -> str:
+    """Return an equivalence margin in percentage points, as it was given: ``5``."""
+    return f"{100 * value:g}"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p-value to three significant digits, or ``<0.001``.
+
+    Examples
+    --------
+    >>> p_value(0.03125), p_value(1.0), p_value(0.0009999)
+    ('0.0312', '1.00', '<0.001')
+    """
+    if p is None:
+        return MISSING
+    return f"<{_SMALLEST_P}" if p < _SMALLEST_P else f"{p:#.3g}"
+
+
+def p_phrase(p: float | None) -> str:
+    """Return a p-value as it stands in a sentence: ``p = 0.0312`` or ``p < 0.001``."""
+    text = p_value(p)
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """Return a figure to so many significant digits, without an exponent; whole digits are all kept.
+
+    Examples
+    --------
+    >>> significant(0.0012345), significant(12345.678), significant(2.0), significant(0)
+    ('0.00123', '12,346', '2.00', '0')
+    """
+    if value is None:
+        return MISSING
+    if value == 0:
+        return "0"
+    return _fixed(value, max(digits - 1 - math.floor(math.log10(abs(value))), 0))
+
+
+def amount(usd: float | None) -> str:
+    """Return an amount in USD: cents, or three significant digits below 1."""
+    return MISSING if usd is None else _fixed(usd, 2) if usd >= 1 else significant(usd)
+
+
+def level(share: float) -> str:
+    """Return a confidence level: ``95%``."""
+    return f"{100 * share:g}%"
+
+
+def temperature(temp: float) -> str:
+    """Return a temperature: ``0`` or ``0.7``."""
+    return f"{temp:g}"
+
+
+def _fixed(value: float, decimals: int) -> str:
+    text = f"{value:,.{decimals}f}"
+    return text if text.strip("-0.") else text.removeprefix("-")  # no negative zero

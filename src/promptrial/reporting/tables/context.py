@@ -1,0 +1,275 @@
+"""The tables around the effects: design, data, questions, who is missing, costs, provenance. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from promptrial.cost_report import Cost, CostReport
+from promptrial.model import CONDITIONS, Condition, Trial
+from promptrial.reporting.facts import RunFacts, TrialFacts, without_folders
+from promptrial.reporting.tables.cells import (
+    Table,
+    amount,
+    count,
+    interval,
+    level,
+    margin,
+    points_decimals,
+    quantity,
+    rate,
+    significant,
+    temperature,
+)
+from promptrial.reporting.tables.effects import overall_endpoints
+from promptrial.reporting.tables.words import metric_text, reason_text
+from promptrial.significance import ArmAttrition, Significance
+
+__all__ = [
+    "attrition_table",
+    "bounds_table",
+    "costs_table",
+    "datasets_table",
+    "design_table",
+    "pairs_table",
+    "provenance_table",
+    "questions_table",
+]
+
+_BOUNDS_NOTES: Final = (
+    "Over every item that the metric applies to, each missing score being 0 or 1: against the treatment, then for it.",
+    "These are not confidence intervals: they leave chance out.",
+)
+
+
+def design_table(facts: TrialFacts, significance: Significance) -> Table:
+    """Return what was compared and how it was sampled."""
+    trial, run, settings = facts.trial, facts.run, significance.settings
+    rows = [
+        ("Experiment", run.experiment),
+        ("Trial", trial.slug),
+        ("Model", f"{trial.model.alias} ({without_folders(trial.model.id)}), served by {trial.model.provider}"),
+        ("Prompt set", trial.prompt_set),
+        ("Arms", ", ".join(trial.conditions)),
+        ("Items", f"{count(run.n_items)} ({count(run.n_open)} open-book, {count(run.n_closed)} closed-book)"),
+        ("Requests planned for each arm", count(facts.requests_per_arm)),
+        ("Temperatures", ", ".join(_temperature_with_samples(trial, temp) for temp in trial.temps)),
+        ("Sampling", f"top-p {trial.top_p:g}, top-k {trial.top_k}, seed {trial.seed}"),
+        ("Longest answer, tokens", ", ".join(f"{kind}-book {most}" for kind, most in trial.max_new_tokens.items())),
+        ("Stop texts", ", ".join(map(repr, trial.stop)) or "none"),
+        ("Pairing", "each item is its own control: its answers in both arms are compared at the same temperature"),
+        ("Primary endpoints", ", ".join(metric_text(name).label for name in settings.primary)),
+        ("Level of decisions and of intervals", f"{settings.alpha:g} and {level(settings.confidence)}"),
+        ("Margins of equivalence", _margins(settings.tost_margins)),
+    ]
+    return Table("Design", ("", ""), tuple(rows), (), "ll")
+
+
+def datasets_table(run: RunFacts) -> Table:
+    """Return the question sets with what identifies their content."""
+    rows = tuple(
+        (data.name, data.format, count(data.items), without_folders(data.source), data.version) for data in run.datasets
+    )
+    return Table("Questions", ("Data set", "Format", "Items", "Source", "Version"), rows, (), "llrll")
+
+
+def questions_table(significance: Significance) -> Table:
+    """Return what each metric asks of an answer, whether it is confirmatory, and its pairs at each temperature."""
+    pairs: dict[str, list[str]] = {}
+    for row in overall_endpoints(significance):
+        pairs.setdefault(row.metric, []).append(count(row.n_pairs))
+    rows = []
+    for name, counts in pairs.items():
+        text = metric_text(name)
+        role = "primary" if name in significance.settings.primary else "exploratory"
+        rows.append((text.label, role, " / ".join(counts), text.wanted, text.asks))
+    return Table("Endpoints", ("Endpoint", "Role", "Pairs", "Wanted", "Question"), tuple(rows), (), "llrll")
+
+
+def attrition_table(significance: Significance) -> Table:
+    """Return what became of the requests of each arm, by reason."""
+    arms = [(name, significance.attrition[name]) for name in CONDITIONS if name in significance.attrition]
+    reasons = sorted({reason for _, arm in arms for reason in arm.reasons})
+    headers = (
+        "Arm",
+        "Requests",
+        "Answered",
+        "Missing",
+        "Share missing",
+        *map(reason_text, reasons),
+        "no answer at all",
+    )
+    rows = tuple((name, *_attrition_cells(arm, reasons)) for name, arm in arms)
+    return Table("Requests", headers, rows, (), "l" + "r" * (len(headers) - 1))
+
+
+def pairs_table(significance: Significance) -> Table:
+    """Return how many items each endpoint has as pairs, and why the others are none."""
+    return Table(
+        title="From items to pairs",
+        headers=(
+            "Endpoint",
+            "Temp.",
+            "Items",
+            "Pairs",
+            "Control only",
+            "Treatment only",
+            "In neither",
+            "Not applicable",
+        ),
+        rows=tuple(
+            (
+                metric_text(row.metric).label,
+                temperature(row.temp),
+                *map(
+                    count,
+                    (
+                        row.n_items,
+                        row.n_pairs,
+                        row.n_control_only,
+                        row.n_treatment_only,
+                        row.n_lost,
+                        row.n_not_applicable,
+                    ),
+                ),
+            )
+            for row in overall_endpoints(significance)
+        ),
+        notes=("An item with a score in one arm only, or in neither, is no pair and enters no comparison.",),
+        align="lrrrrrrr",
+    )
+
+
+def bounds_table(significance: Significance) -> Table:
+    """Return how far the effects could move if the missing scores were as one-sided as they can be."""
+    rows = []
+    for row in overall_endpoints(significance):
+        bounds = row.bounds
+        decimals = points_decimals(bounds.low, bounds.high)
+        rows.append(
+            (
+                metric_text(row.metric).label,
+                temperature(row.temp),
+                count(bounds.n_items),
+                count(bounds.n_missing_control),
+                count(bounds.n_missing_treatment),
+                interval(bounds.low, bounds.high, decimals),
+            )
+        )
+    reasons = dict.fromkeys(
+        f"{metric_text(row.metric).label}: {row.bounds.reason}."
+        for row in overall_endpoints(significance)
+        if row.bounds.reason is not None
+    )
+    return Table(
+        title="Worst-case bounds",
+        headers=("Endpoint", "Temp.", "Items", "Missing in control", "Missing in treatment", "Difference lies in, pp"),
+        rows=tuple(rows),
+        notes=(*_BOUNDS_NOTES, *reasons),
+        align="lrrrrr",
+    )
+
+
+def costs_table(costs: CostReport) -> Table:
+    """Return tokens and USD of each arm and of both."""
+    arms: list[tuple[str, Cost]] = [(name, costs.conditions[name]) for name in CONDITIONS if name in costs.conditions]
+    return Table(
+        title="Costs",
+        headers=(
+            "Arm",
+            "Requests",
+            "Answered",
+            "Exactly right",
+            "Prompt tokens",
+            "Answer tokens",
+            "All tokens",
+            "USD",
+            "USD per right answer",
+        ),
+        rows=tuple((name, *_cost_cells(cost)) for name, cost in (*arms, ("both", costs))),
+        notes=tuple(_cost_notes(costs)),
+        align="lrrrrrrrr",
+    )
+
+
+def provenance_table(facts: TrialFacts, significance: Significance) -> Table:
+    """Return what identifies the run: configuration, program, engine, prompts, resampling."""
+    settings = significance.settings
+    prompts = [(f"{name} prompt, SHA-256", facts.trial.prompts[name].sha256) for name in facts.trial.conditions]
+    rows = [
+        ("Run", facts.run.run_id),
+        ("Configuration, SHA-256", facts.run.config_hash),
+        ("promptrial", facts.run.package_version),
+        *((f"Engine: {name}", _engine_value(value)) for name, value in sorted(facts.engine.items())),
+        *prompts,
+        ("Resampling", _resampling(settings.bootstrap_samples, settings.permutation_samples, settings.random_seed)),
+        ("Statistics, schema version", str(significance.schema_version)),
+    ]
+    return Table("Provenance", ("", ""), tuple(rows), (), "ll")
+
+
+def _temperature_with_samples(trial: Trial, temp: float) -> str:
+    samples = trial.samples_per_item[repr(temp)]
+    return f"{temperature(temp)} ({samples} {'answer' if samples == 1 else 'answers'} to each item)"
+
+
+def _margins(margins: dict[str, float]) -> str:
+    texts = [f"{metric_text(name).label} {margin(width)} pp" for name, width in margins.items()]
+    return ", ".join(texts) or "none given, so equivalence was not tested"
+
+
+def _attrition_cells(arm: ArmAttrition, reasons: Iterable[str]) -> tuple[str, ...]:
+    return (
+        count(arm.expected),
+        count(arm.answered),
+        count(arm.missing),
+        rate(arm.share_missing),
+        *(count(arm.reasons.get(reason, 0)) for reason in reasons),
+        count(arm.unexplained),
+    )
+
+
+def _cost_cells(cost: Cost) -> tuple[str, ...]:
+    return (
+        count(cost.requests),
+        count(cost.answered),
+        quantity(cost.correct),
+        count(cost.prompt_tokens),
+        count(cost.completion_tokens),
+        count(cost.total_tokens),
+        amount(cost.usd),
+        amount(cost.usd_per_correct),
+    )
+
+
+def _cost_notes(costs: CostReport) -> Iterable[str]:
+    if costs.price is None:
+        yield "The model has no price in the configuration: its cost in USD is unknown, which does not mean free."
+    else:
+        price = costs.price
+        discount = f", less {rate(price.batch_discount, 0)} for batches" if price.batch_discount else ""
+        yield (
+            f"Price: {significant(price.input_per_million)} USD for a million prompt tokens, "
+            f"{significant(price.output_per_million)} USD for a million answer tokens{discount}."
+        )
+        if costs.cached_tokens:
+            yield f"{count(costs.cached_tokens)} prompt tokens came from a cache; they are priced like the others."
+    for name in CONDITIONS:
+        yield from _unknown_note(name, costs)
+
+
+def _unknown_note(name: Condition, costs: CostReport) -> Iterable[str]:
+    arm = costs.conditions.get(name)
+    if arm is not None and arm.tokens_unknown:
+        yield (
+            f"The usage of {count(arm.tokens_unknown)} of {count(arm.answered)} answers of the {name} arm was not "
+            "reported: its tokens and USD are lower bounds."
+        )
+
+
+def _engine_value(value: str | float | bool) -> str:  # noqa: FBT001 - a value of the fingerprint, not a flag
+    return without_folders(value) if isinstance(value, str) else str(value)
+
+
+def _resampling(bootstrap: int, permutation: int, seed: int) -> str:
+    return f"{count(bootstrap)} bootstrap samples, {count(permutation)} permutations, seed {seed}"

@@ -1,0 +1,261 @@
+"""The tables of effects and decisions: primary, exploratory, by subset, equivalence, and the short one. Pure.
+
+Every row says on how many pairs it stands. Effects are treatment minus control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from promptrial.reporting.tables.cells import (
+    MISSING,
+    Table,
+    count,
+    effect,
+    level,
+    margin,
+    p_value,
+    points_decimals,
+    rate,
+    temperature,
+)
+from promptrial.reporting.tables.words import (
+    correction_text,
+    direction,
+    listing,
+    method_text,
+    metric_text,
+    quantity_text,
+    subset_text,
+)
+from promptrial.significance import Endpoint, Estimate, HypothesisTest, Scope, Significance
+
+__all__ = [
+    "decision",
+    "decision_text",
+    "equivalence_table",
+    "exploratory_endpoints",
+    "exploratory_table",
+    "overall_endpoints",
+    "primary_endpoints",
+    "primary_table",
+    "subgroup_table",
+    "summary_table",
+]
+
+
+def overall_endpoints(significance: Significance) -> list[Endpoint]:
+    """Return the endpoints over all items, primary ones first."""
+    return [*primary_endpoints(significance), *exploratory_endpoints(significance)]
+
+
+def primary_endpoints(significance: Significance) -> list[Endpoint]:
+    """Return the confirmatory endpoints: the metrics that were declared primary, over all items."""
+    primary = significance.settings.primary
+    return [row for row in significance.endpoints if row.scope == "overall" and row.metric in primary]
+
+
+def exploratory_endpoints(significance: Significance) -> list[Endpoint]:
+    """Return the other endpoints over all items."""
+    primary = significance.settings.primary
+    return [row for row in significance.endpoints if row.scope == "overall" and row.metric not in primary]
+
+
+def primary_table(significance: Significance) -> Table:
+    """Return the confirmatory results."""
+    return _effects_table("Primary endpoints", significance, primary_endpoints(significance))
+
+
+def exploratory_table(significance: Significance) -> Table:
+    """Return the results of the other metrics over all items."""
+    return _effects_table("Exploratory endpoints", significance, exploratory_endpoints(significance))
+
+
+def subgroup_table(significance: Significance, scope: Scope) -> Table:
+    """Return the results within each subset of a kind: by ``dataset`` or by ``type``."""
+    rows = [row for row in significance.endpoints if row.scope == scope]
+    titles = {"dataset": "By data set", "type": "By item type", "overall": "All items"}
+    table = _effects_table(
+        titles[scope], significance, rows, lead=("Subset", lambda row: subset_text(scope, row.subset))
+    )
+    caution = "That an effect is significant in one subset and not in another does not show that the subsets differ."
+    return Table(table.title, table.headers, table.rows, (*table.notes, caution), table.align)
+
+
+def equivalence_table(significance: Significance) -> Table:
+    """Return the tests against a margin; without rows when no margin was given."""
+    rows = {(row.metric, row.temp, row.scope, row.subset, row.quantity): row for row in significance.estimates}
+    tests = [test for test in significance.tests if test.hypothesis != "difference"]
+    return Table(
+        title="Equivalence and non-inferiority",
+        headers=(
+            "Endpoint",
+            "Subset",
+            "Temp.",
+            "Hypothesis",
+            "Pairs",
+            "Margin, pp",
+            f"Difference, pp ({level(1 - 2 * significance.settings.alpha)} CI)",
+            "p",
+            "Adjusted p",
+            "Decision",
+        ),
+        rows=tuple(
+            _margin_row(test, rows.get((test.metric, test.temp, test.scope, test.subset, test.hypothesis)))
+            for test in tests
+        ),
+        notes=(
+            "Equivalence: the difference lies within the margin on both sides. Non-inferiority looks at one side only.",
+            *_family_notes(significance, (test.family for test in tests)),
+        ),
+        align="llrlrrrrrl",
+    )
+
+
+def summary_table(significance: Significance) -> Table:
+    """Return the effects over all items in short: the same figures as the primary and exploratory tables."""
+    confidence = level(significance.settings.confidence)
+    primary = significance.settings.primary
+    rows = [
+        (
+            metric_text(row.metric).label,
+            "primary" if row.metric in primary else "exploratory",
+            temperature(row.temp),
+            count(row.n_pairs),
+            *_means(row),
+            effect(row.difference, row.ci_low, row.ci_high),
+            p_value(row.p_adjusted),
+            decision(row),
+        )
+        for row in overall_endpoints(significance)
+    ]
+    return Table(
+        title="Effects over all items, treatment minus control",
+        headers=(
+            "Endpoint",
+            "Role",
+            "Temp.",
+            "Pairs",
+            "Control",
+            "Treatment",
+            f"Difference, pp ({confidence} CI)",
+            "Adjusted p",
+            "Decision",
+        ),
+        rows=tuple(rows),
+        notes=_reasons(overall_endpoints(significance)),
+        align="llrrrrrrl",
+    )
+
+
+def decision(endpoint: Endpoint) -> str:
+    """Return what the designated test decided, with the direction when it is significant."""
+    if _applies_to_none(endpoint):
+        return "not applicable"
+    return decision_text(endpoint.difference, significant=endpoint.significant)
+
+
+def decision_text(difference: float | None, *, significant: bool | None) -> str:
+    """Return a decision in words: ``not estimable``, ``not tested``, ``not significant``, or significant and where."""
+    if significant is None:
+        return "not estimable" if difference is None else "not tested"
+    return f"significant: treatment {direction(difference)}" if significant else "not significant"
+
+
+def _effects_table(
+    title: str,
+    significance: Significance,
+    endpoints: Sequence[Endpoint],
+    lead: tuple[str, Callable[[Endpoint], str]] | None = None,
+) -> Table:
+    headers: tuple[str, ...] = (
+        "Endpoint",
+        "Temp.",
+        "Pairs",
+        "Clusters",
+        "Control",
+        "Treatment",
+        f"Difference, pp ({level(significance.settings.confidence)} CI)",
+        "p",
+        "Adjusted p",
+        "Decision",
+    )
+    rows: list[tuple[str, ...]] = [_effect_row(endpoint) for endpoint in endpoints]
+    align = "lrrrrrrrrl"
+    if lead is not None:
+        headers, align = (lead[0], *headers), "l" + align
+        rows = [(lead[1](endpoint), *row) for endpoint, row in zip(endpoints, rows, strict=True)]
+    return Table(title, headers, tuple(rows), _effect_notes(significance, endpoints), align)
+
+
+def _effect_row(endpoint: Endpoint) -> tuple[str, ...]:
+    return (
+        metric_text(endpoint.metric).label,
+        temperature(endpoint.temp),
+        count(endpoint.n_pairs),
+        count(endpoint.n_clusters) if endpoint.clustered else MISSING,
+        *_means(endpoint),
+        effect(endpoint.difference, endpoint.ci_low, endpoint.ci_high),
+        p_value(endpoint.p),
+        p_value(endpoint.p_adjusted),
+        decision(endpoint),
+    )
+
+
+def _means(endpoint: Endpoint) -> tuple[str, str]:
+    """Return the mean of each arm over the pairs, so that their difference is the one shown."""
+    decimals = points_decimals(endpoint.ci_low, endpoint.ci_high)
+    return rate(endpoint.control.mean_paired, decimals), rate(endpoint.treatment.mean_paired, decimals)
+
+
+def _effect_notes(significance: Significance, endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
+    families = _family_notes(significance, (endpoint.family for endpoint in endpoints))
+    return (*_method_notes(endpoints), *families, *_reasons(endpoints))
+
+
+def _method_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
+    """Yield which endpoints were tested and estimated by which methods."""
+    groups: dict[tuple[str, str | None], dict[str, None]] = {}
+    for endpoint in endpoints:
+        if endpoint.p_method is not None:
+            metrics = groups.setdefault((endpoint.p_method, endpoint.ci_method), {})
+            metrics[metric_text(endpoint.metric).label] = None
+    for (p_method, ci_method), metrics in groups.items():
+        yield f"{listing(list(metrics))}: p by {method_text(p_method)}; interval by {method_text(ci_method)}."
+
+
+def _family_notes(significance: Significance, names: Iterable[str | None]) -> tuple[str, ...]:
+    wanted = set(names)
+    text = correction_text([family for family in significance.families if family.name in wanted])
+    return (text,) if text else ()
+
+
+def _reasons(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
+    reasons = (
+        f"{metric_text(row.metric).label}, {subset_text(row.scope, row.subset)}, temperature {temperature(row.temp)}: "
+        f"{row.reason}."
+        for row in endpoints
+        if row.reason is not None and not _applies_to_none(row)
+    )
+    return tuple(dict.fromkeys(reasons))
+
+
+def _applies_to_none(endpoint: Endpoint) -> bool:
+    return endpoint.n_items == endpoint.n_not_applicable
+
+
+def _margin_row(test: HypothesisTest, estimate: Estimate | None) -> tuple[str, ...]:
+    verdicts = {None: "not estimable", True: "shown", False: "not shown"}
+    width = None if estimate is None else estimate.figures.get("margin")
+    return (
+        metric_text(test.metric).label,
+        subset_text(test.scope, test.subset),
+        temperature(test.temp),
+        quantity_text(test.hypothesis),
+        MISSING if estimate is None else count(estimate.n_pairs),
+        MISSING if width is None else margin(width),
+        MISSING if estimate is None else effect(estimate.estimate, estimate.ci_low, estimate.ci_high),
+        p_value(test.p),
+        p_value(test.p_adjusted),
+        verdicts[test.rejected],
+    )

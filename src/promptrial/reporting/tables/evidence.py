@@ -1,0 +1,280 @@
+"""The tables behind the decisions: each arm, the discordant pairs, other methods, effect sizes, precision. Pure.
+
+They run over whatever rows the statistics gave, so a new statistic shows up here by itself. All are of the endpoints
+over all items; the rows of subsets stand in ``significance.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from promptrial.reporting.tables.cells import (
+    MISSING,
+    Table,
+    count,
+    effect,
+    interval,
+    level,
+    p_value,
+    points,
+    points_decimals,
+    rate,
+    significant,
+    temperature,
+)
+from promptrial.reporting.tables.effects import overall_endpoints
+from promptrial.reporting.tables.words import SCORE_QUANTITIES, method_text, metric_text, quantity_text
+from promptrial.significance import ArmMean, Endpoint, Estimate, Significance
+
+__all__ = [
+    "arms_table",
+    "binary_table",
+    "effect_sizes_table",
+    "methods_table",
+    "precision_table",
+    "selective_table",
+]
+
+_PRECISION_NOTES: Final = (
+    "The design effect says how many times larger the variance is because items share passages.",
+    "A true difference smaller than the detectable one would often be missed by a trial of this size.",
+)
+_SELECTIVE_NOTES: Final = (
+    "Coverage is the share of items answered, not declined; selective accuracy the share of these that are right.",
+    "The arms may answer different items: selective accuracy mixes being right with choosing what to answer.",
+)
+
+
+def arms_table(significance: Significance) -> Table:
+    """Return each arm on its own: the mean over all of its scored items, which may be more than the pairs."""
+    confidence = level(significance.settings.confidence)
+    return Table(
+        title="Each arm on its own",
+        headers=("Endpoint", "Temp.", "Arm", "Scored items", f"Mean ({confidence} CI)", "Interval by"),
+        rows=tuple(
+            (metric_text(row.metric).label, temperature(row.temp), arm, count(mean.n_scored), *_arm_cells(mean))
+            for row in overall_endpoints(significance)
+            for arm, mean in (("control", row.control), ("treatment", row.treatment))
+        ),
+        notes=("Two intervals that overlap do not show that the arms are alike: the arms are compared item by item.",),
+        align="lrlrrl",
+    )
+
+
+def binary_table(significance: Significance) -> Table:
+    """Return the pairs of each 0/1 endpoint by outcome, McNemar's p-values and the odds ratio of discordant pairs."""
+    rows = [row for row in _overall(significance) if row.method == "mcnemar"]
+    odds = {(row.metric, row.temp): row for row in rows if row.quantity == "odds_ratio"}
+    return Table(
+        title="Pairs of 0/1 endpoints",
+        headers=(
+            "Endpoint",
+            "Temp.",
+            "Pairs",
+            "1 in both",
+            "Treatment only",
+            "Control only",
+            "0 in both",
+            "Mid-p",
+            "Exact p",
+            f"Odds ratio ({level(significance.settings.confidence)} CI)",
+        ),
+        rows=tuple(
+            (*_label(row), *_table_cells(row), _odds_cell(odds.get((row.metric, row.temp))))
+            for row in rows
+            if row.quantity == "risk_difference"
+        ),
+        notes=(
+            "The odds ratio is treatment-only pairs over control-only pairs; only these discordant pairs carry it.",
+            *_notes(rows, _by_method),
+        ),
+        align="lrrrrrrrrr",
+    )
+
+
+def methods_table(significance: Significance) -> Table:
+    """Return what every method makes of the same effects, the one that decides marked."""
+    decides = {(row.metric, row.temp): row.p_method for row in overall_endpoints(significance)}
+    apart = {"odds_ratio", "equivalence", "non_inferiority"}  # shown in tables of their own
+    rows = [row for row in _overall(significance) if row.method != "effect_size" and row.quantity not in apart]
+    confidence = significance.settings.confidence
+    return Table(
+        title="The same effects by every method",
+        headers=(
+            "Endpoint",
+            "Temp.",
+            "Pairs",
+            "Method",
+            "Quantity",
+            f"Estimate ({level(confidence)} CI)",
+            "p",
+            "Decides",
+        ),
+        rows=tuple(
+            (
+                *_label(row),
+                method_text(row.method),
+                quantity_text(row.quantity),
+                _estimate_cell(row, confidence),
+                p_value(row.p),
+                "yes" if decides[row.metric, row.temp] == row.method else "",
+            )
+            for row in rows
+        ),
+        notes=(
+            "These p-values are not adjusted. Which method decides is fixed by the design, whatever the results.",
+            *_notes(rows, _by_method),
+        ),
+        align="lrrllrrl",
+    )
+
+
+def effect_sizes_table(significance: Significance) -> Table:
+    """Return the effects in units that can be compared."""
+    rows = [row for row in _overall(significance) if row.method == "effect_size"]
+    confidence = significance.settings.confidence
+    return Table(
+        title="Effect sizes",
+        headers=("Endpoint", "Temp.", "Pairs", "Measure", f"Estimate ({level(confidence)} CI)"),
+        rows=tuple((*_label(row), quantity_text(row.quantity), _estimate_cell(row, confidence)) for row in rows),
+        notes=_notes(rows, _by_quantity),
+        align="lrrlr",
+    )
+
+
+def precision_table(significance: Significance) -> Table:
+    """Return how precise the differences are, and how large a difference these data could have shown."""
+    rows = [row for row in _overall(significance) if row.method == "paired_difference"]
+    return Table(
+        title="Precision",
+        headers=(
+            "Endpoint",
+            "Temp.",
+            "Pairs",
+            "Clusters",
+            "SE, pp",
+            "SE if independent, pp",
+            "Design effect",
+            "Effective pairs",
+            "Detectable at 80% power, pp",
+        ),
+        rows=tuple((*_label(row), count(row.n_clusters), *_precision_cells(row)) for row in rows),
+        notes=_PRECISION_NOTES if rows else (),
+        align="lrrrrrrrr",
+    )
+
+
+def selective_table(significance: Significance) -> Table:
+    """Return coverage and selective accuracy: how often an arm answers, and how often it is right when it does."""
+    rows = [row for row in significance.selective if row.scope == "overall"]
+    reasons = (
+        f"{metric_text(row.metric).label}, {row.quantity}: {row.reason}." for row in rows if row.reason is not None
+    )
+    return Table(
+        title="Coverage and selective accuracy",
+        headers=("Measure", "Temp.", "Pairs", "Of", f"Value ({level(significance.settings.confidence)} CI)"),
+        rows=tuple(
+            (
+                *_label(row),
+                f"{row.quantity}, pp" if row.quantity == "difference" else row.quantity,
+                effect(row.estimate, row.ci_low, row.ci_high) if row.quantity == "difference" else _rate_cell(row),
+            )
+            for row in rows
+        ),
+        notes=(*(_SELECTIVE_NOTES if rows else ()), *reasons),
+        align="lrrlr",
+    )
+
+
+def _overall(significance: Significance) -> list[Estimate]:
+    """Return the estimates over all items, in the order in which the endpoints are shown."""
+    shown = {(row.metric, row.temp): place for place, row in enumerate(overall_endpoints(significance))}
+    rows = [row for row in significance.estimates if row.scope == "overall" and (row.metric, row.temp) in shown]
+    return sorted(rows, key=lambda row: shown[row.metric, row.temp])
+
+
+def _label(row: Estimate | Endpoint) -> tuple[str, str, str]:
+    return metric_text(row.metric).label, temperature(row.temp), count(row.n_pairs)
+
+
+def _arm_cells(mean: ArmMean) -> tuple[str, str]:
+    decimals = points_decimals(mean.ci_low, mean.ci_high)
+    value = rate(mean.mean, decimals)
+    if mean.mean is not None:
+        value += (
+            f" ({rate(mean.ci_low, decimals)} to {rate(mean.ci_high, decimals)})" if mean.ci_method else f" ({MISSING})"
+        )
+    return value, method_text(mean.ci_method)
+
+
+def _table_cells(row: Estimate) -> tuple[str, ...]:
+    counts = [row.figures.get(name) for name in ("both", "treatment_only", "control_only", "neither")]
+    p_values = [row.figures.get(name) for name in ("p_midp", "p_exact")]
+    return (*(MISSING if value is None else count(int(value)) for value in counts), *map(p_value, p_values))
+
+
+def _odds_cell(row: Estimate | None) -> str:
+    return MISSING if row is None else _with_interval(significant(row.estimate), _plain_interval(row))
+
+
+def _rate_cell(row: Estimate) -> str:
+    if row.estimate is None:
+        return MISSING
+    decimals = points_decimals(row.ci_low, row.ci_high)
+    return f"{rate(row.estimate, decimals)} ({rate(row.ci_low, decimals)} to {rate(row.ci_high, decimals)})"
+
+
+def _estimate_cell(row: Estimate, confidence: float) -> str:
+    """Return an estimate with its interval, in points where it is on the scale of the scores."""
+    if row.quantity in SCORE_QUANTITIES:
+        decimals = points_decimals(row.ci_low, row.ci_high)
+        value, limits = points(row.estimate, decimals), interval(row.ci_low, row.ci_high, decimals)
+    else:
+        value, limits = significant(row.estimate), _plain_interval(row)
+    if limits != MISSING and row.confidence != confidence:
+        limits += MISSING if row.confidence is None else f", {level(row.confidence)}"
+    return _with_interval(value, limits)
+
+
+def _plain_interval(row: Estimate) -> str:
+    if row.ci_low is None and row.ci_high is None:
+        return MISSING
+    if row.ci_high is None:
+        return f"from {significant(row.ci_low)}"
+    return f"{significant(row.ci_low)} to {significant(row.ci_high)}"
+
+
+def _with_interval(value: str, limits: str) -> str:
+    return value if limits == MISSING else f"{value} ({limits})"
+
+
+def _precision_cells(row: Estimate) -> tuple[str, ...]:
+    figures = row.figures
+    errors = [figures.get(name) for name in ("se", "se_naive")]
+    plain = [figures.get(name) for name in ("design_effect", "n_effective")]
+    detectable = figures.get("detectable_at_80_percent_power")
+    return (
+        *(MISSING if value is None else significant(100 * value) for value in errors),
+        *map(significant, plain),
+        MISSING if detectable is None else significant(100 * detectable),
+    )
+
+
+def _notes(rows: Sequence[Estimate], subject: Callable[[Estimate], str]) -> tuple[str, ...]:
+    """Return what the rows remark: each remark once, with its subject and the endpoints that it is about."""
+    several = len({row.temp for row in rows}) > 1
+    remarks: dict[str, dict[str, None]] = {}
+    for row in rows:
+        where = metric_text(row.metric).label + (f" at {temperature(row.temp)}" if several else "")
+        for text in (*row.notes, *(() if row.reason is None else (row.reason,))):
+            remarks.setdefault(f"{subject(row)}: {text}", {})[where] = None
+    return tuple(f"{text[0].upper()}{text[1:]} ({', '.join(where)})." for text, where in remarks.items())
+
+
+def _by_method(row: Estimate) -> str:
+    return method_text(row.method)
+
+
+def _by_quantity(row: Estimate) -> str:
+    return quantity_text(row.quantity).removesuffix(", pp")

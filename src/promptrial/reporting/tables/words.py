@@ -1,0 +1,157 @@
+"""The names of metrics, methods and quantities in words. Pure; what is not named here goes by its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from promptrial.reporting.tables.cells import MISSING
+from promptrial.significance import Family, Scope
+
+__all__ = [
+    "SCORE_QUANTITIES",
+    "MetricText",
+    "correction_text",
+    "direction",
+    "listing",
+    "method_text",
+    "metric_text",
+    "quantity_text",
+    "reason_text",
+    "subset_text",
+]
+
+SCORE_QUANTITIES: Final = frozenset(
+    {"mean_difference", "risk_difference", "hodges_lehmann", "equivalence", "non_inferiority"}
+)
+"""What is on the scale of the scores, and so written in percentage points."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricText:
+    """A metric in words: a name for tables, what it asks of an answer, and whether more or less is wanted."""
+
+    label: str
+    asks: str
+    wanted: str
+
+
+_METRICS: Final[Mapping[str, MetricText]] = MappingProxyType(
+    {
+        "em": MetricText(
+            "Exact match",
+            "Is the normalised answer one of the accepted ones? Is a question that has no answer declined?",
+            "higher",
+        ),
+        "f1": MetricText(
+            "Token F1", "How well do the tokens of the answer agree with those of the closest accepted one?", "higher"
+        ),
+        "abstain_rate": MetricText(
+            "Abstention", "Does the answer decline to answer?", "higher where there is no answer, lower elsewhere"
+        ),
+        "false_answer_rate": MetricText(
+            "False answers", "Is a question that has no answer answered all the same? Of such items alone.", "lower"
+        ),
+        "unsupported_rate": MetricText(
+            "Unsupported claims", "Does the answer say what its passage does not? Of open-book items alone.", "lower"
+        ),
+        "coverage": MetricText("Coverage", "How many items are answered rather than declined?", MISSING),
+        "selective_accuracy": MetricText("Selective accuracy", "How many of the answers given are right?", "higher"),
+    }
+)
+_METHODS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "mcnemar": "McNemar's test (mid-p)",
+        "paired_difference": "paired t-test, clustered standard error",
+        "bootstrap": "cluster bootstrap (BCa)",
+        "permutation": "sign-flip permutation",
+        "wilcoxon": "Wilcoxon's signed-rank test",
+        "effect_size": "effect size",
+        "tost": "two one-sided tests",
+        "newcombe": "Newcombe's method 10",
+        "wilson": "Wilson's method",
+        "clustered_t": "Student's t, clustered standard error",
+    }
+)
+_QUANTITIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "mean_difference": "mean difference, pp",
+        "risk_difference": "risk difference, pp",
+        "hodges_lehmann": "Hodges-Lehmann shift, pp",
+        "odds_ratio": "odds ratio of discordant pairs",
+        "d_z": "d_z (mean over SD of the differences)",
+        "rank_biserial": "rank-biserial correlation",
+        "cohens_h": "Cohen's h",
+        "cliffs_delta": "Cliff's delta",
+        "rank_sum": "smaller rank sum",
+        "equivalence": "equivalence",
+        "non_inferiority": "non-inferiority",
+    }
+)
+_SUBSETS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {("type", "open"): "open-book", ("type", "closed"): "closed-book", ("overall", "all"): "all items"}
+)
+
+
+def metric_text(name: str) -> MetricText:
+    """Return a metric in words."""
+    return _METRICS.get(name) or MetricText(name, MISSING, MISSING)
+
+
+def method_text(name: str | None) -> str:
+    """Return a method in words."""
+    return MISSING if name is None else _METHODS.get(name, _spaced(name))
+
+
+def quantity_text(name: str) -> str:
+    """Return what is estimated, in words."""
+    return _QUANTITIES.get(name, _spaced(name))
+
+
+def subset_text(scope: Scope, subset: str) -> str:
+    """Return a subset in words."""
+    return _SUBSETS.get((scope, subset), subset)
+
+
+def reason_text(reason: str) -> str:
+    """Return the code of a failure in words."""
+    return _spaced(reason) or "without a reason"
+
+
+def direction(difference: float | None) -> str:
+    """Return where the treatment lies: ``higher``, ``lower``, or neither."""
+    if not difference:
+        return "neither higher nor lower"
+    return "higher" if difference > 0 else "lower"
+
+
+def correction_text(families: Sequence[Family]) -> str:
+    """Return how adjusted p-values were made, in a sentence; empty without a family."""
+    if not families:
+        return ""
+    sizes = sorted({family.size for family in families})
+    methods = {"holm": "Holm's method", "bh": "Benjamini and Hochberg's method"}
+    method = listing(list(dict.fromkeys(methods[family.correction] for family in families)))
+    tests = " or ".join(map(str, sizes)) if len(sizes) < 3 else f"{sizes[0]} to {sizes[-1]}"
+    noun = "test" if sizes == [1] else "tests"
+    where = f"{tests} {noun}" if len(families) == 1 else f"each of {len(families)} families of {tests} {noun}"
+    unchanged = "; a single test is left as it is" if sizes == [1] else ""
+    return f"Adjusted p: {method} over {where}, at level {families[0].alpha:g}{unchanged}."
+
+
+def listing(words: Sequence[str]) -> str:
+    """Return ``a, b and c``.
+
+    Examples
+    --------
+    >>> listing(["a"]), listing(["a", "b", "c"]), listing([])
+    ('a', 'a, b and c', '')
+    """
+    *most, last = words or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
