@@ -75,12 +75,11 @@ class ScoringSettings:
 class AcceptedAnswers(msgspec.Struct, frozen=True, gc=False):
     """The accepted answers of one item, normalised.
 
-    ``normalized`` holds each distinct one, ``counts`` its number of tokens and how often each token occurs, and
-    ``vocabulary`` the tokens of them all.
+    ``normalized`` holds each distinct one, ``tokens`` the tokens of each, and ``vocabulary`` the tokens of them all.
     """
 
     normalized: frozenset[str]
-    counts: tuple[tuple[int, dict[str, int]], ...]
+    tokens: tuple[list[str], ...]
     vocabulary: frozenset[str]
     f1_of_empties: float
 
@@ -150,9 +149,8 @@ def accepted_answers(answers: Sequence[str], rules: EvaluationRules) -> Accepted
         tokens.pop("", None)
     if not tokens:
         tokens = {"": []}
-    counts = tuple((len(words), {word: words.count(word) for word in words}) for words in tokens.values())
-    vocabulary = frozenset(word for words in tokens.values() for word in words)
-    return AcceptedAnswers(frozenset(tokens), counts, vocabulary, rules.f1_of_empties)
+    vocabulary = frozenset().union(*tokens.values())
+    return AcceptedAnswers(frozenset(tokens), tuple(tokens.values()), vocabulary, rules.f1_of_empties)
 
 
 def prepare_gold(item: Item, format_name: str, settings: ScoringSettings) -> Gold:

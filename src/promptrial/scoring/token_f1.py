@@ -56,19 +56,16 @@ def _best_f1(normalized: str, tokens: list[str], accepted: AcceptedAnswers) -> f
     if not shared:
         return 0.0
     found = {token: tokens.count(token) for token in shared}
-    return max([_f1(found, len(tokens), counts, length) for length, counts in accepted.counts])
+    return max([_f1(found, len(tokens), wanted) for wanted in accepted.tokens])
 
 
-def _f1(found: Mapping[str, int], n_predicted: int, wanted: Mapping[str, int], n_wanted: int) -> float:
-    same = 0
-    for token, count in wanted.items():
-        if token in found:
-            same += min(count, found[token])
+def _f1(found: Mapping[str, int], n_predicted: int, wanted: list[str]) -> float:
+    same = sum([min(count, wanted.count(token)) for token, count in found.items()])
     if not same:
         return 0.0
     # In the order of the official scripts, so that the last bit agrees too.
     precision = same / n_predicted
-    recall = same / n_wanted
+    recall = same / len(wanted)
     return (2 * precision * recall) / (precision + recall)
 
 
