@@ -20,7 +20,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from promptrial.cli.main import COMMANDS, build_parser, main
-from promptrial.config.loading import models_in
+from promptrial.config.explaining import models_in
 from promptrial.config.schema import ExperimentConfig
 
 DOCS = Path(__file__).resolve().parent

@@ -274,7 +274,7 @@ def test_a_sweep_makes_several_trials_and_one_aggregate(project: Project) -> Non
     assert "m1-main" in aggregate
     assert "m1-other" in aggregate
     manifest = json.loads((project.run_root() / "multi_trial_manifest.json").read_text())
-    assert len(manifest["trials"]) == 2
+    assert len(manifest["facts"]["trials"]) == 2
     assert {path.name for path in project.run_root().glob("*/reports/report.md")} == {"report.md"}
 
 

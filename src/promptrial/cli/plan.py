@@ -6,13 +6,14 @@ import argparse
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from promptrial.cli.options import add_run_flags, overrides
-from promptrial.engine.opening import RunRequest, new_run_id
-from promptrial.engine.session import Invocation, Planned, preview
-from promptrial.plan import select_phases
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
+
+if TYPE_CHECKING:
+    from promptrial.engine.session import Planned
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -26,6 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print the plan."""
+    from promptrial.engine.opening import RunRequest, new_run_id
+    from promptrial.engine.session import Invocation, preview
+    from promptrial.plan import select_phases
+
     clock = SystemClock()
     request = RunRequest(
         experiments=args.experiments_dir,

@@ -30,9 +30,9 @@ def terminal_progress(clock: Clock, say: Say) -> Iterator[tuple[Progress, Say]]:
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield LineProgress(clock, say), say
         return
-    from rich.console import Console  # noqa: PLC0415 - 0.1 s that only a terminal needs
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # noqa: PLC0415
-    from rich.progress import Progress as RichProgress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as RichProgress
 
     console = Console(stderr=True)
     bars = RichProgress(

@@ -7,16 +7,16 @@ import json
 import os
 import shlex
 import sys
+from typing import TYPE_CHECKING
 
 from promptrial.cli import plan as plan_command
 from promptrial.cli.options import add_flag, add_run_flags, overrides
-from promptrial.cli.progress import terminal_progress
-from promptrial.engine.opening import Opened, RunRequest, new_run_id
-from promptrial.engine.session import Invocation, follow
 from promptrial.errors import StopRequested
-from promptrial.plan import select_phases
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
+
+if TYPE_CHECKING:
+    from promptrial.engine.session import Finished
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -38,6 +38,11 @@ def execute(args: argparse.Namespace) -> int:
     """Run, then print the results."""
     if args.plan_only:
         return plan_command.execute(args)
+    from promptrial.cli.progress import terminal_progress
+    from promptrial.engine.opening import RunRequest, new_run_id
+    from promptrial.engine.session import Invocation, follow
+    from promptrial.plan import select_phases
+
     clock = SystemClock()
     run_id = args.run_id or new_run_id(clock.now())
     selection = select_phases(args.only_step, args.from_step, args.to_step)
@@ -53,11 +58,11 @@ def execute(args: argparse.Namespace) -> int:
     with terminal_progress(clock, say_to_stderr) as (progress, say):
         invocation = Invocation(os.environ, clock, say, args.log_level, progress)
         try:
-            opened = follow(request, selection, invocation, args.trial_filter)
+            finished = follow(request, selection, invocation, args.trial_filter)
         except StopRequested as stop:
             stop.resume_command = _resume_command(args, run_id)  # type: ignore[attr-defined]
             raise
-    sys.stdout.write(_as_json(opened) if args.json else _as_text(opened))
+    sys.stdout.write(_as_json(finished) if args.json else _as_text(finished))
     return 0
 
 
@@ -70,9 +75,36 @@ def _resume_command(args: argparse.Namespace, run_id: str) -> str:
     return f"promptrial run --run_id {run_id}{where} --resume"
 
 
-def _as_json(opened: Opened) -> str:
-    return json.dumps({"run_id": opened.run.run_id}) + "\n"
+def _as_json(finished: Finished) -> str:
+    run = finished.opened.run
+    value = {
+        "run_id": run.run_id,
+        "config_hash": finished.opened.config_hash,
+        "folder": str(run.root),
+        "trials": [
+            {
+                "slug": trial.slug,
+                "report": str(run.trial(trial.slug).reports / "report.md"),
+                "significance": str(run.trial(trial.slug).results / "significance.json"),
+            }
+            for trial in (result.facts.trial for result in finished.results)
+        ],
+    }
+    return json.dumps(value, indent=2) + "\n"
 
 
-def _as_text(opened: Opened) -> str:
-    return f"{opened.run.root}\n"
+def _as_text(finished: Finished) -> str:
+    from promptrial.reporting.plain import summary_text
+    from promptrial.reporting.summary import cost_sentence
+    from promptrial.reporting.tables import summary_table
+
+    run = finished.opened.run
+    blocks = []
+    for result in finished.results:
+        trial = run.trial(result.facts.trial.slug)
+        table = summary_text(summary_table(result.significance))
+        blocks.append(
+            f"{trial.slug}\n\n{table}\n{cost_sentence(result.costs)}\nReport: {trial.reports / 'report.md'}\n"
+        )
+    where = f"All trials: {run.aggregate_report}\n" if run.aggregate_report.exists() else ""
+    return "\n".join([*blocks, f"{where}Run folder: {run.root}\n"])

@@ -88,8 +88,8 @@ def _part_fact(context: Context, phase: Phase) -> Fact:
     work = worklist(context)
     if not work:
         return Fact(phase.name, None, "requests not built yet")
-    if phase.name == "submit" and not all(context.manifest(trial.slug).engine for trial in context.trials):
-        return Fact(phase.name, None, "engine not recorded yet")
     left = sum(not (item.submitted if phase.name == "submit" else item.downloaded) for item in work)
     missing = "" if left == 0 else f"{left} of {len(work)} parts left"
+    if phase.name == "submit" and not missing and not all(context.manifest(t.slug).engine for t in context.trials):
+        return Fact(phase.name, None, "engine not recorded")
     return Fact(phase.name, None, missing, left, len(work))

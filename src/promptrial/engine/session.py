@@ -5,19 +5,21 @@ The command line calls these functions and prints what they return; nothing here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from promptrial import registry
 from promptrial.config.loading import environment
+from promptrial.engine.facts import inputs_of, receipt_of
 from promptrial.engine.loop import Engine
 from promptrial.engine.opening import Opened, RunRequest, load_manifests, open_run, start, take_up
 from promptrial.errors import UsageError
-from promptrial.phases.base import Context
+from promptrial.phases.base import Context, Phase
+from promptrial.phases.report import trial_result
 from promptrial.plan import Action, Selection
 from promptrial.providers.base import BatchProvider
+from promptrial.reporting.facts import TrialResult
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog, Level, Redactor
 from promptrial.runtime.progress import NoProgress, Progress
@@ -26,7 +28,7 @@ from promptrial.store import records
 from promptrial.store.atomic import Appender
 from promptrial.store.lock import RunLock
 
-__all__ = ["Invocation", "Planned", "follow", "preview"]
+__all__ = ["Finished", "Invocation", "Planned", "follow", "preview"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,19 @@ class Planned:
     actions: tuple[Action, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that was followed to its end: what its reports say, trial by trial, as far as they are written."""
+
+    opened: Opened
+    results: tuple[TrialResult, ...]
+
+
 def preview(request: RunRequest, selection: Selection, invocation: Invocation) -> Planned:
     """Return what a run would do; changes nothing on disk, and works before the run exists."""
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
-    context = _context(opened, env, invocation)
+    context = _context(opened, env, invocation, _Providers())
     load_manifests(context, read_only=True)
     state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
     return Planned(opened, Engine(context, state).plan(selection))
@@ -60,8 +70,8 @@ def preview(request: RunRequest, selection: Selection, invocation: Invocation) -
 
 def follow(
     request: RunRequest, selection: Selection, invocation: Invocation, trial_filter: str | None = None
-) -> Opened:
-    """Run the selected phases to their end.
+) -> Finished:
+    """Run the selected phases to their end, and return what there is to say.
 
     Raises
     ------
@@ -74,7 +84,8 @@ def follow(
     opened = open_run(request, env)
     only = _filtered(opened, trial_filter)
     with RunLock(opened.run.lock_path, since=invocation.clock.now()):
-        context = _context(opened, env, invocation)
+        providers = _Providers()
+        context = _context(opened, env, invocation, providers)
         with Appender(opened.run.log_path, durable=False) as log, stop_on_signals(context.stop, invocation.say):
             context.events.sink = log.append
             context.events.event("begin", run_id=opened.run.run_id, config_hash=opened.config_hash)
@@ -85,12 +96,36 @@ def follow(
                 context.events.event("end", "error", error=f"{type(error).__name__}: {error}")
                 raise
             finally:
-                _close_providers(context)
+                providers.close()
             context.events.event("end")
-    return opened
+        return Finished(opened, tuple(_results(context)))
 
 
-def _context(opened: Opened, env: Mapping[str, str], invocation: Invocation) -> Context:
+def _results(context: Context) -> Iterator[TrialResult]:
+    """Yield what the reports say of the trials that have one."""
+    report: Phase = registry.load("phase", "report")
+    for trial in context.trials:
+        if not context.run.problem(receipt_of(context, report, trial), inputs_of(context, report, trial)):
+            yield trial_result(context, trial)
+
+
+class _Providers:
+    """The adapters in use, each made once, when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, BatchProvider] = {}
+
+    def __call__(self, name: str) -> BatchProvider:
+        if name not in self._made:
+            self._made[name] = registry.load("provider", name)()
+        return self._made[name]
+
+    def close(self) -> None:
+        for provider in self._made.values():
+            provider.close()
+
+
+def _context(opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: _Providers) -> Context:
     events = EventLog(invocation.clock.now, Redactor(env), invocation.say, invocation.level)
     return Context(
         config=opened.loaded.experiment,
@@ -101,20 +136,10 @@ def _context(opened: Opened, env: Mapping[str, str], invocation: Invocation) -> 
         clock=invocation.clock,
         stop=StopToken(opened.run.sentinel_path, invocation.clock),
         events=events,
-        provider=cache(_make_provider),
+        provider=providers,
         env=env,
         progress=invocation.progress,
     )
-
-
-def _make_provider(name: str) -> BatchProvider:
-    provider: BatchProvider = registry.load("provider", name)()
-    return provider
-
-
-def _close_providers(context: Context) -> None:
-    for name in {trial.model.provider for trial in context.trials}:
-        context.provider(name).close()
 
 
 def _filtered(opened: Opened, pattern: str | None) -> frozenset[str] | None:

@@ -57,7 +57,7 @@ def _run(context: Context, trial: Trial) -> Produced:
 
 
 def _token_sums(context: Context, path: Path, trial: Trial) -> dict[Condition, _Sums]:
-    import pyarrow.compute as pc  # noqa: PLC0415 - planning must not import it
+    import pyarrow.compute as pc
 
     sums = {condition: _Sums() for condition in trial.conditions}
     for batch in read_batches(path, ("condition", "error", *_TOKENS)):
@@ -78,7 +78,7 @@ def _token_sums(context: Context, path: Path, trial: Trial) -> dict[Condition, _
 
 def _correct(path: Path, trial: Trial) -> dict[Condition, float | None]:
     """Return the exactly right answers of each arm: exact match times the number of answers, summed over items."""
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow.compute as pc
 
     correct: dict[Condition, float | None] = dict.fromkeys(trial.conditions)
     for batch in read_batches(path, ("condition", "n_samples", "em")):

@@ -89,7 +89,7 @@ def _hub_source(
     context: Context, name: str, hub: HubConfig, format_: DatasetFormat, earlier: dict[str, Any]
 ) -> tuple[dict[str, Any], Iterable[Item]]:
     """Fetch a data set from the hub; a run that was prepared before asks for the same commit again."""
-    from promptrial.datasets.hub import HUB_ENDPOINT, Hub, locate  # noqa: PLC0415 - httpx is needed only here
+    from promptrial.datasets.hub import HUB_ENDPOINT, Hub, locate
 
     location = locate(format_.hub, repo=hub.repo, config=hub.config, split=hub.split, revision=hub.revision)
     cache = Path(context.env.get("PROMPTRIAL_CACHE") or Path.home() / ".cache" / "promptrial") / "hub"

@@ -11,6 +11,7 @@ from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import item_keys
 from promptrial.reporting import markdown
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
+from promptrial.reporting.tables import PrimaryKey, primary_p_values
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
 
@@ -64,13 +65,43 @@ def _dataset_facts(name: str, source: dict[str, Any]) -> DatasetFacts:
 
 def _run_trial(context: Context, trial: Trial) -> Produced:
     path = context.run.trial(trial.slug).reports / "report.md"
+    result = trial_result(context, trial)
     with AtomicFile(path) as file:
-        file.write(markdown.trial_report(trial_result(context, trial)).encode())
+        file.write(markdown.trial_report(result.facts, result.significance, result.costs).encode())
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
 
 def _run_whole(context: Context) -> Produced:
-    pass
+    """Write the report of all trials, their primary tests corrected together."""
+    results = [trial_result(context, trial) for trial in context.trials]
+    path = context.run.aggregate_report
+    with AtomicFile(path) as file:
+        file.write(markdown.aggregate_report(_run_facts(context), results, _adjusted(results)).encode())
+    trials = [_describe(context, trial) for trial in context.trials]
+    return Produced({path: FileRecord(file.sha256(), file.size)}, {"run_id": context.run.run_id, "trials": trials})
+
+
+def _adjusted(results: list[TrialResult]) -> dict[PrimaryKey, float | None]:
+    """Correct the primary p-values of all trials together, by Holm's method; None where there was no test."""
+    from promptrial.stats.multiplicity import holm
+
+    raw = primary_p_values(results)
+    tested = {key: p for key, p in raw.items() if p is not None}
+    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
+    return {key: float(adjusted[key]) if key in adjusted else None for key in raw}
+
+
+def _describe(context: Context, trial: Trial) -> dict[str, Any]:
+    folder = context.run.trial(trial.slug)
+    return {
+        "slug": trial.slug,
+        "model_id": trial.model.id,
+        "prompt_set": trial.prompt_set,
+        "temps": list(trial.temps),
+        "results_dir": context.run.relative(folder.results),
+        "reports_dir": context.run.relative(folder.reports),
+        "report_path": context.run.relative(folder.reports / "report.md"),
+    }
 
 
 def _settings(context: Context, trial: Trial | None) -> object:

@@ -32,12 +32,12 @@ def read_scores(path: Path, item_names: list[str]) -> ScoreTable:
     item_names : list of str
         The key of every planned item, in order.
     """
-    import numpy as np  # noqa: PLC0415 - planning must not import it
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
-    from promptrial.stats.pairing import ScoreTable  # noqa: PLC0415
+    from promptrial.stats.pairing import ScoreTable
 
     table = pq.read_table(path, memory_map=False)
 
@@ -67,7 +67,7 @@ def read_scores(path: Path, item_names: list[str]) -> ScoreTable:
 
 
 def _run(context: Context, trial: Trial) -> Produced:
-    from promptrial.stats.analysis import analyse  # noqa: PLC0415 - numpy
+    from promptrial.stats.analysis import analyse
 
     results = context.run.trial(trial.slug).results
     names = [ids.item_key(key.dataset, key.id) for key in item_keys(context.run)]
@@ -82,7 +82,7 @@ def _run(context: Context, trial: Trial) -> Produced:
 
 
 def _attrition(results: Path) -> dict[Condition, ArmAttrition]:
-    from promptrial.stats.attrition import arm_attrition  # noqa: PLC0415 - numpy
+    from promptrial.stats.attrition import arm_attrition
 
     report = load(results / "parse_report.json", ParseReport)
     return {
