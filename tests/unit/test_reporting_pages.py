@@ -1,0 +1,662 @@
+"""Reports of made-up documents, read as a colleague would read them, and one of a real analysis."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+from promptrial.cost_report import CostReport, Price
+from promptrial.costs import TokenUsage, cost_report
+from promptrial.model import CONDITIONS, Condition, ModelSpec, Prompt, Trial
+from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
+from promptrial.reporting.markdown import aggregate_report, trial_report
+from promptrial.reporting.plain import summary_text
+from promptrial.reporting.summary import trial_sentences
+from promptrial.reporting.tables import (
+    arms_table,
+    attrition_table,
+    binary_table,
+    bounds_table,
+    costs_table,
+    effect_sizes_table,
+    equivalence_table,
+    exploratory_table,
+    methods_table,
+    pairs_table,
+    precision_table,
+    primary_p_values,
+    primary_table,
+    questions_table,
+    selective_table,
+    subgroup_table,
+    summary_table,
+)
+from promptrial.reporting.tables.cells import MISSING
+from promptrial.significance import (
+    ArmAttrition,
+    ArmMean,
+    Endpoint,
+    Estimate,
+    Family,
+    HypothesisTest,
+    MissingBounds,
+    Significance,
+    StatsSettings,
+)
+from promptrial.stats.analysis import analyse
+from promptrial.stats.attrition import arm_attrition
+from promptrial.stats.pairing import ScoreTable
+
+PRICE = Price(input_per_million=0.1, output_per_million=0.4, batch_discount=0.5)
+PARSER = MarkdownIt("commonmark", {"html": True}).enable("table")
+
+
+def arm(mean: float | None, n: int = 100) -> ArmMean:
+    low, high = (None, None) if mean is None else (mean - 0.1, mean + 0.1)
+    method = None if mean is None else "wilson"
+    return ArmMean(n_scored=n, mean=mean, ci_low=low, ci_high=high, ci_method=method, n_paired=n, mean_paired=mean)
+
+
+def endpoint(metric: str = "em", control: float = 0.3, treatment: float = 0.45, **changes: Any) -> Endpoint:
+    difference = treatment - control
+    row = Endpoint(
+        metric=metric,
+        temp=0.0,
+        scope="overall",
+        subset="all",
+        scale="binary",
+        n_items=104,
+        n_pairs=100,
+        n_control_only=1,
+        n_treatment_only=2,
+        n_lost=1,
+        n_not_applicable=0,
+        n_clusters=100,
+        clustered=False,
+        control=arm(control),
+        treatment=arm(treatment),
+        difference=difference,
+        ci_low=difference - 0.06,
+        ci_high=difference + 0.06,
+        ci_method="newcombe",
+        p=0.0125,
+        p_method="mcnemar",
+        family="primary",
+        p_adjusted=0.025,
+        significant=True,
+        bounds=MissingBounds(n_items=104, n_missing_control=3, n_missing_treatment=2, low=0.11, high=0.18, reason=None),
+        reason=None,
+    )
+    return msgspec.structs.replace(row, **changes)
+
+
+_UNTESTED: dict[str, Any] = {
+    "n_pairs": 0,
+    "n_clusters": 0,
+    "control": arm(None, 0),
+    "treatment": arm(None, 0),
+    "difference": None,
+    "ci_low": None,
+    "ci_high": None,
+    "ci_method": None,
+    "p": None,
+    "p_method": None,
+    "family": None,
+    "p_adjusted": None,
+    "significant": None,
+    "reason": "no pair: no item has a score in both arms",
+}
+
+
+def untested(metric: str = "em", **changes: Any) -> Endpoint:
+    return msgspec.structs.replace(endpoint(metric), **_UNTESTED | changes)
+
+
+DULL: dict[str, Any] = {"p": 0.4, "p_adjusted": 0.4, "significant": False, "family": "exploratory"}
+
+
+def estimate(method: str, quantity: str, value: float | None, **changes: Any) -> Estimate:
+    row = Estimate(
+        metric="em",
+        temp=0.0,
+        scope="overall",
+        subset="all",
+        method=method,
+        quantity=quantity,
+        estimate=value,
+        ci_low=None,
+        ci_high=None,
+        confidence=None,
+        p=None,
+        n_pairs=100,
+        n_clusters=100,
+        reason=None,
+        notes=(),
+        figures={},
+    )
+    return msgspec.structs.replace(row, **changes)
+
+
+def attrition(answered: int = 104, reasons: dict[str, int] | None = None) -> ArmAttrition:
+    return arm_attrition(104, answered, reasons or {})
+
+
+def document(*endpoints: Endpoint, **changes: Any) -> Significance:
+    whole = Significance(
+        schema_version=2,
+        settings=StatsSettings(),
+        attrition={"control": attrition(), "treatment": attrition()},
+        endpoints=endpoints or (endpoint(),),
+        tests=(),
+        families=(
+            Family(name="primary", correction="holm", alpha=0.05, size=2, rejected=1),
+            Family(name="exploratory", correction="bh", alpha=0.05, size=3, rejected=1),
+        ),
+        estimates=(),
+        selective=(),
+    )
+    return msgspec.structs.replace(whole, **changes)
+
+
+def facts(slug: str = "model-set-tp1-tk50-mx32-32", **changes: Any) -> TrialFacts:
+    prompts: dict[Condition, Prompt] = {
+        "control": Prompt("Answer with care.", "a" * 64),
+        "treatment": Prompt("Say so when you do not know.\n```\nnot code\n```", "b" * 64),
+    }
+    trial = Trial(
+        slug=slug,
+        model=ModelSpec("small", "/models/small.gguf", "embedded"),
+        prompt_set="operational_only",
+        prompts=prompts,
+        temps=(0.0,),
+        samples_per_item={"0.0": 1},
+        top_p=1.0,
+        top_k=50,
+        max_new_tokens={"open": 32, "closed": 32},
+        stop=("\n",),
+        seed=7,
+    )
+    run = RunFacts(
+        run_id="demo",
+        experiment="sample",
+        question="Does it help?",
+        config_hash="c" * 64,
+        package_version="0.1.0",
+        datasets=(DatasetFacts("sample_open", "squad_v2", 64, "/home/x/open.json", f"SHA-256 {'d' * 64}"),),
+        n_open=64,
+        n_closed=40,
+    )
+    whole = TrialFacts(
+        run=run,
+        trial=trial,
+        prompt_tokens={"control": 5, "treatment": None},
+        engine={"weights": "/models/small.gguf", "version": 3},
+        parse=ParseFacts(
+            duplicates_ignored=1, unknown_ids=2, malformed_lines=3, missing={"control": 4, "treatment": 5}
+        ),
+    )
+    return replace(whole, **changes)
+
+
+def costs(price: Price | None = PRICE, unknown: int = 0) -> CostReport:
+    usage: dict[Condition, TokenUsage] = {
+        name: TokenUsage(104, 100, 10_000, 2_000, 12_000, None, unknown) for name in CONDITIONS
+    }
+    return cost_report(usage, {"control": 30.0, "treatment": 45.0}, price)
+
+
+def sentences(significance: Significance, **changes: Any) -> list[str]:
+    return trial_sentences(TrialResult(facts(**changes), significance, costs()))
+
+
+def headings(page: str) -> list[str]:
+    return [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
+
+
+# --- the summary ------------------------------------------------------------------------------------------------------
+
+
+def test_the_summary_says_what_was_compared_what_was_found_who_is_missing_and_the_cost() -> None:
+    texts = sentences(
+        document(
+            endpoint(
+                bounds=MissingBounds(
+                    n_items=104, n_missing_control=0, n_missing_treatment=0, low=0.15, high=0.15, reason=None
+                )
+            )
+        )
+    )
+
+    assert texts == [
+        (
+            "The control and the treatment prompt of the set operational_only, on the model small, were compared. "
+            "Each of 104 items (64 open-book, 40 closed-book) was asked once at temperature 0 in each arm."
+        ),
+        (
+            "Exact match (primary): significant, the treatment is higher, which is better. 45.0% against 30.0% in the "
+            "control: +15.0 percentage points (95% CI +9.0 to +21.0), 100 pairs, adjusted p = 0.0250."
+        ),
+        "Missing answers: none (104 of 104 in the control arm and 104 of 104 in the treatment arm).",
+        (
+            "Cost: 0.00180 USD (0.000900 for the control arm and 0.000900 for the treatment arm), 24,000 tokens, "
+            "0.0000240 USD for each exactly right answer."
+        ),
+    ]
+
+
+def test_a_result_that_is_not_significant_is_not_called_no_difference() -> None:
+    [text] = [text for text in sentences(document(endpoint(**DULL))) if "(primary)" in text]
+
+    assert "no significant difference" in text
+    assert "(95% CI +9.0 to +21.0)" in text
+    assert text.endswith("This does not show that there is no difference.")
+
+
+def test_a_significant_result_in_the_unwanted_direction_is_called_worse() -> None:
+    assert any("the treatment is lower, which is worse" in text for text in sentences(document(endpoint(control=0.6))))
+    false_answers = endpoint("false_answer_rate", control=0.6)
+    settings = StatsSettings(primary=("false_answer_rate",))
+    assert any("lower, which is better" in text for text in sentences(document(false_answers, settings=settings)))
+
+
+def test_what_cannot_be_tested_is_told_with_its_reason_and_n() -> None:
+    texts = sentences(document(untested()))
+
+    assert "Exact match (primary) could not be tested: no pair: no item has a score in both arms (0 pairs)." in texts
+
+
+def test_exploratory_results_are_called_leads() -> None:
+    found = endpoint("abstain_rate", family="exploratory")
+    texts = sentences(document(endpoint(), found, endpoint("f1", **DULL), untested("unsupported_rate")))
+
+    assert any(text.startswith("Abstention (exploratory): the treatment is higher. 45.0%") for text in texts)
+    assert any("leads for another trial rather than findings" in text for text in texts)
+    assert "Exploratory, without a significant difference: Token F1." in texts
+
+
+def test_missing_answers_and_what_they_could_change_are_told() -> None:
+    arms = {"control": attrition(101, {"content_filter": 2}), "treatment": attrition()}
+    texts = sentences(document(attrition=arms))
+
+    assert any(
+        text.startswith("Missing answers: 3 of 104 (2.9%) in the control arm and 0 of 104 (0.0%) in the treatment arm.")
+        for text in texts
+    )
+    assert any("over all 104 items lies within +11.0 to +18.0 percentage points" in text for text in texts)
+
+
+def test_an_unpriced_model_has_no_cost_in_usd_and_none_of_zero() -> None:
+    page = trial_report(facts(), document(), costs(None))
+
+    assert "in USD not known, since the model has no price" in page
+    assert "which does not mean free" in page
+    assert not re.search(r"\b0(\.0+)? USD", page)
+    assert [row[-2:] for row in costs_table(costs(None)).rows] == [(MISSING, MISSING)] * 3
+
+
+def test_costs_of_partly_unknown_usage_are_lower_bounds() -> None:
+    page = trial_report(facts(), document(), costs(unknown=7))
+
+    assert "Cost: at least 0.00180 USD" in page
+    assert "The usage of 7 of 100 answers of the treatment arm was not reported" in page
+    assert "for each exactly right answer" not in page
+
+
+def test_a_dry_run_says_first_that_no_figure_counts() -> None:
+    dry = replace(facts().run, dry_run=True)
+
+    assert "no model was asked" in sentences(document(), run=dry)[0]
+    assert "no model was asked" in aggregate_report(dry, [], {})
+
+
+def test_a_trial_of_one_arm_compares_nothing() -> None:
+    trial = replace(facts().trial, conditions=("treatment",))
+    page = trial_report(
+        facts(trial=trial),
+        document(untested(), attrition={"treatment": attrition()}, families=()),
+        cost_report({"treatment": TokenUsage(104, 104, 1, 1, 2)}, {}, None),
+    )
+
+    assert "Only the treatment prompt of the set operational_only" in page
+    assert "### Control" not in page
+    assert "could not be tested" in page
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_primary_table_has_a_row_with_n_effect_interval_and_decision() -> None:
+    table = primary_table(document(endpoint(), endpoint("f1", **DULL)))
+
+    assert table.rows == (
+        (
+            "Exact match",
+            "0",
+            "100",
+            MISSING,
+            "30.0%",
+            "45.0%",
+            "+15.0 (+9.0 to +21.0)",
+            "0.0125",
+            "0.0250",
+            "significant: treatment higher",
+        ),
+    )
+    assert table.notes == (
+        "Exact match: p by McNemar's test (mid-p); interval by Newcombe's method 10.",
+        "Adjusted p: Holm's method over 2 tests, at level 0.05.",
+    )
+
+
+def test_the_short_table_has_the_figures_of_the_long_ones() -> None:
+    significance = document(endpoint(), endpoint("abstain_rate", 0.1, 0.3), endpoint("f1", **DULL))
+    long_rows = [*primary_table(significance).rows, *exploratory_table(significance).rows]
+    short = summary_table(significance)
+
+    assert [row[1] for row in short.rows] == ["primary", "exploratory", "exploratory"]
+    assert [(row[0], row[2], row[3], *row[4:7], *row[7:]) for row in short.rows] == [
+        (row[0], row[1], row[2], *row[4:7], *row[8:]) for row in long_rows
+    ]
+    assert "significant: treatment higher" in summary_text(short)
+    assert max(len(text) for text in summary_text(short).splitlines()) <= 132
+
+
+def test_a_metric_that_applies_to_nothing_is_not_applicable_and_one_without_pairs_not_estimable() -> None:
+    nothing = untested("false_answer_rate", n_not_applicable=104)
+    table = exploratory_table(document(endpoint(), nothing, untested("f1")))
+
+    assert [row[-1] for row in table.rows] == ["not applicable", "not estimable"]
+    assert [row[2] for row in table.rows] == ["0", "0"]
+    assert [row[6] for row in table.rows] == [MISSING, MISSING]
+    assert table.notes == ("Token F1, all items, temperature 0: no pair: no item has a score in both arms.",)
+
+
+def test_subsets_are_shown_with_a_caution() -> None:
+    subset = endpoint(scope="dataset", subset="nq", family="subgroups/dataset/em/0.0")
+    page = trial_report(facts(), document(endpoint(), subset), costs())
+
+    assert subgroup_table(document(endpoint(), subset), "dataset").rows[0][:4] == ("nq", "Exact match", "0", "100")
+    assert "does not show that the subsets differ" in page
+    assert "Effects within subsets (exploratory)" in headings(page)
+    assert "Effects within subsets (exploratory)" not in headings(trial_report(facts(), document(), costs()))
+
+
+def test_equivalence_is_spoken_of_only_with_a_margin() -> None:
+    test = HypothesisTest(
+        family="equivalence",
+        hypothesis="equivalence",
+        metric="em",
+        temp=0.0,
+        scope="overall",
+        subset="all",
+        method="tost",
+        p=0.3,
+        p_adjusted=0.3,
+        rejected=False,
+    )
+    row = estimate(
+        "tost", "equivalence", 0.15, ci_low=0.1, ci_high=0.2, confidence=0.9, p=0.3, figures={"margin": 0.05}
+    )
+    settings = StatsSettings(tost_margins={"em": 0.05})
+    with_margin = document(tests=(test,), estimates=(row,), settings=settings)
+
+    assert equivalence_table(with_margin).rows[0][3:] == (
+        "equivalence",
+        "100",
+        "5",
+        "+15.0 (+10.0 to +20.0)",
+        "0.300",
+        "0.300",
+        "not shown",
+    )
+    assert "Difference, pp (90% CI)" in equivalence_table(with_margin).headers
+    assert (
+        "Equivalence in Exact match at temperature 0, margin 5 percentage points: not shown (adjusted p = 0.300)."
+        in sentences(with_margin)
+    )
+    without = trial_report(facts(), document(), costs())
+    assert "none given, so equivalence was not tested" in without
+    assert "### Equivalence" not in without
+
+
+def test_discordant_pairs_and_an_infinite_odds_ratio_are_shown() -> None:
+    figures = {"both": 20, "treatment_only": 9, "control_only": 0, "neither": 71, "p_midp": 0.002, "p_exact": 0.0039}
+    table = binary_table(
+        document(
+            estimates=(
+                estimate("mcnemar", "risk_difference", 0.09, p=0.002, figures=figures),
+                estimate("mcnemar", "odds_ratio", None, ci_low=1.9, confidence=0.95, reason="infinite: no upper limit"),
+            )
+        )
+    )
+
+    assert table.rows == (
+        ("Exact match", "0", "100", "20", "9", "0", "71", "0.00200", "0.00390", f"{MISSING} (from 1.90)"),
+    )
+    assert "McNemar's test (mid-p): infinite: no upper limit (Exact match)." in table.notes
+
+
+def test_a_statistic_that_no_table_knows_is_shown_all_the_same() -> None:
+    table = methods_table(
+        document(estimates=(estimate("new_test", "shift", 1.25, ci_low=1.0, ci_high=1.5, confidence=0.9, p=0.2),))
+    )
+
+    assert table.rows == (("Exact match", "0", "100", "new test", "shift", "1.25 (1.00 to 1.50, 90%)", "0.200", ""),)
+
+
+def test_requests_are_listed_by_arm_and_reason() -> None:
+    arms = {"treatment": attrition(100, {"timeout": 1}), "control": attrition(101, {"content_filter": 2})}
+    table = attrition_table(document(attrition=arms))
+
+    assert table.headers[5:] == ("content filter", "timeout", "no answer at all")
+    assert table.rows == (
+        ("control", "104", "101", "3", "2.9%", "2", "0", "1"),
+        ("treatment", "104", "100", "4", "3.8%", "0", "1", "3"),
+    )
+
+
+def test_every_table_of_results_shows_n() -> None:
+    significance = real_document(1)
+    tables = [
+        primary_table(significance),
+        exploratory_table(significance),
+        subgroup_table(significance, "dataset"),
+        subgroup_table(significance, "type"),
+        equivalence_table(significance),
+        arms_table(significance),
+        selective_table(significance),
+        methods_table(significance),
+        binary_table(significance),
+        effect_sizes_table(significance),
+        precision_table(significance),
+        pairs_table(significance),
+        bounds_table(significance),
+        attrition_table(significance),
+        questions_table(significance),
+        costs_table(costs()),
+        summary_table(significance),
+    ]
+
+    for table in tables:
+        assert table.rows, table.title
+        shown = [column for column in ("Pairs", "Scored items", "Items", "Requests") if column in table.headers]
+        assert shown, table.title
+        place = table.headers.index(shown[0])
+        assert all(re.fullmatch(r"[\d,]+", row[place]) for row in table.rows), table.title
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def real_document(seed: int, shift: float = 0.3) -> Significance:
+    rng = np.random.default_rng(seed)
+    n = 60
+    item, condition = np.repeat(np.arange(n), 2), np.tile(np.arange(2), n)
+    is_open = item < 40
+    em = (rng.random(2 * n) < 0.3 + shift * condition).astype(float)
+    abstain = (rng.random(2 * n) < 0.2).astype(float)
+    n_samples = np.ones(2 * n, dtype=np.int64)
+    metrics = {
+        "em": em,
+        "f1": np.round(np.maximum(em, rng.random(2 * n)), 3),
+        "abstain_rate": abstain,
+        "false_answer_rate": np.where(is_open & (item % 2 == 1), 1 - abstain, np.nan),
+    }
+    n_samples[5] = 0
+    for column in metrics.values():
+        column[5] = np.nan
+    table = ScoreTable(
+        item_keys=[f"d|{key}" for key in range(n)],
+        dataset_names=["closed_set", "open_set"],
+        type_names=["closed", "open"],
+        item=item,
+        dataset=is_open.astype(np.int64),
+        cluster=np.where(is_open, item // 4, item + 100),
+        type=is_open.astype(np.int64),
+        condition=condition,
+        temp=np.zeros(2 * n),
+        n_samples=n_samples,
+        metrics=metrics,
+    )
+    settings = StatsSettings(bootstrap_samples=200, permutation_samples=200, tost_margins={"em": 0.1})
+    arms = {"control": arm_attrition(n, n, {}), "treatment": arm_attrition(n, n - 1, {"timeout": 1})}
+    return analyse(table, settings, {name: arms[name] for name in CONDITIONS})
+
+
+def test_the_page_has_its_sections_in_order_and_is_well_formed() -> None:
+    page = trial_report(facts(), real_document(1), costs())
+    tokens = PARSER.parse(page)
+
+    assert headings(page) == [
+        "In short",
+        "Question and design",
+        "How to read the figures",
+        "Effects",
+        "Effects within subsets (exploratory)",
+        "Behind the decisions",
+        "Who is missing",
+        "Costs",
+        "Provenance",
+        "Appendix: the prompts",
+    ]
+    assert page.startswith("# Trial model-set-tp1-tk50-mx32-32\n\n## In short\n\n- The control and the treatment")
+    assert page.endswith("\n")
+    assert "\n\n\n" not in page
+    assert not re.search(r"\b(nan|inf|None)\b", page)
+    n_tables = sum(token.type == "table_open" for token in tokens)
+    assert n_tables == page.count("\n### ") - 2 + 2  # two prompts have a heading and no table, two sections the reverse
+
+
+def test_the_prompts_are_quoted_whole_even_where_they_hold_fences() -> None:
+    page = trial_report(facts(), document(), costs())
+    blocks = [token.content for token in PARSER.parse(page) if token.type == "fence"]
+
+    assert blocks == ["Answer with care.\n", "Say so when you do not know.\n```\nnot code\n```\n"]
+    assert f"of unknown length in tokens, SHA-256 {'b' * 64}" in page
+    assert f"\n5 tokens, SHA-256 {'a' * 64}" in page
+
+
+def test_the_page_names_no_folder_of_a_machine() -> None:
+    page = trial_report(facts(), document(), costs())
+
+    assert "/home" not in page
+    assert "/models" not in page
+    assert "open.json" in page
+    assert "small.gguf" in page
+
+
+def test_the_same_values_give_the_same_bytes_whatever_the_order_of_mappings() -> None:
+    significance = real_document(1)
+    turned = facts(
+        engine=dict(reversed(list(facts().engine.items()))),
+        prompt_tokens=dict(reversed(list(facts().prompt_tokens.items()))),
+    )
+    mirrored = msgspec.structs.replace(significance, attrition=dict(reversed(significance.attrition.items())))
+
+    assert trial_report(turned, mirrored, costs()) == trial_report(facts(), real_document(1), costs())
+
+
+@pytest.mark.parametrize(
+    "attack", ["a | b\n|---|\n", "<script>alert(1)</script>", "[x](javascript:1)", "`|`", "\\|", "# x", "\x1b[2J"]
+)
+def test_hostile_names_and_reasons_change_no_structure(attack: str) -> None:
+    calm, wild = (
+        trial_report(
+            facts(
+                run=replace(
+                    facts().run,
+                    question=text,
+                    experiment=text,
+                    datasets=(DatasetFacts(text, text, 1, text, text),),
+                ),
+                engine={text: text},
+            ),
+            document(
+                endpoint(metric=text, reason=text),
+                attrition={"control": attrition(103, {text: 1}), "treatment": attrition()},
+                settings=StatsSettings(primary=(text,)),
+            ),
+            costs(),
+        )
+        for text in ("calm", attack)
+    )
+
+    def shape(page: str) -> list[tuple[str, int]]:
+        return [(token.type, token.level) for token in PARSER.parse(page)]
+
+    assert shape(wild) == shape(calm)
+    inner = {child.type for token in PARSER.parse(wild) for child in token.children or ()}
+    assert inner <= {"text", "text_special", "softbreak"}
+    assert "\x1b" not in wild
+
+
+# --- a run of several trials ------------------------------------------------------------------------------------------
+
+
+def results() -> list[TrialResult]:
+    return [
+        TrialResult(facts("first"), document(endpoint(), endpoint("f1", **DULL)), costs()),
+        TrialResult(facts("second"), document(untested()), costs(None)),
+        TrialResult(
+            facts("third"), document(endpoint(control=0.44, p=0.8, p_adjusted=0.8, significant=False)), costs()
+        ),
+    ]
+
+
+def test_the_primary_tests_of_all_trials_are_handed_out_for_correction() -> None:
+    assert primary_p_values(results()) == {
+        ("first", "em", 0.0): 0.0125,
+        ("second", "em", 0.0): None,
+        ("third", "em", 0.0): 0.8,
+    }
+
+
+def test_the_run_page_decides_by_the_p_values_corrected_over_all_trials() -> None:
+    keys = list(primary_p_values(results()))
+    strict = aggregate_report(facts().run, results(), dict(zip(keys, [0.06, None, 0.8], strict=True)))
+    found = aggregate_report(facts().run, results(), dict(zip(keys, [0.025, None, 0.8], strict=True)))
+
+    assert "- 3 trials with 3 primary tests; 1 of them could not be made." in found
+    assert "- Significant after correction over all tests: 1 of 2 tests." in found
+    assert "- first, Exact match: the treatment is higher, which is better, by +15.0 percentage points" in found
+    assert "None is significant after correction over all 2 tests. This does not show" in strict
+    rows = [line for line in strict.splitlines() if line.startswith(("| first ", "| second ", "| third "))]
+    assert len(rows) == 6  # each trial once among the effects and once among the trials
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[:3]]
+    assert [cell[-4:] for cell in cells] == [
+        ["0.0125", "0.0250", "0.0600", "not significant"],
+        [MISSING, MISSING, MISSING, "not estimable"],
+        ["0.800", "0.800", "0.800", "not significant"],
+    ]
+    assert "Holm's method over the 2 primary tests of all trials" in strict
+    assert "[second](second/reports/report.md)" in strict
+    assert "A trial without USD has a model without a price." in strict
+
+
+def test_a_primary_test_without_a_corrected_p_value_is_refused() -> None:
+    with pytest.raises(KeyError):
+        aggregate_report(facts().run, results(), {})
