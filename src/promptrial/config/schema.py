@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Literal, Self
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from promptrial import ids, registry
 from promptrial.model import CONDITIONS, Condition
@@ -27,30 +31,100 @@ __all__ = [
     "UnsupportedConfig",
 ]
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Temperature = Annotated[float, Field(ge=0, le=2, multiple_of=0.001)]
-TopP = Annotated[float, Field(gt=0, le=1)]
-TopK = Annotated[int, Field(ge=1)]
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-OpenShare = Annotated[float, Field(gt=0, lt=1)]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TABLES = {"provider": registry.PROVIDERS, "dataset format": registry.DATASETS, "scorer": registry.SCORERS}
+_Value = TypeVar("_Value")
+_Values = TypeVar("_Values", bound=Sequence[object])
+
+
+def _no_truth(value: object) -> object:
+    """Refuse ``yes`` and ``true`` where a number is expected; Python would take them for 1."""
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number; given: {value}")  # noqa: TRY004 - pydantic reports ValueError, and lets TypeError pass
+    return value
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no name: a letter or digit, then at most 63 of letters, digits, . _ -")
+    return value
+
+
+def _dataset_name(value: str) -> str:
+    if not ids.DATASET_PATTERN.fullmatch(value):
+        raise ValueError(
+            f"dataset name {value!r}: a lower-case letter, then at most 19 of lower-case letters, digits, _"
+        )
+    return value
+
+
+def _registered(kind: str, name: str) -> str:
+    table = _TABLES[kind]
+    if name not in table:
+        raise ValueError(f"unknown {kind} {name!r}{registry.near_misses(name, table)}")
+    return name
+
+
+def _no_repeats(values: _Values) -> _Values:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"{value!r} stands twice")
+    return values
+
+
+_Number = BeforeValidator(_no_truth)
+Name = Annotated[str, AfterValidator(_name)]
+DatasetName = Annotated[str, AfterValidator(_dataset_name)]
+ProviderName = Annotated[str, AfterValidator(partial(_registered, "provider"))]
+FormatName = Annotated[str, AfterValidator(partial(_registered, "dataset format"))]
+ScorerName = Annotated[str, AfterValidator(partial(_registered, "scorer"))]
+Words = Annotated[str, Field(min_length=1)]
+# Adding 0.0 makes of -0.0 the 0.0 that it equals, so that both have the same label.
+Temperature = Annotated[float, Field(ge=0, le=2, multiple_of=0.001), AfterValidator(lambda temp: temp + 0.0), _Number]
+Temperatures = Annotated[tuple[Temperature, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+TopP = Annotated[float, Field(gt=0, le=1), _Number]
+TopK = Annotated[int, Field(ge=1), _Number]
+Positive = Annotated[int, Field(ge=1), _Number]
+Natural = Annotated[int, Field(ge=0), _Number]
+Share = Annotated[float, Field(ge=0, le=1), _Number]
+Price = Annotated[float, Field(ge=0), _Number]
+Margin = Annotated[float, Field(gt=0), _Number]
+OpenShare = Annotated[float, Field(gt=0, lt=1), _Number]
+Axis = Annotated[tuple[_Value, ...], Field(min_length=1), AfterValidator(_no_repeats)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+
+
+def _temperature_keys(value: dict[str, _Value]) -> dict[str, _Value]:
+    temps: dict[float, str] = {}
+    for key in value:
+        try:
+            temp = float(key)
+        except ValueError:
+            temp = -1.0
+        if not 0 <= temp <= 2:
+            raise ValueError(f"{key!r} is no temperature: a number from 0 to 2")
+        if temp in temps:
+            raise ValueError(f"{temps[temp]!r} and {key!r} are the same temperature")
+        temps[temp] = key
+    return value
+
+
+Replicates = Annotated[
+    Annotated[Positive, Tag("number")]
+    | Annotated[dict[str, Positive], AfterValidator(_temperature_keys), Tag("by_temperature")],
+    Discriminator(lambda value: "by_temperature" if isinstance(value, Mapping) else "number"),
+]
 
 
 class ModelConfig(_Strict):
     """A model under its alias (the key in ``models``)."""
 
     id: str = Field(description="the provider's name of the model")
-    provider: str | None = Field(None, description="where it is served; the top-level `provider` if not given")
+    provider: ProviderName | None = Field(None, description="where it is served; the top-level `provider` if not given")
     path: str | None = Field(None, description="embedded engine: a GGUF file to use instead of the packaged model")
-
-    @field_validator("provider")
-    @classmethod
-    def _known_provider(cls, value: str | None) -> str | None:
-        return value if value is None else _registered("provider", value)
 
 
 class PromptConfig(_Strict):
@@ -97,15 +171,10 @@ class HubConfig(_Strict):
 class DatasetConfig(_Strict):
     """A question set under its name (the key in ``datasets``)."""
 
-    format: str
+    format: FormatName
     path: str | None = Field(None, description="a local file, relative to this configuration file")
     hub: HubConfig | None = None
     size: Positive | None = Field(None, description="how many items to sample; all of them if null")
-
-    @field_validator("format")
-    @classmethod
-    def _known_format(cls, value: str) -> str:
-        return _registered("dataset format", value)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -124,8 +193,8 @@ class MaxNewTokens(_Strict):
 class PriceConfig(_Strict):
     """USD per million tokens, before the batch discount."""
 
-    input_per_million: float = Field(ge=0)
-    output_per_million: float = Field(ge=0)
+    input_per_million: Price
+    output_per_million: Price
 
 
 class ProviderPricing(_Strict):
@@ -140,23 +209,15 @@ class StatsConfig(_Strict):
 
     alpha: OpenShare = 0.05
     confidence: OpenShare = 0.95
-    primary: tuple[str, ...] = Field(("em",), description="confirmatory endpoints, Holm-corrected together")
-    bootstrap_samples: Annotated[int, Field(ge=1000)] = 10_000
-    permutation_samples: Annotated[int, Field(ge=999)] = 10_000
-    random_seed: Annotated[int, Field(ge=0)] = 1337
-    tost_margins: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    primary: Annotated[tuple[ScorerName, ...], AfterValidator(_no_repeats)] = Field(
+        ("em",), description="confirmatory endpoints, Holm-corrected together"
+    )
+    bootstrap_samples: Annotated[int, Field(ge=1000), _Number] = 10_000
+    permutation_samples: Annotated[int, Field(ge=999), _Number] = 10_000
+    random_seed: Natural = 1337
+    tost_margins: dict[ScorerName, Margin] = Field(
         {}, description="endpoint -> margin: adds an equivalence test for it"
     )
-
-    @field_validator("primary", mode="after")
-    @classmethod
-    def _known_endpoints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_registered("scorer", name) for name in value)
-
-    @field_validator("tost_margins", mode="after")
-    @classmethod
-    def _known_margins(cls, value: dict[str, float]) -> dict[str, float]:
-        return {_registered("scorer", name): margin for name, margin in value.items()}
 
 
 class UnsupportedConfig(_Strict):
@@ -169,18 +230,18 @@ class UnsupportedConfig(_Strict):
 class ScoringConfig(_Strict):
     """How answers are scored."""
 
-    extra_refusals: tuple[str, ...] = Field((), description="further answers that count as abstentions")
+    extra_refusals: tuple[Words, ...] = Field((), description="further answers that count as abstentions")
     unsupported: UnsupportedConfig = UnsupportedConfig()
 
 
 class SweepConfig(_Strict):
     """The trials are every combination of these; null means all (models, prompt sets) or the top-level value."""
 
-    models: tuple[str, ...] | None = None
-    prompt_sets: tuple[str, ...] | None = None
-    top_p: tuple[TopP, ...] | None = None
-    top_k: tuple[TopK, ...] | None = None
-    max_new_tokens: tuple[MaxNewTokens, ...] | None = None
+    models: Axis[str] | None = None
+    prompt_sets: Axis[str] | None = None
+    top_p: Axis[TopP] | None = None
+    top_k: Axis[TopK] | None = None
+    max_new_tokens: Axis[MaxNewTokens] | None = None
 
 
 class TrialConfig(_Strict):
@@ -188,7 +249,7 @@ class TrialConfig(_Strict):
 
     model: str
     prompt_set: str
-    temps: tuple[Temperature, ...] | None = None
+    temps: Temperatures | None = None
     top_p: TopP | None = None
     top_k: TopK | None = None
     max_new_tokens: MaxNewTokens | None = None
@@ -199,21 +260,19 @@ class ExperimentConfig(_Strict):
 
     name: Name = Field("experiment", description="a word for reports")
     question: str = Field("", description="what the experiment asks, in one sentence, for the report")
-    seed: Annotated[int, Field(ge=0)] = Field(20260101, description="of item sampling and of each request's sampling")
-    provider: str = Field("embedded", description="where models are served unless they say otherwise")
+    seed: Natural = Field(20260101, description="of item sampling and of each request's sampling")
+    provider: ProviderName = Field("embedded", description="where models are served unless they say otherwise")
     models: dict[Name, ModelConfig] = Field(min_length=1)
     prompt_sets: dict[Name, PromptSetConfig] = Field(min_length=1)
     task_instructions: TaskInstructions
-    datasets: dict[str, DatasetConfig] = Field(min_length=1)
-    conditions: tuple[Condition, ...] = CONDITIONS
-    temps: tuple[Temperature, ...] = Field((0.0,), min_length=1)
-    samples_per_item: Positive | dict[str, Positive] = Field(
-        1, description="replicates of each item: one number, or one per temperature"
-    )
+    datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1)
+    conditions: Axis[Condition] = CONDITIONS
+    temps: Temperatures = (0.0,)
+    samples_per_item: Replicates = Field(1, description="replicates of each item: one number, or one per temperature")
     max_new_tokens: MaxNewTokens = MaxNewTokens()
     top_p: TopP = 1.0
     top_k: TopK = 50
-    stop: Annotated[tuple[str, ...], Field(max_length=4)] = ()
+    stop: Annotated[tuple[Words, ...], Field(max_length=4)] = ()
     limit_items: Positive | None = Field(None, description="at most so many items of each dataset, for a quick look")
     parts_per_dataset: Positive | None = Field(None, description="how many parts each arm is cut into")
     lines_per_part: Positive | None = Field(None, description="how many requests a part has at the most")
@@ -221,41 +280,28 @@ class ExperimentConfig(_Strict):
     scoring: ScoringConfig = ScoringConfig()
     stats: StatsConfig = StatsConfig()
     sweep: SweepConfig = SweepConfig()
-    trials: tuple[TrialConfig, ...] | None = Field(None, description="explicit trials, instead of the sweep")
-
-    @field_validator("provider")
-    @classmethod
-    def _known_provider(cls, value: str) -> str:
-        return _registered("provider", value)
-
-    @field_validator("datasets")
-    @classmethod
-    def _dataset_names(cls, value: dict[str, DatasetConfig]) -> dict[str, DatasetConfig]:
-        for name in value:
-            if not ids.DATASET_PATTERN.fullmatch(name):
-                raise ValueError(f"dataset name {name!r}: allowed are lower-case letters, digits and _, at most 20")
-        return value
-
-    @field_validator("temps", "conditions", mode="after")
-    @classmethod
-    def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError("a value stands twice")
-        return value
+    trials: Annotated[tuple[TrialConfig, ...], Field(min_length=1)] | None = Field(
+        None, description="explicit trials, instead of the sweep"
+    )
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        wanted_models = [*(self.sweep.models or ()), *(trial.model for trial in self.trials or ())]
-        wanted_sets = [*(self.sweep.prompt_sets or ()), *(trial.prompt_set for trial in self.trials or ())]
-        for kind, wanted, known in (
-            ("model", wanted_models, self.models),
-            ("prompt set", wanted_sets, self.prompt_sets),
+        known: dict[str, Mapping[str, object]] = {"model": self.models, "prompt set": self.prompt_sets}
+        for axis, kind, names in (
+            ("models", "model", self.sweep.models),
+            ("prompt_sets", "prompt set", self.sweep.prompt_sets),
         ):
-            for name in wanted:
-                if name not in known:
-                    raise ValueError(f"unknown {kind} {name!r}{registry.near_misses(name, known)}")
+            for index, name in enumerate(names or ()):
+                _check_known(("sweep", axis, index), kind, name, known[kind])
+        for index, trial in enumerate(self.trials or ()):
+            _check_known(("trials", index, "model"), "model", trial.model, known["model"])
+            _check_known(("trials", index, "prompt_set"), "prompt set", trial.prompt_set, known["prompt set"])
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_cut(self) -> Self:
         if self.parts_per_dataset is not None and self.lines_per_part is not None:
-            raise ValueError("give only one of `parts_per_dataset` and `lines_per_part`")
+            raise _wrong(("lines_per_part",), "give only one of `parts_per_dataset` and `lines_per_part`")
         return self
 
     def replicates(self, temp: float) -> int:
@@ -266,11 +312,11 @@ class ExperimentConfig(_Strict):
         return by_temp.get(temp, 1)
 
 
-_TABLES = {"provider": registry.PROVIDERS, "dataset format": registry.DATASETS, "scorer": registry.SCORERS}
+def _check_known(at: tuple[str | int, ...], kind: str, name: str, known: Mapping[str, object]) -> None:
+    if name not in known:
+        raise _wrong(at, f"unknown {kind} {name!r}{registry.near_misses(name, known)}")
 
 
-def _registered(kind: str, name: str) -> str:
-    table = _TABLES[kind]
-    if name not in table:
-        raise ValueError(f"unknown {kind} {name!r}{registry.near_misses(name, table)}")
-    return name
+def _wrong(at: tuple[str | int, ...], problem: str) -> PydanticCustomError:
+    """Return an error of a rule about several keys that is reported at the key path ``at``."""
+    return PydanticCustomError("wrong_together", "{problem}", {"problem": problem, "at": at})

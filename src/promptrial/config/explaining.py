@@ -1,0 +1,147 @@
+"""What is wrong with a configuration, in sentences: file and line, key, what was given, what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from promptrial.config.schema import ExperimentConfig
+from promptrial.config.tree import KeyPath, Lines, dotted, place
+
+__all__ = ["explain", "models_in"]
+
+_WORDS: Final[Mapping[str, str]] = {
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a finite number",
+    "string_type": "expected text",
+    "tuple_type": "expected a list",
+    "dict_type": "expected keys and values",
+    "model_type": "expected keys and values",
+    "too_short": "needs {min_length} or more entries",
+    "too_long": "may have {max_length} entries at the most",
+    "string_too_short": "may not be empty",
+}
+_OURS: Final = ("value_error", "wrong_together")
+"""Problems worded by our own rules, which name the value themselves."""
+_INSTEAD_OF_INPUT: Final = re.compile(r"^(Input|String) should (be|match|have)\b")
+
+
+def explain(
+    path: Path, error: ValidationError, tree: object, line_of: Lines, placeholders: Mapping[KeyPath, str]
+) -> Iterable[str]:
+    """Yield one sentence for each problem.
+
+    Parameters
+    ----------
+    path : Path
+        The file that the tree was read from.
+    error : ValidationError
+    tree : plain values
+        What was checked.
+    line_of : mapping
+        Key path -> line.
+    placeholders : mapping
+        Key path -> text with ``${VAR}``; shown in place of the value, which may be a secret.
+    """
+    for problem in error.errors(include_url=False):
+        if problem["type"] == "too_short" and problem["input"]:
+            continue  # entries were given; that they are wrong is said for each
+        at = _key_path(problem, tree)
+        yield f"{place(path, line_of, at)}: {dotted(at) or 'top level'}: {_sentence(problem, at, tree, placeholders)}"
+
+
+def _key_path(problem: ErrorDetails, tree: object) -> KeyPath:
+    """Return the keys that lead to a problem, without the names that pydantic gives to branches of a union."""
+    at: list[str | int] = []
+    value: Any = tree
+    *above, last = problem["loc"] or ("",)
+    for key in (*above, last):
+        if _has(value, key):
+            value = value[key]
+            at.append(key)
+    if problem["type"] == "missing":
+        at.append(last)
+    return (*at, *problem.get("ctx", {}).get("at", ()))
+
+
+def _has(value: object, key: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(key, int) and key < len(value)
+    return isinstance(value, dict) and key in value
+
+
+def _sentence(problem: ErrorDetails, at: KeyPath, tree: object, placeholders: Mapping[KeyPath, str]) -> str:
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key{_did_you_mean(at)}"
+    if problem["type"] == "missing":
+        return "this key is needed"
+    words = _WORDS.get(problem["type"])
+    if problem.get("ctx", {}).get("class_name") == "PromptConfig":
+        words = "expected the path of a file"
+    allowed = words.format(**problem.get("ctx", {})) if words else _plain(problem["msg"])
+    sentence = allowed if problem["type"] in _OURS else f"{allowed}; given: {_given(problem['input'])}"
+    for where, text in placeholders.items():
+        if where[: len(at)] == at:
+            sentence = sentence.replace(repr(_value_at(tree, where)), repr(text))
+    return sentence
+
+
+def _plain(message: str) -> str:
+    message = _INSTEAD_OF_INPUT.sub(r"must \2", message.removeprefix("Value error, "))
+    return message[:1].lower() + message[1:]
+
+
+def _given(value: object) -> str:
+    """Return a value as it may be shown: scalars as they are, the rest by its kind."""
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    if isinstance(value, dict | BaseModel):
+        return "keys and values" if value else "no keys"
+    return "nothing" if value is None else repr(value)
+
+
+def _value_at(tree: Any, at: KeyPath) -> object:  # noqa: ANN401 - a YAML tree
+    for key in at:
+        tree = tree[key]
+    return tree
+
+
+def _did_you_mean(at: KeyPath) -> str:
+    known = _fields_at(ExperimentConfig, at[:-1])
+    close = difflib.get_close_matches(str(at[-1]), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def _fields_at(model: type[BaseModel], at: KeyPath) -> list[str]:
+    """Return the field names of the model that stands at a key path of the schema."""
+    if not at:
+        return list(model.model_fields)
+    field = model.model_fields.get(str(at[0]))
+    if field is None:
+        return []
+    for candidate, skip in models_in(field.annotation):
+        found = _fields_at(candidate, at[1 + skip :])
+        if found:
+            return found
+    return []
+
+
+def models_in(annotation: Any) -> Iterable[tuple[type[BaseModel], int]]:  # noqa: ANN401 - typing forms
+    """Yield each model inside an annotation, with the number of keys (dict key, list index) that lead to it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, 0
+        return
+    step = 1 if get_origin(annotation) in (dict, tuple, list) else 0
+    for argument in get_args(annotation):
+        for candidate, skip in models_in(argument):
+            yield candidate, skip + step

@@ -1,0 +1,216 @@
+"""The effective configuration: what is written into a run, its hash, and the difference between two."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from promptrial.config.effective import canonical_json, config_hash, difference, to_yaml
+from promptrial.config.loading import load_config
+from tests.support.configs import base, loaded, tree_of, write
+
+VALUE = "sk-very-secret-1"
+
+
+def read_back(folder: Path, tree: dict[str, Any], env: dict[str, str] | None = None) -> dict[str, Any]:
+    """Write an effective configuration as a run does and read it like any other, in a folder without prompt files."""
+    folder.mkdir()
+    path = folder / "effective_config.yaml"
+    path.write_bytes(to_yaml(tree))
+    return tree_of(load_config(path, env or {}))
+
+
+RICH: dict[str, Any] = {
+    "question": "Was ist's: “wahr” — или нет? 日本 🜚 \u2028 \x85 end ",
+    "temps": [0, 0.7, 0.125, 2],
+    "samples_per_item": {0: 1, "0.7": 3, 0.125: 2},
+    "stop": ["\n\n", "\t", "# no comment", "- "],
+    "scoring": {"extra_refusals": ["yes", "1e3", "null", "~", "=", "<<", "0x1F", "1:30", "2026-01-01", " x ", "é\n"]},
+    "limit_items": None,
+    "top_p": 1e-05,
+    "stats": {"alpha": 0.1, "tost_margins": {"em": 1e-7, "f1": 0.30000000000000004}},
+    "pricing": {"p": {"batch_discount": 1, "models": {"m": {"input_per_million": 0.1, "output_per_million": 1e22}}}},
+    "datasets": {"d": {"format": "squad_v2", "hub": {"repo": "rajpurkar/squad_v2", "revision": "0123456"}, "size": 5}},
+    "trials": [{"model": "m1", "prompt_set": "main", "temps": [0.7], "max_new_tokens": {"open_book": 9}}],
+}  # fmt: skip
+
+
+def test_the_effective_configuration_reads_back_to_the_same_values_and_hash(tmp_path: Path) -> None:
+    tree = tree_of(loaded(tmp_path, RICH))
+    again = read_back(tmp_path / "run", tree)
+    assert again == tree
+    assert config_hash(again) == config_hash(tree)
+
+
+def test_the_yaml_reads_back_with_any_yaml_reader(tmp_path: Path) -> None:
+    tree = tree_of(loaded(tmp_path, RICH))
+    assert yaml.safe_load(to_yaml(tree)) == json.loads(canonical_json(tree)) == tree
+
+
+@pytest.mark.parametrize(
+    "text", ["Say ${HOME} and ${X}.", "a: b\n- c\n", "  indented\n\n\nlines ", "%s {x} 'q' \"d\" \\n", "é \u2028"]
+)
+def test_a_prompt_text_reads_back_as_it_was(tmp_path: Path, text: str) -> None:
+    tree = tree_of(loaded(tmp_path, prompts={"treatment.txt": text}))
+    assert tree["prompt_sets"]["main"]["treatment"]["text"] == text.rstrip("\n")
+    assert read_back(tmp_path / "run", tree) == tree
+
+
+def test_a_value_from_the_environment_is_used_and_never_written(tmp_path: Path) -> None:
+    (tmp_path / f"{VALUE}.txt").write_text("Secretly good.\n")
+    (tmp_path / VALUE).mkdir()
+    changes = {
+        "question": "is it ${KEY}?",
+        "models": {"m1": {"id": "x-${KEY}"}, "m2": {"id": "y", "path": "${KEY}"}},
+        "prompt_sets": {"main": {"control": {"path": "${KEY}.txt"}, "treatment": "${KEY}.txt"}},
+        "stop": ["a", "${KEY}"],
+        "seed": "${SEED}",
+        "samples_per_item": {"0.0": "${SEED}"},
+        "scoring": {"extra_refusals": ["${KEY}"]},
+    }
+    env = {"KEY": VALUE, "SEED": "8675309"}
+    config = loaded(tmp_path, changes, env)
+    assert config.experiment.stop == ("a", VALUE)
+    tree = tree_of(config)
+    for text in (json.dumps(tree), to_yaml(tree).decode()):
+        assert VALUE not in text
+        assert "8675309" not in text
+    assert tree["question"] == "is it ${KEY}?"
+    assert tree["models"]["m2"]["path"] == "${KEY}"
+    assert tree["stop"] == ["a", "${KEY}"]
+    assert read_back(tmp_path / "run", tree, env) == tree
+
+
+def test_a_prompt_whose_path_comes_from_the_environment_keeps_its_text(tmp_path: Path) -> None:
+    changes = {"prompt_sets": {"main": {"control": "${WHICH}", "treatment": "treatment.txt"}}}
+    before = tree_of(loaded(tmp_path, changes, {"WHICH": "control.txt"}))
+    control = before["prompt_sets"]["main"]["control"]
+    assert (control["path"], control["text"]) == ("${WHICH}", "You are careful.")
+    after = tree_of(loaded(tmp_path, changes, {"WHICH": "control.txt"}, prompts={"control.txt": "Changed."}))
+    assert config_hash(after) != config_hash(before)
+
+
+def test_a_placeholder_that_a_flag_replaced_is_gone(tmp_path: Path) -> None:
+    config = loaded(tmp_path, {"seed": "${UNSET}"}, overrides={("seed",): 3})
+    assert tree_of(config)["seed"] == 3
+
+
+def test_a_placeholder_of_what_no_trial_uses_is_left_out_with_it(tmp_path: Path) -> None:
+    changes = {
+        "models": {"m1": {"id": "x"}, "m2": {"id": "${KEY}"}},
+        "prompt_sets": base()["prompt_sets"] | {"other": {"control": "${P}", "treatment": "${P}"}},
+        "sweep": {"models": ["m1"], "prompt_sets": ["main"]},
+    }
+    tree = tree_of(loaded(tmp_path, changes, {"KEY": VALUE, "P": "unused.txt"}))
+    assert list(tree["models"]) == ["m1"]
+    assert list(tree["prompt_sets"]) == ["main"]
+    assert read_back(tmp_path / "run", tree) == tree
+
+
+def test_a_sweep_beside_explicit_trials_may_name_what_no_trial_uses(tmp_path: Path) -> None:
+    changes = {
+        "models": {"m1": {"id": "x"}, "m2": {"id": "y"}},
+        "sweep": {"models": ["m2"]},
+        "trials": [{"model": "m1", "prompt_set": "main"}],
+    }
+    tree = tree_of(loaded(tmp_path, changes))
+    assert list(tree["models"]) == ["m1"]
+    assert read_back(tmp_path / "run", tree) == tree
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"scoring": {"unsupported": {"strategy": "exact"}}}, 'scoring.unsupported.strategy: "overlap" -> "exact"'),
+        ({"scoring": {"extra_refusals": ["Pass."]}}, 'scoring.extra_refusals: [] -> ["Pass."]'),
+        ({"stats": {"alpha": 0.01}}, "stats.alpha: 0.05 -> 0.01"),
+        ({"stats": {"tost_margins": {"em": 0.05}}}, "stats.tost_margins.em: not there -> 0.05"),
+        ({"seed": 1}, "seed: 20260101 -> 1"),
+        ({"top_p": 0.5}, "top_p: 1.0 -> 0.5"),
+        ({"temps": [0.0, 0.7]}, "temps: [0.0] -> [0.0, 0.7]"),
+        ({"stop": ["\n"]}, 'stop: [] -> ["\\n"]'),
+        ({"limit_items": 3}, "limit_items: null -> 3"),
+        ({"max_new_tokens": {"open_book": 5}}, "max_new_tokens.open_book: 64 -> 5"),
+        ({"models": {"m1": {"id": "vendor/model-2"}}}, 'models.m1.id: "vendor/model-1" -> "vendor/model-2"'),
+        ({"datasets": {"questions": {"format": "custom", "path": "q.jsonl"}}},
+         'datasets.questions.path: "questions.jsonl" -> "q.jsonl"'),
+        ({"pricing": {"embedded": {}}}, 'pricing.embedded: not there -> {"batch_discount": 0.0, "models": {}}'),
+    ],
+)  # fmt: skip
+def test_each_setting_changes_the_hash_and_the_difference_names_its_key(
+    tmp_path: Path, changes: dict[str, Any], key: str
+) -> None:
+    before, after = tree_of(loaded(tmp_path)), tree_of(loaded(tmp_path, changes))
+    assert config_hash(before) != config_hash(after)
+    assert list(difference(before, after)) == [key]
+    assert list(difference(before, before)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "at"),
+    [
+        ("control.txt", "prompt_sets.main.control"),
+        ("treatment.txt", "prompt_sets.main.treatment"),
+        ("open.txt", "task_instructions.open_book"),
+        ("closed.txt", "task_instructions.closed_book"),
+    ],
+)
+def test_a_changed_prompt_text_changes_the_hash_and_is_named(tmp_path: Path, file: str, at: str) -> None:
+    before = tree_of(loaded(tmp_path))
+    placeholders = "{question} {context}" if file == "open.txt" else "{question}"
+    after = tree_of(loaded(tmp_path, prompts={file: f"Changed. {placeholders}"}))
+    assert config_hash(before) != config_hash(after)
+    assert [line.split(":")[0] for line in difference(before, after)] == [f"{at}.sha256", f"{at}.text"]
+
+
+def test_the_order_of_keys_comments_and_spelled_out_defaults_do_not_change_the_hash(tmp_path: Path) -> None:
+    before = tree_of(loaded(tmp_path))
+    values = base() | {
+        "seed": 20260101,
+        "stats": {"confidence": 0.95},
+        "temps": [0],
+        "top_p": 1,
+        "samples_per_item": "1",
+    }
+    text = "# a comment\n" + yaml.safe_dump(dict(reversed(values.items())), sort_keys=False)
+    after = tree_of(load_config(write(tmp_path, text), {}))
+    assert config_hash(after) == config_hash(before)
+
+
+def test_a_prompt_set_and_a_model_that_no_trial_uses_do_not_change_the_hash(tmp_path: Path) -> None:
+    sweep = {"sweep": {"models": ["m1"], "prompt_sets": ["main"]}}
+    more = {
+        "models": {"m0": {"id": "z"}, **base()["models"]},
+        "prompt_sets": {"a": {"control": "control.txt", "treatment": "unused.txt"}, **base()["prompt_sets"]},
+    }
+    plain = config_hash(tree_of(loaded(tmp_path, sweep)))
+    assert config_hash(tree_of(loaded(tmp_path, sweep | more))) == plain
+    assert config_hash(tree_of(loaded(tmp_path, sweep | more, prompts={"unused.txt": "Edited."}))) == plain
+
+
+def test_the_same_configuration_in_another_folder_has_the_same_hash(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert config_hash(tree_of(loaded(tmp_path / "a"))) == config_hash(tree_of(loaded(tmp_path / "b")))
+
+
+def test_canonical_json_is_one_text_for_equal_values() -> None:
+    assert (
+        canonical_json({"b": [1.0, None, "é"], "a": {"d": 1, "c": 2}})
+        == '{"a":{"c":2,"d":1},"b":[1.0,null,"é"]}'.encode()
+    )
+
+
+def test_a_difference_tells_null_from_not_there_and_1_from_1_0() -> None:
+    assert list(difference({"a": None}, {})) == ["a: null -> not there"]
+    assert list(difference({}, {"a": {"b": None}})) == ['a: not there -> {"b": null}']
+    assert list(difference({"a": {"n": 1}}, {"a": {"n": 1.0}})) == ["a.n: 1 -> 1.0"]
+    assert list(difference({"a": {"n": 1}}, {"a": 5})) == ['a: {"n": 1} -> 5']
+
+
+def test_a_difference_cuts_long_values_short() -> None:
+    (line,) = difference({"text": "x" * 500}, {"text": "y"})
+    assert len(line) < 120
+    assert line.endswith('... -> "y"')
