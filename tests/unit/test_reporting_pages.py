@@ -326,6 +326,19 @@ def test_a_trial_of_one_arm_compares_nothing() -> None:
     assert "could not be tested" in page
 
 
+def test_with_several_temperatures_every_sentence_and_row_says_which() -> None:
+    trial = replace(facts().trial, temps=(0.0, 0.7), samples_per_item={"0.0": 1, "0.7": 5})
+    significance = document(endpoint(), endpoint(temp=0.7, n_pairs=90, **DULL))
+    texts = sentences(significance, trial=trial)
+
+    assert texts[0].endswith("was asked once at temperature 0 and 5 times at temperature 0.7 in each arm.")
+    assert any(text.startswith("Exact match at temperature 0 (primary): significant") for text in texts)
+    assert any(text.startswith("Exact match at temperature 0.7 (primary): no significant difference") for text in texts)
+    assert [row[1:3] for row in primary_table(significance).rows] == [("0", "100"), ("0.7", "90")]
+    assert questions_table(significance).rows[0][2] == "100 / 90"
+    assert facts(trial=trial).requests_per_arm == 104 * 6
+
+
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -558,6 +571,14 @@ def test_the_prompts_are_quoted_whole_even_where_they_hold_fences() -> None:
     assert blocks == ["Answer with care.\n", "Say so when you do not know.\n```\nnot code\n```\n"]
     assert f"of unknown length in tokens, SHA-256 {'b' * 64}" in page
     assert f"\n5 tokens, SHA-256 {'a' * 64}" in page
+
+
+def test_a_prompt_with_unprintable_characters_says_that_it_is_not_shown_as_it_is() -> None:
+    trial = replace(facts().trial, prompts=facts().trial.prompts | {"control": Prompt("be\x1b[1m bold", "a" * 64)})
+    page = trial_report(facts(trial=trial), document(), costs())
+
+    assert page.count("what cannot be printed stands as \ufffd") == 1
+    assert "be\ufffd[1m bold" in page
 
 
 def test_the_page_names_no_folder_of_a_machine() -> None:

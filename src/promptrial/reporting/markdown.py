@@ -13,6 +13,7 @@ from promptrial.model import CONDITIONS
 from promptrial.reporting import tables
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markup import bullets, fenced, inline, line, table_block
+from promptrial.reporting.plain import printable
 from promptrial.reporting.summary import dry_run_sentence, run_sentences, trial_sentences
 from promptrial.reporting.tables import PrimaryKey, Table
 from promptrial.reporting.tables.cells import MISSING, count, level
@@ -165,7 +166,8 @@ def _prompts(facts: TrialFacts) -> list[str]:
     for name in facts.trial.conditions:
         prompt, tokens = facts.trial.prompts[name], facts.prompt_tokens.get(name)
         length = "of unknown length in tokens" if tokens is None else f"{count(tokens)} tokens"
+        changed = "" if printable(prompt.text) == prompt.text else "; what cannot be printed stands as \ufffd"
         blocks.append(
-            f"### {name.capitalize()}\n\n{line(f'{length}, SHA-256 {prompt.sha256}')}\n\n{fenced(prompt.text)}"
+            f"### {name.capitalize()}\n\n{line(f'{length}, SHA-256 {prompt.sha256}{changed}')}\n\n{fenced(prompt.text)}"
         )
     return blocks
