@@ -131,15 +131,28 @@ def cluster_bootstrap(
     Notes
     -----
     The draws are made in the orientation in which the estimate is positive, so that exchanging the arms negates the
-    interval exactly.
+    interval exactly. Where the sums are symmetric about 0 so is the distribution of replicates, and each draw is used
+    with both signs.
     """
     if totals.n_clusters < 2:
         raise ValueError("one cluster: a bootstrap needs at least two")
-    mean = totals.mean
-    sign = 1.0 if mean > 0 or (mean == 0 and (totals.sums**3).sum() >= 0) else -1.0
-    oriented = ClusterTotals(sign * totals.sums + 0.0, totals.sizes)
-    replicates = np.round(sign * bootstrap_means(oriented, n_resamples, rng), DECIMALS) + 0.0
-    return bca_interval(replicates, round(mean, DECIMALS), acceleration(jackknife_means(totals)), confidence)
+    sign = _orientation(totals)
+    if sign == 0:
+        half = bootstrap_means(totals, -(-n_resamples // 2), rng)
+        replicates = np.concatenate([half, -half])
+    else:
+        replicates = sign * bootstrap_means(ClusterTotals(sign * totals.sums, totals.sizes), n_resamples, rng)
+    replicates = np.round(replicates, DECIMALS) + 0.0  # no negative zeros
+    return bca_interval(replicates, round(totals.mean, DECIMALS), acceleration(jackknife_means(totals)), confidence)
+
+
+def _orientation(totals: ClusterTotals) -> int:
+    """Return the sign that brings the sums into the orientation that draws are made in; 0 if they are symmetric."""
+    if totals.mean != 0:
+        return 1 if totals.mean > 0 else -1
+    forward, backward = (sums[np.lexsort((sums, totals.sizes))] for sums in (totals.sums, -totals.sums))
+    differs = np.flatnonzero(forward != backward)
+    return int(np.sign(forward[differs[0]] - backward[differs[0]])) if len(differs) else 0
 
 
 class _Statistic:

@@ -46,7 +46,7 @@ def signed_rank_sums(difference: FloatArray) -> tuple[float, float]:
     return float(ranks[difference > 0].sum()), float(ranks[difference < 0].sum())
 
 
-def wilcoxon_test(difference: FloatArray) -> WilcoxonTest:
+def wilcoxon_test(difference: FloatArray, *, exact: bool | None = None) -> WilcoxonTest:
     """Test that differences are symmetric about 0.
 
     Differences are rounded to ``DECIMALS`` first, so that round-off does not split ties (SciPy's documentation shows
@@ -56,12 +56,14 @@ def wilcoxon_test(difference: FloatArray) -> WilcoxonTest:
     ----------
     difference : ndarray of float, shape (n,)
         At least one.
+    exact : bool, optional
+        Use the exact distribution, or the normal one without continuity correction. By default exact up to 50
+        differences without ties and zeros, and normal otherwise.
 
     Returns
     -------
     WilcoxonTest
-        Exact up to 50 differences without ties and zeros, otherwise normal without continuity correction. If all
-        differences are 0, p is 1.
+        If all differences are 0, p is 1.
 
     References
     ----------
@@ -72,13 +74,14 @@ def wilcoxon_test(difference: FloatArray) -> WilcoxonTest:
     >>> wilcoxon_test(np.array([1.0, 2.0, 3.0, -0.5, 4.0])).p
     0.125
     """
-    from scipy import stats  # noqa: PLC0415 - takes a second to import, and most endpoints are binary
+    from scipy import stats
 
     rounded = np.round(difference, DECIMALS)
     zeros = int((rounded == 0).sum())
     if zeros == len(rounded):
         return WilcoxonTest(0.0, 1.0, exact=True, n=len(rounded), zeros=zeros)
-    exact = len(rounded) <= _LARGEST_EXACT and zeros == 0 and len(np.unique(np.abs(rounded))) == len(rounded)
+    if exact is None:
+        exact = len(rounded) <= _LARGEST_EXACT and zeros == 0 and len(np.unique(np.abs(rounded))) == len(rounded)
     method = "exact" if exact else "asymptotic"
     result = stats.wilcoxon(rounded, zero_method="pratt", correction=False, method=method)  # type: ignore[call-overload]
     p = never_zero(float(result.pvalue))

@@ -1,0 +1,354 @@
+"""The whole analysis: which tests stand together, what decides, and what is written down."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import numpy as np
+import pytest
+
+from promptrial import registry, significance
+from promptrial.significance import Endpoint, Estimate, HypothesisTest, Significance, StatsSettings
+from promptrial.stats.analysis import analyse, stream
+from promptrial.stats.attrition import arm_attrition
+from promptrial.stats.families import correct
+from promptrial.stats.multiplicity import benjamini_hochberg, holm
+from promptrial.stats.paired import paired_difference
+from promptrial.stats.pairing import ScoreTable
+from promptrial.stats.selective import ratio_estimate
+from tests.support.score_tables import table_of, trial_table
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "significance.schema.json"
+QUICK = StatsSettings(bootstrap_samples=300, permutation_samples=300, tost_margins={"em": 0.1})
+NAN = math.nan
+
+
+def changed(table: ScoreTable, **columns: Any) -> ScoreTable:
+    return ScoreTable(**({name: getattr(table, name) for name in ScoreTable.__slots__} | columns))
+
+
+def endpoint_of(document: Significance, metric: str, scope: str = "overall", subset: str = "all") -> Endpoint:
+    return next(e for e in document.endpoints if (e.metric, e.scope, e.subset) == (metric, scope, subset))
+
+
+def rows_of(document: Significance, **wanted: object) -> list[Estimate]:
+    return [row for row in document.estimates if all(getattr(row, name) == value for name, value in wanted.items())]
+
+
+@pytest.fixture(scope="module")
+def document() -> Significance:
+    attrition = {"control": arm_attrition(480, 456, {"timeout": 20}), "treatment": arm_attrition(480, 480, {})}
+    return analyse(trial_table(temps=(0.0, 0.7)), QUICK, attrition)  # type: ignore[arg-type]
+
+
+def test_every_metric_and_temperature_is_an_endpoint_overall_and_by_subset(document: Significance) -> None:
+    found = {(e.metric, e.temp, e.scope, e.subset) for e in document.endpoints}
+    subsets = [
+        ("overall", "all"),
+        ("dataset", "passages"),
+        ("dataset", "trivia_a"),
+        ("dataset", "trivia_b"),
+        ("type", "closed"),
+        ("type", "open"),
+    ]
+    metrics = ("em", "f1", "abstain_rate", "false_answer_rate", "unsupported_rate")
+    assert found == {(m, t, *s) for m, t, s in itertools.product(metrics, (0.0, 0.7), subsets)}
+
+
+def test_every_statistic_of_the_registry_gives_rows(document: Significance) -> None:
+    assert {row.method for row in document.estimates} == set(registry.STATISTICS)
+
+
+def test_mcnemar_and_wilcoxon_are_never_reported_for_the_same_endpoint(document: Significance) -> None:
+    methods: dict[tuple[object, ...], set[str]] = {}
+    for row in document.estimates:
+        methods.setdefault((row.metric, row.temp, row.scope, row.subset), set()).add(row.method)
+    assert all(("mcnemar" in names) != ("wilcoxon" in names) for names in methods.values())
+    assert not rows_of(document, metric="f1", method="mcnemar")
+
+
+def test_mid_p_decides_on_independent_binary_items_and_sign_flips_on_the_rest(document: Significance) -> None:
+    assert endpoint_of(document, "em").p_method == "permutation"
+    assert endpoint_of(document, "em", "type", "closed").p_method == "mcnemar"
+    assert endpoint_of(document, "em", "type", "closed").ci_method == "newcombe"
+    assert endpoint_of(document, "f1", "type", "closed").p_method == "permutation"
+    assert endpoint_of(document, "em").ci_method == "clustered_t"
+
+
+def test_the_designated_p_is_the_one_of_its_method(document: Significance) -> None:
+    for test in document.tests:
+        quantities = {"equivalence", "non_inferiority"} if test.method == "tost" else None
+        rows = rows_of(
+            document, metric=test.metric, temp=test.temp, scope=test.scope, subset=test.subset, method=test.method
+        )
+        candidates = {row.quantity: row.p for row in rows}
+        if quantities:
+            assert test.p == candidates[test.hypothesis]
+        else:
+            assert set(candidates.values()) == {test.p}
+
+
+def test_a_subgroup_is_never_in_one_family_with_the_overall_test(document: Significance) -> None:
+    families: dict[str, list[HypothesisTest]] = {}
+    for test in document.tests:
+        families.setdefault(test.family, []).append(test)
+    for name, members in families.items():
+        assert len({test.scope for test in members}) == 1
+        if name.startswith("subgroups/"):
+            assert len({(test.metric, test.temp) for test in members}) == 1
+
+
+def test_primary_tests_are_corrected_by_holm_and_the_rest_by_benjamini_and_hochberg(document: Significance) -> None:
+    expected = {"primary": holm, "exploratory": benjamini_hochberg, "equivalence": holm, "non_inferiority": holm}
+    assert {family.name for family in document.families if not family.name.startswith("subgroups/")} == set(expected)
+    for family in document.families:
+        members = [test for test in document.tests if test.family == family.name]
+        adjust = expected.get(family.name, benjamini_hochberg)
+        assert family.correction == ("holm" if adjust is holm else "bh")
+        adjusted = adjust([NAN if test.p is None else test.p for test in members])
+        assert [test.p_adjusted for test in members] == pytest.approx(adjusted.tolist())
+        assert [test.rejected for test in members] == [value <= QUICK.alpha for value in adjusted]
+        assert family.size == len(members)
+        assert family.rejected == sum(bool(test.rejected) for test in members)
+
+
+def test_the_primary_family_holds_the_declared_metrics_overall(document: Significance) -> None:
+    assert {(t.metric, t.temp) for t in document.tests if t.family == "primary"} == {("em", 0.0), ("em", 0.7)}
+
+
+def test_an_only_primary_test_is_not_corrected() -> None:
+    result = analyse(trial_table(60), QUICK)
+    primary = [test for test in result.tests if test.family == "primary"]
+    assert [test.p_adjusted for test in primary] == [primary[0].p]
+
+
+def test_a_test_without_a_p_is_undecided_and_does_not_count() -> None:
+    tests = [
+        HypothesisTest(
+            family="exploratory",
+            hypothesis="difference",
+            metric=f"m{index}",
+            temp=0.0,
+            scope="overall",
+            subset="all",
+            method="permutation",
+            p=p,
+            p_adjusted=None,
+            rejected=None,
+        )
+        for index, p in enumerate([0.04, None, 0.03])
+    ]
+    decided, families = correct(tests, 0.05)
+    assert [test.p_adjusted for test in decided] == [pytest.approx(0.04), None, pytest.approx(0.04)]
+    assert [test.rejected for test in decided] == [True, None, True]
+    assert (families[0].size, families[0].rejected) == (2, 2)
+
+
+def test_endpoints_carry_the_outcome_of_their_test(document: Significance) -> None:
+    outcome = {(t.metric, t.temp, t.scope, t.subset): t for t in document.tests if t.hypothesis == "difference"}
+    for endpoint in document.endpoints:
+        test = outcome.get((endpoint.metric, endpoint.temp, endpoint.scope, endpoint.subset))
+        if test is None:
+            assert endpoint.n_pairs == 0
+            assert endpoint.reason is not None
+        else:
+            assert (endpoint.p, endpoint.p_adjusted, endpoint.significant, endpoint.family) == (
+                test.p,
+                test.p_adjusted,
+                test.rejected,
+                test.family,
+            )
+
+
+def test_items_of_an_endpoint_add_up(document: Significance) -> None:
+    for e in document.endpoints:
+        assert e.n_items == e.n_pairs + e.n_control_only + e.n_treatment_only + e.n_lost + e.n_not_applicable
+        assert e.control.n_scored == e.n_pairs + e.n_control_only
+        assert e.treatment.n_paired == e.n_pairs
+        if e.bounds.low is not None and e.bounds.high is not None:
+            share = (e.bounds.n_missing_control + e.bounds.n_missing_treatment) / e.bounds.n_items
+            assert e.bounds.high - e.bounds.low == pytest.approx(share)
+
+
+def test_false_answers_are_counted_over_unanswerable_items_alone(document: Significance) -> None:
+    endpoint = endpoint_of(document, "false_answer_rate")
+    assert endpoint.control.n_scored <= 60  # of 240 items
+    assert endpoint.n_not_applicable > 150
+    closed = endpoint_of(document, "false_answer_rate", "type", "closed")
+    assert (closed.n_pairs, closed.p, closed.difference) == (0, None, None)
+    assert closed.reason == "the metric applies to no item that was answered"
+
+
+def test_arm_means_have_wilson_limits_only_where_items_are_independent(document: Significance) -> None:
+    assert endpoint_of(document, "em", "type", "closed").control.ci_method == "wilson"
+    assert endpoint_of(document, "em").control.ci_method == "clustered_t"
+    assert endpoint_of(document, "f1", "type", "closed").control.ci_method == "clustered_t"
+
+
+def test_the_document_is_json_without_nan_and_fits_the_published_schema(document: Significance) -> None:
+    data = significance.encode(document)
+
+    def refuse(token: str) -> float:
+        raise AssertionError(token)
+
+    parsed = json.loads(data, parse_constant=refuse)
+    jsonschema.validate(parsed, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    assert parsed["schema_version"] == 2
+    assert parsed["attrition"]["control"]["unexplained"] == 4
+    assert significance.decode(data) == document
+
+
+def test_the_published_schema_is_the_one_of_the_code() -> None:
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json.loads(json.dumps(significance.json_schema()))
+
+
+def test_the_schema_refuses_what_is_not_such_a_document(document: Significance) -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    good = json.loads(significance.encode(document))
+    for bad in (good | {"schema_version": 1}, {k: v for k, v in good.items() if k != "tests"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, schema)
+    with pytest.raises(msgspec.ValidationError):
+        significance.decode(json.dumps(good | {"schema_version": 3}).encode())
+
+
+def test_the_same_scores_give_the_same_bytes_in_any_row_order() -> None:
+    table = trial_table(80)
+    order = np.random.default_rng(1).permutation(len(table.item))
+    columns = {
+        name: getattr(table, name)[order]
+        for name in ("item", "dataset", "cluster", "type", "condition", "temp", "n_samples")
+    }
+    shuffled = changed(table, **columns, metrics={name: column[order] for name, column in table.metrics.items()})
+    assert significance.encode(analyse(table, QUICK)) == significance.encode(analyse(shuffled, QUICK))
+
+
+def test_another_endpoint_changes_no_number_of_the_others() -> None:
+    table = trial_table(80)
+    alone = changed(table, metrics={"f1": table.metrics["f1"]})
+    assert rows_of(analyse(table, QUICK), metric="f1") == list(analyse(alone, QUICK).estimates)
+
+
+def test_another_seed_changes_the_draws_and_only_the_draws() -> None:
+    table = trial_table(80)
+    one, other = (
+        analyse(table, StatsSettings(random_seed=seed, bootstrap_samples=300, permutation_samples=300))
+        for seed in (1, 2)
+    )
+    changed_methods = {a.method for a, b in zip(one.estimates, other.estimates, strict=True) if a != b}
+    assert changed_methods == {"bootstrap", "permutation"}
+
+
+def test_streams_differ_by_name_and_by_seed() -> None:
+    draws = [stream(*key).random() for key in ((1, "a", "b"), (1, "ab"), (2, "a", "b"), (1, "b", "a"))]
+    assert len(set(draws)) == 4
+
+
+def test_subsets_with_the_same_pairs_have_the_same_numbers(document: Significance) -> None:
+    for row in rows_of(document, scope="type", subset="open"):
+        [twin] = rows_of(
+            document,
+            scope="dataset",
+            subset="passages",
+            **{name: getattr(row, name) for name in ("metric", "temp", "method", "quantity")},
+        )
+        assert msgspec.structs.replace(twin, scope="type", subset="open") == row
+
+
+def test_identical_arms_are_not_significant_anywhere() -> None:
+    table = trial_table(80, lost=0)
+    control = table.condition == 0
+    same = changed(table, metrics={name: np.tile(column[control], 2) for name, column in table.metrics.items()})
+    result = analyse(same, QUICK)
+    assert {test.p for test in result.tests if test.hypothesis == "difference"} == {1.0}
+    assert not any(test.rejected for test in result.tests)
+    assert endpoint_of(result, "em").difference == 0
+    assert (endpoint_of(result, "f1").ci_low, endpoint_of(result, "f1").ci_high) == (0, 0)
+
+
+def test_one_arm_alone_is_described_and_not_tested() -> None:
+    result = analyse(table_of([1, 0, 1], [NAN, NAN, NAN]), QUICK)
+    [endpoint] = result.endpoints
+    assert endpoint.control.mean == pytest.approx(2 / 3)
+    assert endpoint.treatment.mean is None
+    assert endpoint.reason == "no pair: no item has a score in both arms"
+    assert result.tests == ()
+    assert endpoint.bounds.low == pytest.approx(0 - 2 / 3)
+    assert endpoint.bounds.high == pytest.approx(1 - 2 / 3)
+
+
+def test_one_passage_gives_an_undecided_endpoint_with_a_reason() -> None:
+    result = analyse(table_of([1, 0, 1], [1, 1, 1], cluster=[0, 0, 0]), QUICK)
+    [endpoint] = result.endpoints
+    assert endpoint.difference == pytest.approx(1 / 3)
+    assert (endpoint.p, endpoint.ci_low, endpoint.significant) == (None, None, None)
+    assert endpoint.reason == "one cluster: nothing to permute"
+    assert endpoint.control.ci_method is None
+
+
+def test_one_pair_is_enough_to_be_written_down() -> None:
+    for table in (table_of([1], [0]), table_of([0.5], [0.25], metric="f1")):
+        result = analyse(table, QUICK)
+        assert significance.decode(significance.encode(result)) == result
+        assert result.endpoints[0].n_pairs == 1
+
+
+def test_a_table_without_rows_gives_an_empty_document() -> None:
+    result = analyse(table_of([], []), QUICK)
+    assert (result.endpoints, result.tests, result.estimates) == ((), (), ())
+
+
+def test_every_null_estimate_has_a_reason(document: Significance) -> None:
+    for row in (*document.estimates, *document.selective):
+        assert row.estimate is not None or row.reason is not None
+
+
+def test_coverage_and_selective_accuracy_are_over_what_was_answered() -> None:
+    em = [1, 0, 1, 1, 0, 0]
+    abstains = [0, 0, 0, 1, 1, 0]
+    unanswerable = [NAN, NAN, NAN, 0, NAN, 1]  # of the last two kinds: one refused rightly, one answered falsely
+    table = table_of(em, em)
+    table = changed(
+        table,
+        metrics={
+            "em": np.tile(np.array(em, dtype=np.float64), 2),
+            "abstain_rate": np.tile(np.array(abstains, dtype=np.float64), 2),
+            "false_answer_rate": np.tile(np.array(unanswerable), 2),
+        },
+    )
+    rows = {(row.metric, row.quantity): row for row in analyse(table, QUICK).selective}
+    assert rows["coverage", "control"].estimate == pytest.approx(4 / 6)
+    assert rows["selective_accuracy", "control"].estimate == pytest.approx(2 / 4)  # the right refusal is no answer
+    assert rows["selective_accuracy", "control"].notes == ("Wilson",)
+    assert rows["selective_accuracy", "difference"].estimate == 0
+
+
+def test_an_arm_that_answers_nothing_has_no_selective_accuracy() -> None:
+    table = table_of([0, 0, 0], [1, 0, 1])
+    abstain = np.array([1, 1, 1, 0, 0, 0], dtype=np.float64)
+    table = changed(table, metrics={"em": table.metrics["em"], "abstain_rate": abstain})
+    rows = {(row.metric, row.quantity): row for row in analyse(table, QUICK).selective}
+    assert rows["coverage", "control"].estimate == 0
+    assert rows["selective_accuracy", "control"].estimate is None
+    assert rows["selective_accuracy", "control"].reason == "an arm answered nothing"
+    assert rows["selective_accuracy", "difference"].estimate is None
+
+
+def test_a_ratio_with_a_constant_denominator_is_a_clustered_mean() -> None:
+    rng = np.random.default_rng(2)
+    values, cluster = rng.normal(size=60), np.arange(60) // 3
+    ratio = ratio_estimate(values, np.ones(60), cluster)
+    mean = paired_difference(values, cluster)
+    assert (ratio.value, ratio.se, ratio.df) == pytest.approx((mean.mean, mean.se, mean.df))
+
+
+def test_a_metric_unknown_to_the_program_is_analysed_like_any_other() -> None:
+    result = analyse(table_of([0.1, 0.9, 0.4, 0.3], [0.2, 0.7, 0.6, 0.8], metric="brevity"), QUICK)
+    assert result.endpoints[0].scale == "graded"
+    assert result.tests[0].family == "exploratory"

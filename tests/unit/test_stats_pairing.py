@@ -1,0 +1,120 @@
+"""What a pair, a cluster and a binary endpoint are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from promptrial.stats.pairing import PairCounts, ScoreTable, cluster_totals, pair_scores
+from tests.support.score_tables import sample_of, table_of, trial_table
+
+NAN = math.nan
+
+
+def changed(table: ScoreTable, **columns: Any) -> ScoreTable:
+    return ScoreTable(**({name: getattr(table, name) for name in ScoreTable.__slots__} | columns))
+
+
+def test_a_pair_needs_a_score_in_both_arms() -> None:
+    sample = sample_of([1, NAN, 0, NAN, 1], [0, 1, NAN, NAN, 1])
+    assert sample.counts == PairCounts(items=5, paired=2, control_only=1, treatment_only=1, lost=1, not_applicable=0)
+    assert sample.items.tolist() == [0, 4]
+    assert sample.difference.tolist() == [-1, 0]
+
+
+def test_a_missing_score_never_enters_a_mean_as_0() -> None:
+    sample = sample_of([1, 1, NAN], [1, 1, 1])
+    assert sample.control_scores.score.mean() == 1
+    assert sample.totals.mean == 0
+    assert sample.n_pairs == 2
+
+
+def test_an_item_without_any_row_counts_as_lost() -> None:
+    table = table_of([1, 0], [1, 1])
+    planned = changed(table, item_keys=[*table.item_keys, "set|never_answered"])
+    assert pair_scores(planned, "em", 0.0).sample().counts.lost == 1
+
+
+def test_a_metric_that_does_not_apply_is_told_from_a_lost_answer() -> None:
+    table = table_of([1, NAN, NAN], [0, NAN, NAN])
+    table = changed(table, n_samples=np.array([1, 1, 0, 1, 1, 0]))
+    counts = pair_scores(table, "em", 0.0).sample().counts
+    assert (counts.paired, counts.not_applicable, counts.lost) == (1, 1, 1)
+    assert counts.applies
+
+
+def test_a_metric_applies_to_nothing_when_all_answered_items_say_so() -> None:
+    table = changed(table_of([NAN, NAN], [NAN, NAN]), n_samples=np.array([1, 0, 1, 0]))
+    assert not pair_scores(table, "em", 0.0).sample().counts.applies
+
+
+def test_pairs_are_made_within_a_temperature() -> None:
+    table = trial_table(40, temps=(0.0, 0.7))
+    pairing = pair_scores(table, "em", 0.7)
+    rows = (table.temp == 0.7) & (table.condition == 1)
+    assert np.array_equal(pairing.treatment.score, table.metrics["em"][rows], equal_nan=True)
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    table = trial_table(60)
+    order = np.random.default_rng(0).permutation(len(table.item))
+    columns = {
+        name: getattr(table, name)[order]
+        for name in ("item", "dataset", "cluster", "type", "condition", "temp", "n_samples")
+    }
+    shuffled = changed(table, **columns, metrics={name: column[order] for name, column in table.metrics.items()})
+    one, other = (pair_scores(t, "f1", 0.0).sample() for t in (table, shuffled))
+    assert np.array_equal(one.difference, other.difference)
+    assert np.array_equal(one.totals.sums, other.totals.sums)
+
+
+def test_an_endpoint_is_binary_only_if_every_score_in_both_arms_is_0_or_1() -> None:
+    assert sample_of([1, 0], [0, 1]).binary
+    assert not sample_of([1, 0], [0.5, 1]).binary
+    assert not sample_of([1, 0], [0, 1], graded=True).binary
+
+
+def test_whether_an_endpoint_is_binary_does_not_depend_on_the_subset() -> None:
+    pairing = pair_scores(table_of([1, 0, 0.5], [1, 1, 1]), "em", 0.0)
+    assert not pairing.sample(chosen=np.array([True, True, False])).binary
+
+
+def test_round_off_does_not_make_differences_unequal() -> None:
+    sample = sample_of([0.1 + 0.2, 0.3], [0.4, 0.4], graded=True)
+    assert sample.difference[0] == sample.difference[1]
+
+
+def test_cluster_totals_add_up_items_that_share_a_code() -> None:
+    totals = cluster_totals(np.array([1.0, -1.0, 0.5, 2.0]), np.array([9, 9, 2, 9]))
+    assert totals.sums.tolist() == [0.5, 2.0]
+    assert totals.sizes.tolist() == [1, 3]
+    assert (totals.n_clusters, totals.n_items, totals.clustered) == (2, 4, True)
+    assert not cluster_totals(np.array([1.0, 2.0])).clustered
+    assert math.isnan(cluster_totals(np.array([]), np.array([], dtype=np.int64)).mean)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"temp": np.zeros(3)}, "temp has shape"),
+        ({"metrics": {"em": np.zeros(3)}}, "em has shape"),
+        ({"condition": np.array([0, 0, 2, 1])}, "condition holds a code outside 0..1"),
+        ({"cluster": np.array([0, -1, 0, -1])}, "cluster holds a code"),
+        ({"item": np.array([0, 0, 0, 1])}, r"'set\|0' stands twice in one arm at temp 0.0"),
+        ({"cluster": np.array([0, 1, 0, 0])}, r"'set\|1' has two values of cluster"),
+        ({"n_samples": np.array([1, 1, 1, 0])}, "score where n_samples is 0; missing is NaN"),
+        ({"metrics": {"em": np.array([1, 0, np.inf, 0])}}, "infinite"),
+    ],
+)
+def test_a_table_that_does_not_hold_together_is_refused(columns: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        changed(table_of([1, 0], [1, 1]), **columns)
+
+
+def test_an_empty_table_has_no_temperatures_and_no_pairs() -> None:
+    table = table_of([], [])
+    assert table.temps == []
+    assert pair_scores(table, "em", 0.0).sample().n_pairs == 0

@@ -1,0 +1,147 @@
+"""The fast resampling draws from the same distributions as the slow one, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from promptrial.stats.bootstrap import bca_interval, cluster_bootstrap
+from promptrial.stats.pairing import ClusterTotals, cluster_totals
+from promptrial.stats.permutation import LARGEST_ENUMERATION, sign_flip_test
+from promptrial.stats.resampling import all_sign_flip_sums, bootstrap_means, sign_flip_sums
+
+
+def few_values(rng: np.random.Generator) -> ClusterTotals:
+    return cluster_totals(rng.choice([-1.0, 0.0, 1.0], size=900, p=[0.1, 0.7, 0.2]), np.repeat(np.arange(450), 2))
+
+
+def many_values(rng: np.random.Generator) -> ClusterTotals:
+    sizes = rng.integers(1, 5, size=700)
+    return ClusterTotals(np.round(rng.exponential(size=700) * sizes, 12), sizes)
+
+
+def mixed_values(rng: np.random.Generator) -> ClusterTotals:
+    one, other = few_values(rng), many_values(rng)
+    return ClusterTotals(np.concatenate([one.sums, other.sums]), np.concatenate([one.sizes, other.sizes]))
+
+
+def direct_means(totals: ClusterTotals, n_resamples: int, rng: np.random.Generator) -> Any:
+    drawn = rng.integers(0, totals.n_clusters, size=(n_resamples, totals.n_clusters))
+    return totals.sums[drawn].sum(axis=1) / totals.sizes[drawn].sum(axis=1)
+
+
+@pytest.mark.parametrize("make", [few_values, many_values, mixed_values])
+def test_the_bootstrap_by_counts_and_bytes_equals_resampling_indices_in_distribution(make: Any) -> None:
+    totals = make(np.random.default_rng(1))
+    fast = bootstrap_means(totals, 6000, np.random.default_rng(2))
+    slow = direct_means(totals, 6000, np.random.default_rng(3))
+    assert stats.ks_2samp(fast, slow).pvalue > 0.01
+    assert fast.std() == pytest.approx(slow.std(), rel=0.05)
+    assert fast.mean() == pytest.approx(totals.mean, abs=4 * fast.std() / math.sqrt(6000))
+
+
+@pytest.mark.parametrize("below", [1, 100, 255, 256, 257, 299])
+def test_every_cluster_is_drawn_equally_often(below: int) -> None:
+    """A block draws bytes; a mistake there would favour some clusters. Count the draws that fall below each of them."""
+    n = 300  # one block of 256 and one of 44, since no two sums are alike
+    sums = (np.arange(n) * 1e-7 - (np.arange(n) < below)).astype(np.float64)
+    drawn = -np.rint(
+        bootstrap_means(ClusterTotals(sums, np.ones(n, dtype=np.int64)), 4000, np.random.default_rng(4)) * n
+    )
+    share = below / n
+    assert drawn.mean() == pytest.approx(below, abs=4 * math.sqrt(n * share * (1 - share) / 4000))
+    assert drawn.var() == pytest.approx(n * share * (1 - share), rel=0.12)
+
+
+@pytest.mark.parametrize("make", [few_values, many_values, mixed_values])
+def test_sums_under_random_signs_equal_direct_ones_in_distribution(make: Any) -> None:
+    magnitudes = np.abs(make(np.random.default_rng(5)).sums)
+    fast = sign_flip_sums(magnitudes, 6000, np.random.default_rng(6))
+    signs = np.random.default_rng(7).choice([-1.0, 1.0], size=(6000, len(magnitudes)))
+    assert stats.ks_2samp(fast, (signs * magnitudes).sum(axis=1)).pvalue > 0.01
+    assert fast.std() == pytest.approx(math.sqrt((magnitudes**2).sum()), rel=0.05)
+
+
+def test_all_sign_choices_are_looked_at_once() -> None:
+    sums = all_sign_flip_sums(np.array([1.0, 2.0, 4.0]))
+    assert sorted(sums) == [-7, -5, -3, -1, 1, 3, 5, 7]
+
+
+def test_few_clusters_are_enumerated_and_many_are_drawn() -> None:
+    rng = np.random.default_rng(8)
+    values = rng.normal(0.3, 1, size=LARGEST_ENUMERATION + 1)
+    exact = sign_flip_test(values[:-1], 100, rng)
+    drawn = sign_flip_test(values, 20_000, rng)
+    assert (exact.enumerated, exact.total) == (True, 2**LARGEST_ENUMERATION)
+    assert (drawn.enumerated, drawn.total) == (False, 20_000)
+    brute = np.abs(all_sign_flip_sums(np.abs(values))) >= abs(values.sum()) - 1e-12
+    assert drawn.p == pytest.approx(brute.mean(), abs=0.012)
+
+
+def test_zeros_do_not_count_towards_enumeration() -> None:
+    test = sign_flip_test(np.concatenate([np.zeros(1000), [1.0, 1.0, 1.0]]), 10, np.random.default_rng(0))
+    assert (test.total, test.p) == (8, 0.25)
+
+
+def test_a_bca_interval_is_that_of_scipy() -> None:
+    """SciPy resamples indices: same method, other draws, so equal to within the noise of the resamples."""
+    d = np.random.default_rng(9).exponential(size=60) - 0.6
+    ours = cluster_bootstrap(cluster_totals(d), 20_000, np.random.default_rng(10))
+    theirs = stats.bootstrap(
+        (d,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(11)
+    ).confidence_interval
+    assert ours.low == pytest.approx(theirs.low, abs=0.1 * ours.se)
+    assert ours.high == pytest.approx(theirs.high, abs=0.1 * ours.se)
+
+
+def test_bca_limits_of_known_replicates_are_their_shifted_quantiles() -> None:
+    replicates = np.linspace(0, 1, 1001)
+    plain = bca_interval(replicates, 0.5, 0.0, confidence=0.9)
+    assert (plain.low, plain.high) == pytest.approx((0.05, 0.95), abs=1e-9)
+    assert plain.bias_correction == pytest.approx(0, abs=1e-12)
+    shifted = bca_interval(replicates, 0.6, 0.0, confidence=0.9)
+    z0, z = stats.norm.ppf(shifted_share := 600.5 / 1001), stats.norm.ppf(0.95)
+    assert shifted.bias_correction == pytest.approx(stats.norm.ppf(shifted_share))
+    assert (shifted.low, shifted.high) == pytest.approx((stats.norm.cdf(2 * z0 - z), stats.norm.cdf(2 * z0 + z)))
+
+
+def test_replicates_all_on_one_side_have_no_bca_limits() -> None:
+    result = bca_interval(np.array([1.0, 2.0, 3.0]), 0.0, 0.0)
+    assert math.isnan(result.low)
+    assert math.isnan(result.high)
+
+
+def test_a_bootstrap_of_one_cluster_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least two"):
+        cluster_bootstrap(cluster_totals(np.ones(3), np.zeros(3, dtype=np.int64)), 10, np.random.default_rng(0))
+
+
+def test_the_cluster_bootstrap_covers_where_the_naive_one_does_not() -> None:
+    rng = np.random.default_rng(12)
+    covered = {True: 0, False: 0}
+    cluster = np.repeat(np.arange(50), 10)
+    for _ in range(200):
+        d = rng.normal(size=50)[cluster] + rng.normal(size=500)
+        for clustered in covered:
+            interval = cluster_bootstrap(cluster_totals(d, cluster if clustered else None), 400, rng)
+            covered[clustered] += interval.low <= 0 <= interval.high
+    assert covered[True] >= 180
+    assert covered[False] <= 140
+
+
+def test_resampling_keeps_to_bounded_memory() -> None:
+    sums = np.random.default_rng(13).normal(size=77_000)
+    totals = ClusterTotals(np.round(sums, 12), np.ones(77_000, dtype=np.int64))
+    rng = np.random.default_rng(14)
+    bootstrap_means(totals, 10, rng)
+    tracemalloc.start()
+    bootstrap_means(totals, 600, rng)
+    sign_flip_sums(np.abs(totals.sums), 10_000, rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
