@@ -1,0 +1,271 @@
+"""The embedded provider: answers computed in this process by llama.cpp, repeatable byte for byte.
+
+The same request gets the same row alone, in any order, in any part and after any interruption (``prefix_cache`` says
+how). Several engines of one thread each work side by side: that is as fast as one engine of several threads, does not
+stall on a busy machine, and how many there are cannot be seen in an answer.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import ClassVar, Final
+
+import msgspec
+
+from promptrial.model import Completion, Message, ModelSpec, Sampling
+from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.embedded_engine import Engine, identity, weights_path
+from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
+from promptrial.providers.request_rows import RequestRow
+
+__all__ = ["EmbeddedProvider"]
+
+_MAX_ENGINES: Final = 4
+_AHEAD_PER_ENGINE: Final = 2
+"""Requests begun ahead of the row being read, so that no engine waits while rows are written in order."""
+
+
+class EmbeddedProvider:
+    """llama.cpp behind the same Protocol as the hosted providers.
+
+    A model is loaded when it is first needed and stays until ``close``. A request that does not fit the context
+    window becomes an error row.
+
+    Parameters
+    ----------
+    engines : int, optional
+        How many copies of a model answer side by side. One for each CPU, at most four, and no more than fit in a
+        quarter of the memory, if not given.
+    """
+
+    name: ClassVar[str] = "embedded"
+    local: ClassVar[bool] = True
+
+    def __init__(self, engines: int | None = None) -> None:
+        self._engines = engines
+        self._pools: dict[Path, _Pool] = {}
+        self._lock = threading.Lock()
+
+    def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
+        """Return the weights' SHA-256 and everything else that the bits of an answer depend on. Loads the model."""
+        pool = self._pool(model)
+        return {
+            "weights_file": pool.path.name,
+            "weights_sha256": pool.weights_sha256,
+            "chat_template_sha256": hashlib.sha256(pool.reader.chat_template.encode()).hexdigest(),
+            **identity(),
+            "n_ctx": pool.reader.n_ctx,
+        }
+
+    def count_tokens(self, model: ModelSpec, text: str) -> int:
+        """Return how many tokens the model's tokenizer makes of a text. Loads the model."""
+        return len(self._pool(model).reader.tokenize(text, special=False))
+
+    def find(self, payload: PartPayload) -> JobRef:
+        """Return the part itself: it can always be (re)computed, and gives the same rows each time."""
+        return JobRef(payload.key)
+
+    def submit(self, payload: PartPayload) -> JobRef:
+        """Return the part itself. Nothing is computed before ``results`` is read."""
+        return JobRef(payload.key)
+
+    def status(self, job: JobRef) -> JobStatus:  # noqa: ARG002 - the Protocol's
+        """Return ``READY``."""
+        return JobStatus(JobState.READY)
+
+    def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:  # noqa: ARG002 - the Protocol's
+        """Compute the rows in the order of their requests; may be closed between any two.
+
+        Raises
+        ------
+        ConfigError, MissingDependencyError
+            If the model is not to be had.
+        """
+        pool = self._pool(payload.model)
+        begun: deque[Future[bytes]] = deque()
+        try:
+            for request in payload.requests():
+                begun.append(pool.begin(request, payload.model))
+                if len(begun) >= pool.ahead:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
+
+    def cancel(self, job: JobRef) -> None:
+        """Do nothing: a local job ends when its ``results`` are closed."""
+
+    def parse_row(self, line: bytes) -> Completion:
+        """Read one row of ``results``.
+
+        Raises
+        ------
+        ValueError
+            If it is not one.
+        """
+        return parse_chat_row(line)
+
+    def close(self) -> None:
+        """Finish the requests in work and free every model."""
+        with self._lock:
+            pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            pool.close()
+
+    def _pool(self, model: ModelSpec) -> _Pool:
+        path = weights_path(model)
+        with self._lock:
+            if path not in self._pools:
+                self._pools[path] = _Pool(path, self._engines or _engines_for(path))
+            return self._pools[path]
+
+
+class _Pool:
+    """The engines of one model, each with what it holds in its cache; loaded one by one as work comes in."""
+
+    def __init__(self, path: Path, engines: int) -> None:
+        self.path = path
+        self.ahead = _AHEAD_PER_ENGINE * engines
+        self.reader = Engine(path)
+        """The engine that renders and counts tokens for all: it may do so while it answers."""
+        self._idle = [_Worker(self.reader)]
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(engines, thread_name_prefix="engine")
+        self._stem_text = functools.lru_cache(maxsize=64)(self._render_stem)
+
+    @functools.cached_property
+    def weights_sha256(self) -> str:
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def begin(self, request: RequestRow, model: ModelSpec) -> Future[bytes]:
+        """Have a request answered as soon as an engine is free; the result is its row."""
+        return self._threads.submit(self._row, request, model)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for worker in self._idle:
+            worker.engine.close()
+
+    def _row(self, request: RequestRow, model: ModelSpec) -> bytes:
+        prompt, limit = self._prompt(request.body.messages), request.body.max_tokens
+        if len(prompt.tokens) + limit > self.reader.n_ctx:
+            return _error_row(
+                request.custom_id,
+                "context_length_exceeded",
+                f"the prompt has {len(prompt.tokens)} tokens and the answer may have {limit}; "
+                f"the context window has {self.reader.n_ctx}",
+            )
+        return _answer_row(request.custom_id, model.id, self._answer(prompt, _sampling(request)))
+
+    def _answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
+        worker = self._take(prompt)
+        try:
+            return worker.cache.answer(prompt, sampling)
+        finally:
+            with self._lock:
+                self._idle.append(worker)
+
+    def _take(self, prompt: Prompt) -> _Worker:
+        """Return the idle engine that holds most of a prompt. There are as many engines as threads that take one."""
+        with self._lock:
+            if self._idle:
+                best = max(self._idle, key=lambda worker: worker.cache.keep_length(prompt))
+                self._idle.remove(best)
+                return best
+        return _Worker(Engine(self.path))
+
+    def _prompt(self, messages: tuple[Message, ...]) -> Prompt:
+        tokens = self.reader.tokenize(self.reader.render(messages), special=True)
+        stem = self.reader.tokenize(self._stem_text((*messages[:-1], Message(messages[-1].role, ""))), special=True)
+        return Prompt(tokens, min(common_length(tokens, stem), len(tokens) - 1))
+
+    def _render_stem(self, messages: tuple[Message, ...]) -> str:
+        """Return what every prompt begins with that differs from this one in its last message's text alone."""
+        *before, last = messages
+        first, second = (self.reader.render((*before, Message(last.role, text))) for text in ("A", "B"))
+        return first[: common_length(first, second)]
+
+
+class _Worker:
+    """An engine and its cache."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.cache = PrefixCache(engine)
+
+
+def _sampling(request: RequestRow) -> Sampling:
+    body = request.body
+    return Sampling(body.temperature, body.top_p, body.top_k, body.max_tokens, body.stop, body.seed)
+
+
+class _ChatMessage(msgspec.Struct, frozen=True):
+    role: str
+    content: str
+
+
+class _ChatChoice(msgspec.Struct, frozen=True):
+    index: int
+    message: _ChatMessage
+    finish_reason: str
+
+
+class _ChatUsage(msgspec.Struct, frozen=True):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class _Chat(msgspec.Struct, frozen=True):
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: tuple[_ChatChoice]
+    usage: _ChatUsage
+
+
+class _AnswerRow(msgspec.Struct, frozen=True):
+    custom_id: str
+    response: _Chat
+
+
+class _RowError(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+
+
+class _ErrorRow(msgspec.Struct, frozen=True):
+    custom_id: str
+    error: _RowError
+
+
+def _answer_row(wire_id: str, model_id: str, answer: Answer) -> bytes:
+    """Return the row of an answer: a chat completion without clock, chance or anything that the cache did."""
+    message = _ChatMessage("assistant", answer.text)
+    usage = _ChatUsage(answer.prompt_tokens, answer.completion_tokens, answer.prompt_tokens + answer.completion_tokens)
+    choices = (_ChatChoice(0, message, answer.finish_reason),)
+    chat = _Chat(f"chatcmpl-{wire_id}", "chat.completion", 0, model_id, choices, usage)
+    return msgspec.json.encode(_AnswerRow(wire_id, chat))
+
+
+def _error_row(wire_id: str, code: str, message: str) -> bytes:
+    return msgspec.json.encode(_ErrorRow(wire_id, _RowError(code, message)))
+
+
+def _engines_for(path: Path) -> int:
+    """Return how many engines of a model to run; a copy is reckoned at twice its file, for weights and caches."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    fitting = memory // 4 // (2 * path.stat().st_size)
+    return max(1, min(len(os.sched_getaffinity(0)), _MAX_ENGINES, fitting))

