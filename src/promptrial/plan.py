@@ -50,7 +50,10 @@ def trials_of(config: ExperimentConfig) -> tuple[Trial, ...]:
     slugs = [trial.slug for trial in trials]
     repeated = {slug for slug in slugs if slugs.count(slug) > 1}
     if repeated:
-        raise ConfigError(f"two trials are the same: {', '.join(sorted(repeated))}; make them differ, or drop one")
+        raise ConfigError(
+            f"two trials have one name: {', '.join(sorted(repeated))}; a trial is named by model, prompt set, top_p, "
+            "top_k and max_new_tokens, so make these differ, or write temps that differ into one trial"
+        )
     return trials
 
 
@@ -78,7 +81,7 @@ def _trial(config: ExperimentConfig, spec: TrialConfig) -> Trial:
     limits = spec.max_new_tokens or config.max_new_tokens
     slug = _UNSAFE.sub(
         "-",
-        f"{spec.model}-{spec.prompt_set}-tp{top_p:g}-tk{top_k}-mx{limits.open_book}-{limits.closed_book}",
+        f"{spec.model}-{spec.prompt_set}-tp{repr(top_p).removesuffix('.0')}-tk{top_k}-mx{limits.open_book}-{limits.closed_book}",
     )
     return Trial(
         slug=slug,
@@ -110,24 +113,31 @@ def cut_parts(
     """Return the parts of a trial: for each temperature and shard, the arms side by side.
 
     All replicates of an item stay in one part. ``lines_per_part`` is the most requests that a part may have (at
-    least one item; 10,000 if neither is given); ``parts_per_dataset`` is into how many parts each arm and temperature
-    is cut.
+    least one item; 10,000 if neither is given). ``parts_per_dataset`` is into how many parts each arm and temperature
+    is cut, their sizes differing by one item at most; there are never more parts than items.
     """
     parts: list[Part] = []
     for temp in trial.temps:
         replicates = trial.samples_per_item[repr(temp)]
         if parts_per_dataset is not None:
-            items_per_part = -(-n_items // min(parts_per_dataset, max(n_items, 1)))
+            spans = _even_spans(n_items, min(parts_per_dataset, n_items))
         else:
-            items_per_part = max(1, (lines_per_part or DEFAULT_LINES_PER_PART) // replicates)
-        starts = range(0, n_items, max(1, items_per_part))
-        for index, start in enumerate(starts, 1):
-            stop = min(start + items_per_part, n_items)
+            spans = _full_spans(n_items, max(1, (lines_per_part or DEFAULT_LINES_PER_PART) // replicates))
+        for index, (start, stop) in enumerate(spans, 1):
             parts += [
                 Part(trial.slug, temp, condition, index, start, stop, (stop - start) * replicates)
                 for condition in trial.conditions
             ]
     return tuple(parts)
+
+
+def _even_spans(n_items: int, count: int) -> Iterator[tuple[int, int]]:
+    bounds = [-(-n_items * index // count) for index in range(count + 1)] if count else []
+    return itertools.pairwise(bounds)
+
+
+def _full_spans(n_items: int, size: int) -> Iterator[tuple[int, int]]:
+    return ((start, min(start + size, n_items)) for start in range(0, n_items, size))
 
 
 # --- which phases, and what each would do -----------------------------------------------------------------------
@@ -239,9 +249,11 @@ def decide_one(
     if phase.name not in selection.phases:
         return Action(phase.name, "skip", "not selected")
     own = facts.get(phase.name, [])
+    if not own:
+        return Action(phase.name, "skip", "nothing to do")
     rerun = [] if phase.content_addressed else [name for name in phase.reads if earlier[name].verb == "execute"]
     trials = tuple(fact.trial for fact in own if not fact.done or _touches(fact.trial, rerun, earlier))
-    if own and not trials:
+    if not trials:
         return Action(phase.name, "skip", "already done")
     for name in phase.reads:
         lacking = next((f for f in facts.get(name, []) if not f.done and _same(f.trial, trials)), None)
@@ -265,7 +277,9 @@ def _why(own: Sequence[Fact], rerun: Sequence[str], trials: Sequence[str | None]
         left = sum(fact.left or 0 for fact in undone)
         total = sum(fact.total or 0 for fact in own)
         return f"{left} of {total} parts left"
-    scope = f"{len(trials)} of {len(own)} trials: " if len(own) > 1 else ""
+    known = [fact.trial for fact in own if fact.trial is not None]
+    touched = [trial for trial in known if trial in trials]
+    scope = f"{len(touched)} of {len(known)} trials: " if touched and len(known) > 1 else ""
     if undone:
         return scope + undone[0].missing
     return f"{scope}{' and '.join(rerun)} {'runs' if len(rerun) == 1 else 'run'} again"

@@ -64,7 +64,10 @@ def decode_request_row(line: bytes) -> RequestRow:
     ValueError
         If the line is not one that ``encode_request_row`` writes.
     """
-    return _DECODER.decode(line)
+    try:
+        return _DECODER.decode(line)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deeply") from error
 
 
 def row_id(line: bytes) -> str:
@@ -75,4 +78,7 @@ def row_id(line: bytes) -> str:
     ValueError
         If it has none.
     """
-    return _ID_DECODER.decode(line).custom_id
+    try:
+        return _ID_DECODER.decode(line).custom_id
+    except RecursionError as error:
+        raise ValueError("JSON nested too deeply") from error

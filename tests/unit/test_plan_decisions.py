@@ -1,0 +1,188 @@
+"""What each phase would do next, and why."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from promptrial import registry
+from promptrial.errors import UsageError
+from promptrial.plan import Action, Fact, PhaseSpec, Selection, decide, select_phases
+
+PHASES = (
+    PhaseSpec("prepare", ()),
+    PhaseSpec("build", ("prepare",)),
+    PhaseSpec("submit", ("build",), content_addressed=True),
+    PhaseSpec("poll", ("build", "submit"), content_addressed=True),
+    PhaseSpec("parse", ("build", "poll")),
+    PhaseSpec("score", ("prepare", "parse")),
+    PhaseSpec("stats", ("parse", "score")),
+    PhaseSpec("costs", ("parse", "score")),
+    PhaseSpec("report", ("prepare", "parse", "stats", "costs")),
+)
+NAMES = tuple(phase.name for phase in PHASES)
+WHOLE = ("prepare", "build", "submit", "poll")
+ALL = select_phases(None, None, None)
+
+
+def facts(lacking: Mapping[Any, str], trials: Sequence[str] = ("a",)) -> list[Fact]:
+    """Return the facts of a finished run; ``lacking`` says what a phase, or a phase of one trial, lacks."""
+    found = []
+    for name in NAMES:
+        units: list[str | None] = [None] if name in WHOLE else [*trials, *([None] if name == "report" else [])]
+        for unit in units:
+            found.append(Fact(name, unit, lacking.get((name, unit), lacking.get(name, ""))))
+    return found
+
+
+def plan(lacking: Mapping[Any, str], selection: Selection = ALL, trials: Sequence[str] = ("a",)) -> dict[str, str]:
+    """Return phase -> decision as it is printed."""
+    return {action.phase: str(action) for action in decide(PHASES, selection, facts(lacking, trials))}
+
+
+def test_a_new_run_executes_everything_in_order() -> None:
+    actions = decide(PHASES, ALL, facts(dict.fromkeys(NAMES, "not done yet")))
+    assert [action.phase for action in actions] == list(NAMES)
+    assert {str(action) for action in actions} == {"execute (not done yet)"}
+
+
+def test_a_finished_run_skips_everything() -> None:
+    assert set(plan({}).values()) == {"skip (already done)"}
+
+
+def test_a_damaged_artifact_makes_its_phase_and_all_that_depend_on_it_run_and_nothing_else() -> None:
+    decisions = plan({"score": "per_item_scores.csv damaged"})
+    assert decisions["score"] == "execute (per_item_scores.csv damaged)"
+    assert decisions["stats"] == decisions["costs"] == "execute (score runs again)"
+    assert decisions["report"] == "execute (stats and costs run again)"
+    assert {decisions[name] for name in (*WHOLE, "parse")} == {"skip (already done)"}
+
+
+def test_a_lost_leaf_makes_only_itself_run() -> None:
+    decisions = plan({"costs": "costs.json missing"})
+    assert [name for name, text in decisions.items() if text.startswith("execute")] == ["costs", "report"]
+
+
+def test_paid_work_is_not_done_again_because_the_build_is() -> None:
+    decisions = plan({"build": "manifest.json missing"})
+    assert decisions["submit"] == decisions["poll"] == "skip (already done)"
+    assert decisions["parse"] == "execute (build runs again)"
+
+
+def test_parts_left_are_counted() -> None:
+    found = [fact for fact in facts(dict.fromkeys(("parse", "score", "stats", "costs", "report"), "not done yet"))
+             if fact.phase != "poll"]  # fmt: skip
+    found.append(Fact("poll", None, "12 of 24 parts left", 12, 24))
+    decisions = {action.phase: str(action) for action in decide(PHASES, ALL, found)}
+    assert decisions["submit"] == "skip (already done)"
+    assert decisions["poll"] == "execute (12 of 24 parts left)"
+
+
+def test_what_is_not_selected_is_skipped_and_blocks_what_needs_it() -> None:
+    decisions = plan({"score": "per_item_scores missing", "stats": "not done yet"}, select_phases("stats", None, None))
+    assert decisions["stats"] == "blocked (needs score: per_item_scores missing)"
+    assert {text for name, text in decisions.items() if name != "stats"} == {"skip (not selected)"}
+
+
+def test_what_is_blocked_blocks_what_needs_it_in_turn() -> None:
+    missing = dict.fromkeys(NAMES, "not done yet")
+    decisions = plan(missing, select_phases(None, "build", None))
+    assert decisions["prepare"] == "skip (not selected)"
+    assert decisions["build"] == "blocked (needs prepare: not done yet)"
+    assert decisions["submit"] == "blocked (needs build: not done yet)"
+    assert decisions["report"].startswith("blocked (needs prepare")
+
+
+def test_a_done_phase_is_not_blocked_by_what_it_was_made_from() -> None:
+    assert plan({"prepare": "open_book.jsonl missing"}, select_phases("build", None, None))["build"] == (
+        "skip (already done)"
+    )
+
+
+def test_a_selected_phase_can_run_although_a_later_one_is_not_selected() -> None:
+    decisions = plan({"parse": "not done yet", "score": "not done yet"}, select_phases(None, None, "parse"))
+    assert decisions["parse"] == "execute (not done yet)"
+    assert decisions["score"] == "skip (not selected)"
+
+
+def test_only_the_trials_that_lack_something_are_worked_on() -> None:
+    actions = {a.phase: a for a in decide(PHASES, ALL, facts({("score", "b"): "torn"}, ("a", "b", "c")))}
+    assert actions["parse"].trials == ()
+    assert actions["score"].trials == ("b",)
+    assert actions["stats"].trials == actions["costs"].trials == ("b",)
+    assert actions["report"].trials == ("b", None)
+    assert str(actions["score"]) == "execute (1 of 3 trials: torn)"
+    assert str(actions["stats"]) == "execute (1 of 3 trials: score runs again)"
+
+
+def test_the_lack_of_one_trial_does_not_block_another() -> None:
+    lacking = {("parse", "a"): "missing", ("score", "b"): "missing"}
+    (action,) = [a for a in decide(PHASES, select_phases("score", None, None), facts(lacking, ("a", "b")))
+                 if a.phase == "score"]  # fmt: skip
+    assert action == Action("score", "execute", "1 of 2 trials: missing", ("b",))
+
+
+def test_whole_run_work_touches_every_trial() -> None:
+    actions = {a.phase: a for a in decide(PHASES, ALL, facts({"prepare": "gone"}, ("a", "b")))}
+    assert actions["score"].trials == ("a", "b")
+    assert actions["report"].trials == ("a", "b", None)
+
+
+def test_the_whole_run_is_not_counted_as_a_trial() -> None:
+    assert plan({"report": "not done yet"})["report"] == "execute (not done yet)"
+    assert plan({("report", None): "aggregate_report.md missing"}, trials=("a", "b"))["report"] == (
+        "execute (aggregate_report.md missing)"
+    )
+    assert plan({"report": "gone"}, trials=("a", "b"))["report"] == "execute (2 of 2 trials: gone)"
+
+
+def test_a_phase_without_anything_to_work_on_is_skipped() -> None:
+    (action,) = decide(PHASES[:1], ALL, [])
+    assert str(action) == "skip (nothing to do)"
+
+
+# --- selection ------------------------------------------------------------------------------------------------------
+
+
+def test_without_flags_all_nine_phases_are_selected_and_none_by_name() -> None:
+    assert ALL.phases == set(registry.PHASES) == set(NAMES)
+    assert not ALL.explicit
+
+
+@pytest.mark.parametrize(
+    ("only", "first", "last", "selected"),
+    [
+        ("parse", None, None, NAMES[4:5]),
+        (None, "stats", "report", NAMES[6:]),
+        (None, "poll", None, NAMES[3:]),
+        (None, None, "build", NAMES[:2]),
+        (None, "score", "score", NAMES[5:6]),
+    ],
+)
+def test_flags_select_a_step_or_a_range_with_both_ends(
+    only: str | None, first: str | None, last: str | None, selected: tuple[str, ...]
+) -> None:
+    assert select_phases(only, first, last) == Selection(frozenset(selected), explicit=True)
+
+
+@pytest.mark.parametrize("flag", [0, 1, 2])
+def test_an_unknown_step_names_the_flag_the_near_miss_and_all_nine(flag: int) -> None:
+    steps: list[str | None] = [None, None, None]
+    steps[flag] = "pars"
+    with pytest.raises(UsageError, match="unknown step 'pars'; did you mean 'parse'") as caught:
+        select_phases(*steps)
+    assert caught.value.exit_code == 2
+    assert caught.value.message.startswith(("--only_step", "--from_step", "--to_step")[flag])
+    assert caught.value.message.endswith("known: " + ", ".join(NAMES))
+
+
+@pytest.mark.parametrize("steps", [("stats", "parse", None), ("stats", None, "report"), ("stats", "parse", "report")])
+def test_one_step_excludes_a_range(steps: tuple[str | None, ...]) -> None:
+    with pytest.raises(UsageError, match="--only_step excludes --from_step and --to_step"):
+        select_phases(*steps)
+
+
+def test_a_range_that_runs_backwards_is_refused_and_lists_the_order() -> None:
+    with pytest.raises(UsageError, match=r"--from_step stats comes after --to_step parse.*prepare, build") as caught:
+        select_phases(None, "stats", "parse")
+    assert caught.value.exit_code == 2

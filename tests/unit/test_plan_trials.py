@@ -1,0 +1,159 @@
+"""From a configuration to trials and parts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptrial.errors import ConfigError
+from promptrial.model import Trial
+from promptrial.plan import cut_parts, resume_keys, trials_of
+from tests.support.configs import base, loaded
+from tests.support.values import make_trial
+
+TWO = {
+    "models": {"big": {"id": "vendor/big"}, "small": {"id": "vendor/small", "path": "s.gguf"}},
+    "prompt_sets": {name: {"control": "control.txt", "treatment": "treatment.txt"} for name in ("x", "y")},
+}
+
+
+def trials(folder: Path, changes: dict[str, Any]) -> tuple[Trial, ...]:
+    return trials_of(loaded(folder, changes).experiment)
+
+
+def test_without_a_sweep_every_model_meets_every_prompt_set_in_the_order_of_the_file(tmp_path: Path) -> None:
+    found = [(trial.model.alias, trial.prompt_set) for trial in trials(tmp_path, TWO)]
+    assert found == [("big", "x"), ("big", "y"), ("small", "x"), ("small", "y")]
+
+
+def test_a_sweep_gives_every_combination_in_the_order_in_which_it_is_written(tmp_path: Path) -> None:
+    sweep = {
+        "models": ["small"],
+        "prompt_sets": ["y", "x"],
+        "top_p": [0.9, 1],
+        "top_k": [5],
+        "max_new_tokens": [{"open_book": 9, "closed_book": 8}],
+    }
+    assert [trial.slug for trial in trials(tmp_path, TWO | {"sweep": sweep})] == [
+        "small-y-tp0.9-tk5-mx9-8",
+        "small-y-tp1-tk5-mx9-8",
+        "small-x-tp0.9-tk5-mx9-8",
+        "small-x-tp1-tk5-mx9-8",
+    ]
+
+
+def test_a_slug_reads_like_the_one_in_the_documentation(tmp_path: Path) -> None:
+    changes = {
+        "models": {"smollm2-135m": {"id": "smollm2-135m-instruct"}},
+        "prompt_sets": {"operational_only": base()["prompt_sets"]["main"]},
+    }
+    (trial,) = trials(tmp_path, changes)
+    assert trial.slug == "smollm2-135m-operational_only-tp1-tk50-mx64-64"
+
+
+def test_a_trial_holds_everything_that_decides_an_answer(tmp_path: Path) -> None:
+    changes = {
+        "models": {"m1": {"id": "vendor/model-1", "path": "w.gguf"}},
+        "temps": [0.7, 0],
+        "samples_per_item": {"0.7": 5},
+        "max_new_tokens": {"open_book": 9},
+        "top_p": 0.5,
+        "top_k": 3,
+        "stop": ["\n"],
+        "seed": 11,
+        "conditions": ["treatment"],
+    }
+    (trial,) = trials(tmp_path, changes)
+    assert (trial.model.id, trial.model.provider, trial.model.path) == ("vendor/model-1", "embedded", "w.gguf")
+    assert trial.prompts["control"].text == "You are careful."
+    assert trial.prompts["treatment"].text == "Be accurate."
+    assert (trial.temps, trial.samples_per_item) == ((0.7, 0.0), {"0.7": 5, "0.0": 1})
+    assert trial.max_new_tokens == {"open": 9, "closed": 64}
+    assert (trial.top_p, trial.top_k, trial.stop, trial.seed) == (0.5, 3, ("\n",), 11)
+    assert trial.conditions == ("treatment",)
+
+
+def test_a_model_may_have_a_provider_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptrial import registry
+
+    monkeypatch.setitem(registry.PROVIDERS, "fake", "x:Y")
+    changes = {"models": {"a": {"id": "a"}, "b": {"id": "b", "provider": "embedded"}}, "provider": "fake"}
+    assert [trial.model.provider for trial in trials(tmp_path, changes)] == ["fake", "embedded"]
+
+
+def test_explicit_trials_replace_the_sweep_and_default_to_the_top_level(tmp_path: Path) -> None:
+    explicit = [
+        {"model": "small", "prompt_set": "y", "temps": [0.7], "top_p": 0.5, "top_k": 1},
+        {"model": "small", "prompt_set": "x", "max_new_tokens": {"open_book": 5}},
+    ]
+    changes = {"trials": explicit, "sweep": {"models": ["big"]}, "temps": [0.25], "samples_per_item": {"0.7": 4}}
+    first, second = trials(tmp_path, TWO | changes)
+    assert (first.slug, first.temps, first.samples_per_item) == ("small-y-tp0.5-tk1-mx64-64", (0.7,), {"0.7": 4})
+    assert (second.slug, second.temps, second.samples_per_item) == ("small-x-tp1-tk50-mx5-64", (0.25,), {"0.25": 1})
+
+
+def test_two_trials_of_one_name_are_refused_and_what_makes_a_name_is_said(tmp_path: Path) -> None:
+    explicit = [{"model": "m1", "prompt_set": "main"}, {"model": "m1", "prompt_set": "main", "temps": [0.7]}]
+    with pytest.raises(ConfigError, match=r"m1-main-tp1-tk50-mx64-64.*temps") as caught:
+        trials(tmp_path, {"trials": explicit})
+    assert caught.value.exit_code == 2
+
+
+def test_names_that_run_together_are_refused_rather_than_mixed_up(tmp_path: Path) -> None:
+    changes = {
+        "models": {"a": {"id": "a"}, "a-b": {"id": "b"}},
+        "prompt_sets": {name: base()["prompt_sets"]["main"] for name in ("b-c", "c")},
+    }
+    with pytest.raises(ConfigError, match="a-b-c-tp1"):
+        trials(tmp_path, changes)
+
+
+def test_nucleus_sizes_that_differ_have_slugs_that_differ(tmp_path: Path) -> None:
+    slugs = [trial.slug for trial in trials(tmp_path, {"sweep": {"top_p": [0.12345678, 0.12345679]}})]
+    assert slugs == ["m1-main-tp0.12345678-tk50-mx64-64", "m1-main-tp0.12345679-tk50-mx64-64"]
+
+
+def test_resume_keys_are_in_order_of_temperature_and_arm() -> None:
+    trial = make_trial(temps=(0.7, 0.0), samples_per_item={"0.7": 1, "0.0": 1})
+    assert resume_keys(trial) == ("t07_control", "t07_treatment", "t0_control", "t0_treatment")
+
+
+# --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def spans(n_items: int, trial: Trial | None = None, **how: int | None) -> list[tuple[int, int]]:
+    """Return the spans of the control parts at the first temperature."""
+    trial = trial or make_trial()
+    both = {"parts_per_dataset": None, "lines_per_part": None} | how
+    parts = cut_parts(trial, n_items, **both)
+    return [(part.start, part.stop) for part in parts if part.condition == "control" and part.temp == trial.temps[0]]
+
+
+def test_five_items_in_four_parts_are_four_parts() -> None:
+    assert spans(5, parts_per_dataset=4) == [(0, 2), (2, 3), (3, 4), (4, 5)]
+
+
+def test_there_are_no_empty_parts() -> None:
+    assert spans(3, parts_per_dataset=10) == [(0, 1), (1, 2), (2, 3)]
+    assert spans(0, parts_per_dataset=10) == []
+    assert spans(0, lines_per_part=10) == []
+
+
+def test_lines_count_replicates_and_an_item_is_never_split() -> None:
+    three = make_trial(samples_per_item={"0.0": 3})
+    assert spans(5, three, lines_per_part=7) == [(0, 2), (2, 4), (4, 5)]
+    assert spans(2, three, lines_per_part=2) == [(0, 1), (1, 2)]
+
+
+def test_ten_thousand_lines_are_the_default() -> None:
+    assert spans(20_001) == [(0, 10_000), (10_000, 20_000), (20_000, 20_001)]
+    assert spans(10_000, make_trial(samples_per_item={"0.0": 4})) == [(n, n + 2500) for n in range(0, 10_000, 2500)]
+
+
+def test_parts_are_named_by_temperature_arm_and_number() -> None:
+    trial = make_trial(temps=(0.0, 0.7), samples_per_item={"0.0": 1, "0.7": 2})
+    parts = cut_parts(trial, 3, parts_per_dataset=2, lines_per_part=None)
+    assert [(part.name, part.rows) for part in parts] == [
+        ("t0_control_p001", 2), ("t0_treatment_p001", 2), ("t0_control_p002", 1), ("t0_treatment_p002", 1),
+        ("t07_control_p001", 4), ("t07_treatment_p001", 4), ("t07_control_p002", 2), ("t07_treatment_p002", 2),
+    ]  # fmt: skip

@@ -1,0 +1,91 @@
+"""From an item, an arm and a replicate to a request."""
+
+from promptrial import ids
+from promptrial.config.schema import PromptConfig, TaskInstructions
+from promptrial.model import Item, Part, Request, Sampling
+from promptrial.prompts import request_for, requests_of, task_message
+from tests.support.values import make_trial
+
+
+def instructions(
+    open_book: str = "P: {context}\nQ: {question}\nA:", closed_book: str = "Q: {question}\nA:"
+) -> TaskInstructions:
+    return TaskInstructions(
+        open_book=PromptConfig(path="o", text=open_book), closed_book=PromptConfig(path="c", text=closed_book)
+    )
+
+
+def item(question: str = "Why?", context: str | None = None, name: str = "q1") -> Item:
+    return Item(id=name, dataset="nq", question=question, answers=("x",), context=context)
+
+
+def test_a_closed_book_message_is_the_instruction_with_the_question() -> None:
+    assert task_message(item(), instructions()) == "Q: Why?\nA:"
+
+
+def test_an_open_book_message_has_passage_and_question_in_the_order_of_the_instruction() -> None:
+    one = item(context="Because.")
+    assert task_message(one, instructions()) == "P: Because.\nQ: Why?\nA:"
+    assert task_message(one, instructions("{question} {context}")) == "Why? Because."
+
+
+def test_an_empty_passage_is_still_an_open_book_question() -> None:
+    assert task_message(item(context=""), instructions()) == "P: \nQ: Why?\nA:"
+
+
+def test_braces_and_placeholders_in_the_data_stay_as_they_are() -> None:
+    question, context = "{context} {question} {0} }{ {{x}}", "{question} {context} {} %s \\1"
+    one = item(question, context)
+    assert task_message(one, instructions("{context}|{question}")) == f"{context}|{question}"
+    assert task_message(one, instructions("{question}|{context}")) == f"{question}|{context}"
+    assert task_message(item(question), instructions()) == f"Q: {question}\nA:"
+
+
+def test_other_braces_of_the_instruction_stay_as_they_are() -> None:
+    assert task_message(item(), instructions(closed_book='Reply {"a": {question}} {x}')) == 'Reply {"a": Why?} {x}'
+
+
+def test_a_request_has_the_arms_system_prompt_and_every_decoding_parameter() -> None:
+    trial = make_trial(seed=11)
+    request = request_for(item(context="Because."), trial, "treatment", 0.7, 2, instructions())
+    assert request.id == ("nq", "q1", "treatment", "0.7", 2, "open")
+    assert [(message.role, message.content) for message in request.messages] == [
+        ("system", "Be accurate."),
+        ("user", "P: Because.\nQ: Why?\nA:"),
+    ]
+    assert request.sampling == Sampling(0.7, 0.9, 40, 32, ("\n",), ids.request_seed(request.id, 11))
+
+
+def test_closed_book_answers_have_a_length_of_their_own() -> None:
+    assert request_for(item(), make_trial(), "control", 0.0, 0, instructions()).sampling.max_tokens == 16
+
+
+def test_the_arms_differ_in_the_system_prompt_id_and_seed_alone() -> None:
+    control, treatment = (
+        request_for(item(), make_trial(), condition, 0.0, 0, instructions()) for condition in ("control", "treatment")
+    )
+    assert control.messages[1] == treatment.messages[1]
+    assert control.messages[0] != treatment.messages[0]
+    assert control.sampling.seed != treatment.sampling.seed
+
+
+def all_requests(items: list[Item]) -> list[Request]:
+    trial = make_trial(samples_per_item={"0.0": 3})
+    part = Part(trial.slug, 0.0, "control", 1, 0, len(items), 3 * len(items))
+    return list(requests_of(part, items, trial, instructions()))
+
+
+def test_the_replicates_of_an_item_stand_together_in_order() -> None:
+    found = [
+        (request.id.item_id, request.id.sample_index) for request in all_requests([item(name="b"), item(name="a")])
+    ]
+    assert found == [("b", 0), ("b", 1), ("b", 2), ("a", 0), ("a", 1), ("a", 2)]
+
+
+def test_a_seed_depends_on_what_is_asked_and_not_on_what_stands_beside_it() -> None:
+    items = [item(name=f"q{number}") for number in range(50)]
+    forwards = {request.id: request.sampling.seed for request in all_requests(items)}
+    backwards = {request.id: request.sampling.seed for request in all_requests(items[::-1])}
+    assert forwards == backwards
+    assert len(set(forwards.values())) == 150
+    assert all(0 <= seed < 2**31 for seed in forwards.values())
