@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -80,11 +81,14 @@ class AtomicFile(io.RawIOBase):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
             self._commit()
-        else:
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
+        except BaseException:
+            self._discard()
+            raise
 
     def _commit(self) -> None:
         self._file.flush()
@@ -92,6 +96,11 @@ class AtomicFile(io.RawIOBase):
         self._file.close()
         _replace(self._temporary, self.path)
         _fsync_folder(self.path.parent)
+
+    def _discard(self) -> None:
+        with suppress(OSError):  # closing flushes what a full disk has refused before
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -112,15 +121,19 @@ class Appender:
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         make_folder(path.parent)
-        existed = path.exists()
         self._durable = durable
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        if durable and not existed:
+        if durable:  # also for a file that is there: the process that made it may have been killed before this
             _fsync_folder(path.parent)
 
     def append(self, line: bytes) -> None:
-        """Write one line; the newline is added here."""
-        _append(self._fd, line + b"\n")
+        """Write one line; the newline is added here. A line that does not fit on the disk leaves nothing behind."""
+        start = os.fstat(self._fd).st_size
+        try:
+            _append(self._fd, line + b"\n")
+        except BaseException:
+            os.ftruncate(self._fd, start)
+            raise
         if self._durable:
             _fsync(self._fd)
 
@@ -175,7 +188,7 @@ def publish(source: Path, target: Path) -> None:
 def set_aside(path: Path) -> Path:
     """Rename a damaged file to ``<name>.corrupt.<n>`` and return the new path; nothing is ever deleted."""
     number = 1
-    while (target := path.with_name(f"{path.name}.corrupt.{number}")).exists():
+    while os.path.lexists(target := path.with_name(f"{path.name}.corrupt.{number}")):
         number += 1
     _replace(path, target)
     _fsync_folder(path.parent)
