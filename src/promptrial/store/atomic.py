@@ -16,7 +16,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from promptrial.errors import PromptrialError
 
@@ -55,7 +55,7 @@ class AtomicFile(io.RawIOBase):
         self._hash = hashlib.sha256()
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         make_folder(path.parent)
-        self._file = self._temporary.open("wb", buffering=_BUFFER)
+        self._file = _create(self._temporary)
 
     def writable(self) -> bool:  # noqa: D102 - io.RawIOBase
         return True
@@ -100,7 +100,7 @@ class AtomicFile(io.RawIOBase):
     def _discard(self) -> None:
         with suppress(OSError):  # closing flushes what a full disk has refused before
             self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        _unlink(self._temporary)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -122,7 +122,7 @@ class Appender:
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         make_folder(path.parent)
         self._durable = durable
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._fd = _open_to_append(path)
         if durable:  # also for a file that is there: the process that made it may have been killed before this
             _fsync_folder(path.parent)
 
@@ -132,7 +132,7 @@ class Appender:
         try:
             _append(self._fd, line + b"\n")
         except BaseException:
-            os.ftruncate(self._fd, start)
+            _cut(self._fd, start)
             raise
         if self._durable:
             _fsync(self._fd)
@@ -160,7 +160,7 @@ def make_folder(path: Path) -> None:
         return
     make_folder(path.parent)
     try:
-        path.mkdir(exist_ok=True)
+        _mkdir(path)
     except OSError as error:
         raise PromptrialError(f"{path}: cannot make this folder: {error.strerror}") from error
     _fsync_folder(path.parent)
@@ -169,7 +169,7 @@ def make_folder(path: Path) -> None:
 def truncate(path: Path, size: int) -> None:
     """Cut a file to ``size`` bytes, durably."""
     with path.open("r+b") as file:
-        file.truncate(size)
+        _cut(file.fileno(), size)
         _fsync(file.fileno())
 
 
@@ -203,6 +203,18 @@ def sweep(root: Path) -> list[Path]:
     return leftovers
 
 
+def _create(path: Path) -> BinaryIO:
+    return path.open("wb", buffering=_BUFFER)
+
+
+def _open_to_append(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+
+def _mkdir(path: Path) -> None:
+    path.mkdir(exist_ok=True)
+
+
 def _fsync(fd: int) -> None:
     os.fsync(fd)  # noqa: TID251 - the one place
 
@@ -215,6 +227,10 @@ def _append(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:  # a write may be partial when the disk is nearly full
         view = view[os.write(fd, view) :]
+
+
+def _cut(fd: int, size: int) -> None:
+    os.ftruncate(fd, size)
 
 
 def _unlink(path: Path) -> bool:
