@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from promptrial import __version__, cost_report, significance
@@ -45,7 +46,7 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
 def _run_facts(context: Context) -> RunFacts:
     prepared = load_manifest(context.run.prepared / "manifest.json")
     sources: dict[str, Any] = prepared.facts["sources"] if prepared else {}
-    types = [key.type for key in item_keys(context.run)]
+    types = Counter(key.type for key in item_keys(context.run))
     return RunFacts(
         run_id=context.run.run_id,
         experiment=context.config.name,
@@ -53,8 +54,8 @@ def _run_facts(context: Context) -> RunFacts:
         config_hash=context.config_hash,
         package_version=__version__,
         datasets=tuple(_dataset_facts(name, source) for name, source in sources.items()),
-        n_open=types.count("open"),
-        n_closed=types.count("closed"),
+        n_open=types["open"],
+        n_closed=types["closed"],
     )
 
 
