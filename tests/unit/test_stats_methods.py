@@ -70,6 +70,16 @@ def test_an_infinite_odds_ratio_is_null_with_a_reason_and_keeps_its_lower_limit(
     assert row.reason.startswith("infinite")
 
 
+def test_p_values_too_small_for_a_double_are_not_0_and_keep_their_logarithm() -> None:
+    test = mcnemar.mcnemar(400, 6600)
+    assert 0 < test.exact < 1e-300
+    ways = sum(math.comb(7000, k) for k in range(401))
+    assert test.log10_exact == pytest.approx(math.log10(2 * ways) - 7000 * math.log10(2), rel=1e-12)
+    assert test.log10_midp == pytest.approx(
+        math.log10(2 * ways - math.comb(7000, 400)) - 7000 * math.log10(2), rel=1e-12
+    )
+
+
 def test_mcnemar_refuses_negative_counts() -> None:
     with pytest.raises(ValueError, match="not negative"):
         mcnemar.mcnemar(-1, 3)
@@ -184,11 +194,18 @@ def test_wilcoxon_is_not_made_on_0_and_1() -> None:
 
 
 def test_wilcoxon_rounds_before_it_ranks() -> None:
-    """The example in SciPy's documentation: round-off turns p from 0.5 into 0.5625."""
-    x, y = np.array([2.2, 1.3, 4.1, 5.5]) / 10, np.array([2.1, 1.2, 4.2, 5.6]) / 10
-    noisy, exact = x - y, np.array([1, 1, -1, -1]) / 100
-    assert len(np.unique(np.abs(noisy))) > 1
-    assert wilcoxon_test(noisy) == wilcoxon_test(exact)
+    noisy = np.array([0.3 - 0.2, 0.9 - 0.8, 0.1 - 0.2, 0.7 - 0.6, 0.4 - 0.3, 0.2 - 0.3])
+    assert len(np.unique(np.abs(noisy))) > 1  # round-off has split the ties
+    ours = wilcoxon_test(noisy)
+    assert ours == wilcoxon_test(np.array([0.1, 0.1, -0.1, 0.1, 0.1, -0.1]))
+    assert ours.p != pytest.approx(stats.wilcoxon(noisy, method="asymptotic", correction=False).pvalue)  # type: ignore[call-overload]
+
+
+def test_wilcoxon_treats_zeros_as_pratt_did() -> None:
+    d = np.array([0.0, 0.0, 0.0, 0.5, -0.2, 0.9, 0.7, -0.1])
+    pratt, dropped = (stats.wilcoxon(d, zero_method=name, method="asymptotic").pvalue for name in ("pratt", "wilcox"))  # type: ignore[call-overload]
+    assert wilcoxon_test(d).p == pytest.approx(pratt)
+    assert wilcoxon_test(d).p != pytest.approx(dropped)
 
 
 def test_wilcoxon_keeps_zeros_and_takes_clusters_as_units() -> None:

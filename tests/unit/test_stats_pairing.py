@@ -46,6 +46,12 @@ def test_a_metric_that_does_not_apply_is_told_from_a_lost_answer() -> None:
     assert counts.applies
 
 
+def test_one_answer_is_enough_to_know_that_a_metric_does_not_apply() -> None:
+    table = changed(table_of([1, NAN, NAN], [0, NAN, NAN]), n_samples=np.array([1, 1, 0, 1, 0, 1]))
+    counts = pair_scores(table, "em", 0.0).sample().counts
+    assert (counts.paired, counts.not_applicable, counts.lost) == (1, 2, 0)
+
+
 def test_a_metric_applies_to_nothing_when_all_answered_items_say_so() -> None:
     table = changed(table_of([NAN, NAN], [NAN, NAN]), n_samples=np.array([1, 0, 1, 0]))
     assert not pair_scores(table, "em", 0.0).sample().counts.applies

@@ -17,7 +17,7 @@ from promptrial.stats.resampling import all_sign_flip_sums, bootstrap_means, sig
 
 
 def few_values(rng: np.random.Generator) -> ClusterTotals:
-    return cluster_totals(rng.choice([-1.0, 0.0, 1.0], size=900, p=[0.1, 0.7, 0.2]), np.repeat(np.arange(450), 2))
+    return cluster_totals(rng.choice([-1.0, 0.0, 1.0], size=2400, p=[0.1, 0.7, 0.2]), np.repeat(np.arange(1200), 2))
 
 
 def many_values(rng: np.random.Generator) -> ClusterTotals:
