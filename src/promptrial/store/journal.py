@@ -18,7 +18,10 @@ __all__ = ["Journal", "PartEvent", "fold"]
 
 
 class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A change of one part; fields left at None keep the value that they had."""
+    """A change of one part; fields left at None keep the value that they had.
+
+    ``submitting`` is an intent to create a job, and begins anew: no job or result of other requests is kept beside it.
+    """
 
     part: str
     status: PartStatus
@@ -38,8 +41,8 @@ _CARRIED = ("attempt", "request_sha256", "dataset", "job", "results")
 class Journal:
     """The journal of one trial.
 
-    Side effects: ``append`` writes and flushes one line; ``read`` cuts off a last line torn by a kill when it is told
-    that the caller holds the run's lock.
+    Side effects: ``append`` writes and flushes one line, after cutting off a last line that a kill has torn; ``clear``
+    removes the file. ``read`` changes nothing, so a process without the run's lock may call it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,7 +72,7 @@ class Journal:
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 events.append(_DECODER.decode(line))
-            except msgspec.MsgspecError as error:
+            except (ValueError, RecursionError) as error:
                 raise CorruptRecordError(f"{self.path}:{number}: damaged journal line: {error}") from error
         return events
 
@@ -89,5 +92,7 @@ def fold(parts: dict[str, PartRecord], events: list[PartEvent]) -> None:
     """Apply changes to part records, in order."""
     for event in events:
         old = parts.get(event.part) or PartRecord(resume_key=event.part.rsplit("_p", 1)[0])
+        if event.status == "submitting":
+            old = PartRecord(resume_key=old.resume_key, attempt=old.attempt)
         news = {name: getattr(event, name) for name in _CARRIED if getattr(event, name) is not None}
         parts[event.part] = msgspec.structs.replace(old, status=event.status, reason=event.reason, **news)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from promptrial.errors import RunLockedError
+from promptrial.errors import PromptrialError, RunLockedError
 from promptrial.store import atomic
 
 try:
@@ -38,6 +38,8 @@ class RunLock:
     ------
     RunLockedError
         At once, if another process holds it.
+    PromptrialError
+        If the file system has no locks.
     """
 
     def __init__(self, path: Path, *, since: str) -> None:
@@ -53,6 +55,8 @@ class RunLock:
         except OSError as error:
             holder = os.pread(fd, 4096, 0).decode(errors="replace").strip()
             os.close(fd)
+            if not isinstance(error, BlockingIOError):
+                raise PromptrialError(f"{self._path}: cannot be locked: {error.strerror}") from error
             raise RunLockedError(
                 f"{self._path.parent}: another process holds this run ({holder or 'holder not yet named'})",
                 hint="wait for it, or stop it with: promptrial stop --run_id "

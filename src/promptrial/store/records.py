@@ -153,6 +153,11 @@ class RunState(msgspec.Struct, kw_only=True):
     overrides: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     drift: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
 
+    def __post_init__(self) -> None:
+        missing = [name for name in registry.PHASES if name not in self.phases]
+        if missing:
+            raise ValueError(f"no state of these phases: {', '.join(missing)}")
+
 
 _VERSIONS: Final[dict[type, int]] = {RunState: 1, TrialManifest: 2, Manifest: 1}
 
@@ -214,25 +219,42 @@ def load(path: Path, kind: type[_Record]) -> _Record:
     return _decode(path, path.read_bytes(), kind)
 
 
+class _Versioned(msgspec.Struct):
+    schema_version: int | None = None
+
+
 def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
     try:
-        record = msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
+        _check_version(path, data, kind)
+        return msgspec.json.decode(data, type=kind)
+    except (ValueError, RecursionError) as error:  # msgspec's errors, bad UTF-8 and endless nesting
         raise CorruptRecordError(
             f"{path}: damaged, or not a {kind.__name__} record: {error}",
             hint="look with: promptrial plan --run_id RID",
         ) from error
-    found, known = getattr(record, "schema_version", None), _VERSIONS.get(kind)
+
+
+def _check_version(path: Path, data: bytes, kind: type[msgspec.Struct]) -> None:
+    """Look at the version before anything else: what else a record of another version holds is not ours to judge."""
+    known = _VERSIONS.get(kind)
+    found = msgspec.json.decode(data, type=_Versioned).schema_version
+    if known is not None and found is None:
+        raise ValueError("it has no schema_version")
     if known is not None and found != known:
         raise CorruptRecordError(f"{path}: schema_version is {found}; this program knows {known}")
-    return record
 
 
 def _set_views(manifest: TrialManifest) -> None:
     datasets: dict[str, list[str | None]] = {}
     jobs: dict[str, list[str | None]] = {}
-    for part in manifest.parts.values():
+    for _, part in sorted(manifest.parts.items(), key=lambda entry: _number(entry[0])):
         datasets.setdefault(part.resume_key, []).append(part.dataset)
         jobs.setdefault(part.resume_key, []).append(part.job)
     manifest.datasets, manifest.jobs = datasets, jobs
     manifest.job_status = {name: part.status for name, part in manifest.parts.items()}
+
+
+def _number(part: str) -> int:
+    """Return the number in a part's name: the journal may report parts in any order, and p1000 comes after p999."""
+    digits = part.rpartition("_p")[2]
+    return int(digits) if digits.isdecimal() else 0

@@ -1,0 +1,157 @@
+"""The job journal: what is kept of a change, and what of a torn or damaged line."""
+
+from pathlib import Path
+
+import pytest
+
+from promptrial.errors import CorruptRecordError
+from promptrial.store import atomic
+from promptrial.store.journal import Journal, PartEvent, fold
+from promptrial.store.records import FileRecord, PartRecord, TrialManifest, save
+from promptrial.store.rundir import RunDir
+
+FILE = FileRecord("a" * 64, 9, 2)
+SUBMITTING = PartEvent(part="t0_control_p001", status="submitting", at="t1", attempt=1, request_sha256="r1")
+SUBMITTED = PartEvent(part="t0_control_p001", status="submitted", at="t2", job="j1", dataset="d1")
+DOWNLOADED = PartEvent(part="t0_control_p001", status="downloaded", at="t3", results=FILE)
+EVENTS = [SUBMITTING, SUBMITTED, DOWNLOADED]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "results" / "jobs.journal.jsonl")
+
+
+def written(journal: Journal, events: list[PartEvent] = EVENTS) -> bytes:
+    for event in events:
+        journal.append(event)
+    journal.close()
+    return journal.path.read_bytes()
+
+
+def test_a_journal_that_is_not_there_has_no_changes(journal: Journal) -> None:
+    assert journal.read() == []
+    assert not journal.path.exists()
+
+
+def test_changes_read_back_in_order(journal: Journal) -> None:
+    written(journal)
+    assert journal.read() == EVENTS
+
+
+def test_a_change_costs_one_line_and_one_flush(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal.append(SUBMITTING)
+    flushed: list[int] = []
+    monkeypatch.setattr(atomic, "_fsync", flushed.append)
+    before = journal.path.stat().st_size
+    journal.append(SUBMITTED)
+    journal.close()
+    assert len(flushed) == 1
+    assert journal.path.read_bytes()[before:] == (
+        b'{"part":"t0_control_p001","status":"submitted","at":"t2","dataset":"d1","job":"j1"}\n'
+    )
+
+
+def test_a_torn_last_line_is_left_out_and_left_alone_by_reading(journal: Journal) -> None:
+    data = written(journal)
+    for size in range(len(data)):
+        journal.path.write_bytes(data[:size])
+        assert journal.read() == EVENTS[: data[:size].count(b"\n")]
+        assert journal.path.read_bytes() == data[:size]
+
+
+def test_the_first_change_after_a_kill_does_not_run_into_the_torn_line(journal: Journal) -> None:
+    data = written(journal)
+    journal.path.write_bytes(data[:-10])
+    journal.append(DOWNLOADED)
+    journal.close()
+    assert journal.read() == EVENTS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"garbage", b"", b"{}", b'{"part": "p", "status": "finished", "at": "t"}', b'{"part": 3}', b"\0\0\0",
+     b'{"part": "\xff"}', b"[" * 100_000, b'{"x":' + b"[" * 100_000],
+)  # fmt: skip
+def test_a_damaged_line_before_the_last_is_named_and_nothing_is_skipped(journal: Journal, line: bytes) -> None:
+    first, rest = written(journal).split(b"\n", 1)
+    journal.path.write_bytes(first + b"\n" + line + b"\n" + rest)
+    with pytest.raises(CorruptRecordError, match="damaged journal line") as caught:
+        journal.read()
+    assert caught.value.message.startswith(f"{journal.path}:2: ")
+
+
+def test_a_damaged_last_line_that_has_its_newline_is_no_torn_one(journal: Journal) -> None:
+    data = written(journal)
+    journal.path.write_bytes(data[:-10] + b"\n")
+    with pytest.raises(CorruptRecordError, match=r":3: "):
+        journal.read()
+
+
+def test_keys_that_a_newer_program_added_are_ignored(journal: Journal) -> None:
+    journal.path.parent.mkdir()
+    journal.path.write_bytes(b'{"part":"p","status":"failed","at":"t","new":[1]}\n')
+    assert journal.read() == [PartEvent(part="p", status="failed", at="t")]
+
+
+def test_clearing_forgets_everything_and_appending_may_go_on(journal: Journal) -> None:
+    journal.append(SUBMITTING)
+    journal.clear()
+    assert not journal.path.exists()
+    journal.clear()
+    journal.append(SUBMITTED)
+    journal.close()
+    assert journal.read() == [SUBMITTED]
+
+
+# --- folding --------------------------------------------------------------------------------------------------------
+
+
+def folded(*events: PartEvent, parts: dict[str, PartRecord] | None = None) -> dict[str, PartRecord]:
+    parts = parts if parts is not None else {}
+    fold(parts, list(events))
+    return parts
+
+
+def test_a_part_gathers_what_its_changes_say() -> None:
+    assert folded(*EVENTS) == {
+        "t0_control_p001": PartRecord(
+            status="downloaded", resume_key="t0_control", attempt=1, request_sha256="r1", dataset="d1", job="j1",
+            results=FILE,
+        )
+    }  # fmt: skip
+
+
+def test_the_resume_key_is_read_from_the_name_of_the_part() -> None:
+    for name, key in (("t07_treatment_p012", "t07_treatment"), ("t0_control_p1000", "t0_control")):
+        assert folded(PartEvent(part=name, status="pending", at="t"))[name].resume_key == key
+
+
+def test_a_reason_is_that_of_the_last_change_alone() -> None:
+    failed = PartEvent(part="t0_control_p001", status="failed", at="t", reason="expired")
+    assert folded(failed)["t0_control_p001"].reason == "expired"
+    assert folded(failed, SUBMITTED)["t0_control_p001"].reason is None
+
+
+def test_an_intent_for_other_requests_keeps_no_job_and_no_results_of_the_earlier_ones() -> None:
+    again = PartEvent(part="t0_control_p001", status="submitting", at="t4", attempt=2, request_sha256="r2")
+    assert folded(*EVENTS, again)["t0_control_p001"] == PartRecord(
+        status="submitting", resume_key="t0_control", attempt=2, request_sha256="r2"
+    )
+
+
+def test_a_manifest_loads_with_the_journal_folded_in_as_often_as_it_is_loaded(tmp_path: Path) -> None:
+    folder = RunDir(tmp_path, "r").trial("m1-main")
+    manifest = TrialManifest(run_id="r", trial={}, prompts={}, temps=[0.0], samples_per_item={"0.0": 1})
+    folded(SUBMITTING, parts=manifest.parts)
+    save(folder.manifest_path, manifest)
+    written(folder.journal, [SUBMITTED, DOWNLOADED])
+    first = folder.load_manifest()
+    assert first is not None
+    assert first.parts == folded(*EVENTS)
+    save(folder.manifest_path, first)  # killed here, before the journal is cleared
+    assert folder.load_manifest() == first
+
+
+def test_a_trial_that_has_not_begun_has_no_manifest(tmp_path: Path) -> None:
+    assert RunDir(tmp_path, "r").trial("m1-main").load_manifest() is None

@@ -1,0 +1,304 @@
+"""The run's records: what may follow what, what is written, and what is refused when it is read."""
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from promptrial import registry
+from promptrial.errors import CorruptRecordError, IllegalTransitionError
+from promptrial.store import atomic
+from promptrial.store.records import (
+    Checkpoint,
+    FileRecord,
+    Manifest,
+    PartRecord,
+    PartStatus,
+    PhaseState,
+    PhaseStatus,
+    Receipt,
+    RunState,
+    StageRecord,
+    TrialManifest,
+    load,
+    new_state,
+    save,
+    transition,
+)
+
+STATUSES: tuple[PhaseStatus, ...] = ("not_started", "in_progress", "completed", "failed", "stopped")
+ALLOWED = {
+    ("not_started", "in_progress"),
+    ("in_progress", "in_progress"),
+    ("in_progress", "completed"),
+    ("in_progress", "failed"),
+    ("in_progress", "stopped"),
+    ("completed", "in_progress"),
+    ("failed", "in_progress"),
+    ("stopped", "in_progress"),
+}
+FILE = FileRecord("a" * 64, 12, 3)
+
+
+def full_state() -> RunState:
+    state = new_state("r", "h" * 64)
+    transition(state, "prepare", "in_progress", "t1")
+    state.last_checkpoint = Checkpoint("prepare", "m1", "t0_control", "t2")
+    state.stop_requested = True
+    state.migrated = True
+    state.config_file = "é/config.yaml"
+    state.overrides = {"temps": [0.7], "limit_items": None}
+    state.drift = [{"at": "t3", "keys": ["stats.alpha: 0.05 -> 0.01"]}]
+    return state
+
+
+def full_manifest() -> TrialManifest:
+    return TrialManifest(
+        run_id="r",
+        trial={"model_id": "m", "top_p": 1.0, "conditions": ["control", "treatment"]},
+        prompts={"control": {"sha256": "c" * 64, "tokens": None}},
+        temps=[0.0, 0.7],
+        samples_per_item={"0.0": 1},
+        engine={"weights": "x", "threads": 2},
+        timestamps={"created_at": "t"},
+        stage_status={"parsed": StageRecord("completed", "t", {"p.csv": FILE}, {"plan": "d" * 64})},
+        parts={
+            "t0_control_p001": PartRecord(
+                status="downloaded", resume_key="t0_control", job="j1", dataset="d1", results=FILE
+            ),
+            "t0_treatment_p001": PartRecord(resume_key="t0_treatment"),
+        },
+    )
+
+
+RECORDS: dict[str, Callable[[], msgspec.Struct]] = {
+    "state": full_state,
+    "new state": lambda: new_state("r", "h"),
+    "trial manifest": full_manifest,
+    "manifest": lambda: Manifest(receipt=Receipt({"a": FILE}, {"plan": "d"}), facts={"items": 3, "parts": [{"x": 1}]}),
+}
+
+
+def corrupt(path: Path, data: bytes, kind: type[msgspec.Struct] = RunState) -> str:
+    """Return the error of reading these bytes as a record."""
+    path.write_bytes(data)
+    with pytest.raises(CorruptRecordError) as caught:
+        load(path, kind)
+    assert str(path) in caught.value.message
+    return caught.value.message
+
+
+def encoded(folder: Path, changes: dict[str, Any]) -> bytes:
+    """Return a saved state with some keys changed by hand."""
+    save(folder / "s", full_state())
+    return json.dumps(json.loads((folder / "s").read_bytes()) | changes).encode()
+
+
+# --- transitions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(STATUSES, STATUSES)))
+def test_exactly_the_listed_transitions_are_allowed(before: PhaseStatus, after: PhaseStatus) -> None:
+    state = new_state("r", "h")
+    state.phases["score"] = PhaseState(before, "t0", "t0", "old")
+    if (before, after) in ALLOWED:
+        transition(state, "score", after, "t1")
+        assert state.phases["score"].status == after
+    else:
+        with pytest.raises(IllegalTransitionError, match=f"run r: phase score cannot go from {before} to {after}"):
+            transition(state, "score", after, "t1")
+        assert state.phases["score"] == PhaseState(before, "t0", "t0", "old")
+
+
+def test_a_transition_keeps_when_the_work_began_and_forgets_an_error_that_is_over() -> None:
+    state = new_state("r", "h")
+    transition(state, "score", "in_progress", "t1")
+    transition(state, "score", "failed", "t2", "it broke")
+    assert state.phases["score"] == PhaseState("failed", "t1", "t2", "it broke")
+    transition(state, "score", "in_progress", "t3")
+    assert state.phases["score"] == PhaseState("in_progress", "t3", "t3", None)
+    assert state.phases["parse"] == PhaseState()
+
+
+def test_a_new_state_has_the_nine_phases_and_nothing_begun() -> None:
+    state = new_state("r", "h")
+    assert list(state.phases) == list(registry.PHASES)
+    assert all(phase == PhaseState("not_started", None, None, None) for phase in state.phases.values())
+    assert not state.stop_requested
+
+
+# --- writing and reading back ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_reads_back_as_it_was(tmp_path: Path, name: str) -> None:
+    record = RECORDS[name]()
+    save(tmp_path / "record.json", record)
+    assert load(tmp_path / "record.json", type(record)) == record
+
+
+def test_a_new_state_on_disk_is_the_documented_one(tmp_path: Path) -> None:
+    save(tmp_path / "s", new_state("r", "h"))
+    document = json.loads((tmp_path / "s").read_bytes())
+    phase = {"status": "not_started", "started_at": None, "updated_at": None, "last_error": None}
+    assert document == {
+        "schema_version": 1,
+        "run_id": "r",
+        "config_hash": "h",
+        "phases": dict.fromkeys(registry.PHASES, phase),
+        "last_checkpoint": None,
+        "stop_requested": False,
+    }
+    assert (tmp_path / "s").read_bytes().endswith(b"}\n")
+
+
+def test_the_views_of_a_manifest_are_made_from_its_parts_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    manifest = full_manifest()
+    numbers = [2, 1000, 999, 1, 10]
+    manifest.parts = {
+        f"t0_control_p{number:03d}": PartRecord(
+            status="submitted", resume_key="t0_control", job=f"j{number}", dataset=f"d{number}"
+        )
+        for number in numbers
+    }
+    save(tmp_path / "m", manifest)
+    document = json.loads((tmp_path / "m").read_bytes())
+    assert document["jobs"] == {"t0_control": ["j1", "j2", "j10", "j999", "j1000"]}
+    assert document["datasets"] == {"t0_control": ["d1", "d2", "d10", "d999", "d1000"]}
+    assert document["job_status"]["t0_control_p1000"] == "submitted"
+    assert document["schema_version"] == 2
+
+
+def test_a_manifest_shows_a_part_without_a_job_as_null(tmp_path: Path) -> None:
+    save(tmp_path / "m", full_manifest())
+    document = json.loads((tmp_path / "m").read_bytes())
+    assert document["jobs"] == {"t0_control": ["j1"], "t0_treatment": [None]}
+    assert document["job_status"] == {"t0_control_p001": "downloaded", "t0_treatment_p001": "pending"}
+
+
+def test_a_record_that_would_not_read_back_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    save(path, full_state())
+    before = path.read_bytes()
+    state = full_state()
+    state.phases["score"] = PhaseState("done")  # type: ignore[arg-type]
+    with pytest.raises(CorruptRecordError, match="done"):
+        save(path, state)
+    state = full_state()
+    del state.phases["score"]
+    with pytest.raises(CorruptRecordError, match="score"):
+        save(path, state)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_crash_while_saving_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "s"
+    save(path, new_state("r", "before"))
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(atomic, "_replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        save(path, new_state("r", "after"))
+    assert load(path, RunState).config_hash == "before"
+
+
+# --- reading what is damaged ----------------------------------------------------------------------------------------
+
+
+def test_a_record_that_is_not_there_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "s", RunState)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_cut_off_anywhere_is_damaged_and_never_read_as_less(tmp_path: Path, name: str) -> None:
+    record = RECORDS[name]()
+    path = tmp_path / "r"
+    save(path, record)
+    data = path.read_bytes()
+    assert data.endswith(b"}\n")
+    for size in range(len(data) - 1):
+        corrupt(path, data[:size], type(record))
+    path.write_bytes(data[:-1])  # less the newline alone: nothing is missing
+    assert load(path, type(record)) == record
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0" * 512, b"null", b"[]", b"3", b'"x"', b"{}", b"garbage", b"\xff\xfe\x00", b"{} {}",
+     b'{"schema_version": 1}', b'{"schema_version": "1"}', b'{"schema_version": null}',
+     b'{"run_id": "\xff"}', b'{"schema_version": 1, "run_id": "\xff"}', b"[" * 100_000,
+     b'{"schema_version": 1, "overrides": ' + b"[" * 100_000],
+)  # fmt: skip
+def test_garbage_is_damaged_whatever_it_looks_like(tmp_path: Path, data: bytes) -> None:
+    for kind in (RunState, TrialManifest, Manifest):
+        corrupt(tmp_path / "r", data, kind)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"run_id": 3},
+        {"run_id": None},
+        {"phases": []},
+        {"phases": {}},
+        {"phases": {"prepare": {"status": "completed"}}},
+        {"phases": {name: {"status": "finished"} for name in registry.PHASES}},
+        {"phases": dict.fromkeys(registry.PHASES, None)},
+        {"stop_requested": 1},
+        {"stop_requested": "no"},
+        {"last_checkpoint": {"phase": "parse"}},
+        {"overrides": []},
+        {"drift": {}},
+    ],
+)
+def test_a_wrong_type_or_value_is_damaged(tmp_path: Path, changes: dict[str, Any]) -> None:
+    corrupt(tmp_path / "s", encoded(tmp_path, changes))
+
+
+def test_a_phase_that_is_missing_is_named(tmp_path: Path) -> None:
+    phases = {name: {"status": "completed"} for name in registry.PHASES if name != "costs"}
+    assert "costs" in corrupt(tmp_path / "s", encoded(tmp_path, {"phases": phases}))
+
+
+@pytest.mark.parametrize("version", [0, 2, 99, -1])
+def test_an_unknown_version_is_refused_and_named_whatever_else_the_record_holds(tmp_path: Path, version: int) -> None:
+    changes = {"schema_version": version, "phases": "a newer format", "run_id": 3}
+    message = corrupt(tmp_path / "s", encoded(tmp_path, changes))
+    assert message.endswith(f"schema_version is {version}; this program knows 1")
+
+
+def test_a_record_without_a_version_is_refused(tmp_path: Path) -> None:
+    document = json.loads(encoded(tmp_path, {}))
+    del document["schema_version"]
+    assert "schema_version" in corrupt(tmp_path / "s", json.dumps(document).encode())
+
+
+def test_each_kind_of_record_has_a_version_of_its_own(tmp_path: Path) -> None:
+    save(tmp_path / "m", full_manifest())
+    data = (tmp_path / "m").read_bytes().replace(b'"schema_version": 2', b'"schema_version": 1')
+    assert corrupt(tmp_path / "m", data, TrialManifest).endswith("schema_version is 1; this program knows 2")
+
+
+def test_keys_that_a_newer_program_added_are_ignored(tmp_path: Path) -> None:
+    phases = {name: {"status": "completed", "retries": 3} for name in [*registry.PHASES, "archive"]}
+    (tmp_path / "s").write_bytes(encoded(tmp_path, {"new_key": {"a": [1]}, "phases": phases}))
+    state = load(tmp_path / "s", RunState)
+    assert state.run_id == "r"
+    assert state.phases["score"].status == "completed"
+
+
+def test_every_part_status_reads_back(tmp_path: Path) -> None:
+    manifest = full_manifest()
+    statuses = get_args(PartStatus)
+    assert len(statuses) == 10
+    manifest.parts = {f"p_p{n:03d}": PartRecord(status=status, resume_key="p") for n, status in enumerate(statuses)}
+    save(tmp_path / "m", manifest)
+    assert list(load(tmp_path / "m", TrialManifest).job_status.values()) == list(statuses)
