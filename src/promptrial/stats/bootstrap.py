@@ -58,7 +58,7 @@ def acceleration(jackknife: FloatArray) -> float:
     """
     u = jackknife.mean() - jackknife
     squares = float((u**2).sum())
-    return float((u**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
+    return float((u * u * u).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
 
 
 def jackknife_means(totals: ClusterTotals) -> FloatArray:

@@ -164,8 +164,8 @@ def variance_split(difference: FloatArray, control: Arm, treatment: Arm) -> Vari
     ----------
     Miller, E. (2024). Adding error bars to evals. arXiv:2411.00640, sections 3 and 5.
     """
-    known = ~np.isnan(control.spread) & ~np.isnan(treatment.spread)
-    if known.sum() < 2:
+    known = np.flatnonzero(~np.isnan(control.spread) & ~np.isnan(treatment.spread))
+    if len(known) < 2:
         return None
     of_control, of_treatment = control.take(known), treatment.take(known)
     noise = [float((arm.spread**2 / arm.n_samples).mean()) for arm in (of_control, of_treatment)]

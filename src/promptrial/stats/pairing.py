@@ -130,9 +130,9 @@ class Arm:
     spread: FloatArray
     n_samples: IntArray
 
-    def take(self, chosen: BoolArray) -> Arm:
-        """Return the arm on some of the items."""
-        return Arm(self.score[chosen], self.spread[chosen], self.n_samples[chosen])
+    def take(self, items: IntArray) -> Arm:
+        """Return the arm on some of the items, given by their places."""
+        return Arm(self.score[items], self.spread[items], self.n_samples[items])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,10 +212,10 @@ class Pairing:
         """Return the pairs among the chosen items, all of them by default."""
         everything = np.ones(len(self.cluster), dtype=np.bool_) if chosen is None else chosen
         in_control, in_treatment = ~np.isnan(self.control.score), ~np.isnan(self.treatment.score)
-        paired = everything & in_control & in_treatment
-        difference = np.round(self.treatment.score[paired] - self.control.score[paired], DECIMALS)
-        difference += 0.0  # no negative zeros
-        cluster = self.cluster[paired]
+        items = np.flatnonzero(everything & in_control & in_treatment)
+        control, treatment = self.control.take(items), self.treatment.take(items)
+        difference = np.round(treatment.score - control.score, DECIMALS) + 0.0  # no negative zeros
+        cluster = self.cluster[items]
         return PairedSample(
             metric=self.metric,
             temp=self.temp,
@@ -223,18 +223,19 @@ class Pairing:
             subset=subset,
             binary=self.binary,
             counts=self._count(everything, in_control, in_treatment),
-            items=np.flatnonzero(paired),
+            items=items,
             control_scores=self._scores(self.control, everything & in_control),
             treatment_scores=self._scores(self.treatment, everything & in_treatment),
-            control=self.control.take(paired),
-            treatment=self.treatment.take(paired),
+            control=control,
+            treatment=treatment,
             difference=difference,
             cluster=cluster,
             totals=cluster_totals(difference, cluster),
         )
 
     def _scores(self, arm: Arm, scored: BoolArray) -> ArmScores:
-        return ArmScores(arm.score[scored], self.cluster[scored])
+        items = np.flatnonzero(scored)
+        return ArmScores(arm.score[items], self.cluster[items])
 
     def _count(self, chosen: BoolArray, in_control: BoolArray, in_treatment: BoolArray) -> PairCounts:
         neither = chosen & ~in_control & ~in_treatment

@@ -41,9 +41,9 @@ def signed_rank_sums(difference: FloatArray) -> tuple[float, float]:
     >>> signed_rank_sums(np.array([0.0, 1.0, 1.0, -2.0]))
     (5.0, 4.0)
     """
-    _, place, counts = np.unique(np.abs(difference), return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return float(ranks[difference > 0].sum()), float(ranks[difference < 0].sum())
+    values, counts = np.unique(np.abs(difference), return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return _rank_sum(difference[difference > 0], values, ranks), _rank_sum(-difference[difference < 0], values, ranks)
 
 
 def wilcoxon_test(difference: FloatArray, *, exact: bool | None = None) -> WilcoxonTest:
@@ -86,6 +86,11 @@ def wilcoxon_test(difference: FloatArray, *, exact: bool | None = None) -> Wilco
     result = stats.wilcoxon(rounded, zero_method="pratt", correction=False, method=method)  # type: ignore[call-overload]
     p = never_zero(float(result.pvalue))
     return WilcoxonTest(float(result.statistic), p, exact=exact, n=len(rounded), zeros=zeros)
+
+
+def _rank_sum(magnitudes: FloatArray, values: FloatArray, ranks: FloatArray) -> float:
+    found, counts = np.unique(magnitudes, return_counts=True)
+    return float((counts * ranks[np.searchsorted(values, found)]).sum())
 
 
 class _Statistic:
