@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import yaml
 from environment import environment_line
 
@@ -82,7 +83,7 @@ def write_project(folder: Path) -> Path:
         (folder / name).write_text(text)
     config = {
         "name": "bench",
-        "models": {"synthetic": {"id": "synthetic"}},
+        "models": {"synthetic": {"id": "smollm2-135m-instruct"}},
         "prompt_sets": {"bench": {"control": "control.txt", "treatment": "treatment.txt"}},
         "task_instructions": {"open_book": "open.txt", "closed_book": "closed.txt"},
         "datasets": {
@@ -131,26 +132,21 @@ def make_run(folder: Path, answers: int) -> list[str]:
     source = random.Random(20260101)  # noqa: S311 - not for secrets
     gold = write_questions(folder, answers // 2, source)
     flags = ["--config", str(write_project(folder)), "--experiments_dir", str(folder), "--run_id", "bench"]
-    subprocess.run([sys.executable, "-m", "promptrial", "run", *flags, "--to_step", "build"], check=True,
+    subprocess.run([sys.executable, "-m", "promptrial", "run", *flags, "--to_step", "submit"], check=True,
                    capture_output=True)  # fmt: skip
     run = RunDir(folder, "bench")
     built = records.load(run.batch_inputs / "manifest.json", records.Manifest)
-    slug = built.facts["parts"][0]["trial"]
+    slug = built.facts["parts"][0]["trial_slug"]
     trial = run.trial(slug)
-    manifest = records.load(trial.manifest_path, records.TrialManifest) if trial.manifest_path.exists() else None
-    if manifest is None:
-        raise SystemExit("the build step left no trial manifest")
+    manifest = records.load(trial.manifest_path, records.TrialManifest)
     for row in built.facts["parts"]:
         name, path = row["part"], trial.part_results(row["part"])
         with AtomicFile(path) as file:
             for line in answer_rows(trial.requests(name), gold, source):
                 file.write(line + b"\n")
-        request = built.receipt.artifacts[run.relative(trial.requests(name))]
-        manifest.parts[name] = records.PartRecord(
+        manifest.parts[name] = msgspec.structs.replace(
+            manifest.parts[name],
             status="downloaded",
-            resume_key=name.rsplit("_p", 1)[0],
-            request_sha256=request.sha256,
-            job=f"synthetic-{name}",
             results=records.FileRecord(file.sha256(), file.size, row["rows"]),
         )
     records.save(trial.manifest_path, manifest)
