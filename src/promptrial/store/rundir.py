@@ -45,13 +45,13 @@ def digest_of(value: object) -> str:
 class RunDir:
     """Paths of one run below ``experiments/run_<RID>`` and the check of its artifacts.
 
-    Digests of unchanged files (same size, inode and modification time) are computed once per process.
+    Digests of unchanged files (same size, inode, and times of change) are computed once per process.
     """
 
     def __init__(self, experiments: Path, run_id: str) -> None:
         self.run_id = check_run_id(run_id)
         self.root = experiments / f"run_{run_id}"
-        self._seen: dict[Path, tuple[tuple[int, int, int], str]] = {}
+        self._seen: dict[Path, tuple[tuple[int, int, int, int], str]] = {}
 
     state_path = property(lambda self: self.root / "run_state.json")
     lock_path = property(lambda self: self.root / ".state.lock")
@@ -104,8 +104,8 @@ class RunDir:
         return ""
 
     def _sha256(self, path: Path) -> str:
-        stat = os.stat(path)  # noqa: PTH116 - one call for three values
-        key = (stat.st_size, stat.st_ino, stat.st_mtime_ns)
+        stat = os.stat(path)  # noqa: PTH116 - one call for four values
+        key = (stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
         known = self._seen.get(path)
         if known is None or known[0] != key:
             known = (key, jsonl.digest(path).sha256)

@@ -6,10 +6,8 @@ empty cell. Parquet holds the exact values.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -24,7 +22,8 @@ __all__ = ["Column", "TableWriter", "read_batches"]
 
 Column = tuple[str, Literal["text", "category", "int", "float"]]
 BATCH_ROWS: Final = 16_384
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# OWASP's list for CSV injection, with the full-width forms that some locales take for the plain ones.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - meant
 
 
 class TableWriter:
@@ -39,14 +38,12 @@ class TableWriter:
     """
 
     def __init__(self, stem: Path, columns: Sequence[Column]) -> None:
-        import pyarrow as pa  # noqa: PLC0415 - 0.1 s, and most commands need no table
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
         kinds = {"text": pa.string(), "category": pa.string(), "int": pa.int64(), "float": pa.float64()}
         self.paths = (stem.with_name(stem.name + ".parquet"), stem.with_name(stem.name + ".csv"))
         self.rows = 0
-        self._columns = tuple(columns)
-        self._guard = [index for index, (_, kind) in enumerate(columns) if kind == "text"]
         self._schema = pa.schema([pa.field(name, kinds[kind]) for name, kind in columns])
         self._pending: list[Sequence[Any]] = []
         self._stack = ExitStack()
@@ -57,7 +54,8 @@ class TableWriter:
             compression="zstd",
             use_dictionary=[name for name, kind in columns if kind == "category"],
         )
-        self._write_csv([[name for name, _ in columns]])
+        self._stack.push(self._close_parquet)
+        self._files[1].write((",".join(name for name, _ in columns) + "\n").encode())
 
     def append(self, row: Sequence[Any]) -> None:
         """Add one row, its values in the order of the columns."""
@@ -78,52 +76,64 @@ class TableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            try:
+        try:
+            if kind is None:
                 self._flush()
-                self._parquet.close()
-            except BaseException as inner:
-                self._stack.__exit__(type(inner), inner, inner.__traceback__)
-                raise
+        except BaseException as inner:
+            self._stack.__exit__(type(inner), inner, inner.__traceback__)
+            raise
         self._stack.__exit__(kind, error, trace)
+
+    def _close_parquet(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the Parquet file; after an error too, or its destructor would write to a file that is gone."""
+        with suppress(*([Exception] if kind is not None else [])):
+            self._parquet.close()
 
     def _flush(self) -> None:
         if not self._pending:
             return
-        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow as pa
 
         self.rows += len(self._pending)
-        columns = list(zip(*self._pending, strict=True))
-        self._parquet.write_table(
-            pa.Table.from_arrays(
-                [
-                    pa.array(values, type=field.type, from_pandas=True)
-                    for values, field in zip(columns, self._schema, strict=True)
-                ],
-                schema=self._schema,
-            )
+        columns = zip(*self._pending, strict=True)
+        table = pa.Table.from_arrays(
+            [
+                pa.array(values, type=field.type, from_pandas=True)
+                for values, field in zip(columns, self._schema, strict=True)
+            ],
+            schema=self._schema,
         )
-        cells = [_csv_cells(kind, values) for (_, kind), values in zip(self._columns, columns, strict=True)]
-        self._write_csv(zip(*cells, strict=True))
         self._pending.clear()
-
-    def _write_csv(self, rows: Any) -> None:  # noqa: ANN401 - any rows that csv takes
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        self._files[1].write(text.getvalue().encode())
+        self._parquet.write_table(table)
+        self._files[1].write(_csv_lines(table))
 
 
-def _csv_cells(kind: str, values: Sequence[Any]) -> Sequence[Any]:
-    if kind == "text":
-        return [f"'{value}" if value and value[0] in _FORMULA_STARTS else value for value in values]
-    if kind == "float":
-        return [None if value != value else value for value in values]  # noqa: PLR0124 - NaN differs from itself
-    return values
+def _csv_lines(table: pa.Table) -> memoryview:
+    """Return a table as lines of CSV without a header: text quoted, missing values empty, formulas made harmless."""
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    guarded = pa.Table.from_arrays([_guarded(column) for column in table.columns], schema=table.schema)
+    sink = pa.BufferOutputStream()
+    pa_csv.write_csv(guarded, sink, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+    return memoryview(sink.getvalue())
+
+
+def _guarded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(column.type):
+        return column
+    risky = pc.is_in(pc.utf8_slice_codeunits(column, 0, 1), value_set=pa.array(_FORMULA_STARTS))
+    if not pc.any(risky).as_py():
+        return column
+    return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
 
 
 def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the row groups of a Parquet file, at most ``BATCH_ROWS`` rows each."""
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, memory_map=False) as file:
         yield from file.iter_batches(BATCH_ROWS, columns=list(columns) if columns else None)

@@ -1,0 +1,150 @@
+"""The folder of a run: names that are allowed, where things stand, and whether a phase is done."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from promptrial.errors import UsageError
+from promptrial.store import jsonl
+from promptrial.store.records import FileRecord, Receipt
+from promptrial.store.rundir import RunDir, check_run_id, digest_of
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    run = RunDir(tmp_path / "experiments", "r1")
+    run.root.mkdir(parents=True)
+    return run
+
+
+def put(run: RunDir, name: str, data: bytes) -> FileRecord:
+    path = run.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return run.record(path)
+
+
+@pytest.mark.parametrize("run_id", ["a", "9", "20260131T093000Z", "A.b_c-d", "x" * 64, "a..b"])
+def test_a_run_id_of_letters_digits_dots_underscores_and_hyphens_is_allowed(run_id: str) -> None:
+    assert check_run_id(run_id) == run_id
+
+
+@pytest.mark.parametrize(
+    "run_id",
+    ["", ".", "..", "../x", "a/b", "a\\b", "/etc", "-rf", "_a", ".hidden", "a b", "a\n", "é", "x" * 65, "a\0", "a%2f",
+     "a:b"],
+)  # fmt: skip
+def test_any_other_run_id_is_refused_before_a_path_is_made_from_it(tmp_path: Path, run_id: str) -> None:
+    with pytest.raises(UsageError, match="--run_id") as caught:
+        RunDir(tmp_path, run_id)
+    assert caught.value.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_everything_stands_where_the_documentation_says(tmp_path: Path) -> None:
+    run = RunDir(tmp_path, "abc")
+    trial = run.trial("m1-main")
+    found = {
+        run.relative(path)
+        for path in (
+            run.state_path, run.lock_path, run.sentinel_path, run.config_path, run.log_path, run.prepared,
+            run.batch_inputs, run.aggregate_manifest, run.aggregate_report, trial.results, trial.reports,
+            trial.manifest_path, trial.requests("t0_control_p001"), trial.part_results("t0_control_p001"),
+        )
+    }  # fmt: skip
+    assert run.root == tmp_path / "run_abc"
+    assert found == {
+        "run_state.json", ".state.lock", "STOP_REQUESTED", "effective_config.yaml", "run.log", "prepared",
+        "batch_inputs", "multi_trial_manifest.json", "aggregate_report.md", "m1-main/results", "m1-main/reports",
+        "m1-main/results/trial_manifest.json", "batch_inputs/m1-main/t0_control_p001.jsonl",
+        "m1-main/results/t0_control_p001/results.jsonl",
+    }  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_is_the_digest_size_and_rows_of_a_file(run: RunDir) -> None:
+    put(run, "a", b"one\n")
+    assert run.record(run.root / "a", 1) == FileRecord(hashlib.sha256(b"one\n").hexdigest(), 4, 1)
+
+
+# --- done or not ----------------------------------------------------------------------------------------------------
+
+
+def test_a_phase_is_done_when_its_receipt_matches_the_disk_and_the_plan(run: RunDir) -> None:
+    receipt = Receipt({"x/a.csv": put(run, "x/a.csv", b"1"), "b": put(run, "b", b"")}, {"plan": "p", "parse": "q"})
+    assert run.problem(receipt, {"plan": "p", "parse": "q"}) == ""
+
+
+def test_without_a_receipt_nothing_is_done_whatever_files_there_are(run: RunDir) -> None:
+    put(run, "a.csv", b"1")
+    assert run.problem(None, {}) == "not done yet"
+
+
+def test_a_lost_file_is_missing_and_a_changed_one_damaged(run: RunDir) -> None:
+    receipt = Receipt({"x/a.csv": put(run, "x/a.csv", b"123"), "b.json": put(run, "b.json", b"1")}, {})
+    (run.root / "x/a.csv").write_bytes(b"12")
+    assert run.problem(receipt, {}) == "a.csv damaged"
+    (run.root / "x/a.csv").write_bytes(b"12345")
+    assert run.problem(receipt, {}) == "a.csv damaged"
+    (run.root / "x/a.csv").unlink()
+    assert run.problem(receipt, {}) == "a.csv missing"
+    (run.root / "x/a.csv").write_bytes(b"123")
+    assert run.problem(receipt, {}) == ""
+    (run.root / "b.json").unlink()
+    (run.root / "b.json").mkdir()
+    assert run.problem(receipt, {}) == "b.json damaged"
+
+
+@pytest.mark.parametrize(
+    ("now", "text"),
+    [
+        ({"plan": "other", "parse": "q"}, "plan changed"),
+        ({"plan": "p", "parse": "other"}, "parse changed"),
+        ({"plan": "x", "parse": "y"}, "parse, plan changed"),
+        ({"plan": "p"}, "parse changed"),
+        ({"plan": "p", "parse": "q", "build": "z"}, "build changed"),
+    ],
+)
+def test_a_phase_made_from_something_else_is_not_done(run: RunDir, now: dict[str, str], text: str) -> None:
+    receipt = Receipt({"a": put(run, "a", b"1")}, {"plan": "p", "parse": "q"})
+    assert run.problem(receipt, now) == text
+
+
+def test_a_changed_plan_is_found_before_any_file_is_read(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    receipt = Receipt({"a": put(run, "a", b"1")}, {"plan": "p"})
+    monkeypatch.setattr(run, "_sha256", None)
+    assert run.problem(receipt, {"plan": "other"}) == "plan changed"
+
+
+# --- digests are computed once, and never of a file that changed ------------------------------------------------------
+
+
+def test_an_unchanged_file_is_read_once(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = put(run, "a", b"one")
+    monkeypatch.setattr(jsonl, "digest", None)
+    assert run.file_problem("a", record) == ""
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_noticed(run: RunDir) -> None:
+    record = put(run, "a", b"one")
+    times = (run.root / "a").stat()
+    (run.root / "b").write_bytes(b"two")
+    os.utime(run.root / "b", ns=(times.st_atime_ns, times.st_mtime_ns))
+    (run.root / "b").rename(run.root / "a")
+    assert run.file_problem("a", record) == "a damaged"
+
+
+def test_a_file_changed_in_place_is_noticed_also_when_its_time_is_put_back(run: RunDir) -> None:
+    record = put(run, "a", b"one")
+    times = (run.root / "a").stat()
+    (run.root / "a").write_bytes(b"two")
+    while (run.root / "a").stat().st_ctime_ns == times.st_ctime_ns:  # until the file system's clock has ticked
+        os.utime(run.root / "a", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert run.file_problem("a", record) == "a damaged"
+
+
+def test_the_digest_of_a_value_does_not_depend_on_the_order_of_its_keys() -> None:
+    assert digest_of({"a": 1, "b": [None, "é"]}) == digest_of({"b": [None, "é"], "a": 1})
+    assert digest_of({"a": 1}) != digest_of({"a": 1.0}) != digest_of({"a": "1"})
