@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, cast
 
 from promptrial.model import Condition, ItemType, RequestId, temperature_label
@@ -31,6 +32,8 @@ WIRE_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DATASET_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 _MAX_LENGTH: Final = 64
 _PLAIN: Final = re.compile(r"[A-Za-z0-9]+")
+_SPECIAL: Final = re.compile(r"[^A-Za-z0-9]")
+_SHORT_ESCAPES: Final = {"_": "__", "-": "_d"}
 _ESCAPED: Final = re.compile(rb"__|_d|_x[0-9a-f]{2}|[A-Za-z0-9]")
 _CONDITION_CODES: Final[dict[str, str]] = {"control": "c", "treatment": "t"}
 _TYPE_CODES: Final[dict[str, str]] = {"open": "o", "closed": "c"}
@@ -78,9 +81,8 @@ def wire_encode(rid: RequestId) -> str:
     ValueError
         If even with a hashed item id it does not fit (a dataset name of many underscores).
     """
-    temp = temperature_label(float(rid.temp))[1:]
-    tail = f"{_CONDITION_CODES[rid.condition]}-{temp}-{rid.sample_index}-{_TYPE_CODES[rid.type]}"
-    dataset = _escape(rid.dataset)
+    dataset = _escape_name(rid.dataset)
+    tail = _wire_tail(rid.condition, rid.temp, rid.sample_index, rid.type)
     wire = f"{dataset}-{_escape(rid.item_id)}-{tail}"
     if len(wire) > _MAX_LENGTH:
         wire = f"{dataset}-{item_token(rid.item_id)}-{tail}"
@@ -136,20 +138,25 @@ def request_seed(rid: RequestId, base_seed: int) -> int:
     return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
 
 
+@lru_cache(maxsize=1024)
+def _wire_tail(condition: str, temp: str, sample_index: int, item_type: str) -> str:
+    temperature = temperature_label(float(temp))[1:]
+    return f"{_CONDITION_CODES[condition]}-{temperature}-{sample_index}-{_TYPE_CODES[item_type]}"
+
+
 def _escape(text: str) -> str:
-    if _PLAIN.fullmatch(text):
+    if text.isascii() and text.isalnum():
         return text
-    parts = []
-    for char in text:
-        if char == "_":
-            parts.append("__")
-        elif char == "-":
-            parts.append("_d")
-        elif _PLAIN.fullmatch(char):
-            parts.append(char)
-        else:
-            parts.extend(f"_x{byte:02x}" for byte in char.encode())
-    return "".join(parts)
+    return _SPECIAL.sub(_escape_one, text)
+
+
+_escape_name = lru_cache(maxsize=64)(_escape)
+
+
+def _escape_one(match: re.Match[str]) -> str:
+    char = match.group()
+    short = _SHORT_ESCAPES.get(char)
+    return short if short is not None else "".join(f"_x{byte:02x}" for byte in char.encode())
 
 
 def _unescape(text: str) -> str:

@@ -207,7 +207,7 @@ class ProviderPricing(_Strict):
 class StatsConfig(_Strict):
     """How effects are tested."""
 
-    alpha: OpenShare = 0.05
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     confidence: OpenShare = 0.95
     primary: Annotated[tuple[ScorerName, ...], AfterValidator(_no_repeats)] = Field(
         ("em",), description="confirmatory endpoints, Holm-corrected together"

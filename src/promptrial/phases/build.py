@@ -14,7 +14,7 @@ from typing import Any
 from promptrial import plan, prompts
 from promptrial.model import Item, Part, Trial
 from promptrial.phases.base import Context, Phase, Produced
-from promptrial.phases.prepared import item_keys, items
+from promptrial.phases.prepared import ItemReader, item_keys
 from promptrial.phases.settings import scoring_settings
 from promptrial.providers.request_rows import encode_request_row
 from promptrial.scoring import selftest
@@ -47,12 +47,13 @@ def _run(context: Context) -> Produced:
         )
         for trial in context.trials
     }
+    reader = ItemReader(context.run)
     total = sum(part.rows for parts in cut.values() for part in parts)
     with context.progress.task("build", total) as task:
         for trial in context.trials:
             for _span, shard in groupby(cut[trial.slug], key=lambda part: (part.start, part.stop)):
                 arms = list(shard)
-                members = list(items(context.run, arms[0].start, arms[0].stop))
+                members = reader.take(arms[0].start, arms[0].stop)
                 for part in arms:
                     context.stop.check()
                     path = context.run.trial(trial.slug).requests(part.name)

@@ -181,8 +181,8 @@ def _index_rows(
     line_numbers = array("q", [0]) * len(requests)
     offset = 0
     for number, raw in enumerate(file, 1):
-        line = raw.strip()
-        start, offset = offset + raw.find(line[:1]) if line else offset, offset + len(raw)
+        line = raw.rstrip()
+        start, offset = offset, offset + len(raw)
         if not line:
             continue
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,8 +18,9 @@ from promptrial.model import Item, ItemType
 from promptrial.store import jsonl
 from promptrial.store.rundir import RunDir
 
-__all__ = ["ItemKey", "encode_item", "item_keys", "item_tokens", "items", "prepared_files"]
+__all__ = ["ItemKey", "ItemReader", "encode_item", "item_keys", "item_tokens", "prepared_files"]
 
+_Row = TypeVar("_Row", bound=msgspec.Struct)
 _FILES: Final[tuple[tuple[ItemType, str], ...]] = (("open", "open_book.jsonl"), ("closed", "closed_book.jsonl"))
 
 
@@ -46,27 +47,41 @@ def prepared_files(run: RunDir) -> tuple[tuple[ItemType, Path], ...]:
 
 
 def encode_item(item: Item) -> bytes:
-    """Return the line of an item: open-book rows have a context and a flag, closed-book rows neither."""
+    """Return the line of an item: open-book rows have a context and a flag, closed-book rows a flag only if set."""
     row: dict[str, Any] = {"id": item.id, "dataset": item.dataset, "question": item.question}
     if item.context is not None:
         row |= {"context": item.context, "answers": item.answers, "is_unanswerable": item.is_unanswerable}
     else:
         row["answers"] = item.answers
+        if item.is_unanswerable:
+            row["is_unanswerable"] = True
     if item.cluster is not None:
         row["cluster"] = item.cluster
     return msgspec.json.encode(row)
 
 
-def items(run: RunDir, start: int = 0, stop: int | None = None) -> Iterator[Item]:
-    """Yield the items from position ``start`` up to ``stop``, one at a time."""
-    return islice(_decoded(run, _ITEM_DECODER), start, stop)
+class ItemReader:
+    """Reads items by position; going on from where the last call ended costs nothing extra."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._run = run
+        self._lines = _lines(run)
+        self._at = 0
+
+    def take(self, start: int, stop: int) -> list[Item]:
+        """Return the items from position ``start`` up to ``stop``; fewer where there are fewer."""
+        if start < self._at:
+            self._lines, self._at = _lines(self._run), 0
+        found = list(islice(self._lines, start - self._at, stop - self._at))
+        self._at = stop
+        return [_decoded(line, _ITEM_DECODER) for line in found]
 
 
 def item_keys(run: RunDir) -> Iterator[ItemKey]:
     """Yield the key of every item in order."""
-    for kind, path in prepared_files(run):
-        for row in _rows(path, _KEY_DECODER):
-            yield ItemKey(row.dataset, row.id, kind)
+    for line in _lines(run):
+        row = _decoded(line, _KEY_DECODER)
+        yield ItemKey(row.dataset, row.id, line.type)
 
 
 def item_tokens(run: RunDir) -> dict[str, str]:
@@ -74,14 +89,21 @@ def item_tokens(run: RunDir) -> dict[str, str]:
     return {ids.item_token(key.id): key.id for key in item_keys(run)}
 
 
-def _decoded(run: RunDir, decoder: msgspec.json.Decoder[Item]) -> Iterator[Item]:
-    for _, path in prepared_files(run):
-        yield from _rows(path, decoder)
+class _Line(NamedTuple):
+    path: Path
+    number: int
+    type: ItemType
+    text: bytes
 
 
-def _rows(path: Path, decoder: msgspec.json.Decoder[Any]) -> Iterator[Any]:
-    for number, line in jsonl.numbered_lines(path):
-        try:
-            yield decoder.decode(line)
-        except msgspec.MsgspecError as error:
-            raise CorruptRecordError(f"{path}:{number}: damaged prepared item: {error}") from error
+def _lines(run: RunDir) -> Iterator[_Line]:
+    for kind, path in prepared_files(run):
+        for number, text in jsonl.numbered_lines(path):
+            yield _Line(path, number, kind, text)
+
+
+def _decoded(line: _Line, decoder: msgspec.json.Decoder[_Row]) -> _Row:
+    try:
+        return decoder.decode(line.text)
+    except (ValueError, RecursionError) as error:
+        raise CorruptRecordError(f"{line.path}:{line.number}: damaged prepared item: {error}") from error

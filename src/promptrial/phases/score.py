@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from promptrial import ids
 from promptrial.datasets.base import cluster_id
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Part, Trial
 from promptrial.phases.base import Context, Phase, Produced
-from promptrial.phases.prepared import items
+from promptrial.phases.prepared import ItemReader
 from promptrial.phases.settings import scoring_settings
 from promptrial.phases.work import parts_of
 from promptrial.scoring.aggregate import summarize_replicates
@@ -27,11 +27,8 @@ __all__ = ["PHASE", "score_columns"]
 _READ: Final = ("dataset", "item_id", "condition", "temp", "response_text", "error")
 
 
-class _Answer(NamedTuple):
-    """One row of the predictions; ``key`` is data set, item id, condition and temperature."""
-
-    key: tuple[str, str, str, str]
-    text: str | None
+_Row = tuple[str, str, str, str, str | None, str | None]
+"""A row of the predictions, in the order of ``_READ``."""
 
 
 class _Subject(NamedTuple):
@@ -64,13 +61,14 @@ def _run(context: Context, trial: Trial) -> Produced:
     formats = {name: dataset.format for name, dataset in context.config.datasets.items()}
     answers = _Answers(_answers(context, trial))
     parts = parts_of(context, trial)
+    reader = ItemReader(context.run)
     with (
         TableWriter(results / "per_item_scores", score_columns(scorers)) as table,
         context.progress.task(f"score {trial.slug}", sum(part.rows for part in parts)) as task,
     ):
         for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)):
             arms = list(shard)
-            subjects = [_subject(item, formats, settings) for item in items(context.run, arms[0].start, arms[0].stop)]
+            subjects = [_subject(item, formats, settings) for item in reader.take(arms[0].start, arms[0].stop)]
             for part in arms:
                 context.stop.check()
                 _score_part(part, subjects, answers, scorers, table)
@@ -89,7 +87,7 @@ def _score_part(
 ) -> None:
     temp = repr(part.temp)
     for subject in subjects:
-        texts = answers.take((subject.dataset, subject.item_id, part.condition, temp))
+        texts = answers.take(subject.dataset, subject.item_id, part.condition, temp)
         scores = [score_answer(subject.gold, text, scorers) for text in texts]
         summary = summarize_replicates(scores, len(scorers))
         pairs = [value for pair in zip(summary.means, summary.stds, strict=True) for value in pair]
@@ -99,17 +97,19 @@ def _score_part(
 class _Answers:
     """The predictions, taken item by item in request order."""
 
-    def __init__(self, rows: Iterator[_Answer]) -> None:
+    def __init__(self, rows: Iterator[_Row]) -> None:
         self._rows = rows
         self._next = next(rows, None)
 
-    def take(self, key: tuple[str, str, str, str]) -> list[str]:
-        """Return the texts of the answers to one item, arm and temperature; requests that failed are left out."""
+    def take(self, *key: str) -> list[str]:
+        """Return the texts of the answers to an item (data set, id), arm and temperature, but for failed requests."""
         texts = []
-        while self._next is not None and self._next.key == key:
-            if self._next.text is not None:
-                texts.append(self._next.text)
-            self._next = next(self._rows, None)
+        row = self._next
+        while row is not None and row[:4] == key:
+            text, error = row[4:]
+            if error is None:
+                texts.append(text or "")
+            row = self._next = next(self._rows, None)
         return texts
 
     def check_empty(self) -> None:
@@ -122,17 +122,15 @@ class _Answers:
         """
         if self._next is not None:
             raise CorruptRecordError(
-                f"predictions.parquet: {'|'.join(self._next.key)} is out of order or of no item in this run",
+                f"predictions.parquet: {'|'.join(self._next[:4])} is out of order or of no item in this run",
                 hint="parse again: promptrial run --run_id RID --from_step parse",
             )
 
 
-def _answers(context: Context, trial: Trial) -> Iterator[_Answer]:
+def _answers(context: Context, trial: Trial) -> Iterator[_Row]:
     path = context.run.trial(trial.slug).results / "predictions.parquet"
     for batch in read_batches(path, _READ):
-        columns: list[list[Any]] = [batch.column(name).to_pylist() for name in _READ]
-        for dataset, item_id, condition, temp, text, error in zip(*columns, strict=True):
-            yield _Answer((dataset, item_id, condition, temp), None if error is not None else text or "")
+        yield from zip(*(batch.column(name).to_pylist() for name in _READ), strict=True)
 
 
 PHASE = Phase(

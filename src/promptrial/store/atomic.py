@@ -53,6 +53,7 @@ class AtomicFile(io.RawIOBase):
         self.path = path
         self.size = 0
         self._hash = hashlib.sha256()
+        self._pending = bytearray()  # digested and written in large pieces: rows are small and many
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         make_folder(path.parent)
         self._file = _create(self._temporary)
@@ -62,10 +63,11 @@ class AtomicFile(io.RawIOBase):
 
     def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
         """Append bytes; returns how many."""
-        self._hash.update(data)
-        written = self._file.write(data)
-        self.size += written
-        return written
+        self._pending += data
+        self.size += len(data)
+        if len(self._pending) >= _BUFFER:
+            self._drain()
+        return len(data)
 
     def tell(self) -> int:
         """Return the number of bytes written so far."""
@@ -73,6 +75,7 @@ class AtomicFile(io.RawIOBase):
 
     def sha256(self) -> str:
         """Return the hex digest of what was written so far."""
+        self._drain()
         return self._hash.hexdigest()
 
     def __enter__(self) -> Self:
@@ -90,7 +93,14 @@ class AtomicFile(io.RawIOBase):
             self._discard()
             raise
 
+    def _drain(self) -> None:
+        if self._pending:
+            self._hash.update(self._pending)
+            self._file.write(self._pending)
+            self._pending.clear()
+
     def _commit(self) -> None:
+        self._drain()
         self._file.flush()
         _fsync(self._file.fileno())
         self._file.close()
