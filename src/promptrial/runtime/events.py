@@ -6,10 +6,11 @@ Nothing that decides anything reads these lines back; they are for people and fo
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 __all__ = ["EventLog", "Level", "Redactor", "say_to_stderr"]
 
@@ -30,7 +31,8 @@ class Redactor:
     """
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        secrets = {value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= _MIN_SECRET}
+        values = {value.strip() for name, value in env.items() if _SECRET_NAME.search(name)}
+        secrets = {text for value in values if len(value) >= _MIN_SECRET for text in _spellings(value)}
         self._secrets = sorted(secrets, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
@@ -38,6 +40,26 @@ class Redactor:
         for secret in self._secrets:
             text = text.replace(secret, "[redacted]")
         return _BEARER.sub(r"\1[redacted]", text)
+
+    def deep(self, value: object) -> Any:  # noqa: ANN401 - what JSON can hold
+        """Return a value for JSON without secrets in any text within; what JSON does not know becomes text."""
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Mapping):
+            return {self(str(key)): self.deep(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.deep(item) for item in value]
+        return self(str(value))
+
+
+def _spellings(secret: str) -> set[str]:
+    """Return a secret as it is, and as it reads inside JSON or Python text, and inside JSON within JSON."""
+    found = {secret, repr(secret)[1:-1]}
+    for _ in range(2):
+        found |= {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for text in found for ascii_only in (True, False)}
+    return found
 
 
 def say_to_stderr(text: str) -> None:
@@ -82,10 +104,11 @@ class EventLog:
     def event(self, kind: str, level: Level = "debug", text: str = "", **fields: object) -> None:
         """Log one event, and say ``text`` if its level is high enough."""
         if self.sink is not None:
-            line = {"at": self._now(), "event": kind, "level": level, **fields}
+            line = {"at": self._now(), "event": kind, "level": level, **self._redact.deep(fields)}
             if text:
-                line["text"] = text
-            self.sink(self._redact(json.dumps(line, ensure_ascii=False, default=str)).encode())
+                line["text"] = self._redact(text)
+            # A name that is not UTF-8 is written with JSON's own escapes.
+            self.sink(json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace"))
         if text and _RANK[level] >= _RANK[self._level]:
             self._say(self._redact(text))
 

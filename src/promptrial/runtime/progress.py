@@ -93,9 +93,13 @@ def rate_text(done: int, seconds: float, left: int | None) -> str:
     if done <= 0 or seconds <= 0:
         return ""
     rate = done / seconds
-    text = f", {rate:,.1f}/s"
-    if left:
-        remaining = round(left / rate)
-        minutes, rest = divmod(remaining, 60)
-        text += f", {minutes} min {rest} s left" if minutes else f", {rest} s left"
-    return text
+    text = f", {rate:,.1f}/s" if rate >= 1 else f", {rate:.2g}/s"
+    return text if left is None or left <= 0 else f"{text}, {_duration(round(left / rate))} left"
+
+
+def _duration(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes_rest = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_rest} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -28,22 +28,29 @@ class StopToken:
     """
 
     def __init__(self, sentinel: Path | None = None, clock: Clock | None = None) -> None:
+        self._asked = False
         self._event = threading.Event()
         self._sentinel = sentinel
         self._clock = clock or SystemClock()
         self.reason = ""
 
-    def set(self, reason: str) -> None:
-        """Ask for a stop; the first reason is kept."""
-        if not self._event.is_set():
+    def set(self, reason: str, *, wake: bool = True) -> None:
+        """Ask for a stop; the first reason is kept.
+
+        A signal handler passes ``wake=False``: it may have interrupted ``Event.wait`` while that held the lock which
+        waking takes, and would hang. Whoever waits then notices within half a second.
+        """
+        if not self._asked:
             self.reason = reason
+            self._asked = True
+        if wake:
             self._event.set()
 
     def is_set(self) -> bool:
         """Return whether a stop was asked for."""
-        if not self._event.is_set() and self._sentinel is not None and self._sentinel.exists():
-            self.set(f"{self._sentinel.name} is there")
-        return self._event.is_set()
+        if not self._asked and self._sentinel is not None and self._sentinel.exists():
+            self.set(f"{self._sentinel.name} is there", wake=False)
+        return self._asked
 
     def check(self) -> None:
         """Raise ``StopRequested`` if a stop was asked for; call it where work can be left off safely."""
@@ -76,8 +83,9 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None]) -> Iterator[No
         name = signal.Signals(number).name
         if token.is_set():
             raise SystemExit(128 + number)
-        token.set(name)
-        say(f"{name}: stopping after the request in flight; the same signal again stops at once")
+        token.set(name, wake=False)
+        with suppress(RuntimeError):  # Python refuses to write to a stream that the signal found being written to
+            say(f"{name}: stopping after the request in flight; the same signal again stops at once")
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

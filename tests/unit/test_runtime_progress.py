@@ -1,0 +1,59 @@
+"""Progress in words."""
+
+import pytest
+
+from promptrial.runtime.clock import FakeClock
+from promptrial.runtime.progress import LineProgress, NoProgress, rate_text
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "left", "text"),
+    [
+        (0, 10.0, 5, ""),
+        (5, 0.0, 5, ""),
+        (42, 10.0, 147, ", 4.2/s, 35 s left"),
+        (10, 10.0, 0, ", 1.0/s"),
+        (10, 10.0, None, ", 1.0/s"),
+        (10, 10.0, 60, ", 1.0/s, 1 min 0 s left"),
+        (10, 10.0, 59, ", 1.0/s, 59 s left"),
+        (10, 10.0, 3723, ", 1.0/s, 1 h 2 min left"),
+        (12_345, 1.0, 5, ", 12,345.0/s, 0 s left"),
+        (1, 100.0, 9, ", 0.01/s, 15 min 0 s left"),
+        (1, 4000.0, None, ", 0.00025/s"),
+        (10, 10.0, -3, ", 1.0/s"),
+    ],
+)
+def test_rate_and_time_left_are_said_once_there_is_something_to_say(
+    done: int, seconds: float, left: int | None, text: str
+) -> None:
+    assert rate_text(done, seconds, left) == text
+
+
+def test_a_line_is_said_every_ten_seconds_and_counts_what_an_earlier_process_did() -> None:
+    clock, said = FakeClock(), list[str]()
+    with LineProgress(clock, said.append).task("poll", 100, done=40) as task:
+        for _ in range(25):
+            clock.advance(1)
+            task.advance(2)
+    assert said == ["  poll: 60/100, 2.0/s, 20 s left", "  poll: 80/100, 2.0/s, 10 s left"]
+
+
+def test_without_a_total_there_is_no_time_left() -> None:
+    clock, said = FakeClock(), list[str]()
+    with LineProgress(clock, said.append).task("parse", None) as task:
+        clock.advance(10)
+        task.advance(5)
+    assert said == ["  parse: 5, 0.5/s"]
+
+
+def test_quick_work_says_nothing() -> None:
+    said = list[str]()
+    with LineProgress(FakeClock(), said.append).task("build", 10) as task:
+        task.advance(10)
+    assert said == []
+
+
+def test_a_quiet_task_takes_everything() -> None:
+    with NoProgress().task("x", None) as task:
+        task.advance()
+        task.advance(5)

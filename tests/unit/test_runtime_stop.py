@@ -1,0 +1,213 @@
+"""Stopping: set once, by a sentinel, a call or a signal; noticed soon; never mistaken for an error."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from promptrial.errors import StopRequested
+from promptrial.runtime.clock import FakeClock, SystemClock
+from promptrial.runtime.stop import StopToken, stop_on_signals
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from promptrial.errors import StopRequested
+from promptrial.runtime.stop import StopToken, stop_on_signals
+token = StopToken(Path(sys.argv[1]))
+with stop_on_signals(token, lambda text: print(text, flush=True)):
+    print("ready", flush=True)
+    {body}
+print("done", token.reason, flush=True)
+"""
+
+
+def child(body: str, sentinel: Path) -> subprocess.Popen[str]:
+    """Start a process that handles signals and runs ``body``; returns once it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD.format(body=body), str(sentinel)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+# --- the token ------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_set_once_and_keeps_the_first_reason() -> None:
+    token = StopToken()
+    assert not token.is_set()
+    token.set("first")
+    token.set("second")
+    assert token.is_set()
+    assert token.reason == "first"
+
+
+def test_a_check_raises_only_once_it_is_set_and_what_it_raises_is_no_exception() -> None:
+    token = StopToken()
+    token.check()
+    token.set("asked")
+    with pytest.raises(StopRequested, match="asked") as caught:
+        token.check()
+    assert not isinstance(caught.value, Exception)
+    assert caught.value.exit_code == 5
+
+
+def test_a_sentinel_sets_the_token_for_good(tmp_path: Path) -> None:
+    sentinel = tmp_path / "STOP_REQUESTED"
+    token = StopToken(sentinel)
+    assert not token.is_set()
+    sentinel.touch()
+    assert token.is_set()
+    assert token.reason == "STOP_REQUESTED is there"
+    sentinel.unlink()
+    assert token.is_set()
+
+
+def test_a_wait_without_a_stop_lasts_its_time_and_says_so() -> None:
+    clock = FakeClock()
+    token = StopToken(clock=clock)
+    assert token.wait(10) is False
+    assert clock.monotonic() == pytest.approx(10)
+    assert token.wait(0) is False
+    assert token.wait(-1) is False
+    assert clock.monotonic() == pytest.approx(10)
+
+
+def test_a_wait_after_a_stop_takes_no_time() -> None:
+    clock = FakeClock()
+    token = StopToken(clock=clock)
+    token.set("x")
+    assert token.wait(10) is True
+    assert clock.monotonic() == 0
+
+
+def test_a_wait_looks_at_the_sentinel_at_least_every_second(tmp_path: Path) -> None:
+    class Clock(FakeClock):
+        def advance(self, seconds: float) -> None:
+            assert seconds <= 1
+            super().advance(seconds)
+            if self.monotonic() >= 3:
+                (tmp_path / "STOP").touch()
+
+    clock = Clock()
+    assert StopToken(tmp_path / "STOP", clock).wait(3600) is True
+    assert clock.monotonic() <= 4
+
+
+def test_a_waiting_thread_is_woken_at_once() -> None:
+    token = StopToken(clock=SystemClock())
+    woken: list[bool] = []
+    waiter = threading.Thread(target=lambda: woken.append(token.wait(30)))
+    began = time.monotonic()
+    waiter.start()
+    token.set("x")
+    waiter.join()
+    assert woken == [True]
+    assert time.monotonic() - began < 5
+
+
+# --- signals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_asks_for_a_stop_and_says_what_will_happen(tmp_path: Path, number: signal.Signals) -> None:
+    process = child("token.wait(30)", tmp_path / "STOP")
+    began = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert time.monotonic() - began < 10  # and not the 30 seconds of the wait
+    assert process.returncode == 0, err
+    said, done = out.splitlines()
+    assert said.startswith(f"{number.name}: stopping after the request in flight")
+    assert done == f"done {number.name}"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_second_signal_ends_the_process_at_once(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    process = child("time.sleep(60)", tmp_path / "STOP")
+    assert process.stdout is not None
+    process.send_signal(number)
+    process.stdout.readline()
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "done" not in out
+
+
+def test_the_two_signals_may_differ(tmp_path: Path) -> None:
+    process = child("time.sleep(60)", tmp_path / "STOP")
+    assert process.stdout is not None
+    process.send_signal(signal.SIGINT)
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
+def test_a_second_signal_is_not_eaten_by_broad_handlers(tmp_path: Path) -> None:
+    body = """
+    for _ in range(60):
+        try:
+            time.sleep(1)
+        except Exception:
+            pass
+"""
+    process = child(body, tmp_path / "STOP")
+    assert process.stdout is not None
+    process.send_signal(signal.SIGINT)
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+
+
+@pytest.mark.timeout(20)
+def test_a_signal_that_arrives_while_the_token_is_being_waited_on_does_not_hang_the_process() -> None:
+    token = StopToken()
+    with stop_on_signals(token, lambda _text: None), vars(token._event)["_cond"]:
+        signal.raise_signal(signal.SIGINT)  # Event.wait holds this lock for a moment on its way in and out
+    assert token.is_set()
+    assert token.reason == "SIGINT"
+
+
+def test_a_signal_in_the_middle_of_a_write_to_stderr_still_asks_for_a_stop() -> None:
+    def say(_text: str) -> None:
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    token = StopToken()
+    with stop_on_signals(token, say):
+        signal.raise_signal(signal.SIGTERM)
+    assert token.is_set()
+
+
+def test_the_handlers_of_before_are_back_afterwards() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with suppress(KeyError), stop_on_signals(StopToken(), print):
+        assert signal.getsignal(signal.SIGINT) not in before
+        raise KeyError
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_outside_the_main_thread_nothing_is_changed() -> None:
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with stop_on_signals(StopToken(), print):
+                assert signal.getsignal(signal.SIGINT) is before
+        except BaseException as error:  # noqa: BLE001 - carried to the main thread
+            failures.append(error)
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert failures == []
