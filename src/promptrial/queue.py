@@ -49,7 +49,8 @@ class PartWork:
     @property
     def submitted(self) -> bool:
         """Whether a job was recorded for exactly these requests."""
-        return self.record.job is not None and self.record.request_sha256 == self.request_sha256
+        record = self.record  # while a new job is on its way, the job on record is still the one before
+        return record.status != "submitting" and record.job is not None and record.request_sha256 == self.request_sha256
 
     @property
     def downloaded(self) -> bool:
@@ -124,8 +125,7 @@ class QueueManager:
     def _collect_one(self, work: PartWork, task: Task) -> None:
         if not work.submitted or work.record.job is None:
             raise PermanentError("it was never submitted", hint="select the submit step too")
-        if work.folder.part_results(work.part.name).exists():
-            self._set_aside(work, "they are not what was sealed")
+        self._unseal(work)
         job = JobRef(work.record.job)
         status = work.provider().status(job)
         if status.state is not JobState.READY:
@@ -133,6 +133,16 @@ class QueueManager:
         self._record(work, "running")
         self._append_rows(work, job, task)
         self._record(work, "downloaded", results=self._seal(work))
+
+    def _unseal(self, work: PartWork) -> None:
+        """Take results that were sealed, but not recorded before a kill, for the rows that they are."""
+        sealed, rows = work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)
+        if not sealed.exists():
+            return
+        if work.record.status == "downloaded" or rows.exists():
+            self._set_aside(work, "they are not what was sealed")
+        else:
+            atomic.publish(sealed, rows)
 
     def _append_rows(self, work: PartWork, job: JobRef, task: Task) -> None:
         finished = self._finished_rows(work)

@@ -95,8 +95,7 @@ class Engine:
             if action.verb == "execute":
                 self._execute(phase, action)
             elif action.reason == "already done" and self.state.phases[phase.name].status != "completed":
-                self._move(phase, "in_progress")
-                self._move(phase, "completed")
+                self._catch_up(phase, facts[phase.name][-1].trial)
 
     def _execute(self, phase: Phase, action: Action) -> None:
         self.context.events.event("phase", "info", f"{phase.name}: {action.reason}", phase=phase.name)
@@ -116,6 +115,14 @@ class Engine:
             self._move(phase, "failed", f"{type(error).__name__}: {error}")
             raise
 
+    def _catch_up(self, phase: Phase, last: str | None) -> None:
+        """Record a phase that was found done though its state does not say so: a kill came between the two."""
+        self._move(phase, "in_progress")
+        if phase.content_addressed:
+            self._commit(phase, None, Produced({}), Receipt({}, {}))
+        self._checkpoint(phase, last)
+        self._move(phase, "completed")
+
     def _wanted(self, phase: Phase, slug: str | None) -> bool:
         """Whether to work on a trial; the whole run's turn comes only when every trial's work is done."""
         if slug is None:
@@ -130,10 +137,11 @@ class Engine:
             inputs_of(self.context, phase, trial),
         )
         self._commit(phase, trial, produced, receipt)
-        self.state.last_checkpoint = records.Checkpoint(
-            phase.name, trial.slug if trial else None, None, self.context.clock.now()
-        )
+        self._checkpoint(phase, trial.slug if trial else None)
         self._save_state()
+
+    def _checkpoint(self, phase: Phase, slug: str | None) -> None:
+        self.state.last_checkpoint = records.Checkpoint(phase.name, slug, None, self.context.clock.now())
 
     def _commit(self, phase: Phase, trial: Trial | None, produced: Produced, receipt: Receipt) -> None:
         if phase.content_addressed:

@@ -99,8 +99,11 @@ def start(opened: Opened, context: Context) -> RunState:
     state.config_file = str(opened.config_file)
     if opened.overrides:
         state.overrides = opened.overrides
+    _sweep(opened, context)
     atomic.write_bytes(opened.run.config_path, to_yaml(opened.tree))
     load_manifests(context)
+    for slug, manifest in context.manifests.items():
+        records.save(opened.run.trial(slug).manifest_path, manifest)
     records.save(opened.run.state_path, state)
     return state
 
@@ -110,8 +113,7 @@ def take_up(opened: Opened, context: Context) -> RunState:
     state = opened.state
     if state is None:
         return start(opened, context)
-    for leftover in atomic.sweep(opened.run.root):
-        context.events.event("sweep", text=f"removed {leftover.name}, left by an interrupted write")
+    _sweep(opened, context)
     if opened.run.sentinel_path.exists():
         atomic.remove(opened.run.sentinel_path)
         context.events.say("a STOP_REQUESTED left from an earlier stop was removed")
@@ -120,12 +122,22 @@ def take_up(opened: Opened, context: Context) -> RunState:
         earlier = [] if not isinstance(state.drift, list) else state.drift
         state.drift = [*earlier, {"at": context.clock.now(), "from": state.config_hash, "keys": list(opened.drift)}]
         state.config_hash = opened.config_hash
-        atomic.write_bytes(opened.run.config_path, to_yaml(opened.tree))
-        records.save(opened.run.state_path, state)
-    elif not opened.run.config_path.exists():
-        atomic.write_bytes(opened.run.config_path, to_yaml(opened.tree))
+        records.save(opened.run.state_path, state)  # first: the drift is found by the configuration that still stands
+    _write_config(opened)
     load_manifests(context)
     return state
+
+
+def _sweep(opened: Opened, context: Context) -> None:
+    for leftover in atomic.sweep(opened.run.root):
+        context.events.event("sweep", text=f"removed {leftover.name}, left by an interrupted write")
+
+
+def _write_config(opened: Opened) -> None:
+    """Write the effective configuration unless it stands there already, byte by byte."""
+    path, data = opened.run.config_path, to_yaml(opened.tree)
+    if not path.exists() or path.read_bytes() != data:
+        atomic.write_bytes(path, data)
 
 
 def load_manifests(context: Context, *, read_only: bool = False) -> None:
