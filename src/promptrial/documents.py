@@ -18,10 +18,13 @@ def encode(document: msgspec.Struct) -> bytes:
 def json_schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a kind of document, described by the docstrings of its types.
 
-    Every field is required: a value that is missing is written as null, never left out.
+    Every field is required, as a value that is missing is written as null and not left out; the exceptions are those
+    of the document itself that are UNSET by default.
     """
     schema: dict[str, Any] = msgspec.json.schema(kind)
-    for definition in schema["$defs"].values():
+    optional = {field.encode_name for field in msgspec.structs.fields(kind) if field.default is msgspec.UNSET}
+    for name, definition in schema["$defs"].items():
         definition["description"] = inspect.cleandoc(definition["description"])
-        definition["required"] = list(definition["properties"])
+        left_out = optional if name == kind.__name__ else set()
+        definition["required"] = [field for field in definition["properties"] if field not in left_out]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title} | schema

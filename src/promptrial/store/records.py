@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from promptrial import registry
+from promptrial import documents, registry
 from promptrial.errors import CorruptRecordError, IllegalTransitionError
 from promptrial.store import atomic
 
@@ -27,6 +27,7 @@ __all__ = [
     "RunState",
     "StageRecord",
     "TrialManifest",
+    "json_schema",
     "load",
     "new_state",
     "save",
@@ -71,7 +72,7 @@ class Receipt(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, kw_only=True):
     """``manifest.json`` of a folder that belongs to the whole run: the receipt, and facts for people."""
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     receipt: Receipt
     facts: dict[str, Any] = {}
 
@@ -106,7 +107,7 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
 class TrialManifest(msgspec.Struct, kw_only=True):
     """``trial_manifest.json``. ``datasets``, ``jobs`` and ``job_status`` are views of ``parts``, made when saving."""
 
-    schema_version: int = 2
+    schema_version: Literal[2] = 2
     run_id: str
     trial: dict[str, Any]
     prompts: dict[str, dict[str, Any]]
@@ -142,7 +143,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 class RunState(msgspec.Struct, kw_only=True):
     """``run_state.json``. ``overrides`` are the flags that the run was started with; ``drift`` what was forced."""
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     run_id: str
     config_hash: str
     phases: dict[str, PhaseState]
@@ -189,6 +190,15 @@ def transition(state: RunState, phase: str, status: PhaseStatus, now: str, error
         raise IllegalTransitionError(f"run {state.run_id}: phase {phase} cannot go from {current.status} to {status}")
     started_at = now if status == "in_progress" else current.started_at
     state.phases[phase] = PhaseState(status, started_at, now, error)
+
+
+def json_schema(kind: type[RunState | TrialManifest]) -> dict[str, Any]:
+    """Return the JSON Schema of a record, as published in ``docs/schemas``: what this program writes."""
+    name = {RunState: "run_state.json", TrialManifest: "trial_manifest.json"}[kind]
+    schema = documents.json_schema(kind, f"promptrial {name}, schema_version {_VERSIONS[kind]}")
+    if kind is RunState:
+        schema["$defs"]["RunState"]["properties"]["phases"]["required"] = list(registry.PHASES)
+    return schema
 
 
 def save(path: Path, record: msgspec.Struct) -> None:

@@ -1,0 +1,119 @@
+"""The published schemas of the run's records are those of the code, and what is saved fits them."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from promptrial import registry
+from promptrial.store.records import (
+    Checkpoint,
+    FileRecord,
+    PartRecord,
+    RunState,
+    StageRecord,
+    TrialManifest,
+    json_schema,
+    new_state,
+    save,
+    transition,
+)
+from tests.support.project import Project
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
+KINDS: dict[str, type[RunState | TrialManifest]] = {"run_state": RunState, "trial_manifest": TrialManifest}
+
+
+def published(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return document
+
+
+def saved(folder: Path, record: RunState | TrialManifest) -> Any:
+    save(folder / "record.json", record)
+    return json.loads((folder / "record.json").read_bytes())
+
+
+def state() -> RunState:
+    state = new_state("r", "h")
+    transition(state, "prepare", "in_progress", "t1")
+    transition(state, "prepare", "failed", "t2", "it broke")
+    state.last_checkpoint = Checkpoint("prepare", None, None, "t2")
+    state.migrated = True
+    state.overrides = {"limit_items": 3}
+    state.drift = [{"keys": ["a"]}]
+    state.config_file = "c.yaml"
+    return state
+
+
+def manifest() -> TrialManifest:
+    return TrialManifest(
+        run_id="r",
+        trial={"model_id": "m"},
+        prompts={"control": {"sha256": "c", "tokens": None}},
+        temps=[0.0],
+        samples_per_item={"0.0": 1},
+        stage_status={"parsed": StageRecord("completed", "t", {"p.csv": FileRecord("a", 1, 2)}, {"plan": "d"})},
+        parts={"t0_control_p001": PartRecord(status="submitted", resume_key="t0_control", job="j")},
+    )
+
+
+RECORDS: dict[str, Callable[[], RunState | TrialManifest]] = {"run_state": state, "trial_manifest": manifest}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_published_schema_is_the_one_of_the_code(name: str) -> None:
+    assert published(name) == json_schema(KINDS[name]), (
+        f"docs/schemas/{name}.schema.json is out of date: write promptrial.store.records.json_schema into it"
+    )
+    jsonschema.Draft202012Validator.check_schema(published(name))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_saved_record_fits_its_schema(tmp_path: Path, name: str) -> None:
+    jsonschema.validate(saved(tmp_path, RECORDS[name]()), published(name))
+
+
+def test_a_new_state_fits_though_it_lacks_what_is_optional(tmp_path: Path) -> None:
+    document = saved(tmp_path, new_state("r", "h"))
+    assert "migrated" not in document
+    jsonschema.validate(document, published("run_state"))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_whatever_is_not_optional_is_required_and_versions_are_fixed(tmp_path: Path, name: str) -> None:
+    good = saved(tmp_path, RECORDS[name]())
+    optional = {"migrated", "config_file", "overrides", "drift"}
+    for key in good:
+        less = {other: value for other, value in good.items() if other != key}
+        if key in optional:
+            jsonschema.validate(less, published(name))
+        else:
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(less, published(name))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(good | {"schema_version": 99}, published(name))
+
+
+def test_all_nine_phases_are_required_and_their_status_is_one_of_five(tmp_path: Path) -> None:
+    good = saved(tmp_path, state())
+    for phase in registry.PHASES:
+        bad = copy.deepcopy(good)
+        del bad["phases"][phase]
+        with pytest.raises(jsonschema.ValidationError, match=phase):
+            jsonschema.validate(bad, published("run_state"))
+    bad = copy.deepcopy(good)
+    bad["phases"]["score"]["status"] = "done"
+    with pytest.raises(jsonschema.ValidationError, match="done"):
+        jsonschema.validate(bad, published("run_state"))
+
+
+def test_the_records_of_a_real_run_fit(project: Project) -> None:
+    assert project.run("--to_step", "parse").code == 0
+    jsonschema.validate(json.loads((project.run_root() / "run_state.json").read_bytes()), published("run_state"))
+    manifest = project.trial_folder() / "results" / "trial_manifest.json"
+    jsonschema.validate(json.loads(manifest.read_bytes()), published("trial_manifest"))
