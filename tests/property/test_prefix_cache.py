@@ -27,8 +27,8 @@ class BatchSensitiveSlot:
         self.marks: list[str] = []
         self.evaluated = 0
 
-    def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> None:
-        self._load(tokens, reuse=reuse)
+    def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> int:
+        return self._load(tokens, reuse=reuse)
 
     def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
         kept = self._load(tokens, reuse=reuse)
@@ -141,6 +141,15 @@ def test_an_engine_that_keeps_something_else_is_refused() -> None:
     slot.can_cut = False
     with pytest.raises(PermanentError, match="kept 0 tokens of a prompt, where 2 were due"):
         cache.answer(prompt, SAMPLING)
+
+
+def test_a_slot_that_others_moved_is_noticed() -> None:
+    slot = BatchSensitiveSlot()
+    cache = PrefixCache(slot)
+    cache.answer(Prompt((2, 2, 1, 0), 2), SAMPLING)
+    slot.evaluate((2, 1, 1), reuse=False)
+    with pytest.raises(PermanentError, match="kept 1 tokens of a prompt, where 2 were due"):
+        cache.answer(Prompt((2, 2, 1, 1), 2), SAMPLING)
 
 
 def test_after_a_failure_the_cache_counts_as_unknown() -> None:

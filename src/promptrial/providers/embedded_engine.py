@@ -86,10 +86,6 @@ class _Props(msgspec.Struct):
     default_generation_settings: _Settings
 
 
-class _Error(msgspec.Struct):
-    message: str
-
-
 class _Choice(msgspec.Struct):
     text: str
     finish_reason: str
@@ -106,9 +102,8 @@ class _Usage(msgspec.Struct):
 
 
 class _Completed(msgspec.Struct):
-    choices: tuple[_Choice, ...] = ()
-    usage: _Usage | None = None
-    error: _Error | None = None
+    choices: tuple[_Choice]
+    usage: _Usage
 
 
 def weights_path(model: ModelSpec) -> Path:
@@ -237,9 +232,10 @@ class EngineSlot:
         self._server = server
         self._number = number
 
-    def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> None:
-        """Make ``tokens`` the content of the slot."""
-        self._run({"prompt": tokens, "n_predict": 0, "cache_prompt": reuse, "temperature": 0.0})
+    def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> int:
+        """Make ``tokens`` the content of the slot; return how many were kept."""
+        body = {"prompt": tokens, "n_predict": 0, "cache_prompt": reuse, "temperature": 0.0}
+        return self._run(body).usage.prompt_tokens_details.cached_tokens
 
     def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
         """Answer a prompt, every sampling parameter given.
@@ -262,8 +258,6 @@ class EngineSlot:
                 "samplers": _SAMPLERS,
             }
         )
-        if done.usage is None or len(done.choices) != 1:
-            raise PermanentError("the embedded engine gave no answer")
         (choice,), usage = done.choices, done.usage
         return Answer(
             text=choice.text,
@@ -274,11 +268,11 @@ class EngineSlot:
         )
 
     def _run(self, body: dict[str, object]) -> _Completed:
-        asked = msgspec.to_builtins({**_NEUTRAL, **body, "id_slot": self._number})
-        done = msgspec.convert(self._server.handle_completions(asked), _Completed)
-        if done.error is not None:
-            raise PermanentError(f"the embedded engine refused a request: {done.error.message}")
-        return done
+        done = self._server.handle_completions(msgspec.to_builtins({**_NEUTRAL, **body, "id_slot": self._number}))
+        try:
+            return msgspec.convert(done, _Completed)
+        except msgspec.ValidationError as error:
+            raise PermanentError(f"the embedded engine refused a request: {str(done)[:500]}") from error
 
 
 def _server(path: Path, key: str, *, chat_template: str = "") -> Any:  # noqa: ANN401 - the wheel has no types

@@ -49,8 +49,8 @@ class Slot(Protocol):
     With ``reuse`` it keeps the longest prefix that it shares with the prompt before; without, it starts from nothing.
     """
 
-    def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> None:
-        """Make ``tokens`` the content of the sequence."""
+    def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> int:
+        """Make ``tokens`` the content of the sequence; return how many were kept."""
 
     def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
         """Answer a prompt."""
@@ -88,31 +88,41 @@ class PrefixCache:
     def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
         """Answer a prompt with the bytes that a fresh engine would give.
 
-        A model whose memory cannot be cut back (a recurrent one) shows at its first prompt, by evaluating it whole;
-        from then on it does so for every prompt.
+        A model whose memory cannot be cut back (a recurrent one) shows at its first prompt, by evaluating it anew; it
+        is then made to do so for every prompt.
 
         Raises
         ------
         PermanentError
             If the engine kept another prefix than it was brought to hold: its answer would not be repeatable.
         """
-        if prompt.stem > 0 and self._can_cut:
-            first, kept = self._held is None, self._bring_to(prompt)
-            answer = self._slot.complete(prompt.tokens, sampling, reuse=True)
-            if answer.reused == kept:
-                self._held = prompt
-                return answer
-            if not first or answer.reused != 0:
-                raise PermanentError(f"the engine kept {answer.reused} tokens of a prompt, where {kept} were due")
-            self._can_cut = False
-        return self._slot.complete(prompt.tokens, sampling, reuse=False)
+        kept = self._bring_to(prompt) if prompt.stem > 0 and self._can_cut else 0
+        answer = self._slot.complete(prompt.tokens, sampling, reuse=kept > 0)
+        _check(answer.reused, kept)
+        self._held = prompt if kept > 0 else None
+        return answer
 
     def _bring_to(self, prompt: Prompt) -> int:
+        """Make the slot hold the start of a prompt and nothing that comes next in it; return how much, 0 if it cannot.
+
+        A token that does not come next cuts off what the slot holds beyond; one is evaluated because the engine
+        evaluates at least one.
+        """
         kept = keep_length(self._held, prompt)
         self._held = None  # unknown until the answer is there, should anything go wrong on the way
-        if kept == 0:
+        anew = kept == 0
+        if anew:
             kept = prompt.stem
             self._slot.evaluate((*prompt.tokens[:kept], 0), reuse=False)
-        other = 1 if prompt.tokens[kept] == 0 else 0  # a token that does not come next cuts the cache off here
-        self._slot.evaluate((*prompt.tokens[:kept], other), reuse=True)
+        other = 1 if prompt.tokens[kept] == 0 else 0
+        reused = self._slot.evaluate((*prompt.tokens[:kept], other), reuse=True)
+        if anew and reused == 0:
+            self._can_cut = False
+            return 0
+        _check(reused, kept)
         return kept
+
+
+def _check(reused: int, kept: int) -> None:
+    if reused != kept:
+        raise PermanentError(f"the engine kept {reused} tokens of a prompt, where {kept} were due")
