@@ -90,6 +90,13 @@ def _part_fact(context: Context, phase: Phase) -> Fact:
         return Fact(phase.name, None, "requests not built yet")
     left = sum(not (item.submitted if phase.name == "submit" else item.downloaded) for item in work)
     missing = "" if left == 0 else f"{left} of {len(work)} parts left"
-    if phase.name == "submit" and not missing and not all(context.manifest(t.slug).engine for t in context.trials):
-        return Fact(phase.name, None, "engine not recorded")
+    if phase.name == "submit" and not missing and not all(_described(context, trial) for trial in context.trials):
+        return Fact(phase.name, None, "engine or prompts not recorded")
     return Fact(phase.name, None, missing, left, len(work))
+
+
+def _described(context: Context, trial: Trial) -> bool:
+    """Return whether the manifest holds what submit writes there besides the jobs: the engine, and these prompts."""
+    manifest = context.manifest(trial.slug)
+    known = {name: prompt.get("sha256") for name, prompt in manifest.prompts.items() if "tokens" in prompt}
+    return bool(manifest.engine) and all(known.get(name) == prompt.sha256 for name, prompt in trial.prompts.items())
