@@ -108,7 +108,7 @@ class HubSession:
 @contextmanager
 def hub_session(endpoint: str, token: str | None, timeout_s: float, location: HubLocation) -> Iterator[HubSession]:
     """Open the connection for one fetch."""
-    import httpx  # noqa: PLC0415 - heavy
+    import httpx
 
     headers = {"User-Agent": f"promptrial/{__version__}", "Accept-Encoding": "identity"}
     with httpx.Client(timeout=timeout_s, follow_redirects=True, headers=headers) as client:
@@ -148,7 +148,7 @@ def _check_status(response: httpx.Response, what: str) -> None:
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
     """Turn the HTTP library's errors into ours. URLs are left out: after a redirect they carry a signature."""
-    import httpx  # noqa: PLC0415 - heavy
+    import httpx
 
     try:
         yield

@@ -28,8 +28,8 @@ def parquet_rows(path: Path, kind: type[T]) -> Iterator[tuple[Place, T]]:
         If the file is not Parquet, lacks a column that ``kind`` requires, or a row is not of that kind; the place
         gives the row, counted from 1.
     """
-    import pyarrow as pa  # noqa: PLC0415 - heavy
-    import pyarrow.parquet as pq  # noqa: PLC0415 - heavy
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     place = Place(path, 1)
     with open_binary(path):

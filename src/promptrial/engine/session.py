@@ -88,6 +88,7 @@ def follow(
     opened = open_run(request, env)
     only = _filtered(opened, trial_filter)
     with RunLock(opened.run.lock_path, since=invocation.clock.now()):
+        opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = _Providers()
         context = _context(opened, env, invocation, providers)
         mend_tail(opened.run.log_path)
