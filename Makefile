@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check smoke plan bench bench-embedded docs clean
+.PHONY: help setup demo test test-slow check smoke plan bench bench-embedded docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -27,14 +27,22 @@ setup: .venv/.ready-dev ## make .venv with everything
 demo: .venv/.ready ## run a real trial on the embedded model and show the result
 	@$(BIN)/promptrial run
 
-test: .venv/.ready-dev ## run the tests
-	@$(BIN)/python -m pytest
+test: .venv/.ready-dev ## run the tests (but for the slow ones)
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/.ready-dev ## run the slow tests: real questions, real model, minutes
+	@$(BIN)/python -m pytest -m slow
 
 check: .venv/.ready-dev ## lint, formats, types, import layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+smoke: .venv/.ready ## run a tiny trial half way, resume it to its end, and forget it
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(BIN)/promptrial run --experiments_dir "$$folder" --run_id smoke --limit_items 2 --to_step submit && \
+	$(BIN)/promptrial run --experiments_dir "$$folder" --run_id smoke --resume
 
 plan: .venv/.ready ## show what the demo would do
 	@$(BIN)/promptrial plan

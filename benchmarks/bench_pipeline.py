@@ -66,9 +66,10 @@ def write_questions(folder: Path, items: int, source: random.Random) -> dict[str
     (folder / "open.json").write_text(json.dumps(squad))
     with (folder / "closed.jsonl").open("w") as file:
         for index in range(items - 4 * len(paragraphs)):
-            answers = [phrase(source, source.randint(1, 3)) for _ in range(source.randint(1, 4))]
-            gold[f"c{index}"] = answers
-            file.write(json.dumps({"id": f"c{index}", "question": phrase(source, 9), "answers": answers}) + "\n")
+            item_id = f"c{index}"
+            gold[item_id] = [phrase(source, source.randint(1, 3)) for _ in range(source.randint(1, 4))]
+            row = {"id": item_id, "question": phrase(source, 9), "answers": gold[item_id]}
+            file.write(json.dumps(row) + "\n")
     return gold
 
 

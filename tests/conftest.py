@@ -24,7 +24,7 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """A small experiment on the fake provider, with the temporary folder as the current one."""
-    monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")  # type: ignore[arg-type]
+    monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")
     monkeypatch.chdir(tmp_path)
     fake_provider.CALLS.clear()
     fake_provider.FAILING.clear()
