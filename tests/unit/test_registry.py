@@ -30,7 +30,7 @@ def test_every_entry_names_a_module_of_this_package_and_an_attribute(kind: str) 
         assert attribute.isidentifier()
 
 
-@pytest.mark.parametrize("kind", ["phase", "dataset format", "scorer"])
+@pytest.mark.parametrize("kind", ["phase", "dataset format", "scorer", "statistic"])
 def test_every_entry_can_be_loaded(kind: str) -> None:
     for name in TABLES[kind]:
         assert registry.load(kind, name) is not None
