@@ -245,7 +245,7 @@ class TestIdentity:
         assert found["weights_sha256"] == hashlib.sha256(weights_path(SMOL).read_bytes()).hexdigest()
         assert found["weights_file"] == "SmolLM2-135M-Instruct.Q4_1.gguf"
         assert {"engine_version", "chat_template_sha256", "kv_type_k", "kv_type_v"} < found.keys()
-        assert [found[key] for key in ("n_ctx", "n_batch", "n_ubatch", "n_threads")] == [4096, 32, 32, 1]
+        assert [found[key] for key in ("n_ctx", "n_batch", "n_ubatch", "n_threads")] == [4096, 8, 8, 1]
 
     def test_the_fingerprint_does_not_depend_on_how_many_engines_there_are(self, provider: EmbeddedProvider) -> None:
         other = EmbeddedProvider(engines=1)

@@ -26,7 +26,7 @@ from promptrial.providers.embedded_engine import Engine, identity, weights_path
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
 from promptrial.providers.request_rows import RequestRow
 
-__all__ = ["EmbeddedProvider"]
+__all__ = ["EmbeddedProvider", "prompt_of"]
 
 _MAX_ENGINES: Final = 4
 _AHEAD_PER_ENGINE: Final = 2
@@ -141,7 +141,6 @@ class _Pool:
         self._idle = [_Worker(self.reader)]
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(engines, thread_name_prefix="engine")
-        self._stem_text = functools.lru_cache(maxsize=64)(self._render_stem)
 
     @functools.cached_property
     def weights_sha256(self) -> str:
@@ -158,7 +157,7 @@ class _Pool:
             worker.engine.close()
 
     def _row(self, request: RequestRow, model: ModelSpec) -> bytes:
-        prompt, limit = self._prompt(request.body.messages), request.body.max_tokens
+        prompt, limit = prompt_of(self.reader, request.body.messages), request.body.max_tokens
         if len(prompt.tokens) + limit > self.reader.n_ctx:
             return _error_row(
                 request.custom_id,
@@ -185,17 +184,6 @@ class _Pool:
                 return best
         return _Worker(Engine(self.path))
 
-    def _prompt(self, messages: tuple[Message, ...]) -> Prompt:
-        tokens = self.reader.tokenize(self.reader.render(messages), special=True)
-        stem = self.reader.tokenize(self._stem_text((*messages[:-1], Message(messages[-1].role, ""))), special=True)
-        return Prompt(tokens, min(common_length(tokens, stem), len(tokens) - 1))
-
-    def _render_stem(self, messages: tuple[Message, ...]) -> str:
-        """Return what every prompt begins with that differs from this one in its last message's text alone."""
-        *before, last = messages
-        first, second = (self.reader.render((*before, Message(last.role, text))) for text in ("A", "B"))
-        return first[: common_length(first, second)]
-
 
 class _Worker:
     """An engine and its caches, the one least lately used first."""
@@ -214,6 +202,18 @@ class _Worker:
         self._caches.remove(cache)
         self._caches.append(cache)
         return cache.answer(prompt, sampling)
+
+
+def prompt_of(reader: Engine, messages: tuple[Message, ...]) -> Prompt:
+    """Return the tokens of a conversation in the model's chat template, and how long its stem is.
+
+    The stem is what this prompt has in common with all that differ from it in the last message's text alone.
+    """
+    tokens = reader.tokenize(reader.render(messages), special=True)
+    *before, last = messages
+    first, second = (reader.render((*before, Message(last.role, text))) for text in ("A", "B"))
+    stem = reader.tokenize(first[: common_length(first, second)], special=True)
+    return Prompt(tokens, min(common_length(tokens, stem), len(tokens) - 1))
 
 
 def _sampling(request: RequestRow) -> Sampling:
