@@ -119,12 +119,22 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model as the configuration names it: ``alias`` is ours, ``id`` is the provider's."""
+    """A model as the configuration names it: ``alias`` is ours, ``id`` is the provider's.
+
+    ``written_id`` is the id as it stands in the file where that holds ``${VAR}``; whatever is kept names the model by
+    ``shown_id``, so that a value of the environment is never written down.
+    """
 
     alias: str
     id: str
     provider: str
     path: str | None = None
+    written_id: str | None = None
+
+    @property
+    def shown_id(self) -> str:
+        """The id that may be written down."""
+        return self.id if self.written_id is None else self.written_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,9 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 # --- trials and parts -------------------------------------------------------------------------------------------
 
 
-def trials_of(config: ExperimentConfig) -> tuple[Trial, ...]:
+def trials_of(
+    config: ExperimentConfig, written: Mapping[tuple[str | int, ...], str] | None = None
+) -> tuple[Trial, ...]:
     """Return the trials that a configuration asks for, in a fixed order.
 
     Raises
@@ -46,7 +48,7 @@ def trials_of(config: ExperimentConfig) -> tuple[Trial, ...]:
     ConfigError
         If two trials would have the same slug.
     """
-    trials = tuple(_trial(config, spec) for spec in _trial_specs(config))
+    trials = tuple(_trial(config, spec, written or {}) for spec in _trial_specs(config))
     slugs = [trial.slug for trial in trials]
     repeated = {slug for slug in slugs if slugs.count(slug) > 1}
     if repeated:
@@ -73,7 +75,7 @@ def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:
         yield TrialConfig(model=model, prompt_set=prompt_set, top_p=top_p, top_k=top_k, max_new_tokens=max_new_tokens)
 
 
-def _trial(config: ExperimentConfig, spec: TrialConfig) -> Trial:
+def _trial(config: ExperimentConfig, spec: TrialConfig, written: Mapping[tuple[str | int, ...], str]) -> Trial:
     prompts = config.prompt_sets[spec.prompt_set]
     temps = spec.temps or config.temps
     top_p = config.top_p if spec.top_p is None else spec.top_p
@@ -85,7 +87,7 @@ def _trial(config: ExperimentConfig, spec: TrialConfig) -> Trial:
     )
     return Trial(
         slug=slug,
-        model=_model_spec(config, spec.model),
+        model=_model_spec(config, spec.model, written),
         prompt_set=spec.prompt_set,
         prompts={
             "control": Prompt(prompts.control.text, prompts.control.sha256),
@@ -102,9 +104,15 @@ def _trial(config: ExperimentConfig, spec: TrialConfig) -> Trial:
     )
 
 
-def _model_spec(config: ExperimentConfig, alias: str) -> ModelSpec:
+def _model_spec(config: ExperimentConfig, alias: str, written: Mapping[tuple[str | int, ...], str]) -> ModelSpec:
     model: ModelConfig = config.models[alias]
-    return ModelSpec(alias=alias, id=model.id, provider=model.provider or config.provider, path=model.path)
+    return ModelSpec(
+        alias=alias,
+        id=model.id,
+        provider=model.provider or config.provider,
+        path=model.path,
+        written_id=written.get(("models", alias, "id")),
+    )
 
 
 def cut_parts(
@@ -145,10 +153,15 @@ def _full_spans(n_items: int, size: int) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The phases that were asked for; ``explicit`` when a flag named them."""
+    """The phases that were asked for, ``explicit`` when a flag named them, and the trials; None stands for all."""
 
     phases: frozenset[str]
     explicit: bool
+    trials: frozenset[str] | None = None
+
+    def wants(self, trial: str | None) -> bool:
+        """Whether a trial was asked for; the whole run always is."""
+        return trial is None or self.trials is None or trial in self.trials
 
 
 def select_phases(only_step: str | None, from_step: str | None, to_step: str | None) -> Selection:
@@ -248,15 +261,17 @@ def decide_one(
     """Decide for one phase, given the facts by phase and what was decided (or done) for the phases before it."""
     if phase.name not in selection.phases:
         return Action(phase.name, "skip", "not selected")
-    own = facts.get(phase.name, [])
+    own = [fact for fact in facts.get(phase.name, []) if selection.wants(fact.trial)]
     if not own:
         return Action(phase.name, "skip", "nothing to do")
     rerun = [] if phase.content_addressed else [name for name in phase.reads if earlier[name].verb == "execute"]
     trials = tuple(fact.trial for fact in own if not fact.done or _touches(fact.trial, rerun, earlier))
     if not trials:
         return Action(phase.name, "skip", "already done")
+    # What the whole run does after its trials waits for every one of them, and blocks none.
+    waiting = [trial for trial in trials if trial is not None] or trials
     for name in phase.reads:
-        lacking = next((f for f in facts.get(name, []) if not f.done and _same(f.trial, trials)), None)
+        lacking = next((f for f in facts.get(name, []) if not f.done and _same(f.trial, waiting)), None)
         if lacking is not None and earlier[name].verb != "execute":
             return Action(phase.name, "blocked", f"needs {name}: {lacking.missing}")
     return Action(phase.name, "execute", _why(own, rerun, trials), trials)

@@ -353,3 +353,54 @@ def test_a_lost_manifest_is_rebuilt_from_the_results_without_asking_again(projec
     data_files = {path for path in before if not path.endswith(("run.log", "_manifest.json", "run_state.json"))}
     assert {path for path in data_files if before[path] != after.get(path)} == set()
     assert set(planned(project).values()) == {"skip"}
+
+
+def test_a_value_from_the_environment_is_used_and_never_written_down(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIDDEN_MODEL", "vendor/secret-model-42")
+    monkeypatch.setenv("HIDDEN_FILE", "closed.jsonl")
+    project.write_config(
+        {
+            "question": "Is ${HIDDEN_MODEL} good?",
+            "models": {"m1": {"id": "${HIDDEN_MODEL}"}},
+            "datasets": {"closed_set": {"format": "custom", "path": "${HIDDEN_FILE}"}},
+        }
+    )
+    outcome = project.run()
+    assert outcome.code == 0, outcome.err
+    holders = [
+        path for path in project.run_root().rglob("*") if path.is_file() and b"secret-model-42" in path.read_bytes()
+    ]
+    assert holders == []
+    assert "${HIDDEN_MODEL}" in (project.run_root() / SLUG / "reports/report.md").read_text().replace("\\", "")
+
+
+def test_a_damaged_part_of_one_trial_leaves_the_other_trial_alone(project: Project) -> None:
+    assert project.run("--prompt_sets", "main,other").code == 0
+    other = project.run_root() / "m1-other-tp1-tk50-mx64-64/results"
+    before = {path.name: path.stat().st_mtime_ns for path in other.iterdir() if path.is_file()}
+    (project.run_root() / RESULTS / "t0_control_p001/results.jsonl").unlink()
+    assert project.run("--resume").code == 0
+    after = {path.name: path.stat().st_mtime_ns for path in other.iterdir() if path.is_file()}
+    assert {name for name in before if before[name] != after[name]} <= {"trial_manifest.json"}
+
+
+def test_a_trial_filter_works_on_the_trials_that_it_matches(project: Project) -> None:
+    outcome = project.run("--prompt_sets", "main,other", "--trial_filter", "m1-main")
+    assert outcome.code == 0, outcome.err
+    assert [path.parts[-3] for path in project.run_root().glob("*/reports/report.md")] == [SLUG]
+    assert not (project.run_root() / "aggregate_report.md").exists()
+    assert len(fake_provider.CALLS) == 28
+    assert project.run("--resume").code == 0
+    assert (project.run_root() / "aggregate_report.md").exists()
+    assert project.run("--resume", "--trial_filter", "nothing").code == 2
+
+
+def test_one_arm_alone_runs_to_a_report_without_effects(project: Project) -> None:
+    outcome = project.run("--condition", "control")
+    assert outcome.code == 0, outcome.err
+    predictions = rows(project.run_root() / RESULTS / "predictions.csv")
+    assert {row["condition"] for row in predictions} == {"control"}
+    significance = json.loads((project.run_root() / RESULTS / "significance.json").read_text())
+    assert all(endpoint["difference"] is None for endpoint in significance["endpoints"])

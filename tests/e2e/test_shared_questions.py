@@ -61,9 +61,9 @@ def test_em_and_f1_of_every_model_answer_equal_the_official_definition(tmp_path:
     for row in predictions:
         text = row["response_text"].removeprefix("'") if row["response_text"][:2] in GUARDED else row["response_text"]
         gold = answers[row["dataset"]][row["item_id"]]
-        scores = scored_response(FORMATS[row["dataset"]], gold, text, abstained=is_abstention(text))
+        pair = scored_response(FORMATS[row["dataset"]], gold, text, abstained=is_abstention(text))
         key = (f"{row['dataset']}|{row['item_id']}", row["condition"], row["temp"])
-        expected.setdefault(key, []).append(scores)
+        expected.setdefault(key, []).append(pair)
     assert len(predictions) == 120 * 2 * 3
     with (results / "per_item_scores.csv").open(newline="") as file:
         table = list(csv.DictReader(file))

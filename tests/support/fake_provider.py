@@ -37,7 +37,7 @@ class FakeProvider:
     local: ClassVar[bool] = True
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
-        return {"engine": "fake", "model": model.id}
+        return {"engine": "fake", "model": model.shown_id}
 
     def count_tokens(self, model: ModelSpec, text: str) -> int | None:
         return len(text.split())

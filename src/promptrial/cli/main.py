@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from promptrial import __version__
@@ -62,7 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Side effects: whatever the command does. An error is one sentence on stderr, without a traceback unless
     ``PROMPTRIAL_TRACEBACK`` is set, and never with a secret.
     """
-    redact = Redactor(os.environ)
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
         args = build_parser(next((word for word in words if word in COMMANDS), None)).parse_args(words)
@@ -73,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PromptrialError as error:
         if os.environ.get("PROMPTRIAL_TRACEBACK"):
             raise
-        say_to_stderr(redact(f"error: {error}"))
+        from promptrial.config.loading import environment
+
+        say_to_stderr(Redactor(environment(os.environ, Path.cwd()))(f"error: {error}"))
         return error.exit_code
     except BrokenPipeError:  # the reader of stdout went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -53,6 +53,7 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
     add_flag(steps_group, "only_step", "do this step alone", metavar="STEP")  # type: ignore[arg-type]
     add_flag(steps_group, "from_step", "begin with this step", metavar="STEP")  # type: ignore[arg-type]
     add_flag(steps_group, "to_step", "end with this step", metavar="STEP")  # type: ignore[arg-type]
+    add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
     what: Any = parser.add_argument_group("what to run (remembered by the run)")
     add_flag(what, "models", "aliases of models, separated by commas", type=_names, metavar="A,B")
     add_flag(what, "prompt_sets", "names of prompt sets, separated by commas", type=_names, metavar="A,B")

@@ -40,7 +40,7 @@ def execute(args: argparse.Namespace) -> int:
         plan_only=True,
     )
     selection = select_phases(args.only_step, args.from_step, args.to_step)
-    planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr))
+    planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr), args.trial_filter)
     sys.stdout.write(_as_json(planned) if args.json else _as_text(planned))
     return 0
 

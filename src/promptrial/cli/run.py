@@ -29,7 +29,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_flag(parser, "resume", "go on with a run that exists", action="store_true")
     add_flag(parser, "plan_only", "show what would be done, and do nothing", action="store_true")
     add_flag(parser, "force", "resume although the configuration changed; recorded in the state", action="store_true")
-    add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
     add_flag(parser, "log_level", "least level of messages on stderr (default: info)", default="info",
              choices=("debug", "info", "warning", "error"))  # fmt: skip
 

@@ -28,7 +28,7 @@ def all_facts(context: Context) -> list[Fact]:
 def facts_of(context: Context, phase: Phase) -> Iterator[Fact]:
     """Yield the facts of one phase: one for each trial, then one for the whole run, as it works on them."""
     if phase.content_addressed:
-        yield _part_fact(context, phase)
+        yield from (_part_fact(context, phase, trial) for trial in context.trials)
         return
     trials = context.trials if phase.run_trial is not None else ()
     whole = (None,) if phase.run_whole is not None else ()
@@ -84,15 +84,15 @@ def _part_receipt(context: Context, trials: tuple[Trial, ...]) -> Receipt:
     return Receipt(records, {})
 
 
-def _part_fact(context: Context, phase: Phase) -> Fact:
-    work = worklist(context)
+def _part_fact(context: Context, phase: Phase, trial: Trial) -> Fact:
+    work = worklist(context, (trial,))
     if not work:
-        return Fact(phase.name, None, "requests not built yet")
+        return Fact(phase.name, trial.slug, "requests not built yet")
     left = sum(not (item.submitted if phase.name == "submit" else item.downloaded) for item in work)
     missing = "" if left == 0 else f"{left} of {len(work)} parts left"
-    if phase.name == "submit" and not missing and not all(_described(context, trial) for trial in context.trials):
-        return Fact(phase.name, None, "engine or prompts not recorded")
-    return Fact(phase.name, None, missing, left, len(work))
+    if phase.name == "submit" and not missing and not _described(context, trial):
+        return Fact(phase.name, trial.slug, "engine or prompts not recorded")
+    return Fact(phase.name, trial.slug, missing, left, len(work))
 
 
 def _described(context: Context, trial: Trial) -> bool:

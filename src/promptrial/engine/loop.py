@@ -24,7 +24,7 @@ def new_manifest(context: Context, trial: Trial) -> TrialManifest:
     return TrialManifest(
         run_id=context.run.run_id,
         trial={
-            "model_id": trial.model.id,
+            "model_id": trial.model.shown_id,
             "model_alias": trial.model.alias,
             "provider": trial.model.provider,
             "prompt_set": trial.prompt_set,
@@ -54,13 +54,10 @@ class Engine:
     context : Context
         With the manifests of all trials loaded or made.
     state : RunState
-    trial_filter : frozenset of slugs, optional
-        Work on these trials only; the others are left as they are.
     """
 
     context: Context
     state: RunState
-    trial_filter: frozenset[str] | None = None
 
     def plan(self, selection: Selection) -> tuple[Action, ...]:
         """Return what ``run`` would do now; changes nothing."""
@@ -81,6 +78,7 @@ class Engine:
         if self.state.stop_requested:
             self.state.stop_requested = False
             self._save_state()
+        self.context.active = tuple(trial for trial in self.context.trials if selection.wants(trial.slug))
         earlier: dict[str, Action] = {}
         for phase in phases():
             facts = facts_by_phase(all_facts(self.context))
@@ -102,8 +100,8 @@ class Engine:
         try:
             self.context.stop.check()
             self._move(phase, "in_progress")
-            for slug in action.trials:
-                if self._wanted(phase, slug):
+            for slug in action.trials if phase.run_trial is not None else (None,):
+                if slug is not None or self._trials_done(phase):
                     self._execute_one(phase, self.context.trial(slug) if slug is not None else None)
             if all(fact.done for fact in facts_of(self.context, phase)):
                 self._move(phase, "completed")
@@ -123,11 +121,11 @@ class Engine:
         self._checkpoint(phase, last)
         self._move(phase, "completed")
 
-    def _wanted(self, phase: Phase, slug: str | None) -> bool:
-        """Whether to work on a trial; the whole run's turn comes only when every trial's work is done."""
-        if slug is None:
-            return all(fact.done for fact in facts_of(self.context, phase) if fact.trial is not None)
-        return self.trial_filter is None or slug in self.trial_filter
+    def _trials_done(self, phase: Phase) -> bool:
+        """Whether the whole run's turn has come: the phase works on no single trial, or has done so for every one."""
+        if phase.run_trial is None:
+            return True
+        return all(fact.done for fact in facts_of(self.context, phase) if fact.trial is not None)
 
     def _execute_one(self, phase: Phase, trial: Trial | None) -> None:
         self.context.stop.check()

@@ -6,7 +6,7 @@ Opening changes nothing on disk; ``start`` and ``take_up`` do, and their caller 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,9 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     overrides = {**_recorded_overrides(state), **{_join(path): value for path, value in request.overrides.items()}}
     config_file = _config_file(request, run, state)
     loaded = load_config(config_file, env, {tuple(key.split("/")): value for key, value in overrides.items()})
-    trials = plan.trials_of(loaded.experiment)
+    if config_file == run.config_path and state is not None and isinstance(state.config_file, str):
+        loaded = replace(loaded, folder=Path(state.config_file).parent)  # question files stand where they stood
+    trials = plan.trials_of(loaded.experiment, loaded.placeholders)
     tree = effective(loaded, {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials})
     digest = config_hash(tree)
     drift = _drift(run, state, tree, digest)

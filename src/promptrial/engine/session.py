@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptrial import registry
@@ -60,10 +60,13 @@ class Finished:
     results: tuple[TrialResult, ...]
 
 
-def preview(request: RunRequest, selection: Selection, invocation: Invocation) -> Planned:
+def preview(
+    request: RunRequest, selection: Selection, invocation: Invocation, trial_filter: str | None = None
+) -> Planned:
     """Return what a run would do; changes nothing on disk, and works before the run exists."""
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
+    selection = _narrowed(selection, opened, trial_filter)
     context = _context(opened, env, invocation, _Providers())
     load_manifests(context, read_only=True)
     state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
@@ -86,7 +89,7 @@ def follow(
     gc.set_threshold(50_000, 20, 50)
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
-    only = _filtered(opened, trial_filter)
+    selection = _narrowed(selection, opened, trial_filter)
     with RunLock(opened.run.lock_path, since=invocation.clock.now()):
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = _Providers()
@@ -97,7 +100,7 @@ def follow(
             context.events.event("begin", run_id=opened.run.run_id, config_hash=opened.config_hash)
             try:
                 state = start(opened, context) if opened.state is None else take_up(opened, context)
-                Engine(context, state, only).run(selection)
+                Engine(context, state).run(selection)
             except BaseException as error:  # the process edge: recorded and raised on
                 context.events.event("end", "error", error=f"{type(error).__name__}: {error}")
                 raise
@@ -143,17 +146,18 @@ def _context(opened: Opened, env: Mapping[str, str], invocation: Invocation, pro
         stop=StopToken(opened.run.sentinel_path, invocation.clock),
         events=events,
         provider=providers,
+        written=opened.loaded.placeholders,
         env=env,
         progress=invocation.progress,
     )
 
 
-def _filtered(opened: Opened, pattern: str | None) -> frozenset[str] | None:
-    """Return the slugs that contain the text of ``--trial_filter``."""
+def _narrowed(selection: Selection, opened: Opened, pattern: str | None) -> Selection:
+    """Narrow a selection to the trials whose slugs contain the text of ``--trial_filter``."""
     if pattern is None:
-        return None
+        return selection
     found = frozenset(trial.slug for trial in opened.trials if pattern in trial.slug)
     if not found:
         names = ", ".join(trial.slug for trial in opened.trials)
         raise UsageError(f"--trial_filter {pattern!r} matches no trial; trials: {names}")
-    return found
+    return replace(selection, trials=found)

@@ -49,11 +49,19 @@ class Context:
     provider: Callable[[str], BatchProvider]
     env: Mapping[str, str]
     progress: Progress = field(default_factory=NoProgress)
+    written: Mapping[tuple[str | int, ...], str] = field(default_factory=dict)
+    """Key path -> text of the configuration's values that hold ``${VAR}``."""
     manifests: dict[str, TrialManifest] = field(default_factory=dict)
+    active: tuple[Trial, ...] = ()
+    """The trials that this process was asked to work on."""
 
     def trial(self, slug: str) -> Trial:
         """Return the trial with this slug."""
         return next(trial for trial in self.trials if trial.slug == slug)
+
+    def as_written(self, value: str, *at: str | int) -> str:
+        """Return a value of the configuration as it stands in the file, so that it may be written down."""
+        return self.written.get(at, value)
 
     def manifest(self, slug: str) -> TrialManifest:
         """Return the manifest of a trial; the engine has loaded or made it."""

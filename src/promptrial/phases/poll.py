@@ -10,7 +10,7 @@ __all__ = ["PHASE"]
 
 
 def _run(context: Context) -> Produced:
-    work = worklist(context)
+    work = worklist(context, context.active)
     total = sum(item.part.rows for item in work)
     done = sum(item.part.rows for item in work if item.downloaded)
     with context.progress.task("poll", total, done) as task:

@@ -81,7 +81,8 @@ def _source(
             f"datasets.{name}.path: {path} is not the file that this run was prepared from",
             hint=f"restore the file with SHA-256 {earlier['sha256']}, or start a new run",
         )
-    source = {"path": dataset.path, "sha256": digest.sha256, "size": digest.size}
+    written = context.as_written(str(dataset.path), "datasets", name, "path")
+    source = {"path": written, "sha256": digest.sha256, "size": digest.size}
     return source, format_.read(path, name)
 
 
@@ -95,7 +96,8 @@ def _hub_source(
     cache = Path(context.env.get("PROMPTRIAL_CACHE") or Path.home() / ".cache" / "promptrial") / "hub"
     client = Hub(cache, context.env.get("HF_ENDPOINT") or HUB_ENDPOINT, context.env.get("HF_TOKEN"))
     fetched = client.fetch(location, commit=earlier.get("commit"), progress=lambda _done, _all: context.stop.check())
-    source = {"hub": str(location), "commit": fetched.commit}
+    hidden = [text for at, text in context.written.items() if at[:3] == ("datasets", name, "hub")]
+    source = {"hub": " ".join(hidden) or str(location), "commit": fetched.commit}
     return source, format_.read_parquet(fetched.paths, name)
 
 

@@ -49,8 +49,8 @@ def _run_facts(context: Context) -> RunFacts:
     types = Counter(key.type for key in item_keys(context.run))
     return RunFacts(
         run_id=context.run.run_id,
-        experiment=context.config.name,
-        question=context.config.question,
+        experiment=context.as_written(context.config.name, "name"),
+        question=context.as_written(context.config.question, "question"),
         config_hash=context.config_hash,
         package_version=__version__,
         datasets=tuple(_dataset_facts(name, source) for name, source in sources.items()),
@@ -96,7 +96,7 @@ def _describe(context: Context, trial: Trial) -> dict[str, Any]:
     folder = context.run.trial(trial.slug)
     return {
         "slug": trial.slug,
-        "model_id": trial.model.id,
+        "model_id": trial.model.shown_id,
         "prompt_set": trial.prompt_set,
         "temps": list(trial.temps),
         "results_dir": context.run.relative(folder.results),

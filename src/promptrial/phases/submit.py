@@ -11,7 +11,7 @@ __all__ = ["PHASE"]
 
 def _run(context: Context) -> Produced:
     """Record engine and job of each part. Side effects: the job journals and, for hosted providers, jobs."""
-    for trial in context.trials:
+    for trial in context.active:
         context.stop.check()
         provider = context.provider(trial.model.provider)
         context.manifest(trial.slug).engine = dict(provider.fingerprint(trial.model))
@@ -21,7 +21,7 @@ def _run(context: Context) -> Produced:
                 "sha256": prompt.sha256,
                 "tokens": provider.count_tokens(trial.model, prompt.text),
             }
-    QueueManager(worklist(context), context.clock, context.events, context.stop).submit()
+    QueueManager(worklist(context, context.active), context.clock, context.events, context.stop).submit()
     return Produced({})
 
 

@@ -18,15 +18,15 @@ from promptrial.store.records import Manifest, PartRecord, load
 __all__ = ["parts_of", "recover_parts", "worklist"]
 
 
-def worklist(context: Context, trials: tuple[Trial, ...] | None = None) -> list[PartWork]:
-    """Return the parts of the trials (all of them if not given) in order; empty before the build phase has run."""
+def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
+    """Return the parts of the trials in order; empty before the build phase has run."""
     manifest = load_manifest(context.run.batch_inputs / "manifest.json")
     if manifest is None:
         return []
     artifacts = manifest.receipt.artifacts
     cut = _parts_by_trial(manifest)
     work = []
-    for trial in trials if trials is not None else context.trials:
+    for trial in trials:
         folder = context.run.trial(trial.slug)
         for part in cut.get(trial.slug, ()):
             path = folder.requests(part.name)

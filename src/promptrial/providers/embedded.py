@@ -165,7 +165,7 @@ class _Pool:
                 f"the prompt has {len(prompt.tokens)} tokens and the answer may have {limit}; "
                 f"the context window has {self.reader.n_ctx}",
             )
-        return _answer_row(request.custom_id, model.id, self._answer(prompt, _sampling(request)))
+        return _answer_row(request.custom_id, model.shown_id, self._answer(prompt, _sampling(request)))
 
     def _answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
         worker = self._take(prompt)

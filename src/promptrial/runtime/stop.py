@@ -79,9 +79,12 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None]) -> Iterator[No
         yield
         return
 
+    received: list[int] = []
+
     def handle(number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if token.is_set():
+        received.append(number)
+        if len(received) > 1:
             raise SystemExit(128 + number)
         token.set(name, wake=False)
         with suppress(RuntimeError):  # Python refuses to write to a stream that the signal found being written to

@@ -48,7 +48,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
     rows = [
         ("Experiment", run.experiment),
         ("Trial", trial.slug),
-        ("Model", f"{trial.model.alias} ({without_folders(trial.model.id)}), served by {trial.model.provider}"),
+        ("Model", f"{trial.model.alias} ({without_folders(trial.model.shown_id)}), served by {trial.model.provider}"),
         ("Prompt set", trial.prompt_set),
         ("Arms", ", ".join(trial.conditions)),
         ("Items", f"{count(run.n_items)} ({count(run.n_open)} open-book, {count(run.n_closed)} closed-book)"),
