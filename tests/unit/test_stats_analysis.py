@@ -17,10 +17,12 @@ from promptrial import registry, significance
 from promptrial.significance import Endpoint, Estimate, HypothesisTest, Significance, StatsSettings
 from promptrial.stats.analysis import analyse, stream
 from promptrial.stats.attrition import arm_attrition
+from promptrial.stats.endpoints import _arm_interval
 from promptrial.stats.families import correct
+from promptrial.stats.intervals import wilson
 from promptrial.stats.multiplicity import benjamini_hochberg, holm
 from promptrial.stats.paired import paired_difference
-from promptrial.stats.pairing import ScoreTable
+from promptrial.stats.pairing import ArmScores, ScoreTable
 from promptrial.stats.selective import ratio_estimate
 from tests.support.score_tables import table_of, trial_table
 
@@ -187,7 +189,7 @@ def test_false_answers_are_counted_over_unanswerable_items_alone(document: Signi
 
 def test_arm_means_have_wilson_limits_only_where_items_are_independent(document: Significance) -> None:
     assert endpoint_of(document, "em", "type", "closed").control.ci_method == "wilson"
-    assert endpoint_of(document, "em").control.ci_method == "clustered_t"
+    assert endpoint_of(document, "em").control.ci_method == "wilson_effective"
     assert endpoint_of(document, "f1", "type", "closed").control.ci_method == "clustered_t"
 
 
@@ -352,3 +354,21 @@ def test_a_metric_unknown_to_the_program_is_analysed_like_any_other() -> None:
     result = analyse(table_of([0.1, 0.9, 0.4, 0.3], [0.2, 0.7, 0.6, 0.8], metric="brevity"), QUICK)
     assert result.endpoints[0].scale == "graded"
     assert result.tests[0].family == "exploratory"
+
+
+def test_a_clustered_share_of_1_is_not_given_without_any_doubt() -> None:
+    everything_right = ArmScores(np.ones(12), np.repeat(np.arange(4), 3))
+    (low, high), method = _arm_interval(everything_right, binary=True, confidence=0.95)
+    assert method == "wilson_effective"
+    assert high == 1.0
+    assert low == pytest.approx(wilson(4, 4)[0]), "each of the 4 clusters counts as one item"
+
+
+def test_an_interval_of_a_clustered_share_widens_with_the_design_effect_and_stays_within_0_and_1() -> None:
+    scores = np.array([1.0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    (low, high), _ = _arm_interval(ArmScores(scores, np.repeat(np.arange(4), 3)), binary=True, confidence=0.95)
+    naive = wilson(3, 12)
+    assert low is not None
+    assert high is not None
+    assert 0 <= low < naive[0]
+    assert naive[1] < high <= 1

@@ -114,11 +114,28 @@ def _arm_mean(scores: ArmScores, paired: FloatArray, sample: PairedSample, confi
 def _arm_interval(
     scores: ArmScores, *, binary: bool, confidence: float
 ) -> tuple[tuple[float | None, float | None], str | None]:
-    if binary and not cluster_totals(scores.score, scores.cluster).clustered:
-        return wilson(float(scores.score.sum()), len(scores.score), confidence), "wilson"
+    """Return the interval of an arm's mean and the method's name.
+
+    A share of clustered items gets Wilson's interval at the effective sample size, n over the design effect, so that it
+    stays in [0, 1] and a share of 0 or 1 is not given without any doubt. Where the scores do not vary the design effect
+    cannot be known; then each cluster counts as one item.
+
+    References
+    ----------
+    Dean, N., Pagano, M. (2015). Evaluating confidence interval methods for binomial proportions in clustered surveys.
+    Journal of Survey Statistics and Methodology 3:484-503.
+    """
+    totals = cluster_totals(scores.score, scores.cluster)
+    n = len(scores.score)
+    if binary and not totals.clustered:
+        return wilson(float(scores.score.sum()), n, confidence), "wilson"
     mean = paired_difference(scores.score, scores.cluster, confidence)
     if np.isnan(mean.ci_low):
         return (None, None), None
+    if binary:
+        known = np.isfinite(mean.n_effective)
+        effective = min(float(mean.n_effective), float(n)) if known else float(mean.n_clusters)
+        return wilson(mean.mean * effective, effective, confidence), "wilson_effective"
     return (number(mean.ci_low), number(mean.ci_high)), "clustered_t"
 
 

@@ -12,15 +12,15 @@ def two_sided_z(confidence: float) -> float:
     return float(special.ndtri(0.5 + confidence / 2))
 
 
-def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Compute Wilson's score interval of a binomial proportion, without continuity correction.
 
     Parameters
     ----------
     successes : float
         In [0, n].
-    n : int
-        At least 1.
+    n : float
+        Above 0; an effective sample size need not be whole.
     confidence : float
         In (0, 1).
 
@@ -77,6 +77,6 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return low, high
 
 
-def _check(successes: float, n: int) -> None:
-    if n < 1 or not 0 <= successes <= n:
-        raise ValueError(f"{successes} successes of {n}: a proportion needs 0 <= successes <= n and n >= 1")
+def _check(successes: float, n: float) -> None:
+    if not n > 0 or not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n}: a proportion needs 0 <= successes <= n and n above 0")

@@ -72,6 +72,7 @@ _METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "tost": "two one-sided tests",
         "newcombe": "Newcombe's method 10",
         "wilson": "Wilson's method",
+        "wilson_effective": "Wilson's method, effective sample size",
         "clustered_t": "Student's t, clustered standard error",
     }
 )
