@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check smoke plan bench bench-embedded docs clean
+.PHONY: help setup demo test test-slow crash check smoke plan bench bench-embedded docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,9 @@ test: .venv/.ready-dev ## run the tests (but for the slow ones)
 
 test-slow: .venv/.ready-dev ## run the slow tests: real questions, real model, minutes
 	@$(BIN)/python -m pytest -m slow
+
+crash: .venv/.ready-dev ## crash a run at every durable operation, and resume it each time
+	@CRASH_POINTS=all $(BIN)/python -m pytest tests/crash -rP
 
 check: .venv/.ready-dev ## lint, formats, types, import layers
 	@$(BIN)/ruff check .

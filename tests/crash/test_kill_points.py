@@ -1,0 +1,83 @@
+"""A run killed before, amid and after every durable operation, and resumed: the same bytes, nothing done twice.
+
+A child process runs a small two-trial experiment and sends itself SIGKILL. What it leaves must load; then the same
+experiment is resumed and must end as an undisturbed one does: exit code 0, every artifact, record and receipt the same
+(times aside), no temporary file left, no torn line, no row lost, no row asked for again whose append had returned, no
+job created twice. A request in flight at the kill, whose row was not yet durable, may be asked again. Every kill is
+real; of kills that leave the same files (an fsync changes none) one is resumed.
+
+Four runs are killed: a first run, one that goes on after a kill, one that repairs damaged files, and one that goes on
+with another prompt. ``make crash`` kills at every point; without ``CRASH_POINTS=all`` a fixed part of them is taken.
+
+The bugs that this check sees, each planted and looked for below:
+
+- writing in place: a kill between opening and writing leaves an empty record;
+- a file that exists counts as done, receipt or not: half of a phase's files are taken for all of them;
+- a torn last line is not cut off: the next line is lost with it;
+- the journal is forgotten, at a vendor that cannot look a job up: the job is created again;
+- a job is created without being looked up first: it is created twice.
+
+It cannot see a missing fsync, for the kernel outlives the kill: ``test_power_loss`` does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+
+from tests.support import crash_points
+from tests.support.crash_survey import Findings, Survey, carry_out
+
+pytestmark = pytest.mark.timeout(3600)
+
+ALL: Final = os.environ.get("CRASH_POINTS") == "all"
+SURVEYS: Final = {
+    "a first run": Survey(crash="kill", stride=1 if ALL else 11),
+    "a first run at a vendor without lookup": Survey(crash="kill", lookup=False, stride=1 if ALL else 53),
+    "a run that was killed before": Survey(crash="kill", scenario="second crash", stride=1 if ALL else 47),
+    "a run with damaged files": Survey(crash="kill", scenario="repair", stride=1 if ALL else 47),
+    "a run with another prompt": Survey(crash="kill", scenario="changed prompt", stride=1 if ALL else 47),
+}
+# Each bug: where to look for it (so that it takes a moment), and what is then said of it.
+BUGS: Final = {
+    "write_in_place": ("after create", True, "trial_manifest.json does not load"),
+    "existing_files_are_done": ("after replace .*predictions", True, "(differs|is missing|ended with 1)"),
+    "no_mended_tail": ("amid append .*results.partial", True, "results.partial.jsonl.corrupt.1 is left over"),
+    "forgotten_journal": ("before append .*run.log", False, "created again, though it was on record"),
+    "no_lookup": ("append .*jobs.journal", True, "created twice"),
+}
+PLANTED: Final = {
+    bug: Survey(crash="kill", bug=bug, lookup=lookup, only=only) for bug, (only, lookup, _) in BUGS.items()
+}
+
+
+@pytest.fixture(scope="module")
+def findings() -> Mapping[str, Findings]:
+    surveys = {**SURVEYS, **PLANTED}
+    return dict(zip(surveys, carry_out(list(surveys.values())), strict=True))
+
+
+@pytest.mark.parametrize("name", SURVEYS)
+def test_however_a_run_is_killed_its_resume_ends_in_the_same_bytes(name: str, findings: Mapping[str, Findings]) -> None:
+    found = findings[name]
+    print(f"{name}: {found}")
+    assert found.problems == []
+    assert found.crashes == len(range(0, found.possible, SURVEYS[name].stride))
+    assert 0 < found.resumes <= found.crashes
+
+
+def test_every_kind_of_durable_operation_is_killed(findings: Mapping[str, Findings]) -> None:
+    reached = {kind for name in SURVEYS for kind in findings[name].kinds}
+    missed = crash_points.operations().keys() - reached
+    assert not missed, "add a scenario to tests/support/crash_lab.py that comes to these"
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_this_check_sees(bug: str, findings: Mapping[str, Findings]) -> None:
+    said = BUGS[bug][2]
+    print(f"{bug}: {findings[bug]}")
+    assert [problem for problem in findings[bug].problems if re.search(said, problem)], findings[bug].problems[:5]

@@ -1,0 +1,99 @@
+"""Deliberate bugs, to show that the crash tests see them. Each function plants one in this process, for good."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from promptrial.engine import facts, loop
+from promptrial.phases.base import Context, Phase
+from promptrial.plan import Fact
+from promptrial.store import atomic, journal, jsonl
+from tests.support.crash_vendor import Vendor
+
+
+def write_in_place() -> None:
+    """Open the target itself instead of a temporary file."""
+    replace = atomic._replace
+
+    def target(temporary: Path) -> Path:
+        return temporary.with_name(temporary.name[1:].rsplit(".", 2)[0])
+
+    def create(temporary: Path) -> BinaryIO:
+        return target(temporary).open("wb", buffering=1 << 20)
+
+    def keep(source: Path, destination: Path) -> None:
+        if source.name.endswith(".tmp"):
+            return
+        replace(source, destination)
+
+    atomic._create = create  # type: ignore[assignment]
+    atomic._replace = keep  # type: ignore[assignment]
+
+
+def no_folder_fsync() -> None:
+    """Never flush a folder: a new name may be lost after its file was flushed."""
+    atomic._fsync_folder = lambda path: None  # noqa: ARG005 - the name is part of what is replaced
+
+
+def no_file_fsync() -> None:
+    """Never flush a file: a name may point to nothing."""
+    fsync = atomic._fsync
+    atomic._fsync = lambda fd: fsync(fd) if stat.S_ISDIR(os.fstat(fd).st_mode) else None
+
+
+def no_mended_tail() -> None:
+    """Append behind a torn line."""
+    jsonl.mend_tail = lambda path: 0  # noqa: ARG005 - likewise
+
+
+def forgotten_journal() -> None:
+    """Keep what happened to a part in memory only, at a vendor without a lookup that would make up for it."""
+    Vendor.lookup = False
+    journal.Journal.append = lambda self, event: None  # type: ignore[method-assign]  # noqa: ARG005 - likewise
+
+
+def no_lookup() -> None:
+    """Create a job without looking whether it exists."""
+    Vendor.lookup = False
+
+
+_PROOF: Final = {
+    "prepare": "prepared/open_book.jsonl",
+    "parse": "{}/results/predictions.parquet",
+    "score": "{}/results/per_item_scores.parquet",
+    "stats": "{}/results/significance.json",
+    "costs": "{}/results/costs.json",
+    "report": "{}/reports/report.md",
+}
+
+
+def existing_files_are_done() -> None:
+    """Skip the receipts: a phase is done when a file of it exists."""
+    real = facts.facts_of
+
+    def trusting(context: Context, phase: Phase) -> Iterator[Fact]:
+        for fact in real(context, phase):
+            proof = context.run.root / _PROOF.get(phase.name, "none").format(fact.trial)
+            yield dataclasses.replace(fact, missing="") if proof.exists() else fact
+
+    facts.facts_of = trusting
+    loop.facts_of = trusting  # type: ignore[attr-defined]
+
+
+BUGS: Final[dict[str, Callable[[], None]]] = {
+    bug.__name__: bug
+    for bug in (
+        write_in_place,
+        no_folder_fsync,
+        no_file_fsync,
+        no_mended_tail,
+        forgotten_journal,
+        no_lookup,
+        existing_files_are_done,
+    )
+}

@@ -1,0 +1,154 @@
+"""The program behind ``crash_survey``: crashes runs at its share of the points, and checks what is left of them.
+
+It prints its findings as JSON. Arguments: the surveys as JSON, which copy this is (from 0), how many copies there are.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import pickle
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.support import crash_points
+from tests.support.crash_bugs import BUGS
+from tests.support.crash_disk import PowerLoss, Watched, write_tree
+from tests.support.crash_lab import SCENARIOS, Lab, in_fork, warm_up
+from tests.support.crash_points import Point
+from tests.support.crash_survey import Findings, Survey
+from tests.support.crash_vendor import Ledger, Vendor
+from tests.support.project import Outcome
+
+_BLOCK: Final = 8
+"""Neighbours often leave the same files; a block of them goes to one process, which then resumes only once."""
+
+
+class _Crash(NamedTuple):
+    """A crash that can be had: what it is called, and a function that brings it about and returns the folder."""
+
+    name: str
+    happen: Callable[[], Path]
+
+
+def main(surveys: list[Survey], copy: int, copies: int) -> list[Findings]:
+    """Carry out this copy's share of the surveys, each in a fork of its own: bugs are planted for good."""
+    memory = Path("/dev/shm")  # noqa: S108 - in memory where there is such a folder, for crashes are many
+    home = Path.cwd()
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        root = Path(folder)
+        warm_up(root)
+        os.chdir(home)
+        gc.freeze()  # so that collecting garbage does not copy the memory that forks share
+        found = []
+        for number, survey in enumerate(surveys):
+            place = root / str(number)
+            place.mkdir()
+            ended = in_fork(place, partial(_look, survey, place, copy, copies))
+            if ended.code != 0:
+                raise RuntimeError(f"{survey}: {ended.said}")
+            found.append(Findings(**json.loads((place / "findings").read_text())))
+            shutil.rmtree(place)
+    return found
+
+
+def _look(survey: Survey, place: Path, copy: int, copies: int) -> None:
+    began, findings = time.perf_counter(), Findings()
+    lab = Lab(place, SCENARIOS[survey.scenario])
+    Vendor.lookup = survey.lookup
+    if survey.bug:
+        BUGS[survey.bug]()
+    lab.measure(each_job_once=survey.lookup)
+    crashes = _kills(lab, findings) if survey.crash == "kill" else _power_losses(lab, findings)
+    wanted = [crash for crash in crashes if re.search(survey.only, crash.name)][:: survey.stride]
+    at_once = len(findings.problems)
+    for number, crash in enumerate(wanted):
+        if number // _BLOCK % copies != copy or (survey.bug and len(findings.problems) > at_once):
+            continue
+        folder = crash.happen()
+        problems, resumed = lab.problems(folder)
+        shutil.rmtree(folder)
+        findings.crashes += 1
+        findings.resumes += resumed
+        findings.problems += [f"{crash.name}: {problem}" for problem in problems]
+    findings.seconds = time.perf_counter() - began
+    (place / "findings").write_text(json.dumps(asdict(findings)))
+
+
+def _kills(lab: Lab, findings: Findings) -> Iterator[_Crash]:
+    """Yield, for each point that a run comes to, the kill there."""
+    listed = lab.folder()
+
+    def list_points() -> Outcome:
+        points: list[Point] = []
+        crash_points.list_points(points)
+        outcome = lab.run()
+        Path("points").write_bytes(pickle.dumps(points))
+        return outcome
+
+    lab.require(in_fork(listed, list_points))
+    points: list[Point] = pickle.loads((listed / "points").read_bytes())  # noqa: S301 - our own
+    findings.possible = len(points)
+    findings.operations = sum(point.moment == "after" for point in points)
+    findings.kinds = sorted({point.operation for point in points})
+    for number, point in enumerate(points):
+        yield _Crash(f"killed {point} (point {number})", partial(_kill, lab, number))
+
+
+def _kill(lab: Lab, number: int) -> Path:
+    def work() -> Outcome:
+        crash_points.kill_at(number)
+        return lab.run()
+
+    folder = lab.folder()
+    ended = in_fork(folder, work)
+    if ended.code != -signal.SIGKILL:
+        raise RuntimeError(f"point {number}: not killed, but ended with {ended.code}: {ended.said}")
+    return folder
+
+
+def _power_losses(lab: Lab, findings: Findings) -> Iterator[_Crash]:
+    """Yield each state of the disk that a power failure during a run may leave."""
+    folder = lab.folder()
+
+    def watch() -> Outcome:
+        model = PowerLoss()
+        model.begin()
+        outcome = lab.run()
+        Path("watched").write_bytes(pickle.dumps(model.seen))
+        return outcome
+
+    lab.require(in_fork(folder, watch))
+    watched: Watched = pickle.loads((folder / "watched").read_bytes())  # noqa: S301 - our own
+    findings.operations = watched.points
+    findings.problems += sorted(set(watched.problems))
+    ledger = Ledger.read(folder)
+    different = {(frozenset(state.tree.items()), state.ledger): state for state in reversed(watched.states)}
+    findings.possible = len(different)
+    for state in reversed(different.values()):
+        rest = ledger.cut(state.ledger)
+        yield _Crash(f"power failed, {state.name}", partial(_lose_power, lab, partial(write_tree, state.tree), rest))
+
+
+def _lose_power(lab: Lab, write: Callable[[Path], None], ledger: Ledger) -> Path:
+    folder = lab.folder(empty=True)
+    write(folder)
+    ledger.write(folder)
+    return folder
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", DeprecationWarning)  # forking beside the threads of Arrow is what is done here
+    results = main([Survey(**survey) for survey in json.loads(sys.argv[1])], int(sys.argv[2]), int(sys.argv[3]))
+    sys.stdout.write(json.dumps([asdict(found) for found in results]))
