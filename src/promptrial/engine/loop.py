@@ -96,7 +96,7 @@ class Engine:
                 self._catch_up(phase, facts[phase.name][-1].trial)
 
     def _execute(self, phase: Phase, action: Action) -> None:
-        self.context.events.event("phase", "info", f"{phase.name}: {action.reason}", phase=phase.name)
+        self.context.events.event("phase", "info", f"{phase.name}: {action}", phase=phase.name)
         try:
             self.context.stop.check()
             self._move(phase, "in_progress")

@@ -277,6 +277,6 @@ def _error_row(wire_id: str, code: str, message: str) -> bytes:
 
 def _engines_for(path: Path) -> int:
     """Return how many engines of a model to run; a copy is reckoned at twice its file, for weights and caches."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has none
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    fitting = memory // 4 // (2 * path.stat().st_size)
-    return max(1, min(len(os.sched_getaffinity(0)), _MAX_ENGINES, fitting))
+    return max(1, min(cpus, _MAX_ENGINES, memory // 4 // (2 * path.stat().st_size)))
