@@ -1,4 +1,4 @@
-"""Write the parts of the documentation that the program knows best: ``--help`` texts and the configuration reference.
+"""Write the documentation that the program knows best: ``--help`` texts, the configuration reference, JSON Schemas.
 
 ``python docs/generate.py`` rewrites what stands between the markers ``<!-- generated: NAME -->`` and ``<!-- end -->``;
 with ``--check`` it changes nothing and ends with 1 if something is out of date.
@@ -19,9 +19,11 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from promptrial import cost_report, significance
 from promptrial.cli.main import COMMANDS, build_parser, main
 from promptrial.config.explaining import models_in
 from promptrial.config.schema import ExperimentConfig
+from promptrial.store import records
 
 DOCS = Path(__file__).resolve().parent
 FILES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -93,15 +95,30 @@ def refreshed(text: str) -> str:
     return _MARKED.sub(lambda match: match.group(1) + GENERATED[match.group("name")]() + match.group(3), text)
 
 
+def pages() -> dict[Path, str]:
+    """Return every file that is made here, in part or whole, and its text as it should be."""
+    schemas = {
+        "run_state": records.json_schema(records.RunState),
+        "trial_manifest": records.json_schema(records.TrialManifest),
+        "significance": significance.json_schema(),
+        "costs": cost_report.json_schema(),
+    }
+    made = {path: refreshed(path.read_text()) for path in FILES if path.exists()}
+    return made | {
+        DOCS / "schemas" / f"{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for name, schema in schemas.items()
+    }
+
+
 def run(arguments: list[str]) -> int:
     """Rewrite, or check."""
-    stale = [path for path in FILES if path.exists() and refreshed(path.read_text()) != path.read_text()]
+    stale = {path: text for path, text in pages().items() if not path.exists() or path.read_text() != text}
     if arguments == ["--check"]:
         for path in stale:
             sys.stderr.write(f"{path.relative_to(DOCS.parent)} is out of date; run: make docs\n")
         return 1 if stale else 0
-    for path in stale:
-        path.write_text(refreshed(path.read_text()))
+    for path, text in stale.items():
+        path.write_text(text)
     return 0
 
 

@@ -203,7 +203,8 @@ class Fact:
     """What stands on disk for one phase of one trial (``trial`` is None for a phase of the whole run).
 
     ``missing`` is empty when the phase is done; otherwise it says what is lacking, in a few words. ``left`` and
-    ``total`` count parts where the phase works part by part.
+    ``total`` count parts where the phase works part by part. ``changed`` says that what it would make may differ from
+    what it made before: it never finished, or what it is made from has changed.
     """
 
     phase: str
@@ -211,6 +212,7 @@ class Fact:
     missing: str
     left: int | None = None
     total: int | None = None
+    changed: bool = False
 
     @property
     def done(self) -> bool:
@@ -229,6 +231,8 @@ class Action:
     verb: Verb
     reason: str
     trials: tuple[str | None, ...] = ()
+    done: bool = False
+    """Skipped because there is nothing left to do."""
 
     def __str__(self) -> str:
         return f"{self.verb} ({self.reason})"
@@ -261,13 +265,16 @@ def decide_one(
     """Decide for one phase, given the facts by phase and what was decided (or done) for the phases before it."""
     if phase.name not in selection.phases:
         return Action(phase.name, "skip", "not selected")
-    own = [fact for fact in facts.get(phase.name, []) if selection.wants(fact.trial)]
+    own = _wanted(facts.get(phase.name, []), selection)
     if not own:
         return Action(phase.name, "skip", "nothing to do")
     rerun = [] if phase.content_addressed else [name for name in phase.reads if earlier[name].verb == "execute"]
     trials = tuple(fact.trial for fact in own if not fact.done or _touches(fact.trial, rerun, earlier))
     if not trials:
-        return Action(phase.name, "skip", "already done")
+        remade = [name for name in phase.reads if _may_change(name, facts, earlier)] if phase.content_addressed else []
+        if remade:
+            return Action(phase.name, "execute", f"as far as {remade[0]} changes requests", tuple(f.trial for f in own))
+        return Action(phase.name, "skip", "already done", done=True)
     # What the whole run does after its trials waits for every one of them, and blocks none.
     waiting = [trial for trial in trials if trial is not None] or trials
     for name in phase.reads:
@@ -275,6 +282,16 @@ def decide_one(
         if lacking is not None and earlier[name].verb != "execute":
             return Action(phase.name, "blocked", f"needs {name}: {lacking.missing}")
     return Action(phase.name, "execute", _why(own, rerun, trials), trials)
+
+
+def _wanted(facts: Sequence[Fact], selection: Selection) -> list[Fact]:
+    """Return the facts of the trials asked for; the whole run's turn comes only if no other trial is unfinished."""
+    waits = any(not fact.done and not selection.wants(fact.trial) for fact in facts)
+    return [fact for fact in facts if selection.wants(fact.trial) and not (fact.trial is None and waits)]
+
+
+def _may_change(name: str, facts: Mapping[str, list[Fact]], earlier: Mapping[str, Action]) -> bool:
+    return earlier[name].verb == "execute" and any(fact.changed for fact in facts.get(name, []))
 
 
 def _touches(trial: str | None, rerun: Sequence[str], earlier: Mapping[str, Action]) -> bool:

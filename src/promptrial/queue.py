@@ -31,7 +31,10 @@ class _Now(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PartWork:
-    """One part to bring home: where it lives, who answers it, and its requests (a fresh iterator a call)."""
+    """One part to bring home: where it lives, who answers it, and its requests (a fresh iterator a call).
+
+    ``request_sha256`` is the digest of what is asked and of whom: answers are kept only as long as both stay the same.
+    """
 
     folder: TrialDir
     manifest: TrialManifest
@@ -113,9 +116,10 @@ class QueueManager:
             self._stop.check()
             try:
                 self._collect_one(work, task)
-            except PromptrialError as error:
-                failed.append(f"{work.folder.slug}/{work.part.name}: {error.message}")
-                self._record(work, "failed", reason=error.message)
+            except (PromptrialError, OSError) as error:
+                reason = self._events.redact(error.message if isinstance(error, PromptrialError) else str(error))
+                failed.append(f"{work.folder.slug}/{work.part.name}: {reason}")
+                self._record(work, "failed", reason=reason)
         if failed:
             raise PhaseFailedError(
                 f"{len(failed)} of {len(self._work)} parts failed:\n  " + "\n  ".join(failed),
@@ -128,7 +132,7 @@ class QueueManager:
         self._unseal(work)
         job = JobRef(work.record.job)
         status = work.provider().status(job)
-        if status.state is not JobState.READY:
+        if status.state not in {JobState.READY, JobState.EXPIRED}:
             raise PermanentError(f"its job {job.name} is {status.state}: {status.message}")
         self._record(work, "running")
         self._append_rows(work, job, task)
@@ -169,13 +173,27 @@ class QueueManager:
             return frozenset()
 
     def _seal(self, work: PartWork) -> FileRecord:
+        """Give the rows their final name. What they say, and what is missing, is for the parse phase to judge.
+
+        Raises
+        ------
+        PermanentError
+            If a local engine left requests unanswered: a resume asks it for those.
+        """
         rows = work.folder.part_rows(work.part.name)
-        found = sum(1 for _ in jsonl.lines(rows))
-        if found != work.part.rows:
-            raise PermanentError(f"{found} rows came back for {work.part.rows} requests")
+        missing = work.part.rows - len(self._finished_rows(work)) if work.provider().local else 0
+        if missing > 0:
+            raise PermanentError(f"{missing} of {work.part.rows} requests were left unanswered")
         target = work.folder.part_results(work.part.name)
         atomic.publish(rows, target)
-        return work.folder.run.record(target, found)
+        return work.folder.run.record(target, sum(1 for _ in jsonl.lines(target)))
+
+    def finished(self) -> int:
+        """Return how many rows of the parts are on disk, sealed or not."""
+        return sum(
+            work.part.rows if work.downloaded else jsonl.count(work.folder.part_rows(work.part.name))
+            for work in self._work
+        )
 
     def _set_aside(self, work: PartWork, why: str) -> None:
         for path in (work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)):

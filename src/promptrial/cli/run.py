@@ -53,6 +53,7 @@ def execute(args: argparse.Namespace) -> int:
         resume=args.resume,
         force=args.force,
         steps_named=selection.explicit,
+        begins="prepare" in selection.phases,
     )
     with terminal_progress(clock, say_to_stderr) as (progress, say):
         invocation = Invocation(os.environ, clock, say, args.log_level, progress)

@@ -33,8 +33,10 @@ def facts_of(context: Context, phase: Phase) -> Iterator[Fact]:
     trials = context.trials if phase.run_trial is not None else ()
     whole = (None,) if phase.run_whole is not None else ()
     for trial in (*trials, *whole):
-        missing = context.run.problem(receipt_of(context, phase, trial), inputs_of(context, phase, trial))
-        yield Fact(phase.name, trial.slug if trial else None, missing)
+        receipt, inputs = receipt_of(context, phase, trial), inputs_of(context, phase, trial)
+        missing = context.run.problem(receipt, inputs)
+        changed = receipt is None or receipt.inputs != inputs
+        yield Fact(phase.name, trial.slug if trial else None, missing, changed=changed)
 
 
 def receipt_of(context: Context, phase: Phase, trial: Trial | None) -> Receipt | None:
@@ -76,10 +78,9 @@ def _artifacts(context: Context, upstream: Phase, trial: Trial | None) -> dict[s
 
 def _part_receipt(context: Context, trials: tuple[Trial, ...]) -> Receipt:
     records = {
-        context.run.relative(context.run.trial(trial.slug).part_results(name)): part.results
-        for trial in trials
-        for name, part in context.manifest(trial.slug).parts.items()
-        if part.results is not None
+        context.run.relative(work.folder.part_results(work.part.name)): work.record.results
+        for work in worklist(context, trials)
+        if work.record.results is not None
     }
     return Receipt(records, {})
 

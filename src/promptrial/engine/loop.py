@@ -5,11 +5,12 @@ State and manifests are written here and nowhere else. The decision is ``plan``'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, receipt_of
-from promptrial.errors import PhaseBlockedError, StopRequested
+from promptrial.errors import PhaseBlockedError, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.plan import Action, Selection, decide, decide_one, facts_by_phase
@@ -92,7 +93,7 @@ class Engine:
                 )
             if action.verb == "execute":
                 self._execute(phase, action)
-            elif action.reason == "already done" and self.state.phases[phase.name].status != "completed":
+            elif action.done and all(fact.done for fact in facts[phase.name]):
                 self._catch_up(phase, facts[phase.name][-1].trial)
 
     def _execute(self, phase: Phase, action: Action) -> None:
@@ -100,9 +101,7 @@ class Engine:
         try:
             self.context.stop.check()
             self._move(phase, "in_progress")
-            for slug in action.trials if phase.run_trial is not None else (None,):
-                if slug is not None or self._trials_done(phase):
-                    self._execute_one(phase, self.context.trial(slug) if slug is not None else None)
+            self._execute_each(phase, action.trials if phase.run_trial is not None else (None,))
             if all(fact.done for fact in facts_of(self.context, phase)):
                 self._move(phase, "completed")
         except StopRequested as stop:
@@ -113,8 +112,25 @@ class Engine:
             self._move(phase, "failed", f"{type(error).__name__}: {error}")
             raise
 
+    def _execute_each(self, phase: Phase, slugs: Sequence[str | None]) -> None:
+        """Work on the trials one by one; one that fails does not stop the others, but what comes after them all."""
+        failed: list[PromptrialError] = []
+        for slug in slugs:
+            if slug is None and not self._trials_done(phase):
+                continue
+            try:
+                self._execute_one(phase, self.context.trial(slug) if slug is not None else None)
+            except PromptrialError as error:
+                failed.append(error)
+        if len(failed) > 1:
+            raise PhaseFailedError(f"{len(failed)} trials failed:\n  " + "\n  ".join(e.message for e in failed))
+        if failed:
+            raise failed[0]
+
     def _catch_up(self, phase: Phase, last: str | None) -> None:
-        """Record a phase that was found done though its state does not say so: a kill came between the two."""
+        """Record a phase that was found done, if its state does not say so: a kill came between the two."""
+        if self.state.phases[phase.name].status == "completed":
+            return
         self._move(phase, "in_progress")
         if phase.content_addressed:
             self._commit(phase, None, Produced({}), Receipt({}, {}))
@@ -182,7 +198,8 @@ class Engine:
         self._save(self.context.run.trial(slug).manifest_path, manifest)
 
     def _move(self, phase: Phase, status: records.PhaseStatus, error: str | None = None) -> None:
-        records.transition(self.state, phase.name, status, self.context.clock.now(), error)
+        said = None if error is None else self.context.events.redact(error)
+        records.transition(self.state, phase.name, status, self.context.clock.now(), said)
         self._save_state()
 
     def _save_state(self) -> None:

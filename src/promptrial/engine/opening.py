@@ -15,6 +15,7 @@ import yaml
 from promptrial import plan
 from promptrial.config.effective import config_hash, difference, effective, to_yaml
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
+from promptrial.config.tree import dotted
 from promptrial.engine.loop import new_manifest
 from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
 from promptrial.model import Trial
@@ -41,6 +42,8 @@ class RunRequest:
     force: bool = False
     steps_named: bool = False
     plan_only: bool = False
+    begins: bool = True
+    """Whether the steps asked for include the first, so that a run may begin with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Opened:
     overrides: dict[str, Any]
     state: RunState | None
     drift: tuple[str, ...]
+    resolved_hash: str
 
 
 def new_run_id(now: str) -> str:
@@ -76,23 +80,25 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
         If the configuration differs from the run's and neither ``--force`` nor ``--plan_only`` is given.
     """
     run = RunDir(request.experiments, request.run_id)
-    state = _load_state(run)
-    _check_intent(request, run, state)
+    state, damaged = _load_state(run)
+    _check_intent(request, run, state, damaged=damaged)
     overrides = {**_recorded_overrides(state), **{_join(path): value for path, value in request.overrides.items()}}
     config_file = _config_file(request, run, state)
     loaded = load_config(config_file, env, {tuple(key.split("/")): value for key, value in overrides.items()})
     if config_file == run.config_path and state is not None and isinstance(state.config_file, str):
         loaded = replace(loaded, folder=Path(state.config_file).parent)  # question files stand where they stood
     trials = plan.trials_of(loaded.experiment, loaded.placeholders)
-    tree = effective(loaded, {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials})
+    used_models, used_sets = {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials}
+    tree = effective(loaded, used_models, used_sets)
     digest = config_hash(tree)
-    drift = _drift(run, state, tree, digest)
+    resolved_hash = config_hash(effective(replace(loaded, placeholders={}), used_models, used_sets))
+    drift = _drift(run, state, tree, digest) or _environment_drift(state, loaded, resolved_hash)
     if drift and not (request.force or request.plan_only):
         raise ConfigDriftError(
             f"run {run.run_id} was started with another configuration:\n  " + "\n  ".join(drift),
             hint="undo the change, start a new run with another --run_id, or go on all the same with --force",
         )
-    return Opened(run, loaded, trials, tree, digest, config_file, overrides, state, drift)
+    return Opened(run, loaded, trials, tree, digest, config_file, overrides, state, drift, resolved_hash)
 
 
 def start(opened: Opened, context: Context) -> RunState:
@@ -101,7 +107,11 @@ def start(opened: Opened, context: Context) -> RunState:
     state.config_file = str(opened.config_file)
     if opened.overrides:
         state.overrides = opened.overrides
-    _sweep(opened, context)
+    if opened.loaded.placeholders:
+        state.resolved_hash = opened.resolved_hash
+    if opened.run.state_path.exists():  # it is there, and damaged: it is made anew from the receipts
+        _set_aside(context, [opened.run.state_path])
+    _clear_leftovers(opened, context)
     atomic.write_bytes(opened.run.config_path, to_yaml(opened.tree))
     load_manifests(context)
     for slug, manifest in context.manifests.items():
@@ -115,22 +125,25 @@ def take_up(opened: Opened, context: Context) -> RunState:
     state = opened.state
     if state is None:
         return start(opened, context)
-    _sweep(opened, context)
-    if opened.run.sentinel_path.exists():
-        atomic.remove(opened.run.sentinel_path)
-        context.events.say("a STOP_REQUESTED left from an earlier stop was removed")
+    _clear_leftovers(opened, context)
     if opened.drift:
         context.events.warn("going on with another configuration (--force):\n  " + "\n  ".join(opened.drift))
         earlier = [] if not isinstance(state.drift, list) else state.drift
         state.drift = [*earlier, {"at": context.clock.now(), "from": state.config_hash, "keys": list(opened.drift)}]
         state.config_hash = opened.config_hash
+        if opened.loaded.placeholders:
+            state.resolved_hash = opened.resolved_hash
         records.save(opened.run.state_path, state)  # first: the drift is found by the configuration that still stands
     _write_config(opened)
     load_manifests(context)
     return state
 
 
-def _sweep(opened: Opened, context: Context) -> None:
+def _clear_leftovers(opened: Opened, context: Context) -> None:
+    """Remove what an earlier process left: temporary files, and a sentinel, which must never stop a later run."""
+    if opened.run.sentinel_path.exists():
+        atomic.remove(opened.run.sentinel_path)
+        context.events.say("a STOP_REQUESTED left from before was removed")
     for leftover in atomic.sweep(opened.run.root):
         context.events.event("sweep", text=f"removed {leftover.name}, left by an interrupted write")
 
@@ -156,7 +169,10 @@ def load_manifests(context: Context, *, read_only: bool = False) -> None:
             context.events.warn(error.message)
             if not read_only:
                 _set_aside(context, [folder.manifest_path, folder.journal.path])
-        context.manifests[trial.slug] = manifest or new_manifest(context, trial)
+        fresh = new_manifest(context, trial)
+        if manifest is not None:  # what the trial is may have changed, if that was forced
+            manifest.trial, manifest.temps, manifest.samples_per_item = fresh.trial, fresh.temps, fresh.samples_per_item
+        context.manifests[trial.slug] = manifest or fresh
         if manifest is None and (found := recover_parts(context, trial)):
             context.events.warn(f"{trial.slug}: its manifest was lost; {found} parts were recovered from their results")
 
@@ -167,17 +183,30 @@ def _set_aside(context: Context, paths: list[Path]) -> None:
             context.events.warn(f"{path.name} was set aside as {atomic.set_aside(path).name}")
 
 
-def _load_state(run: RunDir) -> RunState | None:
+def _load_state(run: RunDir) -> tuple[RunState | None, bool]:
+    """Return the state, if it is there and whole, and whether it is there and damaged."""
     try:
-        return records.load(run.state_path, RunState)
+        return records.load(run.state_path, RunState), False
     except FileNotFoundError:
-        return None
+        return None, False
+    except CorruptRecordError:
+        return None, True
 
 
-def _check_intent(request: RunRequest, run: RunDir, state: RunState | None) -> None:
+def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, damaged: bool) -> None:
     if request.plan_only:
         return
-    if state is None and request.resume:
+    if state is None and not damaged and not run.config_path.exists() and not request.begins:
+        raise ResumeError(
+            f"run {run.run_id}: there is no such run in {run.root.parent}, and these steps go on with one",
+            hint="check --run_id, or begin with the prepare step",
+        )
+    if damaged and not request.resume and not request.steps_named:
+        raise UsageError(
+            f"run {run.run_id} exists already, and its {run.state_path.name} is damaged",
+            hint=f"rebuild it from what is on disk: promptrial run --run_id {run.run_id} --resume",
+        )
+    if state is None and request.resume and not damaged:
         there = run.root.exists()
         raise ResumeError(
             f"run {run.run_id}: nothing to resume: {run.state_path} is not there",
@@ -218,10 +247,21 @@ def _join(path: KeyPath) -> str:
 
 
 def _drift(run: RunDir, state: RunState | None, tree: dict[str, Any], digest: str) -> tuple[str, ...]:
-    if state is None or state.config_hash == digest:
+    if state is not None and state.config_hash == digest:
+        return ()
+    if state is None and not run.config_path.exists():
         return ()
     try:
         old = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
     except (OSError, yaml.YAMLError):
         return (f"{run.config_path.name} is missing or damaged, so the keys that changed cannot be named",)
-    return tuple(difference(old, tree)) or ("the recorded hash differs, though no key does",)
+    found = tuple(difference(old, tree))
+    return found or (() if state is None else ("the recorded hash differs, though no key does",))
+
+
+def _environment_drift(state: RunState | None, loaded: LoadedConfig, resolved_hash: str) -> tuple[str, ...]:
+    """Return the keys that take their value from the environment, if one of those values has changed."""
+    if state is None or not isinstance(state.resolved_hash, str) or state.resolved_hash == resolved_hash:
+        return ()
+    keys = ", ".join(f"{dotted(at)} ({text})" for at, text in loaded.placeholders.items())
+    return (f"a value taken from the environment has changed; it is one of: {keys}",)

@@ -112,9 +112,9 @@ def follow(
 
 def _results(context: Context) -> Iterator[TrialResult]:
     """Yield what the reports say of the trials that have one."""
-    report: Phase = registry.load("phase", "report")
+    needed: list[Phase] = [registry.load("phase", name) for name in ("parse", "stats", "costs", "report")]
     for trial in context.trials:
-        if not context.run.problem(receipt_of(context, report, trial), inputs_of(context, report, trial)):
+        if not any(context.run.problem(receipt_of(context, p, trial), inputs_of(context, p, trial)) for p in needed):
             yield trial_result(context, trial)
 
 

@@ -202,7 +202,7 @@ def _index_rows(
                 raise DataError(
                     f"{path}:{number}: a second, different answer to {ids.canonical(requests[position])}; "
                     f"the first is in line {line_numbers[position]}",
-                    hint="find out which one is right, remove the other line, and resume",
+                    hint=f"to ask for this part again, remove {path} and resume",
                 )
             output.report.duplicates_ignored += 1
     return starts, lengths

@@ -112,8 +112,14 @@ def _settings(context: Context, trial: Trial | None) -> object:
         "question": config.question,
         "config_hash": context.config_hash,
         "version": __version__,
-        "trials": [trial.slug] if trial else [each.slug for each in context.trials],
+        "engines": {each.slug: _recorded(context, each) for each in ([trial] if trial else context.trials)},
     }
+
+
+def _recorded(context: Context, trial: Trial) -> object:
+    """Return what the report takes from the trial's manifest."""
+    manifest = context.manifest(trial.slug)
+    return [manifest.engine, {name: prompt.get("tokens") for name, prompt in manifest.prompts.items()}]
 
 
 PHASE = Phase(

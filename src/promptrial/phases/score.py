@@ -136,7 +136,7 @@ def _answers(context: Context, trial: Trial) -> Iterator[_Row]:
 PHASE = Phase(
     name="score",
     stage="scored",
-    reads=("prepare", "parse"),
+    reads=("prepare", "build", "parse"),
     settings=lambda context, _trial: {
         "scoring": context.config.scoring.model_dump(mode="json"),
         "formats": {name: dataset.format for name, dataset in context.config.datasets.items()},

@@ -94,7 +94,7 @@ def _attrition(results: Path) -> dict[Condition, ArmAttrition]:
 PHASE = Phase(
     name="stats",
     stage="stats",
-    reads=("parse", "score"),
+    reads=("prepare", "parse", "score"),
     settings=lambda context, _trial: context.config.stats.model_dump(mode="json"),
     run_trial=_run,
 )

@@ -14,6 +14,7 @@ from promptrial.providers.request_rows import RequestRow, decode_request_row, ro
 from promptrial.queue import PartWork
 from promptrial.store import jsonl
 from promptrial.store.records import Manifest, PartRecord, load
+from promptrial.store.rundir import digest_of
 
 __all__ = ["parts_of", "recover_parts", "worklist"]
 
@@ -30,6 +31,7 @@ def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
         folder = context.run.trial(trial.slug)
         for part in cut.get(trial.slug, ()):
             path = folder.requests(part.name)
+            asked = artifacts[context.run.relative(path)].sha256
             work.append(
                 PartWork(
                     folder=folder,
@@ -37,7 +39,7 @@ def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
                     part=part,
                     model=trial.model,
                     provider=partial(context.provider, trial.model.provider),
-                    request_sha256=artifacts[context.run.relative(path)].sha256,
+                    request_sha256=digest_of([asked, trial.model.provider, trial.model.id, trial.model.path]),
                     requests=_reader(path),
                 )
             )
@@ -63,7 +65,10 @@ def recover_parts(context: Context, trial: Trial) -> int:
         results, rows = work.folder.part_results(name), work.folder.part_rows(name)
         if not results.exists() and not rows.exists():
             continue
-        whole = _ids(results) == {row.custom_id for row in work.requests()}
+        wanted = _ids(work.folder.requests(name))
+        if not wanted:  # without its requests nothing can be said of a part
+            continue
+        whole = _ids(results) == wanted
         manifest.parts[name] = PartRecord(
             status="downloaded" if whole else "submitted",
             resume_key=work.part.resume_key,

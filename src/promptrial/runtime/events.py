@@ -101,6 +101,10 @@ class EventLog:
         self._level = level
         self.sink = sink
 
+    def redact(self, text: str) -> str:
+        """Return a text without secrets, for records that are kept elsewhere."""
+        return self._redact(text)
+
     def event(self, kind: str, level: Level = "debug", text: str = "", **fields: object) -> None:
         """Log one event, and say ``text`` if its level is high enough."""
         if self.sink is not None:

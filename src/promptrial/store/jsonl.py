@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from promptrial.store import atomic
 
-__all__ = ["FileDigest", "digest", "lines", "mend_tail", "numbered_lines"]
+__all__ = ["FileDigest", "count", "digest", "lines", "mend_tail", "numbered_lines"]
 
 _CHUNK = 1 << 20
 
@@ -28,6 +28,11 @@ def lines(path: Path) -> Iterator[bytes]:
             stripped = line.rstrip(b"\r\n")
             if stripped:
                 yield stripped
+
+
+def count(path: Path) -> int:
+    """Return the number of lines that are not blank; 0 if the file is not there."""
+    return sum(1 for _ in lines(path)) if path.exists() else 0
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:

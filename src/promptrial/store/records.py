@@ -141,7 +141,11 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 class RunState(msgspec.Struct, kw_only=True):
-    """``run_state.json``. ``overrides`` are the flags that the run was started with; ``drift`` what was forced."""
+    """``run_state.json``.
+
+    ``overrides`` are the flags that the run was started with; ``drift`` is what was forced; ``resolved_hash`` is the
+    digest of the configuration with the values of the environment filled in, where it holds any.
+    """
 
     schema_version: Literal[1] = 1
     run_id: str
@@ -152,6 +156,7 @@ class RunState(msgspec.Struct, kw_only=True):
     migrated: bool | msgspec.UnsetType = msgspec.UNSET
     config_file: str | msgspec.UnsetType = msgspec.UNSET
     overrides: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    resolved_hash: str | msgspec.UnsetType = msgspec.UNSET
     drift: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
