@@ -388,6 +388,22 @@ def test_a_metric_that_applies_to_nothing_is_not_applicable_and_one_without_pair
     assert table.notes == ("Token F1, all items, temperature 0: no pair: no item has a score in both arms.",)
 
 
+def test_a_difference_without_an_interval_is_shown_with_a_dash_and_the_reason() -> None:
+    no_limits: dict[str, Any] = {"difference": 0.0, "ci_low": None, "ci_high": None, "ci_method": None}
+    reason = "every pair differs by the same amount: no interval can be had"
+    table = primary_table(document(endpoint(**DULL | no_limits | {"reason": reason})))
+
+    assert table.rows[0][6] == f"0.0 ({MISSING})"
+    assert "Exact match: p by McNemar's test (mid-p); no interval." in table.notes
+    assert f"Exact match, all items, temperature 0: {reason}." in table.notes
+
+
+def test_a_share_without_an_interval_is_shown_with_one_dash() -> None:
+    row = estimate("selective", "control", 1.0, metric="coverage", reason="one cluster: no interval can be had")
+
+    assert selective_table(document(selective=(row,))).rows[0][-1] == f"100.0% ({MISSING})"
+
+
 def test_subsets_are_shown_with_a_caution() -> None:
     subset = endpoint(scope="dataset", subset="nq", family="subgroups/dataset/em/0.0")
     page = trial_report(facts(), document(endpoint(), subset), costs())

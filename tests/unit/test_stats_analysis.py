@@ -271,7 +271,28 @@ def test_identical_arms_are_not_significant_anywhere() -> None:
     assert {test.p for test in result.tests if test.hypothesis == "difference"} == {1.0}
     assert not any(test.rejected for test in result.tests)
     assert endpoint_of(result, "em").difference == 0
-    assert (endpoint_of(result, "f1").ci_low, endpoint_of(result, "f1").ci_high) == (0, 0)
+    graded, binary = endpoint_of(result, "f1"), endpoint_of(result, "em")
+    assert (graded.difference, graded.p, graded.ci_low, graded.ci_high, graded.ci_method) == (0, 1, None, None, None)
+    assert graded.reason == "every cluster has the same mean difference: no interval can be had"
+    assert binary.ci_method == "tango_clusters"
+    assert binary.ci_low is not None
+    assert -0.1 < binary.ci_low < 0
+
+
+def test_no_interval_of_an_effect_or_an_arm_is_without_width() -> None:
+    """Three passages with all answers right in both arms show next to nothing."""
+    same = np.ones(18)
+    table = table_of([1] * 9, [1] * 9, cluster=[0, 0, 0, 1, 1, 1, 2, 2, 2])
+    result = analyse(changed(table, metrics={"em": same, "f1": same, "abstain_rate": 1 - same}), QUICK)
+    limits = [(row.ci_low, row.ci_high) for row in result.endpoints]
+    limits += [(row.ci_low, row.ci_high) for row in (*result.estimates, *result.selective)]
+    limits += [(arm.ci_low, arm.ci_high) for row in result.endpoints for arm in (row.control, row.treatment)]
+    assert len(limits) > 20
+    assert all(low != high for low, high in limits if (low, high) != (None, None))
+    coverage = {row.quantity: row for row in result.selective if row.metric == "coverage"}
+    assert (coverage["control"].ci_low, coverage["control"].ci_high) == wilson(3, 3)
+    assert coverage["difference"].reason == "no variation between clusters: no interval can be had"
+    assert endpoint_of(result, "f1").control.ci_method is None
 
 
 def test_one_arm_alone_is_described_and_not_tested() -> None:

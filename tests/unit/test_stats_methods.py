@@ -12,6 +12,7 @@ from promptrial.significance import Estimate, StatsSettings
 from promptrial.stats import bootstrap, effect_size, mcnemar, paired, permutation, wilcoxon
 from promptrial.stats import tost as tost_module
 from promptrial.stats.attrition import arm_attrition, missing_bounds
+from promptrial.stats.difference import difference_interval
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.intervals import clopper_pearson, wilson
 from promptrial.stats.paired import paired_difference, variance_split
@@ -24,7 +25,7 @@ from promptrial.stats.power import (
     t_test_power,
     t_test_sample_size,
 )
-from promptrial.stats.risk_difference import PairedTable, newcombe_interval, tango_interval
+from promptrial.stats.risk_difference import PairedTable, newcombe_interval, tango_interval, tango_limits
 from promptrial.stats.statistic import Statistic
 from promptrial.stats.tost import tost
 from promptrial.stats.wilcoxon import wilcoxon_test
@@ -109,7 +110,7 @@ def test_mcnemar_says_so_when_items_share_clusters() -> None:
 def test_intervals_without_pairs_are_refused() -> None:
     with pytest.raises(ValueError, match="no pairs"):
         tango_interval(PairedTable(0, 0, 0, 0))
-    with pytest.raises(ValueError, match="n >= 1"):
+    with pytest.raises(ValueError, match="n above 0"):
         newcombe_interval(PairedTable(0, 0, 0, 0))
     for interval in (wilson, clopper_pearson):
         with pytest.raises(ValueError, match="3 successes of 2"):
@@ -141,22 +142,64 @@ def test_the_paired_t_test_is_that_of_scipy() -> None:
     assert result.design_effect == 1
 
 
-def test_identical_arms_have_p_1_and_a_degenerate_interval() -> None:
+def test_identical_arms_have_p_1_and_no_interval_rather_than_one_without_width() -> None:
     sample = sample_of([1, 0, 1, 1], [1, 0, 1, 1])
-    for statistic in (paired.STATISTIC, bootstrap.STATISTIC, permutation.STATISTIC):
-        row = rows_of(statistic, sample)["mean_difference"]
-        assert row.estimate == 0
-        if statistic is not bootstrap.STATISTIC:
-            assert row.p == 1
-        if statistic is not permutation.STATISTIC:
-            assert (row.ci_low, row.ci_high) == (0, 0)
-            assert any(note.startswith("degenerate") for note in row.notes)
+    of_t, of_bootstrap, of_flips = (
+        rows_of(statistic, sample)["mean_difference"]
+        for statistic in (paired.STATISTIC, bootstrap.STATISTIC, permutation.STATISTIC)
+    )
+    assert (of_t.estimate, of_bootstrap.estimate, of_flips.estimate) == (0, 0, 0)
+    assert (of_t.p, of_flips.p) == (1, 1)
+    assert (of_t.ci_low, of_t.ci_high, of_bootstrap.ci_low, of_bootstrap.ci_high) == (None, None, None, None)
+    assert of_t.reason == "every pair differs by the same amount: no interval can be had"
+    assert of_bootstrap.reason == "all replicates are equal: no interval can be had"
+    assert of_bootstrap.figures["percentile_low"] is None
+    assert of_t.figures["detectable_at_80_percent_power"] is None
+
+
+@pytest.mark.parametrize(
+    ("control", "treatment", "cluster", "discordant"),
+    [
+        ([1, 0, 1, 1, 0, 0], [1, 0, 1, 1, 0, 0], [0, 0, 1, 1, 2, 2], (0, 0)),
+        ([0] * 6, [1] * 6, [0, 0, 1, 1, 2, 2], (3, 0)),
+        ([1, 0, 1, 0, 1, 0], [0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 2, 2], (0, 1.5)),
+    ],
+    ids=["no pair is discordant", "all pairs are", "half of each cluster is"],
+)
+def test_clusters_that_do_not_differ_count_as_one_pair_each(
+    control: list[float], treatment: list[float], cluster: list[int], discordant: tuple[float, float]
+) -> None:
+    sample = sample_of(control, treatment, cluster=cluster)
+    interval = difference_interval(sample)
+    assert interval.method == "tango_clusters"
+    assert (interval.low, interval.high) == tango_limits(*discordant, 3)
+    assert interval.low <= sample.totals.mean <= interval.high
+    assert interval.high - interval.low > 0.5
+
+
+def test_without_discordant_pairs_tangos_limits_have_a_closed_form() -> None:
+    z2 = stats.norm.ppf(0.975) ** 2
+    assert tango_limits(0, 0, 12) == pytest.approx((-z2 / (12 + z2), z2 / (12 + z2)), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "reason"),
+    [
+        ([0, 1, 2], "every pair differs by the same amount: no interval can be had"),
+        ([0, 1, 1], "every cluster has the same mean difference: no interval can be had"),
+        ([0, 0, 0], "one cluster: no interval can be had"),
+    ],
+)
+def test_graded_pairs_that_all_differ_alike_have_no_interval(cluster: list[int], reason: str) -> None:
+    interval = difference_interval(sample_of([0.1, 0.2, 0.3], [0.4, 0.5, 0.6], cluster=cluster, graded=True))
+    assert (math.isnan(interval.low), math.isnan(interval.high), interval.method) == (True, True, None)
+    assert interval.reason == reason
 
 
 def test_differences_that_are_all_alike_have_no_t_test_rather_than_a_p_of_0() -> None:
     row = rows_of(paired.STATISTIC, sample_of([0, 0, 0], [1, 1, 1]))["mean_difference"]
-    assert (row.estimate, row.p, row.ci_low, row.ci_high) == (1, None, 1, 1)
-    assert row.reason == "every cluster has the same mean difference: no test can be made"
+    assert (row.estimate, row.p, row.ci_low, row.ci_high) == (1, None, None, None)
+    assert row.reason == "every pair differs by the same amount: neither an interval nor a test can be had"
 
 
 def test_unequal_clusters_of_equal_means_are_recognised_as_without_variation() -> None:

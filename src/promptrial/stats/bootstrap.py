@@ -23,8 +23,8 @@ class BcaInterval:
     """A BCa interval and its ingredients.
 
     ``bias_correction`` is z0, ``acceleration`` a. ``percentile_*`` is the plain percentile interval, ``se`` the
-    standard deviation of the replicates. If all replicates are equal the interval is that point (``degenerate``); if
-    the BCa limits cannot be had (all replicates on one side of the estimate) they are NaN.
+    standard deviation of the replicates. Limits are NaN where they cannot be had: all of them if the replicates are
+    all equal (``degenerate``), those of BCa if all replicates lie on one side of the estimate.
     """
 
     estimate: float
@@ -87,13 +87,13 @@ def bca_interval(replicates: FloatArray, estimate: float, a: float, confidence: 
     Efron, B. (1987). Better bootstrap confidence intervals. JASA 82:171-185.
     """
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    percentile = np.quantile(replicates, tails)
     below = float((replicates < estimate).mean() + (replicates == estimate).mean() / 2)
     degenerate = bool(replicates.min() == replicates.max())
+    percentile = np.full(2, np.nan) if degenerate else np.quantile(replicates, tails)
     z0 = 0.0 if degenerate else float(special.ndtri(below))
     shifted = z0 + special.ndtri(tails)
     limits = np.full(2, np.nan)
-    if math.isfinite(z0) and (1 - a * shifted > 0).all():
+    if not degenerate and math.isfinite(z0) and (1 - a * shifted > 0).all():
         limits = np.quantile(replicates, special.ndtr(z0 + shifted / (1 - a * shifted)))
     return BcaInterval(
         estimate=estimate,
@@ -174,8 +174,8 @@ class _Statistic:
             result.estimate,
             interval=(result.low, result.high),
             confidence=settings.confidence,
-            reason="no BCa limits: all replicates lie on one side of the estimate" if math.isnan(result.low) else None,
-            notes=_notes(result, sample),
+            reason=_reason(result),
+            notes=_notes(sample),
             figures={
                 "se": result.se,
                 "bias_correction": result.bias_correction,
@@ -191,10 +191,13 @@ class _Statistic:
 STATISTIC: Final = _Statistic()
 
 
-def _notes(result: BcaInterval, sample: PairedSample) -> tuple[str, ...]:
-    notes = []
+def _reason(result: BcaInterval) -> str | None:
     if result.degenerate:
-        notes.append("degenerate interval: all replicates are equal")
+        return "all replicates are equal: no interval can be had"
+    return "no BCa limits: all replicates lie on one side of the estimate" if math.isnan(result.low) else None
+
+
+def _notes(sample: PairedSample) -> tuple[str, ...]:
     if sample.n_clusters < FEW_CLUSTERS:
-        notes.append(f"fewer than {FEW_CLUSTERS} clusters: bootstrap intervals tend to be too narrow")
-    return tuple(notes)
+        return (f"fewer than {FEW_CLUSTERS} clusters: bootstrap intervals tend to be too narrow",)
+    return ()

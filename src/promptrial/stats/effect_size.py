@@ -12,14 +12,19 @@ from typing import Final
 import numpy as np
 
 from promptrial.significance import Estimate, StatsSettings
+from promptrial.stats.difference import difference_interval
 from promptrial.stats.hodges_lehmann import hodges_lehmann
-from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import FloatArray, PairedSample
-from promptrial.stats.risk_difference import newcombe_interval, paired_table
 from promptrial.stats.statistic import estimate_row
 from promptrial.stats.wilcoxon import signed_rank_sums
 
 __all__ = ["STATISTIC", "cliffs_delta", "cohens_dz", "cohens_h", "rank_biserial"]
+
+_NOTES: Final = {
+    "newcombe": "Newcombe's method 10",
+    "clustered_t": "Student's t with clustered standard errors",
+    "tango_clusters": "Tango's score interval, each cluster counted as one pair",
+}
 
 
 def cohens_dz(difference: FloatArray) -> float:
@@ -130,23 +135,17 @@ STATISTIC: Final = _Statistic()
 
 
 def _difference_row(sample: PairedSample, confidence: float) -> Estimate:
-    """Return the difference with the interval that suits the design: Newcombe's, or the clustered one."""
-    if sample.binary and not sample.clustered:
-        low, high = newcombe_interval(paired_table(sample), confidence)
-        note = "Newcombe's method 10"
-    else:
-        result = paired_difference(sample.difference, sample.cluster, confidence)
-        low, high = result.ci_low, result.ci_high
-        note = "Student's t with clustered standard errors"
+    """Return the difference with the interval that suits the design."""
+    interval = difference_interval(sample, confidence)
     return estimate_row(
         sample,
         "effect_size",
         "risk_difference" if sample.binary else "mean_difference",
         sample.totals.mean,
-        interval=(low, high),
+        interval=(interval.low, interval.high),
         confidence=confidence,
-        reason="one cluster: no interval can be had" if math.isnan(low) else None,
-        notes=(note,),
+        reason=interval.reason,
+        notes=() if interval.method is None else (_NOTES[interval.method],),
     )
 
 

@@ -5,30 +5,24 @@ The designated p-value is chosen by scale and design, before any result is seen:
 * binary, no two pairs in one cluster: McNemar's mid-p;
 * anything else: sign flips of clusters (of items, where each is its own cluster).
 
-The interval beside it is Newcombe's in the first case, and the clustered t interval in the second.
+The interval beside it is chosen in ``difference``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 import numpy as np
 
 from promptrial.significance import ArmMean, Endpoint, Estimate, HypothesisTest, StatsSettings, number
 from promptrial.stats.attrition import missing_bounds
+from promptrial.stats.difference import difference_interval
 from promptrial.stats.intervals import wilson
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import ArmScores, FloatArray, PairedSample, cluster_totals
 
 __all__ = ["decide", "describe", "designated_method", "designated_row"]
-
-_EFFECT_ROW: Final = {
-    "mcnemar": ("mcnemar", "risk_difference"),
-    "permutation": ("paired_difference", "mean_difference"),
-}
-_INTERVAL: Final = {"mcnemar": "newcombe", "permutation": "clustered_t"}
 
 
 def designated_method(sample: PairedSample) -> str:
@@ -38,14 +32,15 @@ def designated_method(sample: PairedSample) -> str:
 
 def designated_row(sample: PairedSample, rows: Sequence[Estimate]) -> Estimate:
     """Return the row that holds the designated p-value."""
-    return _find(rows, designated_method(sample))
+    method = designated_method(sample)
+    return next(row for row in rows if row.method == method)
 
 
 def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSettings) -> Endpoint:
     """Return the endpoint, not yet decided on; ``rows`` are its estimates, none when there is no pair."""
     counts, method = sample.counts, designated_method(sample)
-    effect = _find(rows, *_EFFECT_ROW[method]) if rows else None
     test = designated_row(sample, rows) if rows else None
+    interval = difference_interval(sample, settings.confidence) if rows else None
     return Endpoint(
         metric=sample.metric,
         temp=sample.temp,
@@ -62,17 +57,17 @@ def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSett
         clustered=sample.clustered,
         control=_arm_mean(sample.control_scores, sample.control.score, sample, settings.confidence),
         treatment=_arm_mean(sample.treatment_scores, sample.treatment.score, sample, settings.confidence),
-        difference=effect.estimate if effect else None,
-        ci_low=effect.ci_low if effect else None,
-        ci_high=effect.ci_high if effect else None,
-        ci_method=_INTERVAL[method] if effect and effect.ci_low is not None else None,
+        difference=number(sample.totals.mean),
+        ci_low=number(interval.low) if interval else None,
+        ci_high=number(interval.high) if interval else None,
+        ci_method=interval.method if interval else None,
         p=test.p if test else None,
         p_method=method if test and test.p is not None else None,
         family=None,
         p_adjusted=None,
         significant=None,
         bounds=missing_bounds(sample),
-        reason=test.reason if test else _no_pair(sample),
+        reason=(test.reason or interval.reason) if test and interval else _no_pair(sample),
     )
 
 
@@ -91,10 +86,6 @@ def _decided(endpoint: Endpoint, test: HypothesisTest | None) -> Endpoint:
     if test is None:
         return endpoint
     return msgspec.structs.replace(endpoint, family=test.family, p_adjusted=test.p_adjusted, significant=test.rejected)
-
-
-def _find(rows: Sequence[Estimate], method: str, quantity: str | None = None) -> Estimate:
-    return next(row for row in rows if row.method == method and quantity in (None, row.quantity))
 
 
 def _arm_mean(scores: ArmScores, paired: FloatArray, sample: PairedSample, confidence: float) -> ArmMean:
@@ -118,7 +109,7 @@ def _arm_interval(
 
     A share of clustered items gets Wilson's interval at the effective sample size, n over the design effect, so that it
     stays in [0, 1] and a share of 0 or 1 is not given without any doubt. Where the scores do not vary the design effect
-    cannot be known; then each cluster counts as one item.
+    cannot be known; then each cluster counts as one item. A graded mean of scores that do not vary has no interval.
 
     References
     ----------
@@ -130,12 +121,14 @@ def _arm_interval(
     if binary and not totals.clustered:
         return wilson(float(scores.score.sum()), n, confidence), "wilson"
     mean = paired_difference(scores.score, scores.cluster, confidence)
-    if np.isnan(mean.ci_low):
+    if mean.n_clusters < 2:
         return (None, None), None
     if binary:
         known = np.isfinite(mean.n_effective)
         effective = min(float(mean.n_effective), float(n)) if known else float(mean.n_clusters)
         return wilson(mean.mean * effective, effective, confidence), "wilson_effective"
+    if mean.degenerate:
+        return (None, None), None
     return (number(mean.ci_low), number(mean.ci_high)), "clustered_t"
 
 

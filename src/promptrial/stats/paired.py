@@ -22,6 +22,7 @@ __all__ = [
     "clustered_se",
     "paired_difference",
     "variance_split",
+    "without_variation",
 ]
 
 FEW_CLUSTERS: Final = 40
@@ -34,8 +35,8 @@ class PairedDifference:
 
     ``se`` is clustered, ``se_naive`` takes items as independent; ``design_effect`` is the square of their ratio and
     ``n_effective`` the number of independent items that would carry as much. NaN is "not estimable": all of
-    them with a single cluster, ``t`` and ``p`` when every cluster has the same mean difference and that is not 0
-    (the interval is then a point, ``degenerate``).
+    them with a single cluster; ``t`` and the limits when every cluster has the same mean difference (``degenerate``),
+    and ``p`` too if that is not 0.
     """
 
     mean: float
@@ -101,7 +102,8 @@ def paired_difference(
 
     Notes
     -----
-    If all differences are 0, as between identical arms, p is 1 and the interval is the point 0.
+    If all differences are 0, as between identical arms, p is 1. There is no interval then: that nothing varied in a
+    few pairs does not show that nothing varies.
 
     Examples
     --------
@@ -115,7 +117,7 @@ def paired_difference(
     mean, se, df = totals.mean, clustered_se(totals), totals.n_clusters - 1
     se_naive = clustered_se(cluster_totals(difference)) if totals.clustered else se
     t, p = _t_test(mean, se, df)
-    half = float(special.stdtrit(df, 0.5 + confidence / 2)) * se if df else math.nan
+    half = float(special.stdtrit(df, 0.5 + confidence / 2)) * se if se > 0 else math.nan
     design_effect = (se / se_naive) ** 2 if se_naive > 0 else math.nan
     return PairedDifference(
         mean=mean,
@@ -132,6 +134,13 @@ def paired_difference(
         n_clusters=totals.n_clusters,
         degenerate=se == 0,
     )
+
+
+def without_variation(result: PairedDifference) -> str:
+    """Return in words what leaves a degenerate result without a standard error."""
+    if result.n_clusters == result.n_pairs:
+        return "every pair differs by the same amount"
+    return "every cluster has the same mean difference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +216,7 @@ class _Statistic:
                 "df": result.df,
                 "design_effect": result.design_effect,
                 "n_effective": result.n_effective,
-                "detectable_at_80_percent_power": minimum_detectable_effect(result.se, alpha=settings.alpha),
+                "detectable_at_80_percent_power": _detectable(result, settings.alpha),
             }
             | ({} if split is None else _split_figures(split)),
         )
@@ -227,18 +236,20 @@ def _t_test(mean: float, se: float, df: int) -> tuple[float, float]:
 def _reason(result: PairedDifference) -> str | None:
     if result.n_clusters < 2:
         return "one cluster: no standard error can be had"
-    if math.isnan(result.p):
-        return "every cluster has the same mean difference: no test can be made"
+    if result.degenerate:
+        lacking = "neither an interval nor a test" if math.isnan(result.p) else "no interval"
+        return f"{without_variation(result)}: {lacking} can be had"
     return None
 
 
 def _notes(result: PairedDifference, *, clustered: bool) -> tuple[str, ...]:
-    notes = []
-    if result.degenerate:
-        notes.append("degenerate interval: all differences are equal")
     if clustered and result.n_clusters < FEW_CLUSTERS:
-        notes.append(f"fewer than {FEW_CLUSTERS} clusters: rely on the sign flips rather than on this p-value")
-    return tuple(notes)
+        return (f"fewer than {FEW_CLUSTERS} clusters: rely on the sign flips rather than on this p-value",)
+    return ()
+
+
+def _detectable(result: PairedDifference, alpha: float) -> float:
+    return math.nan if result.degenerate else minimum_detectable_effect(result.se, alpha=alpha)
 
 
 def _split_figures(split: VarianceSplit) -> dict[str, float | None]:

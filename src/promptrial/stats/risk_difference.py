@@ -12,7 +12,7 @@ from typing import Final
 from promptrial.stats.intervals import two_sided_z, wilson
 from promptrial.stats.pairing import PairedSample
 
-__all__ = ["PairedTable", "newcombe_interval", "paired_table", "tango_interval"]
+__all__ = ["PairedTable", "newcombe_interval", "paired_table", "tango_interval", "tango_limits"]
 
 _BISECTIONS: Final = 100
 
@@ -109,10 +109,37 @@ def tango_interval(table: PairedTable, confidence: float = 0.95) -> tuple[float,
     >>> f"{low:.3f} {high:.3f}"
     '-0.517 -0.026'
     """
-    if table.n == 0:
+    return tango_limits(table.treatment_only, table.control_only, table.n, confidence)
+
+
+def tango_limits(b: float, c: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Compute Tango's interval from the discordant pairs alone, which may be effective numbers rather than counts.
+
+    Parameters
+    ----------
+    b, c : float
+        Pairs that only the treatment, and only the control, has right; at least 0.
+    n : float
+        All pairs, above 0.
+
+    Raises
+    ------
+    ValueError
+        If there are no pairs.
+
+    Notes
+    -----
+    Without discordant pairs the limits are ``-z^2/(n + z^2)`` and ``z^2/(n + z^2)``.
+
+    Examples
+    --------
+    >>> low, high = tango_limits(0, 0, 10)
+    >>> f"{low:.4f} {high:.4f}"
+    '-0.2775 0.2775'
+    """
+    if n == 0:
         raise ValueError("no pairs: the risk difference has no interval")
     z = two_sided_z(confidence)
-    b, c, n = table.treatment_only, table.control_only, table.n
     return -_tango_upper(c, b, n, z), _tango_upper(b, c, n, z)
 
 
@@ -127,7 +154,7 @@ def _newcombe_phi(table: PairedTable) -> float:
     return cross / math.sqrt(margins)
 
 
-def _tango_upper(b: int, c: int, n: int, z: float) -> float:
+def _tango_upper(b: float, c: float, n: float, z: float) -> float:
     """Find by bisection the largest difference that the score test does not reject."""
     low, high = (b - c) / n, 1.0
     for _ in range(_BISECTIONS):
@@ -136,7 +163,7 @@ def _tango_upper(b: int, c: int, n: int, z: float) -> float:
     return (low + high) / 2
 
 
-def _tango_score(b: int, c: int, n: int, delta: float) -> float:
+def _tango_score(b: float, c: float, n: float, delta: float) -> float:
     linear = (2 * n - b + c) * delta - b - c
     constrained = (math.sqrt(max(linear**2 + 8 * n * c * delta * (1 - delta), 0.0)) - linear) / (4 * n)
     variance = n * (2 * constrained + delta * (1 - delta))

@@ -30,13 +30,15 @@ class Ratio:
     """A ratio of two totals with its linearised, clustered standard error.
 
     ``influence`` holds one value a cluster; standard errors of differences of ratios come from differences of these.
-    All NaN when the denominator is 0; ``se`` is NaN with fewer than two clusters.
+    ``n_clusters`` counts the clusters that the denominator reaches. All NaN when the denominator is 0; ``se`` is NaN
+    with fewer than two clusters.
     """
 
     value: float
     se: float
     numerator: float
     denominator: float
+    n_clusters: int
     influence: FloatArray
 
     @property
@@ -66,12 +68,12 @@ def ratio_estimate(numerator: FloatArray, denominator: FloatArray, cluster: IntA
     (0.666667, 0.333333)
     """
     below = float(denominator.sum())
-    clusters = cluster_totals(denominator, cluster).n_clusters
+    of_clusters = cluster_totals(denominator, cluster).sums
     if below == 0:
-        return Ratio(math.nan, math.nan, float(numerator.sum()), below, np.full(clusters, math.nan))
+        return Ratio(math.nan, math.nan, float(numerator.sum()), below, 0, np.full(len(of_clusters), math.nan))
     value = float(numerator.sum()) / below
     influence = cluster_totals(numerator - value * denominator, cluster).sums / below
-    return Ratio(value, _se(influence), float(numerator.sum()), below, influence)
+    return Ratio(value, _se(influence), float(numerator.sum()), below, int((of_clusters > 0).sum()), influence)
 
 
 def selective_rows(
@@ -98,8 +100,10 @@ def selective_rows(
     Notes
     -----
     Over the items that are paired in both metrics. Wilson's interval where every item is 0 or 1 and no two
-    share a cluster; otherwise, and for differences, Student's t with a linearised clustered standard error. The arms
-    answer different items, so a difference in selective accuracy mixes accuracy with the choice of what to answer.
+    share a cluster; otherwise, and for differences, Student's t with a linearised clustered standard error. Where
+    clusters do not differ, a share of 0/1 items has Wilson's interval with each cluster as one item, and anything else
+    has none. The arms answer different items, so a difference in selective accuracy mixes accuracy with the choice of
+    what to answer.
     """
     everything = np.ones(len(unanswerable), dtype=np.bool_) if chosen is None else chosen
     scored = [~np.isnan(arm.score) for pair in (accuracy, abstention) for arm in (pair.control, pair.treatment)]
@@ -115,18 +119,21 @@ def selective_rows(
             correct = np.where(unanswerable[kept], 0.0, np.minimum(right.score[kept], answered))
             top, bottom = (answered, np.ones(len(answered))) if metric == "coverage" else (correct, answered)
             ratios.append(ratio_estimate(top, bottom, sample.cluster))
-        whole = accuracy.binary and abstention.binary and not sample.clustered
+        binary = accuracy.binary and abstention.binary
         rows += [
-            _arm_row(sample, metric, "control", ratios[0], settings.confidence, whole=whole),
-            _arm_row(sample, metric, "treatment", ratios[1], settings.confidence, whole=whole),
+            _arm_row(sample, metric, "control", ratios[0], settings.confidence, binary=binary),
+            _arm_row(sample, metric, "treatment", ratios[1], settings.confidence, binary=binary),
             _difference_row(sample, metric, ratios[0], ratios[1], settings.confidence),
         ]
     return rows
 
 
-def _arm_row(sample: PairedSample, metric: str, arm: str, ratio: Ratio, confidence: float, *, whole: bool) -> Estimate:
-    if whole and ratio.denominator > 0:
+def _arm_row(sample: PairedSample, metric: str, arm: str, ratio: Ratio, confidence: float, *, binary: bool) -> Estimate:
+    if binary and not sample.clustered and ratio.denominator > 0:
         interval, note = wilson(ratio.numerator, round(ratio.denominator), confidence), "Wilson"
+    elif binary and ratio.se == 0:
+        clusters = ratio.n_clusters
+        interval, note = wilson(ratio.value * clusters, clusters, confidence), "Wilson, each cluster as one item"
     else:
         half = _half_width(ratio.se, ratio.df, confidence)
         interval, note = (ratio.value - half, ratio.value + half), "Student's t, clustered"
@@ -151,7 +158,8 @@ def _row(
 ) -> Estimate:
     reason = "an arm answered nothing" if math.isnan(value) else None
     if reason is None and math.isnan(interval[0]):
-        reason = "one cluster: no interval can be had"
+        why = "one cluster" if sample.n_clusters < 2 else "no variation between clusters"
+        reason = f"{why}: no interval can be had"
     figures = {} if ratio is None else {"numerator": ratio.numerator, "denominator": ratio.denominator}
     return estimate_row(
         sample,
@@ -169,8 +177,11 @@ def _row(
 
 def _se(influence: FloatArray) -> float:
     c = len(influence)
-    return math.sqrt(c / (c - 1) * float((influence**2).sum())) if c > 1 else math.nan
+    if c < 2:
+        return math.nan
+    # What is left of equal influences after round-off is not variation; one item in a million would give 1e-12.
+    return math.sqrt(c / (c - 1) * float((influence**2).sum())) if np.abs(influence).max() > 1e-14 else 0.0
 
 
 def _half_width(se: float, df: int, confidence: float) -> float:
-    return float(special.stdtrit(df, 0.5 + confidence / 2)) * se if df else math.nan
+    return float(special.stdtrit(df, 0.5 + confidence / 2)) * se if se > 0 else math.nan

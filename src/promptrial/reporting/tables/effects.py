@@ -221,7 +221,8 @@ def _method_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
             metrics = groups.setdefault((endpoint.p_method, endpoint.ci_method), {})
             metrics[metric_text(endpoint.metric).label] = None
     for (p_method, ci_method), metrics in groups.items():
-        yield f"{listing(list(metrics))}: p by {method_text(p_method)}; interval by {method_text(ci_method)}."
+        by = "no interval" if ci_method is None else f"interval by {method_text(ci_method)}"
+        yield f"{listing(list(metrics))}: p by {method_text(p_method)}; {by}."
 
 
 def _family_notes(significance: Significance, names: Iterable[str | None]) -> tuple[str, ...]:

@@ -221,6 +221,8 @@ def _odds_cell(row: Estimate | None) -> str:
 def _rate_cell(row: Estimate) -> str:
     if row.estimate is None:
         return MISSING
+    if row.ci_low is None or row.ci_high is None:
+        return f"{rate(row.estimate)} ({MISSING})"
     decimals = points_decimals(row.ci_low, row.ci_high)
     return f"{rate(row.estimate, decimals)} ({rate(row.ci_low, decimals)} to {rate(row.ci_high, decimals)})"
 

@@ -74,6 +74,7 @@ _METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "wilson": "Wilson's method",
         "wilson_effective": "Wilson's method, effective sample size",
         "clustered_t": "Student's t, clustered standard error",
+        "tango_clusters": "Tango's score method, each cluster as one pair",
     }
 )
 _QUANTITIES: Final[Mapping[str, str]] = MappingProxyType(
