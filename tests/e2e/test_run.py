@@ -403,7 +403,12 @@ def test_one_arm_alone_runs_to_a_report_without_effects(project: Project) -> Non
     predictions = rows(project.run_root() / RESULTS / "predictions.csv")
     assert {row["condition"] for row in predictions} == {"control"}
     significance = json.loads((project.run_root() / RESULTS / "significance.json").read_text())
-    assert all(endpoint["difference"] is None for endpoint in significance["endpoints"])
+    assert {endpoint["difference"] for endpoint in significance["endpoints"]} == {None}
+    [report] = project.run_root().glob("*/reports/report.md")
+    page = report.read_text()
+    assert "Only the control prompt" in page
+    assert "Worst-case bounds" not in page
+    assert "| both " not in page
 
 
 def test_answers_of_one_model_are_never_taken_for_those_of_another(project: Project) -> None:

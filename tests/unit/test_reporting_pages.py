@@ -306,13 +306,6 @@ def test_costs_of_partly_unknown_usage_are_lower_bounds() -> None:
     assert "for each exactly right answer" not in page
 
 
-def test_a_dry_run_says_first_that_no_figure_counts() -> None:
-    dry = replace(facts().run, dry_run=True)
-
-    assert "no model was asked" in sentences(document(), run=dry)[0]
-    assert "no model was asked" in aggregate_report(dry, [], {})
-
-
 def test_a_trial_of_one_arm_compares_nothing() -> None:
     trial = replace(facts().trial, conditions=("treatment",))
     page = trial_report(
@@ -324,6 +317,10 @@ def test_a_trial_of_one_arm_compares_nothing() -> None:
     assert "Only the treatment prompt of the set operational_only" in page
     assert "### Control" not in page
     assert "could not be tested" in page
+    assert [line for line in page.splitlines() if line.startswith("| both ")] == []
+    for of_two in ("Worst-case bounds", "Whatever the missing scores are", "| Pairing "):
+        assert of_two not in page
+        assert of_two in trial_report(facts(), document(), costs())
 
 
 def test_with_several_temperatures_every_sentence_and_row_says_which() -> None:

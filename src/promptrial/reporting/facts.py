@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
 from promptrial.cost_report import CostReport
-from promptrial.model import Condition, Trial
+from promptrial.model import CONDITIONS, Condition, Trial
 from promptrial.significance import Significance
 
 __all__ = ["DatasetFacts", "ParseFacts", "RunFacts", "TrialFacts", "TrialResult", "without_folders"]
@@ -43,7 +43,6 @@ class RunFacts:
     datasets: tuple[DatasetFacts, ...]
     n_open: int
     n_closed: int
-    dry_run: bool = False
 
     @property
     def n_items(self) -> int:
@@ -74,6 +73,11 @@ class TrialFacts:
     prompt_tokens: Mapping[Condition, int | None]
     engine: Mapping[str, str | int | float | bool]
     parse: ParseFacts
+
+    @property
+    def compares(self) -> bool:
+        """Whether both arms were run, so that there is a difference to speak of."""
+        return len(self.trial.conditions) == len(CONDITIONS)
 
     @property
     def requests_per_arm(self) -> int:

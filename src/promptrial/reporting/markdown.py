@@ -14,7 +14,7 @@ from promptrial.reporting import tables
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markup import bullets, fenced, inline, line, table_block
 from promptrial.reporting.plain import printable
-from promptrial.reporting.summary import dry_run_sentence, run_sentences, trial_sentences
+from promptrial.reporting.summary import run_sentences, trial_sentences
 from promptrial.reporting.tables import PrimaryKey, Table
 from promptrial.reporting.tables.cells import MISSING, count, level
 from promptrial.reporting.tables.words import listing
@@ -60,11 +60,10 @@ def aggregate_report(run: RunFacts, results: Sequence[TrialResult], adjusted: Ma
     KeyError
         If a primary test has no entry in ``adjusted``.
     """
-    sentences = [*dry_run_sentence(dry_run=run.dry_run), *run_sentences(results, adjusted)]
     links = "".join(f"- [{inline(slug)}]({slug}/reports/report.md)\n" for slug in (r.facts.trial.slug for r in results))
     return _page(
         f"# Run {inline(run.run_id)}\n",
-        _section("In short", bullets(sentences)),
+        _section("In short", bullets(run_sentences(results, adjusted))),
         _section("Question and data", _question(run), *_blocks([_run_table(run), tables.datasets_table(run)])),
         _section("Effects", *_blocks([tables.aggregate_table(results, adjusted)])),
         table_block(tables.trials_table(results), "##"),
@@ -158,7 +157,8 @@ def _missing(facts: TrialFacts, significance: Significance) -> list[str]:
         f"Rows of no request of this trial, set apart: {count(parse.unknown_ids)}.",
         f"Lines that could not be read, set apart: {count(parse.malformed_lines)}.",
     ]
-    return [bullets(sentences), *_blocks([tables.pairs_table(significance), tables.bounds_table(significance)])]
+    bounds = [tables.bounds_table(significance)] if facts.compares else []
+    return [bullets(sentences), *_blocks([tables.pairs_table(significance), *bounds])]
 
 
 def _prompts(facts: TrialFacts) -> list[str]:

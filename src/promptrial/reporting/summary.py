@@ -28,20 +28,19 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text
 from promptrial.significance import ArmAttrition, Endpoint, HypothesisTest, Significance
 
-__all__ = ["cost_sentence", "dry_run_sentence", "run_sentences", "trial_sentences"]
+__all__ = ["cost_sentence", "run_sentences", "trial_sentences"]
 
 
 def trial_sentences(result: TrialResult) -> list[str]:
     """Return what was compared, what was found, who is missing and what it cost."""
     facts, significance = result.facts, result.significance
     return [
-        *dry_run_sentence(dry_run=facts.run.dry_run),
         _compared(facts),
         *(_primary(row, significance, facts.trial) for row in primary_endpoints(significance)),
         *_exploratory(exploratory_endpoints(significance), significance, facts.trial),
         *_margins(significance),
         _attrition(significance),
-        *_bounds(primary_endpoints(significance), facts.trial),
+        *(_bounds(primary_endpoints(significance), facts.trial) if facts.compares else ()),
         cost_sentence(result.costs),
     ]
 
@@ -63,15 +62,8 @@ def run_sentences(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, 
     return [*texts, f"Significant after correction over all tests: {share}.", *found_texts, *others]
 
 
-def dry_run_sentence(*, dry_run: bool) -> list[str]:
-    """Return a warning if no model was asked."""
-    return (
-        ["This was a dry run: no model was asked, so no figure here says anything about a prompt."] if dry_run else []
-    )
-
-
 def cost_sentence(costs: CostReport) -> str:
-    """Return what both arms cost, or why that is not known."""
+    """Return what the arms cost, or why that is not known."""
     arms = [(name, costs.conditions[name]) for name in CONDITIONS if name in costs.conditions]
     if costs.total_tokens is None:
         return "Cost: not known, since the provider reported no usage."
@@ -94,7 +86,7 @@ def _compared(facts: TrialFacts) -> str:
     times = listing([_asked(trial, temp) for temp in trial.temps])
     asked = f"Each of {_counted(run.n_items, 'item')} ({_by_type(facts)}) was asked {times}"
     where = f"of the set {trial.prompt_set}, on the model {trial.model.alias}"
-    if len(trial.conditions) < 2:
+    if not facts.compares:
         return f"Only the {trial.conditions[0]} prompt {where}, was run, so that nothing is compared. {asked}."
     return f"The control and the treatment prompt {where}, were compared. {asked} in each arm."
 

@@ -36,6 +36,7 @@ __all__ = [
     "questions_table",
 ]
 
+_PAIRING: Final = "each item is its own control: its answers in both arms are compared at the same temperature"
 _BOUNDS_NOTES: Final = (
     "Over every item that the metric applies to, each missing score being 0 or 1: against the treatment, then for it.",
     "These are not confidence intervals: they leave chance out.",
@@ -57,7 +58,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
         ("Sampling", f"top-p {trial.top_p:g}, top-k {trial.top_k}, seed {trial.seed}"),
         ("Longest answer, tokens", ", ".join(f"{kind}-book {most}" for kind, most in trial.max_new_tokens.items())),
         ("Stop texts", ", ".join(map(repr, trial.stop)) or "none"),
-        ("Pairing", "each item is its own control: its answers in both arms are compared at the same temperature"),
+        *([("Pairing", _PAIRING)] if facts.compares else []),
         ("Primary endpoints", ", ".join(metric_text(name).label for name in settings.primary)),
         ("Level of decisions and of intervals", f"{settings.alpha:g} and {level(settings.confidence)}"),
         ("Margins of equivalence", _margins(settings.tost_margins)),
@@ -171,8 +172,9 @@ def bounds_table(significance: Significance) -> Table:
 
 
 def costs_table(costs: CostReport) -> Table:
-    """Return tokens and USD of each arm and of both."""
+    """Return tokens and USD of each arm, and of both where there are two."""
     arms: list[tuple[str, Cost]] = [(name, costs.conditions[name]) for name in CONDITIONS if name in costs.conditions]
+    both = [("both", costs)] if len(arms) > 1 else []
     return Table(
         title="Costs",
         headers=(
@@ -186,7 +188,7 @@ def costs_table(costs: CostReport) -> Table:
             "USD",
             "USD per right answer",
         ),
-        rows=tuple((name, *_cost_cells(cost)) for name, cost in (*arms, ("both", costs))),
+        rows=tuple((name, *_cost_cells(cost)) for name, cost in (*arms, *both)),
         notes=tuple(_cost_notes(costs)),
         align="lrrrrrrrr",
     )
