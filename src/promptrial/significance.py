@@ -28,6 +28,7 @@ __all__ = [
     "Scope",
     "Significance",
     "StatsSettings",
+    "Wanted",
     "decode",
     "encode",
     "json_schema",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Final = 2
+Wanted = Literal["higher", "lower"]
 Scope = Literal["overall", "dataset", "type"]
 Hypothesis = Literal["difference", "equivalence", "non_inferiority"]
 
@@ -59,8 +61,9 @@ class StatsSettings:
         Metric -> equivalence margin on the scale of the metric, above 0.
     graded : tuple of str
         Metrics that are graded by nature, even where every score happens to be 0 or 1.
-    lower_is_better : tuple of str
-        Metrics of which less is wanted; non-inferiority is then the upper leg.
+    wanted : dict
+        Metric -> whether ``higher`` or ``lower`` is better. Without an entry neither is said to be, and
+        non-inferiority is not tested.
 
     Raises
     ------
@@ -76,7 +79,7 @@ class StatsSettings:
     random_seed: int = 1337
     tost_margins: dict[str, float] = field(default_factory=dict)
     graded: tuple[str, ...] = ("f1",)
-    lower_is_better: tuple[str, ...] = ("false_answer_rate", "unsupported_rate")
+    wanted: dict[str, Wanted] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, share, end in (("alpha", self.alpha, 0.5), ("confidence", self.confidence, 1)):

@@ -28,7 +28,12 @@ from promptrial.stats.tost import tost
 from promptrial.stats.wilcoxon import signed_rank_sums, wilcoxon_test
 from tests.support.score_tables import trial_table
 
-QUICK = StatsSettings(bootstrap_samples=400, permutation_samples=400, tost_margins={"em": 0.1, "f1": 0.05})
+QUICK = StatsSettings(
+    bootstrap_samples=400,
+    permutation_samples=400,
+    tost_margins={"em": 0.1, "f1": 0.05},
+    wanted={"em": "higher", "f1": "higher"},
+)
 SIMULATIONS = 2000
 INFINITE = "infinite: the control alone is never right, so there is no upper limit"
 

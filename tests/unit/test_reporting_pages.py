@@ -52,6 +52,7 @@ from promptrial.stats.attrition import arm_attrition
 from promptrial.stats.pairing import ScoreTable
 
 PRICE = Price(input_per_million=0.1, output_per_million=0.4, batch_discount=0.5)
+SETTINGS = StatsSettings(wanted={"em": "higher", "f1": "higher", "false_answer_rate": "lower"})
 PARSER = MarkdownIt("commonmark", {"html": True}).enable("table")
 
 
@@ -148,7 +149,7 @@ def attrition(answered: int = 104, reasons: dict[str, int] | None = None) -> Arm
 def document(*endpoints: Endpoint, **changes: Any) -> Significance:
     whole = Significance(
         schema_version=2,
-        settings=StatsSettings(),
+        settings=SETTINGS,
         attrition={"control": attrition(), "treatment": attrition()},
         endpoints=endpoints or (endpoint(),),
         tests=(),
@@ -259,8 +260,17 @@ def test_a_result_that_is_not_significant_is_not_called_no_difference() -> None:
 def test_a_significant_result_in_the_unwanted_direction_is_called_worse() -> None:
     assert any("the treatment is lower, which is worse" in text for text in sentences(document(endpoint(control=0.6))))
     false_answers = endpoint("false_answer_rate", control=0.6)
-    settings = StatsSettings(primary=("false_answer_rate",))
+    settings = replace(SETTINGS, primary=("false_answer_rate",))
     assert any("lower, which is better" in text for text in sentences(document(false_answers, settings=settings)))
+
+
+def test_what_is_wanted_of_a_metric_is_read_from_the_document() -> None:
+    turned = document(endpoint(), settings=StatsSettings(wanted={"em": "lower"}))
+    silent = document(endpoint(), settings=StatsSettings())
+
+    assert any("the treatment is higher, which is worse" in text for text in sentences(turned))
+    assert any("the treatment is higher. 45.0%" in text for text in sentences(silent))
+    assert [questions_table(each).rows[0][3] for each in (turned, silent)] == ["lower", "depends on the item"]
 
 
 def test_what_cannot_be_tested_is_told_with_its_reason_and_n() -> None:
@@ -548,7 +558,9 @@ def real_document(seed: int, shift: float = 0.3) -> Significance:
         n_samples=n_samples,
         metrics=metrics,
     )
-    settings = StatsSettings(bootstrap_samples=200, permutation_samples=200, tost_margins={"em": 0.1})
+    settings = StatsSettings(
+        bootstrap_samples=200, permutation_samples=200, tost_margins={"em": 0.1}, wanted=SETTINGS.wanted
+    )
     arms = {"control": arm_attrition(n, n, {}), "treatment": arm_attrition(n, n - 1, {"timeout": 1})}
     return analyse(table, settings, {name: arms[name] for name in CONDITIONS})
 

@@ -36,6 +36,16 @@ def test_only_f1_is_graded() -> None:
     assert [scorer.name for scorer in load_scorers() if scorer.graded] == ["f1"]
 
 
+def test_every_scorer_says_whether_more_or_less_is_wanted() -> None:
+    assert {scorer.name: scorer.wanted for scorer in load_scorers()} == {
+        "em": "higher",
+        "f1": "higher",
+        "abstain_rate": None,
+        "false_answer_rate": "lower",
+        "unsupported_rate": "lower",
+    }
+
+
 def test_an_abstention_is_right_on_an_unanswerable_item_and_wrong_on_an_answerable_one() -> None:
     unanswerable, answerable = scores(UNANSWERABLE, "I don't know."), scores(ANSWERABLE, "I don't know.")
     assert (unanswerable["em"], unanswerable["f1"]) == (1, 1)

@@ -27,7 +27,7 @@ from promptrial.stats.selective import ratio_estimate
 from tests.support.score_tables import table_of, trial_table
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "significance.schema.json"
-QUICK = StatsSettings(bootstrap_samples=300, permutation_samples=300, tost_margins={"em": 0.1})
+QUICK = StatsSettings(bootstrap_samples=300, permutation_samples=300, tost_margins={"em": 0.1}, wanted={"em": "higher"})
 NAN = math.nan
 
 

@@ -31,7 +31,9 @@ from promptrial.stats.tost import tost
 from promptrial.stats.wilcoxon import wilcoxon_test
 from tests.support.score_tables import sample_of
 
-SETTINGS = StatsSettings(bootstrap_samples=500, permutation_samples=500, tost_margins={"em": 0.2})
+SETTINGS = StatsSettings(
+    bootstrap_samples=500, permutation_samples=500, tost_margins={"em": 0.2}, wanted={"em": "higher"}
+)
 NAN = math.nan
 
 
@@ -316,9 +318,15 @@ def test_non_inferiority_is_the_leg_that_matters_for_the_metric() -> None:
     assert rows["non_inferiority"].p == rows["equivalence"].figures["p_lower"]
     assert rows["equivalence"].confidence == pytest.approx(0.9)
     assert rows["equivalence"].p == max(rows["equivalence"].figures[name] or 0 for name in ("p_lower", "p_upper"))
-    fewer = StatsSettings(tost_margins={"em": 0.2}, lower_is_better=("em",))
+    fewer = StatsSettings(tost_margins={"em": 0.2}, wanted={"em": "lower"})
     turned = {row.quantity: row for row in tost_module.STATISTIC.compute(sample, fewer, np.random.default_rng(0))}
     assert turned["non_inferiority"].p == rows["equivalence"].figures["p_upper"]
+
+
+def test_non_inferiority_is_not_tested_where_neither_side_is_known_to_be_worse() -> None:
+    either = StatsSettings(tost_margins={"em": 0.2})
+    rows = tost_module.STATISTIC.compute(binary_sample(12, 10, 40, 40), either, np.random.default_rng(0))
+    assert [row.quantity for row in rows] == ["equivalence"]
 
 
 def test_equivalence_is_only_tested_where_a_margin_was_declared() -> None:

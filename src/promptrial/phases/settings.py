@@ -20,8 +20,8 @@ def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
 
 
 def stats_settings(config: ExperimentConfig) -> StatsSettings:
-    """Return how effects are tested; which metrics are graded is the scorers' own word."""
-    stats = config.stats
+    """Return how effects are tested; which metrics are graded, and what is wanted of them, is the scorers' own word."""
+    stats, scorers = config.stats, load_scorers()
     return StatsSettings(
         alpha=stats.alpha,
         confidence=stats.confidence,
@@ -30,5 +30,6 @@ def stats_settings(config: ExperimentConfig) -> StatsSettings:
         permutation_samples=stats.permutation_samples,
         random_seed=stats.random_seed,
         tost_margins=dict(stats.tost_margins),
-        graded=tuple(scorer.name for scorer in load_scorers() if scorer.graded),
+        graded=tuple(scorer.name for scorer in scorers if scorer.graded),
+        wanted={scorer.name: scorer.wanted for scorer in scorers if scorer.wanted is not None},
     )

@@ -26,7 +26,7 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text
-from promptrial.significance import ArmAttrition, Endpoint, HypothesisTest, Significance
+from promptrial.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
 
 __all__ = ["cost_sentence", "run_sentences", "trial_sentences"]
 
@@ -106,7 +106,7 @@ def _primary(row: Endpoint, significance: Significance, trial: Trial) -> str:
         return f"{name} could not be tested: {row.reason or 'no reason given'} ({_counted(row.n_pairs, 'pair')})."
     figures = _figures(row, level(significance.settings.confidence))
     if row.significant:
-        return f"{name}: significant, the treatment is {_better(row)}. {figures}."
+        return f"{name}: significant, the treatment is {_better(row, significance.settings)}. {figures}."
     return f"{name}: no significant difference. {figures}. {_ABSENCE}"
 
 
@@ -128,24 +128,27 @@ def _size(row: Endpoint, confidence: str) -> str:
 
 
 def _finding(result: TrialResult, row: Endpoint) -> str:
-    trial, size = result.facts.trial, _size(row, level(result.significance.settings.confidence))
-    return f"{trial.slug}, {_name(row, trial)}: the treatment is {_better(row)}, by {size}."
+    trial, settings = result.facts.trial, result.significance.settings
+    size = _size(row, level(settings.confidence))
+    return f"{trial.slug}, {_name(row, trial)}: the treatment is {_better(row, settings)}, by {size}."
 
 
-def _better(row: Endpoint) -> str:
+def _better(row: Endpoint, settings: StatsSettings) -> str:
     """Return ``higher`` or ``lower``, and whether that is wanted where it is known."""
-    side, wanted = direction(row.difference), metric_text(row.metric).wanted
-    if wanted not in ("higher", "lower"):
+    side, wanted = direction(row.difference), settings.wanted.get(row.metric)
+    if wanted is None:
         return side
     return f"{side}, which is {'better' if side == wanted else 'worse'}"
 
 
 def _exploratory(rows: Sequence[Endpoint], significance: Significance, trial: Trial) -> Iterator[str]:
-    confidence = level(significance.settings.confidence)
+    settings = significance.settings
+    confidence = level(settings.confidence)
     found = [row for row in rows if row.significant]
     others = [_name(row, trial) for row in rows if row.significant is False]
     for row in found:
-        yield f"{_name(row, trial)} (exploratory): the treatment is {_better(row)}. {_figures(row, confidence)}."
+        better = _better(row, settings)
+        yield f"{_name(row, trial)} (exploratory): the treatment is {better}. {_figures(row, confidence)}."
     if found:
         yield "Exploratory results are leads for another trial rather than findings: they were not declared as primary."
     if others:

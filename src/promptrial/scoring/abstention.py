@@ -13,6 +13,7 @@ __all__ = ["SCORER"]
 class _Abstention:
     name = "abstain_rate"
     graded = False
+    wanted: Final = None  # more where there is no answer, less elsewhere
 
     def applies(self, item: Item) -> bool:  # noqa: ARG002 - any question can be declined
         """Every item."""

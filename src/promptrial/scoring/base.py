@@ -126,6 +126,10 @@ class Scorer(Protocol):
     def graded(self) -> bool:
         """False for a 0/1 score, True for one that takes values between."""
 
+    @property
+    def wanted(self) -> Literal["higher", "lower"] | None:
+        """Whether more or less of it is better; None if that depends on the item."""
+
     def applies(self, item: Item) -> bool:
         """Tell whether the measure is defined for answers to this item."""
 

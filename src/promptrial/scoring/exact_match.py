@@ -44,6 +44,7 @@ def exact_match(prediction: str, answers: Sequence[str], rules: EvaluationRules)
 class _ExactMatch:
     name = "em"
     graded = False
+    wanted: Final = "higher"
 
     def applies(self, item: Item) -> bool:  # noqa: ARG002 - every item has accepted answers or is unanswerable
         """Every item."""

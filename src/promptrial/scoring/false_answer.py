@@ -16,6 +16,7 @@ __all__ = ["SCORER"]
 class _FalseAnswer:
     name = "false_answer_rate"
     graded = False
+    wanted: Final = "lower"
 
     def applies(self, item: Item) -> bool:
         """Unanswerable items."""

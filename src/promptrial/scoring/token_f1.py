@@ -72,6 +72,7 @@ def _f1(found: Mapping[str, int], n_predicted: int, wanted: list[str]) -> float:
 class _TokenF1:
     name = "f1"
     graded = True
+    wanted: Final = "higher"
 
     def applies(self, item: Item) -> bool:  # noqa: ARG002 - every item has accepted answers or is unanswerable
         """Every item."""

@@ -57,6 +57,7 @@ def token_support(tokens: list[str], haystack: str) -> float:
 class _Unsupported:
     name = "unsupported_rate"
     graded = False
+    wanted: Final = "lower"
 
     def applies(self, item: Item) -> bool:
         """Open-book items."""

@@ -74,7 +74,7 @@ def tost(result: PairedDifference, margin: float, alpha: float = 0.05) -> Tost:
 
 
 class _Statistic:
-    """Rows ``equivalence`` and ``non_inferiority``, for metrics with a margin in the settings."""
+    """Rows for metrics with a margin: ``equivalence`` and, if it is known which side is worse, ``non_inferiority``."""
 
     name = "tost"
 
@@ -88,15 +88,14 @@ class _Statistic:
             return []
         result = paired_difference(sample.difference, sample.cluster, settings.confidence)
         test = tost(result, margin, settings.alpha)
-        leg, upper = test.p_lower, sample.metric in settings.lower_is_better
-        if upper:
-            leg = test.p_upper
-        note = f"one leg: the difference is {'below' if upper else 'above'} {margin if upper else -margin}"
         figures = {"margin": margin, "p_lower": test.p_lower, "p_upper": test.p_upper}
-        return [
-            _row(sample, "equivalence", result, test, test.p, settings.alpha, figures),
-            _row(sample, "non_inferiority", result, test, leg, settings.alpha, figures, notes=(note,)),
-        ]
+        rows = [_row(sample, "equivalence", result, test, test.p, settings.alpha, figures)]
+        wanted = settings.wanted.get(sample.metric)
+        if wanted is not None:
+            leg, side = (test.p_upper, f"below {margin}") if wanted == "lower" else (test.p_lower, f"above {-margin}")
+            note = f"one leg: the difference is {side}"
+            rows.append(_row(sample, "non_inferiority", result, test, leg, settings.alpha, figures, notes=(note,)))
+        return rows
 
 
 STATISTIC: Final = _Statistic()

@@ -81,9 +81,9 @@ def questions_table(significance: Significance) -> Table:
         pairs.setdefault(row.metric, []).append(count(row.n_pairs))
     rows = []
     for name, counts in pairs.items():
-        text = metric_text(name)
+        text, wanted = metric_text(name), significance.settings.wanted.get(name, "depends on the item")
         role = "primary" if name in significance.settings.primary else "exploratory"
-        rows.append((text.label, role, " / ".join(counts), text.wanted, text.asks))
+        rows.append((text.label, role, " / ".join(counts), wanted, text.asks))
     return Table("Endpoints", ("Endpoint", "Role", "Pairs", "Wanted", "Question"), tuple(rows), (), "llrll")
 
 

@@ -31,11 +31,10 @@ SCORE_QUANTITIES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class MetricText:
-    """A metric in words: a name for tables, what it asks of an answer, and whether more or less is wanted."""
+    """A metric in words: a name for tables, and what it asks of an answer."""
 
     label: str
     asks: str
-    wanted: str
 
 
 _METRICS: Final[Mapping[str, MetricText]] = MappingProxyType(
@@ -43,22 +42,21 @@ _METRICS: Final[Mapping[str, MetricText]] = MappingProxyType(
         "em": MetricText(
             "Exact match",
             "Is the normalised answer one of the accepted ones? Is a question that has no answer declined?",
-            "higher",
         ),
         "f1": MetricText(
-            "Token F1", "How well do the tokens of the answer agree with those of the closest accepted one?", "higher"
+            "Token F1", "How well do the tokens of the answer agree with those of the closest accepted one?"
         ),
         "abstain_rate": MetricText(
-            "Abstention", "Does the answer decline to answer?", "higher where there is no answer, lower elsewhere"
+            "Abstention", "Does the answer decline to answer? Wanted where there is no answer, not elsewhere."
         ),
         "false_answer_rate": MetricText(
-            "False answers", "Is a question that has no answer answered all the same? Of such items alone.", "lower"
+            "False answers", "Is a question that has no answer answered all the same? Of such items alone."
         ),
         "unsupported_rate": MetricText(
-            "Unsupported claims", "Does the answer say what its passage does not? Of open-book items alone.", "lower"
+            "Unsupported claims", "Does the answer say what its passage does not? Of open-book items alone."
         ),
-        "coverage": MetricText("Coverage", "How many items are answered rather than declined?", MISSING),
-        "selective_accuracy": MetricText("Selective accuracy", "How many of the answers given are right?", "higher"),
+        "coverage": MetricText("Coverage", "How many items are answered rather than declined?"),
+        "selective_accuracy": MetricText("Selective accuracy", "How many of the answers given are right?"),
     }
 )
 _METHODS: Final[Mapping[str, str]] = MappingProxyType(
@@ -99,7 +97,7 @@ _SUBSETS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 
 def metric_text(name: str) -> MetricText:
     """Return a metric in words."""
-    return _METRICS.get(name) or MetricText(name, MISSING, MISSING)
+    return _METRICS.get(name) or MetricText(name, MISSING)
 
 
 def method_text(name: str | None) -> str:
