@@ -127,6 +127,7 @@ def test_the_primary_family_holds_the_declared_metrics_overall(document: Signifi
 def test_an_only_primary_test_is_not_corrected() -> None:
     result = analyse(trial_table(60), QUICK)
     primary = [test for test in result.tests if test.family == "primary"]
+    assert primary[0].p is not None
     assert [test.p_adjusted for test in primary] == [primary[0].p]
 
 
@@ -327,9 +328,19 @@ def test_a_table_without_rows_gives_an_empty_document() -> None:
     assert (result.endpoints, result.tests, result.estimates) == ((), (), ())
 
 
-def test_every_null_estimate_has_a_reason(document: Significance) -> None:
-    for row in (*document.estimates, *document.selective):
-        assert row.estimate is not None or row.reason is not None
+def test_every_null_estimate_has_a_reason() -> None:
+    declines = np.array([1, 1, 1, 1, 0, 0, 0, 0], dtype=np.float64)
+    unlike, alike = table_of([0, 0, 0, 0], [1, 1, 1, 0]), table_of([1, 0, 1, 1], [1, 0, 1, 1])
+    tables = [
+        changed(unlike, metrics={"em": unlike.metrics["em"], "abstain_rate": declines}),
+        changed(alike, metrics={"em": alike.metrics["em"], "f1": alike.metrics["em"] / 2}),
+        table_of([1, 0, 1], [1, 1, 1], cluster=[0, 0, 0]),
+    ]
+    documents = [analyse(table, QUICK) for table in tables]
+    null = [row for each in documents for row in (*each.estimates, *each.selective) if row.estimate is None]
+    undefined = {"odds_ratio", "d_z", "rank_biserial", "mean_difference", "control", "difference"}
+    assert {row.quantity for row in null} == undefined
+    assert [row for row in null if row.reason is None] == []
 
 
 def test_coverage_and_selective_accuracy_are_over_what_was_answered() -> None:
