@@ -21,6 +21,7 @@
         └── PermanentError                   the same call will never work
 
     StopRequested (BaseException)   exit 5   not an error: the run was asked to stop
+    └── Detached                    exit 130 or 143: asked a second time, by SIGINT or SIGTERM; nothing is waited for
 
 ``StopRequested`` is a ``BaseException`` so that no ``except Exception`` can mistake a stop for a failure.
 """
@@ -33,6 +34,7 @@ __all__ = [
     "ConfigError",
     "CorruptRecordError",
     "DataError",
+    "Detached",
     "IllegalTransitionError",
     "MissingDependencyError",
     "PermanentError",
@@ -153,3 +155,17 @@ class StopRequested(BaseException):
     """The run was asked to stop; raised where work can be left off safely."""
 
     exit_code = 5
+
+
+class Detached(StopRequested):
+    """The run was asked to stop a second time: it ends without waiting for the request in work.
+
+    Parameters
+    ----------
+    signal_number : int
+        The signal that asked; the program ends with 128 more.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("a second signal")
+        self.exit_code = 128 + signal_number

@@ -18,8 +18,11 @@ from promptrial.model import Condition, ItemType, RequestId, temperature_label
 
 __all__ = [
     "DATASET_PATTERN",
+    "MAX_DATASET_LENGTH",
+    "MAX_SAMPLES",
     "WIRE_ID_PATTERN",
     "canonical",
+    "escaped_length",
     "item_key",
     "item_token",
     "parse_canonical",
@@ -31,6 +34,11 @@ __all__ = [
 WIRE_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DATASET_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 _MAX_LENGTH: Final = 64
+# Of the 64, a hashed item takes 22, the arm 1, a temperature 4 (1.999), the sample 7, the type 1, and the hyphens 5.
+MAX_DATASET_LENGTH: Final = 24
+"""How long a dataset name may be on the wire, so that each of its requests has an id."""
+MAX_SAMPLES: Final = 10_000_000
+"""How many replicates an item may have at the most, likewise."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9]+")
 _SPECIAL: Final = re.compile(r"[^A-Za-z0-9]")
 _SHORT_ESCAPES: Final = {"_": "__", "-": "_d"}
@@ -79,7 +87,7 @@ def wire_encode(rid: RequestId) -> str:
     Raises
     ------
     ValueError
-        If even with a hashed item id it does not fit (a dataset name of many underscores).
+        If even with a hashed item id it does not fit; the configuration refuses what would come to that.
     """
     dataset = _escape_name(rid.dataset)
     tail = _wire_tail(rid.condition, rid.temp, rid.sample_index, rid.type)
@@ -89,6 +97,11 @@ def wire_encode(rid: RequestId) -> str:
     if len(wire) > _MAX_LENGTH:
         raise ValueError(f"request id does not fit in {_MAX_LENGTH} characters: {canonical(rid)!r}")
     return wire
+
+
+def escaped_length(dataset: str) -> int:
+    """Return how many characters of a wire id a dataset name takes; an underscore takes two."""
+    return len(_escape_name(dataset))
 
 
 def wire_decode(wire: str, item_tokens: Mapping[str, str] | None = None) -> RequestId:

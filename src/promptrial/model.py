@@ -6,6 +6,7 @@ about 2 microseconds a row); the others are dataclasses.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -122,7 +123,8 @@ class ModelSpec:
     """A model as the configuration names it: ``alias`` is ours, ``id`` is the provider's.
 
     ``written_id`` is the id as it stands in the file where that holds ``${VAR}``; whatever is kept names the model by
-    ``shown_id``, so that a value of the environment is never written down.
+    ``shown_id``, so that a value of the environment is never written down. ``path`` starts from ``folder``, which is
+    where the configuration stands: no part of what the model is, and so left out of every digest.
     """
 
     alias: str
@@ -130,6 +132,12 @@ class ModelSpec:
     provider: str
     path: str | None = None
     written_id: str | None = None
+    folder: str = field(default="", compare=False)
+
+    @property
+    def weights(self) -> str | None:
+        """The path from the current folder."""
+        return None if self.path is None else os.path.join(self.folder, self.path)  # noqa: PTH118 - kept as text
 
     @property
     def shown_id(self) -> str:

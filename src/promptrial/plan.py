@@ -26,7 +26,6 @@ __all__ = [
     "decide",
     "decide_one",
     "facts_by_phase",
-    "resume_keys",
     "select_phases",
     "trials_of",
 ]
@@ -39,16 +38,16 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def trials_of(
-    config: ExperimentConfig, written: Mapping[tuple[str | int, ...], str] | None = None
+    config: ExperimentConfig, written: Mapping[tuple[str | int, ...], str] | None = None, folder: str = ""
 ) -> tuple[Trial, ...]:
-    """Return the trials that a configuration asks for, in a fixed order.
+    """Return the trials that a configuration asks for, in a fixed order; ``folder`` is where it stands.
 
     Raises
     ------
     ConfigError
         If two trials would have the same slug.
     """
-    trials = tuple(_trial(config, spec, written or {}) for spec in _trial_specs(config))
+    trials = tuple(_trial(config, spec, written or {}, folder) for spec in _trial_specs(config))
     slugs = [trial.slug for trial in trials]
     repeated = {slug for slug in slugs if slugs.count(slug) > 1}
     if repeated:
@@ -75,7 +74,9 @@ def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:
         yield TrialConfig(model=model, prompt_set=prompt_set, top_p=top_p, top_k=top_k, max_new_tokens=max_new_tokens)
 
 
-def _trial(config: ExperimentConfig, spec: TrialConfig, written: Mapping[tuple[str | int, ...], str]) -> Trial:
+def _trial(
+    config: ExperimentConfig, spec: TrialConfig, written: Mapping[tuple[str | int, ...], str], folder: str
+) -> Trial:
     prompts = config.prompt_sets[spec.prompt_set]
     temps = spec.temps or config.temps
     top_p = config.top_p if spec.top_p is None else spec.top_p
@@ -87,7 +88,7 @@ def _trial(config: ExperimentConfig, spec: TrialConfig, written: Mapping[tuple[s
     )
     return Trial(
         slug=slug,
-        model=_model_spec(config, spec.model, written),
+        model=_model_spec(config, spec.model, written, folder),
         prompt_set=spec.prompt_set,
         prompts={
             "control": Prompt(prompts.control.text, prompts.control.sha256),
@@ -104,7 +105,9 @@ def _trial(config: ExperimentConfig, spec: TrialConfig, written: Mapping[tuple[s
     )
 
 
-def _model_spec(config: ExperimentConfig, alias: str, written: Mapping[tuple[str | int, ...], str]) -> ModelSpec:
+def _model_spec(
+    config: ExperimentConfig, alias: str, written: Mapping[tuple[str | int, ...], str], folder: str
+) -> ModelSpec:
     model: ModelConfig = config.models[alias]
     return ModelSpec(
         alias=alias,
@@ -112,6 +115,7 @@ def _model_spec(config: ExperimentConfig, alias: str, written: Mapping[tuple[str
         provider=model.provider or config.provider,
         path=model.path,
         written_id=written.get(("models", alias, "id")),
+        folder=folder,
     )
 
 
@@ -315,11 +319,3 @@ def _why(own: Sequence[Fact], rerun: Sequence[str], trials: Sequence[str | None]
     if undone:
         return scope + undone[0].missing
     return f"{scope}{' and '.join(rerun)} {'runs' if len(rerun) == 1 else 'run'} again"
-
-
-def resume_keys(trial: Trial) -> tuple[str, ...]:
-    """Return the resume keys of a trial (``t0_control``, ``t0_treatment``, ...) in order."""
-    keys = dict.fromkeys(
-        Part(trial.slug, temp, condition, 1, 0, 0).resume_key for temp in trial.temps for condition in trial.conditions
-    )
-    return tuple(keys)

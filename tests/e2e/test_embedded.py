@@ -67,3 +67,33 @@ def test_an_interrupted_run_resumes_to_the_bytes_of_one_that_was_not(tmp_path: P
     assert run(tmp_path, "cut", "--resume", "--to_step", "parse").returncode == 0
     whole, cut = ((tmp_path / f"run_{run_id}" / SLUG / "results/predictions.parquet") for run_id in ("whole", "cut"))
     assert whole.read_bytes() == cut.read_bytes()
+
+
+def test_stop_run_ends_a_run_within_its_current_request_and_a_resume_finishes_it(tmp_path: Path) -> None:
+    flags = ["--limit_items", "3", "--to_step", "parse"]
+    stop = [sys.executable, "-m", "scripts.stop_run", "--experiments_dir", str(tmp_path), "--run_id", "cut", "--wait"]
+    with subprocess.Popen(command(tmp_path, "cut", *flags), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        wait_for_rows(tmp_path, "cut", 2)
+        outcome = subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert outcome.returncode == 0, outcome.stderr
+        assert "has stopped" in outcome.stdout
+        assert process.wait(20) == 5
+    state = json.loads((tmp_path / "run_cut/run_state.json").read_text())
+    assert state["phases"]["poll"]["status"] == "stopped"
+    assert subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=True).stdout.count("not running") == 1
+    assert run(tmp_path, "cut", "--resume", "--to_step", "parse").returncode == 0
+
+
+def test_ctrl_c_twice_ends_at_once_with_130_and_the_run_can_be_resumed(tmp_path: Path) -> None:
+    flags = ["--limit_items", "3", "--to_step", "parse"]
+    with subprocess.Popen(command(tmp_path, "cut", *flags), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        wait_for_rows(tmp_path, "cut", 2)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        said = iter(process.stderr.readline, "")
+        assert any("the same signal again stops at once" in line for line in said)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) in {130, 5}, "5 if the soft stop was quicker than the second signal"
+    state = json.loads((tmp_path / "run_cut/run_state.json").read_text())
+    assert state["phases"]["poll"]["status"] == "stopped"
+    assert run(tmp_path, "cut", "--resume", "--to_step", "parse").returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -519,3 +520,35 @@ def test_a_stale_sentinel_never_stops_a_first_run(project: Project) -> None:
     project.run_root().mkdir(parents=True)
     (project.run_root() / "STOP_REQUESTED").touch()
     assert project.run().code == 0
+
+
+def test_stopping_a_run_that_does_not_run_or_does_not_exist_says_so(project: Project) -> None:
+    project.run("--to_step", "build")
+    outcome = project.call("stop", "--run_id", "r")
+    assert (outcome.code, "not running" in outcome.out) == (0, True)
+    assert not (project.run_root() / "STOP_REQUESTED").exists()
+    outcome = project.call("stop", "--run_id", "nowhere")
+    assert outcome.code == 2
+    assert "known runs: r" in outcome.err
+
+
+def test_status_tells_a_crashed_run_from_a_running_and_a_finished_one(project: Project) -> None:
+    def word() -> str:
+        answer: str = json.loads(project.call("status", "--run_id", "r", "--json").out)["status"]
+        return answer
+
+    seen: list[str] = []
+    fake_provider.BEFORE_ROW.append(lambda _: seen.append(word()))
+    project.run("--to_step", "poll")
+    assert set(seen) == {"running"}
+    assert word() == "incomplete"
+    path = project.run_root() / "run_state.json"
+    state = json.loads(path.read_text())
+    state["phases"]["poll"]["status"] = "in_progress"
+    path.write_text(json.dumps(state))
+    dead = {"pid": 2**22 + 1, "host": socket.gethostname(), "since": "2026-01-01T00:00:00Z"}
+    (project.run_root() / ".state.lock").write_text(json.dumps(dead))
+    assert word() == "crashed"
+    fake_provider.BEFORE_ROW.clear()
+    project.run("--resume")
+    assert word() == "finished"

@@ -17,9 +17,10 @@ from promptrial.runtime.stop import StopToken, stop_on_signals
 CHILD = """
 import sys, time
 from pathlib import Path
-from promptrial.errors import StopRequested
+from promptrial.errors import Detached, StopRequested
 from promptrial.runtime.stop import StopToken, stop_on_signals
 token = StopToken(Path(sys.argv[1]))
+sys.excepthook = lambda kind, error, trace: sys.exit(getattr(error, "exit_code", 1))
 with stop_on_signals(token, lambda text: print(text, flush=True)):
     print("ready", flush=True)
     {body}

@@ -5,16 +5,21 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from promptrial import __version__
 from promptrial.cli.options import Parser
-from promptrial.errors import PromptrialError, StopRequested
+from promptrial.config.environment import environment
+from promptrial.errors import ConfigError, PromptrialError, StopRequested
 from promptrial.runtime.events import Redactor, say_to_stderr
 
 __all__ = ["COMMANDS", "Command", "build_parser", "entry_point", "main"]
+
+
+_DETACHED: Final = (130, 143)
 
 
 class Command(NamedTuple):
@@ -27,6 +32,7 @@ class Command(NamedTuple):
 COMMANDS: Final[dict[str, Command]] = {
     "run": Command("promptrial.cli.run", "run an experiment, or resume one"),
     "plan": Command("promptrial.cli.plan", "show what a run would do, phase by phase; changes nothing"),
+    "stop": Command("promptrial.cli.stop", "ask a run to stop; it can be resumed"),
     "status": Command("promptrial.cli.status", "show how far a run is"),
 }
 
@@ -60,7 +66,7 @@ def build_parser(verb: str | None = None) -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit code.
 
-    Side effects: whatever the command does. An error is one sentence on stderr, without a traceback unless
+    Side effects: whatever the command does. An error is one sentence on stderr, with a traceback only if
     ``PROMPTRIAL_TRACEBACK`` is set, and never with a secret.
     """
     try:
@@ -69,20 +75,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = args.execute(args)
     except StopRequested as stop:
         say_to_stderr(f"stopped ({stop}); go on with: {getattr(stop, 'resume_command', 'promptrial run --resume')}")
-        return StopRequested.exit_code
-    except PromptrialError as error:
-        if os.environ.get("PROMPTRIAL_TRACEBACK"):
-            raise
-        from promptrial.config.loading import environment
-
-        say_to_stderr(Redactor(environment(os.environ, Path.cwd()))(f"error: {error}"))
-        return error.exit_code
+        return stop.exit_code
     except BrokenPipeError:  # the reader of stdout went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # noqa: BLE001 - the process edge: each becomes a sentence and an exit code
+        say_to_stderr(_redactor()(_sentence(error)))
+        return error.exit_code if isinstance(error, PromptrialError) else 1
     return code
 
 
-def entry_point() -> None:
+def _sentence(error: Exception) -> str:
+    """Return what to say of an error, after its traceback if that is asked for."""
+    trace = "".join(traceback.format_exception(error)) if os.environ.get("PROMPTRIAL_TRACEBACK") else ""
+    if isinstance(error, PromptrialError):
+        return f"{trace}error: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        return f"{trace}error: {place}{error.strerror}"
+    return f"{trace}unexpected error: {type(error).__name__}: {error} (set PROMPTRIAL_TRACEBACK=1 for where)"
+
+
+def _redactor() -> Redactor:
+    """Return what takes secrets out; a ``.env`` that cannot be read has none that could have been used."""
+    try:
+        return Redactor(environment(os.environ, Path.cwd()))
+    except (ConfigError, OSError):
+        return Redactor(os.environ)
+
+
+def entry_point(arguments: Sequence[str] | None = None) -> None:
     """Run the program and end the process."""
-    sys.exit(main())
+    code = main(arguments)
+    if code in _DETACHED:  # a request may still be in work on another thread, and is not waited for
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

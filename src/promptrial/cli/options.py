@@ -1,24 +1,62 @@
 """Flags that several commands share, and the habits of them all: underscores or hyphens, environment variables.
 
-Every flag ``--some_flag`` may be written ``--some-flag``, and is also read from ``PROMPTRIAL_SOME_FLAG``.
+Every flag ``--some_flag`` may be written ``--some-flag``, and is also read from ``PROMPTRIAL_SOME_FLAG``, in the
+environment or in ``.env``. What is typed wins over the environment, which wins over ``.env``; a flag also takes the
+place of those that exclude it and stand further down.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from promptrial import registry
+from promptrial.config.environment import DEFAULT_CONFIG, dotenv, environment, experiments_dir_of
 from promptrial.errors import UsageError
 from promptrial.model import CONDITIONS
 
 if TYPE_CHECKING:  # importing the configuration costs half a second that --help can do without
     from promptrial.config.loading import KeyPath
 
-__all__ = ["Parser", "add_flag", "add_run_flags", "overrides"]
+__all__ = ["Parser", "add_experiments_dir", "add_flag", "add_run_flags", "experiments_dir", "overrides"]
+
+_DEFAULT_EXPERIMENTS: Final = Path("experiments")
+
+
+@dataclass(frozen=True, slots=True)
+class _Flag:
+    """A flag as it may be set without being typed. ``rivals`` are the flags that it excludes."""
+
+    name: str
+    convert: Callable[[str], object]
+    choices: Sequence[str] | None
+    default: object
+    required: bool
+    rivals: tuple[str, ...]
+
+    @property
+    def variable(self) -> str:
+        return f"PROMPTRIAL_{self.name.upper()}"
+
+    def read(self, text: str, source: str) -> object:
+        """Return the value that a variable gives.
+
+        Raises
+        ------
+        UsageError
+            If the flag cannot have it; names the variable.
+        """
+        try:
+            value = self.convert(text)
+        except (ValueError, argparse.ArgumentTypeError) as error:
+            raise UsageError(f"{source} {self.variable}: {error}") from error
+        if self.choices is not None and value not in self.choices:
+            raise UsageError(f"{source} {self.variable}: expected one of {', '.join(self.choices)}; got {text!r}")
+        return value
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,47 +64,113 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own options
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        self.flags: dict[str, _Flag] = {}
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # noqa: ANN401
+        """Parse, then fill in from the environment, ``.env`` and the defaults what was not typed."""
+        found, rest = super().parse_known_args(args, namespace)
+        if self.flags:
+            self._fill(found.__dict__)
+        return found, rest
+
+    def _fill(self, values: dict[str, Any]) -> None:
+        for source, variables in (("environment variable", os.environ), (".env:", dotenv(Path.cwd()))):
+            values |= _given(self.flags.values(), values, source, variables)
+        missing = [f"--{flag.name}" for flag in self.flags.values() if flag.required and flag.name not in values]
+        if missing:
+            self.error(f"the following arguments are required: {', '.join(missing)}")
+        for flag in self.flags.values():
+            values.setdefault(flag.name, flag.default)
 
 
-def add_flag(parser: argparse.ArgumentParser, name: str, help_text: str, **options: Any) -> None:  # noqa: ANN401
+def _given(
+    flags: Iterable[_Flag], values: Mapping[str, object], source: str, variables: Mapping[str, str]
+) -> dict[str, object]:
+    """Return what variables give to flags that have no value yet and no rival with one; an empty one gives nothing."""
+    return {
+        flag.name: flag.read(text, source)
+        for flag in flags
+        if (text := variables.get(flag.variable, "")) and not {flag.name, *flag.rivals} & values.keys()
+    }
+
+
+def add_flag(
+    parser: Parser,
+    name: str,
+    help_text: str,
+    *,
+    group: Any = None,  # noqa: ANN401 - argparse has no public name for its groups
+    default: object = None,
+    required: bool = False,
+    rivals: tuple[str, ...] = (),
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Add ``--name`` with its hyphenated twin and its environment variable."""
     spellings = dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])
-    variable = f"PROMPTRIAL_{name.upper()}"
-    given = os.environ.get(variable)
-    convert: Callable[[str], object] = options.get("type", str)
-    if given is not None:
-        try:
-            options["default"] = _truth(variable, given) if options.get("action") == "store_true" else convert(given)
-        except (ValueError, argparse.ArgumentTypeError) as error:
-            raise UsageError(f"environment variable {variable}: {error}") from error
-    parser.add_argument(*spellings, dest=name, help=help_text, **options)
+    is_switch = options.get("action") == "store_true"
+    (group or parser).add_argument(
+        *spellings, dest=name, help=help_text, default=argparse.SUPPRESS, **options
+    )  # without a default, so that what was typed can be told
+    parser.flags[name] = _Flag(
+        name=name,
+        convert=_truth if is_switch else options.get("type", str),
+        choices=options.get("choices"),
+        default=False if is_switch else default,
+        required=required,
+        rivals=rivals,
+    )
 
 
-def add_run_flags(parser: argparse.ArgumentParser) -> None:
+def add_experiments_dir(parser: Parser) -> None:
+    """Add ``--experiments_dir``; ``experiments_dir`` returns its value."""
+    help_text = "where runs are kept (default: paths.experiments_dir of the configuration, or else experiments)"
+    add_flag(parser, "experiments_dir", help_text, type=Path, metavar="DIR")
+
+
+def experiments_dir(args: argparse.Namespace) -> Path:
+    """Return where runs are kept, as a flag, the environment, the configuration or the default says."""
+    if args.experiments_dir is None:
+        config: Path = getattr(args, "config", None) or DEFAULT_CONFIG
+        args.experiments_dir = experiments_dir_of(config, environment(os.environ, Path.cwd())) or _DEFAULT_EXPERIMENTS
+    found: Path = args.experiments_dir
+    return found
+
+
+def add_run_flags(parser: Parser) -> None:
     """Add the flags that ``run`` and ``plan`` share."""
     steps = ", ".join(registry.PHASES)
-    add_flag(parser, "config", "configuration file (default: config/eval_config.yaml)", type=Path, metavar="FILE")
+    add_flag(parser, "config", f"configuration file (default: {DEFAULT_CONFIG})", type=Path, metavar="FILE")
     add_flag(parser, "run_id", "name of the run, its folder is run_ID (default: the time in UTC)", metavar="ID")
-    add_flag(parser, "experiments_dir", "where runs are kept (default: experiments)", type=Path, metavar="DIR",
-             default=Path("experiments"))  # fmt: skip
-    steps_group = parser.add_argument_group("steps", f"in order: {steps}")
-    add_flag(steps_group, "only_step", "do this step alone", metavar="STEP")  # type: ignore[arg-type]
-    add_flag(steps_group, "from_step", "begin with this step", metavar="STEP")  # type: ignore[arg-type]
-    add_flag(steps_group, "to_step", "end with this step", metavar="STEP")  # type: ignore[arg-type]
+    add_experiments_dir(parser)
+    group = parser.add_argument_group("steps", f"in order: {steps}")
+    add_flag(parser, "only_step", "do this step alone", group=group, rivals=("from_step", "to_step"), metavar="STEP")
+    add_flag(parser, "from_step", "begin with this step", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "to_step", "end with this step", group=group, rivals=("only_step",), metavar="STEP")
     add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
-    what: Any = parser.add_argument_group("what to run (remembered by the run)")
-    add_flag(what, "models", "aliases of models, separated by commas", type=_names, metavar="A,B")
-    add_flag(what, "prompt_sets", "names of prompt sets, separated by commas", type=_names, metavar="A,B")
-    add_flag(what, "temps", "temperatures, separated by commas", type=_numbers, metavar="T,T")
-    add_flag(what, "condition", "run one arm only (default: both)", choices=(*CONDITIONS, "both"))
-    add_flag(what, "limit_items", "at most so many items of each dataset", type=_positive, metavar="N")
-    add_flag(what, "parts_per_dataset", "cut each arm into so many parts", type=_positive, metavar="N")
-    add_flag(what, "lines_per_part", "put at most so many requests into a part", type=_positive, metavar="N")
+    group = parser.add_argument_group("what to run (remembered by the run)")
+    add_flag(parser, "models", "aliases of models, separated by commas", group=group, type=_names, metavar="A,B")
+    add_flag(parser, "prompt_sets", "names of prompt sets, separated by commas", group=group, type=_names,
+             metavar="A,B")  # fmt: skip
+    add_flag(parser, "temps", "temperatures, separated by commas", group=group, type=_numbers, metavar="T,T")
+    add_flag(parser, "condition", "run one arm only (default: both)", group=group, choices=(*CONDITIONS, "both"))
+    add_flag(parser, "limit_items", "at most so many items of each dataset", group=group, type=_positive, metavar="N")
+    add_flag(parser, "parts_per_dataset", "cut each arm into so many parts", group=group, type=_positive,
+             rivals=("lines_per_part",), metavar="N")  # fmt: skip
+    add_flag(parser, "lines_per_part", "put at most so many requests into a part", group=group, type=_positive,
+             rivals=("parts_per_dataset",), metavar="N")  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
 
 def overrides(args: argparse.Namespace) -> dict[KeyPath, object]:
-    """Return the configuration values that flags gave, by key path."""
+    """Return the configuration values that flags gave, by key path.
+
+    Raises
+    ------
+    UsageError
+        If two flags exclude each other.
+    """
+    if args.parts_per_dataset is not None and args.lines_per_part is not None:
+        raise UsageError("--parts_per_dataset excludes --lines_per_part")
     values: dict[KeyPath, object] = {}
     if args.models is not None or args.prompt_sets is not None:
         values["trials",] = None  # flags ask for a sweep of their own
@@ -83,7 +187,7 @@ def overrides(args: argparse.Namespace) -> dict[KeyPath, object]:
     for name, other in (("parts_per_dataset", "lines_per_part"), ("lines_per_part", "parts_per_dataset")):
         if getattr(args, name) is not None:
             values[name,] = getattr(args, name)
-            values.setdefault((other,), None)  # the flag takes the place of whichever the file gives
+            values[other,] = None  # the flag takes the place of whichever the file gives
     return values
 
 
@@ -107,9 +211,9 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _truth(variable: str, text: str) -> bool:
+def _truth(text: str) -> bool:
     if text.lower() in {"1", "true", "yes", "on"}:
         return True
-    if text.lower() in {"", "0", "false", "no", "off"}:
+    if text.lower() in {"0", "false", "no", "off"}:
         return False
-    raise ValueError(f"{variable}: expected 1 or 0, got {text!r}")
+    raise argparse.ArgumentTypeError(f"expected 1 or 0, got {text!r}")

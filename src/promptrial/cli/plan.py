@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from promptrial.cli.options import add_run_flags, overrides
+from promptrial.cli.options import Parser, add_run_flags, experiments_dir, overrides
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
 
@@ -20,7 +20,7 @@ __all__ = ["DESCRIPTION", "configure", "execute"]
 DESCRIPTION = "Show, phase by phase, what a run would do and why. Changes nothing, and works before the run exists."
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_run_flags(parser)
 
@@ -33,7 +33,7 @@ def execute(args: argparse.Namespace) -> int:
 
     clock = SystemClock()
     request = RunRequest(
-        experiments=args.experiments_dir,
+        experiments=experiments_dir(args),
         run_id=args.run_id or new_run_id(clock.now()),
         config=args.config,
         overrides=overrides(args),

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from promptrial.cli import plan as plan_command
-from promptrial.cli.options import add_flag, add_run_flags, overrides
+from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides
 from promptrial.errors import StopRequested
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
@@ -23,7 +23,7 @@ __all__ = ["DESCRIPTION", "configure", "execute"]
 DESCRIPTION = "Run an experiment, or resume one. Without flags: the sample experiment on the embedded model."
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_run_flags(parser)
     add_flag(parser, "resume", "go on with a run that exists", action="store_true")
@@ -46,7 +46,7 @@ def execute(args: argparse.Namespace) -> int:
     run_id = args.run_id or new_run_id(clock.now())
     selection = select_phases(args.only_step, args.from_step, args.to_step)
     request = RunRequest(
-        experiments=args.experiments_dir,
+        experiments=experiments_dir(args),
         run_id=run_id,
         config=args.config,
         overrides=overrides(args),
@@ -69,8 +69,8 @@ def execute(args: argparse.Namespace) -> int:
 def _resume_command(args: argparse.Namespace, run_id: str) -> str:
     where = (
         ""
-        if str(args.experiments_dir) == "experiments"
-        else f" --experiments_dir {shlex.quote(str(args.experiments_dir))}"
+        if str(experiments_dir(args)) == "experiments"
+        else f" --experiments_dir {shlex.quote(str(experiments_dir(args)))}"
     )
     return f"promptrial run --run_id {run_id}{where} --resume"
 

@@ -16,16 +16,26 @@ if TYPE_CHECKING:  # digests are needed everywhere, pydantic and YAML are not
 __all__ = ["canonical_json", "config_hash", "difference", "effective", "to_yaml"]
 
 _ABSENT: Final = object()
+_LONG: Final = 80
+_BEFORE: Final = 25
+"""How much is shown before a difference in a long text."""
 _BREAKS: Final = re.compile("[\x85\u2028\u2029]")
 
 
 def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> dict[str, Any]:
     """Return the resolved configuration as plain values, ``${VAR}`` left as it stood.
 
-    Only the models and prompt sets that a trial uses are kept, so that editing an unused prompt is no drift; where the
-    trials are written out, the sweep, which may name unused ones, is left out too.
+    Only the models and prompt sets that a trial uses are kept, with the models' prices, so that editing an unused
+    prompt is no drift; where the trials are written out, the sweep, which may name unused ones, is left out too, and so
+    are replicates for a temperature that a flag left out. Where things are kept is no part of an experiment.
     """
-    tree: dict[str, Any] = loaded.experiment.model_dump(mode="json")
+    tree: dict[str, Any] = loaded.experiment.model_dump(mode="json", exclude={"paths"})
+    names = models | {model["id"] for alias, model in tree["models"].items() if alias in models}
+    for terms in tree["pricing"].values():
+        terms["models"] = {name: terms["models"][name] for name in terms["models"] if name in names}
+    if isinstance(tree["samples_per_item"], dict):
+        temps = loaded.experiment.all_temps()
+        tree["samples_per_item"] = {key: n for key, n in tree["samples_per_item"].items() if float(key) in temps}
     tree["models"] = {name: tree["models"][name] for name in tree["models"] if name in models}
     tree["prompt_sets"] = {name: tree["prompt_sets"][name] for name in tree["prompt_sets"] if name in prompt_sets}
     if tree["trials"] is not None:
@@ -77,16 +87,32 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 def difference(old: object, new: object, at: str = "") -> Iterator[str]:
-    """Yield one line per key that differs: ``stats.alpha: 0.05 -> 0.01``."""
+    """Yield one line per key that differs: ``stats.alpha: 0.05 -> 0.01``.
+
+    Of a long text the line shows the surroundings of the first difference; the digest of a text is left out beside it.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
-            yield from difference(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{at}.{key}" if at else str(key))
+            if key != "sha256" or old.get("text") == new.get("text"):
+                yield from difference(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{at}.{key}" if at else str(key))
     elif old is _ABSENT or new is _ABSENT or canonical_json(old) != canonical_json(new):
-        yield f"{at}: {_short(old)} -> {_short(new)}"
+        yield f"{at}: {_change(old, new)}"
+
+
+def _change(old: object, new: object) -> str:
+    before, after = _short(old), _short(new)
+    if not (isinstance(old, str) and isinstance(new, str)) or max(len(before), len(after)) <= _LONG:
+        return f"{_around(before, 0)} -> {_around(after, 0)}"
+    pairs = enumerate(zip(old, new, strict=False))
+    same = next((position for position, (one, other) in pairs if one != other), min(len(old), len(new)))
+    return f"differs at character {same + 1}: {_around(old, same)} -> {_around(new, same)}".replace("\n", "\\n")
 
 
 def _short(value: object) -> str:
-    if value is _ABSENT:
-        return "not there"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return "not there" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
+
+
+def _around(text: str, position: int) -> str:
+    """Return what stands around a position of a text."""
+    start, end = max(0, position - _BEFORE), max(0, position - _BEFORE) + _LONG
+    return ("..." if start else "") + text[start:end] + ("..." if end < len(text) else "")

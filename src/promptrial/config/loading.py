@@ -1,7 +1,7 @@
 """From a YAML file, the environment and flags to a checked ``ExperimentConfig``; errors name file, line and key.
 
-Precedence: flag, environment (``PROMPTRIAL_*``, applied by the command line), file, default. ``${VAR}`` in a value
-is taken from the environment or from ``.env`` for use, and stays ``${VAR}`` in everything that is written down.
+Precedence: flag, environment (``PROMPTRIAL_*``, applied by the command line), ``.env``, file, default. ``${VAR}`` in a
+value is taken from the environment or from ``.env`` for use, and stays ``${VAR}`` in everything that is written down.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from promptrial.config.environment import VARIABLE, environment
 from promptrial.config.explaining import explain
 from promptrial.config.schema import ExperimentConfig, PromptConfig
 from promptrial.config.tree import KeyPath, Lines, dotted, parse, place
@@ -22,7 +23,6 @@ from promptrial.errors import ConfigError
 __all__ = ["KeyPath", "LoadedConfig", "environment", "load_config"]
 
 _TIMES: Final = ("nowhere", "exactly once")
-_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,6 @@ class LoadedConfig:
     experiment: ExperimentConfig
     folder: Path
     placeholders: Mapping[KeyPath, str]
-
-
-def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Return the environment with the values of ``.env`` in ``folder`` added where it has none."""
-    from dotenv import dotenv_values
-
-    path = folder / ".env"
-    extra = {key: value for key, value in dotenv_values(path).items() if value is not None} if path.exists() else {}
-    return {**extra, **base}
 
 
 def load_config(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, object] | None = None) -> LoadedConfig:
@@ -70,7 +61,9 @@ def load_config(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, 
     placeholders: dict[KeyPath, str] = {}
     resolved = _interpolate(path, tree, env, line_of, placeholders, ())
     try:
-        experiment = ExperimentConfig.model_validate(resolved)
+        # A flag may leave a temperature out that the file gives replicates for; only the file's own slips are errors.
+        flags = {"temps", "trials"} & {at[0] for at in overrides or ()}
+        experiment = ExperimentConfig.model_validate(resolved, context={"temps_from_flags": bool(flags)})
     except ValidationError as error:
         raise ConfigError("\n".join(explain(path, error, resolved, line_of, placeholders))) from None
     return LoadedConfig(_with_prompts(path, experiment, line_of), path.parent, placeholders)
@@ -97,6 +90,10 @@ def _apply(path: Path, tree: dict[str, Any], line_of: Lines, overrides: Mapping[
             if not isinstance(branch, dict):
                 raise ConfigError(f"{place(path, line_of, at[:depth])}: {dotted(at[:depth])}: expected keys and values")
         branch[at[-1]] = value
+    if ("temps",) in overrides:  # a flag wins over the file, and so over what each trial of the file says
+        for trial in tree["trials"] if isinstance(tree.get("trials"), list) else ():
+            if isinstance(trial, dict):
+                trial.pop("temps", None)
 
 
 def _interpolate(
@@ -111,7 +108,7 @@ def _interpolate(
         return {key: _interpolate(path, item, env, line_of, placeholders, (*at, key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_interpolate(path, item, env, line_of, placeholders, (*at, index)) for index, item in enumerate(value)]
-    if not isinstance(value, str) or not _VARIABLE.search(value) or _is_prompt_text(at):
+    if not isinstance(value, str) or not VARIABLE.search(value) or _is_prompt_text(at):
         return value
 
     def look_up(match: re.Match[str]) -> str:
@@ -124,7 +121,7 @@ def _interpolate(
         return env[name]
 
     placeholders[at] = value
-    return _VARIABLE.sub(look_up, value)
+    return VARIABLE.sub(look_up, value)
 
 
 def _is_prompt_text(at: KeyPath) -> bool:

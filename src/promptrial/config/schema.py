@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from promptrial import ids, registry
@@ -20,6 +31,7 @@ __all__ = [
     "HubConfig",
     "MaxNewTokens",
     "ModelConfig",
+    "PathsConfig",
     "PriceConfig",
     "PromptConfig",
     "PromptSetConfig",
@@ -55,6 +67,10 @@ def _dataset_name(value: str) -> str:
         raise ValueError(
             f"dataset name {value!r}: a lower-case letter, then at most 19 of lower-case letters, digits, _"
         )
+    if ids.escaped_length(value) > ids.MAX_DATASET_LENGTH:
+        raise ValueError(
+            f"dataset name {value!r}: may have {ids.MAX_DATASET_LENGTH} characters at the most, each _ counting as two"
+        )
     return value
 
 
@@ -79,8 +95,10 @@ ProviderName = Annotated[str, AfterValidator(partial(_registered, "provider"))]
 FormatName = Annotated[str, AfterValidator(partial(_registered, "dataset format"))]
 ScorerName = Annotated[str, AfterValidator(partial(_registered, "scorer"))]
 Words = Annotated[str, Field(min_length=1)]
-# Adding 0.0 makes of -0.0 the 0.0 that it equals, so that both have the same label.
-Temperature = Annotated[float, Field(ge=0, le=2, multiple_of=0.001), AfterValidator(lambda temp: temp + 0.0), _Number]
+# Rounding makes exact what is a multiple of 0.001 but for its last bit. Adding 0.0 makes -0.0 the 0.0 that it equals.
+Temperature = Annotated[
+    float, Field(ge=0, le=2, multiple_of=0.001), AfterValidator(lambda temp: round(temp, 3) + 0.0), _Number
+]
 Temperatures = Annotated[tuple[Temperature, ...], Field(min_length=1), AfterValidator(_no_repeats)]
 TopP = Annotated[float, Field(gt=0, le=1), _Number]
 TopK = Annotated[int, Field(ge=1), _Number]
@@ -112,9 +130,10 @@ def _temperature_keys(value: dict[str, _Value]) -> dict[str, _Value]:
     return value
 
 
+Count = Annotated[int, Field(ge=1, le=ids.MAX_SAMPLES), _Number]
 Replicates = Annotated[
-    Annotated[Positive, Tag("number")]
-    | Annotated[dict[str, Positive], AfterValidator(_temperature_keys), Tag("by_temperature")],
+    Annotated[Count, Tag("number")]
+    | Annotated[dict[str, Count], AfterValidator(_temperature_keys), Tag("by_temperature")],
     Discriminator(lambda value: "by_temperature" if isinstance(value, Mapping) else "number"),
 ]
 
@@ -124,7 +143,11 @@ class ModelConfig(_Strict):
 
     id: str = Field(description="the provider's name of the model")
     provider: ProviderName | None = Field(None, description="where it is served; the top-level `provider` if not given")
-    path: str | None = Field(None, description="embedded engine: a GGUF file to use instead of the packaged model")
+    path: str | None = Field(
+        None,
+        description="embedded engine: a GGUF file to use instead of the packaged model, relative to this "
+        "configuration file",
+    )
 
 
 class PromptConfig(_Strict):
@@ -255,6 +278,15 @@ class TrialConfig(_Strict):
     max_new_tokens: MaxNewTokens | None = None
 
 
+class PathsConfig(_Strict):
+    """Where things are kept, from the folder that you are in. Says nothing of the experiment, so no run records it."""
+
+    experiments_dir: Words = Field("experiments", description="runs; `--experiments_dir` wins over it")
+    cache_dir: Words | None = Field(
+        None, description="data sets from the hub; `PROMPTRIAL_CACHE` wins over it; ~/.cache/promptrial if null"
+    )
+
+
 class ExperimentConfig(_Strict):
     """The whole configuration of an experiment."""
 
@@ -276,7 +308,8 @@ class ExperimentConfig(_Strict):
     limit_items: Positive | None = Field(None, description="at most so many items of each dataset, for a quick look")
     parts_per_dataset: Positive | None = Field(None, description="how many parts each arm is cut into")
     lines_per_part: Positive | None = Field(None, description="how many requests a part has at the most")
-    pricing: dict[str, ProviderPricing] = {}
+    paths: PathsConfig = PathsConfig()
+    pricing: dict[ProviderName, ProviderPricing] = {}
     scoring: ScoringConfig = ScoringConfig()
     stats: StatsConfig = StatsConfig()
     sweep: SweepConfig = SweepConfig()
@@ -303,6 +336,35 @@ class ExperimentConfig(_Strict):
         if self.parts_per_dataset is not None and self.lines_per_part is not None:
             raise _wrong(("lines_per_part",), "give only one of `parts_per_dataset` and `lines_per_part`")
         return self
+
+    @model_validator(mode="after")
+    def _prices_of_models(self) -> Self:
+        known = dict.fromkeys([*self.models, *(model.id for model in self.models.values())])
+        for provider, terms in self.pricing.items():
+            for name in terms.models:
+                if name not in known:
+                    close = difflib.get_close_matches(name, known, n=1)
+                    meant = f"; did you mean {close[0]!r}?" if close else ""
+                    problem = (
+                        f"{name!r} is neither an alias nor an id in `models`{meant}; aliases: {', '.join(self.models)}"
+                    )
+                    raise _wrong(("pricing", provider, "models", name), problem)
+        return self
+
+    @model_validator(mode="after")
+    def _replicates_of_temps(self, info: ValidationInfo) -> Self:
+        if isinstance(self.samples_per_item, int) or (info.context or {}).get("temps_from_flags"):
+            return self
+        known = [repr(temp) for temp in self.all_temps()]
+        for key in self.samples_per_item:
+            if float(key) not in self.all_temps():
+                problem = f"{key!r} is none of the temperatures{registry.near_misses(key, known)}"
+                raise _wrong(("samples_per_item", key), problem)
+        return self
+
+    def all_temps(self) -> tuple[float, ...]:
+        """Return every temperature that is given, here or by a trial that is written out."""
+        return tuple(dict.fromkeys([*self.temps, *(temp for trial in self.trials or () for temp in trial.temps or ())]))
 
     def replicates(self, temp: float) -> int:
         """Return how many samples each item gets at a temperature."""

@@ -42,8 +42,6 @@ class DatasetFormat:
         The key in the registry.
     type : {"open", "closed"} or None
         None where each row decides.
-    normalizer : str
-        Whose answer normalisation scores it: ``squad``, ``triviaqa`` or ``nq_open``.
     hub : HubDefaults or None
     file_items : callable
         ``(path, dataset)`` -> the items of an official file, each with its place.
@@ -57,7 +55,6 @@ class DatasetFormat:
 
     name: str
     type: ItemType | None
-    normalizer: str
     hub: HubDefaults | None
     file_items: Callable[[Path, str], Iterator[tuple[Place, Item]]]
     columns: _StructType
@@ -78,7 +75,7 @@ class DatasetFormat:
         DataError
             At the first thing wrong; the message begins with ``file:line:``.
         """
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return self.read_parquet([path], dataset)
         return self._unique(self.file_items(path, dataset), path)
 

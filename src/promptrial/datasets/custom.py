@@ -46,10 +46,11 @@ _REQUIRED: Final = ("id", "question", "answers")
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": None}
 # "answer" and "unanswerable" are slips of the pen; "context_id" and "question_id" are other columns
 _SLIP: Final = 0.85
+_MAX_CELL: Final = 2**31 - 1  # the most that every platform can hold
 
 
 def _file_items(path: Path, dataset: str) -> Iterator[tuple[Place, Item]]:
-    rows = _csv_rows(path) if path.suffix == ".csv" else _jsonl_rows(path)
+    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _jsonl_rows(path)
     for place, row in rows:
         yield place, _row_item(place, dataset, row)
 
@@ -93,6 +94,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[Place, _Row]]:
 
 def _csv_records(path: Path) -> Iterator[tuple[Place, list[str]]]:
     """Yield each record that is not a blank line; its place is the line on which it begins."""
+    csv.field_size_limit(_MAX_CELL)  # the module's own limit, 131,072, is shorter than some passages
     reader = csv.reader((line for _, line in text_lines(path)), strict=True)
     while True:
         place = Place(path, reader.line_num + 1)
@@ -143,7 +145,6 @@ def _check_spelling(place: Place, columns: Iterable[str], present: Iterable[str]
 FORMAT: Final = DatasetFormat(
     name="custom",
     type=None,
-    normalizer="squad",
     hub=None,
     file_items=_file_items,
     columns=_Row,

@@ -43,7 +43,6 @@ def _row_item(place: Place, dataset: str, row: _Row) -> Item:
 FORMAT: Final = DatasetFormat(
     name="nq_open",
     type="closed",
-    normalizer="nq_open",
     hub=HubDefaults("google-research-datasets/nq_open", "nq_open"),
     file_items=_file_items,
     columns=_Row,

@@ -99,7 +99,6 @@ def _row_item(place: Place, dataset: str, row: _Columns) -> Item:
 FORMAT: Final = DatasetFormat(
     name="squad_v2",
     type="open",
-    normalizer="squad",
     hub=HubDefaults("rajpurkar/squad_v2", "squad_v2"),
     file_items=_file_items,
     columns=_Columns,

@@ -101,7 +101,6 @@ def _row_item(place: Place, dataset: str, row: _Question | _Columns) -> Item:
 FORMAT: Final = DatasetFormat(
     name="triviaqa",
     type="closed",
-    normalizer="triviaqa",
     # Not rc.nocontext: it joins the web and the Wikipedia questions, and most of the latter are among the former.
     hub=HubDefaults("mandarjoshi/trivia_qa", "unfiltered.nocontext"),
     file_items=_file_items,

@@ -35,7 +35,7 @@ def new_manifest(context: Context, trial: Trial) -> TrialManifest:
                 "open_book": trial.max_new_tokens["open"],
                 "closed_book": trial.max_new_tokens["closed"],
             },
-            "stop": list(trial.stop),
+            "stop": list(context.stop_as_written(trial)),
             "seed": trial.seed,
             "conditions": list(trial.conditions),
         },

@@ -87,7 +87,7 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     loaded = load_config(config_file, env, {tuple(key.split("/")): value for key, value in overrides.items()})
     if config_file == run.config_path and state is not None and isinstance(state.config_file, str):
         loaded = replace(loaded, folder=Path(state.config_file).parent)  # question files stand where they stood
-    trials = plan.trials_of(loaded.experiment, loaded.placeholders)
+    trials = plan.trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
     used_models, used_sets = {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials}
     tree = effective(loaded, used_models, used_sets)
     digest = config_hash(tree)

@@ -15,7 +15,7 @@ from promptrial.config.loading import environment
 from promptrial.engine.facts import inputs_of, receipt_of
 from promptrial.engine.loop import Engine
 from promptrial.engine.opening import Opened, RunRequest, load_manifests, open_run, start, take_up
-from promptrial.errors import UsageError
+from promptrial.errors import Detached, UsageError
 from promptrial.phases.base import Context, Phase
 from promptrial.phases.report import trial_result
 from promptrial.plan import Action, Selection
@@ -103,9 +103,10 @@ def follow(
                 Engine(context, state).run(selection)
             except BaseException as error:  # the process edge: recorded and raised on
                 context.events.event("end", "error", error=f"{type(error).__name__}: {error}")
+                if not isinstance(error, Detached):  # then nothing is waited for: the process ends as it is
+                    providers.close()
                 raise
-            finally:
-                providers.close()
+            providers.close()
             context.events.event("end")
         return Finished(opened, tuple(_results(context)))
 

@@ -63,6 +63,10 @@ class Context:
         """Return a value of the configuration as it stands in the file, so that it may be written down."""
         return self.written.get(at, value)
 
+    def stop_as_written(self, trial: Trial) -> tuple[str, ...]:
+        """Return the stop texts of a trial as they stand in the file."""
+        return tuple(self.as_written(text, "stop", index) for index, text in enumerate(trial.stop))
+
     def manifest(self, slug: str) -> TrialManifest:
         """Return the manifest of a trial; the engine has loaded or made it."""
         return self.manifests[slug]

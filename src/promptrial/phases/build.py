@@ -27,12 +27,19 @@ __all__ = ["PHASE"]
 def _settings(context: Context, _: Trial | None) -> object:
     config = context.config
     return {
-        "trials": [asdict(trial) for trial in context.trials],
+        "trials": [_describe(trial) for trial in context.trials],
         "task_instructions": config.task_instructions.model_dump(mode="json"),
         "parts_per_dataset": config.parts_per_dataset,
         "lines_per_part": config.lines_per_part,
         "scoring": config.scoring.model_dump(mode="json"),
     }
+
+
+def _describe(trial: Trial) -> dict[str, Any]:
+    """Return what a trial is, without the folder that its configuration happens to stand in."""
+    values = asdict(trial)
+    del values["model"]["folder"]
+    return values
 
 
 def _run(context: Context) -> Produced:

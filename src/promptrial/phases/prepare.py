@@ -93,8 +93,9 @@ def _hub_source(
     from promptrial.datasets.hub import HUB_ENDPOINT, Hub, locate
 
     location = locate(format_.hub, repo=hub.repo, config=hub.config, split=hub.split, revision=hub.revision)
-    cache = Path(context.env.get("PROMPTRIAL_CACHE") or Path.home() / ".cache" / "promptrial") / "hub"
-    client = Hub(cache, context.env.get("HF_ENDPOINT") or HUB_ENDPOINT, context.env.get("HF_TOKEN"))
+    given = context.env.get("PROMPTRIAL_CACHE") or context.config.paths.cache_dir
+    cache = Path(given).expanduser() if given else Path.home() / ".cache" / "promptrial"
+    client = Hub(cache / "hub", context.env.get("HF_ENDPOINT") or HUB_ENDPOINT, context.env.get("HF_TOKEN"))
     fetched = client.fetch(location, commit=earlier.get("commit"), progress=lambda _done, _all: context.stop.check())
     hidden = [text for at, text in context.written.items() if at[:3] == ("datasets", name, "hub")]
     source = {"hub": " ".join(hidden) or str(location), "commit": fetched.commit}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from promptrial import __version__, cost_report, significance
@@ -26,7 +27,7 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
     manifest = context.manifest(trial.slug)
     facts = TrialFacts(
         run=_run_facts(context),
-        trial=trial,
+        trial=replace(trial, stop=context.stop_as_written(trial)),
         prompt_tokens={name: manifest.prompts.get(name, {}).get("tokens") for name in trial.conditions},
         engine=manifest.engine,
         parse=ParseFacts(

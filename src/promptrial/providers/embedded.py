@@ -22,7 +22,7 @@ import msgspec
 from promptrial.model import Completion, Message, ModelSpec, Sampling
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
 from promptrial.providers.chat_rows import parse_chat_row
-from promptrial.providers.embedded_engine import Engine, identity, weights_path
+from promptrial.providers.embedded_engine import Engine, RequestRefusedError, identity, weights_path
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
 from promptrial.providers.request_rows import RequestRow
 
@@ -37,7 +37,7 @@ class EmbeddedProvider:
     """llama.cpp behind the same Protocol as the hosted providers.
 
     A model is loaded when it is first needed and stays until ``close``. A request that does not fit the context
-    window becomes an error row.
+    window, or that the engine refuses, becomes an error row.
 
     Parameters
     ----------
@@ -88,6 +88,8 @@ class EmbeddedProvider:
         ------
         ConfigError, MissingDependencyError
             If the model is not to be had.
+        PermanentError
+            If an answer would not be repeatable.
         """
         pool = self._pool(payload.model)
         begun: deque[Future[bytes]] = deque()
@@ -157,6 +159,12 @@ class _Pool:
             worker.engine.close()
 
     def _row(self, request: RequestRow, model: ModelSpec) -> bytes:
+        try:
+            return self._answered(request, model)
+        except RequestRefusedError as error:
+            return _error_row(request.custom_id, "engine_error", error.message)
+
+    def _answered(self, request: RequestRow, model: ModelSpec) -> bytes:
         prompt, limit = prompt_of(self.reader, request.body.messages), request.body.max_tokens
         if len(prompt.tokens) + limit > self.reader.n_ctx:
             return _error_row(

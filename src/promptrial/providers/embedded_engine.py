@@ -19,7 +19,7 @@ from promptrial.errors import ConfigError, MissingDependencyError, PermanentErro
 from promptrial.model import Message, ModelSpec, Sampling
 from promptrial.providers.prefix_cache import BLOCK, Answer
 
-__all__ = ["BUILT_IN_MODEL", "N_CTX", "Engine", "EngineSlot", "identity", "weights_path"]
+__all__ = ["BUILT_IN_MODEL", "N_CTX", "Engine", "EngineSlot", "RequestRefusedError", "identity", "weights_path"]
 
 _T = TypeVar("_T")
 
@@ -69,6 +69,10 @@ _NEUTRAL: Final[dict[str, object]] = {
 """Everything else that llama.cpp would set for itself, set to have no effect."""
 
 
+class RequestRefusedError(PermanentError):
+    """The engine refused one request; it can go on with others."""
+
+
 class _Tokens(msgspec.Struct):
     tokens: list[int]
 
@@ -116,8 +120,8 @@ def weights_path(model: ModelSpec) -> Path:
     MissingDependencyError
         If the built-in model is not installed.
     """
-    if model.path is not None:
-        return _checked(Path(model.path), f"models.{model.alias}.path")
+    if model.weights is not None:
+        return _checked(Path(model.weights), f"models.{model.alias}.path")
     if model.id.casefold().rpartition("/")[2] != BUILT_IN_MODEL:
         raise ConfigError(
             f"models.{model.alias}.id: the embedded engine has no model {model.id!r}; allowed: {BUILT_IN_MODEL}, or "
@@ -221,7 +225,7 @@ class Engine:
         finally:
             connection.close()
         if response.status != 200:
-            raise PermanentError(f"the embedded engine refused {path}: {content.decode(errors='replace')[:500]}")
+            raise RequestRefusedError(f"the embedded engine refused {path}: {content.decode(errors='replace')[:500]}")
         return msgspec.json.decode(content, type=answer)
 
 
@@ -242,7 +246,7 @@ class EngineSlot:
 
         Raises
         ------
-        PermanentError
+        RequestRefusedError
             If the engine refuses.
         """
         done = self._run(
@@ -272,7 +276,7 @@ class EngineSlot:
         try:
             return msgspec.convert(done, _Completed)
         except msgspec.ValidationError as error:
-            raise PermanentError(f"the embedded engine refused a request: {str(done)[:500]}") from error
+            raise RequestRefusedError(f"the embedded engine refused a request: {str(done)[:500]}") from error
 
 
 def _server(path: Path, key: str, *, chat_template: str = "") -> Any:  # noqa: ANN401 - the wheel has no types

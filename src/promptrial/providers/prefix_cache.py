@@ -97,6 +97,7 @@ class PrefixCache:
             If the engine kept another prefix than it was brought to hold: its answer would not be repeatable.
         """
         kept = self._bring_to(prompt) if prompt.stem > 0 and self._can_cut else 0
+        self._held = None  # unknown until the answer is there, should the engine refuse
         answer = self._slot.complete(prompt.tokens, sampling, reuse=kept > 0)
         _check(answer.reused, kept)
         self._held = prompt if kept > 0 else None

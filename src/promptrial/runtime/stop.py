@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from promptrial.errors import StopRequested
+from promptrial.errors import Detached, StopRequested
 from promptrial.runtime.clock import Clock, SystemClock
 
 __all__ = ["StopToken", "stop_on_signals"]
@@ -70,7 +70,7 @@ class StopToken:
 
 @contextmanager
 def stop_on_signals(token: StopToken, say: Callable[[str], None]) -> Iterator[None]:
-    """Within the block the first SIGINT or SIGTERM sets the token, and the second ends the process at once.
+    """Within the block the first SIGINT or SIGTERM sets the token, and the second raises ``Detached`` at once.
 
     The process then ends with 130 (SIGINT) or 143 (SIGTERM); what was finished is on disk already.
     Signal handlers can be set only in the main thread; elsewhere the block changes nothing.
@@ -85,7 +85,7 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None]) -> Iterator[No
         name = signal.Signals(number).name
         received.append(number)
         if len(received) > 1:
-            raise SystemExit(128 + number)
+            raise Detached(number)
         token.set(name, wake=False)
         with suppress(RuntimeError):  # Python refuses to write to a stream that the signal found being written to
             say(f"{name}: stopping after the request in flight; the same signal again stops at once")

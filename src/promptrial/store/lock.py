@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,42 @@ try:
 except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["RunLock"]
+__all__ = ["Holder", "RunLock", "holder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who wrote themselves into a lock file, and whether that process lives (None: it is on another machine)."""
+
+    pid: int
+    host: str
+    since: str
+    alive: bool | None
+
+
+def holder(path: Path) -> Holder | None:
+    """Return who holds a lock, from the file's text alone; None if nobody does. Readers never take the lock.
+
+    A process that was killed leaves its name behind; ``alive`` then says that it is gone.
+    """
+    try:
+        said = json.loads(path.read_bytes())
+        pid, host, since = int(said["pid"]), str(said["host"]), str(said["since"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return Holder(pid, host, since, _alive(pid) if host == socket.gethostname() else None)
+
+
+def _alive(pid: int) -> bool:
+    if os.name != "posix":  # asking would end the process there; its lock file is gone when it is
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class RunLock:

@@ -60,7 +60,6 @@ class RunDir:
     log_path = property(lambda self: self.root / "run.log")
     prepared = property(lambda self: self.root / "prepared")
     batch_inputs = property(lambda self: self.root / "batch_inputs")
-    aggregate_manifest = property(lambda self: self.root / "multi_trial_manifest.json")
     aggregate_report = property(lambda self: self.root / "aggregate_report.md")
 
     def trial(self, slug: str) -> TrialDir:

@@ -1,0 +1,66 @@
+"""The environment with ``.env`` added, and where a configuration keeps its runs. Quick to import: no pydantic.
+
+Both are needed before a configuration is loaded: flags may come from ``.env``, and a run is found before it is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from promptrial.errors import ConfigError
+
+__all__ = ["DEFAULT_CONFIG", "VARIABLE", "dotenv", "environment", "experiments_dir_of"]
+
+DEFAULT_CONFIG: Final = Path("config/eval_config.yaml")
+VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""A reference to a variable in a value of the configuration."""
+
+
+def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the environment with the values of ``.env`` in ``folder`` added where it has none.
+
+    Raises
+    ------
+    ConfigError
+        If the ``.env`` cannot be read.
+    """
+    return {**dotenv(folder), **base}
+
+
+def dotenv(folder: Path) -> dict[str, str]:
+    """Return the values of ``.env`` in ``folder``; none if there is no such file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
+    path = folder / ".env"
+    if not path.exists():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return {key: value for key, value in dotenv_values(path).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: cannot read this file: {error}", hint="save it as UTF-8 text, or remove it"
+        ) from None
+
+
+def experiments_dir_of(path: Path, env: Mapping[str, str]) -> Path | None:
+    """Return ``paths.experiments_dir`` of a configuration file, from the current folder.
+
+    None if it names none, or cannot be read: what is wrong with it is said by whoever loads it.
+    """
+    from promptrial.config.tree import parse
+
+    try:
+        tree, _ = parse(path, path.read_text(encoding="utf-8-sig"))
+        given = tree["paths"]["experiments_dir"]
+        return Path(VARIABLE.sub(lambda match: env[match.group(1)], given)).expanduser() if given else None
+    except (OSError, ValueError, ConfigError, KeyError, TypeError):
+        return None
