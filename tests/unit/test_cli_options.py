@@ -1,0 +1,139 @@
+"""Flags, and where their values come from when they are not typed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides
+from promptrial.errors import ConfigError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def parse(*words: str) -> argparse.Namespace:
+    parser = Parser()
+    add_run_flags(parser)
+    add_flag(parser, "resume", "go on", action="store_true")
+    add_flag(parser, "log_level", "least level", default="info", choices=("debug", "info"))
+    return parser.parse_args(words)
+
+
+def dotenv(text: str | bytes) -> None:
+    Path(".env").write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def test_a_typed_flag_wins_over_the_environment_which_wins_over_dotenv_which_wins_over_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (parse().log_level, parse().resume, parse().limit_items) == ("info", False, None)
+    dotenv("PROMPTRIAL_LIMIT_ITEMS=1\nPROMPTRIAL_RESUME=yes\n")
+    assert (parse().limit_items, parse().resume) == (1, True)
+    monkeypatch.setenv("PROMPTRIAL_LIMIT_ITEMS", "2")
+    assert parse().limit_items == 2
+    assert parse("--limit-items", "3").limit_items == 3
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LIMIT_ITEMS", "LOG_LEVEL", "RUN_ID", "CONDITION", "RESUME"):
+        monkeypatch.setenv(f"PROMPTRIAL_{name}", "")
+    args = parse()
+    assert (args.limit_items, args.log_level, args.run_id, args.condition, args.resume) == (
+        None, "info", None, None, False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LOG_LEVEL", "loud", "expected one of debug, info; got 'loud'"),
+        ("CONDITION", "foo", "expected one of control, treatment, both; got 'foo'"),
+        ("RESUME", "maybe", "expected 1 or 0, got 'maybe'"),
+        ("TEMPS", "hot", "expected numbers separated by commas, got 'hot'"),
+    ],
+)
+def test_a_wrong_variable_is_blamed_by_its_name(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dotenv(f"PROMPTRIAL_{name}={value}\n")
+    with pytest.raises(UsageError) as caught:
+        parse()
+    assert caught.value.message == f".env: PROMPTRIAL_{name}: {said}"
+    dotenv("")
+    monkeypatch.setenv(f"PROMPTRIAL_{name}", value)
+    with pytest.raises(UsageError) as caught:
+        parse()
+    assert caught.value.message == f"environment variable PROMPTRIAL_{name}: {said}"
+
+
+def test_a_variable_yields_to_a_typed_flag_that_excludes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPTRIAL_ONLY_STEP", "parse")
+    monkeypatch.setenv("PROMPTRIAL_PARTS_PER_DATASET", "2")
+    dotenv("PROMPTRIAL_LINES_PER_PART=9\n")
+    args = parse("--from_step", "score")
+    assert (args.only_step, args.from_step) == (None, "score")
+    assert (args.parts_per_dataset, args.lines_per_part) == (2, None)
+    args = parse("--lines_per_part", "5")
+    assert (args.only_step, args.parts_per_dataset) == ("parse", None)
+    assert overrides(args) == {("lines_per_part",): 5, ("parts_per_dataset",): None}
+
+
+def test_two_typed_flags_that_exclude_each_other_are_refused() -> None:
+    with pytest.raises(UsageError, match="--parts_per_dataset excludes --lines_per_part"):
+        overrides(parse("--lines_per_part", "5", "--parts_per_dataset", "2"))
+
+
+def test_a_needed_flag_may_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = Parser()
+    add_flag(parser, "run_id", "name", required=True)
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args([])
+    assert caught.value.code == 2
+    assert "required: --run_id" in capsys.readouterr().err
+    monkeypatch.setenv("PROMPTRIAL_RUN_ID", "r1")
+    assert parser.parse_args([]).run_id == "r1"
+
+
+def test_a_dotenv_that_is_no_utf8_is_named() -> None:
+    dotenv(b"NAME=caf\xe9\n")
+    with pytest.raises(ConfigError, match=r"\.env: cannot read this file: .*utf-8"):
+        parse()
+
+
+def test_help_needs_no_dotenv(capsys: pytest.CaptureFixture[str]) -> None:
+    dotenv(b"NAME=caf\xe9\n")
+    with pytest.raises(SystemExit) as caught:
+        parse("--help")
+    assert caught.value.code == 0
+    assert "--run_id" in capsys.readouterr().out
+
+
+class TestWhereRunsAreKept:
+    def test_a_flag_wins_over_the_file_which_wins_over_the_default(self) -> None:
+        assert experiments_dir(parse()) == Path("experiments")
+        Path("config").mkdir()
+        Path("config/eval_config.yaml").write_text("paths: {experiments_dir: from-file}\n")
+        assert experiments_dir(parse()) == Path("from-file")
+        assert experiments_dir(parse("--experiments_dir", "typed")) == Path("typed")
+
+    def test_the_file_that_is_named_counts_with_its_variables(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        Path("other.yaml").write_text("paths: {experiments_dir: '${WHERE}/runs'}\n")
+        monkeypatch.setenv("WHERE", "there")
+        assert experiments_dir(parse("--config", "other.yaml")) == Path("there/runs")
+        monkeypatch.setenv("PROMPTRIAL_EXPERIMENTS_DIR", "elsewhere")
+        assert experiments_dir(parse("--config", "other.yaml")) == Path("elsewhere")
+
+    @pytest.mark.parametrize(
+        "text", ["", "paths:\n", "paths: 3\n", "paths: {experiments_dir: 3}\n", "a: b: c\n", "\xff", "paths: {x: y}\n",
+                 "paths: {experiments_dir: '${NOT_SET}'}\n"],
+    )  # fmt: skip
+    def test_a_file_that_does_not_say_leaves_the_default(self, text: str) -> None:
+        Path("other.yaml").write_bytes(text.encode("latin-1"))
+        assert experiments_dir(parse("--config", "other.yaml")) == Path("experiments")
