@@ -9,11 +9,13 @@ from promptrial.model import CONDITIONS, RequestId
 
 request_ids = st.builds(
     RequestId,
-    dataset=st.from_regex(ids.DATASET_PATTERN, fullmatch=True).filter(lambda name: name.count("_") <= 4),
+    dataset=st.from_regex(ids.DATASET_PATTERN, fullmatch=True).filter(
+        lambda name: ids.escaped_length(name) <= ids.MAX_DATASET_LENGTH
+    ),
     item_id=st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1, max_size=80),
     condition=st.sampled_from(CONDITIONS),
-    temp=st.sampled_from(["0.0", "0.7", "1.0", "0.25", "0.125", "2.0"]),
-    sample_index=st.integers(0, 99_999),
+    temp=st.sampled_from(["0.0", "0.7", "1.0", "0.25", "1.999", "2.0"]),
+    sample_index=st.integers(0, ids.MAX_SAMPLES - 1),
     type=st.sampled_from(["open", "closed"]),
 )
 

@@ -9,6 +9,7 @@ import yaml
 
 from promptrial.config.effective import canonical_json, config_hash, difference, to_yaml
 from promptrial.config.loading import load_config
+from promptrial.plan import trials_of
 from tests.support.configs import base, loaded, tree_of, write
 
 VALUE = "sk-very-secret-1"
@@ -31,7 +32,9 @@ RICH: dict[str, Any] = {
     "limit_items": None,
     "top_p": 1e-05,
     "stats": {"alpha": 0.1, "tost_margins": {"em": 1e-7, "f1": 0.30000000000000004}},
-    "pricing": {"p": {"batch_discount": 1, "models": {"m": {"input_per_million": 0.1, "output_per_million": 1e22}}}},
+    "pricing": {
+        "embedded": {"batch_discount": 1, "models": {"m1": {"input_per_million": 0.1, "output_per_million": 1e22}}}
+    },
     "datasets": {"d": {"format": "squad_v2", "hub": {"repo": "rajpurkar/squad_v2", "revision": "0123456"}, "size": 5}},
     "trials": [{"model": "m1", "prompt_set": "main", "temps": [0.7], "max_new_tokens": {"open_book": 9}}],
 }  # fmt: skip
@@ -162,7 +165,7 @@ def test_a_changed_prompt_text_changes_the_hash_and_is_named(tmp_path: Path, fil
     placeholders = "{question} {context}" if file == "open.txt" else "{question}"
     after = tree_of(loaded(tmp_path, prompts={file: f"Changed. {placeholders}"}))
     assert config_hash(before) != config_hash(after)
-    assert [line.split(":")[0] for line in difference(before, after)] == [f"{at}.sha256", f"{at}.text"]
+    assert [line.split(":")[0] for line in difference(before, after)] == [f"{at}.text"]
 
 
 def test_the_order_of_keys_comments_and_spelled_out_defaults_do_not_change_the_hash(tmp_path: Path) -> None:
@@ -210,7 +213,56 @@ def test_a_difference_tells_null_from_not_there_and_1_from_1_0() -> None:
     assert list(difference({"a": {"n": 1}}, {"a": 5})) == ['a: {"n": 1} -> 5']
 
 
-def test_a_difference_cuts_long_values_short() -> None:
-    (line,) = difference({"text": "x" * 500}, {"text": "y"})
+def test_a_difference_between_long_texts_shows_where_they_differ() -> None:
+    before = "word " * 100 + "never guess.\n" + "word " * 100
+    (line,) = difference({"text": before, "sha256": "1"}, {"text": before.replace("never", "always"), "sha256": "2"})
+    assert line.startswith("text: differs at character 501: ...")
+    assert " never guess.\\nword " in line
+    assert "... -> ..." in line
+    assert " always guess.\\nword " in line
+    assert len(line) < 250
+
+
+def test_a_difference_at_the_end_of_a_long_text_is_shown_too() -> None:
+    (line,) = difference("x" * 500, "x" * 500 + " And be brief.")
+    assert line.startswith(": differs at character 501: ...x")
+    assert line.endswith("x And be brief.")
+
+
+def test_a_difference_cuts_long_lists_short_and_names_a_digest_that_stands_alone() -> None:
+    (line,) = difference({"stop": ["x" * 500]}, {"stop": []})
     assert len(line) < 120
-    assert line.endswith('... -> "y"')
+    assert line.endswith("... -> []")
+    assert list(difference({"sha256": "1"}, {"sha256": "2"})) == ['sha256: "1" -> "2"']
+
+
+def test_where_runs_are_kept_is_no_part_of_the_experiment(tmp_path: Path) -> None:
+    plain = tree_of(loaded(tmp_path))
+    moved = tree_of(loaded(tmp_path, {"paths": {"experiments_dir": "${HERE}", "cache_dir": "/c"}}, {"HERE": "x"}))
+    assert moved == plain
+    assert "paths" not in plain
+
+
+def test_prices_of_models_that_no_trial_uses_are_left_out(tmp_path: Path) -> None:
+    price = {"input_per_million": 1.0, "output_per_million": 2.0}
+    changes = {
+        "models": {"m1": {"id": "x"}, "m2": {"id": "y"}},
+        "sweep": {"models": ["m1"]},
+        "pricing": {"embedded": {"models": {"x": price, "m2": price}}},
+    }
+    tree = tree_of(loaded(tmp_path, changes))
+    assert list(tree["pricing"]["embedded"]["models"]) == ["x"]
+    assert read_back(tmp_path / "run", tree) == tree
+
+
+def test_a_flag_for_temperatures_wins_over_those_of_explicit_trials(tmp_path: Path) -> None:
+    changes = {
+        "temps": [0.2],
+        "trials": [{"model": "m1", "prompt_set": "main", "temps": [0.7]}],
+        "samples_per_item": {0.7: 3, 0.2: 1},
+    }
+    config = loaded(tmp_path, changes, overrides={("temps",): [0.2, 0.5]})
+    assert [trial.temps for trial in trials_of(config.experiment)] == [(0.2, 0.5)]
+    tree = tree_of(config)
+    assert tree["samples_per_item"] == {"0.2": 1}
+    assert read_back(tmp_path / "run", tree) == tree

@@ -45,6 +45,18 @@ def test_jsonl_and_csv_with_the_same_rows_give_the_same_items(tmp_path: Path) ->
     assert cluster_id(items[0]) == "mine#k"
 
 
+def test_a_passage_may_be_longer_than_the_csv_module_allows_by_itself(tmp_path: Path) -> None:
+    passage = "word " * 40_000 + "end."
+    (item,) = read(tmp_path / "q.csv", HEADER + f'a,Q?,x,"{passage}",,\n')
+    assert item.context == passage
+
+
+@pytest.mark.parametrize("name", ["q.CSV", "q.Csv"])
+def test_the_case_of_a_files_ending_does_not_matter(tmp_path: Path, name: str) -> None:
+    (item,) = read(tmp_path / name, HEADER + "a,Q?,x,,,\n")
+    assert item.answers == ("x",)
+
+
 def test_an_unanswerable_row_may_leave_its_answers_out(tmp_path: Path) -> None:
     (item,) = read(tmp_path / "q.jsonl", '{"id": "a", "question": "Q?", "is_unanswerable": true}')
     assert item.answers == ()

@@ -7,7 +7,7 @@ import pytest
 
 from promptrial.errors import ConfigError
 from promptrial.model import Trial
-from promptrial.plan import cut_parts, resume_keys, trials_of
+from promptrial.plan import cut_parts, trials_of
 from tests.support.configs import base, loaded
 from tests.support.values import make_trial
 
@@ -49,6 +49,16 @@ def test_a_slug_reads_like_the_one_in_the_documentation(tmp_path: Path) -> None:
     }
     (trial,) = trials(tmp_path, changes)
     assert trial.slug == "smollm2-135m-operational_only-tp1-tk50-mx64-64"
+
+
+@pytest.mark.parametrize(("path", "weights"), [("w.gguf", "conf/w.gguf"), ("/m/w.gguf", "/m/w.gguf"), (None, None)])
+def test_weights_start_from_the_folder_of_the_configuration(
+    tmp_path: Path, path: str | None, weights: str | None
+) -> None:
+    config = loaded(tmp_path, {"models": {"m1": {"id": "vendor/model-1", "path": path}}}).experiment
+    here, elsewhere = (trials_of(config, folder=folder)[0] for folder in ("conf", "other"))
+    assert here.model.weights == weights
+    assert here == elsewhere, "where a configuration stands is no part of what a trial is"
 
 
 def test_a_trial_holds_everything_that_decides_an_answer(tmp_path: Path) -> None:
@@ -111,11 +121,6 @@ def test_names_that_run_together_are_refused_rather_than_mixed_up(tmp_path: Path
 def test_nucleus_sizes_that_differ_have_slugs_that_differ(tmp_path: Path) -> None:
     slugs = [trial.slug for trial in trials(tmp_path, {"sweep": {"top_p": [0.12345678, 0.12345679]}})]
     assert slugs == ["m1-main-tp0.12345678-tk50-mx64-64", "m1-main-tp0.12345679-tk50-mx64-64"]
-
-
-def test_resume_keys_are_in_order_of_temperature_and_arm() -> None:
-    trial = make_trial(temps=(0.7, 0.0), samples_per_item={"0.7": 1, "0.0": 1})
-    assert resume_keys(trial) == ("t07_control", "t07_treatment", "t0_control", "t0_treatment")
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------

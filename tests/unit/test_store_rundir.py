@@ -50,14 +50,14 @@ def test_everything_stands_where_the_documentation_says(tmp_path: Path) -> None:
         run.relative(path)
         for path in (
             run.state_path, run.lock_path, run.sentinel_path, run.config_path, run.log_path, run.prepared,
-            run.batch_inputs, run.aggregate_manifest, run.aggregate_report, trial.results, trial.reports,
+            run.batch_inputs, run.aggregate_report, trial.results, trial.reports,
             trial.manifest_path, trial.requests("t0_control_p001"), trial.part_results("t0_control_p001"),
         )
     }  # fmt: skip
     assert run.root == tmp_path / "run_abc"
     assert found == {
         "run_state.json", ".state.lock", "STOP_REQUESTED", "effective_config.yaml", "run.log", "prepared",
-        "batch_inputs", "multi_trial_manifest.json", "aggregate_report.md", "m1-main/results", "m1-main/reports",
+        "batch_inputs", "aggregate_report.md", "m1-main/results", "m1-main/reports",
         "m1-main/results/trial_manifest.json", "batch_inputs/m1-main/t0_control_p001.jsonl",
         "m1-main/results/t0_control_p001/results.jsonl",
     }  # fmt: skip
