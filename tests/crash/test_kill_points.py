@@ -44,7 +44,7 @@ SURVEYS: Final = {
 }
 # Each bug: where to look for it (so that it takes a moment), and what is then said of it.
 BUGS: Final = {
-    "write_in_place": ("after create", True, "trial_manifest.json does not load"),
+    "write_in_place": ("after create .*trial_manifest", True, "trial_manifest.json does not load"),
     "existing_files_are_done": ("after replace .*predictions", True, "(differs|is missing|ended with 1)"),
     "no_mended_tail": ("amid append .*results.partial", True, "results.partial.jsonl.corrupt.1 is left over"),
     "forgotten_journal": ("before append .*run.log", False, "created again, though it was on record"),

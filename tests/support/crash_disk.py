@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.support.crash_vendor import Ledger
 
 ROOT: Final = "experiments"
 _SEED: Final = 20_260_131
+_TICK_NS: Final = 50_000_000
+"""Within one tick of the file system's clock a file can change without a new time."""
 
 Tree = dict[str, bytes | None]
 """Paths below the watched folder: the content of a file, or None for a folder."""
@@ -61,6 +64,7 @@ class PowerLoss:
     _safe_entries: dict[str, dict[str, int]] = field(default_factory=lambda: {"": {}})
     _safe_contents: dict[int, bytes] = field(default_factory=dict)
     _unsafe_names: dict[str, list[dict[str, int | None]]] = field(default_factory=dict)
+    _signs: dict[int, tuple[int, int]] = field(default_factory=dict)
     _held: list[int] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -133,12 +137,17 @@ class PowerLoss:
                 if entry.is_dir():
                     self._read(entry.path, seen, changed)
                     continue
+                known = entry.stat()
+                sign = (known.st_size, known.st_mtime_ns)
+                if self._signs.get(number) == sign and time.time_ns() - known.st_mtime_ns > _TICK_NS:
+                    continue
                 content = Path(entry.path).read_bytes()
                 if number not in self._contents:  # held open, so that no later file gets the same number
                     self._held.append(os.open(entry.path, os.O_RDONLY))
                 elif content != self._contents[number]:
                     changed.append(entry.path)
                 self._contents[number] = content
+                self._signs[number] = sign
 
     def _flushed(self, what: os.stat_result) -> None:
         self._look()
