@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -18,6 +20,16 @@ def test_a_file_where_the_folder_of_runs_should_be_is_named(project: Project) ->
     (line,) = outcome.err.splitlines()
     assert line.startswith("error: experiments")
     assert "directory" in line.lower() or "File exists" in line
+
+
+def test_a_full_disk_is_said_with_the_folder_of_the_runs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("promptrial.engine.session.start", full)
+    outcome = project.run()
+    assert outcome.code == 1
+    assert outcome.err == "error: experiments: No space left on device\n"
 
 
 def test_an_unexpected_error_is_one_line_without_secrets(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

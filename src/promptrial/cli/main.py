@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import sys
@@ -69,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Side effects: whatever the command does. An error is one sentence on stderr, with a traceback only if
     ``PROMPTRIAL_TRACEBACK`` is set, and never with a secret.
     """
+    args = argparse.Namespace()
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
         args = build_parser(next((word for word in words if word in COMMANDS), None)).parse_args(words)
@@ -80,19 +82,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the process edge: each becomes a sentence and an exit code
-        say_to_stderr(_redactor()(_sentence(error)))
+        say_to_stderr(_redactor()(_sentence(error, getattr(args, "experiments_dir", None))))
         return error.exit_code if isinstance(error, PromptrialError) else 1
     return code
 
 
-def _sentence(error: Exception) -> str:
-    """Return what to say of an error, after its traceback if that is asked for."""
+def _sentence(error: Exception, experiments: Path | None) -> str:
+    """Return what to say of an error, after its traceback if that is asked for.
+
+    A full disk does not say in which file it was met; then the folder of the runs is named.
+    """
     trace = "".join(traceback.format_exception(error)) if os.environ.get("PROMPTRIAL_TRACEBACK") else ""
     if isinstance(error, PromptrialError):
         return f"{trace}error: {error}"
     if isinstance(error, OSError) and error.strerror:
-        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        return f"{trace}error: {place}{error.strerror}"
+        named = error.filename if isinstance(error.filename, str | bytes) else experiments
+        return f"{trace}error: {f'{os.fsdecode(named)}: ' if named else ''}{error.strerror}"
     return f"{trace}unexpected error: {type(error).__name__}: {error} (set PROMPTRIAL_TRACEBACK=1 for where)"
 
 
