@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SLUG = "smollm2-135m-operational_only-tp1-tk50-mx24-24"
+ITEMS = ("--limit_items", "2")
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.skipif(
@@ -42,37 +43,45 @@ def wait_for_rows(folder: Path, run_id: str, count: int) -> None:
     raise AssertionError("the run made no rows")
 
 
-def test_the_same_configuration_run_twice_gives_the_same_bytes_but_for_the_run_id(tmp_path: Path) -> None:
-    for run_id in ("one", "two"):
-        outcome = run(tmp_path, run_id, "--limit_items", "3")
-        assert outcome.returncode == 0, outcome.stderr
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a run that nobody interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    outcome = run(folder, "xyz-1", *ITEMS)
+    assert outcome.returncode == 0, outcome.stderr
+    return folder / "run_xyz-1" / SLUG / "results"
+
+
+def resume(folder: Path, whole: Path) -> None:
+    """Resume an interrupted run to its end, and compare what it predicted with an uninterrupted one."""
+    outcome = run(folder, "cut", "--resume", "--to_step", "parse")
+    assert outcome.returncode == 0, outcome.stderr
+    predictions = folder / "run_cut" / SLUG / "results/predictions.parquet"
+    assert predictions.read_bytes() == (whole / "predictions.parquet").read_bytes()
+
+
+def test_the_same_configuration_run_twice_gives_the_same_bytes_but_for_the_run_id(whole: Path, tmp_path: Path) -> None:
+    outcome = run(tmp_path, "xyz-2", *ITEMS)
+    assert outcome.returncode == 0, outcome.stderr
+    again = tmp_path / "run_xyz-2" / SLUG / "results"
     for name in ("predictions.csv", "per_item_scores.csv", "significance.json", "costs.json", "../reports/report.md"):
-        one, two = ((tmp_path / f"run_{run_id}" / SLUG / "results" / name).read_text() for run_id in ("one", "two"))
-        assert one.replace("run one", "run ID").replace("| one", "| ID") == two.replace("run two", "run ID").replace(
-            "| two", "| ID"
-        ), name
-    manifest = json.loads((tmp_path / "run_one" / SLUG / "results/trial_manifest.json").read_text())
+        assert (again / name).read_text().replace("xyz-2", "xyz-1") == (whole / name).read_text(), name
+    manifest = json.loads((whole / "trial_manifest.json").read_text())
     assert len(manifest["engine"]["weights_sha256"]) == 64
     assert manifest["prompts"]["treatment"]["tokens"] > manifest["prompts"]["control"]["tokens"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_run_resumes_to_the_bytes_of_one_that_was_not(tmp_path: Path, how: signal.Signals) -> None:
-    flags = ["--limit_items", "3", "--to_step", "parse"]
-    assert run(tmp_path, "whole", *flags).returncode == 0
-    with subprocess.Popen(command(tmp_path, "cut", *flags), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        wait_for_rows(tmp_path, "cut", 4)
-        process.send_signal(how)
-        assert process.wait(60) == (5 if how is signal.SIGTERM else -signal.SIGKILL)
-    assert run(tmp_path, "cut", "--resume", "--to_step", "parse").returncode == 0
-    whole, cut = ((tmp_path / f"run_{run_id}" / SLUG / "results/predictions.parquet") for run_id in ("whole", "cut"))
-    assert whole.read_bytes() == cut.read_bytes()
+def test_a_killed_run_resumes_to_the_bytes_of_one_that_was_not(whole: Path, tmp_path: Path) -> None:
+    with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        wait_for_rows(tmp_path, "cut", 3)
+        process.kill()
+        process.wait(60)
+    resume(tmp_path, whole)
 
 
-def test_stop_run_ends_a_run_within_its_current_request_and_a_resume_finishes_it(tmp_path: Path) -> None:
-    flags = ["--limit_items", "3", "--to_step", "parse"]
+def test_stop_run_ends_a_run_within_its_current_request_and_a_resume_finishes_it(whole: Path, tmp_path: Path) -> None:
     stop = [sys.executable, "-m", "scripts.stop_run", "--experiments_dir", str(tmp_path), "--run_id", "cut", "--wait"]
-    with subprocess.Popen(command(tmp_path, "cut", *flags), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         wait_for_rows(tmp_path, "cut", 2)
         outcome = subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
         assert outcome.returncode == 0, outcome.stderr
@@ -81,12 +90,11 @@ def test_stop_run_ends_a_run_within_its_current_request_and_a_resume_finishes_it
     state = json.loads((tmp_path / "run_cut/run_state.json").read_text())
     assert state["phases"]["poll"]["status"] == "stopped"
     assert subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=True).stdout.count("not running") == 1
-    assert run(tmp_path, "cut", "--resume", "--to_step", "parse").returncode == 0
+    resume(tmp_path, whole)
 
 
-def test_ctrl_c_twice_ends_at_once_with_130_and_the_run_can_be_resumed(tmp_path: Path) -> None:
-    flags = ["--limit_items", "3", "--to_step", "parse"]
-    with subprocess.Popen(command(tmp_path, "cut", *flags), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+def test_ctrl_c_twice_ends_at_once_with_130_and_the_run_can_be_resumed(whole: Path, tmp_path: Path) -> None:
+    with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         wait_for_rows(tmp_path, "cut", 2)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
@@ -96,4 +104,4 @@ def test_ctrl_c_twice_ends_at_once_with_130_and_the_run_can_be_resumed(tmp_path:
         assert process.wait(20) in {130, 5}, "5 if the soft stop was quicker than the second signal"
     state = json.loads((tmp_path / "run_cut/run_state.json").read_text())
     assert state["phases"]["poll"]["status"] == "stopped"
-    assert run(tmp_path, "cut", "--resume", "--to_step", "parse").returncode == 0
+    resume(tmp_path, whole)
