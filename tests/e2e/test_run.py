@@ -552,3 +552,24 @@ def test_status_tells_a_crashed_run_from_a_running_and_a_finished_one(project: P
     fake_provider.BEFORE_ROW.clear()
     project.run("--resume")
     assert word() == "finished"
+
+
+def test_a_run_that_has_made_nothing_yet_takes_a_corrected_configuration(project: Project) -> None:
+    broken = {"closed_set": {"format": "custom", "path": "missing.jsonl"}}
+    project.write_config({"datasets": broken})
+    assert project.run().code == 2
+    project.write_config({})
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    assert project.run("--resume").code == 0
+
+
+def test_a_resume_says_so_when_nothing_was_left_to_do_and_when_the_questions_have_changed(project: Project) -> None:
+    project.run()
+    assert "nothing was left to do" in project.run("--resume").err
+    path = project.root / "config/closed.jsonl"
+    path.write_text(path.read_text().replace("Paris", "Rome"))
+    outcome = project.run("--resume")
+    assert outcome.code == 0
+    assert "datasets.closed_set.path" in outcome.err
+    assert "keeps the questions" in outcome.err

@@ -81,6 +81,7 @@ class Engine:
             self._save_state()
         self.context.active = tuple(trial for trial in self.context.trials if selection.wants(trial.slug))
         earlier: dict[str, Action] = {}
+        executed = False
         for phase in phases():
             facts = facts_by_phase(all_facts(self.context))
             action = decide_one(phase.spec, selection, facts, earlier)
@@ -93,8 +94,11 @@ class Engine:
                 )
             if action.verb == "execute":
                 self._execute(phase, action)
+                executed = True
             elif action.done and all(fact.done for fact in facts[phase.name]):
                 self._catch_up(phase, facts[phase.name][-1].trial)
+        if not executed:
+            self.context.events.say("nothing was left to do")
 
     def _execute(self, phase: Phase, action: Action) -> None:
         self.context.events.event("phase", "info", f"{phase.name}: {action}", phase=phase.name)

@@ -20,6 +20,7 @@ from promptrial.engine.loop import new_manifest
 from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
 from promptrial.model import Trial
 from promptrial.phases.base import Context
+from promptrial.phases.prepare import changed_sources
 from promptrial.phases.work import recover_parts
 from promptrial.store import atomic, records
 from promptrial.store.records import RunState
@@ -93,6 +94,8 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     digest = config_hash(tree)
     resolved_hash = config_hash(effective(replace(loaded, placeholders={}), used_models, used_sets))
     drift = _drift(run, state, tree, digest) or _environment_drift(state, loaded, resolved_hash)
+    if state is not None and not any(phase.status == "completed" for phase in state.phases.values()):
+        drift = ()  # nothing was made from the earlier configuration, so nothing can be mixed
     if drift and not (request.force or request.plan_only):
         raise ConfigDriftError(
             f"run {run.run_id} was started with another configuration:\n  " + "\n  ".join(drift),
@@ -130,12 +133,17 @@ def take_up(opened: Opened, context: Context) -> RunState:
         context.events.warn("going on with another configuration (--force):\n  " + "\n  ".join(opened.drift))
         earlier = [] if not isinstance(state.drift, list) else state.drift
         state.drift = [*earlier, {"at": context.clock.now(), "from": state.config_hash, "keys": list(opened.drift)}]
+    if state.config_hash != opened.config_hash or opened.drift:
         state.config_hash = opened.config_hash
+        if opened.overrides:
+            state.overrides = opened.overrides
         if opened.loaded.placeholders:
             state.resolved_hash = opened.resolved_hash
         records.save(opened.run.state_path, state)  # first: the drift is found by the configuration that still stands
     _write_config(opened)
     load_manifests(context)
+    for text in changed_sources(context):
+        context.events.warn(text)
     return state
 
 

@@ -19,7 +19,7 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 from promptrial.store.rundir import digest_of
 
-__all__ = ["PHASE"]
+__all__ = ["PHASE", "changed_sources"]
 
 
 def _settings(context: Context, _: Trial | None) -> object:
@@ -47,6 +47,20 @@ def _run(context: Context) -> Produced:
         path: _write(path, (item for item in chosen if item.type == kind)) for kind, path in prepared_files(context.run)
     }
     return Produced(artifacts, {"sources": sources, "items": len(chosen)})
+
+
+def changed_sources(context: Context) -> list[str]:
+    """Return a sentence for each local question file that is no longer what the run was prepared from."""
+    sentences = []
+    for name, recorded in _earlier_sources(context).items():
+        dataset = context.config.datasets.get(name)
+        path = context.config_folder / dataset.path if dataset is not None and dataset.path is not None else None
+        if path is not None and path.is_file() and jsonl.digest(path).sha256 != recorded.get("sha256"):
+            sentences.append(
+                f"datasets.{name}.path: {path} has changed since this run was prepared; the run keeps the questions "
+                "that it has. Start a new run to ask the new ones"
+            )
+    return sentences
 
 
 def _size(context: Context, dataset: DatasetConfig) -> int | None:

@@ -129,7 +129,7 @@ def _arm_interval(
         return wilson(mean.mean * effective, effective, confidence), "wilson_effective"
     if mean.degenerate:
         return (None, None), None
-    return (number(mean.ci_low), number(mean.ci_high)), "clustered_t"
+    return (max(mean.ci_low, 0.0), min(mean.ci_high, 1.0)), "clustered_t"
 
 
 def _no_pair(sample: PairedSample) -> str:

@@ -136,14 +136,20 @@ def _arm_row(sample: PairedSample, metric: str, arm: str, ratio: Ratio, confiden
         interval, note = wilson(ratio.value * clusters, clusters, confidence), "Wilson, each cluster as one item"
     else:
         half = _half_width(ratio.se, ratio.df, confidence)
-        interval, note = (ratio.value - half, ratio.value + half), "Student's t, clustered"
+        interval, note = _cut(ratio.value - half, ratio.value + half, 0.0), "Student's t, clustered"
     return _row(sample, metric, arm, ratio.value, interval, confidence, note, ratio)
 
 
 def _difference_row(sample: PairedSample, metric: str, control: Ratio, treatment: Ratio, confidence: float) -> Estimate:
     value = treatment.value - control.value
     half = _half_width(_se(treatment.influence - control.influence), control.df, confidence)
-    return _row(sample, metric, "difference", value, (value - half, value + half), confidence, "Student's t, clustered")
+    interval = _cut(value - half, value + half, -1.0)
+    return _row(sample, metric, "difference", value, interval, confidence, "Student's t, clustered")
+
+
+def _cut(low: float, high: float, least: float) -> tuple[float, float]:
+    """Cut limits where no share (from 0) or difference of shares (from -1) can be; NaN stays NaN."""
+    return max(low, least), min(high, 1.0)
 
 
 def _row(
