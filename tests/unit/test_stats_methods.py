@@ -292,10 +292,17 @@ def test_effect_sizes_start_with_the_risk_difference_and_its_interval() -> None:
 
 
 def test_effect_sizes_of_clustered_items_use_the_clustered_interval() -> None:
-    sample = sample_of([0, 0, 1, 1], [1, 1, 0, 1], cluster=[0, 0, 1, 1])
+    clusters = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    sample = sample_of([0, 0, 1, 1, 1, 0, 1, 1, 0, 0], [1, 1, 0, 1, 1, 0, 1, 1, 0, 1], cluster=clusters)
     row = rows_of(effect_size.STATISTIC, sample)["risk_difference"]
     expected = paired_difference(sample.difference, sample.cluster)
     assert (row.ci_low, row.ci_high) == (expected.ci_low, expected.ci_high)
+
+
+def test_an_interval_ends_where_no_difference_can_be() -> None:
+    sample = sample_of([0, 0, 1, 1], [1, 1, 0, 1], cluster=[0, 0, 1, 1])
+    row = rows_of(effect_size.STATISTIC, sample)["risk_difference"]
+    assert (row.ci_low, row.ci_high) == (-1.0, 1.0)
 
 
 def test_effect_sizes_that_cannot_be_had_are_null_with_a_reason() -> None:
