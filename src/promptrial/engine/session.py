@@ -86,7 +86,7 @@ def follow(
         For everything that goes wrong; ``exit_code`` says how the program ends.
     """
     # Phases make millions of small values and no cycles; the default threshold spends an eighth of the time looking.
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(500_000, 20, 50)
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = _narrowed(selection, opened, trial_filter)

@@ -51,7 +51,7 @@ class TableWriter:
         self._parquet = pq.ParquetWriter(
             self._files[0],
             self._schema,
-            compression="zstd",
+            compression="snappy",
             use_dictionary=[name for name, kind in columns if kind == "category"],
         )
         self._stack.push(self._close_parquet)
