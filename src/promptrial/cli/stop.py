@@ -50,4 +50,4 @@ def execute(args: argparse.Namespace) -> int:
 
 def _working(run: RunDir) -> bool:
     by = holder(run.lock_path)
-    return by is not None and by.alive is not False
+    return by is not None and by.works

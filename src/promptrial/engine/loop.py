@@ -83,7 +83,12 @@ class Engine:
         earlier: dict[str, Action] = {}
         executed = False
         for phase in phases():
-            facts = facts_by_phase(all_facts(self.context))
+            facts = facts_by_phase(
+                fact
+                for each in phases()
+                if each.name in {phase.name, *phase.reads}
+                for fact in facts_of(self.context, each)
+            )
             action = decide_one(phase.spec, selection, facts, earlier)
             earlier[phase.name] = action
             self.context.events.event("gate", phase=phase.name, action=action.verb, reason=action.reason)

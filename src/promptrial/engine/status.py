@@ -63,7 +63,7 @@ def read_status(run: RunDir) -> RunStatus:
             hint=f"look what would be done: promptrial plan --run_id {run.run_id}",
         ) from None
     by = holder(run.lock_path)
-    working = by is not None and by.alive is not False
+    working = by is not None and by.works
     rows, expected = _rows(run)
     return RunStatus(_word(state, working=working, asked=run.sentinel_path.exists()), state, by, rows, expected)
 

@@ -34,6 +34,11 @@ class Holder:
     since: str
     alive: bool | None
 
+    @property
+    def works(self) -> bool:
+        """Whether the process may still be at work; one on another machine is given the benefit of the doubt."""
+        return self.alive is not False
+
 
 def holder(path: Path) -> Holder | None:
     """Return who holds a lock, from the file's text alone; None if nobody does. Readers never take the lock.
