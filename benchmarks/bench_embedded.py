@@ -111,7 +111,7 @@ def answered(engines: int, requests: Sequence[RequestRow]) -> tuple[dict[str, by
     """Return the rows by id and the answers a second of a fresh provider, the model being loaded."""
     provider = EmbeddedProvider(engines)
     provider.count_tokens(MODEL, "")
-    payload = PartPayload("bench", MODEL, len(requests), "", lambda: iter(requests))
+    payload = PartPayload("bench", "bench", MODEL, Path(), len(requests), 0, "", lambda: iter(requests))
     began = time.perf_counter()
     rows = list(provider.results(provider.submit(payload), payload))
     taken = time.perf_counter() - began

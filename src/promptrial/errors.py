@@ -17,8 +17,11 @@
     ├── MissingDependencyError      exit 2   an optional package is not installed
     ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
     └── ProviderError               exit 1   a model provider said no
-        ├── TransientError                   the same call may work later
+        ├── TransientError                   the same call may work later; this one changed nothing
+        │   └── QuotaReachedError            no room for another job until one that runs has ended
+        ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
         └── PermanentError                   the same call will never work
+            └── ResultsGoneError             the answers that were paid for can no longer be had
 
     StopRequested (BaseException)   exit 5   not an error: the run was asked to stop
     └── Detached                    exit 130 or 143: asked a second time, by SIGINT or SIGTERM; nothing is waited for
@@ -37,11 +40,14 @@ __all__ = [
     "Detached",
     "IllegalTransitionError",
     "MissingDependencyError",
+    "OutcomeUnknownError",
     "PermanentError",
     "PhaseBlockedError",
     "PhaseFailedError",
     "PromptrialError",
     "ProviderError",
+    "QuotaReachedError",
+    "ResultsGoneError",
     "ResumeError",
     "RunLockedError",
     "SelfTestError",
@@ -144,11 +150,35 @@ class ProviderError(PromptrialError):
 
 
 class TransientError(ProviderError):
-    """The same call may work later."""
+    """The same call may work later, and is known to have changed nothing.
+
+    Parameters
+    ----------
+    message : str
+    hint : str, optional
+    retry_after_s : float, optional
+        How many seconds the vendor asks to wait, if it says so.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaReachedError(TransientError):
+    """The vendor takes no further job until one that runs has ended."""
+
+
+class OutcomeUnknownError(ProviderError):
+    """The call may have taken effect although no answer says so; look before it is made again."""
 
 
 class PermanentError(ProviderError):
     """The same call will never work."""
+
+
+class ResultsGoneError(PermanentError):
+    """The vendor no longer has the results of a job."""
 
 
 class StopRequested(BaseException):

@@ -96,6 +96,7 @@ class QueueManager:
             self._record(work, "submitting", request_sha256=work.request_sha256, attempt=1)
             payload = _payload(work, frozenset())
             provider = work.provider()
+            provider.stage(payload)
             job = provider.find(payload) or provider.submit(payload)
             self._record(work, "submitted", job=job.name)
 
@@ -209,10 +210,14 @@ class QueueManager:
 
 
 def _payload(work: PartWork, finished: frozenset[str]) -> PartPayload:
+    key = f"pt-{work.request_sha256[:24]}"
     return PartPayload(
-        key=f"{work.folder.run.run_id}-{work.request_sha256[:12]}-a{work.record.attempt}",
+        key=f"{key}-a{work.record.attempt}",
+        dataset_key=key,
         model=work.model,
+        path=work.folder.requests(work.part.name),
         rows=work.part.rows - len(finished),
+        size=0,
         sha256=work.request_sha256,
         requests=lambda: (row for row in work.requests() if row.custom_id not in finished),
     )

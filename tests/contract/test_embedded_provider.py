@@ -70,7 +70,7 @@ def rows(provider: EmbeddedProvider, requests: Sequence[RequestRow], model: Mode
 
 
 def open_rows(provider: EmbeddedProvider, requests: Sequence[RequestRow], model: ModelSpec = SMOL) -> Iterator[bytes]:
-    payload = PartPayload("part", model, len(requests), "", lambda: iter(requests))
+    payload = PartPayload("part", "part", model, Path(), len(requests), 0, "", lambda: iter(requests))
     return provider.results(provider.submit(payload), payload)
 
 
@@ -282,11 +282,11 @@ class TestIdentity:
 
 def test_a_local_job_is_its_part_and_always_ready() -> None:
     provider: BatchProvider = EmbeddedProvider()
-    payload = PartPayload("run-abc-a1", SMOL, 0, "", lambda: iter(()))
+    payload = PartPayload("pt-abc-a1", "pt-abc", SMOL, Path(), 0, 0, "", lambda: iter(()))
     assert provider.local
-    assert provider.find(payload) == provider.submit(payload) == JobRef("run-abc-a1")
-    assert provider.status(JobRef("run-abc-a1")).state is JobState.READY
-    provider.cancel(JobRef("run-abc-a1"))
+    assert provider.find(payload) == provider.submit(payload) == JobRef("pt-abc-a1")
+    assert provider.status(JobRef("pt-abc-a1")).state is JobState.READY
+    provider.cancel(JobRef("pt-abc-a1"))
     provider.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from promptrial.model import ModelSpec
 from promptrial.providers.base import PartPayload
@@ -13,7 +14,7 @@ from promptrial.providers.request_rows import decode_request_row
 def main() -> None:
     requests = [decode_request_row(line) for line in sys.stdin.buffer]
     model = ModelSpec("smol", "smollm2-135m-instruct", "embedded")
-    payload = PartPayload("part", model, len(requests), "", lambda: iter(requests))
+    payload = PartPayload("part", "part", model, Path(), len(requests), 0, "", lambda: iter(requests))
     provider = EmbeddedProvider(engines=2)
     for row in provider.results(provider.submit(payload), payload):
         sys.stdout.buffer.write(row + b"\n")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import ClassVar
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar, Self
 
 import msgspec
 
 from promptrial.model import Completion, ModelSpec
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.request_rows import RequestRow
 
 CALLS: Counter[str] = Counter()
@@ -36,11 +37,21 @@ class FakeProvider:
     name: ClassVar[str] = "fake"
     local: ClassVar[bool] = True
 
+    @classmethod
+    def open(cls, env: Mapping[str, str]) -> Self:
+        return cls()
+
+    def check(self, model: ModelSpec) -> None:
+        pass
+
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
         return {"engine": "fake", "model": model.shown_id}
 
     def count_tokens(self, model: ModelSpec, text: str) -> int | None:
         return len(text.split())
+
+    def stage(self, payload: PartPayload) -> Staged:
+        return Staged(payload.dataset_key, ready=True)
 
     def find(self, payload: PartPayload) -> JobRef | None:
         return None
@@ -60,6 +71,9 @@ class FakeProvider:
 
     def cancel(self, job: JobRef) -> None:
         pass
+
+    def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:
+        return ()
 
     def parse_row(self, line: bytes) -> Completion:
         row = msgspec.json.decode(line, type=_Row)

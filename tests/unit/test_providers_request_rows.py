@@ -1,5 +1,6 @@
 """The line of a request file."""
 
+import dataclasses
 import json
 
 import pytest
@@ -58,9 +59,16 @@ def test_a_line_that_is_no_row_is_a_value_error(line: bytes) -> None:
             read(line)
 
 
-@pytest.mark.parametrize("key", ["messages", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed"])
+@pytest.mark.parametrize("key", ["messages", "temperature", "top_p", "top_k", "max_tokens", "seed"])
 def test_a_request_without_one_of_its_parameters_is_refused(key: str) -> None:
     row = json.loads(encode_request_row(REQUEST))
     del row["body"][key]
     with pytest.raises(ValueError, match=key):
         decode_request_row(json.dumps(row).encode())
+
+
+def test_no_stop_texts_are_left_out_for_some_servers_refuse_an_empty_list() -> None:
+    request = dataclasses.replace(REQUEST, sampling=dataclasses.replace(REQUEST.sampling, stop=()))
+    line = encode_request_row(request)
+    assert "stop" not in json.loads(line)["body"]
+    assert decode_request_row(line).body.stop == ()

@@ -67,7 +67,7 @@ def preview(
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = _narrowed(selection, opened, trial_filter)
-    context = _context(opened, env, invocation, _Providers())
+    context = _context(opened, env, invocation, _Providers(env))
     load_manifests(context, read_only=True)
     state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
     return Planned(opened, Engine(context, state).plan(selection))
@@ -92,7 +92,7 @@ def follow(
     selection = _narrowed(selection, opened, trial_filter)
     with RunLock(opened.run.lock_path, since=invocation.clock.now()):
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
-        providers = _Providers()
+        providers = _Providers(env)
         context = _context(opened, env, invocation, providers)
         mend_tail(opened.run.log_path)
         with Appender(opened.run.log_path, durable=False) as log, stop_on_signals(context.stop, invocation.say):
@@ -122,12 +122,13 @@ def _results(context: Context) -> Iterator[TrialResult]:
 class _Providers:
     """The adapters in use, each made once, when it is first asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
         self._made: dict[str, BatchProvider] = {}
 
     def __call__(self, name: str) -> BatchProvider:
         if name not in self._made:
-            self._made[name] = registry.load("provider", name)()
+            self._made[name] = registry.load("provider", name).open(self._env)
         return self._made[name]
 
     def close(self) -> None:

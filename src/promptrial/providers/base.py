@@ -7,26 +7,32 @@ sleeps and never prints. Queueing, durable records, retry and stop belong to ``p
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from pathlib import Path
+from typing import ClassVar, Protocol, Self
 
 from promptrial.model import Completion, ModelSpec
 from promptrial.providers.request_rows import RequestRow
 
-__all__ = ["BatchProvider", "JobRef", "JobState", "JobStatus", "PartPayload"]
+__all__ = ["BatchProvider", "JobRef", "JobState", "JobStatus", "PartPayload", "Staged"]
 
 
 class JobState(enum.StrEnum):
     """What a vendor says of a job, in our words."""
 
     WORKING = "working"
+    """Also where the vendor names a state that we do not know: then ``JobStatus.message`` says which."""
     READY = "ready"
     """``results`` can be read now. A local engine is always ready: it computes each row as it is read."""
     EXPIRED = "expired"
     """Ended early; ``results`` gives what was finished."""
     FAILED = "failed"
+    """Ended without results; nothing was answered."""
     CANCELLED = "cancelled"
+    """Ended without results that could be relied on."""
+    MISSING = "missing"
+    """The vendor does not know the job, now; that alone does not mean that it never will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +52,57 @@ class JobStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Staged:
+    """Uploaded requests: the vendor's name for them, and whether a job may be made from them yet."""
+
+    name: str
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PartPayload:
     """What is sent for one part.
 
-    ``key`` is unique to this part and attempt, and is what ``find`` looks for. ``requests`` opens a fresh iterator
-    over the requests still wanted, in order, on each call.
+    ``key`` is unique to this part and attempt, and is what ``find`` looks for; ``dataset_key`` names the requests
+    themselves. Both match ``[a-z][a-z0-9-]{0,55}``. ``path`` is the file of the requests, a line each, and ``rows``,
+    ``size`` (bytes) and ``sha256`` (hex) describe it. ``requests`` opens a fresh iterator over the requests still
+    wanted, in order, on each call; a local engine is asked for those alone.
     """
 
     key: str
+    dataset_key: str
     model: ModelSpec
+    path: Path
     rows: int
+    size: int
     sha256: str
     requests: Callable[[], Iterator[RequestRow]]
 
 
 class BatchProvider(Protocol):
-    """One source of answers."""
+    """One source of answers.
+
+    Every call raises ``TransientError`` where it may work later and has changed nothing, and ``PermanentError`` where
+    it never will. ``stage`` and ``submit`` raise ``OutcomeUnknownError`` where the vendor may have accepted a call that
+    it did not answer.
+    """
 
     name: ClassVar[str]
     local: ClassVar[bool]
     """True when answers are computed by or for this process, row by row, so that repeats cost compute only."""
+
+    @classmethod
+    def open(cls, env: Mapping[str, str]) -> Self:
+        """Return an adapter for the credentials and addresses in an environment. Makes no call.
+
+        Raises
+        ------
+        ConfigError
+            If the environment lacks what this provider needs; names the variable.
+        """
+
+    def check(self, model: ModelSpec) -> None:
+        """Refuse, before anything is uploaded, what can be known to fail: a wrong key, account or model."""
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
         """Return what identifies the model and engine exactly (weights' SHA-256, versions, parameters)."""
@@ -73,20 +110,49 @@ class BatchProvider(Protocol):
     def count_tokens(self, model: ModelSpec, text: str) -> int | None:
         """Return how many tokens the model's tokenizer makes of a text, or None where it is not to be had."""
 
+    def stage(self, payload: PartPayload) -> Staged:
+        """Upload the requests, as far as that goes without waiting; call again until it is ready.
+
+        Calling it again never uploads twice what the vendor has whole.
+        """
+
     def find(self, payload: PartPayload) -> JobRef | None:
-        """Return the job that an earlier process created for this payload's key, or None."""
+        """Return the job that an earlier call created for this payload's key, or None.
+
+        Raises
+        ------
+        PermanentError
+            If a job has this key that was made from other requests, or for another model.
+        """
 
     def submit(self, payload: PartPayload) -> JobRef:
-        """Create the job, once."""
+        """Create the job, with one call that is never repeated here.
+
+        Raises
+        ------
+        QuotaReachedError
+            If the vendor has no room for it now.
+        """
 
     def status(self, job: JobRef) -> JobStatus:
         """Return what the vendor says of the job now."""
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
-        """Yield the raw result rows, one JSON object a row without its newline."""
+        """Yield the raw result rows, failed ones too, one JSON object a row without its newline.
+
+        Raises
+        ------
+        TransientError
+            If they were cut short: what was yielded is then not all there is.
+        ResultsGoneError
+            If the vendor no longer has them.
+        """
 
     def cancel(self, job: JobRef) -> None:
         """Ask the vendor to stop the job."""
+
+    def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:
+        """Return the commands by which a person can fetch the results of a job into a folder, if there are any."""
 
     def parse_row(self, line: bytes) -> Completion:
         """Read one raw row.

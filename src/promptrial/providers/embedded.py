@@ -12,15 +12,15 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import msgspec
 
 from promptrial.model import Completion, Message, ModelSpec, Sampling
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.embedded_engine import Engine, RequestRefusedError, identity, weights_path
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
@@ -54,6 +54,11 @@ class EmbeddedProvider:
         self._pools: dict[Path, _Pool] = {}
         self._lock = threading.Lock()
 
+    @classmethod
+    def open(cls, env: Mapping[str, str]) -> Self:  # noqa: ARG003 - the Protocol's
+        """Return a provider; it needs nothing of the environment."""
+        return cls()
+
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
         """Return the weights' SHA-256 and everything else that the bits of an answer depend on. Loads the model."""
         pool = self._pool(model)
@@ -68,6 +73,13 @@ class EmbeddedProvider:
     def count_tokens(self, model: ModelSpec, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of a text. Loads the model."""
         return len(self._pool(model).reader.tokenize(text, special=False))
+
+    def check(self, model: ModelSpec) -> None:
+        """Do nothing: ``fingerprint`` loads the model, and says what is wrong with it."""
+
+    def stage(self, payload: PartPayload) -> Staged:
+        """Return the part itself: there is nowhere to send it."""
+        return Staged(payload.dataset_key, ready=True)
 
     def find(self, payload: PartPayload) -> JobRef:
         """Return the part itself: it can always be (re)computed, and gives the same rows each time."""
@@ -106,6 +118,10 @@ class EmbeddedProvider:
 
     def cancel(self, job: JobRef) -> None:
         """Do nothing: a local job ends when its ``results`` are closed."""
+
+    def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:  # noqa: ARG002 - the Protocol's
+        """Return nothing: there is nothing to fetch."""
+        return ()
 
     def parse_row(self, line: bytes) -> Completion:
         """Read one row of ``results``.

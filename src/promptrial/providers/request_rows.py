@@ -15,14 +15,15 @@ from promptrial.model import Message, Request
 __all__ = ["RequestRow", "decode_request_row", "encode_request_row", "row_id"]
 
 
-class _Body(msgspec.Struct, frozen=True):
+class _Body(msgspec.Struct, frozen=True, omit_defaults=True):
     messages: tuple[Message, ...]
     temperature: float
     top_p: float
     top_k: int
     max_tokens: int
-    stop: tuple[str, ...]
     seed: int
+    stop: tuple[str, ...] = ()
+    """Left out if empty: some servers refuse an empty list."""
 
 
 class RequestRow(msgspec.Struct, frozen=True):
@@ -50,8 +51,8 @@ def encode_request_row(request: Request) -> bytes:
         sampling.top_p,
         sampling.top_k,
         sampling.max_tokens,
-        sampling.stop,
         sampling.seed,
+        sampling.stop,
     )
     return _ENCODER.encode(RequestRow(ids.wire_encode(request.id), body))
 
