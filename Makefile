@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow crash check smoke plan bench bench-embedded docs clean
+.PHONY: help setup demo test test-slow crash soak check smoke plan bench bench-embedded docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -35,6 +35,9 @@ test-slow: .venv/.ready-dev ## run the slow tests: real questions, real model, m
 
 crash: .venv/.ready-dev ## crash a run at every durable operation, and resume it each time
 	@CRASH_POINTS=all $(BIN)/python -m pytest tests/crash -rP
+
+soak: .venv/.ready-dev ## interrupt N real runs at random times, resume each, and compare: make soak N=200 SEED=1
+	@$(BIN)/python -m tests.soak.soak --rounds $(or $(N),200) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2)
 
 check: .venv/.ready-dev ## lint, formats, types, import layers
 	@$(BIN)/ruff check .

@@ -1,0 +1,175 @@
+"""What must hold of a run after an interruption, and what of its files after the resume."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
+
+from tests.soak.experiment import Undisturbed, program
+from tests.soak.interruptions import Interruption, Struck, run_command
+from tests.support.crash_lab import RUN, portrait, wreck_problems
+
+__all__ = ["KeptRows", "Status", "after_interruption", "after_resume", "lost_request", "read_status"]
+
+_MOST_FOR_A_SOFT_STOP_S: Final = 10
+_SOFT: Final = frozenset({0, 5})
+_AT_ONCE: Final = frozenset({0, 5, 130, 143})
+_CODES: Final[dict[str, frozenset[int]]] = {
+    "SIGINT": _SOFT,
+    "SIGTERM": _SOFT,
+    "SIGKILL": frozenset({0, -signal.SIGKILL}),
+    "sentinel": _SOFT,
+    "stop_run": _SOFT,
+    "double": _AT_ONCE,
+    "stop_run --now": _AT_ONCE,
+}
+_UNGUARDED: Final = frozenset({-signal.SIGINT, -signal.SIGTERM})
+_WORDS: Final[dict[int, frozenset[str]]] = {
+    0: frozenset({"finished"}),
+    5: frozenset({"stopped", "incomplete"}),
+    130: frozenset({"stopped", "incomplete", "crashed", "finished"}),
+    143: frozenset({"stopped", "incomplete", "crashed", "finished"}),
+    -signal.SIGKILL: frozenset({"crashed", "incomplete", "finished"}),
+    -signal.SIGINT: frozenset({"stopped", "incomplete", "finished"}),
+    -signal.SIGTERM: frozenset({"stopped", "incomplete", "finished"}),
+}
+_MAY_LEAVE_THE_WORD: Final = frozenset({-signal.SIGKILL, *_UNGUARDED})
+Status = dict[str, Any]
+
+
+def read_status(folder: Path) -> tuple[Status, list[str]]:
+    """Return what ``status --json`` prints, and what is wrong with it; nothing of a run that has no state yet."""
+    code, said = run_command(program("promptrial", "status", "--json", folder=folder))
+    if not (folder / RUN / "run_state.json").exists():
+        return {}, [] if code == 2 else [f"status ended with {code} though there is no state: {said}"]
+    try:
+        status = json.loads(said)
+    except ValueError:
+        status = None
+    if code != 0 or not isinstance(status, dict):
+        return {}, [f"status ended with {code}: {said}"]
+    return status, []
+
+
+def after_interruption(
+    folder: Path, interruption: Interruption, struck: Struck, code: int, before: Status
+) -> Iterator[str]:
+    """Yield what is wrong with a run whose process has just ended with a code.
+
+    Parameters
+    ----------
+    folder : Path
+    interruption : Interruption
+    struck : Struck
+    code : int
+        The exit code, or minus the signal that ended the process.
+    before : dict
+        The status when the process was started.
+    """
+    run = folder / RUN
+    allowed = _CODES[interruption.kind] if struck.in_time else frozenset({0})
+    if code not in allowed and not (struck.in_time and _unguarded(run, struck) and code in _UNGUARDED):
+        yield f"exit code {code}: {(folder / 'said').read_text()[-1500:]}"
+    if code == 5 and (seconds := time.monotonic() - struck.at) > _MOST_FOR_A_SOFT_STOP_S:
+        yield f"the stop took {seconds:.1f} s"
+    if struck.said.startswith("stop_run ended"):
+        yield struck.said
+    yield from wreck_problems(folder, finished=code == 0)
+    yield from _rows_done_twice(run)
+    status, problems = read_status(folder)
+    yield from problems
+    if status:
+        yield from _misfits(status, code, before)
+
+
+def _unguarded(run: Path, struck: Struck) -> bool:
+    """Whether a signal may have come before the process began its work or after it had ended it.
+
+    It then ends as any program does: there is nothing to be left off softly.
+    """
+    log = run / "run.log"
+    last = log.read_bytes().rstrip(b"\n").rpartition(b"\n")[2] if log.exists() else b""
+    return not struck.begun or b'"event": "end"' in last
+
+
+def _misfits(status: Status, code: int, before: Status) -> Iterator[str]:
+    fit = _WORDS.get(code, frozenset()) | ({before.get("status")} if code in _MAY_LEAVE_THE_WORD else set())
+    if status["status"] not in fit:
+        yield f"status says {status['status']} after exit code {code}; expected one of {sorted(map(str, fit))}"
+    if status["holder"] is not None and status["holder"]["alive"]:
+        yield f"status says that process {status['holder']['pid']} lives"
+
+
+def lost_request(folder: Path, interruption: Interruption, struck: Struck, code: int, begun_before: int) -> bool:
+    """Whether a sentinel was taken for one left from before, though it was written after the process had started."""
+    if code != 0 or not struck.in_time or interruption.kind not in {"sentinel", "stop_run", "stop_run --now"}:
+        return False
+    log = (folder / RUN / "run.log").read_text()
+    return "STOP_REQUESTED left from before" in '"event": "begin"'.join(
+        log.split('"event": "begin"')[begun_before + 1 :]
+    )
+
+
+def after_resume(folder: Path, code: int, whole: Undisturbed) -> tuple[list[str], list[str]]:
+    """Return in which files a run that was resumed differs from an undisturbed one, and what else is wrong with it."""
+    problems = wreck_problems(folder, finished=True)
+    if code != 0:
+        problems.append(f"the resume ended with {code}: {(folder / 'said').read_text()[-1500:]}")
+    problems += [f"{path.name} is left over" for path in sorted((folder / RUN).rglob("*.tmp"))]
+    status, wrong = read_status(folder)
+    found = portrait(folder)
+    names = sorted(found.keys() | whole.portrait.keys())
+    differences = [name for name in names if found.get(name) != whole.portrait.get(name)]
+    return differences, problems + wrong + list(_misfits(status, 0, {}) if status else ())
+
+
+class KeptRows:
+    """The rows that an interrupted run left whole, and the open files that they stand in; use it in a ``with`` block.
+
+    An answer that is computed again has the same bytes. So that it shows, a file must be the very one that it was: as
+    long as it is open, no other can have its inode.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._files = ExitStack()
+        self._kept: dict[Path, tuple[BinaryIO, list[bytes]]] = {}
+        for path in sorted(run.glob("*/results/*/results*.jsonl")):
+            file = self._files.enter_context(path.open("rb"))
+            if rows := file.read().split(b"\n")[:-1]:
+                self._kept[path.parent] = (file, rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+    def __len__(self) -> int:
+        return sum(len(rows) for _, rows in self._kept.values())
+
+    def problems(self) -> Iterator[str]:
+        """Yield which rows are no longer there, were changed, or were computed again."""
+        for folder, (file, rows) in self._kept.items():
+            paths = sorted(folder.glob("results*.jsonl"))
+            if len(paths) != 1:
+                yield f"{folder.name}: {len(rows)} rows were kept, and now there are {[path.name for path in paths]}"
+            elif not os.path.samestat(paths[0].stat(), os.fstat(file.fileno())):
+                yield f"{folder.name}: {len(rows)} whole rows were computed again"
+            elif paths[0].read_bytes().split(b"\n")[: len(rows)] != rows:
+                yield f"{folder.name}: {len(rows)} whole rows were changed"
+
+
+def _rows_done_twice(run: Path) -> Iterator[str]:
+    for path in sorted(run.glob("*/results/*/results*.jsonl")):
+        rows = path.read_bytes().split(b"\n")[:-1]
+        if len(set(rows)) < len(rows):
+            yield f"{path.parent.name}: a row is there twice"

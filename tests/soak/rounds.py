@@ -1,0 +1,117 @@
+"""One round of a soak: a run, its interruptions, its resume to the end, and what came of it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tests.soak import checks, interruptions
+from tests.soak.experiment import HANGS_AFTER_S, Experiment, Undisturbed
+from tests.soak.interruptions import Interruption
+from tests.support.crash_lab import RUN
+
+__all__ = ["Outcome", "play"]
+
+
+@dataclass
+class Outcome:
+    """What a round came to. ``codes`` counts (kind, exit code); ``missed`` the interruptions that came too late."""
+
+    number: int
+    codes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    resumes: int = 0
+    rows_kept: int = 0
+    lost_requests: int = 0
+    slowest_stop_s: float = 0.0
+    differences: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    script: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything is wrong."""
+        return bool(self.differences or self.failures)
+
+
+def play(
+    experiment: Experiment, whole: Undisturbed, folder: Path, seed: int, number: int, kinds: Sequence[str]
+) -> Outcome:
+    """Play the round of that number in a new folder; seed and number decide all that is drawn."""
+    folder.mkdir()
+    outcome, began = Outcome(number), time.monotonic()
+    round_ = _Round(experiment, whole, folder, outcome)
+    for interruption in interruptions.draw(np.random.default_rng([seed, number]), kinds):
+        if not round_.interrupt(interruption):
+            break
+    round_.finish()
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+class _Round:
+    def __init__(self, experiment: Experiment, whole: Undisturbed, folder: Path, outcome: Outcome) -> None:
+        self._experiment = experiment
+        self._whole = whole
+        self._folder = folder
+        self._run = folder / RUN
+        self._outcome = outcome
+        self._status: checks.Status = {}
+
+    def interrupt(self, interruption: Interruption) -> bool:
+        """Start or resume the run, and interrupt it; whether anything is left to interrupt."""
+        before = interruptions.begins(self._run)
+        with checks.KeptRows(self._run) as kept, self._start() as process:
+            struck = interruptions.strike(process, self._run, interruption, self._whole, before)
+            code = self._wait(process)
+            took = time.monotonic() - struck.at
+            self._note(interruption, code, took, in_time=struck.in_time)
+            self._outcome.lost_requests += checks.lost_request(self._folder, interruption, struck, code, before)
+            wrong = [
+                *checks.after_interruption(self._folder, interruption, struck, code, self._status),
+                *kept.problems(),
+            ]
+        self._outcome.failures += [f"{interruption.kind}: {text}" for text in wrong]
+        self._status, _ = checks.read_status(self._folder)
+        return code != 0
+
+    def finish(self) -> None:
+        """Resume the run to its end, and compare it with an undisturbed one."""
+        with checks.KeptRows(self._run) as kept, self._start() as process:
+            code = self._wait(process)
+            self._outcome.rows_kept += len(kept)
+            self._outcome.failures += kept.problems()
+        differences, failures = checks.after_resume(self._folder, code, self._whole)
+        self._outcome.differences += differences
+        self._outcome.failures += failures
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Go on with the run: by the same command if not even its state was written."""
+        resume = (self._run / "run_state.json").exists()
+        self._outcome.resumes += resume
+        return self._experiment.start(self._folder, resume=resume)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        try:
+            return process.wait(HANGS_AFTER_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self._outcome.failures.append(f"the process did not end within {HANGS_AFTER_S} s")
+            return process.wait()
+
+    def _note(self, interruption: Interruption, code: int, took: float, *, in_time: bool) -> None:
+        outcome = self._outcome
+        outcome.script.append(f"{interruption} -> {code if in_time else 'too late'}")
+        if not in_time:
+            outcome.missed[interruption.kind] += 1
+            return
+        outcome.codes[interruption.kind, code] += 1
+        if code == 5:
+            outcome.slowest_stop_s = max(outcome.slowest_stop_s, took)
