@@ -14,6 +14,7 @@
     ├── IllegalTransitionError      exit 1   a phase was moved to a status that cannot follow its own
     ├── PhaseBlockedError           exit 1   a selected phase needs something that an unselected one makes
     ├── PhaseFailedError            exit 1   a phase could not finish
+    ├── DiskSpaceError              exit 1   the disk has no room for what a phase would write
     ├── MissingDependencyError      exit 2   an optional package is not installed
     ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
     └── ProviderError               exit 1   a model provider said no
@@ -24,7 +25,7 @@
             └── ResultsGoneError             the answers that were paid for can no longer be had
 
     StopRequested (BaseException)   exit 5   not an error: the run was asked to stop
-    └── Detached                    exit 130 or 143: asked a second time, by SIGINT or SIGTERM; nothing is waited for
+    └── Detached                    nothing is waited for; exit 130 or 143 after a second SIGINT or SIGTERM, else 5
 
 ``StopRequested`` is a ``BaseException`` so that no ``except Exception`` can mistake a stop for a failure.
 """
@@ -38,6 +39,7 @@ __all__ = [
     "CorruptRecordError",
     "DataError",
     "Detached",
+    "DiskSpaceError",
     "IllegalTransitionError",
     "MissingDependencyError",
     "OutcomeUnknownError",
@@ -181,21 +183,30 @@ class ResultsGoneError(PermanentError):
     """The vendor no longer has the results of a job."""
 
 
+class DiskSpaceError(PromptrialError):
+    """There is not enough room on the disk for what a phase would write."""
+
+
 class StopRequested(BaseException):
-    """The run was asked to stop; raised where work can be left off safely."""
+    """The run was asked to stop; raised where work can be left off safely.
+
+    ``resume_command`` is what goes on with the run, once that is known.
+    """
 
     exit_code = 5
+    resume_command = ""
 
 
 class Detached(StopRequested):
-    """The run was asked to stop a second time: it ends without waiting for the request in work.
+    """The run was asked to end without waiting for the request in work.
 
     Parameters
     ----------
-    signal_number : int
-        The signal that asked; the program ends with 128 more.
+    signal_number : int or None
+        The second signal, and the program ends with 128 more; None if the sentinel asked.
     """
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__("a second signal")
-        self.exit_code = 128 + signal_number
+    def __init__(self, signal_number: int | None) -> None:
+        super().__init__("asked to end at once" if signal_number is None else "a second signal")
+        if signal_number is not None:
+            self.exit_code = 128 + signal_number

@@ -12,13 +12,13 @@ import pytest
 
 from promptrial.errors import StopRequested
 from promptrial.runtime.clock import FakeClock, SystemClock
-from promptrial.runtime.stop import StopToken, stop_on_signals
+from promptrial.runtime.stop import DETACH, SOFTLY, StopToken, beside_the_work, stop_on_signals
 
 CHILD = """
 import sys, time
 from pathlib import Path
 from promptrial.errors import Detached, StopRequested
-from promptrial.runtime.stop import StopToken, stop_on_signals
+from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
 token = StopToken(Path(sys.argv[1]))
 sys.excepthook = lambda kind, error, trace: sys.exit(getattr(error, "exit_code", 1))
 with stop_on_signals(token, lambda text: print(text, flush=True)):
@@ -212,3 +212,51 @@ def test_outside_the_main_thread_nothing_is_changed() -> None:
     thread.start()
     thread.join()
     assert failures == []
+
+
+# --- beside the work ------------------------------------------------------------------------------------------------
+
+
+def test_a_sentinel_that_says_now_interrupts_whatever_the_main_thread_does(tmp_path: Path) -> None:
+    body = """
+    with beside_the_work(token, lambda: None, 1):
+        try:
+            time.sleep(60)
+        except Exception:
+            pass
+"""
+    process = child(body, tmp_path / "STOP")
+    began = time.monotonic()
+    (tmp_path / "STOP").write_bytes(DETACH)
+    out, _ = process.communicate(timeout=20)
+    assert time.monotonic() - began < 10
+    assert process.returncode == 5
+    assert "done" not in out
+
+
+def test_a_soft_sentinel_interrupts_nothing(tmp_path: Path) -> None:
+    process = child("beside_the_work(token, lambda: None, 1).__enter__(); time.sleep(1.2)", tmp_path / "STOP")
+    (tmp_path / "STOP").write_bytes(SOFTLY)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert out.startswith("done")
+
+
+def test_the_heart_beats_at_once_and_no_more_once_the_work_is_over() -> None:
+    beats: list[float] = []
+    with beside_the_work(StopToken(), lambda: beats.append(time.monotonic()), 0.5):
+        assert len(beats) == 1
+        end = time.monotonic() + 20
+        while len(beats) < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+    assert len(beats) >= 3
+    assert not [thread for thread in threading.enumerate() if thread.name == "beside the work"]
+
+
+def test_the_first_signal_says_how_to_go_on() -> None:
+    said: list[str] = []
+    with stop_on_signals(StopToken(), said.append, "promptrial run --run_id r --resume"):
+        signal.raise_signal(signal.SIGINT)
+    assert len(said) == 1
+    assert said[0].startswith("SIGINT: stopping after the request in flight; the same signal again stops at once")
+    assert said[0].endswith(", then go on with: promptrial run --run_id r --resume")

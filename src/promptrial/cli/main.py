@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -14,13 +15,15 @@ from typing import Final, NamedTuple
 from promptrial import __version__
 from promptrial.cli.options import Parser
 from promptrial.config.environment import environment
-from promptrial.errors import ConfigError, PromptrialError, StopRequested
+from promptrial.errors import ConfigError, Detached, PromptrialError, StopRequested
 from promptrial.runtime.events import Redactor, say_to_stderr
 
 __all__ = ["COMMANDS", "Command", "build_parser", "entry_point", "main"]
 
 
-_DETACHED: Final = (130, 143)
+_RESUME: Final = "promptrial run --run_id RID --resume"
+_OUT_OF_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_ALLOWED: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ETXTBSY)
 
 
 class Command(NamedTuple):
@@ -64,8 +67,23 @@ def build_parser(verb: str | None = None) -> Parser:
     return parser
 
 
+class _Ending(NamedTuple):
+    """The exit code, and whether the process ends without waiting for its threads."""
+
+    code: int
+    at_once: bool = False
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit code.
+
+    Side effects: as those of the command; see ``_ending``.
+    """
+    return _ending(arguments).code
+
+
+def _ending(arguments: Sequence[str] | None = None) -> _Ending:
+    """Run the program, and turn each way in which it may end into an exit code.
 
     Side effects: whatever the command does. An error is one sentence on stderr, with a traceback only if
     ``PROMPTRIAL_TRACEBACK`` is set, and never with a secret.
@@ -76,15 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args = build_parser(next((word for word in words if word in COMMANDS), None)).parse_args(words)
         code: int = args.execute(args)
     except StopRequested as stop:
-        say_to_stderr(f"stopped ({stop}); go on with: {getattr(stop, 'resume_command', 'promptrial run --resume')}")
-        return stop.exit_code
+        say_to_stderr(f"stopped ({stop}); go on with: {stop.resume_command or _RESUME}")
+        return _Ending(stop.exit_code, at_once=isinstance(stop, Detached))
     except BrokenPipeError:  # the reader of stdout went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _Ending(0)
     except Exception as error:  # noqa: BLE001 - the process edge: each becomes a sentence and an exit code
         say_to_stderr(_redactor()(_sentence(error, getattr(args, "experiments_dir", None))))
-        return error.exit_code if isinstance(error, PromptrialError) else 1
-    return code
+        return _Ending(error.exit_code if isinstance(error, PromptrialError) else 1)
+    return _Ending(code)
 
 
 def _sentence(error: Exception, experiments: Path | None) -> str:
@@ -97,8 +115,20 @@ def _sentence(error: Exception, experiments: Path | None) -> str:
         return f"{trace}error: {error}"
     if isinstance(error, OSError) and error.strerror:
         named = error.filename if isinstance(error.filename, str | bytes) else experiments
-        return f"{trace}error: {f'{os.fsdecode(named)}: ' if named else ''}{error.strerror}"
+        return f"{trace}error: {f'{os.fsdecode(named)}: ' if named else ''}{error.strerror}{_remedy(error)}"
     return f"{trace}unexpected error: {type(error).__name__}: {error} (set PROMPTRIAL_TRACEBACK=1 for where)"
+
+
+def _remedy(error: OSError) -> str:
+    """Return what to do about a disk or a file system that refuses; nothing is lost by it."""
+    if error.errno in _OUT_OF_ROOM:
+        return "\n  next: free some space, then give the same command again; a run that has begun goes on with --resume"
+    if error.errno in _NOT_ALLOWED:
+        return (
+            "\n  next: make it writable (or close the program that uses it), then give the same command again; "
+            "a run that has begun goes on with --resume"
+        )
+    return ""
 
 
 def _redactor() -> Redactor:
@@ -111,8 +141,8 @@ def _redactor() -> Redactor:
 
 def entry_point(arguments: Sequence[str] | None = None) -> None:
     """Run the program and end the process."""
-    code = main(arguments)
-    if code in _DETACHED:  # a request may still be in work on another thread, and is not waited for
+    code, at_once = _ending(arguments)
+    if at_once:  # a request may still be in work on another thread, and is not waited for
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,15 @@ from promptrial.model import CONDITIONS
 if TYPE_CHECKING:  # importing the configuration costs half a second that --help can do without
     from promptrial.config.loading import KeyPath
 
-__all__ = ["Parser", "add_experiments_dir", "add_flag", "add_run_flags", "experiments_dir", "overrides"]
+__all__ = [
+    "Parser",
+    "add_experiments_dir",
+    "add_flag",
+    "add_run_flags",
+    "experiments_dir",
+    "overrides",
+    "resume_command",
+]
 
 _DEFAULT_EXPERIMENTS: Final = Path("experiments")
 
@@ -134,6 +143,13 @@ def experiments_dir(args: argparse.Namespace) -> Path:
         args.experiments_dir = experiments_dir_of(config, environment(os.environ, Path.cwd())) or _DEFAULT_EXPERIMENTS
     found: Path = args.experiments_dir
     return found
+
+
+def resume_command(args: argparse.Namespace, run_id: str) -> str:
+    """Return what a person types to go on with a run."""
+    folder = str(experiments_dir(args))
+    where = "" if folder == str(_DEFAULT_EXPERIMENTS) else f" --experiments_dir {shlex.quote(folder)}"
+    return f"promptrial run --run_id {run_id}{where} --resume"
 
 
 def add_run_flags(parser: Parser) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from promptrial.cli import plan as plan_command
-from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides
-from promptrial.errors import StopRequested
+from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides, resume_command
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
 
@@ -56,23 +54,10 @@ def execute(args: argparse.Namespace) -> int:
         begins="prepare" in selection.phases,
     )
     with terminal_progress(clock, say_to_stderr) as (progress, say):
-        invocation = Invocation(os.environ, clock, say, args.log_level, progress)
-        try:
-            finished = follow(request, selection, invocation, args.trial_filter)
-        except StopRequested as stop:
-            stop.resume_command = _resume_command(args, run_id)  # type: ignore[attr-defined]
-            raise
+        invocation = Invocation(os.environ, clock, say, args.log_level, progress, resume_command(args, run_id))
+        finished = follow(request, selection, invocation, args.trial_filter)
     sys.stdout.write(_as_json(finished) if args.json else _as_text(finished))
     return 0
-
-
-def _resume_command(args: argparse.Namespace, run_id: str) -> str:
-    where = (
-        ""
-        if str(experiments_dir(args)) == "experiments"
-        else f" --experiments_dir {shlex.quote(str(experiments_dir(args)))}"
-    )
-    return f"promptrial run --run_id {run_id}{where} --resume"
 
 
 def _as_json(finished: Finished) -> str:

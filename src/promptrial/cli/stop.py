@@ -1,4 +1,4 @@
-"""``promptrial stop``: ask a run that another process works on to stop, softly."""
+"""``promptrial stop``: ask a run that another process works on to stop, softly or at once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import argparse
 import sys
 import threading
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir, resume_command
 from promptrial.engine.status import find_run
 from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.stop import DETACH, SOFTLY
 from promptrial.store import atomic
 from promptrial.store.lock import holder
 from promptrial.store.rundir import RunDir
@@ -24,6 +25,8 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "run_id", "name of the run", metavar="ID", required=True)
     add_experiments_dir(parser)
     add_flag(parser, "wait", "return only when the run has stopped", action="store_true")
+    add_flag(parser, "now", "do not even wait for the request in work; jobs at a provider run on, and the resume "
+             "takes them up", action="store_true")  # fmt: skip
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -38,13 +41,14 @@ def execute(args: argparse.Namespace) -> int:
     if not _working(run):
         sys.stdout.write(f"run {run.run_id} is not running; nothing to stop\n")
         return 0
-    atomic.write_bytes(run.sentinel_path, b"stop\n")
+    atomic.write_bytes(run.sentinel_path, DETACH if args.now else SOFTLY)
     if args.wait:
         clock, never = SystemClock(), threading.Event()
         while _working(run):
             clock.wait(never, _LOOK_EVERY_S)
-    said = "has stopped" if args.wait else "was asked to stop, after the request in work"
-    sys.stdout.write(f"run {run.run_id} {said}; go on with: promptrial run --run_id {run.run_id} --resume\n")
+    how = "at once" if args.now else "after the request in work"
+    said = "has stopped" if args.wait else f"was asked to stop, {how}"
+    sys.stdout.write(f"run {run.run_id} {said}; go on with: {resume_command(args, run.run_id)}\n")
     return 0
 
 

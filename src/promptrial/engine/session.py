@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from promptrial.config.loading import environment
 from promptrial.engine.facts import inputs_of, receipt_of
 from promptrial.engine.loop import Engine
 from promptrial.engine.opening import Opened, RunRequest, load_manifests, open_run, start, take_up
-from promptrial.errors import Detached, UsageError
+from promptrial.errors import Detached, StopRequested, UsageError
 from promptrial.phases.base import Context, Phase
 from promptrial.phases.report import trial_result
 from promptrial.plan import Action, Selection
@@ -24,11 +25,11 @@ from promptrial.reporting.facts import TrialResult
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog, Level, Redactor
 from promptrial.runtime.progress import NoProgress, Progress
-from promptrial.runtime.stop import StopToken, stop_on_signals
+from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
 from promptrial.store import records
 from promptrial.store.atomic import Appender
 from promptrial.store.jsonl import mend_tail
-from promptrial.store.lock import RunLock
+from promptrial.store.lock import BEAT_EVERY_S, RunLock
 
 __all__ = ["Finished", "Invocation", "Planned", "follow", "preview"]
 
@@ -42,6 +43,8 @@ class Invocation:
     say: Callable[[str], None]
     level: Level = "info"
     progress: Progress = NoProgress()  # noqa: RUF009 - it holds no state
+    resume_command: str = ""
+    """What a person types to go on with the run, if it is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +93,26 @@ def follow(
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = _narrowed(selection, opened, trial_filter)
-    with RunLock(opened.run.lock_path, since=invocation.clock.now()):
+    with RunLock(opened.run.lock_path, since=invocation.clock.now(), clock=invocation.clock) as lock:
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = _Providers(env)
         context = _context(opened, env, invocation, providers)
         mend_tail(opened.run.log_path)
-        with Appender(opened.run.log_path, durable=False) as log, stop_on_signals(context.stop, invocation.say):
+        with (
+            Appender(opened.run.log_path, durable=False) as log,
+            stop_on_signals(context.stop, invocation.say, invocation.resume_command),
+            beside_the_work(context.stop, lock.beat, BEAT_EVERY_S),
+        ):
             context.events.sink = log.append
             context.events.event("begin", run_id=opened.run.run_id, config_hash=opened.config_hash)
             try:
                 state = start(opened, context) if opened.state is None else take_up(opened, context)
                 Engine(context, state).run(selection)
             except BaseException as error:  # the process edge: recorded and raised on
-                context.events.event("end", "error", error=f"{type(error).__name__}: {error}")
+                if isinstance(error, StopRequested):
+                    error.resume_command = invocation.resume_command
+                with suppress(OSError):  # a full disk may be what went wrong
+                    context.events.event("end", "error", error=f"{type(error).__name__}: {error}")
                 if not isinstance(error, Detached):  # then nothing is waited for: the process ends as it is
                     providers.close()
                 raise

@@ -16,6 +16,9 @@ class Clock(Protocol):
     def now(self) -> str:
         """Return the time in UTC as ``2026-01-31T09:30:00.000000Z``."""
 
+    def timestamp(self) -> float:
+        """Return the time as seconds since 1970, as files' times of change are given."""
+
     def monotonic(self) -> float:
         """Return seconds from an arbitrary start that never go back."""
 
@@ -29,6 +32,10 @@ class SystemClock:
     def now(self) -> str:
         """Return the time in UTC."""
         return _format(dt.datetime.now(dt.UTC))  # noqa: TID251 - the one place
+
+    def timestamp(self) -> float:
+        """Return the seconds since 1970."""
+        return time.time()  # noqa: TID251 - the one place
 
     def monotonic(self) -> float:
         """Return seconds from an arbitrary start."""
@@ -55,6 +62,10 @@ class FakeClock:
     def now(self) -> str:
         """Return the fake time in UTC."""
         return _format(self._start + dt.timedelta(seconds=self._elapsed))
+
+    def timestamp(self) -> float:
+        """Return the fake time as seconds since 1970."""
+        return self._start.timestamp() + self._elapsed
 
     def monotonic(self) -> float:
         """Return the seconds advanced so far."""

@@ -1,19 +1,28 @@
-"""StopToken: one place that says whether this process was asked to stop, by a signal or by a sentinel file."""
+"""StopToken: one place that says whether this process was asked to stop, by a signal or by a sentinel file.
+
+Asked once, work in flight is finished. Asked to detach (a second signal, or a sentinel that says ``now``), nothing is
+waited for: ``Detached`` is raised in the main thread, whatever it is doing.
+"""
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 from promptrial.errors import Detached, StopRequested
 from promptrial.runtime.clock import Clock, SystemClock
 
-__all__ = ["StopToken", "stop_on_signals"]
+__all__ = ["DETACH", "SOFTLY", "StopToken", "beside_the_work", "stop_on_signals"]
 
+SOFTLY: Final = b"stop\n"
+DETACH: Final = b"now\n"
+"""What a sentinel says."""
 _NOTICE_S = 0.5
 
 
@@ -52,6 +61,13 @@ class StopToken:
             self.set(f"{self._sentinel.name} is there", wake=False)
         return self._asked
 
+    def detach_asked(self) -> bool:
+        """Return whether the sentinel asks to end at once."""
+        try:
+            return self._sentinel is not None and self._sentinel.read_bytes() == DETACH
+        except OSError:
+            return False
+
     def check(self) -> None:
         """Raise ``StopRequested`` if a stop was asked for; call it where work can be left off safely."""
         if self.is_set():
@@ -69,10 +85,11 @@ class StopToken:
 
 
 @contextmanager
-def stop_on_signals(token: StopToken, say: Callable[[str], None]) -> Iterator[None]:
+def stop_on_signals(token: StopToken, say: Callable[[str], None], resume_command: str = "") -> Iterator[None]:
     """Within the block the first SIGINT or SIGTERM sets the token, and the second raises ``Detached`` at once.
 
-    The process then ends with 130 (SIGINT) or 143 (SIGTERM); what was finished is on disk already.
+    The process then ends with 130 (SIGINT) or 143 (SIGTERM); what was finished is on disk already. A signal that comes
+    when the sentinel says ``now`` raises ``Detached`` too, for an exit code of 5: see ``beside_the_work``.
     Signal handlers can be set only in the main thread; elsewhere the block changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -82,13 +99,17 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None]) -> Iterator[No
     received: list[int] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
+        if token.detach_asked():
+            token.set("a sentinel that says now", wake=False)
+            raise Detached(None)
         name = signal.Signals(number).name
         received.append(number)
         if len(received) > 1:
             raise Detached(number)
         token.set(name, wake=False)
+        later = f", then go on with: {resume_command}" if resume_command else ""
         with suppress(RuntimeError):  # Python refuses to write to a stream that the signal found being written to
-            say(f"{name}: stopping after the request in flight; the same signal again stops at once")
+            say(f"{name}: stopping after the request in flight; the same signal again stops at once{later}")
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -96,3 +117,41 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None]) -> Iterator[No
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def beside_the_work(token: StopToken, beat: Callable[[], None], every_s: float) -> Iterator[None]:
+    """Within the block a thread calls ``beat`` every so many seconds, and looks out for a sentinel that says ``now``.
+
+    The main thread may be deep in an engine or a socket then; a signal is what reaches it there.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        looks = 0
+        while not over.wait(_NOTICE_S):
+            looks += 1
+            if looks * _NOTICE_S >= every_s:
+                looks = 0
+                beat()
+            if token.detach_asked():
+                _signal_main_thread()
+                return
+
+    main = threading.current_thread() is threading.main_thread()
+    thread = threading.Thread(target=watch, name="beside the work", daemon=True)
+    beat()
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if main:
+            thread.join()
+
+
+def _signal_main_thread() -> None:
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    else:  # pragma: no cover - Windows
+        _thread.interrupt_main(signal.SIGTERM)
