@@ -75,10 +75,20 @@ class QueueManager:
     events : EventLog
     stop_event : StopToken
         Once set, no new part or request is begun; the request in flight is finished and kept.
+    on_progress : callable, optional
+        Called with the trial and the resume key of a part that was submitted or brought home.
     """
 
-    def __init__(self, work: Sequence[PartWork], clock: _Now, events: EventLog, stop_event: StopToken) -> None:
+    def __init__(
+        self,
+        work: Sequence[PartWork],
+        clock: _Now,
+        events: EventLog,
+        stop_event: StopToken,
+        on_progress: Callable[[str, str], None] = lambda _slug, _resume_key: None,
+    ) -> None:
         self._work = work
+        self._on_progress = on_progress
         self._clock = clock
         self._events = events
         self._stop = stop_event
@@ -99,6 +109,7 @@ class QueueManager:
             provider.stage(payload)
             job = provider.find(payload) or provider.submit(payload)
             self._record(work, "submitted", job=job.name)
+            self._on_progress(work.folder.slug, work.part.resume_key)
 
     def collect(self, task: Task) -> None:
         """Read every part's results to the end and seal them; a part that fails does not stop the others.
@@ -138,6 +149,7 @@ class QueueManager:
         self._record(work, "running")
         self._append_rows(work, job, task)
         self._record(work, "downloaded", results=self._seal(work))
+        self._on_progress(work.folder.slug, work.part.resume_key)
 
     def _unseal(self, work: PartWork) -> None:
         """Take results that were sealed, but not recorded before a kill, for the rows that they are."""

@@ -29,7 +29,7 @@ def test_a_full_disk_is_said_with_the_folder_of_the_runs(project: Project, monke
     monkeypatch.setattr("promptrial.engine.session.start", full)
     outcome = project.run()
     assert outcome.code == 1
-    assert outcome.err == "error: experiments: No space left on device\n"
+    assert outcome.err.startswith("error: experiments: No space left on device\n  next: free some space")
 
 
 def test_an_unexpected_error_is_one_line_without_secrets(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from promptrial.plan import Fact
 from promptrial.store.records import FileRecord, Receipt
 from promptrial.store.rundir import digest_of
 
-__all__ = ["all_facts", "facts_of", "inputs_of", "phases", "receipt_of"]
+__all__ = ["all_facts", "artifacts_of", "facts_of", "inputs_of", "phases", "receipt_of"]
 
 
 def phases() -> tuple[Phase, ...]:
@@ -57,12 +57,13 @@ def inputs_of(context: Context, phase: Phase, trial: Trial | None) -> dict[str, 
     """
     inputs = {"plan": digest_of(phase.settings(context, trial))}
     for name in phase.reads:
-        files = _artifacts(context, registry.load("phase", name), trial)
+        files = artifacts_of(context, registry.load("phase", name), trial)
         inputs[name] = digest_of({path: file.sha256 for path, file in files.items()})
     return inputs
 
 
-def _artifacts(context: Context, upstream: Phase, trial: Trial | None) -> dict[str, FileRecord]:
+def artifacts_of(context: Context, upstream: Phase, trial: Trial | None) -> dict[str, FileRecord]:
+    """Return what a phase has made that concerns a trial (what was made for it or for the whole run), or any trial."""
     units: tuple[Trial | None, ...] = (None,)
     if upstream.run_trial is not None or upstream.content_addressed:
         units = (trial,) if trial is not None else context.trials

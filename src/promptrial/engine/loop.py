@@ -5,16 +5,18 @@ State and manifests are written here and nowhere else. The decision is ``plan``'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, receipt_of
+from promptrial.engine.space import check_space
 from promptrial.errors import PhaseBlockedError, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.plan import Action, Selection, decide, decide_one, facts_by_phase
-from promptrial.store import records
+from promptrial.store import atomic, records
 from promptrial.store.records import Manifest, Receipt, RunState, StageRecord, TrialManifest
 
 __all__ = ["Engine", "new_manifest"]
@@ -110,6 +112,7 @@ class Engine:
         try:
             self.context.stop.check()
             self._move(phase, "in_progress")
+            self.context.checkpoint = self._follow_parts(phase)
             self._execute_each(phase, action.trials if phase.run_trial is not None else (None,))
             if all(fact.done for fact in facts_of(self.context, phase)):
                 self._move(phase, "completed")
@@ -117,8 +120,9 @@ class Engine:
             self._stopped(phase, str(stop))
             raise
         except Exception as error:  # the edge of a phase: recorded, then raised on
-            self._fold_journals()
-            self._move(phase, "failed", f"{type(error).__name__}: {error}")
+            with suppress(OSError):  # a full disk keeps the records of before; what went wrong first is what is said
+                self._fold_journals()
+                self._move(phase, "failed", f"{type(error).__name__}: {error}")
             raise
 
     def _execute_each(self, phase: Phase, slugs: Sequence[str | None]) -> None:
@@ -154,6 +158,8 @@ class Engine:
 
     def _execute_one(self, phase: Phase, trial: Trial | None) -> None:
         self.context.stop.check()
+        check_space(self.context, phase, trial)
+        self._set_damaged_aside(phase, trial)
         produced = phase.run(self.context, trial)
         receipt = Receipt(
             {self.context.run.relative(path): file for path, file in produced.artifacts.items()},
@@ -163,8 +169,28 @@ class Engine:
         self._checkpoint(phase, trial.slug if trial else None)
         self._save_state()
 
-    def _checkpoint(self, phase: Phase, slug: str | None) -> None:
-        self.state.last_checkpoint = records.Checkpoint(phase.name, slug, None, self.context.clock.now())
+    def _set_damaged_aside(self, phase: Phase, trial: Trial | None) -> None:
+        """Keep artifacts that are not what the phase recorded, and not explained by anything that it is made from."""
+        receipt = receipt_of(self.context, phase, trial)
+        if phase.content_addressed or receipt is None or receipt.inputs != inputs_of(self.context, phase, trial):
+            return
+        for relative, expected in receipt.artifacts.items():
+            path = self.context.run.root / relative
+            if path.exists() and self.context.run.file_problem(relative, expected):
+                aside = atomic.set_aside(path)
+                self.context.events.warn(f"{relative} is damaged; it was set aside as {aside.name} and is made anew")
+
+    def _checkpoint(self, phase: Phase, slug: str | None, resume_key: str | None = None) -> None:
+        self.state.last_checkpoint = records.Checkpoint(phase.name, slug, resume_key, self.context.clock.now())
+
+    def _follow_parts(self, phase: Phase) -> Callable[[str, str], None]:
+        """Return what a phase calls when a part has come a step further: the state then says so."""
+
+        def follow(slug: str, resume_key: str) -> None:
+            self._checkpoint(phase, slug, resume_key)
+            self._save(self.context.run.state_path, self.state)
+
+        return follow
 
     def _commit(self, phase: Phase, trial: Trial | None, produced: Produced, receipt: Receipt) -> None:
         if phase.content_addressed:

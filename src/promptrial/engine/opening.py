@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import yaml
 
 from promptrial import plan
 from promptrial.config.effective import config_hash, difference, effective, to_yaml
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
+from promptrial.engine.facts import phases
 from promptrial.engine.loop import new_manifest
 from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
 from promptrial.model import Trial
@@ -23,12 +25,14 @@ from promptrial.phases.base import Context
 from promptrial.phases.prepare import changed_sources
 from promptrial.phases.work import recover_parts
 from promptrial.store import atomic, records
-from promptrial.store.records import RunState
-from promptrial.store.rundir import RunDir
+from promptrial.store.journal import fold
+from promptrial.store.records import Manifest, RunState, TrialManifest
+from promptrial.store.rundir import RunDir, TrialDir
 
 __all__ = ["Opened", "RunRequest", "load_manifests", "new_run_id", "open_run", "start", "take_up"]
 
 DEFAULT_CONFIG = Path("config/eval_config.yaml")
+_Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,12 @@ def take_up(opened: Opened, context: Context) -> RunState:
         if opened.loaded.placeholders:
             state.resolved_hash = opened.resolved_hash
         records.save(opened.run.state_path, state)  # first: the drift is found by the configuration that still stands
-    _write_config(opened)
+    _write_config(opened, context)
+    for phase in phases():
+        if phase.manifest:
+            _whole(
+                context, context.run.root / phase.manifest, lambda path: records.load(path, Manifest), read_only=False
+            )
     load_manifests(context)
     for text in changed_sources(context):
         context.events.warn(text)
@@ -156,11 +165,18 @@ def _clear_leftovers(opened: Opened, context: Context) -> None:
         context.events.event("sweep", text=f"removed {leftover.name}, left by an interrupted write")
 
 
-def _write_config(opened: Opened) -> None:
-    """Write the effective configuration unless it stands there already, byte by byte."""
+def _write_config(opened: Opened, context: Context) -> None:
+    """Write the effective configuration unless it stands there already, byte by byte.
+
+    What stands there instead is set aside, if it is not even the configuration from which the run has drifted.
+    """
     path, data = opened.run.config_path, to_yaml(opened.tree)
-    if not path.exists() or path.read_bytes() != data:
-        atomic.write_bytes(path, data)
+    if path.exists() and path.read_bytes() == data:
+        return
+    if path.exists() and not opened.drift:
+        context.events.warn(f"{path}: damaged, or changed by hand; it is written anew")
+        _set_aside(context, [path])
+    atomic.write_bytes(path, data)
 
 
 def load_manifests(context: Context, *, read_only: bool = False) -> None:
@@ -170,19 +186,39 @@ def load_manifests(context: Context, *, read_only: bool = False) -> None:
     """
     for trial in context.trials:
         folder = context.run.trial(trial.slug)
-        try:
-            manifest = folder.load_manifest()
-        except CorruptRecordError as error:
-            manifest = None
-            context.events.warn(error.message)
-            if not read_only:
-                _set_aside(context, [folder.manifest_path, folder.journal.path])
+        manifest = _whole(context, folder.manifest_path, TrialManifest, read_only)
         fresh = new_manifest(context, trial)
         if manifest is not None:  # what the trial is may have changed, if that was forced
             manifest.trial, manifest.temps, manifest.samples_per_item = fresh.trial, fresh.temps, fresh.samples_per_item
         context.manifests[trial.slug] = manifest or fresh
         if manifest is None and (found := recover_parts(context, trial)):
             context.events.warn(f"{trial.slug}: its manifest was lost; {found} parts were recovered from their results")
+        fold(context.manifests[trial.slug].parts, folder.journal.salvage())
+        _mend_journal(context, folder, read_only)
+
+
+def _mend_journal(context: Context, folder: TrialDir, read_only: bool) -> None:  # noqa: FBT001
+    """Set a damaged journal aside, once the manifest holds what could still be read of it."""
+    try:
+        folder.journal.read()
+    except CorruptRecordError as error:
+        context.events.warn(error.message)
+        if not read_only:
+            records.save(folder.manifest_path, context.manifests[folder.slug])
+            _set_aside(context, [folder.journal.path])
+
+
+def _whole(context: Context, path: Path, kind: type[_Record], read_only: bool) -> _Record | None:  # noqa: FBT001
+    """Return a record; one that is damaged is said and set aside, and None returned, as for one that is not there."""
+    try:
+        return records.load(path, kind)
+    except FileNotFoundError:
+        return None
+    except CorruptRecordError as error:
+        context.events.warn(error.message)
+        if not read_only:
+            _set_aside(context, [path])
+        return None
 
 
 def _set_aside(context: Context, paths: list[Path]) -> None:

@@ -54,6 +54,8 @@ class Context:
     manifests: dict[str, TrialManifest] = field(default_factory=dict)
     active: tuple[Trial, ...] = ()
     """The trials that this process was asked to work on."""
+    checkpoint: Callable[[str, str], None] = lambda _slug, _resume_key: None
+    """Called with a trial and a resume key when a part of it has come a step further."""
 
     def trial(self, slug: str) -> Trial:
         """Return the trial with this slug."""
@@ -93,6 +95,8 @@ class Phase:
         The file where the receipt of the whole run stands, relative to the run root; empty if there is none.
     content_addressed : bool
         See ``plan.PhaseSpec``. The records of the parts are its receipt.
+    space : callable
+        Returns about how many bytes it will write, given the size of the artifacts that it reads.
     """
 
     name: str
@@ -103,6 +107,7 @@ class Phase:
     stage: str = ""
     manifest: str = ""
     content_addressed: bool = False
+    space: Callable[[Context, int], int] = lambda _context, size_read: size_read
 
     @property
     def spec(self) -> PhaseSpec:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from promptrial import plan, prompts
 from promptrial.model import Item, Part, Trial
-from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.base import Context, Phase, Produced, load_manifest
 from promptrial.phases.prepared import ItemReader, item_keys
 from promptrial.phases.settings import scoring_settings
 from promptrial.providers.request_rows import encode_request_row
@@ -22,6 +22,9 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 
 __all__ = ["PHASE"]
+
+_ROW_BYTES: Final = 250
+"""What a request has besides its texts."""
 
 
 def _settings(context: Context, _: Trial | None) -> object:
@@ -70,6 +73,17 @@ def _run(context: Context) -> Produced:
     return Produced(artifacts, {"parts": rows, "items": n_items, "requests": total})
 
 
+def _space(context: Context, size_read: int) -> int:
+    """Each trial repeats the items for every arm, temperature and replicate, with its prompts around them."""
+    manifest = load_manifest(context.run.prepared / "manifest.json")
+    n_items = manifest.facts["items"] if manifest is not None else 0
+    repeats = sum(len(trial.conditions) * sum(trial.samples_per_item.values()) for trial in context.trials)
+    instructions = context.config.task_instructions
+    texts = [instructions.open_book.text, instructions.closed_book.text]
+    texts += [prompt.text for trial in context.trials for prompt in trial.prompts.values()]
+    return repeats * (size_read + n_items * (_ROW_BYTES + 2 * max(len(text.encode()) for text in texts)))
+
+
 def _write(context: Context, part: Part, trial: Trial, members: Iterable[Item]) -> FileRecord:
     rows = 0
     with AtomicFile(context.run.trial(trial.slug).requests(part.name)) as file:
@@ -88,5 +102,10 @@ def _check_refusals(context: Context) -> None:
 
 
 PHASE = Phase(
-    name="build", reads=("prepare",), settings=_settings, run_whole=_run, manifest="batch_inputs/manifest.json"
+    name="build",
+    reads=("prepare",),
+    settings=_settings,
+    run_whole=_run,
+    manifest="batch_inputs/manifest.json",
+    space=_space,
 )

@@ -253,4 +253,5 @@ PHASE = Phase(
     stage="parsed",
     reads=("build", "poll"),
     run_trial=_run,
+    space=lambda _context, size_read: 2 * size_read,  # combined rows, CSV and Parquet of what poll brought home
 )

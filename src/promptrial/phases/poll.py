@@ -12,7 +12,7 @@ __all__ = ["PHASE"]
 
 def _run(context: Context) -> Produced:
     work = worklist(context, context.active)
-    queue = QueueManager(work, context.clock, context.events, context.stop)
+    queue = QueueManager(work, context.clock, context.events, context.stop, context.checkpoint)
     _check_engines(context, work)
     with context.progress.task("poll", sum(item.part.rows for item in work), queue.finished()) as task:
         queue.collect(task)

@@ -140,4 +140,12 @@ def _write(path: Path, items: Iterable[Item]) -> FileRecord:
     return FileRecord(file.sha256(), file.size, rows)
 
 
-PHASE = Phase(name="prepare", reads=(), settings=_settings, run_whole=_run, manifest="prepared/manifest.json")
+def _space(context: Context, _size_read: int) -> int:
+    """At most what the local files have; of a hub's, the size is not known before."""
+    paths = [context.config_folder / source.path for source in context.config.datasets.values() if source.path]
+    return 2 * sum(path.stat().st_size for path in paths if path.is_file())
+
+
+PHASE = Phase(
+    name="prepare", reads=(), settings=_settings, run_whole=_run, manifest="prepared/manifest.json", space=_space
+)

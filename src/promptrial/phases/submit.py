@@ -21,7 +21,8 @@ def _run(context: Context) -> Produced:
                 "sha256": prompt.sha256,
                 "tokens": provider.count_tokens(trial.model, prompt.text),
             }
-    QueueManager(worklist(context, context.active), context.clock, context.events, context.stop).submit()
+    work = worklist(context, context.active)
+    QueueManager(work, context.clock, context.events, context.stop, context.checkpoint).submit()
     return Produced({})
 
 

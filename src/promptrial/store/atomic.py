@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -33,6 +34,17 @@ __all__ = [
 ]
 
 _BUFFER = 1 << 20
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name into an error of the system that has none: a full disk does not say where it was met."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 class AtomicFile(io.RawIOBase):
@@ -96,16 +108,18 @@ class AtomicFile(io.RawIOBase):
     def _drain(self) -> None:
         if self._pending:
             self._hash.update(self._pending)
-            self._file.write(self._pending)
+            with naming(self.path):
+                self._file.write(self._pending)
             self._pending.clear()
 
     def _commit(self) -> None:
         self._drain()
-        self._file.flush()
-        _fsync(self._file.fileno())
-        self._file.close()
-        _replace(self._temporary, self.path)
-        _fsync_folder(self.path.parent)
+        with naming(self.path):
+            self._file.flush()
+            _fsync(self._file.fileno())
+            self._file.close()
+            _replace(self._temporary, self.path)
+            _fsync_folder(self.path.parent)
 
     def _discard(self) -> None:
         with suppress(OSError):  # closing flushes what a full disk has refused before
@@ -131,6 +145,7 @@ class Appender:
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         make_folder(path.parent)
+        self._path = path
         self._durable = durable
         self._fd = _open_to_append(path)
         if durable:  # also for a file that is there: the process that made it may have been killed before this
@@ -139,13 +154,14 @@ class Appender:
     def append(self, line: bytes) -> None:
         """Write one line; the newline is added here. A line that does not fit on the disk leaves nothing behind."""
         start = os.fstat(self._fd).st_size
-        try:
-            _append(self._fd, line + b"\n")
-        except BaseException:
-            _cut(self._fd, start)
-            raise
-        if self._durable:
-            _fsync(self._fd)
+        with naming(self._path):
+            try:
+                _append(self._fd, line + b"\n")
+            except BaseException:
+                _cut(self._fd, start)
+                raise
+            if self._durable:
+                _fsync(self._fd)
 
     def close(self) -> None:
         """Close the file."""
@@ -172,7 +188,10 @@ def make_folder(path: Path) -> None:
     try:
         _mkdir(path)
     except OSError as error:
-        raise PromptrialError(f"{path}: cannot make this folder: {error.strerror}") from error
+        raise PromptrialError(
+            f"{path}: cannot make this folder: {error.strerror}",
+            hint="make room for it, or the folder above it writable, then give the same command again",
+        ) from error
     _fsync_folder(path.parent)
 
 

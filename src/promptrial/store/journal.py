@@ -6,6 +6,8 @@ else has to read it. Folding is idempotent: a crash between saving the manifest 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -64,17 +66,26 @@ class Journal:
         CorruptRecordError
             If any other line is damaged; names the file and the line.
         """
-        if not self.path.exists():
-            return []
-        data = self.path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
         events = []
-        for number, line in enumerate(whole.splitlines(), 1):
+        for number, line in self._whole_lines():
             try:
                 events.append(_DECODER.decode(line))
             except (ValueError, RecursionError) as error:
                 raise CorruptRecordError(f"{self.path}:{number}: damaged journal line: {error}") from error
         return events
+
+    def salvage(self) -> list[PartEvent]:
+        """Return the changes of every line that can be read, of a journal that is damaged."""
+        events = []
+        for _, line in self._whole_lines():
+            with suppress(ValueError, RecursionError):
+                events.append(_DECODER.decode(line))
+        return events
+
+    def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
+        if self.path.exists():
+            data = self.path.read_bytes()
+            yield from enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
 
     def clear(self) -> None:
         """Forget the changes, once the manifest that holds them is saved."""

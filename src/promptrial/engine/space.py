@@ -1,0 +1,56 @@
+"""Whether the disk has room for what a phase is about to write. Looks, and writes nothing.
+
+How much that is can only be estimated, from the size of what the phase reads; too little room is found here, before
+hours of work, and not in the middle of a file. A disk that fills up all the same loses nothing: see ``store.atomic``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from promptrial import registry
+from promptrial.engine.facts import artifacts_of
+from promptrial.errors import DiskSpaceError
+from promptrial.model import Trial
+from promptrial.phases.base import Context, Phase
+
+__all__ = ["check_space"]
+
+_FLOOR: Final = 4 << 20
+"""Bytes that any phase needs: state, manifests, log."""
+_UNITS: Final = ((1e9, "GB"), (1e6, "MB"))
+
+
+def check_space(context: Context, phase: Phase, trial: Trial | None) -> None:
+    """Refuse to begin a phase that would fill the disk.
+
+    Raises
+    ------
+    DiskSpaceError
+        Naming the folder, what is needed and what is free.
+    """
+    needed, free = _FLOOR + phase.space(context, _bytes_read(context, phase, trial)), _free(context.run.root)
+    if needed > free:
+        raise DiskSpaceError(
+            f"{context.run.root}: {phase.name} needs about {_shown(needed)} here, and the disk has {_shown(free)} left",
+            hint=f"free some space, then: promptrial run --run_id {context.run.run_id} --resume",
+        )
+
+
+def _bytes_read(context: Context, phase: Phase, trial: Trial | None) -> int:
+    """Return the size of the artifacts of the phases that a phase reads."""
+    read = [artifacts_of(context, registry.load("phase", name), trial) for name in phase.reads]
+    return sum(file.size for files in read for file in files.values())
+
+
+def _free(folder: Path) -> int:
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(os.fspath(folder)).free
+
+
+def _shown(size: int) -> str:
+    return next(f"{size / unit:,.1f} {name}" for unit, name in _UNITS if size >= unit or name == "MB")
