@@ -37,7 +37,7 @@ crash: .venv/.ready-dev ## crash a run at every durable operation, and resume it
 	@CRASH_POINTS=all $(BIN)/python -m pytest tests/crash -rP
 
 soak: .venv/.ready-dev ## interrupt N real runs at random times, resume each, and compare: make soak N=200 SEED=1
-	@$(BIN)/python -m tests.soak.soak --rounds $(or $(N),200) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2)
+	@$(BIN)/python -m tests.soak.soak --rounds $(or $(N),200) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ROUND),--round $(ROUND))
 
 check: .venv/.ready-dev ## lint, formats, types, import layers
 	@$(BIN)/ruff check .

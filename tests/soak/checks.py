@@ -5,43 +5,53 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
-from tests.soak.experiment import Undisturbed, program
-from tests.soak.interruptions import Interruption, Struck, run_command
+from tests.soak.experiment import Undisturbed, program, said
+from tests.soak.interruptions import BY_FILE, Struck, run_command
 from tests.support.crash_lab import RUN, portrait, wreck_problems
 
-__all__ = ["KeptRows", "Status", "after_interruption", "after_resume", "lost_request", "read_status"]
+__all__ = ["Ended", "KeptRows", "Status", "after_interruption", "after_resume", "read_status", "request_lost"]
 
 _MOST_FOR_A_SOFT_STOP_S: Final = 10
 _SOFT: Final = frozenset({0, 5})
-_AT_ONCE: Final = frozenset({0, 5, 130, 143})
 _CODES: Final[dict[str, frozenset[int]]] = {
     "SIGINT": _SOFT,
     "SIGTERM": _SOFT,
     "SIGKILL": frozenset({0, -signal.SIGKILL}),
     "sentinel": _SOFT,
     "stop_run": _SOFT,
-    "double": _AT_ONCE,
-    "stop_run --now": _AT_ONCE,
+    "double": _SOFT | {130, 143},
+    "stop_run --now": _SOFT,
 }
 _UNGUARDED: Final = frozenset({-signal.SIGINT, -signal.SIGTERM})
+_ENDED_AT_ONCE: Final = frozenset({"stopped", "incomplete", "crashed", "finished"})
+"""A process that waits for nothing may end between its last work and the record of it."""
 _WORDS: Final[dict[int, frozenset[str]]] = {
     0: frozenset({"finished"}),
     5: frozenset({"stopped", "incomplete"}),
-    130: frozenset({"stopped", "incomplete", "crashed", "finished"}),
-    143: frozenset({"stopped", "incomplete", "crashed", "finished"}),
+    130: _ENDED_AT_ONCE,
+    143: _ENDED_AT_ONCE,
     -signal.SIGKILL: frozenset({"crashed", "incomplete", "finished"}),
     -signal.SIGINT: frozenset({"stopped", "incomplete", "finished"}),
     -signal.SIGTERM: frozenset({"stopped", "incomplete", "finished"}),
 }
 _MAY_LEAVE_THE_WORD: Final = frozenset({-signal.SIGKILL, *_UNGUARDED})
+_TAKEN_FOR_AN_OLD_ONE: Final = "STOP_REQUESTED left from before was removed"
 Status = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an interrupted process ended: its exit code, or minus the signal that ended it, and how long that took."""
+
+    code: int
+    seconds: float
 
 
 def read_status(folder: Path) -> tuple[Status, list[str]]:
@@ -58,35 +68,24 @@ def read_status(folder: Path) -> tuple[Status, list[str]]:
     return status, []
 
 
-def after_interruption(
-    folder: Path, interruption: Interruption, struck: Struck, code: int, before: Status
-) -> Iterator[str]:
-    """Yield what is wrong with a run whose process has just ended with a code.
-
-    Parameters
-    ----------
-    folder : Path
-    interruption : Interruption
-    struck : Struck
-    code : int
-        The exit code, or minus the signal that ended the process.
-    before : dict
-        The status when the process was started.
-    """
+def after_interruption(folder: Path, kind: str, struck: Struck, ended: Ended, before: Status) -> Iterator[str]:
+    """Yield what is wrong with a run whose process has just ended; ``before`` is the status when it was started."""
     run = folder / RUN
-    allowed = _CODES[interruption.kind] if struck.in_time else frozenset({0})
-    if code not in allowed and not (struck.in_time and _unguarded(run, struck) and code in _UNGUARDED):
-        yield f"exit code {code}: {(folder / 'said').read_text()[-1500:]}"
-    if code == 5 and (seconds := time.monotonic() - struck.at) > _MOST_FOR_A_SOFT_STOP_S:
-        yield f"the stop took {seconds:.1f} s"
-    if struck.said.startswith("stop_run ended"):
-        yield struck.said
-    yield from wreck_problems(folder, finished=code == 0)
+    allowed = _CODES[kind] if struck.in_time else frozenset({0})
+    if struck.in_time and _unguarded(run, struck):
+        allowed |= _UNGUARDED
+    if ended.code not in allowed:
+        yield f"exit code {ended.code}: {said(folder)[-1500:]}"
+    if ended.code == 5 and ended.seconds > _MOST_FOR_A_SOFT_STOP_S:
+        yield f"the stop took {ended.seconds:.1f} s"
+    if struck.problem:
+        yield struck.problem
+    yield from wreck_problems(folder, finished=ended.code == 0)
     yield from _rows_done_twice(run)
     status, problems = read_status(folder)
     yield from problems
     if status:
-        yield from _misfits(status, code, before)
+        yield from _misfits(status, _fit(kind, ended.code, before))
 
 
 def _unguarded(run: Path, struck: Struck) -> bool:
@@ -99,35 +98,38 @@ def _unguarded(run: Path, struck: Struck) -> bool:
     return not struck.begun or b'"event": "end"' in last
 
 
-def _misfits(status: Status, code: int, before: Status) -> Iterator[str]:
-    fit = _WORDS.get(code, frozenset()) | ({before.get("status")} if code in _MAY_LEAVE_THE_WORD else set())
+def _fit(kind: str, code: int, before: Status) -> frozenset[str]:
+    """Return the words that fit a process that ended with a code; one that did nothing leaves the word before it."""
+    if kind == "stop_run --now" and code == 5:
+        return _ENDED_AT_ONCE
+    left = {str(before["status"])} if before and code in _MAY_LEAVE_THE_WORD else set()
+    return _WORDS.get(code, frozenset()) | left
+
+
+def _misfits(status: Status, fit: frozenset[str]) -> Iterator[str]:
     if status["status"] not in fit:
-        yield f"status says {status['status']} after exit code {code}; expected one of {sorted(map(str, fit))}"
+        yield f"status says {status['status']}; expected {' or '.join(sorted(fit))}"
     if status["holder"] is not None and status["holder"]["alive"]:
         yield f"status says that process {status['holder']['pid']} lives"
 
 
-def lost_request(folder: Path, interruption: Interruption, struck: Struck, code: int, begun_before: int) -> bool:
-    """Whether a sentinel was taken for one left from before, though it was written after the process had started."""
-    if code != 0 or not struck.in_time or interruption.kind not in {"sentinel", "stop_run", "stop_run --now"}:
-        return False
-    log = (folder / RUN / "run.log").read_text()
-    return "STOP_REQUESTED left from before" in '"event": "begin"'.join(
-        log.split('"event": "begin"')[begun_before + 1 :]
-    )
+def request_lost(folder: Path, kind: str, struck: Struck, ended: Ended) -> bool:
+    """Whether a request to stop was taken for one left from before, since the process was still starting."""
+    taken = kind in BY_FILE and not struck.stale and _TAKEN_FOR_AN_OLD_ONE in said(folder)
+    return taken and struck.in_time and ended.code == 0
 
 
 def after_resume(folder: Path, code: int, whole: Undisturbed) -> tuple[list[str], list[str]]:
     """Return in which files a run that was resumed differs from an undisturbed one, and what else is wrong with it."""
     problems = wreck_problems(folder, finished=True)
     if code != 0:
-        problems.append(f"the resume ended with {code}: {(folder / 'said').read_text()[-1500:]}")
+        problems.append(f"the resume ended with {code}: {said(folder)[-1500:]}")
     problems += [f"{path.name} is left over" for path in sorted((folder / RUN).rglob("*.tmp"))]
     status, wrong = read_status(folder)
     found = portrait(folder)
     names = sorted(found.keys() | whole.portrait.keys())
     differences = [name for name in names if found.get(name) != whole.portrait.get(name)]
-    return differences, problems + wrong + list(_misfits(status, 0, {}) if status else ())
+    return differences, problems + wrong + list(_misfits(status, _WORDS[0]) if status else ())
 
 
 class KeptRows:

@@ -20,7 +20,7 @@ import yaml
 
 from tests.support.crash_lab import RUN, portrait, wreck_problems
 
-__all__ = ["HANGS_AFTER_S", "ROOT", "RUN_ID", "Experiment", "SoakError", "Undisturbed", "program"]
+__all__ = ["HANGS_AFTER_S", "ROOT", "RUN_ID", "Experiment", "SoakError", "Undisturbed", "program", "said"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 RUN_ID: Final = RUN.name.removeprefix("run_")
@@ -66,18 +66,18 @@ class Experiment:
         self._config.write_text(yaml.safe_dump(tree))
 
     def start(self, folder: Path, *, resume: bool) -> subprocess.Popen[bytes]:
-        """Start a process that runs the experiment in a folder; what it says on stderr is added to ``said`` there.
+        """Start a process that runs the experiment in a folder; ``said`` returns what it says on stderr.
 
         The process has a session of its own, so that an interrupt from the keyboard is not one of the experiment's.
         """
         words = ["scripts.run_all", "--config", str(self._config), *_FLAGS, *(["--resume"] if resume else [])]
-        with (folder / "said").open("ab") as said:
+        with (folder / f"said-{len(_all_said(folder)) + 1}").open("wb") as stderr:
             return subprocess.Popen(
                 program(*words, folder=folder),
                 cwd=ROOT,
                 env=_environment(),
                 stdout=subprocess.DEVNULL,
-                stderr=said,
+                stderr=stderr,
                 start_new_session=True,
             )
 
@@ -103,7 +103,7 @@ class Experiment:
         code = self.start(folder, resume=False).wait(HANGS_AFTER_S)
         seconds = time.monotonic() - began
         if code != 0 or wreck_problems(folder, finished=True):
-            raise SoakError(f"an undisturbed run ended with {code}: {(folder / 'said').read_text()}")
+            raise SoakError(f"an undisturbed run ended with {code}: {said(folder)}")
         return seconds
 
 
@@ -111,6 +111,15 @@ def program(module: str, *words: str, folder: Path) -> list[str]:
     """Return the command of one of the program's modules for the run in a folder."""
     where = ["--experiments_dir", str(folder / RUN.parent), "--run_id", RUN_ID]
     return [sys.executable, "-m", module, *words, *where]
+
+
+def said(folder: Path) -> str:
+    """Return what the process that was started last in a folder said on stderr."""
+    return _all_said(folder)[-1].read_text(errors="replace")
+
+
+def _all_said(folder: Path) -> list[Path]:
+    return sorted(folder.glob("said-*"))
 
 
 def _environment() -> dict[str, str]:

@@ -18,13 +18,14 @@ import numpy as np
 
 from tests.soak.experiment import HANGS_AFTER_S, ROOT, Undisturbed, program
 
-__all__ = ["KINDS", "Interruption", "Struck", "begins", "draw", "kinds", "run_command", "strike"]
+__all__ = ["BY_FILE", "KINDS", "Interruption", "Struck", "begins", "draw", "kinds", "run_command", "strike"]
 
 _LOOK_EVERY_S: Final = 0.003
 _AIMED: Final = 0.4
 _AIMED_AT_ROWS: Final = 0.5
 _MOST_IN_A_ROUND: Final = 3
 _DOUBLE_WITHIN_S: Final = 0.3
+_SENTINEL: Final = "STOP_REQUESTED"
 _GROWING: Final = "results.partial.jsonl"
 _Shot = Callable[["subprocess.Popen[bytes]", Path, "Interruption"], str]
 
@@ -47,12 +48,17 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """What was done: whether the process was still there, since when it was asked, whether its work had begun."""
+    """What was done.
+
+    ``in_time`` says whether the process was still there, ``at`` when it was asked, ``begun`` whether it had begun its
+    work, ``stale`` whether a sentinel stood there when it was started, ``problem`` what the asking itself met.
+    """
 
     in_time: bool
     at: float
     begun: bool
-    said: str
+    stale: bool
+    problem: str
 
 
 def _signal(number: signal.Signals) -> _Shot:
@@ -72,14 +78,14 @@ def _double(process: subprocess.Popen[bytes], _run: Path, interruption: Interrup
 
 
 def _sentinel(_process: subprocess.Popen[bytes], run: Path, _interruption: Interruption) -> str:
-    (run / "STOP_REQUESTED").write_bytes(b"")
+    (run / _SENTINEL).write_bytes(b"")
     return ""
 
 
 def _stop_run(*flags: str) -> _Shot:
     def shoot(_process: subprocess.Popen[bytes], run: Path, _interruption: Interruption) -> str:
         code, said = run_command(program("scripts.stop_run", *flags, folder=run.parents[1]))
-        return said if code == 0 else f"stop_run ended with {code}: {said}"
+        return "" if code == 0 else f"stop_run ended with {code}: {said}"
 
     return shoot
 
@@ -93,7 +99,7 @@ KINDS: Final[dict[str, _Shot]] = {
     "double": _double,
     "stop_run --now": _stop_run("--now"),
 }
-_BY_FILE: Final = frozenset({"sentinel", "stop_run", "stop_run --now"})
+BY_FILE: Final = frozenset({"sentinel", "stop_run", "stop_run --now"})
 
 
 def kinds() -> list[str]:
@@ -142,12 +148,12 @@ def strike(
     before : int
         How many processes had begun the run when this one was started.
     """
-    ready = _moment(run, interruption, whole)
-    while process.poll() is None and not (ready() and (interruption.kind not in _BY_FILE or run.exists())):
+    stale, ready = (run / _SENTINEL).exists(), _moment(run, interruption, whole)
+    while process.poll() is None and not (ready() and (interruption.kind not in BY_FILE or run.exists())):
         time.sleep(_LOOK_EVERY_S)
     in_time, begun, at = process.poll() is None, begins(run) > before, time.monotonic()
-    said = KINDS[interruption.kind](process, run, interruption) if in_time else ""
-    return Struck(in_time, at, begun, said)
+    problem = KINDS[interruption.kind](process, run, interruption) if in_time else ""
+    return Struck(in_time, at, begun, stale, problem)
 
 
 def begins(run: Path) -> int:

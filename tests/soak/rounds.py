@@ -28,7 +28,7 @@ class Outcome:
     missed: Counter[str] = field(default_factory=Counter)
     resumes: int = 0
     rows_kept: int = 0
-    lost_requests: int = 0
+    requests_lost: int = 0
     slowest_stop_s: float = 0.0
     differences: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -66,21 +66,17 @@ class _Round:
         self._status: checks.Status = {}
 
     def interrupt(self, interruption: Interruption) -> bool:
-        """Start or resume the run, and interrupt it; whether anything is left to interrupt."""
-        before = interruptions.begins(self._run)
+        """Start or resume the run, and interrupt it; return whether anything is left to do."""
+        kind, before = interruption.kind, interruptions.begins(self._run)
         with checks.KeptRows(self._run) as kept, self._start() as process:
             struck = interruptions.strike(process, self._run, interruption, self._whole, before)
-            code = self._wait(process)
-            took = time.monotonic() - struck.at
-            self._note(interruption, code, took, in_time=struck.in_time)
-            self._outcome.lost_requests += checks.lost_request(self._folder, interruption, struck, code, before)
-            wrong = [
-                *checks.after_interruption(self._folder, interruption, struck, code, self._status),
-                *kept.problems(),
-            ]
-        self._outcome.failures += [f"{interruption.kind}: {text}" for text in wrong]
+            ended = checks.Ended(self._wait(process), time.monotonic() - struck.at)
+            wrong = [*checks.after_interruption(self._folder, kind, struck, ended, self._status), *kept.problems()]
+        self._outcome.failures += [f"{kind}: {text}" for text in wrong]
+        self._outcome.requests_lost += checks.request_lost(self._folder, kind, struck, ended)
+        self._note(interruption, ended, in_time=struck.in_time)
         self._status, _ = checks.read_status(self._folder)
-        return code != 0
+        return ended.code != 0
 
     def finish(self) -> None:
         """Resume the run to its end, and compare it with an undisturbed one."""
@@ -106,12 +102,12 @@ class _Round:
             self._outcome.failures.append(f"the process did not end within {HANGS_AFTER_S} s")
             return process.wait()
 
-    def _note(self, interruption: Interruption, code: int, took: float, *, in_time: bool) -> None:
+    def _note(self, interruption: Interruption, ended: checks.Ended, *, in_time: bool) -> None:
         outcome = self._outcome
-        outcome.script.append(f"{interruption} -> {code if in_time else 'too late'}")
+        outcome.script.append(f"{interruption} -> {ended.code if in_time else 'too late'}")
         if not in_time:
             outcome.missed[interruption.kind] += 1
             return
-        outcome.codes[interruption.kind, code] += 1
-        if code == 5:
-            outcome.slowest_stop_s = max(outcome.slowest_stop_s, took)
+        outcome.codes[interruption.kind, ended.code] += 1
+        if ended.code == 5:
+            outcome.slowest_stop_s = max(outcome.slowest_stop_s, ended.seconds)

@@ -109,7 +109,7 @@ def _totals(outcomes: Sequence[Outcome], codes: Counter[tuple[str, int]], second
         "interruptions": sum(codes.values()),
         "resumes": sum(o.resumes for o in outcomes),
         "rows kept": sum(o.rows_kept for o in outcomes),
-        "stop requests lost while starting": sum(o.lost_requests for o in outcomes),
+        "requests lost while starting": sum(o.requests_lost for o in outcomes),
         "slowest soft stop, s": f"{max((o.slowest_stop_s for o in outcomes), default=0):.1f}",
         "files that differ": sum(len(o.differences) for o in outcomes),
         "failures": sum(len(o.failures) for o in outcomes),
