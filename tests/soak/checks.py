@@ -121,15 +121,15 @@ def request_lost(folder: Path, kind: str, struck: Struck, ended: Ended) -> bool:
 
 def after_resume(folder: Path, code: int, whole: Undisturbed) -> tuple[list[str], list[str]]:
     """Return in which files a run that was resumed differs from an undisturbed one, and what else is wrong with it."""
+    if code != 0:  # then it is no wonder that files are missing
+        return [], [f"the resume ended with {code}: {said(folder)[-1500:]}"]
     problems = wreck_problems(folder, finished=True)
-    if code != 0:
-        problems.append(f"the resume ended with {code}: {said(folder)[-1500:]}")
     problems += [f"{path.name} is left over" for path in sorted((folder / RUN).rglob("*.tmp"))]
     status, wrong = read_status(folder)
     found = portrait(folder)
     names = sorted(found.keys() | whole.portrait.keys())
     differences = [name for name in names if found.get(name) != whole.portrait.get(name)]
-    return differences, problems + wrong + list(_misfits(status, _WORDS[0]) if status else ())
+    return differences, [*problems, *wrong, *(_misfits(status, _WORDS[0]) if status else ())]
 
 
 class KeptRows:

@@ -45,6 +45,14 @@ class Interruption:
     gap_s: float
     signals: tuple[signal.Signals, signal.Signals]
 
+    def __str__(self) -> str:
+        """Say what was drawn in a few words."""
+        first, second = self.signals
+        how = f" ({first.name}, {1000 * self.gap_s:.0f} ms, {second.name})" if self.kind == "double" else ""
+        files = "the files of rows" if self.at_rows else "the files"
+        when = f"at {self.when:.2f} of a run" if self.target is None else f"at {self.target:.2f} of {files}"
+        return f"{self.kind}{how} {when}"
+
 
 @dataclass(frozen=True, slots=True)
 class Struck:

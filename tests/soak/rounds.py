@@ -63,20 +63,19 @@ class _Round:
         self._folder = folder
         self._run = folder / RUN
         self._outcome = outcome
-        self._status: checks.Status = {}
 
     def interrupt(self, interruption: Interruption) -> bool:
-        """Start or resume the run, and interrupt it; return whether anything is left to do."""
+        """Start or resume the run, and interrupt it; return whether there is something to go on with."""
         kind, before = interruption.kind, interruptions.begins(self._run)
+        status = checks.read_status(self._folder)[0] if self._run.exists() else {}
         with checks.KeptRows(self._run) as kept, self._start() as process:
             struck = interruptions.strike(process, self._run, interruption, self._whole, before)
             ended = checks.Ended(self._wait(process), time.monotonic() - struck.at)
-            wrong = [*checks.after_interruption(self._folder, kind, struck, ended, self._status), *kept.problems()]
+            wrong = [*checks.after_interruption(self._folder, kind, struck, ended, status), *kept.problems()]
         self._outcome.failures += [f"{kind}: {text}" for text in wrong]
         self._outcome.requests_lost += checks.request_lost(self._folder, kind, struck, ended)
         self._note(interruption, ended, in_time=struck.in_time)
-        self._status, _ = checks.read_status(self._folder)
-        return ended.code != 0
+        return ended.code != 0 and not wrong
 
     def finish(self) -> None:
         """Resume the run to its end, and compare it with an undisturbed one."""

@@ -81,7 +81,7 @@ def _play_all(args: argparse.Namespace, root: Path, known: Sequence[str]) -> lis
 def _say(outcomes: Sequence[Outcome], root: Path) -> None:
     last = outcomes[-1]
     if last.failed:
-        lines = [*last.script, *(f"{name} differs" for name in last.differences), *last.failures]
+        lines = [*last.script, *last.failures, *(f"{name} differs" for name in last.differences)]
         print(f"round {last.number} FAILED\n  " + "\n  ".join(lines), flush=True)
     else:
         shutil.rmtree(root / f"round-{last.number}")

