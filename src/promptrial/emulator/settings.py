@@ -1,4 +1,4 @@
-"""What an emulator can be told: values only, light enough for the command line to import. Nothing is read or started."""
+"""What an emulator can be told: values only, light enough for the command line to import. Nothing is started here."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class EmulatorSettings:
         How far each API call moves it, in seconds.
     stage_s : float
         How long a job stays in each of its states, in virtual seconds.
+    ready_s : float
+        How long after its upload a data set is READY, in virtual seconds.
     quota : int, optional
         How many jobs may be in work at once.
     models : frozenset of str, optional
@@ -71,6 +73,7 @@ class EmulatorSettings:
     clock: ClockMode = "step"
     clock_step_s: float = 15.0
     stage_s: float = 15.0
+    ready_s: float = 10.0
     quota: int | None = None
     models: frozenset[str] | None = None
     unsupported: UnsupportedModel = "pending"

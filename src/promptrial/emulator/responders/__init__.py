@@ -1,0 +1,1 @@
+"""Who answers the rows of an emulator's jobs; ``settings.RESPONDERS`` is their table."""

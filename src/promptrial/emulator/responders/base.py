@@ -1,0 +1,104 @@
+"""What a responder gets and gives: rows of chat requests in, answers or errors out; and how words are counted.
+
+An answer depends on the seed, the model and the request alone, never on time, order or the job it came in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import msgspec
+
+__all__ = ["Answer", "ChatRow", "Choice", "Refusal", "Responder", "answer_in_words", "fraction"]
+
+_DEFAULT_LIMIT: Final = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRow:
+    """One request: its id, its messages, and its whole body with the job's parameters filled in."""
+
+    custom_id: str
+    messages: list[Mapping[str, Any]]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One text of an answer, and why it ended."""
+
+    text: str
+    finish_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answered, and the tokens that it took."""
+
+    choices: tuple[Choice, ...]
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a row has no answer: an HTTP status and a sentence."""
+
+    code: int
+    message: str
+
+
+class Responder(Protocol):
+    """One source of answers, made from ``EmulatorSettings``."""
+
+    def replies(self, model: str, rows: Iterable[ChatRow]) -> Iterator[Answer | Refusal]:
+        """Yield one reply for each row, in order.
+
+        Raises
+        ------
+        PromptrialError
+            If it cannot answer at all; the job fails with that.
+        """
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+def answer_in_words(row: ChatRow, texts: Iterable[str]) -> Answer:
+    """Return an answer whose tokens are words, cut where the request's ``max_tokens`` says.
+
+    The first system message counts as cached.
+    """
+    limit = int(row.body.get("max_tokens") or _DEFAULT_LIMIT)
+    choices = tuple(_cut(text, limit) for text in texts)
+    counts = [len(content(message).split()) for message in row.messages]
+    leading = bool(row.messages) and row.messages[0].get("role") == "system"
+    return Answer(
+        choices,
+        prompt_tokens=sum(counts),
+        completion_tokens=sum(len(choice.text.split()) for choice in choices),
+        cached_tokens=counts[0] if leading else 0,
+    )
+
+
+def content(message: Mapping[str, Any]) -> str:
+    """Return the text of a message, also of one in parts."""
+    found = message.get("content")
+    if isinstance(found, list):
+        return " ".join(str(part.get("text", "")) for part in found if isinstance(part, dict))
+    return found if isinstance(found, str) else ""
+
+
+def fraction(*what: object) -> float:
+    """Return a number in [0, 1) that depends on the values alone, evenly spread."""
+    digest = hashlib.sha256(msgspec.json.encode(what, order="deterministic")).digest()
+    return int.from_bytes(digest[:7], "big") / (1 << 56)
+
+
+def _cut(text: str, limit: int) -> Choice:
+    words = text.split()
+    return Choice(text, "stop") if len(words) <= limit else Choice(" ".join(words[:limit]), "length")
