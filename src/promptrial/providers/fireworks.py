@@ -1,0 +1,203 @@
+"""Fireworks' batch inference behind the Protocol: jobs under ids that we choose, over plain HTTP.
+
+Because the ids are ours, whatever an unanswered call did can be looked up: a job is never created twice. Keys and names
+are in ``fireworks_account``, the files in ``fireworks_datasets``, the shapes of answers in ``fireworks_wire``, and what
+an HTTP outcome means in ``http``.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar, Final, Self
+from urllib.parse import quote, urlsplit
+
+from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, QuotaReachedError, TransientError
+from promptrial.model import Completion, ModelSpec
+from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.fireworks_account import account_slug, api_path, dataset_name, model_name, service
+from promptrial.providers.fireworks_datasets import MULTIPART_LIMIT, Datasets
+from promptrial.providers.fireworks_wire import Anything, Job, job_status, last_segment
+from promptrial.providers.http import HttpClient, Kind, NotFoundError, RejectedError, Service, Timeouts
+
+__all__ = ["FireworksProvider"]
+
+_JOBS: Final = "batchInferenceJobs"
+_GRPC_NOT_FOUND: Final = "5"
+_NO_SUCH_CALL: Final = "Not Found"
+"""What a gRPC gateway says to a path that it does not serve, with the same code as for a thing that is not there."""
+
+
+class FireworksProvider:
+    """Batches of one Fireworks account. May be used by several threads.
+
+    Parameters
+    ----------
+    api : Service
+        The address and the key.
+    account : str
+        The account's id.
+    timeouts : Timeouts, optional
+    multipart_limit : int, optional
+        The size in bytes above which a request file is uploaded through a signed URL.
+    """
+
+    name: ClassVar[str] = "fireworks"
+    local: ClassVar[bool] = False
+
+    def __init__(
+        self, api: Service, account: str, timeouts: Timeouts | None = None, multipart_limit: int = MULTIPART_LIMIT
+    ) -> None:
+        self._http = HttpClient(api, timeouts)
+        self._account = account
+        self._datasets = Datasets(self._http, account, multipart_limit)
+
+    @classmethod
+    def open(cls, env: Mapping[str, str]) -> Self:
+        """Return an adapter for ``FIREWORKS_API_KEY``, ``FIREWORKS_ACCOUNT_ID`` and ``FIREWORKS_API_BASE``."""
+        return cls(service(env), account_slug(env))
+
+    def check(self, model: ModelSpec) -> None:
+        """Ask for the newest job, which a wrong key or account cannot, and for the model.
+
+        The call for a model is a guess, none of the documented ones: only a clear "no such model" is believed. Any
+        other answer says nothing, such as the one of a gateway that has no call of this path.
+        """
+        name = model_name(model.id)
+        self._check_account()
+        try:
+            self._http.call("GET", f"/v1/{quote(name)}", Anything, what=f"look up {name}")
+        except NotFoundError as error:
+            if error.code == _GRPC_NOT_FOUND and error.detail != _NO_SUCH_CALL:
+                hint = "check the model's `id` in the configuration"
+                raise PermanentError(f"Fireworks has no model {name}", hint=hint) from error
+        except ProviderError:
+            return
+
+    def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
+        """Return the model's name and the host that serves it: hosted weights have no digest to be had."""
+        name = model_name(model.id) if model.written_id is None else model.written_id
+        host = urlsplit(self._http.service.base_url).hostname or ""
+        return {"provider": self.name, "model": name, "api": host}
+
+    def count_tokens(self, model: ModelSpec, text: str) -> None:
+        """Return None: there is no tokenizer to ask."""
+
+    def stage(self, payload: PartPayload) -> Staged:
+        """Create the dataset and upload the requests; what is known of it is in ``Datasets.stage``."""
+        return self._datasets.stage(payload)
+
+    def find(self, payload: PartPayload) -> JobRef | None:
+        """Return the job that has this payload's key as its id, or None."""
+        try:
+            job = self._job(payload.key)
+        except NotFoundError:
+            return None
+        theirs = last_segment(job.input_dataset_id), last_segment(job.model)
+        ours = payload.dataset_key, last_segment(model_name(payload.model.id))
+        if theirs != ours:
+            raise PermanentError(
+                f"Fireworks has a job {payload.key} of {theirs[0]} for {theirs[1]}, not of {ours[0]} for {ours[1]}",
+                hint=f"look at it: firectl batch-inference-job get {payload.key}",
+            )
+        return JobRef(payload.key)
+
+    def submit(self, payload: PartPayload) -> JobRef:
+        """Create the job under this payload's key. Every sampling parameter stands in the rows, so none stands here.
+
+        Raises
+        ------
+        OutcomeUnknownError
+            Also if a job of this id, or its output, is there already.
+        QuotaReachedError
+            Fireworks says so with a 400, not a 429.
+        """
+        body = {
+            "model": model_name(payload.model.id),
+            "inputDatasetId": dataset_name(self._account, payload.dataset_key),
+            "outputDatasetId": dataset_name(self._account, _output(payload.key)),
+            "displayName": payload.key,
+        }
+        path, what = api_path(self._account, _JOBS), f"create job {payload.key}"
+        query = {"batchInferenceJobId": payload.key}
+        try:
+            job = self._http.call("POST", path, Job, what=what, kind=Kind.CREATES, query=query, body=body)
+        except RejectedError as error:
+            if error.status == 409:
+                raise OutcomeUnknownError(error.message, hint="it may be there from an earlier call") from error
+            if error.status == 400 and "quota" in error.detail.lower():
+                raise QuotaReachedError(error.message) from error
+            raise
+        return JobRef(last_segment(job.name))
+
+    def status(self, job: JobRef) -> JobStatus:
+        """Return the job's state in our words."""
+        try:
+            return job_status(self._job(job.name))
+        except NotFoundError as error:
+            return JobStatus(JobState.MISSING, message=error.message)
+
+    def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
+        """Yield the rows of every output file, then those of the requests that failed.
+
+        An output file that is empty, or none at all, is believed if failed requests account for every row; an empty
+        one also if the job ended early. Otherwise the download counts as cut short: nothing else tells it from one.
+        """
+        dataset, count = _output(payload.key), 0
+        files = self._datasets.row_files(dataset)
+        empty = not files.output
+        for file in (*files.output, *files.errors):
+            before = count
+            for line in self._datasets.lines(dataset, file):
+                count += 1
+                yield line
+            empty = empty or (count == before and file in files.output)
+        if empty and count < payload.rows and not (files.output and self.status(job).state is JobState.EXPIRED):
+            what = "an empty output file" if files.output else "no output file"
+            raise TransientError(f"Fireworks: {dataset} has {what}, and {count} of {payload.rows} rows in all")
+
+    def cancel(self, job: JobRef) -> None:
+        """Delete the job, which is how Fireworks stops one. One that is gone is stopped."""
+        try:
+            self._http.call("DELETE", self._job_path(job.name), Anything, what=f"cancel job {job.name}")
+        except NotFoundError:
+            return
+
+    def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:
+        """Return firectl's command in its newer and its older spelling, and where the files then are."""
+        dataset = _output(job.name)
+        rest = f"{dataset} --output-dir {shlex.quote(str(folder))} -a {self._account}"
+        return (
+            f"firectl dataset download {rest}",
+            f"firectl download dataset {rest}    # in older versions of firectl",
+            f"# read from there: {folder / 'dataset' / dataset}, and what you put into {folder} yourself",
+        )
+
+    def parse_row(self, line: bytes) -> Completion:
+        """Read one row: ``response`` is the chat completion itself."""
+        return parse_chat_row(line)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _check_account(self) -> None:
+        path, what = api_path(self._account, _JOBS), f"list the jobs of account {self._account}"
+        try:
+            self._http.call("GET", path, Anything, what=what, query={"pageSize": "1"})
+        except NotFoundError as error:
+            hint = "check FIREWORKS_ACCOUNT_ID and FIREWORKS_API_KEY"
+            raise PermanentError(f"Fireworks has no account {self._account} for this key", hint=hint) from error
+
+    def _job_path(self, name: str) -> str:
+        return api_path(self._account, _JOBS, name)
+
+    def _job(self, name: str) -> Job:
+        return self._http.call("GET", self._job_path(name), Job, what=f"look up job {name}")
+
+
+def _output(job: str) -> str:
+    """Return the id of the dataset into which a job writes."""
+    return f"{job}-out"

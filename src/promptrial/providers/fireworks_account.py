@@ -1,0 +1,116 @@
+"""Who asks Fireworks, where, and for which model: the environment and the configuration turned into resource names.
+
+No call is made here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from promptrial.errors import ConfigError
+from promptrial.providers.http import Service, is_loopback
+
+__all__ = ["API_BASE", "account_slug", "api_path", "dataset_name", "model_name", "service"]
+
+API_BASE: Final = "https://api.fireworks.ai"
+_KEY: Final = "FIREWORKS_API_KEY"
+_ACCOUNT: Final = "FIREWORKS_ACCOUNT_ID"
+_BASE: Final = "FIREWORKS_API_BASE"
+_SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_MODEL: Final = re.compile(r"accounts/[A-Za-z0-9][\w-]*/models/[A-Za-z0-9][\w.@:-]*", re.ASCII)
+_BARE_MODEL: Final = re.compile(r"[A-Za-z0-9][\w.@:-]*", re.ASCII)
+_WHERE: Final = (
+    "it is the NAME in the full names of your own models and data sets, accounts/NAME/..., which the web console shows"
+)
+
+
+def service(env: Mapping[str, str]) -> Service:
+    """Return the API to call, with the key of the environment.
+
+    Raises
+    ------
+    ConfigError
+        If the key is missing or cannot be one, or the address is none that a key may be sent to.
+    """
+    key = _needed(env, _KEY, "an API key of your Fireworks account")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConfigError(f"{_KEY} holds spaces or other characters that no key has", hint="copy the key again")
+    base = env.get(_BASE, "").strip() or API_BASE
+    return Service("Fireworks", _checked_base(base), key, _KEY)
+
+
+def account_slug(env: Mapping[str, str]) -> str:
+    """Return the account's id.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing, or is something else, such as an e-mail address.
+    """
+    given = _needed(env, _ACCOUNT, f"the id of your Fireworks account ({_WHERE})")
+    if "@" in given:
+        raise ConfigError(f"{_ACCOUNT} is an e-mail address; the id of the account is needed", hint=_WHERE)
+    slug = given.removeprefix("accounts/").partition("/")[0]
+    if not _SLUG.fullmatch(slug):
+        raise ConfigError(f"{_ACCOUNT} {given!r} is no id of an account", hint=_WHERE)
+    return slug
+
+
+def api_path(account: str, collection: str, name: str = "", verb: str = "") -> str:
+    """Return the path of a collection of the account or, given a name, of one thing in it and what to do with it."""
+    path = f"/v1/accounts/{account}/{collection}"
+    return f"{path}/{quote(name, safe='')}{verb}" if name else path
+
+
+def dataset_name(account: str, dataset: str) -> str:
+    """Return the full name of a dataset, as jobs want it."""
+    return f"accounts/{account}/datasets/{dataset}"
+
+
+def model_name(model_id: str) -> str:
+    """Return the full name of a model: as it stands if it is one, or that of Fireworks' own model of that name.
+
+    Raises
+    ------
+    ConfigError
+        If it names no model.
+    """
+    if _MODEL.fullmatch(model_id):
+        return model_id
+    if _BARE_MODEL.fullmatch(model_id):
+        return f"accounts/fireworks/models/{model_id}"
+    problem = f"model {model_id!r}: no model of Fireworks has such a name"
+    if "deploy" in model_id.lower():
+        problem = f"model {model_id!r}: this is a deployment; batches run on models, not on deployments of one"
+    raise ConfigError(problem, hint="write accounts/NAME/models/MODEL, or MODEL alone for one of Fireworks' own")
+
+
+def _needed(env: Mapping[str, str], name: str, what: str) -> str:
+    value = env.get(name, "").strip()
+    if not value:
+        raise ConfigError(f"{name} is not set; it holds {what}", hint=f"put {name}=... into .env, or export it")
+    return value
+
+
+def _checked_base(base: str) -> str:
+    try:
+        parts = urlsplit(base)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise _bad_base("is not an address") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise _bad_base("is not an address")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise _bad_base("starts with http:// and so would send the key unencrypted; this machine alone may be http")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise _bad_base("holds more than a host and a path")
+    if parts.path.rstrip("/").endswith("/v1"):
+        raise _bad_base("ends with /v1, which is added to it")
+    return base.rstrip("/")
+
+
+def _bad_base(why: str) -> ConfigError:
+    return ConfigError(f"{_BASE} {why}", hint=f"leave it out for {API_BASE}, or give such an address")

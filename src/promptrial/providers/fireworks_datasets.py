@@ -1,0 +1,173 @@
+"""Files at Fireworks: bringing the requests of a part into a dataset, and reading the rows of an output dataset.
+
+Both are datasets under names that we choose. Nothing here makes, finds or ends a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from promptrial.errors import PermanentError, ResultsGoneError, TransientError
+from promptrial.providers.base import PartPayload, Staged
+from promptrial.providers.fireworks_account import api_path
+from promptrial.providers.fireworks_wire import Anything, Dataset, SignedUrls, last_segment
+from promptrial.providers.http import HttpClient, NotFoundError, RejectedError
+
+__all__ = ["MULTIPART_LIMIT", "Datasets", "RowFiles"]
+
+MULTIPART_LIMIT: Final = 150_000_000
+"""Bytes that one form may have; anything larger goes through a signed URL."""
+
+_WANTS_UPLOAD: Final = frozenset({"UPLOADING", "STATE_UNSPECIFIED", ""})
+_ERRORS: Final = "error-data"
+
+
+class RowFiles(NamedTuple):
+    """The names of a dataset's files that hold rows: the answers, in order, and the requests that failed."""
+
+    output: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+class Datasets:
+    """The datasets of one account. May be used by several threads.
+
+    Parameters
+    ----------
+    http : HttpClient
+    account : str
+    multipart_limit : int
+        The size in bytes above which a request file is uploaded through a signed URL.
+    """
+
+    def __init__(self, http: HttpClient, account: str, multipart_limit: int = MULTIPART_LIMIT) -> None:
+        self._http = http
+        self._account = account
+        self._multipart_limit = multipart_limit
+        self._uploaded: set[str] = set()
+
+    def stage(self, payload: PartPayload) -> Staged:
+        """Create the dataset, upload the requests, and look whether Fireworks is done with them.
+
+        Each of these may be repeated, so an outcome that is not known is a ``TransientError``. What was uploaded whole
+        from here is not uploaded again; what another process may have uploaded is, as long as Fireworks wants it.
+
+        Raises
+        ------
+        PermanentError
+            If the dataset of this name holds other requests, or the requests are refused.
+        """
+        dataset = self._find(payload) or self._create(payload)
+        if dataset.state in _WANTS_UPLOAD:
+            self._upload(payload)
+            dataset = self._find(payload) or dataset
+            if dataset.status is not None and dataset.status.bad:
+                raise PermanentError(f"Fireworks refuses the requests {payload.dataset_key}: {dataset.status}")
+        return Staged(payload.dataset_key, ready=dataset.state == "READY")
+
+    def row_files(self, name: str) -> RowFiles:
+        """Return the files of a dataset that hold rows. Their names start with a path; large output has pages.
+
+        Raises
+        ------
+        ResultsGoneError
+            If there is no such dataset.
+        """
+        names = sorted(self._download_urls(name))
+        return RowFiles(
+            tuple(file for file in names if last_segment(file).endswith(".jsonl")),
+            tuple(file for file in names if last_segment(file) == _ERRORS),
+        )
+
+    def lines(self, name: str, file: str) -> Iterator[bytes]:
+        """Yield the lines of one file of a dataset.
+
+        The URL is a new one for each file: they live for some ten minutes, and the file before may have taken longer.
+        """
+        url = self._download_urls(name).get(file)
+        if url is None:
+            raise TransientError(f"Fireworks named a file {last_segment(file)!r} of {name}, and then did not")
+        try:
+            yield from self._http.lines(url, what=f"download {last_segment(file)} of {name}")
+        except NotFoundError as error:
+            raise ResultsGoneError(error.message) from error
+
+    def _find(self, payload: PartPayload) -> Dataset | None:
+        """Return the dataset of the requests as it is now, or None if there is none.
+
+        Raises
+        ------
+        PermanentError
+            If it was made for another number of requests.
+        """
+        name = payload.dataset_key
+        try:
+            dataset = self._http.call("GET", self._path(name), Dataset, what=f"look up dataset {name}")
+        except NotFoundError:
+            return None
+        if dataset.rows not in {None, payload.rows}:
+            raise PermanentError(
+                f"Fireworks has a dataset {name} of {dataset.rows} requests, not {payload.rows}",
+                hint=f"look at it: firectl dataset get {name}",
+            )
+        return dataset
+
+    def _create(self, payload: PartPayload) -> Dataset:
+        """Create the dataset; that it is there already is fine, since its name says what it holds."""
+        name = payload.dataset_key
+        about = {"userUploaded": {}, "exampleCount": str(payload.rows), "displayName": name}
+        body = {"datasetId": name, "dataset": about}
+        try:
+            return self._http.call("POST", self._path(), Dataset, what=f"create dataset {name}", body=body)
+        except RejectedError as error:
+            if error.status != 409:
+                raise
+            found = self._find(payload)
+            if found is None:
+                raise TransientError(f"{error.message}; but it cannot be seen yet") from error
+            return found
+
+    def _upload(self, payload: PartPayload) -> None:
+        size = payload.path.stat().st_size
+        if size != payload.size:
+            raise PermanentError(f"{payload.path} has {size:,} bytes, not the {payload.size:,} that were recorded")
+        signed = size > self._multipart_limit
+        if payload.dataset_key not in self._uploaded:
+            if signed:
+                self._put_signed(payload)
+            else:
+                self._post_form(payload)
+            self._uploaded.add(payload.dataset_key)
+        if signed:
+            what = f"have the upload of {payload.dataset_key} checked"
+            self._http.call("POST", self._path(payload.dataset_key, ":validateUpload"), Anything, what=what, body={})
+
+    def _post_form(self, payload: PartPayload) -> None:
+        name = payload.dataset_key
+        what = f"upload the requests {name}"
+        self._http.upload(self._path(name, ":upload"), payload.path, f"{name}.jsonl", what=what)
+
+    def _put_signed(self, payload: PartPayload) -> None:
+        """Put the file where Fireworks says. The headers are part of the signature and must be exactly these."""
+        name, size = payload.dataset_key, payload.size
+        file = f"{name}.jsonl"
+        what = f"get an address for the requests {name}"
+        wanted = {"filenameToSize": {file: str(size)}}
+        path = self._path(name, ":getUploadEndpoint")
+        url = self._http.call("POST", path, SignedUrls, what=what, body=wanted).filename_to_signed_urls.get(file)
+        if url is None:
+            raise TransientError(f"Fireworks: could not {what}: the answer names none for {file}")
+        headers = {"Content-Type": "application/octet-stream", "X-Goog-Content-Length-Range": f"{size},{size}"}
+        self._http.put(url, payload.path, headers, what=f"upload the requests {name}")
+
+    def _download_urls(self, name: str) -> dict[str, str]:
+        path = self._path(name, ":getDownloadEndpoint")
+        what = f"get the addresses of the files of {name}"
+        try:
+            return self._http.call("GET", path, SignedUrls, what=what).filename_to_signed_urls
+        except NotFoundError as error:
+            raise ResultsGoneError(f"Fireworks no longer has the results {name}") from error
+
+    def _path(self, name: str = "", verb: str = "") -> str:
+        return api_path(self._account, "datasets", name, verb)

@@ -1,0 +1,113 @@
+"""What Fireworks' control plane says, as typed values, and what its job states mean. No call is made here.
+
+Only what the adapter reads is declared; other fields are ignored. Numbers come as text (proto3 JSON), and fields that
+are for people alone are read whatever their type, so that an odd one cannot keep a finished job from being fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from promptrial.providers.base import JobState, JobStatus
+from promptrial.providers.http import printable
+
+__all__ = ["Anything", "Dataset", "Job", "SignedUrls", "job_status", "last_segment"]
+
+_PREFIX: Final = "JOB_STATE_"
+
+STATES: Final[Mapping[str, JobState]] = {
+    "UNSPECIFIED": JobState.WORKING,
+    "VALIDATING": JobState.WORKING,
+    "CREATING_INPUT_DATASET": JobState.WORKING,
+    "PENDING": JobState.WORKING,
+    "CREATING": JobState.WORKING,
+    "RUNNING": JobState.WORKING,
+    "RE_QUEUEING": JobState.WORKING,
+    "IDLE": JobState.WORKING,
+    "PAUSED": JobState.WORKING,
+    "WRITING_RESULTS": JobState.WORKING,
+    "CANCELLING": JobState.WORKING,
+    "COMPLETED": JobState.READY,
+    "EXPIRED": JobState.EXPIRED,
+    "EARLY_STOPPED": JobState.EXPIRED,
+    "FAILED": JobState.FAILED,
+    "CANCELLED": JobState.CANCELLED,
+    "DELETING": JobState.CANCELLED,
+    "DELETING_CLEANING_UP": JobState.CANCELLED,
+}
+"""Their states, without the prefix that the wire has and their documentation leaves out, in our words."""
+
+
+class Anything(msgspec.Struct):
+    """Any JSON object: for answers that say nothing beyond yes."""
+
+
+class _Status(msgspec.Struct):
+    code: Any = None
+    message: Any = None
+
+    def __str__(self) -> str:
+        return printable(str(self.message or ""))
+
+    @property
+    def bad(self) -> bool:
+        return self.code not in {None, "", 0, "0", "OK"}
+
+
+class Dataset(msgspec.Struct, rename="camel"):
+    """A dataset. ``example_count`` is what its maker said; nobody compares it with the file."""
+
+    name: str
+    state: str = ""
+    status: _Status | None = None
+    example_count: str | int | None = None
+
+    @property
+    def rows(self) -> int | None:
+        """The example count as a number, if it is one."""
+        return _number(self.example_count)
+
+
+class Job(msgspec.Struct, rename="camel"):
+    """A batch inference job."""
+
+    name: str
+    state: str = ""
+    status: _Status | None = None
+    model: str = ""
+    input_dataset_id: str = ""
+    job_progress: Any = None
+    waiting_on_capacity: Any = None
+
+
+class SignedUrls(msgspec.Struct, rename="camel"):
+    """Names of files, each with the URL that may be used for a while without a key."""
+
+    filename_to_signed_urls: dict[str, str] = {}
+
+
+def job_status(job: Job) -> JobStatus:
+    """Return a job's status in our words. A state that is not known counts as working, and is said."""
+    word = job.state.removeprefix(_PREFIX)
+    notes = [str(job.status)] if job.status else []
+    if word not in STATES:
+        notes.insert(0, f"Fireworks says {printable(job.state)!r}, a state that is not known here")
+    if job.waiting_on_capacity:
+        notes.append("waiting for capacity at Fireworks")
+    progress = job.job_progress if isinstance(job.job_progress, dict) else {}
+    processed = _number(progress.get("totalProcessedRequests"))
+    return JobStatus(STATES.get(word, JobState.WORKING), processed, "; ".join(note for note in notes if note))
+
+
+def last_segment(name: str) -> str:
+    """Return the id at the end of a resource's full name."""
+    return name.rpartition("/")[2]
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20 else None
