@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from promptrial.errors import ConfigError
 
-__all__ = ["DATASETS", "PHASES", "PROVIDERS", "SCORERS", "STATISTICS", "load", "near_misses"]
+__all__ = ["DATASETS", "PHASES", "PROVIDERS", "SCORERS", "STAGES", "STATISTICS", "load", "near_misses"]
 
 PHASES: Final[Mapping[str, str]] = {
     "prepare": "promptrial.phases.prepare:PHASE",
@@ -27,6 +27,16 @@ PHASES: Final[Mapping[str, str]] = {
     "report": "promptrial.phases.report:PHASE",
 }
 """The phases in the order in which they run."""
+
+STAGES: Final[Mapping[str, str]] = {
+    "poll": "downloaded",
+    "parse": "parsed",
+    "score": "scored",
+    "stats": "stats",
+    "costs": "costs",
+    "report": "report",
+}
+"""What a trial's manifest calls the phases that work on single trials."""
 
 PROVIDERS: Final[Mapping[str, str]] = {"embedded": "promptrial.providers.embedded:EmbeddedProvider"}
 """Where answers come from."""

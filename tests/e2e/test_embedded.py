@@ -105,3 +105,25 @@ def test_ctrl_c_twice_ends_at_once_with_130_and_the_run_can_be_resumed(whole: Pa
     state = json.loads((tmp_path / "run_cut/run_state.json").read_text())
     assert state["phases"]["poll"]["status"] == "stopped"
     resume(tmp_path, whole)
+
+
+def test_stop_now_does_not_wait_for_the_request_in_work_and_a_watcher_sees_it_all(whole: Path, tmp_path: Path) -> None:
+    python = [sys.executable, "-m"]
+    where = ["--experiments_dir", str(tmp_path), "--run_id", "cut"]
+    with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        wait_for_rows(tmp_path, "cut", 2)
+        watch = [*python, "promptrial", "status", "--watch", "--json", *where]
+        with subprocess.Popen(watch, cwd=ROOT, stdout=subprocess.PIPE, text=True) as watcher:
+            assert watcher.stdout is not None
+            assert json.loads(watcher.stdout.readline())["status"] == "running"
+            stop = [*python, "scripts.stop_run", *where, "--now", "--wait"]
+            outcome = subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+            assert outcome.returncode == 0, outcome.stderr
+            assert process.wait(20) == 5
+            assert process.stderr is not None
+            assert "asked to end at once" in process.stderr.read()
+            assert json.loads(watcher.stdout.read().splitlines()[-1])["status"] == "stopped"
+            assert watcher.wait(20) == 0
+    state = json.loads((tmp_path / "run_cut/run_state.json").read_text())
+    assert state["phases"]["poll"]["status"] == "stopped"
+    resume(tmp_path, whole)

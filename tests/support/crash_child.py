@@ -5,6 +5,7 @@ It prints its findings as JSON. Arguments: the surveys as JSON, which copy this 
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -70,7 +71,7 @@ def _look(survey: Survey, place: Path, copy: int, copies: int) -> None:
     if survey.bug:
         BUGS[survey.bug]()
     lab.measure(each_job_once=survey.lookup)
-    crashes = _kills(lab, findings) if survey.crash == "kill" else _power_losses(lab, findings)
+    crashes = _CRASHES[survey.crash](lab, findings)
     wanted = [crash for crash in crashes if re.search(survey.only, crash.name)][:: survey.stride]
     at_once = len(findings.problems)
     for number, crash in enumerate(wanted):
@@ -88,6 +89,18 @@ def _look(survey: Survey, place: Path, copy: int, copies: int) -> None:
 
 def _kills(lab: Lab, findings: Findings) -> Iterator[_Crash]:
     """Yield, for each point that a run comes to, the kill there."""
+    for number, point in enumerate(_points(lab, findings)):
+        yield _Crash(f"killed {point} (point {number})", partial(_kill, lab, number))
+
+
+def _refusals(error: int, lab: Lab, findings: Findings) -> Iterator[_Crash]:
+    """Yield, for each operation that a run comes to, a disk that refuses from there on."""
+    for number, point in enumerate(_points(lab, findings)):
+        if point.moment == "before":
+            yield _Crash(f"refused from {point} (point {number})", partial(_refuse, lab, number, error))
+
+
+def _points(lab: Lab, findings: Findings) -> list[Point]:
     listed = lab.folder()
 
     def list_points() -> Outcome:
@@ -102,8 +115,22 @@ def _kills(lab: Lab, findings: Findings) -> Iterator[_Crash]:
     findings.possible = len(points)
     findings.operations = sum(point.moment == "after" for point in points)
     findings.kinds = sorted({point.operation for point in points})
-    for number, point in enumerate(points):
-        yield _Crash(f"killed {point} (point {number})", partial(_kill, lab, number))
+    return points
+
+
+def _refuse(lab: Lab, number: int, error: int) -> Path:
+    """Run on a disk that refuses; the run must end with exit code 1, or 0 if it had nothing more to write."""
+
+    def work() -> Outcome:
+        crash_points.refuse_from(number, error)
+        return lab.run()
+
+    folder = lab.folder()
+    ended = in_fork(folder, work)
+    named = re.search(r"error: .*experiments.*: " + os.strerror(error) + r"\n  next: ", ended.said)
+    if ended.code != 0 and (ended.code != 1 or not named):
+        raise RuntimeError(f"point {number}: the run ended with {ended.code}: {ended.said}")
+    return folder
 
 
 def _kill(lab: Lab, number: int) -> Path:
@@ -146,6 +173,14 @@ def _lose_power(lab: Lab, write: Callable[[Path], None], ledger: Ledger) -> Path
     write(folder)
     ledger.write(folder)
     return folder
+
+
+_CRASHES: Final[dict[str, Callable[[Lab, Findings], Iterator[_Crash]]]] = {
+    "kill": _kills,
+    "power": _power_losses,
+    "full": partial(_refusals, errno.ENOSPC),
+    "read-only": partial(_refusals, errno.EROFS),
+}
 
 
 if __name__ == "__main__":

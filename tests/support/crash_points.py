@@ -20,6 +20,9 @@ Moment = Literal["before", "amid", "after"]
 At = Callable[[Moment, str, tuple[Any, ...]], None]
 
 
+_NEEDS_ROOM = ("_create", "_open_to_append", "_mkdir", "_append", "_fsync", "_fsync_folder")
+
+
 class Point(NamedTuple):
     """Where a run can be killed."""
 
@@ -99,6 +102,19 @@ def kill_at(number: int) -> None:
         nonlocal left
         if left == 0:
             _die(moment, arguments)
+        left -= 1
+
+    instrument(at)
+
+
+def refuse_from(number: int, error: int) -> None:
+    """From the point with this number on, let what needs room on the disk fail: the disk is full, or read-only."""
+    left = number
+
+    def at(moment: Moment, name: str, _arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        if left <= 0 and moment == "before" and name in _NEEDS_ROOM:
+            raise OSError(error, os.strerror(error))
         left -= 1
 
     instrument(at)

@@ -26,7 +26,8 @@ class Survey:
 
     Parameters
     ----------
-    crash : {"kill", "power"}
+    crash : {"kill", "power", "full", "read-only"}
+        The last two are no crashes: from some operation on, the disk refuses what needs room on it.
     scenario : str
         A key of ``crash_lab.SCENARIOS``.
     bug : str
@@ -40,7 +41,7 @@ class Survey:
         Look only at crashes whose description matches this regular expression.
     """
 
-    crash: Literal["kill", "power"]
+    crash: Literal["kill", "power", "full", "read-only"]
     scenario: str = "first run"
     bug: str = ""
     lookup: bool = True

@@ -1,18 +1,22 @@
-"""``promptrial status``: how far a run is, from its files alone."""
+"""``promptrial status``: how far a run is, from its files alone; once, or again and again until it ends."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+import threading
 from dataclasses import asdict
 
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
-from promptrial.engine.status import RunStatus, find_run, read_status
+from promptrial.engine.status import Progress, RunStatus, find_run, read_status
+from promptrial.runtime.clock import Clock, SystemClock
+from promptrial.store.rundir import RunDir
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
 DESCRIPTION = "Show how far a run is, from its files alone; safe while another process works on it."
+_LOOK_EVERY_S = 1.0
 
 
 def configure(parser: Parser) -> None:
@@ -20,6 +24,7 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "run_id", "name of the run", metavar="ID", required=True)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+    add_flag(parser, "watch", "look again each second, until no process works on the run", action="store_true")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -30,38 +35,70 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If there is no such run.
     """
-    status = read_status(find_run(experiments_dir(args), args.run_id))
-    sys.stdout.write(_as_json(status) if args.json else _as_text(status))
+    run, clock = find_run(experiments_dir(args), args.run_id), SystemClock()
+    if args.watch:
+        return _watch(run, clock, as_json=args.json)
+    status = read_status(run, clock)
+    sys.stdout.write(json.dumps(_values(status), indent=2) + "\n" if args.json else _as_text(status))
     return 0
 
 
-def _as_json(status: RunStatus) -> str:
-    state = status.state
-    value = {
+def _watch(run: RunDir, clock: Clock, *, as_json: bool) -> int:
+    """Print the status as it changes: over the last one on a terminal, below it elsewhere; as JSON, a line each."""
+    never, shown, height = threading.Event(), "", 0
+    try:
+        while True:
+            status = read_status(run, clock)
+            text = json.dumps(_values(status)) + "\n" if as_json else _as_text(status)
+            if text != shown:
+                up = f"\x1b[{height}A\x1b[J" if height and sys.stdout.isatty() and not as_json else ""
+                sys.stdout.write(up + text)
+                sys.stdout.flush()
+                shown, height = text, text.count("\n")
+            if not status.working:
+                return 0
+            clock.wait(never, _LOOK_EVERY_S)
+    except KeyboardInterrupt:  # that is how a person stops watching; the run is not touched by it
+        return 0
+
+
+def _values(status: RunStatus) -> dict[str, object]:
+    state, by = status.state, status.holder
+    last = state.last_checkpoint
+    return {
         "run_id": state.run_id,
         "status": status.word,
         "config_hash": state.config_hash,
         "stop_requested": state.stop_requested,
-        "holder": asdict(status.holder) if status.holder else None,
+        "holder": {"pid": by.pid, "host": by.host, "since": by.since, "alive": by.alive} if by else None,
         "rows": status.rows,
         "expected_rows": status.expected_rows,
+        "waiting_for": dict(status.waiting_for),
+        "last_checkpoint": None if last is None else {name: getattr(last, name) for name in last.__struct_fields__},
         "phases": {
-            name: {"status": phase.status, "updated_at": phase.updated_at, "last_error": phase.last_error}
+            name: {
+                "status": phase.status,
+                "updated_at": phase.updated_at,
+                "last_error": phase.last_error,
+                "progress": asdict(status.progress[name]) if name in status.progress else None,
+            }
             for name, phase in state.phases.items()
         },
     }
-    return json.dumps(value, indent=2) + "\n"
 
 
 def _as_text(status: RunStatus) -> str:
     answers = "" if status.rows is None else f", {status.rows} of {status.expected_rows} answers"
-    by = f", by process {status.holder.pid} on {status.holder.host}" if status.holder and _works(status) else ""
-    lines = [f"run {status.state.run_id}: {status.word}{answers}{by}"]
+    by = f", by process {status.holder.pid} on {status.holder.host}" if status.holder and status.working else ""
+    jobs = "".join(f", {count} jobs at {name}" for name, count in status.waiting_for.items())
+    silent = ", which has not shown itself for over a minute" if status.word == "stalled" else ""
+    lines = [f"run {status.state.run_id}: {status.word}{answers}{jobs}{by}{silent}"]
     for name, phase in status.state.phases.items():
         error = f"  ({phase.last_error})" if phase.last_error else ""
-        lines.append(f"{name:<8} {phase.status:<12} {phase.updated_at or ''}{error}".rstrip())
+        progress = _progress(status.progress.get(name))
+        lines.append(f"{name:<8} {phase.status:<12} {progress:<16} {phase.updated_at or ''}{error}".rstrip())
     return "\n".join(lines) + "\n"
 
 
-def _works(status: RunStatus) -> bool:
-    return status.word in {"running", "stopping"}
+def _progress(progress: Progress | None) -> str:
+    return "" if progress is None else f"{progress.done} of {progress.total} {progress.unit}"

@@ -147,9 +147,7 @@ def take_up(opened: Opened, context: Context) -> RunState:
     _write_config(opened, context)
     for phase in phases():
         if phase.manifest:
-            _whole(
-                context, context.run.root / phase.manifest, lambda path: records.load(path, Manifest), read_only=False
-            )
+            _whole(context, context.run.root / phase.manifest, Manifest, read_only=False)
     load_manifests(context)
     for text in changed_sources(context):
         context.events.warn(text)

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptrial.errors import UsageError
+from promptrial import registry
+from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.runtime.clock import Clock
 from promptrial.store import jsonl, records
 from promptrial.store.lock import Holder, holder
-from promptrial.store.records import Manifest, RunState
+from promptrial.store.records import Manifest, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
-__all__ = ["RunStatus", "find_run", "read_status"]
+__all__ = ["Progress", "RunStatus", "find_run", "read_status"]
+
+_IN_FLIGHT = ("submitting", "submitted", "running", "completed")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of a phase is done: ``done`` of ``total`` ``unit`` (parts or trials)."""
+
+    done: int
+    total: int
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
     """A run at a glance.
 
-    ``word`` is ``running``, ``stopping``, ``finished``, ``stopped``, ``failed``, ``crashed`` (a phase was in progress,
-    and the process that worked on it is gone) or ``incomplete``. ``rows`` and ``expected_rows`` count answers on disk
-    and requests built; None before the build phase.
+    ``word`` is ``running``, ``waiting`` (for jobs at a provider), ``stopping``, ``stalled`` (the process is there and
+    has not shown itself for a minute), ``finished``, ``stopped``, ``failed``, ``crashed`` (a phase was in progress, and
+    the process that worked on it is gone) or ``incomplete``. ``rows`` and ``expected_rows`` count answers on disk and
+    requests built; None before the build phase. ``waiting_for`` counts jobs in flight by provider.
     """
 
     word: str
@@ -28,6 +44,13 @@ class RunStatus:
     holder: Holder | None
     rows: int | None
     expected_rows: int | None
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+    waiting_for: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def working(self) -> bool:
+        """Whether a process is at work on it."""
+        return self.word in {"running", "waiting", "stopping", "stalled"}
 
 
 def find_run(experiments: Path, run_id: str) -> RunDir:
@@ -45,7 +68,7 @@ def find_run(experiments: Path, run_id: str) -> RunDir:
     return run
 
 
-def read_status(run: RunDir) -> RunStatus:
+def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     """Read how far a run is.
 
     Raises
@@ -62,30 +85,81 @@ def read_status(run: RunDir) -> RunStatus:
             f"run {run.run_id}: {run.state_path} is not there",
             hint=f"look what would be done: promptrial plan --run_id {run.run_id}",
         ) from None
-    by = holder(run.lock_path)
-    working = by is not None and by.works
-    rows, expected = _rows(run)
-    return RunStatus(_word(state, working=working, asked=run.sentinel_path.exists()), state, by, rows, expected)
+    by = holder(run.lock_path, clock)
+    manifests = _manifests(run)
+    waiting_for = _waiting_for(manifests)
+    built = _built(run)
+    word = _word(state, by, asked=run.sentinel_path.exists(), waits=bool(waiting_for))
+    rows = None if built is None else _rows(run, built)
+    expected = None if built is None else int(built.facts["requests"])
+    return RunStatus(word, state, by, rows, expected, _progress(manifests, built), waiting_for)
 
 
-def _word(state: RunState, *, working: bool, asked: bool) -> str:
+def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> str:
+    if by is not None and by.works:
+        if by.silent:
+            return "stalled"
+        return "stopping" if asked or state.stop_requested else "waiting" if waits else "running"
     statuses = {phase.status for phase in state.phases.values()}
-    if working:
-        return "stopping" if asked or state.stop_requested else "running"
     for status, word in (("in_progress", "crashed"), ("failed", "failed"), ("stopped", "stopped")):
         if status in statuses:
             return word
     return "finished" if statuses == {"completed"} else "incomplete"
 
 
-def _rows(run: RunDir) -> tuple[int | None, int | None]:
+def _manifests(run: RunDir) -> list[TrialManifest]:
+    """Return the manifests of the trials, but for damaged ones: a resume says so and mends them."""
+    found = []
+    for path in sorted(run.root.glob("*/results/trial_manifest.json")):
+        try:
+            manifest = run.trial(path.parent.parent.name).load_manifest()
+        except CorruptRecordError:
+            continue
+        if manifest is not None:
+            found.append(manifest)
+    return found
+
+
+def _built(run: RunDir) -> Manifest | None:
     try:
-        built = records.load(run.batch_inputs / "manifest.json", Manifest)
-    except FileNotFoundError:
-        return None, None
+        return records.load(run.batch_inputs / "manifest.json", Manifest)
+    except (FileNotFoundError, CorruptRecordError):
+        return None
+
+
+def _waiting_for(manifests: list[TrialManifest]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for manifest in manifests:
+        if manifest.hosted:
+            jobs = sum(part.job is not None and part.status in _IN_FLIGHT for part in manifest.parts.values())
+            counts[str(manifest.trial.get("provider"))] += jobs
+    return {name: count for name, count in counts.items() if count}
+
+
+def _progress(manifests: list[TrialManifest], built: Manifest | None) -> dict[str, Progress]:
+    n_parts = 0 if built is None else len(built.facts["parts"])
+    parts = [part for manifest in manifests for part in manifest.parts.values()]
+    submitted = sum(part.job is not None and part.status != "submitting" for part in parts)
+    downloaded = sum(part.status == "downloaded" for part in parts)
+    found = {}
+    if n_parts:
+        found = {"submit": Progress(submitted, n_parts, "parts"), "poll": Progress(downloaded, n_parts, "parts")}
+    for phase, stage in registry.STAGES.items():
+        if phase not in found and manifests and built is not None:
+            done = sum(_completed(manifest, stage) for manifest in manifests)
+            found[phase] = Progress(done, len(manifests), "trials")
+    return found
+
+
+def _completed(manifest: TrialManifest, stage: str) -> bool:
+    record = manifest.stage_status.get(stage)
+    return record is not None and record.status == "completed"
+
+
+def _rows(run: RunDir, built: Manifest) -> int:
     found = 0
     for row in built.facts["parts"]:
         trial = run.trial(row["trial_slug"])
         path = trial.part_results(row["part"])
         found += row["rows"] if path.exists() else jsonl.count(trial.part_rows(row["part"]))
-    return found, built.facts["requests"]
+    return found

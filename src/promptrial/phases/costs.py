@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from promptrial import cost_report as documents
-from promptrial import costs
+from promptrial import costs, registry
 from promptrial.model import Condition, Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.parse import ParseReport
@@ -92,7 +92,7 @@ def _correct(path: Path, trial: Trial) -> dict[Condition, float | None]:
 
 PHASE = Phase(
     name="costs",
-    stage="costs",
+    stage=registry.STAGES["costs"],
     reads=("parse", "score"),
     settings=lambda context, trial: {
         "pricing": {name: terms.model_dump(mode="json") for name, terms in context.config.pricing.items()},

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from promptrial import ids
+from promptrial import ids, registry
 from promptrial.errors import DataError
 from promptrial.model import Completion, Condition, Part, RequestId, Trial
 from promptrial.phases.base import Context, Phase, Produced
@@ -250,7 +250,7 @@ def _write_report(path: Path, output: _Output) -> FileRecord:
 
 PHASE = Phase(
     name="parse",
-    stage="parsed",
+    stage=registry.STAGES["parse"],
     reads=("build", "poll"),
     run_trial=_run,
     space=lambda _context, size_read: 2 * size_read,  # combined rows, CSV and Parquet of what poll brought home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from promptrial import registry
 from promptrial.errors import PhaseFailedError
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.work import worklist
@@ -39,4 +40,6 @@ def _check_engines(context: Context, work: list[PartWork]) -> None:
             )
 
 
-PHASE = Phase(name="poll", reads=("build", "submit"), run_whole=_run, stage="downloaded", content_addressed=True)
+PHASE = Phase(
+    name="poll", reads=("build", "submit"), run_whole=_run, stage=registry.STAGES["poll"], content_addressed=True
+)

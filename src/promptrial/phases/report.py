@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from promptrial import __version__, cost_report, significance
+from promptrial import __version__, cost_report, registry, significance
 from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced, load_manifest
 from promptrial.phases.parse import ParseReport
@@ -129,6 +129,6 @@ PHASE = Phase(
     settings=_settings,
     run_trial=_run_trial,
     run_whole=_run_whole,
-    stage="report",
+    stage=registry.STAGES["report"],
     manifest="multi_trial_manifest.json",
 )

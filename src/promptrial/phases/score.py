@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from promptrial import ids
+from promptrial import ids, registry
 from promptrial.datasets.base import cluster_id
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Part, Trial
@@ -135,7 +135,7 @@ def _answers(context: Context, trial: Trial) -> Iterator[_Row]:
 
 PHASE = Phase(
     name="score",
-    stage="scored",
+    stage=registry.STAGES["score"],
     reads=("prepare", "build", "parse"),
     settings=lambda context, _trial: {
         "scoring": context.config.scoring.model_dump(mode="json"),

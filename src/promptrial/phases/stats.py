@@ -93,7 +93,7 @@ def _attrition(results: Path) -> dict[Condition, ArmAttrition]:
 
 PHASE = Phase(
     name="stats",
-    stage="stats",
+    stage=registry.STAGES["stats"],
     reads=("prepare", "parse", "score"),
     settings=lambda context, _trial: context.config.stats.model_dump(mode="json"),
     run_trial=_run,

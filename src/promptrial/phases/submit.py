@@ -14,7 +14,9 @@ def _run(context: Context) -> Produced:
     for trial in context.active:
         context.stop.check()
         provider = context.provider(trial.model.provider)
+        provider.check(trial.model)
         context.manifest(trial.slug).engine = dict(provider.fingerprint(trial.model))
+        context.manifest(trial.slug).hosted = not provider.local
         prompts = context.manifest(trial.slug).prompts
         for condition, prompt in trial.prompts.items():
             prompts[condition] = {

@@ -25,6 +25,7 @@ __all__ = [
     "Appender",
     "AtomicFile",
     "make_folder",
+    "naming",
     "publish",
     "remove",
     "set_aside",
@@ -38,12 +39,11 @@ _BUFFER = 1 << 20
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Put the file's name into an error of the system that has none: a full disk does not say where it was met."""
+    """Let an error of the system name this file: a full disk names none, and a temporary name helps nobody."""
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
+        error.filename = str(path)
         raise
 
 
@@ -68,7 +68,8 @@ class AtomicFile(io.RawIOBase):
         self._pending = bytearray()  # digested and written in large pieces: rows are small and many
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         make_folder(path.parent)
-        self._file = _create(self._temporary)
+        with naming(path):
+            self._file = _create(self._temporary)
 
     def writable(self) -> bool:  # noqa: D102 - io.RawIOBase
         return True
@@ -147,7 +148,8 @@ class Appender:
         make_folder(path.parent)
         self._path = path
         self._durable = durable
-        self._fd = _open_to_append(path)
+        with naming(path):
+            self._fd = _open_to_append(path)
         if durable:  # also for a file that is there: the process that made it may have been killed before this
             _fsync_folder(path.parent)
 

@@ -130,9 +130,14 @@ class RunLock:
         else:
             fd, self._release = self._created(), self._remove
         text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": self._since})
-        os.ftruncate(fd, 0)
-        os.lseek(fd, 0, os.SEEK_SET)
-        os.write(fd, text.encode())
+        try:
+            with atomic.naming(self._path):
+                os.ftruncate(fd, 0)
+                os.lseek(fd, 0, os.SEEK_SET)
+                os.write(fd, text.encode())
+        except OSError:
+            self._release(fd)
+            raise
         self._fd = fd
         return self
 

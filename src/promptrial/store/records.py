@@ -114,6 +114,8 @@ class TrialManifest(msgspec.Struct, kw_only=True):
     temps: list[float]
     samples_per_item: dict[str, int]
     engine: dict[str, Any] = {}
+    hosted: bool = False
+    """Whether the answers are computed elsewhere, in jobs that run on without this process."""
     timestamps: dict[str, str] = {}
     datasets: dict[str, list[str | None]] = {}
     jobs: dict[str, list[str | None]] = {}

@@ -1,0 +1,195 @@
+"""What is damaged or refused is said, kept aside and made anew; nothing is asked twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from promptrial.engine import space
+from promptrial.runtime.clock import SystemClock
+from tests.support import fake_provider
+from tests.support.project import Project
+
+RESULTS = "m1-main-tp1-tk50-mx64-64/results"
+
+
+def data_of(project: Project, run_id: str = "r") -> dict[str, str]:
+    """Return the digests of what must be the same after any interruption."""
+    mutable = ("run.log", "manifest.json", "run_state.json", ".state.lock")
+    return {
+        path: digest
+        for path, digest in project.snapshot(run_id).items()
+        if not path.endswith(mutable) and ".corrupt." not in path
+    }
+
+
+@pytest.mark.parametrize(
+    "artifact",
+    [
+        "prepared/closed_book.jsonl",
+        "batch_inputs/m1-main-tp1-tk50-mx64-64/t0_control_p001.jsonl",
+        f"{RESULTS}/t0_control_p001/results.jsonl",
+        f"{RESULTS}/predictions.parquet",
+        f"{RESULTS}/per_item_scores.csv",
+        f"{RESULTS}/significance.json",
+        f"{RESULTS}/costs.json",
+        "aggregate_report.md",
+        "prepared/manifest.json",
+        "batch_inputs/manifest.json",
+        "multi_trial_manifest.json",
+        f"{RESULTS}/trial_manifest.json",
+        "run_state.json",
+        "effective_config.yaml",
+    ],
+)
+@pytest.mark.parametrize("damage", ["tear", "empty", "garble"])
+def test_whatever_is_damaged_is_kept_aside_and_made_anew(project: Project, artifact: str, damage: str) -> None:
+    project.run()
+    before = data_of(project)
+    path = project.run_root() / artifact
+    wreck = {"tear": path.read_bytes()[:-20], "empty": b"", "garble": b"\x00{garbled"}[damage]
+    path.write_bytes(wreck)
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    assert path.with_name(f"{path.name}.corrupt.1").read_bytes() == wreck
+    assert f"{path.name}.corrupt.1" in outcome.err
+    assert data_of(project) == before
+    assert "nothing was left to do" in project.run("--resume").err
+
+
+def test_an_artifact_that_a_new_configuration_remakes_is_not_called_damaged(project: Project) -> None:
+    project.run()
+    (project.root / "config/treatment.txt").write_text("Something else.\n")
+    assert project.run("--resume", "--force").code == 0
+    assert not list(project.run_root().glob(f"{RESULTS}/*.corrupt.*"))
+
+
+def test_a_damaged_line_of_the_journal_costs_nothing_that_the_other_lines_say(project: Project) -> None:
+    def die(_: object) -> None:
+        if fake_provider.CALLS.total() == 9:
+            raise KeyboardInterrupt
+
+    fake_provider.BEFORE_ROW.append(die)
+    with pytest.raises(KeyboardInterrupt):
+        project.run()
+    fake_provider.BEFORE_ROW.clear()
+    journal = project.run_root() / RESULTS / "jobs.journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert len(lines) > 2
+    journal.write_bytes(b"".join([*lines[:1], b"{garbled\n", *lines[1:]]))
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    assert "jobs.journal.jsonl:2: damaged" in outcome.err
+    assert (journal.parent / "jobs.journal.jsonl.corrupt.1").exists()
+    assert max(fake_provider.CALLS.values()) == 1
+    project.run(run_id="whole")
+    assert (project.run_root() / RESULTS / "predictions.csv").read_bytes() == (
+        project.run_root("whole") / RESULTS / "predictions.csv"
+    ).read_bytes()
+
+
+def test_too_little_room_is_said_before_a_phase_begins(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.run("--to_step", "build")
+    monkeypatch.setattr(space, "_free", lambda _folder: 1_000_000)
+    outcome = project.run("--resume")
+    assert outcome.code == 1
+    assert "experiments/run_r: submit needs about 4.2 MB here, and the disk has 1.0 MB left" in outcome.err
+    assert "promptrial run --run_id r --resume" in outcome.err
+    assert not fake_provider.CALLS
+    monkeypatch.undo()
+    monkeypatch.chdir(project.root)
+
+
+def test_a_folder_where_a_file_should_be_is_named(project: Project) -> None:
+    project.run("--to_step", "poll")
+    (project.run_root() / RESULTS / "predictions.csv").mkdir()
+    outcome = project.run("--resume")
+    assert outcome.code == 1
+    assert f"{RESULTS}/predictions.csv" in outcome.err
+    (project.run_root() / RESULTS / "predictions.csv").rmdir()
+    assert project.run("--resume").code == 0
+
+
+def test_a_clock_that_is_set_back_changes_no_byte_of_data(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.run(run_id="whole")
+    sentinel = project.run_root() / "STOP_REQUESTED"
+    fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 33 else None)
+    assert project.run().code == 5
+    fake_provider.BEFORE_ROW.clear()
+    monkeypatch.setattr(SystemClock, "now", lambda _self: "1999-12-31T23:59:59.000000Z")
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    state = json.loads((project.run_root() / "run_state.json").read_text())
+    assert state["phases"]["poll"]["updated_at"].startswith("1999")
+    assert {path for path in data_of(project) if not path.endswith(".md")} == {
+        path for path in data_of(project, "whole") if not path.endswith(".md")
+    }
+    for path, digest in data_of(project, "whole").items():
+        if not path.endswith(".md"):
+            assert data_of(project)[path] == digest, path
+
+
+def test_the_last_checkpoint_follows_the_parts(project: Project) -> None:
+    seen = []
+
+    def look(_: object) -> None:
+        seen.append(json.loads((project.run_root() / "run_state.json").read_text())["last_checkpoint"])
+
+    fake_provider.BEFORE_ROW.append(look)
+    project.run()
+    assert [(mark["phase"], mark["resume_key"]) for mark in seen[:7]] == [("submit", None)] * 7
+    assert (seen[7]["phase"], seen[7]["resume_key"]) == ("poll", "t0_control")
+    assert (seen[-1]["phase"], seen[-1]["trial_slug"]) == ("poll", "m1-main-tp1-tk50-mx64-64")
+    assert {mark["resume_key"] for mark in seen[8:]} == {"t0_control", "t0_treatment"}
+
+
+# --- status ---------------------------------------------------------------------------------------------------------
+
+
+def status(project: Project) -> dict[str, object]:
+    outcome = project.call("status", "--run_id", "r", "--json")
+    assert outcome.code == 0, outcome.err
+    found: dict[str, object] = json.loads(outcome.out)
+    return found
+
+
+def progress_of(project: Project, phase: str) -> object:
+    phases = status(project)["phases"]
+    assert isinstance(phases, dict)
+    return phases[phase]["progress"]
+
+
+def test_status_tells_the_progress_of_each_phase(project: Project) -> None:
+    project.run("--to_step", "build", "--prompt_sets", "main,other")
+    assert progress_of(project, "submit") == {"done": 0, "total": 8, "unit": "parts"}
+    seen = []
+    fake_provider.BEFORE_ROW.append(lambda _: seen.append(progress_of(project, "poll")))
+    project.run("--resume", "--to_step", "parse")
+    assert seen[0] == {"done": 0, "total": 8, "unit": "parts"}
+    assert seen[-1] == {"done": 7, "total": 8, "unit": "parts"}
+    assert progress_of(project, "parse") == {"done": 2, "total": 2, "unit": "trials"}
+    assert progress_of(project, "score") == {"done": 0, "total": 2, "unit": "trials"}
+
+
+def test_a_process_that_has_not_shown_itself_is_called_stalled(project: Project) -> None:
+    seen = []
+
+    def look(_: object) -> None:
+        lock: Path = project.run_root() / ".state.lock"
+        os.utime(lock, (time.time() - 3600,) * 2)
+        seen.append(status(project)["status"])
+
+    fake_provider.BEFORE_ROW.append(look)
+    project.run("--to_step", "poll")
+    assert "stalled" in seen
+
+
+def test_watching_ends_when_no_process_works_on_the_run(project: Project) -> None:
+    project.run()
+    outcome = project.call("status", "--run_id", "r", "--watch", "--json")
+    assert outcome.code == 0
+    assert [json.loads(line)["status"] for line in outcome.out.splitlines()] == ["finished"]
