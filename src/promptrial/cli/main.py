@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "plan": Command("promptrial.cli.plan", "show what a run would do, phase by phase; changes nothing"),
     "stop": Command("promptrial.cli.stop", "ask a run to stop; it can be resumed"),
     "status": Command("promptrial.cli.status", "show how far a run is"),
+    "emulator": Command("promptrial.cli.emulator", "stand in for the hosted batch API on this machine, at no cost"),
 }
 
 _EPILOG: Final = """exit codes:

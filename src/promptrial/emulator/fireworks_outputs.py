@@ -7,18 +7,17 @@ killed at it just does it again.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 
 from promptrial.emulator.fault_rows import bad_row, garbled, spread
 from promptrial.emulator.faults import Injected
 from promptrial.emulator.fireworks_inputs import input_rows
-from promptrial.emulator.responders.base import Answer, ChatRow, Refusal, Responder
+from promptrial.emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step
 from promptrial.emulator.stored_file import StoredFile
 from promptrial.store import jsonl
 from promptrial.store.atomic import AtomicFile
@@ -31,7 +30,6 @@ _CREATED: Final = 1_767_225_600  # the clock's epoch: an answer does not depend 
 _PARAMETERS: Final = {
     "maxTokens": "max_tokens", "temperature": "temperature", "topP": "top_p", "topK": "top_k", "n": "n",
 }  # fmt: skip
-_Reply = tuple[str, Answer | Refusal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +107,14 @@ def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -
     return Outcome(counts.succeeded, counts.failed, counts.input, counts.output, counts.cached, files)
 
 
-def _replies(order: Order, responder: Responder) -> Iterator[_Reply]:
+def _replies(order: Order, responder: Responder) -> Iterator[tuple[str, Answer | Refusal]]:
     """Yield the id and the reply of each row, in order; rows that cannot be asked at all get theirs here."""
-    waiting: deque[tuple[str, Refusal | None]] = deque()
-
-    def asked() -> Iterator[ChatRow]:
-        for name, body in _wanted(order):
-            refusal = _refusal(body)
-            waiting.append((name, refusal))
-            if refusal is None:
-                yield _chat_row(order, name, body)
-
-    for reply in responder.replies(order.model, asked()):
-        while waiting[0][1] is not None:
-            yield cast("_Reply", waiting.popleft())
-        yield waiting.popleft()[0], reply
-    yield from (cast("_Reply", each) for each in waiting)
+    asking = in_step(
+        _wanted(order),
+        lambda row: _refusal(row[1]) or _chat_row(order, *row),
+        lambda rows: responder.replies(order.model, rows),
+    )
+    return ((name, reply) for (name, _), reply in asking)
 
 
 def _wanted(order: Order) -> Iterator[tuple[str, dict[str, Any]]]:

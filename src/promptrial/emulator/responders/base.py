@@ -6,15 +6,29 @@ An answer depends on the seed, the model and the request alone, never on time, o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-__all__ = ["Answer", "ChatRow", "Choice", "Refusal", "Responder", "answer_in_words", "fraction"]
+__all__ = [
+    "Answer",
+    "ChatRow",
+    "Choice",
+    "Refusal",
+    "Responder",
+    "answer_in_words",
+    "content",
+    "fraction",
+    "in_step",
+]
 
 _DEFAULT_LIMIT: Final = 2048
+_Row = TypeVar("_Row")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,36 @@ class Responder(Protocol):
 
     def close(self) -> None:
         """Free what it holds."""
+
+
+def in_step(
+    rows: Iterable[_Row],
+    ask: Callable[[_Row], _Request | Refusal],
+    answer: Callable[[Iterator[_Request]], Iterator[_Reply]],
+) -> Iterator[tuple[_Row, _Reply | Refusal]]:
+    """Yield each row with its reply, in order, where some are refused and ``answer`` never sees those.
+
+    ``answer`` may read requests ahead, as it must to answer several at once.
+    """
+    waiting: deque[tuple[_Row, Refusal | None]] = deque()
+
+    def asked() -> Iterator[_Request]:
+        for row in rows:
+            request = ask(row)
+            if isinstance(request, Refusal):
+                waiting.append((row, request))
+            else:
+                waiting.append((row, None))
+                yield request
+
+    def refused_first() -> Iterator[tuple[_Row, Refusal]]:
+        while waiting and (refusal := waiting[0][1]) is not None:
+            yield waiting.popleft()[0], refusal
+
+    for reply in answer(asked()):
+        yield from refused_first()
+        yield waiting.popleft()[0], reply
+    yield from refused_first()
 
 
 def answer_in_words(row: ChatRow, texts: Iterable[str]) -> Answer:

@@ -1,0 +1,112 @@
+"""``promptrial emulator``: a local stand-in for the hosted batch API, until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from promptrial.cli.options import Parser, add_flag
+from promptrial.emulator.server import EmulatorServer
+from promptrial.emulator.settings import RESPONDERS, EmulatorSettings
+from promptrial.errors import UsageError
+from promptrial.runtime.events import say_to_stderr
+from promptrial.runtime.stop import StopToken, stop_on_signals
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = """Stand in for the Fireworks batch API on this machine, at no cost, until SIGINT or SIGTERM.
+
+The first line on stdout says where it listens. Killed and started again on the same folder, it is as it was."""
+_LOOK_EVERY_S = 3600.0
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    defaults = EmulatorSettings()
+    add_flag(parser, "state", "where its state is kept", type=Path, metavar="DIR", required=True)
+    add_flag(parser, "port", "port to listen on (default: a free one)", type=_port, default=0, metavar="N")
+    add_flag(parser, "key", f"the API key that is let in (default: {defaults.key})", default=defaults.key)
+    add_flag(parser, "account", f"the account of that key (default: {defaults.account})", default=defaults.account,
+             metavar="NAME")  # fmt: skip
+    add_flag(parser, "quota", "most jobs in work at once (default: no limit)", type=_count, metavar="N")
+    group = parser.add_argument_group("answers")
+    add_flag(parser, "responder", f"who answers (default: {defaults.responder})", group=group,
+             choices=tuple(RESPONDERS), default=defaults.responder)  # fmt: skip
+    add_flag(parser, "questions", "folder of open_book.jsonl and closed_book.jsonl, for the oracle", group=group,
+             type=Path, metavar="DIR")  # fmt: skip
+    for name, text in (("accuracy", "share of right answers"), ("abstention", "share of abstentions")):
+        default = getattr(defaults, name)
+        add_flag(parser, name, f"{text} of the oracle (default: {default})", group=group, type=_share, default=default,
+                 metavar="X")  # fmt: skip
+    add_flag(parser, "effect", f"added to the accuracy of the treatment (default: {defaults.effect})", group=group,
+             type=_number, default=defaults.effect, metavar="X")  # fmt: skip
+    add_flag(parser, "seed", f"another seed, other answers (default: {defaults.seed})", group=group, type=int,
+             default=defaults.seed, metavar="N")  # fmt: skip
+    group = parser.add_argument_group("virtual clock")
+    add_flag(parser, "clock", f"moved on by each call, or by hand alone (default: {defaults.clock})", group=group,
+             choices=("step", "manual"), default=defaults.clock)  # fmt: skip
+    add_flag(parser, "clock_step", f"seconds that each call takes (default: {defaults.clock_step_s:g})", group=group,
+             type=_seconds, default=defaults.clock_step_s, metavar="S")  # fmt: skip
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Serve until a signal comes.
+
+    Raises
+    ------
+    UsageError
+        If the oracle has no questions to answer from, or the port is taken.
+    MissingDependencyError
+        If a package that it needs is not installed.
+    """
+    if args.responder == "oracle" and args.questions is None:
+        raise UsageError("--responder oracle needs --questions DIR")
+    settings = EmulatorSettings(
+        port=args.port, key=args.key, account=args.account, quota=args.quota, responder=args.responder,
+        questions=args.questions, accuracy=args.accuracy, abstention=args.abstention, effect=args.effect,
+        seed=args.seed, clock=args.clock, clock_step_s=args.clock_step,
+    )  # fmt: skip
+    token = StopToken()
+    with stop_on_signals(token, lambda _: say_to_stderr("stopping")), EmulatorServer(args.state, settings) as server:
+        sys.stdout.write(f"listening on {server.url}\n")
+        sys.stdout.flush()
+        while not token.wait(_LOOK_EVERY_S):
+            pass
+    return 0
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
+    return number
+
+
+def _share(text: str) -> float:
+    share = _number(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return share
+
+
+def _seconds(text: str) -> float:
+    seconds = _number(text)
+    if seconds < 0:
+        raise argparse.ArgumentTypeError(f"expected seconds, not negative, got {text!r}")
+    return seconds
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return count
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return port
