@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from tests.soak.experiment import HANGS_AFTER_S, ROOT, Undisturbed, program
+from tests.soak.experiment import HANGS_AFTER_S, ROOT, SoakError, Undisturbed, program
 
 __all__ = ["BY_FILE", "KINDS", "Interruption", "Struck", "begins", "draw", "kinds", "run_command", "strike"]
 
@@ -111,8 +111,16 @@ BY_FILE: Final = frozenset({"sentinel", "stop_run", "stop_run --now"})
 
 
 def kinds() -> list[str]:
-    """Return the kinds that the program at hand knows."""
-    _, usage = run_command(program("scripts.stop_run", "--help", folder=ROOT))
+    """Return the kinds that the program at hand knows.
+
+    Raises
+    ------
+    SoakError
+        If the program does not even show its help.
+    """
+    code, usage = run_command(program("scripts.stop_run", "--help", folder=ROOT))
+    if code != 0:
+        raise SoakError(f"stop_run --help ended with {code}: {usage}")
     return [kind for kind in KINDS if kind != "stop_run --now" or "--now" in usage]
 
 

@@ -25,27 +25,30 @@ _SAY_EVERY = 10
 
 def main() -> int:
     """Play the rounds and print the table; 1 if anything is wrong."""
-    args = _parser().parse_args()
+    args, began = _parser().parse_args(), time.monotonic()
     root = Path(tempfile.mkdtemp(prefix="promptrial-soak-"))
-    known = kinds()
-    print(f"interruptions: {', '.join(known)}", flush=True)
-    if left_out := [kind for kind in KINDS if kind not in known]:
-        print(f"left out, for the program does not know it yet: {', '.join(left_out)}", flush=True)
-    began = time.monotonic()
     try:
-        outcomes = _play_all(args, root, known)
+        outcomes = _play_all(args, root, _known())
     except SoakError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}\nthe folders are in {root}", file=sys.stderr)
         return 1
     print(_table(outcomes, time.monotonic() - began))
     bad = [outcome for outcome in outcomes if outcome.failed]
     for outcome in bad:
-        print(f"play it again: .venv/bin/python -m tests.soak.soak --seed {args.seed} --round {outcome.number}")
+        print(f"play it again: make soak SEED={args.seed} ROUND={outcome.number}")
     if bad:
         print(f"their folders are in {root}")
     else:
         shutil.rmtree(root)
     return 1 if bad else 0
+
+
+def _known() -> list[str]:
+    known = kinds()
+    print(f"interruptions: {', '.join(known)}", flush=True)
+    if left_out := [kind for kind in KINDS if kind not in known]:
+        print(f"left out, for the program does not know it yet: {', '.join(left_out)}", flush=True)
+    return known
 
 
 def _parser() -> argparse.ArgumentParser:
