@@ -70,22 +70,28 @@ def read_status(folder: Path) -> tuple[Status, list[str]]:
 
 def after_interruption(folder: Path, kind: str, struck: Struck, ended: Ended, before: Status) -> Iterator[str]:
     """Yield what is wrong with a run whose process has just ended; ``before`` is the status when it was started."""
-    run = folder / RUN
+    run, code = folder / RUN, _code(folder, struck, ended)
     allowed = _CODES[kind] if struck.in_time else frozenset({0})
     if struck.in_time and _unguarded(run, struck):
         allowed |= _UNGUARDED
-    if ended.code not in allowed:
-        yield f"exit code {ended.code}: {said(folder)[-1500:]}"
-    if ended.code == 5 and ended.seconds > _MOST_FOR_A_SOFT_STOP_S:
+    if code not in allowed:
+        yield f"exit code {code}: {said(folder)[-1500:]}"
+    if code == 5 and ended.seconds > _MOST_FOR_A_SOFT_STOP_S:
         yield f"the stop took {ended.seconds:.1f} s"
     if struck.problem:
         yield struck.problem
-    yield from wreck_problems(folder, finished=ended.code == 0)
+    yield from wreck_problems(folder, finished=code == 0)
     yield from _rows_done_twice(run)
     status, problems = read_status(folder)
     yield from problems
     if status:
-        yield from _misfits(status, _fit(kind, ended.code, before))
+        yield from _misfits(status, _fit(kind, code, before))
+
+
+def _code(folder: Path, struck: Struck, ended: Ended) -> int:
+    """Return the exit code; Python that is interrupted in its first milliseconds ends with 1, not -2."""
+    in_python = ended.code == 1 and not struck.begun and said(folder).rstrip().endswith("KeyboardInterrupt")
+    return -signal.SIGINT if in_python else ended.code
 
 
 def _unguarded(run: Path, struck: Struck) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +69,12 @@ def test_a_row_that_is_there_twice_and_an_exit_code_that_does_not_fit_show(part:
     assert found == ["exit code -15: it broke", "t0_control_p001: a row is there twice"]
 
 
-def test_a_signal_before_the_run_has_begun_may_end_the_process(tmp_path: Path) -> None:
-    (tmp_path / "said-1").write_text("")
-    struck = Struck(in_time=True, at=0, begun=False, stale=False, problem="")
-    assert list(after_interruption(tmp_path, "SIGTERM", struck, Ended(-15, 1), {})) == []
+@pytest.mark.parametrize(("code", "said"), [(-15, ""), (-2, "KeyboardInterrupt\n"), (1, "KeyboardInterrupt\n")])
+def test_a_signal_before_the_run_has_begun_may_end_the_process(tmp_path: Path, code: int, said: str) -> None:
+    (tmp_path / "said-1").write_text(said)
+    early = Struck(in_time=True, at=0, begun=False, stale=False, problem="")
+    assert list(after_interruption(tmp_path, "SIGINT", early, Ended(code, 1), {})) == []
+    assert list(after_interruption(tmp_path, "SIGINT", replace(early, begun=True), Ended(code, 1), {})) != []
 
 
 def test_a_stop_that_takes_too_long_shows(tmp_path: Path) -> None:
