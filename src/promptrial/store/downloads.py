@@ -279,14 +279,15 @@ class _Allowance:
 
 def _leads_elsewhere(member: str) -> bool:
     parts = re.split(r"[/\\]", member)
-    return member.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in member
+    return not parts[0] or ".." in parts or re.match("[A-Za-z]:", member) is not None or "\0" in member
 
 
 def _zip_rows(path: Path, allowance: _Allowance) -> Iterator[bytes]:
     reader = _Careful(io.FileIO(path), _ZIP_OWN)
     with reader, zipfile.ZipFile(reader) as archive:
         for info in archive.infolist():
-            kind = stat.S_IFDIR if info.is_dir() else stat.S_IFMT(info.external_attr >> 16) or stat.S_IFREG
+            is_folder = info.filename.endswith("/")
+            kind = stat.S_IFDIR if is_folder else stat.S_IFMT(info.external_attr >> 16) or stat.S_IFREG
             if not allowance.admit(info.filename, info.file_size, kind):
                 continue
             if info.flag_bits & 1:
@@ -302,7 +303,7 @@ def _zip_rows(path: Path, allowance: _Allowance) -> Iterator[bytes]:
 
 def _tar_rows(file: IO[bytes] | gzip.GzipFile, allowance: _Allowance) -> Iterator[bytes]:
     reader = _Careful(file, _TAR_OWN)
-    with tarfile.open(fileobj=reader, mode="r:") as archive:
+    with reader, tarfile.open(fileobj=reader, mode="r:") as archive:
         for info in archive:
             if not allowance.admit(info.name, info.size, _kind_in_tar(info)):
                 continue
@@ -310,8 +311,10 @@ def _tar_rows(file: IO[bytes] | gzip.GzipFile, allowance: _Allowance) -> Iterato
             member = archive.extractfile(info)
             assert member is not None  # noqa: S101 - it is a plain file
             yield from allowance.lines(info.name, _chunks(member.read))
-    if reader.latest != bytes(tarfile.BLOCKSIZE):  # a broken header ends the loop as the end mark does
-        raise tarfile.ReadError("the end mark is missing")
+        if reader.latest != bytes(tarfile.BLOCKSIZE):  # a broken header ends the loop as the end mark does
+            raise tarfile.ReadError("the end mark is missing")
+        for _ in _chunks(reader.read):  # padding, and behind it the checksum of a packed one
+            pass
     allowance.done()
 
 
@@ -336,6 +339,11 @@ class _Careful(io.BufferedReader):
         if self.left < 0:
             raise OverflowError("its own directory or headers are too large")
         return self.latest
+
+    def seek(self, target: int, whence: int = 0, /) -> int:
+        if whence == io.SEEK_SET and target < 0:
+            raise ValueError("it points to a place before its start")
+        return super().seek(target, whence)
 
 
 _DAMAGE: Final = (
