@@ -171,8 +171,8 @@ class Datasets:
         return dataset
 
     def _made_ready(self, dataset: Dataset, now: float) -> None:
-        files = sorted(dataset.files, key=lambda file: file.name)
-        dataset.facts = inspect(self._fireworks.path(file.path) for file in files)
+        dataset.files.sort(key=lambda file: file.name)
+        dataset.facts = inspect(self._fireworks.path(file.path) for file in dataset.files)
         dataset.ready_at = now + self._core.settings.ready_s
         self._fireworks.datasets.put(dataset)
 

@@ -132,7 +132,8 @@ def _run(folder: Path, settings: EmulatorSettings) -> _Running:
 
 def _listener(port: int) -> socket.socket:
     """Return a socket that takes connections from now on, though the first are answered a moment later."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named so that asyncio turns Nagle's algorithm off, which costs 40 ms for each answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((_LOOPBACK, port))
