@@ -38,7 +38,10 @@ STAGES: Final[Mapping[str, str]] = {
 }
 """What a trial's manifest calls the phases that work on single trials."""
 
-PROVIDERS: Final[Mapping[str, str]] = {"embedded": "promptrial.providers.embedded:EmbeddedProvider"}
+PROVIDERS: Final[Mapping[str, str]] = {
+    "embedded": "promptrial.providers.embedded:EmbeddedProvider",
+    "fireworks": "promptrial.providers.fireworks:FireworksProvider",
+}
 """Where answers come from."""
 
 DATASETS: Final[Mapping[str, str]] = {
