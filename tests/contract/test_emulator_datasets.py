@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.emulator_client import MODEL, EmulatorClient, chat_row, jsonl
+from tests.support.emulator_client import EmulatorClient, chat_row, jsonl
 from tests.support.emulator_fixtures import Start, emulator, shared, start
 
 __all__ = ["emulator", "shared", "start"]
@@ -138,7 +136,8 @@ class TestUploadBySignedUrls:
     def put(self, url: str, content: bytes, **headers: str) -> httpx.Response:
         size = len(content)
         sent = {"Content-Type": "application/octet-stream", "X-Goog-Content-Length-Range": f"{size},{size}", **headers}
-        return httpx.put(url, content=content, headers=sent)
+        with httpx.Client() as client:
+            return client.put(url, content=content, headers=sent)
 
     def validate(self, emulator: EmulatorClient, name: str) -> httpx.Response:
         return emulator.http.post(f"datasets/{name}:validateUpload", json={})
@@ -173,7 +172,7 @@ class TestUploadBySignedUrls:
     def test_a_url_is_good_for_its_method_and_path_alone(self, emulator: EmulatorClient) -> None:
         _, urls = self.begun(emulator, {"a": 3, "b": 3})
         assert self.put(urls["a"].replace("/a?", "/b?"), b"abc").status_code == 403
-        assert httpx.get(urls["a"]).status_code == 405
+        assert emulator.plain.get(urls["a"]).status_code == 405
 
     def test_the_key_must_not_be_sent_to_the_storage(self, emulator: EmulatorClient) -> None:
         _, urls = self.begun(emulator, {"a": 3})
@@ -254,20 +253,20 @@ class TestDownloading:
         (url,) = own.urls(name).values()
         assert "X-Goog-Expires=599" in url
         own.advance(598)
-        assert httpx.get(url).status_code == 200
+        assert own.plain.get(url).status_code == 200
         own.advance(1)
-        late = httpx.get(url)
+        late = own.plain.get(url)
         assert late.status_code == status
         assert late.headers["content-type"].startswith("application/xml")
         assert "<Code>ExpiredToken</Code>" in late.text
         (fresh,) = own.urls(name).values()
-        assert httpx.get(fresh).status_code == 200
+        assert own.plain.get(fresh).status_code == 200
 
     def test_a_url_that_was_changed_opens_nothing(self, emulator: EmulatorClient) -> None:
         (url,) = emulator.urls(emulator.dataset()).values()
         for changed in (url[:-1] + ("0" if url[-1] != "0" else "1"), url.replace("Expires=599", "Expires=9999")):
-            assert httpx.get(changed).status_code == 403
-        assert httpx.get(url.partition("?")[0]).status_code == 403
+            assert emulator.plain.get(changed).status_code == 403
+        assert emulator.plain.get(url.partition("?")[0]).status_code == 403
 
 
 class TestListsAndDeletion:
@@ -361,7 +360,7 @@ class TestWhoIsLetIn:
         assert "request_id" in reply.json()
 
     def test_no_key_is_a_bad_key(self, emulator: EmulatorClient) -> None:
-        assert httpx.get(f"{emulator.url}/v1/accounts/emulator/datasets").status_code == 403
+        assert emulator.plain.get(f"{emulator.url}/v1/accounts/emulator/datasets").status_code == 403
 
     def test_an_account_that_is_not_the_keys_is_not_found(self, emulator: EmulatorClient) -> None:
         assert refusal(emulator.http.get(f"{emulator.url}/v1/accounts/other/datasets")) == (404, 5)
@@ -376,5 +375,3 @@ class TestWhoIsLetIn:
         for path in ("/__emu/state", "/v1/accounts/emulator/datasets"):
             reply = emulator.http.get(emulator.url + path, headers={"Host": "evil.example"})
             assert (reply.status_code, "host" in reply.text) == (400, True)
-
-

@@ -10,8 +10,6 @@ from typing import Any
 
 import httpx
 
-from promptrial.emulator.settings import EmulatorSettings
-
 MODEL = "accounts/fireworks/models/small"
 TERMINAL = {"COMPLETED", "FAILED", "EXPIRED", "EARLY_STOPPED", "CANCELLED"}
 
@@ -34,6 +32,8 @@ class EmulatorClient:
     key: str = "emulator-key"
     account: str = "emulator"
     http: httpx.Client = field(init=False)
+    plain: httpx.Client = field(init=False)
+    """Without a key: for signed URLs and the control API."""
     numbers: Any = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -42,9 +42,11 @@ class EmulatorClient:
             headers={"Authorization": f"Bearer {self.key}"},
             timeout=20,
         )
+        self.plain = httpx.Client(timeout=20)
 
     def close(self) -> None:
         self.http.close()
+        self.plain.close()
 
     def new(self, prefix: str = "x") -> str:
         """Return an id that was not used before."""
@@ -107,7 +109,7 @@ class EmulatorClient:
 
     def file(self, dataset: str, name: str = "BIJOutputSet.jsonl") -> bytes:
         """Return a file of a data set."""
-        reply = httpx.get(self.urls(dataset)[f"dataset/{dataset}/{name}"])
+        reply = self.plain.get(self.urls(dataset)[f"dataset/{dataset}/{name}"])
         assert reply.status_code == 200, reply.text
         return reply.content
 
@@ -120,28 +122,25 @@ class EmulatorClient:
 
     def fault(self, name: str, operation: str, **options: Any) -> None:
         """Set a rule."""
-        reply = httpx.post(f"{self.url}/__emu/faults", json=[{"fault": name, "operation": operation, **options}])
+        reply = self.plain.post(f"{self.url}/__emu/faults", json=[{"fault": name, "operation": operation, **options}])
         assert reply.status_code == 200, reply.text
 
     def fired(self) -> list[int]:
         """Return how often each rule has fired."""
-        return [rule["fired"] for rule in httpx.get(f"{self.url}/__emu/faults").json()["rules"]]
+        return [rule["fired"] for rule in self.plain.get(f"{self.url}/__emu/faults").json()["rules"]]
 
     def clear_faults(self) -> None:
-        httpx.delete(f"{self.url}/__emu/faults").raise_for_status()
+        self.plain.delete(f"{self.url}/__emu/faults").raise_for_status()
 
     def ledger(self, operation: str | None = None, name: str | None = None) -> list[dict[str, Any]]:
         """Return the accepted side effects, of one operation and on one object."""
-        rows = httpx.get(f"{self.url}/__emu/ledger").json()["rows"]
+        rows = self.plain.get(f"{self.url}/__emu/ledger").json()["rows"]
         return [row for row in rows if operation in (None, row["operation"]) and name in (None, row["id"])]
 
     def advance(self, seconds: float) -> None:
-        httpx.post(f"{self.url}/__emu/clock", json={"advance": seconds}).raise_for_status()
+        self.plain.post(f"{self.url}/__emu/clock", json={"advance": seconds}).raise_for_status()
 
 
 def text_of(row: dict[str, Any]) -> Any:
     """Return the text of a result row."""
     return row["response"]["choices"][0]["message"]["content"]
-
-
-MANUAL = EmulatorSettings(clock="manual")

@@ -14,7 +14,7 @@ from promptrial.emulator.wire import Raw
 
 __all__ = ["broken_off", "spoilt"]
 
-_HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\n"
+_HEAD: Final = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/octet-stream\r\n"
 _HALF: Final = 0.5
 
 
@@ -26,7 +26,7 @@ def spoilt(fault: Fault, data: bytes, url: str) -> ASGIApp:
     if fault.variant == "unfinished_chunk":
         return Raw(_HEAD + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(data) + kept)
     if fault.variant == "close_delimited":
-        return Raw(_HEAD + b"connection: close\r\n\r\n" + kept)
+        return Raw(_HEAD + b"\r\n" + kept)
     if fault.variant == "gzip_cut":
         packed = gzip.compress(data, mtime=0)
         packed = packed[: int(len(packed) * fault.options["at"])]

@@ -25,6 +25,7 @@ __all__ = ["EmulatorServer"]
 _LOOPBACK: Final = "127.0.0.1"
 _BACKLOG: Final = 128
 _GRACE_S: Final = 5
+_IDLE_S: Final = 75  # longer than clients keep a connection, so that none is closed just as it is used again
 
 
 class EmulatorServer:
@@ -122,7 +123,7 @@ def _run(folder: Path, settings: EmulatorSettings) -> _Running:
         raise
     config = uvicorn.Config(
         make_app(core), http=WireProtocol, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
-        proxy_headers=False, server_header=False, timeout_graceful_shutdown=_GRACE_S,
+        proxy_headers=False, server_header=False, timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=_IDLE_S,
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="emulator", daemon=True)
