@@ -19,7 +19,7 @@
     ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
     └── ProviderError               exit 1   a model provider said no
         ├── TransientError                   the same call may work later; this one changed nothing
-        │   └── QuotaReachedError            no room for another job until one that runs has ended
+        ├── QuotaReachedError                no room for another job until one that runs has ended
         ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
         └── PermanentError                   the same call will never work
             └── ResultsGoneError             the answers that were paid for can no longer be had
@@ -167,7 +167,7 @@ class TransientError(ProviderError):
         self.retry_after_s = retry_after_s
 
 
-class QuotaReachedError(TransientError):
+class QuotaReachedError(ProviderError):
     """The vendor takes no further job until one that runs has ended."""
 
 

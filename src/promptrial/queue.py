@@ -1,235 +1,237 @@
-"""QueueManager: brings parts from pending to downloaded over any provider, one durable record per change.
+"""QueueManager: brings the parts of all trials from pending to downloaded, over any provider, many jobs at a time.
 
-It owns what no adapter may do: the order of work, the journal, appending rows, and stopping. The phases ``submit`` and
-``poll`` say which parts; nothing here decides whether a phase is done.
+It owns the order of work, how many jobs are in flight, what happens after a stop and what is said of failures. What
+happens to one part is ``parts``'; which parts there are, the phases'. Nothing here decides whether a phase is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, zip_longest
 
-from promptrial.errors import PermanentError, PhaseFailedError, PromptrialError
-from promptrial.model import ModelSpec, Part
-from promptrial.providers.base import BatchProvider, JobRef, JobState, PartPayload
-from promptrial.providers.request_rows import RequestRow, row_id
+from promptrial.errors import Detached, PhaseFailedError, PromptrialError, ProviderError, StopRequested
+from promptrial.parts.hosted import HostedPart
+from promptrial.parts.local import LocalPart, finished_rows
+from promptrial.parts.recording import Recorder
+from promptrial.parts.schedule import Schedule
+from promptrial.parts.settings import QueueSettings
+from promptrial.parts.work import PartWork
+from promptrial.providers.base import JobRef, JobState
+from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
-from promptrial.store import atomic, jsonl
-from promptrial.store.journal import PartEvent, fold
-from promptrial.store.records import FileRecord, PartRecord, PartStatus, TrialManifest
-from promptrial.store.rundir import TrialDir
+from promptrial.store.atomic import AtomicFile
 
-__all__ = ["PartWork", "QueueManager"]
+__all__ = ["PartWork", "QueueManager", "QueueSettings"]
 
-
-class _Now(Protocol):
-    def now(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class PartWork:
-    """One part to bring home: where it lives, who answers it, and its requests (a fresh iterator a call).
-
-    ``request_sha256`` is the digest of what is asked and of whom: answers are kept only as long as both stay the same.
-    """
-
-    folder: TrialDir
-    manifest: TrialManifest
-    part: Part
-    model: ModelSpec
-    provider: Callable[[], BatchProvider]
-    request_sha256: str
-    requests: Callable[[], Iterator[RequestRow]]
-
-    @property
-    def record(self) -> PartRecord:
-        """What is known of the part now."""
-        return self.manifest.parts.get(self.part.name) or PartRecord(resume_key=self.part.resume_key)
-
-    @property
-    def submitted(self) -> bool:
-        """Whether a job was recorded for exactly these requests."""
-        record = self.record  # while a new job is on its way, the job on record is still the one before
-        return record.status != "submitting" and record.job is not None and record.request_sha256 == self.request_sha256
-
-    @property
-    def downloaded(self) -> bool:
-        """Whether the results of exactly these requests are on disk as they were sealed."""
-        record = self.record
-        if not self.submitted or record.status != "downloaded" or record.results is None:
-            return False
-        path = self.folder.part_results(self.part.name)
-        return not self.folder.run.file_problem(self.folder.run.relative(path), record.results)
+_IN_DOUBT = ("submitting", "unknown", "expired")
 
 
 class QueueManager:
-    """Works through parts in the order given.
+    """Works through parts: side by side in both arms, and in turn through the trials.
 
     Parameters
     ----------
     work : sequence of PartWork
-    clock : has ``now``
+    clock : Clock
     events : EventLog
     stop_event : StopToken
-        Once set, no new part or request is begun; the request in flight is finished and kept.
+        Once set, no new part or request is begun. A request that this process computes is finished and kept; jobs at
+        a provider are followed to their end, and their answers brought home.
     on_progress : callable, optional
         Called with the trial and the resume key of a part that was submitted or brought home.
+    settings : QueueSettings, optional
     """
 
     def __init__(
         self,
         work: Sequence[PartWork],
-        clock: _Now,
+        clock: Clock,
         events: EventLog,
         stop_event: StopToken,
         on_progress: Callable[[str, str], None] = lambda _slug, _resume_key: None,
+        settings: QueueSettings | None = None,
     ) -> None:
-        self._work = work
-        self._on_progress = on_progress
+        self._work = list(_in_turn(work))
         self._clock = clock
         self._events = events
         self._stop = stop_event
+        self._settings = settings or QueueSettings()
+        self._recorder = Recorder(clock, events, on_progress)
+        self._failures: list[str] = []
 
-    def submit(self) -> None:
-        """Give every part that has no job yet to its provider: the intent is recorded before the provider is called.
+    def submit(self, task: Task) -> None:
+        """Give every part a job that has none yet; a part that fails does not stop the others.
 
-        Results of earlier, different requests under the same part name are set aside, never mixed in.
+        At most ``max_concurrent_jobs`` are in flight, so that this may have to wait for jobs to end. The answers of
+        those are brought home by ``collect``, or here if a stop was asked for.
+
+        Raises
+        ------
+        PhaseFailedError
+            Naming every part that could not be submitted and why.
+        StopRequested
+            If a stop was asked for.
         """
-        for work in self._work:
-            if work.submitted:
-                continue
-            self._stop.check()
-            self._set_aside(work, "they answer other requests")
-            self._record(work, "submitting", request_sha256=work.request_sha256, attempt=1)
-            payload = _payload(work, frozenset())
-            provider = work.provider()
-            provider.stage(payload)
-            job = provider.find(payload) or provider.submit(payload)
-            self._record(work, "submitted", job=job.name)
-            self._on_progress(work.folder.slug, work.part.resume_key)
+        self._stop.check()
+        leaders = [work for work in _leaders(self._work) if not work.submitted]
+        for work in leaders:
+            if not work.manifest.hosted:
+                self._stop.check()
+                LocalPart(work, self._recorder, self._stop).submit()
+        flying = [
+            work for work in self._work if work.manifest.hosted and work.record.status in {"submitted", "running"}
+        ]
+        hosted = [work for work in leaders if work.manifest.hosted]
+        if hosted:
+            self._schedule().run((self._life(work) for work in (*flying, *hosted)), leave_in_flight=True)
+        if self._stop.is_set():
+            self._drain(task)
+        self._end()
 
     def collect(self, task: Task) -> None:
-        """Read every part's results to the end and seal them; a part that fails does not stop the others.
+        """Bring every part's answers home and seal them; a part that fails does not stop the others.
 
         Raises
         ------
         PhaseFailedError
             Naming every part that failed and why, and the command that tries just those again.
         StopRequested
-            If a stop was asked for; finished rows are on disk.
+            If a stop was asked for; what was finished is on disk.
         """
-        failed: list[str] = []
-        for work in self._work:
-            if work.downloaded:
-                continue
-            self._stop.check()
-            try:
-                self._collect_one(work, task)
-            except (PromptrialError, OSError) as error:
-                reason = self._events.redact(error.message if isinstance(error, PromptrialError) else str(error))
-                failed.append(f"{work.folder.slug}/{work.part.name}: {reason}")
-                self._record(work, "failed", reason=reason)
-        if failed:
-            raise PhaseFailedError(
-                f"{len(failed)} of {len(self._work)} parts failed:\n  " + "\n  ".join(failed),
-                hint=f"promptrial run --run_id {self._work[0].folder.run.run_id} --resume",
-            )
-
-    def _collect_one(self, work: PartWork, task: Task) -> None:
-        if not work.submitted or work.record.job is None:
-            raise PermanentError("it was never submitted", hint="select the submit step too")
-        self._unseal(work)
-        job = JobRef(work.record.job)
-        status = work.provider().status(job)
-        if status.state not in {JobState.READY, JobState.EXPIRED}:
-            raise PermanentError(f"its job {job.name} is {status.state}: {status.message}")
-        self._record(work, "running")
-        self._append_rows(work, job, task)
-        self._record(work, "downloaded", results=self._seal(work))
-        self._on_progress(work.folder.slug, work.part.resume_key)
-
-    def _unseal(self, work: PartWork) -> None:
-        """Take results that were sealed, but not recorded before a kill, for the rows that they are."""
-        sealed, rows = work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)
-        if not sealed.exists():
-            return
-        if work.record.status == "downloaded" or rows.exists():
-            self._set_aside(work, "they are not what was sealed")
-        else:
-            atomic.publish(sealed, rows)
-
-    def _append_rows(self, work: PartWork, job: JobRef, task: Task) -> None:
-        finished = self._finished_rows(work)
-        if len(finished) == work.part.rows:
-            return
-        results = work.provider().results(job, _payload(work, finished))
-        with atomic.Appender(work.folder.part_rows(work.part.name)) as appender:
-            for row in results:
-                appender.append(row)
-                task.advance()
-                self._stop.check()
-
-    def _finished_rows(self, work: PartWork) -> frozenset[str]:
-        """Return the ids of the rows that are whole; a torn last row is cut off, a damaged file is set aside."""
-        path = work.folder.part_rows(work.part.name)
-        if not path.exists():
-            return frozenset()
-        if cut := jsonl.mend_tail(path):
-            self._events.warn(f"{work.part.name}: the last row was torn ({cut} bytes) and is asked for again")
-        try:
-            return frozenset(row_id(line) for line in jsonl.lines(path))
-        except ValueError:
-            self._set_aside(work, "a row is damaged")
-            return frozenset()
-
-    def _seal(self, work: PartWork) -> FileRecord:
-        """Give the rows their final name. What they say, and what is missing, is for the parse phase to judge.
-
-        Raises
-        ------
-        PermanentError
-            If a local engine left requests unanswered: a resume asks it for those.
-        """
-        rows = work.folder.part_rows(work.part.name)
-        missing = work.part.rows - len(self._finished_rows(work)) if work.provider().local else 0
-        if missing > 0:
-            raise PermanentError(f"{missing} of {work.part.rows} requests were left unanswered")
-        target = work.folder.part_results(work.part.name)
-        atomic.publish(rows, target)
-        return work.folder.run.record(target, sum(1 for _ in jsonl.lines(target)))
+        leaders = [work for work in _leaders(self._work) if not work.downloaded]
+        self._collect_local(leaders, task)
+        hosted = (self._life(work, task) for work in leaders if work.manifest.hosted)
+        self._schedule().run(hosted)
+        self._share(task)
+        self._sweep()
+        self._end()
 
     def finished(self) -> int:
         """Return how many rows of the parts are on disk, sealed or not."""
-        return sum(
-            work.part.rows if work.downloaded else jsonl.count(work.folder.part_rows(work.part.name))
-            for work in self._work
+        found = 0
+        for work in self._work:
+            try:
+                found += work.part.rows if work.downloaded else len(finished_rows(work))
+            except ValueError:  # a damaged row: the file is set aside when its part is worked on
+                continue
+        return found
+
+    def _life(self, work: PartWork, task: Task | None = None) -> HostedPart:
+        return HostedPart(work, self._recorder, self._settings, self._clock, self._stop, self._failures, task)
+
+    def _schedule(self) -> Schedule:
+        return Schedule(self._clock, self._stop, self._settings.max_concurrent_jobs, self._say_what_is_waited_for)
+
+    def _say_what_is_waited_for(self, jobs: int) -> None:
+        self._events.say(
+            f"stopping when the {jobs} jobs in flight have ended; a second signal, or stop --now, leaves them running "
+            "and ends at once, and the resume takes them up"
         )
 
-    def _set_aside(self, work: PartWork, why: str) -> None:
-        for path in (work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)):
-            if path.exists():
-                aside = atomic.set_aside(path)
-                self._events.warn(f"{work.folder.slug}/{work.part.name}: {path.name} set aside as {aside.name}: {why}")
+    def _drain(self, task: Task) -> None:
+        """Bring home what is in flight; nothing else is begun."""
+        flying = [work for work in self._work if work.manifest.hosted and work.has_job and not work.downloaded]
+        schedule = self._schedule()
+        schedule.drain(self._life(work, task) for work in flying)
+        self._share(task)
 
-    def _record(self, work: PartWork, status: PartStatus, **fields: Any) -> None:  # noqa: ANN401 - fields of PartEvent
-        event = PartEvent(part=work.part.name, status=status, at=self._clock.now(), **fields)
-        work.folder.journal.append(event)
-        fold(work.manifest.parts, [event])
-        self._events.event("part", trial=work.folder.slug, part=event.part, status=event.status, reason=event.reason)
+    def _collect_local(self, leaders: list[PartWork], task: Task) -> None:
+        try:
+            for work in leaders:
+                if not work.manifest.hosted:
+                    self._stop.check()
+                    self._collect_here(work, task)
+        except Detached:
+            raise
+        except StopRequested:
+            self._drain(task)
+            raise
+
+    def _collect_here(self, work: PartWork, task: Task) -> None:
+        try:
+            LocalPart(work, self._recorder, self._stop).collect(task)
+        except (PromptrialError, OSError) as error:
+            reason = self._events.redact(error.message if isinstance(error, PromptrialError) else str(error))
+            self._failures.append(f"{work.name}: {reason}")
+            self._recorder.record(work, "failed", reason=reason)
+
+    def _share(self, task: Task) -> None:
+        """Give the answers of each part that is home to its twins, which ask exactly the same."""
+        for work in self._work:
+            source = next((twin for twin in work.twins if twin.downloaded), None)
+            if source is None or work.downloaded:
+                continue
+            target = work.folder.part_results(work.part.name)
+            with source.folder.part_results(source.part.name).open("rb") as answers, AtomicFile(target) as file:
+                while piece := answers.read(1 << 20):
+                    file.write(piece)
+            rows = None if source.record.results is None else source.record.results.rows
+            self._recorder.record(
+                work,
+                "downloaded",
+                request_sha256=work.request_sha256,
+                attempt=source.record.attempt,
+                job=source.record.job,
+                results=work.folder.run.record(target, rows),
+                reason=f"shared with {source.name}",
+            )
+            task.advance(work.part.rows)
+
+    def _sweep(self) -> None:
+        """Look for jobs that were given up and came to be all the same: they are stopped, and said."""
+        for work in self._work:
+            for intent in work.intents[:-1] if work.downloaded else ():
+                if intent.status in _IN_DOUBT and intent.results is None:
+                    self._stop_late_job(work, JobRef(intent.key))
+
+    def _stop_late_job(self, work: PartWork, job: JobRef) -> None:
+        provider = work.provider()
+        try:
+            if provider.status(job).state is JobState.WORKING:
+                provider.cancel(job)
+                self._events.warn(f"{work.name}: job {job.name} came to be after it was given up; it was stopped")
+        except ProviderError as error:
+            self._events.warn(f"{work.name}: whether job {job.name} still runs is not known: {error.message}")
+
+    def _end(self) -> None:
+        if self._failures:
+            count = f"{len(self._failures)} of {len(self._work)} parts failed"
+            error = PhaseFailedError(
+                f"{count}:\n  " + "\n  ".join(self._failures),
+                hint=f"promptrial run --run_id {self._work[0].folder.run.run_id} --resume",
+            )
+            if not self._stop.is_set():
+                raise error
+            self._events.warn(error.message)
+        if self._stop.is_set():
+            raise StopRequested(self._stop.reason)
 
 
-def _payload(work: PartWork, finished: frozenset[str]) -> PartPayload:
-    key = f"pt-{work.request_sha256[:24]}"
-    return PartPayload(
-        key=f"{key}-a{work.record.attempt}",
-        dataset_key=key,
-        model=work.model,
-        path=work.folder.requests(work.part.name),
-        rows=work.part.rows - len(finished),
-        size=0,
-        sha256=work.request_sha256,
-        requests=lambda: (row for row in work.requests() if row.custom_id not in finished),
+def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:
+    """Yield the parts shard by shard, the arms of a shard side by side, and the trials in turn."""
+    by_trial: dict[str, list[PartWork]] = {}
+    for each in work:
+        by_trial.setdefault(each.folder.slug, []).append(each)
+    shards = (
+        [list(shard) for _, shard in groupby(parts, key=lambda each: (each.part.temp, each.part.index))]
+        for parts in by_trial.values()
     )
+    for turn in zip_longest(*shards):
+        for shard in turn:
+            yield from shard or ()
+
+
+def _leaders(work: Sequence[PartWork]) -> Iterator[PartWork]:
+    """Yield one part of each group of twins: the one that is furthest, or else the first; none if one is home."""
+    seen: set[str] = set()
+    members = set(work)
+    for each in work:
+        if each.request_sha256 in seen and each.twins:
+            continue
+        seen.add(each.request_sha256)
+        group = [each, *(twin for twin in each.twins if twin in members)]
+        if any(twin.downloaded for twin in each.twins):
+            continue
+        yield next((member for member in group if member.has_job), each)

@@ -164,7 +164,7 @@ def progress_of(project: Project, phase: str) -> object:
 
 
 def test_status_tells_the_progress_of_each_phase(project: Project) -> None:
-    project.run("--to_step", "build", "--prompt_sets", "main,other")
+    project.run("--to_step", "build", "--prompt_sets", "main,other", "--no_sharing")
     assert progress_of(project, "submit") == {"done": 0, "total": 8, "unit": "parts"}
     seen = []
     fake_provider.BEFORE_ROW.append(lambda _: seen.append(progress_of(project, "poll")))

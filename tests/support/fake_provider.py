@@ -36,6 +36,7 @@ class FakeProvider:
 
     name: ClassVar[str] = "fake"
     local: ClassVar[bool] = True
+    keyed: ClassVar[bool] = True
 
     @classmethod
     def open(cls, env: Mapping[str, str]) -> Self:

@@ -174,6 +174,13 @@ def add_run_flags(parser: Parser) -> None:
              rivals=("lines_per_part",), metavar="N")  # fmt: skip
     add_flag(parser, "lines_per_part", "put at most so many requests into a part", group=group, type=_positive,
              rivals=("parts_per_dataset",), metavar="N")  # fmt: skip
+    group = parser.add_argument_group("how it goes about its work")
+    add_flag(parser, "max_concurrent_jobs", "jobs in flight at hosted providers (default: 8)", group=group,
+             type=_positive, metavar="N")  # fmt: skip
+    add_flag(parser, "no_sharing", "ask identical parts of several trials once for each", group=group,
+             action="store_true")  # fmt: skip
+    add_flag(parser, "dry_run", "meet an emulator on this machine instead of a hosted provider: no key, no cost; "
+             "remembered by the run", group=group, action="store_true")  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
 
@@ -200,10 +207,20 @@ def overrides(args: argparse.Namespace) -> dict[KeyPath, object]:
         values["conditions",] = list(CONDITIONS) if args.condition == "both" else [args.condition]
     if args.limit_items is not None:
         values["limit_items",] = args.limit_items
+    values |= _execution(args)
     for name, other in (("parts_per_dataset", "lines_per_part"), ("lines_per_part", "parts_per_dataset")):
         if getattr(args, name) is not None:
             values[name,] = getattr(args, name)
             values[other,] = None  # the flag takes the place of whichever the file gives
+    return values
+
+
+def _execution(args: argparse.Namespace) -> dict[KeyPath, object]:
+    values: dict[KeyPath, object] = {}
+    if args.max_concurrent_jobs is not None:
+        values["execution", "max_concurrent_jobs"] = args.max_concurrent_jobs
+    if args.no_sharing:
+        values["execution", "share_identical_arms"] = False
     return values
 
 

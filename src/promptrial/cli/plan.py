@@ -38,6 +38,7 @@ def execute(args: argparse.Namespace) -> int:
         config=args.config,
         overrides=overrides(args),
         plan_only=True,
+        dry_run=args.dry_run,
     )
     selection = select_phases(args.only_step, args.from_step, args.to_step)
     planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr), args.trial_filter)
@@ -47,7 +48,8 @@ def execute(args: argparse.Namespace) -> int:
 
 def _as_text(planned: Planned) -> str:
     opened = planned.opened
-    lines = [f"run {opened.run.run_id} ({'exists' if opened.state else 'new'}), {len(opened.trials)} trial(s):"]
+    dry = ", dry run: hosted providers are emulated on this machine" if opened.dry_run else ""
+    lines = [f"run {opened.run.run_id} ({'exists' if opened.state else 'new'}), {len(opened.trials)} trial(s){dry}:"]
     lines += [f"  {trial.slug}" for trial in opened.trials]
     lines += [f"{action.phase:<8} {action}" for action in planned.actions]
     if opened.drift:
@@ -61,6 +63,7 @@ def _as_json(planned: Planned) -> str:
     value = {
         "run_id": opened.run.run_id,
         "exists": opened.state is not None,
+        "dry_run": opened.dry_run,
         "config_hash": opened.config_hash,
         "trials": [trial.slug for trial in opened.trials],
         "drift": list(opened.drift),

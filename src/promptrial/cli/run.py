@@ -27,6 +27,8 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "resume", "go on with a run that exists", action="store_true")
     add_flag(parser, "plan_only", "show what would be done, and do nothing", action="store_true")
     add_flag(parser, "force", "resume although the configuration changed; recorded in the state", action="store_true")
+    add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
+             action="store_true")  # fmt: skip
     add_flag(parser, "log_level", "least level of messages on stderr (default: info)", default="info",
              choices=("debug", "info", "warning", "error"))  # fmt: skip
 
@@ -52,6 +54,8 @@ def execute(args: argparse.Namespace) -> int:
         force=args.force,
         steps_named=selection.explicit,
         begins="prepare" in selection.phases,
+        dry_run=args.dry_run,
+        rebuy=args.rebuy,
     )
     with terminal_progress(clock, say_to_stderr) as (progress, say):
         invocation = Invocation(os.environ, clock, say, args.log_level, progress, resume_command(args, run_id))

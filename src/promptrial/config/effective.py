@@ -27,9 +27,10 @@ def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> 
 
     Only the models and prompt sets that a trial uses are kept, with the models' prices, so that editing an unused
     prompt is no drift; where the trials are written out, the sweep, which may name unused ones, is left out too, and so
-    are replicates for a temperature that a flag left out. Where things are kept is no part of an experiment.
+    are replicates for a temperature that a flag left out. Where things are kept and how a run goes about
+    its work are no part of an experiment.
     """
-    tree: dict[str, Any] = loaded.experiment.model_dump(mode="json", exclude={"paths"})
+    tree: dict[str, Any] = loaded.experiment.model_dump(mode="json", exclude={"paths", "execution"})
     names = models | {model["id"] for alias, model in tree["models"].items() if alias in models}
     for terms in tree["pricing"].values():
         terms["models"] = {name: terms["models"][name] for name in terms["models"] if name in names}

@@ -107,6 +107,7 @@ Natural = Annotated[int, Field(ge=0), _Number]
 Share = Annotated[float, Field(ge=0, le=1), _Number]
 Price = Annotated[float, Field(ge=0), _Number]
 Margin = Annotated[float, Field(gt=0), _Number]
+Seconds = Annotated[float, Field(gt=0), _Number]
 OpenShare = Annotated[float, Field(gt=0, lt=1), _Number]
 Axis = Annotated[tuple[_Value, ...], Field(min_length=1), AfterValidator(_no_repeats)]
 
@@ -287,6 +288,19 @@ class PathsConfig(_Strict):
     )
 
 
+class ExecutionConfig(_Strict):
+    """How a run goes about its work. Changes no answer, so no run records it, and it may change at each resume."""
+
+    max_concurrent_jobs: Positive = Field(8, description="jobs in flight at hosted providers")
+    share_identical_arms: bool = Field(True, description="ask identical parts of several trials once")
+    max_attempts: Positive = Field(3, description="jobs that a request is put into before it stays unanswered")
+    poll_interval_s: Seconds = Field(10.0, description="the first wait between looks at a job; it grows")
+    longest_poll_interval_s: Seconds = Field(60.0, description="what it grows to")
+    settle_s: Seconds = Field(60.0, description="how long a job must not be found before it counts as not created")
+    quota_wait_s: Seconds = Field(60.0, description="the wait while a provider has no room for another job")
+    first_retry_s: Seconds = Field(1.0, description="the first wait after a call that may work later; it doubles")
+
+
 class ExperimentConfig(_Strict):
     """The whole configuration of an experiment."""
 
@@ -309,6 +323,7 @@ class ExperimentConfig(_Strict):
     parts_per_dataset: Positive | None = Field(None, description="how many parts each arm is cut into")
     lines_per_part: Positive | None = Field(None, description="how many requests a part has at the most")
     paths: PathsConfig = PathsConfig()
+    execution: ExecutionConfig = ExecutionConfig()
     pricing: dict[ProviderName, ProviderPricing] = {}
     scoring: ScoringConfig = ScoringConfig()
     stats: StatsConfig = StatsConfig()

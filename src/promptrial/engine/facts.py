@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from promptrial import registry
 from promptrial.model import Trial
+from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context, Phase, load_manifest
 from promptrial.phases.work import worklist
 from promptrial.plan import Fact
@@ -28,7 +29,10 @@ def all_facts(context: Context) -> list[Fact]:
 def facts_of(context: Context, phase: Phase) -> Iterator[Fact]:
     """Yield the facts of one phase: one for each trial, then one for the whole run, as it works on them."""
     if phase.content_addressed:
-        yield from (_part_fact(context, phase, trial) for trial in context.trials)
+        by_trial: dict[str, list[PartWork]] = {trial.slug: [] for trial in context.trials}
+        for work in worklist(context, context.trials):
+            by_trial[work.folder.slug].append(work)
+        yield from (_part_fact(context, phase, trial, by_trial[trial.slug]) for trial in context.trials)
         return
     trials = context.trials if phase.run_trial is not None else ()
     whole = (None,) if phase.run_whole is not None else ()
@@ -86,8 +90,7 @@ def _part_receipt(context: Context, trials: tuple[Trial, ...]) -> Receipt:
     return Receipt(records, {})
 
 
-def _part_fact(context: Context, phase: Phase, trial: Trial) -> Fact:
-    work = worklist(context, (trial,))
+def _part_fact(context: Context, phase: Phase, trial: Trial, work: list[PartWork]) -> Fact:
     if not work:
         return Fact(phase.name, trial.slug, "requests not built yet")
     left = sum(not (item.submitted if phase.name == "submit" else item.downloaded) for item in work)

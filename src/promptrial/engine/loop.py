@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from promptrial import registry
 from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, receipt_of
 from promptrial.engine.space import check_space
 from promptrial.errors import PhaseBlockedError, PhaseFailedError, PromptrialError, StopRequested
@@ -44,6 +45,7 @@ def new_manifest(context: Context, trial: Trial) -> TrialManifest:
         prompts={name: {"sha256": prompt.sha256} for name, prompt in trial.prompts.items()},
         temps=list(trial.temps),
         samples_per_item=dict(trial.samples_per_item),
+        hosted=not registry.load("provider", trial.model.provider).local,
         timestamps={"created_at": context.clock.now()},
     )
 

@@ -49,6 +49,9 @@ class RunRequest:
     plan_only: bool = False
     begins: bool = True
     """Whether the steps asked for include the first, so that a run may begin with them."""
+    dry_run: bool = False
+    rebuy: bool = False
+    """Whether answers that a provider has lost may be paid for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Opened:
     state: RunState | None
     drift: tuple[str, ...]
     resolved_hash: str
+    dry_run: bool = False
 
 
 def new_run_id(now: str) -> str:
@@ -105,7 +109,8 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
             f"run {run.run_id} was started with another configuration:\n  " + "\n  ".join(drift),
             hint="undo the change, start a new run with another --run_id, or go on all the same with --force",
         )
-    return Opened(run, loaded, trials, tree, digest, config_file, overrides, state, drift, resolved_hash)
+    dry_run = _dry_run(request, run, state)
+    return Opened(run, loaded, trials, tree, digest, config_file, overrides, state, drift, resolved_hash, dry_run)
 
 
 def start(opened: Opened, context: Context) -> RunState:
@@ -116,6 +121,8 @@ def start(opened: Opened, context: Context) -> RunState:
         state.overrides = opened.overrides
     if opened.loaded.placeholders:
         state.resolved_hash = opened.resolved_hash
+    if opened.dry_run:
+        state.dry_run = True
     if opened.run.state_path.exists():  # it is there, and damaged: it is made anew from the receipts
         _set_aside(context, [opened.run.state_path])
     _clear_leftovers(opened, context)
@@ -188,6 +195,7 @@ def load_manifests(context: Context, *, read_only: bool = False) -> None:
         fresh = new_manifest(context, trial)
         if manifest is not None:  # what the trial is may have changed, if that was forced
             manifest.trial, manifest.temps, manifest.samples_per_item = fresh.trial, fresh.temps, fresh.samples_per_item
+            manifest.hosted = fresh.hosted
         context.manifests[trial.slug] = manifest or fresh
         if manifest is None and (found := recover_parts(context, trial)):
             context.events.warn(f"{trial.slug}: its manifest was lost; {found} parts were recovered from their results")
@@ -278,6 +286,17 @@ def _config_file(request: RunRequest, run: RunDir, state: RunState | None) -> Pa
             f"{DEFAULT_CONFIG}: not found from here", hint="name one: promptrial run --config path/to/config.yaml"
         )
     return DEFAULT_CONFIG
+
+
+def _dry_run(request: RunRequest, run: RunDir, state: RunState | None) -> bool:
+    """Return whether hosted providers are emulated: a run is dry from its beginning, or never."""
+    was_dry = state is not None and state.dry_run is True
+    if state is not None and request.dry_run and not was_dry:
+        raise ResumeError(
+            f"run {run.run_id} was begun with real providers, and cannot go on as a dry run",
+            hint="leave --dry_run out, or begin another run with another --run_id",
+        )
+    return was_dry or request.dry_run
 
 
 def _recorded_overrides(state: RunState | None) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from promptrial.config.loading import environment
 from promptrial.engine.facts import inputs_of, receipt_of
 from promptrial.engine.loop import Engine
 from promptrial.engine.opening import Opened, RunRequest, load_manifests, open_run, start, take_up
+from promptrial.engine.providers import Providers
 from promptrial.errors import Detached, StopRequested, UsageError
 from promptrial.phases.base import Context, Phase
 from promptrial.phases.report import trial_result
 from promptrial.plan import Action, Selection
-from promptrial.providers.base import BatchProvider
 from promptrial.reporting.facts import TrialResult
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog, Level, Redactor
@@ -70,7 +70,7 @@ def preview(
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = _narrowed(selection, opened, trial_filter)
-    context = _context(opened, env, invocation, _Providers(env))
+    context = _context(request, opened, env, invocation, Providers(env))
     load_manifests(context, read_only=True)
     state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
     return Planned(opened, Engine(context, state).plan(selection))
@@ -95,8 +95,8 @@ def follow(
     selection = _narrowed(selection, opened, trial_filter)
     with RunLock(opened.run.lock_path, since=invocation.clock.now(), clock=invocation.clock) as lock:
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
-        providers = _Providers(env)
-        context = _context(opened, env, invocation, providers)
+        providers = Providers(env, opened.run.root if opened.dry_run else None)
+        context = _context(request, opened, env, invocation, providers)
         mend_tail(opened.run.log_path)
         with (
             Appender(opened.run.log_path, durable=False) as log,
@@ -129,24 +129,9 @@ def _results(context: Context) -> Iterator[TrialResult]:
             yield trial_result(context, trial)
 
 
-class _Providers:
-    """The adapters in use, each made once, when it is first asked for."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-        self._made: dict[str, BatchProvider] = {}
-
-    def __call__(self, name: str) -> BatchProvider:
-        if name not in self._made:
-            self._made[name] = registry.load("provider", name).open(self._env)
-        return self._made[name]
-
-    def close(self) -> None:
-        for provider in self._made.values():
-            provider.close()
-
-
-def _context(opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: _Providers) -> Context:
+def _context(
+    request: RunRequest, opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: Providers
+) -> Context:
     events = EventLog(invocation.clock.now, Redactor(env), invocation.say, invocation.level)
     return Context(
         config=opened.loaded.experiment,
@@ -161,6 +146,8 @@ def _context(opened: Opened, env: Mapping[str, str], invocation: Invocation, pro
         written=opened.loaded.placeholders,
         env=env,
         progress=invocation.progress,
+        dry_run=opened.dry_run,
+        rebuy=request.rebuy,
     )
 
 

@@ -49,6 +49,8 @@ class Context:
     provider: Callable[[str], BatchProvider]
     env: Mapping[str, str]
     progress: Progress = field(default_factory=NoProgress)
+    dry_run: bool = False
+    rebuy: bool = False
     written: Mapping[tuple[str | int, ...], str] = field(default_factory=dict)
     """Key path -> text of the configuration's values that hold ``${VAR}``."""
     manifests: dict[str, TrialManifest] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from promptrial import registry
 from promptrial.errors import PhaseFailedError
 from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.settings import queue_settings
 from promptrial.phases.work import worklist
 from promptrial.queue import PartWork, QueueManager
 
@@ -13,7 +14,7 @@ __all__ = ["PHASE"]
 
 def _run(context: Context) -> Produced:
     work = worklist(context, context.active)
-    queue = QueueManager(work, context.clock, context.events, context.stop, context.checkpoint)
+    queue = QueueManager(work, context.clock, context.events, context.stop, context.checkpoint, queue_settings(context))
     _check_engines(context, work)
     with context.progress.task("poll", sum(item.part.rows for item in work), queue.finished()) as task:
         queue.collect(task)
@@ -28,7 +29,7 @@ def _check_engines(context: Context, work: list[PartWork]) -> None:
     PhaseFailedError
         If an engine that parts still wait for is not the one that the trial was submitted to.
     """
-    for slug in dict.fromkeys(item.folder.slug for item in work if not item.downloaded):
+    for slug in dict.fromkeys(item.folder.slug for item in work if not item.downloaded and not item.twin_is_home):
         recorded, model = context.manifest(slug).engine, context.trial(slug).model
         now = context.provider(model.provider).fingerprint(model)
         changed = sorted(key for key in {*recorded, *now} if recorded.get(key) != now.get(key))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from promptrial.config.schema import ExperimentConfig
+from promptrial.parts.settings import QueueSettings
+from promptrial.phases.base import Context
+from promptrial.runtime.retry import Backoff
 from promptrial.scoring.base import ScoringSettings, load_scorers
 from promptrial.significance import StatsSettings
 
-__all__ = ["scoring_settings", "stats_settings"]
+__all__ = ["queue_settings", "scoring_settings", "stats_settings"]
 
 
 def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
@@ -32,4 +37,23 @@ def stats_settings(config: ExperimentConfig) -> StatsSettings:
         tost_margins=dict(stats.tost_margins),
         graded=tuple(scorer.name for scorer in scorers if scorer.graded),
         wanted={scorer.name: scorer.wanted for scorer in scorers if scorer.wanted is not None},
+    )
+
+
+_DRY_POLL_S: Final = 0.02
+"""An emulator's clock goes on with each call, so that there is nothing to be gained by waiting."""
+
+
+def queue_settings(context: Context) -> QueueSettings:
+    """Return how patient the queue is; in a dry run it has no reason to be."""
+    execution, dry = context.config.execution, context.dry_run
+    return QueueSettings(
+        max_concurrent_jobs=execution.max_concurrent_jobs,
+        poll_s=_DRY_POLL_S if dry else execution.poll_interval_s,
+        longest_poll_s=_DRY_POLL_S if dry else max(execution.poll_interval_s, execution.longest_poll_interval_s),
+        settle_s=10 * _DRY_POLL_S if dry else execution.settle_s,
+        quota_s=10 * _DRY_POLL_S if dry else execution.quota_wait_s,
+        max_attempts=execution.max_attempts,
+        backoff=Backoff(first_s=_DRY_POLL_S if dry else execution.first_retry_s),
+        rebuy=context.rebuy,
     )

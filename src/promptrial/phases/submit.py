@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.settings import queue_settings
 from promptrial.phases.work import worklist
 from promptrial.queue import QueueManager
 
@@ -16,7 +17,6 @@ def _run(context: Context) -> Produced:
         provider = context.provider(trial.model.provider)
         provider.check(trial.model)
         context.manifest(trial.slug).engine = dict(provider.fingerprint(trial.model))
-        context.manifest(trial.slug).hosted = not provider.local
         prompts = context.manifest(trial.slug).prompts
         for condition, prompt in trial.prompts.items():
             prompts[condition] = {
@@ -24,7 +24,9 @@ def _run(context: Context) -> Produced:
                 "tokens": provider.count_tokens(trial.model, prompt.text),
             }
     work = worklist(context, context.active)
-    QueueManager(work, context.clock, context.events, context.stop, context.checkpoint).submit()
+    queue = QueueManager(work, context.clock, context.events, context.stop, context.checkpoint, queue_settings(context))
+    with context.progress.task("submit", None) as task:
+        queue.submit(task)
     return Produced({})
 
 

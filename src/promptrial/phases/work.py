@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from promptrial.config.schema import ExperimentConfig
+from promptrial.costs import price_for, usd
 from promptrial.model import Part, Trial
+from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context, load_manifest
 from promptrial.providers.request_rows import RequestRow, decode_request_row, row_id
-from promptrial.queue import PartWork
 from promptrial.store import jsonl
 from promptrial.store.records import Manifest, PartRecord, load
 from promptrial.store.rundir import digest_of
 
 __all__ = ["parts_of", "recover_parts", "worklist"]
 
+_BYTES_PER_TOKEN: Final = 4
+
 
 def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
-    """Return the parts of the trials in order; empty before the build phase has run."""
+    """Return the parts of the trials in order, with their twins in any trial; empty before the build phase has run."""
     manifest = load_manifest(context.run.batch_inputs / "manifest.json")
     if manifest is None:
         return []
     artifacts = manifest.receipt.artifacts
     cut = _parts_by_trial(manifest)
+    shares = context.config.execution.share_identical_arms
     work = []
-    for trial in trials:
+    for trial in context.trials:
         folder = context.run.trial(trial.slug)
         for part in cut.get(trial.slug, ()):
             path = folder.requests(part.name)
             asked = artifacts[context.run.relative(path)].sha256
+            request_sha256 = digest_of([asked, trial.model.provider, trial.model.id, trial.model.path])
             work.append(
                 PartWork(
                     folder=folder,
@@ -39,11 +47,43 @@ def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
                     part=part,
                     model=trial.model,
                     provider=partial(context.provider, trial.model.provider),
-                    request_sha256=digest_of([asked, trial.model.provider, trial.model.id, trial.model.path]),
+                    request_sha256=request_sha256,
+                    key=_key(context.run.run_id, request_sha256, None if shares else trial.slug),
                     requests=_reader(path),
+                    estimate_usd=partial(_estimate, context.config, trial),
                 )
             )
-    return work
+    if shares:
+        _introduce_twins(work)
+    wanted = {trial.slug for trial in trials}
+    return [each for each in work if each.folder.slug in wanted]
+
+
+def _key(run_id: str, request_sha256: str, slug: str | None) -> str:
+    """Return what the ids of a part's jobs begin with: the same whenever it is asked for, even if all records are lost.
+
+    Letters, digits and hyphens, and so short that every provider takes it with what is added to it.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", run_id.lower()).strip("-")[:20].strip("-")
+    return f"pt-{name}-{digest_of([run_id, request_sha256, slug])[:16]}"
+
+
+def _estimate(config: ExperimentConfig, trial: Trial, rows: int, size: int) -> float | None:
+    """Return about what requests will cost if each answer is as long as it may be; four bytes count as a token."""
+    price = price_for(config.pricing, trial.model.provider, trial.model.alias, trial.model.id)
+    if price is None:
+        return None
+    return usd(size // _BYTES_PER_TOKEN, rows * max(trial.max_new_tokens.values()), price)
+
+
+def _introduce_twins(work: list[PartWork]) -> None:
+    """Let parts of several trials that ask exactly the same of the same model know each other."""
+    groups: dict[str, list[PartWork]] = {}
+    for each in work:
+        groups.setdefault(each.request_sha256, []).append(each)
+    for group in groups.values():
+        for each in group:
+            each.twins.extend(other for other in group if other is not each)
 
 
 def parts_of(context: Context, trial: Trial) -> list[Part]:
@@ -69,6 +109,8 @@ def recover_parts(context: Context, trial: Trial) -> int:
         if not wanted:  # without its requests nothing can be said of a part
             continue
         whole = _ids(results) == wanted
+        if manifest.hosted and not whole:  # its job is found by its key
+            continue
         manifest.parts[name] = PartRecord(
             status="downloaded" if whole else "submitted",
             resume_key=work.part.resume_key,

@@ -37,9 +37,13 @@ class JobState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobRef:
-    """A job as the vendor knows it. ``name`` is enough to find it again from another process."""
+    """A job as the vendor knows it. ``name`` is enough to find it again from another process.
+
+    ``output`` names where its answers will be, for people, where the vendor has such names.
+    """
 
     name: str
+    output: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class BatchProvider(Protocol):
     name: ClassVar[str]
     local: ClassVar[bool]
     """True when answers are computed by or for this process, row by row, so that repeats cost compute only."""
+    keyed: ClassVar[bool]
+    """True when the vendor refuses a second job of one key, so that creating it again is harmless."""
 
     @classmethod
     def open(cls, env: Mapping[str, str]) -> Self:

@@ -48,6 +48,7 @@ class EmbeddedProvider:
 
     name: ClassVar[str] = "embedded"
     local: ClassVar[bool] = True
+    keyed: ClassVar[bool] = True
 
     def __init__(self, engines: int | None = None) -> None:
         self._engines = engines

@@ -19,13 +19,19 @@ from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, 
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import account_slug, api_path, dataset_name, model_name, service
 from promptrial.providers.fireworks_datasets import MULTIPART_LIMIT, Datasets
-from promptrial.providers.fireworks_wire import Anything, Job, job_status, last_segment
+from promptrial.providers.fireworks_wire import (
+    FAILED_PRECONDITION,
+    NOT_FOUND,
+    Anything,
+    Job,
+    job_status,
+    last_segment,
+)
 from promptrial.providers.http import HttpClient, Kind, NotFoundError, RejectedError, Service, Timeouts
 
 __all__ = ["FireworksProvider"]
 
 _JOBS: Final = "batchInferenceJobs"
-_GRPC_NOT_FOUND: Final = "5"
 _NO_SUCH_CALL: Final = "Not Found"
 """What a gRPC gateway says to a path that it does not serve, with the same code as for a thing that is not there."""
 
@@ -46,6 +52,7 @@ class FireworksProvider:
 
     name: ClassVar[str] = "fireworks"
     local: ClassVar[bool] = False
+    keyed: ClassVar[bool] = True
 
     def __init__(
         self, api: Service, account: str, timeouts: Timeouts | None = None, multipart_limit: int = MULTIPART_LIMIT
@@ -70,7 +77,7 @@ class FireworksProvider:
         try:
             self._http.call("GET", f"/v1/{quote(name)}", Anything, what=f"look up {name}")
         except NotFoundError as error:
-            if error.code == _GRPC_NOT_FOUND and error.detail != _NO_SUCH_CALL:
+            if error.code == NOT_FOUND and error.detail != _NO_SUCH_CALL:
                 hint = "check the model's `id` in the configuration"
                 raise PermanentError(f"Fireworks has no model {name}", hint=hint) from error
         except ProviderError:
@@ -102,7 +109,7 @@ class FireworksProvider:
                 f"Fireworks has a job {payload.key} of {theirs[0]} for {theirs[1]}, not of {ours[0]} for {ours[1]}",
                 hint=f"look at it: firectl batch-inference-job get {payload.key}",
             )
-        return JobRef(payload.key)
+        return _ref(payload.key)
 
     def submit(self, payload: PartPayload) -> JobRef:
         """Create the job under this payload's key. Every sampling parameter stands in the rows, so none stands here.
@@ -125,12 +132,14 @@ class FireworksProvider:
         try:
             job = self._http.call("POST", path, Job, what=what, kind=Kind.CREATES, query=query, body=body)
         except RejectedError as error:
-            if error.status == 409:
+            if error.status == 409 or (error.status == 400 and "already exists" in error.detail):
                 raise OutcomeUnknownError(error.message, hint="it may be there from an earlier call") from error
             if error.status == 400 and "quota" in error.detail.lower():
                 raise QuotaReachedError(error.message) from error
+            if error.code == FAILED_PRECONDITION:
+                raise TransientError(error.message) from error  # the requests are not ready yet
             raise
-        return JobRef(last_segment(job.name))
+        return _ref(last_segment(job.name))
 
     def status(self, job: JobRef) -> JobStatus:
         """Return the job's state in our words."""
@@ -196,6 +205,10 @@ class FireworksProvider:
 
     def _job(self, name: str) -> Job:
         return self._http.call("GET", self._job_path(name), Job, what=f"look up job {name}")
+
+
+def _ref(job: str) -> JobRef:
+    return JobRef(job, _output(job))
 
 
 def _output(job: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from promptrial.errors import CorruptRecordError
 from promptrial.store import atomic, jsonl
-from promptrial.store.records import FileRecord, PartRecord, PartStatus
+from promptrial.store.records import FileRecord, Intent, PartRecord, PartStatus
 
 __all__ = ["Journal", "PartEvent", "fold"]
 
@@ -22,7 +23,8 @@ __all__ = ["Journal", "PartEvent", "fold"]
 class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A change of one part; fields left at None keep the value that they had.
 
-    ``submitting`` is an intent to create a job, and begins anew: no job or result of other requests is kept beside it.
+    ``pending`` and ``submitting`` stand before a job, and begin anew: no job or result of an earlier one is kept beside
+    them. A change with a ``key`` is one of the intent of that key as well.
     """
 
     part: str
@@ -34,6 +36,9 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     job: str | None = None
     results: FileRecord | None = None
     reason: str | None = None
+    key: str | None = None
+    rows: int | None = None
+    estimated_usd: float | None = None
 
 
 _DECODER = msgspec.json.Decoder(PartEvent)
@@ -103,7 +108,23 @@ def fold(parts: dict[str, PartRecord], events: list[PartEvent]) -> None:
     """Apply changes to part records, in order."""
     for event in events:
         old = parts.get(event.part) or PartRecord(resume_key=event.part.rsplit("_p", 1)[0])
-        if event.status == "submitting":
-            old = PartRecord(resume_key=old.resume_key, attempt=old.attempt)
-        news = {name: getattr(event, name) for name in _CARRIED if getattr(event, name) is not None}
-        parts[event.part] = msgspec.structs.replace(old, status=event.status, reason=event.reason, **news)
+        if event.status in {"pending", "submitting"}:
+            old = PartRecord(resume_key=old.resume_key, attempt=old.attempt, intents=old.intents)
+        new = msgspec.structs.replace(old, status=event.status, reason=event.reason, **_news(event, _CARRIED))
+        parts[event.part] = new if event.key is None else _with_intent(new, event, event.key)
+
+
+def _with_intent(part: PartRecord, event: PartEvent, key: str) -> PartRecord:
+    """Return a part whose intent of this key has changed, or has been added."""
+    known = [intent.key for intent in part.intents]
+    intents = list(part.intents)
+    if key not in known:
+        intents.append(Intent(key=key, attempt=part.attempt, status=event.status))
+    at = known.index(key) if key in known else -1
+    news = _news(event, (*_CARRIED, "rows", "estimated_usd"))
+    intents[at] = msgspec.structs.replace(intents[at], status=event.status, reason=event.reason, **news)
+    return msgspec.structs.replace(part, intents=tuple(intents))
+
+
+def _news(event: PartEvent, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in names if getattr(event, name) is not None}

@@ -18,6 +18,7 @@ from promptrial.store import atomic
 __all__ = [
     "Checkpoint",
     "FileRecord",
+    "Intent",
     "Manifest",
     "PartRecord",
     "PartStatus",
@@ -91,8 +92,30 @@ class StageRecord(msgspec.Struct, frozen=True):
         return Receipt(self.artifacts, self.inputs)
 
 
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt to have requests answered by a job that may cost money: what was meant, and what became of it.
+
+    ``key`` is the id that we chose for the job. ``estimated_usd`` is what the attempt was reckoned to cost when it was
+    decided on, None without a price. ``results`` is the file of its answers as they came.
+    """
+
+    key: str
+    attempt: int
+    status: PartStatus
+    request_sha256: str | None = None
+    rows: int | None = None
+    estimated_usd: float | None = None
+    dataset: str | None = None
+    job: str | None = None
+    results: FileRecord | None = None
+    reason: str | None = None
+
+
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one part: where it stands, what was sent and what came back."""
+    """What is known of one part: where it stands, what was sent and what came back.
+
+    ``intents`` is its ledger of spending, oldest first; a part that is answered by this process has none.
+    """
 
     status: PartStatus = "pending"
     resume_key: str
@@ -102,6 +125,7 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
     job: str | None = None
     results: FileRecord | None = None
     reason: str | None = None
+    intents: tuple[Intent, ...] = ()
 
 
 class TrialManifest(msgspec.Struct, kw_only=True):
@@ -145,8 +169,9 @@ class Checkpoint(msgspec.Struct, frozen=True):
 class RunState(msgspec.Struct, kw_only=True):
     """``run_state.json``.
 
-    ``overrides`` are the flags that the run was started with; ``drift`` is what was forced; ``resolved_hash`` is the
-    digest of the configuration with the values of the environment filled in, where it holds any.
+    A ``dry_run`` has met an emulator instead of hosted providers. ``overrides`` are the flags that the run was started
+    with; ``drift`` is what was forced; ``resolved_hash`` is the digest of the
+    configuration with the values of the environment filled in, where it holds any.
     """
 
     schema_version: Literal[1] = 1
@@ -156,6 +181,7 @@ class RunState(msgspec.Struct, kw_only=True):
     last_checkpoint: Checkpoint | None = None
     stop_requested: bool = False
     migrated: bool | msgspec.UnsetType = msgspec.UNSET
+    dry_run: bool | msgspec.UnsetType = msgspec.UNSET
     config_file: str | msgspec.UnsetType = msgspec.UNSET
     overrides: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     resolved_hash: str | msgspec.UnsetType = msgspec.UNSET

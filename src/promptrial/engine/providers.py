@@ -1,0 +1,78 @@
+"""The adapters that a process uses, made when first asked for; in a dry run, the hosted ones meet an emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from promptrial import registry
+from promptrial.emulator.settings import EmulatorSettings
+from promptrial.providers.base import BatchProvider
+
+if TYPE_CHECKING:
+    from promptrial.emulator.server import EmulatorServer
+
+__all__ = ["Providers"]
+
+_DRY_SETTINGS: Final = EmulatorSettings(responder="oracle", accuracy=0.6, abstention=0.1, effect=0.1)
+
+
+class Providers:
+    """Adapters by name.
+
+    Parameters
+    ----------
+    env : mapping
+        Where they find keys and addresses.
+    dry_run : Path, optional
+        The folder of a run that must not reach a provider. Hosted adapters then speak to an emulator on the loopback,
+        which this process starts when it is first needed and which keeps its state there: the code and the HTTP are the
+        same, no key is needed, and nothing leaves the machine.
+    """
+
+    def __init__(self, env: Mapping[str, str], dry_run: Path | None = None) -> None:
+        self._env = env
+        self._dry_run = dry_run
+        self._made: dict[str, BatchProvider] = {}
+        self._emulator: EmulatorServer | None = None
+
+    def __call__(self, name: str) -> BatchProvider:
+        """Return the adapter of a provider.
+
+        Raises
+        ------
+        ConfigError
+            If the environment lacks what it needs.
+        MissingDependencyError
+            If a package that it, or the emulator, needs is not installed.
+        """
+        if name not in self._made:
+            kind: type[BatchProvider] = registry.load("provider", name)
+            self._made[name] = kind.open(self._env if kind.local or self._dry_run is None else self._emulated())
+        return self._made[name]
+
+    def close(self) -> None:
+        """Free what they hold, and end the emulator."""
+        for provider in self._made.values():
+            provider.close()
+        if self._emulator is not None:
+            self._emulator.stop()
+
+    def _emulated(self) -> Mapping[str, str]:
+        """Return an environment that leads to the emulator, and holds no real key."""
+        if self._dry_run is None:
+            return self._env
+        if self._emulator is None:
+            from dataclasses import replace
+
+            from promptrial.emulator.server import EmulatorServer
+
+            settings = replace(_DRY_SETTINGS, questions=self._dry_run / "prepared")
+            self._emulator = EmulatorServer(self._dry_run / ".emulator", settings)
+            self._emulator.start()
+        return {
+            "FIREWORKS_API_BASE": self._emulator.url,
+            "FIREWORKS_API_KEY": _DRY_SETTINGS.key,
+            "FIREWORKS_ACCOUNT_ID": _DRY_SETTINGS.account,
+        }

@@ -1,0 +1,327 @@
+"""The life of a part that is answered elsewhere: a job, waiting for its end, its answers, and what it left over.
+
+Answers that were paid for are kept whatever happens to their job. What a job left unanswered is asked again in a new
+attempt that holds nothing else; no answer is ever asked for again because of what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from promptrial.errors import PermanentError, ResultsGoneError, TransientError
+from promptrial.parts.recording import Recorder
+from promptrial.parts.schedule import Steps, retried
+from promptrial.parts.settings import QueueSettings
+from promptrial.parts.submission import Submission
+from promptrial.parts.work import PartWork
+from promptrial.providers.base import JobRef, JobState, JobStatus
+from promptrial.providers.request_rows import row_id
+from promptrial.runtime.clock import Clock
+from promptrial.runtime.progress import Task
+from promptrial.runtime.stop import StopToken
+from promptrial.store import atomic, downloads, jsonl
+from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import FileRecord, Intent
+
+__all__ = ["HostedPart"]
+
+_CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
+_GROWTH: Final = 1.5
+
+
+@dataclass(slots=True)
+class HostedPart:
+    """One part of one trial; a ``schedule.Life``.
+
+    Parameters
+    ----------
+    work : PartWork
+    recorder : Recorder
+    settings : QueueSettings
+    clock : Clock
+    stop : StopToken
+        Once set, no further attempt is made.
+    failures : list of str
+        Where an error that ends this life is noted.
+    task : Task, optional
+        Counts rows that came home; without one, the life ends when its job does, and nothing is fetched.
+    """
+
+    work: PartWork
+    recorder: Recorder
+    settings: QueueSettings
+    clock: Clock
+    stop: StopToken
+    failures: list[str]
+    task: Task | None = None
+    _submission: Submission = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._submission = Submission(self.work, self.recorder, self.settings, self.clock)
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether it has a job that may still be answering."""
+        return self.work.has_job
+
+    def failed(self, error: Exception) -> None:
+        """Note why this part did not come home."""
+        self.failures.append(f"{self.work.name}: {self.recorder.events.redact(_said(error))}")
+
+    def steps(self) -> Steps[None]:
+        """Bring the part to a job and, if rows are to be counted, its answers home.
+
+        Raises
+        ------
+        PermanentError, TransientError, OutcomeUnknownError
+            If the part cannot go on now; its record says where it stands.
+        """
+        while True:
+            if not self.work.has_job:
+                yield from self._given_a_job()
+            status = yield from self._ended(JobRef(str(self.work.record.job)))
+            if self.task is None:
+                self._note_the_end(status)
+                return
+            if (yield from self._home(status, self.task)) or self.stop.is_set():
+                return
+
+    # --- a job -----------------------------------------------------------------------------------------------------
+
+    def _given_a_job(self) -> Steps[None]:
+        unanswered = self._unanswered() if self._answers() else None
+        job = yield from self._submission.steps(unanswered)
+        self._leave_breadcrumbs(job)
+
+    def _leave_breadcrumbs(self, job: JobRef) -> None:
+        """Write beside the results, in plain files, what a person needs to find the job without this program."""
+        record, results = self.work.record, self.work.folder.results
+        crumbs = {
+            "name": job.name,
+            "outputDatasetId": job.output,
+            "inputDatasetId": record.dataset,
+            "provider": self.work.provider().name,
+            "model": self.work.model.shown_id,
+            "attempt": record.attempt,
+            "request_sha256": record.request_sha256,
+        }
+        text = msgspec.json.format(msgspec.json.encode(crumbs), indent=2) + b"\n"
+        atomic.write_bytes(results / f"{self.work.part.name}_job.json", text)
+        if job.output is not None:
+            path = results / f"{self.work.part.name}_OUTPUT_DATASET_ID.txt"
+            atomic.write_bytes(path, job.output.encode() + b"\n")
+
+    # --- its end ---------------------------------------------------------------------------------------------------
+
+    def _ended(self, job: JobRef) -> Steps[JobStatus]:
+        """Look at a job until it has ended, or is lost and may be paid for again.
+
+        Raises
+        ------
+        ResultsGoneError
+            If the vendor goes on not knowing it.
+        PermanentError
+            If it has not ended within the deadline.
+        """
+        provider, wait_s, began = self.work.provider(), self.settings.poll_s, self.clock.monotonic()
+        missing_since: float | None = None
+        looks_missing, said = 0, ""
+        while True:
+            status = yield from retried(lambda: provider.status(job), self.settings.backoff, f"{job.name} status")
+            now = self.clock.monotonic()
+            if status.state is JobState.MISSING:
+                missing_since, looks_missing = now if missing_since is None else missing_since, looks_missing + 1
+                if looks_missing >= self.settings.settle_looks and now - missing_since >= self.settings.settle_s:
+                    return self._lost(job, status)
+                yield self.settings.settle_s / self.settings.settle_looks
+                continue
+            if status.state is not JobState.WORKING:
+                return status
+            missing_since, looks_missing = None, 0
+            if self.work.record.status != "running":
+                self._record("running")
+            if status.message and status.message != said:
+                said = status.message
+                self.recorder.events.say(f"{self.work.name}: {said}")
+            if now - began > self.settings.deadline_s:
+                raise PermanentError(
+                    f"job {job.name} has not ended within {self.settings.deadline_s / 3600:.0f} hours",
+                    hint="look at it at the provider: a model that is not served may never begin",
+                )
+            yield wait_s
+            wait_s = min(wait_s * _GROWTH, self.settings.longest_poll_s)
+
+    def _lost(self, job: JobRef, status: JobStatus) -> JobStatus:
+        reason = f"the provider does not know job {job.name} any more"
+        if self.settings.rebuy:
+            return JobStatus(JobState.MISSING, message=reason)
+        raise ResultsGoneError(
+            f"{reason}: {status.message}" if status.message else reason,
+            hint=self._price_of_redoing(self.work.part.rows),
+        )
+
+    def _note_the_end(self, status: JobStatus) -> None:
+        if status.state in {JobState.FAILED, JobState.CANCELLED}:
+            raise self._ended_without_answers(status)
+        if status.state is JobState.MISSING:
+            self._record("expired", reason=status.message)
+        elif self.work.record.status != "completed":
+            self._record("completed")
+
+    def _ended_without_answers(self, status: JobStatus) -> PermanentError:
+        failed = status.state is JobState.FAILED
+        word = "failed" if failed else "was cancelled"
+        reason = f"its job {self.work.record.job} {word}: {status.message or 'no reason given'}"
+        self._record("failed" if failed else "cancelled", reason=self.recorder.events.redact(reason))
+        return PermanentError(reason, hint="a resume asks its requests again, in a new job")
+
+    # --- its answers -----------------------------------------------------------------------------------------------
+
+    def _home(self, status: JobStatus, task: Task) -> Steps[bool]:
+        """Fetch what a job has answered; return whether the part is home, or another attempt is due."""
+        if self.work.record.status == "downloaded":
+            self.recorder.set_aside(self.work, "they are not what was sealed")
+        self._note_the_end(status)
+        if status.state is JobState.MISSING:
+            return False
+        yield from self._earlier_answers()
+        before = len(self._answers())
+        try:
+            file = yield from self._fetched(self.work.record.attempt)
+        except ResultsGoneError as error:
+            if status.state is not JobState.EXPIRED and not self.settings.rebuy:
+                raise
+            self._record("expired", reason=error.message)
+        else:
+            self._record("completed", results=file)
+        unanswered = self._unanswered()
+        task.advance(self.work.part.rows - len(unanswered) - before)
+        attempts = 1 + sum(intent.status == "expired" for intent in self.work.intents[:-1])
+        if unanswered and attempts < self.settings.max_attempts:
+            reason = f"{len(unanswered)} of {self.work.part.rows} requests were left unanswered"
+            self._record("expired", reason=reason)
+            self.recorder.events.warn(f"{self.work.name}: {reason}; they alone are asked again")
+            return False
+        self._seal(unanswered)
+        return True
+
+    def _earlier_answers(self) -> Steps[None]:
+        """Fetch again what earlier attempts had answered, if it was lost here: it was paid for."""
+        whole = {intent.attempt for intent, _ in self._raw_files()}
+        for intent in self.work.intents[:-1]:
+            if intent.results is not None and intent.attempt not in whole:
+                yield from self._fetched(intent.attempt)
+
+    def _fetched(self, attempt: int) -> Steps[FileRecord]:
+        """Write the answers of an attempt to their file: from the provider, or as a person fetched them."""
+        path, payload = self._raw_file(attempt), self._submission.payload_of(attempt)
+        job, provider = JobRef(payload.key), self.work.provider()
+        if self._answered_by_hand():
+            self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self._folder}")
+            return self._written(path, downloads.rows_by_hand(self._folder))
+        try:
+            return (
+                yield from retried(
+                    lambda: self._written(path, provider.results(job, payload)),
+                    self.settings.backoff,
+                    f"{job.name} results",
+                )
+            )
+        except (TransientError, ResultsGoneError) as error:
+            self._say_how_to_fetch_by_hand(job)
+            if isinstance(error, TransientError):
+                raise
+            raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows)) from error
+
+    def _answered_by_hand(self) -> bool:
+        """Whether files that a person has put there answer anything that is still unanswered."""
+        if not downloads.files_by_hand(self._folder):
+            return False
+        return not self._unanswered().isdisjoint(_ids(downloads.rows_by_hand(self._folder)))
+
+    def _written(self, path: Path, rows: Iterable[bytes]) -> FileRecord:
+        with AtomicFile(path) as file:
+            count = 0
+            for count, row in enumerate(rows, 1):  # noqa: B007 - counted
+                file.write(row + b"\n")
+        return FileRecord(file.sha256(), file.size, count)
+
+    def _say_how_to_fetch_by_hand(self, job: JobRef) -> None:
+        commands = self.work.provider().by_hand(job, self._folder)
+        if commands:
+            lines = "\n  ".join(commands)
+            self.recorder.events.say(f"{self.work.name}: its answers can be fetched by hand, then resume:\n  {lines}")
+
+    def _price_of_redoing(self, rows: int) -> str:
+        intent = self.work.intents[-1] if self.work.intents else None
+        usd = intent.estimated_usd if intent is not None else None
+        price = "its price is not known" if usd is None else f"about {usd:.4g} USD"
+        return (
+            f"put the files, if you have them, into {self._folder}; or ask these {rows} requests again ({price}): "
+            f"promptrial run --run_id {self.work.folder.run.run_id} --resume --rebuy"
+        )
+
+    def _seal(self, unanswered: frozenset[str]) -> None:
+        """Give the answers of all attempts their final name, in the order in which they came."""
+        files = [path for _, path in self._raw_files()]
+        target = self.work.folder.part_results(self.work.part.name)
+        if len(files) == 1:
+            atomic.publish(files[0], target)
+        else:
+            self._written(target, (line for path in files for line in jsonl.lines(path)))
+        reason = None
+        if unanswered:
+            reason = f"{len(unanswered)} of {self.work.part.rows} requests stayed unanswered"
+            self.recorder.events.warn(f"{self.work.name}: {reason}; they count as missing")
+        results = self.work.folder.run.record(target, jsonl.count(target))
+        self._record("downloaded", results=results, reason=reason)
+
+    # --- what is there ---------------------------------------------------------------------------------------------
+
+    @property
+    def _folder(self) -> Path:
+        return self.work.folder.part_results(self.work.part.name).parent
+
+    def _raw_file(self, attempt: int) -> Path:
+        return self._folder / f"results.a{attempt}.jsonl"
+
+    def _raw_files(self) -> Iterator[tuple[Intent, Path]]:
+        """Yield the attempts whose answers are on disk as they were fetched."""
+        for intent in self.work.intents:
+            path = self._raw_file(intent.attempt)
+            relative = self.work.folder.run.relative(path)
+            if intent.results is not None and not self.work.folder.run.file_problem(relative, intent.results):
+                yield intent, path
+
+    def _answers(self) -> frozenset[str]:
+        """Return the ids of the requests that the attempts have answered, with an answer or an error."""
+        return frozenset(wire_id for _, path in self._raw_files() for wire_id in _ids(jsonl.lines(path)))
+
+    def _unanswered(self) -> frozenset[str]:
+        return frozenset(row.custom_id for row in self.work.requests()) - self._answers()
+
+    def _record(self, status: str, **fields: object) -> None:
+        key = self.work.intents[-1].key if self.work.intents else None
+        self.recorder.record(self.work, status, key=key, **fields)  # type: ignore[arg-type]
+
+
+def _ids(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield the ids of rows; one that is garbled was paid for all the same, if its id can still be read."""
+    for line in lines:
+        try:
+            yield row_id(line)
+        except ValueError:
+            if found := _CUSTOM_ID.search(line):
+                yield found.group(1).decode()
+
+
+def _said(error: Exception) -> str:
+    message = getattr(error, "message", None) or str(error) or type(error).__name__
+    hint = getattr(error, "hint", None)
+    return f"{message} ({hint})" if hint else str(message)

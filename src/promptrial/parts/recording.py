@@ -1,0 +1,57 @@
+"""One durable record per change of a part, and what people are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from promptrial.parts.work import PartWork
+from promptrial.runtime.events import EventLog
+from promptrial.store import atomic
+from promptrial.store.journal import PartEvent, fold
+from promptrial.store.records import PartStatus
+
+__all__ = ["Recorder"]
+
+
+class _Now(Protocol):
+    def now(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes the journals of the parts.
+
+    Parameters
+    ----------
+    clock : has ``now``
+    events : EventLog
+    on_progress : callable
+        Called with the trial and the resume key of a part that was submitted or brought home.
+    """
+
+    clock: _Now
+    events: EventLog
+    on_progress: Callable[[str, str], None]
+
+    def record(self, work: PartWork, status: PartStatus, **fields: Any) -> None:  # noqa: ANN401 - of PartEvent
+        """Record a change of a part; durable on return.
+
+        Side effects: a line in the journal, an event in the log; the manifest in memory follows.
+        """
+        event = PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields)
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        self.events.event(
+            "part", trial=work.folder.slug, part=event.part, status=status, reason=event.reason, job=work.record.job
+        )
+        if status in {"submitted", "downloaded"}:
+            self.on_progress(work.folder.slug, work.part.resume_key)
+
+    def set_aside(self, work: PartWork, why: str) -> None:
+        """Keep the results of other requests, or damaged ones, out of the way, and say so."""
+        for path in (work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)):
+            if path.exists():
+                aside = atomic.set_aside(path)
+                self.events.warn(f"{work.name}: {path.name} set aside as {aside.name}: {why}")

@@ -1,0 +1,146 @@
+"""Many lives at once in one thread: each runs until it has to wait, and goes on when its wait is over.
+
+A life is a generator that yields how many seconds it wants to wait. The order in which lives go on depends on those
+seconds alone, so that a run does the same each time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from promptrial.errors import TransientError
+from promptrial.runtime.clock import Clock
+from promptrial.runtime.retry import Backoff
+from promptrial.runtime.stop import StopToken
+
+__all__ = ["Life", "Schedule", "Steps", "retried"]
+
+_T = TypeVar("_T")
+Steps = Generator[float, None, _T]
+"""What may take a while: yields seconds to wait, and returns its result."""
+_NOTICE_S = 0.5
+
+
+class Life(Protocol):
+    """What a schedule brings to its end."""
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether it has a job at a provider, and is therefore brought to its end even if a stop was asked for."""
+
+    def steps(self) -> Steps[None]:
+        """Live."""
+
+    def failed(self, error: Exception) -> None:
+        """Take note of an error that ended it."""
+
+
+def retried(call: Callable[[], _T], backoff: Backoff, key: str) -> Steps[_T]:
+    """Make a call until it works, waiting longer each time.
+
+    Raises
+    ------
+    TransientError
+        The last one, when there were too many. Any other error at once.
+    """
+    for failures in itertools.count(1):
+        try:
+            return call()
+        except TransientError as error:
+            if failures >= backoff.tries:
+                raise
+            yield backoff.delay_s(failures, key, error.retry_after_s)
+    raise AssertionError  # pragma: no cover - a count has no end
+
+
+@dataclass(slots=True)
+class Schedule:
+    """Runs lives, at most ``limit`` at a time.
+
+    Parameters
+    ----------
+    clock : Clock
+    stop : StopToken
+        Once set, no life is begun, and one that is not in flight is left where it is.
+    limit : int
+    on_stop : callable
+        Called once with the number of lives in flight, if a stop was asked for while there were some.
+    """
+
+    clock: Clock
+    stop: StopToken
+    limit: int
+    on_stop: Callable[[int], None] = lambda _count: None
+    _due: list[tuple[float, int, Life, Steps[None]]] = field(default_factory=list)
+    _order: Iterator[int] = field(default_factory=itertools.count)
+    _said: bool = False
+
+    def run(self, lives: Iterator[Life], *, leave_in_flight: bool = False) -> None:
+        """Bring lives to their end.
+
+        With ``leave_in_flight`` it is enough that every life is in flight: those are left there once none waits to
+        begin. After a stop it returns when nothing is in flight any more; whoever called then looks at the token.
+        """
+        waiting = True
+        while waiting or self._due:
+            if self.stop.is_set():
+                waiting = False
+                self._keep_what_is_in_flight()
+            while waiting and len(self._due) < self.limit and not self.stop.is_set():
+                life = next(lives, None)
+                if life is None:
+                    waiting = False
+                else:
+                    self._go_on(life, life.steps())
+            if (
+                leave_in_flight
+                and not waiting
+                and not self.stop.is_set()
+                and all(due[2].in_flight for due in self._due)
+            ):
+                return
+            if self._due and self._wait_until(self._due[0][0]):
+                _, _, life, steps = heapq.heappop(self._due)
+                self._go_on(life, steps)
+
+    def drain(self, lives: Iterator[Life]) -> None:
+        """Bring lives that are in flight to their end after a stop was asked for; all of them at once."""
+        for life in lives:
+            self._go_on(life, life.steps())
+        self.run(iter(()))
+
+    def _go_on(self, life: Life, steps: Steps[None]) -> None:
+        try:
+            seconds = next(steps)
+        except StopIteration:
+            return
+        except Exception as error:  # noqa: BLE001 - the edge of a life: noted, and the others go on
+            life.failed(error)
+            return
+        heapq.heappush(self._due, (self.clock.monotonic() + seconds, next(self._order), life, steps))
+
+    def _keep_what_is_in_flight(self) -> None:
+        for _, _, life, steps in self._due:
+            if not life.in_flight:
+                steps.close()
+        self._due = [entry for entry in self._due if entry[2].in_flight]
+        heapq.heapify(self._due)
+        if self._due and not self._said:
+            self._said = True
+            self.on_stop(len(self._due))
+
+    def _wait_until(self, moment: float) -> bool:
+        """Wait; return whether the moment has come, and not a stop. Once one was asked for, none wakes us again."""
+        stopping = self.stop.is_set()
+        never = threading.Event()
+        while (left := moment - self.clock.monotonic()) > 0:
+            if not stopping and self.stop.wait(left):
+                return False
+            if stopping:
+                self.clock.wait(never, min(left, _NOTICE_S))
+        return True

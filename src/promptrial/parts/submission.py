@@ -1,0 +1,194 @@
+"""From requests to a job, exactly once: intent, upload, one call, and a look before that call is made again.
+
+Every step is recorded before the next is taken. What a call did that got no answer is found out by the key that we
+chose for the job: a vendor that keeps keys apart refuses a second job of one key, so asking again is safe there.
+Elsewhere a job that cannot be found is parked as ``unknown``, and never created a second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptrial.errors import OutcomeUnknownError, QuotaReachedError, TransientError
+from promptrial.parts.recording import Recorder
+from promptrial.parts.schedule import Steps, retried
+from promptrial.parts.settings import QueueSettings
+from promptrial.parts.work import PartWork
+from promptrial.providers.base import JobRef, PartPayload, Staged
+from promptrial.providers.request_rows import decode_request_row, row_id
+from promptrial.runtime.clock import Clock
+from promptrial.store import jsonl
+from promptrial.store.atomic import AtomicFile
+
+__all__ = ["Submission"]
+
+
+@dataclass(slots=True)
+class Submission:
+    """Brings one part to having a job.
+
+    Parameters
+    ----------
+    work : PartWork
+    recorder : Recorder
+    settings : QueueSettings
+    clock : Clock
+    """
+
+    work: PartWork
+    recorder: Recorder
+    settings: QueueSettings
+    clock: Clock
+
+    def steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
+        """Create the job, or adopt the one that an earlier call has created.
+
+        Parameters
+        ----------
+        unanswered : frozenset of str or None
+            The wire ids still to be asked; None stands for all of the part's.
+
+        Raises
+        ------
+        PermanentError, TransientError
+            If the vendor refuses; nothing was created then.
+        OutcomeUnknownError
+            If it cannot be found out whether a job was created: the part is then parked as ``unknown``.
+        """
+        work, record = self.work, self.work.record
+        doubtful = record.status in {"submitting", "unknown"} and record.request_sha256 == work.request_sha256
+        attempt = self._attempt()
+        payload = self._payload(attempt, unanswered)
+        if not doubtful:
+            self._set_other_results_aside()
+            self.recorder.record(work, "pending", **self._facts(payload, attempt))
+        staged = yield from self._staged(payload)
+        if not doubtful:
+            self.recorder.record(work, "submitting", dataset=staged.name, **self._facts(payload, attempt))
+        job = yield from self._created(payload, doubtful=doubtful)
+        self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
+        return job
+
+    def payload_of(self, attempt: int) -> PartPayload:
+        """Return what an attempt has sent."""
+        return self._described(attempt, self._request_file(attempt))
+
+    def _attempt(self) -> int:
+        """Return the number of this attempt: the one in doubt, or one more than have ended."""
+        open_ones = [i for i in self.work.intents if i.status in {"pending", "submitting", "unknown"}]
+        return open_ones[-1].attempt if open_ones else 1 + max((i.attempt for i in self.work.intents), default=0)
+
+    def _facts(self, payload: PartPayload, attempt: int) -> dict[str, object]:
+        return {
+            "key": payload.key,
+            "attempt": attempt,
+            "rows": payload.rows,
+            "request_sha256": self.work.request_sha256,
+            "estimated_usd": self.work.estimate_usd(payload.rows, payload.size),
+        }
+
+    def _set_other_results_aside(self) -> None:
+        if self.work.record.request_sha256 != self.work.request_sha256:
+            self.recorder.set_aside(self.work, "they answer other requests")
+
+    # --- what is sent ------------------------------------------------------------------------------------------
+
+    def _payload(self, attempt: int, unanswered: frozenset[str] | None) -> PartPayload:
+        path = self._request_file(attempt)
+        if path != self._request_file(1):
+            with AtomicFile(path) as file:
+                for line in jsonl.lines(self._request_file(1)):
+                    if unanswered is None or row_id(line) in unanswered:
+                        file.write(line + b"\n")
+        return self._described(attempt, path)
+
+    def _request_file(self, attempt: int) -> Path:
+        """Return the file of the requests of an attempt: the built one, or one with what earlier ones left over."""
+        if attempt == 1:
+            return self.work.folder.requests(self.work.part.name)
+        return self.work.folder.part_results(self.work.part.name).with_name(f"requests.a{attempt}.jsonl")
+
+    def _described(self, attempt: int, path: Path) -> PartPayload:
+        work, digest = self.work, jsonl.digest(path)
+        return PartPayload(
+            key=f"{work.key}-a{attempt}",
+            dataset_key=f"{work.key}-a{attempt}",
+            model=work.model,
+            path=path,
+            rows=jsonl.count(path),
+            size=digest.size,
+            sha256=digest.sha256,
+            requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
+        )
+
+    # --- upload and creation -------------------------------------------------------------------------------------
+
+    def _staged(self, payload: PartPayload) -> Steps[Staged]:
+        """Upload the requests and wait until a job may be made from them. Repeating that is harmless."""
+        provider, end = self.work.provider(), self.clock.monotonic() + self.settings.deadline_s
+
+        def stage() -> Staged:
+            try:
+                return provider.stage(payload)
+            except OutcomeUnknownError as error:
+                raise TransientError(error.message, hint=error.hint) from error
+
+        while not (staged := (yield from retried(stage, self.settings.backoff, payload.key))).ready:
+            if self.clock.monotonic() > end:
+                raise TransientError(f"the uploaded requests {staged.name} never became ready")
+            yield self.settings.poll_s
+        return staged
+
+    def _created(self, payload: PartPayload, *, doubtful: bool) -> Steps[JobRef]:
+        provider, doubts = self.work.provider(), 0
+        found = yield from self._found(payload)
+        if found is None and doubtful:
+            doubts += 1
+            found = yield from self._settled(payload, "an earlier process asked for it, and did not note the answer")
+        while found is None:
+            if doubts and (not provider.keyed or doubts >= self.settings.backoff.tries):
+                raise self._parked(payload)
+            try:
+                return (yield from self._submitted(payload))
+            except OutcomeUnknownError as error:
+                doubts += 1
+                found = yield from self._settled(payload, error.message)
+        self.recorder.events.say(f"{self.work.name}: job {found.name} is there already, and is adopted")
+        return found
+
+    def _submitted(self, payload: PartPayload) -> Steps[JobRef]:
+        """Make the one call, again only where it is known to have changed nothing."""
+        provider, waited = self.work.provider(), False
+        while True:
+            try:
+                return (yield from retried(lambda: provider.submit(payload), self.settings.backoff, payload.key))
+            except QuotaReachedError as full:
+                if not waited:
+                    self.recorder.events.say(f"{self.work.name} waits for room: {full.message}")
+                waited = True
+                yield self.settings.quota_s
+
+    def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
+        provider = self.work.provider()
+        return (yield from retried(lambda: provider.find(payload), self.settings.backoff, f"{payload.key} find"))
+
+    def _settled(self, payload: PartPayload, why: str) -> Steps[JobRef | None]:
+        """Look until the job is found, or has not been found for long enough to say that it was not created."""
+        self.recorder.events.warn(f"{self.work.name}: whether job {payload.key} was created is not known: {why}")
+        began, looks = self.clock.monotonic(), 0
+        while looks < self.settings.settle_looks or self.clock.monotonic() - began < self.settings.settle_s:
+            found = yield from self._found(payload)
+            if found is not None:
+                return found
+            looks += 1
+            yield self.settings.settle_s / self.settings.settle_looks
+        return (yield from self._found(payload))
+
+    def _parked(self, payload: PartPayload) -> OutcomeUnknownError:
+        reason = f"whether job {payload.key} was created cannot be found out"
+        self.recorder.record(self.work, "unknown", reason=reason, key=payload.key)
+        return OutcomeUnknownError(
+            reason,
+            hint="look for it at the provider; a resume looks again, and creates nothing as long as that is not known",
+        )

@@ -1,0 +1,82 @@
+"""PartWork: one part as the queue sees it, and what its records say of it. Reads the disk; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from promptrial.model import ModelSpec, Part
+from promptrial.providers.base import BatchProvider
+from promptrial.providers.request_rows import RequestRow
+from promptrial.store.records import Intent, PartRecord, PartStatus, TrialManifest
+from promptrial.store.rundir import TrialDir
+
+__all__ = ["PartWork"]
+
+_WITH_JOB: frozenset[PartStatus] = frozenset({"submitted", "running", "completed", "downloaded"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartWork:
+    """One part to bring home: where it lives, who answers it, and its requests (a fresh iterator a call).
+
+    ``request_sha256`` is the digest of what is asked and of whom: answers are kept only as long as both stay the same.
+    ``key`` is what the ids of its jobs begin with. ``twins`` are the parts of other trials that ask exactly the same:
+    one of them is answered, and the others share its answers.
+    """
+
+    folder: TrialDir
+    manifest: TrialManifest
+    part: Part
+    model: ModelSpec
+    provider: Callable[[], BatchProvider]
+    request_sha256: str
+    key: str
+    requests: Callable[[], Iterator[RequestRow]]
+    estimate_usd: Callable[[int, int], float | None] = lambda _rows, _size: None
+    twins: list[PartWork] = field(default_factory=list, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What people call it: trial and part."""
+        return f"{self.folder.slug}/{self.part.name}"
+
+    @property
+    def record(self) -> PartRecord:
+        """What is known of the part now."""
+        return self.manifest.parts.get(self.part.name) or PartRecord(resume_key=self.part.resume_key)
+
+    @property
+    def has_job(self) -> bool:
+        """Whether a job was recorded for exactly these requests, and may still answer them.
+
+        A failure of a part that this process answers is not its end: the same job goes on.
+        """
+        record = self.record
+        if record.job is None or record.request_sha256 != self.request_sha256:
+            return False
+        return record.status in _WITH_JOB or (not self.manifest.hosted and record.status == "failed")
+
+    @property
+    def submitted(self) -> bool:
+        """Whether a job was recorded for exactly these requests, of this part or of a twin."""
+        return self.has_job or any(twin.has_job for twin in self.twins)
+
+    @property
+    def twin_is_home(self) -> bool:
+        """Whether the answers are on disk already, under a twin."""
+        return any(twin.downloaded for twin in self.twins)
+
+    @property
+    def downloaded(self) -> bool:
+        """Whether the results of exactly these requests are on disk as they were sealed."""
+        record = self.record
+        if not self.has_job or record.status != "downloaded" or record.results is None:
+            return False
+        path = self.folder.part_results(self.part.name)
+        return not self.folder.run.file_problem(self.folder.run.relative(path), record.results)
+
+    @property
+    def intents(self) -> tuple[Intent, ...]:
+        """The attempts made for exactly these requests, oldest first."""
+        return tuple(intent for intent in self.record.intents if intent.request_sha256 == self.request_sha256)
