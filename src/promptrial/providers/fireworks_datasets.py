@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from promptrial.errors import PermanentError, ResultsGoneError, TransientError
 from promptrial.providers.base import PartPayload, Staged
 from promptrial.providers.fireworks_account import api_path
-from promptrial.providers.fireworks_wire import Anything, Dataset, SignedUrls, last_segment
+from promptrial.providers.fireworks_wire import FAILED_PRECONDITION, Anything, Dataset, SignedUrls, last_segment
 from promptrial.providers.http import HttpClient, NotFoundError, RejectedError
 
 __all__ = ["MULTIPART_LIMIT", "Datasets", "RowFiles"]
@@ -20,6 +20,7 @@ MULTIPART_LIMIT: Final = 150_000_000
 """Bytes that one form may have; anything larger goes through a signed URL."""
 
 _WANTS_UPLOAD: Final = frozenset({"UPLOADING", "STATE_UNSPECIFIED", ""})
+_READY: Final = "READY"
 _ERRORS: Final = "error-data"
 
 
@@ -60,11 +61,10 @@ class Datasets:
         """
         dataset = self._find(payload) or self._create(payload)
         if dataset.state in _WANTS_UPLOAD:
-            self._upload(payload)
-            dataset = self._find(payload) or dataset
+            dataset = self._bring(payload) or dataset
             if dataset.status is not None and dataset.status.bad:
                 raise PermanentError(f"Fireworks refuses the requests {payload.dataset_key}: {dataset.status}")
-        return Staged(payload.dataset_key, ready=dataset.state == "READY")
+        return Staged(payload.dataset_key, ready=dataset.state == _READY)
 
     def row_files(self, name: str) -> RowFiles:
         """Return the files of a dataset that hold rows. Their names start with a path; large output has pages.
@@ -128,6 +128,20 @@ class Datasets:
                 raise TransientError(f"{error.message}; but it cannot be seen yet") from error
             return found
 
+    def _bring(self, payload: PartPayload) -> Dataset | None:
+        """Upload the requests and return the dataset as it is then.
+
+        A refusal is none if the dataset has become ready by an earlier upload whose answer was lost.
+        """
+        try:
+            self._upload(payload)
+        except RejectedError:
+            dataset = self._find(payload)
+            if dataset is None or dataset.state != _READY:
+                raise
+            return dataset
+        return self._find(payload)
+
     def _upload(self, payload: PartPayload) -> None:
         size = payload.path.stat().st_size
         if size != payload.size:
@@ -168,6 +182,10 @@ class Datasets:
             return self._http.call("GET", path, SignedUrls, what=what).filename_to_signed_urls
         except NotFoundError as error:
             raise ResultsGoneError(f"Fireworks no longer has the results {name}") from error
+        except RejectedError as error:
+            if error.code != FAILED_PRECONDITION:
+                raise
+            raise TransientError(error.message) from error  # it exists, and is not finished yet
 
     def _path(self, name: str = "", verb: str = "") -> str:
         return api_path(self._account, "datasets", name, verb)

@@ -14,7 +14,21 @@ import msgspec
 from promptrial.providers.base import JobState, JobStatus
 from promptrial.providers.http import printable
 
-__all__ = ["Anything", "Dataset", "Job", "SignedUrls", "job_status", "last_segment"]
+__all__ = [
+    "FAILED_PRECONDITION",
+    "NOT_FOUND",
+    "STATES",
+    "Anything",
+    "Dataset",
+    "Job",
+    "SignedUrls",
+    "job_status",
+    "last_segment",
+]
+
+NOT_FOUND: Final = "5"
+FAILED_PRECONDITION: Final = "9"
+"""Codes that errors carry, those of gRPC; the second says that a thing is there but not finished."""
 
 _PREFIX: Final = "JOB_STATE_"
 

@@ -34,7 +34,7 @@ import msgspec
 
 from promptrial import __version__
 from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, TransientError
-from promptrial.store.downloads import CutShortError, LineTooLongError, gunzip, split_lines
+from promptrial.store.downloads import MAX_LINE, CutShortError, LineTooLongError, gunzip, split_lines
 
 if TYPE_CHECKING:
     import httpx
@@ -55,6 +55,7 @@ _MAX_ANSWER: Final = 32 << 20
 _MAX_ERROR_BODY: Final = 16 << 10
 _MAX_TEXT: Final = 500
 _MAX_HOPS: Final = 5
+_MAX_LINE: Final = MAX_LINE
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _TAG: Final = re.compile(r"<[^<>]*>")
 _QUERY: Final = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
@@ -249,7 +250,7 @@ class HttpClient:
         call = _Call(self.service, what)
         with _explained(call), self._following(call, url) as response:
             try:
-                for number, line in enumerate(split_lines(_content(call, response))):
+                for number, line in enumerate(split_lines(_content(call, response), _MAX_LINE)):
                     if number == 0 and line.lstrip().startswith(b"<"):
                         raise call.not_now("a web page came instead of rows")
                     yield line
