@@ -8,6 +8,7 @@ import gzip
 import json
 import select
 import socket
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -150,7 +151,7 @@ class TestAppliedButNotAnswered:
     def test_f5_fits_every_call_that_changes_something(self, emulator: EmulatorClient, operation: str) -> None:
         name = emulator.new()
         emulator.fault("F5", operation)
-        calls = {
+        calls: dict[str, Callable[[], httpx.Response]] = {
             "create_dataset": lambda: emulator.post_dataset(name),
             "upload": lambda: emulator.post_upload(name, jsonl([chat_row("a")])),
             "delete_dataset": lambda: emulator.http.delete(f"datasets/{name}"),
@@ -310,6 +311,7 @@ class TestDownloads:
         received, ended = raw(url, f"GET {target.path}?{target.query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         assert ended == errno.ECONNRESET
         assert received.partition(b"\r\n\r\n")[2] == whole[: len(whole) // 2]
+        assert "ExpiredToken" in emulator.plain.get(url).text, "trying the same one again never helps"
 
     def test_f14_urls_of_a_server_whose_clock_is_late(self, emulator: EmulatorClient) -> None:
         name = emulator.dataset()

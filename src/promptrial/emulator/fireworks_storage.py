@@ -70,6 +70,7 @@ class Storage:
                 if fault := call.faults.get("F13"):
                     return spoilt(fault, path.read_bytes(), call.url)
                 if call.faults.get("F14", "mid_transfer"):
+                    self._core.database.set_value(_revoked(call), "yes")
                     return broken_off(path.read_bytes())
                 return FileResponse(path, media_type=_OCTETS)
         raise ApiError(storage_error(404, "NoSuchKey", "The specified key does not exist."))
@@ -82,7 +83,8 @@ class Storage:
     def _check(self, call: Call, method: str, path: str) -> None:
         if "authorization" in call.headers:  # the key was sent to where it does not belong
             raise ApiError(storage_error(400, "InvalidArgument", "Only one authentication mechanism is allowed."))
-        now = float("inf") if call.faults.get("F14", "expired") else call.now
+        over = call.faults.get("F14", "expired") or self._core.database.value(_revoked(call), "")
+        now = float("inf") if over else call.now
         try:
             signed_urls.verify(self._core.secret, method, path, now, call.query, call.headers)
         except signed_urls.ExpiredUrlError as error:
@@ -90,6 +92,11 @@ class Storage:
         except signed_urls.BadSignatureError as error:
             text = "The request signature we calculated does not match the signature you provided."
             raise ApiError(storage_error(403, "SignatureDoesNotMatch", text)) from error
+
+
+def _revoked(call: Call) -> str:
+    """Return under which name it is kept that a URL has expired before its time."""
+    return f"revoked {call.query.get('X-Goog-Signature', '')}"
 
 
 def storage_error(status: int, code: str, text: str) -> Response:
