@@ -6,6 +6,7 @@ import argparse
 import errno
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -97,6 +98,9 @@ def _ending(arguments: Sequence[str] | None = None) -> _Ending:
     except StopRequested as stop:
         say_to_stderr(f"stopped ({stop}); go on with: {stop.resume_command or _RESUME}")
         return _Ending(stop.exit_code, at_once=isinstance(stop, Detached))
+    except KeyboardInterrupt:  # before or after a run, which has handlers of its own
+        say_to_stderr("interrupted")
+        return _Ending(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of stdout went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _Ending(0)

@@ -135,7 +135,7 @@ def start(opened: Opened, context: Context) -> RunState:
 
 
 def take_up(opened: Opened, context: Context) -> RunState:
-    """Take up a run that has a state: consume a stale sentinel, record forced drift, load the manifests."""
+    """Take up a run that has a state: record forced drift, load the manifests."""
     state = opened.state
     if state is None:
         return start(opened, context)
@@ -162,10 +162,7 @@ def take_up(opened: Opened, context: Context) -> RunState:
 
 
 def _clear_leftovers(opened: Opened, context: Context) -> None:
-    """Remove what an earlier process left: temporary files, and a sentinel, which must never stop a later run."""
-    if opened.run.sentinel_path.exists():
-        atomic.remove(opened.run.sentinel_path)
-        context.events.say("a STOP_REQUESTED left from before was removed")
+    """Remove the temporary files that an earlier process left."""
     for leftover in atomic.sweep(opened.run.root):
         context.events.event("sweep", text=f"removed {leftover.name}, left by an interrupted write")
 

@@ -26,7 +26,7 @@ from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog, Level, Redactor
 from promptrial.runtime.progress import NoProgress, Progress
 from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
-from promptrial.store import records
+from promptrial.store import atomic, records
 from promptrial.store.atomic import Appender
 from promptrial.store.jsonl import mend_tail
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
@@ -43,6 +43,8 @@ class Invocation:
     say: Callable[[str], None]
     level: Level = "info"
     progress: Progress = NoProgress()  # noqa: RUF009 - it holds no state
+    stop_when: Callable[[], bool] | None = None
+    """Asked wherever the run looks whether to stop."""
     resume_command: str = ""
     """What a person types to go on with the run, if it is stopped."""
 
@@ -93,7 +95,10 @@ def follow(
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = _narrowed(selection, opened, trial_filter)
-    with RunLock(opened.run.lock_path, since=invocation.clock.now(), clock=invocation.clock) as lock:
+    stale = _StaleSentinel(opened.run.sentinel_path)
+    with RunLock(
+        opened.run.lock_path, since=invocation.clock.now(), clock=invocation.clock, before_named=stale.remove
+    ) as lock:
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = Providers(env, opened.run.root if opened.dry_run else None)
         context = _context(request, opened, env, invocation, providers)
@@ -104,6 +109,7 @@ def follow(
             beside_the_work(context.stop, lock.beat, BEAT_EVERY_S),
         ):
             context.events.sink = log.append
+            stale.say(context.events)
             context.events.event("begin", run_id=opened.run.run_id, config_hash=opened.config_hash)
             try:
                 state = start(opened, context) if opened.state is None else take_up(opened, context)
@@ -119,6 +125,23 @@ def follow(
             providers.close()
             context.events.event("end")
         return Finished(opened, tuple(_results(context)))
+
+
+@dataclass(slots=True)
+class _StaleSentinel:
+    """A request to stop that was left from before this process held the run; it must never stop a later one."""
+
+    path: Path
+    removed: bool = False
+
+    def remove(self) -> None:
+        if self.path.exists():
+            atomic.remove(self.path)
+            self.removed = True
+
+    def say(self, events: EventLog) -> None:
+        if self.removed:
+            events.say(f"a {self.path.name} left from before was removed")
 
 
 def _results(context: Context) -> Iterator[TrialResult]:
@@ -140,7 +163,7 @@ def _context(
         trials=opened.trials,
         run=opened.run,
         clock=invocation.clock,
-        stop=StopToken(opened.run.sentinel_path, invocation.clock),
+        stop=StopToken(opened.run.sentinel_path, invocation.clock, invocation.stop_when),
         events=events,
         provider=providers,
         written=opened.loaded.placeholders,

@@ -34,9 +34,14 @@ class StopToken:
     sentinel : Path, optional
         A file whose appearance asks for a soft stop; looked at by ``is_set``.
     clock : Clock, optional
+    when : callable, optional
+        Asks for a soft stop by returning true; called by ``is_set``.
     """
 
-    def __init__(self, sentinel: Path | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, sentinel: Path | None = None, clock: Clock | None = None, when: Callable[[], bool] | None = None
+    ) -> None:
+        self._when = when
         self._asked = False
         self._event = threading.Event()
         self._sentinel = sentinel
@@ -59,6 +64,8 @@ class StopToken:
         """Return whether a stop was asked for."""
         if not self._asked and self._sentinel is not None and self._sentinel.exists():
             self.set(f"{self._sentinel.name} is there", wake=False)
+        if not self._asked and self._when is not None and self._when():
+            self.set("its condition has come", wake=False)
         return self._asked
 
     def detach_asked(self) -> bool:

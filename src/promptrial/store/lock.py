@@ -102,6 +102,8 @@ class RunLock:
         The time to show to a second writer.
     clock : Clock, optional
         For the waits where locks are files.
+    before_named : callable, optional
+        Called once the lock is held, before anybody can see by whom: what is asked of its holder comes after that.
 
     Raises
     ------
@@ -111,7 +113,15 @@ class RunLock:
         If the file system has no locks.
     """
 
-    def __init__(self, path: Path, *, since: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        since: str,
+        clock: Clock | None = None,
+        before_named: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._before_named = before_named
         self._path = path
         self._since = since
         self._clock = clock or SystemClock()
@@ -131,6 +141,7 @@ class RunLock:
             fd, self._release = self._created(), self._remove
         text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": self._since})
         try:
+            self._before_named()
             with atomic.naming(self._path):
                 os.ftruncate(fd, 0)
                 os.lseek(fd, 0, os.SEEK_SET)
