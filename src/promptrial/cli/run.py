@@ -58,7 +58,9 @@ def execute(args: argparse.Namespace) -> int:
         rebuy=args.rebuy,
     )
     with terminal_progress(clock, say_to_stderr) as (progress, say):
-        invocation = Invocation(os.environ, clock, say, args.log_level, progress, resume_command(args, run_id))
+        invocation = Invocation(
+            os.environ, clock, say, args.log_level, progress, resume_command=resume_command(args, run_id)
+        )
         finished = follow(request, selection, invocation, args.trial_filter)
     sys.stdout.write(_as_json(finished) if args.json else _as_text(finished))
     return 0
