@@ -320,6 +320,22 @@ class TestDownloads:
         assert "ExpiredToken" in emulator.plain.get(late).text
         assert emulator.plain.get(fresh).status_code == 200
 
+    @pytest.mark.parametrize(
+        ("rule", "status", "code"),
+        [
+            ({"name": "F1"}, 429, "SlowDown"),
+            ({"name": "F2", "status": 503}, 503, "ServiceUnavailable"),
+            ({"name": "F17", "variant": "no_access"}, 403, "AccessDenied"),
+            ({"name": "F17", "variant": "hidden"}, 404, "NoSuchKey"),
+        ],
+    )
+    def test_the_storage_words_its_errors_in_xml(
+        self, emulator: EmulatorClient, url: str, rule: dict[str, Any], status: int, code: str
+    ) -> None:
+        emulator.fault(operation="download", **rule)
+        reply = emulator.plain.get(url)
+        assert (reply.status_code, f"<Code>{code}</Code>" in reply.text) == (status, True)
+
     def test_f14_fits_uploads(self, emulator: EmulatorClient) -> None:
         name = emulator.new()
         emulator.post_dataset(name)

@@ -359,6 +359,27 @@ class TestContinuing:
         lines = [line for url in lineage.values() for line in emulator.plain.get(url).content.splitlines()]
         assert sorted(json.loads(line)["custom_id"] for line in lines) == ["r0", "r1", "r2", "r3"]
 
+    @pytest.mark.parametrize("output", [False, True])
+    def test_a_chain_goes_on_over_a_job_that_left_nothing(self, emulator: EmulatorClient, output: bool) -> None:
+        first = self.expired(emulator)
+        dataset = emulator.get_job(first).json()["inputDatasetId"].rpartition("/")[2]
+        emulator.fault("F10", "create_job", variant="cancelled", share=0.5, output=output)
+        second = emulator.job(dataset, continuedFromJobName=emulator.get_job(first).json()["name"])
+        emulator.states(second)
+        third = emulator.job(dataset, continuedFromJobName=emulator.get_job(second).json()["name"])
+        assert len(emulator.results(third)) == (1 if output else 2)
+        chain = {name.split("/")[1] for name in emulator.urls(f"out-{third}", downloadLineage="true")}
+        assert chain == {f"out-{job}" for job in ((third, second, first) if output else (third, first))}
+
+    def test_rows_that_a_fault_made_unreadable_are_run_again(self, emulator: EmulatorClient) -> None:
+        emulator.fault("F12", "create_job", variant="bom")
+        first = emulator.job(emulator.dataset(4), maxJobDuration="50s")
+        emulator.states(first)
+        shown = emulator.get_job(first).json()
+        dataset = shown["inputDatasetId"].rpartition("/")[2]
+        second = emulator.job(dataset, continuedFromJobName=shown["name"])
+        assert [row["custom_id"] for row in emulator.results(second)] == ["r0", "r1", "r2"]
+
     def test_what_cannot_be_continued_is_refused(self, emulator: EmulatorClient) -> None:
         running = emulator.job()
         name = f"accounts/emulator/batchInferenceJobs/{running}"

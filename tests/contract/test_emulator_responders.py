@@ -12,6 +12,7 @@ import pytest
 
 from promptrial import ids
 from promptrial.emulator.responders.base import Answer, ChatRow, Refusal, in_step
+from promptrial.emulator.responders.echo import EchoResponder
 from promptrial.emulator.responders.oracle import ABSTENTION, OracleResponder
 from promptrial.emulator.settings import EmulatorSettings
 from promptrial.errors import ConfigError, DataError
@@ -174,6 +175,20 @@ class TestOracleBehindTheApi:
         assert own.states(job)[-1] == "FAILED"
         assert "no prepared questions in" in own.get_job(job).json()["status"]["message"]
         assert f"job {job}: no prepared questions" in capfd.readouterr().err
+
+    def test_a_responder_that_breaks_fails_its_own_job_alone(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        def breaks(*_: object) -> None:
+            raise ZeroDivisionError("a bug")
+
+        own = start()
+        first = own.job()
+        monkeypatch.setattr(EchoResponder, "replies", breaks)
+        assert own.states(first)[-1] == "FAILED"
+        assert "ZeroDivisionError: a bug" in capfd.readouterr().err
+        monkeypatch.undo()
+        assert own.states(own.job())[-1] == "COMPLETED"
 
     def test_a_request_that_is_no_question_is_an_error_row(self, start: Start, questions: Path) -> None:
         own = start(responder="oracle", questions=questions, accuracy=1.0)

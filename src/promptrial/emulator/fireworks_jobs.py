@@ -46,8 +46,9 @@ class Jobs:
         self._check_quota(call)
         job = self._job(call, name, spec, dataset, output, supported=supported)
         if before is not None:
-            job.continues = before.output
-            job.earlier = [*before.earlier, *(file.path for file in before.outcome.files[:1])] if before.outcome else []
+            results = [] if before.outcome is None else [before.outcome.files[0].path]
+            job.earlier = [*before.earlier, *results]
+            job.continues = before.output if results else before.continues
         self._fireworks.jobs.put(job)
         self._core.ledger.record(
             call.now, "create_job", name, model=spec["model"], input_dataset=job.input, output_dataset=output,

@@ -19,6 +19,7 @@ from promptrial.emulator.faults import Injected
 from promptrial.emulator.fireworks_inputs import input_rows
 from promptrial.emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step
 from promptrial.emulator.stored_file import StoredFile
+from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl
 from promptrial.store.atomic import AtomicFile
 
@@ -119,11 +120,19 @@ def _replies(order: Order, responder: Responder) -> Iterator[tuple[str, Answer |
 
 def _wanted(order: Order) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows that this job gets to: not those of earlier jobs, and its share of the rest, evenly spread."""
-    done = {str(msgspec.json.decode(line).get("custom_id")) for path in order.earlier for line in jsonl.lines(path)}
+    done = {name for path in order.earlier for line in jsonl.lines(path) if (name := _answered(line))}
     left = ((name, body) for name, body in input_rows(order.inputs) if name not in done)
     for position, row in enumerate(left):
         if spread(position, order.share):
             yield row
+
+
+def _answered(line: bytes) -> str | None:
+    """Return the id of a row of earlier results, or None for one that a fault has made unreadable."""
+    try:
+        return row_id(line)
+    except ValueError:
+        return None
 
 
 def _refusal(body: Mapping[str, Any]) -> Refusal | None:

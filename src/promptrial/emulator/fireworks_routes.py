@@ -16,7 +16,7 @@ from promptrial.emulator.fireworks_jobs import Jobs
 from promptrial.emulator.fireworks_messages import error_response, unauthorized
 from promptrial.emulator.fireworks_model import Fireworks
 from promptrial.emulator.fireworks_settling import settle_job
-from promptrial.emulator.fireworks_storage import Storage, storage_error
+from promptrial.emulator.fireworks_storage import Storage, storage_refusal
 from promptrial.emulator.operation import Handler, LateCalls, Operation, whole_body
 from promptrial.emulator.uploads import Uploads
 
@@ -100,7 +100,7 @@ class FireworksApi:
             name,
             self._handlers[name],
             admit=_anyone if signed else partial(_admitted, self._core),
-            error=partial(storage_error, code="InternalError") if signed else error_response,
+            error=storage_refusal if signed else error_response,
             read=readers.get(name, whole_body),
             vanish=self._vanishing.get(name),
             ticks=not signed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from functools import partial
 from typing import Any, Final
 
@@ -41,8 +42,8 @@ def _move(fireworks: Fireworks, job: Job, stage: Stage) -> None:
         return
     try:
         outcome = fireworks.core.answering.result(job.serial) if wanted else None
-    except PromptrialError as error:  # the responder cannot answer: the operator sees why, and the client a failed job
-        sys.stderr.write(f"job {job.id}: {error}\n")
+    except Exception as error:  # noqa: BLE001 - one job that cannot be answered must not fail the calls of all others
+        sys.stderr.write(f"job {job.id}: {_sentence(error)}\n")
         job.problem = str(error)
         _end(job, Stage(stage.at, _FAILED))
         return
@@ -52,6 +53,10 @@ def _move(fireworks: Fireworks, job: Job, stage: Stage) -> None:
     if outcome is not None:
         _hand_over(fireworks, job, outcome, stage.at)
     _end(job, stage)
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, PromptrialError) else "".join(traceback.format_exception(error))
 
 
 def _end(job: Job, stage: Stage) -> None:

@@ -14,13 +14,14 @@ from promptrial.emulator.fireworks_model import Dataset, Fireworks
 from promptrial.emulator.operation import ApiError, Call
 from promptrial.emulator.stored_file import StoredFile
 
-__all__ = ["Storage", "storage_error"]
+__all__ = ["Storage", "storage_refusal"]
 
 _DOWNLOAD_S: Final = 599
 _UPLOAD_S: Final = 3600
 _SKEW_S: Final = 7200
 _OCTETS: Final = "application/octet-stream"
 _LENGTH_RANGE: Final = "x-goog-content-length-range"
+_CODES: Final = {403: "AccessDenied", 404: "NoSuchKey", 429: "SlowDown", 503: "ServiceUnavailable"}
 _EXPIRED: Final = ("ExpiredToken", "The provided token has expired.")
 
 
@@ -97,6 +98,11 @@ class Storage:
 def _revoked(call: Call) -> str:
     """Return under which name it is kept that a URL has expired before its time."""
     return f"revoked {call.query.get('X-Goog-Signature', '')}"
+
+
+def storage_refusal(status: int, text: str) -> Response:
+    """Return how the storage words an HTTP status."""
+    return storage_error(status, _CODES.get(status, "InternalError"), text)
 
 
 def storage_error(status: int, code: str, text: str) -> Response:
