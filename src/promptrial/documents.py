@@ -21,7 +21,7 @@ def json_schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
     Every field is required, as a value that is missing is written as null and not left out; the exceptions are those
     of the document itself that are UNSET by default.
     """
-    schema: dict[str, Any] = msgspec.to_builtins(msgspec.json.schema(kind))  # defaults as JSON has them
+    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind)))  # as JSON has defaults
     optional = {field.encode_name for field in msgspec.structs.fields(kind) if field.default is msgspec.UNSET}
     for name, definition in schema["$defs"].items():
         definition["description"] = inspect.cleandoc(definition["description"])
