@@ -706,3 +706,22 @@ def test_the_run_page_decides_by_the_p_values_corrected_over_all_trials() -> Non
 def test_a_primary_test_without_a_corrected_p_value_is_refused() -> None:
     with pytest.raises(KeyError):
         aggregate_report(facts().run, results(), {})
+
+
+# --- dry runs and shared arms -----------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_above_all_else_that_it_says_nothing_about_a_model() -> None:
+    dry = facts(run=replace(facts().run, dry_run=True))
+    page = trial_report(dry, document(endpoint()), costs())
+    assert page.index("This was a dry run") < page.index("## In short")
+    assert "dry run" not in trial_report(facts(), document(endpoint()), costs())
+
+
+def test_requests_that_trials_share_are_counted_and_said_to_be_paid_for_once() -> None:
+    first = TrialResult(facts(), document(endpoint()), costs())
+    second = TrialResult(facts(shared_requests=104), document(endpoint()), costs())
+    assert any(
+        "104 requests are the same in several trials" in note for note in tables.trials_table([first, second]).notes
+    )
+    assert not any("several trials" in note for note in tables.trials_table([first, first]).notes)

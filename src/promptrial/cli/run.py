@@ -71,6 +71,7 @@ def _as_json(finished: Finished) -> str:
     value = {
         "run_id": run.run_id,
         "config_hash": finished.opened.config_hash,
+        "dry_run": finished.opened.dry_run,
         "folder": str(run.root),
         "trials": [
             {
@@ -96,6 +97,10 @@ def _as_text(finished: Finished) -> str:
         table = summary_text(summary_table(result.significance))
         blocks.append(
             f"{trial.slug}\n\n{table}\n{cost_sentence(result.costs)}\nReport: {trial.reports / 'report.md'}\n"
+        )
+    if finished.opened.dry_run:
+        blocks.append(
+            "Dry run: an emulator stood in for every hosted provider; these figures say nothing about a model.\n"
         )
     where = f"All trials: {run.aggregate_report}\n" if run.aggregate_report.exists() else ""
     return "\n".join([*blocks, f"{where}Run folder: {run.root}\n"])

@@ -11,6 +11,7 @@ from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced, load_manifest
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import item_keys
+from promptrial.phases.work import shared_rows
 from promptrial.reporting import markdown
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.tables import PrimaryKey, primary_p_values
@@ -36,6 +37,7 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
             malformed_lines=parsed.malformed_lines,
             missing={name: parsed.arms[name].missing for name in trial.conditions},
         ),
+        shared_requests=shared_rows(context, trial),
     )
     return TrialResult(
         facts,
@@ -57,6 +59,7 @@ def _run_facts(context: Context) -> RunFacts:
         datasets=tuple(_dataset_facts(name, source) for name, source in sources.items()),
         n_open=types["open"],
         n_closed=types["closed"],
+        dry_run=context.dry_run,
     )
 
 
@@ -113,6 +116,8 @@ def _settings(context: Context, trial: Trial | None) -> object:
         "question": config.question,
         "config_hash": context.config_hash,
         "version": __version__,
+        "dry_run": context.dry_run,
+        "shared": [shared_rows(context, each) for each in ([trial] if trial else context.trials)],
         "engines": {each.slug: _recorded(context, each) for each in ([trial] if trial else context.trials)},
     }
 

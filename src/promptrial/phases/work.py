@@ -20,7 +20,7 @@ from promptrial.store import jsonl
 from promptrial.store.records import Manifest, PartRecord, load
 from promptrial.store.rundir import digest_of
 
-__all__ = ["parts_of", "recover_parts", "worklist"]
+__all__ = ["parts_of", "recover_parts", "shared_rows", "worklist"]
 
 _BYTES_PER_TOKEN: Final = 4
 
@@ -84,6 +84,13 @@ def _introduce_twins(work: list[PartWork]) -> None:
     for group in groups.values():
         for each in group:
             each.twins.extend(other for other in group if other is not each)
+
+
+def shared_rows(context: Context, trial: Trial) -> int:
+    """Return how many requests of a trial are asked for an earlier trial already, and so only once."""
+    earlier = {other.slug for other in context.trials[: context.trials.index(trial)]}
+    work = worklist(context, (trial,))
+    return sum(each.part.rows for each in work if any(twin.folder.slug in earlier for twin in each.twins))
 
 
 def parts_of(context: Context, trial: Trial) -> list[Part]:

@@ -33,7 +33,10 @@ class DatasetFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What all trials of a run have in common. ``n_open`` and ``n_closed`` count its items by type."""
+    """What all trials of a run have in common. ``n_open`` and ``n_closed`` count its items by type.
+
+    In a ``dry_run`` hosted answers came from an emulator.
+    """
 
     run_id: str
     experiment: str
@@ -43,6 +46,7 @@ class RunFacts:
     datasets: tuple[DatasetFacts, ...]
     n_open: int
     n_closed: int
+    dry_run: bool = False
 
     @property
     def n_items(self) -> int:
@@ -65,7 +69,8 @@ class TrialFacts:
     """One trial: what was compared, on which engine, and what parsing found.
 
     ``prompt_tokens`` holds the length of each arm's system prompt, None where no tokenizer is to be had; ``engine`` is
-    the provider's fingerprint of model and engine.
+    the provider's fingerprint of model and engine. ``shared_requests`` are those that an earlier trial asks too: they
+    are asked only once.
     """
 
     run: RunFacts
@@ -73,6 +78,7 @@ class TrialFacts:
     prompt_tokens: Mapping[Condition, int | None]
     engine: Mapping[str, str | int | float | bool]
     parse: ParseFacts
+    shared_requests: int = 0
 
     @property
     def compares(self) -> bool:

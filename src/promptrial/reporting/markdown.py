@@ -22,6 +22,10 @@ from promptrial.significance import Scope, Significance
 
 __all__ = ["aggregate_report", "trial_report"]
 
+_DRY: Final = (
+    "This was a dry run: an emulator on this machine stood in for every hosted provider. "
+    "The answers, effects and costs below say nothing about a model."
+)
 _SUBSETS: Final[tuple[Scope, ...]] = ("dataset", "type")
 
 
@@ -30,6 +34,7 @@ def trial_report(facts: TrialFacts, significance: Significance, costs: CostRepor
     result = TrialResult(facts, significance, costs)
     return _page(
         f"# Trial {inline(facts.trial.slug)}\n",
+        _dry(facts.run),
         _section("In short", bullets(trial_sentences(result))),
         _section("Question and design", _question(facts.run), *_blocks(_design(facts, significance))),
         _section("How to read the figures", bullets(_reading(significance))),
@@ -63,6 +68,7 @@ def aggregate_report(run: RunFacts, results: Sequence[TrialResult], adjusted: Ma
     links = "".join(f"- [{inline(slug)}]({slug}/reports/report.md)\n" for slug in (r.facts.trial.slug for r in results))
     return _page(
         f"# Run {inline(run.run_id)}\n",
+        _dry(run),
         _section("In short", bullets(run_sentences(results, adjusted))),
         _section("Question and data", _question(run), *_blocks([_run_table(run), tables.datasets_table(run)])),
         _section("Effects", *_blocks([tables.aggregate_table(results, adjusted)])),
@@ -73,6 +79,11 @@ def aggregate_report(run: RunFacts, results: Sequence[TrialResult], adjusted: Ma
 
 def _page(*sections: str) -> str:
     return "\n".join(section for section in sections if section)
+
+
+def _dry(run: RunFacts) -> str:
+    """Return what must stand above everything else in the report of a dry run."""
+    return f"**{_DRY}**\n" if run.dry_run else ""
 
 
 def _section(title: str, *blocks: str) -> str:

@@ -5,7 +5,7 @@ Pure. The corrected p-values come from the caller, since reporting computes no s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.tables.cells import (
@@ -105,11 +105,20 @@ def trials_table(results: Sequence[TrialResult]) -> Table:
             "USD",
         ),
         rows=tuple(_trial_row(result) for result in results),
-        notes=()
-        if all(result.costs.priced for result in results)
-        else ("A trial without USD has a model without a price.",),
+        notes=tuple(_trials_notes(results)),
         align="lllrrrrrr",
     )
+
+
+def _trials_notes(results: Sequence[TrialResult]) -> Iterator[str]:
+    if not all(result.costs.priced for result in results):
+        yield "A trial without USD has a model without a price."
+    shared = sum(result.facts.shared_requests for result in results)
+    if shared:
+        yield (
+            f"{count(shared)} requests are the same in several trials (as a control that they share is): each of these "
+            "was asked and paid for once, and stands in the figures of every trial that it belongs to."
+        )
 
 
 def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted: float | None) -> tuple[str, ...]:
