@@ -34,6 +34,7 @@ from promptrial.reporting.tables import (
     selective_table,
     subgroup_table,
     summary_table,
+    trials_table,
 )
 from promptrial.reporting.tables.cells import MISSING
 from promptrial.significance import (
@@ -721,7 +722,5 @@ def test_a_dry_run_says_above_all_else_that_it_says_nothing_about_a_model() -> N
 def test_requests_that_trials_share_are_counted_and_said_to_be_paid_for_once() -> None:
     first = TrialResult(facts(), document(endpoint()), costs())
     second = TrialResult(facts(shared_requests=104), document(endpoint()), costs())
-    assert any(
-        "104 requests are the same in several trials" in note for note in tables.trials_table([first, second]).notes
-    )
-    assert not any("several trials" in note for note in tables.trials_table([first, first]).notes)
+    assert any("104 requests are the same in several trials" in note for note in trials_table([first, second]).notes)
+    assert not any("several trials" in note for note in trials_table([first, first]).notes)
