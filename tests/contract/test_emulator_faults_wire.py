@@ -6,10 +6,12 @@ import datetime as dt
 import errno
 import gzip
 import json
+import re
 import select
 import socket
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,12 +19,14 @@ import httpx
 import pytest
 
 from promptrial.emulator.faults import FAULTS
+from promptrial.emulator.fireworks_routes import OPERATIONS
 from promptrial.runtime.clock import SystemClock
 from tests.support.emulator_client import EmulatorClient, chat_row, jsonl
 from tests.support.emulator_fixtures import Start, emulator, shared, start
 
 __all__ = ["emulator", "shared", "start"]
 
+PAGE = Path(__file__).parents[2] / "docs/emulator.md"
 CUT = (httpx.RemoteProtocolError, httpx.ReadError)
 GONE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
@@ -223,6 +227,14 @@ class TestSeenOrAppliedLater:
         own.advance(1)
         assert own.get_job("j").json()["createTime"] == "2026-01-01T00:00:55.000000Z"
         assert len(own.ledger("create_job")) == 1
+
+    def test_f8_keeps_what_befalls_the_job(self, start: Start) -> None:
+        own = start()
+        own.fault("F8", "create_job", variant="error", delay_s=15)
+        own.fault("F9", "create_job", variant="skipped")
+        own.post_job("j", own.dataset(), outputDatasetId="out-j")
+        own.advance(15)
+        assert own.states("j") == ["COMPLETED"]
 
     def test_f8_comes_to_nothing_if_the_job_was_made_meanwhile(self, start: Start) -> None:
         own = start(clock="manual")
@@ -466,3 +478,13 @@ class TestRules:
 
     def test_every_fault_of_the_list_is_there(self) -> None:
         assert [*FAULTS] == [f"F{number}" for number in range(1, 19)]
+
+    def test_the_page_on_the_emulator_names_every_variant_option_and_operation(self) -> None:
+        page = PAGE.read_text()
+        rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| F")}
+        assert [*rows] == [*FAULTS]
+        for name, kind in FAULTS.items():
+            for word in (*kind.variants, *kind.options):
+                assert f"`{word}`" in rows[name], (name, word)
+        listed = page.partition("\nOperations: ")[2].partition("\n\n")[0]
+        assert set(re.findall(r"`(\w+)`", listed)) == OPERATIONS

@@ -238,6 +238,24 @@ class TestServer:
         assert not waiting.is_alive()
         client.close()
 
+    @pytest.mark.parametrize("path", ["/v1/accounts/emulator/datasets", "/v1/accounts/emulator/datasets/d:upload"])
+    def test_a_client_that_leaves_in_the_middle_changes_nothing(
+        self, tmp_path: Path, capfd: pytest.CaptureFixture[str], path: str
+    ) -> None:
+        with EmulatorServer(tmp_path) as server:
+            client = EmulatorClient(server.url)
+            client.post_dataset("d")
+            before = client.ledger()
+            with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as connection:
+                connection.sendall(
+                    f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer emulator-key\r\n"
+                    "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n".encode()
+                )
+            assert client.ledger() == before
+            client.close()
+        assert capfd.readouterr() == ("", "")
+        assert list((tmp_path / "files").iterdir()) == []
+
     def test_it_listens_on_this_machine_alone(self, tmp_path: Path) -> None:
         with EmulatorServer(tmp_path) as server:
             port = int(server.url.rpartition(":")[2])

@@ -205,21 +205,21 @@ class Faults:
         if not isinstance(given, dict):
             raise UsageError(f"{at}: expected an object")
         values = {"nth": 1, "count": 1, "every": 1, "variant": None, **given}
-        kind = FAULTS.get(_text(at, values, "fault", FAULTS))
+        fault = _text(at, values, "fault", FAULTS)
         operation = _text(at, values, "operation", self._operations)
-        assert kind is not None  # noqa: S101 - _text has looked
+        kind = FAULTS[fault]
         if values["variant"] is None:
             values["variant"] = next(iter(kind.variants))
         variant = _text(at, values, "variant", kind.variants)
         fits = kind.variants[variant]
         if fits is not None and operation not in fits:
-            raise UsageError(f"{at}: {variant} of {given['fault']} fits {', '.join(sorted(fits))}, not {operation}")
+            raise UsageError(f"{at}: {variant} of {fault} fits {', '.join(sorted(fits))}, not {operation}")
         known = {"fault", "operation", "variant", "nth", "count", "every"}
         serial = self._database.next_number("fault_rules")
         return Rule(
             id=str(serial),
             serial=serial,
-            fault=str(given["fault"]),
+            fault=fault,
             operation=operation,
             nth=_whole(at, values, "nth"),
             count=_whole(at, values, "count", least=-1),

@@ -13,14 +13,14 @@ from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptrial.emulator.core import Core
 from promptrial.emulator.database import Collection
 from promptrial.emulator.fault_replies import ErrorReply, after_commit, before_commit, unanswered
-from promptrial.emulator.faults import Injected
+from promptrial.emulator.faults import Fault, Injected
 from promptrial.emulator.wire import Reset
 
 __all__ = ["ApiError", "Body", "Call", "Handler", "LateCalls", "Operation", "whole_body"]
@@ -141,6 +141,8 @@ class Operation:
             body = await self._read(request, number)
         except ApiError as error:
             return error.response
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody hears it
         call = Call(
             number, now, request.path_params, dict(request.query_params), request.headers, faults,
             str(request.url), body,
@@ -182,12 +184,14 @@ class _LateCall(msgspec.Struct):
     path: dict[str, str]
     query: dict[str, str]
     body: str
+    faults: list[Fault]
     open: bool = True
 
     @classmethod
     def of(cls, operation: str, call: Call, at: float) -> Self:
         body = call.body.data.decode(errors="replace")
-        return cls(str(call.number), call.number, operation, at, dict(call.path), dict(call.query), body)
+        faults = [fault for fault in call.faults.all() if fault.name != "F8"]
+        return cls(str(call.number), call.number, operation, at, dict(call.path), dict(call.query), body, faults)
 
 
 class LateCalls:
@@ -206,7 +210,8 @@ class LateCalls:
             if late.at > now:
                 continue
             self._calls.remove(late.id)
-            call = Call(late.serial, late.at, late.path, late.query, {}, Injected([]), "", Body(late.body.encode()))
+            faults, body = Injected(late.faults), Body(late.body.encode())
+            call = Call(late.serial, late.at, late.path, late.query, {}, faults, "", body)
             try:
                 handlers[late.operation](call)
             except ApiError:

@@ -12,8 +12,7 @@ from typing import Final
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.requests import Request
 
 from promptrial.emulator.core import Core
 from promptrial.emulator.fault_replies import ErrorReply
@@ -42,12 +41,9 @@ class Uploads:
     async def streamed(self, request: Request, number: int) -> Body:
         """Keep the body itself."""
         path = self._core.files / f"upload-{number}"
-        try:
-            with AtomicFile(path) as file:
-                async for chunk in request.stream():
-                    file.write(chunk)
-        except ClientDisconnect as error:
-            raise ApiError(Response(status_code=400)) from error  # nobody hears it
+        with AtomicFile(path) as file:
+            async for chunk in request.stream():
+                file.write(chunk)
         return Body(path=path, size=file.size, sha256=file.sha256())
 
     async def form_file(self, request: Request, number: int) -> Body:
@@ -60,8 +56,6 @@ class Uploads:
                 return await asyncio.to_thread(self._keep, found, number)
         except (MultiPartException, HTTPException) as error:
             raise ApiError(self._error(400, f"not a form with one file: {error}")) from error
-        except ClientDisconnect as error:
-            raise ApiError(Response(status_code=400)) from error
 
     def _keep(self, found: UploadFile, number: int) -> Body:
         path = self._core.files / f"upload-{number}"
