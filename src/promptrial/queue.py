@@ -86,7 +86,7 @@ class QueueManager:
         hosted = [work for work in leaders if work.manifest.hosted]
         if hosted:
             self._schedule().run((self._life(work) for work in (*flying, *hosted)), leave_in_flight=True)
-        if self._stop.is_set():
+        if self._stop.is_set() or self._failures:
             self._drain(task)
         self._end()
 
@@ -131,7 +131,7 @@ class QueueManager:
         )
 
     def _drain(self, task: Task) -> None:
-        """Bring home what is in flight; nothing else is begun."""
+        """Bring home what is in flight; nothing else is begun. What is paid for should not wait for what failed."""
         flying = [work for work in self._work if work.manifest.hosted and work.has_job and not work.downloaded]
         schedule = self._schedule()
         schedule.drain(self._life(work, task) for work in flying)

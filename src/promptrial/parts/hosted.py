@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from promptrial.errors import PermanentError, ResultsGoneError, TransientError
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps, retried
@@ -96,26 +94,7 @@ class HostedPart:
 
     def _given_a_job(self) -> Steps[None]:
         unanswered = self._unanswered() if self._answers() else None
-        job = yield from self._submission.steps(unanswered)
-        self._leave_breadcrumbs(job)
-
-    def _leave_breadcrumbs(self, job: JobRef) -> None:
-        """Write beside the results, in plain files, what a person needs to find the job without this program."""
-        record, results = self.work.record, self.work.folder.results
-        crumbs = {
-            "name": job.name,
-            "outputDatasetId": job.output,
-            "inputDatasetId": record.dataset,
-            "provider": self.work.provider().name,
-            "model": self.work.model.shown_id,
-            "attempt": record.attempt,
-            "request_sha256": record.request_sha256,
-        }
-        text = msgspec.json.format(msgspec.json.encode(crumbs), indent=2) + b"\n"
-        atomic.write_bytes(results / f"{self.work.part.name}_job.json", text)
-        if job.output is not None:
-            path = results / f"{self.work.part.name}_OUTPUT_DATASET_ID.txt"
-            atomic.write_bytes(path, job.output.encode() + b"\n")
+        yield from self._submission.steps(unanswered)
 
     # --- its end ---------------------------------------------------------------------------------------------------
 
@@ -220,6 +199,9 @@ class HostedPart:
 
     def _fetched(self, attempt: int) -> Steps[FileRecord]:
         """Write the answers of an attempt to their file: from the provider, or as a person fetched them."""
+        there = self._already_fetched(attempt)
+        if there is not None:
+            return there
         path, payload = self._raw_file(attempt), self._submission.payload_of(attempt)
         job, provider = JobRef(payload.key), self.work.provider()
         if self._answered_by_hand():
@@ -238,6 +220,16 @@ class HostedPart:
             if isinstance(error, TransientError):
                 raise
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows)) from error
+
+    def _already_fetched(self, attempt: int) -> FileRecord | None:
+        """Return the answers of an attempt that are here as they came; sealed ones whose record was lost to a kill too."""
+        known = next((i.results for i in self.work.intents if i.attempt == attempt and i.results is not None), None)
+        sealed, run = self.work.folder.part_results(self.work.part.name), self.work.folder.run
+        if known is None:
+            return None
+        if not self._raw_file(attempt).exists() and not run.file_problem(run.relative(sealed), known):
+            atomic.publish(sealed, self._raw_file(attempt))
+        return None if run.file_problem(run.relative(self._raw_file(attempt)), known) else known
 
     def _answered_by_hand(self) -> bool:
         """Whether files that a person has put there answer anything that is still unanswered."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from promptrial.errors import OutcomeUnknownError, QuotaReachedError, TransientError
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps, retried
@@ -18,7 +20,7 @@ from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row, row_id
 from promptrial.runtime.clock import Clock
-from promptrial.store import jsonl
+from promptrial.store import atomic, jsonl
 from promptrial.store.atomic import AtomicFile
 
 __all__ = ["Submission"]
@@ -67,6 +69,7 @@ class Submission:
         if not doubtful:
             self.recorder.record(work, "submitting", dataset=staged.name, **self._facts(payload, attempt))
         job = yield from self._created(payload, doubtful=doubtful)
+        self._leave_breadcrumbs(job, attempt, staged.name)
         self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
         return job
 
@@ -91,6 +94,24 @@ class Submission:
     def _set_other_results_aside(self) -> None:
         if self.work.record.request_sha256 != self.work.request_sha256:
             self.recorder.set_aside(self.work, "they answer other requests")
+
+    def _leave_breadcrumbs(self, job: JobRef, attempt: int, dataset: str) -> None:
+        """Write beside the results, in plain files, what a person needs to find the job without this program."""
+        results = self.work.folder.results
+        crumbs = {
+            "name": job.name,
+            "outputDatasetId": job.output,
+            "inputDatasetId": dataset,
+            "provider": self.work.provider().name,
+            "model": self.work.model.shown_id,
+            "attempt": attempt,
+            "request_sha256": self.work.request_sha256,
+        }
+        text = msgspec.json.format(msgspec.json.encode(crumbs), indent=2) + b"\n"
+        atomic.write_bytes(results / f"{self.work.part.name}_job.json", text)
+        if job.output is not None:
+            path = results / f"{self.work.part.name}_OUTPUT_DATASET_ID.txt"
+            atomic.write_bytes(path, job.output.encode() + b"\n")
 
     # --- what is sent ------------------------------------------------------------------------------------------
 
