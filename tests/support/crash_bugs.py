@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from promptrial.engine import facts, loop
+from promptrial.engine import facts, loop, opening, session
 from promptrial.phases.base import Context, Phase
 from promptrial.plan import Fact
-from promptrial.store import atomic, journal, jsonl
+from promptrial.store import atomic, journal, jsonl, lock
+from promptrial.store.records import FileRecord
+from promptrial.store.rundir import RunDir
 from tests.support.crash_vendor import Vendor
 
 
@@ -85,6 +87,41 @@ def existing_files_are_done() -> None:
     loop.facts_of = trusting  # type: ignore[attr-defined]
 
 
+def kept_sentinel() -> None:
+    """Leave a sentinel from before where it is, so that it stops the run that finds it."""
+    remove = atomic.remove
+
+    def forgetful(path: Path) -> None:
+        if path.name != "STOP_REQUESTED":
+            remove(path)
+
+    atomic.remove = forgetful
+
+
+def plan_that_mends() -> None:
+    """Set damaged manifests aside while only planning."""
+    load = opening.load_manifests
+    session.load_manifests = lambda context, **_: load(context)  # type: ignore[attr-defined]
+
+
+def no_lock() -> None:
+    """Let a second writer in."""
+    lock._lock = lambda fd: None  # noqa: ARG005 - likewise
+
+
+def times_decide() -> None:
+    """Judge as make does: what is older than the configuration is out of date."""
+    problem = RunDir.file_problem
+
+    def older(self: RunDir, relative: str, expected: FileRecord) -> str:
+        path = self.root / relative
+        if path.exists() and self.config_path.exists() and path.stat().st_mtime < self.config_path.stat().st_mtime:
+            return f"{path.name} older"
+        return problem(self, relative, expected)
+
+    RunDir.file_problem = older  # type: ignore[method-assign]
+
+
 BUGS: Final[dict[str, Callable[[], None]]] = {
     bug.__name__: bug
     for bug in (
@@ -95,5 +132,9 @@ BUGS: Final[dict[str, Callable[[], None]]] = {
         forgotten_journal,
         no_lookup,
         existing_files_are_done,
+        kept_sentinel,
+        plan_that_mends,
+        no_lock,
+        times_decide,
     )
 }

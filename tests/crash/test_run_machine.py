@@ -1,0 +1,76 @@
+"""A run is started, stopped, killed, gated, damaged, intruded upon and resumed in any order, and comes to its end.
+
+Hypothesis draws the steps; ``tests/support/run_machine.py`` says what they are and what must hold after each of them.
+Above all: a plan changes nothing and says what the next command does; exit codes are the documented ones; no answer
+that is whole on disk is asked for again, no job is created twice; and at the end a plain resume leaves the same bytes
+as a run that nothing disturbed. The same seeds give the same steps each time. ``CRASH_POINTS=all`` takes ten times as
+many.
+
+That the machine has teeth is shown by bugs planted for it. What it has found and is not mended yet stands in
+``tests/support/run_machine_known.py``, each as a test that has to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+
+from tests.support.run_machine_known import KNOWN
+from tests.support.run_machine_tasks import Found, Task, carry_out
+
+pytestmark = pytest.mark.timeout(3600)
+
+EXAMPLES: Final = 200 if os.environ.get("CRASH_POINTS") == "all" else 20
+SEEDS: Final = (1, 2)
+# Each bug, and what is said of it.
+BUGS: Final = {
+    "existing_files_are_done": "differs",
+    "kept_sentinel": "ended with 5 instead of 0",
+    "plan_that_mends": "the plan changed",
+    "no_lock": r"(second|beside the) writer ended with 0",
+    "no_lookup": "created twice",
+    "times_decide": "a touched file changed the plan",
+}
+KINDS: Final = frozenset(
+    {"run", "resume", "stop", "kill", "gate", "plan", "corrupt", "delete", "touch", "second writer", "stale sentinel"}
+)
+TASKS: Final = {
+    **{str(seed): Task(seed=seed, examples=EXAMPLES) for seed in SEEDS},
+    **{bug: Task(bug=bug, examples=60) for bug in BUGS},
+    **{script: Task(script=script) for script in KNOWN},
+}
+
+
+@pytest.fixture(scope="module")
+def found() -> Mapping[str, Found]:
+    return dict(zip(TASKS, carry_out(list(TASKS.values())), strict=True))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_happens_to_a_run_it_can_be_resumed_to_the_same_end(seed: int, found: Mapping[str, Found]) -> None:
+    print(f"{EXAMPLES} lives of a run, {found[str(seed)]}")
+    assert not found[str(seed)].problem, found[str(seed)].problem
+
+
+def test_every_kind_of_step_is_taken(found: Mapping[str, Found]) -> None:
+    steps = sum((Counter(found[str(seed)].steps) for seed in SEEDS), Counter[str]())
+    assert not KINDS - steps.keys()
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_machine_sees(bug: str, found: Mapping[str, Found]) -> None:
+    print(f"{bug}: {found[bug]}")
+    assert re.search(BUGS[bug], found[bug].problem), found[bug].problem
+
+
+@pytest.mark.parametrize(
+    "weakness",
+    [pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=str(KNOWN[name].__doc__))) for name in KNOWN],
+)
+def test_not_mended_yet(weakness: str, found: Mapping[str, Found]) -> None:
+    assert not found[weakness].problem, found[weakness].problem

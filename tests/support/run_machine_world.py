@@ -1,0 +1,240 @@
+"""One run as the machine sees it: commands in forked processes, and what each of them left. No model of what is right.
+
+Every command is a fork of its own, so whatever a disturbance replaces in it is gone with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from promptrial.engine.status import read_status
+from promptrial.errors import CorruptRecordError
+from promptrial.store import records
+from promptrial.store.records import RunState
+from promptrial.store.rundir import RunDir
+from tests.support.crash_lab import RUN, in_fork, portrait
+from tests.support.crash_vendor import Ledger
+from tests.support.project import Outcome, Project
+from tests.support.run_machine_faults import UNDIGESTED
+
+__all__ = ["Called", "Planned", "Whole", "World"]
+
+LOG: Final = "run.log"
+LOCK: Final = ".state.lock"
+SENTINEL: Final = "STOP_REQUESTED"
+STATE: Final = "run_state.json"
+CONFIG: Final = "effective_config.yaml"
+_ASIDE: Final = re.compile(r"\.corrupt\.\d+$")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_OF_JOBS: Final = re.compile(r"/(jobs|datasets)/|/parts/[^/]+/(?!status|resume_key|request_sha256|results)")
+
+Gate = tuple[str, str]
+"""A phase and what was decided for it: execute, skip or blocked."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What ``--plan_only`` says: each phase's gate and reason, and whether the configuration has drifted."""
+
+    gates: tuple[Gate, ...]
+    reasons: tuple[str, ...]
+    drifted: bool
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a phase is blocked."""
+        return any(verb == "blocked" for _, verb in self.gates)
+
+    @property
+    def conditional(self) -> frozenset[str]:
+        """The phases that execute only if a phase before them makes other requests than before."""
+        return self._because("as far as")
+
+    @property
+    def unbuilt(self) -> frozenset[str]:
+        """The phases of which nothing is known before the requests are built."""
+        return self._because("requests not built yet")
+
+    def _because(self, text: str) -> frozenset[str]:
+        pairs = zip(self.gates, self.reasons, strict=True)
+        return frozenset(phase for (phase, _), reason in pairs if text in reason)
+
+
+class Called(NamedTuple):
+    """How a command ended, what it said, the gates that it logged, and whether its disturbance came about."""
+
+    code: int
+    said: str
+    gates: tuple[Gate, ...]
+    disturbed: bool
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What a run ends with: a digest of every file, and the trial manifests key by key, without their jobs."""
+
+    files: dict[str, str]
+    manifests: dict[str, dict[str, object]]
+
+
+class World:
+    """A folder with a configuration, a vendor's ledger and perhaps a run.
+
+    Parameters
+    ----------
+    folder : Path
+        As ``crash_lab.Lab.folder`` makes it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run = folder / RUN
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def plan(self, *flags: str) -> Planned:
+        """Return what a command would do; it must say so with exit code 0, and change no byte."""
+        before = self.digests()
+        ended, out = self._fork(*flags, "--plan_only", "--json")
+        assert ended.code == 0, f"the plan ended with {ended.code}: {ended.err}"
+        assert self.digests() == before, f"the plan changed {self.changed(before)}"
+        document = json.loads(out)
+        phases = document["phases"]
+        return Planned(
+            tuple((row["phase"], row["action"]) for row in phases),
+            tuple(row["reason"] for row in phases),
+            bool(document["drift"]),
+        )
+
+    def call(self, *flags: str, disturb: Callable[[], None] | None = None) -> Called:
+        """Run the program with these flags, disturbed if that is asked for."""
+        log = self.log()
+        kept = log[: log.rfind(b"\n") + 1]
+        ended, _ = self._fork(*flags, disturb=disturb)
+        assert self.log().startswith(kept), "what the log said was changed"
+        gates = tuple(_gates(self.log()[len(kept) :]))
+        return Called(ended.code, ended.err, gates, (self.folder / "disturbed").exists())
+
+    def _fork(self, *flags: str, disturb: Callable[[], None] | None = None) -> tuple[Outcome, str]:
+        for name in ("said", "out", "disturbed"):
+            (self.folder / name).unlink(missing_ok=True)
+
+        def work() -> Outcome:
+            if disturb is not None:
+                disturb()
+            outcome = Project(Path()).run(*flags)
+            Path("out").write_text(outcome.out)
+            return outcome
+
+        ended = in_fork(self.folder, work)
+        out = self.folder / "out"
+        return Outcome(ended.code, "", ended.said.strip()[-800:]), out.read_text() if out.exists() else ""
+
+    # --- what stands on disk --------------------------------------------------------------------------------------
+
+    def files(self) -> list[str]:
+        """Return the files of the run in order, but for temporary ones and those that were set aside."""
+        found = (path.relative_to(self.run).as_posix() for path in self.run.rglob("*") if path.is_file())
+        return sorted(name for name in found if not name.endswith(".tmp") and not _ASIDE.search(name))
+
+    def records(self) -> list[str]:
+        """Return the files among these of which no other one holds a digest."""
+        return [name for name in self.files() if name.endswith(UNDIGESTED)]
+
+    def digests(self) -> dict[str, str]:
+        """Return the digest of every file of the run, and of the ledger."""
+        paths = [*self.run.rglob("*"), *(self.folder / "vendor").glob("*")]
+        return {
+            path.relative_to(self.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(paths)
+            if path.is_file()
+        }
+
+    def changed(self, before: dict[str, str], *but: str) -> list[str]:
+        """Return the files that changed, came or went since ``before``, but for some files of the run."""
+        now = self.digests()
+        names = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
+        return sorted(names - {(RUN / name).as_posix() for name in but})
+
+    def leftovers(self) -> list[str]:
+        """Return the temporary files that nobody has removed."""
+        return sorted(path.name for path in self.run.rglob("*.tmp"))
+
+    def log(self) -> bytes:
+        """Return ``run.log``; empty if it is not there."""
+        path = self.run / LOG
+        return path.read_bytes() if path.exists() else b""
+
+    def state(self) -> Literal["missing", "damaged", "whole"]:
+        """Return whether there is a state that loads."""
+        try:
+            records.load(self.run / STATE, RunState)
+        except FileNotFoundError:
+            return "missing"
+        except CorruptRecordError:
+            return "damaged"
+        return "whole"
+
+    def statuses(self) -> set[str]:
+        """Return the different statuses of the phases."""
+        return {phase.status for phase in records.load(self.run / STATE, RunState).phases.values()}
+
+    def word(self) -> str:
+        """Return what ``promptrial status`` calls the run."""
+        return read_status(RunDir(self.folder / RUN.parent, RUN.name.removeprefix("run_"))).word
+
+    def ledger(self) -> Ledger:
+        """Return what the vendor was asked."""
+        return Ledger.read(self.folder)
+
+    def rows(self) -> dict[str, frozenset[str]]:
+        """Return the answers whose lines are whole, as the ledger names them, by the file that holds them."""
+        return {
+            name: frozenset(_answers(self.run / name))
+            for name in self.files()
+            if name.endswith(("/results.jsonl", "/results.partial.jsonl"))
+        }
+
+    def end(self) -> Whole:
+        """Return what the run ends with; files that were set aside and a sentinel that came too late are no part."""
+        found = portrait(self.folder)
+        files = {name: digest for name, digest in found.items() if name != SENTINEL and not _ASIDE.search(name)}
+        manifests = {name: _jobless(self.run / name) for name in files if name.endswith("/trial_manifest.json")}
+        return Whole(files, manifests)
+
+
+def _gates(log: bytes) -> Iterator[Gate]:
+    for line in log.split(b"\n")[:-1]:
+        event = json.loads(line)
+        if event["event"] == "gate":
+            yield event["phase"], event["action"]
+
+
+def _answers(path: Path) -> Iterator[str]:
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            row: dict[str, str] = json.loads(line)
+            yield f"{row['job']}/{row['custom_id']}"
+        except (ValueError, TypeError, KeyError):
+            continue
+
+
+def _jobless(path: Path) -> dict[str, object]:
+    """Return a trial manifest without times and without what only the vendor could tell again: the names of jobs."""
+    text = _TIME.sub("T", path.read_text())
+    flat = dict(_leaves(json.loads(text), ""))
+    return {key: value for key, value in flat.items() if not _OF_JOBS.match(key)}
+
+
+def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
+    if not isinstance(value, dict):
+        yield key, value
+        return
+    for name, inner in value.items():
+        yield from _leaves(inner, f"{key}/{name}")
