@@ -222,7 +222,7 @@ class HostedPart:
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows)) from error
 
     def _already_fetched(self, attempt: int) -> FileRecord | None:
-        """Return the answers of an attempt that are here as they came; sealed ones whose record was lost to a kill too."""
+        """Return the answers of an attempt that are here as they came, or sealed before a kill lost the record of it."""
         known = next((i.results for i in self.work.intents if i.attempt == attempt and i.results is not None), None)
         sealed, run = self.work.folder.part_results(self.work.part.name), self.work.folder.run
         if known is None:
