@@ -23,6 +23,7 @@ from promptrial.providers.http import (
     RejectedError,
     Service,
     Timeouts,
+    UnprovenEndError,
     is_loopback,
     printable,
 )
@@ -399,7 +400,6 @@ PACKED = gzip.compress(ROWS, mtime=0)
         reply(200, ROWS),
         reply(200, ROWS[:-1]),
         reply(200, b"\xef\xbb\xbf" + ROWS.replace(b"\n", b"\r\n\r\n")),
-        bare(200, ROWS),
         bare(200, b"10\r\n" + ROWS[:16] + b"\r\n14\r\n" + ROWS[16:] + b"\r\n0\r\n\r\n", Transfer_Encoding="chunked"),
         reply(200, PACKED, Content_Encoding="gzip"),
         reply(200, ROWS, Content_Encoding="identity"),
@@ -413,6 +413,14 @@ def test_lines_come_whole_in_whatever_form_they_travel(
     assert lines(client, server) == READ
     assert "authorization" not in server.asked[0].headers
     assert server.asked[0].target.endswith("?X-Goog-Signature=abc")
+
+
+def test_lines_of_which_nothing_tells_the_end_come_with_a_warning(server: ScriptedServer, client: HttpClient) -> None:
+    server.on("GET", "/file", bare(200, ROWS))
+    found = client.lines(f"{server.url}/file", what="download it")
+    assert [next(found), next(found)] == READ
+    with pytest.raises(UnprovenEndError, match="without a length"):
+        next(found)
 
 
 CUTS = {

@@ -282,6 +282,17 @@ def test_an_encrypted_or_strangely_packed_zip_is_refused(tmp_path: Path) -> None
     assert "'a.jsonl': packed by a method other than deflate" in refusal(tmp_path)
 
 
+def test_a_zip_whose_directory_lies_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a.jsonl": ROWS})
+    whole = path.read_bytes()
+    entry, end = whole.rfind(b"PK\x01\x02"), whole.rfind(b"PK\x05\x06")
+    for place, value in [(entry + 42, b"\xff\xff\xff\x7f"), (entry + 28, b"\0\0"), (entry + 24, b"\x01\0\0\0"),
+                         (end + 12, b"\xff\xff\xff\x7f"), (end + 16, b"\xff\xff\0\0"), (end + 12, b"\0\0\0\0")]:  # fmt: skip
+        path.write_bytes(whole[:place] + value + whole[place + len(value) :])
+        with pytest.raises(DataError, match="a.zip"):
+            list(rows_by_hand(tmp_path))
+
+
 @pytest.mark.parametrize("form", ["a.zip", "a.tar", "a.tar.gz", "a.jsonl.gz"])
 def test_an_archive_cut_anywhere_is_never_taken_for_a_whole_one(tmp_path: Path, form: str) -> None:
     path = tmp_path / form

@@ -27,7 +27,15 @@ from promptrial.providers.fireworks_wire import (
     job_status,
     last_segment,
 )
-from promptrial.providers.http import HttpClient, Kind, NotFoundError, RejectedError, Service, Timeouts
+from promptrial.providers.http import (
+    HttpClient,
+    Kind,
+    NotFoundError,
+    RejectedError,
+    Service,
+    Timeouts,
+    UnprovenEndError,
+)
 
 __all__ = ["FireworksProvider"]
 
@@ -151,21 +159,25 @@ class FireworksProvider:
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
         """Yield the rows of every output file, then those of the requests that failed.
 
-        An output file that is empty, or none at all, is believed if failed requests account for every row; an empty
-        one also if the job ended early. Otherwise the download counts as cut short: nothing else tells it from one.
+        Where there are fewer rows than requests, that is believed only if it cannot be a download that was cut short:
+        not if a file's end is unproven, nor if an output file is empty or missing, unless the job ended early.
         """
-        dataset, count = _output(payload.key), 0
+        dataset, count, doubt = _output(payload.key), 0, ""
         files = self._datasets.row_files(dataset)
         empty = not files.output
         for file in (*files.output, *files.errors):
             before = count
-            for line in self._datasets.lines(dataset, file):
-                count += 1
-                yield line
+            try:
+                for line in self._datasets.lines(dataset, file):
+                    count += 1
+                    yield line
+            except UnprovenEndError as error:
+                doubt = error.message
             empty = empty or (count == before and file in files.output)
-        if empty and count < payload.rows and not (files.output and self.status(job).state is JobState.EXPIRED):
-            what = "an empty output file" if files.output else "no output file"
-            raise TransientError(f"Fireworks: {dataset} has {what}, and {count} of {payload.rows} rows in all")
+        if empty and not (files.output and self.status(job).state is JobState.EXPIRED):
+            doubt = f"Fireworks: {dataset} has {'an empty' if files.output else 'no'} output file"
+        if doubt and count < payload.rows:
+            raise TransientError(f"{doubt}; {count} of {payload.rows} rows came")
 
     def cancel(self, job: JobRef) -> None:
         """Delete the job, which is how Fireworks stops one. One that is gone is stopped."""

@@ -84,6 +84,7 @@ class Datasets:
         """Yield the lines of one file of a dataset.
 
         The URL is a new one for each file: they live for some ten minutes, and the file before may have taken longer.
+        Errors are those of ``HttpClient.lines``.
         """
         url = self._download_urls(name).get(file)
         if url is None:
@@ -131,10 +132,13 @@ class Datasets:
     def _bring(self, payload: PartPayload) -> Dataset | None:
         """Upload the requests and return the dataset as it is then.
 
-        A refusal is none if the dataset has become ready by an earlier upload whose answer was lost.
+        A refusal is none if the dataset has become ready by an earlier upload whose answer was lost, and not yet one
+        if a dataset that was just made is not known.
         """
         try:
             self._upload(payload)
+        except NotFoundError as error:
+            raise TransientError(error.message) from error
         except RejectedError:
             dataset = self._find(payload)
             if dataset is None or dataset.state != _READY:

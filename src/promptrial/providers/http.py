@@ -46,6 +46,7 @@ __all__ = [
     "RejectedError",
     "Service",
     "Timeouts",
+    "UnprovenEndError",
     "is_loopback",
     "printable",
 ]
@@ -56,6 +57,7 @@ _MAX_ERROR_BODY: Final = 16 << 10
 _MAX_TEXT: Final = 500
 _MAX_HOPS: Final = 5
 _MAX_LINE: Final = MAX_LINE
+_END_IS_TOLD: Final = frozenset({"content-length", "transfer-encoding", "content-encoding"})
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _TAG: Final = re.compile(r"<[^<>]*>")
 _QUERY: Final = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
@@ -93,6 +95,10 @@ class RejectedError(PermanentError):
 
 class NotFoundError(RejectedError):
     """The vendor does not know what the call is about (404)."""
+
+
+class UnprovenEndError(TransientError):
+    """A download ended without a sign that it was whole: no length was announced, and the connection just closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +241,12 @@ class HttpClient:
     def lines(self, url: str, *, what: str) -> Iterator[bytes]:
         """Yield the lines of what a signed URL holds, without our key, in bounded memory; none if it is empty.
 
-        Lines come without their ends; blank ones and a byte-order mark are left out. A cut at the end of a line of
-        a body whose length the server did not announce cannot be seen: compare the rows with what was asked.
+        Lines come without their ends; blank ones and a byte-order mark are left out.
 
         Raises
         ------
+        UnprovenEndError
+            After the last line, if nothing tells whether it was the last: compare them with what was asked for.
         TransientError
             If it was cut short, is a web page instead, or the URL has expired: a new one may work.
         NotFoundError
@@ -254,6 +261,8 @@ class HttpClient:
                     if number == 0 and line.lstrip().startswith(b"<"):
                         raise call.not_now("a web page came instead of rows")
                     yield line
+                if not _END_IS_TOLD & response.headers.keys():
+                    raise UnprovenEndError(call.text("it came without a length, and may have been cut short"))
             except (CutShortError, EOFError) as error:
                 raise call.not_now(f"cut short: {error}") from error
             except zlib.error as error:
