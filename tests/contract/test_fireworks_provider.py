@@ -774,7 +774,8 @@ def test_a_torn_last_row_is_never_taken_for_the_end(
 
 BROKEN = [
     ("F13", "short_length"), ("F13", "unfinished_chunk"), ("F13", "close_delimited"), ("F13", "gzip_cut"),
-    ("F13", "wrong_type"), ("F14", "expired"), ("F14", "mid_transfer"), ("F1", "seconds"), ("F2", "html"), ("F3", "reset"), ("F4", "reset"),
+    ("F13", "wrong_type"), ("F14", "expired"), ("F14", "mid_transfer"), ("F1", "seconds"), ("F2", "html"),
+    ("F3", "reset"), ("F4", "reset"),
 ]  # fmt: skip
 OF_EACH_FILE = [(fault, variant, nth) for fault, variant in BROKEN for nth in (1, 2)]
 

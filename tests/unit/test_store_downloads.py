@@ -286,10 +286,17 @@ def test_a_zip_whose_directory_lies_is_refused(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"a.jsonl": ROWS})
     whole = path.read_bytes()
     entry, end = whole.rfind(b"PK\x01\x02"), whole.rfind(b"PK\x05\x06")
-    for place, value in [(entry + 42, b"\xff\xff\xff\x7f"), (entry + 28, b"\0\0"), (entry + 24, b"\x01\0\0\0"),
-                         (end + 12, b"\xff\xff\xff\x7f"), (end + 16, b"\xff\xff\0\0"), (end + 12, b"\0\0\0\0")]:  # fmt: skip
+    lies = [
+        (entry + 42, b"\xff\xff\xff\x7f"),
+        (entry + 28, b"\0\0"),
+        (entry + 24, b"\x01\0\0\0"),
+        (end + 12, b"\xff\xff\xff\x7f"),
+        (end + 16, b"\xff\xff\0\0"),
+        (end + 12, b"\0\0\0\0"),
+    ]
+    for place, value in lies:
         path.write_bytes(whole[:place] + value + whole[place + len(value) :])
-        with pytest.raises(DataError, match="a.zip"):
+        with pytest.raises(DataError, match=r"a\.zip"):
             list(rows_by_hand(tmp_path))
 
 
@@ -326,8 +333,6 @@ def test_a_line_beyond_the_limit_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.gz"])
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x05\x06" + bytes(18), bytes(700)])
 def test_what_is_not_what_its_name_says_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
-    if name == "a.gz" and content == b"":
-        pytest.skip("nothing packed is nothing")
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=name):
         list(rows_by_hand(tmp_path))
