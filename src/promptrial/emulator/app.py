@@ -11,6 +11,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from promptrial.emulator.control import control_routes
 from promptrial.emulator.core import Core
 from promptrial.emulator.fireworks_routes import FireworksApi
+from promptrial.emulator.requests_seen import Recorder, Requests
 
 __all__ = ["LOOPBACK", "make_app"]
 
@@ -21,8 +22,11 @@ _HOSTS: Final = [LOOPBACK, "localhost"]
 
 def make_app(core: Core) -> Starlette:
     """Return the app."""
-    fireworks = FireworksApi(core)
+    fireworks, requests = FireworksApi(core), Requests()
     return Starlette(
-        routes=[*control_routes(core, fireworks.state), *fireworks.routes()],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False)],
+        routes=[*control_routes(core, fireworks.state, requests), *fireworks.routes()],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False),
+            Middleware(Recorder, requests=requests),
+        ],
     )

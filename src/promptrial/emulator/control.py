@@ -1,4 +1,4 @@
-"""``/__emu/``: what a test does to an emulator and sees of it: the clock, the faults, the ledger, the state. No key."""
+"""``/__emu/``: what a test does to an emulator and sees of it: clock, faults, requests, ledger, state. No key."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from starlette.routing import BaseRoute, Route
 from promptrial.emulator.clock import timestamp
 from promptrial.emulator.core import Core
 from promptrial.emulator.faults import Rule
+from promptrial.emulator.requests_seen import Requests
 from promptrial.errors import UsageError
 
 __all__ = ["control_routes"]
 
 
-def control_routes(core: Core, state: Any) -> list[BaseRoute]:  # noqa: ANN401 - a callable that returns JSON
+def control_routes(core: Core, state: Any, requests: Requests) -> list[BaseRoute]:  # noqa: ANN401 - returns JSON
     """Return the routes; ``state`` gives the objects of the emulated API."""
-    control = _Control(core, state)
+    control = _Control(core, state, requests)
     return [
         Route("/__emu/clock", control.clock, methods=["GET"]),
         Route("/__emu/clock", control.advance, methods=["POST"]),
@@ -28,13 +29,15 @@ def control_routes(core: Core, state: Any) -> list[BaseRoute]:  # noqa: ANN401 -
         Route("/__emu/faults", control.clear_faults, methods=["DELETE"]),
         Route("/__emu/ledger", control.ledger, methods=["GET"]),
         Route("/__emu/state", control.state, methods=["GET"]),
+        Route("/__emu/requests", control.requests, methods=["GET"]),
     ]
 
 
 class _Control:
-    def __init__(self, core: Core, state: Any) -> None:  # noqa: ANN401
+    def __init__(self, core: Core, state: Any, requests: Requests) -> None:  # noqa: ANN401
         self._core = core
         self._state = state
+        self._requests = requests
 
     async def clock(self, _request: Request) -> Response:
         return _answer(self._clock())
@@ -72,6 +75,9 @@ class _Control:
 
     async def state(self, _request: Request) -> Response:
         return _answer({"clock": self._clock(), **self._state()})
+
+    async def requests(self, _request: Request) -> Response:
+        return _answer({"rows": self._requests.rows()})
 
     def _clock(self) -> dict[str, Any]:
         now = self._core.clock.now()

@@ -28,7 +28,7 @@ __all__ = [
 _FORMATS: Final = frozenset({"FORMAT_UNSPECIFIED", "CHAT", "COMPLETION", "RL"})
 _PRECISIONS: Final = frozenset(
     {"PRECISION_UNSPECIFIED", "FP16", "FP8", "FP8_MM", "FP8_AR", "FP8_MM_KV_ATTN", "FP8_KV", "FP8_MM_V2", "FP8_V2",
-     "FP4", "BF16", "NF4"}
+     "FP8_MM_KV_ATTN_V2", "NF4", "FP4", "BF16", "FP4_BLOCKSCALED_MM", "FP4_MX_MOE"}
 )  # fmt: skip
 
 _DATASET: Final = message(
