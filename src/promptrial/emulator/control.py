@@ -29,6 +29,7 @@ def control_routes(core: Core, state: Any, requests: Requests) -> list[BaseRoute
         Route("/__emu/faults", control.clear_faults, methods=["DELETE"]),
         Route("/__emu/ledger", control.ledger, methods=["GET"]),
         Route("/__emu/state", control.state, methods=["GET"]),
+        Route("/__emu/state", control.begin_anew, methods=["DELETE"]),
         Route("/__emu/requests", control.requests, methods=["GET"]),
     ]
 
@@ -72,6 +73,11 @@ class _Control:
 
     async def ledger(self, _request: Request) -> Response:
         return _answer({"rows": self._core.ledger.rows()})
+
+    async def begin_anew(self, request: Request) -> Response:
+        """Forget everything but the requests: objects, clock, faults, ledger."""
+        self._core.begin_anew()
+        return await self.state(request)
 
     async def state(self, _request: Request) -> Response:
         return _answer({"clock": self._clock(), **self._state()})

@@ -20,6 +20,7 @@ __all__ = ["Core"]
 
 _DATABASE: Final = "emulator.sqlite"
 _FILES: Final = "files"
+_OUTLIVES: Final = ("secret", "calls")
 _SECRET_BYTES: Final = 32
 
 
@@ -69,6 +70,17 @@ class Core:
         """Let everything become what it is at a time; called within a transaction."""
         for settle in self.settling:
             settle(now)
+
+    def begin_anew(self) -> None:
+        """Forget everything, as if the folder were empty.
+
+        Numbers of calls go on, so that rows that are still being answered for a job of before meet no job of after.
+        """
+        with self.database.transaction():
+            self.database.clear(kept=_OUTLIVES)
+        for file in self.files.iterdir():
+            if not file.name.startswith("."):  # those belong to uploads in work
+                file.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Leave the work off and close the files."""

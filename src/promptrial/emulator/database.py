@@ -7,7 +7,7 @@ to and nothing else. The file belongs to one process at a time.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
@@ -115,6 +115,13 @@ class Database:
     def entries(self) -> list[tuple[int, bytes]]:
         """Return the ledger: sequence numbers and entries."""
         return self._connection.execute("SELECT sequence, entry FROM ledger ORDER BY sequence").fetchall()
+
+    def clear(self, kept: Sequence[str]) -> None:
+        """Forget every object, the ledger, and every value but those of some names; called within a transaction."""
+        marks = ", ".join("?" * len(kept))
+        self._connection.execute("DELETE FROM objects")
+        self._connection.execute("DELETE FROM ledger")
+        self._connection.execute(f"DELETE FROM settings WHERE name NOT IN ({marks})", tuple(kept))  # noqa: S608 - marks
 
     def execute(self, statement: str, *values: object) -> list[tuple[bytes]]:
         """Run a statement on the objects; for ``Collection``."""

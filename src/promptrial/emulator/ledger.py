@@ -1,6 +1,7 @@
-"""The ledger: what was accepted, in order, never changed and never cleared. Refused calls and reads leave no entry.
+"""The ledger: what was accepted, in order, never changed. Refused calls and reads leave no entry.
 
-Tests count here what a client has caused: one accepted job for one intent, whatever happened to the answers.
+Tests count here what a client has caused: one accepted job for one intent, whatever happened to the answers. It is
+forgotten only together with everything that it speaks of.
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""An emulator that is told to forget everything is as one on an empty folder, and stays so when it is restarted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from promptrial.emulator.server import EmulatorServer
+from tests.support.emulator_client import EmulatorClient, jsonl
+from tests.support.emulator_fixtures import emulator, shared
+
+__all__ = ["emulator", "shared"]
+
+
+def forget(client: EmulatorClient) -> None:
+    reply = client.plain.delete(f"{client.url}/__emu/state")
+    assert reply.status_code == 200
+    assert (reply.json()["datasets"], reply.json()["jobs"], reply.json()["clock"]["seconds"]) == ([], [], 0.0)
+
+
+def test_objects_faults_clock_and_ledger_are_gone(emulator: EmulatorClient) -> None:
+    job = emulator.job()
+    emulator.results(job)
+    emulator.fault("F8", "create_dataset", variant="error")
+    assert emulator.post_dataset("late").status_code == 504
+    emulator.fault("F1", "get_job", count=-1)
+    forget(emulator)
+    assert emulator.ledger() == []
+    assert emulator.fired() == []
+    assert emulator.get_job(job).status_code == 404
+    emulator.advance(3600)
+    assert emulator.get_dataset("late").status_code == 404
+    assert emulator.ledger() == []
+
+
+def test_names_are_free_again_and_get_answers_of_their_own(emulator: EmulatorClient) -> None:
+    found = []
+    for text in ("What is it?", "Who was it?", "What is it?"):
+        assert emulator.post_dataset("same").status_code == 200
+        row = {"custom_id": "a", "body": {"messages": [{"role": "user", "content": text}]}}
+        assert emulator.http.post("datasets/same:upload", files={"file": ("in.jsonl", jsonl([row]))}).status_code == 200
+        assert emulator.post_job("same", "same", outputDatasetId="out-same").status_code == 200
+        found.append(emulator.results("same"))
+        forget(emulator)
+    assert found[0] == found[2] != found[1]
+
+
+def test_a_job_in_work_is_forgotten_with_the_rest(emulator: EmulatorClient) -> None:
+    job = emulator.job()
+    emulator.advance(30)
+    assert emulator.states(job, most=1) == ["RUNNING"]
+    forget(emulator)
+    assert emulator.get_job(job).status_code == 404
+    assert emulator.results(emulator.job())
+
+
+def test_signed_urls_of_before_lead_nowhere(emulator: EmulatorClient) -> None:
+    job = emulator.job()
+    emulator.states(job)
+    urls = emulator.urls(f"out-{job}")
+    forget(emulator)
+    assert {emulator.plain.get(url).status_code for url in urls.values()} == {404}
+
+
+def test_what_is_forgotten_stays_forgotten_after_a_restart_and_no_file_is_left(tmp_path: Path) -> None:
+    with EmulatorServer(tmp_path) as server:
+        client = EmulatorClient(server.url)
+        client.results(client.job())
+        assert list((tmp_path / "files").iterdir())
+        forget(client)
+        assert list((tmp_path / "files").iterdir()) == []
+        client.close()
+    with EmulatorServer(tmp_path) as server:
+        client = EmulatorClient(server.url)
+        assert client.plain.get(f"{server.url}/__emu/state").json()["jobs"] == []
+        assert client.ledger() == []
+        client.close()
