@@ -45,10 +45,8 @@ check: .venv/.ready-dev ## lint, formats, types, import layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-smoke: .venv/.ready ## run a tiny trial half way, resume it to its end, and forget it
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-	$(BIN)/promptrial run --experiments_dir "$$folder" --run_id smoke --limit_items 2 --to_step submit && \
-	$(BIN)/promptrial run --experiments_dir "$$folder" --run_id smoke --resume
+smoke: .venv/.ready ## stop dry runs of hosted jobs at four points, resume them, and compare: no key, no cost
+	@$(BIN)/python -m scripts.smoke_orchestration --n 3 --prompt_set operational_only --dry_run
 
 plan: .venv/.ready ## show what the demo would do
 	@$(BIN)/promptrial plan

@@ -1,0 +1,138 @@
+"""``promptrial smoke``: dry runs stopped at chosen points and resumed, and a table of what came of each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from promptrial.cli import run as run_command
+from promptrial.cli.options import Parser, add_flag, overrides
+from promptrial.errors import UsageError
+from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.events import say_to_stderr
+
+if TYPE_CHECKING:
+    from promptrial.engine.smoke import Trip
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = """Run a tiny experiment against an emulator, once to its end and once for each stop point; resume each.
+
+Checked are exit codes, the state after the stop and at the end, one accepted job for each part, the rows, and that the
+resumed run has the bytes of the uninterrupted one. Ends with 1 if anything is not as it has to be."""
+_CONFIG: Final = Path("config/eval_config.fireworks.yaml")
+_POINTS: Final = ("post_build", "mid_submission", "mid_polling", "pre_parse")
+_RUN_ID: Final = "smoke"
+_PARTS: Final = 3
+_JOBS: Final = 2
+"""Fewer jobs at a time than parts, so that there is a moment with some parts submitted and some not."""
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    add_flag(parser, "dry_run", "needed: only dry runs are smoked, against an emulator that this machine runs",
+             action="store_true")  # fmt: skip
+    add_flag(parser, "n", "items of each dataset (default: 3)", type=_count, default=3, metavar="N")
+    add_flag(parser, "prompt_set", "name of the prompt set (default: operational_only)", default="operational_only",
+             metavar="NAME")  # fmt: skip
+    add_flag(parser, "stop_point", "where the run is stopped (default: all, one run each)", default="all",
+             choices=(*_POINTS, "all"))  # fmt: skip
+    add_flag(parser, "config", f"configuration file (default: {_CONFIG})", type=Path, default=_CONFIG, metavar="FILE")
+    add_flag(parser, "keep", "keep the folder of the runs, and say where it is", action="store_true")
+    add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Make the runs, then print the table; returns 1 if anything was wrong.
+
+    Raises
+    ------
+    UsageError
+        Without ``--dry_run``, or for an experiment without a hosted provider.
+    """
+    if not args.dry_run:
+        raise UsageError(
+            "only dry runs are smoked: a real one would cost money five times over",
+            hint=f"promptrial smoke --n {args.n} --prompt_set {args.prompt_set} --dry_run",
+        )
+    with _folder(keep=args.keep) as folder:
+        trips = []
+        for trip in _trips(args, folder):
+            trips.append(trip)
+            for problem in (*trip.problems, *trip.differences):
+                say_to_stderr(f"{trip.stop_point}: {problem}")
+    sys.stdout.write(_as_json(trips) if args.json else _as_text(trips))
+    return 0 if all(trip.ok for trip in trips) else 1
+
+
+def _trips(args: argparse.Namespace, folder: Path) -> Iterator[Trip]:
+    from promptrial.engine.opening import RunRequest
+    from promptrial.engine.smoke import Smoke
+
+    flags = (
+        "--run_id", _RUN_ID, "--config", str(args.config), "--prompt_sets", args.prompt_set, "--limit_items",
+        str(args.n), "--parts_per_dataset", str(_PARTS), "--max_concurrent_jobs", str(_JOBS), "--dry_run",
+    )  # fmt: skip
+    request = RunRequest(folder, _RUN_ID, config=args.config, overrides=_overrides(flags), dry_run=True)
+    smoke = Smoke(request, flags, folder, os.environ, SystemClock(), say_to_stderr)
+    smoke.check()
+    yield smoke.uninterrupted()
+    for point in _POINTS if args.stop_point == "all" else (args.stop_point,):
+        yield smoke.interrupted(point)
+
+
+def _overrides(flags: Sequence[str]) -> dict[tuple[str | int, ...], object]:
+    """Return what the flags change, read as ``promptrial run`` reads them."""
+    parser = Parser(prog="promptrial run")
+    run_command.configure(parser)
+    return overrides(parser.parse_args(list(flags)))
+
+
+@contextmanager
+def _folder(*, keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="promptrial-smoke-"))
+    try:
+        yield folder
+    finally:
+        if keep:
+            say_to_stderr(f"the runs are in {folder}")
+        else:
+            shutil.rmtree(folder)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
+
+
+def _as_json(trips: Sequence[Trip]) -> str:
+    value = {"ok": all(trip.ok for trip in trips), "runs": [{**asdict(trip), "ok": trip.ok} for trip in trips]}
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _as_text(trips: Sequence[Trip]) -> str:
+    from promptrial.reporting.plain import summary_text
+    from promptrial.reporting.tables.cells import Table
+
+    rows = tuple(
+        (
+            trip.stop_point, ", ".join(map(str, trip.exit_codes)), str(trip.jobs), str(trip.intents), str(trip.rows),
+            str(len(trip.differences)), str(len(trip.problems)), f"{trip.seconds:.1f}",
+        )
+        for trip in trips
+    )  # fmt: skip
+    headers = ("Stop point", "Exit codes", "Jobs", "Intents", "Rows", "Differences", "Problems", "Seconds")
+    wrong = sum(not trip.ok for trip in trips)
+    said = f"{wrong} of {len(trips)} runs are not as they have to be" if wrong else "all as it has to be"
+    title = "Dry runs, stopped and resumed"
+    return summary_text(Table(title, headers, rows, (), "llrrrrrr")) + f"\n{said}\n"
