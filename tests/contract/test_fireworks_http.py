@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import socket
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -375,13 +375,25 @@ def test_what_a_refused_put_means(
     assert "signature" not in str(caught.value)
 
 
-def test_an_upload_that_is_refused_before_its_end_is_a_refusal_all_the_same(
-    server: ScriptedServer, client: HttpClient, tmp_path: Path
+@pytest.mark.parametrize("way", ["upload", "put"])
+def test_a_large_file_is_sent_in_little_memory_and_its_early_refusal_is_read(
+    server: ScriptedServer, client: HttpClient, tmp_path: Path, way: str
 ) -> None:
-    (tmp_path / "r.jsonl").write_bytes(b"x" * (8 << 20))
+    file = tmp_path / "r.jsonl"
+    file.write_bytes(bytes(32 << 20))
     server.first = Reply(reply(413, b"too large").raw, end="drain", read=False)
-    with pytest.raises(RejectedError, match="413: too large"):
-        client.upload("/v1/up", tmp_path / "r.jsonl", "x", what="upload it")
+    ways: dict[str, Callable[[], None]] = {
+        "upload": lambda: client.upload("/v1/up", file, "x", what="upload it"),
+        "put": lambda: client.put(f"{server.url}/up", file, {}, what="upload it"),
+    }
+    tracemalloc.start()
+    try:
+        with pytest.raises(RejectedError, match="413: too large"):
+            ways[way]()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 # --- lines down ---------------------------------------------------------------------------------------------------
