@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow crash soak check smoke plan bench bench-embedded docs clean
+.PHONY: help setup demo test test-slow crash soak check smoke plan bench bench-embedded sdk docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,9 +58,18 @@ bench: .venv/.ready ## measure the speed of start-up and of parse to report
 bench-embedded: .venv/.ready ## measure the embedded engine
 	@$(BIN)/python benchmarks/bench_embedded.py
 
+.venv-sdk/.ready: tests/contract/sdk-constraints.txt
+	@echo "setting up .venv-sdk (once) ..."
+	@$(PYTHON) -m venv .venv-sdk
+	@.venv-sdk/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< fireworks-ai
+	@touch $@
+
+sdk: .venv/.ready-dev .venv-sdk/.ready ## let the vendor's own SDK drive the emulator, and compare our client with it
+	@$(BIN)/python -m pytest -rs tests/contract/test_fireworks_sdk.py
+
 docs: .venv/.ready-dev ## write help texts and the configuration reference into the docs
 	@$(BIN)/python docs/generate.py
 
 clean: ## remove the environment and caches; runs are kept
-	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-sdk build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
