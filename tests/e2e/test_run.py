@@ -573,3 +573,15 @@ def test_a_resume_says_so_when_nothing_was_left_to_do_and_when_the_questions_hav
     assert outcome.code == 0
     assert "datasets.closed_set.path" in outcome.err
     assert "keeps the questions" in outcome.err
+
+
+def test_what_comes_after_the_answers_needs_no_key(project: Project) -> None:
+    project.run("--to_step", "poll")
+
+    def no_key(cls: object, env: object) -> None:
+        raise AssertionError("an adapter was opened")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fake_provider.FakeProvider, "open", classmethod(no_key))
+        outcome = project.run("--from_step", "parse", "--to_step", "report")
+    assert outcome.code == 0, outcome.err

@@ -76,7 +76,8 @@ class FakeProvider:
     def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:
         return ()
 
-    def parse_row(self, line: bytes) -> Completion:
+    @staticmethod
+    def parse_row(line: bytes) -> Completion:
         row = msgspec.json.decode(line, type=_Row)
         return Completion(row.custom_id, row.text, "stop", None, row.tokens, 3, row.tokens + 3, error=row.error)
 

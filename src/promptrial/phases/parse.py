@@ -95,7 +95,7 @@ def _run(context: Context, trial: Trial) -> Produced:
     results = context.run.trial(trial.slug).results
     with _outputs(results, trial) as output:
         keys = list(item_keys(context.run))
-        parse_row = context.provider(trial.model.provider).parse_row
+        parse_row = registry.load("provider", trial.model.provider).parse_row
         parts = parts_of(context, trial)
         with context.progress.task(f"parse {trial.slug}", sum(part.rows for part in parts)) as task:
             for part in parts:

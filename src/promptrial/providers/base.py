@@ -160,8 +160,9 @@ class BatchProvider(Protocol):
     def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:
         """Return the commands by which a person can fetch the results of a job into a folder, if there are any."""
 
-    def parse_row(self, line: bytes) -> Completion:
-        """Read one raw row.
+    @staticmethod
+    def parse_row(line: bytes) -> Completion:
+        """Read one raw row; needs neither key nor connection.
 
         Raises
         ------

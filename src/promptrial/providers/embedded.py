@@ -124,7 +124,8 @@ class EmbeddedProvider:
         """Return nothing: there is nothing to fetch."""
         return ()
 
-    def parse_row(self, line: bytes) -> Completion:
+    @staticmethod
+    def parse_row(line: bytes) -> Completion:
         """Read one row of ``results``.
 
         Raises

@@ -196,7 +196,8 @@ class FireworksProvider:
             f"# read from there: {folder / 'dataset' / dataset}, and what you put into {folder} yourself",
         )
 
-    def parse_row(self, line: bytes) -> Completion:
+    @staticmethod
+    def parse_row(line: bytes) -> Completion:
         """Read one row: ``response`` is the chat completion itself."""
         return parse_chat_row(line)
 
