@@ -86,23 +86,15 @@ class Schedule:
         With ``leave_in_flight`` it is enough that every life is in flight: those are left there once none waits to
         begin. After a stop it returns when nothing is in flight any more; whoever called then looks at the token.
         """
-        waiting = True
-        while waiting or self._due:
+        upcoming = next(lives, None)
+        while upcoming is not None or self._due:
             if self.stop.is_set():
-                waiting = False
+                upcoming = None
                 self._keep_what_is_in_flight()
-            while waiting and len(self._due) < self.limit and not self.stop.is_set():
-                life = next(lives, None)
-                if life is None:
-                    waiting = False
-                else:
-                    self._go_on(life, life.steps())
-            if (
-                leave_in_flight
-                and not waiting
-                and not self.stop.is_set()
-                and all(due[2].in_flight for due in self._due)
-            ):
+            while upcoming is not None and len(self._due) < self.limit and not self.stop.is_set():
+                begun, upcoming = upcoming, next(lives, None)
+                self._go_on(begun, begun.steps())
+            if leave_in_flight and upcoming is None and not self.stop.is_set() and self._all_in_flight():
                 return
             if self._due and self._wait_until(self._due[0][0]):
                 _, _, life, steps = heapq.heappop(self._due)
@@ -123,6 +115,9 @@ class Schedule:
             life.failed(error)
             return
         heapq.heappush(self._due, (self.clock.monotonic() + seconds, next(self._order), life, steps))
+
+    def _all_in_flight(self) -> bool:
+        return all(due[2].in_flight for due in self._due)
 
     def _keep_what_is_in_flight(self) -> None:
         for _, _, life, steps in self._due:
