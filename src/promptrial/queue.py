@@ -59,7 +59,7 @@ class QueueManager:
         self._stop = stop_event
         self._settings = settings or QueueSettings()
         self._recorder = Recorder(clock, events, on_progress)
-        self._failures: list[str] = []
+        self._failures: dict[str, str] = {}
 
     def submit(self, task: Task) -> None:
         """Give every part a job that has none yet; a part that fails does not stop the others.
@@ -80,9 +80,7 @@ class QueueManager:
             if not work.manifest.hosted:
                 self._stop.check()
                 LocalPart(work, self._recorder, self._stop).submit()
-        flying = [
-            work for work in self._work if work.manifest.hosted and work.record.status in {"submitted", "running"}
-        ]
+        flying = [work for work in self._work if _flies(work)]
         hosted = [work for work in leaders if work.manifest.hosted]
         if hosted:
             self._schedule().run((self._life(work) for work in (*flying, *hosted)), leave_in_flight=True)
@@ -102,8 +100,11 @@ class QueueManager:
         """
         leaders = [work for work in _leaders(self._work) if not work.downloaded]
         self._collect_local(leaders, task)
-        hosted = (self._life(work, task) for work in leaders if work.manifest.hosted)
-        self._schedule().run(hosted)
+        # Jobs in flight first: whoever has to put unanswered requests into a new job then waits for one of them to end.
+        hosted = sorted((work for work in leaders if work.manifest.hosted), key=lambda work: not _flies(work))
+        self._schedule().run(self._life(work, task) for work in hosted)
+        if self._stop.is_set():
+            self._drain(task)
         self._share(task)
         self._sweep()
         self._end()
@@ -132,7 +133,11 @@ class QueueManager:
 
     def _drain(self, task: Task) -> None:
         """Bring home what is in flight; nothing else is begun. What is paid for should not wait for what failed."""
-        flying = [work for work in self._work if work.manifest.hosted and work.has_job and not work.downloaded]
+        flying = [
+            work
+            for work in self._work
+            if work.manifest.hosted and work.has_job and not work.downloaded and work.name not in self._failures
+        ]
         schedule = self._schedule()
         schedule.drain(self._life(work, task) for work in flying)
         self._share(task)
@@ -154,7 +159,7 @@ class QueueManager:
             LocalPart(work, self._recorder, self._stop).collect(task)
         except (PromptrialError, OSError) as error:
             reason = self._events.redact(error.message if isinstance(error, PromptrialError) else str(error))
-            self._failures.append(f"{work.name}: {reason}")
+            self._failures[work.name] = reason
             self._recorder.record(work, "failed", reason=reason)
 
     def _share(self, task: Task) -> None:
@@ -199,7 +204,7 @@ class QueueManager:
         if self._failures:
             count = f"{len(self._failures)} of {len(self._work)} parts failed"
             error = PhaseFailedError(
-                f"{count}:\n  " + "\n  ".join(self._failures),
+                f"{count}:\n  " + "\n  ".join(f"{name}: {reason}" for name, reason in self._failures.items()),
                 hint=f"promptrial run --run_id {self._work[0].folder.run.run_id} --resume",
             )
             if not self._stop.is_set():
@@ -207,6 +212,11 @@ class QueueManager:
             self._events.warn(error.message)
         if self._stop.is_set():
             raise StopRequested(self._stop.reason)
+
+
+def _flies(work: PartWork) -> bool:
+    """Whether, as far as is known, a job of it is at work at a provider."""
+    return work.manifest.hosted and work.record.status in {"submitted", "running"}
 
 
 def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:

@@ -45,8 +45,8 @@ class HostedPart:
     clock : Clock
     stop : StopToken
         Once set, no further attempt is made.
-    failures : list of str
-        Where an error that ends this life is noted.
+    failures : dict
+        Where an error that ends this life is noted, under the part's name.
     task : Task, optional
         Counts rows that came home; without one, the life ends when its job does, and nothing is fetched.
     """
@@ -56,7 +56,7 @@ class HostedPart:
     settings: QueueSettings
     clock: Clock
     stop: StopToken
-    failures: list[str]
+    failures: dict[str, str]
     task: Task | None = None
     _submission: Submission = field(init=False)
 
@@ -70,7 +70,7 @@ class HostedPart:
 
     def failed(self, error: Exception) -> None:
         """Note why this part did not come home."""
-        self.failures.append(f"{self.work.name}: {self.recorder.events.redact(_said(error))}")
+        self.failures[self.work.name] = self.recorder.events.redact(_said(error))
 
     def steps(self) -> Steps[None]:
         """Bring the part to a job and, if rows are to be counted, its answers home.
@@ -222,7 +222,7 @@ class HostedPart:
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows)) from error
 
     def _already_fetched(self, attempt: int) -> FileRecord | None:
-        """Return the answers of an attempt that are here as they came, or sealed before a kill lost the record of it."""
+        """Return the answers of an attempt that are here as they came, or sealed before a kill lost their record."""
         known = next((i.results for i in self.work.intents if i.attempt == attempt and i.results is not None), None)
         sealed, run = self.work.folder.part_results(self.work.part.name), self.work.folder.run
         if known is None:
