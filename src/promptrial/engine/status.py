@@ -33,10 +33,10 @@ class Progress:
 class RunStatus:
     """A run at a glance.
 
-    ``word`` is ``running``, ``waiting`` (for jobs at a provider), ``stopping``, ``stalled`` (the process is there and
-    has not shown itself for a minute), ``finished``, ``stopped``, ``failed``, ``crashed`` (a phase was in progress, and
-    the process that worked on it is gone) or ``incomplete``. ``rows`` and ``expected_rows`` count answers on disk and
-    requests built; None before the build phase. ``waiting_for`` counts jobs in flight by provider.
+    ``word`` is ``running``, ``waiting`` (for jobs at a provider, or for room for one), ``stopping``, ``stalled`` (the
+    process is there and has not shown itself for a minute), ``finished``, ``stopped``, ``failed``, ``crashed`` (a phase
+    was in progress, and the process that worked on it is gone) or ``incomplete``. ``rows`` and ``expected_rows`` count
+    answers on disk and requests built; None before the build phase. ``waiting_for`` counts jobs in flight by provider.
     """
 
     word: str
@@ -89,7 +89,8 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     manifests = _manifests(run)
     waiting_for = _waiting_for(manifests)
     built = _built(run)
-    word = _word(state, by, asked=run.sentinel_path.exists(), waits=bool(waiting_for))
+    waits = bool(waiting_for) or _wait_for_room(manifests)
+    word = _word(state, by, asked=run.sentinel_path.exists(), waits=waits)
     rows = None if built is None else _rows(run, built)
     expected = None if built is None else int(built.facts["requests"])
     return RunStatus(word, state, by, rows, expected, _progress(manifests, built), waiting_for)
@@ -134,6 +135,12 @@ def _waiting_for(manifests: list[TrialManifest]) -> dict[str, int]:
             jobs = sum(part.job is not None and part.status in _IN_FLIGHT for part in manifest.parts.values())
             counts[str(manifest.trial.get("provider"))] += jobs
     return {name: count for name, count in counts.items() if count}
+
+
+def _wait_for_room(manifests: list[TrialManifest]) -> bool:
+    """Whether a part was told that its provider has no room for its job: its record then says so."""
+    parts = (part for manifest in manifests for part in manifest.parts.values())
+    return any(part.status == "submitting" and part.reason is not None for part in parts)
 
 
 def _progress(manifests: list[TrialManifest], built: Manifest | None) -> dict[str, Progress]:

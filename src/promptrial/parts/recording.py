@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from promptrial.parts.work import PartWork
@@ -34,6 +34,7 @@ class Recorder:
     clock: _Now
     events: EventLog
     on_progress: Callable[[str, str], None]
+    _said: set[str] = field(default_factory=set)
 
     def record(self, work: PartWork, status: PartStatus, **fields: Any) -> None:  # noqa: ANN401 - of PartEvent
         """Record a change of a part; durable on return.
@@ -48,6 +49,12 @@ class Recorder:
         )
         if status in {"submitted", "downloaded"}:
             self.on_progress(work.folder.slug, work.part.resume_key)
+
+    def say_once(self, what: str, text: str) -> None:
+        """Say something that is true of many parts, for the first of them alone."""
+        if what not in self._said:
+            self._said.add(what)
+            self.events.say(text)
 
     def set_aside(self, work: PartWork, why: str) -> None:
         """Keep the results of other requests, or damaged ones, out of the way, and say so."""

@@ -186,9 +186,16 @@ class Submission:
                 return (yield from retried(lambda: provider.submit(payload), self.settings.backoff, payload.key))
             except QuotaReachedError as full:
                 if not waited:
-                    self.recorder.events.say(f"{self.work.name} waits for room: {full.message}")
+                    self._note_the_wait(payload, full)
                 waited = True
                 yield self.settings.quota_s
+
+    def _note_the_wait(self, payload: PartPayload, full: QuotaReachedError) -> None:
+        """Record why there is no job yet, so that ``status`` can tell a run that waits; say it for the first part."""
+        work, reason = self.work, self.recorder.events.redact(f"waits for room: {full.message}")
+        facts = self._facts(payload, work.record.attempt)
+        self.recorder.record(work, "submitting", dataset=work.record.dataset, reason=reason, **facts)
+        self.recorder.say_once("room", f"{work.name} {reason} (and so may others)")
 
     def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
         provider = self.work.provider()
