@@ -1,0 +1,398 @@
+"""The queue over hosted jobs: how many at a time, in which order, what failures, stops, doubts and resumes lead to."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from fireworks.batch_queue_manager import QueueManager as ImportedQueueManager
+from promptrial.errors import (
+    Detached,
+    OutcomeUnknownError,
+    PermanentError,
+    PhaseFailedError,
+    QuotaReachedError,
+    ResultsGoneError,
+    StopRequested,
+    TransientError,
+)
+from promptrial.parts.work import PartWork
+from promptrial.providers.base import JobState
+from promptrial.queue import QueueManager
+from promptrial.store.journal import PartEvent, fold
+from promptrial.store.records import PartStatus
+from tests.support.hosted_provider import HOUR_S, Lab, Lost, answered_ids, asked_ids, statuses
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab.make(tmp_path)
+
+
+def test_the_queue_is_found_under_the_name_that_runbooks_import() -> None:
+    assert ImportedQueueManager is QueueManager
+
+
+# --- how many, and in which order ------------------------------------------------------------------------------------
+
+
+def test_there_are_never_more_jobs_in_flight_than_allowed_and_all_parts_come_home(lab: Lab) -> None:
+    work = lab.work(shards=6)
+    lab.complete(work, max_concurrent_jobs=4)
+    assert lab.vendor.most_in_flight == 4
+    assert statuses(work) == ["downloaded"] * 12
+    assert all(answered_ids(each) == asked_ids(each) for each in work)
+    assert set(lab.vendor.asked().values()) == {1}
+
+
+def test_both_arms_of_a_shard_are_sent_side_by_side_and_the_trials_in_turn(lab: Lab) -> None:
+    lab.complete(lab.work(trials=2, shards=2), max_concurrent_jobs=3)
+    assert lab.vendor.names("submit") == [
+        f"pt-{trial}-t0-{arm}-p00{shard}-a1"
+        for shard in (1, 2)
+        for trial in ("trial1", "trial2")
+        for arm in ("control", "treatment")
+    ]
+
+
+def test_a_job_that_takes_half_a_day_is_looked_at_once_a_minute_at_the_most(lab: Lab) -> None:
+    lab.vendor.takes_s = 12 * HOUR_S
+    work = lab.work()
+    lab.complete(work, poll_s=10.0, longest_poll_s=60.0)
+    looks = [
+        call.at for call in lab.vendor.calls if call.operation == "status" and call.name.startswith("pt-trial1-t0-c")
+    ]
+    for hour in range(12):
+        assert sum(hour * HOUR_S <= at < (hour + 1) * HOUR_S for at in looks) <= 65
+    assert len(looks) >= 12 * 60
+    assert lab.clock.monotonic() - 12 * HOUR_S <= 61
+
+
+def test_a_job_that_does_not_end_within_its_deadline_is_given_up_and_said(lab: Lab) -> None:
+    lab.vendor.takes_s = 100 * HOUR_S
+    work = lab.work()
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="has not ended within 26 hours"):
+        lab.collect(work)
+    assert statuses(work) == ["running", "running"], "a resume follows the same jobs"
+
+
+def test_submitting_is_over_as_soon_as_every_part_has_a_job_though_as_many_run_as_are_allowed(lab: Lab) -> None:
+    work = lab.work(shards=2)
+    lab.submit(work, max_concurrent_jobs=4)
+    assert statuses(work) == ["running"] * 4
+    assert lab.clock.monotonic() == 0.0
+
+
+# --- failures --------------------------------------------------------------------------------------------------------
+
+
+def test_waits_grow_after_failures_and_a_vendor_cannot_ask_for_more_than_five_minutes(lab: Lab) -> None:
+    lab.vendor.script(
+        "submit", TransientError("busy", retry_after_s=1e9), TransientError("busy"), TransientError("busy")
+    )
+    lab.submit(lab.work(), max_concurrent_jobs=1)
+    at = [call.at for call in lab.vendor.calls if call.operation == "submit"]
+    assert at[1] - at[0] == pytest.approx(300, abs=0.01)
+    assert 1 <= at[2] - at[1] <= 2
+    assert 2 <= at[3] - at[2] <= 4
+
+
+def test_a_call_that_goes_on_failing_is_given_up_after_eight_times_and_the_part_can_be_resumed(lab: Lab) -> None:
+    work = lab.work()
+    lab.vendor.script("submit", *[TransientError("no luck")] * 8)
+    with pytest.raises(PhaseFailedError, match="no luck"):
+        lab.submit(work, max_concurrent_jobs=1)
+    assert lab.vendor.names("submit").count("pt-trial1-t0-control-p001-a1") == 8
+    lab.complete(work)
+    assert set(lab.vendor.asked().values()) == {1}
+
+
+def test_a_full_quota_is_waited_for_however_long_it_takes_and_is_said_once(lab: Lab) -> None:
+    work = lab.work(shards=3)
+    lab.vendor.script("submit", *[QuotaReachedError("in use: 16, quota: 16")] * 200)
+    lab.complete(work, quota_s=60.0)
+    assert statuses(work) == ["downloaded"] * 6
+    assert sum("quota" in text for text in lab.said) == 1, lab.said
+    at = [call.at for call in lab.vendor.calls if call.operation == "submit" and "control-p001" in call.name]
+    assert all(after - before == pytest.approx(60, abs=0.01) for before, after in itertools.pairwise(at))
+
+
+def test_a_part_that_waits_for_quota_says_so_in_its_record_until_it_has_a_job(lab: Lab) -> None:
+    work, seen = lab.work(), []
+    lab.vendor.script(
+        "submit", QuotaReachedError("quota: 0"), lambda: seen.append((work[0].record.status, work[0].record.reason))
+    )
+    lab.submit(work, max_concurrent_jobs=1)
+    assert seen == [("submitting", "waits for room: quota: 0")]
+    assert work[0].record.reason is None
+    assert work[0].record.intents[0].reason is None
+
+
+def test_a_part_that_fails_does_not_stop_the_others_and_the_error_lists_it_and_the_command(lab: Lab) -> None:
+    work = lab.work(shards=3)
+    lab.vendor.script("submit", None, PermanentError("the model is not served"))
+    with pytest.raises(PhaseFailedError) as caught:
+        lab.submit(work)
+    assert caught.value.message.startswith("1 of 6 parts failed:")
+    assert "trial1/t0_treatment_p001: the model is not served" in caught.value.message
+    assert caught.value.hint == "promptrial run --run_id r --resume"
+    assert lab.vendor.count("submit") == 6
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"] * 6
+    assert set(lab.vendor.asked().values()) == {1}
+
+
+def test_what_a_job_left_unanswered_is_asked_again_alone_and_at_most_so_often(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.extend([(JobState.EXPIRED, 0.5), (JobState.EXPIRED, 0.5), (JobState.EXPIRED, 0.0)])
+    lab.complete(work, max_attempts=3)
+    assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == [4, 2, 1]
+    assert answered_ids(work[0]) == asked_ids(work[0])[:3]
+    assert work[0].record.reason == "1 of 4 requests stayed unanswered"
+    assert any("they count as missing" in text for text in lab.said)
+
+
+def test_new_attempts_are_not_begun_beside_as_many_jobs_as_are_allowed(lab: Lab) -> None:
+    def slower() -> None:
+        lab.vendor.takes_s = 5000.0
+
+    work = lab.work(shards=3)
+    lab.vendor.endings.extend([(JobState.EXPIRED, 0.5)] * 4)
+    lab.vendor.script("submit", *[None] * 5, slower)
+    lab.complete(work, max_concurrent_jobs=2)
+    assert statuses(work) == ["downloaded"] * 6
+    assert lab.vendor.most_in_flight == 2
+
+
+@pytest.mark.parametrize("end", [JobState.FAILED, JobState.CANCELLED])
+def test_a_job_that_failed_or_was_cancelled_is_said_and_a_resume_asks_its_requests_in_a_new_one(
+    lab: Lab, end: JobState
+) -> None:
+    work = lab.work()
+    lab.vendor.endings.append((end, 0.0))
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="1 of 2 parts failed") as caught:
+        lab.collect(work)
+    assert "a resume asks its requests again, in a new job" in caught.value.message
+    assert statuses(work) == [end.value, "downloaded"]
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"] * 2
+    assert sorted(lab.vendor.asked().values()) == [1] * 4 + [2] * 4
+
+
+def test_results_that_are_gone_are_bought_again_only_if_that_is_wanted(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.submit(work)
+    lab.vendor.script("results", ResultsGoneError("gone"), ResultsGoneError("gone"))
+    with pytest.raises(PhaseFailedError, match=r"about 2 USD\): promptrial run --run_id r --resume --rebuy"):
+        lab.collect(work)
+    lab.collect(work, rebuy=True)
+    assert list(lab.vendor.jobs) == ["pt-trial1-t0-control-p001-a1", "pt-trial1-t0-control-p001-a2"]
+    assert statuses(work) == ["downloaded"]
+
+
+# --- stops -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_soft_stop_while_submitting_brings_home_what_is_in_flight_and_begins_nothing(lab: Lab) -> None:
+    lab.new_process(when=lambda: lab.vendor.count("submit") == 3)
+    work = lab.work(shards=4)
+    with pytest.raises(StopRequested):
+        lab.submit(work, max_concurrent_jobs=4)
+    assert lab.vendor.count("submit") == 3
+    assert statuses(work)[:3] == ["downloaded"] * 3
+    assert set(statuses(work)[3:]) == {"pending"}
+    lab.new_process()
+    lab.complete(work, max_concurrent_jobs=4)
+    assert statuses(work) == ["downloaded"] * 8
+    assert set(lab.vendor.asked().values()) == {1}
+
+
+def test_a_soft_stop_while_collecting_brings_home_every_job_that_was_begun(lab: Lab) -> None:
+    work = lab.work(shards=4)
+    lab.submit(work, max_concurrent_jobs=2)
+    lab.new_process(when=lambda: lab.vendor.count("results") == 1)
+    with pytest.raises(StopRequested):
+        lab.collect(work, max_concurrent_jobs=2)
+    assert statuses(work) == ["downloaded"] * 8
+    assert lab.vendor.count("submit") == 8
+
+
+def test_a_failure_before_a_soft_stop_is_said_once_and_not_tried_again(lab: Lab) -> None:
+    work = lab.work(shards=2)
+    lab.vendor.endings.append((JobState.FAILED, 0.0))
+    lab.submit(work)
+    lab.vendor.script("results", PermanentError("unreadable"))
+    lab.new_process(when=lambda: lab.vendor.count("results") == 1)
+    with pytest.raises(StopRequested):
+        lab.collect(work, max_concurrent_jobs=2)
+    warned = [text for text in lab.said if "parts failed" in text]
+    assert len(warned) == 1
+    assert "2 of 4 parts failed" in warned[0]
+    assert warned[0].count("unreadable") == 1
+    assert lab.vendor.count("results") == 3
+    assert statuses(work) == ["failed", "downloaded", "completed", "downloaded"]
+
+
+def test_after_a_soft_stop_nothing_that_was_left_unanswered_is_asked_again(lab: Lab) -> None:
+    work = lab.work()
+    lab.vendor.endings.append((JobState.EXPIRED, 0.5))
+    lab.submit(work)
+    lab.new_process(when=lambda: lab.vendor.count("status") >= 4)
+    with pytest.raises(StopRequested):
+        lab.collect(work)
+    assert lab.vendor.count("submit") == 2
+    assert statuses(work) == ["expired", "downloaded"]
+    lab.new_process()
+    lab.complete(work)
+    assert [len(job.ids) for jobs in lab.vendor.jobs.values() for job in jobs] == [4, 4, 2]
+
+
+def test_a_detached_queue_leaves_at_once_and_the_next_process_takes_the_jobs_up(lab: Lab) -> None:
+    def second_signal() -> None:
+        raise Detached(2)
+
+    work = lab.work(shards=2)
+    lab.submit(work)
+    lab.vendor.script("status", None, second_signal)
+    with pytest.raises(Detached):
+        lab.collect(work)
+    assert lab.vendor.calls[-1].operation == "status", "no call after it"
+    lab.new_process()
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"] * 4
+    assert lab.vendor.count("submit") == 4
+
+
+def test_a_stop_before_the_beginning_makes_no_call(lab: Lab) -> None:
+    lab.new_process(when=lambda: True)
+    with pytest.raises(StopRequested):
+        lab.submit(lab.work())
+    assert lab.vendor.calls == []
+
+
+# --- doubts ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_call_whose_outcome_is_unknown_is_looked_up_and_its_job_adopted(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.script("submit", Lost())
+    lab.complete(work)
+    assert (lab.vendor.count("submit"), lab.vendor.asked().total()) == (1, 4)
+    assert any("is adopted" in text for text in lab.said)
+
+
+def test_a_job_that_is_not_found_for_a_minute_is_created_under_the_same_key(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.script("submit", _unknown())
+    lab.complete(work, settle_s=60.0)
+    (first, second) = [call for call in lab.vendor.calls if call.operation == "submit"]
+    assert first.name == second.name
+    assert second.at - first.at >= 60
+    assert sum(first.at <= call.at <= second.at for call in lab.vendor.calls if call.operation == "find") >= 4
+    assert set(lab.vendor.asked().values()) == {1}
+
+
+def test_a_vendor_without_keys_is_never_asked_a_second_time_and_the_part_is_parked(tmp_path: Path) -> None:
+    lab = Lab.make(tmp_path, keyed=False)
+    work = lab.work()
+    lab.vendor.script("submit", _unknown())
+    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+        lab.submit(work, max_concurrent_jobs=1)
+    assert statuses(work)[0] == "unknown"
+    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+        lab.submit(work)
+    assert lab.vendor.names("submit") == ["pt-trial1-t0-control-p001-a1", "pt-trial1-t0-treatment-p001-a1"]
+    lab.vendor.create("pt-trial1-t0-control-p001-a1", asked_ids(work[0]))
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"] * 2
+    assert lab.vendor.count("submit") == 2
+
+
+def test_a_part_in_doubt_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    lab = Lab.make(tmp_path, keyed=False)
+    work = lab.work(shards=2)
+    lab.vendor.script("submit", _unknown())
+    with pytest.raises(PhaseFailedError, match="1 of 4 parts failed"):
+        lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="1 of 4 parts failed"):
+        lab.collect(work)
+    assert statuses(work) == ["unknown", "downloaded", "downloaded", "downloaded"]
+
+
+def _unknown() -> Exception:
+    return OutcomeUnknownError("no answer")
+
+
+# --- resume ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vendor_has_it", [True, False])
+@pytest.mark.parametrize(
+    ("status", "jobs"),
+    [
+        ("pending", 1),
+        ("submitting", 1),
+        ("unknown", 1),
+        ("submitted", 1),
+        ("running", 1),
+        ("completed", 1),
+        ("downloaded", 1),
+        ("failed", 2),
+        ("cancelled", 2),
+        ("expired", 2),
+    ],
+)
+def test_a_part_is_taken_up_from_whatever_was_recorded_of_it(
+    lab: Lab, status: PartStatus, jobs: int, vendor_has_it: bool
+) -> None:
+    work = lab.work()[:1]
+    key = f"{work[0].key}-a1"
+    recorded(work[0], status)
+    if vendor_has_it:
+        lab.vendor.create(key, asked_ids(work[0]))
+    elif status in {"submitted", "running", "completed", "downloaded"}:
+        with pytest.raises(PhaseFailedError, match="put the files, if you have them, into"):
+            lab.complete(work)
+        assert lab.vendor.count("submit") == 0, "nothing is bought again without being told to"
+        return
+    lab.complete(work)
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    made = lab.vendor.names("submit")
+    assert made == ([f"{work[0].key}-a{jobs}"] if jobs == 2 or not vendor_has_it else [])
+    assert statuses(work) == ["downloaded"]
+
+
+def recorded(work: PartWork, status: PartStatus) -> None:
+    """Record a part as a process leaves it that dies in this status, with one intent."""
+    key = f"{work.key}-a1"
+    facts = {"request_sha256": work.request_sha256, "attempt": 1, "rows": work.part.rows, "key": key}
+    with_job = status not in {"pending", "submitting", "unknown"}
+    events = [PartEvent(part=work.part.name, status="pending", at="T", **facts)]  # type: ignore[arg-type]
+    if status != "pending":
+        events.append(PartEvent(part=work.part.name, status="submitting", at="T", **facts))  # type: ignore[arg-type]
+        events.append(PartEvent(part=work.part.name, status=status, at="T", key=key, job=key if with_job else None))
+    fold(work.manifest.parts, events)
+
+
+def test_a_finished_part_is_left_alone(lab: Lab) -> None:
+    work = lab.work()
+    lab.complete(work)
+    before = len(lab.vendor.calls)
+    lab.complete(work)
+    assert len(lab.vendor.calls) == before
+
+
+def test_results_that_were_damaged_here_are_fetched_again_and_not_bought_again(lab: Lab) -> None:
+    work = lab.work()
+    lab.complete(work)
+    path = work[0].folder.part_results(work[0].part.name)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-7])
+    lab.complete(work)
+    assert path.read_bytes() == whole
+    assert lab.vendor.count("submit") == 2
+    assert list(path.parent.glob("*.corrupt.*"))
