@@ -88,7 +88,8 @@ class Schedule:
         """
         upcoming = next(lives, None)
         while upcoming is not None or self._due:
-            if self.stop.is_set():
+            stopping = self.stop.is_set()
+            if stopping:
                 upcoming = None
                 self._keep_what_is_in_flight()
             while upcoming is not None and len(self._due) < self.limit and not self.stop.is_set():
@@ -96,7 +97,9 @@ class Schedule:
                 self._go_on(begun, begun.steps())
             if leave_in_flight and upcoming is None and not self.stop.is_set() and self._all_in_flight():
                 return
-            if self._due and self._wait_until(self._due[0][0]):
+            if self.stop.is_set() and not stopping:
+                continue  # asked for just now: whatever is not in flight must not go on
+            if self._due and self._wait_until(self._due[0][0], stopping=stopping):
                 _, _, life, steps = heapq.heappop(self._due)
                 self._go_on(life, steps)
 
@@ -129,9 +132,8 @@ class Schedule:
             self._said = True
             self.on_stop(len(self._due))
 
-    def _wait_until(self, moment: float) -> bool:
+    def _wait_until(self, moment: float, *, stopping: bool) -> bool:
         """Wait; return whether the moment has come, and not a stop. Once one was asked for, none wakes us again."""
-        stopping = self.stop.is_set()
         never = threading.Event()
         while (left := moment - self.clock.monotonic()) > 0:
             if not stopping and self.stop.wait(left):

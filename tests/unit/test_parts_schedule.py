@@ -1,0 +1,176 @@
+"""Many lives in one thread: how many at a time, who goes on when, what a stop and an error do. On a fake clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from promptrial.errors import Detached, PermanentError, TransientError
+from promptrial.parts.schedule import Schedule, Steps, retried
+from promptrial.runtime.clock import FakeClock
+from promptrial.runtime.retry import Backoff
+from promptrial.runtime.stop import StopToken
+
+
+@dataclass
+class Diary:
+    """What happened, and when."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    entries: list[tuple[float, str]] = field(default_factory=list)
+
+    def write(self, text: str) -> None:
+        self.entries.append((self.clock.monotonic(), text))
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for _, text in self.entries]
+
+
+@dataclass
+class Sleeper:
+    """A life that waits so many seconds, each wait in turn."""
+
+    name: str
+    diary: Diary
+    waits: tuple[float, ...]
+    error: BaseException | None = None
+    in_flight: bool = False
+    errors: list[Exception] = field(default_factory=list)
+
+    def steps(self) -> Steps[None]:
+        try:
+            self.diary.write(f"{self.name} begins")
+            for seconds in self.waits:
+                yield seconds
+                self.diary.write(f"{self.name} goes on")
+            if self.error is not None:
+                raise self.error
+            self.diary.write(f"{self.name} ends")
+        except GeneratorExit:
+            self.diary.write(f"{self.name} is left")
+            raise
+
+    def failed(self, error: Exception) -> None:
+        self.errors.append(error)
+
+
+def schedule(diary: Diary, limit: int = 8, when: Callable[[], bool] | None = None) -> Schedule:
+    return Schedule(diary.clock, StopToken(None, diary.clock, when), limit, lambda n: diary.write(f"{n} in flight"))
+
+
+def test_lives_go_on_in_the_order_in_which_their_waits_end() -> None:
+    diary = Diary()
+    schedule(diary).run(iter([Sleeper("a", diary, (5, 5)), Sleeper("b", diary, (3,)), Sleeper("c", diary, (5,))]))
+    assert [text for text in diary.texts if "goes on" in text] == ["b goes on", "a goes on", "c goes on", "a goes on"]
+    assert diary.clock.monotonic() == 10
+
+
+def test_lives_beyond_the_limit_begin_when_another_has_ended() -> None:
+    diary = Diary()
+    schedule(diary, limit=2).run(Sleeper(name, diary, (10,)) for name in "abc")
+    assert diary.entries[:3] == [(0.0, "a begins"), (0.0, "b begins"), (10.0, "a goes on")]
+    assert (10.0, "c begins") in diary.entries
+
+
+def test_an_error_ends_its_own_life_alone() -> None:
+    diary = Diary()
+    broken = Sleeper("a", diary, (1,), PermanentError("no"))
+    schedule(diary).run(iter([broken, Sleeper("b", diary, (2,))]))
+    assert [str(error) for error in broken.errors] == ["no"]
+    assert diary.texts[-1] == "b ends"
+
+
+def test_a_stop_leaves_lives_that_are_not_in_flight_and_brings_the_others_to_their_end() -> None:
+    diary = Diary()
+    lives = [Sleeper("a", diary, (5, 5), in_flight=True), Sleeper("b", diary, (5,)), Sleeper("c", diary, (5,))]
+    schedule(diary, limit=2, when=lambda: diary.clock.monotonic() >= 3).run(iter(lives))
+    assert diary.texts == ["a begins", "b begins", "b is left", "1 in flight", "a goes on", "a goes on", "a ends"]
+    assert diary.clock.monotonic() == pytest.approx(10)
+
+
+def test_lives_that_are_in_flight_can_be_left_there_once_none_waits_to_begin() -> None:
+    diary = Diary()
+    schedule(diary, limit=2).run(
+        (Sleeper(name, diary, (100,), in_flight=True) for name in "ab"), leave_in_flight=True
+    )  # fmt: skip
+    assert diary.texts[:2] == ["a begins", "b begins"]
+    assert not [text for text in diary.texts if "goes on" in text]
+    assert diary.clock.monotonic() == 0
+
+
+def test_a_life_that_is_not_in_flight_yet_is_waited_for_before_the_others_are_left() -> None:
+    diary = Diary()
+    late = Sleeper("b", diary, (7,))
+    schedule(diary).run(iter([Sleeper("a", diary, (100,), in_flight=True), late]), leave_in_flight=True)
+    assert [text for text in diary.texts if "left" not in text] == ["a begins", "b begins", "b goes on", "b ends"]
+    assert diary.clock.monotonic() == 7
+
+
+def test_a_detach_is_no_error_of_a_life_and_goes_through_at_once() -> None:
+    diary = Diary()
+    life = Sleeper("a", diary, (1,), Detached(2))
+    with pytest.raises(Detached):
+        schedule(diary).run(iter([life, Sleeper("b", diary, (2,))]))
+    assert life.errors == []
+    assert diary.clock.monotonic() == 1
+
+
+def test_no_life_is_asked_for_after_a_stop() -> None:
+    diary, asked = Diary(), []
+
+    def lives() -> Iterator[Sleeper]:
+        for name in "abcdef":
+            asked.append(name)
+            yield Sleeper(name, diary, (1,))
+
+    schedule(diary, limit=1, when=lambda: "b begins" in diary.texts).run(lives())
+    assert diary.texts == ["a begins", "a goes on", "a ends", "b begins", "b is left"]
+    assert asked == ["a", "b", "c"], "one is looked at ahead, and not begun"
+
+
+def waits(steps: Steps[str]) -> tuple[list[float], str]:
+    """Return what a step waits for, and its result."""
+    found = []
+    while True:
+        try:
+            found.append(next(steps))
+        except StopIteration as end:
+            return found, str(end.value)
+
+
+def test_a_call_is_made_again_until_it_works_with_growing_waits() -> None:
+    outcomes: list[str | Exception] = [TransientError("1"), TransientError("2", retry_after_s=30.0), "done"]
+
+    def call() -> str:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    seconds, result = waits(retried(call, Backoff(first_s=2.0), "key"))
+    assert result == "done"
+    assert 1 <= seconds[0] <= 2
+    assert seconds[1] == 30
+
+
+@pytest.mark.parametrize("error", [PermanentError("no"), ValueError("odd")])
+def test_what_is_not_transient_is_raised_at_once(error: Exception) -> None:
+    def call() -> str:
+        raise error
+
+    with pytest.raises(type(error)):
+        waits(retried(call, Backoff(), "key"))
+
+
+def test_the_last_of_too_many_failures_is_raised() -> None:
+    calls = []
+
+    def call() -> str:
+        calls.append(1)
+        raise TransientError(f"failure {len(calls)}")
+
+    with pytest.raises(TransientError, match="failure 3"):
+        waits(retried(call, Backoff(tries=3), "key"))
