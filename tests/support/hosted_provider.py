@@ -115,7 +115,7 @@ class HostedProvider:
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
-        self.keyed = vendor.keyed  # type: ignore[misc]
+        self.keyed = vendor.keyed
 
     @classmethod
     def open(cls, env: Mapping[str, str]) -> Self:
