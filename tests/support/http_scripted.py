@@ -112,6 +112,8 @@ def _serve(server: ScriptedServer, connection: socket.socket) -> None:
                 return
             server.asked.append(asked)
             told = told or server.next_reply(asked)
+        else:
+            connection.recv(1, socket.MSG_PEEK)  # sooner, there may be no connection yet in the eyes of the client
         connection.sendall(told.raw)
         if told.end == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
