@@ -25,15 +25,14 @@ from tests.support.run_machine_tasks import Found, Task, carry_out
 
 pytestmark = pytest.mark.timeout(3600)
 
-EXAMPLES: Final = 200 if os.environ.get("CRASH_POINTS") == "all" else 20
+EXAMPLES: Final = 160 if os.environ.get("CRASH_POINTS") == "all" else 16
 SEEDS: Final = (1, 2)
 # Each bug, and what is said of it.
 BUGS: Final = {
     "existing_files_are_done": "differs",
     "kept_sentinel": "ended with 5 instead of 0",
     "plan_that_mends": "the plan changed",
-    "no_lock": r"(second|beside the) writer ended with 0",
-    "no_lookup": "created twice",
+    "no_lock": "(ended with 0 instead of 4|beside the writer ended with 0)",
     "times_decide": "a touched file changed the plan",
 }
 KINDS: Final = frozenset(
@@ -41,7 +40,7 @@ KINDS: Final = frozenset(
 )
 TASKS: Final = {
     **{str(seed): Task(seed=seed, examples=EXAMPLES) for seed in SEEDS},
-    **{bug: Task(bug=bug, examples=60) for bug in BUGS},
+    **{bug: Task(bug=bug, examples=40) for bug in BUGS},
     **{script: Task(script=script) for script in KNOWN},
 }
 

@@ -1,4 +1,4 @@
-"""The program behind ``test_run_machine``: the machine at work, in a process of its own, for the lab changes it for good.
+"""The program behind ``test_run_machine``: the machine at work, in a process that the lab may change for good.
 
 Each task is a fork, since bugs are planted for good too. It prints its findings as JSON. Argument: the tasks as JSON.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from tests.support.crash_lab import SCENARIOS, Lab, in_fork, warm_up
 from tests.support.run_machine import RunMachine
 from tests.support.run_machine_faults import take_any_job
 from tests.support.run_machine_known import KNOWN
+from tests.support.run_machine_model import RunModel
 from tests.support.run_machine_tasks import Found, Task
 from tests.support.run_machine_world import World
 
@@ -69,15 +69,14 @@ def _carry_out(task: Task, found: Path) -> None:
 
 
 def _follow(script: str) -> str:
-    RunMachine.forgiving = False
-    machine = RunMachine()
+    run = RunModel(World(RunMachine.lab.folder()), RunMachine.whole, forgiving=False)
     try:
-        KNOWN[script](machine)
-        machine.finish()
+        KNOWN[script](run)
+        run.finish()
     except AssertionError as error:
         return str(error)
     finally:
-        shutil.rmtree(machine.world.folder)
+        run.discard()
     return ""
 
 

@@ -38,8 +38,15 @@ Fault = Literal["flip", "truncate", "empty", "garble", "delete"]
 Stop = Literal["sentinel", "SIGTERM", "SIGINT", "SIGTERM twice"]
 DAMAGES: Final[tuple[Fault, ...]] = ("flip", "truncate", "empty", "garble")
 STOPS: Final[tuple[Stop, ...]] = get_args(Stop)
-UNDIGESTED: Final = ("manifest.json", "run_state.json", "jobs.journal.jsonl", "results.partial.jsonl")
-"""Files of which no record holds a digest: a flip that leaves them readable could be noticed by nobody."""
+UNDIGESTED: Final = (
+    "manifest.json",
+    "run_state.json",
+    "jobs.journal.jsonl",
+    "results.partial.jsonl",
+    "/results.jsonl",
+)
+"""Files of which no record holds a digest (of results, once the manifest is lost): a flip that leaves them readable
+could be noticed by nobody."""
 
 kill_at = crash_points.kill_at
 

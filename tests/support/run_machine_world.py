@@ -94,7 +94,14 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.failed = False
         self.run = folder / RUN
+
+    def require(self, holds: bool, otherwise: str) -> None:
+        """Fail, for good, if something does not hold."""
+        if not holds:
+            self.failed = True
+            raise AssertionError(otherwise)
 
     # --- commands -------------------------------------------------------------------------------------------------
 
@@ -102,8 +109,8 @@ class World:
         """Return what a command would do; it must say so with exit code 0, and change no byte."""
         before = self.digests()
         ended, out = self._fork(*flags, "--plan_only", "--json")
-        assert ended.code == 0, f"the plan ended with {ended.code}: {ended.err}"
-        assert self.digests() == before, f"the plan changed {self.changed(before)}"
+        self.require(ended.code == 0, f"the plan ended with {ended.code}: {ended.err}")
+        self.require(self.digests() == before, f"the plan changed {self.changed(before)}")
         document = json.loads(out)
         phases = document["phases"]
         return Planned(
@@ -117,7 +124,7 @@ class World:
         log = self.log()
         kept = log[: log.rfind(b"\n") + 1]
         ended, _ = self._fork(*flags, disturb=disturb)
-        assert self.log().startswith(kept), "what the log said was changed"
+        self.require(self.log().startswith(kept), "what the log said was changed")
         gates = tuple(_gates(self.log()[len(kept) :]))
         return Called(ended.code, ended.err, gates, (self.folder / "disturbed").exists())
 

@@ -1,0 +1,237 @@
+"""What must hold in the life of a run: what each command has to end with, may change and may ask for. No drawing here.
+
+What was spoilt from outside is remembered until it is repaired; everything else has to be whole at all times.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from promptrial import registry
+from promptrial.store.lock import RunLock
+from tests.support.crash_lab import wreck_problems
+from tests.support.run_machine_faults import Fault, spoilt
+from tests.support.run_machine_world import CONFIG, LOCK, LOG, SENTINEL, Called, Planned, Whole, World
+
+__all__ = ["RunModel"]
+
+_PHASES: Final = tuple(registry.PHASES)
+_KILLED: Final = -9
+_UNIMPORTANT: Final = (LOG, LOCK, SENTINEL)
+_DOWNLOADED: Final = "/stage_status/downloaded/"
+_REPORTED: Final = ("report", "skip")
+_BUILT: Final = "batch_inputs/manifest.json"
+_PREPARED: Final = frozenset({"prepared/open_book.jsonl", "prepared/closed_book.jsonl"})
+
+Disturb = Callable[[], None]
+
+
+class RunModel:
+    """One run, and what is known of it.
+
+    Parameters
+    ----------
+    world : World
+    whole : Whole
+        What an undisturbed run ends with.
+    forgiving : bool
+        Whether the weaknesses of ``run_machine_known`` are passed over, so that others are found.
+    """
+
+    def __init__(self, world: World, whole: Whole, *, forgiving: bool) -> None:
+        self.world = world
+        self.slugs = sorted({_trial(name) for name in whole.manifests})
+        self._whole = whole
+        self._forgiving = forgiving
+        self._spoilt: dict[str, bytes | None] = {}
+        self._problems: set[str] = set()
+        self._lost: set[str] = set()
+        self._unaccounted: set[str] = set()
+        self._finished = False
+
+    # --- what can be done -----------------------------------------------------------------------------------------
+
+    def call(
+        self, *flags: str, disturb: Disturb | None = None, exits: tuple[int, ...] = (0,), kills: bool = False
+    ) -> int:
+        """Run a command, check everything that can be said of it, and return how it ended.
+
+        ``exits`` are the codes with which it may end if its disturbance comes about.
+        """
+        plan, before, kept, ledger = self._planned(*flags), self.world.digests(), self._kept(), self.world.ledger()
+        if self._forgiving and self._parses_what_is_not_prepared(plan):
+            return 1
+        expected: tuple[int, ...] = (self._expected(flags, plan),)
+        called = self.world.call(*flags, disturb=disturb)
+        if kills and called.code == _KILLED:
+            expected = (_KILLED,)
+        elif called.disturbed:
+            expected = exits
+        self._check_code(called, expected)
+        self._check_records()
+        self._check_changes(called, before)
+        self._check_gates(plan, called)
+        self._check_ledger(ledger.lengths, kept)
+        if called.code == 0 and set(flags) <= {"--resume", "--force"}:
+            self._check_end()
+        return called.code
+
+    def onwards(self) -> list[str]:
+        """Return the flags that go on with the run: none before it has begun."""
+        return [] if self.world.state() == "missing" else ["--resume"]
+
+    def spoil(self, name: str, fault: Fault, at: int = 0) -> None:
+        """Do to a file what a fault does."""
+        if self._forgiving and name == f"{self.slugs[0]}/results/trial_manifest.json":
+            return
+        path = self.world.run / name
+        left = spoilt(name, path.read_bytes(), fault, at)
+        if left is None:
+            path.unlink()
+        else:
+            path.write_bytes(left)
+        self._spoilt[name] = left
+        self._problems |= set(wreck_problems(self.world.folder))
+        self._finished = self._finished and name in _UNIMPORTANT
+        if name.endswith(("/trial_manifest.json", "/jobs.journal.jsonl")):
+            self._lost.add(_trial(name))
+
+    def touch(self, name: str) -> None:
+        """Change the times of a file, which is no reason to do anything again."""
+        before = self.world.plan()
+        os.utime(self.world.run / name, (1, 1))
+        self.world.require(self.world.plan() == before, "a touched file changed the plan")
+
+    def second_writer(self) -> None:
+        """Start a command while another process holds the run."""
+        with RunLock(self.world.run / LOCK, since="now"):
+            drifted = self.world.plan(*self.onwards()).drifted
+            before = self.world.digests()
+            called = self.world.call(*self.onwards())
+            self._check_code(called, (3 if drifted else 4,))
+            self.world.require(not self.world.changed(before), f"refused, but changed {self.world.changed(before)}")
+
+    def finish(self) -> None:
+        """Resume the run to its end, which has to be that of an undisturbed one."""
+        flags = self.onwards()
+        if self.call(*flags) == 3:  # neither what was done nor by which configuration is known: a person has to say so
+            self.call(*flags, "--force")
+
+    def discard(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.world.folder)
+
+    # --- what is known beforehand ---------------------------------------------------------------------------------
+
+    def _planned(self, *flags: str) -> Planned:
+        plan = self.world.plan(*flags)
+        unsure = self.world.state() != "whole" and CONFIG in self._spoilt
+        self.world.require(unsure or not plan.drifted, "nothing changed the configuration, yet the plan says so")
+        return plan
+
+    def _expected(self, flags: tuple[str, ...], plan: Planned) -> int:
+        state, steps = self.world.state(), bool(set(flags) - {"--resume", "--force"})
+        begins = plan.reasons[0] != "not selected"
+        if state == "missing":
+            if "--resume" in flags or not (begins or CONFIG in self.world.files()):
+                return 3
+        elif not steps and "--resume" not in flags:
+            return 2
+        if plan.drifted and "--force" not in flags:
+            return 3
+        return 1 if plan.blocked else 0
+
+    def _kept(self) -> frozenset[str]:
+        """Return the answers that are whole on disk."""
+        if self._forgiving:
+            self._unaccounted |= {slug for slug in self.slugs if self._unclear(slug)}
+        rows = self.world.rows().items()
+        known = (names for file, names in rows if file not in self._spoilt and _trial(file) not in self._unaccounted)
+        return frozenset().union(*known)
+
+    def _unclear(self, slug: str) -> bool:
+        """Whether neither the manifest of a trial nor its requests can say whose answers it has."""
+        manifest = f"{slug}/results/trial_manifest.json"
+        gone = self._gone({manifest, _BUILT})
+        return manifest in gone and any(name == _BUILT or name.startswith(f"batch_inputs/{slug}/") for name in gone)
+
+    def _parses_what_is_not_prepared(self, plan: Planned) -> bool:
+        unprepared = self._gone(_PREPARED) & _PREPARED and ("prepare", "execute") not in plan.gates
+        return bool(unprepared) and ("parse", "execute") in plan.gates
+
+    def _gone(self, needed: set[str] | frozenset[str]) -> set[str]:
+        """Return what is spoilt, and what of the needed files is not there."""
+        return set(self._spoilt) | (needed - set(self.world.files()))
+
+    # --- what must hold afterwards --------------------------------------------------------------------------------
+
+    def _check_code(self, called: Called, expected: tuple[int, ...]) -> None:
+        if self._forgiving and "damaged prepared item" in called.said and len(called.gates) == len(_PHASES):
+            expected = (1,)
+        wanted = " or ".join(map(str, expected))
+        self.world.require(called.code in expected, f"ended with {called.code} instead of {wanted}: {called.said}")
+
+    def _check_records(self) -> None:
+        """State, manifests and lines are whole, but for what was spoilt and that nobody has repaired yet."""
+        for name, left in list(self._spoilt.items()):
+            path = self.world.run / name
+            if (path.read_bytes() if path.exists() else None) != left:
+                del self._spoilt[name]
+        problems = set(wreck_problems(self.world.folder))
+        self.world.require(problems <= self._problems, f"wrecked: {problems - self._problems}")
+        self._problems = problems
+
+    def _check_changes(self, called: Called, before: dict[str, str]) -> None:
+        """A refused command changes nothing, a finished run no more than its log; nothing temporary is left."""
+        if called.code in {2, 3, 4}:
+            self.world.require(not self.world.changed(before), f"refused, but changed {self.world.changed(before)}")
+            return
+        changed = self.world.changed(before, *_UNIMPORTANT) if self._finished else []
+        self.world.require(not changed, f"a finished run changed {changed}")
+        if called.code != _KILLED:
+            self.world.require(not self.world.leftovers(), f"left over: {self.world.leftovers()}")
+            consumed = SENTINEL not in self.world.files()
+            self.world.require(called.disturbed or consumed, "a stale sentinel was left")
+
+    def _check_gates(self, plan: Planned, called: Called) -> None:
+        """The command did what its plan said, as far as it came."""
+        for (phase, planned), (_, done) in zip(plan.gates, called.gates, strict=False):
+            maybe = {"skip"} if phase in plan.conditional else set()
+            if self._forgiving:
+                maybe |= {"skip"} if phase in plan.unbuilt else {"execute"} if (phase, planned) == _REPORTED else set()
+            as_planned = done in {planned, *maybe}
+            self.world.require(as_planned, f"{phase}: planned to {planned}, but {done}")
+        everything = called.code != 0 or len(called.gates) == len(_PHASES)
+        self.world.require(everything, f"decided on {called.gates} only")
+
+    def _check_ledger(self, lengths: tuple[int, ...], kept: frozenset[str]) -> None:
+        jobs, answers, _ = self.world.ledger()
+        asked = Counter(answers[lengths[1] :])
+        again = sorted(kept & asked.keys())
+        self.world.require(not again, f"asked for again, though on disk: {again}")
+        self.world.require(set(asked.values()) <= {1}, f"asked for twice by one process: {asked}")
+        self.world.require(len(set(jobs)) == len(jobs), f"created twice: {jobs}")
+
+    def _check_end(self) -> None:
+        """The run ended as an undisturbed one does; of a trial whose manifest was lost, the jobs' names are unknown."""
+        end = self.world.end()
+        for name in sorted(end.files.keys() | self._whole.files.keys()):
+            if name in end.manifests and _trial(name) in self._lost:
+                found, wanted = end.manifests[name], self._whole.manifests[name]
+                other = {key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key)}
+                other = {key for key in other if not (self._forgiving and key.startswith(_DOWNLOADED))}
+                self.world.require(not other, f"{name} differs in {sorted(other)}")
+            else:
+                self.world.require(end.files.get(name) == self._whole.files.get(name), f"{name} differs")
+        self.world.require(self.world.statuses() == {"completed"}, f"statuses: {self.world.statuses()}")
+        self.world.require(self.world.word() == "finished", f"status says {self.world.word()}")
+        self._finished = True
+
+
+def _trial(name: str) -> str:
+    """Return the trial to whose folder a file belongs."""
+    return name.split("/", 1)[0]
