@@ -35,7 +35,7 @@ def write_questions(folder: Path, number: int = N) -> None:
             "id": f"q{n}",
             "dataset": "squad",
             "question": f"{n}?",
-            "context": "c",
+            "context": f"passage {n // 4}",
             "answers": [f"a{n}", f"b{n}"] if n < number else [],
             "is_unanswerable": n >= number,
         }
@@ -102,6 +102,21 @@ class TestOracle:
         both = sum(map(all, zip(*arms, strict=True))) / N
         assert both > control * treatment + 0.05
         assert both < control, "and not all of the draw is shared"
+
+    def test_differences_are_correlated_within_a_passage_and_not_between_passages(self, questions: Path) -> None:
+        settings = settings_of(questions, accuracy=0.5)
+        control, treatment = (
+            right(texts(settings, (request_row(item, arm) for item in items()))) for arm in ("control", "treatment")
+        )
+        difference = [b - a for a, b in zip(control, treatment, strict=True)]
+
+        def product(distance: int) -> float:
+            """The mean product of the differences of two questions, so many places apart."""
+            return sum(difference[n] * difference[(n + distance) % N] for n in range(0, N, 4)) / (N / 4)
+
+        assert product(1) == pytest.approx(0.067, abs=0.045), "what the shares of the variance come to"
+        assert product(1) > 0.02
+        assert product(4) == pytest.approx(0, abs=0.045)
 
     def test_replicates_are_drawn_anew(self, questions: Path) -> None:
         settings = settings_of(questions, accuracy=0.5)

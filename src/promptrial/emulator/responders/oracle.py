@@ -1,10 +1,13 @@
 """The oracle: right, wrong and abstaining answers in chosen shares, from the gold answers of prepared questions.
 
-For each request a number between 0 and 1 says how hard it is: half of its spread belongs to the item and is the same
-for both arms and all replicates, so that pairs are correlated as those of a real model are; the other half is drawn
-anew for each arm, temperature and replicate. Below the accuracy (for the treatment, accuracy and effect) the answer is
-right, above 1 minus the abstention rate the oracle does not know, between them it is wrong. Of a question without an
-answer it says that it does not know as often as it is right elsewhere.
+For each request a number between 0 and 1 says how hard it is. Below the accuracy (for the treatment, accuracy and
+effect) the answer is right, above 1 minus the abstention rate the oracle does not know, between them it is wrong. Of a
+question without an answer it says that it does not know as often as it is right elsewhere.
+
+The number is evenly spread over seeds, and correlated between requests. Shares of its variance belong to the passage
+and to the item, the same for both arms, so that pairs are correlated; to the passage and the arm, as where a prompt
+suits one passage and not the next, so that differences within a passage are correlated too, and its questions count for
+less than as many on passages of their own; and to the request itself: arm, temperature and replicate.
 """
 
 from __future__ import annotations
@@ -19,26 +22,42 @@ from typing import Final, NamedTuple
 import msgspec
 
 from promptrial import ids
+from promptrial.datasets.base import cluster_id
 from promptrial.emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words, fraction
 from promptrial.emulator.settings import EmulatorSettings
 from promptrial.errors import ConfigError, DataError
-from promptrial.model import RequestId
+from promptrial.model import Item, RequestId
 from promptrial.store import jsonl
 
 __all__ = ["ABSTENTION", "OracleResponder", "hardness"]
 
 ABSTENTION: Final = "I don't know."
 _FILES: Final = ("open_book.jsonl", "closed_book.jsonl")
-_SHARED: Final = 0.5
+_OF_PASSAGE: Final = 0.2
+_OF_ITEM: Final = 0.3
+_OF_PASSAGE_AND_ARM: Final = 0.2
+_OF_REQUEST: Final = 0.3
 _NORMAL: Final = NormalDist()
 _LEAST: Final = 1e-12
 
 
-class _Question(msgspec.Struct, frozen=True):
+class _Row(msgspec.Struct, frozen=True):
     id: str
     dataset: str
     answers: tuple[str, ...]
     is_unanswerable: bool = False
+    context: str | None = None
+    cluster: str | None = None
+
+
+class _Question(NamedTuple):
+    """What is kept of a question: its passage only by name."""
+
+    id: str
+    dataset: str
+    answers: tuple[str, ...]
+    is_unanswerable: bool
+    passage: str
 
 
 class _Questions(NamedTuple):
@@ -49,7 +68,7 @@ class _Questions(NamedTuple):
     seen: tuple[tuple[int, int], ...]
 
 
-_DECODER: Final = msgspec.json.Decoder(_Question)
+_DECODER: Final = msgspec.json.Decoder(_Row)
 
 
 class OracleResponder:
@@ -108,7 +127,7 @@ class OracleResponder:
     def _text(self, model: str, rid: RequestId, question: _Question, choice: int) -> str:
         settings = self._settings
         accuracy = settings.accuracy + (settings.effect if rid.condition == "treatment" else 0.0)
-        hard = hardness(settings.seed, model, rid, choice)
+        hard = hardness(settings.seed, model, rid, question.passage, choice)
         if question.is_unanswerable:
             return ABSTENTION if hard < accuracy else _wrong(model, rid, choice)
         if hard < accuracy:
@@ -117,11 +136,18 @@ class OracleResponder:
         return ABSTENTION if hard >= 1 - settings.abstention else _wrong(model, rid, choice)
 
 
-def hardness(seed: int, model: str, rid: RequestId, choice: int = 0) -> float:
-    """Return how hard a request is, evenly spread over [0, 1]: over items, arms and replicates alike."""
-    item = _deviate(seed, model, rid.dataset, rid.item_id)
-    own = _deviate(seed, model, rid, choice)
-    return _NORMAL.cdf(math.sqrt(_SHARED) * item + math.sqrt(1 - _SHARED) * own)
+def hardness(seed: int, model: str, rid: RequestId, passage: str, choice: int = 0) -> float:
+    """Return how hard a request is, evenly spread over [0, 1] over seeds.
+
+    ``passage`` names the cluster of the item: what the questions on one passage share.
+    """
+    deviates = (
+        (_OF_PASSAGE, _deviate(seed, model, "passage", passage)),
+        (_OF_ITEM, _deviate(seed, model, rid.dataset, rid.item_id)),
+        (_OF_PASSAGE_AND_ARM, _deviate(seed, model, "passage", passage, rid.condition)),
+        (_OF_REQUEST, _deviate(seed, model, rid, choice)),
+    )
+    return _NORMAL.cdf(sum(math.sqrt(share) * deviate for share, deviate in deviates))
 
 
 def _deviate(*what: object) -> float:
@@ -136,6 +162,10 @@ def _wrong(model: str, rid: RequestId, choice: int) -> str:
 def _read(path: Path) -> Iterator[_Question]:
     for number, line in jsonl.numbered_lines(path):
         try:
-            yield _DECODER.decode(line)
+            row = _DECODER.decode(line)
         except ValueError as error:
             raise DataError(f"{path}:{number}: not a prepared question: {error}") from error
+        item = Item(
+            id=row.id, dataset=row.dataset, question="", answers=row.answers, context=row.context, cluster=row.cluster
+        )
+        yield _Question(row.id, row.dataset, row.answers, row.is_unanswerable, cluster_id(item))
