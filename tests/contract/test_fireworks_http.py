@@ -30,7 +30,9 @@ from promptrial.providers.http import (
 from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted
 
 KEY = "fw_" + "secretsecret"
-QUICK = Timeouts(connect_s=2.0, read_s=0.2, write_s=2.0, pool_s=2.0)
+PATIENT = Timeouts(connect_s=20.0, read_s=20.0, write_s=20.0, pool_s=20.0)
+HASTY = Timeouts(connect_s=20.0, read_s=0.2, write_s=20.0, pool_s=20.0)
+"""For a server that stalls: on a busy machine others may take longer than this too."""
 ROWS = b'{"custom_id":"a"}\n{"custom_id":"b"}\n'
 READ = [b'{"custom_id":"a"}', b'{"custom_id":"b"}']
 
@@ -47,7 +49,14 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def client(server: ScriptedServer) -> Iterator[HttpClient]:
-    made = HttpClient(Service("Vendor", server.url, KEY, "VENDOR_KEY"), QUICK)
+    made = HttpClient(Service("Vendor", server.url, KEY, "VENDOR_KEY"), PATIENT)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hasty(server: ScriptedServer) -> Iterator[HttpClient]:
+    made = HttpClient(Service("Vendor", server.url, KEY, "VENDOR_KEY"), HASTY)
     yield made
     made.close()
 
@@ -115,6 +124,7 @@ OUTCOMES: list[tuple[str, Reply, type[ProviderError], type[ProviderError]]] = [
 def test_each_outcome_has_one_meaning_for_each_kind_of_call(
     server: ScriptedServer,
     client: HttpClient,
+    hasty: HttpClient,
     answer: Reply,
     repeatable: type[ProviderError],
     creates: type[ProviderError],
@@ -124,7 +134,7 @@ def test_each_outcome_has_one_meaning_for_each_kind_of_call(
         server.on("POST", "/v1/things", answer)
     else:
         server.first = answer
-    error = failure(client, kind)
+    error = failure(hasty if answer.end == "stall" else client, kind)
     assert type(error) is (creates if kind is Kind.CREATES else repeatable)
     assert error.message.startswith("Vendor: could not make thing t: ")
     assert len(server.asked) <= 1, "nothing is repeated here"
@@ -146,7 +156,7 @@ def test_a_connection_that_never_was_has_sent_nothing(
     no_tls = server.url.replace("http://", "https://")
     server.first = Reply(b"this is no TLS\r\n", read=False)
     for url in (refused, no_tls, "https://nowhere.invalid"):
-        client = HttpClient(Service("Vendor", url, KEY, "VENDOR_KEY"), QUICK)
+        client = HttpClient(Service("Vendor", url, KEY, "VENDOR_KEY"), PATIENT)
         with monkeypatch.context() as patch:
             if "invalid" in url:
                 patch.setattr(socket, "getaddrinfo", unknown)
@@ -459,11 +469,11 @@ CUTS = {
 
 @pytest.mark.parametrize("answer", CUTS.values(), ids=CUTS)
 def test_lines_that_are_cut_short_or_refused_for_now_are_never_taken_for_all(
-    server: ScriptedServer, client: HttpClient, answer: Reply
+    server: ScriptedServer, client: HttpClient, hasty: HttpClient, answer: Reply
 ) -> None:
     server.on("GET", "/file", answer)
     with pytest.raises(TransientError) as caught:
-        lines(client, server)
+        lines(hasty if answer.end == "stall" else client, server)
     assert caught.value.message.startswith("Vendor: could not download it: ")
     assert "Signature" not in str(caught.value)
 

@@ -40,7 +40,8 @@ __all__ = ["emulator", "shared", "start"]
 MODEL = ModelSpec("small", "llama-v3p1-8b-instruct", "fireworks")
 FULL_MODEL = "accounts/fireworks/models/llama-v3p1-8b-instruct"
 SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=16, stop=("\n",), seed=3)
-QUICK = Timeouts(connect_s=2.0, read_s=0.5, write_s=2.0, pool_s=2.0)
+PATIENT = Timeouts(connect_s=20.0, read_s=20.0, write_s=20.0, pool_s=20.0)
+HASTY = replace(PATIENT, read_s=1.0)
 KEY = "emulator-key"
 ROWS = 4
 
@@ -70,7 +71,7 @@ def connect() -> Iterator[Connect]:
 
         def made(url: str, key: str = KEY, account: str = "emulator", **options: Any) -> FireworksProvider:
             api = Service("Fireworks", url, key, "FIREWORKS_API_KEY")
-            return stack.enter_context(closing(FireworksProvider(api, account, QUICK, **options)))
+            return stack.enter_context(closing(FireworksProvider(api, account, **{"timeouts": PATIENT, **options})))
 
         yield made
 
@@ -520,12 +521,13 @@ def test_a_job_is_made_from_the_requests_under_the_keys_that_we_chose(
 )
 def test_what_became_of_an_unanswered_create_is_found_by_its_key(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, fault: str, options: dict[str, Any],
-    expected: type[PromptrialError], accepted: int,
+    expected: type[PromptrialError], accepted: int, connect: Connect,
 ) -> None:  # fmt: skip
     staged(provider, payload)
     emulator.fault(fault, "create_job", **options)
+    caller = connect(emulator.url, timeouts=HASTY) if options.get("variant") == "stall" else provider
     with pytest.raises(expected) as caught:
-        provider.submit(payload)
+        caller.submit(payload)
     assert isinstance(caught.value, TransientError) is issubclass(expected, TransientError)
     assert len(emulator.ledger("create_job", payload.key)) == accepted
     found = provider.find(payload)
