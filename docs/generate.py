@@ -23,6 +23,7 @@ from promptrial import cost_report, significance
 from promptrial.cli.main import COMMANDS, build_parser, main
 from promptrial.config.explaining import models_in
 from promptrial.config.schema import ExperimentConfig
+from promptrial.engine import run_documents
 from promptrial.store import records
 
 DOCS = Path(__file__).resolve().parent
@@ -102,6 +103,8 @@ def pages() -> dict[Path, str]:
         "trial_manifest": records.json_schema(records.TrialManifest),
         "significance": significance.json_schema(),
         "costs": cost_report.json_schema(),
+        "status": run_documents.status_schema(),
+        "list": run_documents.list_schema(),
     }
     made = {path: refreshed(path.read_text()) for path in FILES if path.exists()}
     return made | {

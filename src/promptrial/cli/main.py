@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "plan": Command("promptrial.cli.plan", "show what a run would do, phase by phase; changes nothing"),
     "stop": Command("promptrial.cli.stop", "ask a run to stop; it can be resumed"),
     "status": Command("promptrial.cli.status", "show how far a run is"),
+    "list": Command("promptrial.cli.list", "show every run at a glance"),
     "emulator": Command("promptrial.cli.emulator", "stand in for the hosted batch API on this machine, at no cost"),
     "smoke": Command("promptrial.cli.smoke", "stop dry runs at chosen points, resume them, and compare"),
 }
@@ -46,7 +47,7 @@ COMMANDS: Final[dict[str, Command]] = {
 _EPILOG: Final = """exit codes:
   0 done, or nothing to do    1 a phase failed              2 bad usage or configuration
   3 cannot resume             4 another process runs it     5 stopped on request, resumable
-  6 budget reached            130, 143 second SIGINT, SIGTERM
+  6 budget reached            100 a gate of compare fails   130, 143 second SIGINT, SIGTERM
 """
 
 

@@ -6,9 +6,11 @@ import argparse
 import json
 import sys
 import threading
-from dataclasses import asdict
+
+import msgspec
 
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.engine.run_documents import status_document
 from promptrial.engine.status import Progress, RunStatus, find_run, read_status
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.store.rundir import RunDir
@@ -62,29 +64,8 @@ def _watch(run: RunDir, clock: Clock, *, as_json: bool) -> int:
         return 0
 
 
-def _values(status: RunStatus) -> dict[str, object]:
-    state, by = status.state, status.holder
-    last = state.last_checkpoint
-    return {
-        "run_id": state.run_id,
-        "status": status.word,
-        "config_hash": state.config_hash,
-        "stop_requested": state.stop_requested,
-        "holder": {"pid": by.pid, "host": by.host, "since": by.since, "alive": by.alive} if by else None,
-        "rows": status.rows,
-        "expected_rows": status.expected_rows,
-        "waiting_for": dict(status.waiting_for),
-        "last_checkpoint": None if last is None else {name: getattr(last, name) for name in last.__struct_fields__},
-        "phases": {
-            name: {
-                "status": phase.status,
-                "updated_at": phase.updated_at,
-                "last_error": phase.last_error,
-                "progress": asdict(status.progress[name]) if name in status.progress else None,
-            }
-            for name, phase in state.phases.items()
-        },
-    }
+def _values(status: RunStatus) -> object:
+    return msgspec.to_builtins(status_document(status))
 
 
 def _as_text(status: RunStatus) -> str:

@@ -6,17 +6,21 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from promptrial import registry
 from promptrial.errors import CorruptRecordError, UsageError
 from promptrial.runtime.clock import Clock
 from promptrial.store import jsonl, records
 from promptrial.store.lock import Holder, holder
-from promptrial.store.records import Manifest, RunState, TrialManifest
+from promptrial.store.records import Manifest, PhaseStatus, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
-__all__ = ["Progress", "RunStatus", "find_run", "read_status"]
+__all__ = ["Progress", "RunStatus", "StatusWord", "find_run", "read_status"]
 
+StatusWord = Literal[
+    "running", "waiting", "stopping", "stalled", "finished", "stopped", "failed", "crashed", "incomplete"
+]
 _IN_FLIGHT = ("submitting", "submitted", "running", "completed")
 
 
@@ -39,7 +43,7 @@ class RunStatus:
     answers on disk and requests built; None before the build phase. ``waiting_for`` counts jobs in flight by provider.
     """
 
-    word: str
+    word: StatusWord
     state: RunState
     holder: Holder | None
     rows: int | None
@@ -96,13 +100,18 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     return RunStatus(word, state, by, rows, expected, _progress(manifests, built), waiting_for)
 
 
-def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> str:
+def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> StatusWord:
     if by is not None and by.works:
         if by.silent:
             return "stalled"
         return "stopping" if asked or state.stop_requested else "waiting" if waits else "running"
     statuses = {phase.status for phase in state.phases.values()}
-    for status, word in (("in_progress", "crashed"), ("failed", "failed"), ("stopped", "stopped")):
+    ends: tuple[tuple[PhaseStatus, StatusWord], ...] = (
+        ("in_progress", "crashed"),
+        ("failed", "failed"),
+        ("stopped", "stopped"),
+    )
+    for status, word in ends:
         if status in statuses:
             return word
     return "finished" if statuses == {"completed"} else "incomplete"
@@ -122,10 +131,12 @@ def _manifests(run: RunDir) -> list[TrialManifest]:
 
 
 def _built(run: RunDir) -> Manifest | None:
+    """Return what the build phase left; None before it has run, and for a damaged one: a resume builds anew."""
     try:
-        return records.load(run.batch_inputs / "manifest.json", Manifest)
+        built = records.load(run.batch_inputs / "manifest.json", Manifest)
     except (FileNotFoundError, CorruptRecordError):
         return None
+    return built if {"parts", "requests"} <= built.facts.keys() else None
 
 
 def _waiting_for(manifests: list[TrialManifest]) -> dict[str, int]:

@@ -1,0 +1,65 @@
+"""``promptrial list``: every run at a glance, from its files alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+import msgspec
+
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.engine.listing import list_runs
+from promptrial.engine.run_documents import ListDocument, ListedRun
+from promptrial.runtime.clock import SystemClock
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = "List the runs, the one that changed last first, from their files alone; safe while others work on them."
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    add_experiments_dir(parser)
+    add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print the list."""
+    found = list_runs(experiments_dir(args), SystemClock())
+    text = json.dumps(msgspec.to_builtins(found), indent=2) + "\n" if args.json else _as_text(found)
+    sys.stdout.write(text)
+    return 0
+
+
+def _as_text(found: ListDocument) -> str:
+    from promptrial.reporting.plain import summary_text
+    from promptrial.reporting.tables.cells import Table
+
+    headers = ("Run", "Status", "Phases", "Answers", "USD", "Age", "Remarks")
+    title = f"{len(found.runs)} runs in {found.experiments_dir}"
+    return summary_text(Table(title, headers, tuple(map(_row, found.runs)), (), "lllrrrl"))
+
+
+def _row(run: ListedRun) -> tuple[str, ...]:
+    from promptrial.reporting.tables.cells import MISSING, amount, count
+
+    answers = MISSING if run.answers is None else f"{count(run.answers)} of {count(run.expected_answers)}"
+    remarks = [name for name, holds in (("migrated", run.migrated), ("dry run", run.dry_run)) if holds]
+    remarks += [run.problem] if run.problem else []
+    return (
+        run.run_id,
+        run.status.replace("_", " "),
+        run.phases or MISSING,
+        answers,
+        amount(run.usd),
+        MISSING if run.age_s is None else _age(run.age_s),
+        ", ".join(remarks),
+    )
+
+
+def _age(seconds: float) -> str:
+    """Return an age in its largest whole unit: ``3 h``."""
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
+    return f"{int(seconds // size)} {unit}"

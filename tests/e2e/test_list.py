@@ -1,0 +1,126 @@
+"""``promptrial list`` and ``status --json``: what real runs look like, whole and damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.support.project import Project
+
+ROOT = Path(__file__).parents[2]
+
+
+def published(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((ROOT / "docs" / "schemas" / f"{name}.schema.json").read_text())
+    return document
+
+
+def listed(project: Project) -> list[dict[str, Any]]:
+    outcome = project.call("list", "--json")
+    assert outcome.code == 0, outcome.err
+    document = json.loads(outcome.out)
+    jsonschema.validate(document, published("list"))
+    runs: list[dict[str, Any]] = document["runs"]
+    return runs
+
+
+def test_a_list_says_how_far_each_run_is_and_what_it_cost(project: Project) -> None:
+    assert project.run(run_id="done").code == 0
+    assert project.run("--to_step", "parse", run_id="half").code == 0
+    half, done = listed(project)
+    assert (half["run_id"], half["status"], half["phases"]) == ("half", "incomplete", "5/9 score 0 of 1 trials")
+    assert (half["answers"], half["expected_answers"], half["usd"]) == (28, 28, None)
+    assert (done["run_id"], done["status"], done["phases"]) == ("done", "finished", "9/9")
+    costs = json.loads((project.trial_folder("done") / "results" / "costs.json").read_text())
+    assert done["usd"] == pytest.approx(costs["usd"]) != 0
+    text = project.call("list").out
+    assert [line.split()[0] for line in text.splitlines()[4:]] == ["half", "done"]
+    assert "28 of 28" in text
+
+
+def test_the_cost_of_several_trials_is_their_sum_and_unknown_if_that_of_one_is(project: Project) -> None:
+    assert project.run("--prompt_sets", "main,other").code == 0
+    paths = sorted(project.run_root().glob("*/results/costs.json"))
+    assert len(paths) == 2
+    assert listed(project)[0]["usd"] == pytest.approx(sum(json.loads(path.read_text())["usd"] for path in paths))
+    paths[1].write_text(paths[1].read_text().replace('"usd": 0', '"usd": null, "was": 0', 1))
+    assert listed(project)[0]["usd"] is None
+    paths[1].write_text("{")
+    assert listed(project)[0]["usd"] is None
+
+
+def test_a_run_without_prices_has_no_cost_rather_than_none_at_all(project: Project) -> None:
+    project.write_config({"pricing": None})
+    assert project.run().code == 0
+    assert listed(project)[0]["usd"] is None
+    assert "finished" in project.call("list").out
+
+
+@pytest.mark.parametrize("damage", ["delete", "empty", "garble", "another"])
+def test_no_damaged_file_of_a_run_stops_the_list_or_status(project: Project, damage: str) -> None:
+    assert project.run("--to_step", "build").code == 0
+    assert project.run("--to_step", "costs", "--resume").code == 0
+    whole = project.root / "whole"
+    shutil.copytree(project.run_root(), whole)
+    for path in sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file()):
+        target = project.run_root() / path
+        if damage == "delete":
+            target.unlink()
+        else:
+            target.write_bytes({"empty": b"", "garble": b"\x00{]", "another": b'{"facts": {}}'}[damage])
+        (run,) = listed(project)
+        assert run["status"] in {"incomplete", "damaged", "no_state"}, path
+        assert project.call("list").code == 0
+        status = project.call("status", "--run_id", "r", "--json")
+        assert status.code in ({1, 2} if path.name == "run_state.json" else {0}), path
+        shutil.copyfile(whole / path, target)
+
+
+def test_a_built_manifest_without_its_facts_is_as_none(project: Project) -> None:
+    assert project.run("--to_step", "build").code == 0
+    path = project.run_root() / "batch_inputs" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"facts": {}}))
+    assert listed(project)[0]["answers"] is None
+
+
+def test_the_status_of_a_run_fits_its_schema_at_every_step(project: Project) -> None:
+    for step in ("prepare", "poll", "report"):
+        assert project.run("--to_step", step, "--resume" if step != "prepare" else "--json").code == 0
+        status = json.loads(project.call("status", "--run_id", "r", "--json").out)
+        jsonschema.validate(status, published("status"))
+    assert status["phases"]["poll"]["progress"] == {"done": 4, "total": 4, "unit": "parts"}
+    assert list(status) == [
+        "run_id", "status", "config_hash", "stop_requested", "holder", "rows", "expected_rows", "waiting_for",
+        "last_checkpoint", "phases",
+    ]  # fmt: skip
+
+
+def test_two_hundred_runs_are_listed_at_once(project: Project) -> None:
+    assert project.run().code == 0
+    for number in range(200):
+        shutil.copytree(project.run_root(), project.run_root(f"copy{number:03d}"))
+    began = time.process_time()
+    assert len(listed(project)) == 201
+    assert time.process_time() - began < 2, "0.15 s of the processor where it was written"
+
+
+def test_the_script_is_the_same_program(project: Project) -> None:
+    assert project.run().code == 0
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.list_runs",
+        "--json",
+        "--experiments-dir",
+        str(project.root / "experiments"),
+    ]
+    outcome = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(outcome.stdout)["runs"][0]["run_id"] == "r"
