@@ -36,6 +36,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final[dict[str, Command]] = {
     "run": Command("promptrial.cli.run", "run an experiment, or resume one"),
+    "resume": Command("promptrial.cli.resume", "go on with a run by its id, an older tool's too"),
     "plan": Command("promptrial.cli.plan", "show what a run would do, phase by phase; changes nothing"),
     "stop": Command("promptrial.cli.stop", "ask a run to stop; it can be resumed"),
     "status": Command("promptrial.cli.status", "show how far a run is"),

@@ -15,7 +15,7 @@ from promptrial.runtime.events import say_to_stderr
 if TYPE_CHECKING:
     from promptrial.engine.session import Planned
 
-__all__ = ["DESCRIPTION", "configure", "execute"]
+__all__ = ["DESCRIPTION", "as_json", "as_text", "configure", "execute"]
 
 DESCRIPTION = "Show, phase by phase, what a run would do and why. Changes nothing, and works before the run exists."
 
@@ -42,11 +42,12 @@ def execute(args: argparse.Namespace) -> int:
     )
     selection = select_phases(args.only_step, args.from_step, args.to_step)
     planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr), args.trial_filter)
-    sys.stdout.write(_as_json(planned) if args.json else _as_text(planned))
+    sys.stdout.write(as_json(planned) if args.json else as_text(planned))
     return 0
 
 
-def _as_text(planned: Planned) -> str:
+def as_text(planned: Planned) -> str:
+    """Return a plan for people."""
     opened = planned.opened
     dry = ", dry run: hosted providers are emulated on this machine" if opened.dry_run else ""
     lines = [f"run {opened.run.run_id} ({'exists' if opened.state else 'new'}), {len(opened.trials)} trial(s){dry}:"]
@@ -58,7 +59,8 @@ def _as_text(planned: Planned) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _as_json(planned: Planned) -> str:
+def as_json(planned: Planned) -> str:
+    """Return a plan for programs."""
     opened = planned.opened
     value = {
         "run_id": opened.run.run_id,

@@ -14,9 +14,11 @@ from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
 
 if TYPE_CHECKING:
+    from promptrial.engine.opening import RunRequest
     from promptrial.engine.session import Finished
+    from promptrial.plan import Selection
 
-__all__ = ["DESCRIPTION", "configure", "execute"]
+__all__ = ["DESCRIPTION", "configure", "execute", "follow_and_print"]
 
 DESCRIPTION = "Run an experiment, or resume one. Without flags: the sample experiment on the embedded model."
 
@@ -37,13 +39,10 @@ def execute(args: argparse.Namespace) -> int:
     """Run, then print the results."""
     if args.plan_only:
         return plan_command.execute(args)
-    from promptrial.cli.progress import terminal_progress
     from promptrial.engine.opening import RunRequest, new_run_id
-    from promptrial.engine.session import Invocation, follow
     from promptrial.plan import select_phases
 
-    clock = SystemClock()
-    run_id = args.run_id or new_run_id(clock.now())
+    run_id = args.run_id or new_run_id(SystemClock().now())
     selection = select_phases(args.only_step, args.from_step, args.to_step)
     request = RunRequest(
         experiments=experiments_dir(args),
@@ -57,10 +56,18 @@ def execute(args: argparse.Namespace) -> int:
         dry_run=args.dry_run,
         rebuy=args.rebuy,
     )
+    return follow_and_print(args, request, selection)
+
+
+def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: Selection) -> int:
+    """Follow a run to its end with progress on stderr, and print the results on stdout."""
+    from promptrial.cli.progress import terminal_progress
+    from promptrial.engine.session import Invocation, follow
+
+    clock = SystemClock()
     with terminal_progress(clock, say_to_stderr) as (progress, say):
-        invocation = Invocation(
-            os.environ, clock, say, args.log_level, progress, resume_command=resume_command(args, run_id)
-        )
+        command = resume_command(args, request.run_id)
+        invocation = Invocation(os.environ, clock, say, args.log_level, progress, resume_command=command)
         finished = follow(request, selection, invocation, args.trial_filter)
     sys.stdout.write(_as_json(finished) if args.json else _as_text(finished))
     return 0

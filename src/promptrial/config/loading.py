@@ -153,6 +153,8 @@ def _with_prompts(path: Path, experiment: ExperimentConfig, line_of: Lines) -> E
         ("closed_book", {"{context}": 0, "{question}": 1}),
     ):
         prompt: PromptConfig = getattr(instructions, name)
+        if prompt.lost:
+            continue
         wrong = [f"{field} {_TIMES[times]}" for field, times in wanted.items() if prompt.text.count(field) != times]
         if wrong:
             raise ConfigError(
@@ -164,6 +166,8 @@ def _with_prompts(path: Path, experiment: ExperimentConfig, line_of: Lines) -> E
 
 def _read_prompt(folder: Path, prompt: PromptConfig) -> PromptConfig:
     """Return a prompt with its text (a run's own ``effective_config.yaml`` carries it) and a digest that is true."""
+    if prompt.lost:
+        return prompt
     read = prompt.with_text(prompt.text or _read_text(folder / prompt.path, "prompt"))
     if not read.text.strip():
         raise ConfigError(f"{folder / prompt.path} is empty")

@@ -157,6 +157,11 @@ class PromptConfig(_Strict):
     path: str
     sha256: str = ""
     text: str = ""
+    lost: bool = Field(
+        False,
+        exclude_if=lambda lost: not lost,
+        description="its text is not on record: of a run that an older tool made",
+    )
 
     @model_validator(mode="before")
     @classmethod

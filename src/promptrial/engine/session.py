@@ -31,7 +31,7 @@ from promptrial.store.atomic import Appender
 from promptrial.store.jsonl import mend_tail
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
 
-__all__ = ["Finished", "Invocation", "Planned", "follow", "preview"]
+__all__ = ["Finished", "Invocation", "Planned", "context_of", "follow", "preview"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def preview(
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = _narrowed(selection, opened, trial_filter)
-    context = _context(request, opened, env, invocation, Providers(env))
+    context = context_of(request, opened, env, invocation, Providers(env))
     load_manifests(context, read_only=True)
     state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
     return Planned(opened, Engine(context, state).plan(selection))
@@ -101,7 +101,7 @@ def follow(
     ) as lock:
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = Providers(env, opened.run.root if opened.dry_run else None)
-        context = _context(request, opened, env, invocation, providers)
+        context = context_of(request, opened, env, invocation, providers)
         mend_tail(opened.run.log_path)
         with (
             Appender(opened.run.log_path, durable=False) as log,
@@ -152,9 +152,10 @@ def _results(context: Context) -> Iterator[TrialResult]:
             yield trial_result(context, trial)
 
 
-def _context(
+def context_of(
     request: RunRequest, opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: Providers
 ) -> Context:
+    """Return what the phases of an opened run may use."""
     events = EventLog(invocation.clock.now, Redactor(env), invocation.say, invocation.level)
     return Context(
         config=opened.loaded.experiment,

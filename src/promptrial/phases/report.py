@@ -9,6 +9,7 @@ from typing import Any
 from promptrial import __version__, cost_report, registry, significance
 from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced, load_manifest
+from promptrial.phases.older import older_figures, older_scores_path
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import item_keys
 from promptrial.phases.work import shared_rows
@@ -38,6 +39,7 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
             missing={name: parsed.arms[name].missing for name in trial.conditions},
         ),
         shared_requests=shared_rows(context, trial),
+        older=older_figures(context.run.trial(trial.slug)),
     )
     return TrialResult(
         facts,
@@ -123,9 +125,10 @@ def _settings(context: Context, trial: Trial | None) -> object:
 
 
 def _recorded(context: Context, trial: Trial) -> object:
-    """Return what the report takes from the trial's manifest."""
-    manifest = context.manifest(trial.slug)
-    return [manifest.engine, {name: prompt.get("tokens") for name, prompt in manifest.prompts.items()}]
+    """Return what the report takes from the trial's manifest, and from what an older tool left."""
+    manifest, older = context.manifest(trial.slug), older_scores_path(context.run.trial(trial.slug))
+    tokens = {name: prompt.get("tokens") for name, prompt in manifest.prompts.items()}
+    return [manifest.engine, tokens, *([context.run.record(older).sha256] if older.is_file() else [])]
 
 
 PHASE = Phase(

@@ -30,7 +30,6 @@ def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
     manifest = load_manifest(context.run.batch_inputs / "manifest.json")
     if manifest is None:
         return []
-    artifacts = manifest.receipt.artifacts
     cut = _parts_by_trial(manifest)
     shares = context.config.execution.share_identical_arms
     work = []
@@ -38,7 +37,7 @@ def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
         folder = context.run.trial(trial.slug)
         for part in cut.get(trial.slug, ()):
             path = folder.requests(part.name)
-            asked = artifacts[context.run.relative(path)].sha256
+            asked = _asked(manifest, context.run.relative(path))
             request_sha256 = digest_of([asked, trial.model.provider, trial.model.id, trial.model.path])
             work.append(
                 PartWork(
@@ -57,6 +56,13 @@ def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
         _introduce_twins(work)
     wanted = {trial.slug for trial in trials}
     return [each for each in work if each.folder.slug in wanted]
+
+
+def _asked(manifest: Manifest, relative: str) -> str:
+    """Return the digest of a request file; of a run that an older tool made, only which requests they were is known."""
+    file = manifest.receipt.artifacts.get(relative)
+    unrecorded: dict[str, str] = manifest.facts.get("unrecorded", {})
+    return file.sha256 if file is not None else unrecorded[relative]
 
 
 def _key(run_id: str, request_sha256: str, slug: str | None) -> str:

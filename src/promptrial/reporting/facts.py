@@ -13,7 +13,7 @@ from promptrial.cost_report import CostReport
 from promptrial.model import CONDITIONS, Condition, Trial
 from promptrial.significance import Significance
 
-__all__ = ["DatasetFacts", "ParseFacts", "RunFacts", "TrialFacts", "TrialResult", "without_folders"]
+__all__ = ["DatasetFacts", "OlderFigure", "ParseFacts", "RunFacts", "TrialFacts", "TrialResult", "without_folders"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,24 @@ class ParseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class OlderFigure:
+    """The mean of a metric in one arm, and over how many scores: as an older tool had it, and now (None: no score)."""
+
+    metric: str
+    condition: Condition
+    older: float
+    n_older: int
+    now: float | None
+    n_now: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrialFacts:
     """One trial: what was compared, on which engine, and what parsing found.
 
     ``prompt_tokens`` holds the length of each arm's system prompt, None where no tokenizer is to be had; ``engine`` is
     the provider's fingerprint of model and engine. ``shared_requests`` are those that an earlier trial asks too: they
-    are asked only once.
+    are asked only once. ``older`` holds an older tool's figures of a migrated trial.
     """
 
     run: RunFacts
@@ -79,6 +91,7 @@ class TrialFacts:
     engine: Mapping[str, str | int | float | bool]
     parse: ParseFacts
     shared_requests: int = 0
+    older: tuple[OlderFigure, ...] = ()
 
     @property
     def compares(self) -> bool:

@@ -44,6 +44,7 @@ def trial_report(facts: TrialFacts, significance: Significance, costs: CostRepor
         _section("Who is missing", *_blocks([tables.attrition_table(significance)]), *_missing(facts, significance)),
         table_block(tables.costs_table(costs), "##"),
         table_block(tables.provenance_table(facts, significance), "##"),
+        *_older(facts),
         _section("Appendix: the prompts", *_prompts(facts)),
     )
 
@@ -172,13 +173,17 @@ def _missing(facts: TrialFacts, significance: Significance) -> list[str]:
     return [bullets(sentences), *_blocks([tables.pairs_table(significance), *bounds])]
 
 
+def _older(facts: TrialFacts) -> list[str]:
+    return [table_block(tables.older_table(facts), "##")] if facts.older else []
+
+
 def _prompts(facts: TrialFacts) -> list[str]:
     blocks = []
     for name in facts.trial.conditions:
         prompt, tokens = facts.trial.prompts[name], facts.prompt_tokens.get(name)
         length = "of unknown length in tokens" if tokens is None else f"{count(tokens)} tokens"
         changed = "" if printable(prompt.text) == prompt.text else "; what cannot be printed stands as \ufffd"
-        blocks.append(
-            f"### {name.capitalize()}\n\n{line(f'{length}, SHA-256 {prompt.sha256}{changed}')}\n\n{fenced(prompt.text)}"
-        )
+        digest = f", SHA-256 {prompt.sha256}" if prompt.sha256 else ""
+        text = fenced(prompt.text) if prompt.text else "Its text is not on record.\n"
+        blocks.append(f"### {name.capitalize()}\n\n{line(f'{length}{digest}{changed}')}\n\n{text}")
     return blocks

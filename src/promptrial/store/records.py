@@ -146,6 +146,8 @@ class TrialManifest(msgspec.Struct, kw_only=True):
     job_status: dict[str, PartStatus] = {}
     stage_status: dict[str, StageRecord] = {}
     parts: dict[str, PartRecord] = {}
+    older: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    """What stood in the manifest of an older tool and has no place here."""
 
 
 class PhaseState(msgspec.Struct):

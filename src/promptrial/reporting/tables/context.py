@@ -194,6 +194,31 @@ def costs_table(costs: CostReport) -> Table:
     )
 
 
+def older_table(facts: TrialFacts) -> Table:
+    """Return an older tool's figures of a migrated trial beside those of now; no rows for any other trial."""
+    rows = tuple(
+        (
+            metric_text(figure.metric).label,
+            figure.condition,
+            rate(figure.older),
+            count(figure.n_older),
+            rate(figure.now),
+            count(figure.n_now),
+        )
+        for figure in facts.older
+    )
+    return Table(
+        title="Figures of the older tool",
+        headers=("Endpoint", "Arm", "Then", "Scores then", "Now", "Scores now"),
+        rows=rows,
+        notes=(
+            "The answers are the same; what differs was scored anew.",
+            "An endpoint has a score now only where it applies: false answers, for unanswerable questions alone.",
+        ),
+        align="llrrrr",
+    )
+
+
 def provenance_table(facts: TrialFacts, significance: Significance) -> Table:
     """Return what identifies the run: configuration, program, engine, prompts, resampling."""
     settings = significance.settings

@@ -1,0 +1,136 @@
+"""``promptrial resume``: go on with a run by its id alone, bringing one that an older tool left into our form first."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from promptrial import registry
+from promptrial.cli import plan as plan_command
+from promptrial.cli import run as run_command
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir, resume_command
+from promptrial.engine.status import find_run
+from promptrial.errors import UsageError
+from promptrial.runtime.clock import Clock, SystemClock
+from promptrial.runtime.events import say_to_stderr
+from promptrial.store.rundir import RunDir
+
+if TYPE_CHECKING:
+    from promptrial.engine.migration import Migration
+    from promptrial.engine.opening import RunRequest
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = (
+    "Go on with a run by its id alone; one that an older tool left is migrated first, and nothing is asked again."
+)
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    parser.add_argument("run", nargs="?", metavar="ID", help="name of the run; --run_id says the same")
+    add_flag(parser, "run_id", "name of the run, its folder is run_ID", metavar="ID")
+    add_experiments_dir(parser)
+    add_flag(parser, "config", "configuration file (default: the one that the run was started with)", type=Path,
+             metavar="FILE")  # fmt: skip
+    add_flag(parser, "prepared", "folder of the questions that an older run was made from (default: the run's own)",
+             type=Path, metavar="DIR")  # fmt: skip
+    group = parser.add_argument_group("steps", f"in order: {', '.join(registry.PHASES)}")
+    add_flag(parser, "only_step", "do this step alone", group=group, rivals=("from_step", "to_step"), metavar="STEP")
+    add_flag(parser, "from_step", "begin with this step", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "to_step", "end with this step", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
+    add_flag(parser, "plan_only", "show what is there and what would be done, and do nothing", action="store_true")
+    add_flag(parser, "force", "resume although the configuration changed; recorded in the state", action="store_true")
+    add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
+             action="store_true")  # fmt: skip
+    add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+    add_flag(parser, "log_level", "least level of messages on stderr (default: info)", default="info",
+             choices=("debug", "info", "warning", "error"))  # fmt: skip
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Migrate the run if it needs that, then go on with it, or show its plan.
+
+    Raises
+    ------
+    UsageError
+        If no run is named, or there is none of that name.
+    """
+    from promptrial.engine.migration import migrate, needs_migration
+    from promptrial.engine.session import Invocation
+    from promptrial.store.lock import RunLock
+
+    run_id = args.run or args.run_id
+    if run_id is None or (args.run and args.run_id and args.run != args.run_id):
+        raise UsageError("name one run: promptrial resume ID", hint="see which there are: promptrial list")
+    run, clock = find_run(experiments_dir(args), run_id), SystemClock()
+    invocation = Invocation(
+        os.environ, clock, say_to_stderr, args.log_level, resume_command=resume_command(args, run_id)
+    )
+    if not needs_migration(run):
+        return _go_on(args, run, clock)
+    if args.plan_only:
+        with _shadow(run) as shadow:
+            _say(migrate(shadow, args.prepared, invocation), done=False)
+            return _go_on(args, shadow, clock)
+    with RunLock(run.lock_path, since=clock.now(), clock=clock):
+        _say(migrate(run, args.prepared, invocation), done=True)
+    return _go_on(args, run, clock)
+
+
+@contextmanager
+def _shadow(run: RunDir) -> Iterator[RunDir]:
+    """Yield a copy of a run that may be changed: no file is ever written in place, so links will do."""
+    with tempfile.TemporaryDirectory() as folder:
+        experiments = Path(folder)
+        shutil.copytree(run.root, experiments / run.root.name, copy_function=_link_or_copy)
+        yield RunDir(experiments, run.run_id)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def _say(migration: Migration, *, done: bool) -> None:
+    say_to_stderr("this run is an older tool's" + ("; it was migrated" if done else "; a resume would migrate it"))
+    for title, sentences in (("on disk", migration.sure), ("inferred", migration.inferred)):
+        for sentence in sentences:
+            say_to_stderr(f"  {title}: {sentence}")
+
+
+def _go_on(args: argparse.Namespace, run: RunDir, clock: Clock) -> int:
+    from promptrial.engine.session import Invocation, preview
+    from promptrial.plan import select_phases
+
+    selection = select_phases(args.only_step, args.from_step, args.to_step)
+    request = _request(args, run)
+    if args.plan_only:
+        planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr), args.trial_filter)
+        sys.stdout.write(plan_command.as_json(planned) if args.json else plan_command.as_text(planned))
+        return 0
+    return run_command.follow_and_print(args, request, selection)
+
+
+def _request(args: argparse.Namespace, run: RunDir) -> RunRequest:
+    from promptrial.engine.opening import RunRequest
+
+    return RunRequest(
+        experiments=run.root.parent,
+        run_id=run.run_id,
+        config=args.config,
+        resume=run.state_path.exists(),
+        force=args.force,
+        plan_only=args.plan_only,
+        rebuy=args.rebuy,
+    )

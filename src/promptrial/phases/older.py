@@ -1,0 +1,49 @@
+"""The scores that an older tool gave to the answers of a migrated trial, beside those of now. Reads only."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+from promptrial import registry
+from promptrial.legacy.reading import OLDER
+from promptrial.model import CONDITIONS
+from promptrial.reporting.facts import OlderFigure
+from promptrial.store.rundir import TrialDir
+
+__all__ = ["older_figures", "older_scores_path"]
+
+_Mean = tuple[float, int]
+
+
+def older_scores_path(folder: TrialDir) -> Path:
+    """Return where a migration keeps the older tool's scores."""
+    return folder.root / OLDER / "per_item_scores.csv"
+
+
+def older_figures(folder: TrialDir) -> tuple[OlderFigure, ...]:
+    """Return the mean of each metric by arm, then and now; none for a trial that no older tool has scored."""
+    path = older_scores_path(folder)
+    if not path.is_file():
+        return ()
+    then, now = _means(path), _means(folder.results / "per_item_scores.csv")
+    return tuple(
+        OlderFigure(metric, condition, *then[metric, condition], *now.get((metric, condition), (None, 0)))
+        for metric in registry.SCORERS
+        for condition in CONDITIONS
+        if (metric, condition) in then
+    )
+
+
+def _means(path: Path) -> dict[tuple[str, str], _Mean]:
+    """Return mean and number of the scores that are there; an empty cell is no score."""
+    sums: dict[tuple[str, str], float] = defaultdict(float)
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            for metric in registry.SCORERS:
+                if text := row.get(metric):
+                    sums[metric, row["condition"]] += float(text)
+                    counts[metric, row["condition"]] += 1
+    return {key: (total / counts[key], counts[key]) for key, total in sums.items()}

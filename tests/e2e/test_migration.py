@@ -1,0 +1,184 @@
+"""Runs that an older tool left are brought into our own form, whatever of them is damaged, and go on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from promptrial.store import records
+from promptrial.store.records import RunState, TrialManifest
+from tests.support.project import Outcome, Project
+
+LEGACY: Final = Path(__file__).parents[3] / "shared/data/legacy_runs"
+RUNS: Final = {"v1": "run_legacy_v1", "v2": "run_legacy_v2_early"}
+SLUG: Final = "gpt-oss-120b-excellence_75_percent-tp1-tk50-mx1024-1024"
+MADE: Final = ("predictions.csv", "per_item_scores.parquet", "significance.json", "costs.json")
+pytestmark = pytest.mark.skipif(not LEGACY.is_dir(), reason="the older runs of ../shared are not there")
+
+
+@pytest.fixture
+def copied(project: Project, request: pytest.FixtureRequest) -> Path:
+    """A copy of an older run, as run ``old`` of the project."""
+    root = project.run_root("old")
+    shutil.copytree(LEGACY / RUNS[getattr(request, "param", "v1")], root, copy_function=shutil.copyfile)
+    for path in [root, *root.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return root
+
+
+def resume(project: Project, *flags: str) -> Outcome:
+    return project.call("resume", "old", "--prepared", str(LEGACY / "prepared"), *flags)
+
+
+def digests(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name not in {"run.log", ".state.lock"}
+    }
+
+
+def made(root: Path) -> dict[str, str]:
+    """Return the digests of what the phases make of the answers of the trial that an older tool had finished."""
+    results = root / SLUG / "results"
+    return {name: hashlib.sha256((results / name).read_bytes()).hexdigest() for name in MADE}
+
+
+@pytest.mark.parametrize("copied", RUNS, indirect=True)
+def test_a_plan_says_what_is_there_and_what_is_left_and_changes_nothing(project: Project, copied: Path) -> None:
+    before = digests(copied)
+    outcome = resume(project, "--plan_only", "--json")
+    assert outcome.code == 0, outcome.err
+    actions = {row["phase"]: row["action"] for row in json.loads(outcome.out)["phases"]}
+    assert [name for name, action in actions.items() if action == "skip"] == ["prepare", "build", "submit", "poll"]
+    assert digests(copied) == before
+    assert "48 answers on disk (48 from parts)" in outcome.err
+    assert "texts are not on record" in outcome.err
+
+
+@pytest.mark.parametrize("copied", RUNS, indirect=True)
+def test_a_migrated_run_goes_on_to_a_report_and_a_second_resume_changes_no_byte(project: Project, copied: Path) -> None:
+    outcome = resume(project, "--from_step", "parse")
+    assert outcome.code == 0, outcome.err
+    state = records.load(copied / "run_state.json", RunState)
+    assert state.migrated is True
+    assert {phase.status for phase in state.phases.values()} == {"completed"}
+    manifest = records.load(copied / SLUG / "results/trial_manifest.json", TrialManifest)
+    assert manifest.prompts["treatment"] == {
+        "sha256": "fe7d878e2f538bba257096087609290d762c619c6b6259413a876c1fd3a30e6a",
+        "tokens": 554,
+    }
+    assert isinstance(manifest.older, dict)
+    assert "job_status" in manifest.older, "keys that have no place are kept"
+    assert len(list((copied / SLUG / "results").glob("trial_manifest.backup.*.json"))) == 1
+    report = (copied / SLUG / "reports/report.md").read_text()
+    assert "| False answers      | control   |  66.7% |          12 | 100.0% |          8 |" in report, "rescored"
+    before = digests(copied)
+    again = project.call("resume", "old")
+    assert again.code == 0, again.err
+    assert "nothing was left to do" in again.err
+    assert digests(copied) == before
+
+
+def test_a_state_that_claims_more_than_there_is_is_not_believed(project: Project, copied: Path) -> None:
+    shutil.rmtree(copied)
+    shutil.copytree(LEGACY / RUNS["v2"], copied, copy_function=shutil.copyfile)
+    for path in [copied, *copied.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    outcome = resume(project, "--plan_only")
+    for prompt_set in ("operational_only", "structure_without_content"):
+        slug = f"gpt-oss-120b-{prompt_set}-tp1-tk50-mx1024-1024"
+        assert f"{slug}: no answer is on disk" in outcome.err
+
+
+def every_file() -> list[str]:
+    if not LEGACY.is_dir():
+        return []
+    root = LEGACY / RUNS["v2"]
+    wanted = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != ".state.lock"]
+    return [path.relative_to(root).as_posix() for path in wanted if path.suffix != ".txt"]
+
+
+@pytest.mark.parametrize("damage", ["delete", "garble"])
+@pytest.mark.parametrize("copied", ["v2"], indirect=True)
+@pytest.mark.parametrize("name", every_file())
+def test_whatever_an_older_run_has_lost_it_can_be_resumed(
+    project: Project, copied: Path, name: str, damage: str, whole: dict[str, str]
+) -> None:
+    path = copied / name
+    path.unlink() if damage == "delete" else path.write_bytes(b"\x00{garbled")
+    outcome = resume(project, "--to_step", "costs")
+    assert outcome.code == 0, outcome.err
+    parts_alone = "_p0" in name and name.endswith("results.jsonl")
+    if parts_alone:  # the combined file and the table have the same answers
+        assert "48 answers on disk (40 from parts, 8 from results_combined.jsonl)" in outcome.err
+    if name != "effective_config.yaml":  # without it, prices are not known, nor how many samples were drawn
+        assert made(copied)["predictions.csv"] == whole["predictions.csv"]
+        assert made(copied) == whole
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What an undamaged older run ends with."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        root = folder / "experiments/run_old"
+        shutil.copytree(LEGACY / RUNS["v2"], root, copy_function=shutil.copyfile)
+        for path in [root, *root.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        outcome = resume(Project(folder), "--to_step", "costs")
+        assert outcome.code == 0, outcome.err
+        return made(root)
+
+
+@pytest.mark.parametrize("damage", ["delete", "garble"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run_state.json",
+        "effective_config.yaml",
+        "prepared/manifest.json",
+        "prepared/closed_book.jsonl",
+        "batch_inputs/manifest.json",
+        f"{SLUG}/results/trial_manifest.json",
+        f"{SLUG}/results/t0_control_p001/results.jsonl",
+        f"{SLUG}/results/predictions.parquet",
+        f"{SLUG}/results/significance.json",
+        f"{SLUG}/reports/report.md",
+    ],
+)
+def test_a_migrated_run_that_loses_something_is_mended_from_what_the_older_tool_left(
+    project: Project, copied: Path, name: str, damage: str
+) -> None:
+    assert resume(project).code == 0
+    before = made(copied)
+    path = copied / name
+    path.unlink() if damage == "delete" else path.write_bytes(b"\x00{garbled")
+    outcome = resume(project)
+    assert outcome.code == 0, outcome.err
+    assert made(copied) == before
+    assert path.exists()
+    assert "nothing was left to do" in project.call("resume", "old").err
+
+
+def test_a_run_without_questions_says_where_to_name_them(project: Project, copied: Path) -> None:
+    before = digests(copied)
+    outcome = project.call("resume", "old")
+    assert outcome.code == 3
+    assert "--prepared" in outcome.err
+    assert digests(copied) == before
+
+
+def test_resuming_by_id_alone_goes_on_with_a_run_of_our_own(project: Project) -> None:
+    project.run("--to_step", "poll")
+    outcome = project.call("resume", "r")
+    assert outcome.code == 0, outcome.err
+    assert (project.run_root() / "aggregate_report.md").exists()
+    assert project.call("resume").code == 2
+    assert project.call("resume", "nowhere").code == 2
