@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from promptrial import cost_report, significance
 from promptrial.cli.main import COMMANDS, build_parser, main
+from promptrial.comparison import document as comparison
 from promptrial.config.explaining import models_in
 from promptrial.config.schema import ExperimentConfig
 from promptrial.engine import run_documents
@@ -105,6 +106,7 @@ def pages() -> dict[Path, str]:
         "costs": cost_report.json_schema(),
         "status": run_documents.status_schema(),
         "list": run_documents.list_schema(),
+        "compare": comparison.json_schema(),
     }
     made = {path: refreshed(path.read_text()) for path in FILES if path.exists()}
     return made | {

@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "stop": Command("promptrial.cli.stop", "ask a run to stop; it can be resumed"),
     "status": Command("promptrial.cli.status", "show how far a run is"),
     "list": Command("promptrial.cli.list", "show every run at a glance"),
+    "compare": Command("promptrial.cli.compare", "compare two runs, and gate one on the other"),
     "emulator": Command("promptrial.cli.emulator", "stand in for the hosted batch API on this machine, at no cost"),
     "smoke": Command("promptrial.cli.smoke", "stop dry runs at chosen points, resume them, and compare"),
 }

@@ -1,0 +1,123 @@
+"""``promptrial compare``: what differs between two runs, and whether B passes the gates that it is held to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from promptrial import registry
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.engine.status import find_run
+from promptrial.errors import UsageError
+from promptrial.model import CONDITIONS
+from promptrial.runtime.events import say_to_stderr
+
+if TYPE_CHECKING:
+    from promptrial.comparison.document import Comparison
+    from promptrial.comparison.gates import Gate
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = """Compare the same arm of two runs, trial by trial: effects, items fixed and broken, costs.
+
+Runs whose items, scorer, model or decoding differ are refused; prompts may differ. A gate such as 'em >= -0.01' passes
+if B is shown to be worse than A by less than that (non-inferiority); if one fails, or cannot be estimated, the exit
+code is 100."""
+_GATE_FAILED: Final = 100
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments and flags of the command."""
+    parser.add_argument("run_a", metavar="RUN_A", help="name of the run to compare with, the baseline")
+    parser.add_argument("run_b", metavar="RUN_B", help="name of the run to compare")
+    add_experiments_dir(parser)
+    add_flag(parser, "condition", "the arm (default: treatment)", choices=(*CONDITIONS, "both"), default="treatment")
+    add_flag(parser, "trial_a", "a trial of A, where names differ (needs --trial_b)", metavar="SLUG")
+    add_flag(parser, "trial_b", "the trial of B to compare it with", metavar="SLUG")
+    add_flag(parser, "force", "look even where items, scorer, model or decoding differ", action="store_true")
+    group = parser.add_argument_group("gates")
+    add_flag(parser, "gate", "a bound on B minus A: 'METRIC >= -MARGIN' or 'METRIC <= MARGIN', METRIC@SUBSET for open, "
+             f"closed or a data set; may be repeated. Metrics: {', '.join(registry.SCORERS)}", group=group,
+             type=_gates, action="extend", default=(), metavar="GATE")  # fmt: skip
+    add_flag(parser, "alpha", "level of the tests (default: 0.05)", group=group, type=_level, default=0.05, metavar="X")
+    add_flag(parser, "junit", "write the gates as JUnit XML", group=group, type=Path, metavar="FILE")
+    group = parser.add_argument_group("output")
+    add_flag(parser, "markdown", "write the comparison as Markdown", group=group, type=Path, metavar="FILE")
+    add_flag(parser, "json", "machine-readable result on stdout", group=group, action="store_true")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Compare, print, and return 100 if a gate failed.
+
+    Raises
+    ------
+    UsageError
+        If the runs are not there, or may not be compared.
+
+    Side effects: writes the files that ``--junit`` and ``--markdown`` name.
+    """
+    from promptrial.comparison import pages
+    from promptrial.comparison.comparing import ComparisonRequest, compare
+
+    if (args.trial_a is None) != (args.trial_b is None):
+        raise UsageError("--trial_a and --trial_b name one trial of each run: give both")
+    if args.junit is not None and not args.gate:
+        raise UsageError("--junit writes gates: give at least one --gate")
+    experiments = experiments_dir(args)
+    comparison = compare(
+        ComparisonRequest(
+            a=find_run(experiments, args.run_a),
+            b=find_run(experiments, args.run_b),
+            trials=None if args.trial_a is None else (args.trial_a, args.trial_b),
+            conditions=CONDITIONS if args.condition == "both" else (args.condition,),
+            gates=tuple(args.gate),
+            alpha=args.alpha,
+            force=args.force,
+        )
+    )
+    _write_files(args, comparison)
+    sys.stdout.write(_as_json(comparison) if args.json else pages.as_text(comparison))
+    for gate in comparison.gates:
+        if not gate.passed:
+            say_to_stderr(f"gate {pages.gate_words(gate)}")
+    return _GATE_FAILED if comparison.passed is False else 0
+
+
+def _write_files(args: argparse.Namespace, comparison: Comparison) -> None:
+    from promptrial.comparison.junit import as_junit
+    from promptrial.comparison.pages import as_markdown
+    from promptrial.store import atomic
+
+    if args.junit is not None:
+        atomic.write_bytes(args.junit, as_junit(comparison))
+    if args.markdown is not None:
+        atomic.write_bytes(args.markdown, as_markdown(comparison).encode())
+
+
+def _as_json(comparison: Comparison) -> str:
+    import msgspec
+
+    return json.dumps(msgspec.to_builtins(comparison), indent=2) + "\n"
+
+
+def _gates(text: str) -> list[Gate]:
+    """Read gates, one or several with ``;`` between them, as an environment variable needs it."""
+    from promptrial.comparison.gates import parse_gate
+
+    try:
+        return [parse_gate(each, registry.SCORERS) for each in text.split(";")]
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _level(text: str) -> float:
+    try:
+        level = float(text)
+    except ValueError:
+        level = 0.0
+    if not 0 < level < 0.5:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and below 0.5, got {text!r}")
+    return level

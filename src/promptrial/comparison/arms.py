@@ -1,0 +1,103 @@
+"""One arm of each of two runs as the two arms of one score table, and what became of single items. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from promptrial.comparison.document import Changes
+from promptrial.model import CONDITIONS, Condition
+from promptrial.stats.pairing import CONTROL, TREATMENT, BoolArray, IntArray, ScoreTable, pair_scores
+
+__all__ = ["changes", "side_by_side"]
+
+_ACCURACY = "em"
+
+
+def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], condition: Condition) -> ScoreTable:
+    """Lay one arm of run A and the same arm of run B side by side, as control and treatment.
+
+    Parameters
+    ----------
+    a, b : ScoreTable
+        Both runs, each over its own items.
+    common : sequence of str
+        Keys of the items that both runs have, with the same content. Others are left out.
+    condition : str
+        The arm.
+
+    Returns
+    -------
+    ScoreTable
+        Over the common items and the temperatures that both runs have. Clusters are those of A: items of the same
+        content are clustered alike.
+
+    Notes
+    -----
+    O(n_rows) time and memory.
+    """
+    place = {key: index for index, key in enumerate(common)}
+    names = list(dict.fromkeys([*a.dataset_names, *b.dataset_names]))
+    temps = sorted({*a.temps} & {*b.temps})
+    taken = [_Rows(table, place, names, temps, condition) for table in (a, b)]
+    cluster = np.full(len(common), -1, dtype=np.int64)
+    in_common = taken[0].places >= 0
+    cluster[taken[0].places[in_common]] = a.of_items(a.cluster)[in_common]
+    item = np.concatenate([rows.item for rows in taken])
+    metrics = [name for name in a.metrics if name in b.metrics]
+    spreads = [name for name in a.spreads if name in b.spreads]
+    return ScoreTable(
+        item_keys=common,
+        dataset_names=names,
+        type_names=a.type_names,
+        item=item,
+        dataset=np.concatenate([rows.dataset for rows in taken]),
+        cluster=cluster[item],
+        type=np.concatenate([rows.table.type[rows.chosen] for rows in taken]),
+        condition=np.repeat([CONTROL, TREATMENT], [len(rows.item) for rows in taken]),
+        temp=np.concatenate([rows.table.temp[rows.chosen] for rows in taken]),
+        n_samples=np.concatenate([rows.table.n_samples[rows.chosen] for rows in taken]),
+        metrics={name: np.concatenate([rows.table.metrics[name][rows.chosen] for rows in taken]) for name in metrics},
+        spreads={name: np.concatenate([rows.table.spreads[name][rows.chosen] for rows in taken]) for name in spreads},
+    )
+
+
+class _Rows:
+    """The rows of a table that are compared, their items and data sets coded anew.
+
+    ``places`` has the place of each of the table's items among the common ones, -1 for another.
+    """
+
+    def __init__(
+        self, table: ScoreTable, place: dict[str, int], names: list[str], temps: list[float], condition: Condition
+    ) -> None:
+        self.table = table
+        self.places: IntArray = np.array([place.get(key, -1) for key in table.item_keys], dtype=np.int64)
+        asked = (table.condition == CONDITIONS.index(condition)) & np.isin(table.temp, temps)
+        self.chosen: BoolArray = asked & (self.places[table.item] >= 0)
+        self.item: IntArray = self.places[table.item[self.chosen]]
+        codes = np.array([names.index(name) for name in table.dataset_names], dtype=np.int64)
+        self.dataset: IntArray = codes[table.dataset[self.chosen]]
+
+
+def changes(table: ScoreTable) -> tuple[Changes, ...]:
+    """Return, for each temperature, the items of which exact match changed from control (A) to treatment (B)."""
+    return tuple(_changes(table, temp) for temp in table.temps)
+
+
+def _changes(table: ScoreTable, temp: float) -> Changes:
+    sample = pair_scores(table, _ACCURACY, temp).sample()
+    before, after = sample.control.score, sample.treatment.score
+    fixed = sample.items[(before == 0) & (after == 1)]
+    broken = sample.items[(before == 1) & (after == 0)]
+    return Changes(
+        temp=temp,
+        n_pairs=sample.n_pairs,
+        n_fixed=len(fixed),
+        n_broken=len(broken),
+        n_better=int((sample.difference > 0).sum()),
+        n_worse=int((sample.difference < 0).sum()),
+        fixed=tuple(table.item_keys[index] for index in fixed),
+        broken=tuple(table.item_keys[index] for index in broken),
+    )

@@ -1,0 +1,243 @@
+"""Compare two runs: match their trials, see whether they may be compared, analyse one arm of each, decide on the gates.
+
+Reads both runs and returns the whole document. Every statistic is ``promptrial.stats``', with run A's arm in the place
+of the control and run B's in that of the treatment; the settings are those that run A was analysed with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from promptrial.comparison.agreement import agreements, match_items, refusal
+from promptrial.comparison.arms import changes, side_by_side
+from promptrial.comparison.document import Comparison, GateResult, ItemMatch, Pair, Side
+from promptrial.comparison.gates import Gate, decide
+from promptrial.comparison.reading import RunSide, TrialSide, read_items, read_run, read_score_table, read_trial
+from promptrial.config.effective import difference
+from promptrial.errors import UsageError
+from promptrial.model import Condition
+from promptrial.significance import ArmAttrition, Scope, Significance, StatsSettings, number
+from promptrial.stats.analysis import analyse
+from promptrial.stats.pairing import BoolArray, IntArray, ScoreTable, pair_scores
+from promptrial.store.rundir import RunDir
+
+__all__ = ["ComparisonRequest", "compare"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRequest:
+    """What to compare. ``trials`` names one trial of each run; None matches them by name."""
+
+    a: RunDir
+    b: RunDir
+    trials: tuple[str, str] | None
+    conditions: tuple[Condition, ...]
+    gates: tuple[Gate, ...]
+    alpha: float
+    force: bool
+
+
+def compare(request: ComparisonRequest) -> Comparison:
+    """Compare two runs.
+
+    Raises
+    ------
+    UsageError
+        If the runs may not be compared (and ``force`` is not given), lack what is asked for, or are not analysed yet.
+    CorruptRecordError
+        If something of them is damaged.
+    """
+    a, b = read_run(request.a), read_run(request.b)
+    matched, unmatched_a, unmatched_b = _matched(a, b, request.trials)
+    items = _Items(a, b)
+    pairs: list[Pair] = []
+    gates: list[GateResult] = []
+    for slug_a, slug_b in matched:
+        trials = _Trials(read_trial(a, slug_a), read_trial(b, slug_b), items)
+        trials.check(force=request.force)
+        for condition in request.conditions:
+            table = trials.table(condition)
+            gates += _decided(request, trials, condition, table)
+            pairs.append(trials.pair(condition, table, request.alpha))
+    return Comparison(
+        schema_version=1,
+        run_a=request.a.run_id,
+        run_b=request.b.run_id,
+        alpha=request.alpha,
+        configuration=tuple(difference(a.tree, b.tree)),
+        unmatched_a=unmatched_a,
+        unmatched_b=unmatched_b,
+        pairs=tuple(pairs),
+        gates=tuple(gates),
+        passed=all(gate.passed for gate in gates) if gates else None,
+    )
+
+
+_Slugs = tuple[str, ...]
+
+
+def _matched(a: RunSide, b: RunSide, named: tuple[str, str] | None) -> tuple[list[tuple[str, str]], _Slugs, _Slugs]:
+    """Return the trials to compare, and those of each run that the other lacks."""
+    if named is not None:
+        return [named], (), ()
+    both = [(slug, slug) for slug in a.slugs if slug in b.slugs]
+    if not both:
+        named_a, named_b = ((side.slugs or ("SLUG",))[0] for side in (a, b))
+        raise UsageError(
+            f"no trial of run {a.run.run_id} ({', '.join(a.slugs) or 'none'}) has the name of one of run "
+            f"{b.run.run_id} ({', '.join(b.slugs) or 'none'})",
+            hint=f"name them: promptrial compare {a.run.run_id} {b.run.run_id} --trial_a {named_a} --trial_b {named_b}",
+        )
+    only_a = tuple(slug for slug in a.slugs if slug not in b.slugs)
+    return both, only_a, tuple(slug for slug in b.slugs if slug not in a.slugs)
+
+
+class _Items:
+    """The items of both runs: all keys of each, those in common, and how they match."""
+
+    def __init__(self, a: RunSide, b: RunSide) -> None:
+        of_a = read_items(a.run)
+        of_b = of_a if a.items == b.items else read_items(b.run)
+        self.keys_a, self.keys_b = list(of_a), list(of_b)
+        self.common: list[str]
+        self.match: ItemMatch
+        self.common, self.match = match_items(of_a, of_b)
+
+
+class _Trials:
+    """A trial of A beside one of B."""
+
+    def __init__(self, a: TrialSide, b: TrialSide, items: _Items) -> None:
+        self.a = a
+        self.b = b
+        self.items = items
+        self.agreements = agreements(a.identity, b.identity, items.match)
+        self._scores: tuple[ScoreTable, ScoreTable] | None = None
+
+    def check(self, *, force: bool) -> None:
+        """Refuse trials that may not be compared, and those of which no item or temperature can be paired."""
+        differing = [each for each in self.agreements if not each.same]
+        names = f"{self.a.side.run.run_id}/{self.a.slug} and {self.b.side.run.run_id}/{self.b.slug}"
+        if differing and not force:
+            raise UsageError(
+                f"{names} cannot be compared:\n{refusal(differing)}", hint="look all the same, with --force"
+            )
+        if not self.items.common:
+            raise UsageError(f"{names} cannot be compared: no item is the same in both")
+        if not {*self.a.manifest.temps} & {*self.b.manifest.temps}:
+            raise UsageError(f"{names} cannot be compared: they have no temperature in common")
+
+    def table(self, condition: Condition) -> ScoreTable:
+        """Return the scores of one arm of both."""
+        for trial in (self.a, self.b):
+            if condition not in trial.manifest.trial.get("conditions", ()):
+                raise UsageError(f"run {trial.side.run.run_id}: {trial.slug} was run without the {condition} arm")
+        if self._scores is None:
+            self._scores = (
+                read_score_table(self.a, self.items.keys_a),
+                read_score_table(self.b, self.items.keys_b),
+            )
+        return side_by_side(*self._scores, self.items.common, condition)
+
+    def same_requests(self, condition: Condition) -> bool:
+        """Whether an arm of both sends the same requests to the same engine."""
+        prompt, instructions = self.a.prompt_sha256(condition), self.a.instructions
+        return (
+            all(each.same for each in self.agreements)
+            and prompt is not None
+            and prompt == self.b.prompt_sha256(condition)
+            and None not in instructions
+            and instructions == self.b.instructions
+            and self.a.manifest.engine == self.b.manifest.engine
+        )
+
+    def settings(self, alpha: float) -> StatsSettings:
+        """Return the settings that A was analysed with, at another level."""
+        return replace(self.a.significance.settings, alpha=alpha)
+
+    def pair(self, condition: Condition, table: ScoreTable, alpha: float) -> Pair:
+        """Return everything that there is to say of an arm."""
+        return Pair(
+            condition=condition,
+            a=_side(self.a, condition),
+            b=_side(self.b, condition),
+            agreements=self.agreements,
+            forced=tuple(each.aspect for each in self.agreements if not each.same),
+            same_requests=self.same_requests(condition),
+            items=self.items.match,
+            changes=changes(table),
+            significance=self._significance(condition, table, alpha),
+        )
+
+    def _significance(self, condition: Condition, table: ScoreTable, alpha: float) -> Significance:
+        attrition: dict[Condition, ArmAttrition] = {}
+        places: tuple[tuple[Condition, TrialSide], ...] = (("control", self.a), ("treatment", self.b))
+        for place, trial in places:
+            if condition in trial.significance.attrition:
+                attrition[place] = trial.significance.attrition[condition]
+        return analyse(table, self.settings(alpha), attrition)
+
+
+def _side(trial: TrialSide, condition: Condition) -> Side:
+    return Side(
+        run_id=trial.side.run.run_id,
+        trial=trial.slug,
+        dry_run=trial.side.dry_run,
+        prompt_sha256=trial.prompt_sha256(condition),
+        cost=None if trial.costs is None else trial.costs.conditions.get(condition),
+    )
+
+
+def _decided(
+    request: ComparisonRequest, trials: _Trials, condition: Condition, table: ScoreTable
+) -> Iterator[GateResult]:
+    """Yield the result of each gate at each temperature."""
+    graded, same = trials.settings(request.alpha).graded, trials.same_requests(condition)
+    for gate in request.gates:
+        scope, subset, chosen = _subset(gate, table)
+        for temp in table.temps:
+            pairing = pair_scores(table, gate.metric, temp, graded=gate.metric in graded)
+            sample = pairing.sample(scope, subset, chosen)
+            verdict = decide(gate, sample, request.alpha, same_requests=same)
+            yield GateResult(
+                gate=str(gate),
+                metric=gate.metric,
+                relation=gate.relation,
+                bound=gate.bound,
+                scope=scope,
+                subset=subset,
+                temp=temp,
+                condition=condition,
+                trial_a=trials.a.slug,
+                trial_b=trials.b.slug,
+                alpha=request.alpha,
+                n_pairs=sample.n_pairs,
+                difference=number(sample.totals.mean),
+                limit=verdict.limit,
+                p=verdict.p,
+                method=verdict.method,
+                passed=verdict.passed,
+                reason=verdict.reason,
+            )
+
+
+def _subset(gate: Gate, table: ScoreTable) -> tuple[Scope, str, BoolArray | None]:
+    """Return which items a gate looks at.
+
+    Raises
+    ------
+    UsageError
+        If there is no such subset.
+    """
+    if gate.subset is None:
+        return "overall", "all", None
+    levels: tuple[tuple[Scope, Sequence[str], IntArray], ...] = (
+        ("type", table.type_names, table.type),
+        ("dataset", table.dataset_names, table.dataset),
+    )
+    for scope, names, codes in levels:
+        if gate.subset in names:
+            return scope, gate.subset, table.of_items(codes) == list(names).index(gate.subset)
+    known = ", ".join([*table.type_names, *table.dataset_names])
+    raise UsageError(f"gate {gate}: there is no subset {gate.subset!r}; known: {known}")

@@ -1,0 +1,237 @@
+"""A comparison as people read it: on a terminal, and as Markdown. Pure; both show the same tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from promptrial.comparison.document import Changes, Comparison, GateResult, Pair, Side
+from promptrial.reporting.markup import bullets, inline, table_block
+from promptrial.reporting.plain import one_line, summary_text
+from promptrial.reporting.tables.cells import (
+    MISSING,
+    Table,
+    amount,
+    count,
+    effect,
+    level,
+    p_value,
+    points_decimals,
+    rate,
+    temperature,
+)
+from promptrial.reporting.tables.words import correction_text, listing, method_text, metric_text, subset_text
+from promptrial.significance import Endpoint
+
+__all__ = ["as_markdown", "as_text", "gate_words"]
+
+_SHOWN_ITEMS: Final = 5
+_SHOWN_LINES: Final = 10
+_DIGITS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    title: str
+    sentences: tuple[str, ...]
+    tables: tuple[Table, ...]
+
+
+def as_text(comparison: Comparison) -> str:
+    """Return a comparison for a terminal."""
+    blocks = []
+    for section in _sections(comparison):
+        blocks.append(
+            "\n".join([one_line(section.title), *(f"- {one_line(text)}" for text in section.sentences)]) + "\n"
+        )
+        blocks += [summary_text(table) for table in section.tables]
+    return "\n".join(blocks)
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """Return a comparison as a page of Markdown."""
+    blocks = []
+    for index, section in enumerate(_sections(comparison)):
+        blocks.append(f"{'##' if index else '#'} {inline(section.title)}\n")
+        blocks += [bullets(section.sentences)] if section.sentences else []
+        blocks += [table_block(table) for table in section.tables]
+    return "\n".join(blocks)
+
+
+def gate_words(gate: GateResult) -> str:
+    """Return how a gate was decided, in a sentence."""
+    decided = "passed" if gate.passed else "failed"
+    if gate.reason is not None and gate.limit is None:
+        return f"{gate.gate}: {decided}: {gate.reason}"
+    side = "lower" if gate.relation == ">=" else "upper"
+    p = f", p = {gate.p:.3g}" if gate.p is not None else ""
+    return (
+        f"{gate.gate}: {decided}: B minus A is {gate.difference:+.4f}, {side} limit {gate.limit:+.4f} at "
+        f"{level(1 - gate.alpha)} one-sided{p}, {gate.n_pairs} pairs ({method_text(gate.method)})"
+    )
+
+
+def _sections(comparison: Comparison) -> Iterator[_Section]:
+    title = f"B, run {comparison.run_b}, compared with A, run {comparison.run_a}"
+    gates = (_gates_table(comparison),) if comparison.gates else ()
+    yield _Section(title, tuple(_about_the_runs(comparison)), gates)
+    for pair in comparison.pairs:
+        a, b = pair.a.trial, pair.b.trial
+        names = a if a == b else f"{a} in A, {b} in B"
+        tables = (_effects_table(pair), _changes_table(pair), _costs_table(pair))
+        yield _Section(f"{names}, the {pair.condition} arm", tuple(_about_the_pair(pair)), tables)
+
+
+def _about_the_runs(comparison: Comparison) -> Iterator[str]:
+    if comparison.passed is not None:
+        failed = sum(not gate.passed for gate in comparison.gates)
+        total = len(comparison.gates)
+        yield f"{failed} of {total} gates failed" if failed else f"all gates passed ({total})"
+    for name, slugs in (("A", comparison.unmatched_a), ("B", comparison.unmatched_b)):
+        if slugs:
+            yield f"not compared, in {name} alone: {', '.join(slugs)}"
+    yield from _turned_gates(comparison)
+    lines = comparison.configuration
+    if not lines:
+        yield "the configurations are the same"
+    for line in lines[:_SHOWN_LINES]:
+        yield f"configuration, A -> B: {line}"
+    if len(lines) > _SHOWN_LINES:
+        yield f"and {len(lines) - _SHOWN_LINES} more lines of the configuration"
+
+
+def _turned_gates(comparison: Comparison) -> Iterator[str]:
+    """Yield a caution for each gate on the side where B is better: half of a test of equivalence, or a slip."""
+    wanted = comparison.pairs[0].significance.settings.wanted if comparison.pairs else {}
+    harmless = {("higher", "<="): "more", ("lower", ">="): "less"}
+    for gate in {gate.gate: gate for gate in comparison.gates}.values():
+        better = harmless.get((wanted.get(gate.metric, ""), gate.relation))
+        if better:
+            yield f"{gate.gate} limits how much better B may be: {better} is wanted of {gate.metric}"
+
+
+def _about_the_pair(pair: Pair) -> Iterator[str]:
+    for each in pair.agreements:
+        if not each.same:
+            what = "; ".join(each.differences) or f"SHA-256 {each.a[:_DIGITS]} -> {each.b[:_DIGITS]}"
+            yield f"looked past (--force): {each.aspect}, A -> B: {what}"
+    dry = [name for name, side in (("A", pair.a), ("B", pair.b)) if side.dry_run]
+    if dry:
+        yield f"dry run: {listing(dry)}; an emulator answered, so the figures say nothing of a model"
+    if pair.same_requests:
+        yield "both sent the same requests: only chance can make them differ"
+    prompts = [_prompt(side) for side in (pair.a, pair.b)]
+    yield "the system prompts are the same" if prompts[0] == prompts[1] else f"system prompt: {' -> '.join(prompts)}"
+
+
+def _prompt(side: Side) -> str:
+    return MISSING if side.prompt_sha256 is None else f"SHA-256 {side.prompt_sha256[:_DIGITS]}"
+
+
+def _gates_table(comparison: Comparison) -> Table:
+    several = len({(gate.trial_a, gate.trial_b) for gate in comparison.gates}) > 1
+    rows = []
+    for gate in comparison.gates:
+        trial = (gate.trial_a if gate.trial_a == gate.trial_b else f"{gate.trial_a} / {gate.trial_b}",)
+        rows.append((
+            gate.gate, *(trial if several else ()), gate.condition, subset_text(gate.scope, gate.subset),
+            temperature(gate.temp), count(gate.n_pairs), _number(gate.difference), _number(gate.limit),
+            p_value(gate.p), "passed" if gate.passed else "failed",
+        ))  # fmt: skip
+    trial_header = ("Trial",) if several else ()
+    return Table(
+        title="Gates",
+        headers=("Gate", *trial_header, "Arm", "Items", "Temp.", "Pairs", "B - A",
+                 f"Limit ({level(1 - comparison.alpha)} one-sided)", "p", "Outcome"),
+        rows=tuple(rows),
+        notes=tuple(dict.fromkeys(f"{gate.gate}: {gate.reason}." for gate in comparison.gates if gate.reason)),
+        align="l" + "l" * several + "llrrrrrl",
+    )  # fmt: skip
+
+
+def _number(value: float | None) -> str:
+    return MISSING if value is None else f"{value:+.4f}"
+
+
+def _effects_table(pair: Pair) -> Table:
+    """Return the endpoints over all items; those within subsets are in the JSON document."""
+    found = pair.significance
+    endpoints = [row for row in found.endpoints if row.scope == "overall" and row.n_items > row.n_not_applicable]
+    names = {endpoint.family for endpoint in endpoints}
+    families = [family for family in found.families if family.name in names]
+    reasons = [f"{metric_text(row.metric).label}: {row.reason}." for row in endpoints if row.reason]
+    return Table(
+        title="B minus A, over all items that both have",
+        headers=("Endpoint", "Temp.", "Pairs", "Dropped", "A", "B",
+                 f"Difference, pp ({level(found.settings.confidence)} CI)", "p", "Adjusted p"),
+        rows=tuple(_effect_row(row) for row in endpoints),
+        notes=tuple(dict.fromkeys([*filter(None, [correction_text(families)]), *reasons, *_dropped_items(pair)])),
+        align="lrrlrrrrr",
+    )  # fmt: skip
+
+
+def _effect_row(row: Endpoint) -> tuple[str, ...]:
+    decimals = points_decimals(row.ci_low, row.ci_high)
+    return (
+        metric_text(row.metric).label,
+        temperature(row.temp),
+        count(row.n_pairs),
+        _dropped(row),
+        rate(row.control.mean_paired, decimals),
+        rate(row.treatment.mean_paired, decimals),
+        effect(row.difference, row.ci_low, row.ci_high),
+        p_value(row.p),
+        p_value(row.p_adjusted),
+    )
+
+
+def _dropped(row: Endpoint) -> str:
+    """Return how many items have no pair, and why; those that the metric does not apply to are none of them."""
+    parts = (
+        (row.n_control_only, "scored in A alone"),
+        (row.n_treatment_only, "in B alone"),
+        (row.n_lost, "in neither"),
+    )
+    said = [f"{count(n)} {why}" for n, why in parts if n]
+    return listing(said) or "0"
+
+
+def _dropped_items(pair: Pair) -> Iterator[str]:
+    items = pair.items
+    if items.changed or items.only_a or items.only_b:
+        yield (
+            f"Not compared: {count(items.changed)} items that differ though they have one id, {count(items.only_a)} "
+            f"in A alone, {count(items.only_b)} in B alone."
+        )
+
+
+def _changes_table(pair: Pair) -> Table:
+    rows = [
+        (temperature(row.temp), count(row.n_pairs), *map(count, (row.n_fixed, row.n_broken, row.n_better, row.n_worse)))
+        for row in pair.changes
+    ]
+    return Table(
+        title="Items of which exact match changed",
+        headers=("Temp.", "Pairs", "Fixed (0 to 1)", "Broken (1 to 0)", "Better at all", "Worse at all"),
+        rows=tuple(rows),
+        notes=tuple(note for row in pair.changes for note in _first_items(row)),
+        align="rrrrrr",
+    )
+
+
+def _first_items(row: Changes) -> Iterator[str]:
+    for name, keys in (("fixed", row.fixed), ("broken", row.broken)):
+        if keys:
+            more = f" and {count(len(keys) - _SHOWN_ITEMS)} more" if len(keys) > _SHOWN_ITEMS else ""
+            yield f"temp. {temperature(row.temp)}, {name}: {', '.join(keys[:_SHOWN_ITEMS])}{more}"
+
+
+def _costs_table(pair: Pair) -> Table:
+    rows = []
+    for name, side in (("A", pair.a), ("B", pair.b)):
+        cost = side.cost
+        figures = (cost.answered, cost.prompt_tokens, cost.completion_tokens) if cost else (None, None, None)
+        rows.append((name, side.run_id, *map(count, figures), amount(cost.usd if cost else None)))
+    headers = ("", "Run", "Answered", "Prompt tokens", "Answer tokens", "USD")
+    return Table(f"Costs of the {pair.condition} arm", headers, tuple(rows), (), "llrrrr")

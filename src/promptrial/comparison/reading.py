@@ -1,0 +1,208 @@
+"""What a comparison reads of a run: its items, and of each trial the identity, the scores, the statistics, the cost.
+
+Reads only, and takes no lock. What stands on disk is believed as far as the receipt of the phase that made it holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+import yaml
+
+from promptrial import cost_report, ids, significance
+from promptrial.comparison.agreement import Identity
+from promptrial.cost_report import CostReport
+from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.phases.prepared import ItemReader, encode_item
+from promptrial.phases.stats import read_scores
+from promptrial.significance import Significance
+from promptrial.store import records
+from promptrial.store.records import Manifest, RunState, StageRecord, TrialManifest
+from promptrial.store.rundir import RunDir
+
+if TYPE_CHECKING:
+    from promptrial.stats.pairing import ScoreTable
+
+__all__ = ["RunSide", "TrialSide", "read_items", "read_run", "read_score_table", "read_trial"]
+
+_Document = TypeVar("_Document")
+_ITEMS_AT_ONCE: Final = 1000
+_DECODING: Final = ("top_p", "top_k", "max_new_tokens", "stop", "seed")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSide:
+    """A run: its configuration as it was resolved, the digests of its items, the names of its trials."""
+
+    run: RunDir
+    dry_run: bool
+    tree: dict[str, Any]
+    items: dict[str, str]
+    slugs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSide:
+    """A trial with its statistics; ``costs`` is None where there are none yet."""
+
+    side: RunSide
+    slug: str
+    manifest: TrialManifest
+    identity: Identity
+    significance: Significance
+    costs: CostReport | None
+
+    @property
+    def instructions(self) -> list[object]:
+        """The SHA-256 of the task instructions, which are a part of every request."""
+        instructions = self.side.tree.get("task_instructions") or {}
+        return [prompt.get("sha256") for _, prompt in sorted(instructions.items())]
+
+    def prompt_sha256(self, condition: str) -> str | None:
+        """Return the SHA-256 of an arm's system prompt."""
+        sha256 = self.manifest.prompts.get(condition, {}).get("sha256")
+        return None if sha256 is None else str(sha256)
+
+
+def read_run(run: RunDir) -> RunSide:
+    """Read what all trials of a run have in common.
+
+    Raises
+    ------
+    UsageError
+        If the run has no state or no items yet.
+    CorruptRecordError
+        If something of it is damaged.
+    """
+    try:
+        state = records.load(run.state_path, RunState)
+        prepared = records.load(run.prepared / "manifest.json", Manifest)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"run {run.run_id} cannot be compared yet: {error.filename} is not there", hint=_resume(run)
+        ) from None
+    for path, file in prepared.receipt.artifacts.items():
+        _check(run, path, run.file_problem(path, file))
+    return RunSide(
+        run=run,
+        dry_run=state.dry_run is True,
+        tree=_configuration(run),
+        items={Path(path).name: file.sha256 for path, file in prepared.receipt.artifacts.items()},
+        slugs=tuple(sorted(path.parent.parent.name for path in run.root.glob("*/results/trial_manifest.json"))),
+    )
+
+
+def read_items(run: RunDir) -> dict[str, bytes]:
+    """Return the key of every item, in order, with a digest of all that the item is."""
+    reader, found, start = ItemReader(run), dict[str, bytes](), 0
+    while items := reader.take(start, start + _ITEMS_AT_ONCE):
+        for item in items:
+            found[ids.item_key(item.dataset, item.id)] = hashlib.sha256(encode_item(item)).digest()
+        start += _ITEMS_AT_ONCE
+    return found
+
+
+def read_trial(side: RunSide, slug: str) -> TrialSide:
+    """Read one trial.
+
+    Raises
+    ------
+    UsageError
+        If there is no such trial, or it is not scored and analysed yet.
+    CorruptRecordError
+        If something of it is damaged.
+    """
+    run = side.run
+    manifest = run.trial(slug).load_manifest() if slug in side.slugs else None
+    if manifest is None:
+        raise UsageError(f"run {run.run_id} has no trial {slug}", hint=f"its trials: {', '.join(side.slugs) or 'none'}")
+    scored = _done(side, manifest, slug, "scored", f"{slug}/results/per_item_scores.parquet")
+    _done(side, manifest, slug, "stats", f"{slug}/results/significance.json")
+    return TrialSide(
+        side=side,
+        slug=slug,
+        manifest=manifest,
+        identity=_identity(side, manifest, scored),
+        significance=_decoded(run, slug, "significance.json", significance.decode),
+        costs=_costs(side, manifest, slug),
+    )
+
+
+def read_score_table(trial: TrialSide, item_names: list[str]) -> ScoreTable:
+    """Read the scores of a trial; ``item_names`` are the keys of all items of its run."""
+    results = trial.side.run.trial(trial.slug).results
+    return read_scores(results / "per_item_scores.parquet", item_names)
+
+
+def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Identity:
+    datasets = side.tree.get("datasets") or {}
+    return Identity(
+        items=side.items,
+        scorer_sha256=scored.inputs.get("plan", ""),
+        scorer={
+            "scoring": side.tree.get("scoring"),
+            "formats": {name: dataset.get("format") for name, dataset in datasets.items()},
+        },
+        model={
+            "id": manifest.trial.get("model_id"),
+            "provider": manifest.trial.get("provider"),
+            "dry_run": side.dry_run,
+        },
+        decoding={
+            "temps": manifest.temps,
+            "samples_per_item": manifest.samples_per_item,
+            **{name: manifest.trial.get(name) for name in _DECODING},
+        },
+    )
+
+
+def _configuration(run: RunDir) -> dict[str, Any]:
+    try:
+        tree = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
+    except (FileNotFoundError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CorruptRecordError(f"{run.config_path}: missing or damaged: {error}", hint=_resume(run)) from error
+    if not isinstance(tree, dict):
+        raise CorruptRecordError(f"{run.config_path}: damaged: it holds no keys", hint=_resume(run))
+    return tree
+
+
+def _done(side: RunSide, manifest: TrialManifest, slug: str, stage: str, path: str) -> StageRecord:
+    """Return the record of a stage that is done and whose file is as it was left."""
+    record = manifest.stage_status.get(stage)
+    if record is None or record.status != "completed" or path not in record.artifacts:
+        raise UsageError(
+            f"run {side.run.run_id}: {slug} cannot be compared yet: {Path(path).name} is not made",
+            hint=_resume(side.run),
+        )
+    _check(side.run, path, side.run.file_problem(path, record.artifacts[path]))
+    return record
+
+
+def _costs(side: RunSide, manifest: TrialManifest, slug: str) -> CostReport | None:
+    record = manifest.stage_status.get("costs")
+    if record is None or record.status != "completed":
+        return None
+    _done(side, manifest, slug, "costs", f"{slug}/results/costs.json")
+    return _decoded(side.run, slug, "costs.json", cost_report.decode)
+
+
+def _decoded(run: RunDir, slug: str, name: str, decode: Callable[[bytes], _Document]) -> _Document:
+    path = run.trial(slug).results / name
+    try:
+        return decode(path.read_bytes())
+    except (msgspec.MsgspecError, ValueError) as error:  # whole, but written by another version of the program
+        raise CorruptRecordError(f"{path}: cannot be read: {error}", hint=_resume(run)) from error
+
+
+def _check(run: RunDir, path: str, problem: str) -> None:
+    if problem:
+        raise CorruptRecordError(f"{run.root / path}: {problem}", hint=_resume(run))
+
+
+def _resume(run: RunDir) -> str:
+    return f"promptrial run --run_id {run.run_id} --resume"
