@@ -1,0 +1,92 @@
+"""Every fault of a hosted provider at every call of a run, with the run killed around that call, and resumed.
+
+A small run of two arms speaks real HTTP to an emulator in a process of its own, which meets the calls with each of its
+faults: refusals, resets before and after the call was applied, answers that cannot be read, late and hidden creations,
+jobs that fail, expire or never end, garbled and cut results, objects that vanish. Besides, the run's process sends
+itself SIGKILL right before that call, right after it was answered, and right before and after the next line of the
+journal; faults of a job are also combined with kills at each later call, where they are felt. Lasting faults go on in
+the first resume.
+
+After at most four resumes the run must have ended as an undisturbed one does: the same tables byte for byte; exactly
+one accepted job for each intent, in the emulator's ledger as in the manifest, and no job more than the fault has made
+necessary; no data set made twice; no request asked again that was answered. However a process ended: every record
+loads, an intent on disk names every job that was paid for, and no file holds the key. Most faults a run must outlast
+without any resume. Where the vendor is not counted on to refuse a second job of a key, a part may end parked as
+``unknown`` instead, and never with a second job.
+
+``make crash`` takes every combination; without ``CRASH_POINTS=all`` a fixed part of them is taken.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+
+from promptrial.emulator.faults import FAULTS
+from tests.support.matrix_survey import Found, Matrix, carry_out
+
+pytestmark = pytest.mark.timeout(3600)
+
+ALL: Final = os.environ.get("CRASH_POINTS") == "all"
+SURVEYS: Final = {
+    "a vendor that keeps keys apart": Matrix(stride=1 if ALL else 31),
+    "a vendor that is not counted on to do so": Matrix(
+        only="(create_job|F[78] )", keyed=False, stride=1 if ALL else 97
+    ),
+    "a vendor that accepts a second job of a key": Matrix(
+        only="F(5|18) .*create_job|^killed .*create_job", repeats=True, stride=1 if ALL else 7
+    ),
+}
+# Each bug: where to look for it (so that it takes a moment), at which vendor, and what is then said of it.
+BUGS: Final = {
+    "no_lookup": ("F5 reset at create_job 1$", True, "was created 2 times"),
+    "no_intent": ("^killed after the call create_job", False, "was paid for, and no intent names it"),
+    "asks_everything_again": ("F10 expired at create_job 1$", False, "was asked again"),
+    "new_key_each_time": ("^killed after the call create_job", False, "3 jobs were created, not 2"),
+    "expired_is_lost": ("F10 expired at create_job 1$", False, "jobs were created, not 3|was asked again"),
+    "says_the_key": ("F2 json at create_job 1$", False, "holds the key"),
+}
+PLANTED: Final = {bug: Matrix(bug=bug, only=only, repeats=repeats) for bug, (only, repeats, _) in BUGS.items()}
+CALLS: Final = {
+    "list_jobs", "get_dataset", "create_dataset", "upload",
+    "get_job", "create_job", "get_download_endpoint", "download",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found() -> Mapping[str, Found]:
+    surveys = {**SURVEYS, **PLANTED}
+    return dict(zip(surveys, carry_out(list(surveys.values())), strict=True))
+
+
+@pytest.mark.parametrize("name", SURVEYS)
+def test_whatever_befalls_a_run_its_resume_ends_in_the_same_bytes_with_one_job_for_each_intent(
+    name: str, found: Mapping[str, Found]
+) -> None:
+    print(f"{name}: {found[name]}")
+    assert found[name].problems == []
+    assert found[name].cases == len(range(0, found[name].possible, SURVEYS[name].stride))
+    assert found[name].kills > 0
+    assert found[name].resumes > 0
+
+
+def test_every_fault_is_met_and_every_call_of_a_run_is_disturbed(found: Mapping[str, Found]) -> None:
+    met = {fault.split()[0] for each in SURVEYS for fault in found[each].faults}
+    assert met == set(FAULTS)
+    assert {call for each in SURVEYS for call in found[each].operations} == CALLS
+
+
+def test_a_part_is_parked_only_where_the_vendor_is_not_counted_on(found: Mapping[str, Found]) -> None:
+    counted_on, not_counted_on, _ = (found[name] for name in SURVEYS)
+    assert counted_on.parked == 0
+    assert not_counted_on.parked > 0
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_this_check_sees(bug: str, found: Mapping[str, Found]) -> None:
+    print(f"{bug}: {found[bug]}")
+    assert [problem for problem in found[bug].problems if re.search(BUGS[bug][2], problem)], found[bug].problems[:5]

@@ -1,0 +1,64 @@
+"""Deliberate bugs, to show that the fault matrix sees them. Each function plants one in this process, for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from promptrial.parts.hosted import HostedPart
+from promptrial.parts.recording import Recorder
+from promptrial.parts.submission import Submission
+from promptrial.parts.work import PartWork
+from promptrial.providers import http
+from promptrial.providers.fireworks import FireworksProvider
+from promptrial.runtime.events import Redactor
+from promptrial.store.records import PartStatus
+
+
+def no_lookup() -> None:
+    """Create a job without looking whether it is there already."""
+    FireworksProvider.find = lambda self, payload: None  # type: ignore[method-assign]  # noqa: ARG005
+
+
+def no_intent() -> None:
+    """Record a job only when its creation was answered."""
+    real = Recorder.record
+
+    def record(self: Recorder, work: PartWork, status: PartStatus, **fields: Any) -> None:
+        if status not in {"pending", "submitting"}:
+            real(self, work, status, **fields)
+
+    Recorder.record = record  # type: ignore[method-assign]
+
+
+def asks_everything_again() -> None:
+    """Put every request of a part into its second job, the answered ones, too."""
+    real = Submission.steps
+    Submission.steps = lambda self, unanswered: real(self, unanswered and None)  # type: ignore[method-assign]
+
+
+def new_key_each_time() -> None:
+    """Take a job whose creation got no answer for one that was not created, and go on under another key."""
+
+    def attempt(self: Submission) -> int:
+        return 1 + max((intent.attempt for intent in self.work.intents), default=0)
+
+    Submission._attempt = attempt  # type: ignore[method-assign]
+
+
+def expired_is_lost() -> None:
+    """Throw away what a job had answered when it expired, and ask all of it again."""
+    HostedPart._answers = lambda self: frozenset()  # type: ignore[method-assign]  # noqa: ARG005
+
+
+def says_the_key() -> None:
+    """Name the key in messages, where a person would look for it, and keep it in what is written down."""
+    Redactor.__call__ = lambda self, text: text  # type: ignore[method-assign]  # noqa: ARG005
+    real = http._Call.text
+    http._Call.text = lambda self, problem: f"{real(self, problem)} ({self.service.key})"  # type: ignore[method-assign]
+
+
+BUGS: Final[dict[str, Callable[[], None]]] = {
+    bug.__name__: bug
+    for bug in (no_lookup, no_intent, asks_everything_again, new_key_each_time, expired_is_lost, says_the_key)
+}

@@ -1,0 +1,87 @@
+"""The program behind ``matrix_survey``: works through its share of the fault matrix and prints its findings as JSON.
+
+Arguments: the surveys as JSON, which copy this is (from 0), how many copies there are.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+import warnings
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from promptrial.providers.fireworks import FireworksProvider
+from tests.support import matrix_kills
+from tests.support.crash_lab import in_fork
+from tests.support.matrix_bugs import BUGS
+from tests.support.matrix_cases import Case, all_cases
+from tests.support.matrix_emulator import running
+from tests.support.matrix_lab import MatrixLab
+from tests.support.matrix_survey import Found, Matrix
+
+
+def main(surveys: list[Matrix], copy: int, copies: int) -> list[Found]:
+    """Carry out this copy's share of the surveys, each in a fork of its own: bugs are planted for good."""
+    memory = Path("/dev/shm")  # noqa: S108 - in memory where there is such a folder, for runs are many
+    with ExitStack() as stack:
+        root = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None))
+        )
+        vendors = {
+            repeats: stack.enter_context(running(root / f"emulator {repeats}", repeats=repeats))
+            for repeats in sorted({survey.repeats for survey in surveys})
+        }
+        matrix_kills.hurry()
+        labs = {repeats: MatrixLab(root / f"lab {repeats}", url) for repeats, url in vendors.items()}
+        gc.freeze()  # so that collecting garbage does not copy the memory that forks share
+        found = []
+        for number, survey in enumerate(surveys):
+            place = root / str(number)
+            place.mkdir()
+            ended = in_fork(place, partial(_look, survey, labs[survey.repeats], place, copy, copies))
+            if ended.code != 0:
+                raise RuntimeError(f"{survey}: {ended.said}")
+            found.append(Found(**json.loads((place / "found").read_text())))
+        return found
+
+
+def _look(survey: Matrix, lab: MatrixLab, place: Path, copy: int, copies: int) -> None:
+    began, found = time.perf_counter(), Found()
+    lab.enter(place)
+    FireworksProvider.keyed = survey.keyed
+    if survey.bug:
+        BUGS[survey.bug]()
+    cases = [case for case in all_cases(lab.steps) if re.search(survey.only, str(case))]
+    found.possible = len(cases)
+    for number, case in enumerate(cases[:: survey.stride]):
+        if number % copies == copy and not (survey.bug and found.problems):
+            _note(lab, case, found)
+    found.seconds = time.perf_counter() - began
+    (place / "found").write_text(json.dumps(asdict(found)))
+
+
+def _note(lab: MatrixLab, case: Case, found: Found) -> None:
+    verdict = lab.examine(case)
+    found.cases += 1
+    found.kills += verdict.killed
+    found.resumes += verdict.resumes
+    found.parked += verdict.parked
+    found.faults = sorted({*found.faults, f"{case.fault} {case.variant}".strip()} - {""})
+    found.operations = sorted(
+        {*found.operations, case.step.operation, *([case.kill.step.operation] if case.kill else [])}
+    )
+    found.problems += [f"{case}: {problem}" for problem in dict.fromkeys(verdict.problems)]
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", DeprecationWarning)  # forking beside the threads of Arrow is what is done here
+    results = main([Matrix(**survey) for survey in json.loads(sys.argv[1])], int(sys.argv[2]), int(sys.argv[3]))
+    sys.stdout.write(json.dumps([asdict(found) for found in results]))

@@ -1,0 +1,102 @@
+"""Inside a process that runs the matrix' experiment: its HTTP calls watched, its death arranged, its waits skipped.
+
+Everything here changes this process for good.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import httpx
+from httpx._transports import default as transports
+
+from promptrial.emulator.fireworks_routes import _PATHS
+from promptrial.providers import http
+from promptrial.runtime.clock import SystemClock
+from tests.support import crash_points
+from tests.support.matrix_cases import Kill, Step
+
+__all__ = ["arrange", "hurry", "watch_calls"]
+
+_READ_S: Final = 0.4
+"""A silent server costs a real wait; much longer than an answer takes on a busy machine."""
+_OPERATIONS: Final = {
+    name: (method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))) for name, (method, path) in _PATHS.items()
+}
+_JOURNAL: Final = "jobs.journal.jsonl"
+At = Callable[[str, Step, str], None]
+
+
+def hurry() -> None:
+    """Let waits take no time, but on the clock by which they are measured; and give up soon on a silent server.
+
+    Certificates are loaded once and for all: nothing is encrypted here, and the library loads them for each client.
+    """
+    skipped, certificates = 0.0, httpx.create_ssl_context()
+
+    def wait(self: SystemClock, event: threading.Event, seconds: float) -> bool:  # noqa: ARG001 - a method to be
+        nonlocal skipped
+        skipped += 0.0 if event.is_set() else seconds
+        return event.is_set()
+
+    SystemClock.wait = wait  # type: ignore[method-assign]
+    SystemClock.monotonic = lambda self: time.monotonic() + skipped  # type: ignore[method-assign]  # noqa: ARG005
+    transports.create_ssl_context = lambda **_options: certificates  # type: ignore[attr-defined]
+    http.Timeouts = partial(http.Timeouts, read_s=_READ_S)  # type: ignore[misc, assignment]
+
+
+def watch_calls(at: At) -> None:
+    """Call ``at`` with the moment, the step and the path before each call is sent and once it is answered, or fails."""
+    seen: Counter[str] = Counter()
+    real = httpx.Client.send
+
+    def send(self: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
+        operation = _operation(request)
+        seen[operation] += 1
+        step = Step(operation, seen[operation])
+        at("before", step, request.url.path)
+        try:
+            return real(self, request, **options)
+        finally:
+            at("after", step, request.url.path)
+
+    httpx.Client.send = send  # type: ignore[method-assign]
+
+
+def arrange(kill: Kill) -> None:
+    """Have this process killed."""
+    armed = False
+
+    def at_call(moment: str, step: Step, _path: str) -> None:
+        nonlocal armed
+        if step == kill.step and kill.moment == f"{moment} the call":
+            os.kill(os.getpid(), signal.SIGKILL)
+        armed = armed or (step == kill.step and moment == "after")
+
+    def at_line(moment: crash_points.Moment, name: str, arguments: tuple[Any, ...]) -> None:
+        if armed and name == "_append" and kill.moment == f"{moment} the line after" and _is_journal(arguments):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    watch_calls(at_call)
+    if kill.moment.endswith("the line after"):
+        crash_points.instrument(at_line)
+
+
+def _operation(request: httpx.Request) -> str:
+    """Return what the emulator calls a request; the guess for a model is none of its operations."""
+    for name, (method, path) in _OPERATIONS.items():
+        if request.method == method and path.fullmatch(request.url.path):
+            return name
+    return "get_model"
+
+
+def _is_journal(arguments: tuple[Any, ...]) -> bool:
+    return crash_points._place(arguments).endswith(_JOURNAL)
