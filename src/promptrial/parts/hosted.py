@@ -18,7 +18,7 @@ from promptrial.parts.schedule import Steps, retried
 from promptrial.parts.settings import QueueSettings
 from promptrial.parts.submission import Submission
 from promptrial.parts.work import PartWork
-from promptrial.providers.base import JobRef, JobState, JobStatus
+from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
 from promptrial.providers.request_rows import row_id
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.progress import Task
@@ -203,23 +203,38 @@ class HostedPart:
         if there is not None:
             return there
         path, payload = self._raw_file(attempt), self._submission.payload_of(attempt)
-        job, provider = JobRef(payload.key), self.work.provider()
+        job = JobRef(payload.key)
         if self._answered_by_hand():
             self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self._folder}")
             return self._written(path, downloads.rows_by_hand(self._folder))
         try:
-            return (
-                yield from retried(
-                    lambda: self._written(path, provider.results(job, payload)),
-                    self.settings.backoff,
-                    f"{job.name} results",
-                )
-            )
+            return (yield from self._downloaded(job, payload, path))
         except (TransientError, ResultsGoneError) as error:
             self._say_how_to_fetch_by_hand(job)
             if isinstance(error, TransientError):
                 raise
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows)) from error
+
+    def _downloaded(self, job: JobRef, payload: PartPayload, path: Path) -> Steps[FileRecord]:
+        """Fetch what a job has answered. That it is gone is believed once the provider has gone on saying so.
+
+        A provider may not see for a moment what it has, and to believe that at once could mean to pay twice.
+        """
+        provider, began, looks = self.work.provider(), self.clock.monotonic(), 0
+        while True:
+            try:
+                return (
+                    yield from retried(
+                        lambda: self._written(path, provider.results(job, payload)),
+                        self.settings.backoff,
+                        f"{job.name} results",
+                    )
+                )
+            except ResultsGoneError:
+                looks += 1
+                if looks >= self.settings.settle_looks and self.clock.monotonic() - began >= self.settings.settle_s:
+                    raise
+            yield self.settings.settle_s / self.settings.settle_looks
 
     def _already_fetched(self, attempt: int) -> FileRecord | None:
         """Return the answers of an attempt that are here as they came, or sealed before a kill lost their record."""
