@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from promptrial.errors import TransientError
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.settings import queue_settings
 from promptrial.phases.work import worklist
@@ -15,7 +16,12 @@ def _run(context: Context) -> Produced:
     for trial in context.active:
         context.stop.check()
         provider = context.provider(trial.model.provider)
-        provider.check(trial.model)
+        try:
+            provider.check(trial.model)
+        except (
+            TransientError
+        ) as error:  # it says nothing of whether the run can work; the calls that follow are retried
+            context.events.warn(f"{trial.slug} could not be checked before its requests are sent: {error.message}")
         context.manifest(trial.slug).engine = dict(provider.fingerprint(trial.model))
         prompts = context.manifest(trial.slug).prompts
         for condition, prompt in trial.prompts.items():

@@ -1,0 +1,36 @@
+"""The check before a run submits: what cannot work ends the run, and what only did not work now does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptrial.errors import PermanentError, PromptrialError, TransientError
+from promptrial.model import ModelSpec
+from tests.support.fake_provider import FakeProvider
+from tests.support.project import Project
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, error: PromptrialError) -> None:
+    def check(_provider: FakeProvider, _model: ModelSpec) -> None:
+        raise error
+
+    monkeypatch.setattr(FakeProvider, "check", check)
+
+
+def test_a_check_that_may_work_later_is_said_and_the_run_goes_on(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, TransientError("could not ask for the newest job: HTTP 503"))
+    outcome = project.run("--to_step", "submit")
+    assert outcome.code == 0, outcome.err
+    assert "could not ask for the newest job: HTTP 503" in outcome.err
+
+
+def test_a_check_that_says_no_ends_the_run_before_anything_is_submitted(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, PermanentError("no such account", hint="check the account"))
+    outcome = project.run("--to_step", "submit")
+    assert outcome.code == 1
+    assert "no such account" in outcome.err
+    assert "next: check the account" in outcome.err
