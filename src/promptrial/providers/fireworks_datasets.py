@@ -119,6 +119,7 @@ class Datasets:
         name = payload.dataset_key
         about = {"userUploaded": {}, "exampleCount": str(payload.rows), "displayName": name}
         body = {"datasetId": name, "dataset": about}
+        self._uploaded.discard(name)  # what went into an earlier one of this name is gone with it
         try:
             return self._http.call("POST", self._path(), Dataset, what=f"create dataset {name}", body=body)
         except RejectedError as error:
