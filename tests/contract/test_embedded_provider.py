@@ -360,3 +360,37 @@ class TestRefusals:
         self.failing(PermanentError("the engine kept 1 tokens of a prompt, where 2 were due"), monkeypatch)
         with pytest.raises(PermanentError, match="where 2 were due"):
             rows(provider, [request(QUESTIONS[0], sampling=replace(GREEDY, seed=7))])
+
+
+ABANDONED = """
+import os, signal, threading
+import xllamacpp
+from promptrial.model import ModelSpec
+from promptrial.providers.embedded import EmbeddedProvider
+
+class Abandon(BaseException):
+    pass
+
+def abandon(*_):
+    raise Abandon
+
+def send():
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+
+def server(params, real=xllamacpp.Server):
+    threading.Timer(0.02, send).start()
+    return real(params)
+
+signal.signal(signal.SIGTERM, abandon)
+xllamacpp.Server = server
+try:
+    EmbeddedProvider(engines=1).fingerprint(ModelSpec("smol", "smollm2-135m-instruct", "embedded"))
+except Abandon:
+    print("abandoned", flush=True)
+    os._exit(0)
+"""
+
+
+def test_an_engine_that_a_signal_leaves_half_way_into_its_start_does_not_hang_the_process() -> None:
+    outcome = subprocess.run([sys.executable, "-c", ABANDONED], capture_output=True, text=True, check=False, timeout=60)
+    assert (outcome.returncode, outcome.stdout) == (0, "abandoned\n"), outcome.stderr

