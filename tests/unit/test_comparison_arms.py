@@ -1,0 +1,142 @@
+"""One arm of two runs side by side: items are matched by key and content, whatever their order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from promptrial.comparison.agreement import Identity, agreements, match_items, refusal
+from promptrial.comparison.arms import changes, side_by_side
+from promptrial.model import CONDITIONS, Condition
+from promptrial.significance import Significance, StatsSettings
+from promptrial.stats.analysis import analyse
+from promptrial.stats.pairing import ScoreTable, pair_scores
+from tests.support.score_tables import METRICS, table_of, trial_table
+
+QUICK = StatsSettings(bootstrap_samples=500, permutation_samples=499)
+
+
+def shuffled(table: ScoreTable, seed: int) -> ScoreTable:
+    """Return a table with its rows and items in another order, and other codes for the same clusters and data sets."""
+    rng = np.random.default_rng(seed)
+    rows, items = rng.permutation(len(table.item)), rng.permutation(len(table.item_keys))
+    place = np.argsort(items)
+    names = list(reversed(table.dataset_names))
+    return ScoreTable(
+        item_keys=[table.item_keys[index] for index in items],
+        dataset_names=names,
+        type_names=table.type_names,
+        item=place[table.item[rows]],
+        dataset=len(names) - 1 - table.dataset[rows],
+        cluster=10_000 - table.cluster[rows],
+        type=table.type[rows],
+        condition=table.condition[rows],
+        temp=table.temp[rows],
+        n_samples=table.n_samples[rows],
+        metrics={name: column[rows] for name, column in table.metrics.items()},
+    )
+
+
+def analysed(a: ScoreTable, b: ScoreTable, condition: Condition = "treatment") -> Significance:
+    return analyse(side_by_side(a, b, a.item_keys, condition), QUICK)
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_run_beside_itself_differs_in_nothing_in_whatever_order(condition: Condition) -> None:
+    run = trial_table(80, temps=(0.0, 0.7))
+    found = analysed(run, shuffled(run, 1), condition)
+    assert {row.temp for row in found.endpoints} == {0.0, 0.7}
+    assert {row.metric for row in found.endpoints} == set(METRICS)
+    assert all(row.difference == 0 for row in found.endpoints if row.n_pairs)
+    assert all(row.n_control_only == row.n_treatment_only == 0 for row in found.endpoints)
+    table = side_by_side(run, shuffled(run, 1), run.item_keys, condition)
+    assert [(row.n_fixed, row.n_broken, row.n_better, row.n_worse) for row in changes(table)] == [(0, 0, 0, 0)] * 2
+
+
+def test_the_order_of_items_and_rows_changes_nothing() -> None:
+    a, b = trial_table(60, seed=1), trial_table(60, seed=2)
+    assert analysed(a, b) == analysed(a, shuffled(b, 3))
+
+
+def test_exchanging_the_runs_negates_every_difference_and_its_interval() -> None:
+    a, b = trial_table(60, seed=1), trial_table(60, seed=2)
+    forward, backward = analysed(a, b), analysed(b, a)
+    assert len(forward.endpoints) == len(backward.endpoints)
+    for one, other in zip(forward.endpoints, backward.endpoints, strict=True):
+        assert (one.metric, one.subset, one.p_adjusted) == (other.metric, other.subset, other.p_adjusted)
+        if one.difference is not None:
+            assert other.difference == pytest.approx(-one.difference, abs=1e-12)
+        if one.ci_low is not None:
+            assert (other.ci_high, other.ci_low) == pytest.approx((-one.ci_low, -(one.ci_high or 0.0)), abs=1e-9)
+        assert (one.n_control_only, one.n_treatment_only) == (other.n_treatment_only, other.n_control_only)
+
+
+def test_only_the_named_arm_is_compared() -> None:
+    a, b = table_of([0, 0, 0], [1, 1, 1]), table_of([1, 1, 0], [1, 1, 1])
+    control = pair_scores(side_by_side(a, b, a.item_keys, "control"), "em", 0.0).sample()
+    treatment = pair_scores(side_by_side(a, b, a.item_keys, "treatment"), "em", 0.0).sample()
+    assert control.difference.tolist() == [1, 1, 0]
+    assert treatment.difference.tolist() == [0, 0, 0]
+
+
+def test_items_that_are_not_common_are_left_out_and_clusters_are_kept() -> None:
+    a = table_of([0] * 4, [1, 1, 0, 0], cluster=[5, 5, 9, 9])
+    b = replace(table_of([0] * 4, [0, 1, 1, 1], cluster=[2, 2, 0, 0]), item_keys=["set|1", "set|2", "set|3", "else"])
+    table = side_by_side(a, b, ["set|1", "set|2", "set|3"], "treatment")
+    sample = pair_scores(table, "em", 0.0).sample()
+    assert sample.difference.tolist() == [-1, 1, 1]
+    assert [int(code) for code in sample.cluster] == [5, 9, 9]
+
+
+def test_only_temperatures_of_both_are_compared() -> None:
+    a = trial_table(20, temps=(0.0, 0.7))
+    b = trial_table(20, seed=9, temps=(0.7, 1.0))
+    assert side_by_side(a, b, a.item_keys, "control").temps == [0.7]
+
+
+def test_fixed_and_broken_items_are_named_and_partial_changes_counted() -> None:
+    a = table_of([0] * 6, [0, 1, 0, 1, 0.5, 0.5])
+    b = table_of([0] * 6, [1, 0, 0, 1, 1.0, 0.0])
+    (found,) = changes(side_by_side(a, b, a.item_keys, "treatment"))
+    assert (found.fixed, found.broken) == (("set|0",), ("set|1",))
+    assert (found.n_fixed, found.n_broken, found.n_better, found.n_worse, found.n_pairs) == (1, 1, 2, 2, 6)
+
+
+def test_items_match_by_key_and_content() -> None:
+    common, match = match_items(
+        {"a": b"1", "b": b"2", "c": b"3", "d": b"4"}, {"d": b"4", "b": b"other", "x": b"5", "a": b"1"}
+    )
+    assert common == ["a", "d"]
+    assert (match.common, match.changed, match.only_a, match.only_b) == (2, 1, 1, 1)
+
+
+def identity() -> Identity:
+    return Identity({"open_book.jsonl": "1"}, "s", {"scoring": {"x": 1}}, {"id": "m"}, {"temps": [0.0], "seed": 1})
+
+
+@pytest.mark.parametrize(
+    ("other", "aspect", "said"),
+    [
+        (replace(identity(), items={"open_book.jsonl": "2"}), "items", "1 items are the same in both"),
+        (replace(identity(), scorer_sha256="t", scorer={"scoring": {"x": 2}}), "scorer", "scoring.x: 1 -> 2"),
+        (replace(identity(), model={"id": "n"}), "model", 'id: "m" -> "n"'),
+        (replace(identity(), decoding={"temps": [0.0], "seed": 2}), "decoding", "seed: 1 -> 2"),
+    ],
+)
+def test_what_differs_is_named_with_both_digests(other: Identity, aspect: str, said: str) -> None:
+    _, items = match_items({"a": b"1"}, {"a": b"1"})
+    found = agreements(identity(), other, items)
+    differing = [each for each in found if not each.same]
+    assert [each.aspect for each in differing] == [aspect]
+    text = refusal(differing)
+    assert differing[0].a[:12] in text
+    assert differing[0].b[:12] in text
+    assert said in text
+
+
+def test_trials_that_agree_have_nothing_to_say() -> None:
+    _, items = match_items({"a": b"1"}, {"a": b"1"})
+    found = agreements(identity(), identity(), items)
+    assert all(each.same and each.a == each.b and not each.differences for each in found)
