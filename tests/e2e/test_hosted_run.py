@@ -231,7 +231,9 @@ SHARES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "expired on the way": ("F14", "download", {"variant": "mid_transfer"}),
     "a clock that is off": ("F14", "get_download_endpoint", {"variant": "clock_skew"}),
     "wrong progress": ("F15", "create_job", {"variant": "progress"}),
-    "hidden jobs": ("F17", "get_job", {"variant": "hidden"}),
+    # Not every tenth: four jobs are looked at in a rhythm of five calls, and one of them would be hidden each time, as
+    # if it were gone.
+    "hidden jobs": ("F17", "get_job", {"variant": "hidden", "every": 11}),
     "no quota": ("F18", "create_job", {}),
 }
 USUAL = ("429 on look", "created, then reset", "created late", "download unfinished_chunk")

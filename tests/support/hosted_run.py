@@ -30,7 +30,7 @@ _MODEL: Final = "accounts/fireworks/models/small"
 _QUICK: Final = {
     "poll_interval_s": 0.005,
     "longest_poll_interval_s": 0.02,
-    "settle_s": 0.06,
+    "settle_s": 0.15,
     "quota_wait_s": 0.05,
     "first_retry_s": 0.005,
 }
