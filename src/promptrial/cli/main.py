@@ -42,6 +42,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "status": Command("promptrial.cli.status", "show how far a run is"),
     "list": Command("promptrial.cli.list", "show every run at a glance"),
     "compare": Command("promptrial.cli.compare", "compare two runs, and gate one on the other"),
+    "archive": Command("promptrial.cli.archive", "keep a finished run elsewhere, as one thing that can be verified"),
+    "verify": Command("promptrial.cli.verify", "check every file of an archive"),
+    "unarchive": Command("promptrial.cli.unarchive", "make a run again from its archive"),
     "emulator": Command("promptrial.cli.emulator", "stand in for the hosted batch API on this machine, at no cost"),
     "smoke": Command("promptrial.cli.smoke", "stop dry runs at chosen points, resume them, and compare"),
 }

@@ -8,12 +8,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from promptrial.cli import archive as archive_command
 from promptrial.cli import plan as plan_command
 from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides, resume_command
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
 
 if TYPE_CHECKING:
+    from promptrial.archive.writing import Archived
     from promptrial.engine.opening import RunRequest
     from promptrial.engine.session import Finished
     from promptrial.plan import Selection
@@ -31,6 +33,8 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "force", "resume although the configuration changed; recorded in the state", action="store_true")
     add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
              action="store_true")  # fmt: skip
+    add_flag(parser, "archive", "archive the run when it has ended well, to paths.archive_dir of the configuration or "
+             "else experiments/archives", action="store_true")  # fmt: skip
     add_flag(parser, "log_level", "least level of messages on stderr (default: info)", default="info",
              choices=("debug", "info", "warning", "error"))  # fmt: skip
 
@@ -39,6 +43,7 @@ def execute(args: argparse.Namespace) -> int:
     """Run, then print the results."""
     if args.plan_only:
         return plan_command.execute(args)
+    archive_command.preflight(args)
     from promptrial.engine.opening import RunRequest, new_run_id
     from promptrial.plan import select_phases
 
@@ -69,11 +74,17 @@ def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: S
         command = resume_command(args, request.run_id)
         invocation = Invocation(os.environ, clock, say, args.log_level, progress, resume_command=command)
         finished = follow(request, selection, invocation, args.trial_filter)
-    sys.stdout.write(_as_json(finished) if args.json else _as_text(finished))
+    if not args.json:
+        sys.stdout.write(_as_text(finished))
+    archived = archive_command.archive_finished(args, finished)
+    if args.json:
+        sys.stdout.write(_as_json(finished, archived))
+    elif archived is not None:
+        sys.stdout.write(archive_command.as_text(archived))
     return 0
 
 
-def _as_json(finished: Finished) -> str:
+def _as_json(finished: Finished, archived: Archived | None) -> str:
     run = finished.opened.run
     value = {
         "run_id": run.run_id,
@@ -89,6 +100,8 @@ def _as_json(finished: Finished) -> str:
             for trial in (result.facts.trial for result in finished.results)
         ],
     }
+    if archived is not None:
+        value["archive"] = archive_command.as_values(archived)
     return json.dumps(value, indent=2) + "\n"
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from promptrial.errors import ConfigError
 
-__all__ = ["DEFAULT_CONFIG", "VARIABLE", "dotenv", "environment", "experiments_dir_of"]
+__all__ = ["DEFAULT_CONFIG", "VARIABLE", "archive_dir_of", "dotenv", "environment", "experiments_dir_of"]
 
 DEFAULT_CONFIG: Final = Path("config/eval_config.yaml")
 VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -56,11 +56,21 @@ def experiments_dir_of(path: Path, env: Mapping[str, str]) -> Path | None:
 
     None if it names none, or cannot be read: what is wrong with it is said by whoever loads it.
     """
+    given = _path_of(path, "experiments_dir", env)
+    return Path(given).expanduser() if given else None
+
+
+def archive_dir_of(path: Path, env: Mapping[str, str]) -> str | None:
+    """Return ``paths.archive_dir`` of a configuration file, a folder or an address; None as above."""
+    return _path_of(path, "archive_dir", env)
+
+
+def _path_of(path: Path, name: str, env: Mapping[str, str]) -> str | None:
     from promptrial.config.tree import parse
 
     try:
         tree, _ = parse(path, path.read_text(encoding="utf-8-sig"))
-        given = tree["paths"]["experiments_dir"]
-        return Path(VARIABLE.sub(lambda match: env[match.group(1)], given)).expanduser() if given else None
+        given = tree["paths"][name]
+        return VARIABLE.sub(lambda match: env[match.group(1)], given) if given else None
     except (OSError, ValueError, ConfigError, KeyError, TypeError):
         return None

@@ -288,6 +288,9 @@ class PathsConfig(_Strict):
     """Where things are kept, from the folder that you are in. Says nothing of the experiment, so no run records it."""
 
     experiments_dir: Words = Field("experiments", description="runs; `--experiments_dir` wins over it")
+    archive_dir: Words | None = Field(
+        None, description="archives, a folder or an address; `archives` in the folder of the runs if null"
+    )
     cache_dir: Words | None = Field(
         None, description="data sets from the hub; `PROMPTRIAL_CACHE` wins over it; ~/.cache/promptrial if null"
     )

@@ -1,0 +1,122 @@
+"""Which files of a run go into an archive, and the manifest that lists them. Reads the run, and writes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from promptrial import __version__
+from promptrial.archive.manifest import (
+    DIGEST,
+    MANIFEST,
+    OWN_FILES,
+    SCHEMA_VERSION,
+    SCRIPT,
+    ArchivedFile,
+    ArchiveManifest,
+    Completeness,
+    digest_line,
+    encode,
+    path_problem,
+)
+from promptrial.errors import PromptrialError
+from promptrial.store import jsonl
+from promptrial.store.rundir import RunDir
+
+__all__ = ["Content", "contents_of", "run_files"]
+
+_LEFT_OUT: Final = frozenset({".state.lock", ".state.lock.takeover", "STOP_REQUESTED", ".emulator"})
+"""What stands at the top of a run for the process that works on it, and says nothing of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One file of an archive: where it will stand there, and where it comes from (the disk, or memory)."""
+
+    path: str
+    size: int
+    source: Path | bytes
+
+    def open(self) -> BinaryIO:
+        """Return its bytes, to be read once."""
+        return io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
+
+
+def run_files(root: Path) -> list[tuple[str, Path]]:
+    """Return the files below ``root`` that an archive keeps, sorted by their relative paths.
+
+    Raises
+    ------
+    PromptrialError
+        If something is neither a file nor a folder, or has a name that an archive must not have.
+    """
+    return sorted((path.relative_to(root).as_posix(), path) for path in _walk(root, _LEFT_OUT))
+
+
+def _walk(folder: Path, left_out: frozenset[str] = frozenset()) -> Iterator[Path]:
+    for entry in os.scandir(folder):
+        path = Path(entry.path)
+        if entry.name in left_out or entry.name.endswith(".tmp"):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(path)
+        elif entry.is_file(follow_symlinks=False):
+            yield path
+        else:
+            raise PromptrialError(
+                f"{path}: a link or special file; an archive holds plain files alone",
+                hint="put the file itself there, or remove it; then give the same command again",
+            )
+
+
+def contents_of(
+    run: RunDir, config_hash: str | None, completeness: Completeness, each: Callable[[], None] = lambda: None
+) -> tuple[ArchiveManifest, tuple[Content, ...]]:
+    """Return the manifest of a run as it stands, and what the archive will hold: the manifest first, then by path.
+
+    ``each`` is called before each file is read.
+
+    Raises
+    ------
+    PromptrialError
+        If a file cannot go into an archive; names it.
+    """
+    script = Path(__file__).with_name(SCRIPT).read_bytes()
+    listed = [
+        (ArchivedFile(SCRIPT, len(script), hashlib.sha256(script).hexdigest()), Content(SCRIPT, len(script), script))
+    ]
+    for relative, path in run_files(run.root):
+        each()
+        _check_name(relative, path)
+        digest = jsonl.digest(path)
+        listed.append((ArchivedFile(relative, digest.size, digest.sha256), Content(relative, digest.size, path)))
+    listed.sort(key=lambda pair: pair[0].path)
+    manifest = ArchiveManifest(
+        schema_version=SCHEMA_VERSION,
+        run_id=run.run_id,
+        promptrial_version=__version__,
+        config_hash=config_hash,
+        completeness=completeness,
+        files=tuple(file for file, _ in listed),
+    )
+    return manifest, (*_heads(encode(manifest)), *(content for _, content in listed))
+
+
+def _heads(data: bytes) -> Sequence[Content]:
+    line = digest_line(data)
+    return Content(MANIFEST, len(data), data), Content(DIGEST, len(line), line)
+
+
+def _check_name(relative: str, path: Path) -> None:
+    if relative in OWN_FILES:
+        raise PromptrialError(
+            f"{path}: an archive has a file of its own by this name",
+            hint="if it came from an archive that was unpacked by hand, remove it; else give it another name",
+        )
+    if problem := path_problem(relative):
+        raise PromptrialError(f"{path}: {problem}", hint="give it another name, then give the same command again")

@@ -1,0 +1,172 @@
+"""Where an archive is kept on this machine, and which kind of place a text names. What it holds is not judged here.
+
+A place is a folder of files or one packed file. A write that is interrupted leaves nothing under the final name: here
+by renaming at the end, elsewhere (``remote``) by writing the manifest last.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from promptrial.archive.contents import Content
+from promptrial.archive.manifest import DIGEST, MANIFEST
+from promptrial.archive.packing import CHUNK, Member, pack, require_zstd, unpack
+from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.store import atomic
+
+__all__ = ["PACKED", "LocalFolder", "PackedFile", "Place", "place_to_read", "place_to_write"]
+
+PACKED: Final = ".tar.zst"
+"""How the name of a packed archive ends."""
+
+
+class Place(Protocol):
+    """Where an archive is, or will be."""
+
+    shown: str
+    """How it is named in messages: without the key that an address may hold."""
+
+    def occupied(self, ours: Collection[str]) -> bool:
+        """Return whether something stands there that is not the rest of an interrupted write of these paths."""
+
+    def write(self, top: str, contents: Iterable[Content]) -> None:
+        """Write an archive: the manifest comes first, and ``top`` is the folder that a packed one unpacks to."""
+
+    def members(self) -> Iterator[Member]:
+        """Yield the files of the archive, the manifest first, then its digest.
+
+        Raises
+        ------
+        CorruptRecordError
+            For what cannot be read; from the bytes of a member, if the ones behind it may still be readable.
+        """
+
+    def withdraw(self) -> str:
+        """Take what was written wrong away from its name; return what became of it, as part of a sentence."""
+
+
+def place_to_write(text: str, env: Mapping[str, str]) -> Place:
+    """Return the place that a text names: an address if it has ``://``, else a path; packed if it ends so.
+
+    Raises
+    ------
+    UsageError
+        If there is no way to write to such an address.
+    MissingDependencyError
+        If a package is needed that is not installed.
+    """
+    if "://" in text and not text.startswith("file://"):
+        from promptrial.archive.remote import remote_place
+
+        return remote_place(text, env)
+    path = Path(text.removeprefix("file://")).expanduser()
+    if not path.name.endswith(PACKED):
+        return LocalFolder(path)
+    require_zstd()
+    return PackedFile(path)
+
+
+def place_to_read(text: str, env: Mapping[str, str]) -> Place:
+    """Return the place where an archive is kept; a file is taken for a packed one, whatever its name.
+
+    Raises
+    ------
+    UsageError
+        If nothing is there, or an address cannot be read from.
+    MissingDependencyError
+        If a package is needed that is not installed.
+    """
+    place = place_to_write(text, env)
+    if isinstance(place, LocalFolder | PackedFile):
+        if not place.path.exists():
+            raise UsageError(f"{text}: there is no archive", hint="name a folder, a .tar.zst file or an address")
+        return LocalFolder(place.path) if place.path.is_dir() else PackedFile(place.path)
+    return place
+
+
+class PackedFile:
+    """One ``.tar.zst`` file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shown = str(path)
+
+    def occupied(self, _ours: Collection[str]) -> bool:  # noqa: D102 - Place
+        return os.path.lexists(self.path)
+
+    def write(self, top: str, contents: Iterable[Content]) -> None:  # noqa: D102 - Place
+        _sweep(self.path)
+        with atomic.AtomicFile(self.path) as file:
+            pack(top, contents, file)
+
+    def members(self) -> Iterator[Member]:  # noqa: D102 - Place
+        with self.path.open("rb") as file:
+            yield from unpack(file, self.shown)
+
+    def withdraw(self) -> str:  # noqa: D102 - Place
+        return f"set aside as {atomic.set_aside(self.path)}"
+
+
+class LocalFolder:
+    """A tree of files in a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shown = str(path)
+
+    def occupied(self, _ours: Collection[str]) -> bool:  # noqa: D102 - Place
+        return os.path.lexists(self.path) and (not self.path.is_dir() or any(self.path.iterdir()))
+
+    def write(self, _top: str, contents: Iterable[Content]) -> None:  # noqa: D102 - Place
+        _sweep(self.path)
+        staging = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        atomic.make_folder(staging)
+        try:
+            for content in contents:
+                with content.open() as source, atomic.AtomicFile(staging / content.path) as file:
+                    shutil.copyfileobj(source, file, CHUNK)
+            atomic.publish(staging, self.path)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+
+    def members(self) -> Iterator[Member]:  # noqa: D102 - Place
+        there = [MANIFEST, DIGEST, *sorted({*self._paths()} - {MANIFEST, DIGEST})]
+        for path in there:
+            if os.path.lexists(self.path / path):
+                yield Member(path, _file_chunks(self.path / path))
+
+    def withdraw(self) -> str:  # noqa: D102 - Place
+        return f"set aside as {atomic.set_aside(self.path)}"
+
+    def _paths(self) -> Iterator[str]:
+        for folder, folders, files in os.walk(self.path):
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            yield from ((Path(folder) / name).relative_to(self.path).as_posix() for name in (*files, *links))
+
+
+def _file_chunks(path: Path) -> Iterator[bytes]:
+    if path.is_symlink() or not path.is_file():
+        raise CorruptRecordError(f"{path}: a link or special file")
+    try:
+        with path.open("rb") as file:
+            yield from iter(_reader(file.read), b"")
+    except OSError as error:  # a bad block of the disk is damage like any other
+        raise CorruptRecordError(f"{path}: {error.strerror}") from error
+
+
+def _reader(read: Callable[[int], bytes]) -> Callable[[], bytes]:
+    return lambda: read(CHUNK)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what an interrupted write to this name left; the lock of the run keeps another one from writing it now."""
+    for path in target.parent.glob(f".{target.name}.*.tmp"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            atomic.remove(path)

@@ -1,0 +1,95 @@
+"""Verify an archive against its own manifest. Reads every byte of it once, and writes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from promptrial.archive.manifest import DIGEST, MANIFEST, ArchiveManifest, Difference, decode, differences, digest_line
+from promptrial.archive.packing import Member
+from promptrial.archive.places import Place
+from promptrial.errors import CorruptRecordError
+from promptrial.store.jsonl import FileDigest
+
+__all__ = ["Verified", "verify"]
+
+_LARGEST_MANIFEST: Final = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found: the manifest, the SHA-256 (hex) of its bytes, and the files that are not as it has them."""
+
+    manifest: ArchiveManifest
+    manifest_sha256: str
+    differences: tuple[Difference, ...]
+
+
+def verify(place: Place, each: Callable[[], None] = lambda: None) -> Verified:
+    """Compare every file of an archive with its manifest; ``each`` is called before each file.
+
+    Raises
+    ------
+    CorruptRecordError
+        If there is no manifest that can be read: then nothing can be compared.
+    """
+    members = place.members()
+    data = _manifest_bytes(place, members)
+    manifest = decode(data, place.shown)
+    found, unread, stopped = _digests(members, each, f"{place.shown}: ")
+    digest = hashlib.sha256(data).hexdigest()
+    own: list[Difference] = []
+    if found.pop(DIGEST, None) != FileDigest(hashlib.sha256(digest_line(data)).hexdigest(), len(digest_line(data))):
+        own = [Difference(MANIFEST, "differs", unread.pop(DIGEST, f"from {DIGEST}"))]
+    return Verified(manifest, digest, (*own, *differences(manifest, found, unread, stopped)))
+
+
+def _manifest_bytes(place: Place, members: Iterator[Member]) -> bytes:
+    first = next(members, None)
+    if first is None or first.path != MANIFEST:
+        raise CorruptRecordError(
+            f"{place.shown}: no archive: it does not begin with {MANIFEST}",
+            hint="name what promptrial archive wrote; one that was packed anew is verified as a folder, unpacked",
+        )
+    data = io.BytesIO()
+    try:
+        for chunk in first.chunks:
+            data.write(chunk)
+            if data.tell() > _LARGEST_MANIFEST:
+                raise CorruptRecordError("too large to be one")  # noqa: TRY301 - as what else may be wrong with it
+    except CorruptRecordError as error:
+        why = error.message.removeprefix(f"{place.shown}: ")
+        raise CorruptRecordError(f"{place.shown}: {MANIFEST}: {why}") from error
+    return data.getvalue()
+
+
+def _digests(
+    members: Iterator[Member], each: Callable[[], None], prefix: str
+) -> tuple[dict[str, FileDigest], dict[str, str], str]:
+    """Return the digests of the members, why some could not be read, and why those behind them could not.
+
+    ``prefix`` is how messages begin that name the archive, which goes without saying here.
+    """
+    found: dict[str, FileDigest] = {}
+    unread: dict[str, str] = {}
+    try:
+        for member in members:
+            each()
+            try:
+                found[member.path] = _digest(member.chunks)
+            except CorruptRecordError as error:
+                unread[member.path] = error.message.removeprefix(prefix)
+    except CorruptRecordError as error:
+        return found, unread, error.message.removeprefix(prefix)
+    return found, unread, ""
+
+
+def _digest(chunks: Iterator[bytes]) -> FileDigest:
+    sha256, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        sha256.update(chunk)
+        size += len(chunk)
+    return FileDigest(sha256.hexdigest(), size)

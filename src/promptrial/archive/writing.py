@@ -1,0 +1,139 @@
+"""Archive a run: hold its lock, see that it is complete, write it to its place, and read it back from there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from promptrial.archive.completeness import look
+from promptrial.archive.contents import Content, contents_of
+from promptrial.archive.manifest import SCRIPT, ArchivedFile, ArchiveManifest, Completeness, encode
+from promptrial.archive.places import Place
+from promptrial.archive.reading import verify
+from promptrial.engine.session import Invocation
+from promptrial.errors import CorruptRecordError, PromptrialError, UsageError
+from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
+from promptrial.store import atomic
+from promptrial.store.lock import BEAT_EVERY_S, RunLock
+from promptrial.store.rundir import RunDir
+
+__all__ = ["Archived", "archive_run"]
+
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """An archive that was verified: where it is, what it says of itself, and whether it was written just now."""
+
+    where: str
+    manifest: ArchiveManifest
+    manifest_sha256: str
+    written: bool
+
+
+def archive_run(run: RunDir, place: Place, invocation: Invocation, *, incomplete: bool = False) -> Archived:
+    """Write a run to a place, unless the same run is there already.
+
+    Raises
+    ------
+    RunLockedError
+        If another process works on the run.
+    PromptrialError
+        If the run is not complete and ``incomplete`` is not given, or a file of it cannot be archived.
+    UsageError
+        If something else is at that place.
+    CorruptRecordError
+        If what was written does not read back as it was; it is then no longer under its name.
+    StopRequested
+        If a signal or a sentinel asked to stop; nothing is under the final name.
+
+    Side effects: holds the run's lock meanwhile, and removes a sentinel that was left there. The run keeps every byte.
+    """
+    stop = StopToken(run.sentinel_path, invocation.clock)
+    with (
+        RunLock(
+            run.lock_path,
+            since=invocation.clock.now(),
+            clock=invocation.clock,
+            before_named=lambda: atomic.remove(run.sentinel_path),
+        ) as lock,
+        stop_on_signals(stop, invocation.say, invocation.resume_command),
+        beside_the_work(stop, lock.beat, BEAT_EVERY_S),
+    ):
+        completeness, config_hash = look(run, invocation)
+        if not (completeness.complete or incomplete):
+            raise _refusal(run, completeness)
+        manifest, contents = contents_of(run, config_hash, completeness, stop.check)
+        if place.occupied([content.path for content in contents]):
+            return _kept(run, place, manifest, stop.check)
+        place.write(f"run_{run.run_id}", _checked(contents, stop.check))
+        return _read_back(place, manifest, stop.check)
+
+
+def _checked(contents: Sequence[Content], check: Callable[[], None]) -> Iterator[Content]:
+    for content in contents:
+        check()
+        yield content
+
+
+def _refusal(run: RunDir, completeness: Completeness) -> PromptrialError:
+    return PromptrialError(
+        f"run {run.run_id} is not complete:\n  " + "\n  ".join(completeness.left),
+        hint=f"finish it: promptrial run --run_id {run.run_id} --resume; or archive it as it is, with --incomplete",
+    )
+
+
+def _read_back(place: Place, manifest: ArchiveManifest, check: Callable[[], None]) -> Archived:
+    """Compare what stands there now with what was to be written."""
+    digest = hashlib.sha256(encode(manifest)).hexdigest()
+    try:
+        seen = verify(place, check)
+        wrong = [str(each) for each in seen.differences]
+        if seen.manifest_sha256 != digest:
+            wrong.insert(0, "it is the archive of something else")
+    except CorruptRecordError as error:
+        wrong = [error.message]
+    if wrong:
+        raise CorruptRecordError(
+            f"{place.shown}: it does not read back as it was written ({'; '.join(wrong[:_SHOWN])}); "
+            f"it was {place.withdraw()}",
+            hint="see whether the disk or the store is sound, and that nothing else writes to the run; then try again",
+        )
+    return Archived(place.shown, manifest, digest, written=True)
+
+
+def _kept(run: RunDir, place: Place, manifest: ArchiveManifest, check: Callable[[], None]) -> Archived:
+    """Return the archive that is there already, if it is whole and of the same content."""
+    try:
+        seen = verify(place, check)
+        wrong = [str(each) for each in seen.differences] or list(_changes(run, seen.manifest, manifest))
+    except CorruptRecordError as error:
+        wrong = [error.message]
+    if wrong:
+        raise UsageError(
+            f"{place.shown}: something is there already, and it is not this run as it is now "
+            f"({'; '.join(wrong[:_SHOWN])})",
+            hint=f"name another place: promptrial archive {run.run_id} --to DEST; or remove what is there",
+        )
+    return Archived(place.shown, seen.manifest, seen.manifest_sha256, written=False)
+
+
+def _changes(run: RunDir, kept: ArchiveManifest, now: ArchiveManifest) -> Iterator[str]:
+    """Yield what has changed since an archive was made; lines that were added to the log are no change."""
+    if kept.run_id != now.run_id:
+        yield f"it is of run {kept.run_id}"
+    before, after = ({file.path: file for file in each.files if file.path != SCRIPT} for each in (kept, now))
+    for path in sorted({*before, *after}):
+        if before.get(path) != after.get(path) and not _log_grew(run.log_path, path, before.get(path)):
+            yield f"{path} has changed since"
+
+
+def _log_grew(log: Path, path: str, before: ArchivedFile | None) -> bool:
+    if path != log.name or before is None or not log.is_file():
+        return False
+    with log.open("rb") as file:
+        return hashlib.sha256(file.read(before.size)).hexdigest() == before.sha256

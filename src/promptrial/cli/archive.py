@@ -1,0 +1,117 @@
+"""``promptrial archive`` (and ``run --archive``): keep a finished run elsewhere, as one thing that can be verified."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.config.environment import DEFAULT_CONFIG, archive_dir_of, environment
+from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.events import say_to_stderr
+from promptrial.store.rundir import RunDir
+
+if TYPE_CHECKING:
+    from promptrial.archive.writing import Archived
+    from promptrial.engine.session import Finished
+
+__all__ = ["DESCRIPTION", "archive_finished", "as_text", "as_values", "configure", "execute", "preflight"]
+
+DESCRIPTION = """Keep a finished run elsewhere: its files, a manifest with their digests, and a script that checks them.
+
+DEST is a folder, a .tar.zst file, or an address (s3://bucket/name, gs://...) of a tree of objects, or of one object if
+it ends in .tar.zst. What was written is read back and compared before the command ends. The run keeps every byte."""
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    parser.add_argument("run_id", nargs="?", metavar="RUN_ID", default=argparse.SUPPRESS, help="name of the run")
+    add_flag(parser, "run_id", "the same, as a flag", metavar="ID", required=True)
+    add_experiments_dir(parser)
+    add_flag(parser, "to", "where to (default: run_ID.tar.zst in paths.archive_dir of the configuration, or else in "
+             "experiments/archives)", metavar="DEST")  # fmt: skip
+    add_flag(parser, "incomplete", "archive a run as it is, although something is left to do", action="store_true")
+    add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Archive the run, then say where it is.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run, or the place is taken.
+    """
+    from promptrial.engine.status import find_run
+
+    run = find_run(experiments_dir(args), args.run_id)
+    env = environment(os.environ, Path.cwd())
+    destination = args.to or _within(archive_dir_of(DEFAULT_CONFIG, env), run)
+    archived = _archive(run, destination, incomplete=args.incomplete)
+    sys.stdout.write(json.dumps(as_values(archived), indent=2) + "\n" if args.json else as_text(archived))
+    return 0
+
+
+def preflight(args: argparse.Namespace) -> None:
+    """Find out before a run, and not after it, that what ``--archive`` needs is not installed.
+
+    Raises
+    ------
+    MissingDependencyError
+        Naming what to install.
+    """
+    if args.archive:
+        from promptrial.archive.packing import require_zstd
+
+        require_zstd()
+
+
+def archive_finished(args: argparse.Namespace, finished: Finished) -> Archived | None:
+    """Archive a run that has ended well, if ``--archive`` asks for it."""
+    if not getattr(args, "archive", False):  # resume has no such flag
+        return None
+    opened = finished.opened
+    return _archive(opened.run, _within(opened.loaded.experiment.paths.archive_dir, opened.run), incomplete=False)
+
+
+def _within(archive_dir: str | None, run: RunDir) -> str:
+    folder = str(run.root.parent / "archives") if archive_dir is None else archive_dir.rstrip("/")
+    return f"{folder}/{run.root.name}.tar.zst"
+
+
+def _archive(run: RunDir, destination: str, *, incomplete: bool) -> Archived:
+    from promptrial.archive.places import place_to_write
+    from promptrial.archive.writing import archive_run
+    from promptrial.engine.session import Invocation
+
+    place = place_to_write(destination, environment(os.environ, Path.cwd()))
+    again = f"promptrial archive {run.run_id}"
+    invocation = Invocation(os.environ, SystemClock(), say_to_stderr, "warning", resume_command=again)
+    return archive_run(run, place, invocation, incomplete=incomplete)
+
+
+def as_values(archived: Archived) -> dict[str, object]:
+    """Return what JSON says of an archive."""
+    manifest = archived.manifest
+    return {
+        "run_id": manifest.run_id,
+        "archive": archived.where,
+        "written": archived.written,
+        "complete": manifest.completeness.complete,
+        "files": len(manifest.files),
+        "bytes": manifest.size,
+        "manifest_sha256": archived.manifest_sha256,
+    }
+
+
+def as_text(archived: Archived) -> str:
+    """Return what a person reads of an archive."""
+    manifest = archived.manifest
+    whole = "" if manifest.completeness.complete else ", not complete"
+    said = "Archived and verified" if archived.written else "Already archived, and verified again"
+    of = f"run {manifest.run_id}{whole}, {len(manifest.files)} files, {manifest.size:,} bytes"
+    return f"{said}: {archived.where} ({of})\nSHA-256 of its manifest: {archived.manifest_sha256}\n"

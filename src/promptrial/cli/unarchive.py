@@ -1,0 +1,59 @@
+"""``promptrial unarchive``: make a run again from its archive."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir, resume_command
+from promptrial.config.environment import environment
+from promptrial.runtime.clock import SystemClock
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = """Make a run again from its archive: verified first, then unpacked, whole or not at all.
+
+A run that is there already is never written over."""
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    parser.add_argument("archive", metavar="ARCHIVE", help="a folder, a .tar.zst file, or an address")
+    add_flag(parser, "to", "the folder of the runs (default: that of --experiments_dir)", type=Path, metavar="DIR")
+    add_flag(parser, "run_id", "another name for the run (default: its own)", metavar="ID")
+    add_experiments_dir(parser)
+    add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Restore the run, then say where it is and how to go on with it.
+
+    Raises
+    ------
+    UsageError
+        If there is no archive, or such a run already.
+    CorruptRecordError
+        If the archive is not as its manifest has it.
+    """
+    from promptrial.archive.places import place_to_read
+    from promptrial.archive.restoring import restore
+
+    place = place_to_read(args.archive, environment(os.environ, Path.cwd()))
+    args.experiments_dir = args.to or experiments_dir(args)
+    restored = restore(place, args.experiments_dir, args.run_id, SystemClock())
+    run, manifest = restored.run, restored.manifest
+    if args.json:
+        value = {
+            "run_id": run.run_id,
+            "folder": str(run.root),
+            "complete": manifest.completeness.complete,
+            "files": len(manifest.files),
+            "manifest_sha256": restored.manifest_sha256,
+        }
+        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    else:
+        sys.stdout.write(f"Restored run {run.run_id}: {run.root}\nGo on with: {resume_command(args, run.run_id)}\n")
+    return 0
