@@ -20,6 +20,11 @@ def no_lookup() -> None:
     FireworksProvider.find = lambda self, payload: None  # type: ignore[method-assign]  # noqa: ARG005
 
 
+def counts_on_keys() -> None:
+    """Take a vendor for one that refuses a second job of a key, and create a job again that cannot be found."""
+    FireworksProvider.keyed = True
+
+
 def no_intent() -> None:
     """Record a job only when its creation was answered."""
     real = Recorder.record
@@ -60,5 +65,13 @@ def says_the_key() -> None:
 
 BUGS: Final[dict[str, Callable[[], None]]] = {
     bug.__name__: bug
-    for bug in (no_lookup, no_intent, asks_everything_again, new_key_each_time, expired_is_lost, says_the_key)
+    for bug in (
+        no_lookup,
+        counts_on_keys,
+        no_intent,
+        asks_everything_again,
+        new_key_each_time,
+        expired_is_lost,
+        says_the_key,
+    )
 }

@@ -30,6 +30,8 @@ _OF_JOBS: Final = frozenset({"F7", "F9", "F10", "F11", "F12", "F15"})
 _NEVER_FOR_EVER: Final = _OF_JOBS | {"F8", "F18"}
 _MORE: Final[Sequence[tuple[str, str, Mapping[str, Any]]]] = (
     ("F2", "json", {"status": 529}),
+    ("F7", "hidden", {"delay_s": 250.0}),
+    ("F8", "reset", {"delay_s": 250.0}),
     ("F10", "expired", {"share": 0.0}),
     ("F10", "expired", {"share": 1.0}),
     ("F10", "cancelled", {"output": True}),
@@ -37,7 +39,7 @@ _MORE: Final[Sequence[tuple[str, str, Mapping[str, Any]]]] = (
     ("F11", "garbage", {"share": 1.0}),
     ("F18", "quota", {"count": 3}),
 )
-"""Options (or how often it is met) that make another fault of a variant."""
+"""Options (or how often it is met) that make another fault of a variant. The delays outlast the settling time."""
 
 # A job was lost, or answered less than it was asked: another one is due, and no third.
 _ANOTHER_JOB: Final = {
@@ -50,6 +52,7 @@ _OTHER_ROWS: Final = {
     "F11": {"code_message", "text", "in_response", "status_body", "refusal", "length", "empty", "null_content"},
     "F12": {"duplicate_different", "invalid_utf8", "long_line"},
 }
+_READS: Final = {"get_dataset", "get_job", "get_download_endpoint", "download"}
 _NO_END: Final = {"F12": {"duplicate_different": 2, "torn_last_line": 1}}
 
 
@@ -126,8 +129,10 @@ class Case:
     @property
     def endured(self) -> bool:
         """Whether a run must get over it by itself, without a person and a resume."""
-        ended = self.variant in {"stuck", "failed", "cancelled"}
-        return self.kill is None and not (self.lasting or ended or self.fault == "F17" or self.last_code)
+        ended = self.variant in {"stuck", "failed", "cancelled"} or "delay_s" in self.options
+        unseen = self.variant == "hidden" and self.step.operation in _READS
+        refused = self.fault == "F17" and not (unseen or self.loses_requests)
+        return self.kill is None and not (self.lasting or ended or refused or self.last_code)
 
     @property
     def last_code(self) -> int:

@@ -1,8 +1,8 @@
-"""Where the fault matrix is worked through: a run of two arms at an emulator, its kill, its resumes, and the verdict.
+"""Where the fault matrix is worked through: a run of two arms at an emulator, its kill, its resumes, and its tables.
 
 As in ``crash_lab``, everything is imported and run once before the first fork. A run begins with its requests built,
 for before that it makes no call. The emulator works in a process of its
-own, is told to forget everything before each case, and keeps the ledger that the verdict goes by.
+own, is told to forget everything before each case, and keeps the ledger that ``matrix_verdict`` goes by.
 """
 
 from __future__ import annotations
@@ -10,29 +10,24 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from promptrial.providers.fireworks import FireworksProvider
-from promptrial.providers.request_rows import row_id
-from promptrial.store import jsonl
-from promptrial.store.records import Intent, PartRecord
-from promptrial.store.rundir import RunDir, TrialDir
 from tests.support import matrix_kills
-from tests.support.crash_lab import RUN, in_fork, wreck_problems
+from tests.support.crash_lab import RUN, in_fork
 from tests.support.emulator_client import EmulatorClient
 from tests.support.matrix_cases import Case, Kill, Step, steps_of
 from tests.support.matrix_emulator import ACCOUNT, KEY
+from tests.support.matrix_verdict import final_problems, parts_of, problems_of_wreck
 from tests.support.project import Outcome, Project
 
 __all__ = ["MatrixLab", "Verdict"]
 
 _MOST_RESUMES: Final = 4
-_PARTS: Final = 2
 _TABLES: Final = ("predictions.csv", "predictions.parquet", "results_combined.jsonl")
 _EXECUTION: Final = {
     # Only the emulator's clock counts for jobs, and that moves with calls: what is long here saves calls.
@@ -69,7 +64,7 @@ class MatrixLab:
     def __init__(self, root: Path, url: str) -> None:
         self._emulator = EmulatorClient(url, KEY, ACCOUNT)
         self._cases = 0
-        self._alone: dict[str, dict[str, bytes]] = {}
+        self._known: dict[str, dict[str, bytes]] = {}
         root.mkdir()
         self.enter(root)
         self._start = _experiment(root / "start").root
@@ -88,11 +83,10 @@ class MatrixLab:
     def examine(self, case: Case) -> Verdict:
         """Carry out a case and say what is wrong with how it ends."""
         verdict = self._examined(case)
-        expected = self._alone_of(case) if case.other_rows else self._whole
         if case.last_code == 0 and not verdict.parked:
-            verdict.problems += [
-                f"{name} differs" for name in _TABLES if verdict.tables.get(name) != expected.get(name)
-            ]
+            wanted = self._alone(case) if case.other_rows else [self._whole]
+            differing = [[name for name in _TABLES if verdict.tables.get(name) != each.get(name)] for each in wanted]
+            verdict.problems += [f"{name} differs" for name in min(differing, key=len)]
         return verdict
 
     # --- an undisturbed run ----------------------------------------------------------------------------------------
@@ -116,19 +110,25 @@ class MatrixLab:
         _require(in_fork(folder, list_calls).code, _last_words(folder))
         rows = [line.split() for line in (folder / "calls").read_text().splitlines()]
         calls = [Step(operation, int(nth)) for operation, nth, _ in rows]
-        key = next(part.intents[0].key for name, part in _parts(folder).items() if "control" in name)
+        key = next(part.intents[0].key for name, part in parts_of(folder).items() if "control" in name)
         # The second creation of its kind is for the other arm; its path does not say so.
         ours = [key in path or ("pt-" not in path and nth == "1") for _, nth, path in rows]
         return steps_of(calls, [mine and step.operation != "get_model" for mine, step in zip(ours, calls, strict=True)])
 
-    def _alone_of(self, case: Case) -> dict[str, bytes]:
-        """Return what a fault alone ends with, without a kill."""
-        alone = replace(case, kill=None)
-        if str(alone) not in self._alone:
-            self._alone[str(alone)] = self._examined(alone).tables
-        return self._alone[str(alone)]
+    def _alone(self, case: Case) -> list[dict[str, bytes]]:
+        """Return what a fault alone ends with, in either arm.
 
-    # --- a case ------------------------------------------------------------------------------------------------------
+        After a kill before the first job was created the other arm's may come first: that one need not be looked for.
+        """
+        found = []
+        for nth in (1, 2) if case.kill is not None and case.kill.moment == "before the call" else (1,):
+            alone = replace(case, kill=None, step=Step(case.step.operation, nth))
+            if str(alone) not in self._known:
+                self._known[str(alone)] = self._examined(alone).tables
+            found.append(self._known[str(alone)])
+        return found
+
+    # --- a case ----------------------------------------------------------------------------------------------------
 
     def _examined(self, case: Case) -> Verdict:
         folder, verdict = self._folder(), Verdict()
@@ -141,12 +141,14 @@ class MatrixLab:
             flags = self._help(case, folder, verdict)
             verdict.resumes += 1
             code = self._resume(folder, verdict, flags)
-        verdict.parked = not FireworksProvider.keyed and _is_parked(folder)
+        verdict.parked = not FireworksProvider.keyed and any(
+            part.status == "unknown" for part in parts_of(folder).values()
+        )
         if code != (1 if verdict.parked else case.last_code):
             verdict.problems.append(f"the last resume ended with {code}: {_last_words(folder)}")
         if case.endured and verdict.resumes and not verdict.parked:
             verdict.problems.append("the run did not outlast it: a resume was needed")
-        verdict.problems += self._final_problems(case, folder, parked=verdict.parked)
+        verdict.problems += final_problems(case, folder, self._emulator.ledger(), parked=verdict.parked)
         verdict.tables = {path.name: path.read_bytes() for name in _TABLES for path in folder.rglob(name)}
         shutil.rmtree(folder)
         return verdict
@@ -159,12 +161,12 @@ class MatrixLab:
 
         ended = in_fork(folder, work)
         verdict.killed = ended.code == -signal.SIGKILL
-        verdict.problems += self._wreck_problems(folder)
+        verdict.problems += problems_of_wreck(folder, self._emulator.ledger())
         return ended.code
 
     def _resume(self, folder: Path, verdict: Verdict, flags: tuple[str, ...]) -> int:
         code = in_fork(folder, partial(_run, *flags)).code
-        verdict.problems += self._wreck_problems(folder)
+        verdict.problems += problems_of_wreck(folder, self._emulator.ledger())
         return code
 
     def _help(self, case: Case, folder: Path, verdict: Verdict) -> tuple[str, ...]:
@@ -172,43 +174,8 @@ class MatrixLab:
         said = _last_words(folder)
         if case.variant == "stuck" and "has not ended within" in said:
             self._emulator.http.delete(f"batchInferenceJobs/{said.partition('job ')[2].split()[0]}")
-        return (
-            ("--rebuy",)
-            if (case.loses_answers or case.variant == "stuck") and verdict.resumes > 0 and "--rebuy" in said
-            else ()
-        )
-
-    # --- the verdict -----------------------------------------------------------------------------------------------
-
-    def _wreck_problems(self, folder: Path) -> Iterator[str]:
-        """Yield what must never be seen, however a process ended."""
-        yield from _record_problems(folder)
-        intents = {intent.key for part in _parts(folder).values() for intent in part.intents}
-        created = Counter(row["facts"]["display_name"] for row in self._emulator.ledger("create_job"))
-        for key, times in created.items():
-            if key not in intents:
-                yield f"job {key} was paid for, and no intent names it"
-            if times > 1:
-                yield f"job {key} was created {times} times"
-        for path in folder.rglob("*"):
-            if path.is_file() and KEY.encode() in path.read_bytes():
-                yield f"{path.name} holds the key"
-
-    def _final_problems(self, case: Case, folder: Path, *, parked: bool) -> Iterator[str]:
-        yield from _record_problems(folder, finished=True)
-        yield from (f"{path.name} is left over" for path in folder.rglob("*.tmp"))
-        jobs = self._emulator.ledger("create_job")
-        parts = _parts(folder)
-        intents = [intent for part in parts.values() for intent in part.intents]
-        wanted = _PARTS + case.another_job
-        if len(jobs) > wanted or (len(jobs) < wanted and not parked):
-            yield f"{len(jobs)} jobs were created, not {wanted}"
-        yield from _ledger_problems(jobs, [intent for intent in intents if intent.status != "unknown" or not parked])
-        if not case.loses_requests:
-            made = Counter(row["id"] for row in self._emulator.ledger("create_dataset"))
-            yield from (f"data set {name} was made {times} times" for name, times in made.items() if times > 1)
-        for part in parts:
-            yield from _asked_again(folder, part)
+        may_rebuy = (case.loses_answers or case.variant == "stuck") and verdict.resumes > 0
+        return ("--rebuy",) if may_rebuy and "--rebuy" in said else ()
 
     def _folder(self) -> Path:
         """Return a new folder in which the experiment can be run, before an emulator that knows nothing of it."""
@@ -265,63 +232,3 @@ def _last_words(folder: Path) -> str:
 def _require(code: int, said: str) -> None:
     if code != 0:
         raise RuntimeError(f"an undisturbed run ended with {code}: {said}")
-
-
-def _record_problems(folder: Path, *, finished: bool = False) -> Iterator[str]:
-    """Yield what is wrong with the files of a run; what a vendor has garbled is kept as it came."""
-    for problem in wreck_problems(folder, finished=finished):
-        if not problem.startswith(("results.", "quarantine.")):
-            yield problem
-
-
-def _parts(folder: Path) -> dict[str, PartRecord]:
-    """Return what a run's records say of its parts, the journal folded in."""
-    found: dict[str, PartRecord] = {}
-    for trial in _trials(folder):
-        manifest = trial.load_manifest()
-        found |= manifest.parts if manifest is not None else {}
-    return found
-
-
-def _trials(folder: Path) -> Iterator[TrialDir]:
-    run = RunDir(folder / RUN.parent, "r")
-    for path in run.root.glob("*/results"):
-        yield run.trial(path.parent.name)
-
-
-def _is_parked(folder: Path) -> bool:
-    return any(part.status == "unknown" for part in _parts(folder).values())
-
-
-def _ledger_problems(jobs: list[dict[str, Any]], intents: list[Intent]) -> Iterator[str]:
-    """Compare what was paid for with what is on record as meant."""
-    named, created = Counter(intent.key for intent in intents), {row["id"]: row for row in jobs}
-    yield from (f"two intents have the key {key}" for key, times in named.items() if times > 1)
-    for intent in intents:
-        if intent.key not in created:
-            yield f"intent {intent.key} ({intent.status}) has no job"
-        elif intent.rows != created[intent.key]["facts"]["rows"]:
-            yield f"intent {intent.key} is of {intent.rows} requests, its job of {created[intent.key]['facts']['rows']}"
-        elif intent.job != intent.key:
-            yield f"intent {intent.key} has the job {intent.job}"
-
-
-def _asked_again(folder: Path, part: str) -> Iterator[str]:
-    """Yield the requests that were answered, and were asked again all the same."""
-    for trial in _trials(folder):
-        answered: set[str] = set()
-        for attempt in range(1, _MOST_RESUMES):
-            place = trial.part_results(part).parent
-            asked = place / f"requests.a{attempt}.jsonl"
-            again = answered & {row_id(line) for line in jsonl.lines(asked)} if asked.exists() else set()
-            yield from (f"{wire_id} was asked again" for wire_id in sorted(again))
-            results = place / f"results.a{attempt}.jsonl"
-            answered |= set(_ids(results)) if results.exists() else set()
-
-
-def _ids(path: Path) -> Iterator[str]:
-    for line in jsonl.lines(path):
-        try:
-            yield row_id(line)
-        except ValueError:
-            continue
