@@ -110,6 +110,14 @@ def test_the_control_arm_of_both_sent_the_same_requests(two: Project) -> None:
     assert pair["same_requests"] is True
 
 
+def test_of_a_migrated_run_it_is_not_known_what_it_sent(two: Project) -> None:
+    path = two.run_root("b") / "run_state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"migrated": True}))
+    gate = ("--condition", "control", "--gate", "f1 >= -0.01")
+    assert compared(two, "a", "b", *gate, code=100)["pairs"][0]["same_requests"] is False
+    assert compared(two, "b", "b", *gate)["pairs"][0]["same_requests"] is True
+
+
 DIFFERING: list[tuple[str, dict[str, Any], str]] = [
     ("items", {"limit_items": 3}, "6 items are the same in both"),
     ("scorer", {"scoring": {"extra_refusals": ["no idea"]}}, "scoring.extra_refusals"),
@@ -187,6 +195,14 @@ def test_trials_are_matched_by_name_or_named(project: Project) -> None:
     assert f"--trial_a {other} --trial_b {SLUG}" in refused(project, "b", "c").err
     assert "give both" in refused(project, "a", "b", "--trial_a", SLUG).err
     assert "its trials" in refused(project, "a", "b", "--trial_a", "nothing", "--trial_b", other).err
+
+
+def test_a_trial_that_a_run_has_no_more_is_not_looked_at(two: Project) -> None:
+    left = two.run_root("b") / "left-behind" / "results"
+    left.mkdir(parents=True)
+    (left / "trial_manifest.json").write_text("{}")
+    found = compared(two, "a", "b")
+    assert (len(found["pairs"]), found["unmatched_b"]) == (1, [])
 
 
 def test_a_run_that_is_not_there_or_not_analysed_is_refused_with_what_to_do(project: Project) -> None:

@@ -124,3 +124,15 @@ def test_the_script_is_the_same_program(project: Project) -> None:
     ]
     outcome = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(outcome.stdout)["runs"][0]["run_id"] == "r"
+
+
+def test_a_trial_that_the_run_has_no_more_counts_for_nothing(project: Project) -> None:
+    assert project.run().code == 0
+    usd = listed(project)[0]["usd"]
+    manifest = project.trial_folder() / "results" / "trial_manifest.json"
+    left = project.run_root() / "left-behind" / "results"
+    left.mkdir(parents=True)
+    shutil.copyfile(manifest, left / "trial_manifest.json")
+    assert listed(project)[0]["usd"] == usd is not None
+    status = json.loads(project.call("status", "--run_id", "r", "--json").out)
+    assert status["phases"]["report"]["progress"] == {"done": 1, "total": 1, "unit": "trials"}

@@ -141,7 +141,15 @@ class _Trials:
         return side_by_side(*self._scores, self.items.common, condition)
 
     def same_requests(self, condition: Condition) -> bool:
-        """Whether an arm of both sends the same requests to the same engine."""
+        """Whether an arm of both sends the same requests to the same engine, as far as that is on record.
+
+        It is not for a migrated run, whose older tool may have kept no texts; but a trial is the same as itself.
+        """
+        sides = (self.a.side, self.b.side)
+        if self.a.slug == self.b.slug and sides[0].run.root == sides[1].run.root:
+            return True
+        if any(side.migrated for side in sides):
+            return False
         prompt, instructions = self.a.prompt_sha256(condition), self.a.instructions
         return (
             all(each.same for each in self.agreements)

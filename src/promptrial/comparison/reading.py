@@ -37,10 +37,14 @@ _DECODING: Final = ("top_p", "top_k", "max_new_tokens", "stop", "seed")
 
 @dataclass(frozen=True, slots=True)
 class RunSide:
-    """A run: its configuration as it was resolved, the digests of its items, the names of its trials."""
+    """A run: its configuration as it was resolved, the digests of its items, the names of its trials.
+
+    The trials are those that requests were built for: one that the run has no more may have left its folder behind.
+    """
 
     run: RunDir
     dry_run: bool
+    migrated: bool
     tree: dict[str, Any]
     items: dict[str, str]
     slugs: tuple[str, ...]
@@ -75,13 +79,14 @@ def read_run(run: RunDir) -> RunSide:
     Raises
     ------
     UsageError
-        If the run has no state or no items yet.
+        If the run has no state, no items or no requests yet.
     CorruptRecordError
         If something of it is damaged.
     """
     try:
         state = records.load(run.state_path, RunState)
         prepared = records.load(run.prepared / "manifest.json", Manifest)
+        built = records.load(run.batch_inputs / "manifest.json", Manifest)
     except FileNotFoundError as error:
         raise UsageError(
             f"run {run.run_id} cannot be compared yet: {error.filename} is not there", hint=_resume(run)
@@ -91,9 +96,10 @@ def read_run(run: RunDir) -> RunSide:
     return RunSide(
         run=run,
         dry_run=state.dry_run is True,
+        migrated=state.migrated is True,
         tree=_configuration(run),
         items={Path(path).name: file.sha256 for path, file in prepared.receipt.artifacts.items()},
-        slugs=tuple(sorted(path.parent.parent.name for path in run.root.glob("*/results/trial_manifest.json"))),
+        slugs=tuple(dict.fromkeys(str(row["trial_slug"]) for row in built.facts.get("parts", ()))),
     )
 
 

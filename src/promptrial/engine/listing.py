@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from promptrial import cost_report, registry
@@ -56,7 +57,7 @@ def _described(run: RunDir, status: RunStatus, clock: Clock) -> ListedRun:
         phases=_phases(status),
         answers=status.rows,
         expected_answers=status.expected_rows,
-        usd=_usd(run),
+        usd=_usd(run, status.trials),
         updated_at=updated,
         age_s=None if updated is None else _age_s(updated, clock),
         migrated=state.migrated is True,
@@ -98,10 +99,9 @@ def _age_s(time: str, clock: Clock) -> float:
     return round(max(0.0, clock.timestamp() - _seconds(time)), 3)
 
 
-def _usd(run: RunDir) -> float | None:
+def _usd(run: RunDir, trials: Sequence[str]) -> float | None:
     """Return what the trials cost together; None unless it is known of every one of them."""
-    folders = [path.parent for path in run.root.glob("*/results/trial_manifest.json")]
-    amounts = [_trial_usd(folder / "costs.json") for folder in folders]
+    amounts = [_trial_usd(run.trial(slug).results / "costs.json") for slug in trials]
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if known and len(known) == len(amounts) else None
 

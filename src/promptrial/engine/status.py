@@ -40,7 +40,8 @@ class RunStatus:
     ``word`` is ``running``, ``waiting`` (for jobs at a provider, or for room for one), ``stopping``, ``stalled`` (the
     process is there and has not shown itself for a minute), ``finished``, ``stopped``, ``failed``, ``crashed`` (a phase
     was in progress, and the process that worked on it is gone) or ``incomplete``. ``rows`` and ``expected_rows`` count
-    answers on disk and requests built; None before the build phase. ``waiting_for`` counts jobs in flight by provider.
+    answers on disk and requests built; None before the build phase. ``waiting_for`` counts jobs in flight by
+    provider. ``trials`` names those that requests were built for: one that the run has no more may have left a folder.
     """
 
     word: StatusWord
@@ -50,6 +51,7 @@ class RunStatus:
     expected_rows: int | None
     progress: Mapping[str, Progress] = field(default_factory=dict)
     waiting_for: Mapping[str, int] = field(default_factory=dict)
+    trials: tuple[str, ...] = ()
 
     @property
     def working(self) -> bool:
@@ -90,14 +92,15 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
             hint=f"look what would be done: promptrial plan --run_id {run.run_id}",
         ) from None
     by = holder(run.lock_path, clock)
-    manifests = _manifests(run)
-    waiting_for = _waiting_for(manifests)
     built = _built(run)
+    trials = () if built is None else tuple(dict.fromkeys(str(row["trial_slug"]) for row in built.facts["parts"]))
+    manifests = _manifests(run, trials)
+    waiting_for = _waiting_for(manifests)
     waits = bool(waiting_for) or _wait_for_room(manifests)
     word = _word(state, by, asked=run.sentinel_path.exists(), waits=waits)
     rows = None if built is None else _rows(run, built)
     expected = None if built is None else int(built.facts["requests"])
-    return RunStatus(word, state, by, rows, expected, _progress(manifests, built), waiting_for)
+    return RunStatus(word, state, by, rows, expected, _progress(manifests, built), waiting_for, trials)
 
 
 def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> StatusWord:
@@ -117,12 +120,16 @@ def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> St
     return "finished" if statuses == {"completed"} else "incomplete"
 
 
-def _manifests(run: RunDir) -> list[TrialManifest]:
-    """Return the manifests of the trials, but for damaged ones: a resume says so and mends them."""
+def _manifests(run: RunDir, trials: tuple[str, ...]) -> list[TrialManifest]:
+    """Return the manifests of the trials, but for damaged ones: a resume says so and mends them.
+
+    Where it is not known which trials there are, every folder that looks like one is taken for one.
+    """
+    folders = sorted(path.parent.parent.name for path in run.root.glob("*/results/trial_manifest.json"))
     found = []
-    for path in sorted(run.root.glob("*/results/trial_manifest.json")):
+    for slug in trials or folders:
         try:
-            manifest = run.trial(path.parent.parent.name).load_manifest()
+            manifest = run.trial(slug).load_manifest()
         except CorruptRecordError:
             continue
         if manifest is not None:
