@@ -59,7 +59,9 @@ def run_files(root: Path) -> list[tuple[str, Path]]:
 
 
 def _walk(folder: Path, left_out: frozenset[str] = frozenset()) -> Iterator[Path]:
-    for entry in os.scandir(folder):
+    with os.scandir(folder) as entries:
+        there = list(entries)
+    for entry in there:
         path = Path(entry.path)
         if entry.name in left_out or entry.name.endswith(".tmp"):
             continue

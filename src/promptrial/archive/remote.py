@@ -51,7 +51,8 @@ def remote_place(url: str, env: Mapping[str, str]) -> Place:
             "the fsspec package, which reaches archives at an address, is not installed",
             hint="pip install 'promptrial[archive]'",
         ) from error
-    scheme, shown = urlsplit(url).scheme, _shown(url)
+    parts, shown = urlsplit(url), _shown(url)
+    scheme = parts.scheme
     options = {name: value for name, names in _S3.items() if (value := next(filter(None, map(env.get, names)), None))}
     options = options if scheme in {"s3", "s3a"} else {}
     try:
@@ -66,8 +67,9 @@ def remote_place(url: str, env: Mapping[str, str]) -> Place:
         raise UsageError(f"{shown}: no such kind of address", hint="s3://bucket/name, gs://bucket/name") from error
     if not path.strip("/"):
         raise UsageError(f"{shown}: names no place in a bucket", hint=f"{shown.rstrip('/')}/NAME")
-    store = _Store(system, path.rstrip("/"), shown, tuple(options.values()))
-    if not path.endswith(PACKED):
+    secrets = [parts.netloc.rpartition("@")[0], parts.password, parts.query, *options.values()]
+    store = _Store(system, path.rstrip("/"), shown, tuple(filter(None, secrets)))
+    if not parts.path.endswith(PACKED):
         return _Tree(store)
     require_zstd()
     return _Object(store)

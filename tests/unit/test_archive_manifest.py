@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from promptrial.archive.manifest import (
+    ArchivedFile,
+    ArchiveManifest,
+    Completeness,
+    decode,
+    differences,
+    digest_line,
+    encode,
+    path_problem,
+)
+from promptrial.errors import CorruptRecordError
+from promptrial.store.jsonl import FileDigest
+
+SCHEMA = Path(__file__).parents[2] / "docs/schemas/archive_manifest.schema.json"
+A, B, C = ("a" * 64, "b" * 64, "c" * 64)
+
+
+def manifest(*files: ArchivedFile) -> ArchiveManifest:
+    return ArchiveManifest(
+        schema_version=1,
+        run_id="r",
+        promptrial_version="1.2",
+        config_hash=None,
+        completeness=Completeness(complete=False, phases={"prepare": "completed"}, left=("build: not done yet",)),
+        files=files or (ArchivedFile("a/x", 1, A), ArchivedFile("b", 2, B)),
+    )
+
+
+def test_a_manifest_reads_back_as_it_was_and_fits_its_published_schema() -> None:
+    data = encode(manifest())
+    assert decode(data, "here") == manifest()
+    jsonschema.validate(json.loads(data), json.loads(SCHEMA.read_text()))
+    assert digest_line(data).endswith(b"  archive_manifest.json\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda m: m | {"schema_version": 2}, "schema_version is 2; this program knows 1"),
+        (lambda m: {k: v for k, v in m.items() if k != "schema_version"}, "schema_version"),
+        (lambda m: m | {"files": m["files"][::-1]}, "not in order"),
+        (lambda m: m | {"files": [m["files"][0]] * 2}, "listed twice"),
+        (lambda m: m | {"files": [{"path": "../x", "size": 1, "sha256": A}]}, "leads out"),
+        (lambda m: m | {"files": [{"path": "/x", "size": 1, "sha256": A}]}, "leads out"),
+        (lambda m: m | {"files": [{"path": "x", "size": -1, "sha256": A}]}, "no size"),
+        (lambda m: m | {"files": [{"path": "x", "size": 1, "sha256": "AB"}]}, "no SHA-256"),
+        (lambda m: m | {"files": [{"path": p, "size": 1, "sha256": A} for p in ("x", "x/y")]}, "'x': the name is"),
+        (lambda m: m | {"files": [{"path": "archive_manifest.json", "size": 1, "sha256": A}]}, "the name is taken"),
+        (lambda m: m | {"files": "none"}, "damaged"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_cannot_be_believed_is_refused(
+    change: Callable[[dict[str, Any]], dict[str, Any]], why: str
+) -> None:
+    document = change(json.loads(encode(manifest())))
+    with pytest.raises(CorruptRecordError, match=r"here: archive_manifest\.json") as caught:
+        decode(json.dumps(document).encode(), "here")
+    assert why in caught.value.message
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[" * 100_000, b"\xff", b'"text"'])
+def test_what_is_no_manifest_is_damaged_and_never_empty(data: bytes) -> None:
+    with pytest.raises(CorruptRecordError, match="damaged"):
+        decode(data, "here")
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "/etc/x", "a/", "a//b", "./a", "a/../b", "..", "C:/x", "a\\b", "a\nb", "a\0", "\udce9"]
+)
+def test_a_path_that_leads_elsewhere_or_stands_for_another_on_some_system_has_a_problem(path: str) -> None:
+    assert path_problem(path)
+
+
+@pytest.mark.parametrize("path", ["a", ".hidden", "a/b.c/d e", "Où/日本", "...", "a..b", "-x", "~"])
+def test_an_ordinary_path_has_none(path: str) -> None:
+    assert path_problem(path) == ""
+
+
+def test_files_that_differ_are_missing_or_are_extra_are_named_in_order() -> None:
+    m = manifest(ArchivedFile("a", 1, A), ArchivedFile("b", 1, B), ArchivedFile("c", 1, C), ArchivedFile("d", 1, A))
+    found = {"a": FileDigest(A, 1), "b": FileDigest(A, 1), "bb": FileDigest(A, 1), "d": FileDigest(A, 2)}
+    assert [str(each) for each in differences(m, found, {})] == ["differs b", "extra bb", "missing c", "differs d"]
+
+
+def test_where_reading_stopped_the_next_file_is_what_is_damaged_and_the_rest_is_unreadable() -> None:
+    m = manifest(ArchivedFile("a", 1, A), ArchivedFile("b", 1, B), ArchivedFile("c", 1, C))
+    found = {"a": FileDigest(A, 1)}
+    assert [str(each) for each in differences(m, found, {}, "it breaks off")] == [
+        "differs b (it breaks off)",
+        "unreadable c (behind the damage)",
+    ]
+    assert [each.path for each in differences(m, found, {"b": "bad"}, "bad")] == ["b", "c"]
+    everything = {"a": FileDigest(A, 1), "b": FileDigest(B, 1), "c": FileDigest(C, 1)}
+    assert differences(m, everything, {}) == ()
+    assert [each.why for each in differences(m, everything, {}, "it breaks off")] == ["it breaks off"]
