@@ -8,7 +8,7 @@ from promptrial import registry
 from promptrial.model import Trial
 from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context, Phase, load_manifest
-from promptrial.phases.work import worklist
+from promptrial.phases.work import part_names, worklist
 from promptrial.plan import Fact
 from promptrial.store.records import FileRecord, Receipt
 from promptrial.store.rundir import digest_of
@@ -82,11 +82,11 @@ def artifacts_of(context: Context, upstream: Phase, trial: Trial | None) -> dict
 
 
 def _part_receipt(context: Context, trials: tuple[Trial, ...]) -> Receipt:
-    records = {
-        context.run.relative(work.folder.part_results(work.part.name)): work.record.results
-        for work in worklist(context, trials)
-        if work.record.results is not None
-    }
+    records = {}
+    for slug, name in part_names(context, trials):
+        known = context.manifest(slug).parts.get(name)
+        if known is not None and known.results is not None:
+            records[f"{slug}/results/{name}/results.jsonl"] = known.results
     return Receipt(records, {})
 
 

@@ -7,12 +7,12 @@ attempt that holds nothing else; no answer is ever asked for again because of wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from promptrial.errors import PermanentError, ResultsGoneError, TransientError
+from promptrial.errors import DataError, PermanentError, ResultsGoneError, TransientError
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps, retried
 from promptrial.parts.settings import QueueSettings
@@ -82,6 +82,10 @@ class HostedPart:
         """
         while True:
             if not self.work.has_job:
+                yield from self._earlier_answers(self.work.intents)
+                if self._answers() and not self._unanswered():
+                    self._seal(frozenset())
+                    return
                 yield from self._given_a_job()
             status = yield from self._ended(JobRef(str(self.work.record.job)))
             if self.task is None:
@@ -138,6 +142,10 @@ class HostedPart:
 
     def _lost(self, job: JobRef, status: JobStatus) -> JobStatus:
         reason = f"the provider does not know job {job.name} any more"
+        by_hand = self._answered_by_hand()
+        if self._already_fetched(self.work.record.attempt) or (by_hand and by_hand >= self._unanswered()):
+            return JobStatus(JobState.READY, message=reason)
+        self._say_how_to_fetch_by_hand(job)
         if self.settings.rebuy:
             return JobStatus(JobState.MISSING, message=reason)
         raise ResultsGoneError(
@@ -167,9 +175,12 @@ class HostedPart:
         if self.work.record.status == "downloaded":
             self.recorder.set_aside(self.work, "they are not what was sealed")
         self._note_the_end(status)
+        attempts = 1 + sum(intent.status == "expired" for intent in self.work.intents[:-1])
         if status.state is JobState.MISSING:
+            if attempts >= self.settings.max_attempts:
+                raise ResultsGoneError(f"{status.message}, and this was attempt {attempts}")
             return False
-        yield from self._earlier_answers()
+        yield from self._earlier_answers(self.work.intents[:-1])
         before = len(self._answers())
         try:
             file = yield from self._fetched(self.work.record.attempt)
@@ -181,7 +192,6 @@ class HostedPart:
             self._record("completed", results=file)
         unanswered = self._unanswered()
         task.advance(self.work.part.rows - len(unanswered) - before)
-        attempts = 1 + sum(intent.status == "expired" for intent in self.work.intents[:-1])
         if unanswered and attempts < self.settings.max_attempts:
             reason = f"{len(unanswered)} of {self.work.part.rows} requests were left unanswered"
             self._record("expired", reason=reason)
@@ -190,12 +200,16 @@ class HostedPart:
         self._seal(unanswered)
         return True
 
-    def _earlier_answers(self) -> Steps[None]:
+    def _earlier_answers(self, intents: Sequence[Intent]) -> Steps[None]:
         """Fetch again what earlier attempts had answered, if it was lost here: it was paid for."""
         whole = {intent.attempt for intent, _ in self._raw_files()}
-        for intent in self.work.intents[:-1]:
+        for intent in intents:
             if intent.results is not None and intent.attempt not in whole:
-                yield from self._fetched(intent.attempt)
+                try:
+                    yield from self._fetched(intent.attempt)
+                except ResultsGoneError:
+                    if not self.settings.rebuy:
+                        raise
 
     def _fetched(self, attempt: int) -> Steps[FileRecord]:
         """Write the answers of an attempt to their file: from the provider, or as a person fetched them."""
@@ -203,13 +217,14 @@ class HostedPart:
         if there is not None:
             return there
         path, payload = self._raw_file(attempt), self._submission.payload_of(attempt)
-        job = JobRef(payload.key)
-        if self._answered_by_hand():
-            self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self._folder}")
-            return self._written(path, downloads.rows_by_hand(self._folder))
+        job, by_hand = JobRef(payload.key), self._answered_by_hand()
+        if by_hand and by_hand >= self._unanswered():
+            return self._taken_by_hand(path)
         try:
             return (yield from self._downloaded(job, payload, path))
         except (TransientError, ResultsGoneError) as error:
+            if by_hand:
+                return self._taken_by_hand(path)
             self._say_how_to_fetch_by_hand(job)
             if isinstance(error, TransientError):
                 raise
@@ -246,11 +261,22 @@ class HostedPart:
             atomic.publish(sealed, self._raw_file(attempt))
         return None if run.file_problem(run.relative(self._raw_file(attempt)), known) else known
 
-    def _answered_by_hand(self) -> bool:
-        """Whether files that a person has put there answer anything that is still unanswered."""
+    def _answered_by_hand(self) -> frozenset[str]:
+        """Return which unanswered requests are answered by files that a person has put there.
+
+        A file that cannot be read is said, and no reason to leave the provider unasked.
+        """
         if not downloads.files_by_hand(self._folder):
-            return False
-        return not self._unanswered().isdisjoint(_ids(downloads.rows_by_hand(self._folder)))
+            return frozenset()
+        try:
+            return self._unanswered() & frozenset(_ids(downloads.rows_by_hand(self._folder)))
+        except DataError as error:
+            self.recorder.events.warn(f"{self.work.name}: {error.message}")
+            return frozenset()
+
+    def _taken_by_hand(self, path: Path) -> FileRecord:
+        self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self._folder}")
+        return self._written(path, downloads.rows_by_hand(self._folder))
 
     def _written(self, path: Path, rows: Iterable[bytes]) -> FileRecord:
         with AtomicFile(path) as file:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from promptrial.errors import OutcomeUnknownError, QuotaReachedError, TransientError
+from promptrial.errors import OutcomeUnknownError, PermanentError, QuotaReachedError, TransientError
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps, retried
 from promptrial.parts.settings import QueueSettings
@@ -67,6 +67,7 @@ class Submission:
             self.recorder.record(work, "pending", **self._facts(payload, attempt))
         staged = yield from self._staged(payload)
         if not doubtful:
+            yield 0.0  # a stop that was asked for during the upload is noticed before anything is paid for
             self.recorder.record(work, "submitting", dataset=staged.name, **self._facts(payload, attempt))
         job = yield from self._created(payload, doubtful=doubtful)
         self._leave_breadcrumbs(job, attempt, staged.name)
@@ -132,9 +133,10 @@ class Submission:
 
     def _described(self, attempt: int, path: Path) -> PartPayload:
         work, digest = self.work, jsonl.digest(path)
+        key = next((intent.key for intent in work.intents if intent.attempt == attempt), f"{work.key}-a{attempt}")
         return PartPayload(
-            key=f"{work.key}-a{attempt}",
-            dataset_key=f"{work.key}-a{attempt}",
+            key=key,  # as it was, if the attempt was made before: how keys are computed may have changed since
+            dataset_key=key,
             model=work.model,
             path=path,
             rows=jsonl.count(path),
@@ -179,11 +181,15 @@ class Submission:
         return found
 
     def _submitted(self, payload: PartPayload) -> Steps[JobRef]:
-        """Make the one call, again only where it is known to have changed nothing."""
+        """Make the one call, again only where it is known to have changed nothing; a refusal is put on record."""
         provider, waited = self.work.provider(), False
         while True:
             try:
                 return (yield from retried(lambda: provider.submit(payload), self.settings.backoff, payload.key))
+            except (PermanentError, TransientError) as refused:
+                reason = self.recorder.events.redact(refused.message)
+                self.recorder.record(self.work, "pending", reason=reason, **self._facts(payload, self._attempt()))
+                raise
             except QuotaReachedError as full:
                 if not waited:
                     self._note_the_wait(payload, full)
@@ -218,5 +224,5 @@ class Submission:
         self.recorder.record(self.work, "unknown", reason=reason, key=payload.key)
         return OutcomeUnknownError(
             reason,
-            hint="look for it at the provider; a resume looks again, and creates nothing as long as that is not known",
+            hint="look for it at the provider; a resume looks again before it does anything else",
         )

@@ -20,7 +20,7 @@ from promptrial.store import jsonl
 from promptrial.store.records import Manifest, PartRecord, load
 from promptrial.store.rundir import digest_of
 
-__all__ = ["parts_of", "recover_parts", "shared_rows", "worklist"]
+__all__ = ["part_names", "parts_of", "recover_parts", "shared_rows", "worklist"]
 
 _BYTES_PER_TOKEN: Final = 4
 
@@ -103,6 +103,14 @@ def parts_of(context: Context, trial: Trial) -> list[Part]:
     """Return the parts that the build phase cut a trial into, in order."""
     manifest = load(context.run.batch_inputs / "manifest.json", Manifest)
     return _parts_by_trial(manifest).get(trial.slug, [])
+
+
+def part_names(context: Context, trials: tuple[Trial, ...]) -> list[tuple[str, str]]:
+    """Return trial and name of every part of the trials, in order; quicker than the worklist, and no more than that."""
+    manifest = load_manifest(context.run.batch_inputs / "manifest.json")
+    wanted = {trial.slug for trial in trials}
+    rows = [] if manifest is None else manifest.facts["parts"]
+    return [(row["trial_slug"], row["part"]) for row in rows if row["trial_slug"] in wanted]
 
 
 def recover_parts(context: Context, trial: Trial) -> int:
