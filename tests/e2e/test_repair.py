@@ -61,6 +61,18 @@ def test_whatever_is_damaged_is_kept_aside_and_made_anew(project: Project, artif
     assert "nothing was left to do" in project.run("--resume").err
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_of_two_trials_either_may_lose_its_manifest(project: Project, which: int) -> None:
+    assert project.run("--prompt_sets", "main,other").code == 0
+    before = data_of(project)
+    fake_provider.CALLS.clear()
+    sorted(project.run_root().glob("*/results/trial_manifest.json"))[which].unlink()
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    assert not fake_provider.CALLS
+    assert data_of(project) == before
+
+
 def test_an_artifact_that_a_new_configuration_remakes_is_not_called_damaged(project: Project) -> None:
     project.run()
     (project.root / "config/treatment.txt").write_text("Something else.\n")

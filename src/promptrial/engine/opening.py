@@ -186,16 +186,21 @@ def load_manifests(context: Context, *, read_only: bool = False) -> None:
 
     Side effects: none on disk if ``read_only``; the rebuilt records are then only in memory.
     """
+    lost = []
     for trial in context.trials:
-        folder = context.run.trial(trial.slug)
-        manifest = _whole(context, folder.manifest_path, TrialManifest, read_only)
+        manifest = _whole(context, context.run.trial(trial.slug).manifest_path, TrialManifest, read_only)
         fresh = new_manifest(context, trial)
-        if manifest is not None:  # what the trial is may have changed, if that was forced
+        if manifest is None:
+            lost.append(trial)
+        else:  # what the trial is may have changed, if that was forced
             manifest.trial, manifest.temps, manifest.samples_per_item = fresh.trial, fresh.temps, fresh.samples_per_item
             manifest.hosted = fresh.hosted
         context.manifests[trial.slug] = manifest or fresh
-        if manifest is None and (found := recover_parts(context, trial)):
+    for trial in lost:  # once all are there: parts of several trials may share their answers
+        if found := recover_parts(context, trial):
             context.events.warn(f"{trial.slug}: its manifest was lost; {found} parts were recovered from their results")
+    for trial in context.trials:
+        folder = context.run.trial(trial.slug)
         fold(context.manifests[trial.slug].parts, folder.journal.salvage())
         _mend_journal(context, folder, read_only)
 
