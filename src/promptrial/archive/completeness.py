@@ -35,6 +35,7 @@ def _left_by_plan(run: RunDir, invocation: Invocation) -> list[str]:
     request = RunRequest(run.root.parent, run.run_id, config=run.config_path, plan_only=True)
     try:
         planned = preview(request, plan.select_phases(None, None, None), invocation)
-    except ConfigError:
+    except ConfigError as error:
+        invocation.say(error.message)  # which may name a folder, and so is not for the manifest
         return [f"{run.config_path.name} cannot be read"]
     return [f"{action.phase}: {action.reason}" for action in planned.actions if not action.done]

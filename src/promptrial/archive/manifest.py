@@ -21,6 +21,7 @@ __all__ = [
     "DIGEST",
     "MANIFEST",
     "OWN_FILES",
+    "PACKED",
     "SCRIPT",
     "ArchiveManifest",
     "ArchivedFile",
@@ -39,8 +40,10 @@ DIGEST: Final = "archive_manifest.sha256"
 SCRIPT: Final = "verify.py"
 OWN_FILES: Final = (MANIFEST, DIGEST, SCRIPT)
 """What an archive holds besides the files of the run."""
+PACKED: Final = ".tar.zst"
+"""How the name of a packed archive ends."""
 SCHEMA_VERSION: Final = 1
-_END: Final = "(the end of the archive)"
+_OUTSIDE: Final = "(outside of the files)"
 _HEX: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -170,14 +173,15 @@ def differences(
     unread : mapping
         Why a file could not be read to its end.
     stopped : str
-        Why nothing more could be read, if so; the first file that was not come to is what is damaged then.
+        Why nothing more could be read, if so; the first file that was not come to is what is damaged then,
+        or, if there is none, what stands between and behind the files.
     """
     left = [file.path for file in manifest.files if file.path not in {*found, *unread}]
     rest: list[Difference] = [Difference(path, "missing") for path in left]
     if stopped:
         rest = [Difference(path, "unreadable", "behind the damage") for path in left]
         if not unread:
-            rest[:1] = [Difference(left[0] if left else _END, "differs", stopped)]
+            rest[:1] = [Difference(left[0] if left else _OUTSIDE, "differs", stopped)]
     expected = {file.path: FileDigest(file.sha256, file.size) for file in manifest.files}
     wrong = [
         Difference(path, "differs" if path in expected else "extra")

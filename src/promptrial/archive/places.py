@@ -10,18 +10,15 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from promptrial.archive.contents import Content
-from promptrial.archive.manifest import DIGEST, MANIFEST
+from promptrial.archive.manifest import DIGEST, MANIFEST, PACKED
 from promptrial.archive.packing import CHUNK, Member, pack, require_zstd, unpack
 from promptrial.errors import CorruptRecordError, UsageError
 from promptrial.store import atomic
 
-__all__ = ["PACKED", "LocalFolder", "PackedFile", "Place", "place_to_read", "place_to_write"]
-
-PACKED: Final = ".tar.zst"
-"""How the name of a packed archive ends."""
+__all__ = ["LocalFolder", "PackedFile", "Place", "place_to_read", "place_to_write"]
 
 
 class Place(Protocol):
@@ -122,14 +119,15 @@ class LocalFolder:
         return os.path.lexists(self.path) and (not self.path.is_dir() or any(self.path.iterdir()))
 
     def write(self, _top: str, contents: Iterable[Content]) -> None:  # noqa: D102 - Place
-        _sweep(self.path)
-        staging = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        target = self.path.absolute()  # that has a name also if the folder is the current one
+        _sweep(target)
+        staging = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         atomic.make_folder(staging)
         try:
             for content in contents:
                 with content.open() as source, atomic.AtomicFile(staging / content.path) as file:
                     shutil.copyfileobj(source, file, CHUNK)
-            atomic.publish(staging, self.path)
+            atomic.publish(staging, target)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise

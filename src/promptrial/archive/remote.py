@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from promptrial.archive.contents import Content
-from promptrial.archive.manifest import DIGEST, MANIFEST
+from promptrial.archive.manifest import DIGEST, MANIFEST, PACKED
 from promptrial.archive.packing import CHUNK, Member, pack, require_zstd, unpack
-from promptrial.archive.places import PACKED, Place
+from promptrial.archive.places import Place
 from promptrial.errors import MissingDependencyError, PromptrialError, UsageError
 
 __all__ = ["remote_place"]

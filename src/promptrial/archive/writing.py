@@ -14,7 +14,7 @@ from promptrial.archive.manifest import SCRIPT, ArchivedFile, ArchiveManifest, C
 from promptrial.archive.places import Place
 from promptrial.archive.reading import verify
 from promptrial.engine.session import Invocation
-from promptrial.errors import CorruptRecordError, PromptrialError, UsageError
+from promptrial.errors import CorruptRecordError, PromptrialError, StopRequested, UsageError
 from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
 from promptrial.store import atomic
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
@@ -54,6 +54,14 @@ def archive_run(run: RunDir, place: Place, invocation: Invocation, *, incomplete
     Side effects: holds the run's lock meanwhile, and removes a sentinel that was left there. The run keeps every byte.
     """
     stop = StopToken(run.sentinel_path, invocation.clock)
+
+    def check() -> None:
+        try:
+            stop.check()
+        except StopRequested as error:
+            error.resume_command = invocation.resume_command
+            raise
+
     with (
         RunLock(
             run.lock_path,
@@ -67,11 +75,11 @@ def archive_run(run: RunDir, place: Place, invocation: Invocation, *, incomplete
         completeness, config_hash = look(run, invocation)
         if not (completeness.complete or incomplete):
             raise _refusal(run, completeness)
-        manifest, contents = contents_of(run, config_hash, completeness, stop.check)
+        manifest, contents = contents_of(run, config_hash, completeness, check)
         if place.occupied([content.path for content in contents]):
-            return _kept(run, place, manifest, stop.check)
-        place.write(f"run_{run.run_id}", _checked(contents, stop.check))
-        return _read_back(place, manifest, stop.check)
+            return _kept(run, place, manifest, check)
+        place.write(f"run_{run.run_id}", _checked(contents, check))
+        return _read_back(place, manifest, check)
 
 
 def _checked(contents: Sequence[Content], check: Callable[[], None]) -> Iterator[Content]:

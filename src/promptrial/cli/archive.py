@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from promptrial.archive.manifest import PACKED
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
 from promptrial.config.environment import DEFAULT_CONFIG, archive_dir_of, environment
 from promptrial.runtime.clock import SystemClock
@@ -57,17 +59,20 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def preflight(args: argparse.Namespace) -> None:
-    """Find out before a run, and not after it, that what ``--archive`` needs is not installed.
+    """Find out before a run, and not after it, that ``--archive`` cannot be done.
 
     Raises
     ------
     MissingDependencyError
         Naming what to install.
+    UsageError
+        If ``paths.archive_dir`` is an address of no known kind.
     """
     if args.archive:
-        from promptrial.archive.packing import require_zstd
+        from promptrial.archive.places import place_to_write
 
-        require_zstd()
+        env = environment(os.environ, Path.cwd())
+        place_to_write(f"{archive_dir_of(args.config or DEFAULT_CONFIG, env) or '.'}/run{PACKED}", env)
 
 
 def archive_finished(args: argparse.Namespace, finished: Finished) -> Archived | None:
@@ -80,7 +85,7 @@ def archive_finished(args: argparse.Namespace, finished: Finished) -> Archived |
 
 def _within(archive_dir: str | None, run: RunDir) -> str:
     folder = str(run.root.parent / "archives") if archive_dir is None else archive_dir.rstrip("/")
-    return f"{folder}/{run.root.name}.tar.zst"
+    return f"{folder}/{run.root.name}{PACKED}"
 
 
 def _archive(run: RunDir, destination: str, *, incomplete: bool) -> Archived:
@@ -89,7 +94,8 @@ def _archive(run: RunDir, destination: str, *, incomplete: bool) -> Archived:
     from promptrial.engine.session import Invocation
 
     place = place_to_write(destination, environment(os.environ, Path.cwd()))
-    again = f"promptrial archive {run.run_id}"
+    words = ["promptrial", "archive", run.run_id, "--experiments_dir", str(run.root.parent), "--to", destination]
+    again = shlex.join([*words, "--incomplete"] if incomplete else words)
     invocation = Invocation(os.environ, SystemClock(), say_to_stderr, "warning", resume_command=again)
     return archive_run(run, place, invocation, incomplete=incomplete)
 
