@@ -139,7 +139,9 @@ def test_it_opens_from_the_environment_by_its_name_without_a_call() -> None:
     assert made.count_tokens(MODEL, "text") is None
     assert isinstance(made, FireworksProvider)
     assert (made.name, made.local, made.keyed) == ("fireworks", False, True)
-    assert made.fingerprint(MODEL) == {"provider": "fireworks", "model": FULL_MODEL, "api": "api.fireworks.ai"}
+    assert made.fingerprint(MODEL) == {
+        "provider": "fireworks", "model": FULL_MODEL, "account": "acme", "api": "api.fireworks.ai"
+    }  # fmt: skip
     made.close()
 
 
@@ -245,7 +247,7 @@ def test_a_model_is_a_full_name_or_one_of_their_own(given: str, expected: str | 
 def test_a_model_whose_name_comes_from_the_environment_is_not_written_down() -> None:
     made = FireworksProvider.open({**ENV, "FIREWORKS_API_BASE": "https://x.example:8443/secret"})
     shown = made.fingerprint(replace(MODEL, written_id="${MY_MODEL}"))
-    assert shown == {"provider": "fireworks", "model": "${MY_MODEL}", "api": "x.example"}
+    assert shown == {"provider": "fireworks", "model": "${MY_MODEL}", "account": "acme", "api": "x.example:8443"}
 
 
 # --- what can be known to fail ---------------------------------------------------------------------------------------

@@ -25,11 +25,14 @@ from promptrial.emulator.server import EmulatorServer
 from promptrial.emulator.settings import EmulatorSettings
 from promptrial.engine import smoke_checks
 from promptrial.errors import StopRequested
+from promptrial.providers.base import JobRef, PartPayload
+from promptrial.providers.fireworks import FireworksProvider
 from promptrial.store.rundir import RunDir
 from tests.support.emulator_client import EmulatorClient
 from tests.support.hosted_run import (
     ACCOUNT,
     KEY,
+    MODEL,
     PROJECT,
     HostedProject,
     command,
@@ -371,6 +374,65 @@ def test_a_model_that_has_no_batches_is_said_by_name_and_no_job_is_made(special:
     assert outcome.code == 1
     assert "accounts/fireworks/models/small" in outcome.err
     assert hosted.jobs() == []
+
+
+# --- one trial, one account and one address --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("submitted", ["some parts have jobs", "every part has a job"])
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("FIREWORKS_ACCOUNT_ID", "accounts/other", f"account: {ACCOUNT} -> other"),
+        ("FIREWORKS_API_BASE", "https://gateway.example/x", "api: 127.0.0.1:[0-9]+ -> gateway.example"),
+        ("FIREWORKS_API_BASE", "http://127.0.0.1:9", "api: 127.0.0.1:[0-9]+ -> 127.0.0.1:9"),
+    ],
+)
+def test_a_run_that_has_asked_one_account_or_address_does_not_go_on_with_another(
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, submitted: str, variable: str, value: str, said: str
+) -> None:
+    if submitted == "some parts have jobs":
+        hosted.emulator.fault("F17", "create_job", variant="no_access", nth=3)
+    hosted.run("--to_step", "submit")
+    jobs = [job["id"] for job in hosted.jobs()]
+    assert 2 <= len(jobs) <= 4
+    with monkeypatch.context() as patch:
+        patch.setenv(variable, value)
+        outcome = hosted.run("--resume")
+    assert outcome.code == 1
+    assert re.search(f"the engine is not the one that this trial was begun with: {said}", outcome.err)
+    assert re.search("next: restore the settings .* new run with another --run_id", outcome.err)
+    assert [job["id"] for job in hosted.jobs()] == jobs
+    outcome = hosted.run("--resume")
+    assert outcome.code == 0, outcome.err
+    hosted.paid_once()
+
+
+def test_whom_a_trial_asks_is_on_disk_before_the_first_job_is_made(
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, seen = FireworksProvider.submit, []
+
+    def noted(provider: FireworksProvider, payload: PartPayload) -> JobRef:
+        path = hosted.results() / "trial_manifest.json"
+        seen.append(json.loads(path.read_bytes())["engine"])
+        return submit(provider, payload)
+
+    monkeypatch.setattr(FireworksProvider, "submit", noted)
+    assert hosted.run().code == 0
+    place = hosted.emulator.url.removeprefix("http://")
+    assert seen[0] == {"provider": "fireworks", "model": MODEL, "account": ACCOUNT, "api": place}
+
+
+def test_an_arm_that_one_account_has_answered_is_not_shared_with_a_trial_that_asks_another(
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hosted.run().code == 0
+    monkeypatch.setenv("FIREWORKS_ACCOUNT_ID", "other")
+    outcome = hosted.run("--prompt_sets", "main,other", "--resume", "--force")
+    assert outcome.code == 1
+    assert f"account: {ACCOUNT} -> other" in outcome.err
+    assert len(hosted.jobs()) == 4
 
 
 # --- kills -----------------------------------------------------------------------------------------------------------

@@ -21,12 +21,12 @@ from promptrial.store.rundir import RunDir
 from tests.support.emulator_client import EmulatorClient
 from tests.support.project import Outcome, Project
 
-__all__ = ["ACCOUNT", "KEY", "PROJECT", "HostedProject", "command", "emulator_process", "experiment", "leaks"]
+__all__ = ["ACCOUNT", "KEY", "MODEL", "PROJECT", "HostedProject", "command", "emulator_process", "experiment", "leaks"]
 
 KEY: Final = "fw_" + "hostedrunsecret"
 ACCOUNT: Final = "hosted"
 PROJECT: Final = Path(__file__).parents[2]
-_MODEL: Final = "accounts/fireworks/models/small"
+MODEL: Final = "accounts/fireworks/models/small"
 _QUICK: Final = {
     "poll_interval_s": 0.005,
     "longest_poll_interval_s": 0.02,
@@ -134,7 +134,7 @@ def configuration(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     price = {"models": {"m1": {"input_per_million": 1.0, "output_per_million": 2.0}}}
     return {
         "provider": "fireworks",
-        "models": {"m1": {"id": _MODEL}},
+        "models": {"m1": {"id": MODEL}},
         "pricing": {"fireworks": price},
         "execution": _QUICK,
     } | dict(changes or {})

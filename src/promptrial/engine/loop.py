@@ -114,7 +114,7 @@ class Engine:
         try:
             self.context.stop.check()
             self._move(phase, "in_progress")
-            self.context.checkpoint = self._follow_parts(phase)
+            self.context.checkpoint, self.context.save_manifest = self._follow_parts(phase), self._save_manifest
             self._execute_each(phase, action.trials if phase.run_trial is not None else (None,))
             if all(fact.done for fact in facts_of(self.context, phase)):
                 self._move(phase, "completed")

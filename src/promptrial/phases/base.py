@@ -58,6 +58,8 @@ class Context:
     """The trials that this process was asked to work on."""
     checkpoint: Callable[[str, str], None] = lambda _slug, _resume_key: None
     """Called with a trial and a resume key when a part of it has come a step further."""
+    save_manifest: Callable[[str], None] = lambda _slug: None
+    """Called with a trial whose manifest has to be durable before the phase goes on."""
 
     def trial(self, slug: str) -> Trial:
         """Return the trial with this slug."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from promptrial.errors import TransientError
+from promptrial.model import ModelSpec
 from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.engines import engine_for
 from promptrial.phases.settings import queue_settings
 from promptrial.phases.work import worklist
 from promptrial.queue import QueueManager
@@ -12,28 +14,40 @@ __all__ = ["PHASE"]
 
 
 def _run(context: Context) -> Produced:
-    """Record engine and job of each part. Side effects: the job journals and, for hosted providers, jobs."""
+    """Record engine and job of each part. Side effects: manifests, the job journals and, for hosted providers, jobs."""
+    work = worklist(context, context.active)
+    engines = {}
     for trial in context.active:
         context.stop.check()
-        provider = context.provider(trial.model.provider)
-        try:
-            provider.check(trial.model)
-        except (
-            TransientError
-        ) as error:  # it says nothing of whether the run can work; the calls that follow are retried
-            context.events.warn(f"{trial.slug} could not be checked before its requests are sent: {error.message}")
-        context.manifest(trial.slug).engine = dict(provider.fingerprint(trial.model))
-        prompts = context.manifest(trial.slug).prompts
+        engines[trial.slug] = engine_for(context, trial, work)
+    for model in dict.fromkeys(trial.model for trial in context.active):
+        context.stop.check()
+        _check(context, model)
+    for trial in context.active:
+        context.stop.check()
+        manifest, provider = context.manifest(trial.slug), context.provider(trial.model.provider)
+        manifest.engine = engines[trial.slug]
         for condition, prompt in trial.prompts.items():
-            prompts[condition] = {
+            manifest.prompts[condition] = {
                 "sha256": prompt.sha256,
                 "tokens": provider.count_tokens(trial.model, prompt.text),
             }
-    work = worklist(context, context.active)
+        context.save_manifest(trial.slug)  # before anything is asked for: whoever goes on must know of whom it was
     queue = QueueManager(work, context.clock, context.events, context.stop, context.checkpoint, queue_settings(context))
     with context.progress.task("submit", None) as task:
         queue.submit(task)
     return Produced({})
+
+
+def _check(context: Context, model: ModelSpec) -> None:
+    """Let the provider refuse what can be known to fail.
+
+    A fault that passes says nothing of whether the run can work; the calls that follow are retried.
+    """
+    try:
+        context.provider(model.provider).check(model)
+    except TransientError as error:
+        context.events.warn(f"model {model.alias} could not be checked before its requests are sent: {error.message}")
 
 
 PHASE = Phase(name="submit", reads=("build",), run_whole=_run, content_addressed=True)

@@ -111,7 +111,10 @@ class BatchProvider(Protocol):
         """Refuse, before anything is uploaded, what can be known to fail: a wrong key, account or model."""
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
-        """Return what identifies the model and engine exactly (weights' SHA-256, versions, parameters)."""
+        """Return what identifies the model and engine exactly (weights' SHA-256, versions, parameters).
+
+        Of a hosted one also whose account it is, and under ``api`` where it is reached. No secret is among them.
+        """
 
     def count_tokens(self, model: ModelSpec, text: str) -> int | None:
         """Return how many tokens the model's tokenizer makes of a text, or None where it is not to be had."""

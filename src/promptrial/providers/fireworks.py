@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, QuotaReachedError, TransientError
 from promptrial.model import Completion, ModelSpec
@@ -92,10 +92,12 @@ class FireworksProvider:
             return
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
-        """Return the model's name and the host that serves it: hosted weights have no digest to be had."""
+        """Return the model's name, the account and the host that serves it: hosted weights have no digest to be had.
+
+        Of the address only the host and a port count: a path may hold what nobody should read.
+        """
         name = model_name(model.id) if model.written_id is None else model.written_id
-        host = urlsplit(self._http.service.base_url).hostname or ""
-        return {"provider": self.name, "model": name, "api": host}
+        return {"provider": self.name, "model": name, "account": self._account, "api": self._http.service.place}
 
     def count_tokens(self, model: ModelSpec, text: str) -> None:
         """Return None: there is no tokenizer to ask."""

@@ -120,6 +120,12 @@ class Service:
     key: str = field(repr=False)
     key_variable: str
 
+    @property
+    def place(self) -> str:
+        """The host, and the port if the address names one."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.hostname or ''}:{parts.port}" if parts.port is not None else parts.hostname or ""
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:

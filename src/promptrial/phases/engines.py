@@ -1,0 +1,58 @@
+"""Which engine answers a trial: what is on record of it, and that no other one goes on with what it began."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from promptrial.errors import PhaseFailedError
+from promptrial.model import Trial
+from promptrial.parts.work import PartWork
+from promptrial.phases.base import Context
+
+__all__ = ["engine_for"]
+
+
+def engine_for(context: Context, trial: Trial, work: Sequence[PartWork]) -> dict[str, Any]:
+    """Return the engine of a trial, as it has to stand in its manifest.
+
+    Parameters
+    ----------
+    context : Context
+    trial : Trial
+    work : sequence of PartWork
+        Parts, those of the trial among them.
+
+    Raises
+    ------
+    PhaseFailedError
+        If answers are still to come, and not from where the others of this trial were asked for: another account,
+        address, model or version. An arm that is shared with another trial counts as asked for there.
+    """
+    own = [item for item in work if item.folder.slug == trial.slug]
+    recorded = context.manifest(trial.slug).engine
+    if recorded and all(item.downloaded or item.twin_is_home for item in own):
+        return recorded
+    now = _engine_now(context, trial)
+    asked = [each for item in own for each in (item, *item.twins) if each.intents or each.has_job]
+    for slug in dict.fromkeys(each.folder.slug for each in asked):
+        _require_same(trial.slug, context.manifest(slug).engine, now)
+    return now
+
+
+def _engine_now(context: Context, trial: Trial) -> dict[str, Any]:
+    """Return what the provider says; a dry run has a server of its own, whose port is another one each time."""
+    found = dict(context.provider(trial.model.provider).fingerprint(trial.model))
+    return {**found, "api": "emulator"} if context.dry_run and "api" in found else found
+
+
+def _require_same(slug: str, recorded: dict[str, Any], now: dict[str, Any]) -> None:
+    """Compare all that is on record; a key that is not was not yet recorded then."""
+    changed = sorted(key for key in recorded if recorded[key] != now.get(key))
+    if changed:
+        raise PhaseFailedError(
+            f"{slug}: the engine is not the one that this trial was begun with: "
+            + "; ".join(f"{key}: {recorded[key]} -> {now.get(key)}" for key in changed),
+            hint="restore the settings (account, address, engine) that it was begun with and resume, or begin a new "
+            "run with another --run_id",
+        )
