@@ -19,7 +19,7 @@ help: ## show this list
 
 .venv/.ready-dev: .venv/.ready
 	@echo "adding the tools for tests (once) ..."
-	@$(PIP) --editable '.[embedded,emulator,archive,s3,dev]'
+	@$(PIP) --editable '.[embedded,emulator,archive,s3,docs,dev]'
 	@touch $@
 
 setup: .venv/.ready-dev ## make .venv with everything
@@ -70,8 +70,10 @@ calibrate: .venv/.ready ## check the statistics on simulated trials whose true e
 sdk: .venv/.ready-dev .venv-sdk/.ready ## let the vendor's own SDK drive the emulator, and compare our client with it
 	@$(BIN)/python -m pytest -rs tests/contract/test_fireworks_sdk.py
 
-docs: .venv/.ready-dev ## write help texts and the configuration reference into the docs
+docs: .venv/.ready-dev ## write help texts and references into the docs, and build them into build/site
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 clean: ## remove the environment and caches; runs are kept
 	rm -rf .venv .venv-sdk build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

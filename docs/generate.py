@@ -1,4 +1,4 @@
-"""Write the documentation that the program knows best: ``--help`` texts, the configuration reference, JSON Schemas.
+"""Write the documentation that is said elsewhere: ``--help`` texts, the configuration reference, JSON Schemas, examples.
 
 ``python docs/generate.py`` rewrites what stands between the markers ``<!-- generated: NAME -->`` and ``<!-- end -->``;
 with ``--check`` it changes nothing and ends with 1 if something is out of date.
@@ -29,9 +29,10 @@ from promptrial.engine import run_documents
 from promptrial.store import records
 
 DOCS = Path(__file__).resolve().parent
-FILES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+FILES = [DOCS.parent / "README.md", DOCS.parent / "EXPERIMENT_WORKFLOW.md", *sorted(DOCS.glob("*.md"))]
+EXAMPLES = sorted(path for path in (DOCS / "examples").iterdir() if path.is_file())
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", NoneType: "null"}
-_MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z_. -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def help_text(*words: str) -> str:
@@ -86,10 +87,17 @@ def _type(annotation: object) -> str:
     return _WORDS.get(annotation, "section") if isinstance(annotation, type) else str(annotation)
 
 
+def example(path: Path) -> str:
+    """Return a file of ``docs/examples`` as it stands."""
+    language = {".py": "python", ".yaml": "yaml", ".jsonl": "json"}.get(path.suffix, "text")
+    return f"```{language}\n{path.read_text().rstrip()}\n```\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "help": help_text,
     **{f"help {verb}": (lambda verb=verb: help_text(verb)) for verb in COMMANDS},  # type: ignore[misc]
     "configuration": configuration,
+    **{f"example {path.name}": (lambda path=path: example(path)) for path in EXAMPLES},  # type: ignore[misc]
 }
 
 

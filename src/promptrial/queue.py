@@ -205,7 +205,7 @@ class QueueManager:
             count = f"{len(self._failures)} of {len(self._work)} parts failed"
             error = PhaseFailedError(
                 f"{count}:\n  " + "\n  ".join(f"{name}: {reason}" for name, reason in self._failures.items()),
-                hint=f"promptrial run --run_id {self._work[0].folder.run.run_id} --resume",
+                hint=self._work[0].folder.run.resume_command,
             )
             if not self._stop.is_set():
                 raise error

@@ -638,6 +638,11 @@ def test_a_sentinel_brings_home_the_jobs_in_flight_and_a_resume_does_the_rest(
         while len(hosted.jobs()) < 6:
             assert run.poll() is None
             time.sleep(0.01)
+        assert hosted.project.call("stop", "--run_id", "r").code == 0
+        while not (state := json.loads((hosted.project.run_root() / "run_state.json").read_bytes()))["stop_requested"]:
+            assert run.poll() is None, "a stop is on record while jobs in flight are still waited for"
+            time.sleep(0.01)
+        assert state["phases"]["submit"]["status"] == "in_progress"
         assert hosted.project.call("stop", "--run_id", "r", "--wait").code == 0
         assert run.wait(60) == StopRequested.exit_code
     begun = len(hosted.jobs())

@@ -138,7 +138,7 @@ def test_a_part_that_fails_does_not_stop_the_others_and_the_error_lists_it_and_t
         lab.submit(work)
     assert caught.value.message.startswith("1 of 6 parts failed:")
     assert "trial1/t0_treatment_p001: the model is not served" in caught.value.message
-    assert caught.value.hint == "promptrial run --run_id r --resume"
+    assert caught.value.hint == work[0].folder.run.resume_command
     assert lab.vendor.count("submit") == 6
     lab.complete(work)
     assert statuses(work) == ["downloaded"] * 6

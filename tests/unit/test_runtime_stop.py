@@ -51,6 +51,18 @@ def test_a_token_is_set_once_and_keeps_the_first_reason() -> None:
     assert token.reason == "first"
 
 
+def test_a_stop_is_told_once_by_whoever_first_looks_and_not_by_whoever_asks(tmp_path: Path) -> None:
+    token, told = StopToken(tmp_path / "STOP_REQUESTED"), []
+    token.on_notice = told.append
+    assert not token.is_set()
+    token.set("SIGTERM", wake=False)
+    assert told == []
+    assert token.is_set()
+    with pytest.raises(StopRequested):
+        token.check()
+    assert told == ["SIGTERM"]
+
+
 def test_a_check_raises_only_once_it_is_set_and_what_it_raises_is_no_exception() -> None:
     token = StopToken()
     token.check()

@@ -57,7 +57,10 @@ def path(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
 def test_a_second_process_is_refused_at_once_and_told_who_holds_the_run(path: Path) -> None:
     with holder(path) as child:
         began = time.monotonic()
-        with pytest.raises(RunLockedError) as caught, RunLock(path, since=""):
+        with (
+            pytest.raises(RunLockedError) as caught,
+            RunLock(path, since="", stop_command="promptrial stop --run_id abc"),
+        ):
             pass
         assert time.monotonic() - began < 1
     assert f"pid {child.pid} on {socket.gethostname()}" in caught.value.message

@@ -64,6 +64,12 @@ def test_everything_stands_where_the_documentation_says(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_command_for_a_run_names_its_place_unless_that_is_the_default() -> None:
+    assert RunDir(Path("experiments"), "a").command("stop") == "promptrial stop --run_id a"
+    elsewhere = RunDir(Path("my runs"), "a")
+    assert elsewhere.resume_command == "promptrial run --run_id a --experiments_dir 'my runs' --resume"
+
+
 def test_a_record_is_the_digest_size_and_rows_of_a_file(run: RunDir) -> None:
     put(run, "a", b"one\n")
     assert run.record(run.root / "a", 1) == FileRecord(hashlib.sha256(b"one\n").hexdigest(), 4, 1)

@@ -91,7 +91,7 @@ def _checked(contents: Sequence[Content], check: Callable[[], None]) -> Iterator
 def _refusal(run: RunDir, completeness: Completeness) -> PromptrialError:
     return PromptrialError(
         f"run {run.run_id} is not complete:\n  " + "\n  ".join(completeness.left),
-        hint=f"finish it: promptrial run --run_id {run.run_id} --resume; or archive it as it is, with --incomplete",
+        hint=f"finish it: {run.resume_command}; or archive it as it is, with --incomplete",
     )
 
 
@@ -125,7 +125,7 @@ def _kept(run: RunDir, place: Place, manifest: ArchiveManifest, check: Callable[
         raise UsageError(
             f"{place.shown}: something is there already, and it is not this run as it is now "
             f"({'; '.join(wrong[:_SHOWN])})",
-            hint=f"name another place: promptrial archive {run.run_id} --to DEST; or remove what is there",
+            hint=f"name another place: promptrial archive {run.run_id}{run.place} --to DEST; or remove what is there",
         )
     return Archived(place.shown, seen.manifest, seen.manifest_sha256, written=False)
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from promptrial import registry
-from promptrial.config.environment import DEFAULT_CONFIG, dotenv, environment, experiments_dir_of
+from promptrial.config.environment import DEFAULT_CONFIG, DEFAULT_EXPERIMENTS, dotenv, environment, experiments_dir_of
 from promptrial.errors import UsageError
 from promptrial.model import CONDITIONS
 
@@ -32,8 +31,6 @@ __all__ = [
     "overrides",
     "resume_command",
 ]
-
-_DEFAULT_EXPERIMENTS: Final = Path("experiments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +137,16 @@ def experiments_dir(args: argparse.Namespace) -> Path:
     """Return where runs are kept, as a flag, the environment, the configuration or the default says."""
     if args.experiments_dir is None:
         config: Path = getattr(args, "config", None) or DEFAULT_CONFIG
-        args.experiments_dir = experiments_dir_of(config, environment(os.environ, Path.cwd())) or _DEFAULT_EXPERIMENTS
+        args.experiments_dir = experiments_dir_of(config, environment(os.environ, Path.cwd())) or DEFAULT_EXPERIMENTS
     found: Path = args.experiments_dir
     return found
 
 
 def resume_command(args: argparse.Namespace, run_id: str) -> str:
     """Return what a person types to go on with a run."""
-    folder = str(experiments_dir(args))
-    where = "" if folder == str(_DEFAULT_EXPERIMENTS) else f" --experiments_dir {shlex.quote(folder)}"
-    return f"promptrial run --run_id {run_id}{where} --resume"
+    from promptrial.store.rundir import RunDir
+
+    return RunDir(experiments_dir(args), run_id).resume_command
 
 
 def add_run_flags(parser: Parser) -> None:

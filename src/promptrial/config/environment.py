@@ -12,9 +12,19 @@ from typing import Final
 
 from promptrial.errors import ConfigError
 
-__all__ = ["DEFAULT_CONFIG", "VARIABLE", "archive_dir_of", "dotenv", "environment", "experiments_dir_of"]
+__all__ = [
+    "DEFAULT_CONFIG",
+    "DEFAULT_EXPERIMENTS",
+    "VARIABLE",
+    "archive_dir_of",
+    "dotenv",
+    "environment",
+    "experiments_dir_of",
+]
 
 DEFAULT_CONFIG: Final = Path("config/eval_config.yaml")
+DEFAULT_EXPERIMENTS: Final = Path("experiments")
+"""Where runs are kept if nothing else is said."""
 VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """A reference to a variable in a value of the configuration."""
 

@@ -83,6 +83,7 @@ class Engine:
         if self.state.stop_requested:
             self.state.stop_requested = False
             self._save_state()
+        self.context.stop.on_notice = self._note_stop
         self.context.active = tuple(trial for trial in self.context.trials if selection.wants(trial.slug))
         earlier: dict[str, Action] = {}
         executed = False
@@ -99,7 +100,7 @@ class Engine:
             if action.verb == "blocked":
                 raise PhaseBlockedError(
                     f"{phase.name} is {action}",
-                    hint=f"promptrial run --run_id {self.state.run_id} --resume",
+                    hint=self.context.run.resume_command,
                 )
             if action.verb == "execute":
                 self._execute(phase, action)
@@ -191,8 +192,16 @@ class Engine:
         def follow(slug: str, resume_key: str) -> None:
             self._checkpoint(phase, slug, resume_key)
             self._save(self.context.run.state_path, self.state)
+            self.context.events.event("checkpoint", "debug", phase=phase.name, trial=slug, resume_key=resume_key)
 
         return follow
+
+    def _note_stop(self, reason: str) -> None:
+        """Say in the state that a stop was asked for, as soon as it is seen: what is in flight may take hours yet."""
+        self.state.stop_requested = True
+        with suppress(OSError):  # the stop goes on; what it saves at its end is not optional
+            self.context.events.event("stop", reason=reason)
+            self._save_state()
 
     def _commit(self, phase: Phase, trial: Trial | None, produced: Produced, receipt: Receipt) -> None:
         if phase.content_addressed:

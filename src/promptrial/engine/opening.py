@@ -256,23 +256,23 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
     if damaged and not request.resume and not request.steps_named:
         raise UsageError(
             f"run {run.run_id} exists already, and its {run.state_path.name} is damaged",
-            hint=f"rebuild it from what is on disk: promptrial run --run_id {run.run_id} --resume",
+            hint=f"rebuild it from what is on disk: {run.resume_command}",
         )
     if state is None and request.resume and not damaged:
         there = run.root.exists()
         raise ResumeError(
             f"run {run.run_id}: nothing to resume: {run.state_path} is not there",
             hint=(
-                f"migrate an older run with: python -m scripts.resume_run --run_id {run.run_id}; or look with: "
-                f"promptrial run --run_id {run.run_id} --plan_only"
+                f"migrate an older run with: promptrial resume {run.run_id}{run.place}; or look with: "
+                f"{run.command('run')} --plan_only"
                 if there
-                else f"start it without --resume, or look with: promptrial run --run_id {run.run_id} --plan_only"
+                else f"start it without --resume, or look with: {run.command('run')} --plan_only"
             ),
         )
     if state is not None and not request.resume and not request.steps_named:
         raise UsageError(
             f"run {run.run_id} exists already",
-            hint=f"go on with it: promptrial run --run_id {run.run_id} --resume; or choose another --run_id",
+            hint=f"go on with it: {run.resume_command}; or choose another --run_id",
         )
 
 

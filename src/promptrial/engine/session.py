@@ -97,7 +97,11 @@ def follow(
     selection = _narrowed(selection, opened, trial_filter)
     stale = _StaleSentinel(opened.run.sentinel_path)
     with RunLock(
-        opened.run.lock_path, since=invocation.clock.now(), clock=invocation.clock, before_named=stale.remove
+        opened.run.lock_path,
+        since=invocation.clock.now(),
+        clock=invocation.clock,
+        before_named=stale.remove,
+        stop_command=opened.run.command("stop"),
     ) as lock:
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = Providers(env, opened.run.root if opened.dry_run else None)

@@ -36,7 +36,7 @@ def check_space(context: Context, phase: Phase, trial: Trial | None) -> None:
     if needed > free:
         raise DiskSpaceError(
             f"{context.run.root}: {phase.name} needs about {_shown(needed)} here, and the disk has {_shown(free)} left",
-            hint=f"free some space, then: promptrial run --run_id {context.run.run_id} --resume",
+            hint=f"free some space, then: {context.run.resume_command}",
         )
 
 

@@ -59,7 +59,7 @@ def _run(context: Context, trial: Trial) -> Produced:
     scorers = load_scorers()
     settings = scoring_settings(context.config)
     formats = {name: dataset.format for name, dataset in context.config.datasets.items()}
-    answers = _Answers(_answers(context, trial))
+    answers = _Answers(_answers(context, trial), f"{context.run.command('run')} --from_step parse")
     parts = parts_of(context, trial)
     reader = ItemReader(context.run)
     with (
@@ -95,10 +95,11 @@ def _score_part(
 
 
 class _Answers:
-    """The predictions, taken item by item in request order."""
+    """The predictions, taken item by item in request order; ``again`` is the command that makes them anew."""
 
-    def __init__(self, rows: Iterator[_Row]) -> None:
+    def __init__(self, rows: Iterator[_Row], again: str) -> None:
         self._rows = rows
+        self._again = again
         self._next = next(rows, None)
 
     def take(self, *key: str) -> list[str]:
@@ -123,7 +124,7 @@ class _Answers:
         if self._next is not None:
             raise CorruptRecordError(
                 f"predictions.parquet: {'|'.join(self._next[:4])} is out of order or of no item in this run",
-                hint="parse again: promptrial run --run_id RID --from_step parse",
+                hint=f"parse again: {self._again}",
             )
 
 

@@ -36,13 +36,20 @@ class StopToken:
     clock : Clock, optional
     when : callable, optional
         Asks for a soft stop by returning true; called by ``is_set``.
+
+    Attributes
+    ----------
+    on_notice : callable
+        Called once with the reason, by the first ``is_set`` that finds a stop asked for; never by a signal handler.
     """
 
     def __init__(
         self, sentinel: Path | None = None, clock: Clock | None = None, when: Callable[[], bool] | None = None
     ) -> None:
+        self.on_notice: Callable[[str], None] = lambda _reason: None
         self._when = when
         self._asked = False
+        self._noticed = False
         self._event = threading.Event()
         self._sentinel = sentinel
         self._clock = clock or SystemClock()
@@ -66,6 +73,9 @@ class StopToken:
             self.set(f"{self._sentinel.name} is there", wake=False)
         if not self._asked and self._when is not None and self._when():
             self.set("its condition has come", wake=False)
+        if self._asked and not self._noticed:
+            self._noticed = True
+            self.on_notice(self.reason)
         return self._asked
 
     def detach_asked(self) -> bool:

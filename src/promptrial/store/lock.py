@@ -104,6 +104,8 @@ class RunLock:
         For the waits where locks are files.
     before_named : callable, optional
         Called once the lock is held, before anybody can see by whom: what is asked of its holder comes after that.
+    stop_command : str, optional
+        What a second writer is told to type if it does not want to wait.
 
     Raises
     ------
@@ -120,8 +122,10 @@ class RunLock:
         since: str,
         clock: Clock | None = None,
         before_named: Callable[[], None] = lambda: None,
+        stop_command: str = "",
     ) -> None:
         self._before_named = before_named
+        self._stop_command = stop_command
         self._path = path
         self._since = since
         self._clock = clock or SystemClock()
@@ -218,8 +222,7 @@ class RunLock:
         who = f"pid {by.pid} on {by.host}, since {by.since}" if by is not None else "it has not yet named itself"
         return RunLockedError(
             f"{self._path.parent}: another process holds this run ({who})",
-            hint="wait for it, or stop it with: promptrial stop --run_id "
-            + self._path.parent.name.removeprefix("run_"),
+            hint=f"wait for it, or stop it with: {self._stop_command}" if self._stop_command else "wait for it",
         )
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from promptrial.config.effective import canonical_json
+from promptrial.config.environment import DEFAULT_EXPERIMENTS
 from promptrial.errors import UsageError
 from promptrial.store import jsonl
 from promptrial.store.journal import Journal, fold
@@ -61,6 +63,21 @@ class RunDir:
     prepared = property(lambda self: self.root / "prepared")
     batch_inputs = property(lambda self: self.root / "batch_inputs")
     aggregate_report = property(lambda self: self.root / "aggregate_report.md")
+
+    @property
+    def place(self) -> str:
+        """The flag that a command needs to find the run, with a space before it; empty where the default does."""
+        folder = self.root.parent
+        return "" if folder == DEFAULT_EXPERIMENTS else f" --experiments_dir {shlex.quote(str(folder))}"
+
+    def command(self, verb: str) -> str:
+        """Return what a person types to use a verb on this run."""
+        return f"promptrial {verb} --run_id {self.run_id}{self.place}"
+
+    @property
+    def resume_command(self) -> str:
+        """What a person types to go on with the run."""
+        return f"{self.command('run')} --resume"
 
     def trial(self, slug: str) -> TrialDir:
         """Return the folder of one trial."""
