@@ -173,7 +173,7 @@ def test_resuming_a_run_without_state_exits_3_and_says_what_to_do(project: Proje
     (project.root / "experiments/run_old").mkdir(parents=True)
     outcome = project.run("--resume", run_id="old")
     assert outcome.code == 3
-    assert "resume_run" in outcome.err
+    assert "resume_run --run_id old" in outcome.err
 
 
 def test_starting_a_run_that_exists_is_refused(project: Project) -> None:

@@ -52,7 +52,8 @@ def test_a_token_is_set_once_and_keeps_the_first_reason() -> None:
 
 
 def test_a_stop_is_told_once_by_whoever_first_looks_and_not_by_whoever_asks(tmp_path: Path) -> None:
-    token, told = StopToken(tmp_path / "STOP_REQUESTED"), []
+    token = StopToken(tmp_path / "STOP_REQUESTED")
+    told: list[str] = []
     token.on_notice = told.append
     assert not token.is_set()
     token.set("SIGTERM", wake=False)

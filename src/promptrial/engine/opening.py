@@ -263,7 +263,8 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
         raise ResumeError(
             f"run {run.run_id}: nothing to resume: {run.state_path} is not there",
             hint=(
-                f"migrate an older run with: promptrial resume {run.run_id}{run.place}; or look with: "
+                "migrate an older run with: python -m scripts.resume_run "
+                f"--run_id {run.run_id}{run.place}; or look with: "
                 f"{run.command('run')} --plan_only"
                 if there
                 else f"start it without --resume, or look with: {run.command('run')} --plan_only"
