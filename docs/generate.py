@@ -1,4 +1,4 @@
-"""Write the documentation that is said elsewhere: ``--help`` texts, the configuration reference, JSON Schemas, examples.
+"""Write the documentation that is said elsewhere: ``--help`` texts, the configuration, JSON Schemas, examples.
 
 ``python docs/generate.py`` rewrites what stands between the markers ``<!-- generated: NAME -->`` and ``<!-- end -->``;
 with ``--check`` it changes nothing and ends with 1 if something is out of date.
