@@ -38,7 +38,7 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
             malformed_lines=parsed.malformed_lines,
             missing={name: parsed.arms[name].missing for name in trial.conditions},
         ),
-        shared_requests=shared_rows(context, trial),
+        shared_requests=shared_rows(context)[trial.slug],
         older=older_figures(context.run.trial(trial.slug)),
     )
     return TrialResult(
@@ -112,15 +112,15 @@ def _describe(context: Context, trial: Trial) -> dict[str, Any]:
 
 
 def _settings(context: Context, trial: Trial | None) -> object:
-    config = context.config
+    config, shared, concerned = context.config, shared_rows(context), context.trials if trial is None else (trial,)
     return {
         "name": config.name,
         "question": config.question,
         "config_hash": context.config_hash,
         "version": __version__,
         "dry_run": context.dry_run,
-        "shared": [shared_rows(context, each) for each in ([trial] if trial else context.trials)],
-        "engines": {each.slug: _recorded(context, each) for each in ([trial] if trial else context.trials)},
+        "shared": [shared[each.slug] for each in concerned],
+        "engines": {each.slug: _recorded(context, each) for each in concerned},
     }
 
 

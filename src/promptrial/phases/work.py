@@ -36,9 +36,7 @@ def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
     for trial in context.trials:
         folder = context.run.trial(trial.slug)
         for part in cut.get(trial.slug, ()):
-            path = folder.requests(part.name)
-            asked = _asked(manifest, context.run.relative(path))
-            request_sha256 = digest_of([asked, trial.model.provider, trial.model.id, trial.model.path])
+            request_sha256 = _request_sha256(manifest, trial, part)
             work.append(
                 PartWork(
                     folder=folder,
@@ -48,7 +46,7 @@ def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
                     provider=partial(context.provider, trial.model.provider),
                     request_sha256=request_sha256,
                     key=_key(context.run.run_id, request_sha256, None if shares else trial.slug),
-                    requests=_reader(path),
+                    requests=_reader(folder.requests(part.name)),
                     estimate_usd=partial(_estimate, context.config, trial),
                 )
             )
@@ -58,11 +56,16 @@ def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
     return [each for each in work if each.folder.slug in wanted]
 
 
-def _asked(manifest: Manifest, relative: str) -> str:
-    """Return the digest of a request file; of a run that an older tool made, only which requests they were is known."""
-    file = manifest.receipt.artifacts.get(relative)
+def _request_sha256(manifest: Manifest, trial: Trial, part: Part) -> str:
+    """Return the digest of what a part asks, and of which model.
+
+    Of a run that an older tool made, only which requests they were is known, and not their bytes.
+    """
+    path = f"batch_inputs/{trial.slug}/{part.name}.jsonl"
+    file = manifest.receipt.artifacts.get(path)
     unrecorded: dict[str, str] = manifest.facts.get("unrecorded", {})
-    return file.sha256 if file is not None else unrecorded[relative]
+    asked = file.sha256 if file is not None else unrecorded[path]
+    return digest_of([asked, trial.model.provider, trial.model.id, trial.model.path])
 
 
 def _key(run_id: str, request_sha256: str, slug: str | None) -> str:
@@ -92,11 +95,19 @@ def _introduce_twins(work: list[PartWork]) -> None:
             each.twins.extend(other for other in group if other is not each)
 
 
-def shared_rows(context: Context, trial: Trial) -> int:
-    """Return how many requests of a trial are asked for an earlier trial already, and so only once."""
-    earlier = {other.slug for other in context.trials[: context.trials.index(trial)]}
-    work = worklist(context, (trial,))
-    return sum(each.part.rows for each in work if any(twin.folder.slug in earlier for twin in each.twins))
+def shared_rows(context: Context) -> dict[str, int]:
+    """Return, for each trial, how many of its requests are asked for an earlier trial already, and so only once."""
+    manifest = load_manifest(context.run.batch_inputs / "manifest.json")
+    shared = {trial.slug: 0 for trial in context.trials}
+    if manifest is None or not context.config.execution.share_identical_arms:
+        return shared
+    cut, first = _parts_by_trial(manifest), dict[str, str]()
+    for trial in context.trials:
+        for part in cut.get(trial.slug, ()):
+            asked = _request_sha256(manifest, trial, part)
+            if first.setdefault(asked, trial.slug) != trial.slug:
+                shared[trial.slug] += part.rows
+    return shared
 
 
 def parts_of(context: Context, trial: Trial) -> list[Part]:
