@@ -73,6 +73,20 @@ def test_of_two_trials_either_may_lose_its_manifest(project: Project, which: int
     assert data_of(project) == before
 
 
+def test_answers_are_not_read_by_questions_that_are_damaged(project: Project) -> None:
+    project.run(run_id="whole")
+    project.run("--to_step", "poll")
+    questions = project.run_root() / "prepared/closed_book.jsonl"
+    questions.write_bytes(questions.read_bytes().replace(b'"id"', b'"ie"', 1))
+    outcome = project.run("--only_step", "parse")
+    assert outcome.code == 1
+    assert "parse is blocked (needs prepare: closed_book.jsonl damaged)" in outcome.err
+    assert project.run("--only_step", "prepare").code == 0
+    assert project.run("--resume").code == 0
+    predictions = f"{RESULTS}/predictions.csv"
+    assert (project.run_root() / predictions).read_bytes() == (project.run_root("whole") / predictions).read_bytes()
+
+
 def test_an_artifact_that_a_new_configuration_remakes_is_not_called_damaged(project: Project) -> None:
     project.run()
     (project.root / "config/treatment.txt").write_text("Something else.\n")

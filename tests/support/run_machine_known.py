@@ -63,21 +63,6 @@ def a_summary_needs_the_questions_of_a_run_that_is_done(run: RunModel) -> None:
     run.call("--only_step", "poll")
 
 
-def the_parse_step_does_not_ask_whether_the_questions_are_whole(run: RunModel) -> None:
-    """It reads them, but prepare is not among the phases that it says it reads: it fails instead of being blocked."""
-    run.call("--to_step", "poll")
-    run.spoil("prepared/closed_book.jsonl", "garble")
-    run.call("--only_step", "parse")
-
-
-def a_wrong_parse_is_taken_for_done(run: RunModel) -> None:
-    """Questions of other names, parsed alone, and then mended: nothing makes the predictions anew."""
-    run.call("--to_step", "poll")
-    run.spoil("prepared/closed_book.jsonl", "flip", 8)
-    run.call("--only_step", "parse")
-    run.call("--only_step", "prepare")
-
-
 KNOWN: Final[dict[str, Callable[[RunModel], None]]] = {
     script.__name__: script
     for script in (
@@ -88,7 +73,5 @@ KNOWN: Final[dict[str, Callable[[RunModel], None]]] = {
         a_rebuilt_manifest_names_jobs_that_no_vendor_knows,
         answers_without_manifest_and_requests_are_bought_again,
         a_summary_needs_the_questions_of_a_run_that_is_done,
-        the_parse_step_does_not_ask_whether_the_questions_are_whole,
-        a_wrong_parse_is_taken_for_done,
     )
 }

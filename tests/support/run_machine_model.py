@@ -25,7 +25,6 @@ _UNIMPORTANT: Final = (LOG, LOCK, SENTINEL)
 _DOWNLOADED: Final = "/stage_status/downloaded/"
 _REPORTED: Final = ("report", "skip")
 _BUILT: Final = "batch_inputs/manifest.json"
-_PREPARED: Final = frozenset({"prepared/open_book.jsonl", "prepared/closed_book.jsonl"})
 
 Disturb = Callable[[], None]
 
@@ -63,8 +62,6 @@ class RunModel:
         ``exits`` are the codes with which it may end if its disturbance comes about.
         """
         plan, before, kept, ledger = self._planned(*flags), self.world.digests(), self._kept(), self.world.ledger()
-        if self._forgiving and self._parses_what_is_not_prepared(plan):
-            return 1
         expected: tuple[int, ...] = (self._expected(flags, plan),)
         called = self.world.call(*flags, disturb=disturb)
         if kills and called.code == _KILLED:
@@ -159,11 +156,7 @@ class RunModel:
         gone = self._gone({manifest, _BUILT})
         return manifest in gone and any(name == _BUILT or name.startswith(f"batch_inputs/{slug}/") for name in gone)
 
-    def _parses_what_is_not_prepared(self, plan: Planned) -> bool:
-        unprepared = self._gone(_PREPARED) & _PREPARED and ("prepare", "execute") not in plan.gates
-        return bool(unprepared) and ("parse", "execute") in plan.gates
-
-    def _gone(self, needed: set[str] | frozenset[str]) -> set[str]:
+    def _gone(self, needed: set[str]) -> set[str]:
         """Return what is spoilt, and what of the needed files is not there."""
         return set(self._spoilt) | (needed - set(self.world.files()))
 

@@ -9,17 +9,7 @@ from promptrial import registry
 from promptrial.errors import UsageError
 from promptrial.plan import Action, Fact, PhaseSpec, Selection, decide, select_phases
 
-PHASES = (
-    PhaseSpec("prepare", ()),
-    PhaseSpec("build", ("prepare",)),
-    PhaseSpec("submit", ("build",), content_addressed=True),
-    PhaseSpec("poll", ("build", "submit"), content_addressed=True),
-    PhaseSpec("parse", ("build", "poll")),
-    PhaseSpec("score", ("prepare", "parse")),
-    PhaseSpec("stats", ("parse", "score")),
-    PhaseSpec("costs", ("parse", "score")),
-    PhaseSpec("report", ("prepare", "parse", "stats", "costs")),
-)
+PHASES: tuple[PhaseSpec, ...] = tuple(registry.load("phase", name).spec for name in registry.PHASES)
 NAMES = tuple(phase.name for phase in PHASES)
 WHOLE = ("prepare", "build", "submit", "poll")
 ALL = select_phases(None, None, None)

@@ -251,7 +251,7 @@ def _write_report(path: Path, output: _Output) -> FileRecord:
 PHASE = Phase(
     name="parse",
     stage=registry.STAGES["parse"],
-    reads=("build", "poll"),
+    reads=("prepare", "build", "poll"),
     run_trial=_run,
     space=lambda _context, size_read: 2 * size_read,  # combined rows, CSV and Parquet of what poll brought home
 )
