@@ -81,6 +81,13 @@ def test_run_archives_what_has_ended_well(project: Project) -> None:
     assert project.call("archive", "r").out.startswith("Already archived, and verified again: kept/run_r.tar.zst")
 
 
+def test_a_run_goes_where_the_configuration_says_that_it_was_started_with(project: Project) -> None:
+    project.write_config({"paths": {"archive_dir": "kept"}})
+    (project.root / "config/eval_config.yaml").rename(project.root / "config/mine.yaml")
+    assert project.run("--config", "config/mine.yaml").code == 0
+    assert project.call("archive", "r").out.startswith("Archived and verified: kept/run_r.tar.zst")
+
+
 def test_what_an_archive_needs_is_missed_before_the_run_and_not_after_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,10 +52,23 @@ def execute(args: argparse.Namespace) -> int:
 
     run = find_run(experiments_dir(args), args.run_id)
     env = environment(os.environ, Path.cwd())
-    destination = args.to or _within(archive_dir_of(DEFAULT_CONFIG, env), run)
+    destination = args.to or _within(archive_dir_of(_config_file(run), env), run)
     archived = _archive(run, destination, incomplete=args.incomplete)
     sys.stdout.write(json.dumps(as_values(archived), indent=2) + "\n" if args.json else as_text(archived))
     return 0
+
+
+def _config_file(run: RunDir) -> Path:
+    """Return the configuration that a run was started with, if that is known and still there; else the default one."""
+    from promptrial.errors import CorruptRecordError
+    from promptrial.store.records import RunState, load
+
+    try:
+        recorded = load(run.state_path, RunState).config_file
+    except (OSError, CorruptRecordError):  # what is wrong with the state is said when the run is archived
+        recorded = None
+    found = Path(recorded) if isinstance(recorded, str) else DEFAULT_CONFIG
+    return found if found.exists() else DEFAULT_CONFIG
 
 
 def preflight(args: argparse.Namespace) -> None:
