@@ -26,6 +26,7 @@ from promptrial.comparison import document as comparison
 from promptrial.config.explaining import models_in
 from promptrial.config.schema import ExperimentConfig
 from promptrial.engine import run_documents
+from promptrial.engine.doctor import document as doctor
 from promptrial.store import records
 
 DOCS = Path(__file__).resolve().parent
@@ -116,6 +117,7 @@ def pages() -> dict[Path, str]:
         "status": run_documents.status_schema(),
         "list": run_documents.list_schema(),
         "compare": comparison.json_schema(),
+        "doctor": doctor.json_schema(),
         "archive_manifest": archive_manifest.json_schema(),
     }
     made = {path: refreshed(path.read_text()) for path in FILES if path.exists()}

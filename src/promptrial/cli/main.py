@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "stop": Command("promptrial.cli.stop", "ask a run to stop; it can be resumed"),
     "status": Command("promptrial.cli.status", "show how far a run is"),
     "list": Command("promptrial.cli.list", "show every run at a glance"),
+    "doctor": Command("promptrial.cli.doctor", "find what is wrong with a run, and the commands that mend it"),
     "compare": Command("promptrial.cli.compare", "compare two runs, and gate one on the other"),
     "archive": Command("promptrial.cli.archive", "keep a finished run elsewhere, as one thing that can be verified"),
     "verify": Command("promptrial.cli.verify", "check every file of an archive"),
@@ -52,7 +53,7 @@ COMMANDS: Final[dict[str, Command]] = {
 _EPILOG: Final = """exit codes:
   0 done, or nothing to do    1 a phase failed              2 bad usage or configuration
   3 cannot resume             4 another process runs it     5 stopped on request, resumable
-  6 budget reached            100 a gate of compare fails   130, 143 second SIGINT, SIGTERM
+  6 budget reached            100 a check is not passed     130, 143 second SIGINT, SIGTERM
 """
 
 

@@ -1,0 +1,85 @@
+"""``promptrial doctor``: what is wrong with a run, from its files alone, and the command that mends each thing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.engine.status import find_run
+from promptrial.runtime.clock import SystemClock
+
+if TYPE_CHECKING:
+    from promptrial.engine.doctor.document import DoctorDocument, Finding
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = """Find what is wrong with a run, from its files alone, and say which command mends it. Changes nothing.
+
+The exit code is 100 if there is something to mend, and 0 if there are notes at the most."""
+_TO_MEND: Final = 100
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    parser.add_argument("run_id", nargs="?", metavar="RUN_ID", default=argparse.SUPPRESS, help="name of the run")
+    add_flag(parser, "run_id", "the same, as a flag", metavar="ID", required=True)
+    add_experiments_dir(parser)
+    add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print the findings and what the run takes on the disk; return 100 if there is something to mend.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run.
+    """
+    from promptrial.engine.doctor.examining import examine
+    from promptrial.engine.session import Invocation
+
+    run = find_run(experiments_dir(args), args.run_id)
+    found = examine(run, Invocation(os.environ, SystemClock(), lambda _text: None))
+    sys.stdout.write(_as_json(found) if args.json else _as_text(found))
+    return 0 if found.healthy else _TO_MEND
+
+
+def _as_json(found: DoctorDocument) -> str:
+    import msgspec
+
+    return json.dumps(msgspec.to_builtins(found), indent=2) + "\n"
+
+
+def _as_text(found: DoctorDocument) -> str:
+    counts = [(word, sum(each.severity == word for each in found.findings)) for word in ("error", "warning", "note")]
+    shown = ", ".join(f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts if count)
+    health = "nothing to mend" if found.healthy else "something to mend"
+    title = f"run {found.run_id}: {found.status.replace('_', ' ')}, {health}{f' ({shown})' if shown else ''}"
+    return "\n".join([title, "", *map(_of_finding, found.findings), *_commands(found), _disk(found)])
+
+
+def _of_finding(finding: Finding) -> str:
+    from promptrial.reporting.plain import one_line
+
+    lines = [f"{finding.severity:<8} {one_line(finding.file)}", f"{'':8} {one_line(finding.meaning)}"]
+    return "\n".join([*lines, *([f"{'':8} $ {finding.command}"] if finding.command is not None else []), ""])
+
+
+def _commands(found: DoctorDocument) -> list[str]:
+    """Return the commands that mend something, each once, in the order in which to give them."""
+    commands = dict.fromkeys(each.command for each in found.findings if each.severity != "note" and each.command)
+    return ["What mends this:", *(f"  {command}" for command in commands), ""] if commands else []
+
+
+def _disk(found: DoctorDocument) -> str:
+    from promptrial.engine.doctor.disk import size_text
+    from promptrial.reporting.plain import summary_text
+    from promptrial.reporting.tables.cells import Table, count
+
+    title = f"On disk: {size_text(found.bytes)} in {found.folder}, {size_text(found.free_bytes)} free"
+    rows = tuple((use.trial or "(the run)", use.phase, count(use.files), size_text(use.bytes)) for use in found.disk)
+    return summary_text(Table(title, ("Trial", "Phase", "Files", "Size"), rows, (), "llrr"))

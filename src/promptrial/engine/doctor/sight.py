@@ -1,0 +1,198 @@
+"""What every check looks at, read once: state, manifests, who holds the run, and the command that goes on with it."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from promptrial.engine.migration import needs_migration
+from promptrial.engine.opening import RunRequest, open_run
+from promptrial.engine.run_documents import ListedWord
+from promptrial.engine.session import Invocation
+from promptrial.engine.status import read_status
+from promptrial.errors import CorruptRecordError, PromptrialError, UsageError
+from promptrial.runtime.events import Redactor
+from promptrial.store import records
+from promptrial.store.journal import fold
+from promptrial.store.lock import Holder, holder
+from promptrial.store.records import Manifest, RunState, TrialManifest
+from promptrial.store.rundir import RunDir
+
+__all__ = ["Sight", "file_problem", "look", "quoted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A run as it was found.
+
+    Parameters
+    ----------
+    run : RunDir
+    invocation : Invocation
+    env : mapping
+        The environment, ``.env`` included.
+    state : RunState or None
+        None if it is damaged or not there.
+    word : str
+        How the run stands.
+    by : Holder or None
+        Who wrote themselves into the lock.
+    built : Manifest or None
+        What the build phase left.
+    trials : tuple of str
+        The trials of the run; where it is not known which there are, every folder that looks like one.
+    manifests : dict
+        The manifests of all folders that hold one, with their journals folded in as far as those can be read.
+    mend : str
+        The command that goes on with the run, and mends its records.
+    """
+
+    run: RunDir
+    invocation: Invocation
+    env: dict[str, str]
+    state: RunState | None
+    word: ListedWord
+    by: Holder | None
+    built: Manifest | None
+    trials: tuple[str, ...]
+    mend: str
+    legacy: bool = False
+    manifests: dict[str, TrialManifest] = field(default_factory=dict)
+
+    @property
+    def working(self) -> bool:
+        """Whether a process is at work on the run, so that what it has in hand is not yet what it has to be."""
+        return self.by is not None and self.by.works
+
+    @property
+    def finished(self) -> bool:
+        """Whether the state says that every phase is completed."""
+        return self.state is not None and all(phase.status == "completed" for phase in self.state.phases.values())
+
+    def said(self, error: PromptrialError) -> str:
+        """Return what an error says, without secrets."""
+        return Redactor(self.env)(error.message if error.hint is None else f"{error.message} ({error.hint})")
+
+    def completed(self, phase: str) -> bool:
+        """Whether the state says that a phase is completed."""
+        return self.state is not None and self.state.phases[phase].status == "completed"
+
+    def put_aside_first(self, path: Path) -> str:
+        """Return the command that moves a file out of the way, where ``store.atomic`` would, and then goes on."""
+        number = next(n for n in itertools.count(1) if not path.with_name(f"{path.name}.corrupt.{n}").exists())
+        return f"mv {quoted(path)} {quoted(path.with_name(f'{path.name}.corrupt.{number}'))} && {self.mend}"
+
+    def parts_of(self, slug: str) -> dict[str, int] | None:
+        """Return the parts that the requests of a trial are cut into, and their rows; None if that is not known."""
+        if self.built is None:
+            return None
+        return {row["part"]: row["rows"] for row in self.built.facts["parts"] if row["trial_slug"] == slug}
+
+
+def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
+    """Read what there is to be read of a run."""
+    state, word = _state(run, invocation)
+    built = _built(run)
+    legacy = needs_migration(run)
+    older = legacy or (state is not None and state.migrated is True)
+    folders = tuple(sorted(path.parent.name for path in run.root.glob("*/results") if path.is_dir()))
+    trials = folders if built is None else tuple(dict.fromkeys(row["trial_slug"] for row in built.facts["parts"]))
+    return Sight(
+        run=run,
+        invocation=invocation,
+        env=env,
+        state=state,
+        word=word,
+        by=holder(run.lock_path, invocation.clock),
+        built=built,
+        trials=trials,
+        mend=_older_command(run) if older else _command(run, state, env),
+        legacy=legacy and (state is None or state.migrated is not True),
+        manifests=dict(_manifests(run, folders)),
+    )
+
+
+def file_problem(run: RunDir, relative: str, expected: records.FileRecord) -> str:
+    """Return what is wrong with a file, like ``RunDir.file_problem``; one that cannot be read is no surprise here."""
+    try:
+        return run.file_problem(relative, expected)
+    except OSError as error:
+        return f"{Path(relative).name} cannot be read ({error.strerror})"
+
+
+def _state(run: RunDir, invocation: Invocation) -> tuple[RunState | None, ListedWord]:
+    try:
+        status = read_status(run, invocation.clock)
+    except UsageError:
+        return None, "no_state"
+    except (CorruptRecordError, OSError):
+        return None, "damaged"
+    return status.state, status.word
+
+
+def _built(run: RunDir) -> Manifest | None:
+    try:
+        built = records.load(run.batch_inputs / "manifest.json", Manifest)
+    except (OSError, CorruptRecordError):
+        return None
+    return built if {"parts", "requests"} <= built.facts.keys() else None
+
+
+def _manifests(run: RunDir, folders: tuple[str, ...]) -> Iterator[tuple[str, TrialManifest]]:
+    for slug in folders:
+        folder = run.trial(slug)
+        with suppress(OSError, CorruptRecordError):
+            manifest = records.load(folder.manifest_path, TrialManifest)
+            fold(manifest.parts, folder.journal.salvage())
+            yield slug, manifest
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def _command(run: RunDir, state: RunState | None, env: dict[str, str]) -> str:
+    """Return what goes on with a run of our own.
+
+    Without a state nobody knows any more which configuration and flags it was started with: unless the default ones
+    are the same, its own copy is named, and what an emulator left tells that it was a dry run.
+    """
+    if state is not None:
+        return run.resume_command
+    flags = "" if _fits(run, env, None) or not _is_config(run.config_path) else f" --config {quoted(run.config_path)}"
+    flags += " --dry_run" if (run.root / ".emulator").is_dir() else ""
+    flags += " --resume" if run.state_path.exists() else ""
+    return f"{run.command('run')}{flags}"
+
+
+def _older_command(run: RunDir) -> str:
+    """Return what migrates a run of an older tool, again if need be, and goes on with it."""
+    kept = any(run.prepared.glob("*.jsonl"))
+    return f"promptrial resume {run.run_id}{run.place}{'' if kept else ' --prepared path/to/prepared'}"
+
+
+def _fits(run: RunDir, env: dict[str, str], config: Path | None) -> bool:
+    """Whether a run without a state can go on with a configuration as it is."""
+    try:
+        return not open_run(RunRequest(run.root.parent, run.run_id, config=config, plan_only=True), env).drift
+    except (PromptrialError, OSError):
+        return False
+
+
+def _is_config(path: Path) -> bool:
+    try:
+        tree: Any = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(tree, dict) and "prompt_sets" in tree
+
+
+def quoted(path: Path) -> str:
+    """Return a path as it is typed in a command."""
+    return shlex.quote(str(path))
