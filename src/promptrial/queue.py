@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 
 from promptrial.errors import Detached, PhaseFailedError, PromptrialError, ProviderError, StopRequested
+from promptrial.parts.answers import keep_others_apart
 from promptrial.parts.hosted import HostedPart
 from promptrial.parts.local import LocalPart, finished_rows
 from promptrial.parts.recording import Recorder
@@ -168,6 +169,7 @@ class QueueManager:
             source = next((twin for twin in work.twins if twin.downloaded), None)
             if source is None or work.downloaded:
                 continue
+            keep_others_apart(work, self._recorder)
             target = work.folder.part_results(work.part.name)
             with source.folder.part_results(source.part.name).open("rb") as answers, AtomicFile(target) as file:
                 while piece := answers.read(1 << 20):

@@ -79,7 +79,7 @@ def on_return(check: Callable[[str], None]) -> None:
 
         return promise
 
-    for name in ("write_bytes", "make_folder", "truncate", "remove", "publish", "set_aside"):
+    for name in ("write_bytes", "make_folder", "truncate", "remove", "publish", "move", "set_aside"):
         setattr(atomic, name, watched(name, getattr(atomic, name)))
     for kind, method in ((atomic.AtomicFile, "__exit__"), (atomic.Appender, "append")):
         setattr(kind, method, watched(f"{kind.__name__}.{method}", getattr(kind, method)))

@@ -200,8 +200,8 @@ class Lab:
         """Begin as a process does that was not asked to stop."""
         self.stop = StopToken(None, self.clock, when)
 
-    def work(self, *, trials: int = 1, shards: int = 1, rows: int = 4) -> list[PartWork]:
-        """Return parts: of each trial both arms of each shard."""
+    def work(self, *, trials: int = 1, shards: int = 1, rows: int = 4, question: str = "Question") -> list[PartWork]:
+        """Return parts: of each trial both arms of each shard. Another ``question`` is another prompt."""
         run = RunDir(self.root, "r")
         found = []
         for slug in (f"trial{number}" for number in range(1, trials + 1)):
@@ -210,7 +210,7 @@ class Lab:
                 for arm in ("control", "treatment"):
                     part = Part(slug, 0.0, arm, index, (index - 1) * rows, index * rows, rows)
                     path = run.trial(slug).requests(part.name)
-                    _write(path, part)
+                    _write(path, part, question)
                     digest = jsonl.digest(path).sha256
                     found.append(
                         PartWork(
@@ -220,7 +220,7 @@ class Lab:
                             model=ModelSpec(alias="m", id="model", provider="hosted"),
                             provider=lambda: HostedProvider(self.vendor),  # type: ignore[arg-type, return-value]
                             request_sha256=digest,
-                            key=f"pt-{slug}-{part.name}".replace("_", "-"),
+                            key=_key(slug, part, question),
                             requests=lambda path=path: map(decode_request_row, jsonl.lines(path)),  # type: ignore[misc]
                             estimate_usd=lambda count, _size: 0.5 * count,
                         )
@@ -268,12 +268,17 @@ def _manifest(slug: str) -> TrialManifest:
     )
 
 
-def _write(path: Path, part: Part) -> None:
+def _key(slug: str, part: Part, question: str) -> str:
+    name = f"pt-{slug}-{part.name}".replace("_", "-")
+    return name if question == "Question" else f"{name}-{question.lower()}"
+
+
+def _write(path: Path, part: Part, question: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = (
         Request(
             RequestId("set", f"{part.trial_slug}{number}", part.condition, "0.0", 0, "closed"),
-            (Message("user", f"Question {number}?"),),
+            (Message("user", f"{question} {number}?"),),
             Sampling(0.0, 1.0, 50, 8, (), 1),
         )
         for number in range(part.start, part.stop)

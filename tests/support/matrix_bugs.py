@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from promptrial.parts.hosted import HostedPart
+from promptrial.parts.answers import Answers
 from promptrial.parts.recording import Recorder
 from promptrial.parts.submission import Submission
 from promptrial.parts.work import PartWork
@@ -53,7 +53,7 @@ def new_key_each_time() -> None:
 
 def expired_is_lost() -> None:
     """Throw away what a job had answered when it expired, and ask all of it again."""
-    HostedPart._answers = lambda self: frozenset()  # type: ignore[method-assign]  # noqa: ARG005
+    Answers.ids = lambda self, before=None: frozenset()  # type: ignore[method-assign]  # noqa: ARG005
 
 
 def says_the_key() -> None:

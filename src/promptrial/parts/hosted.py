@@ -6,30 +6,25 @@ attempt that holds nothing else; no answer is ever asked for again because of wh
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
-from promptrial.errors import DataError, PermanentError, ResultsGoneError, TransientError
+from promptrial.errors import PermanentError, ResultsGoneError, TransientError
+from promptrial.parts.answers import Answers, keep_others_apart
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps, retried
 from promptrial.parts.settings import QueueSettings
 from promptrial.parts.submission import Submission
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
-from promptrial.providers.request_rows import row_id
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
-from promptrial.store import atomic, downloads, jsonl
-from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, Intent
 
 __all__ = ["HostedPart"]
 
-_CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
 _GROWTH: Final = 1.5
 
 
@@ -58,9 +53,11 @@ class HostedPart:
     stop: StopToken
     failures: dict[str, str]
     task: Task | None = None
+    _answers: Answers = field(init=False)
     _submission: Submission = field(init=False)
 
     def __post_init__(self) -> None:
+        self._answers = Answers(self.work, self.recorder)
         self._submission = Submission(self.work, self.recorder, self.settings, self.clock)
 
     @property
@@ -82,8 +79,9 @@ class HostedPart:
         """
         while True:
             if not self.work.has_job:
+                keep_others_apart(self.work, self.recorder)
                 yield from self._earlier_answers(self.work.intents)
-                if self._answers() and not self._unanswered():
+                if self._answers.ids() and not self._answers.unanswered():
                     self._seal(frozenset())
                     return
                 yield from self._given_a_job()
@@ -97,7 +95,7 @@ class HostedPart:
     # --- a job -----------------------------------------------------------------------------------------------------
 
     def _given_a_job(self) -> Steps[None]:
-        unanswered = self._unanswered() if self._answers() else None
+        unanswered = self._answers.unanswered() if self._answers.ids() else None
         yield from self._submission.steps(unanswered)
 
     # --- its end ---------------------------------------------------------------------------------------------------
@@ -142,8 +140,8 @@ class HostedPart:
 
     def _lost(self, job: JobRef, status: JobStatus) -> JobStatus:
         reason = f"the provider does not know job {job.name} any more"
-        by_hand = self._answered_by_hand()
-        if self._already_fetched(self.work.record.attempt) or (by_hand and by_hand >= self._unanswered()):
+        by_hand = self._answers.ids_by_hand()
+        if self._answers.known(self.work.record.attempt) or (by_hand and by_hand >= self._answers.unanswered()):
             return JobStatus(JobState.READY, message=reason)
         self._say_how_to_fetch_by_hand(job)
         if self.settings.rebuy:
@@ -181,7 +179,7 @@ class HostedPart:
                 raise ResultsGoneError(f"{status.message}, and this was attempt {attempts}")
             return False
         yield from self._earlier_answers(self.work.intents[:-1])
-        before = len(self._answers())
+        before = len(self._answers.ids())
         try:
             file = yield from self._fetched(self.work.record.attempt)
         except ResultsGoneError as error:
@@ -190,7 +188,7 @@ class HostedPart:
             self._record("expired", reason=error.message)
         else:
             self._record("completed", results=file)
-        unanswered = self._unanswered()
+        unanswered = self._answers.unanswered()
         task.advance(self.work.part.rows - len(unanswered) - before)
         if unanswered and attempts < self.settings.max_attempts:
             reason = f"{len(unanswered)} of {self.work.part.rows} requests were left unanswered"
@@ -202,7 +200,7 @@ class HostedPart:
 
     def _earlier_answers(self, intents: Sequence[Intent]) -> Steps[None]:
         """Fetch again what earlier attempts had answered, if it was lost here: it was paid for."""
-        whole = {intent.attempt for intent, _ in self._raw_files()}
+        whole = {intent.attempt for intent, _ in self._answers.files()}
         for intent in intents:
             if intent.results is not None and intent.attempt not in whole:
                 try:
@@ -213,24 +211,24 @@ class HostedPart:
 
     def _fetched(self, attempt: int) -> Steps[FileRecord]:
         """Write the answers of an attempt to their file: from the provider, or as a person fetched them."""
-        there = self._already_fetched(attempt)
+        there = self._answers.known(attempt)
         if there is not None:
             return there
-        path, payload = self._raw_file(attempt), self._submission.payload_of(attempt)
-        job, by_hand = JobRef(payload.key), self._answered_by_hand()
-        if by_hand and by_hand >= self._unanswered():
-            return self._taken_by_hand(path)
+        payload, by_hand = self._submission.payload_of(attempt), self._answers.ids_by_hand()
+        job = JobRef(payload.key)
+        if by_hand and by_hand >= self._answers.unanswered():
+            return self._answers.write_by_hand(attempt)
         try:
-            return (yield from self._downloaded(job, payload, path))
+            return (yield from self._downloaded(job, payload, attempt))
         except (TransientError, ResultsGoneError) as error:
             if by_hand:
-                return self._taken_by_hand(path)
+                return self._answers.write_by_hand(attempt)
             self._say_how_to_fetch_by_hand(job)
             if isinstance(error, TransientError):
                 raise
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows)) from error
 
-    def _downloaded(self, job: JobRef, payload: PartPayload, path: Path) -> Steps[FileRecord]:
+    def _downloaded(self, job: JobRef, payload: PartPayload, attempt: int) -> Steps[FileRecord]:
         """Fetch what a job has answered. That it is gone is believed once the provider has gone on saying so.
 
         A provider may not see for a moment what it has, and to believe that at once could mean to pay twice.
@@ -240,7 +238,7 @@ class HostedPart:
             try:
                 return (
                     yield from retried(
-                        lambda: self._written(path, provider.results(job, payload)),
+                        lambda: self._answers.write(attempt, provider.results(job, payload)),
                         self.settings.backoff,
                         f"{job.name} results",
                     )
@@ -251,42 +249,8 @@ class HostedPart:
                     raise
             yield self.settings.settle_s / self.settings.settle_looks
 
-    def _already_fetched(self, attempt: int) -> FileRecord | None:
-        """Return the answers of an attempt that are here as they came, or sealed before a kill lost their record."""
-        known = next((i.results for i in self.work.intents if i.attempt == attempt and i.results is not None), None)
-        sealed, run = self.work.folder.part_results(self.work.part.name), self.work.folder.run
-        if known is None:
-            return None
-        if not self._raw_file(attempt).exists() and not run.file_problem(run.relative(sealed), known):
-            atomic.publish(sealed, self._raw_file(attempt))
-        return None if run.file_problem(run.relative(self._raw_file(attempt)), known) else known
-
-    def _answered_by_hand(self) -> frozenset[str]:
-        """Return which unanswered requests are answered by files that a person has put there.
-
-        A file that cannot be read is said, and no reason to leave the provider unasked.
-        """
-        if not downloads.files_by_hand(self._folder):
-            return frozenset()
-        try:
-            return self._unanswered() & frozenset(_ids(downloads.rows_by_hand(self._folder)))
-        except DataError as error:
-            self.recorder.events.warn(f"{self.work.name}: {error.message}")
-            return frozenset()
-
-    def _taken_by_hand(self, path: Path) -> FileRecord:
-        self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self._folder}")
-        return self._written(path, downloads.rows_by_hand(self._folder))
-
-    def _written(self, path: Path, rows: Iterable[bytes]) -> FileRecord:
-        with AtomicFile(path) as file:
-            count = 0
-            for count, row in enumerate(rows, 1):  # noqa: B007 - counted
-                file.write(row + b"\n")
-        return FileRecord(file.sha256(), file.size, count)
-
     def _say_how_to_fetch_by_hand(self, job: JobRef) -> None:
-        commands = self.work.provider().by_hand(job, self._folder)
+        commands = self.work.provider().by_hand(job, self._answers.folder)
         if commands:
             lines = "\n  ".join(commands)
             self.recorder.events.say(f"{self.work.name}: its answers can be fetched by hand, then resume:\n  {lines}")
@@ -296,62 +260,30 @@ class HostedPart:
         usd = intent.estimated_usd if intent is not None else None
         price = "its price is not known" if usd is None else f"about {usd:.4g} USD"
         return (
-            f"put the files, if you have them, into {self._folder}; or ask these {rows} requests again ({price}): "
+            f"put the files, if you have them, into {self._answers.folder}; "
+            f"or ask these {rows} requests again ({price}): "
             f"promptrial run --run_id {self.work.folder.run.run_id} --resume --rebuy"
         )
 
     def _seal(self, unanswered: frozenset[str]) -> None:
-        """Give the answers of all attempts their final name, in the order in which they came."""
-        files = [path for _, path in self._raw_files()]
-        target = self.work.folder.part_results(self.work.part.name)
-        if len(files) == 1:
-            atomic.publish(files[0], target)
-        else:
-            self._written(target, (line for path in files for line in jsonl.lines(path)))
+        """Seal the answers of all attempts. What had answered these requests before may be all of them."""
         reason = None
         if unanswered:
             reason = f"{len(unanswered)} of {self.work.part.rows} requests stayed unanswered"
             self.recorder.events.warn(f"{self.work.name}: {reason}; they count as missing")
-        results = self.work.folder.run.record(target, jsonl.count(target))
-        self._record("downloaded", results=results, reason=reason)
-
-    # --- what is there ---------------------------------------------------------------------------------------------
-
-    @property
-    def _folder(self) -> Path:
-        return self.work.folder.part_results(self.work.part.name).parent
-
-    def _raw_file(self, attempt: int) -> Path:
-        return self._folder / f"results.a{attempt}.jsonl"
-
-    def _raw_files(self) -> Iterator[tuple[Intent, Path]]:
-        """Yield the attempts whose answers are on disk as they were fetched."""
-        for intent in self.work.intents:
-            path = self._raw_file(intent.attempt)
-            relative = self.work.folder.run.relative(path)
-            if intent.results is not None and not self.work.folder.run.file_problem(relative, intent.results):
-                yield intent, path
-
-    def _answers(self) -> frozenset[str]:
-        """Return the ids of the requests that the attempts have answered, with an answer or an error."""
-        return frozenset(wire_id for _, path in self._raw_files() for wire_id in _ids(jsonl.lines(path)))
-
-    def _unanswered(self) -> frozenset[str]:
-        return frozenset(row.custom_id for row in self.work.requests()) - self._answers()
+        last = [intent for intent in self.work.intents if intent.job is not None][-1]
+        self._record(
+            "downloaded",
+            request_sha256=self.work.request_sha256,
+            attempt=last.attempt,
+            job=last.job,
+            results=self._answers.seal(),
+            reason=reason,
+        )
 
     def _record(self, status: str, **fields: object) -> None:
         key = self.work.intents[-1].key if self.work.intents else None
         self.recorder.record(self.work, status, key=key, **fields)  # type: ignore[arg-type]
-
-
-def _ids(lines: Iterable[bytes]) -> Iterator[str]:
-    """Yield the ids of rows; one that is garbled was paid for all the same, if its id can still be read."""
-    for line in lines:
-        try:
-            yield row_id(line)
-        except ValueError:
-            if found := _CUSTOM_ID.search(line):
-                yield found.group(1).decode()
 
 
 def _said(error: Exception) -> str:

@@ -63,7 +63,6 @@ class Submission:
         attempt = self._attempt()
         payload = self._payload(attempt, unanswered)
         if not doubtful:
-            self._set_other_results_aside()
             self.recorder.record(work, "pending", **self._facts(payload, attempt))
         staged = yield from self._staged(payload)
         if not doubtful:
@@ -91,10 +90,6 @@ class Submission:
             "request_sha256": self.work.request_sha256,
             "estimated_usd": self.work.estimate_usd(payload.rows, payload.size),
         }
-
-    def _set_other_results_aside(self) -> None:
-        if self.work.record.request_sha256 != self.work.request_sha256:
-            self.recorder.set_aside(self.work, "they answer other requests")
 
     def _leave_breadcrumbs(self, job: JobRef, attempt: int, dataset: str) -> None:
         """Write beside the results, in plain files, what a person needs to find the job without this program."""

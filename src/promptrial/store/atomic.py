@@ -25,6 +25,7 @@ __all__ = [
     "Appender",
     "AtomicFile",
     "make_folder",
+    "move",
     "naming",
     "publish",
     "remove",
@@ -214,6 +215,14 @@ def publish(source: Path, target: Path) -> None:
     """Rename a file whose every line is durable already to its final name, durably."""
     _replace(source, target)
     _fsync_folder(target.parent)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file or a folder into another folder, which is made if need be, durably."""
+    make_folder(target.parent)
+    _replace(source, target)
+    _fsync_folder(target.parent)
+    _fsync_folder(source.parent)
 
 
 def set_aside(path: Path) -> Path:

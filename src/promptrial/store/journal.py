@@ -122,6 +122,8 @@ def _with_intent(part: PartRecord, event: PartEvent, key: str) -> PartRecord:
         intents.append(Intent(key=key, attempt=part.attempt, status=event.status))
     at = known.index(key) if key in known else -1
     news = _news(event, (*_CARRIED, "rows", "estimated_usd"))
+    if event.status == "downloaded":  # the sealed file may hold several attempts; an intent keeps that of its own
+        news.pop("results", None)
     intents[at] = msgspec.structs.replace(intents[at], status=event.status, reason=event.reason, **news)
     return msgspec.structs.replace(part, intents=tuple(intents))
 

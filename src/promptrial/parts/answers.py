@@ -1,0 +1,161 @@
+"""What is on disk of a part's answers: as they came, attempt by attempt, as a person put them there, and sealed.
+
+No provider is asked here. Answers to other requests than the present ones are kept apart, where nothing counts them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from promptrial.errors import DataError
+from promptrial.parts.recording import Recorder
+from promptrial.parts.work import PartWork
+from promptrial.providers.request_rows import row_id
+from promptrial.store import atomic, downloads, jsonl
+from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import FileRecord, Intent
+
+__all__ = ["Answers", "keep_others_apart"]
+
+_CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
+_APART: Final = "set_aside"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers to the requests of one part."""
+
+    work: PartWork
+    recorder: Recorder
+
+    @property
+    def folder(self) -> Path:
+        """Where they are, and where a person may put some."""
+        return _folder(self.work)
+
+    def file(self, attempt: int) -> Path:
+        """Return where the answers of an attempt are kept as they came."""
+        return self.folder / f"results.a{attempt}.jsonl"
+
+    def files(self) -> Iterator[tuple[Intent, Path]]:
+        """Yield the attempts whose answers are here as they were fetched."""
+        for intent in self.work.intents:
+            path = self.file(intent.attempt)
+            relative = self.work.folder.run.relative(path)
+            if intent.results is not None and not self.work.folder.run.file_problem(relative, intent.results):
+                yield intent, path
+
+    def ids(self, before: int | None = None) -> frozenset[str]:
+        """Return the ids of the requests that the attempts (before one) have answered, with an answer or an error."""
+        paths = [path for intent, path in self.files() if before is None or intent.attempt < before]
+        return frozenset(wire_id for path in paths for wire_id in _ids(jsonl.lines(path)))
+
+    def unanswered(self) -> frozenset[str]:
+        """Return the ids of the requests that no attempt has answered."""
+        return frozenset(row.custom_id for row in self.work.requests()) - self.ids()
+
+    def known(self, attempt: int) -> FileRecord | None:
+        """Return the answers of an attempt that are here as they came, or sealed before a kill lost their record."""
+        known = next((i.results for i in self.work.intents if i.attempt == attempt and i.results is not None), None)
+        sealed, run = self.work.folder.part_results(self.work.part.name), self.work.folder.run
+        if known is None:
+            return None
+        if not self.file(attempt).exists() and not run.file_problem(run.relative(sealed), known):
+            atomic.publish(sealed, self.file(attempt))
+        return None if run.file_problem(run.relative(self.file(attempt)), known) else known
+
+    def write(self, attempt: int, rows: Iterable[bytes]) -> FileRecord:
+        """Write the answers of an attempt as they come; all of them or, if reading them fails, none."""
+        return _written(self.file(attempt), rows)
+
+    def ids_by_hand(self) -> frozenset[str]:
+        """Return which unanswered requests are answered by files that a person has put there.
+
+        A file that cannot be read is said, and no reason to leave the provider unasked.
+        """
+        if not downloads.files_by_hand(self.folder):
+            return frozenset()
+        try:
+            return self.unanswered() & frozenset(_ids(downloads.rows_by_hand(self.folder)))
+        except DataError as error:
+            self.recorder.events.warn(f"{self.work.name}: {error.message}")
+            return frozenset()
+
+    def write_by_hand(self, attempt: int) -> FileRecord:
+        """Take the answers of an attempt from files that a person has put there."""
+        self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self.folder}")
+        return self.write(attempt, downloads.rows_by_hand(self.folder))
+
+    def seal(self) -> FileRecord:
+        """Give the answers of all attempts their final name, in the order in which they came."""
+        files = [path for _, path in self.files()]
+        target = self.work.folder.part_results(self.work.part.name)
+        if len(files) == 1:
+            atomic.publish(files[0], target)
+        else:
+            _written(target, (line for path in files for line in jsonl.lines(path)))
+        return self.work.folder.run.record(target, jsonl.count(target))
+
+
+def keep_others_apart(work: PartWork, recorder: Recorder) -> None:
+    """Move what answers other requests out of the way, and bring back what had answered exactly these before.
+
+    A row's id does not tell what was asked, so that no old file may stay where the present answers are looked for.
+    Until the part is recorded with its new requests this may be cut off anywhere, and done again: whatever stands in
+    the folder once the earlier answers are apart belongs to the new requests.
+    """
+    asked, folder = work.record.request_sha256, _folder(work)
+    if asked == work.request_sha256:
+        return
+    theirs = _apart(work, asked or "unknown")
+    if folder.exists() and (asked is None or not theirs.exists()):
+        theirs = _free(theirs)
+        atomic.move(folder, theirs)
+        where = work.folder.run.relative(theirs)
+        recorder.events.warn(
+            f"{work.name}: its requests have changed; what answers the earlier ones is kept in {where}"
+        )
+    ours = _apart(work, work.request_sha256)
+    if asked is not None and ours.exists() and not folder.exists():
+        atomic.move(ours, folder)
+        recorder.events.say(f"{work.name}: the same was asked before; what had answered it is taken back")
+
+
+def _folder(work: PartWork) -> Path:
+    return work.folder.part_results(work.part.name).parent
+
+
+def _apart(work: PartWork, asked: str) -> Path:
+    """Return the folder of what answers requests of a digest that are not the present ones."""
+    return work.folder.results / _APART / f"{work.part.name}.{asked[:12]}"
+
+
+def _free(path: Path) -> Path:
+    """Return a path, or that path with a number, at which nothing stands."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name}.{number}")
+    return found
+
+
+def _written(path: Path, rows: Iterable[bytes]) -> FileRecord:
+    with AtomicFile(path) as file:
+        count = 0
+        for count, row in enumerate(rows, 1):  # noqa: B007 - counted
+            file.write(row + b"\n")
+    return FileRecord(file.sha256(), file.size, count)
+
+
+def _ids(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield the ids of rows; one that is garbled was paid for all the same, if its id can still be read."""
+    for line in lines:
+        try:
+            yield row_id(line)
+        except ValueError:
+            if found := _CUSTOM_ID.search(line):
+                yield found.group(1).decode()
