@@ -11,6 +11,7 @@ from itertools import groupby, zip_longest
 
 from promptrial.errors import Detached, PhaseFailedError, PromptrialError, ProviderError, StopRequested
 from promptrial.parts.answers import keep_others_apart
+from promptrial.parts.calls import Calls
 from promptrial.parts.hosted import HostedPart
 from promptrial.parts.local import LocalPart, finished_rows
 from promptrial.parts.recording import Recorder
@@ -59,6 +60,7 @@ class QueueManager:
         self._events = events
         self._stop = stop_event
         self._settings = settings or QueueSettings()
+        self._calls = Calls(clock, stop_event, events, self._settings.backoff, self._settings.outage_s)
         self._recorder = Recorder(clock, events, on_progress)
         self._failures: dict[str, str] = {}
 
@@ -121,7 +123,9 @@ class QueueManager:
         return found
 
     def _life(self, work: PartWork, task: Task | None = None) -> HostedPart:
-        return HostedPart(work, self._recorder, self._settings, self._clock, self._stop, self._failures, task)
+        return HostedPart(
+            work, self._recorder, self._settings, self._clock, self._calls, self._stop, self._failures, task
+        )
 
     def _schedule(self) -> Schedule:
         return Schedule(self._clock, self._stop, self._settings.max_concurrent_jobs, self._say_what_is_waited_for)

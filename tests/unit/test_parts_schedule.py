@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from promptrial.errors import Detached, PermanentError, TransientError
-from promptrial.parts.schedule import Schedule, Steps, retried
+from promptrial.errors import Detached, PermanentError
+from promptrial.parts.schedule import Schedule, Steps
 from promptrial.runtime.clock import FakeClock
-from promptrial.runtime.retry import Backoff
 from promptrial.runtime.stop import StopToken
 
 
@@ -129,48 +128,3 @@ def test_no_life_is_asked_for_after_a_stop() -> None:
     schedule(diary, limit=1, when=lambda: "b begins" in diary.texts).run(lives())
     assert diary.texts == ["a begins", "a goes on", "a ends", "b begins", "b is left"]
     assert asked == ["a", "b", "c"], "one is looked at ahead, and not begun"
-
-
-def waits(steps: Steps[str]) -> tuple[list[float], str]:
-    """Return what a step waits for, and its result."""
-    found = []
-    while True:
-        try:
-            found.append(next(steps))
-        except StopIteration as end:
-            return found, str(end.value)
-
-
-def test_a_call_is_made_again_until_it_works_with_growing_waits() -> None:
-    outcomes: list[str | Exception] = [TransientError("1"), TransientError("2", retry_after_s=30.0), "done"]
-
-    def call() -> str:
-        outcome = outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    seconds, result = waits(retried(call, Backoff(first_s=2.0), "key"))
-    assert result == "done"
-    assert 1 <= seconds[0] <= 2
-    assert seconds[1] == 30
-
-
-@pytest.mark.parametrize("error", [PermanentError("no"), ValueError("odd")])
-def test_what_is_not_transient_is_raised_at_once(error: Exception) -> None:
-    def call() -> str:
-        raise error
-
-    with pytest.raises(type(error)):
-        waits(retried(call, Backoff(), "key"))
-
-
-def test_the_last_of_too_many_failures_is_raised() -> None:
-    calls = []
-
-    def call() -> str:
-        calls.append(1)
-        raise TransientError(f"failure {len(calls)}")
-
-    with pytest.raises(TransientError, match="failure 3"):
-        waits(retried(call, Backoff(tries=3), "key"))

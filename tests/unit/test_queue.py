@@ -100,12 +100,15 @@ def test_waits_grow_after_failures_and_a_vendor_cannot_ask_for_more_than_five_mi
     assert 2 <= at[3] - at[2] <= 4
 
 
-def test_a_call_that_goes_on_failing_is_given_up_after_eight_times_and_the_part_can_be_resumed(lab: Lab) -> None:
-    work = lab.work()
-    lab.vendor.script("submit", *[TransientError("no luck")] * 8)
-    with pytest.raises(PhaseFailedError, match="no luck"):
-        lab.submit(work, max_concurrent_jobs=1)
-    assert lab.vendor.names("submit").count("pt-trial1-t0-control-p001-a1") == 8
+def test_an_outage_that_lasts_half_an_hour_ends_the_work_of_every_part_and_a_resume_does_it_all(lab: Lab) -> None:
+    work = lab.work(shards=20)
+    lab.vendor.script("stage", *[TransientError("no luck")] * 1000)
+    with pytest.raises(PhaseFailedError, match="40 of 40 parts failed") as caught:
+        lab.submit(work, max_concurrent_jobs=4)
+    assert caught.value.message.count("no luck") == 40
+    assert 1800 <= lab.clock.monotonic() <= 1800 + 61, "it is borne once, and not once for each part"
+    assert sum("does not answer" in text for text in lab.said) == 1
+    lab.vendor.scripts.clear()
     lab.complete(work)
     assert set(lab.vendor.asked().values()) == {1}
 

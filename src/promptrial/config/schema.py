@@ -307,6 +307,10 @@ class ExecutionConfig(_Strict):
     settle_s: Seconds = Field(60.0, description="how long a job must not be found before it counts as not created")
     quota_wait_s: Seconds = Field(60.0, description="the wait while a provider has no room for another job")
     first_retry_s: Seconds = Field(1.0, description="the first wait after a call that may work later; it doubles")
+    outage_s: Seconds = Field(
+        1800.0, description="how long a provider may fail to answer before its parts are left for a resume"
+    )
+    job_deadline_s: Seconds = Field(93600.0, description="how long one process follows a job")
 
 
 class ExperimentConfig(_Strict):

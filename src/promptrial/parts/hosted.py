@@ -12,8 +12,9 @@ from typing import Final
 
 from promptrial.errors import PermanentError, ResultsGoneError, TransientError
 from promptrial.parts.answers import Answers, keep_others_apart
+from promptrial.parts.calls import Calls
 from promptrial.parts.recording import Recorder
-from promptrial.parts.schedule import Steps, retried
+from promptrial.parts.schedule import Steps
 from promptrial.parts.settings import QueueSettings
 from promptrial.parts.submission import Submission
 from promptrial.parts.work import PartWork
@@ -38,6 +39,7 @@ class HostedPart:
     recorder : Recorder
     settings : QueueSettings
     clock : Clock
+    calls : Calls
     stop : StopToken
         Once set, no further attempt is made.
     failures : dict
@@ -50,6 +52,7 @@ class HostedPart:
     recorder: Recorder
     settings: QueueSettings
     clock: Clock
+    calls: Calls
     stop: StopToken
     failures: dict[str, str]
     task: Task | None = None
@@ -58,7 +61,7 @@ class HostedPart:
 
     def __post_init__(self) -> None:
         self._answers = Answers(self.work, self.recorder)
-        self._submission = Submission(self.work, self.recorder, self.settings, self.clock)
+        self._submission = Submission(self.work, self.recorder, self.settings, self.clock, self.calls)
 
     @property
     def in_flight(self) -> bool:
@@ -114,7 +117,9 @@ class HostedPart:
         missing_since: float | None = None
         looks_missing, said = 0, ""
         while True:
-            status = yield from retried(lambda: provider.status(job), self.settings.backoff, f"{job.name} status")
+            status = yield from self.calls.made(
+                lambda: provider.status(job), self.work.model.provider, f"{job.name} status"
+            )
             now = self.clock.monotonic()
             if status.state is JobState.MISSING:
                 missing_since, looks_missing = now if missing_since is None else missing_since, looks_missing + 1
@@ -237,9 +242,9 @@ class HostedPart:
         while True:
             try:
                 return (
-                    yield from retried(
+                    yield from self.calls.made(
                         lambda: self._answers.write(attempt, provider.results(job, payload)),
-                        self.settings.backoff,
+                        self.work.model.provider,
                         f"{job.name} results",
                     )
                 )

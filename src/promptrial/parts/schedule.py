@@ -13,12 +13,10 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from promptrial.errors import TransientError
 from promptrial.runtime.clock import Clock
-from promptrial.runtime.retry import Backoff
 from promptrial.runtime.stop import StopToken
 
-__all__ = ["Life", "Schedule", "Steps", "retried"]
+__all__ = ["Life", "Schedule", "Steps"]
 
 _T = TypeVar("_T")
 Steps = Generator[float, None, _T]
@@ -38,24 +36,6 @@ class Life(Protocol):
 
     def failed(self, error: Exception) -> None:
         """Take note of an error that ended it."""
-
-
-def retried(call: Callable[[], _T], backoff: Backoff, key: str) -> Steps[_T]:
-    """Make a call until it works, waiting longer each time.
-
-    Raises
-    ------
-    TransientError
-        The last one, when there were too many. Any other error at once.
-    """
-    for failures in itertools.count(1):
-        try:
-            return call()
-        except TransientError as error:
-            if failures >= backoff.tries:
-                raise
-            yield backoff.delay_s(failures, key, error.retry_after_s)
-    raise AssertionError  # pragma: no cover - a count has no end
 
 
 @dataclass(slots=True)

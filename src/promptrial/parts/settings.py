@@ -29,7 +29,9 @@ class QueueSettings:
     max_attempts : int
         How often requests that a job left unanswered are put into a new one, the first job included.
     backoff : Backoff
-        For calls that failed and may work later.
+        The waits between calls that failed and may work later.
+    outage_s : float
+        How long a provider may fail to answer before its parts are left for a resume.
     rebuy : bool
         Whether answers that were paid for, and can no longer be had, may be paid for again.
     """
@@ -43,4 +45,5 @@ class QueueSettings:
     deadline_s: float = 26 * 3600.0
     max_attempts: int = 3
     backoff: Backoff = field(default_factory=Backoff)
+    outage_s: float = 1800.0
     rebuy: bool = False

@@ -7,14 +7,17 @@ Elsewhere a job that cannot be found is parked as ``unknown``, and never created
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeVar
 
 import msgspec
 
 from promptrial.errors import OutcomeUnknownError, PermanentError, QuotaReachedError, TransientError
+from promptrial.parts.calls import Calls
 from promptrial.parts.recording import Recorder
-from promptrial.parts.schedule import Steps, retried
+from promptrial.parts.schedule import Steps
 from promptrial.parts.settings import QueueSettings
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, PartPayload, Staged
@@ -24,6 +27,10 @@ from promptrial.store import atomic, jsonl
 from promptrial.store.atomic import AtomicFile
 
 __all__ = ["Submission"]
+
+_T = TypeVar("_T")
+_MOST_DOUBTS: Final = 8
+"""How often it may have to be found out whether a job was created."""
 
 
 @dataclass(slots=True)
@@ -36,12 +43,14 @@ class Submission:
     recorder : Recorder
     settings : QueueSettings
     clock : Clock
+    calls : Calls
     """
 
     work: PartWork
     recorder: Recorder
     settings: QueueSettings
     clock: Clock
+    calls: Calls
 
     def steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
         """Create the job, or adopt the one that an earlier call has created.
@@ -152,7 +161,7 @@ class Submission:
             except OutcomeUnknownError as error:
                 raise TransientError(error.message, hint=error.hint) from error
 
-        while not (staged := (yield from retried(stage, self.settings.backoff, payload.key))).ready:
+        while not (staged := (yield from self._call(stage, payload.key))).ready:
             if self.clock.monotonic() > end:
                 raise TransientError(f"the uploaded requests {staged.name} never became ready")
             yield self.settings.poll_s
@@ -165,7 +174,7 @@ class Submission:
             doubts += 1
             found = yield from self._settled(payload, "an earlier process asked for it, and did not note the answer")
         while found is None:
-            if doubts and (not provider.keyed or doubts >= self.settings.backoff.tries):
+            if doubts and (not provider.keyed or doubts >= _MOST_DOUBTS):
                 raise self._parked(payload)
             try:
                 return (yield from self._submitted(payload))
@@ -180,7 +189,7 @@ class Submission:
         provider, waited = self.work.provider(), False
         while True:
             try:
-                return (yield from retried(lambda: provider.submit(payload), self.settings.backoff, payload.key))
+                return (yield from self._call(lambda: provider.submit(payload), payload.key))
             except (PermanentError, TransientError) as refused:
                 reason = self.recorder.events.redact(refused.message)
                 self.recorder.record(self.work, "pending", reason=reason, **self._facts(payload, self._attempt()))
@@ -198,9 +207,12 @@ class Submission:
         self.recorder.record(work, "submitting", dataset=work.record.dataset, reason=reason, **facts)
         self.recorder.say_once("room", f"{work.name} {reason} (and so may others)")
 
+    def _call(self, call: Callable[[], _T], key: str) -> Steps[_T]:
+        return self.calls.made(call, self.work.model.provider, key)
+
     def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
         provider = self.work.provider()
-        return (yield from retried(lambda: provider.find(payload), self.settings.backoff, f"{payload.key} find"))
+        return (yield from self._call(lambda: provider.find(payload), f"{payload.key} find"))
 
     def _settled(self, payload: PartPayload, why: str) -> Steps[JobRef | None]:
         """Look until the job is found, or has not been found for long enough to say that it was not created."""

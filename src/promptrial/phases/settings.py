@@ -41,6 +41,7 @@ def stats_settings(config: ExperimentConfig) -> StatsSettings:
 
 
 _DRY_POLL_S: Final = 0.02
+_DRY_OUTAGE_S: Final = 20.0
 """An emulator's clock goes on with each call, so that there is nothing to be gained by waiting."""
 
 
@@ -53,7 +54,9 @@ def queue_settings(context: Context) -> QueueSettings:
         longest_poll_s=_DRY_POLL_S if dry else max(execution.poll_interval_s, execution.longest_poll_interval_s),
         settle_s=10 * _DRY_POLL_S if dry else execution.settle_s,
         quota_s=10 * _DRY_POLL_S if dry else execution.quota_wait_s,
+        deadline_s=execution.job_deadline_s,
         max_attempts=execution.max_attempts,
         backoff=Backoff(first_s=_DRY_POLL_S if dry else execution.first_retry_s),
+        outage_s=min(execution.outage_s, _DRY_OUTAGE_S) if dry else execution.outage_s,
         rebuy=context.rebuy,
     )

@@ -16,15 +16,12 @@ class Backoff:
     ----------
     first_s, longest_s : float
         The first wait and the longest, in seconds.
-    tries : int
-        How many calls are made in all before it is given up.
     longest_asked_s : float
         The longest wait that a vendor's own ``Retry-After`` may ask for.
     """
 
     first_s: float = 1.0
     longest_s: float = 60.0
-    tries: int = 8
     longest_asked_s: float = 300.0
 
     def delay_s(self, failures: int, key: str, asked_s: float | None = None) -> float:

@@ -1,0 +1,105 @@
+"""Calls to providers that may fail and work later: made again until they work, or the outage has lasted too long.
+
+An outage is a provider's, not a part's: once it has lasted too long for one part, every other tries once more and is
+given up too, so that thousands of parts do not each wait for the same thing. A resume takes them all up again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from promptrial.errors import OutcomeUnknownError, TransientError
+from promptrial.parts.schedule import Steps
+from promptrial.runtime.clock import Clock
+from promptrial.runtime.events import EventLog
+from promptrial.runtime.retry import Backoff
+from promptrial.runtime.stop import StopToken
+
+__all__ = ["Calls"]
+
+_T = TypeVar("_T")
+_SAID_AFTER: Final = 4
+"""Failures in a row that are too common to be spoken of."""
+_STOPPING_S: Final = 60.0
+"""How long an outage is borne once a stop was asked for: what is in flight is safe with the provider."""
+
+
+@dataclass(slots=True)
+class _Outage:
+    since: float
+    said: bool = False
+
+
+@dataclass(slots=True)
+class Calls:
+    """Makes calls for all parts of a run.
+
+    Parameters
+    ----------
+    clock : Clock
+    stop : StopToken
+    events : EventLog
+    backoff : Backoff
+        The waits between two calls.
+    patience_s : float
+        How long a call may go on failing, or its provider not answer any call, before it is given up.
+    """
+
+    clock: Clock
+    stop: StopToken
+    events: EventLog
+    backoff: Backoff
+    patience_s: float
+    _outages: dict[str, _Outage] = field(default_factory=dict)
+
+    def made(self, call: Callable[[], _T], provider: str, key: str) -> Steps[_T]:
+        """Make a call to a provider until it works; ``key`` is what the jitter of the waits is drawn from.
+
+        Raises
+        ------
+        TransientError
+            The last one, when it was given up. Any other error at once.
+        """
+        began = self.clock.monotonic()
+        for failures in itertools.count(1):
+            try:
+                result = call()
+            except TransientError as error:
+                if self._is_over(provider, began):
+                    raise
+                if failures >= _SAID_AFTER:
+                    self._say(provider, error)
+                yield self.backoff.delay_s(failures, key, error.retry_after_s)
+            except OutcomeUnknownError:  # no answer either, but not to be asked for again before one has looked
+                raise
+            except Exception:
+                self._answered(provider)
+                raise
+            else:
+                self._answered(provider)
+                return result
+        raise AssertionError  # pragma: no cover - a count has no end
+
+    def _is_over(self, provider: str, began: float) -> bool:
+        """Take note of a failure; return whether there is no point in another try."""
+        now = self.clock.monotonic()
+        outage = self._outages.setdefault(provider, _Outage(now))
+        patience_s = min(self.patience_s, _STOPPING_S) if self.stop.is_set() else self.patience_s
+        return now - min(began, outage.since) >= patience_s
+
+    def _say(self, provider: str, error: TransientError) -> None:
+        outage = self._outages[provider]
+        if not outage.said:
+            outage.said = True
+            self.events.warn(
+                f"{provider} does not answer as it should ({error.message}); calls are made again for up to "
+                f"{self.patience_s / 60:.3g} minutes"
+            )
+
+    def _answered(self, provider: str) -> None:
+        outage = self._outages.pop(provider, None)
+        if outage is not None and outage.said:
+            self.events.say(f"{provider} answers again")

@@ -1,0 +1,125 @@
+"""Calls that fail and may work later: when they are made again, for how long, and what is said of an outage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from promptrial.errors import OutcomeUnknownError, PermanentError, QuotaReachedError, TransientError
+from promptrial.parts.calls import Calls
+from promptrial.parts.schedule import Steps
+from promptrial.runtime.clock import FakeClock
+from promptrial.runtime.events import EventLog, Redactor
+from promptrial.runtime.retry import Backoff
+from promptrial.runtime.stop import StopToken
+
+PATIENCE_S = 600.0
+
+
+@dataclass
+class Lab:
+    """Calls on a fake clock, and what they lead to being said."""
+
+    said: list[str] = field(default_factory=list)
+    clock: FakeClock = field(default_factory=FakeClock)
+    stop: StopToken = field(default_factory=StopToken)
+    calls: Calls = field(init=False)
+
+    def __post_init__(self) -> None:
+        events = EventLog(self.clock.now, Redactor({}), self.said.append)
+        self.calls = Calls(self.clock, self.stop, events, Backoff(first_s=2.0), PATIENCE_S)
+
+    def made(self, call: Callable[[], str], provider: str = "vendor") -> str:
+        return self.live(self.calls.made(call, provider, "key"))
+
+    def live(self, steps: Steps[str]) -> str:
+        while True:
+            try:
+                self.clock.advance(next(steps))
+            except StopIteration as end:
+                return str(end.value)
+
+
+@pytest.fixture
+def lab() -> Lab:
+    return Lab()
+
+
+def script(*outcomes: str | Exception) -> Callable[[], str]:
+    """Return a call with these outcomes, one after the other; the last goes on for ever."""
+    left = list(outcomes)
+
+    def call() -> str:
+        outcome = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return call
+
+
+def test_a_call_is_made_again_until_it_works_with_growing_waits(lab: Lab) -> None:
+    steps = lab.calls.made(
+        script(TransientError("1"), TransientError("2", retry_after_s=30.0), "done"), "vendor", "key"
+    )
+    assert 1 <= next(steps) <= 2
+    assert next(steps) == 30
+    assert lab.live(steps) == "done"
+    assert lab.said == [], "that is too common to be spoken of"
+
+
+@pytest.mark.parametrize("error", [PermanentError("no"), ValueError("odd"), OutcomeUnknownError("?")])
+def test_what_is_not_transient_is_raised_at_once(lab: Lab, error: Exception) -> None:
+    with pytest.raises(type(error)):
+        next(lab.calls.made(script(error), "vendor", "key"))
+
+
+def test_a_call_that_goes_on_failing_is_given_up_when_patience_ends_and_the_outage_is_said_once(lab: Lab) -> None:
+    began = lab.clock.monotonic()
+    with pytest.raises(TransientError, match="down"):
+        lab.made(script(TransientError("down")))
+    assert PATIENCE_S <= lab.clock.monotonic() - began <= PATIENCE_S + 60
+    assert len(lab.said) == 1
+    assert "vendor does not answer as it should (down)" in lab.said[0]
+    assert "up to 10 minutes" in lab.said[0]
+
+
+def test_once_an_outage_has_lasted_too_long_no_further_part_waits_for_it(lab: Lab) -> None:
+    down = script(TransientError("down"))
+    with pytest.raises(TransientError):
+        lab.made(down)
+    with pytest.raises(TransientError):
+        next(lab.calls.made(down, "vendor", "another"))
+    assert next(lab.calls.made(down, "another vendor", "key")) > 0, "an outage is a provider's"
+
+
+@pytest.mark.parametrize("answer", ["done", PermanentError("no"), QuotaReachedError("full")])
+def test_any_answer_ends_an_outage(lab: Lab, answer: str | Exception) -> None:
+    down = script(TransientError("down"))
+    with pytest.raises(TransientError):
+        lab.made(down)
+    with suppress(PermanentError, QuotaReachedError):
+        lab.made(script(answer))
+    assert lab.said[-1] == "vendor answers again"
+    assert next(lab.calls.made(down, "vendor", "key")) > 0
+
+
+def test_a_call_that_alone_goes_on_failing_is_given_up_too(lab: Lab) -> None:
+    def others_work() -> str:
+        lab.made(script("done"))
+        raise TransientError("this one")
+
+    with pytest.raises(TransientError, match="this one"):
+        lab.made(others_work)
+    assert PATIENCE_S <= lab.clock.monotonic() <= PATIENCE_S + 120
+
+
+def test_after_a_stop_an_outage_is_not_waited_for(lab: Lab) -> None:
+    lab.stop.set("asked")
+    began = lab.clock.monotonic()
+    with pytest.raises(TransientError):
+        lab.made(script(TransientError("down")))
+    assert lab.clock.monotonic() - began <= 120
