@@ -23,7 +23,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.support.crash_bugs import BUGS
 from tests.support.crash_lab import SCENARIOS, Lab, in_fork, warm_up
 from tests.support.run_machine import RunMachine
-from tests.support.run_machine_faults import take_any_job
 from tests.support.run_machine_known import KNOWN
 from tests.support.run_machine_model import RunModel
 from tests.support.run_machine_tasks import Found, Task
@@ -81,7 +80,6 @@ def _follow(script: str) -> str:
 
 
 def _drive(task: Task) -> str:
-    take_any_job()
     if task.bug:
         BUGS[task.bug]()
     chosen = settings(

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
 from tests.support import crash_points
 from tests.support.crash_lab import RUN, in_fork
 from tests.support.crash_points import Moment
@@ -31,7 +30,6 @@ __all__ = [
     "spoilt",
     "stop_amid",
     "stop_at",
-    "take_any_job",
 ]
 
 Fault = Literal["flip", "truncate", "empty", "garble", "delete"]
@@ -116,19 +114,6 @@ def intrude_at(request: int, look: Callable[[], object]) -> None:
             assert look() == before, f"{flags} beside the writer changed something"
 
     _at_request(request, intrude)
-
-
-def take_any_job() -> None:
-    """Let the vendor answer for a job whose name a lost manifest was rebuilt with, as an engine without jobs does."""
-    status, results = Vendor.status, Vendor.results
-
-    def any_status(self: Vendor, job: JobRef) -> JobStatus:
-        return JobStatus(JobState.READY) if job.name.startswith("recovered-") else status(self, job)
-
-    def any_results(self: Vendor, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
-        return results(self, JobRef(payload.key) if job.name.startswith("recovered-") else job, payload)
-
-    Vendor.status, Vendor.results = any_status, any_results  # type: ignore[method-assign]
 
 
 def _at_request(number: int, act: Callable[[], None]) -> None:

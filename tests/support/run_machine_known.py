@@ -7,10 +7,8 @@ and from there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
-from tests.support.run_machine_faults import stop_at
 from tests.support.run_machine_model import RunModel
 
 __all__ = ["KNOWN"]
@@ -43,19 +41,6 @@ def a_plan_does_not_see_that_an_engine_recorded_anew_changes_the_report(run: Run
     run.call("--from_step", "parse")
 
 
-def a_rebuilt_manifest_names_jobs_that_no_vendor_knows(run: RunModel) -> None:
-    """A part that was answered half way is asked for under ``recovered-...``; the vendor has no such job."""
-    run.call(disturb=partial(stop_at, 5, "sentinel"), exits=(5,))
-    run.spoil(f"{_RESULTS}/trial_manifest.json", "delete")
-
-
-def answers_without_manifest_and_requests_are_bought_again(run: RunModel) -> None:
-    """The requests can be built again and are the same, but by then the answers have been set aside."""
-    run.call()
-    run.spoil(f"{_RESULTS}/trial_manifest.json", "delete")
-    run.spoil("batch_inputs/manifest.json", "delete")
-
-
 def a_summary_needs_the_questions_of_a_run_that_is_done(run: RunModel) -> None:
     """A step that has nothing to do ends with 1, because the summary after it reads a damaged file."""
     run.call()
@@ -70,8 +55,6 @@ KNOWN: Final[dict[str, Callable[[RunModel], None]]] = {
         the_first_of_two_trials_cannot_lose_its_manifest,
         a_plan_without_built_requests_promises_too_much,
         a_plan_does_not_see_that_an_engine_recorded_anew_changes_the_report,
-        a_rebuilt_manifest_names_jobs_that_no_vendor_knows,
-        answers_without_manifest_and_requests_are_bought_again,
         a_summary_needs_the_questions_of_a_run_that_is_done,
     )
 }

@@ -24,7 +24,6 @@ _KILLED: Final = -9
 _UNIMPORTANT: Final = (LOG, LOCK, SENTINEL)
 _DOWNLOADED: Final = "/stage_status/downloaded/"
 _REPORTED: Final = ("report", "skip")
-_BUILT: Final = "batch_inputs/manifest.json"
 
 Disturb = Callable[[], None]
 
@@ -49,7 +48,6 @@ class RunModel:
         self._spoilt: dict[str, bytes | None] = {}
         self._problems: set[str] = set()
         self._lost: set[str] = set()
-        self._unaccounted: set[str] = set()
         self._finished = False
 
     # --- what can be done -----------------------------------------------------------------------------------------
@@ -144,21 +142,8 @@ class RunModel:
 
     def _kept(self) -> frozenset[str]:
         """Return the answers that are whole on disk."""
-        if self._forgiving:
-            self._unaccounted |= {slug for slug in self.slugs if self._unclear(slug)}
-        rows = self.world.rows().items()
-        known = (names for file, names in rows if file not in self._spoilt and _trial(file) not in self._unaccounted)
+        known = (names for file, names in self.world.rows().items() if file not in self._spoilt)
         return frozenset().union(*known)
-
-    def _unclear(self, slug: str) -> bool:
-        """Whether neither the manifest of a trial nor its requests can say whose answers it has."""
-        manifest = f"{slug}/results/trial_manifest.json"
-        gone = self._gone({manifest, _BUILT})
-        return manifest in gone and any(name == _BUILT or name.startswith(f"batch_inputs/{slug}/") for name in gone)
-
-    def _gone(self, needed: set[str]) -> set[str]:
-        """Return what is spoilt, and what of the needed files is not there."""
-        return set(self._spoilt) | (needed - set(self.world.files()))
 
     # --- what must hold afterwards --------------------------------------------------------------------------------
 

@@ -21,15 +21,15 @@ from promptrial.engine.facts import phases
 from promptrial.engine.loop import new_manifest
 from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
 from promptrial.model import Trial
-from promptrial.phases.base import Context
+from promptrial.phases.base import AskedBy, Context
 from promptrial.phases.prepare import changed_sources
-from promptrial.phases.work import recover_parts
+from promptrial.phases.recovery import recover_parts
 from promptrial.store import atomic, records
 from promptrial.store.journal import fold
 from promptrial.store.records import Manifest, RunState, TrialManifest
 from promptrial.store.rundir import RunDir, TrialDir
 
-__all__ = ["Opened", "RunRequest", "load_manifests", "new_run_id", "open_run", "start", "take_up"]
+__all__ = ["Opened", "RunRequest", "asked_by", "load_manifests", "new_run_id", "open_run", "start", "take_up"]
 
 DEFAULT_CONFIG = Path("config/eval_config.yaml")
 _Record = TypeVar("_Record", bound=msgspec.Struct)
@@ -111,6 +111,21 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
         )
     dry_run = _dry_run(request, run, state)
     return Opened(run, loaded, trials, tree, digest, config_file, overrides, state, drift, resolved_hash, dry_run)
+
+
+def asked_by(state: RunState | None, drift: tuple[str, ...]) -> AskedBy:
+    """Return by which configuration the answers on disk were asked for, as far as the state tells.
+
+    Once a change was forced, requests may have been built that nobody has asked yet, beside answers to earlier ones;
+    when all parts were submitted after that, the answers are to the requests on disk.
+    """
+    forced = state.drift if state is not None and isinstance(state.drift, list) else []
+    if state is None or not forced:
+        return "earlier" if drift else "this"
+    built, submitted = state.phases["build"].updated_at or "", state.phases["submit"].updated_at or ""
+    if state.phases["submit"].status != "completed" or submitted < built:
+        return "unknown"
+    return "earlier" if drift or built < forced[-1]["at"] else "this"
 
 
 def start(opened: Opened, context: Context) -> RunState:
@@ -197,8 +212,8 @@ def load_manifests(context: Context, *, read_only: bool = False) -> None:
             manifest.hosted = fresh.hosted
         context.manifests[trial.slug] = manifest or fresh
     for trial in lost:  # once all are there: parts of several trials may share their answers
-        if found := recover_parts(context, trial):
-            context.events.warn(f"{trial.slug}: its manifest was lost; {found} parts were recovered from their results")
+        if found := recover_parts(context, trial, same_requests=context.asked_by != "unknown"):
+            context.events.warn(f"{trial.slug}: its manifest was lost; what is here of {found} parts is kept")
     for trial in context.trials:
         folder = context.run.trial(trial.slug)
         fold(context.manifests[trial.slug].parts, folder.journal.salvage())

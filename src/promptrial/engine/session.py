@@ -15,7 +15,7 @@ from promptrial import registry
 from promptrial.config.loading import environment
 from promptrial.engine.facts import inputs_of, receipt_of
 from promptrial.engine.loop import Engine
-from promptrial.engine.opening import Opened, RunRequest, load_manifests, open_run, start, take_up
+from promptrial.engine.opening import Opened, RunRequest, asked_by, load_manifests, open_run, start, take_up
 from promptrial.engine.providers import Providers
 from promptrial.errors import Detached, StopRequested, UsageError
 from promptrial.phases.base import Context, Phase
@@ -176,6 +176,7 @@ def context_of(
         progress=invocation.progress,
         dry_run=opened.dry_run,
         rebuy=request.rebuy,
+        asked_by=asked_by(opened.state, opened.drift),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from promptrial.config.schema import ExperimentConfig
 from promptrial.errors import CorruptRecordError
@@ -23,7 +23,11 @@ from promptrial.runtime.stop import StopToken
 from promptrial.store.records import FileRecord, Manifest, TrialManifest, load
 from promptrial.store.rundir import RunDir
 
-__all__ = ["Context", "Phase", "Produced", "load_manifest"]
+__all__ = ["AskedBy", "Context", "Phase", "Produced", "load_manifest"]
+
+AskedBy = Literal["this", "earlier", "unknown"]
+"""By which configuration the answers on disk were asked for: by the one that builds requests now, by the one that built
+those on disk, or perhaps by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Context:
     progress: Progress = field(default_factory=NoProgress)
     dry_run: bool = False
     rebuy: bool = False
+    asked_by: AskedBy = "this"
     written: Mapping[tuple[str | int, ...], str] = field(default_factory=dict)
     """Key path -> text of the configuration's values that hold ``${VAR}``."""
     manifests: dict[str, TrialManifest] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from promptrial.errors import TransientError
 from promptrial.model import ModelSpec
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.engines import engine_for
+from promptrial.phases.recovery import recover_parts
 from promptrial.phases.settings import queue_settings
 from promptrial.phases.work import worklist
 from promptrial.queue import QueueManager
@@ -15,6 +16,8 @@ __all__ = ["PHASE"]
 
 def _run(context: Context) -> Produced:
     """Record engine and job of each part. Side effects: manifests, the job journals and, for hosted providers, jobs."""
+    if context.asked_by == "this":  # then requests that had to be built anew are what they were
+        _recover(context)
     work = worklist(context, context.active)
     engines = {}
     for trial in context.active:
@@ -37,6 +40,15 @@ def _run(context: Context) -> Produced:
     with context.progress.task("submit", None) as task:
         queue.submit(task)
     return Produced({})
+
+
+def _recover(context: Context) -> None:
+    """Take up what is here of parts that nothing could be said of before their requests were built."""
+    for trial in context.active:
+        if found := recover_parts(context, trial, same_requests=True):
+            context.events.warn(
+                f"{trial.slug}: its requests are the same as before; what is here of {found} parts is kept"
+            )
 
 
 def _check(context: Context, model: ModelSpec) -> None:

@@ -15,12 +15,12 @@ from promptrial.costs import price_for, usd
 from promptrial.model import Part, Trial
 from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context, load_manifest
-from promptrial.providers.request_rows import RequestRow, decode_request_row, row_id
+from promptrial.providers.request_rows import RequestRow, decode_request_row
 from promptrial.store import jsonl
-from promptrial.store.records import Manifest, PartRecord, load
+from promptrial.store.records import Manifest, load
 from promptrial.store.rundir import digest_of
 
-__all__ = ["part_names", "parts_of", "recover_parts", "shared_rows", "worklist"]
+__all__ = ["part_names", "parts_of", "shared_rows", "worklist"]
 
 _BYTES_PER_TOKEN: Final = 4
 
@@ -122,44 +122,6 @@ def part_names(context: Context, trials: tuple[Trial, ...]) -> list[tuple[str, s
     wanted = {trial.slug for trial in trials}
     rows = [] if manifest is None else manifest.facts["parts"]
     return [(row["trial_slug"], row["part"]) for row in rows if row["trial_slug"] in wanted]
-
-
-def recover_parts(context: Context, trial: Trial) -> int:
-    """Rebuild the part records of a trial whose manifest was lost, from the results on disk; returns how many.
-
-    A part is taken for answered when its results hold exactly the ids of its requests. What those requests said when
-    they were sent can no longer be checked, so the caller must have seen that the configuration is the run's own.
-    """
-    manifest = context.manifest(trial.slug)
-    found = 0
-    for work in worklist(context, (trial,)):
-        name = work.part.name
-        results, rows = work.folder.part_results(name), work.folder.part_rows(name)
-        if not results.exists() and not rows.exists():
-            continue
-        wanted = _ids(work.folder.requests(name))
-        if not wanted:  # without its requests nothing can be said of a part
-            continue
-        whole = _ids(results) == wanted
-        if manifest.hosted and not whole:  # its job is found by its key
-            continue
-        manifest.parts[name] = PartRecord(
-            status="downloaded" if whole else "submitted",
-            resume_key=work.part.resume_key,
-            request_sha256=work.request_sha256,
-            job=f"recovered-{name}",
-            results=context.run.record(results, work.part.rows) if whole else None,
-        )
-        found += 1
-    return found
-
-
-def _ids(path: Path) -> set[str]:
-    """Return the ids of the rows of a file; empty if it is not there or any line of it is damaged."""
-    try:
-        return {row_id(line) for line in jsonl.lines(path)}
-    except (FileNotFoundError, ValueError):
-        return set()
 
 
 def _parts_by_trial(manifest: Manifest) -> dict[str, list[Part]]:

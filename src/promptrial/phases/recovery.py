@@ -1,0 +1,130 @@
+"""The records of parts whose manifest was lost, made again from what is here. No provider is asked anything here.
+
+A record that is made again claims no more than the files show: that a part was asked, and what is here of its answers.
+Submitting then looks its job up by its key, and polling judges the answers, as both do after a kill.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from promptrial.model import Trial
+from promptrial.parts.work import PartWork
+from promptrial.phases.base import Context
+from promptrial.phases.work import worklist
+from promptrial.providers.request_rows import row_id
+from promptrial.store import jsonl
+from promptrial.store.records import Intent, PartRecord
+
+__all__ = ["recover_parts"]
+
+_RAW: Final = re.compile(r"results\.a([1-9][0-9]*)\.jsonl")
+_REASON: Final = "made again from what is here: the manifest was lost"
+
+
+class _Breadcrumb(msgspec.Struct):
+    """What submitting leaves beside the results of a part that is answered elsewhere."""
+
+    name: str
+    attempt: int
+    request_sha256: str
+    inputDatasetId: str | None = None  # noqa: N815 - as it is called in the file
+
+
+def recover_parts(context: Context, trial: Trial, *, same_requests: bool) -> int:
+    """Put the parts of a trial that were asked, and of which no record says what, into its manifest; return how many.
+
+    Parameters
+    ----------
+    context : Context
+    trial : Trial
+    same_requests : bool
+        Whether the answers on disk are known to be of the requests as they are built now. If not, only those count of
+        which a file that was left beside them says so.
+    """
+    manifest = context.manifest(trial.slug)
+    found = 0
+    for work in worklist(context, (trial,)):
+        if work.record.request_sha256 is not None:
+            continue
+        record = _hosted(work, same_requests) if manifest.hosted else _local(work, same_requests)
+        if record is not None:
+            manifest.parts[work.part.name] = record
+            found += 1
+    return found
+
+
+def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001
+    name = work.part.name
+    if not same_requests or not (work.folder.part_results(name).exists() or work.folder.part_rows(name).exists()):
+        return None
+    return PartRecord(
+        status="pending", resume_key=work.part.resume_key, request_sha256=work.request_sha256, reason=_REASON
+    )
+
+
+def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001
+    """Return a part with the job that it was given last, and with the answers of each attempt that are here.
+
+    A job's id is the key that was chosen for it, so it is known even where nothing names it. Answers that are not all
+    here are no answers: the provider is asked for them again, which costs nothing.
+    """
+    crumb, raw = _breadcrumb(work), _raw_files(work)
+    sealed = work.folder.part_results(work.part.name)
+    if crumb is None and not (same_requests and (raw or sealed.exists())):
+        return None
+    attempt = max(crumb.attempt if crumb is not None else 1, *raw, 1)
+    if not raw and len(_ids(sealed)) == work.part.rows:
+        raw = {attempt: sealed}  # the answers of a single attempt were given their final name
+    intents = tuple(_intent(work, n, raw.get(n), last=n == attempt) for n in range(1, attempt + 1))
+    return PartRecord(
+        status="submitted",
+        resume_key=work.part.resume_key,
+        attempt=attempt,
+        request_sha256=work.request_sha256,
+        dataset=crumb.inputDatasetId if crumb is not None else None,
+        job=crumb.name if crumb is not None and crumb.attempt == attempt else intents[-1].key,
+        reason=_REASON,
+        intents=intents,
+    )
+
+
+def _breadcrumb(work: PartWork) -> _Breadcrumb | None:
+    """Return what was left for people of the last job, if it is whole and was made for these very requests."""
+    try:
+        data = (work.folder.results / f"{work.part.name}_job.json").read_bytes()
+        crumb = msgspec.json.decode(data, type=_Breadcrumb)
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+    return crumb if crumb.request_sha256 == work.request_sha256 else None
+
+
+def _raw_files(work: PartWork) -> dict[int, Path]:
+    """Return the files of answers as they came, by attempt, but for damaged ones."""
+    folder = work.folder.part_results(work.part.name).parent
+    matches = ((_RAW.fullmatch(path.name), path) for path in sorted(folder.glob("results.a*.jsonl")))
+    return {int(match[1]): path for match, path in matches if match is not None and _ids(path)}
+
+
+def _ids(path: Path) -> set[str]:
+    """Return the ids of the rows of a file; empty if it is not there or any line of it is damaged."""
+    try:
+        return {row_id(line) for line in jsonl.lines(path)}
+    except (FileNotFoundError, ValueError):
+        return set()
+
+
+def _intent(work: PartWork, attempt: int, path: Path | None, *, last: bool) -> Intent:
+    key = f"{work.key}-a{attempt}"
+    return Intent(
+        key=key,
+        attempt=attempt,
+        status="submitted" if last else "expired",
+        request_sha256=work.request_sha256,
+        job=key,
+        results=work.folder.run.record(path, jsonl.count(path)) if path is not None else None,
+    )

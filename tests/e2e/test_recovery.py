@@ -1,0 +1,135 @@
+"""Records that are lost, alone and together: what is here of the answers is kept, and nothing is paid for twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import fake_provider
+from tests.support.emulator_client import EmulatorClient
+from tests.support.hosted_run import HostedProject, emulator_process, experiment
+from tests.support.project import Project
+
+RESULTS = "m1-main-tp1-tk50-mx64-64/results"
+MANIFEST = f"{RESULTS}/trial_manifest.json"
+BUILT = "batch_inputs/manifest.json"
+REQUESTS = "batch_inputs/m1-main-tp1-tk50-mx64-64/t0_control_p001.jsonl"
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorClient]:
+    with emulator_process(tmp_path_factory.mktemp("emulator")) as client:
+        yield client
+
+
+@pytest.fixture
+def hosted(process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostedProject:
+    """A project whose answers are computed elsewhere."""
+    return experiment(tmp_path, process, monkeypatch)
+
+
+def jobs(root: Path) -> dict[str, str]:
+    """Return the job of each part."""
+    parts = json.loads((root / MANIFEST).read_text())["parts"]
+    return {name: part["job"] for name, part in parts.items()}
+
+
+def lose(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).unlink()
+
+
+def reword(project: Project) -> None:
+    (project.root / "config/treatment.txt").write_text("Something else.\n")
+
+
+# --- answered here --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [(MANIFEST,), (MANIFEST, BUILT), (MANIFEST, REQUESTS), (MANIFEST, BUILT, REQUESTS)])
+def test_what_was_answered_before_records_were_lost_is_not_asked_again(project: Project, lost: tuple[str, ...]) -> None:
+    project.run(run_id="whole")
+    fake_provider.CALLS.clear()
+    sentinel = project.run_root() / "STOP_REQUESTED"
+    fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 9 else None)
+    assert project.run().code == 5
+    fake_provider.BEFORE_ROW.clear()
+    before = jobs(project.run_root())
+    lose(project.run_root(), *lost)
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    assert max(fake_provider.CALLS.values()) == 1
+    assert jobs(project.run_root()) == before
+    predictions = f"{RESULTS}/predictions.csv"
+    assert (project.run_root() / predictions).read_bytes() == (project.run_root("whole") / predictions).read_bytes()
+
+
+@pytest.mark.parametrize("lost", [(MANIFEST,), (MANIFEST, BUILT)])
+@pytest.mark.parametrize("built", [True, False])
+def test_answers_to_another_prompt_are_never_taken_up(project: Project, lost: tuple[str, ...], built: bool) -> None:
+    """Nothing in a row says which prompt it answers; a change that was forced may be built already, or not yet."""
+    project.run("--to_step", "poll")
+    reword(project)
+    if built:
+        assert project.run("--only_step", "build", "--force").code == 0
+    lose(project.run_root(), *lost)
+    fake_provider.CALLS.clear()
+    assert project.run("--resume", "--force").code == 0
+    assert sum("-t-" in name for name in fake_provider.CALLS) == 14
+    project.run(run_id="whole")
+    predictions = f"{RESULTS}/predictions.csv"
+    assert (project.run_root() / predictions).read_bytes() == (project.run_root("whole") / predictions).read_bytes()
+
+
+def test_answers_to_a_prompt_that_was_forced_and_submitted_are_taken_up(project: Project) -> None:
+    project.run()
+    reword(project)
+    assert project.run("--resume", "--force").code == 0
+    fake_provider.CALLS.clear()
+    lose(project.run_root(), MANIFEST)
+    assert project.run("--resume").code == 0
+    assert not fake_provider.CALLS
+
+
+# --- answered elsewhere ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [(MANIFEST,), (MANIFEST, BUILT), (MANIFEST, REQUESTS)])
+@pytest.mark.parametrize("step", ["submit", "poll"])
+def test_jobs_that_were_paid_for_are_found_again(hosted: HostedProject, lost: tuple[str, ...], step: str) -> None:
+    assert hosted.run("--to_step", step).code == 0
+    root = hosted.project.run_root()
+    before = jobs(root)
+    lose(root, *lost)
+    outcome = hosted.run("--resume")
+    assert outcome.code == 0, outcome.err
+    assert jobs(root) == before
+    hosted.paid_once()
+
+
+def test_answers_that_are_here_are_kept_though_the_provider_has_forgotten_their_jobs(hosted: HostedProject) -> None:
+    assert hosted.run("--to_step", "poll").code == 0
+    whole = [path.read_bytes() for path in sorted(hosted.results().glob("*/results.jsonl"))]
+    lose(hosted.project.run_root(), MANIFEST)
+    for path in hosted.results().glob("t0_treatment*_job.json"):
+        path.unlink()
+    hosted.emulator.plain.delete(f"{hosted.emulator.url}/__emu/state").raise_for_status()
+    outcome = hosted.run("--resume")
+    assert outcome.code == 0, outcome.err
+    assert not hosted.jobs()
+    assert [path.read_bytes() for path in sorted(hosted.results().glob("*/results.jsonl"))] == whole
+
+
+def test_answers_that_are_torn_are_fetched_again_and_not_bought_again(hosted: HostedProject) -> None:
+    assert hosted.run("--to_step", "poll").code == 0
+    whole = [path.read_bytes() for path in sorted(hosted.results().glob("*/results.jsonl"))]
+    lose(hosted.project.run_root(), MANIFEST)
+    torn = hosted.results() / "t0_control_p001/results.jsonl"
+    torn.write_bytes(b"".join(torn.read_bytes().splitlines(keepends=True)[1:]))
+    outcome = hosted.run("--resume")
+    assert outcome.code == 0, outcome.err
+    hosted.paid_once()
+    assert [path.read_bytes() for path in sorted(hosted.results().glob("*/results.jsonl"))] == whole
