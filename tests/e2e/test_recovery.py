@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,13 @@ def jobs(root: Path) -> dict[str, str]:
     return {name: part["job"] for name, part in parts.items()}
 
 
+def without_times(root: Path) -> dict[str, Any]:
+    """Return the manifest, but for its times."""
+    manifest: dict[str, Any] = json.loads((root / MANIFEST).read_text())
+    stages = {name: stage | {"updated_at": ""} for name, stage in manifest["stage_status"].items()}
+    return manifest | {"timestamps": {}, "stage_status": stages}
+
+
 def lose(root: Path, *names: str) -> None:
     for name in names:
         (root / name).unlink()
@@ -65,6 +73,16 @@ def test_what_was_answered_before_records_were_lost_is_not_asked_again(project: 
     assert jobs(project.run_root()) == before
     predictions = f"{RESULTS}/predictions.csv"
     assert (project.run_root() / predictions).read_bytes() == (project.run_root("whole") / predictions).read_bytes()
+
+
+def test_a_manifest_that_is_made_again_says_all_that_the_lost_one_said(project: Project) -> None:
+    project.run()
+    before = without_times(project.run_root())
+    lose(project.run_root(), MANIFEST)
+    assert project.run("--resume").code == 0
+    after = without_times(project.run_root())
+    assert {name: part | {"reason": None} for name, part in after.pop("parts").items()} == before.pop("parts")
+    assert after == before
 
 
 @pytest.mark.parametrize("lost", [(MANIFEST,), (MANIFEST, BUILT)])

@@ -16,18 +16,6 @@ __all__ = ["KNOWN"]
 _RESULTS: Final = "m1-other-tp1-tk50-mx64-64/results"
 
 
-def a_rebuilt_manifest_lacks_the_stage_downloaded(run: RunModel) -> None:
-    """A phase that the state calls completed is not committed again, though its receipt was lost."""
-    run.call()
-    run.spoil(f"{_RESULTS}/trial_manifest.json", "delete")
-
-
-def the_first_of_two_trials_cannot_lose_its_manifest(run: RunModel) -> None:
-    """Rebuilding it asks for every trial's manifest, and the second is not loaded yet: even the plan ends with 1."""
-    run.call()
-    run.spoil(f"{run.slugs[0]}/results/trial_manifest.json", "delete")
-
-
 def a_plan_without_built_requests_promises_too_much(run: RunModel) -> None:
     """It says that all is submitted and polled again; the run builds the same requests, and skips both."""
     run.call()
@@ -51,8 +39,6 @@ def a_summary_needs_the_questions_of_a_run_that_is_done(run: RunModel) -> None:
 KNOWN: Final[dict[str, Callable[[RunModel], None]]] = {
     script.__name__: script
     for script in (
-        a_rebuilt_manifest_lacks_the_stage_downloaded,
-        the_first_of_two_trials_cannot_lose_its_manifest,
         a_plan_without_built_requests_promises_too_much,
         a_plan_does_not_see_that_an_engine_recorded_anew_changes_the_report,
         a_summary_needs_the_questions_of_a_run_that_is_done,
