@@ -74,7 +74,7 @@ def _trial(root: Path, relative: Path) -> str | None:
 
 def _phase(relative: Path, made_by: dict[str, str]) -> str:
     name = relative.name
-    if ".corrupt." in name or ".backup." in name or "older" in relative.parts[:-1]:
+    if ".corrupt." in name or ".backup." in name or {"older", "set_aside"} & {*relative.parts[:-1]}:
         return "set aside"
     known = made_by.get(relative.as_posix())
     if known is not None:

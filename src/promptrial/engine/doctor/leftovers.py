@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from promptrial.engine.doctor.disk import size_text
 from promptrial.engine.doctor.document import Finding, Kind, Severity
-from promptrial.engine.doctor.sight import Sight
+from promptrial.engine.doctor.sight import Sight, quoted
 from promptrial.store.lock import Holder
 
 __all__ = ["phase_findings", "process_findings", "set_aside_files"]
@@ -64,11 +63,13 @@ def phase_findings(sight: Sight) -> Iterator[Finding]:
 
 def set_aside_files(sight: Sight) -> Iterator[Finding]:
     """Yield the files that were set aside as damaged, or as answers to other requests, and what a migration kept."""
-    for path in sorted(sight.run.root.rglob("*.corrupt.*")):
-        meaning = f"{_size(path)}, set aside and used by nothing; remove it when you have no more use for it"
-        command = f"rm {'-r ' if path.is_dir() else ''}{shlex.quote(str(path))}"
+    root = sight.run.root
+    for path in sorted([*root.rglob("*.corrupt.*"), *root.glob("*/results/set_aside/*")]):
+        what = "set aside and used by nothing" if ".corrupt." in path.name else "answers to requests that have changed"
+        meaning = f"{_size(path)}, {what}; remove it when you have no more use for it"
+        command = f"rm {'-r ' if path.is_dir() else ''}{quoted(path)}"
         yield _finding(sight, "set_aside", "note", path, meaning, command)
-    for path in sorted(sight.run.root.rglob("*.backup.*")):
+    for path in sorted(root.rglob("*.backup.*")):
         meaning = f"{_size(path)}, kept by the migration, which reads it if it has to be repeated"
         yield _finding(sight, "backup", "note", path, meaning, None)
 
