@@ -1,0 +1,128 @@
+"""Every command of the operator's guide works as it stands there, one after the other, and ends as the guide says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from promptrial.store import records
+from promptrial.store.records import RunState
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "EXPERIMENT_WORKFLOW.md").read_text()
+OLDER = ROOT / "../shared/data/legacy_runs"
+_PATIENCE_S = 60
+
+
+class Command(NamedTuple):
+    """A command, the exit code that stands behind it (0 if none does), and the heading that it stands under."""
+
+    words: str
+    code: int
+    heading: str
+
+
+def commands() -> Iterator[Command]:
+    for section in GUIDE.split("\n## ")[1:]:
+        for block in re.findall(r"^```sh\n(.*?)^```", section, re.DOTALL | re.MULTILINE):
+            for line in block.splitlines():
+                words, _, comment = line.partition("  #")
+                code = re.match(r" exit (\d+)", comment)
+                yield Command(words.strip(), int(code[1]) if code else 0, section.splitlines()[0])
+
+
+class Shell:
+    """A folder with a sample experiment, in which commands are run as an operator would."""
+
+    def __init__(self, folder: Path) -> None:
+        for name in ("config", "data"):
+            shutil.copytree(ROOT / name, folder / name)
+        self.folder = folder
+        self.background: list[subprocess.Popen[bytes]] = []
+
+    def run(self, words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S602
+            words, shell=True, cwd=self.folder, env=self._env, capture_output=True, text=True, check=False
+        )
+
+    def start(self, words: str) -> None:
+        """Start a command that ends in ``&``, and return when its run is answering."""
+        self.background.append(subprocess.Popen(words.rstrip(" &").split(), cwd=self.folder, env=self._env))
+        state = self.folder / "experiments/run_guide/run_state.json"
+        wait_until(lambda: records.load(state, RunState).phases["poll"].status == "in_progress")
+
+    @property
+    def _env(self) -> dict[str, str]:
+        return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    started = time.monotonic()
+    while not true():
+        assert time.monotonic() - started < _PATIENCE_S
+        subprocess.run(["sleep", "0.05"], check=True)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    shell = Shell(tmp_path)
+    yield shell
+    for process in shell.background:
+        process.kill()
+        process.wait()
+
+
+def lay_out_an_older_run(folder: Path) -> None:
+    shutil.copytree(OLDER / "prepared", folder / "older_questions", copy_function=shutil.copyfile)
+    run = folder / "experiments/run_older"
+    shutil.copytree(OLDER / "run_legacy_v1", run, copy_function=shutil.copyfile)
+    for path in [run, *run.rglob("*"), folder / "older_questions"]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+def test_every_command_ends_as_the_guide_says(shell: Shell) -> None:
+    older = OLDER.is_dir()
+    (shell.folder / "experiments").mkdir()
+    if older:
+        lay_out_an_older_run(shell.folder)
+    for command in commands():
+        if command.heading.startswith("Migrate") and not older:
+            continue
+        if command.words.endswith("&"):
+            shell.start(command.words)
+            continue
+        outcome = shell.run(command.words)
+        assert outcome.returncode == command.code, f"{command.words}\n{outcome.stdout}\n{outcome.stderr}"
+        if "--json" in command.words:
+            assert json.loads(outcome.stdout)
+        if "stop" in command.words.split():
+            assert [process.wait(_PATIENCE_S) for process in shell.background] == [5]
+
+
+def test_a_command_that_needs_something_from_outside_is_no_block_of_sh() -> None:
+    assert len(list(commands())) > 30
+    for command in commands():
+        outside = ("firectl", "s3://", "FIREWORKS")
+        assert not any(word in command.words for word in outside), command.words
+        hosted = "fireworks" in command.words and "run " in command.words
+        assert not hosted or "--dry_run" in command.words, command.words
+
+
+def test_the_table_of_exit_codes_has_those_of_the_program() -> None:
+    table = GUIDE.split("### Exit codes", 1)[1]
+    listed = {code for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(", ")}
+    epilog = subprocess.run([sys.executable, "-m", "promptrial", "--help"], capture_output=True, text=True, check=True)
+    told = epilog.stdout.split("exit codes:", 1)[1]
+    assert listed == set(re.findall(r"\b\d+\b", told))
