@@ -33,6 +33,7 @@ _QUICK: Final = {
     "settle_s": 0.15,
     "quota_wait_s": 0.05,
     "first_retry_s": 0.005,
+    "outage_s": 3.0,
 }
 
 
