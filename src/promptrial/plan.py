@@ -208,7 +208,8 @@ class Fact:
 
     ``missing`` is empty when the phase is done; otherwise it says what is lacking, in a few words. ``left`` and
     ``total`` count parts where the phase works part by part. ``changed`` says that what it would make may differ from
-    what it made before: it never finished, or what it is made from has changed.
+    what it made before: it never finished, or what it is made from has changed. ``unsettled`` says that nothing may be
+    lacking after all: that shows when the phases that it reads have run.
     """
 
     phase: str
@@ -217,6 +218,7 @@ class Fact:
     left: int | None = None
     total: int | None = None
     changed: bool = False
+    unsettled: bool = False
 
     @property
     def done(self) -> bool:
@@ -277,7 +279,7 @@ def decide_one(
     if not trials:
         remade = [name for name in phase.reads if _may_change(name, facts, earlier)] if phase.content_addressed else []
         if remade:
-            return Action(phase.name, "execute", f"as far as {remade[0]} changes requests", tuple(f.trial for f in own))
+            return Action(phase.name, "execute", _as_far_as(remade[0]), tuple(f.trial for f in own))
         return Action(phase.name, "skip", "already done", done=True)
     # What the whole run does after its trials waits for every one of them, and blocks none.
     waiting = [trial for trial in trials if trial is not None] or trials
@@ -285,7 +287,7 @@ def decide_one(
         lacking = next((f for f in facts.get(name, []) if not f.done and _same(f.trial, waiting)), None)
         if lacking is not None and earlier[name].verb != "execute":
             return Action(phase.name, "blocked", f"needs {name}: {lacking.missing}")
-    return Action(phase.name, "execute", _why(own, rerun, trials), trials)
+    return Action(phase.name, "execute", _why(phase, own, rerun, trials), trials)
 
 
 def _wanted(facts: Sequence[Fact], selection: Selection) -> list[Fact]:
@@ -306,8 +308,14 @@ def _same(trial: str | None, trials: Sequence[str | None]) -> bool:
     return trial is None or None in trials or trial in trials
 
 
-def _why(own: Sequence[Fact], rerun: Sequence[str], trials: Sequence[str | None]) -> str:
+def _as_far_as(name: str) -> str:
+    return f"as far as {name} changes requests"
+
+
+def _why(phase: PhaseSpec, own: Sequence[Fact], rerun: Sequence[str], trials: Sequence[str | None]) -> str:
     undone = [fact for fact in own if not fact.done]
+    if undone and all(fact.unsettled for fact in undone):
+        return _as_far_as(phase.reads[0])
     totals = [fact.total for fact in undone if fact.total is not None]
     if totals:
         left = sum(fact.left or 0 for fact in undone)

@@ -85,6 +85,16 @@ def test_a_manifest_that_is_made_again_says_all_that_the_lost_one_said(project: 
     assert after == before
 
 
+def test_a_plan_promises_no_answers_again_where_only_the_record_of_the_requests_was_lost(project: Project) -> None:
+    project.run()
+    lose(project.run_root(), BUILT)
+    plan = project.run("--plan_only").out
+    assert plan.count("execute (as far as build changes requests)") == 2
+    fake_provider.CALLS.clear()
+    assert "poll: execute" not in project.run("--resume").err
+    assert not fake_provider.CALLS
+
+
 @pytest.mark.parametrize("lost", [(MANIFEST,), (MANIFEST, BUILT)])
 @pytest.mark.parametrize("built", [True, False])
 def test_answers_to_another_prompt_are_never_taken_up(project: Project, lost: tuple[str, ...], built: bool) -> None:

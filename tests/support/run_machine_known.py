@@ -16,12 +16,6 @@ __all__ = ["KNOWN"]
 _RESULTS: Final = "m1-other-tp1-tk50-mx64-64/results"
 
 
-def a_plan_without_built_requests_promises_too_much(run: RunModel) -> None:
-    """It says that all is submitted and polled again; the run builds the same requests, and skips both."""
-    run.call()
-    run.spoil("batch_inputs/manifest.json", "delete")
-
-
 def a_plan_does_not_see_that_an_engine_recorded_anew_changes_the_report(run: RunModel) -> None:
     """A report written while the engine is not on record is written again, though the plan says it is done."""
     run.call()
@@ -39,7 +33,6 @@ def a_summary_needs_the_questions_of_a_run_that_is_done(run: RunModel) -> None:
 KNOWN: Final[dict[str, Callable[[RunModel], None]]] = {
     script.__name__: script
     for script in (
-        a_plan_without_built_requests_promises_too_much,
         a_plan_does_not_see_that_an_engine_recorded_anew_changes_the_report,
         a_summary_needs_the_questions_of_a_run_that_is_done,
     )

@@ -177,7 +177,7 @@ class RunModel:
         for (phase, planned), (_, done) in zip(plan.gates, called.gates, strict=False):
             maybe = {"skip"} if phase in plan.conditional else set()
             if self._forgiving:
-                maybe |= {"skip"} if phase in plan.unbuilt else {"execute"} if (phase, planned) == _REPORTED else set()
+                maybe |= {"execute"} if (phase, planned) == _REPORTED else set()
             as_planned = done in {planned, *maybe}
             self.world.require(as_planned, f"{phase}: planned to {planned}, but {done}")
         everything = called.code != 0 or len(called.gates) == len(_PHASES)

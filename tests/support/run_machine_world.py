@@ -54,16 +54,8 @@ class Planned:
     @property
     def conditional(self) -> frozenset[str]:
         """The phases that execute only if a phase before them makes other requests than before."""
-        return self._because("as far as")
-
-    @property
-    def unbuilt(self) -> frozenset[str]:
-        """The phases of which nothing is known before the requests are built."""
-        return self._because("requests not built yet")
-
-    def _because(self, text: str) -> frozenset[str]:
         pairs = zip(self.gates, self.reasons, strict=True)
-        return frozenset(phase for (phase, _), reason in pairs if text in reason)
+        return frozenset(phase for (phase, _), reason in pairs if "as far as" in reason)
 
 
 class Called(NamedTuple):

@@ -176,3 +176,30 @@ def test_a_range_that_runs_backwards_is_refused_and_lists_the_order() -> None:
     with pytest.raises(UsageError, match=r"--from_step stats comes after --to_step parse.*prepare, build") as caught:
         select_phases(None, "stats", "parse")
     assert caught.value.exit_code == 2
+
+
+# --- work that is kept part by part ---------------------------------------------------------------------------------
+
+
+def decided(changes: Mapping[str, Fact]) -> dict[str, str]:
+    """Return the decisions on a finished run of one trial with other facts for some phases."""
+    known = [changes.get(fact.phase, fact) for fact in facts({})]
+    return {action.phase: str(action) for action in decide(PHASES, ALL, known)}
+
+
+def test_parts_are_asked_again_only_as_far_as_their_requests_change() -> None:
+    decisions = decided({"build": Fact("build", None, "plan changed", changed=True)})
+    assert decisions["submit"] == decisions["poll"] == "execute (as far as build changes requests)"
+    assert decisions["parse"] == "execute (build and poll run again)"
+
+
+def test_what_was_begun_and_has_lost_its_requests_is_asked_again_only_as_far_as_they_change() -> None:
+    lost = {name: Fact(name, "a", "requests not built yet", unsettled=True) for name in ("submit", "poll")}
+    decisions = decided(lost | {"build": Fact("build", None, "not done yet")})
+    assert decisions["submit"] == decisions["poll"] == "execute (as far as build changes requests)"
+
+
+def test_what_was_never_begun_is_asked_for_certain() -> None:
+    never = {name: Fact(name, "a", "requests not built yet") for name in ("submit", "poll")}
+    decisions = decided(never | {"build": Fact("build", None, "not done yet")})
+    assert decisions["submit"] == decisions["poll"] == "execute (requests not built yet)"

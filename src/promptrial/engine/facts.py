@@ -91,8 +91,9 @@ def _part_receipt(context: Context, trials: tuple[Trial, ...]) -> Receipt:
 
 
 def _part_fact(context: Context, phase: Phase, trial: Trial, work: list[PartWork]) -> Fact:
-    if not work:
-        return Fact(phase.name, trial.slug, "requests not built yet")
+    if not work:  # of what was begun, nothing may be left once the same requests are built again
+        begun = any(context.manifest(each.slug).parts for each in context.trials)
+        return Fact(phase.name, trial.slug, "requests not built yet", unsettled=begun)
     left = sum(not (item.submitted if phase.name == "submit" else item.downloaded) for item in work)
     missing = "" if left == 0 else f"{left} of {len(work)} parts left"
     if phase.name == "submit" and not missing and not _described(context, trial):
