@@ -24,6 +24,7 @@ from promptrial.runtime.events import EventLog
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
 from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import Intent
 
 __all__ = ["PartWork", "QueueManager", "QueueSettings"]
 
@@ -191,18 +192,30 @@ class QueueManager:
             task.advance(work.part.rows)
 
     def _sweep(self) -> None:
-        """Look for jobs that were given up and came to be all the same: they are stopped, and said."""
-        for work in self._work:
-            for intent in work.intents[:-1] if work.downloaded else ():
-                if intent.status in _IN_DOUBT and intent.results is None:
-                    self._stop_late_job(work, JobRef(intent.key))
+        """Look for jobs that were given up, or were in doubt when their requests changed, and came to be all the same.
 
-    def _stop_late_job(self, work: PartWork, job: JobRef) -> None:
-        provider = work.provider()
+        One that still runs is stopped; of one that has ended it is said that it was paid for in vain.
+        """
+        wanted = {each.key for work in self._work for each in (work, *work.twins)}
+        for work in self._work:
+            if not work.downloaded:
+                continue
+            for intent in work.record.intents:
+                last = bool(work.intents) and intent.key == work.intents[-1].key
+                ours = intent.request_sha256 != work.request_sha256 and intent.key.rpartition("-a")[0] in wanted
+                if intent.status in _IN_DOUBT and intent.results is None and not last and not ours:
+                    self._stop_late_job(work, intent)
+
+    def _stop_late_job(self, work: PartWork, intent: Intent) -> None:
+        provider, job = work.provider(), JobRef(intent.key)
         try:
-            if provider.status(job).state is JobState.WORKING:
+            state = provider.status(job).state
+            if state is JobState.WORKING:
                 provider.cancel(job)
                 self._events.warn(f"{work.name}: job {job.name} came to be after it was given up; it was stopped")
+            elif state is JobState.READY or (state is JobState.EXPIRED and intent.status != "expired"):
+                said = f"job {job.name} came to be after it was given up, and has ended: it was paid for in vain"
+                self._events.warn(f"{work.name}: {said}")
         except ProviderError as error:
             self._events.warn(f"{work.name}: whether job {job.name} still runs is not known: {error.message}")
 

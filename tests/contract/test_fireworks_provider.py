@@ -739,12 +739,29 @@ def test_a_job_of_which_every_request_failed_is_whole(
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
+@pytest.mark.parametrize("variant", ["expired", "early_stopped", "cancelled"])
 def test_a_job_that_ended_early_gives_what_it_has(
-    emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, share: float
+    emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, share: float, variant: str
 ) -> None:
-    emulator.fault("F10", "create_job", variant="expired", share=share)
+    emulator.fault("F10", "create_job", variant=variant, share=share, output=True)
     job = finished(provider, payload)
     assert len(list(provider.results(job, payload))) == ROWS * share
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_an_output_whose_job_is_gone_gives_what_it_has_or_is_gone_as_well(
+    emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, share: float
+) -> None:
+    emulator.fault("F10", "create_job", variant="cancelled", share=share, output=True)
+    job = finished(provider, payload)
+    provider.cancel(job)
+    while provider.status(job).state is not JobState.MISSING:
+        pass
+    if share:
+        assert len(list(provider.results(job, payload))) == ROWS * share
+        return
+    with pytest.raises(ResultsGoneError, match="the job is gone"):
+        list(provider.results(job, payload))
 
 
 @pytest.mark.parametrize(
@@ -867,6 +884,9 @@ EMPTY = [
     ({"error-data": ROW % b"a" * ROWS}, "COMPLETED", ""),
     ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "COMPLETED", "an empty output file"),
     ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "EXPIRED", ""),
+    ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "CANCELLED", ""),
+    ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "FAILED", ""),
+    ({}, "FAILED", ""),
     ({"BIJOutputSet.jsonl": b"", "error-data": ROW % b"a"}, "COMPLETED", "an empty output file"),
     ({"BIJOutputSet.jsonl": b"", "error-data": ROW % b"a" * ROWS}, "COMPLETED", ""),
     ({"p_0001.jsonl": b"", "p_0002.jsonl": ROW % b"a"}, "COMPLETED", "an empty output file"),

@@ -1,17 +1,18 @@
-"""What one hosted part does with its answers: those that cannot be seen, and those to other requests than it has now."""
+"""What one hosted part does with its answers: those that cannot be seen, are lost, or answer other requests."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from promptrial.errors import PhaseFailedError, ResultsGoneError
+from promptrial.errors import Detached, OutcomeUnknownError, PhaseFailedError, ResultsGoneError
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobState
 from promptrial.store import atomic, jsonl
-from tests.support.hosted_provider import Lab, answered_ids, asked_ids, statuses
+from tests.support.hosted_provider import HostedProvider, Lab, answered_ids, asked_ids, statuses
 
 
 @pytest.fixture
@@ -131,3 +132,146 @@ def test_an_arm_whose_answers_are_shared_keeps_no_files_of_its_earlier_prompt(la
 
 def old_answers(work: PartWork) -> list[bytes]:
     return list(jsonl.lines(work.folder.part_results(work.part.name)))
+
+
+# --- what earlier attempts have answered -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [JobState.FAILED, JobState.CANCELLED])
+@pytest.mark.parametrize("noticed", ["while others are submitted", "when it is collected"])
+def test_what_a_job_had_answered_that_failed_or_was_cancelled_is_kept_and_the_rest_alone_asked_again(
+    lab: Lab, end: JobState, noticed: str
+) -> None:
+    work = lab.work(shards=2)
+    lab.vendor.endings.append((end, 0.5))
+    with pytest.raises(PhaseFailedError, match="1 of 4 parts failed"):
+        lab.complete(work, max_concurrent_jobs=1 if noticed == "while others are submitted" else 8)
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"] * 4
+    assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == [4, 4, 4, 4, 2]
+    assert [intent.status for intent in work[0].intents] == [end.value, "downloaded"]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert any("had answered 2 of 4 requests; these are kept" in text for text in lab.said)
+
+
+def test_a_job_that_had_answered_everything_before_it_was_cancelled_is_not_asked_again(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((JobState.CANCELLED, 1.0))
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"]
+    assert set(lab.vendor.asked().values()) == {1}
+
+
+def test_that_a_failed_job_had_answered_nothing_is_found_out_once(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((JobState.FAILED, 0.0))
+    with pytest.raises(PhaseFailedError):
+        lab.complete(work)
+    lab.vendor.script("results", None, None)
+    lab.complete(work)
+    assert lab.vendor.names("results") == [f"{work[0].key}-a1", f"{work[0].key}-a2"]
+
+
+def test_earlier_answers_that_come_back_in_another_order_are_counted_and_not_asked_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = lab.work()[:1]
+    expired_once(lab, work)
+    folder = work[0].folder.part_results(work[0].part.name).parent
+    (folder / "results.a1.jsonl").unlink()
+    results = HostedProvider.results
+    monkeypatch.setattr(HostedProvider, "results", lambda *call: iter(list(results(*call))[::-1]))
+    lab.collect(work)
+    assert statuses(work) == ["downloaded"]
+    assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
+    assert sorted(lab.vendor.asked().values()) == [1, 1, 2, 2]
+    record = work[0].folder.run.record(folder / "results.a1.jsonl", 2)
+    assert work[0].intents[0].results == record
+
+
+@pytest.mark.parametrize("damage", ["lost", "torn", "other rows", "too many rows"])
+def test_the_requests_of_a_later_attempt_are_made_again_if_they_were_lost_or_damaged(lab: Lab, damage: str) -> None:
+    work = lab.work()[:1]
+    expired_once(lab, work)
+    path = work[0].folder.part_results(work[0].part.name).with_name("requests.a2.jsonl")
+    before, built = path.read_bytes(), work[0].folder.requests(work[0].part.name).read_bytes()
+    if damage == "lost":
+        path.unlink()
+    else:
+        path.write_bytes(
+            {"torn": before[:-20], "other rows": before.replace(b"?", b"!"), "too many rows": built}[damage]
+        )
+    seen: list[tuple[int, str]] = []
+    lab.vendor.script("results", lambda: seen.append((jsonl.count(path), jsonl.digest(path).sha256)))
+    lab.collect(work)
+    assert path.read_bytes() == before
+    assert seen == [(2, hashlib.sha256(before).hexdigest())]
+    assert any("requests.a2.jsonl was lost or damaged; it was made again" in text for text in lab.said)
+    assert statuses(work) == ["downloaded"]
+
+
+def test_requests_that_cannot_be_told_any_more_are_an_error_with_what_to_do(lab: Lab) -> None:
+    work = lab.work()[:1]
+    expired_once(lab, work)
+    results = work[0].folder.part_results(work[0].part.name)
+    results.with_name("requests.a2.jsonl").unlink()
+    results.with_name("results.a1.jsonl").unlink()
+    lab.vendor.jobs[f"{work[0].key}-a1"][0].answered = asked_ids(work[0])[:1]  # type: ignore[assignment]
+    with pytest.raises(PhaseFailedError, match=r"of the 2 requests of attempt 2, 3 can be told .*from a copy"):
+        lab.collect(work)
+
+
+def expired_once(lab: Lab, work: list[PartWork]) -> None:
+    """Bring a part to where its first job has expired, half of it answered, and its second is at work."""
+
+    def detach() -> None:
+        if lab.vendor.count("submit") == 2:
+            raise Detached(2)
+
+    lab.vendor.endings.append((JobState.EXPIRED, 0.5))
+    lab.vendor.script("status", *[detach] * 50)
+    with pytest.raises(Detached):
+        lab.complete(work)
+    lab.vendor.scripts.clear()
+    lab.new_process()
+
+
+# --- jobs that came to be after they were given up -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_job_in_doubt_when_its_requests_changed_is_looked_for_and_stopped_or_said(lab: Lab, ended: bool) -> None:
+    (work,) = lab.work()[:1]
+    lab.vendor.script("submit", OutcomeUnknownError("no answer"))
+    lab.vendor.script("find", None, detach)
+    with pytest.raises(Detached):
+        lab.complete([work])
+    assert statuses([work]) == ["submitting"]
+    lab.vendor.scripts.clear()
+    lab.new_process()
+    lab.vendor.create(f"{work.key}-a1", asked_ids(work))
+    lab.vendor.jobs[f"{work.key}-a1"][0].ends = 0.0 if ended else 1e9
+    lab.complete(lab.work(question="Other")[:1])
+    said = "has ended: it was paid for in vain" if ended else "it was stopped"
+    assert [text for text in lab.said if f"job {work.key}-a1 came to be" in text and said in text]
+    assert lab.vendor.names("cancel") == ([] if ended else [f"{work.key}-a1"])
+
+
+def test_a_job_in_doubt_that_another_trial_wants_is_left_alone(lab: Lab) -> None:
+    first, _, second, _ = lab.work(trials=2)
+    lab.vendor.script("submit", OutcomeUnknownError("no answer"))
+    lab.vendor.script("find", None, detach)
+    with pytest.raises(Detached):
+        lab.complete([first])
+    lab.vendor.scripts.clear()
+    lab.new_process()
+    lab.vendor.create(f"{first.key}-a1", asked_ids(first))
+    lab.vendor.jobs[f"{first.key}-a1"][0].ends = 1000.0
+    changed = lab.work(trials=2, question="Other")[0]
+    lab.complete([changed, replace(second, key=first.key)])
+    assert lab.vendor.names("cancel") == []
+    assert not [text for text in lab.said if "came to be" in text]
+
+
+def detach() -> None:
+    raise Detached(2)

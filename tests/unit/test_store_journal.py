@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from promptrial.errors import CorruptRecordError
@@ -138,6 +139,26 @@ def test_an_intent_for_other_requests_keeps_no_job_and_no_results_of_the_earlier
     assert folded(*EVENTS, again)["t0_control_p001"] == PartRecord(
         status="submitting", resume_key="t0_control", attempt=2, request_sha256="r2"
     )
+
+
+def test_news_of_an_earlier_attempt_leaves_the_part_where_it_stands() -> None:
+    first = PartEvent(part="t0_control_p001", status="expired", at="t1", attempt=1, key="k-a1", job="k-a1")
+    second = PartEvent(part="t0_control_p001", status="submitted", at="t2", attempt=2, key="k-a2", job="k-a2")
+    news = PartEvent(part="t0_control_p001", status="expired", at="t3", key="k-a1", results=FILE, intent_only=True)
+    before, after = (folded(*events)["t0_control_p001"] for events in ((first, second), (first, second, news)))
+    assert after.intents[0].results == FILE
+    assert after == msgspec.structs.replace(before, intents=after.intents)
+    assert after.intents[1] == before.intents[1]
+
+
+def test_an_attempt_keeps_the_file_of_its_own_answers_when_those_of_several_are_sealed() -> None:
+    own = FileRecord("raw", 1, 1)
+    events = [
+        PartEvent(part="t0_control_p001", status="completed", at="t1", attempt=2, key="k-a2", results=own),
+        PartEvent(part="t0_control_p001", status="downloaded", at="t2", key="k-a2", results=FILE),
+    ]
+    part = folded(*events)["t0_control_p001"]
+    assert (part.results, part.intents[0].results, part.intents[0].status) == (FILE, own, "downloaded")
 
 
 def test_a_manifest_loads_with_the_journal_folded_in_as_often_as_it_is_loaded(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ class Answers:
         """Return the answers of an attempt that are here as they came, or sealed before a kill lost their record."""
         known = next((i.results for i in self.work.intents if i.attempt == attempt and i.results is not None), None)
         sealed, run = self.work.folder.part_results(self.work.part.name), self.work.folder.run
-        if known is None:
-            return None
+        if known is None or known.rows == 0:  # nothing cannot be lost
+            return known
         if not self.file(attempt).exists() and not run.file_problem(run.relative(sealed), known):
             atomic.publish(sealed, self.file(attempt))
         return None if run.file_problem(run.relative(self.file(attempt)), known) else known

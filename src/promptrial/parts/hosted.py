@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from promptrial.errors import PermanentError, ResultsGoneError, TransientError
+from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, TransientError
 from promptrial.parts.answers import Answers, keep_others_apart
+from promptrial.parts.asked import RequestFiles
 from promptrial.parts.calls import Calls
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps
@@ -56,17 +57,19 @@ class HostedPart:
     stop: StopToken
     failures: dict[str, str]
     task: Task | None = None
+    _saves: bool = field(default=False, init=False)
     _answers: Answers = field(init=False)
     _submission: Submission = field(init=False)
 
     def __post_init__(self) -> None:
         self._answers = Answers(self.work, self.recorder)
-        self._submission = Submission(self.work, self.recorder, self.settings, self.clock, self.calls)
+        requests = RequestFiles(self.work, self._answers)
+        self._submission = Submission(self.work, self.recorder, self.settings, self.clock, self.calls, requests)
 
     @property
     def in_flight(self) -> bool:
-        """Whether it has a job that may still be answering."""
-        return self.work.has_job
+        """Whether it has a job that may still be answering, or has answered something that is not here yet."""
+        return self.work.has_job or self._saves
 
     def failed(self, error: Exception) -> None:
         """Note why this part did not come home."""
@@ -177,6 +180,9 @@ class HostedPart:
         """Fetch what a job has answered; return whether the part is home, or another attempt is due."""
         if self.work.record.status == "downloaded":
             self.recorder.set_aside(self.work, "they are not what was sealed")
+        if status.state in {JobState.FAILED, JobState.CANCELLED}:
+            yield from self._home_in_spite_of(self._ended_without_answers(status), task)
+            return True
         self._note_the_end(status)
         attempts = 1 + sum(intent.status == "expired" for intent in self.work.intents[:-1])
         if status.state is JobState.MISSING:
@@ -203,16 +209,54 @@ class HostedPart:
         self._seal(unanswered)
         return True
 
+    def _home_in_spite_of(self, error: PermanentError, task: Task) -> Steps[None]:
+        """Keep what a job had answered that ended badly; that alone may be all that was left to answer."""
+        before, self._saves = len(self._answers.ids()), True
+        try:
+            yield from self._earlier_answers(self.work.intents)
+        except ProviderError as problem:
+            self.recorder.events.warn(f"{self.work.name}: what it may have answered is not here yet: {problem.message}")
+            raise error from problem
+        task.advance(len(self._answers.ids()) - before)
+        if self._answers.unanswered():
+            raise error
+        self._seal(frozenset())
+
     def _earlier_answers(self, intents: Sequence[Intent]) -> Steps[None]:
-        """Fetch again what earlier attempts had answered, if it was lost here: it was paid for."""
-        whole = {intent.attempt for intent, _ in self._answers.files()}
+        """Have here what attempts have answered, also if it was lost here or the job ended badly: it was paid for."""
+        here = {intent.attempt for intent, _ in self._answers.files()}
         for intent in intents:
-            if intent.results is not None and intent.attempt not in whole:
-                try:
-                    yield from self._fetched(intent.attempt)
-                except ResultsGoneError:
-                    if not self.settings.rebuy:
-                        raise
+            if intent.attempt in here:
+                continue
+            if intent.results is not None:
+                file = yield from self._fetched_again(intent)
+            elif intent.status in {"failed", "cancelled"} and intent.job is not None:
+                file = yield from self._salvaged(intent)
+            else:
+                continue
+            if file is not None and file != intent.results:
+                self.recorder.record_intent(self.work, intent, file)
+
+    def _fetched_again(self, intent: Intent) -> Steps[FileRecord | None]:
+        try:
+            return (yield from self._fetched(intent.attempt))
+        except ResultsGoneError:
+            if not self.settings.rebuy:
+                raise
+            return None
+
+    def _salvaged(self, intent: Intent) -> Steps[FileRecord]:
+        """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is put on record too."""
+        payload = self._submission.payload_of(intent.attempt)
+        try:
+            file = yield from self._downloaded(JobRef(payload.key), payload, intent.attempt)
+        except ResultsGoneError:
+            by_hand = self._answers.ids_by_hand()
+            return self._answers.write_by_hand(intent.attempt) if by_hand else self._answers.write(intent.attempt, ())
+        if file.rows:
+            said = f"job {payload.key} {intent.status}, and had answered {file.rows} of {payload.rows} requests"
+            self.recorder.events.say(f"{self.work.name}: {said}; these are kept")
+        return file
 
     def _fetched(self, attempt: int) -> Steps[FileRecord]:
         """Write the answers of an attempt to their file: from the provider, or as a person fetched them."""

@@ -10,7 +10,7 @@ from promptrial.parts.work import PartWork
 from promptrial.runtime.events import EventLog
 from promptrial.store import atomic
 from promptrial.store.journal import PartEvent, fold
-from promptrial.store.records import PartStatus
+from promptrial.store.records import FileRecord, Intent, PartStatus
 
 __all__ = ["Recorder"]
 
@@ -49,6 +49,20 @@ class Recorder:
         )
         if status in {"submitted", "downloaded"}:
             self.on_progress(work.folder.slug, work.part.resume_key)
+
+    def record_intent(self, work: PartWork, intent: Intent, results: FileRecord) -> None:
+        """Record the answers of one attempt; the part stands where it stood. Durable on return."""
+        event = PartEvent(
+            part=work.part.name,
+            status=intent.status,
+            at=self.clock.now(),
+            key=intent.key,
+            results=results,
+            intent_only=True,
+        )
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, rows=results.rows)
 
     def say_once(self, what: str, text: str) -> None:
         """Say something that is true of many parts, for the first of them alone."""

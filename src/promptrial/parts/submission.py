@@ -15,16 +15,16 @@ from typing import Final, TypeVar
 import msgspec
 
 from promptrial.errors import OutcomeUnknownError, PermanentError, QuotaReachedError, TransientError
+from promptrial.parts.asked import RequestFiles
 from promptrial.parts.calls import Calls
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps
 from promptrial.parts.settings import QueueSettings
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, PartPayload, Staged
-from promptrial.providers.request_rows import decode_request_row, row_id
+from promptrial.providers.request_rows import decode_request_row
 from promptrial.runtime.clock import Clock
 from promptrial.store import atomic, jsonl
-from promptrial.store.atomic import AtomicFile
 
 __all__ = ["Submission"]
 
@@ -44,6 +44,7 @@ class Submission:
     settings : QueueSettings
     clock : Clock
     calls : Calls
+    requests : RequestFiles
     """
 
     work: PartWork
@@ -51,6 +52,7 @@ class Submission:
     settings: QueueSettings
     clock: Clock
     calls: Calls
+    requests: RequestFiles
 
     def steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
         """Create the job, or adopt the one that an earlier call has created.
@@ -70,7 +72,7 @@ class Submission:
         work, record = self.work, self.work.record
         doubtful = record.status in {"submitting", "unknown"} and record.request_sha256 == work.request_sha256
         attempt = self._attempt()
-        payload = self._payload(attempt, unanswered)
+        payload = self._described(attempt, self.requests.made(attempt, unanswered))
         if not doubtful:
             self.recorder.record(work, "pending", **self._facts(payload, attempt))
         staged = yield from self._staged(payload)
@@ -83,8 +85,14 @@ class Submission:
         return job
 
     def payload_of(self, attempt: int) -> PartPayload:
-        """Return what an attempt has sent."""
-        return self._described(attempt, self._request_file(attempt))
+        """Return what an attempt has sent.
+
+        Raises
+        ------
+        PermanentError
+            If that cannot be told any more.
+        """
+        return self._described(attempt, self.requests.sent(attempt))
 
     def _attempt(self) -> int:
         """Return the number of this attempt: the one in doubt, or one more than have ended."""
@@ -117,23 +125,6 @@ class Submission:
         if job.output is not None:
             path = results / f"{self.work.part.name}_OUTPUT_DATASET_ID.txt"
             atomic.write_bytes(path, job.output.encode() + b"\n")
-
-    # --- what is sent ------------------------------------------------------------------------------------------
-
-    def _payload(self, attempt: int, unanswered: frozenset[str] | None) -> PartPayload:
-        path = self._request_file(attempt)
-        if path != self._request_file(1):
-            with AtomicFile(path) as file:
-                for line in jsonl.lines(self._request_file(1)):
-                    if unanswered is None or row_id(line) in unanswered:
-                        file.write(line + b"\n")
-        return self._described(attempt, path)
-
-    def _request_file(self, attempt: int) -> Path:
-        """Return the file of the requests of an attempt: the built one, or one with what earlier ones left over."""
-        if attempt == 1:
-            return self.work.folder.requests(self.work.part.name)
-        return self.work.folder.part_results(self.work.part.name).with_name(f"requests.a{attempt}.jsonl")
 
     def _described(self, attempt: int, path: Path) -> PartPayload:
         work, digest = self.work, jsonl.digest(path)

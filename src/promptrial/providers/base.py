@@ -28,9 +28,9 @@ class JobState(enum.StrEnum):
     EXPIRED = "expired"
     """Ended early; ``results`` gives what was finished."""
     FAILED = "failed"
-    """Ended without results; nothing was answered."""
+    """Ended without all results; ``results`` gives what there is, mostly nothing."""
     CANCELLED = "cancelled"
-    """Ended without results that could be relied on."""
+    """Ended by someone; ``results`` gives what there is."""
     MISSING = "missing"
     """The vendor does not know the job, now; that alone does not mean that it never will."""
 

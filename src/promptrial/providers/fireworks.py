@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import ClassVar, Final, Self
 from urllib.parse import quote
 
-from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, QuotaReachedError, TransientError
+from promptrial.errors import (
+    OutcomeUnknownError,
+    PermanentError,
+    ProviderError,
+    QuotaReachedError,
+    ResultsGoneError,
+    TransientError,
+)
 from promptrial.model import Completion, ModelSpec
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import account_slug, api_path, dataset_name, model_name, service
-from promptrial.providers.fireworks_datasets import MULTIPART_LIMIT, Datasets
+from promptrial.providers.fireworks_datasets import MULTIPART_LIMIT, Datasets, RowFiles
 from promptrial.providers.fireworks_wire import (
     FAILED_PRECONDITION,
     NOT_FOUND,
@@ -163,6 +170,11 @@ class FireworksProvider:
 
         Where there are fewer rows than requests, that is believed only if it cannot be a download that was cut short:
         not if a file's end is unproven, nor if an output file is empty or missing, unless the job ended early.
+
+        Raises
+        ------
+        ResultsGoneError
+            Also if there is nothing in an output whose job is gone.
         """
         dataset, count, doubt = _output(payload.key), 0, ""
         files = self._datasets.row_files(dataset)
@@ -176,10 +188,18 @@ class FireworksProvider:
             except UnprovenEndError as error:
                 doubt = error.message
             empty = empty or (count == before and file in files.output)
-        if empty and not (files.output and self.status(job).state is JobState.EXPIRED):
+        if empty and not self._may_be_empty(job, files, count):
             doubt = f"Fireworks: {dataset} has {'an empty' if files.output else 'no'} output file"
         if doubt and count < payload.rows:
             raise TransientError(f"{doubt}; {count} of {payload.rows} rows came")
+
+    def _may_be_empty(self, job: JobRef, files: RowFiles, count: int) -> bool:
+        """Whether an output file that is empty or missing can be the truth."""
+        state = self.status(job).state
+        if state is JobState.MISSING and count == 0:
+            raise ResultsGoneError(f"Fireworks: nothing is in the output of {job.name}, and the job is gone")
+        ended_badly = state in {JobState.FAILED, JobState.CANCELLED}
+        return ended_badly or (bool(files.output) and state is JobState.EXPIRED)
 
     def cancel(self, job: JobRef) -> None:
         """Delete the job, which is how Fireworks stops one. One that is gone is stopped."""

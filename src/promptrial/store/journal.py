@@ -24,7 +24,7 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A change of one part; fields left at None keep the value that they had.
 
     ``pending`` and ``submitting`` stand before a job, and begin anew: no job or result of an earlier one is kept beside
-    them. A change with a ``key`` is one of the intent of that key as well.
+    them. A change with a ``key`` is one of the intent of that key as well; with ``intent_only``, of nothing else.
     """
 
     part: str
@@ -39,6 +39,7 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str | None = None
     rows: int | None = None
     estimated_usd: float | None = None
+    intent_only: bool = False
 
 
 _DECODER = msgspec.json.Decoder(PartEvent)
@@ -108,6 +109,9 @@ def fold(parts: dict[str, PartRecord], events: list[PartEvent]) -> None:
     """Apply changes to part records, in order."""
     for event in events:
         old = parts.get(event.part) or PartRecord(resume_key=event.part.rsplit("_p", 1)[0])
+        if event.intent_only:
+            parts[event.part] = old if event.key is None else _with_intent(old, event, event.key)
+            continue
         if event.status in {"pending", "submitting"}:
             old = PartRecord(resume_key=old.resume_key, attempt=old.attempt, intents=old.intents)
         new = msgspec.structs.replace(old, status=event.status, reason=event.reason, **_news(event, _CARRIED))
