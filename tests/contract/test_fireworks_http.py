@@ -7,6 +7,7 @@ import hashlib
 import socket
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply,
 
 KEY = "fw_" + "secretsecret"
 PATIENT = Timeouts(connect_s=20.0, read_s=20.0, write_s=20.0, pool_s=20.0)
-HASTY = Timeouts(connect_s=20.0, read_s=0.2, write_s=20.0, pool_s=20.0)
+HASTY = Timeouts(connect_s=20.0, read_s=0.2, transfer_s=0.2, write_s=20.0, pool_s=20.0)
 """For a server that stalls: on a busy machine others may take longer than this too."""
 ROWS = b'{"custom_id":"a"}\n{"custom_id":"b"}\n'
 READ = [b'{"custom_id":"a"}', b'{"custom_id":"b"}']
@@ -554,8 +555,54 @@ def test_only_https_and_this_machine_are_asked(
         client.put(url, tmp_path / "r", {}, what="upload it")
     if "example" in url:
         server.on("GET", "/file", reply(302, Location=url.replace("//s", "http://s") if url[0] == "/" else url))
-        with pytest.raises(PermanentError, match="neither https nor on this machine"):
+        with pytest.raises(PermanentError, match=r"leads to http://storage\.example, and only https, .* is followed"):
             lines(client, server)
+
+
+def test_an_api_elsewhere_cannot_lead_to_this_machine(server: ScriptedServer, tmp_path: Path) -> None:
+    server.on("GET", "/file", reply(200, ROWS))
+    (tmp_path / "r").write_bytes(ROWS)
+    made = HttpClient(Service("Vendor", "https://api.example", KEY, "VENDOR_KEY"), PATIENT)
+    with pytest.raises(PermanentError, match=r"leads to http://127\.0\.0\.1, and only https is followed"):
+        list(made.lines(f"{server.url}/file", what="download it"))
+    with pytest.raises(PermanentError, match=r"leads to http://127\.0\.0\.1, and only https is followed"):
+        made.put(f"{server.url}/file", tmp_path / "r", {}, what="upload it")
+    made.close()
+    assert server.asked == []
+
+
+# --- how long is waited ----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_waited_for_as_long_as_a_stop_may_go_unnoticed_and_a_file_for_longer() -> None:
+    assert Timeouts().read_s <= 20.0
+    assert Timeouts().transfer_s >= 120.0
+
+
+@pytest.mark.parametrize("patient", ["for answers", "for files"])
+def test_answers_and_files_are_waited_for_each_in_its_own_time(
+    server: ScriptedServer, tmp_path: Path, patient: str
+) -> None:
+    times = replace(HASTY, **{"read_s" if patient == "for answers" else "transfer_s": 20.0})
+    made = HttpClient(Service("Vendor", server.url, KEY, "VENDOR_KEY"), times)
+    (tmp_path / "r").write_bytes(ROWS)
+    slow = Reply(reply(200, b'{"name":"t"}').raw, delay_s=0.6)
+    for method, path in (("POST", "/v1/things"), ("POST", "/v1/up"), ("PUT", "/file"), ("GET", "/file")):
+        server.on(method, path, slow)
+    outcomes = []
+    for ask in (
+        lambda: call(made),
+        lambda: made.upload("/v1/up", tmp_path / "r", "r", what="upload it"),
+        lambda: made.put(f"{server.url}/file", tmp_path / "r", {}, what="upload it"),
+        lambda: lines(made, server),
+    ):
+        try:
+            ask()
+            outcomes.append(True)
+        except TransientError:
+            outcomes.append(False)
+    made.close()
+    assert outcomes == ([True, False, False, False] if patient == "for answers" else [False, True, True, True])
 
 
 @pytest.mark.parametrize(

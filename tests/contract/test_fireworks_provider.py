@@ -41,7 +41,7 @@ MODEL = ModelSpec("small", "llama-v3p1-8b-instruct", "fireworks")
 FULL_MODEL = "accounts/fireworks/models/llama-v3p1-8b-instruct"
 SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=16, stop=("\n",), seed=3)
 PATIENT = Timeouts(connect_s=20.0, read_s=20.0, write_s=20.0, pool_s=20.0)
-HASTY = replace(PATIENT, read_s=1.0)
+HASTY = replace(PATIENT, read_s=1.0, transfer_s=1.0)
 KEY = "emulator-key"
 ROWS = 4
 

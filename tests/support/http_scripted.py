@@ -17,11 +17,15 @@ End = Literal["close", "reset", "stall", "drain"]
 
 @dataclass(frozen=True)
 class Reply:
-    """Bytes to send as they are, and what comes after them. ``read`` is False to act before the request is read."""
+    """Bytes to send as they are, after a delay, and what comes after them.
+
+    ``read`` is False to act before the request is read.
+    """
 
     raw: bytes = b""
     end: End = "close"
     read: bool = True
+    delay_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ def _serve(server: ScriptedServer, connection: socket.socket) -> None:
             told = told or server.next_reply(asked)
         else:
             connection.recv(1, socket.MSG_PEEK)  # sooner, there may be no connection yet in the eyes of the client
+        if told.delay_s:
+            threading.Event().wait(told.delay_s)
         connection.sendall(told.raw)
         if told.end == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -103,10 +103,15 @@ class UnprovenEndError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long to wait for a connection, for bytes to arrive or to leave, and for a free connection, in seconds."""
+    """How long to wait, in seconds: for a connection, for bytes to arrive or to leave, and for a free connection.
+
+    While a call waits, nobody notices that a stop was asked for. ``transfer_s`` takes the place of ``read_s`` where a
+    file comes or goes: storage may take its time.
+    """
 
     connect_s: float = 10.0
-    read_s: float = 120.0
+    read_s: float = 20.0
+    transfer_s: float = 120.0
     write_s: float = 60.0
     pool_s: float = 60.0
 
@@ -125,6 +130,11 @@ class Service:
         """The host, and the port if the address names one."""
         parts = urlsplit(self.base_url)
         return f"{parts.hostname or ''}:{parts.port}" if parts.port is not None else parts.hostname or ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine."""
+        return is_loopback(urlsplit(self.base_url).hostname or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +236,7 @@ class HttpClient:
         call = _Call(self.service, what)
         with file.open("rb") as content:
             part = {"file": (name, content, "application/octet-stream")}
-            with _explained(call), self._keyed("POST", path, files=part) as response:
+            with _explained(call), self._keyed("POST", path, files=part, timeout=self._for_files()) as response:
                 _success(call, response)
 
     def put(self, url: str, file: Path, headers: Mapping[str, str], *, what: str) -> None:
@@ -236,11 +246,14 @@ class HttpClient:
         ------
         TransientError
             Also if the URL has expired: a new one may work.
+        PermanentError
+            Also if it is not https (nor this machine, where the API is).
         """
         call = _Call(self.service, what)
         with file.open("rb") as content, _explained(call):
-            _check_address(call, url)
-            with self._open()[1].stream("PUT", url, content=content, headers=headers) as response:
+            self._check_address(call, url)
+            client, timeout = self._open()[1], self._for_files()
+            with client.stream("PUT", url, content=content, headers=headers, timeout=timeout) as response:
                 if not response.is_success:
                     raise _storage_refusal(call, _reply(response))
 
@@ -258,7 +271,7 @@ class HttpClient:
         NotFoundError
             If nothing is there any more.
         PermanentError
-            If a line is too long, or the URL leads to an address that is neither https nor this machine.
+            If a line is too long, or the URL leads to what is not https (nor this machine, where the API is).
         """
         call = _Call(self.service, what)
         with _explained(call), self._following(call, url) as response:
@@ -289,12 +302,9 @@ class HttpClient:
 
         with self._lock:
             if self._clients is None:
-                times = self._timeouts
-                timeout = httpx.Timeout(
-                    connect=times.connect_s, read=times.read_s, write=times.write_s, pool=times.pool_s
-                )
+                timeout = self._waits(self._timeouts.read_s)
                 # A proxy of the environment is not asked for an address on this machine.
-                trust_env = not is_loopback(urlsplit(self.service.base_url).hostname or "")
+                trust_env = not self.service.is_here
                 agent = {"User-Agent": f"promptrial/{__version__}"}
                 # Plain, because a gzip body that is cut short is no error to the library.
                 keyed = {"Authorization": f"Bearer {self.service.key}", "Accept-Encoding": "identity"}
@@ -303,6 +313,15 @@ class HttpClient:
                     httpx.Client(headers=agent | {"Accept-Encoding": "gzip"}, timeout=timeout, trust_env=trust_env),
                 )
             return self._clients
+
+    def _for_files(self) -> httpx.Timeout:
+        return self._waits(self._timeouts.transfer_s)
+
+    def _waits(self, read_s: float) -> httpx.Timeout:
+        import httpx
+
+        times = self._timeouts
+        return httpx.Timeout(connect=times.connect_s, read=read_s, write=times.write_s, pool=times.pool_s)
 
     @contextmanager
     def _keyed(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:  # noqa: ANN401 - httpx's
@@ -315,8 +334,8 @@ class HttpClient:
     def _following(self, call: _Call, url: str) -> Iterator[httpx.Response]:
         """Get a signed URL, following redirects to addresses that may be asked."""
         for _ in range(_MAX_HOPS):
-            _check_address(call, url)
-            with self._open()[1].stream("GET", url) as response:
+            self._check_address(call, url)
+            with self._open()[1].stream("GET", url, timeout=self._for_files()) as response:
                 if not response.has_redirect_location:
                     if response.status_code != 200:
                         raise _storage_refusal(call, _reply(response))
@@ -324,6 +343,20 @@ class HttpClient:
                     return
                 url = str(response.url.join(response.headers["location"]))
         raise PermanentError(call.text(f"more than {_MAX_HOPS} redirects"))
+
+    def _check_address(self, call: _Call, url: str) -> None:
+        """Refuse an address that is not https; on this machine http will do, if the API itself is there."""
+        import httpx
+
+        address = httpx.URL(url)
+        if address.scheme == "https" or (
+            address.scheme == "http" and self.service.is_here and is_loopback(address.host)
+        ):
+            return
+        allowed = "https, or http on this machine," if self.service.is_here else "https"
+        raise PermanentError(
+            call.text(f"it leads to {address.scheme}://{address.host}, and only {allowed} is followed")
+        )
 
 
 def is_loopback(host: str) -> bool:
@@ -341,14 +374,6 @@ def printable(text: str, limit: int = _MAX_TEXT) -> str:
     plain = "".join(character if character.isprintable() else " " for character in text)
     plain = " ".join(_QUERY.sub(r"\1?...", plain).split())
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
-
-
-def _check_address(call: _Call, url: str) -> None:
-    import httpx
-
-    address = httpx.URL(url)
-    if address.scheme != "https" and not (address.scheme == "http" and is_loopback(address.host)):
-        raise PermanentError(call.text("it leads to an address that is neither https nor on this machine"))
 
 
 @contextmanager
