@@ -72,7 +72,7 @@ sdk: .venv/.ready-dev .venv-sdk/.ready ## let the vendor's own SDK drive the emu
 
 docs: .venv/.ready-dev ## write help texts and references into the docs, and build them into build/site
 	@$(BIN)/python docs/generate.py
-	@$(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
 clean: ## remove the environment and caches; runs are kept
