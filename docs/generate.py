@@ -19,7 +19,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from promptrial import cost_report, significance
+from promptrial import audit, cost_report, significance
 from promptrial.archive import manifest as archive_manifest
 from promptrial.cli.main import COMMANDS, build_parser, main
 from promptrial.comparison import document as comparison
@@ -118,6 +118,7 @@ def pages() -> dict[Path, str]:
         "list": run_documents.list_schema(),
         "compare": comparison.json_schema(),
         "doctor": doctor.json_schema(),
+        "audit": audit.json_schema(),
         "archive_manifest": archive_manifest.json_schema(),
     }
     made = {path: refreshed(path.read_text()) for path in FILES if path.exists()}

@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "status": Command("promptrial.cli.status", "show how far a run is"),
     "list": Command("promptrial.cli.list", "show every run at a glance"),
     "doctor": Command("promptrial.cli.doctor", "find what is wrong with a run, and the commands that mend it"),
+    "audit": Command("promptrial.cli.audit", "audit the prompts of a configuration: tokens, costs, lengths, refusals"),
     "compare": Command("promptrial.cli.compare", "compare two runs, and gate one on the other"),
     "archive": Command("promptrial.cli.archive", "keep a finished run elsewhere, as one thing that can be verified"),
     "verify": Command("promptrial.cli.verify", "check every file of an archive"),

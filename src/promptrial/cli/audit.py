@@ -1,0 +1,205 @@
+"""``promptrial audit``: what the prompts of a configuration are, before a run and without a request."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from promptrial import registry
+from promptrial.cli.options import Parser, add_flag
+from promptrial.config.environment import DEFAULT_CONFIG, environment
+from promptrial.errors import MissingDependencyError
+from promptrial.model import CONDITIONS, ModelSpec
+from promptrial.runtime.events import say_to_stderr
+
+if TYPE_CHECKING:
+    from promptrial.audit import AuditDocument, Counter, ModelAudit
+    from promptrial.config.loading import LoadedConfig
+    from promptrial.engine.providers import Providers
+    from promptrial.providers.base import BatchProvider
+    from promptrial.reporting.tables.cells import Table
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = """Audit the prompts of a configuration: tokens by arm, what a longer arm costs, lengths, refusals.
+
+No model is asked anything, and no run is needed.
+
+The exit code is 100 if a prompt whose name holds length_matched is not as long as it has to be (or that cannot be
+told), or if the scorer does not recognise a refusal that a prompt mandates."""
+_NOT_PASSED: Final = 100
+_BUILT_IN: Final = ModelSpec("smollm2-135m", "smollm2-135m-instruct", "embedded")
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    add_flag(parser, "config", f"configuration file (default: {DEFAULT_CONFIG})", type=Path, metavar="FILE",
+             default=DEFAULT_CONFIG)  # fmt: skip
+    add_flag(parser, "tolerance", "by what share the length of a filler may differ (default: 0.02)", type=_share,
+             default=0.02, metavar="X")  # fmt: skip
+    add_flag(parser, "match_to", "prompt set whose treatment a filler is as long as (default: default)",
+             default="default", metavar="NAME")  # fmt: skip
+    add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print the audit; return 100 if a check is not passed.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration, or a prompt that it names, is wrong.
+    """
+    from promptrial.audit import audit
+    from promptrial.config.loading import load_config
+    from promptrial.phases.settings import scoring_settings
+
+    env = environment(os.environ, Path.cwd())
+    loaded = load_config(args.config, env)
+    settings = scoring_settings(loaded.experiment)
+    with _counters(loaded, env) as counters:
+        found = audit(loaded.experiment, counters, settings, tolerance=args.tolerance, match_to=args.match_to)
+    sys.stdout.write(_as_json(found) if args.json else _as_text(found))
+    for problem in found.problems:
+        say_to_stderr(f"not passed: {problem}")
+    return 0 if found.passed else _NOT_PASSED
+
+
+# --- who counts -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _counters(loaded: LoadedConfig, env: Mapping[str, str]) -> Iterator[dict[str, Counter]]:
+    """Yield how the tokens of each model are counted: by its own tokenizer, by the built-in model's, or not at all.
+
+    A hosted provider has no tokenizer to ask, and is not opened: an audit needs no key.
+    """
+    from promptrial.engine.providers import Providers
+
+    providers, config = Providers(env), loaded.experiment
+    try:
+        found: dict[str, Counter] = {}
+        for alias, model in config.models.items():
+            spec = ModelSpec(alias, model.id, model.provider or config.provider, model.path, folder=str(loaded.folder))
+            found[alias] = _own(providers, spec) or _stand_in(providers)
+        yield found
+    finally:
+        providers.close()
+
+
+def _own(providers: Providers, spec: ModelSpec) -> Counter | None:
+    """Return the tokenizer of a model that is answered on this machine; None where there is none to be had."""
+    if not registry.load("provider", spec.provider).local:
+        return None
+    return _counter(providers(spec.provider), spec, f"{spec.alias}'s own", exact=True)
+
+
+def _stand_in(providers: Providers) -> Counter:
+    from promptrial.audit import Counter, estimated_tokens
+
+    name = f"that of {_BUILT_IN.id}, in the place of the model's own"
+    estimate = Counter("none: an estimate of 4 bytes a token", estimated_tokens, exact=False, estimate=True)
+    return _counter(providers(_BUILT_IN.provider), _BUILT_IN, name, exact=False) or estimate
+
+
+def _counter(provider: BatchProvider, spec: ModelSpec, name: str, *, exact: bool) -> Counter | None:
+    from promptrial.audit import Counter
+
+    def count(text: str) -> int:
+        return provider.count_tokens(spec, text) or 0
+
+    try:
+        known = provider.count_tokens(spec, "a")
+    except MissingDependencyError:
+        return None
+    return None if known is None else Counter(name, count, exact)
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def _as_json(found: AuditDocument) -> str:
+    import msgspec
+
+    return json.dumps(msgspec.to_builtins(found), indent=2) + "\n"
+
+
+def _as_text(found: AuditDocument) -> str:
+    from promptrial.reporting.plain import summary_text
+
+    tables = [table for model in found.models for table in _tables(found, model)]
+    passed = "every check is passed" if found.passed else f"{len(found.problems)} not passed"
+    return "\n".join([*map(summary_text, (*tables, _refusals(found))), f"{found.experiment}: {passed}\n"])
+
+
+def _tables(found: AuditDocument, model: ModelAudit) -> Iterator[Table]:
+    from promptrial.reporting.tables.cells import Table, amount, count
+
+    rows = tuple(
+        (
+            each.prompt_set,
+            *(count(each.arms[condition].tokens) for condition in CONDITIONS),
+            _signed(each.more_tokens),
+            amount(each.usd_per_1000_items),
+        )
+        for each in model.prompt_sets
+    )
+    notes = [f"Tokenizer: {model.tokenizer}."]
+    notes += [] if model.exact else ["Under the model's own tokenizer, tokens and what they cost are others."]
+    times = "once" if found.requests_per_item == 1 else f"{found.requests_per_item} times"
+    notes.append(
+        f"USD: what the treatment's prompt costs more than the control's in 1,000 items, each asked {times} in each "
+        "arm, at the configured price of input; answers are not in it."
+    )
+    headers = ("Prompt set", "Control, tokens", "Treatment, tokens", "Difference", "USD per 1,000 items")
+    yield Table(f"Prompts for {model.model}, served by {model.provider}", headers, rows, tuple(notes), "lrrrr")
+    if model.length_matches:
+        yield _matches(found, model)
+
+
+def _matches(found: AuditDocument, model: ModelAudit) -> Table:
+    from promptrial.reporting.tables.cells import MISSING, Table, count
+
+    words = {True: "passed", False: "not passed", None: "cannot be told"}
+    rows = tuple(
+        (
+            each.filler,
+            count(each.tokens),
+            each.to or MISSING,
+            count(each.to_tokens),
+            MISSING if each.ratio is None else f"{each.ratio:.3f}",
+            words[each.passed],
+        )
+        for each in model.length_matches
+    )
+    headers = ("Filler", "Tokens", "As long as", "Tokens", "Ratio", f"Within {found.tolerance:.1%}")
+    return Table(f"Lengths that have to match for {model.model}", headers, rows, (), "lrlrrl")
+
+
+def _refusals(found: AuditDocument) -> Table:
+    from promptrial.reporting.tables.cells import Table
+
+    rows = tuple((each.file, each.text, each.how, "yes" if each.recognised else "NO") for each in found.refusals)
+    return Table("Refusals in the prompts", ("File", "Refusal", "How", "Recognised"), rows, (), "llll")
+
+
+def _signed(value: int | None) -> str:
+    from promptrial.reporting.tables.cells import MISSING
+
+    return MISSING if value is None else f"{value:+,}" if value else "0"
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 and below 1, got {text!r}")
+    return share
