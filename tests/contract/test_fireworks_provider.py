@@ -43,6 +43,7 @@ SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=16, stop=("
 PATIENT = Timeouts(connect_s=20.0, read_s=20.0, write_s=20.0, pool_s=20.0)
 HASTY = replace(PATIENT, read_s=1.0, transfer_s=1.0)
 KEY = "emulator-key"
+JOBS = "/v1/accounts/emulator/batchInferenceJobs"
 ROWS = 4
 
 
@@ -250,6 +251,37 @@ def test_a_model_whose_name_comes_from_the_environment_is_not_written_down() -> 
     assert shown == {"provider": "fireworks", "model": "${MY_MODEL}", "account": "acme", "api": "x.example:8443"}
 
 
+@pytest.mark.parametrize("name", ["secret-model", "accounts/secret-owner/models/secret-model"])
+def test_no_error_says_the_name_of_a_model_that_comes_from_the_environment(
+    server: ScriptedServer, told: FireworksProvider, tmp_path: Path, name: str
+) -> None:
+    model = replace(MODEL, id=name, written_id="${MY_MODEL}")
+    full = model_name(name)
+    payload = make_payload(tmp_path, model=model)
+    job, other = f"{JOBS}/{payload.key}", "accounts/emulator/datasets/other"
+    server.on("GET", JOBS, json_reply({}))
+    server.on("GET", f"/v1/{full}", json_reply({"code": 5, "message": f"model {full!r} not found"}, 404))
+    server.on("GET", job, json_reply({"name": payload.key, "inputDatasetId": other, "model": full}))
+    server.on("POST", JOBS, json_reply({"code": 3, "message": f"model {full!r} does not support batches"}, 400))
+    for call in (
+        lambda: told.check(model),
+        lambda: told.find(payload),
+        lambda: told.submit(payload),
+        lambda: told.check(replace(model, id=f"{name} deployed")),
+        lambda: told.fingerprint(replace(model, id=f"{name} deployed")),
+    ):
+        with pytest.raises(PromptrialError) as caught:
+            call()
+        error: BaseException | None = caught.value
+        assert "${MY_MODEL}" in str(error)
+        while error is not None:
+            assert "secret" not in f"{error} {error!r} {vars(error)}"
+            error = error.__cause__ or error.__context__
+    status = {"code": 3, "message": f"{full} is not served"}
+    server.on("GET", job, json_reply({"name": payload.key, "state": "JOB_STATE_FAILED", "status": status}))
+    assert told.status(JobRef(payload.key)).message == "${MY_MODEL} is not served"
+
+
 # --- what can be known to fail ---------------------------------------------------------------------------------------
 
 
@@ -272,9 +304,6 @@ def test_an_account_that_is_not_the_keys_is_found_before_anything_is_uploaded(
     with pytest.raises(PermanentError, match="no account other") as caught:
         wrong.check(MODEL)
     assert "FIREWORKS_ACCOUNT_ID" in str(caught.value.hint)
-
-
-JOBS = "/v1/accounts/emulator/batchInferenceJobs"
 
 
 def test_a_model_that_is_not_there_is_found_before_anything_is_uploaded(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final, Self
 from urllib.parse import quote
@@ -24,7 +25,14 @@ from promptrial.errors import (
 from promptrial.model import Completion, ModelSpec
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
-from promptrial.providers.fireworks_account import account_slug, api_path, dataset_name, model_name, service
+from promptrial.providers.fireworks_account import (
+    HiddenNames,
+    account_slug,
+    api_path,
+    dataset_name,
+    model_name,
+    service,
+)
 from promptrial.providers.fireworks_datasets import MULTIPART_LIMIT, Datasets, RowFiles
 from promptrial.providers.fireworks_wire import (
     FAILED_PRECONDITION,
@@ -74,6 +82,7 @@ class FireworksProvider:
     ) -> None:
         self._http = HttpClient(api, timeouts)
         self._account = account
+        self._hidden = HiddenNames()
         self._datasets = Datasets(self._http, account, multipart_limit)
 
     @classmethod
@@ -87,24 +96,20 @@ class FireworksProvider:
         The call for a model is a guess, none of the documented ones: only a clear "no such model" is believed. Any
         other answer says nothing, such as the one of a gateway that has no call of this path.
         """
-        name = model_name(model.id)
-        self._check_account()
-        try:
-            self._http.call("GET", f"/v1/{quote(name)}", Anything, what=f"look up {name}")
-        except NotFoundError as error:
-            if error.code == NOT_FOUND and error.detail != _NO_SUCH_CALL:
-                hint = "check the model's `id` in the configuration"
-                raise PermanentError(f"Fireworks has no model {name}", hint=hint) from error
-        except ProviderError:
-            return
+        with self._hidden.kept(model):
+            name = model_name(model.id)
+            self._check_account()
+            self._check_model(name)
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
         """Return the model's name, the account and the host that serves it: hosted weights have no digest to be had.
 
         Of the address only the host and a port count: a path may hold what nobody should read.
         """
-        name = model_name(model.id) if model.written_id is None else model.written_id
-        return {"provider": self.name, "model": name, "account": self._account, "api": self._http.service.place}
+        with self._hidden.kept(model):
+            name = model_name(model.id)
+        shown = name if model.written_id is None else model.written_id
+        return {"provider": self.name, "model": shown, "account": self._account, "api": self._http.service.place}
 
     def count_tokens(self, model: ModelSpec, text: str) -> None:
         """Return None: there is no tokenizer to ask."""
@@ -120,12 +125,13 @@ class FireworksProvider:
         except NotFoundError:
             return None
         theirs = last_segment(job.input_dataset_id), last_segment(job.model)
-        ours = payload.dataset_key, last_segment(model_name(payload.model.id))
-        if theirs != ours:
-            raise PermanentError(
-                f"Fireworks has a job {payload.key} of {theirs[0]} for {theirs[1]}, not of {ours[0]} for {ours[1]}",
-                hint=f"look at it: firectl batch-inference-job get {payload.key}",
-            )
+        with self._hidden.kept(payload.model):
+            ours = payload.dataset_key, last_segment(model_name(payload.model.id))
+            if theirs != ours:
+                raise PermanentError(
+                    f"Fireworks has a job {payload.key} of {theirs[0]} for {theirs[1]}, not of {ours[0]} for {ours[1]}",
+                    hint=f"look at it: firectl batch-inference-job get {payload.key}",
+                )
         return _ref(payload.key)
 
     def submit(self, payload: PartPayload) -> JobRef:
@@ -138,6 +144,10 @@ class FireworksProvider:
         QuotaReachedError
             Fireworks says so with a 400, not a 429.
         """
+        with self._hidden.kept(payload.model):
+            return self._submitted(payload)
+
+    def _submitted(self, payload: PartPayload) -> JobRef:
         body = {
             "model": model_name(payload.model.id),
             "inputDatasetId": dataset_name(self._account, payload.dataset_key),
@@ -161,7 +171,8 @@ class FireworksProvider:
     def status(self, job: JobRef) -> JobStatus:
         """Return the job's state in our words."""
         try:
-            return job_status(self._job(job.name))
+            found = job_status(self._job(job.name))
+            return replace(found, message=self._hidden(found.message))
         except NotFoundError as error:
             return JobStatus(JobState.MISSING, message=error.message)
 
@@ -234,6 +245,16 @@ class FireworksProvider:
         except NotFoundError as error:
             hint = "check FIREWORKS_ACCOUNT_ID and FIREWORKS_API_KEY"
             raise PermanentError(f"Fireworks has no account {self._account} for this key", hint=hint) from error
+
+    def _check_model(self, name: str) -> None:
+        try:
+            self._http.call("GET", f"/v1/{quote(name)}", Anything, what=f"look up {name}")
+        except NotFoundError as error:
+            if error.code == NOT_FOUND and error.detail != _NO_SUCH_CALL:
+                hint = "check the model's `id` in the configuration"
+                raise PermanentError(f"Fireworks has no model {name}", hint=hint) from error
+        except ProviderError:
+            return
 
     def _job_path(self, name: str) -> str:
         return api_path(self._account, _JOBS, name)
