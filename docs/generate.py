@@ -7,19 +7,21 @@ with ``--check`` it changes nothing and ends with 1 if something is out of date.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from promptrial import audit, cost_report, significance
+from promptrial import audit, cost_report, registry, significance
 from promptrial.archive import manifest as archive_manifest
 from promptrial.cli.main import COMMANDS, build_parser, main
 from promptrial.comparison import document as comparison
@@ -27,6 +29,7 @@ from promptrial.config.explaining import models_in
 from promptrial.config.schema import ExperimentConfig
 from promptrial.engine import run_documents
 from promptrial.engine.doctor import document as doctor
+from promptrial.phases.base import Phase
 from promptrial.store import records
 
 DOCS = Path(__file__).resolve().parent
@@ -94,10 +97,42 @@ def example(path: Path) -> str:
     return f"```{language}\n{path.read_text().rstrip()}\n```\n"
 
 
+def layers() -> str:
+    """Return the layers that the import contract enforces, the topmost first."""
+    contracts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    ordered = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    return "```text\n" + "\n".join(ordered) + "\n```\n"
+
+
+def phases() -> str:
+    """Return one row for each phase: what it reads, what it works on, and the first sentence of its module."""
+    rows = ["| phase | what it does | reads | works on |", "|---|---|---|---|"]
+    for name, entry in registry.PHASES.items():
+        phase: Phase = registry.load("phase", name)
+        said = (importlib.import_module(entry.partition(":")[0]).__doc__ or "").partition(": ")[2]
+        does = re.split(r"\.\s", said, maxsplit=1)[0].rstrip(".").replace("``", "`")
+        units = "parts" if phase.content_addressed else "each trial" if phase.run_trial else "the run"
+        after = ", then the run" if phase.run_trial and phase.run_whole else ""
+        rows.append(f"| {name} | {does} | {', '.join(phase.reads) or 'question files'} | {units}{after} |")
+    return "\n".join(rows) + "\n"
+
+
+def published_schemas() -> str:
+    """Return a list of the JSON Schemas."""
+    rows = [
+        f"- [{schema['title'].removeprefix('promptrial ')}](schemas/{name}.schema.json)"
+        for name, schema in sorted(schemas().items())
+    ]
+    return "\n".join(rows) + "\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "help": help_text,
     **{f"help {verb}": (lambda verb=verb: help_text(verb)) for verb in COMMANDS},  # type: ignore[misc]
     "configuration": configuration,
+    "layers": layers,
+    "phases": phases,
+    "schemas": published_schemas,
     **{f"example {path.name}": (lambda path=path: example(path)) for path in EXAMPLES},  # type: ignore[misc]
 }
 
@@ -107,9 +142,9 @@ def refreshed(text: str) -> str:
     return _MARKED.sub(lambda match: match.group(1) + GENERATED[match.group("name")]() + match.group(3), text)
 
 
-def pages() -> dict[Path, str]:
-    """Return every file that is made here, in part or whole, and its text as it should be."""
-    schemas = {
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema of every document that is promised to other programs."""
+    return {
         "run_state": records.json_schema(records.RunState),
         "trial_manifest": records.json_schema(records.TrialManifest),
         "significance": significance.json_schema(),
@@ -121,10 +156,14 @@ def pages() -> dict[Path, str]:
         "audit": audit.json_schema(),
         "archive_manifest": archive_manifest.json_schema(),
     }
+
+
+def pages() -> dict[Path, str]:
+    """Return every file that is made here, in part or whole, and its text as it should be."""
     made = {path: refreshed(path.read_text()) for path in FILES if path.exists()}
     return made | {
         DOCS / "schemas" / f"{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-        for name, schema in schemas.items()
+        for name, schema in schemas().items()
     }
 
 
