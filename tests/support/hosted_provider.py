@@ -71,6 +71,7 @@ class Vendor:
     scripts: dict[str, deque[Any]] = field(default_factory=dict)
     endings: deque[tuple[JobState, float]] = field(default_factory=deque)
     most_in_flight: int = 0
+    message: str = ""
 
     def script(self, operation: str, *happenings: Exception | Lost | Callable[[], object] | None) -> None:
         self.scripts.setdefault(operation, deque()).extend(happenings)
@@ -153,7 +154,7 @@ class HostedProvider:
             return JobStatus(JobState.MISSING)
         last = self.vendor.jobs[job.name][-1]
         ended = self.vendor.clock.monotonic() >= last.ends
-        return JobStatus(last.state if ended else JobState.WORKING)
+        return JobStatus(last.state) if ended else JobStatus(JobState.WORKING, message=self.vendor.message)
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
         self.vendor.met("results", job.name)

@@ -137,7 +137,7 @@ class HostedPart:
                 self._record("running")
             if status.message and status.message != said:
                 said = status.message
-                self.recorder.events.say(f"{self.work.name}: {said}")
+                self.recorder.say_once("job", f"{self.work.name}: {said} (and so may others)")
             if now - began > self.settings.deadline_s:
                 raise PermanentError(
                     f"job {job.name} has not ended within {self.settings.deadline_s / 3600:.0f} hours",

@@ -65,10 +65,9 @@ class Recorder:
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, rows=results.rows)
 
     def say_once(self, what: str, text: str) -> None:
-        """Say something that is true of many parts, for the first of them alone."""
-        if what not in self._said:
-            self._said.add(what)
-            self.events.say(text)
+        """Say something that is true of many parts for the first of them, and only log it for the others."""
+        self.events.event("info", "debug" if what in self._said else "info", text)
+        self._said.add(what)
 
     def set_aside(self, work: PartWork, why: str) -> None:
         """Keep the results of other requests, or damaged ones, out of the way, and say so."""
