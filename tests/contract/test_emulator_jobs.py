@@ -391,3 +391,26 @@ class TestContinuing:
         emulator.states(running)
         assert refusal(emulator.post_job(emulator.new(), dataset, continuedFromJobName=name)) == (400, 3)
         assert refusal(emulator.post_job(emulator.new(), dataset, continuedFromJobName=name + "x")) == (404, 5)
+
+
+class TestModels:
+    @pytest.mark.parametrize(("unsupported", "status"), [("pending", 200), ("invalid", 200), ("not_found", 404)])
+    def test_one_that_is_not_supported_is_missing_only_where_it_is_not_found(
+        self, start: Start, unsupported: str, status: int
+    ) -> None:
+        own = start(models=frozenset({"accounts/fireworks/models/small"}), unsupported=unsupported)
+        there = own.plain.get(f"{own.url}/v1/accounts/fireworks/models/small", headers=own.http.headers)
+        assert there.json() == {
+            "name": "accounts/fireworks/models/small",
+            "displayName": "small",
+            "state": "READY",
+            "status": {"code": "OK", "message": ""},
+        }
+        other = own.plain.get(f"{own.url}/v1/accounts/anyone/models/other", headers=own.http.headers)
+        assert other.status_code == status
+        if status == 404:
+            assert other.json()["code"] == 5
+
+    def test_a_wrong_key_may_not_look(self, start: Start) -> None:
+        own = start()
+        assert own.plain.get(f"{own.url}/v1/accounts/fireworks/models/small").status_code == 403

@@ -91,11 +91,11 @@ def arrange(kill: Kill) -> None:
 
 
 def _operation(request: httpx.Request) -> str:
-    """Return what the emulator calls a request; the guess for a model is none of its operations."""
+    """Return what the emulator calls a request."""
     for name, (method, path) in _OPERATIONS.items():
         if request.method == method and path.fullmatch(request.url.path):
             return name
-    return "get_model"
+    raise LookupError(request.url.path)
 
 
 def _is_journal(arguments: tuple[Any, ...]) -> bool:

@@ -25,7 +25,8 @@ _SIGNED: Final = frozenset({"download", "put_signed"})
 _ENDPOINTS: Final = frozenset({"get_download_endpoint", "get_upload_endpoint"})
 _JSON: Final = frozenset(
     {"create_dataset", "upload", "get_upload_endpoint", "validate_upload", "get_dataset", "list_datasets",
-     "delete_dataset", "get_download_endpoint", "create_job", "get_job", "list_jobs", "delete_job"}
+     "delete_dataset", "get_download_endpoint", "create_job", "get_job", "list_jobs", "delete_job",
+     "get_model"}
 )  # fmt: skip
 _APPLIED: Final = _JSON | {"put_signed"}
 _READS: Final = frozenset({"get_dataset", "get_download_endpoint", "download", "get_job"})

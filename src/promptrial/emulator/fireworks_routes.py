@@ -15,6 +15,7 @@ from promptrial.emulator.fireworks_datasets import Datasets
 from promptrial.emulator.fireworks_jobs import Jobs
 from promptrial.emulator.fireworks_messages import error_response, unauthorized
 from promptrial.emulator.fireworks_model import Fireworks
+from promptrial.emulator.fireworks_models import get_model
 from promptrial.emulator.fireworks_settling import settle_job
 from promptrial.emulator.fireworks_storage import Storage, storage_refusal
 from promptrial.emulator.operation import Handler, LateCalls, Operation, whole_body
@@ -36,6 +37,7 @@ _PATHS: Final[dict[str, tuple[str, str]]] = {
     "list_jobs": ("GET", _ACCOUNT + "/batchInferenceJobs"),
     "get_job": ("GET", _ACCOUNT + "/batchInferenceJobs/{id}"),
     "delete_job": ("DELETE", _ACCOUNT + "/batchInferenceJobs/{id}"),
+    "get_model": ("GET", _ACCOUNT + "/models/{id}"),
     "put_signed": ("PUT", "/storage/upload/{id}/{registration}/{name}"),
     "download": ("GET", "/storage/dataset/{id}/{name}"),
 }
@@ -64,6 +66,7 @@ class FireworksApi:
             "list_jobs": jobs.list,
             "get_job": jobs.get,
             "delete_job": jobs.delete,
+            "get_model": partial(get_model, core),
             "put_signed": storage.put,
             "download": storage.get,
         }
@@ -99,7 +102,7 @@ class FireworksApi:
             self._core,
             name,
             self._handlers[name],
-            admit=_anyone if signed else partial(_admitted, self._core),
+            admit=_anyone if signed else partial(_admitted, self._core, anywhere=name == "get_model"),
             error=storage_refusal if signed else error_response,
             read=readers.get(name, whole_body),
             vanish=self._vanishing.get(name),
@@ -129,10 +132,10 @@ def _anyone(request: Request) -> Response | None:  # noqa: ARG001 - a signature 
     return None
 
 
-def _admitted(core: Core, request: Request) -> Response | None:
-    """Refuse a wrong key, and every account but the one that the key belongs to."""
+def _admitted(core: Core, request: Request, *, anywhere: bool) -> Response | None:
+    """Refuse a wrong key and, but for what is there for all, every account but the one that the key belongs to."""
     if request.headers.get("authorization") != f"Bearer {core.settings.key}":
         return unauthorized("unauthorized")
-    if request.path_params["account"] != core.settings.account:
+    if not anywhere and request.path_params["account"] != core.settings.account:
         return error_response(404, f"account {request.path_params['account']!r} not found")
     return None

@@ -93,8 +93,9 @@ class FireworksProvider:
     def check(self, model: ModelSpec) -> None:
         """Ask for the newest job, which a wrong key or account cannot, and for the model.
 
-        The call for a model is a guess, none of the documented ones: only a clear "no such model" is believed. Any
-        other answer says nothing, such as the one of a gateway that has no call of this path.
+        Of the answers about the model only a clear "no such model" is believed. Any other says nothing, such as the one
+        of a gateway that has no call of this path, or "forbidden" to a key that may run a model and not look at it;
+        then the call that makes the job decides.
         """
         with self._hidden.kept(model):
             name = model_name(model.id)
