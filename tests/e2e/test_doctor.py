@@ -175,6 +175,18 @@ def test_requests_whose_parts_are_not_named_are_put_aside_and_built_anew(project
     assert findings(project, grave=True) == []
 
 
+@pytest.mark.parametrize("name", ["batch_inputs/manifest.json", f"{SLUG}/results/trial_manifest.json"])
+def test_a_folder_in_the_place_of_a_record_is_put_aside(project: Project, name: str) -> None:
+    assert project.run().code == 0
+    path = project.run_root() / name
+    path.unlink()
+    path.mkdir()
+    found = the_one(project, "record")
+    assert found["command"] == f"mv experiments/run_r/{name} experiments/run_r/{name}.corrupt.1 && {RESUME}"
+    obey(project, found)
+    assert findings(project, grave=True) == []
+
+
 def test_a_configuration_that_was_changed_by_hand_within_the_run_is_found(project: Project) -> None:
     project.run()
     path = project.run_root() / "effective_config.yaml"

@@ -238,6 +238,26 @@ def test_a_job_that_asks_what_is_not_asked_any_more_is_told_and_only_a_note_once
     document = examined(hosted.project)
     assert document["healthy"]
     assert {each["severity"] for each in document["findings"]} == {"note"}
+    (first, second) = (each for each in document["findings"] if each["kind"] == "superseded_job")
+    assert first["command"] == f"firectl batch-inference-job delete {name(first)} -a hosted"
+    assert name(first) != name(second)
+
+
+def test_a_job_that_came_to_be_after_it_was_given_up_is_told_with_what_became_of_it(hosted: HostedProject) -> None:
+    hosted.emulator.fault("F8", "create_job", variant="error", delay_s=1e6, count=-1)
+    assert hosted.run("--parts_per_dataset", "1").code == 1
+    assert len(findings(hosted.project, "unknown_intent")) == 2
+    hosted.emulator.clear_faults()
+    hosted.emulator.advance(2e6)
+    (hosted.project.root / "config" / "treatment.txt").write_text("Something else.\n")
+    assert hosted.run("--resume", "--force").code == 0
+    late = the_one(hosted.project, "superseded_job")
+    assert (late["severity"], late["command"]) == ("note", None)
+    assert (
+        f"it was found late (m1-main-tp1-tk50-mx64-64/t0_treatment_p001: job {name(late)} came to be"
+        in (late["meaning"])
+    )
+    assert examined(hosted.project)["healthy"]
 
 
 def test_requests_that_stayed_unanswered_are_a_note(hosted: HostedProject) -> None:

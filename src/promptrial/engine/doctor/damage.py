@@ -49,7 +49,7 @@ def _record(
         meaning = "damaged, or no record that this program knows; it is set aside and made anew from what is on disk"
         yield _finding(sight, path, meaning)
     except OSError as error:
-        yield _finding(sight, path, f"cannot be read: {error.strerror}")
+        yield _unreadable(sight, path, error)
 
 
 def _configuration(sight: Sight) -> Iterator[Finding]:
@@ -59,7 +59,10 @@ def _configuration(sight: Sight) -> Iterator[Finding]:
     except FileNotFoundError:
         yield _finding(sight, path, "the configuration that the run was started with is not there")
         return
-    except (OSError, ValueError, yaml.YAMLError):
+    except OSError as error:
+        yield _unreadable(sight, path, error)
+        return
+    except (ValueError, yaml.YAMLError, RecursionError):
         tree = None
     known = None if sight.state is None else sight.state.config_hash
     if not isinstance(tree, dict) or (known is not None and config_hash(tree) != known):
@@ -72,13 +75,8 @@ def _without_facts(sight: Sight) -> Iterator[Finding]:
         records.load(path, Manifest)
     except (OSError, CorruptRecordError):
         return
-    yield Finding(
-        kind="record",
-        severity="error",
-        file=sight.run.relative(path),
-        meaning="it does not say into which parts the requests are cut; put aside, it is made anew",
-        command=sight.put_aside_first(path),
-    )
+    meaning = "it does not say into which parts the requests are cut; put aside, it is made anew"
+    yield _put_aside(sight, path, meaning)
 
 
 def _journal(sight: Sight, folder: TrialDir) -> Iterator[Finding]:
@@ -89,7 +87,7 @@ def _journal(sight: Sight, folder: TrialDir) -> Iterator[Finding]:
         meaning = f"line {_line_of(error)} is damaged; what the other lines say still counts, and the file is set aside"
         yield _finding(sight, path, meaning)
     except OSError as error:
-        yield _finding(sight, path, f"cannot be read: {error.strerror}")
+        yield _unreadable(sight, path, error)
 
 
 def _line_of(error: CorruptRecordError) -> str:
@@ -169,6 +167,16 @@ def _receipts(sight: Sight) -> Iterator[tuple[str, str, FileRecord]]:
         for stage, known in stages.items():
             if stage in names and known.status == "completed":
                 yield from ((names[stage], path, file) for path, file in known.artifacts.items())
+
+
+def _unreadable(sight: Sight, path: Path, error: OSError) -> Finding:
+    """Return a finding for a record that the system refuses to read; what is in its place has to be put aside."""
+    return _put_aside(sight, path, f"cannot be read: {error.strerror}")
+
+
+def _put_aside(sight: Sight, path: Path, meaning: str) -> Finding:
+    command = sight.put_aside_first(path)
+    return Finding(kind="record", severity="error", file=sight.run.relative(path), meaning=meaning, command=command)
 
 
 def _finding(sight: Sight, path: Path, meaning: str, kind: Kind = "record") -> Finding:

@@ -18,7 +18,7 @@ from promptrial.engine.opening import Opened, RunRequest, load_manifests, open_r
 from promptrial.engine.providers import Providers
 from promptrial.engine.session import context_of
 from promptrial.engine.space import check_space
-from promptrial.errors import ConfigError, DiskSpaceError, PromptrialError
+from promptrial.errors import DiskSpaceError, PromptrialError
 from promptrial.phases.base import Context, Phase
 from promptrial.phases.prepare import changed_sources
 from promptrial.plan import Action, select_phases
@@ -36,8 +36,8 @@ def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
         actions = Engine(context, opened.state or records.new_state(sight.run.run_id, opened.config_hash)).plan(
             select_phases(None, None, None)
         )
-    except (ConfigError, OSError) as error:
-        if not any(finding.file == sight.run.config_path.name for finding in earlier):
+    except (PromptrialError, OSError) as error:
+        if not any(finding.kind == "record" for finding in earlier):
             yield _unreadable(sight, error)
         return
     if not sight.working and not any(finding.severity != "note" for finding in earlier):
@@ -59,8 +59,8 @@ def _opened(sight: Sight) -> tuple[Opened, Context]:
     return opened, context
 
 
-def _unreadable(sight: Sight, error: ConfigError | OSError) -> Finding:
-    said = sight.said(error) if isinstance(error, ConfigError) else f"{error.filename}: {error.strerror}"
+def _unreadable(sight: Sight, error: PromptrialError | OSError) -> Finding:
+    said = sight.said(error) if isinstance(error, PromptrialError) else f"{error.filename}: {error.strerror}"
     return _finding(sight, "drift", "error", sight.run.config_path, f"it does not load any more: {said}", sight.mend)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import yaml
 
 from promptrial.engine.migration import needs_migration
@@ -19,13 +20,15 @@ from promptrial.engine.session import Invocation
 from promptrial.engine.status import read_status
 from promptrial.errors import CorruptRecordError, PromptrialError, UsageError
 from promptrial.runtime.events import Redactor
-from promptrial.store import records
+from promptrial.store import jsonl, records
 from promptrial.store.journal import fold
 from promptrial.store.lock import Holder, holder
 from promptrial.store.records import Manifest, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
 __all__ = ["Sight", "file_problem", "look", "quoted"]
+
+_LATE: Final = b"came to be after it was given up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,14 @@ class Sight:
         What the build phase left.
     trials : tuple of str
         The trials of the run; where it is not known which there are, every folder that looks like one.
-    manifests : dict
-        The manifests of all folders that hold one, with their journals folded in as far as those can be read.
     mend : str
         The command that goes on with the run, and mends its records.
+    legacy : bool
+        Whether an older tool made it, and nobody has migrated it yet.
+    manifests : dict
+        The manifests of all folders that hold one, with their journals folded in as far as those can be read.
+    late_jobs : tuple of str
+        What the log says of jobs that came to be after they were given up.
     """
 
     run: RunDir
@@ -65,6 +72,7 @@ class Sight:
     mend: str
     legacy: bool = False
     manifests: dict[str, TrialManifest] = field(default_factory=dict)
+    late_jobs: tuple[str, ...] = ()
 
     @property
     def working(self) -> bool:
@@ -100,7 +108,7 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
     """Read what there is to be read of a run."""
     state, word = _state(run, invocation)
     built = _built(run)
-    legacy = needs_migration(run)
+    legacy = _is_older(run)
     older = legacy or (state is not None and state.migrated is True)
     folders = tuple(sorted(path.parent.name for path in run.root.glob("*/results") if path.is_dir()))
     trials = folders if built is None else tuple(dict.fromkeys(row["trial_slug"] for row in built.facts["parts"]))
@@ -116,6 +124,7 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
         mend=_older_command(run) if older else _command(run, state, env),
         legacy=legacy and (state is None or state.migrated is not True),
         manifests=dict(_manifests(run, folders)),
+        late_jobs=tuple(_late_jobs(run)),
     )
 
 
@@ -137,6 +146,13 @@ def _state(run: RunDir, invocation: Invocation) -> tuple[RunState | None, Listed
     return status.state, status.word
 
 
+def _is_older(run: RunDir) -> bool:
+    try:
+        return needs_migration(run)
+    except OSError:  # a record that cannot even be read is no older tool's, and is said to be damaged
+        return False
+
+
 def _built(run: RunDir) -> Manifest | None:
     try:
         built = records.load(run.batch_inputs / "manifest.json", Manifest)
@@ -152,6 +168,19 @@ def _manifests(run: RunDir, folders: tuple[str, ...]) -> Iterator[tuple[str, Tri
             manifest = records.load(folder.manifest_path, TrialManifest)
             fold(manifest.parts, folder.journal.salvage())
             yield slug, manifest
+
+
+def _late_jobs(run: RunDir) -> Iterator[str]:
+    """Yield what the log says of late jobs: no record of the run does, for nothing depends on it."""
+    with suppress(OSError):
+        for line in jsonl.lines(run.log_path):
+            if _LATE in line:
+                with suppress(ValueError, RecursionError):
+                    yield msgspec.json.decode(line, type=_Logged).text
+
+
+class _Logged(msgspec.Struct):
+    text: str = ""
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

@@ -7,15 +7,15 @@ the provider knows is not asked: a resume does that.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from promptrial.engine.doctor.document import Finding, Kind, Severity
-from promptrial.engine.doctor.sight import Sight, file_problem
-from promptrial.store.records import Intent, PartRecord, TrialManifest
+from promptrial.engine.doctor.sight import Sight, file_problem, quoted
+from promptrial.store.records import Intent, PartRecord
 from promptrial.store.rundir import TrialDir
 
 __all__ = ["orphan_jobs", "part_findings"]
@@ -25,14 +25,13 @@ _IN_DOUBT: Final = ("submitting", "unknown")
 _NEVER_ANSWERED: Final = ("pending", "failed", "cancelled")
 _CRUMB: Final = "_job.json"
 _STOPS_A_JOB: Final = {"fireworks": "firectl batch-inference-job delete"}
-"""The vendors' own commands; a provider without one is asked in the way that it offers."""
+"""Provider -> its own command that stops a job, for jobs that no resume looks after."""
 
 
 class _Crumb(msgspec.Struct):
     """What a resume needs of the file that names a job, for people, beside the results."""
 
     name: str
-    provider: str | None = None
     request_sha256: str | None = None
 
 
@@ -146,20 +145,29 @@ def _fetched_and_lost(sight: Sight, folder: TrialDir, name: str, part: PartRecor
 
 
 def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, home: bool) -> Iterator[Finding]:
-    """Yield attempts that later ones took the place of, and whose answers never came."""
+    """Yield attempts that later ones took the place of, and whose answers never came.
+
+    Once the part is home nothing is left to mend in the run; a job that was accepted may still be at work, though.
+    """
     last = part.intents[-1]
     for intent in part.intents:
         current = intent is last and intent.request_sha256 == part.request_sha256
         if current or intent.results is not None or intent.status in _NEVER_ANSWERED:
             continue
         why = "asks what is not asked any more" if intent.request_sha256 != part.request_sha256 else "was given up"
-        meaning = f"job {intent.key} of {name} {why}{_about((intent,))}, and its {intent.rows} answers are used nowhere"
-        if home:
-            meaning += "; look for it at the provider if it must not be billed twice"
-            yield _finding(sight, "superseded_job", "note", folder.manifest_path, meaning)
-        else:
-            meaning += "; a resume goes on without it"
-            yield _finding(sight, "superseded_job", "warning", folder.manifest_path, meaning)
+        late = next((text.removeprefix("warning: ") for text in sight.late_jobs if f"job {intent.key} " in text), "")
+        meaning = (
+            f"job {intent.key} of {name} {why}{_about((intent,))}, and its {intent.rows} answers are used nowhere; "
+            + (f"it was found late ({late})" if late else "this stays on record")
+        )
+        accepted = intent.status in _IN_FLIGHT and not late
+        yield Finding(
+            kind="superseded_job",
+            severity="note" if home else "warning",
+            file=sight.run.relative(folder.manifest_path),
+            meaning=meaning,
+            command=(_stop_command(sight, folder.slug, intent.key) if accepted else None) if home else sight.mend,
+        )
 
 
 # --- jobs that no part claims ---------------------------------------------------------------------------------------
@@ -204,7 +212,7 @@ def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: _Crumb | None) 
         severity="warning",
         file=sight.run.relative(path),
         meaning=f"{meaning}; stop it at the provider, then put this file away",
-        command=_stop(sight, manifest, crumb, path),
+        command=_put_away(sight, folder.slug, crumb, path),
     )
 
 
@@ -222,14 +230,20 @@ def _knows(part: PartRecord, crumb: _Crumb) -> bool:
     return crumb.name in known or answered
 
 
-def _stop(sight: Sight, manifest: TrialManifest | None, crumb: _Crumb, path: Path) -> str:
-    put_away = f"mv {shlex.quote(str(path))} {shlex.quote(f'{path}.settled')}"
-    stop = _STOPS_A_JOB.get(crumb.provider or "")
-    if stop is None or (sight.state is not None and sight.state.dry_run is True):
-        return put_away
-    engine: Mapping[str, object] = {} if manifest is None else manifest.engine
-    account = f" -a {shlex.quote(str(engine['account']))}" if "account" in engine else ""
-    return f"{stop} {shlex.quote(crumb.name)}{account} && {put_away}"
+def _put_away(sight: Sight, slug: str, crumb: _Crumb, path: Path) -> str:
+    """Return the command that stops a job, where its provider has one, and puts the file away that names it."""
+    stop = _stop_command(sight, slug, crumb.name)
+    return f"{f'{stop} && ' if stop else ''}mv {quoted(path)} {shlex.quote(f'{path}.settled')}"
+
+
+def _stop_command(sight: Sight, slug: str, job: str) -> str | None:
+    """Return the provider's own command that stops a job; None where it has none, or is an emulator."""
+    manifest = sight.manifests.get(slug)
+    stop = _STOPS_A_JOB.get(str(manifest.trial.get("provider"))) if manifest is not None else None
+    if manifest is None or stop is None or (sight.state is not None and sight.state.dry_run is True):
+        return None
+    account = f" -a {shlex.quote(str(manifest.engine['account']))}" if "account" in manifest.engine else ""
+    return f"{stop} {shlex.quote(job)}{account}"
 
 
 def _about(intents: tuple[Intent, ...]) -> str:
