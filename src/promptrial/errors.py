@@ -19,6 +19,7 @@
     ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
     └── ProviderError               exit 1   a model provider said no
         ├── TransientError                   the same call may work later; this one changed nothing
+        │   └── ResultsTornError             results came whole, and their last row is not; read them once more
         ├── QuotaReachedError                no room for another job until one that runs has ended
         ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
         └── PermanentError                   the same call will never work
@@ -50,6 +51,7 @@ __all__ = [
     "ProviderError",
     "QuotaReachedError",
     "ResultsGoneError",
+    "ResultsTornError",
     "ResumeError",
     "RunLockedError",
     "SelfTestError",
@@ -165,6 +167,10 @@ class TransientError(ProviderError):
     def __init__(self, message: str, *, hint: str | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_s = retry_after_s
+
+
+class ResultsTornError(TransientError):
+    """Results came to the end that was announced, and that is in the middle of a row: all but that row were given."""
 
 
 class QuotaReachedError(ProviderError):

@@ -22,6 +22,7 @@ from promptrial.errors import (
     PromptrialError,
     QuotaReachedError,
     ResultsGoneError,
+    ResultsTornError,
     TransientError,
 )
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
@@ -813,13 +814,20 @@ def test_rows_of_every_kind_are_handed_on_as_they_came(
         assert len(found) == rows
 
 
-def test_a_torn_last_row_is_never_taken_for_the_end(
+def test_a_last_row_that_is_torn_at_theirs_is_told_from_one_that_was_torn_on_the_way(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload
 ) -> None:
+    emulator.fault("F11", "create_job", variant="code_message", share=0.5)
     emulator.fault("F12", "create_job", variant="torn_last_line")
     job = finished(provider, payload)
-    with pytest.raises(TransientError, match="cut short"):
+    read, rows = provider.results(job, payload), list[bytes]()
+    with pytest.raises(ResultsTornError, match="cut short"):
+        rows += iter(lambda: next(read), None)
+    assert len(rows) == ROWS - 1, "the rows of the other file, too"
+    emulator.fault("F13", "download", variant="close_delimited", at=0.9)
+    with pytest.raises(TransientError) as caught:
         list(provider.results(job, payload))
+    assert not isinstance(caught.value, ResultsTornError)
 
 
 BROKEN = [

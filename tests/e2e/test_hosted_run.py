@@ -576,6 +576,31 @@ def test_of_a_job_that_expired_the_finished_rows_are_kept_and_the_others_alone_a
     assert pq.read_table(hosted.results() / "predictions.parquet").num_rows == 28
 
 
+def test_two_different_answers_to_a_request_are_an_error_of_it_and_stop_nothing(hosted: HostedProject) -> None:
+    hosted.emulator.fault("F12", "create_job", variant="duplicate_different")
+    outcome = hosted.run()
+    assert outcome.code == 0, outcome.err
+    assert "requests with two different answers: 1; they count as errors (conflicting_answers)" in outcome.err
+    rows = hosted.table().to_pylist()
+    assert len(rows) == 28
+    (row,) = [row for row in rows if row["error"] is not None]
+    assert (row["error"], row["response_text"]) == ("conflicting_answers: two rows answer it differently", None)
+    report = json.loads((hosted.results() / "parse_report.json").read_bytes())
+    assert report["arms"]["control"]["errors"] == {"conflicting_answers": 1}
+    assert report["arms"]["control"]["answered"] == 13
+    assert b"(said again)" in (hosted.results() / "quarantine.jsonl").read_bytes()
+    hosted.paid_once()
+
+
+def test_a_last_row_that_is_torn_at_the_providers_is_asked_again_alone(hosted: HostedProject) -> None:
+    hosted.emulator.fault("F12", "create_job", variant="torn_last_line")
+    outcome = hosted.run()
+    assert outcome.code == 0, outcome.err
+    assert "the row counts as unanswered" in outcome.err
+    assert [job["facts"]["rows"] for job in hosted.jobs()[4:]] == [1]
+    assert pq.read_table(hosted.results() / "predictions.parquet").num_rows == 28
+
+
 def test_results_that_are_gone_are_said_with_their_price_and_bought_again_only_when_told_to(
     hosted: HostedProject,
 ) -> None:

@@ -83,7 +83,7 @@ class MatrixLab:
     def examine(self, case: Case) -> Verdict:
         """Carry out a case and say what is wrong with how it ends."""
         verdict = self._examined(case)
-        if case.last_code == 0 and not verdict.parked:
+        if not verdict.parked:
             wanted = self._alone(case) if case.other_rows else [self._whole]
             differing = [[name for name in _TABLES if verdict.tables.get(name) != each.get(name)] for each in wanted]
             verdict.problems += [f"{name} differs" for name in min(differing, key=len)]
@@ -144,7 +144,7 @@ class MatrixLab:
         verdict.parked = not FireworksProvider.keyed and any(
             part.status == "unknown" for part in parts_of(folder).values()
         )
-        if code != (1 if verdict.parked else case.last_code):
+        if code != (1 if verdict.parked else 0):
             verdict.problems.append(f"the last resume ended with {code}: {_last_words(folder)}")
         if case.endured and verdict.resumes and not verdict.parked:
             verdict.problems.append("the run did not outlast it: a resume was needed")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from promptrial.errors import Detached, OutcomeUnknownError, PhaseFailedError, ResultsGoneError
+from promptrial.errors import Detached, OutcomeUnknownError, PhaseFailedError, ResultsGoneError, ResultsTornError
 from promptrial.parts.work import PartWork
-from promptrial.providers.base import JobState
+from promptrial.providers.base import JobRef, JobState, PartPayload
 from promptrial.store import atomic, jsonl
 from tests.support.hosted_provider import HostedProvider, Lab, answered_ids, asked_ids, statuses
 
@@ -234,6 +235,26 @@ def expired_once(lab: Lab, work: list[PartWork]) -> None:
         lab.complete(work)
     lab.vendor.scripts.clear()
     lab.new_process()
+
+
+def test_a_row_that_is_torn_at_the_providers_is_fetched_once_more_and_then_counts_as_unanswered(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = lab.work()[:1]
+    results = HostedProvider.results
+
+    def torn(provider: HostedProvider, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
+        rows = list(results(provider, job, payload))
+        yield from rows[:-1] if job.name.endswith("-a1") else rows
+        if job.name.endswith("-a1"):
+            raise ResultsTornError("cut short: it ends in the middle of a row")
+
+    monkeypatch.setattr(HostedProvider, "results", torn)
+    lab.complete(work)
+    assert lab.vendor.names("results") == [f"{work[0].key}-a1"] * 2 + [f"{work[0].key}-a2"]
+    assert sorted(lab.vendor.asked().values()) == [1, 1, 1, 2]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert sum("the row counts as unanswered" in text for text in lab.said) == 1
 
 
 # --- jobs that came to be after they were given up -------------------------------------------------------------------

@@ -6,11 +6,11 @@ attempt that holds nothing else; no answer is ever asked for again because of wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, TransientError
+from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, ResultsTornError, TransientError
 from promptrial.parts.answers import Answers, keep_others_apart
 from promptrial.parts.asked import RequestFiles
 from promptrial.parts.calls import Calls
@@ -282,12 +282,12 @@ class HostedPart:
 
         A provider may not see for a moment what it has, and to believe that at once could mean to pay twice.
         """
-        provider, began, looks = self.work.provider(), self.clock.monotonic(), 0
+        began, looks, torn = self.clock.monotonic(), 0, list[str]()
         while True:
             try:
                 return (
                     yield from self.calls.made(
-                        lambda: self._answers.write(attempt, provider.results(job, payload)),
+                        lambda: self._answers.write(attempt, self._rows(job, payload, torn)),
                         self.work.model.provider,
                         f"{job.name} results",
                     )
@@ -297,6 +297,16 @@ class HostedPart:
                 if looks >= self.settings.settle_looks and self.clock.monotonic() - began >= self.settings.settle_s:
                     raise
             yield self.settings.settle_s / self.settings.settle_looks
+
+    def _rows(self, job: JobRef, payload: PartPayload, torn: list[str]) -> Iterator[bytes]:
+        """Yield what a job has answered. A row that is torn at the provider's is missing if it is so a second time."""
+        try:
+            yield from self.work.provider().results(job, payload)
+        except ResultsTornError as error:
+            torn.append(error.message)
+            if len(torn) == 1:
+                raise
+            self.recorder.events.warn(f"{self.work.name}: {error.message}, and again; the row counts as unanswered")
 
     def _say_how_to_fetch_by_hand(self, job: JobRef) -> None:
         commands = self.work.provider().by_hand(job, self._answers.folder)

@@ -1,7 +1,8 @@
 """Parse: bring each part's raw rows into request order, and write them as one table of predictions.
 
-Rows may come in any order. A row for an unknown request is kept apart, a repeated row is dropped if it says the same
-and is an error if it does not, a line that is no row is counted, and a request without a row is listed as missing.
+Rows may come in any order. A row for an unknown request is kept apart, and a repeated row is dropped if it says the
+same. If it does not, nobody can tell which is the answer: the request then counts as one that ended in an error. A line
+that is no row is counted, and a request without a row is listed as missing.
 Results are never held in memory: the first pass notes where each row stands, the second reads them in order.
 """
 
@@ -12,7 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -50,6 +51,7 @@ PREDICTION_COLUMNS: Final[tuple[Column, ...]] = (
     ("error", "text"),
 )
 _ABSENT: Final = -1
+_CONFLICT: Final = "conflicting_answers"
 _ParseRow = Callable[[bytes], Completion]
 
 
@@ -102,6 +104,7 @@ def _run(context: Context, trial: Trial) -> Produced:
                 context.stop.check()
                 path = context.run.trial(trial.slug).part_results(part.name)
                 _parse_part(path, part.condition, _requests(part, keys, trial), parse_row, output, task)
+        _say_conflicts(context, trial, output)
         report_record = _write_report(results / "parse_report.json", output)
     return Produced(
         {
@@ -111,6 +114,14 @@ def _run(context: Context, trial: Trial) -> Produced:
             results / "parse_report.json": report_record,
         }
     )
+
+
+def _say_conflicts(context: Context, trial: Trial, output: _Output) -> None:
+    if count := sum(reasons[_CONFLICT] for reasons in output.reasons.values()):
+        context.events.warn(
+            f"{trial.slug}: requests with two different answers: {count}; they count as errors ({_CONFLICT}), and the "
+            f"second answers are in {context.run.relative(output.quarantine.path)}"
+        )
 
 
 @contextmanager
@@ -140,8 +151,8 @@ def _parse_part(
     arm = output.report.arms[condition]
     arm.expected += len(requests)
     with path.open("rb") as file:
-        starts, lengths = _index_rows(path, file, requests, parse_row, output)
-        for rid, start, length in zip(requests, starts, lengths, strict=True):
+        starts, lengths, conflicts = _index_rows(path, file, requests, parse_row, output)
+        for position, (rid, start, length) in enumerate(zip(requests, starts, lengths, strict=True)):
             line = b"" if start == _ABSENT else os.pread(file.fileno(), length, start)
             completion = _parsed(line, parse_row) if line else None
             if completion is None:
@@ -151,6 +162,9 @@ def _parse_part(
                 arm.missing += 1
                 output.report.missing_ids.setdefault(condition, []).append(ids.canonical(rid))
                 continue
+            if position in conflicts:
+                error = f"{_CONFLICT}: two rows answer it differently"
+                completion = replace(completion, text="", finish_reason=None, error=error)
             if completion.error is None:
                 arm.answered += 1
             else:
@@ -166,21 +180,23 @@ def _index_rows(
     requests: Sequence[RequestId],
     parse_row: _ParseRow,
     output: _Output,
-) -> tuple[array[int], array[int]]:
-    """Return where the row of each request stands: start (``_ABSENT`` if there is none) and length in bytes.
+) -> tuple[array[int], array[int], set[int]]:
+    """Return where the row of each request stands, and which requests have two rows that say different things.
+
+    A row's place is its start (``_ABSENT`` if there is none) and its length in bytes.
 
     Raises
     ------
     DataError
-        If two rows answer one request differently.
+        If two requests have one id.
     """
     position_of = {ids.wire_encode(rid): position for position, rid in enumerate(requests)}
     if len(position_of) != len(requests):
         raise DataError(f"{path}: two requests of this part have one wire id")
     starts, lengths = array("q", [_ABSENT]) * len(requests), array("q", [0]) * len(requests)
-    line_numbers = array("q", [0]) * len(requests)
+    conflicts: set[int] = set()
     offset = 0
-    for number, raw in enumerate(file, 1):
+    for raw in file:
         line = raw.rstrip()
         start, offset = offset, offset + len(raw)
         if not line:
@@ -195,17 +211,15 @@ def _index_rows(
             output.report.unknown_ids += 1
             output.set_apart(line)
         elif starts[position] == _ABSENT:
-            starts[position], lengths[position], line_numbers[position] = start, len(line), number
+            starts[position], lengths[position] = start, len(line)
         else:
             first = os.pread(file.fileno(), lengths[position], starts[position])
             if first != line and _parsed(first, parse_row) != _parsed(line, parse_row):
-                raise DataError(
-                    f"{path}:{number}: a second, different answer to {ids.canonical(requests[position])}; "
-                    f"the first is in line {line_numbers[position]}",
-                    hint=f"to ask for this part again, remove {path} and resume",
-                )
+                conflicts.add(position)
+                output.set_apart(line)
+                continue
             output.report.duplicates_ignored += 1
-    return starts, lengths
+    return starts, lengths, conflicts
 
 
 def _parsed(line: bytes, parse_row: _ParseRow) -> Completion | None:

@@ -151,6 +151,8 @@ class BatchProvider(Protocol):
 
         Raises
         ------
+        ResultsTornError
+            After all rows but one, which is broken off in what the vendor keeps, and not on the way.
         TransientError
             If they were cut short: what was yielded is then not all there is.
         ResultsGoneError

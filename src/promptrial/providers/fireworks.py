@@ -20,6 +20,7 @@ from promptrial.errors import (
     ProviderError,
     QuotaReachedError,
     ResultsGoneError,
+    ResultsTornError,
     TransientError,
 )
 from promptrial.model import Completion, ModelSpec
@@ -185,10 +186,12 @@ class FireworksProvider:
 
         Raises
         ------
+        ResultsTornError
+            If a file ends in the middle of a row; those of the other files were given all the same.
         ResultsGoneError
             Also if there is nothing in an output whose job is gone.
         """
-        dataset, count, doubt = _output(payload.key), 0, ""
+        dataset, count, doubt, torn = _output(payload.key), 0, "", ""
         files = self._datasets.row_files(dataset)
         empty = not files.output
         for file in (*files.output, *files.errors):
@@ -199,11 +202,15 @@ class FireworksProvider:
                     yield line
             except UnprovenEndError as error:
                 doubt = error.message
+            except ResultsTornError as error:
+                torn = error.message
             empty = empty or (count == before and file in files.output)
         if empty and not self._may_be_empty(job, files, count):
             doubt = f"Fireworks: {dataset} has {'an empty' if files.output else 'no'} output file"
         if doubt and count < payload.rows:
             raise TransientError(f"{doubt}; {count} of {payload.rows} rows came")
+        if torn and count < payload.rows:
+            raise ResultsTornError(f"{torn}; {count} of {payload.rows} rows came")
 
     def _may_be_empty(self, job: JobRef, files: RowFiles, count: int) -> bool:
         """Whether an output file that is empty or missing can be the truth."""

@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from promptrial import __version__
-from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, TransientError
+from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, ResultsTornError, TransientError
 from promptrial.store.downloads import MAX_LINE, CutShortError, LineTooLongError, gunzip, split_lines
 
 if TYPE_CHECKING:
@@ -266,6 +266,8 @@ class HttpClient:
         ------
         UnprovenEndError
             After the last line, if nothing tells whether it was the last: compare them with what was asked for.
+        ResultsTornError
+            After the last whole line, if it came to its announced end and that is in the middle of a row.
         TransientError
             If it was cut short, is a web page instead, or the URL has expired: a new one may work.
         NotFoundError
@@ -282,7 +284,11 @@ class HttpClient:
                     yield line
                 if not _END_IS_TOLD & response.headers.keys():
                     raise UnprovenEndError(call.text("it came without a length, and may have been cut short"))
-            except (CutShortError, EOFError) as error:
+            except CutShortError as error:  # the library has read the body to an end that it knows to be the end
+                if _END_IS_TOLD & response.headers.keys():
+                    raise ResultsTornError(call.text(f"cut short: {error}")) from error
+                raise call.not_now(f"cut short: {error}") from error
+            except EOFError as error:
                 raise call.not_now(f"cut short: {error}") from error
             except zlib.error as error:
                 raise call.not_now(f"damaged on the way: {error}") from error
