@@ -17,6 +17,7 @@ from promptrial.parts.calls import Calls
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps
 from promptrial.parts.settings import QueueSettings
+from promptrial.parts.settling import Settling
 from promptrial.parts.submission import Submission
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
@@ -117,28 +118,27 @@ class HostedPart:
             If it has not ended within the deadline.
         """
         provider, wait_s, began = self.work.provider(), self.settings.poll_s, self.clock.monotonic()
-        missing_since: float | None = None
-        looks_missing, said = 0, ""
+        missing: Settling | None = None
+        said = ""
         while True:
             status = yield from self.calls.made(
                 lambda: provider.status(job), self.work.model.provider, f"{job.name} status"
             )
-            now = self.clock.monotonic()
             if status.state is JobState.MISSING:
-                missing_since, looks_missing = now if missing_since is None else missing_since, looks_missing + 1
-                if looks_missing >= self.settings.settle_looks and now - missing_since >= self.settings.settle_s:
+                missing = missing or Settling(self.settings, self.clock)
+                if missing.is_over():
                     return self._lost(job, status)
-                yield self.settings.settle_s / self.settings.settle_looks
+                yield missing.wait_s
                 continue
             if status.state is not JobState.WORKING:
                 return status
-            missing_since, looks_missing = None, 0
+            missing = None
             if self.work.record.status != "running":
                 self._record("running")
             if status.message and status.message != said:
                 said = status.message
                 self.recorder.say_once("job", f"{self.work.name}: {said} (and so may others)")
-            if now - began > self.settings.deadline_s:
+            if self.clock.monotonic() - began > self.settings.deadline_s:
                 raise PermanentError(
                     f"job {job.name} has not ended within {self.settings.deadline_s / 3600:.0f} hours",
                     hint="look at it at the provider: a model that is not served may never begin",
@@ -278,11 +278,8 @@ class HostedPart:
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows)) from error
 
     def _downloaded(self, job: JobRef, payload: PartPayload, attempt: int) -> Steps[FileRecord]:
-        """Fetch what a job has answered. That it is gone is believed once the provider has gone on saying so.
-
-        A provider may not see for a moment what it has, and to believe that at once could mean to pay twice.
-        """
-        began, looks, torn = self.clock.monotonic(), 0, list[str]()
+        """Fetch what a job has answered. That it is gone is believed once the provider has gone on saying so."""
+        settling, torn = Settling(self.settings, self.clock), list[str]()
         while True:
             try:
                 return (
@@ -293,10 +290,9 @@ class HostedPart:
                     )
                 )
             except ResultsGoneError:
-                looks += 1
-                if looks >= self.settings.settle_looks and self.clock.monotonic() - began >= self.settings.settle_s:
+                if settling.is_over():
                     raise
-            yield self.settings.settle_s / self.settings.settle_looks
+            yield settling.wait_s
 
     def _rows(self, job: JobRef, payload: PartPayload, torn: list[str]) -> Iterator[bytes]:
         """Yield what a job has answered. A row that is torn at the provider's is missing if it is so a second time."""

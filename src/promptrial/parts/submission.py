@@ -20,6 +20,7 @@ from promptrial.parts.calls import Calls
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps
 from promptrial.parts.settings import QueueSettings
+from promptrial.parts.settling import Settling
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row
@@ -208,14 +209,12 @@ class Submission:
     def _settled(self, payload: PartPayload, why: str) -> Steps[JobRef | None]:
         """Look until the job is found, or has not been found for long enough to say that it was not created."""
         self.recorder.events.warn(f"{self.work.name}: whether job {payload.key} was created is not known: {why}")
-        began, looks = self.clock.monotonic(), 0
-        while looks < self.settings.settle_looks or self.clock.monotonic() - began < self.settings.settle_s:
+        settling = Settling(self.settings, self.clock)
+        while True:
             found = yield from self._found(payload)
-            if found is not None:
+            if found is not None or settling.is_over():
                 return found
-            looks += 1
-            yield self.settings.settle_s / self.settings.settle_looks
-        return (yield from self._found(payload))
+            yield settling.wait_s
 
     def _parked(self, payload: PartPayload) -> OutcomeUnknownError:
         reason = f"whether job {payload.key} was created cannot be found out"
