@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from promptrial import __version__, cost_report, registry, significance
 from promptrial.model import Trial
@@ -20,6 +20,9 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
 
 __all__ = ["PHASE", "trial_result"]
+
+_PAGE_BYTES: Final = 1 << 20
+"""What a report has at most; how much it was made from says nothing of that."""
 
 
 def trial_result(context: Context, trial: Trial) -> TrialResult:
@@ -133,10 +136,11 @@ def _recorded(context: Context, trial: Trial) -> object:
 
 PHASE = Phase(
     name="report",
-    reads=("prepare", "parse", "stats", "costs"),
+    reads=("prepare", "build", "submit", "parse", "stats", "costs"),
     settings=_settings,
     run_trial=_run_trial,
     run_whole=_run_whole,
     stage=registry.STAGES["report"],
     manifest="multi_trial_manifest.json",
+    space=lambda _context, _size_read: _PAGE_BYTES,
 )
