@@ -95,6 +95,29 @@ def test_a_plan_promises_no_answers_again_where_only_the_record_of_the_requests_
     assert not fake_provider.CALLS
 
 
+def test_no_report_is_written_while_it_is_not_on_record_who_answered(project: Project) -> None:
+    project.run()
+    report = project.run_root() / "aggregate_report.md"
+    before = report.read_bytes()
+    manifest = json.loads((project.run_root() / MANIFEST).read_text())
+    (project.run_root() / MANIFEST).write_text(json.dumps(manifest | {"engine": {}}))
+    outcome = project.run("--from_step", "parse")
+    assert outcome.code == 1
+    assert "report is blocked (needs submit: engine or prompts not recorded)" in outcome.err
+    assert project.run("--resume").code == 0
+    assert report.read_bytes() == before
+
+
+def test_a_step_does_not_fail_for_a_summary_that_cannot_be_given(project: Project) -> None:
+    summary = project.run().out
+    (project.run_root() / "prepared/closed_book.jsonl").write_bytes(b"garbled\n")
+    outcome = project.run("--only_step", "poll")
+    assert outcome.code == 0
+    assert "no summary, for its report does not hold (prepare: closed_book.jsonl damaged)" in outcome.err
+    assert json.loads(project.run("--only_step", "poll", "--json").out)["trials"] == []
+    assert project.run("--resume").out == summary
+
+
 @pytest.mark.parametrize("lost", [(MANIFEST,), (MANIFEST, BUILT)])
 @pytest.mark.parametrize("built", [True, False])
 def test_answers_to_another_prompt_are_never_taken_up(project: Project, lost: tuple[str, ...], built: bool) -> None:

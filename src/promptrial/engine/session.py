@@ -13,11 +13,12 @@ from pathlib import Path
 
 from promptrial import registry
 from promptrial.config.loading import environment
-from promptrial.engine.facts import inputs_of, receipt_of
+from promptrial.engine.facts import facts_of, receipt_of
 from promptrial.engine.loop import Engine
 from promptrial.engine.opening import Opened, RunRequest, asked_by, load_manifests, open_run, start, take_up
 from promptrial.engine.providers import Providers
 from promptrial.errors import Detached, StopRequested, UsageError
+from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase
 from promptrial.phases.report import trial_result
 from promptrial.plan import Action, Selection
@@ -127,8 +128,9 @@ def follow(
                     providers.close()
                 raise
             providers.close()
+            results = tuple(_results(context))
             context.events.event("end")
-        return Finished(opened, tuple(_results(context)))
+        return Finished(opened, results)
 
 
 @dataclass(slots=True)
@@ -149,11 +151,19 @@ class _StaleSentinel:
 
 
 def _results(context: Context) -> Iterator[TrialResult]:
-    """Yield what the reports say of the trials that have one."""
-    needed: list[Phase] = [registry.load("phase", name) for name in ("parse", "stats", "costs", "report")]
+    """Yield what the reports say of the trials that have one; of one that cannot be read whole, say why there is none."""
+    report: Phase = registry.load("phase", "report")
+    facts = [fact for name in (*report.reads, report.name) for fact in facts_of(context, registry.load("phase", name))]
     for trial in context.trials:
-        if not any(context.run.problem(receipt_of(context, p, trial), inputs_of(context, p, trial)) for p in needed):
+        if receipt_of(context, report, trial) is None:
+            continue
+        concerned = (f for f in facts if f.trial == trial.slug or (f.trial is None and f.phase != report.name))
+        lacking = next((fact for fact in concerned if not fact.done), None)
+        if lacking is None:
             yield trial_result(context, trial)
+        else:
+            why = f"{lacking.phase}: {lacking.missing}"
+            context.events.warn(f"{trial.slug}: no summary, for its report does not hold ({why}); a resume mends that")
 
 
 def context_of(
