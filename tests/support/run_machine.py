@@ -17,7 +17,7 @@ from promptrial import registry
 from tests.support.crash_lab import Lab
 from tests.support.run_machine_faults import DAMAGES, STOPS, Fault, Stop, intrude_at, kill_at, stop_amid, stop_at
 from tests.support.run_machine_model import RunModel
-from tests.support.run_machine_world import SENTINEL, Whole, World
+from tests.support.run_machine_world import SENTINEL, World
 
 __all__ = ["RunMachine"]
 
@@ -41,13 +41,13 @@ class RunMachine(RuleBasedStateMachine):
     """Drives one run. ``lab`` makes its folders; ``whole`` is what an undisturbed run ends with."""
 
     lab: ClassVar[Lab]
-    whole: ClassVar[Whole]
+    whole: ClassVar[dict[str, str]]
     steps: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
         self.world = World(self.lab.folder())
-        self.model = RunModel(self.world, self.whole, forgiving=True)
+        self.model = RunModel(self.world, self.whole)
 
     @initialize(opening=st.sampled_from(_OPENINGS), step=st.sampled_from(_PHASES[1:]), request=_REQUESTS, point=_POINTS)
     def begin(self, opening: Opening, step: str, request: int, point: int) -> None:

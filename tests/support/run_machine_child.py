@@ -23,8 +23,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.support.crash_bugs import BUGS
 from tests.support.crash_lab import SCENARIOS, Lab, in_fork, warm_up
 from tests.support.run_machine import RunMachine
-from tests.support.run_machine_known import KNOWN
-from tests.support.run_machine_model import RunModel
 from tests.support.run_machine_tasks import Found, Task
 from tests.support.run_machine_world import World
 
@@ -62,21 +60,9 @@ def _in_fork(root: Path, task: Task) -> Found:
 
 def _carry_out(task: Task, found: Path) -> None:
     began = time.perf_counter()
-    problem = _follow(task.script) if task.script else _drive(task)
+    problem = _drive(task)
     seconds = time.perf_counter() - began
     found.write_text(json.dumps(asdict(Found(problem=problem, steps=dict(RunMachine.steps), seconds=seconds))))
-
-
-def _follow(script: str) -> str:
-    run = RunModel(World(RunMachine.lab.folder()), RunMachine.whole, forgiving=False)
-    try:
-        KNOWN[script](run)
-        run.finish()
-    except AssertionError as error:
-        return str(error)
-    finally:
-        run.discard()
-    return ""
 
 
 def _drive(task: Task) -> str:

@@ -15,14 +15,13 @@ from promptrial import registry
 from promptrial.store.lock import RunLock
 from tests.support.crash_lab import wreck_problems
 from tests.support.run_machine_faults import Fault, spoilt
-from tests.support.run_machine_world import CONFIG, LOCK, LOG, SENTINEL, Called, Planned, Whole, World
+from tests.support.run_machine_world import CONFIG, LOCK, LOG, SENTINEL, Called, Planned, World
 
 __all__ = ["RunModel"]
 
 _PHASES: Final = tuple(registry.PHASES)
 _KILLED: Final = -9
 _UNIMPORTANT: Final = (LOG, LOCK, SENTINEL)
-_REPORTED: Final = ("report", "skip")
 
 Disturb = Callable[[], None]
 
@@ -33,20 +32,15 @@ class RunModel:
     Parameters
     ----------
     world : World
-    whole : Whole
+    whole : dict
         What an undisturbed run ends with.
-    forgiving : bool
-        Whether the weaknesses of ``run_machine_known`` are passed over, so that others are found.
     """
 
-    def __init__(self, world: World, whole: Whole, *, forgiving: bool) -> None:
+    def __init__(self, world: World, whole: dict[str, str]) -> None:
         self.world = world
-        self.slugs = sorted({_trial(name) for name in whole.manifests})
         self._whole = whole
-        self._forgiving = forgiving
         self._spoilt: dict[str, bytes | None] = {}
         self._problems: set[str] = set()
-        self._lost: set[str] = set()
         self._finished = False
 
     # --- what can be done -----------------------------------------------------------------------------------------
@@ -89,8 +83,6 @@ class RunModel:
         self._spoilt[name] = left
         self._problems |= set(wreck_problems(self.world.folder))
         self._finished = self._finished and name in _UNIMPORTANT
-        if name.endswith(("/trial_manifest.json", "/jobs.journal.jsonl")):
-            self._lost.add(_trial(name))
 
     def touch(self, name: str) -> None:
         """Change the times of a file, which is no reason to do anything again."""
@@ -145,8 +137,6 @@ class RunModel:
     # --- what must hold afterwards --------------------------------------------------------------------------------
 
     def _check_code(self, called: Called, expected: tuple[int, ...]) -> None:
-        if self._forgiving and "damaged prepared item" in called.said and len(called.gates) == len(_PHASES):
-            expected = (1,)
         wanted = " or ".join(map(str, expected))
         self.world.require(called.code in expected, f"ended with {called.code} instead of {wanted}: {called.said}")
 
@@ -176,8 +166,6 @@ class RunModel:
         """The command did what its plan said, as far as it came."""
         for (phase, planned), (_, done) in zip(plan.gates, called.gates, strict=False):
             maybe = {"skip"} if phase in plan.conditional else set()
-            if self._forgiving:
-                maybe |= {"execute"} if (phase, planned) == _REPORTED else set()
             as_planned = done in {planned, *maybe}
             self.world.require(as_planned, f"{phase}: planned to {planned}, but {done}")
         everything = called.code != 0 or len(called.gates) == len(_PHASES)
@@ -192,20 +180,10 @@ class RunModel:
         self.world.require(len(set(jobs)) == len(jobs), f"created twice: {jobs}")
 
     def _check_end(self) -> None:
-        """The run ended as an undisturbed one does; of a trial whose manifest was lost, the jobs' names are unknown."""
+        """The run ended as an undisturbed one does, byte by byte, but for times in records."""
         end = self.world.end()
-        for name in sorted(end.files.keys() | self._whole.files.keys()):
-            if name in end.manifests and _trial(name) in self._lost:
-                found, wanted = end.manifests[name], self._whole.manifests[name]
-                other = {key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key)}
-                self.world.require(not other, f"{name} differs in {sorted(other)}")
-            else:
-                self.world.require(end.files.get(name) == self._whole.files.get(name), f"{name} differs")
+        differing = sorted(name for name in end.keys() | self._whole.keys() if end.get(name) != self._whole.get(name))
+        self.world.require(not differing, f"{differing} differs")
         self.world.require(self.world.statuses() == {"completed"}, f"statuses: {self.world.statuses()}")
         self.world.require(self.world.word() == "finished", f"status says {self.world.word()}")
         self._finished = True
-
-
-def _trial(name: str) -> str:
-    """Return the trial to whose folder a file belongs."""
-    return name.split("/", 1)[0]

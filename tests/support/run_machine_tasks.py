@@ -27,14 +27,11 @@ class Task:
         For the machine: the same seed gives the same examples.
     bug : str
         A key of ``crash_bugs.BUGS`` to plant, or nothing. With a bug the machine ends when it is seen.
-    script : str
-        A key of ``run_machine_known.KNOWN`` to follow instead, or nothing.
     """
 
     seed: int = 1
     examples: int = 0
     bug: str = ""
-    script: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from tests.support.crash_vendor import Ledger
 from tests.support.project import Outcome, Project
 from tests.support.run_machine_faults import UNDIGESTED
 
-__all__ = ["Called", "Planned", "Whole", "World"]
+__all__ = ["Called", "Planned", "World"]
 
 LOG: Final = "run.log"
 LOCK: Final = ".state.lock"
@@ -31,8 +31,6 @@ SENTINEL: Final = "STOP_REQUESTED"
 STATE: Final = "run_state.json"
 CONFIG: Final = "effective_config.yaml"
 _ASIDE: Final = re.compile(r"\.corrupt\.\d+$")
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-_OF_JOBS: Final = re.compile(r"/(jobs|datasets)/|/parts/[^/]+/(?!status|resume_key|request_sha256|results)")
 
 Gate = tuple[str, str]
 """A phase and what was decided for it: execute, skip or blocked."""
@@ -65,14 +63,6 @@ class Called(NamedTuple):
     said: str
     gates: tuple[Gate, ...]
     disturbed: bool
-
-
-@dataclass(frozen=True)
-class Whole:
-    """What a run ends with: a digest of every file, and the trial manifests key by key, without their jobs."""
-
-    files: dict[str, str]
-    manifests: dict[str, dict[str, object]]
 
 
 class World:
@@ -200,12 +190,13 @@ class World:
             if name.endswith(("/results.jsonl", "/results.partial.jsonl"))
         }
 
-    def end(self) -> Whole:
-        """Return what the run ends with; files that were set aside and a sentinel that came too late are no part."""
+    def end(self) -> dict[str, str]:
+        """Return what the run ends with: a digest of every file, times in records masked.
+
+        Files that were set aside and a sentinel that came too late are no part of it.
+        """
         found = portrait(self.folder)
-        files = {name: digest for name, digest in found.items() if name != SENTINEL and not _ASIDE.search(name)}
-        manifests = {name: _jobless(self.run / name) for name in files if name.endswith("/trial_manifest.json")}
-        return Whole(files, manifests)
+        return {name: digest for name, digest in found.items() if name != SENTINEL and not _ASIDE.search(name)}
 
 
 def _gates(log: bytes) -> Iterator[Gate]:
@@ -222,18 +213,3 @@ def _answers(path: Path) -> Iterator[str]:
             yield f"{row['job']}/{row['custom_id']}"
         except (ValueError, TypeError, KeyError):
             continue
-
-
-def _jobless(path: Path) -> dict[str, object]:
-    """Return a trial manifest without times and without what only the vendor could tell again: the names of jobs."""
-    text = _TIME.sub("T", path.read_text())
-    flat = dict(_leaves(json.loads(text), ""))
-    return {key: value for key, value in flat.items() if not _OF_JOBS.match(key)}
-
-
-def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
-    if not isinstance(value, dict):
-        yield key, value
-        return
-    for name, inner in value.items():
-        yield from _leaves(inner, f"{key}/{name}")
