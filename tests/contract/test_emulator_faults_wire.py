@@ -9,6 +9,8 @@ import json
 import re
 import select
 import socket
+import struct
+import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -324,6 +326,19 @@ class TestDownloads:
         assert ended == errno.ECONNRESET
         assert received.partition(b"\r\n\r\n")[2] == whole[: len(whole) // 2]
         assert "ExpiredToken" in emulator.plain.get(url).text, "trying the same one again never helps"
+
+    def test_f14_when_the_client_leaves_sooner_nothing_is_said(
+        self, emulator: EmulatorClient, url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        emulator.fault("F14", "download", variant="mid_transfer")
+        target = urlsplit(url)
+        with socket.create_connection((target.hostname or "", target.port or 0), timeout=20) as connection:
+            connection.sendall(f"GET {target.path}?{target.query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            assert connection.recv(1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        time.sleep(0.2)  # longer than the emulator waits before it resets
+        assert "ExpiredToken" in emulator.plain.get(url).text
+        assert caplog.text == ""
 
     def test_f14_urls_of_a_server_whose_clock_is_late(self, emulator: EmulatorClient) -> None:
         name = emulator.dataset()

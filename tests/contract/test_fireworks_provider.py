@@ -652,16 +652,6 @@ def test_a_state_that_is_not_known_means_working_and_is_said(word: str) -> None:
     assert "\x1b" not in found.message
 
 
-@pytest.mark.parametrize(
-    ("progress", "processed"),
-    [(None, None), ({}, None), ({"totalProcessedRequests": "7", "totalInputRequests": "3"}, 7),
-     ({"totalProcessedRequests": 7}, 7), ({"totalProcessedRequests": "many"}, None), ("odd", None), ([1], None),
-     ({"totalProcessedRequests": True}, None), ({"totalProcessedRequests": "9" * 5000}, None)],
-)  # fmt: skip
-def test_the_count_is_what_was_processed_or_nothing(progress: object, processed: int | None) -> None:
-    assert state_of("RUNNING", jobProgress=progress).processed == processed
-
-
 def test_a_message_says_what_the_vendor_says_and_what_is_waited_for() -> None:
     found = state_of("PENDING", status={"code": 8, "message": "queued\nbehind 3"}, waitingOnCapacity=True)
     assert found.message == "queued behind 3; waiting for capacity at Fireworks"
@@ -675,7 +665,7 @@ def test_a_job_is_seen_from_its_beginning_to_its_end(provider: FireworksProvider
     seen = [provider.status(job) for _ in range(8)]
     states = [status.state for status in seen]
     assert states == sorted(states, key=[JobState.WORKING, JobState.READY].index)
-    assert seen[-1] == JobStatus(JobState.READY, processed=ROWS)
+    assert seen[-1] == JobStatus(JobState.READY)
     assert any("capacity" in status.message for status in seen)
 
 

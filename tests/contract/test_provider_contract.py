@@ -237,9 +237,7 @@ class TestAJob:
     def test_it_is_ready_in_the_end_and_stays_so(self, subject: Subject) -> None:
         job = subject.job(subject.payload())
         assert subject.ended(job).state is JobState.READY
-        status = subject.provider.status(job)
-        assert status.state is JobState.READY
-        assert status.processed in {None, 3}
+        assert subject.provider.status(job).state is JobState.READY
 
     def test_one_that_the_vendor_does_not_know_is_missing(self, hosted: Subject) -> None:
         assert hosted.provider.status(JobRef("pt-contract-never-a1")).state is JobState.MISSING

@@ -122,7 +122,7 @@ class Sdk:
         self.client.batch_inference_jobs.list(page_size=1)
         owner, model = plan["model"].split("/")[1::2]
         found: Plan = {
-            "no model": self.refusal(lambda: self.client.models.get(model, account_id=owner)),
+            "model": read(self.client.models.with_raw_response.get(model, account_id=owner)),
             "no dataset": self.refusal(lambda: self.dataset(plan)),
             "datasets": [self.create_dataset(plan)],
             "upload": upload(plan),

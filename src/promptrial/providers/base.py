@@ -48,10 +48,9 @@ class JobRef:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """A job's state, how many requests it has processed (None when the vendor does not say) and any message."""
+    """A job's state and any message. No counts: vendors' counters and their rows do not always agree."""
 
     state: JobState
-    processed: int | None = None
     message: str = ""
 
 

@@ -93,7 +93,6 @@ class Job(msgspec.Struct, rename="camel"):
     status: _Status | None = None
     model: str = ""
     input_dataset_id: str = ""
-    job_progress: Any = None
     waiting_on_capacity: Any = None
 
 
@@ -111,9 +110,7 @@ def job_status(job: Job) -> JobStatus:
         notes.insert(0, f"Fireworks says {printable(job.state)!r}, a state that is not known here")
     if job.waiting_on_capacity:
         notes.append("waiting for capacity at Fireworks")
-    progress = job.job_progress if isinstance(job.job_progress, dict) else {}
-    processed = _number(progress.get("totalProcessedRequests"))
-    return JobStatus(STATES.get(word, JobState.WORKING), processed, "; ".join(note for note in notes if note))
+    return JobStatus(STATES.get(word, JobState.WORKING), "; ".join(note for note in notes if note))
 
 
 def last_segment(name: str) -> str:
