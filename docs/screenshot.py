@@ -39,6 +39,11 @@ def printed() -> list[str]:
     return [line for line in outcome.stdout.splitlines() if not line.startswith("  poll: ")]
 
 
+def _text(line: str) -> str:
+    """Return a line as text in SVG, its spaces such as no browser runs together."""
+    return html.escape(line, quote=False).replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def picture(lines: list[str]) -> str:
     """Return the lines as a terminal in SVG, under the command that printed them. It loads no font and no style."""
     lines = ["$ " + " ".join(COMMAND), *lines]
@@ -46,12 +51,12 @@ def picture(lines: list[str]) -> str:
     height = len(lines) * _LINE + 2 * _MARGIN
     rows = [
         f'  <text x="{_MARGIN}" y="{_MARGIN + number * _LINE - 5}" textLength="{len(line) * _CHARACTER:.1f}"'
-        f' lengthAdjust="spacingAndGlyphs"{_BOLD if number == 1 else ""}>{html.escape(line, quote=False)}</text>'
+        f' lengthAdjust="spacingAndGlyphs"{_BOLD if number == 1 else ""}>{_text(line)}</text>'
         for number, line in enumerate(lines, 1)
         if line
     ]
     font = 'font-family="\'DejaVu Sans Mono\', Menlo, Consolas, monospace" font-size="14"'
-    view = f'viewBox="0 0 {width} {height}" xml:space="preserve" fill="#242938"'
+    view = f'viewBox="0 0 {width} {height}" fill="#242938"'
     paper = f'  <rect width="{width}" height="{height}" rx="8" fill="#f6f7fb" stroke="#c9cede"/>'
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {view} {font}>', paper, *rows, "</svg>\n"])
 

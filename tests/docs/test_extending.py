@@ -13,6 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from docs.examples import clerk, short, superiority
+from promptrial.providers.base import BatchProvider
+from promptrial.scoring.base import Scorer
+from promptrial.stats.statistic import Statistic
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/extending.md").read_text()
 PLACES = re.findall(r"^`src/(promptrial/\S+\.py)`:\n\n<!-- generated: example (\S+) -->", PAGE, re.MULTILINE)
@@ -46,6 +51,15 @@ def test_the_page_adds_one_of_each_kind() -> None:
     assert len(PLACES) == 5
     tables = [table for table, _, _ in LINES]
     assert sorted(tables) == ["DATASETS", "PHASES", "PROVIDERS", "SCORERS", "STAGES", "STATISTICS"]
+
+
+def test_the_examples_keep_the_protocols_that_they_are_examples_of() -> None:
+    provider: type[BatchProvider] = clerk.ClerkProvider  # the types are checked by mypy
+    scorer: Scorer = short.SCORER
+    statistic: Statistic = superiority.STATISTIC
+    assert (provider.name, scorer.name, statistic.name) == ("clerk", "short_rate", "superiority")
+    wanted = {name for name in dir(BatchProvider) if not name.startswith("_")}
+    assert wanted <= set(dir(provider))
 
 
 def test_a_trial_of_all_examples_shows_what_each_of_them_does(source: Path, tmp_path: Path) -> None:

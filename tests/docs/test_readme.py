@@ -27,6 +27,7 @@ def shell(command: str, experiments: Path, **more: str) -> subprocess.CompletedP
 
 
 @pytest.mark.engine
+@pytest.mark.timeout(300)
 def test_the_five_commands_work_in_the_order_in_which_they_stand(tmp_path: Path) -> None:
     assert len(COMMANDS) == 5
     for command in COMMANDS:
@@ -36,6 +37,7 @@ def test_the_five_commands_work_in_the_order_in_which_they_stand(tmp_path: Path)
 
 
 @pytest.mark.engine
+@pytest.mark.timeout(300)
 def test_make_demo_runs_a_trial_and_shows_its_result(tmp_path: Path) -> None:
     outcome = shell("make demo", tmp_path, PROMPTRIAL_LIMIT_ITEMS="2")
     assert outcome.returncode == 0, outcome.stderr

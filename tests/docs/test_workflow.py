@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
+from promptrial.providers.base import JobRef
+from promptrial.providers.fireworks import FireworksProvider
 from promptrial.store import records
 from promptrial.store.records import RunState
 
@@ -118,6 +120,14 @@ def test_a_command_that_needs_something_from_outside_is_no_block_of_sh() -> None
         assert not any(word in command.words for word in outside), command.words
         hosted = "fireworks" in command.words and "run " in command.words
         assert not hosted or "--dry_run" in command.words, command.words
+
+
+def test_the_commands_to_fetch_answers_by_hand_are_those_that_the_program_prints() -> None:
+    provider = FireworksProvider.open({"FIREWORKS_API_KEY": "fw_" + "guide", "FIREWORKS_ACCOUNT_ID": "acme"})
+    folder = Path("experiments/run_spring/TRIAL/results/t0_control_p001")
+    for line in provider.by_hand(JobRef("pt-spring-ac306b86d1e3133f-a1"), folder):
+        assert f"\n  {line}\n" in GUIDE
+    provider.close()
 
 
 def test_the_table_of_exit_codes_has_those_of_the_program() -> None:
