@@ -18,7 +18,6 @@ from promptrial.engine.loop import Engine
 from promptrial.engine.opening import Opened, RunRequest, asked_by, load_manifests, open_run, start, take_up
 from promptrial.engine.providers import Providers
 from promptrial.errors import Detached, StopRequested, UsageError
-from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase
 from promptrial.phases.report import trial_result
 from promptrial.plan import Action, Selection
@@ -151,7 +150,7 @@ class _StaleSentinel:
 
 
 def _results(context: Context) -> Iterator[TrialResult]:
-    """Yield what the reports say of the trials that have one; of one that cannot be read whole, say why there is none."""
+    """Yield what the reports say of the trials that have one; of one that does not hold, say so instead."""
     report: Phase = registry.load("phase", "report")
     facts = [fact for name in (*report.reads, report.name) for fact in facts_of(context, registry.load("phase", name))]
     for trial in context.trials:
