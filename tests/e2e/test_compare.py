@@ -110,6 +110,17 @@ def test_the_control_arm_of_both_sent_the_same_requests(two: Project) -> None:
     assert pair["same_requests"] is True
 
 
+@pytest.mark.parametrize(("name", "same"), [("account", True), ("api", False)])
+def test_whose_account_was_asked_makes_no_other_request_and_where_it_was_asked_does(
+    two: Project, name: str, same: bool
+) -> None:
+    path = two.run_root("b") / SLUG / "results" / "trial_manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"engine": manifest["engine"] | {name: "other"}}))
+    outcome = two.call("compare", "a", "b", "--condition", "control", "--gate", "f1 >= -0.01", "--json")
+    assert json.loads(outcome.out)["pairs"][0]["same_requests"] is same
+
+
 def test_of_a_migrated_run_it_is_not_known_what_it_sent(two: Project) -> None:
     path = two.run_root("b") / "run_state.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"migrated": True}))

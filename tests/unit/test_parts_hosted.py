@@ -190,6 +190,19 @@ def test_earlier_answers_that_come_back_in_another_order_are_counted_and_not_ask
     assert work[0].intents[0].results == record
 
 
+def test_answers_that_were_lost_here_and_are_fewer_at_the_providers_now_are_not_bought_again_untold(lab: Lab) -> None:
+    work = lab.work()[:1]
+    expired_once(lab, work)
+    work[0].folder.part_results(work[0].part.name).with_name("results.a1.jsonl").unlink()
+    lab.vendor.jobs[f"{work[0].key}-a1"][0].answered = tuple(asked_ids(work[0])[:1])
+    with pytest.raises(PhaseFailedError, match=r"1 of the 2 answers that had come are not there any more .*--rebuy"):
+        lab.collect(work)
+    assert len(lab.vendor.jobs) == 2
+    lab.complete(work, rebuy=True)
+    assert statuses(work) == ["downloaded"]
+    assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
+
+
 @pytest.mark.parametrize("damage", ["lost", "torn", "other rows", "too many rows"])
 def test_the_requests_of_a_later_attempt_are_made_again_if_they_were_lost_or_damaged(lab: Lab, damage: str) -> None:
     work = lab.work()[:1]
@@ -217,7 +230,7 @@ def test_requests_that_cannot_be_told_any_more_are_an_error_with_what_to_do(lab:
     results = work[0].folder.part_results(work[0].part.name)
     results.with_name("requests.a2.jsonl").unlink()
     results.with_name("results.a1.jsonl").unlink()
-    lab.vendor.jobs[f"{work[0].key}-a1"][0].answered = asked_ids(work[0])[:1]  # type: ignore[assignment]
+    lab.vendor.jobs[f"{work[0].key}-a1"][0].answered = (asked_ids(work[0])[0],) * 2
     with pytest.raises(PhaseFailedError, match=r"of the 2 requests of attempt 2, 3 can be told .*from a copy"):
         lab.collect(work)
 

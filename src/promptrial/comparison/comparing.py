@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from promptrial.comparison.agreement import agreements, match_items, refusal
 from promptrial.comparison.arms import changes, side_by_side
@@ -157,7 +158,7 @@ class _Trials:
             and prompt == self.b.prompt_sha256(condition)
             and None not in instructions
             and instructions == self.b.instructions
-            and self.a.manifest.engine == self.b.manifest.engine
+            and _engine(self.a) == _engine(self.b)
         )
 
     def settings(self, alpha: float) -> StatsSettings:
@@ -185,6 +186,11 @@ class _Trials:
             if condition in trial.significance.attrition:
                 attrition[place] = trial.significance.attrition[condition]
         return analyse(table, self.settings(alpha), attrition)
+
+
+def _engine(trial: TrialSide) -> dict[str, Any]:
+    """Return the engine that a trial asked; whose account paid for it makes no difference to the answers."""
+    return {name: value for name, value in trial.manifest.engine.items() if name != "account"}
 
 
 def _side(trial: TrialSide, condition: Condition) -> Side:

@@ -268,7 +268,8 @@ class HostedPart:
         if by_hand and by_hand >= self._answers.unanswered():
             return self._answers.write_by_hand(attempt)
         try:
-            return (yield from self._downloaded(job, payload, attempt))
+            file = yield from self._downloaded(job, payload, attempt)
+            self._require_as_many(attempt, file)
         except (TransientError, ResultsGoneError) as error:
             if by_hand:
                 return self._answers.write_by_hand(attempt)
@@ -276,6 +277,8 @@ class HostedPart:
             if isinstance(error, TransientError):
                 raise
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows)) from error
+        else:
+            return file
 
     def _downloaded(self, job: JobRef, payload: PartPayload, attempt: int) -> Steps[FileRecord]:
         """Fetch what a job has answered. That it is gone is believed once the provider has gone on saying so."""
@@ -293,6 +296,14 @@ class HostedPart:
                 if settling.is_over():
                     raise
             yield settling.wait_s
+
+    def _require_as_many(self, attempt: int, file: FileRecord) -> None:
+        """Refuse, unless told to pay again, answers that were fetched a second time and are fewer than the first."""
+        known = next((intent.results for intent in self.work.intents if intent.attempt == attempt), None)
+        before = 0 if known is None else known.rows or 0
+        lost = before - (file.rows or 0)
+        if lost > 0 and not self.settings.rebuy:
+            raise ResultsGoneError(f"{lost} of the {before} answers that had come are not there any more")
 
     def _rows(self, job: JobRef, payload: PartPayload, torn: list[str]) -> Iterator[bytes]:
         """Yield what a job has answered. A row that is torn at the provider's is missing if it is so a second time."""
@@ -317,7 +328,7 @@ class HostedPart:
         return (
             f"put the files, if you have them, into {self._answers.folder}; "
             f"or ask these {rows} requests again ({price}): "
-            f"promptrial run --run_id {self.work.folder.run.run_id} --resume --rebuy"
+            f"{self.work.folder.run.resume_command} --rebuy"
         )
 
     def _seal(self, unanswered: frozenset[str]) -> None:
