@@ -198,7 +198,7 @@ def test_a_configuration_that_was_changed_by_hand_within_the_run_is_found(projec
 
 
 @pytest.mark.parametrize("damage", ["lost", "garbled"])
-def test_without_a_state_the_command_names_what_the_run_was_started_with(project: Project, damage: str) -> None:
+def test_without_a_state_the_command_finds_out_what_the_run_was_started_with(project: Project, damage: str) -> None:
     shutil.copytree(project.root / "config", project.root / "mine")
     assert project.run("--config", "mine/eval_config.yaml", "--limit_items", "2").code == 0
     before = fake_provider.CALLS.total()
@@ -209,7 +209,8 @@ def test_without_a_state_the_command_names_what_the_run_was_started_with(project
     document = examined(project)
     assert document["status"] == ("no_state" if damage == "lost" else "damaged")
     (found,) = (each for each in document["findings"] if each["severity"] == "error")
-    assert "--config experiments/run_r/effective_config.yaml" in found["command"]
+    mends = {"lost": "promptrial resume r", "garbled": "promptrial run --run_id r --resume"}
+    assert found["command"] == mends[damage]
     obey(project, found)
     assert fake_provider.CALLS.total() == before, "nothing was asked again"
     assert findings(project, grave=True) == []

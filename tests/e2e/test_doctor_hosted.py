@@ -277,7 +277,7 @@ def test_a_dry_run_that_lost_its_state_is_never_taken_to_a_real_provider(hosted:
     assert hosted.run("--dry_run", "--to_step", "report").code == 0
     (hosted.project.run_root() / "run_state.json").write_text("{")
     (found,) = [each for each in findings(hosted.project) if each["severity"] == "error"]
-    assert "--dry_run" in found["command"].split()
+    assert found["command"] == "promptrial run --run_id r --resume"
     obey(hosted.project, found)
     assert hosted.jobs() == []
     state = json.loads((hosted.project.run_root() / "run_state.json").read_text())

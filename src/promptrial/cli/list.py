@@ -38,7 +38,7 @@ def _as_text(found: ListDocument) -> str:
     from promptrial.reporting.tables.cells import Table
 
     headers = ("Run", "Status", "Phases", "Answers", "USD", "Age", "Remarks")
-    title = f"{len(found.runs)} runs in {found.experiments_dir}"
+    title = f"{len(found.runs)} run{'' if len(found.runs) == 1 else 's'} in {found.experiments_dir}"
     return summary_text(Table(title, headers, tuple(map(_row, found.runs)), (), "lllrrrl"))
 
 

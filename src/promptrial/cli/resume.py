@@ -130,6 +130,7 @@ def _request(args: argparse.Namespace, run: RunDir) -> RunRequest:
         run_id=run.run_id,
         config=args.config,
         resume=run.state_path.exists(),
+        rebuild=True,
         force=args.force,
         plan_only=args.plan_only,
         rebuy=args.rebuy,

@@ -6,6 +6,7 @@ Both are needed before a configuration is loaded: flags may come from ``.env``, 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ __all__ = [
     "dotenv",
     "environment",
     "experiments_dir_of",
+    "place_flag",
 ]
 
 DEFAULT_CONFIG: Final = Path("config/eval_config.yaml")
@@ -68,6 +70,11 @@ def experiments_dir_of(path: Path, env: Mapping[str, str]) -> Path | None:
     """
     given = _path_of(path, "experiments_dir", env)
     return Path(given).expanduser() if given else None
+
+
+def place_flag(experiments: Path) -> str:
+    """Return the flag that a command needs to find runs, with a space before it; empty for the default place."""
+    return "" if experiments == DEFAULT_EXPERIMENTS else f" --experiments_dir {shlex.quote(str(experiments))}"
 
 
 def archive_dir_of(path: Path, env: Mapping[str, str]) -> str | None:

@@ -6,6 +6,7 @@ Opening changes nothing on disk; ``start`` and ``take_up`` do, and their caller 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,6 +50,8 @@ class RunRequest:
     plan_only: bool = False
     begins: bool = True
     """Whether the steps asked for include the first, so that a run may begin with them."""
+    rebuild: bool = False
+    """Whether a run whose state is lost is one to go on with, and not a new one."""
     dry_run: bool = False
     rebuy: bool = False
     """Whether answers that a provider has lost may be paid for again."""
@@ -92,7 +95,30 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     state, damaged = _load_state(run)
     _check_intent(request, run, state, damaged=damaged)
     overrides = {**_recorded_overrides(state), **{_join(path): value for path, value in request.overrides.items()}}
-    config_file = _config_file(request, run, state)
+    dry_run = _dry_run(request, run, state)
+    opened = _opened(_config_file(request, run, state), run, state, overrides, env, dry_run=dry_run)
+    lost = damaged or (request.rebuild and state is None and run.config_path.exists())
+    if lost and opened.drift and request.config is None:  # which file it was started with went with its state
+        with suppress(ConfigError):  # its own copy is damaged too
+            opened = _opened(run.config_path, run, state, overrides, env, dry_run=dry_run)
+    if opened.drift and not (request.force or request.plan_only):
+        raise ConfigDriftError(
+            f"run {run.run_id} was started with another configuration:\n  " + "\n  ".join(opened.drift),
+            hint="undo the change, start a new run with another --run_id, or go on all the same with --force",
+        )
+    return opened
+
+
+def _opened(
+    config_file: Path,
+    run: RunDir,
+    state: RunState | None,
+    overrides: dict[str, Any],
+    env: Mapping[str, str],
+    *,
+    dry_run: bool,
+) -> Opened:
+    """Read a configuration, and compare it with the run's."""
     loaded = load_config(config_file, env, {tuple(key.split("/")): value for key, value in overrides.items()})
     if config_file == run.config_path and state is not None and isinstance(state.config_file, str):
         loaded = replace(loaded, folder=Path(state.config_file).parent)  # question files stand where they stood
@@ -104,12 +130,6 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     drift = _drift(run, state, tree, digest) or _environment_drift(state, loaded, resolved_hash)
     if state is not None and not any(phase.status == "completed" for phase in state.phases.values()):
         drift = ()  # nothing was made from the earlier configuration, so nothing can be mixed
-    if drift and not (request.force or request.plan_only):
-        raise ConfigDriftError(
-            f"run {run.run_id} was started with another configuration:\n  " + "\n  ".join(drift),
-            hint="undo the change, start a new run with another --run_id, or go on all the same with --force",
-        )
-    dry_run = _dry_run(request, run, state)
     return Opened(run, loaded, trials, tree, digest, config_file, overrides, state, drift, resolved_hash, dry_run)
 
 
@@ -274,14 +294,13 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
             hint=f"rebuild it from what is on disk: {run.resume_command}",
         )
     if state is None and request.resume and not damaged:
-        there = run.root.exists()
+        rebuilt = "make it anew from what is there, or migrate an older run, with"
         raise ResumeError(
             f"run {run.run_id}: nothing to resume: {run.state_path} is not there",
             hint=(
-                "migrate an older run with: python -m scripts.resume_run "
-                f"--run_id {run.run_id}{run.place}; or look with: "
-                f"{run.command('run')} --plan_only"
-                if there
+                f"{rebuilt}: python -m scripts.resume_run --run_id {run.run_id}{run.place}; "
+                f"or look with: {run.command('run')} --plan_only"
+                if run.root.exists()
                 else f"start it without --resume, or look with: {run.command('run')} --plan_only"
             ),
         )
@@ -299,6 +318,8 @@ def _config_file(request: RunRequest, run: RunDir, state: RunState | None) -> Pa
     if state is not None:
         recorded = Path(state.config_file) if isinstance(state.config_file, str) else None
         return recorded if recorded is not None and recorded.exists() else run.config_path
+    if not DEFAULT_CONFIG.exists() and run.config_path.exists():
+        return Path(run.config_path)
     if not DEFAULT_CONFIG.exists():
         raise ConfigError(
             f"{DEFAULT_CONFIG}: not found from here", hint="name one: promptrial run --config path/to/config.yaml"
@@ -307,8 +328,11 @@ def _config_file(request: RunRequest, run: RunDir, state: RunState | None) -> Pa
 
 
 def _dry_run(request: RunRequest, run: RunDir, state: RunState | None) -> bool:
-    """Return whether hosted providers are emulated: a run is dry from its beginning, or never."""
-    was_dry = state is not None and state.dry_run is True
+    """Return whether hosted providers are emulated: a run is dry from its beginning, or never.
+
+    One whose state is lost is told by its emulator: it must never go on with a provider that wants to be paid.
+    """
+    was_dry = run.emulator.exists() if state is None else state.dry_run is True
     if state is not None and request.dry_run and not was_dry:
         raise ResumeError(
             f"run {run.run_id} was begun with real providers, and cannot go on as a dry run",

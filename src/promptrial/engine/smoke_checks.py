@@ -32,7 +32,6 @@ __all__ = [
     "state_problems",
 ]
 
-EMULATOR: Final = ".emulator"
 _PREDICTIONS: Final = (
     "custom_id", "dataset", "item_id", "condition", "temp", "sample_index", "type", "request_id", "finish_reason",
     "response_text", "prompt_tokens", "completion_tokens", "total_tokens",
@@ -111,7 +110,7 @@ def spending_problems(spent: Spending, least: int, most: int) -> Iterator[str]:
 def _accepted(run: RunDir) -> Iterator[str]:
     import httpx
 
-    folder = run.root / EMULATOR
+    folder = run.emulator
     if not folder.exists():  # nothing was asked of it
         return
     with EmulatorServer(folder) as server:
@@ -200,9 +199,7 @@ def _portrait(run: RunDir) -> dict[str, str]:
     return {
         path.relative_to(run.root).as_posix(): hashlib.sha256(_timeless(path)).hexdigest()
         for path in run.root.rglob("*")
-        if path.is_file()
-        and path not in (run.log_path, run.lock_path)
-        and EMULATOR not in path.relative_to(run.root).parts
+        if path.is_file() and path not in (run.log_path, run.lock_path) and run.emulator not in path.parents
     }
 
 

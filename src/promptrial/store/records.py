@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from promptrial import documents, registry
+from promptrial.config.environment import place_flag
 from promptrial.errors import CorruptRecordError, IllegalTransitionError
 from promptrial.store import atomic
 
@@ -275,8 +276,16 @@ def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
     except (ValueError, RecursionError) as error:  # msgspec's errors, bad UTF-8 and endless nesting
         raise CorruptRecordError(
             f"{path}: damaged, or not a {kind.__name__} record: {error}",
-            hint="look with: promptrial plan --run_id RID",
+            hint=_remedy(path),
         ) from error
+
+
+def _remedy(path: Path) -> str | None:
+    """Return what to do about a damaged record; nothing is known of one that is in no run's folder."""
+    root = next((folder for folder in path.parents if folder.name.startswith("run_")), None)
+    if root is None:
+        return None
+    return f"see what mends it: promptrial doctor {root.name.removeprefix('run_')}{place_flag(root.parent)}"
 
 
 def _check_version(path: Path, data: bytes, kind: type[msgspec.Struct]) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from promptrial.config.effective import canonical_json
-from promptrial.config.environment import DEFAULT_EXPERIMENTS
+from promptrial.config.environment import place_flag
 from promptrial.errors import UsageError
 from promptrial.store import jsonl
 from promptrial.store.journal import Journal, fold
@@ -62,13 +61,13 @@ class RunDir:
     log_path = property(lambda self: self.root / "run.log")
     prepared = property(lambda self: self.root / "prepared")
     batch_inputs = property(lambda self: self.root / "batch_inputs")
+    emulator = property(lambda self: self.root / ".emulator")
     aggregate_report = property(lambda self: self.root / "aggregate_report.md")
 
     @property
     def place(self) -> str:
         """The flag that a command needs to find the run, with a space before it; empty where the default does."""
-        folder = self.root.parent
-        return "" if folder == DEFAULT_EXPERIMENTS else f" --experiments_dir {shlex.quote(str(folder))}"
+        return place_flag(self.root.parent)
 
     def command(self, verb: str) -> str:
         """Return what a person types to use a verb on this run."""

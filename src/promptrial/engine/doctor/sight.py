@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-import yaml
 
 from promptrial.engine.migration import needs_migration
-from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.run_documents import ListedWord
 from promptrial.engine.session import Invocation
 from promptrial.engine.status import read_status
@@ -121,7 +119,7 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
         by=holder(run.lock_path, invocation.clock),
         built=built,
         trials=trials,
-        mend=_older_command(run) if older else _command(run, state, env),
+        mend=_older_command(run) if older else _command(run),
         legacy=legacy and (state is None or state.migrated is not True),
         manifests=dict(_manifests(run, folders)),
         late_jobs=tuple(_late_jobs(run)),
@@ -186,40 +184,15 @@ class _Logged(msgspec.Struct):
 # --- the command ----------------------------------------------------------------------------------------------------
 
 
-def _command(run: RunDir, state: RunState | None, env: dict[str, str]) -> str:
-    """Return what goes on with a run of our own.
-
-    Without a state nobody knows any more which configuration and flags it was started with: unless the default ones
-    are the same, its own copy is named, and what an emulator left tells that it was a dry run.
-    """
-    if state is not None:
-        return run.resume_command
-    flags = "" if _fits(run, env, None) or not _is_config(run.config_path) else f" --config {quoted(run.config_path)}"
-    flags += " --dry_run" if (run.root / ".emulator").is_dir() else ""
-    flags += " --resume" if run.state_path.exists() else ""
-    return f"{run.command('run')}{flags}"
+def _command(run: RunDir) -> str:
+    """Return what goes on with a run of our own; if its state is lost, ``resume`` finds out what it was."""
+    return run.resume_command if run.state_path.exists() else f"promptrial resume {run.run_id}{run.place}"
 
 
 def _older_command(run: RunDir) -> str:
     """Return what migrates a run of an older tool, again if need be, and goes on with it."""
     kept = any(run.prepared.glob("*.jsonl"))
     return f"promptrial resume {run.run_id}{run.place}{'' if kept else ' --prepared path/to/prepared'}"
-
-
-def _fits(run: RunDir, env: dict[str, str], config: Path | None) -> bool:
-    """Whether a run without a state can go on with a configuration as it is."""
-    try:
-        return not open_run(RunRequest(run.root.parent, run.run_id, config=config, plan_only=True), env).drift
-    except (PromptrialError, OSError):
-        return False
-
-
-def _is_config(path: Path) -> bool:
-    try:
-        tree: Any = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
-    except (OSError, ValueError, yaml.YAMLError):
-        return False
-    return isinstance(tree, dict) and "prompt_sets" in tree
 
 
 def quoted(path: Path) -> str:
