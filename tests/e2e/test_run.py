@@ -393,6 +393,8 @@ def test_a_trial_filter_works_on_the_trials_that_it_matches(project: Project) ->
     assert [path.parts[-3] for path in project.run_root().glob("*/reports/report.md")] == [SLUG]
     assert not (project.run_root() / "aggregate_report.md").exists()
     assert len(fake_provider.CALLS) == 28
+    (left_out,) = (path for path in project.run_root().glob("*/results/trial_manifest.json") if SLUG not in str(path))
+    assert json.loads(left_out.read_bytes())["stage_status"] == {}, "nothing is claimed of a trial that was left out"
     assert project.run("--resume").code == 0
     assert (project.run_root() / "aggregate_report.md").exists()
     assert project.run("--resume", "--trial_filter", "nothing").code == 2

@@ -206,8 +206,9 @@ class Engine:
     def _commit(self, phase: Phase, trial: Trial | None, produced: Produced, receipt: Receipt) -> None:
         if phase.content_addressed:
             self._fold_journals()
-            for each in self.context.trials if phase.stage else ():
-                self._commit_downloaded(phase, each)
+            for fact in facts_of(self.context, phase) if phase.stage else ():
+                if fact.trial is not None and fact.done:  # not the trials that were left out
+                    self._commit_downloaded(phase, self.context.trial(fact.trial))
         elif trial is None:
             records.save(self.context.run.root / phase.manifest, Manifest(receipt=receipt, facts=dict(produced.facts)))
         else:
