@@ -105,24 +105,25 @@ def keep_others_apart(work: PartWork, recorder: Recorder) -> None:
     """Move what answers other requests out of the way, and bring back what had answered exactly these before.
 
     A row's id does not tell what was asked, so that no old file may stay where the present answers are looked for.
-    Until the part is recorded with its new requests this may be cut off anywhere, and done again: whatever stands in
-    the folder once the earlier answers are apart belongs to the new requests.
+    Whatever stands in the folder belongs to the requests that are on record: it is emptied before that changes, and
+    filled afterwards. So this may be cut off anywhere, and done again for these requests, or for the earlier ones.
     """
     asked, folder = work.record.request_sha256, _folder(work)
-    if asked == work.request_sha256:
-        return
-    theirs = _apart(work, asked or "unknown")
-    if folder.exists() and (asked is None or not theirs.exists()):
-        theirs = _free(theirs)
-        atomic.move(folder, theirs)
-        where = work.folder.run.relative(theirs)
-        recorder.events.warn(
-            f"{work.name}: its requests have changed; what answers the earlier ones is kept in {where}"
-        )
+    if asked != work.request_sha256:
+        if folder.exists():
+            _move_apart(work, recorder, _free(_apart(work, asked or "unknown")))
+        if asked is not None:
+            recorder.record(work, "pending", request_sha256=work.request_sha256)
     ours = _apart(work, work.request_sha256)
-    if asked is not None and ours.exists() and not folder.exists():
+    if work.record.request_sha256 == work.request_sha256 and ours.exists() and not folder.exists():
         atomic.move(ours, folder)
         recorder.events.say(f"{work.name}: the same was asked before; what had answered it is taken back")
+
+
+def _move_apart(work: PartWork, recorder: Recorder, target: Path) -> None:
+    atomic.move(_folder(work), target)
+    where = work.folder.run.relative(target)
+    recorder.events.warn(f"{work.name}: its requests have changed; what answers the earlier ones is kept in {where}")
 
 
 def _folder(work: PartWork) -> Path:

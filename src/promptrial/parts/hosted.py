@@ -84,9 +84,11 @@ class HostedPart:
         PermanentError, TransientError, OutcomeUnknownError
             If the part cannot go on now; its record says where it stands.
         """
+        keep_others_apart(self.work, self.recorder)
+        if self.work.downloaded:  # what a kill had left apart is back
+            return
         while True:
             if not self.work.has_job:
-                keep_others_apart(self.work, self.recorder)
                 yield from self._earlier_answers(self.work.intents)
                 if self._answers.ids() and not self._answers.unanswered():
                     self._seal(frozenset())
