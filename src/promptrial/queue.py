@@ -45,6 +45,8 @@ class QueueManager:
     on_progress : callable, optional
         Called with the trial and the resume key of a part that was submitted or brought home.
     settings : QueueSettings, optional
+    others : sequence of PartWork, optional
+        The run's other parts, which are not worked on: no job that one of them may count on is touched.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class QueueManager:
         stop_event: StopToken,
         on_progress: Callable[[str, str], None] = lambda _slug, _resume_key: None,
         settings: QueueSettings | None = None,
+        others: Sequence[PartWork] = (),
     ) -> None:
+        self._others = list(others)
         self._work = list(_in_turn(work))
         self._clock = clock
         self._events = events
@@ -196,14 +200,17 @@ class QueueManager:
 
         One that still runs is stopped; of one that has ended it is said that it was paid for in vain.
         """
-        wanted = {each.key for work in self._work for each in (work, *work.twins)}
+        everyone = [*self._work, *self._others]
+        wanted = {each.key for each in everyone}
         for work in self._work:
             if not work.downloaded:
                 continue
             for intent in work.record.intents:
                 last = bool(work.intents) and intent.key == work.intents[-1].key
                 ours = intent.request_sha256 != work.request_sha256 and intent.key.rpartition("-a")[0] in wanted
-                if intent.status in _IN_DOUBT and intent.results is None and not last and not ours:
+                if last or ours or intent.results is not None or intent.status not in _IN_DOUBT:
+                    continue
+                if not any(_claims(each, intent.key) for each in everyone if each is not work):
                     self._stop_late_job(work, intent)
 
     def _stop_late_job(self, work: PartWork, intent: Intent) -> None:
@@ -234,8 +241,14 @@ class QueueManager:
 
 
 def _flies(work: PartWork) -> bool:
-    """Whether, as far as is known, a job of it is at work at a provider."""
-    return work.manifest.hosted and work.record.status in {"submitted", "running"}
+    """Whether, as far as is known, a job for its requests is at work at a provider."""
+    return work.manifest.hosted and work.has_job and work.record.status in {"submitted", "running"}
+
+
+def _claims(work: PartWork, key: str) -> bool:
+    """Whether a part counts on the job of this key."""
+    known = (intent.status for intent in work.record.intents if intent.key == key)
+    return work.record.job == key or any(status not in _IN_DOUBT for status in known)
 
 
 def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:
@@ -263,4 +276,4 @@ def _leaders(work: Sequence[PartWork]) -> Iterator[PartWork]:
         group = [each, *(twin for twin in each.twins if twin in members)]
         if any(twin.downloaded for twin in each.twins):
             continue
-        yield next((member for member in group if member.has_job), each)
+        yield max(group, key=lambda member: (member.has_job, bool(member.intents)))

@@ -425,6 +425,33 @@ def test_a_run_that_has_asked_one_account_or_address_does_not_go_on_with_another
     hosted.paid_once()
 
 
+def test_who_has_answered_an_earlier_prompt_is_asked_when_the_run_goes_back_to_it(
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    control, treatment = (hosted.project.root / "config" / name for name in ("control.txt", "treatment.txt"))
+    earlier = {path: path.read_text() for path in (control, treatment)}
+    assert hosted.run().code == 0
+    for path in earlier:
+        path.write_text("Another prompt.\n")
+    with emulator_process(tmp_path / "second") as second, monkeypatch.context() as patch:
+        patch.setenv("FIREWORKS_API_BASE", second.url)
+        assert hosted.run("--resume", "--force").code == 0, "no request to the first is left"
+        for path, text in earlier.items():
+            path.write_text(text)
+        outcome = hosted.run("--resume", "--force")
+        assert outcome.code == 1
+        assert "the engine is not the one that this trial was begun with: api: " in outcome.err
+        assert len(second.ledger("create_job")) == 4
+    outcome = hosted.run("--resume", "--force")
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == 4
+    place = hosted.emulator.url.removeprefix("http://")
+    assert {intent.engine["api"] for intent in hosted.intents() if intent.engine and intent.key in hosted.part_of()} > {
+        place
+    }
+    assert [manifest.engine["api"] for manifest in hosted.manifests()] == [place]
+
+
 def test_whom_a_trial_asks_is_on_disk_before_the_first_job_is_made(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

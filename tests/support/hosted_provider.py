@@ -228,10 +228,10 @@ class Lab:
                     )
         return found
 
-    def queue(self, work: Sequence[PartWork], **settings: Any) -> QueueManager:
+    def queue(self, work: Sequence[PartWork], others: Sequence[PartWork] = (), **settings: Any) -> QueueManager:
         """Return a queue over parts, as a process makes one for a phase."""
         events = EventLog(self.clock.now, Redactor({}), self.said.append)
-        return QueueManager(work, self.clock, events, self.stop, settings=QueueSettings(**settings))
+        return QueueManager(work, self.clock, events, self.stop, settings=QueueSettings(**settings), others=others)
 
     def submit(self, work: Sequence[PartWork], **settings: Any) -> None:
         with NoProgress().task("submit", None) as task:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,11 @@ from promptrial.errors import (
     TransientError,
 )
 from promptrial.parts.work import PartWork
-from promptrial.providers.base import JobState
+from promptrial.providers.base import JobState, PartPayload, Staged
 from promptrial.queue import QueueManager
 from promptrial.store.journal import PartEvent, fold
 from promptrial.store.records import PartStatus
-from tests.support.hosted_provider import HOUR_S, Lab, Lost, answered_ids, asked_ids, statuses
+from tests.support.hosted_provider import HOUR_S, HostedProvider, Lab, Lost, answered_ids, asked_ids, statuses
 
 
 @pytest.fixture
@@ -408,3 +409,67 @@ def test_results_that_were_damaged_here_are_fetched_again_and_not_bought_again(l
     assert path.read_bytes() == whole
     assert lab.vendor.count("submit") == 2
     assert list(path.parent.glob("*.corrupt.*"))
+
+
+# --- several parts that concern one job ------------------------------------------------------------------------------
+
+
+def test_a_job_that_a_trial_which_is_left_out_counts_on_is_never_stopped(lab: Lab) -> None:
+    first, _, second, _ = lab.work(trials=2)
+    second = replace(second, key=first.key, request_sha256=first.request_sha256)
+    lab.vendor.script("submit", Lost())
+    lab.vendor.script("find", None, _detach)
+    with pytest.raises(Detached):
+        lab.submit([first])
+    lab.new_process()
+    lab.vendor.scripts.clear()
+    lab.vendor.takes_s = 1000.0
+    lab.submit([second])
+    assert second.record.job == f"{first.key}-a1"
+    lab.vendor.takes_s = 10.0
+    changed = lab.work(trials=2, question="Other")[0]
+    lab.complete([changed], others=[second])
+    assert lab.vendor.names("cancel") == []
+
+
+def test_a_part_whose_requests_change_while_its_job_runs_is_worked_on_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.vendor.takes_s = 1e5
+    lab.submit(lab.work())
+    changed = lab.work(question="Other")
+    lab.vendor.calls.clear()
+    stage, looks = HostedProvider.stage, itertools.count()
+
+    def slow_for_one(provider: HostedProvider, payload: PartPayload) -> Staged:
+        return Staged(stage(provider, payload).name, ready="control" in payload.key or next(looks) > 5)
+
+    monkeypatch.setattr(HostedProvider, "stage", slow_for_one)
+    lab.submit(changed)
+    assert lab.vendor.count("submit") == 2
+    assert [event.status for event in changed[0].folder.journal.read() if event.part == changed[0].part.name][-4:] == [
+        "pending", "submitting", "submitted", "running",
+    ]  # fmt: skip
+    assert lab.vendor.names("find").count(f"{changed[0].key}-a1") == 1
+
+
+def test_of_parts_that_ask_the_same_the_one_that_is_furthest_goes_on(lab: Lab) -> None:
+    first, _, second, _ = lab.work(trials=2)
+    first.folder.requests(first.part.name).write_bytes(second.folder.requests(second.part.name).read_bytes())
+    first = replace(first, key=second.key, request_sha256=second.request_sha256, requests=second.requests, twins=[])
+    second = replace(second, twins=[first])
+    first.twins.append(second)
+    lab.vendor.endings.append((JobState.EXPIRED, 0.5))
+    lab.vendor.script("submit", None, PermanentError("refused"))
+    with pytest.raises(PhaseFailedError, match="refused"):
+        lab.complete([second])
+    lab.vendor.scripts.clear()
+    lab.vendor.jobs.clear()
+    lab.complete([first, second])
+    assert sorted(lab.vendor.asked()) == asked_ids(second)[2:], "the half that was answered is not asked again"
+    assert first.downloaded
+    assert second.downloaded
+
+
+def _detach() -> None:
+    raise Detached(None)

@@ -41,6 +41,8 @@ class Recorder:
 
         Side effects: a line in the journal, an event in the log; the manifest in memory follows.
         """
+        if status == "submitting":  # whoever is asked now is the one who has to be asked for this again
+            fields["engine"] = work.manifest.engine or None
         event = PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields)
         work.folder.journal.append(event)
         fold(work.manifest.parts, [event])

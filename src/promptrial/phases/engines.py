@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from promptrial.errors import PhaseFailedError
@@ -34,10 +34,18 @@ def engine_for(context: Context, trial: Trial, work: Sequence[PartWork]) -> dict
     if recorded and all(item.downloaded or item.twin_is_home for item in own):
         return recorded
     now = _engine_now(context, trial)
-    asked = [each for item in own for each in (item, *item.twins) if each.intents or each.has_job]
-    for slug in dict.fromkeys(each.folder.slug for each in asked):
-        _require_same(trial.slug, context.manifest(slug).engine, now)
+    for each in (each for item in own for each in (item, *item.twins)):
+        for engine in _asked_of(each):
+            _require_same(trial.slug, engine, now)
     return now
+
+
+def _asked_of(work: PartWork) -> Iterator[dict[str, Any]]:
+    """Yield the engines that have been asked, or may have been, for exactly the requests of a part."""
+    intents = [intent for intent in work.intents if intent.status != "pending"]
+    yield from (intent.engine or work.manifest.engine for intent in intents)
+    if work.has_job and not intents:
+        yield work.manifest.engine
 
 
 def _engine_now(context: Context, trial: Trial) -> dict[str, Any]:

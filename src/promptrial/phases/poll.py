@@ -13,8 +13,17 @@ __all__ = ["PHASE"]
 
 
 def _run(context: Context) -> Produced:
-    work = worklist(context, context.active)
-    queue = QueueManager(work, context.clock, context.events, context.stop, context.checkpoint, queue_settings(context))
+    active, everything = {trial.slug for trial in context.active}, worklist(context, context.trials)
+    work = [each for each in everything if each.folder.slug in active]
+    queue = QueueManager(
+        work,
+        context.clock,
+        context.events,
+        context.stop,
+        context.checkpoint,
+        queue_settings(context),
+        [each for each in everything if each.folder.slug not in active],
+    )
     for trial in context.active:
         engine_for(context, trial, work)
     with context.progress.task("poll", sum(item.part.rows for item in work), queue.finished()) as task:

@@ -39,6 +39,7 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str | None = None
     rows: int | None = None
     estimated_usd: float | None = None
+    engine: dict[str, Any] | None = None
     intent_only: bool = False
 
 
@@ -125,7 +126,7 @@ def _with_intent(part: PartRecord, event: PartEvent, key: str) -> PartRecord:
     if key not in known:
         intents.append(Intent(key=key, attempt=part.attempt, status=event.status))
     at = known.index(key) if key in known else -1
-    news = _news(event, (*_CARRIED, "rows", "estimated_usd"))
+    news = _news(event, (*_CARRIED, "rows", "estimated_usd", "engine"))
     if event.status == "downloaded":  # the sealed file may hold several attempts; an intent keeps that of its own
         news.pop("results", None)
     intents[at] = msgspec.structs.replace(intents[at], status=event.status, reason=event.reason, **news)

@@ -97,7 +97,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to have requests answered by a job that may cost money: what was meant, and what became of it.
 
     ``key`` is the id that we chose for the job. ``estimated_usd`` is what the attempt was reckoned to cost when it was
-    decided on, None without a price. ``results`` is the file of its answers as they came.
+    decided on, None without a price. ``results`` is the file of its answers as they came, ``engine`` who was
+    asked.
     """
 
     key: str
@@ -110,6 +111,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     job: str | None = None
     results: FileRecord | None = None
     reason: str | None = None
+    engine: dict[str, Any] | None = None
 
 
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
