@@ -92,4 +92,4 @@ def test_a_damaged_archive_gives_rows_or_a_refusal_and_no_other_error(
         path = Path(folder) / name
         path.write_bytes(damaged)
         with contextlib.suppress(DataError):
-            list(rows_by_hand(Path(folder)))
+            list(rows_by_hand(Path(folder), []))

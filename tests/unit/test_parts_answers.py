@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from promptrial.errors import PhaseFailedError
 from promptrial.parts.recording import Recorder
+from promptrial.parts.work import PartWork
 from promptrial.store import atomic
 from tests.support.hosted_provider import Lab, answered_ids, asked_ids
 
@@ -70,3 +72,64 @@ def test_answers_that_were_put_apart_when_a_run_was_killed_are_seen_though_the_p
     lab.complete(work)
     assert work[0].downloaded
     assert lab.vendor.calls == [], "nothing had to be asked for"
+
+
+# --- answers that a person has put there -----------------------------------------------------------------------------
+
+
+def rows(work: PartWork, text: str) -> bytes:
+    return b"".join(b'{"custom_id":"%s","text":"%s"}\n' % (each.encode(), text.encode()) for each in asked_ids(work))
+
+
+def put(work: PartWork, name: str, content: bytes) -> None:
+    path = work.folder.part_results(work.part.name).parent / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def sealed(work: PartWork) -> bytes:
+    return work.folder.part_results(work.part.name).read_bytes()
+
+
+def test_what_was_downloaded_for_an_earlier_prompt_is_named_once_and_never_answers_a_new_one(lab: Lab) -> None:
+    (old,) = lab.work()[:1]
+    lab.submit([old])
+    (new,) = lab.work(question="Other")[:1]
+    lab.submit([new])
+    lab.vendor.jobs.clear()
+    put(new, f"dataset/{old.key}-a1-out/BIJOutputSet.jsonl", rows(new, "to the earlier prompt"))
+    with pytest.raises(PhaseFailedError, match="--rebuy"):
+        lab.collect([new])
+    assert sum(f"{old.key}-a1-out, put into" in text for text in lab.said) == 1
+    assert not new.downloaded
+    put(new, f"dataset/{new.key}-a1-out/BIJOutputSet.jsonl", rows(new, "to this one"))
+    lab.collect([new])
+    assert sealed(new) == rows(new, "to this one")
+
+
+def test_a_job_whose_id_goes_on_behind_that_of_ours_is_another(lab: Lab) -> None:
+    (work,) = lab.work()[:1]
+    lab.submit([work])
+    lab.vendor.jobs.clear()
+    put(work, f"dataset/{work.key}-a11-out/BIJOutputSet.jsonl", rows(work, "to another"))
+    with pytest.raises(PhaseFailedError, match="--rebuy"):
+        lab.collect([work])
+
+
+def test_what_the_provider_still_has_is_preferred_to_files_by_hand(lab: Lab) -> None:
+    (work,) = lab.work()[:1]
+    lab.submit([work])
+    put(work, "by hand.jsonl", rows(work, "by hand"))
+    lab.collect([work])
+    assert b"answer to" in sealed(work)
+    assert b"by hand" not in sealed(work)
+
+
+@pytest.mark.parametrize("name", ["by hand.jsonl", "dataset/KEY-a1/a.jsonl", "dataset/KEY-a1-out/a.jsonl"])
+def test_files_by_hand_are_taken_where_the_provider_has_nothing_any_more(lab: Lab, name: str) -> None:
+    (work,) = lab.work()[:1]
+    lab.submit([work])
+    lab.vendor.jobs.clear()
+    put(work, name.replace("KEY", work.key), rows(work, "by hand"))
+    lab.collect([work])
+    assert sealed(work) == rows(work, "by hand")

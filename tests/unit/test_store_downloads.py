@@ -57,7 +57,7 @@ def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
 
 def refusal(folder: Path, limits: Limits | None = None) -> str:
     with pytest.raises(DataError) as caught:
-        list(rows_by_hand(folder, limits))
+        list(rows_by_hand(folder, [], limits))
     assert caught.value.hint
     return caught.value.message
 
@@ -80,7 +80,7 @@ def refusal(folder: Path, limits: Limits | None = None) -> str:
 def test_rows_are_read_from_every_form_in_which_they_come(tmp_path: Path, put: Callable[[Path], object]) -> None:
     put(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    assert list(rows_by_hand(tmp_path)) == READ
+    assert list(rows_by_hand(tmp_path, [])) == READ
     assert sorted(tmp_path.rglob("*")) == before, "nothing is unpacked to disk"
 
 
@@ -89,8 +89,21 @@ def test_files_are_found_where_the_vendors_tool_puts_them_and_read_in_order(tmp_
     below.mkdir(parents=True)
     (below / "error-data").write_bytes(ROWS[18:])
     (below / "BIJOutputSet.jsonl").write_bytes(ROWS[:18])
-    assert [path.name for path in files_by_hand(tmp_path)] == ["BIJOutputSet.jsonl", "error-data"]
-    assert list(rows_by_hand(tmp_path)) == READ
+    assert [path.name for path in files_by_hand(tmp_path, ["pt-1-out"])] == ["BIJOutputSet.jsonl", "error-data"]
+    assert list(rows_by_hand(tmp_path, ["pt-1-out"])) == READ
+
+
+def test_of_data_sets_those_that_are_named_are_read_and_no_others(tmp_path: Path) -> None:
+    for name in ("pt-2-out", "pt-1-out", "[pt]*"):
+        below = tmp_path / "dataset" / name
+        below.mkdir(parents=True)
+        (below / "a.jsonl").write_bytes(b'{"custom_id":"%s"}' % name.encode())
+    (tmp_path / "dataset" / "a.jsonl").write_bytes(ROWS)
+    assert downloads.datasets_by_hand(tmp_path) == ("[pt]*", "pt-1-out", "pt-2-out")
+    assert downloads.datasets_by_hand(tmp_path / "nowhere") == ()
+    assert list(rows_by_hand(tmp_path, [])) == []
+    assert list(rows_by_hand(tmp_path, ["pt-2-out", "pt-3-out"])) == [b'{"custom_id":"pt-2-out"}']
+    assert list(rows_by_hand(tmp_path, ["[pt]*"])) == [b'{"custom_id":"[pt]*"}']
 
 
 @pytest.mark.parametrize(
@@ -102,18 +115,18 @@ def test_files_are_found_where_the_vendors_tool_puts_them_and_read_in_order(tmp_
 def test_what_promptrial_or_the_system_put_there_is_left_out(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"no rows")
     zipped(tmp_path / "a.zip", {f"x/{name}": b"no rows", "rows.jsonl": ROWS})
-    assert files_by_hand(tmp_path) == (tmp_path / "a.zip",)
-    assert list(rows_by_hand(tmp_path)) == READ
+    assert files_by_hand(tmp_path, []) == (tmp_path / "a.zip",)
+    assert list(rows_by_hand(tmp_path, [])) == READ
 
 
 def test_a_folder_that_is_not_there_or_empty_gives_no_rows(tmp_path: Path) -> None:
-    assert list(rows_by_hand(tmp_path)) == []
-    assert list(rows_by_hand(tmp_path / "nowhere")) == []
+    assert list(rows_by_hand(tmp_path, [])) == []
+    assert list(rows_by_hand(tmp_path / "nowhere", ["pt-1-out"])) == []
 
 
 def test_a_folder_named_like_a_file_of_rows_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").mkdir()
-    assert list(rows_by_hand(tmp_path)) == []
+    assert list(rows_by_hand(tmp_path, [])) == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +207,7 @@ def test_an_archive_without_rows_is_refused_rather_than_empty(tmp_path: Path, fo
     else:
         tarred(tmp_path / form, [("notes.txt", b"x")])
     with pytest.raises(DataError, match=r"no \.jsonl or error-data file"):
-        list(rows_by_hand(tmp_path))
+        list(rows_by_hand(tmp_path, []))
 
 
 @pytest.mark.parametrize("form", ["a.zip", "a.tar", "a.tgz"])
@@ -204,7 +217,7 @@ def test_more_files_or_bytes_than_the_limits_are_refused(tmp_path: Path, form: s
         zipped(tmp_path / form, members)
     else:
         tarred(tmp_path / form, members.items())
-    assert len(list(rows_by_hand(tmp_path, Limits(members=4)))) == 8
+    assert len(list(rows_by_hand(tmp_path, [], Limits(members=4)))) == 8
     assert "'3.jsonl': more than 3 files" in refusal(tmp_path, Limits(members=3))
     assert "'2.jsonl': unpacks to more than 80 bytes" in refusal(tmp_path, Limits(total=80))
 
@@ -242,7 +255,7 @@ def test_a_bomb_is_refused_in_little_memory(
 def test_rows_that_pack_well_are_no_bomb(tmp_path: Path) -> None:
     rows = b"".join(b'{"custom_id":"%d","response":{"choices":[]}}\n' % number for number in range(30_000))
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(rows))
-    assert sum(1 for _ in rows_by_hand(tmp_path)) == 30_000
+    assert sum(1 for _ in rows_by_hand(tmp_path, [])) == 30_000
 
 
 def test_a_header_that_claims_gigabytes_is_refused_in_little_memory(tmp_path: Path) -> None:
@@ -297,7 +310,7 @@ def test_a_zip_whose_directory_lies_is_refused(tmp_path: Path) -> None:
     for place, value in lies:
         path.write_bytes(whole[:place] + value + whole[place + len(value) :])
         with pytest.raises(DataError, match=r"a\.zip"):
-            list(rows_by_hand(tmp_path))
+            list(rows_by_hand(tmp_path, []))
 
 
 @pytest.mark.parametrize("form", ["a.zip", "a.tar", "a.tar.gz", "a.jsonl.gz"])
@@ -335,7 +348,7 @@ def test_a_line_beyond_the_limit_is_refused(tmp_path: Path) -> None:
 def test_what_is_not_what_its_name_says_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=name):
-        list(rows_by_hand(tmp_path))
+        list(rows_by_hand(tmp_path, []))
 
 
 def test_lines_lose_their_ends_a_mark_at_the_start_and_nothing_else() -> None:

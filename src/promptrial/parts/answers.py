@@ -77,10 +77,11 @@ class Answers:
 
         A file that cannot be read is said, and no reason to leave the provider unasked.
         """
-        if not downloads.files_by_hand(self.folder):
+        datasets = self._datasets_by_hand()
+        if not downloads.files_by_hand(self.folder, datasets):
             return frozenset()
         try:
-            return self.unanswered() & frozenset(_ids(downloads.rows_by_hand(self.folder)))
+            return self.unanswered() & frozenset(_ids(downloads.rows_by_hand(self.folder, datasets)))
         except DataError as error:
             self.recorder.events.warn(f"{self.work.name}: {error.message}")
             return frozenset()
@@ -88,7 +89,21 @@ class Answers:
     def write_by_hand(self, attempt: int) -> FileRecord:
         """Take the answers of an attempt from files that a person has put there."""
         self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self.folder}")
-        return self.write(attempt, downloads.rows_by_hand(self.folder))
+        return self.write(attempt, downloads.rows_by_hand(self.folder, self._datasets_by_hand()))
+
+    def _datasets_by_hand(self) -> list[str]:
+        """Return those data sets put there by a person that belong to jobs for the present requests; name the others.
+
+        Whatever a provider makes for a job is called what the job is called, or that with an ending.
+        """
+        found = downloads.datasets_by_hand(self.folder)
+        jobs = [name for intent in self.work.intents for name in (intent.key, intent.job) if name is not None]
+        ours = [name for name in found if any(name == job or name.startswith(f"{job}-") for job in jobs)]
+        for name in found:
+            if name not in ours:
+                said = f"{self.work.name}: {name}, put into {self.folder}, answers other requests; it is not read"
+                self.recorder.say_once(f"{self.work.name} {name}", said)
+        return ours
 
     def seal(self) -> FileRecord:
         """Give the answers of all attempts their final name, in the order in which they came."""

@@ -261,19 +261,17 @@ class HostedPart:
         return file
 
     def _fetched(self, attempt: int) -> Steps[FileRecord]:
-        """Write the answers of an attempt to their file: from the provider, or as a person fetched them."""
+        """Write the answers of an attempt to their file: from the provider or, failing that, as a person fetched them."""
         there = self._answers.known(attempt)
         if there is not None:
             return there
-        payload, by_hand = self._submission.payload_of(attempt), self._answers.ids_by_hand()
+        payload = self._submission.payload_of(attempt)
         job = JobRef(payload.key)
-        if by_hand and by_hand >= self._answers.unanswered():
-            return self._answers.write_by_hand(attempt)
         try:
             file = yield from self._downloaded(job, payload, attempt)
             self._require_as_many(attempt, file)
         except (TransientError, ResultsGoneError) as error:
-            if by_hand:
+            if self._answers.ids_by_hand():
                 return self._answers.write_by_hand(attempt)
             self._say_how_to_fetch_by_hand(job)
             if isinstance(error, TransientError):

@@ -31,6 +31,7 @@ __all__ = [
     "CutShortError",
     "Limits",
     "LineTooLongError",
+    "datasets_by_hand",
     "files_by_hand",
     "gunzip",
     "rows_by_hand",
@@ -51,6 +52,7 @@ OWN_NAMES: Final = (
 )
 """Names of files that promptrial itself, or the system, puts beside results; they are never read as a download."""
 
+_DATASETS: Final = "dataset"
 _CHUNK: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 _ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".gz")
@@ -158,17 +160,24 @@ def gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise EOFError("the gzip stream breaks off")
 
 
-def files_by_hand(folder: Path) -> tuple[Path, ...]:
+def datasets_by_hand(folder: Path) -> tuple[str, ...]:
+    """Return the ids of the data sets that a person has put into a folder as the vendor's own tool does, in order."""
+    return tuple(sorted(path.name for path in (folder / _DATASETS).glob("*") if path.is_dir()))
+
+
+def files_by_hand(folder: Path, datasets: Iterable[str]) -> tuple[Path, ...]:
     """Return the files in a folder that ``rows_by_hand`` reads, in order.
 
     They are ``*.jsonl``, ``error-data`` and archives (.zip .tar .tar.gz .tgz .gz), in the folder itself or in
-    ``dataset/<id>/`` below it, where the vendor's own tool puts them; without those of ``OWN_NAMES``.
+    ``dataset/<id>/`` below it, where the vendor's own tool puts them; without those of ``OWN_NAMES``. A row does not
+    tell which job it came from, and the id does: of data sets, those that are named are read, and no others.
     """
-    found = [path for pattern in ("*", "dataset/*/*") for path in folder.glob(pattern) if not path.is_dir()]
+    places = (folder, *(folder / _DATASETS / name for name in datasets))
+    found = [path for place in places for path in place.glob("*") if not path.is_dir()]
     return tuple(sorted(path for path in found if _holds_rows(path.name) or _is_archive(path.name)))
 
 
-def rows_by_hand(folder: Path, limits: Limits | None = None) -> Iterator[bytes]:
+def rows_by_hand(folder: Path, datasets: Iterable[str], limits: Limits | None = None) -> Iterator[bytes]:
     """Yield every row of the files that a person put into a folder, raw, one file after the other.
 
     Raises
@@ -177,7 +186,7 @@ def rows_by_hand(folder: Path, limits: Limits | None = None) -> Iterator[bytes]:
         If a file or an archive is cut short, damaged, not what its name says, or asks for more than ``limits``;
         names the file and what is in it. Rows that were yielded before may be of the same file.
     """
-    for path in files_by_hand(folder):
+    for path in files_by_hand(folder, datasets):
         yield from _rows_of(path, limits or Limits())
 
 
