@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from promptrial.errors import Detached, OutcomeUnknownError, PhaseFailedError, R
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, JobState, PartPayload
 from promptrial.store import atomic, jsonl
+from promptrial.store.journal import PartEvent, fold
 from tests.support.hosted_provider import HostedProvider, Lab, answered_ids, asked_ids, statuses
 
 
@@ -129,6 +131,53 @@ def test_an_arm_whose_answers_are_shared_keeps_no_files_of_its_earlier_prompt(la
     lab.complete([first, follower])
     assert follower.downloaded
     assert [path.name for path in folder.iterdir()] == ["results.jsonl"]
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_job_that_was_left_at_work_is_taken_up_when_its_requests_are_asked_again(lab: Lab, attempt: int) -> None:
+    first = lab.work()[:1]
+    if attempt == 1:
+        lab.submit(first)
+    else:
+        expired_once(lab, first)
+    (other,) = lab.work(question="Other")[:1]
+    lab.complete([other])
+    (again,) = lab.work()[:1]
+    lab.complete([again])
+    assert list(lab.vendor.jobs) == [*(f"{again.key}-a{number + 1}" for number in range(attempt)), f"{other.key}-a1"]
+    assert (again.record.status, again.record.job) == ("downloaded", f"{again.key}-a{attempt}")
+    assert answered_ids(again) == asked_ids(again)
+    assert any(f"job {again.key}-a{attempt} was made for these requests, and is taken up" in text for text in lab.said)
+    crumb = json.loads((again.folder.results / f"{again.part.name}_job.json").read_bytes())
+    assert (crumb["name"], crumb["request_sha256"]) == (again.record.job, again.request_sha256)
+
+
+def test_a_job_that_its_part_has_lost_sight_of_is_taken_up(lab: Lab) -> None:
+    (work,) = lab.work()[:1]
+    lab.submit([work])
+    facts = {"key": f"{work.key}-a1", "attempt": 1, "request_sha256": work.request_sha256}
+    events = [PartEvent(part=work.part.name, status=status, at="T", **facts) for status in ("submitting", "running")]  # type: ignore[arg-type]
+    fold(work.manifest.parts, events)
+    assert (work.record.status, work.record.job) == ("running", None)
+    lab.complete([work])
+    assert list(lab.vendor.jobs) == [f"{work.key}-a1"]
+    assert statuses([work]) == ["downloaded"]
+
+
+def test_a_doubt_outlives_that_another_prompt_was_asked_in_between(tmp_path: Path) -> None:
+    lab = Lab.make(tmp_path, keyed=False)
+    first = lab.work()[:1]
+    lab.vendor.script("submit", OutcomeUnknownError("no answer"))
+    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+        lab.submit(first)
+    lab.complete(lab.work(question="Other")[:1])
+    again = lab.work()[:1]
+    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+        lab.submit(again)
+    assert lab.vendor.names("submit").count(f"{again[0].key}-a1") == 1
+    lab.vendor.create(f"{again[0].key}-a1", asked_ids(again[0]))
+    lab.complete(again)
+    assert statuses(again) == ["downloaded"]
 
 
 def old_answers(work: PartWork) -> list[bytes]:

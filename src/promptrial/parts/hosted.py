@@ -29,6 +29,7 @@ from promptrial.store.records import FileRecord, Intent
 __all__ = ["HostedPart"]
 
 _GROWTH: Final = 1.5
+_AT_WORK: Final = frozenset({"submitted", "running", "completed"})
 
 
 @dataclass(slots=True)
@@ -87,6 +88,7 @@ class HostedPart:
         keep_others_apart(self.work, self.recorder)
         if self.work.downloaded:  # what a kill had left apart is back
             return
+        yield from self._taken_up()
         while True:
             if not self.work.has_job:
                 yield from self._earlier_answers(self.work.intents)
@@ -102,6 +104,17 @@ class HostedPart:
                 return
 
     # --- a job -----------------------------------------------------------------------------------------------------
+
+    def _taken_up(self) -> Steps[None]:
+        """Go on with the job that these requests were given last, if it is paid for and the part has lost sight of it.
+
+        So it is when other requests were asked in between.
+        """
+        last = self.work.intents[-1] if self.work.intents else None
+        if last is None or self.work.has_job or not _owes_answers(last):
+            return
+        self.recorder.events.say(f"{self.work.name}: job {last.job} was made for these requests, and is taken up")
+        yield from self._submission.taken_up(last)
 
     def _given_a_job(self) -> Steps[None]:
         unanswered = self._answers.unanswered() if self._answers.ids() else None
@@ -230,7 +243,7 @@ class HostedPart:
         for intent in intents:
             if intent.attempt in here:
                 continue
-            if intent.results is not None:
+            if intent.results is not None or _owes_answers(intent):
                 file = yield from self._fetched_again(intent)
             elif intent.status in {"failed", "cancelled"} and intent.job is not None:
                 file = yield from self._salvaged(intent)
@@ -261,7 +274,7 @@ class HostedPart:
         return file
 
     def _fetched(self, attempt: int) -> Steps[FileRecord]:
-        """Write the answers of an attempt to their file: from the provider or, failing that, as a person fetched them."""
+        """Write the answers of an attempt to their file: from the provider, or else as a person fetched them."""
         there = self._answers.known(attempt)
         if there is not None:
             return there
@@ -350,6 +363,11 @@ class HostedPart:
     def _record(self, status: str, **fields: object) -> None:
         key = self.work.intents[-1].key if self.work.intents else None
         self.recorder.record(self.work, status, key=key, **fields)  # type: ignore[arg-type]
+
+
+def _owes_answers(intent: Intent) -> bool:
+    """Whether an attempt has a job that was neither given up nor ended badly, and whose answers never came."""
+    return intent.results is None and intent.job is not None and intent.status in _AT_WORK
 
 
 def _said(error: Exception) -> str:

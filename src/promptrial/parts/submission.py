@@ -26,6 +26,7 @@ from promptrial.providers.base import JobRef, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row
 from promptrial.runtime.clock import Clock
 from promptrial.store import atomic, jsonl
+from promptrial.store.records import Intent
 
 __all__ = ["Submission"]
 
@@ -70,20 +71,35 @@ class Submission:
         OutcomeUnknownError
             If it cannot be found out whether a job was created: the part is then parked as ``unknown``.
         """
-        work, record = self.work, self.work.record
-        doubtful = record.status in {"submitting", "unknown"} and record.request_sha256 == work.request_sha256
-        attempt = self._attempt()
-        payload = self._described(attempt, self.requests.made(attempt, unanswered))
+        work, doubtful = self.work, self._is_in_doubt()
+        attempt = self._attempt(work.part.rows if unanswered is None else len(unanswered))
+        path = self.requests.sent(attempt) if doubtful else self.requests.made(attempt, unanswered)
+        payload = self._described(attempt, path)
         if not doubtful:
             self.recorder.record(work, "pending", **self._facts(payload, attempt))
         staged = yield from self._staged(payload)
         if not doubtful:
             yield 0.0  # a stop that was asked for during the upload is noticed before anything is paid for
-            self.recorder.record(work, "submitting", dataset=staged.name, **self._facts(payload, attempt))
+        self.recorder.record(work, "submitting", dataset=staged.name, **self._facts(payload, attempt))
         job = yield from self._created(payload, doubtful=doubtful)
         self._leave_breadcrumbs(job, attempt, staged.name)
         self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
         return job
+
+    def taken_up(self, intent: Intent) -> Steps[None]:
+        """Let the part stand at the job that an attempt is known to have; nothing is created."""
+        found = yield from self._found(self.payload_of(intent.attempt))
+        job = found or JobRef(str(intent.job))
+        self._leave_breadcrumbs(job, intent.attempt, intent.dataset)
+        self.recorder.record(
+            self.work,
+            "submitted",
+            key=intent.key,
+            attempt=intent.attempt,
+            request_sha256=self.work.request_sha256,
+            dataset=intent.dataset,
+            job=job.name,
+        )
 
     def payload_of(self, attempt: int) -> PartPayload:
         """Return what an attempt has sent.
@@ -95,10 +111,20 @@ class Submission:
         """
         return self._described(attempt, self.requests.sent(attempt))
 
-    def _attempt(self) -> int:
-        """Return the number of this attempt: the one in doubt, or one more than have ended."""
-        open_ones = [i for i in self.work.intents if i.status in {"pending", "submitting", "unknown"}]
-        return open_ones[-1].attempt if open_ones else 1 + max((i.attempt for i in self.work.intents), default=0)
+    def _is_in_doubt(self) -> bool:
+        """Whether the latest attempt may have a job that nobody knows of; also if others were asked in between."""
+        return bool(self.work.intents) and self.work.intents[-1].status in {"submitting", "unknown"}
+
+    def _attempt(self, rows: int) -> int:
+        """Return the number of this attempt: the one in doubt, or begun to ask as much, or else one more than the last.
+
+        What was begun may have been uploaded, and then that name stands for as many requests as it had.
+        """
+        last = self.work.intents[-1] if self.work.intents else None
+        if last is None:
+            return 1
+        begun = last.status == "pending" and last.rows in {None, rows}
+        return last.attempt if begun or self._is_in_doubt() else 1 + max(i.attempt for i in self.work.intents)
 
     def _facts(self, payload: PartPayload, attempt: int) -> dict[str, object]:
         return {
@@ -109,7 +135,7 @@ class Submission:
             "estimated_usd": self.work.estimate_usd(payload.rows, payload.size),
         }
 
-    def _leave_breadcrumbs(self, job: JobRef, attempt: int, dataset: str) -> None:
+    def _leave_breadcrumbs(self, job: JobRef, attempt: int, dataset: str | None) -> None:
         """Write beside the results, in plain files, what a person needs to find the job without this program."""
         results = self.work.folder.results
         crumbs = {
@@ -184,7 +210,8 @@ class Submission:
                 return (yield from self._call(lambda: provider.submit(payload), payload.key))
             except (PermanentError, TransientError) as refused:
                 reason = self.recorder.events.redact(refused.message)
-                self.recorder.record(self.work, "pending", reason=reason, **self._facts(payload, self._attempt()))
+                facts = self._facts(payload, self.work.record.attempt)
+                self.recorder.record(self.work, "pending", reason=reason, **facts)
                 raise
             except QuotaReachedError as full:
                 if not waited:
