@@ -12,7 +12,7 @@ import pytest
 
 from promptrial.errors import Detached, OutcomeUnknownError, PhaseFailedError, ResultsGoneError, ResultsTornError
 from promptrial.parts.work import PartWork
-from promptrial.providers.base import JobRef, JobState, PartPayload
+from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
 from promptrial.store import atomic, jsonl
 from promptrial.store.journal import PartEvent, fold
 from tests.support.hosted_provider import HostedProvider, Lab, answered_ids, asked_ids, statuses
@@ -53,6 +53,51 @@ def test_answers_that_stay_away_for_the_settling_time_are_gone_and_that_is_not_w
         lab.collect(work, settle_s=60.0, settle_looks=3)
     assert 60.0 <= lab.clock.monotonic() - began <= 80.0
     assert 3 <= lab.vendor.count("results") <= 5
+
+
+@pytest.mark.parametrize("rebuy", [False, True])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_job_that_is_gone_gives_what_its_output_still_holds(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, rebuy: bool, share: float
+) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((JobState.EXPIRED, share))
+    lab.submit(work)
+    status = HostedProvider.status
+
+    def forgotten(provider: HostedProvider, job: JobRef) -> JobStatus:
+        found = status(provider, job)
+        return JobStatus(JobState.MISSING, "not found") if job.name.endswith("-a1") else found
+
+    monkeypatch.setattr(HostedProvider, "status", forgotten)
+    lab.complete(work, rebuy=rebuy)
+    assert statuses(work) == ["downloaded"]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == ([4] if share == 1.0 else [4, 2])
+
+
+def test_a_job_that_is_gone_with_its_output_is_said_with_its_price_until_it_may_be_bought_again(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.submit(work)
+    lab.vendor.jobs.clear()
+    lab.submit(work)  # whether there are answers is the other phase's to find out
+    for again in (False, True):
+        with pytest.raises(PhaseFailedError, match=r"does not know job \S+-a1 any more; no results of .*--rebuy"):
+            lab.collect(work)
+        assert (lab.vendor.count("submit"), statuses(work), again) == (1, ["completed"], again)
+    lab.complete(work, rebuy=True)
+    assert statuses(work) == ["downloaded"]
+    assert [intent.status for intent in work[0].intents] == ["expired", "downloaded"]
+
+
+def test_requests_whose_answers_are_always_lost_are_not_bought_again_for_ever(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.script("results", *[ResultsGoneError("gone")] * 50)
+    for _ in range(2):
+        with pytest.raises(PhaseFailedError, match="gone, and this was attempt 3"):
+            lab.complete(work, rebuy=True, max_attempts=3)
+    assert lab.vendor.count("submit") == 3
+    assert statuses(work) == ["completed"]
 
 
 # --- other requests than before --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ attempt that holds nothing else; no answer is ever asked for again because of wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, ResultsTornError, TransientError
@@ -123,12 +123,10 @@ class HostedPart:
     # --- its end ---------------------------------------------------------------------------------------------------
 
     def _ended(self, job: JobRef) -> Steps[JobStatus]:
-        """Look at a job until it has ended, or is lost and may be paid for again.
+        """Look at a job until it has ended, or the vendor has gone on not knowing it.
 
         Raises
         ------
-        ResultsGoneError
-            If the vendor goes on not knowing it.
         PermanentError
             If it has not ended within the deadline.
         """
@@ -142,7 +140,7 @@ class HostedPart:
             if status.state is JobState.MISSING:
                 missing = missing or Settling(self.settings, self.clock)
                 if missing.is_over():
-                    return self._lost(job, status)
+                    return replace(status, message=f"the provider does not know job {job.name} any more")
                 yield missing.wait_s
                 continue
             if status.state is not JobState.WORKING:
@@ -161,26 +159,11 @@ class HostedPart:
             yield wait_s
             wait_s = min(wait_s * _GROWTH, self.settings.longest_poll_s)
 
-    def _lost(self, job: JobRef, status: JobStatus) -> JobStatus:
-        reason = f"the provider does not know job {job.name} any more"
-        by_hand = self._answers.ids_by_hand()
-        if self._answers.known(self.work.record.attempt) or (by_hand and by_hand >= self._answers.unanswered()):
-            return JobStatus(JobState.READY, message=reason)
-        self._say_how_to_fetch_by_hand(job)
-        if self.settings.rebuy:
-            return JobStatus(JobState.MISSING, message=reason)
-        raise ResultsGoneError(
-            f"{reason}: {status.message}" if status.message else reason,
-            hint=self._price_of_redoing(self.work.part.rows),
-        )
-
     def _note_the_end(self, status: JobStatus) -> None:
         if status.state in {JobState.FAILED, JobState.CANCELLED}:
             raise self._ended_without_answers(status)
-        if status.state is JobState.MISSING:
-            self._record("expired", reason=status.message)
-        elif self.work.record.status != "completed":
-            self._record("completed")
+        if self.work.record.status != "completed":
+            self._record("completed", reason=status.message if status.state is JobState.MISSING else None)
 
     def _ended_without_answers(self, status: JobStatus) -> PermanentError:
         failed = status.state is JobState.FAILED
@@ -200,17 +183,13 @@ class HostedPart:
             return True
         self._note_the_end(status)
         attempts = 1 + sum(intent.status == "expired" for intent in self.work.intents[:-1])
-        if status.state is JobState.MISSING:
-            if attempts >= self.settings.max_attempts:
-                raise ResultsGoneError(f"{status.message}, and this was attempt {attempts}")
-            return False
         yield from self._earlier_answers(self.work.intents[:-1])
         before = len(self._answers.ids())
         try:
             file = yield from self._fetched(self.work.record.attempt)
         except ResultsGoneError as error:
-            if status.state is not JobState.EXPIRED and not self.settings.rebuy:
-                raise
+            if status.state is not JobState.EXPIRED:
+                self._require_leave_to_rebuy(status, error, attempts)
             self._record("expired", reason=error.message)
         else:
             self._record("completed", results=file)
@@ -223,6 +202,13 @@ class HostedPart:
             return False
         self._seal(unanswered)
         return True
+
+    def _require_leave_to_rebuy(self, status: JobStatus, error: ResultsGoneError, attempts: int) -> None:
+        said = f"{status.message}; {error.message}" if status.state is JobState.MISSING else error.message
+        if not self.settings.rebuy:
+            raise ResultsGoneError(said, hint=error.hint) from error
+        if attempts >= self.settings.max_attempts:
+            raise ResultsGoneError(f"{said}, and this was attempt {attempts}") from error
 
     def _home_in_spite_of(self, error: PermanentError, task: Task) -> Steps[None]:
         """Keep what a job had answered that ended badly; that alone may be all that was left to answer."""
