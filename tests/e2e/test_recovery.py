@@ -184,3 +184,91 @@ def test_answers_that_are_torn_are_fetched_again_and_not_bought_again(hosted: Ho
     assert outcome.code == 0, outcome.err
     hosted.paid_once()
     assert [path.read_bytes() for path in sorted(hosted.results().glob("*/results.jsonl"))] == whole
+
+
+def asked_twice(hosted: HostedProject) -> Path:
+    """Let the first part be asked in two jobs, the first of which ended early; then lose its manifest."""
+    hosted.emulator.fault("F10", "create_job", variant="expired", share=0.5, output=True)
+    hosted.emulator.fault("F11", "create_job", variant="garbage", share=0.3)
+    assert hosted.run("--parts_per_dataset", "1").code == 0
+    assert len(hosted.jobs()) == 3
+    lose(hosted.project.run_root(), MANIFEST)
+    return hosted.results() / "t0_control_p001"
+
+
+def test_earlier_answers_of_which_a_row_cannot_be_read_are_kept_as_they_came(hosted: HostedProject) -> None:
+    folder = asked_twice(hosted)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert any(not line.endswith(b"}") for line in before["results.a1.jsonl"].splitlines())
+    hosted.emulator.plain.delete(f"{hosted.emulator.url}/__emu/state").raise_for_status()
+    outcome = hosted.run("--resume", "--parts_per_dataset", "1")
+    assert outcome.code == 0, outcome.err
+    assert not hosted.jobs()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_earlier_answers_that_were_lost_with_their_record_are_fetched_again_and_not_bought_again(
+    hosted: HostedProject,
+) -> None:
+    folder = asked_twice(hosted)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    lose(folder, "results.a1.jsonl")
+    outcome = hosted.run("--resume", "--parts_per_dataset", "1")
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == 3
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_earlier_answers_that_are_nowhere_any_more_are_bought_again_only_if_told(hosted: HostedProject) -> None:
+    folder = asked_twice(hosted)
+    lose(folder, "results.a1.jsonl")
+    hosted.emulator.plain.delete(f"{hosted.emulator.url}/__emu/state").raise_for_status()
+    outcome = hosted.run("--resume", "--parts_per_dataset", "1")
+    assert outcome.code == 1
+    assert "--rebuy" in outcome.err
+    assert not hosted.jobs()
+    outcome = hosted.run("--resume", "--rebuy", "--parts_per_dataset", "1")
+    assert outcome.code == 0, outcome.err
+    assert 0 < hosted.rows_bought() < 14
+
+
+def test_an_attempt_that_had_answered_nothing_is_not_missed_where_a_later_one_has_answered_all(
+    hosted: HostedProject,
+) -> None:
+    hosted.emulator.fault("F10", "create_job", variant="expired", share=0.0)
+    assert hosted.run("--parts_per_dataset", "1").code == 0
+    lose(hosted.project.run_root(), MANIFEST)
+    bought = len(hosted.jobs())
+    assert bought == 3
+    for path in hosted.results().glob("t0_control_p001/results.a1.jsonl"):
+        path.unlink()
+    hosted.emulator.plain.delete(f"{hosted.emulator.url}/__emu/state").raise_for_status()
+    outcome = hosted.run("--resume", "--parts_per_dataset", "1")
+    assert outcome.code == 0, outcome.err
+    assert not hosted.jobs()
+
+
+def answers(hosted: HostedProject) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in sorted(hosted.results().glob("t0_*/results.jsonl"))}
+
+
+@pytest.mark.parametrize("lost", [(MANIFEST,), (MANIFEST, BUILT)])
+def test_answers_to_an_earlier_prompt_are_not_taken_up_for_another_that_was_asked_last(
+    hosted: HostedProject, lost: tuple[str, ...]
+) -> None:
+    prompts, flags = hosted.project.root / "config/control.txt", ("--resume", "--force")
+    first = prompts.read_bytes()
+    assert hosted.run().code == 0
+    prompts.write_bytes(b"Something else.")
+    assert hosted.run(*flags).code == 0
+    second = answers(hosted)
+    prompts.write_bytes(first)
+    assert hosted.run(*flags).code == 0
+    bought = len(hosted.jobs())
+    assert answers(hosted) != second
+    lose(hosted.project.run_root(), *lost)
+    prompts.write_bytes(b"Something else.")
+    outcome = hosted.run(*flags)
+    assert outcome.code == 0, outcome.err
+    assert answers(hosted) == second
+    assert len(hosted.jobs()) == bought

@@ -19,7 +19,7 @@ from promptrial.store import atomic, downloads, jsonl
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, Intent
 
-__all__ = ["Answers", "keep_others_apart"]
+__all__ = ["Answers", "keep_others_apart", "row_ids"]
 
 _CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
 _APART: Final = "set_aside"
@@ -52,7 +52,7 @@ class Answers:
     def ids(self, before: int | None = None) -> frozenset[str]:
         """Return the ids of the requests that the attempts (before one) have answered, with an answer or an error."""
         paths = [path for intent, path in self.files() if before is None or intent.attempt < before]
-        return frozenset(wire_id for path in paths for wire_id in _ids(jsonl.lines(path)))
+        return frozenset(wire_id for path in paths for wire_id in row_ids(jsonl.lines(path)))
 
     def unanswered(self) -> frozenset[str]:
         """Return the ids of the requests that no attempt has answered."""
@@ -81,7 +81,7 @@ class Answers:
         if not downloads.files_by_hand(self.folder, datasets):
             return frozenset()
         try:
-            return self.unanswered() & frozenset(_ids(downloads.rows_by_hand(self.folder, datasets)))
+            return self.unanswered() & frozenset(row_ids(downloads.rows_by_hand(self.folder, datasets)))
         except DataError as error:
             self.recorder.events.warn(f"{self.work.name}: {error.message}")
             return frozenset()
@@ -135,6 +135,16 @@ def keep_others_apart(work: PartWork, recorder: Recorder) -> None:
         recorder.events.say(f"{work.name}: the same was asked before; what had answered it is taken back")
 
 
+def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield the ids of rows; one that is garbled was paid for all the same, if its id can still be read."""
+    for line in lines:
+        try:
+            yield row_id(line)
+        except ValueError:
+            if found := _CUSTOM_ID.search(line):
+                yield found.group(1).decode()
+
+
 def _move_apart(work: PartWork, recorder: Recorder, target: Path) -> None:
     atomic.move(_folder(work), target)
     where = work.folder.run.relative(target)
@@ -165,13 +175,3 @@ def _written(path: Path, rows: Iterable[bytes]) -> FileRecord:
         for count, row in enumerate(rows, 1):  # noqa: B007 - counted
             file.write(row + b"\n")
     return FileRecord(file.sha256(), file.size, count)
-
-
-def _ids(lines: Iterable[bytes]) -> Iterator[str]:
-    """Yield the ids of rows; one that is garbled was paid for all the same, if its id can still be read."""
-    for line in lines:
-        try:
-            yield row_id(line)
-        except ValueError:
-            if found := _CUSTOM_ID.search(line):
-                yield found.group(1).decode()

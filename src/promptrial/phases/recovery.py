@@ -7,18 +7,19 @@ Submitting then looks its job up by its key, and polling judges the answers, as 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from promptrial.model import Trial
+from promptrial.parts.answers import row_ids
 from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context
 from promptrial.phases.work import worklist
-from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl
-from promptrial.store.records import Intent, PartRecord
+from promptrial.store.records import Intent, PartRecord, PartStatus
 
 __all__ = ["recover_parts"]
 
@@ -70,17 +71,18 @@ def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: F
 def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001
     """Return a part with the job that it was given last, and with the answers of each attempt that are here.
 
-    A job's id is the key that was chosen for it, so it is known even where nothing names it. Answers that are not all
-    here are no answers: the provider is asked for them again, which costs nothing.
+    A job's id is the key that was chosen for it, so it is known even where nothing names it. A file of answers as they
+    came is whole, or it would not have its name. What is not here is asked of the provider again, which costs nothing.
     """
     crumb, raw = _breadcrumb(work), _raw_files(work)
     sealed = work.folder.part_results(work.part.name)
     if crumb is None and not (same_requests and (raw or sealed.exists())):
         return None
     attempt = max(crumb.attempt if crumb is not None else 1, *raw, 1)
-    if not raw and len(_ids(sealed)) == work.part.rows:
+    if not raw and len(_ids([sealed])) == work.part.rows:
         raw = {attempt: sealed}  # the answers of a single attempt were given their final name
-    intents = tuple(_intent(work, n, raw.get(n), last=n == attempt) for n in range(1, attempt + 1))
+    whole = len(_ids(raw.values())) == work.part.rows
+    intents = tuple(_intent(work, n, raw.get(n), last=n == attempt, whole=whole) for n in range(1, attempt + 1))
     return PartRecord(
         status="submitted",
         resume_key=work.part.resume_key,
@@ -104,26 +106,25 @@ def _breadcrumb(work: PartWork) -> _Breadcrumb | None:
 
 
 def _raw_files(work: PartWork) -> dict[int, Path]:
-    """Return the files of answers as they came, by attempt, but for damaged ones."""
+    """Return the files of answers as they came, by attempt."""
     folder = work.folder.part_results(work.part.name).parent
     matches = ((_RAW.fullmatch(path.name), path) for path in sorted(folder.glob("results.a*.jsonl")))
-    return {int(match[1]): path for match, path in matches if match is not None and _ids(path)}
+    return {int(match[1]): path for match, path in matches if match is not None}
 
 
-def _ids(path: Path) -> set[str]:
-    """Return the ids of the rows of a file; empty if it is not there or any line of it is damaged."""
-    try:
-        return {row_id(line) for line in jsonl.lines(path)}
-    except (FileNotFoundError, ValueError):
-        return set()
+def _ids(paths: Iterable[Path]) -> set[str]:
+    """Return the ids of the rows of those files that are there."""
+    return {wire_id for path in paths if path.exists() for wire_id in row_ids(jsonl.lines(path))}
 
 
-def _intent(work: PartWork, attempt: int, path: Path | None, *, last: bool) -> Intent:
+def _intent(work: PartWork, attempt: int, path: Path | None, *, last: bool, whole: bool) -> Intent:
+    """Return an attempt; one that is ``completed`` without answers owes them, and they are fetched again."""
+    earlier: PartStatus = "expired" if path is not None or whole else "completed"
     key = f"{work.key}-a{attempt}"
     return Intent(
         key=key,
         attempt=attempt,
-        status="submitted" if last else "expired",
+        status="submitted" if last else earlier,
         request_sha256=work.request_sha256,
         job=key,
         results=work.folder.run.record(path, jsonl.count(path)) if path is not None else None,
