@@ -950,11 +950,22 @@ def test_an_end_that_nothing_proves_is_believed_if_no_row_is_missing(
             list(read)
 
 
-def test_an_output_that_is_not_finished_yet_is_asked_for_again(
-    server: ScriptedServer, told: FireworksProvider, tmp_path: Path
+@pytest.mark.parametrize(
+    ("state", "refusal"),
+    [
+        ("RUNNING", TransientError),
+        ("COMPLETED", TransientError),
+        ("FAILED", ResultsGoneError),
+        ("CANCELLED", ResultsGoneError),
+        ("EXPIRED", ResultsGoneError),
+    ],
+)
+def test_an_output_that_is_not_finished_yet_is_asked_for_again_unless_its_job_ended_early(
+    server: ScriptedServer, told: FireworksProvider, tmp_path: Path, state: str, refusal: type[Exception]
 ) -> None:
+    publish(server, {}, state)
     server.on("GET", OUT, json_reply({"code": 9, "message": "dataset is not READY"}, 400))
-    with pytest.raises(TransientError, match="not READY"):
+    with pytest.raises(refusal, match="not READY"):
         list(told.results(JobRef("pt-1-a1"), make_payload(tmp_path)))
     server.on("GET", OUT, json_reply({"code": 3, "message": "bad call"}, 400))
     with pytest.raises(PermanentError, match="bad call"):

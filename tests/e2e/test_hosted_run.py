@@ -28,7 +28,7 @@ from promptrial.errors import StopRequested
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.store.rundir import RunDir
-from tests.support.emulator_client import EmulatorClient
+from tests.support.emulator_client import EmulatorClient, jsonl
 from tests.support.hosted_run import (
     ACCOUNT,
     KEY,
@@ -589,6 +589,33 @@ def test_a_job_that_failed_or_was_cancelled_is_said_and_a_resume_asks_its_part_a
     assert outcome.code == 0, outcome.err
     assert [job["facts"]["rows"] for job in hosted.jobs()[4:]] == [7]
     assert [intent.status for intent in hosted.intents()][:2] == [variant, "downloaded"]
+    assert pq.read_table(hosted.results() / "predictions.parquet").num_rows == 28
+
+
+@pytest.mark.parametrize(("variant", "by_hand"), [("failed", False), ("cancelled", True)])
+def test_an_output_that_a_job_left_unfinished_is_not_waited_for_for_ever(
+    hosted: HostedProject, variant: str, by_hand: bool
+) -> None:
+    flags = ("--parts_per_dataset", "1")
+    hosted.emulator.fault("F10", "create_job", variant=variant)
+    assert hosted.run(*flags, "--to_step", "submit").code == 0
+    job = hosted.jobs()[0]["id"]
+    assert hosted.emulator.states(job)[-1] == variant.upper()
+    hosted.emulator.post_dataset(f"{job}-out")
+    if by_hand:
+        folder = hosted.results() / "t0_control_p001"
+        folder.mkdir(exist_ok=True)
+        (built,) = (hosted.project.run_root() / "batch_inputs").glob("*/t0_control_p001.jsonl")
+        ids = [json.loads(line)["custom_id"] for line in built.read_bytes().splitlines()]
+        choice = {"index": 0, "message": {"role": "assistant", "content": "By hand."}, "finish_reason": "stop"}
+        rows = ({"custom_id": wire_id, "response": {"choices": [choice]}} for wire_id in ids)
+        (folder / "by hand.jsonl").write_bytes(jsonl(rows))
+    outcome = hosted.run(*flags, "--resume")
+    assert "does not answer as it should" not in outcome.err
+    assert outcome.code == (1 if variant == "failed" else 0), outcome.err
+    outcome = hosted.run(*flags, "--resume")
+    assert outcome.code == 0, outcome.err
+    assert [job["facts"]["rows"] for job in hosted.jobs()] == [14, 14] + [14] * (not by_hand)
     assert pq.read_table(hosted.results() / "predictions.parquet").num_rows == 28
 
 

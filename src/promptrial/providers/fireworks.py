@@ -34,7 +34,7 @@ from promptrial.providers.fireworks_account import (
     model_name,
     service,
 )
-from promptrial.providers.fireworks_datasets import MULTIPART_LIMIT, Datasets, RowFiles
+from promptrial.providers.fireworks_datasets import MULTIPART_LIMIT, Datasets, RowFiles, UnfinishedError
 from promptrial.providers.fireworks_wire import (
     FAILED_PRECONDITION,
     NOT_FOUND,
@@ -189,10 +189,10 @@ class FireworksProvider:
         ResultsTornError
             If a file ends in the middle of a row; those of the other files were given all the same.
         ResultsGoneError
-            Also if there is nothing in an output whose job is gone.
+            Also if there is nothing in an output whose job is gone, or it was left unfinished by one that ended early.
         """
         dataset, count, doubt, torn = _output(payload.key), 0, "", ""
-        files = self._datasets.row_files(dataset)
+        files = self._row_files(job, dataset)
         empty = not files.output
         for file in (*files.output, *files.errors):
             before = count
@@ -211,6 +211,14 @@ class FireworksProvider:
             raise TransientError(f"{doubt}; {count} of {payload.rows} rows came")
         if torn and count < payload.rows:
             raise ResultsTornError(f"{torn}; {count} of {payload.rows} rows came")
+
+    def _row_files(self, job: JobRef, dataset: str) -> RowFiles:
+        try:
+            return self._datasets.row_files(dataset)
+        except UnfinishedError as error:
+            if self.status(job).state in {JobState.WORKING, JobState.READY}:
+                raise
+            raise ResultsGoneError(f"{error.message}, and no job is there that will finish it") from error
 
     def _may_be_empty(self, job: JobRef, files: RowFiles, count: int) -> bool:
         """Whether an output file that is empty or missing can be the truth."""

@@ -14,7 +14,7 @@ from promptrial.providers.fireworks_account import api_path
 from promptrial.providers.fireworks_wire import FAILED_PRECONDITION, Anything, Dataset, SignedUrls, last_segment
 from promptrial.providers.http import HttpClient, NotFoundError, RejectedError
 
-__all__ = ["MULTIPART_LIMIT", "Datasets", "RowFiles"]
+__all__ = ["MULTIPART_LIMIT", "Datasets", "RowFiles", "UnfinishedError"]
 
 MULTIPART_LIMIT: Final = 150_000_000
 """Bytes that one form may have; anything larger goes through a signed URL."""
@@ -22,6 +22,10 @@ MULTIPART_LIMIT: Final = 150_000_000
 _WANTS_UPLOAD: Final = frozenset({"UPLOADING", "STATE_UNSPECIFIED", ""})
 _READY: Final = "READY"
 _ERRORS: Final = "error-data"
+
+
+class UnfinishedError(TransientError):
+    """The dataset is there, and not finished yet."""
 
 
 class RowFiles(NamedTuple):
@@ -73,6 +77,8 @@ class Datasets:
         ------
         ResultsGoneError
             If there is no such dataset.
+        UnfinishedError
+            If it is still being written, or was left so.
         """
         names = sorted(self._download_urls(name))
         return RowFiles(
@@ -190,7 +196,7 @@ class Datasets:
         except RejectedError as error:
             if error.code != FAILED_PRECONDITION:
                 raise
-            raise TransientError(error.message) from error  # it exists, and is not finished yet
+            raise UnfinishedError(error.message) from error
 
     def _path(self, name: str = "", verb: str = "") -> str:
         return api_path(self._account, "datasets", name, verb)
