@@ -253,8 +253,9 @@ def answers(hosted: HostedProject) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("lost", [(MANIFEST,), (MANIFEST, BUILT)])
+@pytest.mark.parametrize("built", [False, True])
 def test_answers_to_an_earlier_prompt_are_not_taken_up_for_another_that_was_asked_last(
-    hosted: HostedProject, lost: tuple[str, ...]
+    hosted: HostedProject, lost: tuple[str, ...], built: bool
 ) -> None:
     prompts, flags = hosted.project.root / "config/control.txt", ("--resume", "--force")
     first = prompts.read_bytes()
@@ -266,8 +267,10 @@ def test_answers_to_an_earlier_prompt_are_not_taken_up_for_another_that_was_aske
     assert hosted.run(*flags).code == 0
     bought = len(hosted.jobs())
     assert answers(hosted) != second
-    lose(hosted.project.run_root(), *lost)
     prompts.write_bytes(b"Something else.")
+    if built:
+        assert hosted.run(*flags, "--to_step", "build").code == 0
+    lose(hosted.project.run_root(), *lost)
     outcome = hosted.run(*flags)
     assert outcome.code == 0, outcome.err
     assert answers(hosted) == second

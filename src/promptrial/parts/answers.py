@@ -128,6 +128,7 @@ def keep_others_apart(work: PartWork, recorder: Recorder) -> None:
         if folder.exists():
             _move_apart(work, recorder, _free(_apart(work, asked or "unknown")))
         if asked is not None:
+            _forget_job(work)
             recorder.record(work, "pending", request_sha256=work.request_sha256)
     ours = _apart(work, work.request_sha256)
     if work.record.request_sha256 == work.request_sha256 and ours.exists() and not folder.exists():
@@ -149,6 +150,12 @@ def _move_apart(work: PartWork, recorder: Recorder, target: Path) -> None:
     atomic.move(_folder(work), target)
     where = work.folder.run.relative(target)
     recorder.events.warn(f"{work.name}: its requests have changed; what answers the earlier ones is kept in {where}")
+
+
+def _forget_job(work: PartWork) -> None:
+    """Remove what names the job of earlier requests, and is on record: it would claim the present answers for them."""
+    for name in (f"{work.part.name}_job.json", f"{work.part.name}_OUTPUT_DATASET_ID.txt"):
+        atomic.remove(work.folder.results / name)
 
 
 def _folder(work: PartWork) -> Path:
