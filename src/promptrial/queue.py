@@ -179,6 +179,7 @@ class QueueManager:
             if source is None or work.downloaded:
                 continue
             keep_others_apart(work, self._recorder)
+            self._recorder.record(work, "pending", request_sha256=work.request_sha256)  # what is copied is its own
             target = work.folder.part_results(work.part.name)
             with source.folder.part_results(source.part.name).open("rb") as answers, AtomicFile(target) as file:
                 while piece := answers.read(1 << 20):

@@ -234,7 +234,7 @@ def test_people_read_what_is_wrong_and_each_command_once(project: Project) -> No
     (project.run_root() / "STOP_REQUESTED").touch()
     outcome = project.call("doctor", "--run_id", "r")
     assert outcome.code == TO_MEND
-    assert "run r: finished, something to mend (1 error, 1 warning)" in outcome.out
+    assert "run r: finished, something to mend (1 error, 1 note)" in outcome.out
     assert f"error    {SLUG}/results/costs.json\n" in outcome.out
     assert outcome.out.count(f"         $ {RESUME}\n") == 2
     assert f"What mends this:\n  {RESUME}\n\nOn disk: " in outcome.out
@@ -247,7 +247,7 @@ def test_a_request_to_stop_without_a_process_is_stale_and_stops_nobody(project: 
     project.run("--to_step", "parse")
     (project.run_root() / "STOP_REQUESTED").write_text("stop\n")
     found = the_one(project, "stop_sentinel")
-    assert (found["file"], found["severity"], found["command"]) == ("STOP_REQUESTED", "warning", RESUME)
+    assert (found["file"], found["severity"], found["command"]) == ("STOP_REQUESTED", "note", RESUME)
     obey(project, found)
     document = examined(project)
     assert (document["status"], document["findings"]) == ("finished", [])

@@ -34,7 +34,7 @@ def test_an_empty_folder_has_lost_its_state_and_its_configuration(tmp_path: Path
     assert (found.status, found.healthy, found.bytes) == ("no_state", False, 0)
     assert [finding.file for finding in found.findings] == ["run_state.json", "effective_config.yaml"]
     assert {finding.command for finding in found.findings} == {
-        f"promptrial run --run_id r --experiments_dir {tmp_path / 'experiments'}"
+        f"promptrial resume r --experiments_dir {tmp_path / 'experiments'}"
     }
 
 
@@ -73,7 +73,8 @@ def test_the_gravest_comes_first(tmp_path: Path) -> None:
     transition(state, "prepare", "in_progress", "2026-01-01T00:00:00Z")
     transition(state, "prepare", "failed", "2026-01-01T00:00:01Z", "DataError: it went wrong")
     records.save(root / "run_state.json", state)
-    (root / "STOP_REQUESTED").touch()
+    transition(state, "build", "in_progress", "2026-01-01T00:00:02Z")
+    records.save(root / "run_state.json", state)
     (root / "x.corrupt.1").write_text("kept")
     found = looked_at(root)
     assert [finding.severity for finding in found.findings] == ["error", "error", "warning", "note"]

@@ -91,9 +91,25 @@ def test_once_an_outage_has_lasted_too_long_no_further_part_waits_for_it(lab: La
     down = script(TransientError("down"))
     with pytest.raises(TransientError):
         lab.made(down)
-    with pytest.raises(TransientError):
-        next(lab.calls.made(down, "vendor", "another"))
+    with pytest.raises(TransientError, match="down"):  # for a minute nothing is asked at all: it may take long to fail
+        next(lab.calls.made(script("done"), "vendor", "another"))
+    lab.clock.advance(60)
+    with pytest.raises(TransientError, match="still"):
+        next(lab.calls.made(script(TransientError("still")), "vendor", "another"))
     assert next(lab.calls.made(down, "another vendor", "key")) > 0, "an outage is a provider's"
+
+
+def test_a_call_that_took_longer_than_any_outage_may_is_made_again_when_it_is_cut_off(lab: Lab) -> None:
+    outcomes = ["cut off", "done"]
+
+    def long_transfer() -> str:
+        lab.clock.advance(2 * PATIENCE_S)
+        outcome = outcomes.pop(0)
+        if outcome == "cut off":
+            raise TransientError(outcome)
+        return outcome
+
+    assert lab.made(long_transfer) == "done"
 
 
 @pytest.mark.parametrize("answer", ["done", PermanentError("no"), QuotaReachedError("full")])
@@ -101,6 +117,7 @@ def test_any_answer_ends_an_outage(lab: Lab, answer: str | Exception) -> None:
     down = script(TransientError("down"))
     with pytest.raises(TransientError):
         lab.made(down)
+    lab.clock.advance(60)
     with suppress(PermanentError, QuotaReachedError):
         lab.made(script(answer))
     assert lab.said[-1] == "vendor answers again"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptrial.archive.manifest import PACKED
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
 from promptrial.config.environment import DEFAULT_CONFIG, archive_dir_of, environment
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import say_to_stderr
@@ -31,8 +31,7 @@ it ends in .tar.zst. What was written is read back and compared before the comma
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    parser.add_argument("run_id", nargs="?", metavar="RUN_ID", default=argparse.SUPPRESS, help="name of the run")
-    add_flag(parser, "run_id", "the same, as a flag", metavar="ID", required=True)
+    add_run_id(parser)
     add_experiments_dir(parser)
     add_flag(parser, "to", "where to (default: run_ID.tar.zst in paths.archive_dir of the configuration, or else in "
              "experiments/archives)", metavar="DEST")  # fmt: skip

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
 from promptrial.engine.status import find_run
 from promptrial.runtime.clock import SystemClock
 
@@ -25,8 +25,7 @@ _TO_MEND: Final = 100
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    parser.add_argument("run_id", nargs="?", metavar="RUN_ID", default=argparse.SUPPRESS, help="name of the run")
-    add_flag(parser, "run_id", "the same, as a flag", metavar="ID", required=True)
+    add_run_id(parser)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 

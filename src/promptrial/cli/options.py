@@ -27,6 +27,7 @@ __all__ = [
     "add_experiments_dir",
     "add_flag",
     "add_run_flags",
+    "add_run_id",
     "experiments_dir",
     "overrides",
     "resume_command",
@@ -125,6 +126,12 @@ def add_flag(
         required=required,
         rivals=rivals,
     )
+
+
+def add_run_id(parser: Parser) -> None:
+    """Add the name of a run, as the first word or as ``--run_id``."""
+    parser.add_argument("run_id", nargs="?", metavar="RUN_ID", default=argparse.SUPPRESS, help="name of the run")
+    add_flag(parser, "run_id", "the same, as a flag", metavar="ID", required=True)
 
 
 def add_experiments_dir(parser: Parser) -> None:

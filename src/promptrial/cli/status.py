@@ -9,7 +9,7 @@ import threading
 
 import msgspec
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
 from promptrial.engine.run_documents import status_document
 from promptrial.engine.status import Progress, RunStatus, find_run, read_status
 from promptrial.runtime.clock import Clock, SystemClock
@@ -23,7 +23,7 @@ _LOOK_EVERY_S = 1.0
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    add_flag(parser, "run_id", "name of the run", metavar="ID", required=True)
+    add_run_id(parser)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
     add_flag(parser, "watch", "look again each second, until no process works on the run", action="store_true")

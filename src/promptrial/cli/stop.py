@@ -6,7 +6,7 @@ import argparse
 import sys
 import threading
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir, resume_command
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir, resume_command
 from promptrial.engine.status import find_run
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.stop import DETACH, SOFTLY
@@ -22,7 +22,7 @@ _LOOK_EVERY_S = 0.2
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    add_flag(parser, "run_id", "name of the run", metavar="ID", required=True)
+    add_run_id(parser)
     add_experiments_dir(parser)
     add_flag(parser, "wait", "return only when the run has stopped", action="store_true")
     add_flag(parser, "now", "do not even wait for the request in work; jobs at a provider run on, and the resume "

@@ -90,6 +90,14 @@ def follow(
     PromptrialError
         For everything that goes wrong; ``exit_code`` says how the program ends.
     """
+    try:
+        return _followed(request, selection, invocation, trial_filter)
+    except StopRequested as stop:  # also one that came while another, softer one was being dealt with
+        stop.resume_command = invocation.resume_command
+        raise
+
+
+def _followed(request: RunRequest, selection: Selection, invocation: Invocation, trial_filter: str | None) -> Finished:
     # Phases make millions of small values and no cycles; the default threshold spends an eighth of the time looking.
     gc.set_threshold(500_000, 20, 50)
     env = environment(invocation.env, Path.cwd())
@@ -119,8 +127,6 @@ def follow(
                 state = start(opened, context) if opened.state is None else take_up(opened, context)
                 Engine(context, state).run(selection)
             except BaseException as error:  # the process edge: recorded and raised on
-                if isinstance(error, StopRequested):
-                    error.resume_command = invocation.resume_command
                 with suppress(OSError):  # a full disk may be what went wrong
                     context.events.event("end", "error", error=f"{type(error).__name__}: {error}")
                 if not isinstance(error, Detached):  # then nothing is waited for: the process ends as it is

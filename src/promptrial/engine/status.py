@@ -109,15 +109,11 @@ def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> St
             return "stalled"
         return "stopping" if asked or state.stop_requested else "waiting" if waits else "running"
     statuses = {phase.status for phase in state.phases.values()}
-    ends: tuple[tuple[PhaseStatus, StatusWord], ...] = (
-        ("in_progress", "crashed"),
-        ("failed", "failed"),
-        ("stopped", "stopped"),
-    )
-    for status, word in ends:
-        if status in statuses:
-            return word
-    return "finished" if statuses == {"completed"} else "incomplete"
+    if statuses == {"completed"}:
+        return "finished"
+    ends: tuple[tuple[PhaseStatus, StatusWord], ...] = (("in_progress", "crashed"), ("failed", "failed"))
+    ended = next((word for status, word in ends if status in statuses), None)
+    return ended or ("stopped" if state.stop_requested else "incomplete")
 
 
 def _manifests(run: RunDir, trials: tuple[str, ...]) -> list[TrialManifest]:

@@ -1,7 +1,8 @@
 """Calls to providers that may fail and work later: made again until they work, or the outage has lasted too long.
 
-An outage is a provider's, not a part's: once it has lasted too long for one part, every other tries once more and is
-given up too, so that thousands of parts do not each wait for the same thing. A resume takes them all up again.
+An outage is a provider's, not a part's: once it has lasted too long for one part, the others are given up too, and only
+once a minute does one of them try, so that thousands of parts do not each wait for the same thing. A resume takes them
+all up again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ __all__ = ["Calls"]
 _T = TypeVar("_T")
 _SAID_AFTER: Final = 4
 """Failures in a row that are too common to be spoken of."""
+_BETWEEN_TRIALS_S: Final = 60.0
+"""How long nothing is asked of a provider that was given up."""
 _STOPPING_S: Final = 60.0
 """How long an outage is borne once a stop was asked for: what is in flight is safe with the provider."""
 
@@ -31,6 +34,9 @@ _STOPPING_S: Final = 60.0
 class _Outage:
     since: float
     said: bool = False
+    error: TransientError | None = None
+    until: float = 0.0
+    """Whoever calls before that is given ``error``, and nothing is asked."""
 
 
 @dataclass(slots=True)
@@ -63,12 +69,14 @@ class Calls:
         TransientError
             The last one, when it was given up. Any other error at once.
         """
-        began = self.clock.monotonic()
+        self._check(provider)
+        failing_since: float | None = None
         for failures in itertools.count(1):
             try:
                 result = call()
             except TransientError as error:
-                if self._is_over(provider, began):
+                failing_since = self.clock.monotonic() if failing_since is None else failing_since
+                if self._is_over(provider, failing_since, error):
                     raise
                 if failures >= _SAID_AFTER:
                     self._say(provider, error)
@@ -83,12 +91,21 @@ class Calls:
                 return result
         raise AssertionError  # pragma: no cover - a count has no end
 
-    def _is_over(self, provider: str, began: float) -> bool:
+    def _check(self, provider: str) -> None:
+        """Raise what others have met, if the provider was given up a moment ago."""
+        outage = self._outages.get(provider)
+        if outage is not None and outage.error is not None and self.clock.monotonic() < outage.until:
+            raise outage.error
+
+    def _is_over(self, provider: str, failing_since: float, error: TransientError) -> bool:
         """Take note of a failure; return whether there is no point in another try."""
         now = self.clock.monotonic()
-        outage = self._outages.setdefault(provider, _Outage(now))
+        outage = self._outages.setdefault(provider, _Outage(failing_since))
         patience_s = min(self.patience_s, _STOPPING_S) if self.stop.is_set() else self.patience_s
-        return now - min(began, outage.since) >= patience_s
+        if now - outage.since >= patience_s:
+            outage.error, outage.until = error, now + _BETWEEN_TRIALS_S
+            return True
+        return now - failing_since >= patience_s
 
     def _say(self, provider: str, error: TransientError) -> None:
         outage = self._outages[provider]

@@ -25,7 +25,7 @@ def process_findings(sight: Sight) -> Iterator[Finding]:
         meaning = (
             "it asks a process to stop, and none works on the run; the next one removes it, and is not stopped by it"
         )
-        yield _finding(sight, "stop_sentinel", "warning", run.sentinel_path, meaning, sight.mend)
+        yield _finding(sight, "stop_sentinel", "note", run.sentinel_path, meaning, sight.mend)
     for path in sorted(run.root.rglob(".*.tmp")):
         meaning = f"{_size(path)}, left by an interrupted write; the next process removes it"
         yield _finding(sight, "leftover", "note", path, meaning, sight.mend)

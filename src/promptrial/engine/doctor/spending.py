@@ -240,7 +240,7 @@ def _stop_command(sight: Sight, slug: str, job: str) -> str | None:
     """Return the provider's own command that stops a job; None where it has none, or is an emulator."""
     manifest = sight.manifests.get(slug)
     stop = _STOPS_A_JOB.get(str(manifest.trial.get("provider"))) if manifest is not None else None
-    if manifest is None or stop is None or (sight.state is not None and sight.state.dry_run is True):
+    if manifest is None or stop is None or sight.run.emulator.exists():
         return None
     account = f" -a {shlex.quote(str(manifest.engine['account']))}" if "account" in manifest.engine else ""
     return f"{stop} {shlex.quote(job)}{account}"
