@@ -23,7 +23,8 @@ from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobState, PartPayload, Staged
 from promptrial.queue import QueueManager
 from promptrial.store.journal import PartEvent, fold
-from promptrial.store.records import PartStatus
+from promptrial.store.records import FileRecord, PartStatus
+from promptrial.store.rundir import RunDir
 from tests.support.hosted_provider import HOUR_S, HostedProvider, Lab, Lost, answered_ids, asked_ids, statuses
 
 
@@ -469,6 +470,31 @@ def test_of_parts_that_ask_the_same_the_one_that_is_furthest_goes_on(lab: Lab) -
     assert sorted(lab.vendor.asked()) == asked_ids(second)[2:], "the half that was answered is not asked again"
     assert first.downloaded
     assert second.downloaded
+
+
+def test_answers_that_were_being_shared_when_a_process_ended_are_shared_by_the_next(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _, second, _ = lab.work(trials=2)
+    second.folder.requests(second.part.name).write_bytes(first.folder.requests(first.part.name).read_bytes())
+    second = replace(second, key=first.key, request_sha256=first.request_sha256, twins=[first])
+    first.twins.append(second)
+    copied = second.folder.part_results(second.part.name)
+    record = RunDir.record
+
+    def ended(run: RunDir, path: Path, rows: int | None = None) -> FileRecord:
+        if path == copied:
+            raise Detached(None)
+        return record(run, path, rows)
+
+    with monkeypatch.context() as patch, pytest.raises(Detached):
+        patch.setattr(RunDir, "record", ended)
+        lab.complete([first, second])
+    assert copied.exists()
+    lab.new_process()
+    lab.complete([first, second])
+    assert second.downloaded
+    assert not [text for text in lab.said if "requests have changed" in text]
 
 
 def _detach() -> None:
