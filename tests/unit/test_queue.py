@@ -487,9 +487,10 @@ def test_answers_that_were_being_shared_when_a_process_ended_are_shared_by_the_n
             raise Detached(None)
         return record(run, path, rows)
 
-    with monkeypatch.context() as patch, pytest.raises(Detached):
-        patch.setattr(RunDir, "record", ended)
+    monkeypatch.setattr(RunDir, "record", ended)
+    with pytest.raises(Detached):
         lab.complete([first, second])
+    monkeypatch.undo()
     assert copied.exists()
     lab.new_process()
     lab.complete([first, second])

@@ -65,7 +65,8 @@ def _as_text(where: str, seen: Verified) -> str:
     manifest = seen.manifest
     lines = [str(each) for each in seen.differences]
     if lines:
-        lines.append(f"{where} is not as its manifest has it ({len(lines)} differences)")
+        count = f"{len(lines)} difference{'' if len(lines) == 1 else 's'}"
+        lines.append(f"{where} is not as its manifest has it ({count}): take another copy, or archive the run again")
     else:
         whole = "" if manifest.completeness.complete else ", not complete"
         of = f"run {manifest.run_id}{whole}, {len(manifest.files)} files, {manifest.size:,} bytes"
