@@ -84,7 +84,7 @@ def test_a_call_that_goes_on_failing_is_given_up_when_patience_ends_and_the_outa
     assert PATIENCE_S <= lab.clock.monotonic() - began <= PATIENCE_S + 60
     assert len(lab.said) == 1
     assert "vendor does not answer as it should (down)" in lab.said[0]
-    assert "up to 10 minutes" in lab.said[0]
+    assert "up to 600 s" in lab.said[0]
 
 
 def test_once_an_outage_has_lasted_too_long_no_further_part_waits_for_it(lab: Lab) -> None:

@@ -101,11 +101,14 @@ class Calls:
         """Take note of a failure; return whether there is no point in another try."""
         now = self.clock.monotonic()
         outage = self._outages.setdefault(provider, _Outage(failing_since))
-        patience_s = min(self.patience_s, _STOPPING_S) if self.stop.is_set() else self.patience_s
-        if now - outage.since >= patience_s:
+        if now - outage.since >= self._patience_s:
             outage.error, outage.until = error, now + _BETWEEN_TRIALS_S
             return True
-        return now - failing_since >= patience_s
+        return now - failing_since >= self._patience_s
+
+    @property
+    def _patience_s(self) -> float:
+        return min(self.patience_s, _STOPPING_S) if self.stop.is_set() else self.patience_s
 
     def _say(self, provider: str, error: TransientError) -> None:
         outage = self._outages[provider]
@@ -113,7 +116,7 @@ class Calls:
             outage.said = True
             self.events.warn(
                 f"{provider} does not answer as it should ({error.message}); calls are made again for up to "
-                f"{self.patience_s / 60:.3g} minutes"
+                f"{self._patience_s:,.0f} s"
             )
 
     def _answered(self, provider: str) -> None:
