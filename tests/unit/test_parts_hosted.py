@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.errors import Detached, OutcomeUnknownError, PhaseFailedError, ResultsGoneError, ResultsTornError
+from promptrial.errors import (
+    Detached,
+    OutcomeUnknownError,
+    PermanentError,
+    PhaseFailedError,
+    ResultsGoneError,
+    ResultsTornError,
+)
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
 from promptrial.store import atomic, jsonl
@@ -362,6 +369,70 @@ def test_a_row_that_is_torn_at_the_providers_is_fetched_once_more_and_then_count
     assert sorted(lab.vendor.asked().values()) == [1, 1, 1, 2]
     assert answered_ids(work[0]) == asked_ids(work[0])
     assert sum("the row counts as unanswered" in text for text in lab.said) == 1
+
+
+# --- what a person has put there -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_files_by_hand_that_answer_everything_are_taken_and_no_new_job_is_made(lab: Lab, refused: bool) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((JobState.CANCELLED, 0.0))
+    with pytest.raises(PhaseFailedError, match="was cancelled"):
+        lab.complete(work)
+    if refused:
+        lab.vendor.script("submit", PermanentError("no money"))
+        with pytest.raises(PhaseFailedError, match="no money"):
+            lab.complete(work)
+    put_by_hand(work[0], asked_ids(work[0]))
+    lab.complete(work)
+    assert list(lab.vendor.jobs) == [f"{work[0].key}-a1"]
+    assert statuses(work) == ["downloaded"]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    intents = [(intent.attempt, intent.status, intent.job) for intent in work[0].intents]
+    assert intents == [(1, "downloaded", f"{work[0].key}-a1"), (2, "pending", None)][: 1 + refused]
+    work[0].folder.part_results(work[0].part.name).write_bytes(b"")
+    lab.complete(work)
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert [(intent.attempt, intent.status, intent.job) for intent in work[0].intents] == intents
+
+
+@pytest.mark.parametrize("end", [JobState.CANCELLED, JobState.EXPIRED])
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_files_by_hand_answer_is_kept_beside_what_came_and_the_rest_alone_asked_again(
+    lab: Lab, end: JobState, refused: bool
+) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((end, 0.5))
+    lab.submit(work)
+    lab.vendor.script("submit", *[PermanentError("no money")] * refused)
+    for problem in ["was cancelled"] * (end is JobState.CANCELLED) + ["no money"] * refused:
+        with pytest.raises(PhaseFailedError, match=problem):
+            lab.complete(work)
+    put_by_hand(work[0], asked_ids(work[0])[2:3])
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"]
+    assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
+    asked = {name: len(jobs[0].ids) for name, jobs in lab.vendor.jobs.items()}
+    assert asked == {f"{work[0].key}-a1": 4, f"{work[0].key}-a{3 if refused else 2}": 1}, "a2 was uploaded with two"
+
+
+def test_files_by_hand_are_taken_before_requests_count_as_missing(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((JobState.EXPIRED, 0.5))
+    lab.submit(work)
+    put_by_hand(work[0], asked_ids(work[0])[2:])
+    lab.collect(work, max_attempts=1)
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert work[0].record.reason is None
+
+
+def put_by_hand(work: PartWork, ids: list[str]) -> None:
+    """Put answers where a person may put them."""
+    folder = work.folder.part_results(work.part.name).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = (json.dumps({"custom_id": wire_id, "text": "by hand"}) + "\n" for wire_id in ids)
+    (folder / "by hand.jsonl").write_text("".join(rows))
 
 
 # --- jobs that came to be after they were given up -------------------------------------------------------------------

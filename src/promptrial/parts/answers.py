@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -87,9 +88,10 @@ class Answers:
             return frozenset()
 
     def write_by_hand(self, attempt: int) -> FileRecord:
-        """Take the answers of an attempt from files that a person has put there."""
+        """Take answers from files that a person has put there, beside what is here of the attempt as it came."""
         self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self.folder}")
-        return self.write(attempt, downloads.rows_by_hand(self.folder, self._datasets_by_hand()))
+        here = [jsonl.lines(path) for intent, path in self.files() if intent.attempt == attempt]
+        return self.write(attempt, chain(*here, downloads.rows_by_hand(self.folder, self._datasets_by_hand())))
 
     def _datasets_by_hand(self) -> list[str]:
         """Return those data sets put there by a person that belong to jobs for the present requests; name the others.

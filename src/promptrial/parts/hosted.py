@@ -92,6 +92,7 @@ class HostedPart:
         while True:
             if not self.work.has_job:
                 yield from self._earlier_answers(self.work.intents)
+                self._take_by_hand()
                 if self._answers.ids() and not self._answers.unanswered():
                     self._seal(frozenset())
                     return
@@ -182,8 +183,9 @@ class HostedPart:
             yield from self._home_in_spite_of(self._ended_without_answers(status), task)
             return True
         self._note_the_end(status)
-        attempts = 1 + sum(intent.status == "expired" for intent in self.work.intents[:-1])
-        yield from self._earlier_answers(self.work.intents[:-1])
+        earlier = [intent for intent in self.work.intents if intent.attempt < self.work.record.attempt]
+        attempts = 1 + sum(intent.status == "expired" for intent in earlier)
+        yield from self._earlier_answers(earlier)
         before = len(self._answers.ids())
         try:
             file = yield from self._fetched(self.work.record.attempt)
@@ -193,6 +195,7 @@ class HostedPart:
             self._record("expired", reason=error.message)
         else:
             self._record("completed", results=file)
+        self._take_by_hand()
         unanswered = self._answers.unanswered()
         task.advance(self.work.part.rows - len(unanswered) - before)
         if unanswered and attempts < self.settings.max_attempts:
@@ -218,6 +221,7 @@ class HostedPart:
         except ProviderError as problem:
             self.recorder.events.warn(f"{self.work.name}: what it may have answered is not here yet: {problem.message}")
             raise error from problem
+        self._take_by_hand()
         task.advance(len(self._answers.ids()) - before)
         if self._answers.unanswered():
             raise error
@@ -237,6 +241,18 @@ class HostedPart:
                 continue
             if file is not None and file != intent.results:
                 self.recorder.record_intent(self.work, intent, file)
+
+    def _take_by_hand(self) -> None:
+        """Let files that a person has put there answer what jobs have left, before that is asked again.
+
+        Not while it is in doubt whether a job asks that already: its requests are those that it was given.
+        """
+        last = self._last_with_job()
+        if last is not None and not self._submission.in_doubt and self._answers.ids_by_hand():
+            self.recorder.record_intent(self.work, last, self._answers.write_by_hand(last.attempt))
+
+    def _last_with_job(self) -> Intent | None:
+        return next((intent for intent in reversed(self.work.intents) if intent.job is not None), None)
 
     def _fetched_again(self, intent: Intent) -> Steps[FileRecord | None]:
         try:
@@ -336,7 +352,8 @@ class HostedPart:
         if unanswered:
             reason = f"{len(unanswered)} of {self.work.part.rows} requests stayed unanswered"
             self.recorder.events.warn(f"{self.work.name}: {reason}; they count as missing")
-        last = [intent for intent in self.work.intents if intent.job is not None][-1]
+        last = self._last_with_job()
+        assert last is not None  # noqa: S101 - there are answers
         self._record(
             "downloaded",
             request_sha256=self.work.request_sha256,
@@ -347,7 +364,8 @@ class HostedPart:
         )
 
     def _record(self, status: str, **fields: object) -> None:
-        key = self.work.intents[-1].key if self.work.intents else None
+        attempt = fields.get("attempt", self.work.record.attempt)
+        key = next((intent.key for intent in self.work.intents if intent.attempt == attempt), None)
         self.recorder.record(self.work, status, key=key, **fields)  # type: ignore[arg-type]
 
 

@@ -71,7 +71,7 @@ class Submission:
         OutcomeUnknownError
             If it cannot be found out whether a job was created: the part is then parked as ``unknown``.
         """
-        work, doubtful = self.work, self._is_in_doubt()
+        work, doubtful = self.work, self.in_doubt
         attempt = self._attempt(work.part.rows if unanswered is None else len(unanswered))
         path = self.requests.sent(attempt) if doubtful else self.requests.made(attempt, unanswered)
         payload = self._described(attempt, path)
@@ -111,7 +111,8 @@ class Submission:
         """
         return self._described(attempt, self.requests.sent(attempt))
 
-    def _is_in_doubt(self) -> bool:
+    @property
+    def in_doubt(self) -> bool:
         """Whether the latest attempt may have a job that nobody knows of; also if others were asked in between."""
         return bool(self.work.intents) and self.work.intents[-1].status in {"submitting", "unknown"}
 
@@ -124,7 +125,7 @@ class Submission:
         if last is None:
             return 1
         begun = last.status == "pending" and last.rows in {None, rows}
-        return last.attempt if begun or self._is_in_doubt() else 1 + max(i.attempt for i in self.work.intents)
+        return last.attempt if begun or self.in_doubt else 1 + max(i.attempt for i in self.work.intents)
 
     def _facts(self, payload: PartPayload, attempt: int) -> dict[str, object]:
         return {
