@@ -304,6 +304,37 @@ def test_answers_that_were_lost_here_and_are_fewer_at_the_providers_now_are_not_
     assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
 
 
+def test_a_damaged_file_of_answers_stays_as_long_as_fewer_than_it_had_can_be_fetched(lab: Lab) -> None:
+    work = lab.work()[:1]
+    expired_once(lab, work)
+    path = work[0].folder.part_results(work[0].part.name).with_name("results.a1.jsonl")
+    path.write_bytes(damaged := path.read_bytes().replace(b"answer", b"Answer", 1))
+    job = lab.vendor.jobs[f"{work[0].key}-a1"][0]
+    whole, job.answered = job.answered, job.answered[:1]
+    for _ in range(2):
+        with pytest.raises(PhaseFailedError, match="1 of the 2 answers that had come are not there any more"):
+            lab.collect(work)
+        assert path.read_bytes() == damaged
+    job.answered = whole
+    lab.collect(work)
+    assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
+    assert len(lab.vendor.jobs) == 2
+
+
+def test_answers_by_hand_that_were_lost_here_do_not_count_as_lost_at_the_providers(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((JobState.EXPIRED, 0.5))
+    lab.submit(work)
+    put_by_hand(work[0], asked_ids(work[0])[1:3])
+    lab.vendor.script("submit", PermanentError("no money"))
+    with pytest.raises(PhaseFailedError, match="no money"):
+        lab.complete(work)
+    work[0].folder.part_results(work[0].part.name).with_name("results.a1.jsonl").unlink()
+    lab.complete(work)
+    assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == [4, 1]
+    assert sorted(set(answered_ids(work[0]))) == sorted(asked_ids(work[0]))
+
+
 @pytest.mark.parametrize("damage", ["lost", "torn", "other rows", "too many rows"])
 def test_the_requests_of_a_later_attempt_are_made_again_if_they_were_lost_or_damaged(lab: Lab, damage: str) -> None:
     work = lab.work()[:1]

@@ -91,7 +91,8 @@ class Answers:
         """Take answers from files that a person has put there, beside what is here of the attempt as it came."""
         self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self.folder}")
         here = [jsonl.lines(path) for intent, path in self.files() if intent.attempt == attempt]
-        return self.write(attempt, chain(*here, downloads.rows_by_hand(self.folder, self._datasets_by_hand())))
+        answered, rows = self.ids(), downloads.rows_by_hand(self.folder, self._datasets_by_hand())
+        return self.write(attempt, chain(*here, (row for row in rows if answered.isdisjoint(row_ids([row])))))
 
     def _datasets_by_hand(self) -> list[str]:
         """Return those data sets put there by a person that belong to jobs for the present requests; name the others.

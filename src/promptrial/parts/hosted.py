@@ -6,12 +6,12 @@ attempt that holds nothing else; no answer is ever asked for again because of wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, ResultsTornError, TransientError
-from promptrial.parts.answers import Answers, keep_others_apart
+from promptrial.parts.answers import Answers, keep_others_apart, row_ids
 from promptrial.parts.asked import RequestFiles
 from promptrial.parts.calls import Calls
 from promptrial.parts.recording import Recorder
@@ -284,7 +284,6 @@ class HostedPart:
         job = JobRef(payload.key)
         try:
             file = yield from self._downloaded(job, payload, attempt)
-            self._require_as_many(attempt, file)
         except (TransientError, ResultsGoneError) as error:
             if self._answers.ids_by_hand():
                 return self._answers.write_by_hand(attempt)
@@ -302,7 +301,7 @@ class HostedPart:
             try:
                 return (
                     yield from self.calls.made(
-                        lambda: self._answers.write(attempt, self._rows(job, payload, torn)),
+                        lambda: self._answers.write(attempt, self._as_many(attempt, self._rows(job, payload, torn))),
                         self.work.model.provider,
                         f"{job.name} results",
                     )
@@ -312,11 +311,18 @@ class HostedPart:
                     raise
             yield settling.wait_s
 
-    def _require_as_many(self, attempt: int, file: FileRecord) -> None:
-        """Refuse, unless told to pay again, answers that were fetched a second time and are fewer than the first."""
+    def _as_many(self, attempt: int, rows: Iterable[bytes]) -> Iterator[bytes]:
+        """Refuse, unless told to pay again, answers that are fetched a second time and are fewer than the first.
+
+        Some of the first may have come by hand. Whatever is here of them stays as it is after a refusal.
+        """
         known = next((intent.results for intent in self.work.intents if intent.attempt == attempt), None)
         before = 0 if known is None else known.rows or 0
-        lost = before - (file.rows or 0)
+        count, by_hand = 0, set(self._answers.ids_by_hand() if before else ())
+        for count, row in enumerate(rows, 1):  # noqa: B007 - counted
+            by_hand.difference_update(row_ids([row]))
+            yield row
+        lost = before - count - len(by_hand)
         if lost > 0 and not self.settings.rebuy:
             raise ResultsGoneError(f"{lost} of the {before} answers that had come are not there any more")
 
