@@ -74,6 +74,25 @@ def test_answers_that_were_put_apart_when_a_run_was_killed_are_seen_though_the_p
     assert lab.vendor.calls == [], "nothing had to be asked for"
 
 
+@pytest.mark.parametrize("steps", range(1, 5))
+def test_a_job_that_is_asked_for_again_is_taken_up_wherever_that_was_cut_off(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    lab.submit(lab.work()[:1])
+    lab.complete(lab.work(question="Other")[:1])
+    made = dict(lab.vendor.jobs)
+    with monkeypatch.context() as patch:
+        left = [steps]
+        patch.setattr(atomic, "move", cut_off_after(atomic.move, left))
+        patch.setattr(Recorder, "record", cut_off_after(Recorder.record, left))
+        with pytest.raises(KeyboardInterrupt):
+            lab.complete(lab.work()[:1])
+    work = lab.work()[:1]
+    lab.complete(work)
+    assert work[0].downloaded
+    assert lab.vendor.jobs == made, "nothing was asked again"
+
+
 # --- answers that a person has put there -----------------------------------------------------------------------------
 
 
