@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import socket
 from pathlib import Path
 
@@ -476,6 +477,85 @@ def test_without_its_state_a_run_still_refuses_another_configuration(project: Pr
     (project.run_root() / "run_state.json").unlink()
     (project.root / "config/treatment.txt").write_text("Something else.\n")
     outcome = project.run()
+    assert outcome.code == 3
+    assert "prompt_sets.main.treatment.text" in outcome.err
+
+
+OWN_COPY = "effective_config.yaml"
+MANIFEST = f"{RESULTS}/trial_manifest.json"
+
+
+def lose(project: Project, *names: str) -> None:
+    for name in names:
+        (project.run_root() / name).unlink()
+
+
+def state_of(project: Project) -> dict[str, object]:
+    found: dict[str, object] = json.loads((project.run_root() / "run_state.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("lost", [("run_state.json",), ("run_state.json", OWN_COPY)])
+def test_a_run_that_lost_its_state_goes_on_as_what_it_was_started_as(project: Project, lost: tuple[str, ...]) -> None:
+    project.write_config({"sweep": {"prompt_sets": ["main", "other"]}})
+    flags = ("--prompt_sets", "main", "--limit_items", "2", "--max_concurrent_jobs", "3")
+    assert project.run(*flags, "--to_step", "submit").code == 0
+    before = state_of(project)
+    lose(project, *lost)
+    outcome = project.call("resume", "r")
+    assert outcome.code == 0, outcome.err
+    assert fake_provider.CALLS.total() == 8
+    after = state_of(project)
+    assert [after[name] for name in ("config_file", "config_hash", "overrides")] == [
+        before[name] for name in ("config_file", "config_hash", "overrides")
+    ]
+
+
+@pytest.mark.parametrize("damage", ["garble", "delete"])
+def test_a_run_of_which_nothing_says_what_it_is_does_not_become_another(project: Project, damage: str) -> None:
+    project.write_config({"sweep": {"prompt_sets": ["main", "other"]}})
+    assert project.run("--prompt_sets", "main", "--to_step", "submit").code == 0
+    lose(project, OWN_COPY, MANIFEST)
+    path = project.run_root() / "run_state.json"
+    path.write_text("{") if damage == "garble" else path.unlink()
+    before = project.snapshot()
+    for outcome in (project.call("resume", "r"), project.run("--resume" if damage == "garble" else "--json")):
+        assert outcome.code == 3
+        assert "effective_config.yaml is missing or damaged, so the keys that changed cannot be named" in outcome.err
+    assert project.snapshot() == before
+    assert not fake_provider.CALLS
+
+
+def test_what_the_configuration_names_is_found_though_the_state_and_the_file_are_lost(project: Project) -> None:
+    shutil.copytree(project.root / "config", project.root / "mine")
+    assert project.run("--config", "mine/eval_config.yaml", "--limit_items", "2", "--to_step", "build").code == 0
+    lose(project, "run_state.json", "prepared/manifest.json")
+    (project.root / "mine/eval_config.yaml").unlink()
+    shutil.rmtree(project.root / "config")
+    outcome = project.call("resume", "r")
+    assert outcome.code == 0, outcome.err
+    assert "was started with, mine/eval_config.yaml, is not there; it goes on by its own copy" in outcome.err
+
+
+def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no_other_is_known(
+    project: Project,
+) -> None:
+    assert project.run("--limit_items", "2", "--to_step", "build").code == 0
+    lose(project, "run_state.json", "prepared/manifest.json", MANIFEST)
+    for _ in range(2):
+        outcome = project.call("resume", "r")
+        assert outcome.code == 0, outcome.err
+        assert "was started with is not on record; it goes on by its own copy" in outcome.err
+    assert "config_file" not in state_of(project)
+
+
+def test_a_change_of_the_configuration_is_noticed_after_the_state_was_made_anew(project: Project) -> None:
+    shutil.copytree(project.root / "config", project.root / "mine")
+    assert project.run("--config", "mine/eval_config.yaml", "--to_step", "submit").code == 0
+    lose(project, "run_state.json")
+    assert project.call("resume", "r").code == 0
+    (project.root / "mine/treatment.txt").write_text("Something else.\n")
+    outcome = project.call("resume", "r")
     assert outcome.code == 3
     assert "prompt_sets.main.treatment.text" in outcome.err
 

@@ -20,6 +20,7 @@ from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
 from promptrial.engine.facts import phases
 from promptrial.engine.loop import new_manifest
+from promptrial.engine.origin import find_origin, holds_work, is_migrated
 from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
 from promptrial.model import Trial
 from promptrial.phases.base import AskedBy, Context
@@ -27,7 +28,7 @@ from promptrial.phases.prepare import changed_sources
 from promptrial.phases.recovery import recover_parts
 from promptrial.store import atomic, records
 from promptrial.store.journal import fold
-from promptrial.store.records import Manifest, RunState, TrialManifest
+from promptrial.store.records import Manifest, Origin, RunState, TrialManifest
 from promptrial.store.rundir import RunDir, TrialDir
 
 __all__ = ["Opened", "RunRequest", "asked_by", "load_manifests", "new_run_id", "open_run", "start", "take_up"]
@@ -59,7 +60,11 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A run as it was found: the configuration to use, its trials, and the state (None for a new run)."""
+    """A run as it was found: the configuration to use, its trials, and the state (None for a new run).
+
+    ``origin`` is what it was started with: as the state says, or, if that is lost, as the trials do; None if that is
+    not on record. ``remark`` says why a configuration is used that nobody has named.
+    """
 
     run: RunDir
     loaded: LoadedConfig
@@ -72,6 +77,8 @@ class Opened:
     drift: tuple[str, ...]
     resolved_hash: str
     dry_run: bool = False
+    origin: Origin | None = None
+    remark: str = ""
 
 
 def new_run_id(now: str) -> str:
@@ -94,43 +101,88 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     run = RunDir(request.experiments, request.run_id)
     state, damaged = _load_state(run)
     _check_intent(request, run, state, damaged=damaged)
-    overrides = {**_recorded_overrides(state), **{_join(path): value for path, value in request.overrides.items()}}
-    dry_run = _dry_run(request, run, state)
-    opened = _opened(_config_file(request, run, state), run, state, overrides, env, dry_run=dry_run)
-    lost = damaged or (request.rebuild and state is None and run.config_path.exists())
-    if lost and opened.drift and request.config is None:  # which file it was started with went with its state
+    origin = find_origin(run) if state is None else Origin.of(state)
+    lost = damaged or (request.rebuild and state is None and (origin is not None or _is_begun(run)))
+    goes_on = lost or state is not None
+    remembered = (
+        origin.overrides if origin is not None and goes_on else {}
+    )  # one that is begun is what its flags say, and no more
+    overrides = {**remembered, **{_join(path): value for path, value in request.overrides.items()}}
+    found = _Found(run, state, origin, overrides, _dry_run(request, run, state))
+    opened = found.opened(_config_file(request, run, origin if goes_on else None), env)
+    if lost and origin is None and opened.drift and request.config is None:  # another file than the default one, then
         with suppress(ConfigError):  # its own copy is damaged too
-            opened = _opened(run.config_path, run, state, overrides, env, dry_run=dry_run)
+            opened = found.opened(run.config_path, env)
+    if request.config is None and opened.config_file == run.config_path and not _is_older(run, state):
+        opened = replace(opened, remark=_why_own_copy(run, origin))
     if opened.drift and not (request.force or request.plan_only):
-        raise ConfigDriftError(
-            f"run {run.run_id} was started with another configuration:\n  " + "\n  ".join(opened.drift),
-            hint="undo the change, start a new run with another --run_id, or go on all the same with --force",
-        )
+        raise _drifted(opened)
     return opened
 
 
-def _opened(
-    config_file: Path,
-    run: RunDir,
-    state: RunState | None,
-    overrides: dict[str, Any],
-    env: Mapping[str, str],
-    *,
-    dry_run: bool,
-) -> Opened:
-    """Read a configuration, and compare it with the run's."""
-    loaded = load_config(config_file, env, {tuple(key.split("/")): value for key, value in overrides.items()})
-    if config_file == run.config_path and state is not None and isinstance(state.config_file, str):
-        loaded = replace(loaded, folder=Path(state.config_file).parent)  # question files stand where they stood
-    trials = plan.trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
-    used_models, used_sets = {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials}
-    tree = effective(loaded, used_models, used_sets)
-    digest = config_hash(tree)
-    resolved_hash = config_hash(effective(replace(loaded, placeholders={}), used_models, used_sets))
-    drift = _drift(run, state, tree, digest) or _environment_drift(state, loaded, resolved_hash)
-    if state is not None and not any(phase.status == "completed" for phase in state.phases.values()):
-        drift = ()  # nothing was made from the earlier configuration, so nothing can be mixed
-    return Opened(run, loaded, trials, tree, digest, config_file, overrides, state, drift, resolved_hash, dry_run)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is known of a run before a configuration is read."""
+
+    run: RunDir
+    state: RunState | None
+    origin: Origin | None
+    overrides: dict[str, Any]
+    dry_run: bool
+
+    def opened(self, config_file: Path, env: Mapping[str, str]) -> Opened:
+        """Read a configuration, and compare it with the run's."""
+        overrides: dict[KeyPath, Any] = {tuple(key.split("/")): value for key, value in self.overrides.items()}
+        loaded = load_config(config_file, env, overrides)
+        if config_file == self.run.config_path:  # what it names stands where it stood
+            loaded = replace(loaded, folder=_folder(self.run, self.state, self.origin))
+        trials = plan.trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
+        used_models, used_sets = {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials}
+        tree = effective(loaded, used_models, used_sets)
+        digest = config_hash(tree)
+        resolved_hash = config_hash(effective(replace(loaded, placeholders={}), used_models, used_sets))
+        drift = self._drift(tree, digest) or _environment_drift(self.origin, loaded, resolved_hash)
+        if self.state is not None and not any(p.status == "completed" for p in self.state.phases.values()):
+            drift = ()  # nothing was made from the earlier configuration, so nothing can be mixed
+        return Opened(
+            run=self.run,
+            loaded=loaded,
+            trials=trials,
+            tree=tree,
+            config_hash=digest,
+            config_file=config_file,
+            overrides=self.overrides,
+            state=self.state,
+            drift=drift,
+            resolved_hash=resolved_hash,
+            dry_run=self.dry_run,
+            origin=self.origin,
+        )
+
+    def _drift(self, tree: dict[str, Any], digest: str) -> tuple[str, ...]:
+        if self.origin is not None and self.origin.config_hash == digest:
+            return ()
+        if self.origin is None and not _is_begun(self.run):
+            return ()
+        try:
+            old = yaml.load(self.run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
+        except (OSError, yaml.YAMLError):
+            return (f"{self.run.config_path.name} is missing or damaged, so the keys that changed cannot be named",)
+        lines = tuple(difference(old, tree))
+        return lines or (() if self.origin is None else ("the recorded hash differs, though no key does",))
+
+
+def _is_begun(run: RunDir) -> bool:
+    """Whether a run without a state was begun all the same."""
+    return run.config_path.exists() or holds_work(run)
+
+
+def _drifted(opened: Opened) -> ConfigDriftError:
+    run, lines = opened.run, "\n  ".join(opened.drift)
+    return ConfigDriftError(
+        f"run {run.run_id} was started with another configuration:\n  {lines}",
+        hint="undo the change, start a new run with another --run_id, or go on all the same with --force",
+    )
 
 
 def asked_by(state: RunState | None, drift: tuple[str, ...]) -> AskedBy:
@@ -150,23 +202,55 @@ def asked_by(state: RunState | None, drift: tuple[str, ...]) -> AskedBy:
 
 def start(opened: Opened, context: Context) -> RunState:
     """Write what a new run starts from: the effective configuration, the manifests and the state, in that order."""
-    state = records.new_state(opened.run.run_id, opened.config_hash)
-    state.config_file = str(opened.config_file)
+    state = _new_state(opened)
+    if opened.run.state_path.exists():  # it is there, and damaged: it is made anew from the receipts
+        _set_aside(context, [opened.run.state_path])
+    _clear_leftovers(opened, context)
+    _say_remark(opened, context)
+    _write_config(opened, context)
+    load_manifests(context)
+    _tell_trials(context, state)
+    for slug, manifest in context.manifests.items():
+        records.save(opened.run.trial(slug).manifest_path, manifest)
+    records.save(opened.run.state_path, state)
+    return state
+
+
+def _new_state(opened: Opened) -> RunState:
+    """Return the state of a run in which nothing has begun, or of one whose state is lost."""
+    state, known = records.new_state(opened.run.run_id, opened.config_hash), opened.origin
+    if known is not None and known.config_file is not None:
+        state.config_file = known.config_file
+    elif opened.config_file != opened.run.config_path:  # else it is not known: a run is never started with its own copy
+        state.config_file = str(opened.config_file)
+    if known is not None and known.drift:
+        state.drift = known.drift
     if opened.overrides:
         state.overrides = opened.overrides
     if opened.loaded.placeholders:
         state.resolved_hash = opened.resolved_hash
     if opened.dry_run:
         state.dry_run = True
-    if opened.run.state_path.exists():  # it is there, and damaged: it is made anew from the receipts
-        _set_aside(context, [opened.run.state_path])
-    _clear_leftovers(opened, context)
-    atomic.write_bytes(opened.run.config_path, to_yaml(opened.tree))
-    load_manifests(context)
-    for slug, manifest in context.manifests.items():
-        records.save(opened.run.trial(slug).manifest_path, manifest)
-    records.save(opened.run.state_path, state)
     return state
+
+
+def _tell_trials(context: Context, state: RunState) -> None:
+    """Let every trial say what the run was started with, and what was forced since, for the state may be lost.
+
+    Side effects: manifests that are on disk and say otherwise are saved.
+    """
+    origin = Origin.of(state)
+    for slug, manifest in context.manifests.items():
+        if manifest.origin != origin:
+            manifest.origin = origin
+            path = context.run.trial(slug).manifest_path
+            if path.exists():
+                records.save(path, manifest)
+
+
+def _say_remark(opened: Opened, context: Context) -> None:
+    if opened.remark:
+        context.events.warn(opened.remark)
 
 
 def take_up(opened: Opened, context: Context) -> RunState:
@@ -186,11 +270,13 @@ def take_up(opened: Opened, context: Context) -> RunState:
         if opened.loaded.placeholders:
             state.resolved_hash = opened.resolved_hash
         records.save(opened.run.state_path, state)  # first: the drift is found by the configuration that still stands
+    _say_remark(opened, context)
     _write_config(opened, context)
     for phase in phases():
         if phase.manifest:
             _whole(context, context.run.root / phase.manifest, Manifest, read_only=False)
     load_manifests(context)
+    _tell_trials(context, state)
     for text in changed_sources(context):
         context.events.warn(text)
     return state
@@ -311,12 +397,12 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
         )
 
 
-def _config_file(request: RunRequest, run: RunDir, state: RunState | None) -> Path:
+def _config_file(request: RunRequest, run: RunDir, origin: Origin | None) -> Path:
     """Return the file to read: the one named, else the one the run was started with, else the default."""
     if request.config is not None:
         return request.config
-    if state is not None:
-        recorded = Path(state.config_file) if isinstance(state.config_file, str) else None
+    if origin is not None:
+        recorded = _recorded_file(run, origin)
         return recorded if recorded is not None and recorded.exists() else run.config_path
     if not DEFAULT_CONFIG.exists() and run.config_path.exists():
         return Path(run.config_path)
@@ -325,6 +411,33 @@ def _config_file(request: RunRequest, run: RunDir, state: RunState | None) -> Pa
             f"{DEFAULT_CONFIG}: not found from here", hint="name one: promptrial run --config path/to/config.yaml"
         )
     return DEFAULT_CONFIG
+
+
+def _recorded_file(run: RunDir, origin: Origin | None) -> Path | None:
+    """Return the file that a run was started with; None if that is not on record: its own copy never is that file."""
+    if origin is None or origin.config_file is None or Path(origin.config_file) == run.config_path:
+        return None
+    return Path(origin.config_file)
+
+
+def _folder(run: RunDir, state: RunState | None, origin: Origin | None) -> Path:
+    """Return the folder that the paths in a run's own copy start from."""
+    recorded = _recorded_file(run, origin)
+    if recorded is not None:
+        return recorded.parent
+    return DEFAULT_CONFIG.parent if DEFAULT_CONFIG.exists() and not _is_older(run, state) else run.root
+
+
+def _is_older(run: RunDir, state: RunState | None) -> bool:
+    """Whether a run is an older tool's, whose configuration was never another file than the run's own."""
+    return is_migrated(run) if state is None else state.migrated is True
+
+
+def _why_own_copy(run: RunDir, origin: Origin | None) -> str:
+    recorded = _recorded_file(run, origin)
+    what = "the configuration file that the run was started with"
+    why = f"{what} is not on record" if recorded is None else f"{what}, {recorded}, is not there"
+    return f"{why}; it goes on by its own copy, and what changes elsewhere is not noticed"
 
 
 def _dry_run(request: RunRequest, run: RunDir, state: RunState | None) -> bool:
@@ -341,30 +454,13 @@ def _dry_run(request: RunRequest, run: RunDir, state: RunState | None) -> bool:
     return was_dry or request.dry_run
 
 
-def _recorded_overrides(state: RunState | None) -> dict[str, Any]:
-    return state.overrides if state is not None and isinstance(state.overrides, dict) else {}
-
-
 def _join(path: KeyPath) -> str:
     return "/".join(str(key) for key in path)
 
 
-def _drift(run: RunDir, state: RunState | None, tree: dict[str, Any], digest: str) -> tuple[str, ...]:
-    if state is not None and state.config_hash == digest:
-        return ()
-    if state is None and not run.config_path.exists():
-        return ()
-    try:
-        old = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
-    except (OSError, yaml.YAMLError):
-        return (f"{run.config_path.name} is missing or damaged, so the keys that changed cannot be named",)
-    found = tuple(difference(old, tree))
-    return found or (() if state is None else ("the recorded hash differs, though no key does",))
-
-
-def _environment_drift(state: RunState | None, loaded: LoadedConfig, resolved_hash: str) -> tuple[str, ...]:
+def _environment_drift(origin: Origin | None, loaded: LoadedConfig, resolved_hash: str) -> tuple[str, ...]:
     """Return the keys that take their value from the environment, if one of those values has changed."""
-    if state is None or not isinstance(state.resolved_hash, str) or state.resolved_hash == resolved_hash:
+    if origin is None or origin.resolved_hash in {None, resolved_hash}:
         return ()
     keys = ", ".join(f"{dotted(at)} ({text})" for at, text in loaded.placeholders.items())
     return (f"a value taken from the environment has changed; it is one of: {keys}",)

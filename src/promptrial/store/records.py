@@ -21,6 +21,7 @@ __all__ = [
     "FileRecord",
     "Intent",
     "Manifest",
+    "Origin",
     "PartRecord",
     "PartStatus",
     "PhaseState",
@@ -131,6 +132,23 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
     intents: tuple[Intent, ...] = ()
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was started with, as its state says it; every trial keeps a copy, for a state may be lost."""
+
+    config_hash: str
+    config_file: str | None = None
+    overrides: dict[str, Any] = {}
+    dry_run: bool = False
+    resolved_hash: str | None = None
+    drift: list[dict[str, Any]] = []
+
+    @classmethod
+    def of(cls, state: RunState) -> Origin:
+        """Return what a state says."""
+        said = {name: getattr(state, name) for name in cls.__struct_fields__}
+        return cls(**{name: value for name, value in said.items() if value is not msgspec.UNSET})
+
+
 class TrialManifest(msgspec.Struct, kw_only=True):
     """``trial_manifest.json``. ``datasets``, ``jobs`` and ``job_status`` are views of ``parts``, made when saving."""
 
@@ -149,6 +167,7 @@ class TrialManifest(msgspec.Struct, kw_only=True):
     job_status: dict[str, PartStatus] = {}
     stage_status: dict[str, StageRecord] = {}
     parts: dict[str, PartRecord] = {}
+    origin: Origin | msgspec.UnsetType = msgspec.UNSET
     older: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     """What stood in the manifest of an older tool and has no place here."""
 
