@@ -275,3 +275,43 @@ def test_answers_to_an_earlier_prompt_are_not_taken_up_for_another_that_was_aske
     assert outcome.code == 0, outcome.err
     assert answers(hosted) == second
     assert len(hosted.jobs()) == bought
+
+
+# --- dry runs -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [(), (MANIFEST,), (MANIFEST, "effective_config.yaml")])
+def test_a_dry_run_that_lost_its_records_before_it_met_its_emulator_buys_nothing(
+    hosted: HostedProject, lost: tuple[str, ...]
+) -> None:
+    assert hosted.run("--dry_run", "--to_step", "build").code == 0
+    lose(hosted.project.run_root(), "run_state.json", *lost)
+    outcome = hosted.project.call("resume", "r", "--to_step", "parse", "--force")
+    assert outcome.code == 0, outcome.err
+    assert not hosted.jobs()
+    assert json.loads((hosted.project.run_root() / "run_state.json").read_text())["dry_run"] is True
+
+
+@pytest.mark.parametrize("lost", [(), (MANIFEST,)])
+def test_a_run_that_has_bought_jobs_never_goes_on_as_a_dry_one(hosted: HostedProject, lost: tuple[str, ...]) -> None:
+    assert hosted.run("--to_step", "submit").code == 0
+    root = hosted.project.run_root()
+    (root / "run_state.json").write_text("{")
+    lose(root, *lost)
+    before = hosted.project.snapshot()
+    outcome = hosted.run("--resume", "--dry_run")
+    assert outcome.code == 3
+    assert "was begun with real providers" in outcome.err
+    assert hosted.project.snapshot() == before
+    assert hosted.run("--resume").code == 0
+    hosted.paid_once()
+
+
+def test_a_job_that_only_the_journal_names_is_a_job_that_was_bought(hosted: HostedProject) -> None:
+    assert hosted.run("--to_step", "submit").code == 0
+    root = hosted.project.run_root()
+    intent = hosted.intents()[0]
+    line = {"part": "t0_control_p001", "status": "submitted", "at": "2026-01-01T00:00:00Z", "key": intent.key}
+    (root / RESULTS / "jobs.journal.jsonl").write_text(json.dumps(line) + "\n")
+    lose(root, "run_state.json", MANIFEST, *(f"{RESULTS}/{path.name}" for path in hosted.results().glob("*_job.json")))
+    assert hosted.run("--dry_run").code == 3

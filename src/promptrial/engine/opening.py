@@ -20,7 +20,7 @@ from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
 from promptrial.engine.facts import phases
 from promptrial.engine.loop import new_manifest
-from promptrial.engine.origin import find_origin, holds_work, is_migrated
+from promptrial.engine.origin import find_origin, holds_work, is_migrated, knows_jobs
 from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
 from promptrial.model import Trial
 from promptrial.phases.base import AskedBy, Context
@@ -108,7 +108,7 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
         origin.overrides if origin is not None and goes_on else {}
     )  # one that is begun is what its flags say, and no more
     overrides = {**remembered, **{_join(path): value for path, value in request.overrides.items()}}
-    found = _Found(run, state, origin, overrides, _dry_run(request, run, state))
+    found = _Found(run, state, origin, overrides, _dry_run(request, run, state, origin))
     opened = found.opened(_config_file(request, run, origin if goes_on else None), env)
     if lost and origin is None and opened.drift and request.config is None:  # another file than the default one, then
         with suppress(ConfigError):  # its own copy is damaged too
@@ -206,6 +206,8 @@ def start(opened: Opened, context: Context) -> RunState:
     if opened.run.state_path.exists():  # it is there, and damaged: it is made anew from the receipts
         _set_aside(context, [opened.run.state_path])
     _clear_leftovers(opened, context)
+    if opened.dry_run:  # before anything else can say so: it must not be taken for a run that may spend
+        atomic.make_folder(opened.run.emulator)
     _say_remark(opened, context)
     _write_config(opened, context)
     load_manifests(context)
@@ -440,13 +442,15 @@ def _why_own_copy(run: RunDir, origin: Origin | None) -> str:
     return f"{why}; it goes on by its own copy, and what changes elsewhere is not noticed"
 
 
-def _dry_run(request: RunRequest, run: RunDir, state: RunState | None) -> bool:
+def _dry_run(request: RunRequest, run: RunDir, state: RunState | None, origin: Origin | None) -> bool:
     """Return whether hosted providers are emulated: a run is dry from its beginning, or never.
 
-    One whose state is lost is told by its emulator: it must never go on with a provider that wants to be paid.
+    One of which no record says so is told by its emulator, which is there from the beginning: it must never go on with
+    a provider that wants to be paid, and one that has met such a provider must not forget it.
     """
-    was_dry = run.emulator.exists() if state is None else state.dry_run is True
-    if state is not None and request.dry_run and not was_dry:
+    was_dry = run.emulator.exists() if origin is None else origin.dry_run
+    was_real = state is not None or (knows_jobs(run) if origin is None else holds_work(run))
+    if request.dry_run and was_real and not was_dry:
         raise ResumeError(
             f"run {run.run_id} was begun with real providers, and cannot go on as a dry run",
             hint="leave --dry_run out, or begin another run with another --run_id",

@@ -16,7 +16,7 @@ from promptrial.store import records
 from promptrial.store.records import Origin, TrialManifest
 from promptrial.store.rundir import RunDir
 
-__all__ = ["find_origin", "holds_work", "is_migrated"]
+__all__ = ["find_origin", "holds_work", "is_migrated", "knows_jobs"]
 
 _MANIFEST: Final = "trial_manifest.json"
 
@@ -37,6 +37,16 @@ def holds_work(run: RunDir) -> bool:
     if any((run.root / phase.manifest).exists() for phase in phases() if phase.manifest):
         return True
     return any(run.batch_inputs.glob("*/*.jsonl")) or any(map(_is_work, run.root.glob("*/results/*")))
+
+
+def knows_jobs(run: RunDir) -> bool:
+    """Whether a job at a provider is named in a run: beside its results, in a manifest, or in a journal."""
+    if any(run.root.glob("*/results/*_job.json")):
+        return True
+    if any(part.intents for manifest in _manifests(run) for part in manifest.parts.values()):
+        return True
+    folders = (path.parent.name for path in run.root.glob("*/results"))
+    return any(event.key is not None for slug in folders for event in run.trial(slug).journal.salvage())
 
 
 def is_migrated(run: RunDir) -> bool:
