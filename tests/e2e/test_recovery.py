@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from promptrial.engine.loop import Engine
 from tests.support import fake_provider
 from tests.support.emulator_client import EmulatorClient
 from tests.support.hosted_run import HostedProject, emulator_process, experiment
@@ -143,6 +144,35 @@ def test_answers_to_a_prompt_that_was_forced_and_submitted_are_taken_up(project:
     lose(project.run_root(), MANIFEST)
     assert project.run("--resume").code == 0
     assert not fake_provider.CALLS
+
+
+@pytest.mark.parametrize("cut_short", [False, True])
+@pytest.mark.parametrize("damage", ["garble", "delete"])
+def test_answers_of_a_run_of_which_no_record_is_left_are_not_taken_for_those_of_a_prompt_that_was_forced(
+    project: Project, damage: str, cut_short: bool
+) -> None:
+    assert project.run().code == 0
+    reword(project)
+    assert project.run("--resume", "--force", "--to_step", "build").code == 0
+    for name in ("run_state.json", MANIFEST):
+        path = project.run_root() / name
+        path.write_text("{") if damage == "garble" else path.unlink()
+    if cut_short:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Engine, "run", interrupt)
+            assert project.call("resume", "r").code == 130
+    fake_provider.CALLS.clear()
+    outcome = project.call("resume", "r")
+    assert outcome.code == 0, outcome.err
+    assert set(fake_provider.CALLS.values()) == {1}
+    assert "results.jsonl set aside as" in outcome.err
+    project.run(run_id="whole")
+    predictions = f"{RESULTS}/predictions.csv"
+    assert (project.run_root() / predictions).read_bytes() == (project.run_root("whole") / predictions).read_bytes()
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 # --- answered elsewhere ---------------------------------------------------------------------------------------------

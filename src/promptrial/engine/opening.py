@@ -34,6 +34,7 @@ from promptrial.store.rundir import RunDir, TrialDir
 __all__ = ["Opened", "RunRequest", "asked_by", "load_manifests", "new_run_id", "open_run", "start", "take_up"]
 
 DEFAULT_CONFIG = Path("config/eval_config.yaml")
+_NOT_ON_RECORD = "what the run was started with is not on record, and so not what was forced"
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
@@ -185,15 +186,21 @@ def _drifted(opened: Opened) -> ConfigDriftError:
     )
 
 
-def asked_by(state: RunState | None, drift: tuple[str, ...]) -> AskedBy:
-    """Return by which configuration the answers on disk were asked for, as far as the state tells.
+def asked_by(opened: Opened) -> AskedBy:
+    """Return by which configuration the answers on disk were asked for, as far as the state tells, or the trials.
 
     Once a change was forced, requests may have been built that nobody has asked yet, beside answers to earlier ones;
-    when all parts were submitted after that, the answers are to the requests on disk.
+    when all parts were submitted after that, the answers are to the requests on disk. Whether a change was ever forced
+    is not known either where nothing says what the run was started with.
     """
-    forced = state.drift if state is not None and isinstance(state.drift, list) else []
-    if state is None or not forced:
+    state, origin, drift = opened.state, opened.origin, opened.drift
+    if origin is None:
+        return "unknown"
+    forced = origin.drift
+    if not forced:
         return "earlier" if drift else "this"
+    if state is None:
+        return "unknown"
     built, submitted = state.phases["build"].updated_at or "", state.phases["submit"].updated_at or ""
     if state.phases["submit"].status != "completed" or submitted < built:
         return "unknown"
@@ -202,7 +209,7 @@ def asked_by(state: RunState | None, drift: tuple[str, ...]) -> AskedBy:
 
 def start(opened: Opened, context: Context) -> RunState:
     """Write what a new run starts from: the effective configuration, the manifests and the state, in that order."""
-    state = _new_state(opened)
+    state = _new_state(opened, context)
     if opened.run.state_path.exists():  # it is there, and damaged: it is made anew from the receipts
         _set_aside(context, [opened.run.state_path])
     _clear_leftovers(opened, context)
@@ -218,7 +225,7 @@ def start(opened: Opened, context: Context) -> RunState:
     return state
 
 
-def _new_state(opened: Opened) -> RunState:
+def _new_state(opened: Opened, context: Context) -> RunState:
     """Return the state of a run in which nothing has begun, or of one whose state is lost."""
     state, known = records.new_state(opened.run.run_id, opened.config_hash), opened.origin
     if known is not None and known.config_file is not None:
@@ -227,6 +234,8 @@ def _new_state(opened: Opened) -> RunState:
         state.config_file = str(opened.config_file)
     if known is not None and known.drift:
         state.drift = known.drift
+    if known is None and holds_work(opened.run):  # a resume that is cut short must not forget that nothing is known
+        state.drift = [{"at": context.clock.now(), "from": None, "keys": [_NOT_ON_RECORD]}]
     if opened.overrides:
         state.overrides = opened.overrides
     if opened.loaded.placeholders:

@@ -191,7 +191,7 @@ def context_of(
         progress=invocation.progress,
         dry_run=opened.dry_run,
         rebuy=request.rebuy,
-        asked_by=asked_by(opened.state, opened.drift),
+        asked_by=asked_by(opened),
     )
 
 
