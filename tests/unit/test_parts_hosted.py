@@ -17,12 +17,13 @@ from promptrial.errors import (
     PhaseFailedError,
     ResultsGoneError,
     ResultsTornError,
+    TransientError,
 )
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
 from promptrial.store import atomic, jsonl
 from promptrial.store.journal import PartEvent, fold
-from tests.support.hosted_provider import HostedProvider, Lab, answered_ids, asked_ids, statuses
+from tests.support.hosted_provider import HOUR_S, HostedProvider, Lab, answered_ids, asked_ids, statuses
 
 
 @pytest.fixture
@@ -456,6 +457,33 @@ def test_files_by_hand_are_taken_before_requests_count_as_missing(lab: Lab) -> N
     lab.collect(work, max_attempts=1)
     assert answered_ids(work[0]) == asked_ids(work[0])
     assert work[0].record.reason is None
+
+
+@pytest.mark.parametrize("error", [TransientError("busy"), ResultsGoneError("not found")])
+def test_while_a_download_fails_files_by_hand_that_lack_some_answers_buy_nothing(lab: Lab, error: Exception) -> None:
+    work = lab.work()[:1]
+    lab.complete(work)
+    before = answered_ids(work[0])
+    work[0].folder.part_results(work[0].part.name).unlink()
+    put_by_hand(work[0], asked_ids(work[0])[:2])
+    lab.vendor.script("results", *[error] * 1000)
+    with pytest.raises(PhaseFailedError, match=str(error)):
+        lab.complete(work)
+    lab.vendor.scripts.clear()
+    lab.clock.advance(HOUR_S)
+    lab.complete(work)
+    assert answered_ids(work[0]) == before
+    assert list(lab.vendor.jobs) == [f"{work[0].key}-a1"]
+
+
+def test_files_by_hand_that_answer_everything_are_taken_after_one_try(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.submit(work)
+    put_by_hand(work[0], asked_ids(work[0]))
+    lab.vendor.script("results", *[TransientError("busy")] * 1000)
+    lab.collect(work)
+    assert lab.vendor.count("results") == 1
+    assert statuses(work) == ["downloaded"]
 
 
 def put_by_hand(work: PartWork, ids: list[str]) -> None:

@@ -276,38 +276,43 @@ class HostedPart:
         return file
 
     def _fetched(self, attempt: int) -> Steps[FileRecord]:
-        """Write the answers of an attempt to their file: from the provider, or else as a person fetched them."""
+        """Write the answers of an attempt to their file: from the provider, or else as a person fetched them.
+
+        Files by hand that lack some of them do not do: the others would be paid for again, which only ``--rebuy`` may.
+        """
         there = self._answers.known(attempt)
         if there is not None:
             return there
         payload = self._submission.payload_of(attempt)
-        job = JobRef(payload.key)
+        job, by_hand = JobRef(payload.key), self._answers.ids_by_hand()
+        whole = bool(by_hand) and by_hand >= self._answers.unanswered()
         try:
-            file = yield from self._downloaded(job, payload, attempt)
+            return (yield from self._downloaded(job, payload, attempt, patient=not whole))
         except (TransientError, ResultsGoneError) as error:
-            if self._answers.ids_by_hand():
+            gone = isinstance(error, ResultsGoneError)
+            if whole or (by_hand and gone and self.settings.rebuy):
                 return self._answers.write_by_hand(attempt)
             self._say_how_to_fetch_by_hand(job)
-            if isinstance(error, TransientError):
+            if not gone:
                 raise
-            raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows)) from error
-        else:
-            return file
+            raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows - len(by_hand))) from error
 
-    def _downloaded(self, job: JobRef, payload: PartPayload, attempt: int) -> Steps[FileRecord]:
+    def _downloaded(
+        self, job: JobRef, payload: PartPayload, attempt: int, *, patient: bool = True
+    ) -> Steps[FileRecord]:
         """Fetch what a job has answered. That it is gone is believed once the provider has gone on saying so."""
         settling, torn = Settling(self.settings, self.clock), list[str]()
+
+        def fetch() -> FileRecord:
+            return self._answers.write(attempt, self._as_many(attempt, self._rows(job, payload, torn)))
+
         while True:
             try:
-                return (
-                    yield from self.calls.made(
-                        lambda: self._answers.write(attempt, self._as_many(attempt, self._rows(job, payload, torn))),
-                        self.work.model.provider,
-                        f"{job.name} results",
-                    )
-                )
+                if not patient:
+                    return fetch()
+                return (yield from self.calls.made(fetch, self.work.model.provider, f"{job.name} results"))
             except ResultsGoneError:
-                if settling.is_over():
+                if not patient or settling.is_over():
                     raise
             yield settling.wait_s
 
