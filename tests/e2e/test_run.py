@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from promptrial.engine.loop import Engine
 from promptrial.registry import PHASES
 from tests.support import fake_provider
 from tests.support.project import Project
@@ -490,6 +491,10 @@ def lose(project: Project, *names: str) -> None:
         (project.run_root() / name).unlink()
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def state_of(project: Project) -> dict[str, object]:
     found: dict[str, object] = json.loads((project.run_root() / "run_state.json").read_text())
     return found
@@ -547,6 +552,21 @@ def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no
         assert outcome.code == 0, outcome.err
         assert "was started with is not on record; it goes on by its own copy" in outcome.err
     assert "config_file" not in state_of(project)
+
+
+@pytest.mark.parametrize("until", ["build", "submit", "report"])
+def test_a_state_that_was_made_anew_and_nothing_more_lets_no_change_pass(
+    project: Project, monkeypatch: pytest.MonkeyPatch, until: str
+) -> None:
+    assert project.run("--to_step", until).code == 0
+    lose(project, "run_state.json")
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "run", interrupt)
+        assert project.call("resume", "r").code == 130
+    (project.root / "config/treatment.txt").write_text("Something else.\n")
+    outcome = project.run("--resume")
+    assert outcome.code == 3
+    assert "prompt_sets.main.treatment.text" in outcome.err
 
 
 def test_a_change_of_the_configuration_is_noticed_after_the_state_was_made_anew(project: Project) -> None:

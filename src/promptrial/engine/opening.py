@@ -143,8 +143,8 @@ class _Found:
         digest = config_hash(tree)
         resolved_hash = config_hash(effective(replace(loaded, placeholders={}), used_models, used_sets))
         drift = self._drift(tree, digest) or _environment_drift(self.origin, loaded, resolved_hash)
-        if self.state is not None and not any(p.status == "completed" for p in self.state.phases.values()):
-            drift = ()  # nothing was made from the earlier configuration, so nothing can be mixed
+        if self._made_nothing():  # from the earlier configuration, so that nothing can be mixed
+            drift = ()
         return Opened(
             run=self.run,
             loaded=loaded,
@@ -159,6 +159,12 @@ class _Found:
             dry_run=self.dry_run,
             origin=self.origin,
         )
+
+    def _made_nothing(self) -> bool:
+        """Whether a run is only begun; a state that was made anew does not know of what is on disk."""
+        if self.state is None or any(phase.status == "completed" for phase in self.state.phases.values()):
+            return False
+        return not holds_work(self.run)
 
     def _drift(self, tree: dict[str, Any], digest: str) -> tuple[str, ...]:
         if self.origin is not None and self.origin.config_hash == digest:
