@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -495,8 +496,8 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def state_of(project: Project) -> dict[str, object]:
-    found: dict[str, object] = json.loads((project.run_root() / "run_state.json").read_text())
+def state_of(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project.run_root() / "run_state.json").read_text())
     return found
 
 
@@ -567,6 +568,27 @@ def test_a_state_that_was_made_anew_and_nothing_more_lets_no_change_pass(
     outcome = project.run("--resume")
     assert outcome.code == 3
     assert "prompt_sets.main.treatment.text" in outcome.err
+
+
+@pytest.mark.parametrize("lost", [("run_state.json",), ("run_state.json", MANIFEST)])
+def test_a_change_that_was_forced_is_on_record_though_the_state_was_lost(
+    project: Project, lost: tuple[str, ...]
+) -> None:
+    assert project.run().code == 0
+    before = state_of(project)["config_hash"]
+    lose(project, *lost)
+    (project.root / "config/treatment.txt").write_text("Something else.\n")
+    outcome = project.call("resume", "r", "--force", "--config", "config/eval_config.yaml")
+    assert outcome.code == 0, outcome.err
+    assert "going on with another configuration (--force)" in outcome.err
+    state = state_of(project)
+    (entry,) = state["drift"]
+    assert entry["from"] == before
+    assert entry["keys"][0].startswith("prompt_sets.main.treatment.text")
+    assert json.loads((project.run_root() / MANIFEST).read_text())["origin"]["drift"] == [entry]
+    lose(project, "run_state.json")
+    assert project.call("resume", "r").code == 0
+    assert state_of(project)["drift"] == [entry]
 
 
 def test_a_change_of_the_configuration_is_noticed_after_the_state_was_made_anew(project: Project) -> None:

@@ -240,7 +240,9 @@ def _new_state(opened: Opened, context: Context) -> RunState:
         state.config_file = str(opened.config_file)
     if known is not None and known.drift:
         state.drift = known.drift
-    if known is None and holds_work(opened.run):  # a resume that is cut short must not forget that nothing is known
+    if opened.drift:
+        _record_drift(opened, context, state)
+    elif known is None and holds_work(opened.run):  # a resume that is cut short must not forget that nothing is known
         state.drift = [{"at": context.clock.now(), "from": None, "keys": [_NOT_ON_RECORD]}]
     if opened.overrides:
         state.overrides = opened.overrides
@@ -249,6 +251,22 @@ def _new_state(opened: Opened, context: Context) -> RunState:
     if opened.dry_run:
         state.dry_run = True
     return state
+
+
+def _record_drift(opened: Opened, context: Context, state: RunState) -> None:
+    context.events.warn("going on with another configuration (--force):\n  " + "\n  ".join(opened.drift))
+    earlier = state.drift if isinstance(state.drift, list) else []
+    before = _own_hash(opened.run) if opened.origin is None else opened.origin.config_hash
+    state.drift = [*earlier, {"at": context.clock.now(), "from": before, "keys": list(opened.drift)}]
+
+
+def _own_hash(run: RunDir) -> str | None:
+    """Return the hash of a run's own copy of its configuration; None if that is lost too."""
+    try:
+        own = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
+    except (OSError, yaml.YAMLError):
+        return None
+    return config_hash(own) if isinstance(own, dict) else None
 
 
 def _tell_trials(context: Context, state: RunState) -> None:
@@ -277,9 +295,7 @@ def take_up(opened: Opened, context: Context) -> RunState:
         return start(opened, context)
     _clear_leftovers(opened, context)
     if opened.drift:
-        context.events.warn("going on with another configuration (--force):\n  " + "\n  ".join(opened.drift))
-        earlier = [] if not isinstance(state.drift, list) else state.drift
-        state.drift = [*earlier, {"at": context.clock.now(), "from": state.config_hash, "keys": list(opened.drift)}]
+        _record_drift(opened, context, state)
     if state.config_hash != opened.config_hash or opened.drift:
         state.config_hash = opened.config_hash
         if opened.overrides:
