@@ -517,6 +517,34 @@ def test_a_run_that_lost_its_state_goes_on_as_what_it_was_started_as(project: Pr
     ]
 
 
+def test_a_plan_sees_a_run_that_lost_its_state_as_a_resume_does(project: Project) -> None:
+    project.write_config({"sweep": {"prompt_sets": ["main", "other"]}})
+    assert project.run("--prompt_sets", "main", "--limit_items", "2").code == 0
+    lose(project, "run_state.json")
+    commands = (("run", "--run_id", "r", "--plan_only"), ("plan", "--run_id", "r"), ("resume", "r", "--plan_only"))
+    outcomes = [project.call(*words) for words in commands]
+    assert {outcome.code for outcome in outcomes} == {0}
+    assert len({outcome.out for outcome in outcomes}) == 1
+    assert outcomes[0].out.startswith("run r (its state is lost), 1 trial(s):")
+    assert set(planned(project).values()) == {"skip"}
+    assert "drifted" not in outcomes[0].out
+
+
+def test_beginning_a_run_that_lost_its_state_as_another_names_the_command_that_goes_on_with_it(
+    project: Project,
+) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    lose(project, "run_state.json")
+    outcome = project.run()
+    assert outcome.code == 3
+    assert "limit_items: 2 -> null" in outcome.err
+    assert "run_state.json is lost" in outcome.err
+    assert "promptrial resume r" in outcome.err
+    assert "--force" not in outcome.err
+    assert "promptrial resume r" in project.call("status", "--run_id", "r").err
+    assert project.run("--limit_items", "2").code == 0
+
+
 @pytest.mark.parametrize("damage", ["garble", "delete"])
 def test_a_run_of_which_nothing_says_what_it_is_does_not_become_another(project: Project, damage: str) -> None:
     project.write_config({"sweep": {"prompt_sets": ["main", "other"]}})

@@ -38,6 +38,7 @@ def execute(args: argparse.Namespace) -> int:
         config=args.config,
         overrides=overrides(args),
         plan_only=True,
+        rebuild=True,
         dry_run=args.dry_run,
     )
     selection = select_phases(args.only_step, args.from_step, args.to_step)
@@ -50,9 +51,12 @@ def as_text(planned: Planned) -> str:
     """Return a plan for people."""
     opened = planned.opened
     dry = ", dry run: hosted providers are emulated on this machine" if opened.dry_run else ""
-    lines = [f"run {opened.run.run_id} ({'exists' if opened.state else 'new'}), {len(opened.trials)} trial(s){dry}:"]
+    known = "its state is lost" if opened.lost else "exists" if opened.state else "new"
+    lines = [f"run {opened.run.run_id} ({known}), {len(opened.trials)} trial(s){dry}:"]
     lines += [f"  {trial.slug}" for trial in opened.trials]
     lines += [f"{action.phase:<8} {action}" for action in planned.actions]
+    if opened.remark:
+        lines += [opened.remark]
     if opened.drift:
         lines += ["the configuration has drifted; a resume would be refused without --force:"]
         lines += [f"  {line}" for line in opened.drift]
@@ -64,7 +68,7 @@ def as_json(planned: Planned) -> str:
     opened = planned.opened
     value = {
         "run_id": opened.run.run_id,
-        "exists": opened.state is not None,
+        "exists": opened.state is not None or opened.lost,
         "dry_run": opened.dry_run,
         "config_hash": opened.config_hash,
         "trials": [trial.slug for trial in opened.trials],

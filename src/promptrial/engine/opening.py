@@ -64,7 +64,8 @@ class Opened:
     """A run as it was found: the configuration to use, its trials, and the state (None for a new run).
 
     ``origin`` is what it was started with: as the state says, or, if that is lost, as the trials do; None if that is
-    not on record. ``remark`` says why a configuration is used that nobody has named.
+    not on record. It is ``lost`` if it was begun and has no state. ``remark`` says why a configuration is used that
+    nobody has named.
     """
 
     run: RunDir
@@ -79,6 +80,7 @@ class Opened:
     resolved_hash: str
     dry_run: bool = False
     origin: Origin | None = None
+    lost: bool = False
     remark: str = ""
 
 
@@ -103,21 +105,22 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     state, damaged = _load_state(run)
     _check_intent(request, run, state, damaged=damaged)
     origin = find_origin(run) if state is None else Origin.of(state)
-    lost = damaged or (request.rebuild and state is None and (origin is not None or _is_begun(run)))
-    goes_on = lost or state is not None
-    remembered = (
-        origin.overrides if origin is not None and goes_on else {}
-    )  # one that is begun is what its flags say, and no more
+    lost = state is None and (damaged or origin is not None or _is_begun(run))
+    rebuilt = lost and (damaged or request.rebuild)
+    goes_on = rebuilt or state is not None  # else it is begun, and is what its flags say and no more
+    remembered = origin.overrides if origin is not None and goes_on else {}
     overrides = {**remembered, **{_join(path): value for path, value in request.overrides.items()}}
-    found = _Found(run, state, origin, overrides, _dry_run(request, run, state, origin))
+    found = _Found(run, state, origin, lost, overrides, _dry_run(request, run, state, origin))
     opened = found.opened(_config_file(request, run, origin if goes_on else None), env)
-    if lost and origin is None and opened.drift and request.config is None:  # another file than the default one, then
+    if (
+        rebuilt and origin is None and opened.drift and request.config is None
+    ):  # another file than the default one, then
         with suppress(ConfigError):  # its own copy is damaged too
             opened = found.opened(run.config_path, env)
     if request.config is None and opened.config_file == run.config_path and not _is_older(run, state):
         opened = replace(opened, remark=_why_own_copy(run, origin))
     if opened.drift and not (request.force or request.plan_only):
-        raise _drifted(opened)
+        raise _drifted(opened) if goes_on else _not_another(opened)
     return opened
 
 
@@ -128,6 +131,7 @@ class _Found:
     run: RunDir
     state: RunState | None
     origin: Origin | None
+    lost: bool
     overrides: dict[str, Any]
     dry_run: bool
 
@@ -158,6 +162,7 @@ class _Found:
             resolved_hash=resolved_hash,
             dry_run=self.dry_run,
             origin=self.origin,
+            lost=self.lost,
         )
 
     def _made_nothing(self) -> bool:
@@ -189,6 +194,16 @@ def _drifted(opened: Opened) -> ConfigDriftError:
     return ConfigDriftError(
         f"run {run.run_id} was started with another configuration:\n  {lines}",
         hint="undo the change, start a new run with another --run_id, or go on all the same with --force",
+    )
+
+
+def _not_another(opened: Opened) -> ConfigDriftError:
+    """Return the refusal to begin what has been begun already, as something else; forcing that is nothing to offer."""
+    run, lines = opened.run, "\n  ".join(opened.drift)
+    return ConfigDriftError(
+        f"run {run.run_id} exists already, though its {run.state_path.name} is lost, "
+        f"and was started with another configuration:\n  {lines}",
+        hint=f"go on with it as it was begun: promptrial resume {run.run_id}{run.place}; or choose another --run_id",
     )
 
 

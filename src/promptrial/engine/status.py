@@ -89,7 +89,7 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     except FileNotFoundError:
         raise UsageError(
             f"run {run.run_id}: {run.state_path} is not there",
-            hint=f"look what would be done: {run.command('plan')}",
+            hint=f"make it anew from what is there, and go on: promptrial resume {run.run_id}{run.place}",
         ) from None
     by = holder(run.lock_path, clock)
     built = _built(run)
