@@ -216,6 +216,29 @@ def test_without_a_state_the_command_finds_out_what_the_run_was_started_with(pro
     assert findings(project, grave=True) == []
 
 
+@pytest.mark.parametrize("damage", ["lost", "garbled"])
+def test_without_a_state_the_command_finishes_what_was_begun_though_its_configuration_has_changed(
+    project: Project, damage: str
+) -> None:
+    project.run(run_id="whole")
+    fake_provider.CALLS.clear()
+    assert project.run("--to_step", "parse").code == 0
+    before = fake_provider.CALLS.total()
+    path = project.run_root() / "run_state.json"
+    path.unlink() if damage == "lost" else path.write_text("{")
+    (project.root / "config" / "treatment.txt").write_text("Something else.\n")
+    found = findings(project, grave=True)
+    own = "--config experiments/run_r/effective_config.yaml"
+    mends = {"lost": f"promptrial resume r {own}", "garbled": f"promptrial run --run_id r {own} --resume"}
+    assert {each["command"] for each in found} == {mends[damage]}
+    assert "prompt_sets.main.treatment.text" in found[-1]["meaning"]
+    obey(project, *found)
+    assert fake_provider.CALLS.total() == before
+    assert [each["severity"] for each in findings(project, "drift")] == ["note"]
+    one, other = (project.run_root(name) / SLUG / "results" / "significance.json" for name in ("r", "whole"))
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_commands_name_the_folder_of_the_runs_where_it_is_not_the_usual_one(project: Project) -> None:
     assert project.run("--experiments_dir", "some where").code == 0
     folder = project.root / "some where" / "run_r"

@@ -23,6 +23,7 @@ from promptrial.phases.base import Context, Phase
 from promptrial.phases.prepare import changed_sources
 from promptrial.plan import Action, select_phases
 from promptrial.store import records
+from promptrial.store.records import Origin
 
 __all__ = ["prospects"]
 
@@ -42,8 +43,7 @@ def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
         return
     if not sight.working and not any(finding.severity != "note" for finding in earlier):
         yield from _left(sight, actions)
-    if sight.state is not None:
-        yield from _drift(sight, finished=all(action.done for action in actions))
+    yield from _drift(sight, opened.origin, finished=all(action.done for action in actions))
     for sentence in changed_sources(context):
         yield _finding(sight, "drift", "note", sight.run.prepared / "manifest.json", sentence, None)
     if not sight.working:
@@ -77,33 +77,35 @@ def _left(sight: Sight, actions: Sequence[Action]) -> Iterator[Finding]:
             return
 
 
-def _drift(sight: Sight, *, finished: bool) -> Iterator[Finding]:
+def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[Finding]:
     """Yield what has changed in the file that the run was started with, and in the prompts that it names.
 
     A finished run keeps what it was made from. Another one is finished by its own copy, or goes on with the change.
     """
-    state, run = sight.state, sight.run
-    if state is None or not isinstance(state.config_file, str) or Path(state.config_file) == run.config_path:
+    run = sight.run
+    if origin is None or origin.config_file is None or Path(origin.config_file) == run.config_path:
         return
     severity: Severity = "note" if finished else "warning"
-    command = None if finished else f"{run.command('run')} --config {quoted(run.config_path)} --resume"
-    if not Path(state.config_file).exists():
-        meaning = f"{state.config_file}, which the run was started with, is not there; a resume uses the run's own copy"
+    command = f"{run.command('run')} --config {quoted(run.config_path)} --resume" if sight.state else sight.mend
+    if not Path(origin.config_file).exists():
+        meaning = (
+            f"{origin.config_file}, which the run was started with, is not there; a resume uses the run's own copy"
+        )
         yield _finding(sight, "drift", "note", run.config_path, meaning, None)
         return
     try:
-        lines = open_run(RunRequest(run.root.parent, run.run_id, plan_only=True), sight.env).drift
+        lines = open_run(RunRequest(run.root.parent, run.run_id, plan_only=True, rebuild=True), sight.env).drift
     except PromptrialError as error:
         lines = (f"it does not load any more: {sight.said(error)}",)
     if lines:
-        what = f"{state.config_file}, or what it names, has changed since the run was started: {'; '.join(lines)}"
+        what = f"{origin.config_file}, or what it names, has changed since the run was started: {'; '.join(lines)}"
         how = (
             "the run keeps what it was made from"
             if finished
             else "the command finishes the run as it was started; --resume --force instead goes on with the change, "
             "asks again what it touches, and records it"
         )
-        yield _finding(sight, "drift", severity, run.config_path, f"{what}; {how}", command)
+        yield _finding(sight, "drift", severity, run.config_path, f"{what}; {how}", None if finished else command)
 
 
 def _space(sight: Sight, context: Context, actions: Sequence[Action]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from promptrial.engine.migration import needs_migration
+from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.run_documents import ListedWord
 from promptrial.engine.session import Invocation
 from promptrial.engine.status import read_status
@@ -119,7 +120,7 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
         by=holder(run.lock_path, invocation.clock),
         built=built,
         trials=trials,
-        mend=_older_command(run) if older else _command(run),
+        mend=_older_command(run) if older else _command(run, state, env),
         legacy=legacy and (state is None or state.migrated is not True),
         manifests=dict(_manifests(run, folders)),
         late_jobs=tuple(_late_jobs(run)),
@@ -184,9 +185,30 @@ class _Logged(msgspec.Struct):
 # --- the command ----------------------------------------------------------------------------------------------------
 
 
-def _command(run: RunDir) -> str:
-    """Return what goes on with a run of our own; if its state is lost, ``resume`` finds out what it was."""
-    return run.resume_command if run.state_path.exists() else f"promptrial resume {run.run_id}{run.place}"
+def _command(run: RunDir, state: RunState | None, env: dict[str, str]) -> str:
+    """Return what goes on with a run of our own.
+
+    If its state is lost, a resume finds out what it was; where that has changed since, the run's own copy finishes it.
+    """
+    if state is not None:
+        return run.resume_command
+    flag = (
+        f" --config {quoted(run.config_path)}"
+        if _drifts(run, None, env) and not _drifts(run, run.config_path, env)
+        else ""
+    )
+    if run.state_path.exists():
+        return f"{run.command('run')}{flag} --resume"
+    return f"promptrial resume {run.run_id}{run.place}{flag}"
+
+
+def _drifts(run: RunDir, config: Path | None, env: dict[str, str]) -> bool:
+    """Whether a run without a state is refused to go on with a configuration, or with what it was started with."""
+    request = RunRequest(run.root.parent, run.run_id, config=config, plan_only=True, rebuild=True)
+    try:
+        return bool(open_run(request, env).drift)
+    except (PromptrialError, OSError):
+        return True
 
 
 def _older_command(run: RunDir) -> str:
