@@ -191,6 +191,18 @@ def test_jobs_that_were_paid_for_are_found_again(hosted: HostedProject, lost: tu
     hosted.paid_once()
 
 
+def test_jobs_that_other_settings_gave_their_names_are_found_again(hosted: HostedProject) -> None:
+    assert hosted.run("--prompt_sets", "main,other", "--no_sharing", "--to_step", "submit").code == 0
+    made, root = len(hosted.jobs()), hosted.project.run_root()
+    lose(root, "run_state.json")
+    for manifest in root.glob("*/results/trial_manifest.json"):
+        manifest.unlink()
+    outcome = hosted.project.call("resume", "r", "--to_step", "parse")
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == made
+    hosted.paid_once()
+
+
 def test_answers_that_are_here_are_kept_though_the_provider_has_forgotten_their_jobs(hosted: HostedProject) -> None:
     assert hosted.run("--to_step", "poll").code == 0
     whole = [path.read_bytes() for path in sorted(hosted.results().glob("*/results.jsonl"))]

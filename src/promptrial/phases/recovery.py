@@ -82,7 +82,9 @@ def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: 
     if not raw and len(_ids([sealed])) == work.part.rows:
         raw = {attempt: sealed}  # the answers of a single attempt were given their final name
     whole = len(_ids(raw.values())) == work.part.rows
-    intents = tuple(_intent(work, n, raw.get(n), last=n == attempt, whole=whole) for n in range(1, attempt + 1))
+    # Its settings may have been others when the job was given its name: the breadcrumb knows.
+    key = work.key if crumb is None else crumb.name.removesuffix(f"-a{crumb.attempt}")
+    intents = tuple(_intent(work, key, n, raw.get(n), last=n == attempt, whole=whole) for n in range(1, attempt + 1))
     return PartRecord(
         status="submitted",
         resume_key=work.part.resume_key,
@@ -117,10 +119,10 @@ def _ids(paths: Iterable[Path]) -> set[str]:
     return {wire_id for path in paths if path.exists() for wire_id in row_ids(jsonl.lines(path))}
 
 
-def _intent(work: PartWork, attempt: int, path: Path | None, *, last: bool, whole: bool) -> Intent:
+def _intent(work: PartWork, base: str, attempt: int, path: Path | None, *, last: bool, whole: bool) -> Intent:
     """Return an attempt; one that is ``completed`` without answers owes them, and they are fetched again."""
     earlier: PartStatus = "expired" if path is not None or whole else "completed"
-    key = f"{work.key}-a{attempt}"
+    key = f"{base}-a{attempt}"
     return Intent(
         key=key,
         attempt=attempt,
