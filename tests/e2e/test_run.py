@@ -619,6 +619,16 @@ def test_a_change_that_was_forced_is_on_record_though_the_state_was_lost(
     assert state_of(project)["drift"] == [entry]
 
 
+def test_a_run_that_was_cut_off_as_it_began_and_lost_its_manifest_is_as_if_it_had_not_been(project: Project) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "run", interrupt)
+        assert project.run().code == 130
+    lose(project, "run_state.json")
+    (project.run_root() / MANIFEST).write_text("{")
+    assert project.run().code == 0
+    assert "drift" not in state_of(project)
+
+
 def test_a_change_of_the_configuration_is_noticed_after_the_state_was_made_anew(project: Project) -> None:
     shutil.copytree(project.root / "config", project.root / "mine")
     assert project.run("--config", "mine/eval_config.yaml", "--to_step", "submit").code == 0

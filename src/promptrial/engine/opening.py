@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import yaml
 
 from promptrial import plan
 from promptrial.config.effective import config_hash, difference, effective, to_yaml
@@ -20,7 +19,17 @@ from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
 from promptrial.engine.facts import phases
 from promptrial.engine.loop import new_manifest
-from promptrial.engine.origin import find_origin, holds_work, is_migrated, knows_jobs
+from promptrial.engine.origin import (
+    find_origin,
+    holds_work,
+    is_begun,
+    is_older,
+    knows_jobs,
+    own_copy,
+    own_folder,
+    recorded_file,
+    why_own_copy,
+)
 from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
 from promptrial.model import Trial
 from promptrial.phases.base import AskedBy, Context
@@ -105,20 +114,19 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     state, damaged = _load_state(run)
     _check_intent(request, run, state, damaged=damaged)
     origin = find_origin(run) if state is None else Origin.of(state)
-    lost = state is None and (damaged or origin is not None or _is_begun(run))
+    lost = state is None and (damaged or origin is not None or is_begun(run))
     rebuilt = lost and (damaged or request.rebuild)
     goes_on = rebuilt or state is not None  # else it is begun, and is what its flags say and no more
     remembered = origin.overrides if origin is not None and goes_on else {}
     overrides = {**remembered, **{_join(path): value for path, value in request.overrides.items()}}
     found = _Found(run, state, origin, lost, overrides, _dry_run(request, run, state, origin))
     opened = found.opened(_config_file(request, run, origin if goes_on else None), env)
-    if (
-        rebuilt and origin is None and opened.drift and request.config is None
-    ):  # another file than the default one, then
+    file_known = origin is not None or request.config is not None
+    if rebuilt and opened.drift and not file_known:  # it was not the default one, then
         with suppress(ConfigError):  # its own copy is damaged too
             opened = found.opened(run.config_path, env)
-    if request.config is None and opened.config_file == run.config_path and not _is_older(run, state):
-        opened = replace(opened, remark=_why_own_copy(run, origin))
+    if request.config is None and opened.config_file == run.config_path and not is_older(run, state):
+        opened = replace(opened, remark=why_own_copy(run, origin))
     if opened.drift and not (request.force or request.plan_only):
         raise _drifted(opened) if goes_on else _not_another(opened)
     return opened
@@ -140,7 +148,7 @@ class _Found:
         overrides: dict[KeyPath, Any] = {tuple(key.split("/")): value for key, value in self.overrides.items()}
         loaded = load_config(config_file, env, overrides)
         if config_file == self.run.config_path:  # what it names stands where it stood
-            loaded = replace(loaded, folder=_folder(self.run, self.state, self.origin))
+            loaded = replace(loaded, folder=own_folder(self.run, self.state, self.origin))
         trials = plan.trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
         used_models, used_sets = {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials}
         tree = effective(loaded, used_models, used_sets)
@@ -174,19 +182,13 @@ class _Found:
     def _drift(self, tree: dict[str, Any], digest: str) -> tuple[str, ...]:
         if self.origin is not None and self.origin.config_hash == digest:
             return ()
-        if self.origin is None and not _is_begun(self.run):
+        if self.origin is None and not is_begun(self.run):
             return ()
-        try:
-            old = yaml.load(self.run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
-        except (OSError, yaml.YAMLError):
+        old = own_copy(self.run)
+        if old is None:
             return (f"{self.run.config_path.name} is missing or damaged, so the keys that changed cannot be named",)
         lines = tuple(difference(old, tree))
         return lines or (() if self.origin is None else ("the recorded hash differs, though no key does",))
-
-
-def _is_begun(run: RunDir) -> bool:
-    """Whether a run without a state was begun all the same."""
-    return run.config_path.exists() or holds_work(run)
 
 
 def _drifted(opened: Opened) -> ConfigDriftError:
@@ -271,17 +273,9 @@ def _new_state(opened: Opened, context: Context) -> RunState:
 def _record_drift(opened: Opened, context: Context, state: RunState) -> None:
     context.events.warn("going on with another configuration (--force):\n  " + "\n  ".join(opened.drift))
     earlier = state.drift if isinstance(state.drift, list) else []
-    before = _own_hash(opened.run) if opened.origin is None else opened.origin.config_hash
+    own, origin = own_copy(opened.run), opened.origin
+    before = origin.config_hash if origin is not None else None if own is None else config_hash(own)
     state.drift = [*earlier, {"at": context.clock.now(), "from": before, "keys": list(opened.drift)}]
-
-
-def _own_hash(run: RunDir) -> str | None:
-    """Return the hash of a run's own copy of its configuration; None if that is lost too."""
-    try:
-        own = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
-    except (OSError, yaml.YAMLError):
-        return None
-    return config_hash(own) if isinstance(own, dict) else None
 
 
 def _tell_trials(context: Context, state: RunState) -> None:
@@ -450,7 +444,7 @@ def _config_file(request: RunRequest, run: RunDir, origin: Origin | None) -> Pat
     if request.config is not None:
         return request.config
     if origin is not None:
-        recorded = _recorded_file(run, origin)
+        recorded = recorded_file(run, origin)
         return recorded if recorded is not None and recorded.exists() else run.config_path
     if not DEFAULT_CONFIG.exists() and run.config_path.exists():
         return Path(run.config_path)
@@ -459,33 +453,6 @@ def _config_file(request: RunRequest, run: RunDir, origin: Origin | None) -> Pat
             f"{DEFAULT_CONFIG}: not found from here", hint="name one: promptrial run --config path/to/config.yaml"
         )
     return DEFAULT_CONFIG
-
-
-def _recorded_file(run: RunDir, origin: Origin | None) -> Path | None:
-    """Return the file that a run was started with; None if that is not on record: its own copy never is that file."""
-    if origin is None or origin.config_file is None or Path(origin.config_file) == run.config_path:
-        return None
-    return Path(origin.config_file)
-
-
-def _folder(run: RunDir, state: RunState | None, origin: Origin | None) -> Path:
-    """Return the folder that the paths in a run's own copy start from."""
-    recorded = _recorded_file(run, origin)
-    if recorded is not None:
-        return recorded.parent
-    return DEFAULT_CONFIG.parent if DEFAULT_CONFIG.exists() and not _is_older(run, state) else run.root
-
-
-def _is_older(run: RunDir, state: RunState | None) -> bool:
-    """Whether a run is an older tool's, whose configuration was never another file than the run's own."""
-    return is_migrated(run) if state is None else state.migrated is True
-
-
-def _why_own_copy(run: RunDir, origin: Origin | None) -> str:
-    recorded = _recorded_file(run, origin)
-    what = "the configuration file that the run was started with"
-    why = f"{what} is not on record" if recorded is None else f"{what}, {recorded}, is not there"
-    return f"{why}; it goes on by its own copy, and what changes elsewhere is not noticed"
 
 
 def _dry_run(request: RunRequest, run: RunDir, state: RunState | None, origin: Origin | None) -> bool:

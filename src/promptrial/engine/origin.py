@@ -1,4 +1,4 @@
-"""What a run whose state is lost was started with, and whether anything was made by it: from its other files alone.
+"""What a run was started with, and whether anything was made by it, as its files tell even if its state is lost.
 
 Reads only. What a resume makes of it is ``opening``'s to decide.
 """
@@ -8,15 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import yaml
+
+from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.engine.facts import phases
 from promptrial.errors import CorruptRecordError
 from promptrial.store import records
-from promptrial.store.records import Origin, TrialManifest
+from promptrial.store.records import Origin, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
-__all__ = ["find_origin", "holds_work", "is_migrated", "knows_jobs"]
+__all__ = [
+    "find_origin",
+    "holds_work",
+    "is_begun",
+    "is_older",
+    "knows_jobs",
+    "own_copy",
+    "own_folder",
+    "recorded_file",
+    "why_own_copy",
+]
 
 _MANIFEST: Final = "trial_manifest.json"
 
@@ -49,9 +62,51 @@ def knows_jobs(run: RunDir) -> bool:
     return any(event.key is not None for slug in folders for event in run.trial(slug).journal.salvage())
 
 
-def is_migrated(run: RunDir) -> bool:
-    """Whether an older tool began the run: a migration keeps its configuration."""
-    return any(run.root.glob("effective_config.backup.*.yaml"))
+def is_begun(run: RunDir) -> bool:
+    """Whether a run was begun, though its state may not be there."""
+    return run.config_path.exists() or holds_work(run)
+
+
+def is_older(run: RunDir, state: RunState | None) -> bool:
+    """Whether a run is an older tool's, whose configuration was never another file than the run's own."""
+    return any(run.root.glob("effective_config.backup.*.yaml")) if state is None else state.migrated is True
+
+
+# --- its configuration ----------------------------------------------------------------------------------------------
+
+
+def recorded_file(run: RunDir, origin: Origin | None) -> Path | None:
+    """Return the file that a run was started with; None if that is not on record: its own copy never is that file."""
+    if origin is None or origin.config_file is None or Path(origin.config_file) == run.config_path:
+        return None
+    return Path(origin.config_file)
+
+
+def own_copy(run: RunDir) -> dict[str, Any] | None:
+    """Return the values of a run's own copy of its configuration; None if it is lost, or damaged."""
+    try:
+        own = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
+    except (OSError, yaml.YAMLError):
+        return None
+    return own if isinstance(own, dict) else None
+
+
+def own_folder(run: RunDir, state: RunState | None, origin: Origin | None) -> Path:
+    """Return the folder that the paths in a run's own copy start from."""
+    recorded = recorded_file(run, origin)
+    if recorded is not None:
+        return recorded.parent
+    return DEFAULT_CONFIG.parent if DEFAULT_CONFIG.exists() and not is_older(run, state) else run.root
+
+
+def why_own_copy(run: RunDir, origin: Origin | None) -> str:
+    """Return why a run goes on by its own copy, for people."""
+    recorded, what = recorded_file(run, origin), "the configuration file that the run was started with"
+    why = f"{what} is not on record" if recorded is None else f"{what}, {recorded}, is not there"
+    return f"{why}; it goes on by its own copy, and what changes elsewhere is not noticed"
+
+
+# --- its records ----------------------------------------------------------------------------------------------------
 
 
 def _manifests(run: RunDir) -> Iterator[TrialManifest]:
@@ -61,11 +116,14 @@ def _manifests(run: RunDir) -> Iterator[TrialManifest]:
 
 
 def _is_work(path: Path) -> bool:
-    """Whether a file of a trial was made by a phase; the manifest of one in which nothing has happened was not."""
-    if path.name != _MANIFEST:
+    """Whether a file of a trial was made by a phase.
+
+    A manifest is there before any phase has begun, and what a damaged one knew of has left other files.
+    """
+    if not path.name.startswith(_MANIFEST):
         return not path.name.startswith(".")
     try:
         manifest = records.load(path, TrialManifest)
-    except (OSError, CorruptRecordError):  # nobody knows what stood there
-        return True
+    except (OSError, CorruptRecordError):
+        return False
     return bool(manifest.parts or manifest.stage_status)
