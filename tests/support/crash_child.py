@@ -127,7 +127,7 @@ def _refuse(lab: Lab, number: int, error: int) -> Path:
 
     folder = lab.folder()
     ended = in_fork(folder, work)
-    named = re.search(r"error: .*experiments.*: " + os.strerror(error) + r"\n  next: ", ended.said)
+    named = re.search(r"error: .*(?:\n  .*)*experiments.*: " + os.strerror(error) + r"\n  next: ", ended.said)
     if ended.code != 0 and (ended.code != 1 or not named):
         raise RuntimeError(f"point {number}: the run ended with {ended.code}: {ended.said}")
     return folder

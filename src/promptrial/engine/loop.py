@@ -140,7 +140,9 @@ class Engine:
             except PromptrialError as error:
                 failed.append(error)
         if len(failed) > 1:
-            raise PhaseFailedError(f"{len(failed)} trials failed:\n  " + "\n  ".join(e.message for e in failed))
+            raise PhaseFailedError(
+                f"{len(failed)} trials failed:\n  " + "\n  ".join(e.message for e in failed), hint=failed[0].hint
+            )
         if failed:
             raise failed[0]
 

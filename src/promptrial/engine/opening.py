@@ -338,10 +338,17 @@ def _write_config(opened: Opened, context: Context) -> None:
     path, data = opened.run.config_path, to_yaml(opened.tree)
     if path.exists() and path.read_bytes() == data:
         return
-    if path.exists() and not opened.drift:
+    if path.exists() and not opened.drift and not _is_an_earlier_one(opened):
         context.events.warn(f"{path}: damaged, or changed by hand; it is written anew")
         _set_aside(context, [path])
     atomic.write_bytes(path, data)
+
+
+def _is_an_earlier_one(opened: Opened) -> bool:
+    """Whether the run's own copy is what it was before a forced change: a kill came before the new one was written."""
+    own = own_copy(opened.run)
+    forced = opened.origin.drift if opened.origin is not None else []
+    return own is not None and config_hash(own) in {entry.get("from") for entry in forced}
 
 
 def load_manifests(context: Context, *, read_only: bool = False) -> None:
