@@ -7,7 +7,7 @@ import errno
 import gzip
 import json
 import re
-import select
+import selectors
 import socket
 import struct
 import time
@@ -94,7 +94,9 @@ class TestRefusedBeforeItIsApplied:
         parts = urlsplit(emulator.url)
         with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20) as connection:
             connection.sendall(head)
-            readable, _, _ = select.select([connection], [], [], 0.3)
+            with selectors.DefaultSelector() as selector:
+                selector.register(connection, selectors.EVENT_READ)
+                readable = selector.select(0.3)
             assert not readable, "the body is waited for"
             connection.sendall(body)
             with pytest.raises(ConnectionResetError):

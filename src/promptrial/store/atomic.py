@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -151,6 +152,7 @@ class Appender:
         self._durable = durable
         with naming(path):
             self._fd = _open_to_append(path)
+        self._close = weakref.finalize(self, os.close, self._fd)
         if durable:  # also for a file that is there: the process that made it may have been killed before this
             _fsync_folder(path.parent)
 
@@ -167,8 +169,8 @@ class Appender:
                 _fsync(self._fd)
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
+        """Close the file; that also happens when nobody holds it any more."""
+        self._close()
 
     def __enter__(self) -> Self:
         return self
