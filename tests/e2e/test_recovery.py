@@ -104,7 +104,7 @@ def test_no_report_is_written_while_it_is_not_on_record_who_answered(project: Pr
     (project.run_root() / MANIFEST).write_text(json.dumps(manifest | {"engine": {}}))
     outcome = project.run("--from_step", "parse")
     assert outcome.code == 1
-    assert "report is blocked (needs submit: engine or prompts not recorded)" in outcome.err
+    assert "report is blocked (needs submit: the engine and these prompts are not on record)" in outcome.err
     assert project.run("--resume").code == 0
     assert report.read_bytes() == before
 

@@ -489,7 +489,7 @@ def test_requests_are_listed_by_arm_and_reason() -> None:
     arms = {"treatment": attrition(100, {"timeout": 1}), "control": attrition(101, {"content_filter": 2})}
     table = attrition_table(document(attrition=arms))
 
-    assert table.headers[5:] == ("content filter", "timeout", "no answer at all")
+    assert table.headers[5:] == ("Error: content filter", "Error: timeout", "No row came")
     assert table.rows == (
         ("control", "104", "101", "3", "2.9%", "2", "0", "1"),
         ("treatment", "104", "100", "4", "3.8%", "0", "1", "3"),

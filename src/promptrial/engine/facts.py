@@ -97,7 +97,7 @@ def _part_fact(context: Context, phase: Phase, trial: Trial, work: list[PartWork
     left = sum(not (item.submitted if phase.name == "submit" else item.downloaded) for item in work)
     missing = "" if left == 0 else f"{left} of {len(work)} parts left"
     if phase.name == "submit" and not missing and not _described(context, trial):
-        return Fact(phase.name, trial.slug, "engine or prompts not recorded")
+        return Fact(phase.name, trial.slug, "the engine and these prompts are not on record")
     return Fact(phase.name, trial.slug, missing, left, len(work))
 
 

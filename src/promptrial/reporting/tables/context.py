@@ -88,17 +88,17 @@ def questions_table(significance: Significance) -> Table:
 
 
 def attrition_table(significance: Significance) -> Table:
-    """Return what became of the requests of each arm, by reason."""
+    """Return what became of the requests of each arm: answered, answered with an error (by its code), or not at all."""
     arms = [(name, significance.attrition[name]) for name in CONDITIONS if name in significance.attrition]
-    reasons = sorted({reason for _, arm in arms for reason in arm.reasons})
+    reasons = sorted({reason for _, arm in arms for reason, times in arm.reasons.items() if times})
     headers = (
         "Arm",
         "Requests",
         "Answered",
-        "Missing",
-        "Share missing",
-        *map(reason_text, reasons),
-        "no answer at all",
+        "Unanswered",
+        "Share unanswered",
+        *(f"Error: {reason_text(reason)}" for reason in reasons),
+        "No row came",
     )
     rows = tuple((name, *_attrition_cells(arm, reasons)) for name, arm in arms)
     return Table("Requests", headers, rows, (), "l" + "r" * (len(headers) - 1))
