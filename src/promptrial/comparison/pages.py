@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -163,18 +163,19 @@ def _effects_table(pair: Pair) -> Table:
     reasons = [f"{metric_text(row.metric).label}: {row.reason}." for row in endpoints if row.reason]
     return Table(
         title="B minus A, over all items that both have",
-        headers=("Endpoint", "Temp.", "Pairs", "Dropped", "A", "B",
+        headers=("Endpoint", "Role", "Temp.", "Pairs", "Dropped", "A", "B",
                  f"Difference, pp ({level(found.settings.confidence)} CI)", "p", "Adjusted p"),
-        rows=tuple(_effect_row(row) for row in endpoints),
+        rows=tuple(_effect_row(row, found.settings.primary) for row in endpoints),
         notes=tuple(dict.fromkeys([*filter(None, [correction_text(families)]), *reasons, *_dropped_items(pair)])),
-        align="lrrlrrrrr",
+        align="llrrlrrrrr",
     )  # fmt: skip
 
 
-def _effect_row(row: Endpoint) -> tuple[str, ...]:
+def _effect_row(row: Endpoint, primary: Collection[str]) -> tuple[str, ...]:
     decimals = points_decimals(row.ci_low, row.ci_high)
     return (
         metric_text(row.metric).label,
+        "primary" if row.metric in primary else "exploratory",
         temperature(row.temp),
         count(row.n_pairs),
         _dropped(row),
