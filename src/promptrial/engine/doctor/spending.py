@@ -77,7 +77,10 @@ def _lost(sight: Sight, folder: TrialDir, name: str, part: PartRecord, problem: 
     """Return a finding for answers that were sealed; those that a provider computed are fetched from it again."""
     rows = part.results.rows if part.results is not None else None
     if not part.intents:
-        meaning = f"{problem}: the {rows} answers of {name} are not as they were sealed; poll brings them home again"
+        meaning = (
+            f"{problem}: the {rows} answers of {name} are not as they were sealed; they are computed here again, "
+            "which costs nothing"
+        )
         return _finding(sight, "artifact", "error", folder.part_results(name), meaning)
     meaning = (
         f"{problem}: {rows} answers of job {part.job} that were paid for{_about(part.intents)} are not as they were "
