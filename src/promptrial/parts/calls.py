@@ -95,7 +95,7 @@ class Calls:
         """Raise what others have met, if the provider was given up a moment ago."""
         outage = self._outages.get(provider)
         if outage is not None and outage.error is not None and self.clock.monotonic() < outage.until:
-            raise outage.error
+            raise TransientError(outage.error.message, hint=outage.error.hint)
 
     def _is_over(self, provider: str, failing_since: float, error: TransientError) -> bool:
         """Take note of a failure; return whether there is no point in another try."""
