@@ -33,6 +33,7 @@ _EXECUTION: Final = {
     # Only the emulator's clock counts for jobs, and that moves with calls: what is long here saves calls.
     "poll_interval_s": 600.0,
     "longest_poll_interval_s": 1200.0,
+    "outage_s": 1.0,  # an outage is borne in real time
 }
 
 
