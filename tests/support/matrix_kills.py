@@ -50,7 +50,7 @@ def hurry() -> None:
     SystemClock.wait = wait  # type: ignore[method-assign]
     SystemClock.monotonic = lambda self: time.monotonic() + skipped  # type: ignore[method-assign]  # noqa: ARG005
     transports.create_ssl_context = lambda **_options: certificates  # type: ignore[attr-defined]
-    http.Timeouts = partial(http.Timeouts, read_s=_READ_S)  # type: ignore[misc, assignment]
+    http.Timeouts = partial(http.Timeouts, read_s=_READ_S, transfer_s=_READ_S)  # type: ignore[misc, assignment]
 
 
 def watch_calls(at: At) -> None:
