@@ -15,7 +15,7 @@ import yaml
 from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.engine.facts import phases
 from promptrial.errors import CorruptRecordError
-from promptrial.store import records
+from promptrial.store import breadcrumbs, records
 from promptrial.store.records import Origin, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
@@ -54,7 +54,7 @@ def holds_work(run: RunDir) -> bool:
 
 def knows_jobs(run: RunDir) -> bool:
     """Whether a job at a provider is named in a run: beside its results, in a manifest, or in a journal."""
-    if any(run.root.glob("*/results/*_job.json")):
+    if any(run.root.glob(f"*/results/*{breadcrumbs.JOB_FILE}")):
         return True
     if any(part.intents for manifest in _manifests(run) for part in manifest.parts.values()):
         return True

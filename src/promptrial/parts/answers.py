@@ -16,7 +16,7 @@ from promptrial.errors import DataError
 from promptrial.parts.recording import Recorder
 from promptrial.parts.work import PartWork
 from promptrial.providers.request_rows import row_id
-from promptrial.store import atomic, downloads, jsonl
+from promptrial.store import atomic, breadcrumbs, downloads, jsonl
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, Intent
 
@@ -131,7 +131,8 @@ def keep_others_apart(work: PartWork, recorder: Recorder) -> None:
         if folder.exists():
             _move_apart(work, recorder, _free(_apart(work, asked or "unknown")))
         if asked is not None:
-            _forget_job(work)
+            # They name the job of earlier requests, which is on record: it would claim the present answers for them.
+            breadcrumbs.forget(work.folder.results, work.part.name)
             recorder.record(work, "pending", request_sha256=work.request_sha256)
     ours = _apart(work, work.request_sha256)
     if work.record.request_sha256 == work.request_sha256 and ours.exists() and not folder.exists():
@@ -153,12 +154,6 @@ def _move_apart(work: PartWork, recorder: Recorder, target: Path) -> None:
     atomic.move(_folder(work), target)
     where = work.folder.run.relative(target)
     recorder.events.warn(f"{work.name}: its requests have changed; what answers the earlier ones is kept in {where}")
-
-
-def _forget_job(work: PartWork) -> None:
-    """Remove what names the job of earlier requests, and is on record: it would claim the present answers for them."""
-    for name in (f"{work.part.name}_job.json", f"{work.part.name}_OUTPUT_DATASET_ID.txt"):
-        atomic.remove(work.folder.results / name)
 
 
 def _folder(work: PartWork) -> Path:

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-import msgspec
-
 from promptrial.errors import OutcomeUnknownError, PermanentError, QuotaReachedError, TransientError
 from promptrial.parts.asked import RequestFiles
 from promptrial.parts.calls import Calls
@@ -25,7 +23,7 @@ from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row
 from promptrial.runtime.clock import Clock
-from promptrial.store import atomic, jsonl
+from promptrial.store import breadcrumbs, jsonl
 from promptrial.store.records import Intent
 
 __all__ = ["Submission"]
@@ -138,21 +136,16 @@ class Submission:
 
     def _leave_breadcrumbs(self, job: JobRef, attempt: int, dataset: str | None) -> None:
         """Write beside the results, in plain files, what a person needs to find the job without this program."""
-        results = self.work.folder.results
-        crumbs = {
-            "name": job.name,
-            "outputDatasetId": job.output,
-            "inputDatasetId": dataset,
-            "provider": self.work.provider().name,
-            "model": self.work.model.shown_id,
-            "attempt": attempt,
-            "request_sha256": self.work.request_sha256,
-        }
-        text = msgspec.json.format(msgspec.json.encode(crumbs), indent=2) + b"\n"
-        atomic.write_bytes(results / f"{self.work.part.name}_job.json", text)
-        if job.output is not None:
-            path = results / f"{self.work.part.name}_OUTPUT_DATASET_ID.txt"
-            atomic.write_bytes(path, job.output.encode() + b"\n")
+        crumb = breadcrumbs.Breadcrumb(
+            name=job.name,
+            outputDatasetId=job.output,
+            inputDatasetId=dataset,
+            provider=self.work.provider().name,
+            model=self.work.model.shown_id,
+            attempt=attempt,
+            request_sha256=self.work.request_sha256,
+        )
+        breadcrumbs.leave(self.work.folder.results, self.work.part.name, crumb)
 
     def _described(self, attempt: int, path: Path) -> PartPayload:
         work, digest = self.work, jsonl.digest(path)

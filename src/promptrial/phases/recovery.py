@@ -11,29 +11,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from promptrial.model import Trial
 from promptrial.parts.answers import row_ids
 from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context
 from promptrial.phases.work import worklist
-from promptrial.store import jsonl
+from promptrial.store import breadcrumbs, jsonl
+from promptrial.store.breadcrumbs import Breadcrumb
 from promptrial.store.records import Intent, PartRecord, PartStatus
 
 __all__ = ["recover_parts"]
 
 _RAW: Final = re.compile(r"results\.a([1-9][0-9]*)\.jsonl")
 _REASON: Final = "made again from what is here: the manifest was lost"
-
-
-class _Breadcrumb(msgspec.Struct):
-    """What submitting leaves beside the results of a part that is answered elsewhere."""
-
-    name: str
-    attempt: int
-    request_sha256: str
-    inputDatasetId: str | None = None  # noqa: N815 - as it is called in the file
 
 
 def recover_parts(context: Context, trial: Trial, *, same_requests: bool) -> int:
@@ -97,14 +87,10 @@ def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: 
     )
 
 
-def _breadcrumb(work: PartWork) -> _Breadcrumb | None:
+def _breadcrumb(work: PartWork) -> Breadcrumb | None:
     """Return what was left for people of the last job, if it is whole and was made for these very requests."""
-    try:
-        data = (work.folder.results / f"{work.part.name}_job.json").read_bytes()
-        crumb = msgspec.json.decode(data, type=_Breadcrumb)
-    except (FileNotFoundError, ValueError, RecursionError):
-        return None
-    return crumb if crumb.request_sha256 == work.request_sha256 else None
+    crumb = breadcrumbs.read(work.folder.results / f"{work.part.name}{breadcrumbs.JOB_FILE}")
+    return crumb if crumb is not None and crumb.request_sha256 == work.request_sha256 else None
 
 
 def _raw_files(work: PartWork) -> dict[int, Path]:

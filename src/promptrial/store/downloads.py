@@ -24,6 +24,7 @@ from typing import IO, Final
 import msgspec
 
 from promptrial.errors import DataError
+from promptrial.store.breadcrumbs import JOB_FILE, OUTPUT_FILE
 
 __all__ = [
     "MAX_LINE",
@@ -47,8 +48,8 @@ OWN_NAMES: Final = (
     "results.*.jsonl",
     "requests*.jsonl",
     "*.corrupt.*",
-    "*_job.json",
-    "*_OUTPUT_DATASET_ID.txt",
+    f"*{JOB_FILE}",
+    f"*{OUTPUT_FILE}",
 )
 """Names of files that promptrial itself, or the system, puts beside results; they are never read as a download."""
 

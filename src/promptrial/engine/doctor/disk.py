@@ -11,6 +11,7 @@ from typing import Final
 from promptrial import registry
 from promptrial.engine.doctor.document import DiskUse
 from promptrial.engine.doctor.sight import Sight
+from promptrial.store import breadcrumbs
 
 __all__ = ["disk_use", "free_bytes", "size_text"]
 
@@ -83,7 +84,7 @@ def _phase(relative: Path, made_by: dict[str, str]) -> str:
         return _FOLDERS[relative.parts[0]]
     if len(relative.parts) > 3 and relative.parts[1] == "results":  # in the folder of a part, sealed or not
         return "poll"
-    if name.endswith(("_job.json", "_OUTPUT_DATASET_ID.txt")):
+    if name.endswith((breadcrumbs.JOB_FILE, breadcrumbs.OUTPUT_FILE)):
         return "submit"
     is_report = "reports" in relative.parts[:-1] or name.startswith(("aggregate_report.", "multi_trial_manifest."))
     return "report" if is_report else "records"

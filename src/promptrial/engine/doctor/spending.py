@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from promptrial.engine.doctor.document import Finding, Kind, Severity
 from promptrial.engine.doctor.sight import Sight, file_problem, quoted
+from promptrial.store import breadcrumbs
+from promptrial.store.breadcrumbs import Breadcrumb
 from promptrial.store.records import Intent, PartRecord
 from promptrial.store.rundir import TrialDir
 
@@ -23,16 +23,8 @@ __all__ = ["orphan_jobs", "part_findings"]
 _IN_FLIGHT: Final = ("submitted", "running", "completed")
 _IN_DOUBT: Final = ("submitting", "unknown")
 _NEVER_ANSWERED: Final = ("pending", "failed", "cancelled")
-_CRUMB: Final = "_job.json"
 _STOPS_A_JOB: Final = {"fireworks": "firectl batch-inference-job delete"}
 """Provider -> its own command that stops a job, for jobs that no resume looks after."""
-
-
-class _Crumb(msgspec.Struct):
-    """What a resume needs of the file that names a job, for people, beside the results."""
-
-    name: str
-    request_sha256: str | None = None
 
 
 def part_findings(sight: Sight) -> Iterator[Finding]:
@@ -182,7 +174,7 @@ def orphan_jobs(sight: Sight) -> Iterator[Finding]:
         return
     for results in sorted(path for path in sight.run.root.glob("*/results") if path.is_dir()):
         folder = sight.run.trial(results.parent.name)
-        read = {path: _read(path) for path in sorted(results.glob(f"*{_CRUMB}"))}
+        read = {path: _read(path) for path in sorted(results.glob(f"*{breadcrumbs.JOB_FILE}"))}
         older = [path for path, crumb in read.items() if crumb is not None and crumb.request_sha256 is None]
         if older and folder.slug not in sight.trials:
             meaning = f"an older tool noted {len(older)} jobs here, and no answer of this trial is on disk"
@@ -191,8 +183,8 @@ def orphan_jobs(sight: Sight) -> Iterator[Finding]:
             yield from _of_crumb(sight, folder, path, read[path])
 
 
-def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: _Crumb | None) -> Iterator[Finding]:
-    manifest, name = sight.manifests.get(folder.slug), path.name.removesuffix(_CRUMB)
+def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: Breadcrumb | None) -> Iterator[Finding]:
+    manifest, name = sight.manifests.get(folder.slug), path.name.removesuffix(breadcrumbs.JOB_FILE)
     if crumb is None:
         if manifest is None or name not in manifest.parts:
             meaning = f"it names a job of {name} that is nowhere else on record, and it is damaged"
@@ -219,21 +211,21 @@ def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: _Crumb | None) 
     )
 
 
-def _read(path: Path) -> _Crumb | None:
+def _read(path: Path) -> Breadcrumb | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Crumb)
-    except (OSError, ValueError, RecursionError):
+        return breadcrumbs.read(path)
+    except OSError:
         return None
 
 
-def _knows(part: PartRecord, crumb: _Crumb) -> bool:
+def _knows(part: PartRecord, crumb: Breadcrumb) -> bool:
     """Whether the record of a part names a job, or was sealed with the answers to its very requests."""
     known = {part.job, *(intent.job for intent in part.intents), *(intent.key for intent in part.intents)}
     answered = part.status == "downloaded" and part.request_sha256 == crumb.request_sha256
     return crumb.name in known or answered
 
 
-def _put_away(sight: Sight, slug: str, crumb: _Crumb, path: Path) -> str:
+def _put_away(sight: Sight, slug: str, crumb: Breadcrumb, path: Path) -> str:
     """Return the command that stops a job, where its provider has one, and puts the file away that names it."""
     stop = _stop_command(sight, slug, crumb.name)
     return f"{f'{stop} && ' if stop else ''}mv {quoted(path)} {shlex.quote(f'{path}.settled')}"

@@ -1,0 +1,60 @@
+"""The plain files beside the results that name a part's job, so that a person finds it without this program.
+
+``PART_job.json`` says what the job is called and what it was made for, ``PART_OUTPUT_DATASET_ID.txt`` where its answers
+are. They are no record that a run goes by; what it makes of them once its records are lost is ``phases.recovery``'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from promptrial.store import atomic
+
+__all__ = ["JOB_FILE", "OUTPUT_FILE", "Breadcrumb", "forget", "leave", "read"]
+
+JOB_FILE: Final = "_job.json"
+OUTPUT_FILE: Final = "_OUTPUT_DATASET_ID.txt"
+"""What the names of these files end with, after the part's."""
+
+
+class Breadcrumb(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file says of a job. One of an older tool says less, and never what was asked (``request_sha256``)."""
+
+    name: str
+    outputDatasetId: str | None = None  # noqa: N815 - as it is called in the file
+    inputDatasetId: str | None = None  # noqa: N815 - likewise
+    provider: str | None = None
+    model: str | None = None
+    attempt: int = 1
+    request_sha256: str | None = None
+
+
+def leave(results: Path, part: str, crumb: Breadcrumb) -> None:
+    """Write the files of a part into the folder of its trial's results."""
+    text = msgspec.json.format(msgspec.json.encode(crumb), indent=2) + b"\n"
+    atomic.write_bytes(results / f"{part}{JOB_FILE}", text)
+    if crumb.outputDatasetId is not None:
+        atomic.write_bytes(results / f"{part}{OUTPUT_FILE}", crumb.outputDatasetId.encode() + b"\n")
+
+
+def read(path: Path) -> Breadcrumb | None:
+    """Return what ``PART_job.json`` says; None if it is not there, or damaged.
+
+    Raises
+    ------
+    OSError
+        If it is there and cannot be read.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Breadcrumb)
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+
+
+def forget(results: Path, part: str) -> None:
+    """Remove the files of a part."""
+    for ending in (JOB_FILE, OUTPUT_FILE):
+        atomic.remove(results / f"{part}{ending}")
