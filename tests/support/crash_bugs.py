@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from promptrial.engine import facts, loop, opening, session
+from promptrial.engine import facts, loop, manifests, session
 from promptrial.phases.base import Context, Phase
 from promptrial.plan import Fact
 from promptrial.store import atomic, journal, jsonl, lock
@@ -100,7 +100,7 @@ def kept_sentinel() -> None:
 
 def plan_that_mends() -> None:
     """Set damaged manifests aside while only planning."""
-    load = opening.load_manifests
+    load = manifests.load_manifests
     session.load_manifests = lambda context, **_: load(context)  # type: ignore[attr-defined]
 
 

@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from promptrial import plan
 from promptrial.config.effective import config_hash, difference, effective, to_yaml
+from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
 from promptrial.engine.facts import phases
-from promptrial.engine.loop import new_manifest
+from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.origin import (
     find_origin,
     holds_work,
@@ -34,17 +33,13 @@ from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError,
 from promptrial.model import Trial
 from promptrial.phases.base import AskedBy, Context
 from promptrial.phases.prepare import changed_sources
-from promptrial.phases.recovery import recover_parts
 from promptrial.store import atomic, records
-from promptrial.store.journal import fold
-from promptrial.store.records import Manifest, Origin, RunState, TrialManifest
-from promptrial.store.rundir import RunDir, TrialDir
+from promptrial.store.records import Manifest, Origin, RunState
+from promptrial.store.rundir import RunDir
 
-__all__ = ["Opened", "RunRequest", "asked_by", "load_manifests", "new_run_id", "open_run", "start", "take_up"]
+__all__ = ["Opened", "RunRequest", "asked_by", "new_run_id", "open_run", "start", "take_up"]
 
-DEFAULT_CONFIG = Path("config/eval_config.yaml")
 _NOT_ON_RECORD = "what the run was started with is not on record, and so not what was forced"
-_Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +229,16 @@ def start(opened: Opened, context: Context) -> RunState:
     """Write what a new run starts from: the effective configuration, the manifests and the state, in that order."""
     state = _new_state(opened, context)
     if opened.run.state_path.exists():  # it is there, and damaged: it is made anew from the receipts
-        _set_aside(context, [opened.run.state_path])
+        set_aside(context, opened.run.state_path)
     _clear_leftovers(opened, context)
     if opened.dry_run:  # before anything else can say so: it must not be taken for a run that may spend
         atomic.make_folder(opened.run.emulator)
     _say_remark(opened, context)
     _write_config(opened, context)
     load_manifests(context)
-    _tell_trials(context, state)
+    origin = Origin.of(state)
     for slug, manifest in context.manifests.items():
+        manifest.origin = origin
         records.save(opened.run.trial(slug).manifest_path, manifest)
     records.save(opened.run.state_path, state)
     return state
@@ -316,7 +312,7 @@ def take_up(opened: Opened, context: Context) -> RunState:
     _write_config(opened, context)
     for phase in phases():
         if phase.manifest:
-            _whole(context, context.run.root / phase.manifest, Manifest, read_only=False)
+            load_whole(context, context.run.root / phase.manifest, Manifest, read_only=False)
     load_manifests(context)
     _tell_trials(context, state)
     for text in changed_sources(context):
@@ -340,7 +336,7 @@ def _write_config(opened: Opened, context: Context) -> None:
         return
     if path.exists() and not opened.drift and not _is_an_earlier_one(opened):
         context.events.warn(f"{path}: damaged, or changed by hand; it is written anew")
-        _set_aside(context, [path])
+        set_aside(context, path)
     atomic.write_bytes(path, data)
 
 
@@ -349,60 +345,6 @@ def _is_an_earlier_one(opened: Opened) -> bool:
     own = own_copy(opened.run)
     forced = opened.origin.drift if opened.origin is not None else []
     return own is not None and config_hash(own) in {entry.get("from") for entry in forced}
-
-
-def load_manifests(context: Context, *, read_only: bool = False) -> None:
-    """Put the manifest of every trial into the context; a damaged one is set aside and rebuilt from the results.
-
-    Side effects: none on disk if ``read_only``; the rebuilt records are then only in memory.
-    """
-    lost = []
-    for trial in context.trials:
-        manifest = _whole(context, context.run.trial(trial.slug).manifest_path, TrialManifest, read_only)
-        fresh = new_manifest(context, trial)
-        if manifest is None:
-            lost.append(trial)
-        else:  # what the trial is may have changed, if that was forced
-            manifest.trial, manifest.temps, manifest.samples_per_item = fresh.trial, fresh.temps, fresh.samples_per_item
-            manifest.hosted = fresh.hosted
-        context.manifests[trial.slug] = manifest or fresh
-    for trial in lost:  # once all are there: parts of several trials may share their answers
-        if found := recover_parts(context, trial, same_requests=context.asked_by != "unknown"):
-            context.events.warn(f"{trial.slug}: its manifest was lost; what is here of {found} parts is kept")
-    for trial in context.trials:
-        folder = context.run.trial(trial.slug)
-        fold(context.manifests[trial.slug].parts, folder.journal.salvage())
-        _mend_journal(context, folder, read_only)
-
-
-def _mend_journal(context: Context, folder: TrialDir, read_only: bool) -> None:  # noqa: FBT001
-    """Set a damaged journal aside, once the manifest holds what could still be read of it."""
-    try:
-        folder.journal.read()
-    except CorruptRecordError as error:
-        context.events.warn(error.message)
-        if not read_only:
-            records.save(folder.manifest_path, context.manifests[folder.slug])
-            _set_aside(context, [folder.journal.path])
-
-
-def _whole(context: Context, path: Path, kind: type[_Record], read_only: bool) -> _Record | None:  # noqa: FBT001
-    """Return a record; one that is damaged is said and set aside, and None returned, as for one that is not there."""
-    try:
-        return records.load(path, kind)
-    except FileNotFoundError:
-        return None
-    except CorruptRecordError as error:
-        context.events.warn(error.message)
-        if not read_only:
-            _set_aside(context, [path])
-        return None
-
-
-def _set_aside(context: Context, paths: list[Path]) -> None:
-    for path in paths:
-        if path.exists():
-            context.events.warn(f"{path.name} was set aside as {atomic.set_aside(path).name}")
 
 
 def _load_state(run: RunDir) -> tuple[RunState | None, bool]:

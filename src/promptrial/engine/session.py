@@ -15,7 +15,8 @@ from promptrial import registry
 from promptrial.config.loading import environment
 from promptrial.engine.facts import facts_of, receipt_of
 from promptrial.engine.loop import Engine
-from promptrial.engine.opening import Opened, RunRequest, asked_by, load_manifests, open_run, start, take_up
+from promptrial.engine.manifests import load_manifests
+from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run, start, take_up
 from promptrial.engine.providers import Providers
 from promptrial.errors import Detached, StopRequested, UsageError
 from promptrial.phases.base import Context, Phase

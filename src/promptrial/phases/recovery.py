@@ -7,6 +7,7 @@ Submitting then looks its job up by its key, and polling judges the answers, as 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -26,27 +27,31 @@ _RAW: Final = re.compile(r"results\.a([1-9][0-9]*)\.jsonl")
 _REASON: Final = "made again from what is here: the manifest was lost"
 
 
-def recover_parts(context: Context, trial: Trial, *, same_requests: bool) -> int:
-    """Put the parts of a trial that were asked, and of which no record says what, into its manifest; return how many.
+def recover_parts(context: Context, trials: tuple[Trial, ...], *, same_requests: bool) -> dict[str, int]:
+    """Put the parts of trials that were asked, and of which no record says what, into their manifests.
 
     Parameters
     ----------
     context : Context
-    trial : Trial
+    trials : tuple of Trial
     same_requests : bool
         Whether the answers on disk are known to be of the requests as they are built now. If not, only those count of
         which a file that was left beside them says so.
+
+    Returns
+    -------
+    dict
+        Slug -> how many parts were put there, of each trial that had any.
     """
-    manifest = context.manifest(trial.slug)
-    found = 0
-    for work in worklist(context, (trial,)):
+    found: Counter[str] = Counter()
+    for work in worklist(context, trials):
         if work.record.request_sha256 is not None:
             continue
-        record = _hosted(work, same_requests) if manifest.hosted else _local(work, same_requests)
+        record = _hosted(work, same_requests) if work.manifest.hosted else _local(work, same_requests)
         if record is not None:
-            manifest.parts[work.part.name] = record
-            found += 1
-    return found
+            work.manifest.parts[work.part.name] = record
+            found[work.folder.slug] += 1
+    return dict(found)
 
 
 def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001

@@ -44,11 +44,8 @@ def _run(context: Context) -> Produced:
 
 def _recover(context: Context) -> None:
     """Take up what is here of parts that nothing could be said of before their requests were built."""
-    for trial in context.active:
-        if found := recover_parts(context, trial, same_requests=True):
-            context.events.warn(
-                f"{trial.slug}: its requests are the same as before; what is here of {found} parts is kept"
-            )
+    for slug, found in recover_parts(context, context.active, same_requests=True).items():
+        context.events.warn(f"{slug}: its requests are the same as before; what is here of {found} parts is kept")
 
 
 def _check(context: Context, model: ModelSpec) -> None:

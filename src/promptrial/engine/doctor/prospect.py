@@ -14,7 +14,8 @@ from promptrial import registry
 from promptrial.engine.doctor.document import Finding, Kind, Severity
 from promptrial.engine.doctor.sight import Sight, quoted
 from promptrial.engine.loop import Engine
-from promptrial.engine.opening import Opened, RunRequest, load_manifests, open_run
+from promptrial.engine.manifests import load_manifests
+from promptrial.engine.opening import Opened, RunRequest, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.session import context_of
 from promptrial.engine.space import check_space
