@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,23 +15,12 @@ from promptrial.store import records
 from promptrial.store.records import TrialManifest
 from promptrial.store.rundir import RunDir
 from tests.support.doctor import examined, findings, obey, the_one
-from tests.support.emulator_client import EmulatorClient
-from tests.support.hosted_run import HostedProject, emulator_process, experiment
+from tests.support.hosted_fixtures import hosted, process
+from tests.support.hosted_run import HostedProject
+
+__all__ = ["hosted", "process"]
 
 RESUME: Final = "promptrial run --run_id r --resume"
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorClient]:
-    """One emulator for the module, in a process of its own."""
-    with emulator_process(tmp_path_factory.mktemp("emulator")) as client:
-        yield client
-
-
-@pytest.fixture
-def hosted(process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostedProject:
-    """A project of two parts an arm on the module's emulator, which has forgotten everything."""
-    return experiment(tmp_path, process, monkeypatch)
 
 
 def edited(hosted: HostedProject, part: str, **changes: Any) -> None:

@@ -29,6 +29,7 @@ from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.store.rundir import RunDir
 from tests.support.emulator_client import EmulatorClient, jsonl
+from tests.support.hosted_fixtures import hosted, process
 from tests.support.hosted_run import (
     ACCOUNT,
     KEY,
@@ -43,20 +44,9 @@ from tests.support.hosted_run import (
 )
 from tests.support.project import Project
 
+__all__ = ["hosted", "process"]
+
 Start = Callable[..., HostedProject]
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorClient]:
-    """One emulator for the module, in a process of its own."""
-    with emulator_process(tmp_path_factory.mktemp("emulator")) as client:
-        yield client
-
-
-@pytest.fixture
-def hosted(process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostedProject:
-    """A project of two parts an arm on the module's emulator, which has forgotten everything."""
-    return experiment(tmp_path, process, monkeypatch)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,16 @@ import pytest
 
 from promptrial.engine.loop import Engine
 from tests.support import fake_provider
-from tests.support.emulator_client import EmulatorClient
-from tests.support.hosted_run import HostedProject, emulator_process, experiment
+from tests.support.hosted_fixtures import hosted, process
+from tests.support.hosted_run import HostedProject
 from tests.support.project import Project
+
+__all__ = ["hosted", "process"]
 
 RESULTS = "m1-main-tp1-tk50-mx64-64/results"
 MANIFEST = f"{RESULTS}/trial_manifest.json"
 BUILT = "batch_inputs/manifest.json"
 REQUESTS = "batch_inputs/m1-main-tp1-tk50-mx64-64/t0_control_p001.jsonl"
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorClient]:
-    with emulator_process(tmp_path_factory.mktemp("emulator")) as client:
-        yield client
-
-
-@pytest.fixture
-def hosted(process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostedProject:
-    """A project whose answers are computed elsewhere."""
-    return experiment(tmp_path, process, monkeypatch)
 
 
 def jobs(root: Path) -> dict[str, str]:

@@ -104,14 +104,14 @@ class Changing:
         if len(self.readings) > 1:
             yield from (Member(path, iter([data])) for path, data in self.second.items() if path not in FILES)
 
-    def occupied(self, ours: object) -> bool:
-        raise NotImplementedError
+    def occupied(self, *_: object) -> bool:
+        raise AssertionError("a place that is only read from")
 
-    def write(self, top: str, contents: object) -> None:
-        raise NotImplementedError
+    def write(self, *_: object) -> None:
+        raise AssertionError("a place that is only read from")
 
     def withdraw(self) -> str:
-        raise NotImplementedError
+        raise AssertionError("a place that is only read from")
 
 
 @pytest.mark.parametrize(
