@@ -179,7 +179,8 @@ class QueueManager:
             if source is None or work.downloaded:
                 continue
             keep_others_apart(work, self._recorder)
-            self._recorder.record(work, "pending", request_sha256=work.request_sha256)  # what is copied is its own
+            if work.record.request_sha256 != work.request_sha256:  # so that what is copied counts as its own
+                self._recorder.record(work, "pending", request_sha256=work.request_sha256)
             target = work.folder.part_results(work.part.name)
             with source.folder.part_results(source.part.name).open("rb") as answers, AtomicFile(target) as file:
                 while piece := answers.read(1 << 20):
@@ -220,10 +221,11 @@ class QueueManager:
             state = provider.status(job).state
             if state is JobState.WORKING:
                 provider.cancel(job)
-                self._events.warn(f"{work.name}: job {job.name} came to be after it was given up; it was stopped")
+                said = f"job {job.name} came to be after it was given up; it was stopped"
+                self._events.warn(f"{work.name}: {said}", late_job=job.name)
             elif state is JobState.READY or (state is JobState.EXPIRED and intent.status != "expired"):
                 said = f"job {job.name} came to be after it was given up, and has ended: it was paid for in vain"
-                self._events.warn(f"{work.name}: {said}")
+                self._events.warn(f"{work.name}: {said}", late_job=job.name)
         except ProviderError as error:
             self._events.warn(f"{work.name}: whether job {job.name} still runs is not known: {error.message}")
 

@@ -59,15 +59,10 @@ def execute(args: argparse.Namespace) -> int:
 
 def _config_file(run: RunDir) -> Path:
     """Return the configuration that a run was started with, if that is known and still there; else the default one."""
-    from promptrial.errors import CorruptRecordError
-    from promptrial.store.records import RunState, load
+    from promptrial.engine.origin import find_origin, recorded_file
 
-    try:
-        recorded = load(run.state_path, RunState).config_file
-    except (OSError, CorruptRecordError):  # what is wrong with the state is said when the run is archived
-        recorded = None
-    found = Path(recorded) if isinstance(recorded, str) else DEFAULT_CONFIG
-    return found if found.exists() else DEFAULT_CONFIG
+    recorded = recorded_file(run, find_origin(run))
+    return recorded if recorded is not None and recorded.exists() else DEFAULT_CONFIG
 
 
 def preflight(args: argparse.Namespace) -> None:

@@ -189,7 +189,7 @@ def _items(run: RunDir, prepared: Path | None) -> list[Item]:
     if not items:
         raise ResumeError(
             f"{run.root}: the questions that this run asked are not there ({folder} has no prepared question)",
-            hint=f"name their folder: promptrial resume {run.run_id}{run.place} --prepared path/to/prepared",
+            hint=f"name their folder: {run.rebuild_command} --prepared path/to/prepared",
         )
     return sorted(items, key=lambda item: item.type != "open")
 

@@ -200,7 +200,7 @@ def _not_another(opened: Opened) -> ConfigDriftError:
     return ConfigDriftError(
         f"run {run.run_id} exists already, though its {run.state_path.name} is lost, "
         f"and was started with another configuration:\n  {lines}",
-        hint=f"go on with it as it was begun: promptrial resume {run.run_id}{run.place}; or choose another --run_id",
+        hint=f"go on with it as it was begun: {run.rebuild_command}; or choose another --run_id",
     )
 
 

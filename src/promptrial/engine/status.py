@@ -16,7 +16,7 @@ from promptrial.store.lock import Holder, holder
 from promptrial.store.records import Manifest, PhaseStatus, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
-__all__ = ["Progress", "RunStatus", "StatusWord", "find_run", "read_status"]
+__all__ = ["Progress", "RunStatus", "StatusWord", "built_by", "find_run", "read_status"]
 
 StatusWord = Literal[
     "running", "waiting", "stopping", "stalled", "finished", "stopped", "failed", "crashed", "incomplete"
@@ -89,10 +89,10 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     except FileNotFoundError:
         raise UsageError(
             f"run {run.run_id}: {run.state_path} is not there",
-            hint=f"make it anew from what is there, and go on: promptrial resume {run.run_id}{run.place}",
+            hint=f"make it anew from what is there, and go on: {run.rebuild_command}",
         ) from None
     by = holder(run.lock_path, clock)
-    built = _built(run)
+    built = built_by(run)
     trials = () if built is None else tuple(dict.fromkeys(str(row["trial_slug"]) for row in built.facts["parts"]))
     manifests = _manifests(run, trials)
     waiting_for = _waiting_for(manifests)
@@ -133,7 +133,7 @@ def _manifests(run: RunDir, trials: tuple[str, ...]) -> list[TrialManifest]:
     return found
 
 
-def _built(run: RunDir) -> Manifest | None:
+def built_by(run: RunDir) -> Manifest | None:
     """Return what the build phase left; None before it has run, and for a damaged one: a resume builds anew."""
     try:
         built = records.load(run.batch_inputs / "manifest.json", Manifest)

@@ -78,6 +78,11 @@ class RunDir:
         """What a person types to go on with the run."""
         return f"{self.command('run')} --resume"
 
+    @property
+    def rebuild_command(self) -> str:
+        """What a person types to go on with a run of which nothing but its id is known."""
+        return f"promptrial resume {self.run_id}{self.place}"
+
     def trial(self, slug: str) -> TrialDir:
         """Return the folder of one trial."""
         return TrialDir(self, slug)

@@ -16,7 +16,7 @@ from promptrial.engine.migration import needs_migration
 from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.run_documents import ListedWord
 from promptrial.engine.session import Invocation
-from promptrial.engine.status import read_status
+from promptrial.engine.status import built_by, read_status
 from promptrial.errors import CorruptRecordError, PromptrialError, UsageError
 from promptrial.runtime.events import Redactor
 from promptrial.store import jsonl, records
@@ -27,7 +27,7 @@ from promptrial.store.rundir import RunDir
 
 __all__ = ["Sight", "file_problem", "look", "quoted"]
 
-_LATE: Final = b"came to be after it was given up"
+_LATE: Final = b'"late_job"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class Sight:
         Whether an older tool made it, and nobody has migrated it yet.
     manifests : dict
         The manifests of all folders that hold one, with their journals folded in as far as those can be read.
-    late_jobs : tuple of str
-        What the log says of jobs that came to be after they were given up.
+    late_jobs : dict
+        What the log says of jobs that came to be after they were given up, by their names.
     """
 
     run: RunDir
@@ -71,7 +71,7 @@ class Sight:
     mend: str
     legacy: bool = False
     manifests: dict[str, TrialManifest] = field(default_factory=dict)
-    late_jobs: tuple[str, ...] = ()
+    late_jobs: dict[str, str] = field(default_factory=dict)
 
     @property
     def working(self) -> bool:
@@ -123,7 +123,7 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
         mend=_older_command(run) if older else _command(run, state, env),
         legacy=legacy and (state is None or state.migrated is not True),
         manifests=dict(_manifests(run, folders)),
-        late_jobs=tuple(_late_jobs(run)),
+        late_jobs=_late_jobs(run),
     )
 
 
@@ -154,10 +154,9 @@ def _is_older(run: RunDir) -> bool:
 
 def _built(run: RunDir) -> Manifest | None:
     try:
-        built = records.load(run.batch_inputs / "manifest.json", Manifest)
-    except (OSError, CorruptRecordError):
+        return built_by(run)
+    except OSError:
         return None
-    return built if {"parts", "requests"} <= built.facts.keys() else None
 
 
 def _manifests(run: RunDir, folders: tuple[str, ...]) -> Iterator[tuple[str, TrialManifest]]:
@@ -169,17 +168,21 @@ def _manifests(run: RunDir, folders: tuple[str, ...]) -> Iterator[tuple[str, Tri
             yield slug, manifest
 
 
-def _late_jobs(run: RunDir) -> Iterator[str]:
-    """Yield what the log says of late jobs: no record of the run does, for nothing depends on it."""
+def _late_jobs(run: RunDir) -> dict[str, str]:
+    """Return what the log first says of each late job: no record of the run does, for nothing depends on it."""
+    found: dict[str, str] = {}
     with suppress(OSError):
         for line in jsonl.lines(run.log_path):
             if _LATE in line:
                 with suppress(ValueError, RecursionError):
-                    yield msgspec.json.decode(line, type=_Logged).text
+                    logged = msgspec.json.decode(line, type=_Logged)
+                    found.setdefault(logged.late_job, logged.text.removeprefix("warning: "))
+    return found
 
 
 class _Logged(msgspec.Struct):
-    text: str = ""
+    late_job: str
+    text: str
 
 
 # --- the command ----------------------------------------------------------------------------------------------------
@@ -199,7 +202,7 @@ def _command(run: RunDir, state: RunState | None, env: dict[str, str]) -> str:
     )
     if run.state_path.exists():
         return f"{run.command('run')}{flag} --resume"
-    return f"promptrial resume {run.run_id}{run.place}{flag}"
+    return f"{run.rebuild_command}{flag}"
 
 
 def _drifts(run: RunDir, config: Path | None, env: dict[str, str]) -> bool:
@@ -214,7 +217,7 @@ def _drifts(run: RunDir, config: Path | None, env: dict[str, str]) -> bool:
 def _older_command(run: RunDir) -> str:
     """Return what migrates a run of an older tool, again if need be, and goes on with it."""
     kept = any(run.prepared.glob("*.jsonl"))
-    return f"promptrial resume {run.run_id}{run.place}{'' if kept else ' --prepared path/to/prepared'}"
+    return f"{run.rebuild_command}{'' if kept else ' --prepared path/to/prepared'}"
 
 
 def quoted(path: Path) -> str:

@@ -150,7 +150,7 @@ def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, 
         if current or intent.results is not None or intent.status in _NEVER_ANSWERED:
             continue
         why = "asks what is not asked any more" if intent.request_sha256 != part.request_sha256 else "was given up"
-        late = next((text.removeprefix("warning: ") for text in sight.late_jobs if f"job {intent.key} " in text), "")
+        late = sight.late_jobs.get(intent.key, "")
         meaning = (
             f"job {intent.key} of {name} {why}{_about((intent,))}, and its {intent.rows} answers are used nowhere; "
             + (f"it was found late ({late})" if late else "this stays on record")
