@@ -1,0 +1,115 @@
+"""Opening a file to read it: a regular file, or an error at once. Durable writes live in ``store.atomic``.
+
+A path may come from a configuration, a record or an archive, and name a FIFO, a socket or a device. Opening a FIFO
+waits for a writer, and reading a device may never end. So everything that is read is opened here.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO, Final
+
+__all__ = ["FileTooLargeError", "NotARegularFileError", "open_regular", "read_bytes", "read_text"]
+
+_CHUNK: Final = 1 << 20
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
+_KINDS: Final = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a link",
+}
+
+
+class NotARegularFileError(OSError):
+    """A FIFO, a socket, a device or an unwanted link stands where a file is expected."""
+
+
+class FileTooLargeError(OSError):
+    """A file is larger than the reader accepts."""
+
+
+def open_regular(path: Path, *, follow_links: bool = True, buffering: int = _CHUNK) -> BinaryIO:
+    """Open a regular file for reading bytes, without ever waiting for it.
+
+    Parameters
+    ----------
+    path : Path
+    follow_links : bool
+        False refuses a symbolic link at the end of the path.
+    buffering : int
+        Bytes to read at once.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError
+        As ``open`` does.
+    IsADirectoryError
+        If it is a folder.
+    NotARegularFileError
+        If it is anything else than a regular file.
+    """
+    _check_kind(path.stat(follow_symlinks=follow_links).st_mode, path)  # opening some devices has effects
+    try:
+        fd = os.open(path, _FLAGS | (0 if follow_links else _NO_LINKS))
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follow_links:  # the link was put there a moment ago
+            raise NotARegularFileError(errno.ELOOP, "a link, not a regular file", str(path)) from None
+        raise
+    try:
+        _check_kind(os.fstat(fd).st_mode, path)
+        return os.fdopen(fd, "rb", buffering=buffering)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def read_bytes(path: Path, limit: int | None = None, *, follow_links: bool = True) -> bytes:
+    """Return the content of a regular file.
+
+    Parameters
+    ----------
+    path : Path
+    limit : int, optional
+        The most bytes to accept.
+    follow_links : bool
+
+    Raises
+    ------
+    FileTooLargeError
+        If it has more than ``limit`` bytes; no more than that is read.
+    OSError
+        As ``open_regular``.
+    """
+    with open_regular(path, follow_links=follow_links) as file:
+        data = file.read() if limit is None else file.read(limit + 1)
+    if limit is not None and len(data) > limit:
+        raise FileTooLargeError(errno.EINVAL, f"larger than {limit:,} bytes", str(path))
+    return data
+
+
+def read_text(path: Path, limit: int | None = None, encoding: str = "utf-8-sig") -> str:
+    r"""Return the text of a regular file; every end of a line becomes ``\n``, and a byte-order mark is dropped.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        If it is not text in this encoding.
+    OSError
+        As ``read_bytes``.
+    """
+    return io.TextIOWrapper(io.BytesIO(read_bytes(path, limit)), encoding=encoding).read()
+
+
+def _check_kind(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "a special file")
+        raise NotARegularFileError(errno.EINVAL, f"{kind}, not a regular file", str(path))

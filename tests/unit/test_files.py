@@ -1,0 +1,87 @@
+"""What is read is a regular file, and opening anything else ends at once with an error that says what it is."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from promptrial import files
+
+
+def test_a_regular_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\n")
+    assert files.read_bytes(path) == b"\xef\xbb\xbfone\r\ntwo\n"
+    assert files.read_text(path) == "one\ntwo\n"
+
+
+@pytest.mark.timeout(10)
+def test_a_fifo_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(files.NotARegularFileError, match="a FIFO, not a regular file") as caught:
+        files.open_regular(path)
+    assert caught.value.filename == str(path)
+
+
+@pytest.mark.timeout(10)
+def test_a_fifo_that_takes_the_place_of_a_file_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, regular = tmp_path / "pipe", tmp_path / "file"
+    os.mkfifo(path)
+    regular.write_bytes(b"")
+    looked_at = regular.stat()
+    monkeypatch.setattr(Path, "stat", lambda *_args, **_kwargs: looked_at)  # as if swapped after the look
+    with pytest.raises(files.NotARegularFileError, match="a FIFO"):
+        files.open_regular(path)
+
+
+@pytest.mark.timeout(10)
+def test_a_device_is_refused() -> None:
+    with pytest.raises(files.NotARegularFileError, match="a device, not a regular file"):
+        files.read_bytes(Path("/dev/zero"))
+
+
+def test_a_socket_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        with pytest.raises(files.NotARegularFileError, match="a socket"):
+            files.open_regular(path)
+
+
+def test_a_folder_is_refused_as_open_refuses_it(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        files.open_regular(tmp_path)
+
+
+def test_a_missing_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        files.open_regular(tmp_path / "none")
+
+
+def test_a_link_is_followed_unless_links_are_refused(tmp_path: Path) -> None:
+    target, link = tmp_path / "a", tmp_path / "link"
+    target.write_bytes(b"x")
+    link.symlink_to(target)
+    assert files.read_bytes(link) == b"x"
+    with pytest.raises(files.NotARegularFileError, match="a link, not a regular file"):
+        files.open_regular(link, follow_links=False)
+
+
+def test_a_link_that_takes_the_place_of_a_file_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, link = tmp_path / "a", tmp_path / "link"
+    target.write_bytes(b"x")
+    link.symlink_to(target)
+    looked_at = target.stat()
+    monkeypatch.setattr(Path, "stat", lambda *_args, **_kwargs: looked_at)
+    with pytest.raises(files.NotARegularFileError, match="a link"):
+        files.open_regular(link, follow_links=False)
+
+
+def test_no_more_than_the_limit_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    assert files.read_bytes(path, 5) == b"12345"
+    with pytest.raises(files.FileTooLargeError, match="larger than 4 bytes"):
+        files.read_bytes(path, 4)
