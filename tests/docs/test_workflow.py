@@ -19,10 +19,10 @@ from promptrial.providers.base import JobRef
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.store import records
 from promptrial.store.records import RunState
+from tests.support import older_runs
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "EXPERIMENT_WORKFLOW.md").read_text()
-OLDER = ROOT / "../shared/data/legacy_runs"
 _PATIENCE_S = 60
 
 
@@ -85,23 +85,16 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 
 def lay_out_an_older_run(folder: Path) -> None:
-    shutil.copytree(OLDER / "prepared", folder / "older_questions", copy_function=shutil.copyfile)
-    run = folder / "experiments/run_older"
-    shutil.copytree(OLDER / "run_legacy_v1", run, copy_function=shutil.copyfile)
-    for path in [run, *run.rglob("*"), folder / "older_questions"]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    older_runs.lay_out_prepared(folder / "older_questions")
+    older_runs.lay_out_run(folder / "experiments/run_older", "v1")
 
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 def test_every_command_ends_as_the_guide_says(shell: Shell) -> None:
-    older = OLDER.is_dir()
     (shell.folder / "experiments").mkdir()
-    if older:
-        lay_out_an_older_run(shell.folder)
+    lay_out_an_older_run(shell.folder)
     for command in commands():
-        if command.heading.startswith("Migrate") and not older:
-            continue
         if command.words.endswith("&"):
             shell.start(command.words)
             continue

@@ -15,14 +15,13 @@ import pytest
 from promptrial.engine import space
 from promptrial.phases import report
 from promptrial.store.lock import holder
-from tests.support import fake_provider
+from tests.support import fake_provider, older_runs
 from tests.support.crash_lab import in_fork
 from tests.support.doctor import TO_MEND, examined, findings, obey, the_one
 from tests.support.project import Outcome, Project
 
 SLUG: Final = "m1-main-tp1-tk50-mx64-64"
 RESUME: Final = "promptrial run --run_id r --resume"
-LEGACY: Final = Path(__file__).parents[3] / "shared/data/legacy_runs"
 UNGUARDED: Final = ("run.log", ".state.lock")
 """Files that nothing depends on; a lost log is no damage."""
 
@@ -470,18 +469,15 @@ def fake_registry() -> dict[str, str]:
 # --- runs of an older tool -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not LEGACY.is_dir(), reason="the older runs of ../shared are not there")
-@pytest.mark.parametrize("name", ["run_legacy_v1", "run_legacy_v2_early"])
-def test_a_run_of_an_older_tool_is_named_as_such_and_migrated_by_the_command(project: Project, name: str) -> None:
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_run_of_an_older_tool_is_named_as_such_and_migrated_by_the_command(project: Project, version: str) -> None:
     root = project.run_root()
-    shutil.copytree(LEGACY / name, root, copy_function=shutil.copyfile)
-    for path in [root, *root.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    older_runs.lay_out_run(root, version)
     found = the_one(project, "legacy")
     assert examined(project)["status"] == "legacy"
     if not (root / "prepared").is_dir():
         assert found["command"] == "promptrial resume r --prepared path/to/prepared"
-        shutil.copytree(LEGACY / "prepared", root / "prepared", copy_function=shutil.copyfile)
+        older_runs.lay_out_prepared(root / "prepared")
         found = the_one(project, "legacy")
     assert found["command"] == "promptrial resume r"
     obey(project, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -12,27 +12,33 @@ import pytest
 
 from promptrial.store import records
 from promptrial.store.records import RunState, TrialManifest
+from tests.support import older_runs
+from tests.support.older_runs import SLUG
 from tests.support.project import Outcome, Project
 
-LEGACY: Final = Path(__file__).parents[3] / "shared/data/legacy_runs"
-RUNS: Final = {"v1": "run_legacy_v1", "v2": "run_legacy_v2_early"}
-SLUG: Final = "gpt-oss-120b-excellence_75_percent-tp1-tk50-mx1024-1024"
+RUNS: Final = ("v1", "v2", "real v1", "real v2")
+"""Made-up runs in the formats of the older tool, and the real ones that these formats were read from."""
 MADE: Final = ("predictions.csv", "per_item_scores.parquet", "significance.json", "costs.json")
-pytestmark = pytest.mark.skipif(not LEGACY.is_dir(), reason="the older runs of ../shared are not there")
 
 
 @pytest.fixture
 def copied(project: Project, request: pytest.FixtureRequest) -> Path:
-    """A copy of an older run, as run ``old`` of the project."""
+    """An older run, as run ``old`` of the project, with its questions in the folder ``questions``."""
+    return lay_out(project, getattr(request, "param", "v1"))
+
+
+def lay_out(project: Project, run: str) -> Path:
+    real, version = run.startswith("real"), run[-2:]
+    if real and not older_runs.REAL.is_dir():
+        pytest.skip("../shared/data is not beside the project")
     root = project.run_root("old")
-    shutil.copytree(LEGACY / RUNS[getattr(request, "param", "v1")], root, copy_function=shutil.copyfile)
-    for path in [root, *root.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    older_runs.lay_out_run(root, version, real=real)
+    older_runs.lay_out_prepared(project.root / "questions", real=real)
     return root
 
 
 def resume(project: Project, *flags: str) -> Outcome:
-    return project.call("resume", "old", "--prepared", str(LEGACY / "prepared"), *flags)
+    return project.call("resume", "old", "--prepared", str(project.root / "questions"), *flags)
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -69,10 +75,9 @@ def test_a_migrated_run_goes_on_to_a_report_and_a_second_resume_changes_no_byte(
     assert state.migrated is True
     assert {phase.status for phase in state.phases.values()} == {"completed"}
     manifest = records.load(copied / SLUG / "results/trial_manifest.json", TrialManifest)
-    assert manifest.prompts["treatment"] == {
-        "sha256": "fe7d878e2f538bba257096087609290d762c619c6b6259413a876c1fd3a30e6a",
-        "tokens": 554,
-    }
+    assert manifest.prompts["treatment"]["tokens"] == 554
+    recorded = json.loads(next((copied / SLUG / "results").glob("trial_manifest.backup.*.json")).read_bytes())
+    assert manifest.prompts["treatment"] == recorded["prompts"]["treatment"]
     assert isinstance(manifest.older, dict)
     assert "job_status" in manifest.older, "keys that have no place are kept"
     assert len(list((copied / SLUG / "results").glob("trial_manifest.backup.*.json"))) == 1
@@ -85,11 +90,10 @@ def test_a_migrated_run_goes_on_to_a_report_and_a_second_resume_changes_no_byte(
     assert digests(copied) == before
 
 
+@pytest.mark.parametrize("copied", ["v2", "real v2"], indirect=True)
 def test_a_state_that_claims_more_than_there_is_is_not_believed(project: Project, copied: Path) -> None:
-    shutil.rmtree(copied)
-    shutil.copytree(LEGACY / RUNS["v2"], copied, copy_function=shutil.copyfile)
-    for path in [copied, *copied.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    state = json.loads((copied / "run_state.json").read_bytes())
+    assert state["phases"]["report"]["status"] == "completed"
     outcome = resume(project, "--plan_only")
     for prompt_set in ("operational_only", "structure_without_content"):
         slug = f"gpt-oss-120b-{prompt_set}-tp1-tk50-mx1024-1024"
@@ -97,11 +101,11 @@ def test_a_state_that_claims_more_than_there_is_is_not_believed(project: Project
 
 
 def every_file() -> list[str]:
-    if not LEGACY.is_dir():
-        return []
-    root = LEGACY / RUNS["v2"]
-    wanted = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != ".state.lock"]
-    return [path.relative_to(root).as_posix() for path in wanted if path.suffix != ".txt"]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "run"
+        older_runs.lay_out_run(root, "v2")
+        wanted = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != ".state.lock"]
+        return [path.relative_to(root).as_posix() for path in wanted if path.suffix != ".txt"]
 
 
 @pytest.mark.parametrize("damage", ["delete", "garble"])
@@ -128,10 +132,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        root = folder / "experiments/run_old"
-        shutil.copytree(LEGACY / RUNS["v2"], root, copy_function=shutil.copyfile)
-        for path in [root, *root.rglob("*")]:
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        root = lay_out(Project(folder), "v2")
         outcome = resume(Project(folder), "--to_step", "costs")
         assert outcome.code == 0, outcome.err
         return made(root)
