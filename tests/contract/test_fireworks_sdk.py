@@ -28,6 +28,7 @@ from promptrial.providers.fireworks_wire import STATES, Dataset, Job, job_status
 from promptrial.providers.http import Service
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from tests.support.emulator_client import EmulatorClient
+from tests.support.skips import SDK
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-sdk/bin/python"
@@ -35,9 +36,7 @@ CHILD = ROOT / "tests/support/sdk_child.py"
 PINNED = dict(
     line.split("==") for line in (ROOT / "tests/contract/sdk-constraints.txt").read_text().splitlines() if "==" in line
 )
-pytestmark = pytest.mark.skipif(
-    not (ROOT / ".venv-sdk/.ready").exists(), reason="the vendor's SDK is not installed: make sdk"
-)
+pytestmark = pytest.mark.skipif(not (ROOT / ".venv-sdk/.ready").exists(), reason=SDK)
 
 KEY, ACCOUNT = "emulator-key", "emulator"
 MODEL = ModelSpec("small", "accounts/fireworks/models/small", "fireworks")

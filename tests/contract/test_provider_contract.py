@@ -20,6 +20,7 @@ from promptrial.providers.base import BatchProvider, JobRef, JobState, JobStatus
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.store import jsonl
 from tests.support.provider_cases import CASES, ProviderCase
+from tests.support.skips import NOT_THIS_PROVIDER
 
 _MOST_LOOKS = 40
 _NUMBERS = itertools.count(1)
@@ -109,7 +110,7 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def hosted(subject: Subject) -> Subject:
     if subject.kind.local:
-        pytest.skip("this process answers, so that there is nothing to create, find or lose")
+        pytest.skip(f"{NOT_THIS_PROVIDER}: it answers in this process, so there is no job to create, find or lose")
     return subject
 
 
@@ -157,7 +158,7 @@ class TestBeforeAJob:
 
     def test_a_model_that_cannot_be_one_is_refused_with_what_to_do(self, subject: Subject) -> None:
         if not subject.case.no_model:
-            pytest.skip("whatever is wrong with a model shows when it is loaded")
+            pytest.skip(f"{NOT_THIS_PROVIDER}: a wrong model shows when it is loaded")
         with pytest.raises(PromptrialError) as caught:
             subject.provider.check(replace(subject.case.model, id=subject.case.no_model))
         assert caught.value.hint
@@ -207,13 +208,13 @@ class TestAJob:
 
     def test_a_local_one_is_always_found_since_it_can_be_computed_again(self, subject: Subject) -> None:
         if not subject.kind.local:
-            pytest.skip("hosted")
+            pytest.skip(f"{NOT_THIS_PROVIDER}: it is hosted")
         payload = subject.payload()
         assert subject.provider.find(payload) == subject.provider.submit(payload)
 
     def test_a_second_one_of_the_same_key_is_refused_by_a_vendor_that_keeps_keys_apart(self, hosted: Subject) -> None:
         if not hosted.kind.keyed:
-            pytest.skip("this vendor takes any number of jobs of one key")
+            pytest.skip(f"{NOT_THIS_PROVIDER}: it takes any number of jobs of one key")
         payload = hosted.payload()
         job = hosted.job(payload)
         with pytest.raises(OutcomeUnknownError):

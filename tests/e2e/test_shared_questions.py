@@ -6,7 +6,6 @@ Slow: ``make test-slow``. It needs the question files beside the project and the
 from __future__ import annotations
 
 import csv
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -16,15 +15,15 @@ import yaml
 
 from promptrial.scoring.refusals import is_abstention
 from tests.reference.official_evaluation import scored_response
+from tests.support.skips import SHARED
 
 ROOT = Path(__file__).parents[2]
-SHARED = ROOT / ".." / "shared" / "data"
+REAL = ROOT / ".." / "shared" / "data"
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.slow,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(not SHARED.exists(), reason="the shared question files are not beside the project"),
-    pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="the embedded engine is not installed"),
+    pytest.mark.skipif(not REAL.exists(), reason=SHARED),
 ]
 ITEMS = 63
 """Of each question set: with two arms and two temperatures, just over 500 answers."""
@@ -40,7 +39,7 @@ def write_config(folder: Path) -> Path:
         config["task_instructions"][name] = str(ROOT / "config" / path)
     files = {"squad": "squad_v2.dev.two_articles.json", "nq": "nq_open.dev.first1500.jsonl"}
     config["datasets"] = {
-        name: {"format": FORMATS[name], "path": str(SHARED / files[name]), "size": ITEMS} for name in files
+        name: {"format": FORMATS[name], "path": str(REAL / files[name]), "size": ITEMS} for name in files
     }
     config |= {"temps": [0.0, 0.7], "max_new_tokens": {"open_book": 12, "closed_book": 12}}
     path = folder / "config.yaml"

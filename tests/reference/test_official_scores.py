@@ -1,4 +1,4 @@
-"""EM and F1 equal the official evaluations, value by value, on made-up answers to real questions."""
+"""EM and F1 equal the official evaluations, value by value, on made-up answers to made-up and to real questions."""
 
 # ruff: noqa: RUF001 - answers in every quote style
 
@@ -6,7 +6,6 @@ import functools
 import itertools
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,23 +19,19 @@ from promptrial.scoring.normalize import rules_for
 from promptrial.scoring.token_f1 import SCORER as F1
 from promptrial.scoring.token_f1 import token_f1
 from tests.reference.official_evaluation import NORMALIZERS, official_scores, scored_response
+from tests.support.questions import FORMATS, made_up_file, real_file
 
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
-FILES = {
-    "squad_v2": "squad_v2.dev.two_articles.json",
-    "nq_open": "nq_open.dev.first1500.jsonl",
-    "triviaqa": "triviaqa.official_sample.json",
-}
+SOURCES = [
+    pytest.param(name, real, id=f"{name}-{'real' if real else 'made up'}") for name in FORMATS for real in (0, 1)
+]
+on_every_source = pytest.mark.parametrize(("format_name", "real"), SOURCES)
 N_ANSWERS = 500
 SETTINGS = ScoringSettings()
 
 
 @functools.cache
-def golds_of(format_name: str) -> list[tuple[str, ...]]:
-    path = DATA / FILES[format_name]
-    if not path.exists():
-        pytest.skip(f"needs the shared data file {path.name}")
-    text = path.read_text(encoding="utf-8")
+def golds_of(format_name: str, real: bool) -> list[tuple[str, ...]]:
+    text = (real_file if real else made_up_file)(format_name).read_text(encoding="utf-8")
     if format_name == "nq_open":
         return [tuple(json.loads(line)["answer"]) for line in text.splitlines()]
     if format_name == "triviaqa":
@@ -99,10 +94,10 @@ MAKERS: list[Callable[[str, np.random.Generator], str]] = [
 
 
 @functools.cache
-def made_up(format_name: str) -> list[tuple[tuple[str, ...], str]]:
+def made_up(format_name: str, real: bool) -> list[tuple[tuple[str, ...], str]]:
     """Pairs of accepted answers and a made-up answer: from the same question mostly, from another one at times."""
     rng = np.random.default_rng(20240611)
-    questions = golds_of(format_name)
+    questions = golds_of(format_name, real)
     texts = [text for golds in questions for text in golds]
     pairs = []
     for i in range(N_ANSWERS):
@@ -116,25 +111,25 @@ def made_up(format_name: str) -> list[tuple[tuple[str, ...], str]]:
     return pairs
 
 
-@pytest.mark.parametrize("format_name", FILES)
-def test_made_up_answers_cover_right_wrong_and_partly_right(format_name: str) -> None:
-    scores = [official_scores(format_name, golds, answer) for golds, answer in made_up(format_name)]
+@on_every_source
+def test_made_up_answers_cover_right_wrong_and_partly_right(format_name: str, real: bool) -> None:
+    scores = [official_scores(format_name, golds, answer) for golds, answer in made_up(format_name, real)]
     assert sum(em == 1 for em, _ in scores) >= 50
     assert sum(0 < f1 < 1 for _, f1 in scores) >= 50
     assert sum(f1 == 0 for _, f1 in scores) >= 50
 
 
-@pytest.mark.parametrize("format_name", FILES)
-def test_em_and_f1_of_500_made_up_answers_equal_the_official_ones(format_name: str) -> None:
+@on_every_source
+def test_em_and_f1_of_500_made_up_answers_equal_the_official_ones(format_name: str, real: bool) -> None:
     rules = rules_for(format_name)
-    for golds, answer in made_up(format_name):
+    for golds, answer in made_up(format_name, real):
         ours = exact_match(answer, golds, rules), token_f1(answer, golds, rules)
         assert ours == official_scores(format_name, golds, answer), (golds, answer)
 
 
-@pytest.mark.parametrize("format_name", FILES)
-def test_scored_responses_equal_the_official_scores_of_the_null_prediction_or_the_text(format_name: str) -> None:
-    for golds, answer in made_up(format_name):
+@on_every_source
+def test_scored_responses_equal_the_official_scores_of_text_or_null_prediction(format_name: str, real: bool) -> None:
+    for golds, answer in made_up(format_name, real):
         item = Item(id="i", dataset="d", question="q", answers=golds, is_unanswerable=not golds)
         gold = prepare_gold(item, format_name, SETTINGS)
         abstained = prepare_answer(gold, answer).abstained
@@ -142,11 +137,13 @@ def test_scored_responses_equal_the_official_scores_of_the_null_prediction_or_th
         assert score_answer(gold, answer, (EM, F1)) == expected, (golds, answer)
 
 
-@pytest.mark.parametrize("source", FILES)
+@pytest.mark.parametrize(("source", "real"), SOURCES)
 @pytest.mark.parametrize("format_name", NORMALIZERS)
-def test_normalisers_equal_the_official_ones_on_every_accepted_answer(format_name: str, source: str) -> None:
+def test_normalisers_equal_the_official_ones_on_every_accepted_answer(
+    format_name: str, source: str, real: bool
+) -> None:
     rules = rules_for(format_name)
-    for gold in itertools.chain.from_iterable(golds_of(source)):
+    for gold in itertools.chain.from_iterable(golds_of(source, real)):
         assert rules.normalize(gold) == NORMALIZERS[format_name](gold)
 
 

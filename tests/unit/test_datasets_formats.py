@@ -1,9 +1,10 @@
-"""Official question files become items; those of ``../shared/data`` do so in full."""
+"""Question files in the official formats become items, in full: made-up files always, real ones where they are."""
 
 import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,7 @@ from promptrial import registry
 from promptrial.datasets.base import DatasetFormat, cluster_id
 from promptrial.errors import ConfigError
 from promptrial.model import Item
-
-SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
+from tests.support.questions import made_up_file, real_file
 
 TRIVIA = {
     "Data": [
@@ -35,13 +35,6 @@ def official(name: str) -> DatasetFormat:
     entry = registry.load("dataset format", name)
     assert isinstance(entry, DatasetFormat)
     return entry
-
-
-def shared(name: str) -> Path:
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"../shared/data/{name} is not here")
-    return path
 
 
 def squad(*questions: dict[str, object], context: str = "Oslo is in Norway.") -> str:
@@ -131,8 +124,9 @@ def test_items_of_one_passage_share_a_cluster_and_others_do_not() -> None:
     assert cluster_id(item("3", context="P", cluster="c")) == cluster_id(item("4", context="Q", cluster="c")) == "d#c"
 
 
-def test_the_two_squad_articles_are_read_in_full() -> None:
-    path = shared("squad_v2.dev.two_articles.json")
+@pytest.mark.parametrize(("find", "sizes"), [(made_up_file, (72, 32)), (real_file, (706, 320))])
+def test_two_squad_articles_are_read_in_full(find: Callable[[str], Path], sizes: tuple[int, int]) -> None:
+    path = find("squad_v2")
     items = list(official("squad_v2").read(path, "squad_v2"))
     source = json.loads(path.read_bytes())
     paragraphs = [paragraph for article in source["data"] for paragraph in article["paragraphs"]]
@@ -141,23 +135,23 @@ def test_the_two_squad_articles_are_read_in_full() -> None:
         for paragraph in paragraphs
         for qa in paragraph["qas"]
     }
-    assert len(items) == 706
-    assert sum(item.is_unanswerable for item in items) == 320
+    assert (len(items), sum(item.is_unanswerable for item in items)) == sizes
     assert {i.id: (i.question, set(i.answers), i.context, i.is_unanswerable) for i in items} == expected
     assert len({cluster_id(item) for item in items}) == len({paragraph["context"] for paragraph in paragraphs})
 
 
-def test_the_first_1500_nq_rows_are_read_in_full_and_have_no_repeated_question() -> None:
-    path = shared("nq_open.dev.first1500.jsonl")
+@pytest.mark.parametrize(("find", "size"), [(made_up_file, 150), (real_file, 1500)])
+def test_nq_rows_are_read_in_full_and_have_no_repeated_question(find: Callable[[str], Path], size: int) -> None:
+    path = find("nq_open")
     items = list(official("nq_open").read(path, "nq_open"))
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert len(items) == len({item.id for item in items}) == 1500
+    assert len(items) == len({item.id for item in items}) == size
     assert [(item.question, list(item.answers)) for item in items] == [(row["question"], row["answer"]) for row in rows]
-    assert Counter(item.type for item in items) == {"closed": 1500}
+    assert Counter(item.type for item in items) == {"closed": size}
 
 
 def test_the_official_triviaqa_sample_is_read_with_its_readable_aliases() -> None:
-    (item,) = official("triviaqa").read(shared("triviaqa.official_sample.json"), "triviaqa")
+    (item,) = official("triviaqa").read(real_file("triviaqa"), "triviaqa")
     assert item.id == "tc_33"
     assert item.answers == (
         "Sunset Boulevard",

