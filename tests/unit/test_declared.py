@@ -1,0 +1,42 @@
+"""What the package declares, something uses: errors are raised, and extras install what is imported."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from promptrial import errors
+
+ROOT = Path(__file__).parents[2]
+SOURCES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TOOLS = ("docs", "dev")
+"""Extras that the program itself does not import."""
+IMPORT_NAMES = {"s3fs": "s3fs", "python-multipart": "python_multipart"}
+INDIRECT = {"python_multipart": "starlette reads forms with it", "s3fs": "fsspec loads it for addresses such as s3://"}
+
+
+def is_imported(module: str) -> bool:
+    """Return whether any source imports the module, by a statement or by its name as a string."""
+    used = re.compile(rf'^\s*(?:import|from) {module}\b|import_module\("{module}"\)', re.MULTILINE)
+    return any(used.search(text) for text in SOURCES.values())
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_is_raised_or_has_a_kind_that_is(name: str) -> None:
+    error = getattr(errors, name)
+    kinds = {each.__name__ for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, error)}
+    elsewhere = "".join(text for path, text in SOURCES.items() if path.name != "errors.py")
+    assert any(re.search(rf"\b{kind}\b", elsewhere) for kind in kinds)
+
+
+@pytest.mark.parametrize("extra", [name for name in PROJECT["optional-dependencies"] if name not in TOOLS])
+def test_every_extra_installs_only_what_the_program_imports(extra: str) -> None:
+    for requirement in PROJECT["optional-dependencies"][extra]:
+        package = re.split(r"[\[>=<~ ]", requirement)[0]
+        module = IMPORT_NAMES.get(package, package)
+        assert is_imported(module) or module in INDIRECT, requirement
