@@ -1,7 +1,8 @@
-"""Opening a file to read it: a regular file, or an error at once. Durable writes live in ``store.atomic``.
+"""Opening a file: a regular file, or an error at once. Durable writes live in ``store.atomic``.
 
 A path may come from a configuration, a record or an archive, and name a FIFO, a socket or a device. Opening a FIFO
-waits for a writer, and reading a device may never end. So everything that is read is opened here.
+waits for a writer, and reading a device may never end. So everything that is read is opened here. A file that is
+written in place (a lock, a log, a journal) is opened here too: writing through a link would change a file elsewhere.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import errno
 import io
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["FileTooLargeError", "NotARegularFileError", "open_regular", "read_bytes", "read_text"]
+__all__ = ["FileTooLargeError", "NotARegularFileError", "open_regular", "open_to_write", "read_bytes", "read_text"]
 
 _CHUNK: Final = 1 << 20
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -59,8 +61,8 @@ def open_regular(path: Path, *, follow_links: bool = True, buffering: int = _CHU
     try:
         fd = os.open(path, _FLAGS | (0 if follow_links else _NO_LINKS))
     except OSError as error:
-        if error.errno == errno.ELOOP and not follow_links:  # the link was put there a moment ago
-            raise NotARegularFileError(errno.ELOOP, "a link, not a regular file", str(path)) from None
+        if error.errno == errno.ELOOP and not follow_links:
+            raise _linked(path) from None
         raise
     try:
         _check_kind(os.fstat(fd).st_mode, path)
@@ -68,6 +70,41 @@ def open_regular(path: Path, *, follow_links: bool = True, buffering: int = _CHU
     except BaseException:
         os.close(fd)
         raise
+
+
+def open_to_write(path: Path, flags: int) -> int:
+    """Open a regular file to write in place, and make it if it is not there; never through a link.
+
+    Parameters
+    ----------
+    path : Path
+    flags : int
+        Flags of ``os.open``, for example ``os.O_WRONLY | os.O_APPEND``; ``O_CREAT`` is added.
+
+    Returns
+    -------
+    int
+        The file descriptor.
+
+    Raises
+    ------
+    IsADirectoryError, NotARegularFileError
+        If something else than a regular file stands there.
+    OSError
+        As ``os.open``.
+    """
+    with suppress(FileNotFoundError):
+        _check_kind(path.lstat().st_mode, path)  # opening a FIFO to write waits for a reader
+    try:
+        fd = os.open(path, flags | os.O_CREAT | _FLAGS | _NO_LINKS, 0o644)
+    except OSError as error:
+        raise _linked(path) if error.errno == errno.ELOOP else error from None
+    try:
+        _check_kind(os.fstat(fd).st_mode, path)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def read_bytes(path: Path, limit: int | None = None, *, follow_links: bool = True) -> bytes:
@@ -105,6 +142,11 @@ def read_text(path: Path, limit: int | None = None, encoding: str = "utf-8-sig")
         As ``read_bytes``.
     """
     return io.TextIOWrapper(io.BytesIO(read_bytes(path, limit)), encoding=encoding).read()
+
+
+def _linked(path: Path) -> NotARegularFileError:
+    """Return the error for a link that was put there a moment ago: after its kind was checked."""
+    return NotARegularFileError(errno.ELOOP, "a link, not a regular file", str(path))
 
 
 def _check_kind(mode: int, path: Path) -> None:

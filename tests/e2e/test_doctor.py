@@ -335,8 +335,11 @@ def test_a_suspended_process_is_told_from_a_working_one_and_goes_on_by_the_comma
     assert findings(project) == []
 
 
-def test_a_holder_on_another_machine_that_fell_silent_blocks_nobody(project: Project) -> None:
+def test_where_locks_cannot_be_asked_a_holder_that_fell_silent_blocks_nobody(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.run("--to_step", "parse")
+    monkeypatch.setattr("promptrial.store.lock._HAS_FLOCK", False)
     lock = project.run_root() / ".state.lock"
     lock.write_text(json.dumps({"pid": 1, "host": "elsewhere.example", "since": "2026-01-01T00:00:00Z"}))
     assert the_one(project, "lock")["severity"] == "note"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -54,15 +56,15 @@ def path(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     return tmp_path / "run_abc" / ".state.lock"
 
 
-def test_a_second_process_is_refused_at_once_and_told_who_holds_the_run(path: Path) -> None:
+def test_a_second_process_is_refused_after_a_second_and_told_who_holds_the_run(path: Path) -> None:
+    clock = FakeClock()
     with holder(path) as child:
-        began = time.monotonic()
         with (
             pytest.raises(RunLockedError) as caught,
-            RunLock(path, since="", stop_command="promptrial stop --run_id abc"),
+            RunLock(path, since="", clock=clock, stop_command="promptrial stop --run_id abc"),
         ):
             pass
-        assert time.monotonic() - began < 1
+        assert clock.monotonic() == pytest.approx(1)
     assert f"pid {child.pid} on {socket.gethostname()}" in caught.value.message
     assert "2026-01-01" in caught.value.message
     assert caught.value.exit_code == 4
@@ -72,7 +74,7 @@ def test_a_second_process_is_refused_at_once_and_told_who_holds_the_run(path: Pa
 def test_a_refused_process_does_not_change_what_the_lock_file_says(path: Path) -> None:
     with holder(path):
         before = path.read_bytes()
-        with pytest.raises(RunLockedError), RunLock(path, since="later"):
+        with pytest.raises(RunLockedError), RunLock(path, since="later", clock=FakeClock()):
             pass
         assert path.read_bytes() == before
 
@@ -81,6 +83,8 @@ def test_a_holder_that_was_killed_never_blocks(path: Path) -> None:
     with holder(path) as child:
         child.send_signal(signal.SIGKILL)
         child.wait()
+        if not lock._HAS_FLOCK:  # then nothing but its heartbeat tells that it is gone
+            os.utime(path, (time.time() - 61,) * 2)
         with RunLock(path, since=""):
             assert f'"pid": {os.getpid()}' in path.read_text()
 
@@ -101,7 +105,7 @@ def test_the_lock_is_released_when_the_block_fails(path: Path) -> None:
 
 
 def test_one_process_cannot_take_it_twice(path: Path) -> None:
-    with RunLock(path, since=""), pytest.raises(RunLockedError), RunLock(path, since=""):
+    with RunLock(path, since=""), pytest.raises(RunLockedError), RunLock(path, since="", clock=FakeClock()):
         pass
 
 
@@ -133,7 +137,7 @@ def test_a_system_that_cannot_lock_is_not_mistaken_for_another_holder(
     def no_locks(_fd: int) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(lock, "_lock", no_locks)
+    monkeypatch.setattr(lock, "_try_exclusive", no_locks)
     with (
         pytest.raises(PromptrialError, match=r"cannot be locked.*No locks available") as caught,
         RunLock(path, since=""),
@@ -153,6 +157,13 @@ def file_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+class Now(FakeClock):
+    """The time of the machine's files, with waits that take none."""
+
+    def timestamp(self) -> float:
+        return SystemClock().timestamp()
+
+
 def write_holder(path: Path, pid: int, host: str = "", silent_s: float = 0) -> None:
     path.write_text(json.dumps({"pid": pid, "host": host or socket.gethostname(), "since": "then"}))
     os.utime(path, (time.time() - silent_s,) * 2)
@@ -161,21 +172,32 @@ def write_holder(path: Path, pid: int, host: str = "", silent_s: float = 0) -> N
 DEAD = 2**22 + 1
 
 
-def test_a_lock_without_a_name_is_waited_for_and_then_taken_over(file_lock: Path) -> None:
+def test_a_lock_without_a_name_is_waited_for_and_taken_over_once_it_is_silent(file_lock: Path) -> None:
     file_lock.touch()
-    clock = FakeClock()
-    with RunLock(file_lock, since="now", clock=clock):
+    with pytest.raises(RunLockedError, match="no name yet"), RunLock(file_lock, since="now", clock=Now()):
+        pass
+    os.utime(file_lock, (time.time() - 61,) * 2)
+    with RunLock(file_lock, since="now", clock=Now()):
         assert json.loads(file_lock.read_text())["pid"] == os.getpid()
-    assert 0.5 < clock.monotonic() < 1
     assert list(file_lock.parent.iterdir()) == []
 
 
-def test_a_dead_holder_is_taken_over_at_once_and_leaves_no_file(file_lock: Path) -> None:
-    write_holder(file_lock, DEAD)
-    clock = FakeClock()
+def test_a_silent_holder_is_taken_over_at_once_and_leaves_no_file(file_lock: Path) -> None:
+    write_holder(file_lock, DEAD, silent_s=61)
+    clock = Now()
     with RunLock(file_lock, since="now", clock=clock):
         assert [path.name for path in file_lock.parent.iterdir()] == [".state.lock"]
     assert clock.monotonic() < 0.1
+
+
+@pytest.mark.parametrize("pid", [os.getpid(), DEAD])
+def test_a_number_of_a_process_decides_nothing(file_lock: Path, pid: int) -> None:
+    write_holder(file_lock, pid)
+    with pytest.raises(RunLockedError), RunLock(file_lock, since="now", clock=Now()):
+        pass
+    write_holder(file_lock, pid, silent_s=61)
+    with RunLock(file_lock, since="now", clock=Now()):
+        pass
 
 
 @pytest.mark.parametrize(("silent_s", "taken"), [(5, False), (3600, True)])
@@ -187,30 +209,33 @@ def test_a_holder_on_another_machine_is_there_as_long_as_it_shows_itself(
         with RunLock(file_lock, since="now", clock=SystemClock()):
             pass
         return
-    with pytest.raises(RunLockedError, match=f"pid {DEAD} on elsewhere"), RunLock(file_lock, since="now"):
+    with (
+        pytest.raises(RunLockedError, match=f"pid {DEAD} on elsewhere"),
+        RunLock(file_lock, since="now", clock=Now()),
+    ):
         pass
 
 
 def test_a_lock_that_another_took_over_in_between_is_left_alone(
     file_lock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_holder(file_lock, DEAD)
+    write_holder(file_lock, DEAD, silent_s=61)
     looks = iter([lock.holder(file_lock)])  # what the first look sees; then the other process is there
     file_lock.unlink()
     with holder(file_lock) as child:
         real = lock.holder
         monkeypatch.setattr(lock, "holder", lambda path, clock=None: next(looks, None) or real(path, clock))
-        with pytest.raises(RunLockedError), RunLock(file_lock, since="now"):
+        with pytest.raises(RunLockedError), RunLock(file_lock, since="now", clock=Now()):
             pass
         assert json.loads(file_lock.read_text())["pid"] == child.pid
     assert not list(file_lock.parent.glob("*.takeover"))
 
 
 def test_a_takeover_that_was_killed_blocks_the_next_for_a_minute_at_the_most(file_lock: Path) -> None:
-    write_holder(file_lock, DEAD)
+    write_holder(file_lock, DEAD, silent_s=61)
     guard = file_lock.with_name(".state.lock.takeover")
     guard.touch()
-    with pytest.raises(RunLockedError), RunLock(file_lock, since="now", clock=FakeClock()):
+    with pytest.raises(RunLockedError), RunLock(file_lock, since="now", clock=Now()):
         pass
     os.utime(guard, (1, 1))
     with RunLock(file_lock, since="now"):
@@ -220,7 +245,7 @@ def test_a_takeover_that_was_killed_blocks_the_next_for_a_minute_at_the_most(fil
 
 def test_eight_processes_that_want_a_dead_lock_at_once_hold_it_one_at_a_time(file_lock: Path) -> None:
     """Each that gets it appends a line on the way in and on the way out: no two may be inside together."""
-    write_holder(file_lock, DEAD)
+    write_holder(file_lock, DEAD, silent_s=61)
     noted = file_lock.parent / "noted"
     work = """
 import sys, time
@@ -253,6 +278,184 @@ for _ in range(30):
     assert len(lines) >= 2
 
 
+# --- who is alive --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def flock_path(tmp_path: Path) -> Path:
+    path = tmp_path / "run_abc" / ".state.lock"
+    path.parent.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("host", ["", "elsewhere"])
+@pytest.mark.parametrize("pid", [os.getpid(), DEAD])
+def test_a_name_in_a_lock_that_nobody_holds_is_a_dead_one_whatever_its_number(
+    flock_path: Path, pid: int, host: str
+) -> None:
+    write_holder(flock_path, pid, host)
+    by = lock.holder(flock_path)
+    assert by is not None
+    assert (by.pid, by.alive, by.works, by.may_live) == (pid, False, False, False)
+
+
+@pytest.mark.parametrize("said", ["", "{}", "[" * 5000, '{"pid": 99999999999, "host": "h", "since": "s"}'])
+def test_a_held_lock_is_alive_whatever_it_says(flock_path: Path, said: str) -> None:
+    with holder(flock_path):
+        flock_path.write_text(said)
+        os.utime(flock_path, (1, 1))
+        by = lock.holder(flock_path)
+        assert by is not None
+        assert (by.alive, by.works, by.silent) == (True, True, True)
+    assert by.pid in {None, 99999999999}
+
+
+def test_an_empty_lock_that_nobody_holds_has_no_holder(flock_path: Path) -> None:
+    flock_path.touch()
+    assert lock.holder(flock_path) is None
+    flock_path.unlink()
+    assert lock.holder(flock_path) is None
+
+
+def test_where_flock_cannot_be_asked_the_heartbeat_decides(flock_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(_fd: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(lock, "_try_shared", no_locks)
+    write_holder(flock_path, DEAD)
+    by = lock.holder(flock_path)
+    assert by is not None
+    assert (by.alive, by.works, by.may_live) == (None, True, True)
+    write_holder(flock_path, os.getpid(), silent_s=61)
+    by = lock.holder(flock_path)
+    assert by is not None
+    assert (by.alive, by.works, by.may_live) == (None, False, True)
+
+
+def test_a_look_leaves_no_lock_behind(flock_path: Path) -> None:
+    write_holder(flock_path, DEAD)
+    clock = FakeClock()
+    assert lock.holder(flock_path) is not None
+    with RunLock(flock_path, since="now", clock=clock):
+        assert clock.monotonic() == 0
+
+
+def test_a_writer_that_starts_while_others_look_takes_the_lock_anyway(flock_path: Path) -> None:
+    """A look holds a shared lock for a moment: here one is held for the writer's first attempts."""
+    write_holder(flock_path, DEAD)
+    looker = flock_path.open("rb")
+    lock._try_shared(looker.fileno())
+
+    class Waits(FakeClock):
+        def wait(self, event: Event, seconds: float) -> bool:
+            if self.monotonic() > 0.5:
+                looker.close()
+            return super().wait(event, seconds)
+
+    clock = Waits()
+    with RunLock(flock_path, since="now", clock=clock):
+        assert 0.5 < clock.monotonic() < 0.7
+
+
+def test_a_hundred_writers_are_never_refused_for_those_who_only_look(flock_path: Path) -> None:
+    look = """
+import sys
+from pathlib import Path
+from promptrial.store.lock import holder
+path = Path(sys.argv[1])
+print("looking", flush=True)
+while path.parent.exists():
+    holder(path)
+"""
+    flock_path.touch()
+    lookers = [
+        subprocess.Popen([sys.executable, "-c", look, str(flock_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    try:
+        assert [looker.stdout.readline() for looker in lookers if looker.stdout] == ["looking\n"] * 4
+        for _ in range(100):
+            with RunLock(flock_path, since="now"):
+                pass
+    finally:
+        for looker in lookers:
+            looker.kill()
+            looker.communicate()
+
+
+def test_a_lock_file_that_was_removed_while_a_writer_waited_is_no_lock(flock_path: Path) -> None:
+    """Its folder may have been removed and made again: the writer must hold the file that others will look at."""
+    first = RunLock(flock_path, since="first")
+    first.__enter__()
+
+    class Removes(FakeClock):
+        def wait(self, event: Event, seconds: float) -> bool:
+            flock_path.unlink(missing_ok=True)
+            return super().wait(event, seconds)
+
+    with RunLock(flock_path, since="second", clock=Removes()):
+        by = lock.holder(flock_path)
+        assert by is not None
+        assert (by.since, by.alive) == ("second", True)
+    first.__exit__(None, None, None)
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "--pid", "--fork", "true"], capture_output=True, check=False).returncode != 0
+    if shutil.which("unshare")
+    else True,
+    reason="this machine does not allow unshare --pid",
+)
+@pytest.mark.parametrize("outside", [True, False])
+def test_a_process_of_another_pid_namespace_is_seen_as_it_is(flock_path: Path, outside: bool) -> None:
+    """In a container the numbers of processes are its own: one that lives may look dead there, and the reverse."""
+    look = [sys.executable, "-c", LOOK, str(flock_path)]
+    apart = ["unshare", "--pid", "--fork", "--kill-child"]
+    hold = [sys.executable, "-c", HOLD, str(flock_path), "flock"]
+    with subprocess.Popen(
+        [*apart, *hold] if outside else hold, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout.readline() == "held\n"
+        command = look if outside else [*apart, *look]
+        seen = [subprocess.run(command, capture_output=True, text=True, check=True).stdout]
+        child.kill()
+        assert child.stdout.read() == ""  # until the last process that has it open is gone
+    seen.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert seen == ["True\n", "False\n"]
+
+
+LOOK = """
+import sys
+from pathlib import Path
+from promptrial.store.lock import holder
+print(holder(Path(sys.argv[1])).works)
+"""
+
+
+# --- what stands in the lock's place -------------------------------------------------------------------------------
+
+
+def test_a_linked_lock_is_refused_and_what_it_points_to_is_left_alone(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("mine")
+    path.parent.mkdir()
+    path.symlink_to(other)
+    with pytest.raises(PromptrialError, match="a link, not a regular file"), RunLock(path, since="", clock=Now()):
+        pass
+    with pytest.raises(PromptrialError, match="a link, not a regular file"):
+        lock.holder(path)
+    assert other.read_text() == "mine"
+
+
+def test_a_fifo_in_the_place_of_a_lock_is_refused_and_not_waited_for(path: Path) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path)
+    with pytest.raises(PromptrialError, match="a FIFO, not a regular file"), RunLock(path, since="", clock=Now()):
+        pass
+
+
 # --- the heartbeat -------------------------------------------------------------------------------------------------
 
 
@@ -261,7 +464,7 @@ def test_a_beat_shows_that_the_holder_is_alive(path: Path) -> None:
         os.utime(path, (1, 1))
         by = lock.holder(path)
         assert by is not None
-        assert (by.works, by.silent) == (True, True)
+        assert (by.works, by.silent) == (lock._HAS_FLOCK, True)
         held.beat()
         by = lock.holder(path)
         assert by is not None

@@ -70,7 +70,7 @@ def _values(status: RunStatus) -> object:
 
 def _as_text(status: RunStatus) -> str:
     answers = "" if status.rows is None else f", {status.rows} of {status.expected_rows} answers"
-    by = f", by process {status.holder.pid} on {status.holder.host}" if status.holder and status.working else ""
+    by = f", by {status.holder.shown}" if status.holder and status.working else ""
     jobs = "".join(f", {count} jobs at {name}" for name, count in status.waiting_for.items())
     silent = ", which has not shown itself for over a minute" if status.word == "stalled" else ""
     lines = [f"run {status.state.run_id}: {status.word}{answers}{jobs}{by}{silent}"]

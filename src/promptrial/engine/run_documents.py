@@ -8,6 +8,7 @@ import msgspec
 
 from promptrial import documents
 from promptrial.engine.status import Progress, RunStatus, StatusWord
+from promptrial.store.lock import Holder
 from promptrial.store.records import Checkpoint, PhaseStatus
 
 __all__ = [
@@ -28,7 +29,11 @@ _VERSION: Final = 1
 
 
 class HolderDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The process that wrote itself into the run's lock; ``alive`` is null where that cannot be looked up."""
+    """The process that wrote its name into the run's lock.
+
+    ``alive`` is whether a process holds the lock; null where the file system cannot tell. ``pid`` is a hint: in a
+    container it says nothing about the processes of another.
+    """
 
     pid: int
     host: str
@@ -96,13 +101,13 @@ class ListDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 def status_document(status: RunStatus) -> StatusDocument:
     """Return the status of a run as it is written down."""
-    state, by = status.state, status.holder
+    state = status.state
     return StatusDocument(
         run_id=state.run_id,
         status=status.word,
         config_hash=state.config_hash,
         stop_requested=state.stop_requested,
-        holder=HolderDocument(pid=by.pid, host=by.host, since=by.since, alive=by.alive) if by else None,
+        holder=_holder_document(status.holder),
         rows=status.rows,
         expected_rows=status.expected_rows,
         waiting_for=dict(status.waiting_for),
@@ -117,6 +122,13 @@ def status_document(status: RunStatus) -> StatusDocument:
             for name, phase in state.phases.items()
         },
     )
+
+
+def _holder_document(by: Holder | None) -> HolderDocument | None:
+    """Return who holds a run; null as long as that process has not written its name."""
+    if by is None or by.pid is None:
+        return None
+    return HolderDocument(pid=by.pid, host=by.host, since=by.since, alive=by.alive)
 
 
 def status_schema() -> dict[str, Any]:

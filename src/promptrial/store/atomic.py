@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from promptrial.errors import PromptrialError
+from promptrial.files import open_to_write
 
 __all__ = [
     "Appender",
@@ -202,9 +203,12 @@ def make_folder(path: Path) -> None:
 
 def truncate(path: Path, size: int) -> None:
     """Cut a file to ``size`` bytes, durably."""
-    with path.open("r+b") as file:
-        _cut(file.fileno(), size)
-        _fsync(file.fileno())
+    fd = open_to_write(path, os.O_RDWR)
+    try:
+        _cut(fd, size)
+        _fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def remove(path: Path) -> None:
@@ -246,11 +250,16 @@ def sweep(root: Path) -> list[Path]:
 
 
 def _create(path: Path) -> BinaryIO:
-    return path.open("wb", buffering=_BUFFER)
+    """Make a file that was not there: a link that somebody put there is removed, and not written through."""
+    try:
+        return path.open("xb", buffering=_BUFFER)
+    except FileExistsError:  # left by a process of this number that was killed
+        path.unlink()
+        return path.open("xb", buffering=_BUFFER)
 
 
 def _open_to_append(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    return open_to_write(path, os.O_WRONLY | os.O_APPEND)
 
 
 def _mkdir(path: Path) -> None:

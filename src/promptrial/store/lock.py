@@ -1,8 +1,11 @@
 """One writer per run: an exclusive advisory lock on ``.state.lock``, held for the writing process's whole life.
 
 POSIX: ``fcntl.flock``, which the kernel drops when the holder dies, so a dead holder never blocks. Elsewhere the file
-itself is the lock: whoever creates it holds it, and one that a dead process left behind is taken over. Its text (pid,
-host, since) is for people and for ``status``; its time of change is the holder's heartbeat. Readers never take it.
+itself is the lock: the process that creates it holds it, and a lock without a heartbeat is taken over.
+
+Who is alive is decided by ``flock`` alone where it works: a look takes a shared lock without waiting, and lets go of it
+at once. Where it cannot be asked, the heartbeat decides: the file's time of change. The text (pid, host, since) is for
+people: in a container a pid says nothing about the processes of another.
 """
 
 from __future__ import annotations
@@ -10,8 +13,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -19,6 +22,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from promptrial.errors import PromptrialError, RunLockedError
+from promptrial.files import NotARegularFileError, open_regular, open_to_write
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.store import atomic
 
@@ -35,19 +39,21 @@ BEAT_EVERY_S: Final = 2.0
 """How often a holder shows that it is alive."""
 _SILENT_AFTER_S: Final = 60.0
 """A heartbeat that is older than this has ended."""
-_TRIES_S: Final = (0.05, 0.1, 0.2, 0.4)
-"""The waits between looks at a lock file that nobody has put a name into yet."""
+_TRIES_S: Final = (0.05,) * 20
+"""The waits of a writer between its attempts: a look holds a shared lock for a moment, and a holder may be ending."""
+_LARGEST_TEXT: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who wrote themselves into a lock file.
+    """Who wrote themselves into a lock file, and whether they hold it.
 
-    ``alive`` says whether that process lives (None: it is on another machine); ``silent_s`` is for how many seconds it
-    has not shown itself. A clock that was set back makes that 0, never less.
+    ``alive`` says whether a process holds the lock (None: ``flock`` cannot be asked here); ``silent_s`` is for how many
+    seconds the holder has not shown itself. A clock that was set back makes that 0, never less. ``pid`` is None as long
+    as the holder has not written its name.
     """
 
-    pid: int
+    pid: int | None
     host: str
     since: str
     alive: bool | None
@@ -55,40 +61,101 @@ class Holder:
 
     @property
     def silent(self) -> bool:
-        """Whether the heartbeat has ended: the process is suspended, or gone and its number another's."""
+        """Whether the heartbeat has ended: the process is suspended or, where ``flock`` cannot be asked, gone."""
         return self.silent_s >= _SILENT_AFTER_S
 
     @property
     def works(self) -> bool:
-        """Whether the process may still be there; one that cannot be looked up must show itself."""
+        """Whether a process holds the lock; where that cannot be asked, whether its heartbeat goes on."""
         return not self.silent if self.alive is None else self.alive
+
+    @property
+    def may_live(self) -> bool:
+        """Whether it cannot be ruled out that a process holds the lock."""
+        return self.alive is not False
+
+    @property
+    def shown(self) -> str:
+        """The holder as messages name it."""
+        return "a process without a name yet" if self.pid is None else f"process {self.pid} on {self.host}"
+
+    def is_same(self, other: Holder | None) -> bool:
+        """Whether both are one process, as far as their names tell."""
+        return other is not None and (self.pid, self.host, self.since) == (other.pid, other.host, other.since)
 
 
 def holder(path: Path, clock: Clock | None = None) -> Holder | None:
-    """Return who holds a lock, from the file alone; None if nobody does. Readers never take the lock.
+    """Return who holds a lock; None if there is no lock, or nobody holds it and nobody left a name.
 
-    A process that was killed leaves its name behind; ``alive`` then says that it is gone.
+    Side effects: none that lasts. Where ``flock`` works, a shared lock is taken and dropped at once; a writer that
+    starts at that moment tries again.
+
+    Raises
+    ------
+    PromptrialError
+        If something else than a plain file stands in the lock's place.
     """
     try:
-        said = json.loads(path.read_bytes())
-        pid, host, since = int(said["pid"]), str(said["host"]), str(said["since"])
-        beat = path.stat().st_mtime
-    except (OSError, ValueError, TypeError, KeyError):
+        with _plain(path), open_regular(path, follow_links=False, buffering=0) as file:
+            alive = _is_locked(file.fileno()) if _HAS_FLOCK else None
+            beat = os.fstat(file.fileno()).st_mtime
+            name = _name(file.read(_LARGEST_TEXT))
+    except FileNotFoundError:
         return None
-    silent = max(0.0, (clock or SystemClock()).timestamp() - beat)
-    return Holder(pid, host, since, _alive(pid) if host == socket.gethostname() else None, silent)
+    except OSError:  # it cannot be read: then its heartbeat is all that is known
+        return _unreadable(path, clock)
+    if name is None and alive is False:
+        return None
+    pid, host, since = name or (None, "", "")
+    return Holder(pid, host, since, alive, _silent_s(beat, clock))
 
 
-def _alive(pid: int) -> bool | None:
-    if os.name != "posix":  # asking would end the process there
-        return None
+def _unreadable(path: Path, clock: Clock | None) -> Holder | None:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+        return Holder(None, "", "", None, _silent_s(path.lstat().st_mtime, clock))
+    except OSError:
+        return None
+
+
+def _silent_s(beat: float, clock: Clock | None) -> float:
+    return max(0.0, (clock or SystemClock()).timestamp() - beat)
+
+
+def _name(text: bytes) -> tuple[int, str, str] | None:
+    """Return pid, host and time as a lock file says them; None if it says nothing that can be read."""
+    try:
+        said = json.loads(text)
+        return int(said["pid"]), str(said["host"]), str(said["since"])
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+
+
+def _is_locked(fd: int) -> bool | None:
+    """Whether a process holds the exclusive lock; None if this file system cannot tell."""
+    try:
+        _try_shared(fd)
+    except BlockingIOError:
         return True
-    return True
+    except OSError:
+        return None
+    return False  # closing the file drops the shared lock
+
+
+@contextmanager
+def _plain(path: Path) -> Iterator[None]:
+    """Explain that a link or a special file stands in the place of a lock.
+
+    Raises
+    ------
+    PromptrialError
+    """
+    try:
+        yield
+    except (NotARegularFileError, IsADirectoryError) as error:
+        raise PromptrialError(
+            f"{path}: {error.strerror}; a lock is a plain file",
+            hint="remove it, then give the same command again",
+        ) from error
 
 
 class RunLock:
@@ -101,7 +168,7 @@ class RunLock:
     since : str
         The time to show to a second writer.
     clock : Clock, optional
-        For the waits where locks are files.
+        For the waits: a writer tries for a second before it gives up.
     before_named : callable, optional
         Called once the lock is held, before anybody can see by whom: what is asked of its holder comes after that.
     stop_command : str, optional
@@ -110,9 +177,9 @@ class RunLock:
     Raises
     ------
     RunLockedError
-        At once, if another process holds it.
+        If another process still holds it after a second.
     PromptrialError
-        If the file system has no locks.
+        If the file system has no locks, or a link or a special file stands in the lock's place.
     """
 
     def __init__(
@@ -134,8 +201,9 @@ class RunLock:
 
     def beat(self) -> None:
         """Show that the holder is alive; a file system that refuses is no reason to stop working."""
-        with suppress(OSError):
-            os.utime(self._path)
+        if self._fd is not None:
+            with suppress(OSError):
+                os.utime(self._fd if os.utime in os.supports_fd else self._path)
 
     def __enter__(self) -> Self:
         atomic.make_folder(self._path.parent)
@@ -145,9 +213,10 @@ class RunLock:
             fd, self._release = self._created(), self._remove
         text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": self._since})
         try:
+            with atomic.naming(self._path):
+                os.ftruncate(fd, 0)  # a dead holder's name is never this one's
             self._before_named()
             with atomic.naming(self._path):
-                os.ftruncate(fd, 0)
                 os.lseek(fd, 0, os.SEEK_SET)
                 os.write(fd, text.encode())
         except OSError:
@@ -164,31 +233,39 @@ class RunLock:
             self._release(fd)
 
     def _flocked(self) -> int:
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _lock(fd)
-        except OSError as error:
-            os.close(fd)
-            if not isinstance(error, BlockingIOError):
+        """Lock the file, trying for a second.
+
+        A lock file that was removed meanwhile, with what it stood for, is no lock any more: then the new one counts.
+        """
+        for wait_s in (*_TRIES_S, 0.0):
+            with _plain(self._path):
+                fd = open_to_write(self._path, os.O_RDWR)
+            try:
+                _try_exclusive(fd)
+                if _is_file_at(fd, self._path):
+                    return fd
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                os.close(fd)
                 raise PromptrialError(f"{self._path}: cannot be locked: {error.strerror}") from error
-            raise self._refusal() from error
-        return fd
+            os.close(fd)
+            self._clock.wait(Event(), wait_s)
+        raise self._refusal()
 
     def _created(self) -> int:
-        """Create the lock file; one that a dead process left is taken over, one without a name is waited for."""
-        for wait_s in (*_TRIES_S, 0.0, 0.0):
+        """Create the lock file, trying for a second; a lock without a heartbeat is taken over."""
+        for wait_s in (*_TRIES_S, 0.0):
             try:
                 return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
             except FileExistsError:
                 by = holder(self._path, self._clock)
-            if by is not None and by.works:
-                raise self._refusal()
-            if by is not None or wait_s == 0.0:
+            if by is not None and not by.works:
                 self._remove_dead(by)
             self._clock.wait(Event(), wait_s)
         raise self._refusal()
 
-    def _remove_dead(self, dead: Holder | None) -> None:
+    def _remove_dead(self, dead: Holder) -> None:
         """Remove the lock of a dead holder, one process at a time, so that none removes what another has just made.
 
         A system that does not let go of a file that a process has open (Windows) refuses: then the holder lives.
@@ -198,14 +275,12 @@ class RunLock:
             os.close(os.open(guard, os.O_CREAT | os.O_EXCL, 0o644))
         except FileExistsError:
             with suppress(OSError):
-                if (
-                    self._clock.timestamp() - guard.stat().st_mtime > _SILENT_AFTER_S
-                ):  # its maker died at this very line
+                if _silent_s(guard.stat().st_mtime, self._clock) > _SILENT_AFTER_S:  # its maker died at this very line
                     guard.unlink()
             return
         try:
             by = holder(self._path, self._clock)
-            if (by and (by.pid, by.host, by.since)) == (dead and (dead.pid, dead.host, dead.since)):
+            if by is not None and by.is_same(dead) and not by.works:
                 self._path.unlink(missing_ok=True)
         except OSError as error:
             raise self._refusal() from error
@@ -219,15 +294,26 @@ class RunLock:
 
     def _refusal(self) -> RunLockedError:
         by = holder(self._path, self._clock)
-        who = f"pid {by.pid} on {by.host}, since {by.since}" if by is not None else "it has not yet named itself"
+        who = f"pid {by.pid} on {by.host}, since {by.since}" if by is not None and by.pid else "it has no name yet"
         return RunLockedError(
             f"{self._path.parent}: another process holds this run ({who})",
             hint=f"wait for it, or stop it with: {self._stop_command}" if self._stop_command else "wait for it",
         )
 
 
-def _lock(fd: int) -> None:
+def _is_file_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _try_exclusive(fd: int) -> None:
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _try_shared(fd: int) -> None:
+    fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def _clear(fd: int) -> None:

@@ -32,18 +32,16 @@ def process_findings(sight: Sight) -> Iterator[Finding]:
 
 
 def _of_holder(sight: Sight, by: Holder) -> Finding:
-    path, who = sight.run.lock_path, f"process {by.pid} on {by.host}, since {by.since}"
+    path = sight.run.lock_path
+    who = by.shown if by.pid is None else f"{by.shown}, since {by.since}"
     if not by.works:
         gone = "is gone" if by.alive is False else f"has not shown itself for {by.silent_s:,.0f} s"
         meaning = f"left by {who}, which {gone}; it blocks nobody"
         return _finding(sight, "lock", "warning", path, meaning, sight.mend)
     if by.silent:
-        meaning = (
-            f"held by {who}, which is there and has not shown itself for {by.silent_s:,.0f} s: it is suspended, or its "
-            "number is another's by now (then a resume takes the run over)"
-        )
-        return _finding(sight, "lock", "warning", path, meaning, f"kill -CONT {by.pid}")
-    meaning = f"held by {who}, which works on the run; what it has in hand is not looked at. To stop it: "
+        meaning = f"held by {who}, which has not shown itself for {by.silent_s:,.0f} s: it is suspended"
+        return _finding(sight, "lock", "warning", path, meaning, f"kill -CONT {by.pid}" if by.pid else None)
+    meaning = f"held by {who}, which works on the run; its current work is not checked. To stop it: "
     return _finding(sight, "lock", "note", path, meaning + sight.run.command("stop"), None)
 
 

@@ -1,0 +1,130 @@
+"""``promptrial stop`` leaves a request that the process which works on the run will see, and ends when it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from promptrial.cli import stop
+from promptrial.runtime.clock import FakeClock, SystemClock
+from promptrial.runtime.stop import DETACH, SOFTLY
+from promptrial.store import atomic, lock
+from promptrial.store.lock import RunLock
+from promptrial.store.rundir import RunDir
+from tests.support.project import Outcome, Project
+
+DEAD = 2**22 + 1
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    run = RunDir(tmp_path / "experiments", "r")
+    run.root.mkdir(parents=True)
+    return run
+
+
+def call(run: RunDir, *flags: str) -> Outcome:
+    return Project(run.root.parent.parent).call(
+        "stop", "--run_id", "r", "--experiments_dir", str(run.root.parent), *flags
+    )
+
+
+class Now(FakeClock):
+    def timestamp(self) -> float:
+        return SystemClock().timestamp()
+
+
+@pytest.mark.parametrize(("flags", "text"), [((), SOFTLY), (("--now",), DETACH)])
+def test_a_held_run_is_asked_whatever_number_its_process_has(run: RunDir, flags: tuple[str, ...], text: bytes) -> None:
+    with RunLock(run.lock_path, since="now"):
+        name = json.loads(run.lock_path.read_text()) | {"pid": DEAD}  # as a container sees a process outside
+        run.lock_path.write_text(json.dumps(name))
+        outcome = call(run, *flags)
+    assert outcome.code == 0
+    assert "was asked to stop" in outcome.out
+    assert run.sentinel_path.read_bytes() == text
+
+
+@pytest.mark.parametrize("pid", [os.getpid(), DEAD])
+def test_a_run_that_nobody_holds_is_not_asked(run: RunDir, pid: int) -> None:
+    run.lock_path.write_text(json.dumps({"pid": pid, "host": os.uname().nodename, "since": "then"}))
+    outcome = call(run)
+    assert (outcome.code, "is not running" in outcome.out) == (0, True)
+    assert not run.sentinel_path.exists()
+
+
+def test_where_locks_cannot_be_asked_a_silent_holder_is_asked_too_and_the_doubt_is_said(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "_HAS_FLOCK", False)
+    run.lock_path.write_text(json.dumps({"pid": DEAD, "host": "elsewhere", "since": "then"}))
+    os.utime(run.lock_path, (SystemClock().timestamp() - 3600,) * 2)
+    outcome = call(run, "--wait")
+    assert "was asked to stop" in outcome.out
+    assert f"process {DEAD} on elsewhere has not shown itself for 3,60" in outcome.out
+    assert run.sentinel_path.exists()
+
+
+def test_a_process_that_starts_while_it_is_asked_does_not_take_the_request_for_an_old_one(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It removes what was left for an earlier process, then writes its name: asked before that, it is asked again."""
+    held = RunLock(run.lock_path, since="now", before_named=lambda: atomic.remove(run.sentinel_path))
+    early = lock.Holder(None, "", "", alive=True, silent_s=0.0)
+    looks = iter([early])
+    write, real = atomic.write_bytes, lock.holder
+
+    def write_and_start(path: Path, data: bytes) -> None:
+        write(path, data)
+        monkeypatch.setattr(atomic, "write_bytes", write)
+        held.__enter__()
+
+    monkeypatch.setattr(atomic, "write_bytes", write_and_start)
+    monkeypatch.setattr(stop, "holder", lambda path, clock: next(looks, None) or real(path, clock))
+    asked = stop._ask(run, SOFTLY, Now())
+    assert asked is not None
+    assert asked.pid == os.getpid()
+    assert run.sentinel_path.exists()
+    held.__exit__(None, None, None)
+
+
+def test_a_process_without_a_name_is_asked_all_the_time_it_takes(run: RunDir) -> None:
+    with RunLock(run.lock_path, since="now"):
+        run.lock_path.write_bytes(b"")
+        clock = Now()
+        asked = stop._ask(run, SOFTLY, clock)
+        assert asked is not None
+        assert asked.pid is None
+        assert clock.monotonic() == pytest.approx(2)
+    assert run.sentinel_path.exists()
+
+
+def test_waiting_ends_when_nobody_holds_the_lock(run: RunDir) -> None:
+    held = RunLock(run.lock_path, since="now")
+    held.__enter__()
+
+    class Ends(Now):
+        def wait(self, event: threading.Event, seconds: float) -> bool:
+            if self.monotonic() >= 3:
+                held.__exit__(None, None, None)
+            return super().wait(event, seconds)
+
+    clock = Ends()
+    asked = stop._ask(run, SOFTLY, clock)
+    assert asked is not None
+    stop._wait(run, asked, clock)
+    assert 3 <= clock.monotonic() < 4
+
+
+def test_waiting_ends_when_another_process_holds_the_run_since(run: RunDir) -> None:
+    clock = Now()
+    with RunLock(run.lock_path, since="first"):
+        asked = stop._ask(run, SOFTLY, clock)
+    assert asked is not None
+    with RunLock(run.lock_path, since="second"):
+        stop._wait(run, asked, clock)
+    assert clock.monotonic() == 0
