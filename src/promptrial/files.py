@@ -13,9 +13,17 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final, TextIO
 
-__all__ = ["FileTooLargeError", "NotARegularFileError", "open_regular", "open_to_write", "read_bytes", "read_text"]
+__all__ = [
+    "FileTooLargeError",
+    "NotARegularFileError",
+    "open_csv",
+    "open_regular",
+    "open_to_write",
+    "read_bytes",
+    "read_text",
+]
 
 _CHUNK: Final = 1 << 20
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -37,7 +45,7 @@ class FileTooLargeError(OSError):
     """A file is larger than the reader accepts."""
 
 
-def open_regular(path: Path, *, follow_links: bool = True, buffering: int = _CHUNK) -> BinaryIO:
+def open_regular(path: Path, *, follow_links: bool = True) -> io.BufferedReader:
     """Open a regular file for reading bytes, without ever waiting for it.
 
     Parameters
@@ -45,8 +53,6 @@ def open_regular(path: Path, *, follow_links: bool = True, buffering: int = _CHU
     path : Path
     follow_links : bool
         False refuses a symbolic link at the end of the path.
-    buffering : int
-        Bytes to read at once.
 
     Raises
     ------
@@ -66,10 +72,21 @@ def open_regular(path: Path, *, follow_links: bool = True, buffering: int = _CHU
         raise
     try:
         _check_kind(os.fstat(fd).st_mode, path)
-        return os.fdopen(fd, "rb", buffering=buffering)
+        return io.BufferedReader(io.FileIO(fd), _CHUNK)
     except BaseException:
         os.close(fd)
         raise
+
+
+def open_csv(path: Path) -> TextIO:
+    """Open a regular file of UTF-8 for the ``csv`` module, which wants the ends of lines as they are.
+
+    Raises
+    ------
+    OSError
+        As ``open_regular``.
+    """
+    return io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="")
 
 
 def open_to_write(path: Path, flags: int) -> int:

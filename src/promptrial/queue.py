@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 
 from promptrial.errors import Detached, PhaseFailedError, PromptrialError, ProviderError, StopRequested
+from promptrial.files import open_regular
 from promptrial.parts.answers import keep_others_apart
 from promptrial.parts.calls import Calls
 from promptrial.parts.hosted import HostedPart
@@ -182,7 +183,10 @@ class QueueManager:
             if work.record.request_sha256 != work.request_sha256:  # so that what is copied counts as its own
                 self._recorder.record(work, "pending", request_sha256=work.request_sha256)
             target = work.folder.part_results(work.part.name)
-            with source.folder.part_results(source.part.name).open("rb") as answers, AtomicFile(target) as file:
+            with (
+                open_regular(source.folder.part_results(source.part.name)) as answers,
+                AtomicFile(target) as file,
+            ):
                 while piece := answers.read(1 << 20):
                     file.write(piece)
             rows = None if source.record.results is None else source.record.results.rows

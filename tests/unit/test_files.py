@@ -1,11 +1,14 @@
 """What is read is a regular file, and opening anything else ends at once with an error that says what it is."""
 
+import ast
 import os
+import re
 import socket
 from pathlib import Path
 
 import pytest
 
+import promptrial
 from promptrial import files
 
 
@@ -85,3 +88,30 @@ def test_no_more_than_the_limit_is_read(tmp_path: Path) -> None:
     assert files.read_bytes(path, 5) == b"12345"
     with pytest.raises(files.FileTooLargeError, match="larger than 4 bytes"):
         files.read_bytes(path, 4)
+
+
+_ALLOWED = {"files.py", "archive/verify.py"}  # the second is copied into archives, and runs on its own
+_OTHER_OPENS = {"os", "tarfile", "self.system"}  # the last is a file system elsewhere
+_SOURCE = Path(promptrial.__file__).parent
+
+
+def _opens_by_itself(call: ast.Call) -> bool:
+    """Whether a call opens a file for reading without ``promptrial.files``."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name in {"read_text", "read_bytes"}:
+        return isinstance(call.func, ast.Attribute)
+    if name != "open" or (isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) in _OTHER_OPENS):
+        return False
+    modes = [word.value for word in call.args if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+    return any(re.fullmatch("r[bt]?|[bt]?r", mode) for mode in modes) or bool(call.keywords and not modes)
+
+
+def test_no_other_module_opens_a_file_for_reading_by_itself() -> None:
+    found = [
+        f"{path.relative_to(_SOURCE)}:{node.lineno}"
+        for path in sorted(_SOURCE.rglob("*.py"))
+        if path.relative_to(_SOURCE).as_posix() not in _ALLOWED
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and _opens_by_itself(node)
+    ]
+    assert found == []

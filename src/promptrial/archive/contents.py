@@ -25,6 +25,7 @@ from promptrial.archive.manifest import (
     path_problem,
 )
 from promptrial.errors import PromptrialError
+from promptrial.files import open_regular, read_bytes
 from promptrial.store import jsonl
 from promptrial.store.rundir import RunDir
 
@@ -44,7 +45,7 @@ class Content:
 
     def open(self) -> BinaryIO:
         """Return its bytes, to be read once."""
-        return io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
+        return io.BytesIO(self.source) if isinstance(self.source, bytes) else open_regular(self.source)
 
 
 def run_files(root: Path) -> list[tuple[str, Path]]:
@@ -88,7 +89,7 @@ def contents_of(
     PromptrialError
         If a file cannot go into an archive; names it.
     """
-    script = Path(__file__).with_name(SCRIPT).read_bytes()
+    script = read_bytes(Path(__file__).with_name(SCRIPT))
     listed = [
         (ArchivedFile(SCRIPT, len(script), hashlib.sha256(script).hexdigest()), Content(SCRIPT, len(script), script))
     ]

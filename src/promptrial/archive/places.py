@@ -16,6 +16,7 @@ from promptrial.archive.contents import Content
 from promptrial.archive.manifest import DIGEST, MANIFEST, PACKED
 from promptrial.archive.packing import CHUNK, Member, pack, require_zstd, unpack
 from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.files import open_regular
 from promptrial.store import atomic
 
 __all__ = ["LocalFolder", "PackedFile", "Place", "place_to_read", "place_to_write"]
@@ -101,7 +102,7 @@ class PackedFile:
             pack(top, contents, file)
 
     def members(self) -> Iterator[Member]:  # noqa: D102 - Place
-        with self.path.open("rb") as file:
+        with open_regular(self.path) as file:
             yield from unpack(file, self.shown)
 
     def withdraw(self) -> str:  # noqa: D102 - Place
@@ -151,7 +152,7 @@ def _file_chunks(path: Path) -> Iterator[bytes]:
     if path.is_symlink() or not path.is_file():
         raise CorruptRecordError(f"{path}: a link or special file")
     try:
-        with path.open("rb") as file:
+        with open_regular(path, follow_links=False) as file:
             yield from iter(_reader(file.read), b"")
     except OSError as error:  # a bad block of the disk is damage like any other
         raise CorruptRecordError(f"{path}: {error.strerror}") from error

@@ -33,7 +33,7 @@ def problems(root: Path) -> Iterator[str]:
         yield f"differs {MANIFEST} (from {DIGEST})"
     try:
         expected = {file["path"]: file for file in json.loads(manifest.read_bytes())["files"]}
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         yield f"unreadable {MANIFEST} ({error})"
         return
     there = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_symlink() or path.is_file()}

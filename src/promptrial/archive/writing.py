@@ -15,6 +15,7 @@ from promptrial.archive.places import Place
 from promptrial.archive.reading import verify
 from promptrial.engine.session import Invocation
 from promptrial.errors import CorruptRecordError, PromptrialError, StopRequested, UsageError
+from promptrial.files import open_regular
 from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
 from promptrial.store import atomic
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
@@ -143,5 +144,5 @@ def _changes(run: RunDir, kept: ArchiveManifest, now: ArchiveManifest) -> Iterat
 def _log_grew(log: Path, path: str, before: ArchivedFile | None) -> bool:
     if path != log.name or before is None or not log.is_file():
         return False
-    with log.open("rb") as file:
+    with open_regular(log) as file:
         return hashlib.sha256(file.read(before.size)).hexdigest() == before.sha256

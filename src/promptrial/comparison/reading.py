@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import msgspec
-import yaml
-
 from promptrial import cost_report, ids, significance
 from promptrial.comparison.agreement import Identity
+from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.cost_report import CostReport
 from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.files import read_bytes
 from promptrial.phases.prepared import ItemReader, encode_item
 from promptrial.phases.stats import read_scores
 from promptrial.significance import Significance
@@ -169,8 +168,8 @@ def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Id
 
 def _configuration(run: RunDir) -> dict[str, Any]:
     try:
-        tree = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
-    except (FileNotFoundError, yaml.YAMLError, UnicodeDecodeError) as error:
+        tree = load_file(run.config_path)
+    except (OSError, YamlError) as error:
         raise CorruptRecordError(f"{run.config_path}: missing or damaged: {error}", hint=_resume(run)) from error
     if not isinstance(tree, dict):
         raise CorruptRecordError(f"{run.config_path}: damaged: it holds no keys", hint=_resume(run))
@@ -200,8 +199,8 @@ def _costs(side: RunSide, manifest: TrialManifest, slug: str) -> CostReport | No
 def _decoded(run: RunDir, slug: str, name: str, decode: Callable[[bytes], _Document]) -> _Document:
     path = run.trial(slug).results / name
     try:
-        return decode(path.read_bytes())
-    except (msgspec.MsgspecError, ValueError) as error:  # whole, but written by another version of the program
+        return decode(read_bytes(path))
+    except (ValueError, RecursionError) as error:  # whole, but written by another version of the program
         raise CorruptRecordError(f"{path}: cannot be read: {error}", hint=_resume(run)) from error
 
 

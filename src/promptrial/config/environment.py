@@ -5,6 +5,7 @@ Both are needed before a configuration is loaded: flags may come from ``.env``, 
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from promptrial.errors import ConfigError
+from promptrial.files import read_text
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -24,6 +26,7 @@ __all__ = [
     "place_flag",
 ]
 
+_MAX_DOTENV: Final = 1 << 20
 DEFAULT_CONFIG: Final = Path("config/eval_config.yaml")
 DEFAULT_EXPERIMENTS: Final = Path("experiments")
 """Where runs are kept if nothing else is said."""
@@ -51,16 +54,16 @@ def dotenv(folder: Path) -> dict[str, str]:
         If it cannot be read.
     """
     path = folder / ".env"
-    if not path.exists():
+    try:
+        text = read_text(path, _MAX_DOTENV)
+    except FileNotFoundError:
         return {}
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path}: cannot read this file: {why}", hint="save it as UTF-8 text, or remove it") from None
     from dotenv import dotenv_values
 
-    try:
-        return {key: value for key, value in dotenv_values(path).items() if value is not None}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: cannot read this file: {error}", hint="save it as UTF-8 text, or remove it"
-        ) from None
+    return {key: value for key, value in dotenv_values(stream=io.StringIO(text)).items() if value is not None}
 
 
 def experiments_dir_of(path: Path, env: Mapping[str, str]) -> Path | None:
@@ -84,9 +87,10 @@ def archive_dir_of(path: Path, env: Mapping[str, str]) -> str | None:
 
 def _path_of(path: Path, name: str, env: Mapping[str, str]) -> str | None:
     from promptrial.config.tree import parse
+    from promptrial.config.yaml_text import MAX_BYTES
 
     try:
-        tree, _ = parse(path, path.read_text(encoding="utf-8-sig"))
+        tree, _ = parse(path, read_text(path, MAX_BYTES))
         given = tree["paths"][name]
         return VARIABLE.sub(lambda match: env[match.group(1)], given) if given else None
     except (OSError, ValueError, ConfigError, KeyError, TypeError):

@@ -18,7 +18,9 @@ from promptrial.config.environment import VARIABLE, environment
 from promptrial.config.explaining import explain
 from promptrial.config.schema import ExperimentConfig, PromptConfig
 from promptrial.config.tree import KeyPath, Lines, dotted, parse, place
+from promptrial.config.yaml_text import MAX_BYTES
 from promptrial.errors import ConfigError
+from promptrial.files import read_text
 
 __all__ = ["KeyPath", "LoadedConfig", "environment", "load_config"]
 
@@ -71,12 +73,14 @@ def load_config(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, 
 
 def _read_text(path: Path, what: str) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark that is no text
+        return read_text(path, MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: {what} file not found", hint="give the path of one, for example config/eval_config.yaml"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read this {what} file: {error.strerror}") from error
+    except ValueError as error:  # a name that holds NUL, or bytes that are not UTF-8
         raise ConfigError(f"{path}: cannot read this {what} file: {error}") from error
 
 
@@ -105,10 +109,15 @@ def _interpolate(
     at: KeyPath,
 ) -> Any:  # noqa: ANN401
     if isinstance(value, dict):
+        for key in value:
+            _check_text(place(path, line_of, (*at, key)), dotted(at) or "the top level", key)
         return {key: _interpolate(path, item, env, line_of, placeholders, (*at, key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_interpolate(path, item, env, line_of, placeholders, (*at, index)) for index, item in enumerate(value)]
-    if not isinstance(value, str) or not VARIABLE.search(value) or _is_prompt_text(at):
+    if not isinstance(value, str) or _is_prompt_text(at):
+        return value
+    if not VARIABLE.search(value):
+        _check_text(place(path, line_of, at), dotted(at), value)
         return value
 
     def look_up(match: re.Match[str]) -> str:
@@ -121,7 +130,18 @@ def _interpolate(
         return env[name]
 
     placeholders[at] = value
-    return VARIABLE.sub(look_up, value)
+    filled = VARIABLE.sub(look_up, value)
+    _check_text(place(path, line_of, at), dotted(at), filled)
+    return filled
+
+
+def _check_text(where: str, key: str, text: object) -> None:
+    """Refuse what no file name, record or request can hold."""
+    if isinstance(text, str):
+        if "\0" in text:
+            raise ConfigError(f"{where}: {key}: a NUL character is not allowed in a value or a key")
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise ConfigError(f"{where}: {key}: not valid Unicode text: it holds bytes that are not UTF-8")
 
 
 def _is_prompt_text(at: KeyPath) -> bool:

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -89,6 +89,7 @@ def _no_repeats(values: _Values) -> _Values:
 
 
 _Number = BeforeValidator(_no_truth)
+_LARGEST: Final = 2**31 - 1  # as a wire format takes; a count beyond it is an error
 Name = Annotated[str, AfterValidator(_name)]
 DatasetName = Annotated[str, AfterValidator(_dataset_name)]
 ProviderName = Annotated[str, AfterValidator(partial(_registered, "provider"))]
@@ -101,8 +102,8 @@ Temperature = Annotated[
 ]
 Temperatures = Annotated[tuple[Temperature, ...], Field(min_length=1), AfterValidator(_no_repeats)]
 TopP = Annotated[float, Field(gt=0, le=1), _Number]
-TopK = Annotated[int, Field(ge=1), _Number]
-Positive = Annotated[int, Field(ge=1), _Number]
+TopK = Annotated[int, Field(ge=1, le=_LARGEST), _Number]
+Positive = Annotated[int, Field(ge=1, le=_LARGEST), _Number]
 Natural = Annotated[int, Field(ge=0), _Number]
 Share = Annotated[float, Field(ge=0, le=1), _Number]
 Price = Annotated[float, Field(ge=0), _Number]

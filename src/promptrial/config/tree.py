@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import yaml
 
+from promptrial.config.yaml_text import SafeLoader, YamlError, load
 from promptrial.errors import ConfigError
 
 __all__ = ["KeyPath", "Lines", "dotted", "parse", "place"]
@@ -18,12 +19,12 @@ _TEXT: Final = "tag:yaml.org,2002:str"
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
-class _Loader(yaml.CSafeLoader):
+class _Loader(SafeLoader):
     """YAML whose keys are the text that stands in the file (``no`` is a name, not False) and that knows no dates."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own class attribute
         first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
-        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+        for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
     }
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
@@ -39,18 +40,14 @@ def parse(path: Path, text: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     Raises
     ------
     ConfigError
-        If the text is not YAML, is not a mapping, or has a key twice in one place; names file and line.
+        If the text is not YAML, exceeds a limit of ``yaml_text``, is not a mapping, or has a key twice in one place;
+        names file and line.
     """
     line_of: dict[KeyPath, int] = {}
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        if node is not None:
-            _index(path, node, (), line_of)
-        tree = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of CSafeLoader
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{_place_of(error, path, text)}: not valid YAML: {_problem(error)}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: not valid YAML: nested too deeply, or an alias that holds itself") from None
+        tree = load(text, _Loader, lambda node: _index(path, node, (), line_of))
+    except YamlError as error:
+        raise ConfigError(f"{_numbered(path, error.line)}: not valid YAML: {error.problem}") from None
     if not isinstance(tree, dict):
         found = "nothing" if tree is None else f"a {type(tree).__name__}"
         raise ConfigError(f"{path}: expected keys and values at the top level, found {found}")
@@ -62,6 +59,10 @@ def place(path: Path, line_of: Lines, at: KeyPath) -> str:
     while at and at not in line_of:
         at = at[:-1]
     line = line_of.get(at)
+    return _numbered(path, line)
+
+
+def _numbered(path: Path, line: int | None) -> str:
     return f"{path}:{line}" if line else str(path)
 
 
@@ -86,15 +87,3 @@ def _index(path: Path, node: yaml.Node, at: KeyPath, line_of: dict[KeyPath, int]
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             _index(path, value, (*at, index), line_of)
-
-
-def _place_of(error: Exception, path: Path, text: str) -> str:
-    mark = getattr(error, "problem_mark", None)
-    position = getattr(error, "position", None)
-    if mark is not None:
-        return f"{path}:{mark.line + 1}"
-    return str(path) if position is None else f"{path}:{text.count(chr(10), 0, position) + 1}"
-
-
-def _problem(error: Exception) -> str:
-    return getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)

@@ -20,6 +20,7 @@ from promptrial.datasets.base import HubDefaults
 from promptrial.datasets.hub_client import HubSession, hub_session
 from promptrial.datasets.hub_listing import COMMIT, DEFAULT_REVISION, HubFile, HubLocation, is_intact
 from promptrial.errors import ConfigError, PermanentError
+from promptrial.files import read_bytes
 from promptrial.store import atomic
 
 __all__ = ["HUB_ENDPOINT", "Hub", "HubFile", "HubLocation", "HubSource", "locate"]
@@ -144,8 +145,8 @@ class Hub:
     def _cached(self, location: HubLocation, commit: str) -> HubSource | None:
         """Return what the cache holds if that is everything and intact. A damaged cache is as good as none."""
         try:
-            listing = msgspec.json.decode(self._listing_path(location, commit).read_bytes(), type=_Listing)
-        except (FileNotFoundError, msgspec.DecodeError):
+            listing = msgspec.json.decode(read_bytes(self._listing_path(location, commit)), type=_Listing)
+        except (FileNotFoundError, msgspec.DecodeError, RecursionError):
             return None
         source = HubSource(location, commit, listing.files, self._folder(location, commit))
         intact = all(is_intact(path, file) for path, file in zip(source.paths, source.files, strict=True))

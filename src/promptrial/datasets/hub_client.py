@@ -101,7 +101,7 @@ class HubSession:
     def _decoded(content: bytes, kind: type[T], what: str) -> T:
         try:
             return msgspec.json.decode(content, type=kind)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise PermanentError(f"could not {what}: the answer is not one of the hub's: {error}") from error
 
 

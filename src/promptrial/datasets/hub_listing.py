@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from promptrial.errors import ConfigError, PermanentError
+from promptrial.files import open_regular
 
 __all__ = ["COMMIT", "DEFAULT_REVISION", "HubFile", "HubLocation", "TreeEntry", "files_of_split", "hasher", "is_intact"]
 
@@ -107,7 +108,7 @@ def is_intact(path: Path, file: HubFile) -> bool:
     if not path.is_file() or path.stat().st_size != file.size:
         return False
     digest = hasher(file)
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest() == file.digest.partition(":")[2]

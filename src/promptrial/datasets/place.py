@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from promptrial.errors import DataError
+from promptrial.files import open_regular
 
 __all__ = ["Place", "open_binary"]
 
@@ -40,7 +41,7 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
         If it is missing, not a readable file, or has no bytes.
     """
     try:
-        file = path.open("rb")
+        file = open_regular(path)
     except OSError as error:
         raise Place(path, 1).error(
             f"cannot be read: {error.strerror}", hint="check `path` of the dataset in the configuration"

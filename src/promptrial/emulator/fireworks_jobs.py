@@ -198,5 +198,5 @@ class Jobs:
 def _check_parameters(parameters: dict[str, Any]) -> None:
     try:
         msgspec.json.decode(parameters.get("extraBody") or "{}", type=dict)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refused(400, f"{_INVALID}inference_parameters.extra_body is not a JSON object: {error}") from error

@@ -138,7 +138,7 @@ def _start(found: list[_Shown], orders: list[tuple[str, bool]], name: str, text:
         return 0
     try:
         token = msgspec.json.decode(base64.urlsafe_b64decode(text), type=_Token)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refused(400, "invalid page token") from error
     if token.list != name:
         raise refused(400, "invalid page token: filter or orderBy is not that of the first page")

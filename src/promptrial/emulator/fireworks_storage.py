@@ -13,6 +13,7 @@ from promptrial.emulator.fault_transfers import broken_off, spoilt
 from promptrial.emulator.fireworks_model import Dataset, Fireworks
 from promptrial.emulator.operation import ApiError, Call
 from promptrial.emulator.stored_file import StoredFile
+from promptrial.files import read_bytes
 
 __all__ = ["Storage", "storage_refusal"]
 
@@ -69,10 +70,10 @@ class Storage:
             if file.name == call.path["name"]:
                 path = self._fireworks.path(file.path)
                 if fault := call.faults.get("F13"):
-                    return spoilt(fault, path.read_bytes(), call.url)
+                    return spoilt(fault, read_bytes(path), call.url)
                 if call.faults.get("F14", "mid_transfer"):
                     self._core.database.set_value(_revoked(call), "yes")
-                    return broken_off(path.read_bytes())
+                    return broken_off(read_bytes(path))
                 return FileResponse(path, media_type=_OCTETS)
         raise ApiError(storage_error(404, "NoSuchKey", "The specified key does not exist."))
 

@@ -14,6 +14,7 @@ from promptrial import cost_report, registry
 from promptrial.engine.run_documents import ListDocument, ListedRun, ListedWord
 from promptrial.engine.status import RunStatus, read_status
 from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.files import read_bytes
 from promptrial.runtime.clock import Clock
 from promptrial.store.records import RunState
 from promptrial.store.rundir import RunDir
@@ -108,6 +109,6 @@ def _usd(run: RunDir, trials: Sequence[str]) -> float | None:
 
 def _trial_usd(path: Path) -> float | None:
     try:
-        return cost_report.decode(path.read_bytes()).usd
-    except (FileNotFoundError, ValueError):  # not there yet, or damaged: a resume makes it anew
+        return cost_report.decode(read_bytes(path)).usd
+    except (FileNotFoundError, ValueError, RecursionError):  # not there yet, or damaged: a resume makes it anew
         return None

@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from promptrial import ids
 from promptrial.config.effective import to_yaml
+from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.engine.facts import inputs_of, phases
 from promptrial.engine.loop import Engine, new_manifest
 from promptrial.engine.opening import Opened, RunRequest, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.session import Invocation, context_of
 from promptrial.errors import CorruptRecordError, DataError, ResumeError
+from promptrial.files import read_bytes
 from promptrial.legacy.answers import FoundAnswers, find_answers
 from promptrial.legacy.configuration import converted
 from promptrial.legacy.reading import OLDER, LegacyRun, LegacyTrial, is_legacy_config, read_run
@@ -114,12 +115,12 @@ def _is_whole(run: RunDir) -> bool:
         records.load(run.state_path, RunState)
         built = records.load(run.batch_inputs / "manifest.json", Manifest)
         prepared = records.load(run.prepared / "manifest.json", Manifest)
-        if not isinstance(yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader), dict):
+        if not isinstance(load_file(run.config_path), dict):
             return False
         manifests = {
             slug: run.trial(slug).load_manifest() for slug in {row["trial_slug"] for row in built.facts["parts"]}
         }
-    except (OSError, CorruptRecordError, yaml.YAMLError, KeyError):
+    except (OSError, CorruptRecordError, YamlError, KeyError):
         return False
     files = dict(prepared.receipt.artifacts)
     for slug, manifest in manifests.items():
@@ -132,10 +133,10 @@ def _is_whole(run: RunDir) -> bool:
 
 def _has_older_records(run: RunDir) -> bool:
     try:
-        config = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
+        config = load_file(run.config_path)
         if isinstance(config, dict):
             return is_legacy_config(config)
-    except (OSError, yaml.YAMLError):
+    except (OSError, YamlError):
         pass
     return any(trial.manifest for trial in read_run(run.root).trials)
 
@@ -160,7 +161,7 @@ def _keep_older(run: RunDir, legacy: LegacyRun, stamp: str) -> None:
 
 def _back_up(path: Path, stamp: str) -> None:
     if path.is_file():
-        atomic.write_bytes(path.with_name(f"{path.stem}.backup.{stamp}{path.suffix}"), path.read_bytes())
+        atomic.write_bytes(path.with_name(f"{path.stem}.backup.{stamp}{path.suffix}"), read_bytes(path))
 
 
 def _move(path: Path, folder: Path) -> None:
@@ -197,7 +198,7 @@ def _items(run: RunDir, prepared: Path | None) -> list[Item]:
 def _write_prepared(run: RunDir, items: Sequence[Item]) -> None:
     for kind, path in prepared_files(run):
         data = b"".join(encode_item(item) + b"\n" for item in items if item.type == kind)
-        if not path.exists() or path.read_bytes() != data:
+        if not path.exists() or read_bytes(path) != data:
             atomic.write_bytes(path, data)
 
 

@@ -30,6 +30,7 @@ from promptrial.engine.origin import (
     why_own_copy,
 )
 from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
+from promptrial.files import read_bytes
 from promptrial.model import Trial
 from promptrial.phases.base import AskedBy, Context
 from promptrial.phases.prepare import changed_sources
@@ -332,7 +333,7 @@ def _write_config(opened: Opened, context: Context) -> None:
     What stands there instead is set aside, if it is not even the configuration from which the run has drifted.
     """
     path, data = opened.run.config_path, to_yaml(opened.tree)
-    if path.exists() and path.read_bytes() == data:
+    if path.exists() and read_bytes(path) == data:
         return
     if path.exists() and not opened.drift and not _is_an_earlier_one(opened):
         context.events.warn(f"{path}: damaged, or changed by hand; it is written anew")

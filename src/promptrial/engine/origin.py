@@ -10,9 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from promptrial.config.environment import DEFAULT_CONFIG
+from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.engine.facts import phases
 from promptrial.errors import CorruptRecordError
 from promptrial.store import breadcrumbs, records
@@ -85,8 +84,8 @@ def recorded_file(run: RunDir, origin: Origin | None) -> Path | None:
 def own_copy(run: RunDir) -> dict[str, Any] | None:
     """Return the values of a run's own copy of its configuration; None if it is lost, or damaged."""
     try:
-        own = yaml.load(run.config_path.read_bytes(), Loader=yaml.CSafeLoader)
-    except (OSError, yaml.YAMLError):
+        own = load_file(run.config_path)
+    except (OSError, YamlError):
         return None
     return own if isinstance(own, dict) else None
 

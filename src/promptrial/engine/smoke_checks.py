@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from promptrial import ids, registry
 from promptrial.emulator.server import EmulatorServer
+from promptrial.files import read_bytes, read_text
 from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl, records, tables
 from promptrial.store.records import Manifest, RunState, TrialManifest
@@ -171,15 +172,15 @@ def shape_problems(run: RunDir) -> Iterator[str]:
 
 def _content_problems(results: Path) -> Iterator[str]:
     for name, wanted in (("predictions", _PREDICTIONS), ("per_item_scores", _SCORES)):
-        header = (results / f"{name}.csv").read_text().partition("\n")[0].split(",")
+        header = read_text(results / f"{name}.csv").partition("\n")[0].split(",")
         if tuple(header[: len(wanted)]) != wanted:
             yield f"{name}.csv has the columns {', '.join(header)}"
         if next(tables.read_batches(results / f"{name}.parquet")).schema.names != header:
             yield f"{name}.parquet has other columns than {name}.csv"
-    costs: dict[str, Any] = json.loads((results / "costs.json").read_bytes())
+    costs: dict[str, Any] = json.loads(read_bytes(results / "costs.json"))
     for where, entry in {"": costs, **costs.get("conditions", {})}.items():
         yield from (f"costs.json {where}: no {key}" for key in _COSTS if key not in entry)
-    if not json.loads((results / "significance.json").read_bytes()):
+    if not json.loads(read_bytes(results / "significance.json")):
         yield "significance.json is empty"
 
 
@@ -204,7 +205,7 @@ def _portrait(run: RunDir) -> dict[str, str]:
 
 
 def _timeless(path: Path) -> bytes:
-    data = path.read_bytes()
+    data = read_bytes(path)
     return _CHECKPOINT.sub(b"", _TIME.sub(b"T", data)) if path.name in _WITH_TIMES else data
 
 

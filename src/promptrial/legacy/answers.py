@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from promptrial import ids
+from promptrial.files import open_csv
 from promptrial.legacy.reading import OLDER, LegacyTrial
 from promptrial.model import RequestId
 from promptrial.providers.chat_rows import parse_chat_row
@@ -88,7 +89,7 @@ def _take_predictions(found: FoundAnswers, path: Path) -> None:
 
 def _predictions(path: Path) -> Iterator[tuple[RequestId, bytes]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_csv(path) as file:
             for values in csv.DictReader(file):
                 try:
                     request = ids.parse_canonical(values["custom_id"] or "")

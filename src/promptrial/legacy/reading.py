@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from promptrial.config.yaml_text import YamlError, load_file
+from promptrial.files import read_bytes
 from promptrial.model import CONDITIONS, Condition
 
 __all__ = ["OLDER", "LegacyRun", "LegacyTrial", "is_legacy_config", "read_run"]
@@ -74,8 +74,8 @@ def read_run(root: Path) -> LegacyRun:
 def _config(root: Path) -> Mapping[str, Any]:
     for path in (*sorted(root.glob("effective_config.backup.*.yaml")), root / "effective_config.yaml"):
         try:
-            found = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
-        except (OSError, yaml.YAMLError, UnicodeDecodeError):
+            found = load_file(path)
+        except (OSError, YamlError):
             continue
         if is_legacy_config(found):
             return dict(found)
@@ -122,8 +122,8 @@ def _manifest(results: Path) -> Mapping[str, Any]:
     """Return the manifest of the older tool: its backup if there is one, empty if none can be read."""
     for path in (*sorted(results.glob("trial_manifest.backup.*.json")), results / "trial_manifest.json"):
         try:
-            found = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+            found = json.loads(read_bytes(path))
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(found, dict) and "parts" not in found:
             return found

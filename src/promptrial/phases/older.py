@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from promptrial import registry
+from promptrial.files import open_csv
 from promptrial.legacy.reading import OLDER
 from promptrial.model import CONDITIONS
 from promptrial.reporting.facts import OlderFigure
@@ -40,7 +41,7 @@ def _means(path: Path) -> dict[tuple[str, str], _Mean]:
     """Return mean and number of the scores that are there; an empty cell is no score."""
     sums: dict[tuple[str, str], float] = defaultdict(float)
     counts: dict[tuple[str, str], int] = defaultdict(int)
-    with path.open(newline="", encoding="utf-8") as file:
+    with open_csv(path) as file:
         for row in csv.DictReader(file):
             for metric in registry.SCORERS:
                 if text := row.get(metric):

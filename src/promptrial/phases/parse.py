@@ -21,6 +21,7 @@ import msgspec
 
 from promptrial import ids, registry
 from promptrial.errors import DataError
+from promptrial.files import open_regular
 from promptrial.model import Completion, Condition, Part, RequestId, Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.prepared import ItemKey, item_keys
@@ -150,7 +151,7 @@ def _parse_part(
 ) -> None:
     arm = output.report.arms[condition]
     arm.expected += len(requests)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         starts, lengths, conflicts = _index_rows(path, file, requests, parse_row, output)
         for position, (rid, start, length) in enumerate(zip(requests, starts, lengths, strict=True)):
             line = b"" if start == _ABSENT else os.pread(file.fileno(), length, start)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from promptrial import __version__, cost_report, registry, significance
+from promptrial.files import read_bytes
 from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced, load_manifest
 from promptrial.phases.older import older_figures, older_scores_path
@@ -46,8 +47,8 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
     )
     return TrialResult(
         facts,
-        significance.decode((results / "significance.json").read_bytes()),
-        cost_report.decode((results / "costs.json").read_bytes()),
+        significance.decode(read_bytes(results / "significance.json")),
+        cost_report.decode(read_bytes(results / "costs.json")),
     )
 
 

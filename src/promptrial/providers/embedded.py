@@ -19,6 +19,7 @@ from typing import ClassVar, Final, Self
 
 import msgspec
 
+from promptrial.files import open_regular
 from promptrial.model import Completion, Message, ModelSpec, Sampling
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
@@ -164,7 +165,7 @@ class _Pool:
 
     @functools.cached_property
     def weights_sha256(self) -> str:
-        with self.path.open("rb") as file:
+        with open_regular(self.path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def begin(self, request: RequestRow, model: ModelSpec) -> Future[bytes]:

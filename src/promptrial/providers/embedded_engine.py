@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from promptrial.errors import ConfigError, MissingDependencyError, PermanentError
+from promptrial.files import open_regular
 from promptrial.model import Message, ModelSpec, Sampling
 from promptrial.providers.prefix_cache import BLOCK, Answer
 
@@ -145,7 +146,7 @@ def weights_path(model: ModelSpec) -> Path:
 
 def _checked(path: Path, key: str) -> Path:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             magic = file.read(4)
     except OSError as error:
         raise ConfigError(f"{key}: cannot read {str(path)!r}: {error.strerror}; allowed: a GGUF file") from error

@@ -34,6 +34,7 @@ import msgspec
 
 from promptrial import __version__
 from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, ResultsTornError, TransientError
+from promptrial.files import open_regular
 from promptrial.store.downloads import MAX_LINE, CutShortError, LineTooLongError, gunzip, split_lines
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class HttpClient:
     def upload(self, path: str, file: Path, name: str, *, what: str) -> None:
         """Post a file as the part ``file`` of a form, in bounded memory. Repeatable: the last one counts."""
         call = _Call(self.service, what)
-        with file.open("rb") as content:
+        with open_regular(file) as content:
             part = {"file": (name, content, "application/octet-stream")}
             with _explained(call), self._keyed("POST", path, files=part, timeout=self._for_files()) as response:
                 _success(call, response)
@@ -250,7 +251,7 @@ class HttpClient:
             Also if it is not https (nor this machine, where the API is).
         """
         call = _Call(self.service, what)
-        with file.open("rb") as content, _explained(call):
+        with open_regular(file) as content, _explained(call):
             self._check_address(call, url)
             client, timeout = self._open()[1], self._for_files()
             with client.stream("PUT", url, content=content, headers=headers, timeout=timeout) as response:

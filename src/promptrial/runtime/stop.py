@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Final
 
 from promptrial.errors import Detached, StopRequested
+from promptrial.files import read_bytes
 from promptrial.runtime.clock import Clock, SystemClock
 
 __all__ = ["DETACH", "SOFTLY", "StopToken", "beside_the_work", "stop_on_signals"]
@@ -81,7 +82,7 @@ class StopToken:
     def detach_asked(self) -> bool:
         """Return whether the sentinel asks to end at once."""
         try:
-            return self._sentinel is not None and self._sentinel.read_bytes() == DETACH
+            return self._sentinel is not None and read_bytes(self._sentinel, len(DETACH)) == DETACH
         except OSError:
             return False
 

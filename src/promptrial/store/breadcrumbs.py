@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from promptrial.files import read_bytes
 from promptrial.store import atomic
 
 __all__ = ["JOB_FILE", "OUTPUT_FILE", "Breadcrumb", "forget", "leave", "read"]
@@ -49,7 +50,7 @@ def read(path: Path) -> Breadcrumb | None:
         If it is there and cannot be read.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Breadcrumb)
+        return msgspec.json.decode(read_bytes(path), type=Breadcrumb)
     except (FileNotFoundError, ValueError, RecursionError):
         return None
 

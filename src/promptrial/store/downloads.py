@@ -24,6 +24,7 @@ from typing import IO, Final
 import msgspec
 
 from promptrial.errors import DataError
+from promptrial.files import open_regular
 from promptrial.store.breadcrumbs import JOB_FILE, OUTPUT_FILE
 
 __all__ = [
@@ -197,7 +198,7 @@ def _rows_of(path: Path, limits: Limits) -> Iterator[bytes]:
     if _is_archive(path.name) and path.stat().st_size == 0:
         raise DataError(f"{path}: an archive of no bytes", hint="download this file again")
     name = path.name.lower()
-    with _explained(path), path.open("rb") as file:
+    with _explained(path), open_regular(path) as file:
         allowance = _Allowance(path, limits)
         if name.endswith(".zip"):
             yield from _zip_rows(path, allowance)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from promptrial.errors import CorruptRecordError
+from promptrial.files import read_bytes
 from promptrial.store import atomic, jsonl
 from promptrial.store.records import FileRecord, Intent, PartRecord, PartStatus
 
@@ -91,7 +92,7 @@ class Journal:
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
         if self.path.exists():
-            data = self.path.read_bytes()
+            data = read_bytes(self.path)
             yield from enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
 
     def clear(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from promptrial.files import open_regular
 from promptrial.store import atomic
 
 __all__ = ["FileDigest", "count", "digest", "lines", "mend_tail", "numbered_lines"]
@@ -23,7 +24,7 @@ class FileDigest(NamedTuple):
 
 def lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a file without their newlines, skipping blank ones; one line is held at a time."""
-    with path.open("rb", buffering=_CHUNK) as file:
+    with open_regular(path) as file:
         for line in file:
             stripped = line.rstrip(b"\r\n")
             if stripped:
@@ -37,7 +38,7 @@ def count(path: Path) -> int:
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield ``(line number from 1, line)``, skipping blank lines but counting them."""
-    with path.open("rb", buffering=_CHUNK) as file:
+    with open_regular(path) as file:
         for number, line in enumerate(file, 1):
             stripped = line.rstrip(b"\r\n")
             if stripped:
@@ -52,7 +53,7 @@ def mend_tail(path: Path) -> int:
     if not path.exists():
         return 0
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         end = size
         while end > 0:
             start = max(0, end - _CHUNK)
@@ -71,6 +72,6 @@ def mend_tail(path: Path) -> int:
 
 def digest(path: Path) -> FileDigest:
     """Return the SHA-256 and the size of a file, read in chunks."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return FileDigest(sha256, file.tell())

@@ -96,7 +96,7 @@ def holder(path: Path, clock: Clock | None = None) -> Holder | None:
         If something else than a plain file stands in the lock's place.
     """
     try:
-        with _plain(path), open_regular(path, follow_links=False, buffering=0) as file:
+        with _plain(path), open_regular(path, follow_links=False) as file:
             alive = _is_locked(file.fileno()) if _HAS_FLOCK else None
             beat = os.fstat(file.fileno()).st_mtime
             name = _name(file.read(_LARGEST_TEXT))

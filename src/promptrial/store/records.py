@@ -14,6 +14,7 @@ import msgspec
 from promptrial import documents, registry
 from promptrial.config.environment import place_flag
 from promptrial.errors import CorruptRecordError, IllegalTransitionError
+from promptrial.files import read_bytes
 from promptrial.store import atomic
 
 __all__ = [
@@ -283,7 +284,7 @@ def load(path: Path, kind: type[_Record]) -> _Record:
     CorruptRecordError
         If it is empty, torn, garbled, or of a version that this program does not know.
     """
-    return _decode(path, path.read_bytes(), kind)
+    return _decode(path, read_bytes(path), kind)
 
 
 class _Versioned(msgspec.Struct):

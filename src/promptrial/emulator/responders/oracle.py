@@ -163,7 +163,7 @@ def _read(path: Path) -> Iterator[_Question]:
     for number, line in jsonl.numbered_lines(path):
         try:
             row = _DECODER.decode(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}:{number}: not a prepared question: {error}") from error
         item = Item(
             id=row.id, dataset=row.dataset, question="", answers=row.answers, context=row.context, cluster=row.cluster

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from promptrial import registry
 from promptrial.config.effective import config_hash
+from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.engine.doctor.document import Finding, Kind
 from promptrial.engine.doctor.sight import Sight, file_problem
 from promptrial.engine.facts import phases
 from promptrial.errors import CorruptRecordError
+from promptrial.files import open_regular
 from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl, records
 from promptrial.store.records import FileRecord, Manifest, RunState, TrialManifest
@@ -55,14 +55,14 @@ def _record(
 def _configuration(sight: Sight) -> Iterator[Finding]:
     path = sight.run.config_path
     try:
-        tree = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        tree = load_file(path)
     except FileNotFoundError:
         yield _finding(sight, path, "the configuration that the run was started with is not there")
         return
     except OSError as error:
         yield _unreadable(sight, path, error)
         return
-    except (ValueError, yaml.YAMLError, RecursionError):
+    except YamlError:
         tree = None
     known = None if sight.state is None else sight.state.config_hash
     if not isinstance(tree, dict) or (known is not None and config_hash(tree) != known):
@@ -120,7 +120,7 @@ def torn_files(sight: Sight) -> Iterator[Finding]:
 
 def _is_torn(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - 1))
             return file.read(1) not in {b"", b"\n"}
