@@ -24,7 +24,7 @@ from promptrial.emulator.settings import EmulatorSettings
 from promptrial.model import CONDITIONS, Item, RequestId
 from promptrial.phases.prepared import encode_item
 from promptrial.scoring.aggregate import summarize_replicates
-from promptrial.scoring.base import Gold, ScoringSettings, load_scorers, prepare_gold, score_answer
+from promptrial.scoring.base import Gold, ScoringSettings, load_scorers, prepare_gold, score_answer, worst_scores
 from promptrial.stats.pairing import ScoreTable
 
 __all__ = [
@@ -150,6 +150,7 @@ def score_table(design: Design, texts: Iterator[list[str]]) -> ScoreTable:
         for each, found in zip(gold * len(CONDITIONS), texts, strict=True)
     ]
     means, spreads = (np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in ("means", "stds"))
+    worst = np.array([worst_scores(item, scorers) for item in design.items])
     dataset_names, dataset = _codes([item.dataset for item in design.items])
     _, cluster = _codes([cluster_id(item) for item in design.items])
     n, arms = len(design.items), len(CONDITIONS)
@@ -166,6 +167,8 @@ def score_table(design: Design, texts: Iterator[list[str]]) -> ScoreTable:
         n_samples=np.array([row.n_samples for row in rows]),
         metrics={scorer.name: means[:, column] for column, scorer in enumerate(scorers)},
         spreads={scorer.name: spreads[:, column] for column, scorer in enumerate(scorers)},
+        planned_samples={(arm, TEMP): design.replicates for arm in range(arms)},
+        worst={scorer.name: worst[:, column] for column, scorer in enumerate(scorers)},
     )
 
 

@@ -15,11 +15,16 @@ _MOST_WORDS: Final = 5
 class _Short:
     name = "short_rate"
     graded = False
-    wanted: Final = None
+    wanted: Final = "higher"
+    range: Final = (0.0, 1.0)
 
     def applies(self, item: Item) -> bool:
         """Items that have an answer; to decline is no short answer."""
         return not item.is_unanswerable
+
+    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
+        """A long answer, or none."""
+        return 0.0
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:  # noqa: ARG002 - whatever was accepted
         """1 for an answer of one to five words after normalisation, else 0."""

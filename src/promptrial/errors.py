@@ -15,6 +15,7 @@
     ├── PhaseFailedError            exit 1   a phase could not finish
     ├── DiskSpaceError              exit 1   the disk has no room for what a phase would write
     ├── MissingDependencyError      exit 2   an optional package is not installed
+    ├── ScoreError                  exit 1   a scorer gave a score outside its declared range
     ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
     └── ProviderError               exit 1   a model provider said no
         ├── TransientError                   the same call may work later; this one changed nothing
@@ -54,6 +55,7 @@ __all__ = [
     "ResultsTornError",
     "ResumeError",
     "RunLockedError",
+    "ScoreError",
     "SelfTestError",
     "StopRequested",
     "TransientError",
@@ -137,6 +139,10 @@ class PhaseBlockedError(PromptrialError):
 
 class PhaseFailedError(PromptrialError):
     """A phase could not finish."""
+
+
+class ScoreError(PromptrialError):
+    """A scorer gave a score outside the range that it declares; the scorer is wrong, not the answer."""
 
 
 class SelfTestError(PromptrialError):

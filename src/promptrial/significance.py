@@ -25,6 +25,7 @@ __all__ = [
     "Hypothesis",
     "HypothesisTest",
     "MissingBounds",
+    "MissingRule",
     "Scope",
     "Significance",
     "StatsSettings",
@@ -37,6 +38,7 @@ __all__ = [
 
 SCHEMA_VERSION: Final = 2
 Wanted = Literal["higher", "lower"]
+MissingRule = Literal["exclude", "failure"]
 Scope = Literal["overall", "dataset", "type"]
 Hypothesis = Literal["difference", "equivalence", "non_inferiority"]
 
@@ -64,6 +66,8 @@ class StatsSettings:
     wanted : dict
         Metric -> whether ``higher`` or ``lower`` is better. Without an entry neither is said to be, and
         non-inferiority is not tested.
+    ranges : dict
+        Metric -> its lowest and highest score; 0 and 1 without an entry.
 
     Raises
     ------
@@ -80,6 +84,7 @@ class StatsSettings:
     tost_margins: dict[str, float] = field(default_factory=dict)
     graded: tuple[str, ...] = ("f1",)
     wanted: dict[str, Wanted] = field(default_factory=dict)
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, share, end in (("alpha", self.alpha, 0.5), ("confidence", self.confidence, 1)):
@@ -94,6 +99,13 @@ class StatsSettings:
         for metric, margin in self.tost_margins.items():
             if not margin > 0:
                 raise ValueError(f"the equivalence margin of {metric} is {margin}; it must be above 0")
+        for metric, (low, high) in self.ranges.items():
+            if not (low < high and math.isfinite(high - low)):
+                raise ValueError(f"the range of {metric} is {low} to {high}; it must be finite and not empty")
+
+    def range_of(self, metric: str) -> tuple[float, float]:
+        """Return the lowest and the highest score of a metric."""
+        return self.ranges.get(metric, (0.0, 1.0))
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +150,9 @@ class MissingBounds(msgspec.Struct, frozen=True, kw_only=True):
     """The effect if every missing score were as bad, or as good, for the treatment as it can be.
 
     Taken over all items to which the metric applies or may apply, in the arms to which they were assigned
-    (intention to treat). A missing score is taken as 0 or 1, the ends of the metric's range.
+    (intention to treat), and over all answers that were planned for them. A missing score is taken as one of the ends
+    of the metric's range. ``n_missing_*`` counts items without any answer, ``n_answers_missing_*`` answers; the latter
+    are null in documents of versions that did not count them.
     """
 
     n_items: int
@@ -147,6 +161,8 @@ class MissingBounds(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     reason: str | None
+    n_answers_missing_control: int | None = None
+    n_answers_missing_treatment: int | None = None
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

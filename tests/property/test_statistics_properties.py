@@ -157,6 +157,7 @@ def test_duplicating_the_replicates_of_items_changes_no_p(seed: int, copies: int
         columns = {name: getattr(base, name) for name in ScoreTable.__slots__}
         columns["metrics"] = {"f1": values.mean(axis=2).reshape(-1)}
         columns["n_samples"] = np.full(180, values.shape[2])
+        columns["planned_samples"] = {(arm, 0.0): values.shape[2] for arm in (0, 1)}
         return ScoreTable(**columns)
 
     once = analyse(with_replicates(replicates), QUICK)

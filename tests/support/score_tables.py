@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,12 +46,17 @@ def sample_of(
     *,
     metric: str = "em",
     cluster: Sequence[int] | None = None,
-    graded: bool = False,
+    graded: bool | None = None,
+    score_range: tuple[float, float] | None = None,
 ) -> PairedSample:
-    """The overall sample of ``table_of``."""
-    return pair_scores(
-        table_of(control, treatment, metric=metric, cluster=cluster), metric, 0.0, graded=graded
-    ).sample()
+    """The overall sample of ``table_of``, of a scorer that declares what the scores are, unless told otherwise."""
+    scores = [score for score in (*control, *treatment) if not math.isnan(score)]
+    if graded is None:
+        graded = not {*scores} <= {0, 1}
+    if score_range is None:
+        score_range = min([0.0, *scores]), max([1.0, *scores])
+    table = table_of(control, treatment, metric=metric, cluster=cluster)
+    return pair_scores(table, metric, 0.0, graded=graded, score_range=score_range).sample()
 
 
 def trial_table(
@@ -80,6 +86,13 @@ def trial_table(
         temp=np.repeat(np.array(temps, dtype=np.float64), 2 * n_items),
         n_samples=(~np.isnan(columns["em"])).astype(np.int64),
         metrics=columns,
+        worst={
+            "em": np.zeros(n_items),
+            "f1": np.zeros(n_items),
+            "abstain_rate": np.where(unanswerable, 0.0, 1.0),
+            "false_answer_rate": np.where(unanswerable, 1.0, np.nan),
+            "unsupported_rate": np.where(is_open, 1.0, np.nan),
+        },
     )
 
 

@@ -97,8 +97,9 @@ def test_only_temperatures_of_both_are_compared() -> None:
 
 
 def test_fixed_and_broken_items_are_named_and_partial_changes_counted() -> None:
-    a = table_of([0] * 6, [0, 1, 0, 1, 0.5, 0.5])
-    b = table_of([0] * 6, [1, 0, 0, 1, 1.0, 0.0])
+    planned = {(1, 0.0): 2}
+    a = replace(table_of([0] * 6, [0, 1, 0, 1, 0.5, 0.5]), planned_samples=planned)
+    b = replace(table_of([0] * 6, [1, 0, 0, 1, 1.0, 0.0]), planned_samples=planned)
     (found,) = changes(side_by_side(a, b, a.item_keys, "treatment"))
     assert (found.fixed, found.broken) == (("set|0",), ("set|1",))
     assert (found.n_fixed, found.n_broken, found.n_better, found.n_worse, found.n_pairs) == (1, 1, 2, 2, 6)

@@ -3,13 +3,23 @@
 # ruff: noqa: RUF001 - dashes of every kind
 
 import math
+from typing import Final
 
 import pytest
 
 from promptrial import registry
-from promptrial.errors import ConfigError
+from promptrial.errors import ConfigError, ScoreError
 from promptrial.model import Item
-from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_answer, prepare_gold, score_answer
+from promptrial.scoring.base import (
+    Gold,
+    PreparedAnswer,
+    ScoringSettings,
+    load_scorers,
+    prepare_answer,
+    prepare_gold,
+    score_answer,
+    worst_scores,
+)
 from promptrial.scoring.normalize import SQUAD_V2
 from promptrial.scoring.unsupported import contains, token_support
 
@@ -44,6 +54,62 @@ def test_every_scorer_says_whether_more_or_less_is_wanted() -> None:
         "false_answer_rate": "lower",
         "unsupported_rate": "lower",
     }
+
+
+def test_every_scorer_declares_its_range_and_a_worst_score_within_it() -> None:
+    for scorer in load_scorers():
+        assert scorer.range == (0.0, 1.0)
+        for item in filter(scorer.applies, ITEMS):
+            worst = {"higher": scorer.range[0], "lower": scorer.range[1]}
+            assert scorer.worst(item) == worst.get(scorer.wanted or "", float(not item.is_unanswerable))
+
+
+def test_a_missing_answer_is_never_better_than_an_answer() -> None:
+    """The worst score of an item is the farthest from that of the answer that was wanted."""
+    for item, best in ((ANSWERABLE, "Rollo"), (UNANSWERABLE, "I don't know."), (CLOSED_UNANSWERABLE, "unanswerable")):
+        for scorer, worst, score in zip(
+            load_scorers(), worst_scores(item, load_scorers()), scores(item, best).values(), strict=True
+        ):
+            assert math.isnan(worst) == math.isnan(score) == (not scorer.applies(item))
+            assert math.isnan(worst) or abs(worst - score) == 1
+
+
+class Wild:
+    """A scorer whose scores are not what it declares."""
+
+    name = "wild"
+    wanted: Final = "higher"
+    range: Final = (0.0, 2.0)
+
+    def __init__(self, score: float, *, graded: bool) -> None:
+        self.graded = graded
+        self._score = score
+
+    def applies(self, item: Item) -> bool:
+        return not item.is_unanswerable
+
+    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
+        return 0.0
+
+    def score(self, gold: Gold, answer: PreparedAnswer) -> float:  # noqa: ARG002 - whatever was answered
+        return self._score
+
+
+@pytest.mark.parametrize(
+    ("score", "graded", "allowed"),
+    [(2.5, True, "from 0 to 2"), (-0.5, True, "from 0 to 2"), (math.nan, True, "from 0 to 2"), (1.0, False, "0 or 2")],
+)
+def test_a_score_outside_the_declared_range_is_an_error_that_names_item_and_scorer(
+    score: float, graded: bool, allowed: str
+) -> None:
+    gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
+    with pytest.raises(ScoreError, match=rf"scorer wild: the score of item '1' of s is .*; its range: {allowed}"):
+        score_answer(gold, "Rollo", [Wild(score, graded=graded)])
+
+
+def test_scores_at_the_ends_of_the_range_are_accepted() -> None:
+    gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
+    assert score_answer(gold, "Rollo", [Wild(0.0, graded=False), Wild(2.0, graded=True)]) == (0.0, 2.0)
 
 
 def test_an_abstention_is_right_on_an_unanswerable_item_and_wrong_on_an_answerable_one() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from promptrial.stats.families import correct
 from promptrial.stats.intervals import wilson
 from promptrial.stats.multiplicity import benjamini_hochberg, holm
 from promptrial.stats.paired import paired_difference
-from promptrial.stats.pairing import ArmScores, ScoreTable
+from promptrial.stats.pairing import ArmScores, FloatArray, IntArray, ScoreTable
 from promptrial.stats.selective import ratio_estimate
 from tests.support.score_tables import table_of, trial_table
 
@@ -33,6 +34,13 @@ NAN = math.nan
 
 def changed(table: ScoreTable, **columns: Any) -> ScoreTable:
     return ScoreTable(**({name: getattr(table, name) for name in ScoreTable.__slots__} | columns))
+
+
+CLUSTERED: dict[str, Any] = {"binary": True, "clustered": True, "confidence": 0.95, "score_range": (0.0, 1.0)}
+
+
+def arm_scores(scores: FloatArray, cluster: IntArray) -> ArmScores:
+    return ArmScores(scores, cluster, np.ones(len(scores), dtype=np.int64), planned=1)
 
 
 def endpoint_of(document: Significance, metric: str, scope: str = "overall", subset: str = "all") -> Endpoint:
@@ -383,14 +391,61 @@ def test_a_ratio_with_a_constant_denominator_is_a_clustered_mean() -> None:
 
 
 def test_a_metric_unknown_to_the_program_is_analysed_like_any_other() -> None:
-    result = analyse(table_of([0.1, 0.9, 0.4, 0.3], [0.2, 0.7, 0.6, 0.8], metric="brevity"), QUICK)
+    settings = replace(QUICK, graded=("brevity",))
+    result = analyse(table_of([0.1, 0.9, 0.4, 0.3], [0.2, 0.7, 0.6, 0.8], metric="brevity"), settings)
     assert result.endpoints[0].scale == "graded"
     assert result.tests[0].family == "exploratory"
 
 
+@pytest.mark.parametrize("lost", [None, 0, 1, 40])
+def test_methods_do_not_depend_on_which_answers_arrived(lost: int | None) -> None:
+    """One passage is shared among 104 items; with or without its answers, the endpoint is tested in clusters."""
+    rng = np.random.default_rng(4)
+    right = (rng.random((2, 104)) < 0.6).astype(float)
+    metrics = {"em": right.copy(), "abstain_rate": 1 - right}
+    for column in metrics.values():
+        column[:, [] if lost is None else lost] = NAN
+    table = table_of(*right, cluster=[0, 0, *range(1, 103)])
+    found = analyse(
+        changed(
+            table,
+            metrics={name: column.reshape(-1) for name, column in metrics.items()},
+            n_samples=(~np.isnan(metrics["em"])).astype(np.int64).reshape(-1),
+        ),
+        QUICK,
+    )
+    endpoint = endpoint_of(found, "em")
+    assert endpoint.clustered
+    assert endpoint.p_method == "permutation"
+    assert endpoint.control.ci_method == endpoint.treatment.ci_method == "wilson_effective"
+    coverage = [row for row in found.selective if row.metric == "coverage"]
+    assert {row.notes for row in coverage} == {("Student's t, clustered",)}
+
+
+def test_replicates_make_an_endpoint_graded_even_where_every_item_came_to_0_or_1() -> None:
+    table = table_of([1, 0, 1, 0, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1, 0, 1])
+    planned = changed(table, planned_samples={(arm, 0.0): 3 for arm in (0, 1)})
+    assert endpoint_of(analyse(table, QUICK), "em").scale == "binary"
+    assert endpoint_of(analyse(planned, QUICK), "em").scale == "graded"
+
+
+def test_intervals_are_cut_at_the_range_that_the_scorer_declares() -> None:
+    scores = [1.0, 10, 10, 10, 9, 10], [10.0, 1, 10, 10, 10, 9]
+    settings = replace(QUICK, graded=("em",), ranges={"em": (1.0, 10.0)}, tost_margins={})
+    endpoint = endpoint_of(analyse(table_of(*scores), settings), "em")
+    assert endpoint.control.ci_high == 10
+    assert endpoint.ci_high is not None
+    assert endpoint.ci_high > 1
+    shifted = [[(score - 1) / 9 for score in arm] for arm in scores]
+    unit = endpoint_of(analyse(table_of(*shifted), replace(settings, ranges={})), "em")
+    assert unit.ci_low is not None
+    assert (endpoint.ci_low, endpoint.ci_high) == pytest.approx((9 * unit.ci_low, 9 * (unit.ci_high or 0)))
+    assert endpoint.bounds.low == pytest.approx(9 * (unit.bounds.low or 0))
+
+
 def test_a_clustered_share_of_1_is_not_given_without_any_doubt() -> None:
-    everything_right = ArmScores(np.ones(12), np.repeat(np.arange(4), 3))
-    (low, high), method = _arm_interval(everything_right, binary=True, confidence=0.95)
+    everything_right = arm_scores(np.ones(12), np.repeat(np.arange(4), 3))
+    (low, high), method = _arm_interval(everything_right, **CLUSTERED)
     assert method == "wilson_effective"
     assert high == 1.0
     assert low == pytest.approx(wilson(4, 4)[0]), "each of the 4 clusters counts as one item"
@@ -398,7 +453,7 @@ def test_a_clustered_share_of_1_is_not_given_without_any_doubt() -> None:
 
 def test_an_interval_of_a_clustered_share_widens_with_the_design_effect_and_stays_within_0_and_1() -> None:
     scores = np.array([1.0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-    (low, high), _ = _arm_interval(ArmScores(scores, np.repeat(np.arange(4), 3)), binary=True, confidence=0.95)
+    (low, high), _ = _arm_interval(arm_scores(scores, np.repeat(np.arange(4), 3)), **CLUSTERED)
     naive = wilson(3, 12)
     assert low is not None
     assert high is not None

@@ -420,11 +420,6 @@ def test_worst_case_bounds_close_on_the_effect_when_nothing_is_missing() -> None
     assert bounds.low == bounds.high == pytest.approx(sample.totals.mean)
 
 
-def test_worst_case_bounds_need_scores_between_0_and_1() -> None:
-    bounds = missing_bounds(sample_of([3.5, 1], [1, 1]))
-    assert (bounds.low, bounds.reason) == (None, "the scores are not rates between 0 and 1")
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -432,6 +427,7 @@ def test_worst_case_bounds_need_scores_between_0_and_1() -> None:
         ({"confidence": 1.0}, "confidence is 1.0"),
         ({"bootstrap_samples": 0}, "bootstrap_samples is 0"),
         ({"tost_margins": {"em": 0.0}}, "margin of em is 0.0"),
+        ({"ranges": {"em": (1.0, 1.0)}}, "range of em is 1.0 to 1.0"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes: dict[str, float], message: str) -> None:

@@ -72,20 +72,72 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
         for name in ("item", "dataset", "cluster", "type", "condition", "temp", "n_samples")
     }
     shuffled = changed(table, **columns, metrics={name: column[order] for name, column in table.metrics.items()})
-    one, other = (pair_scores(t, "f1", 0.0).sample() for t in (table, shuffled))
+    one, other = (pair_scores(t, "f1", 0.0, graded=True).sample() for t in (table, shuffled))
     assert np.array_equal(one.difference, other.difference)
     assert np.array_equal(one.totals.sums, other.totals.sums)
 
 
-def test_an_endpoint_is_binary_only_if_every_score_in_both_arms_is_0_or_1() -> None:
-    assert sample_of([1, 0], [0, 1]).binary
-    assert not sample_of([1, 0], [0.5, 1]).binary
-    assert not sample_of([1, 0], [0, 1], graded=True).binary
+@pytest.mark.parametrize(
+    ("graded", "planned", "score_range", "binary"),
+    [
+        (False, (1, 1), (0.0, 1.0), True),
+        (True, (1, 1), (0.0, 1.0), False),
+        (False, (3, 3), (0.0, 1.0), False),
+        (False, (1, 3), (0.0, 1.0), False),
+        (False, (1, 1), (0.0, 2.0), False),
+    ],
+    ids=["0/1", "graded scorer", "replicates", "replicates in one arm", "another range"],
+)
+def test_an_endpoint_is_binary_by_plan_whatever_the_scores_came_to(
+    graded: bool, planned: tuple[int, int], score_range: tuple[float, float], binary: bool
+) -> None:
+    table = changed(table_of([1, 0, 1], [0, 1, 1]), planned_samples={(arm, 0.0): planned[arm] for arm in (0, 1)})
+    pairing = pair_scores(table, "em", 0.0, graded=graded, score_range=score_range)
+    assert pairing.sample().binary == binary
+    assert pairing.sample(chosen=np.array([True, True, False])).binary == binary
 
 
-def test_whether_an_endpoint_is_binary_does_not_depend_on_the_subset() -> None:
-    pairing = pair_scores(table_of([1, 0, 0.5], [1, 1, 1]), "em", 0.0)
-    assert not pairing.sample(chosen=np.array([True, True, False])).binary
+@pytest.mark.parametrize(
+    ("score", "graded", "score_range", "allowed"),
+    [
+        (0.5, False, (0.0, 1.0), "0 or 1"),
+        (1.5, True, (0.0, 1.0), "from 0 to 1"),
+        (-0.1, True, (0.0, 1.0), "from 0 to 1"),
+        (11.0, True, (1.0, 10.0), "from 1 to 10"),
+    ],
+)
+def test_a_score_that_its_scorer_cannot_give_is_refused_with_the_item(
+    score: float, graded: bool, score_range: tuple[float, float], allowed: str
+) -> None:
+    table = table_of([1, 1], [1, score])
+    with pytest.raises(ValueError, match=rf"em: item 'set\|1' has the score {score}; its range: {allowed}"):
+        pair_scores(table, "em", 0.0, graded=graded, score_range=score_range)
+
+
+def test_one_shared_passage_clusters_an_endpoint_whichever_answers_arrived() -> None:
+    """104 items, of which the first two share a passage."""
+    cluster = [0, 0, *range(1, 103)]
+    right = [1.0] * 104
+    for lost in ([], [0], [1], [0, 1], [5]):
+        control = [NAN if item in lost else score for item, score in enumerate(right)]
+        assert sample_of(control, right, cluster=cluster).clustered, lost
+        assert sample_of(right, control, cluster=cluster).clustered, lost
+
+
+def test_only_the_items_planned_for_an_endpoint_cluster_it() -> None:
+    table = table_of([1, 1, 1, 1], [1, 1, 1, 1], cluster=[0, 0, 1, 2])
+    pairing = pair_scores(table, "em", 0.0)
+    assert pairing.sample().clustered
+    assert not pairing.sample(chosen=np.array([True, False, True, True])).clustered
+    scores = np.array([1.0, NAN, 1, 1] * 2)
+    planned = changed(table, metrics={"em": scores}, worst={"em": np.array([0, NAN, 0, 0])})
+    assert not pair_scores(planned, "em", 0.0).sample().clustered
+
+
+def test_the_plan_tells_a_lost_answer_from_an_item_that_a_metric_does_not_apply_to() -> None:
+    table = changed(table_of([1, NAN, NAN], [0, NAN, NAN]), worst={"em": np.array([0.0, 0.0, NAN])})
+    counts = pair_scores(table, "em", 0.0).sample().counts
+    assert counts == PairCounts(items=3, paired=1, control_only=0, treatment_only=0, lost=1, not_applicable=1)
 
 
 def test_round_off_does_not_make_differences_unequal() -> None:
@@ -113,6 +165,9 @@ def test_cluster_totals_add_up_items_that_share_a_code() -> None:
         ({"cluster": np.array([0, 1, 0, 0])}, r"'set\|1' has two values of cluster"),
         ({"n_samples": np.array([1, 1, 1, 0])}, "score where n_samples is 0; missing is NaN"),
         ({"metrics": {"em": np.array([1, 0, np.inf, 0])}}, "infinite"),
+        ({"n_samples": np.array([1, 1, 2, 1])}, "2 answers at temp 0.0; planned were 1"),
+        ({"worst": {"em": np.zeros(3)}}, "worst scores of em have shape"),
+        ({"worst": {"em": np.array([0, NAN])}}, "an item that it does not apply to"),
     ],
 )
 def test_a_table_that_does_not_hold_together_is_refused(columns: dict[str, Any], message: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from promptrial.comparison.document import Changes
 from promptrial.model import CONDITIONS, Condition
-from promptrial.stats.pairing import CONTROL, TREATMENT, BoolArray, IntArray, ScoreTable, pair_scores
+from promptrial.stats.pairing import CONTROL, TREATMENT, BoolArray, FloatArray, IntArray, ScoreTable, pair_scores
 
 __all__ = ["changes", "side_by_side"]
 
@@ -60,7 +60,20 @@ def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], condition:
         n_samples=np.concatenate([rows.table.n_samples[rows.chosen] for rows in taken]),
         metrics={name: np.concatenate([rows.table.metrics[name][rows.chosen] for rows in taken]) for name in metrics},
         spreads={name: np.concatenate([rows.table.spreads[name][rows.chosen] for rows in taken]) for name in spreads},
+        planned_samples={
+            (arm, temp): table.planned(CONDITIONS.index(condition), temp)
+            for arm, table in ((CONTROL, a), (TREATMENT, b))
+            for temp in temps
+        },
+        worst={name: _of_common(worst, taken[0].places, len(common)) for name, worst in a.worst.items()},
     )
+
+
+def _of_common(column: FloatArray, places: IntArray, n_common: int) -> FloatArray:
+    """Return a column over the items of A, laid out over the common items."""
+    found = np.full(n_common, np.nan)
+    found[places[places >= 0]] = column[places >= 0]
+    return found
 
 
 class _Rows:

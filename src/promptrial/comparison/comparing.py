@@ -18,9 +18,10 @@ from promptrial.comparison.reading import RunSide, TrialSide, read_items, read_r
 from promptrial.config.effective import difference
 from promptrial.errors import UsageError
 from promptrial.model import Condition
+from promptrial.phases.stats import planned_items
 from promptrial.significance import ArmAttrition, Scope, Significance, StatsSettings, number
-from promptrial.stats.analysis import analyse
-from promptrial.stats.pairing import BoolArray, IntArray, ScoreTable, pair_scores
+from promptrial.stats.analysis import analyse, pairing_of
+from promptrial.stats.pairing import BoolArray, IntArray, ScoreTable
 from promptrial.store.rundir import RunDir
 
 __all__ = ["ComparisonRequest", "compare"]
@@ -95,12 +96,13 @@ def _matched(a: RunSide, b: RunSide, named: tuple[str, str] | None) -> tuple[lis
 
 
 class _Items:
-    """The items of both runs: all keys of each, those in common, and how they match."""
+    """The items of both runs: all of each, the keys in common, and how they match."""
 
     def __init__(self, a: RunSide, b: RunSide) -> None:
         of_a = read_items(a.run)
         of_b = of_a if a.items == b.items else read_items(b.run)
-        self.keys_a, self.keys_b = list(of_a), list(of_b)
+        self.planned_a = planned_items(a.run)
+        self.planned_b = self.planned_a if a.items == b.items else planned_items(b.run)
         self.common: list[str]
         self.match: ItemMatch
         self.common, self.match = match_items(of_a, of_b)
@@ -136,8 +138,8 @@ class _Trials:
                 raise UsageError(f"run {trial.side.run.run_id}: {trial.slug} was run without the {condition} arm")
         if self._scores is None:
             self._scores = (
-                read_score_table(self.a, self.items.keys_a),
-                read_score_table(self.b, self.items.keys_b),
+                read_score_table(self.a, self.items.planned_a),
+                read_score_table(self.b, self.items.planned_b),
             )
         return side_by_side(*self._scores, self.items.common, condition)
 
@@ -207,12 +209,11 @@ def _decided(
     request: ComparisonRequest, trials: _Trials, condition: Condition, table: ScoreTable
 ) -> Iterator[GateResult]:
     """Yield the result of each gate at each temperature."""
-    graded, same = trials.settings(request.alpha).graded, trials.same_requests(condition)
+    settings, same = trials.settings(request.alpha), trials.same_requests(condition)
     for gate in request.gates:
         scope, subset, chosen = _subset(gate, table)
         for temp in table.temps:
-            pairing = pair_scores(table, gate.metric, temp, graded=gate.metric in graded)
-            sample = pairing.sample(scope, subset, chosen)
+            sample = pairing_of(table, gate.metric, temp, settings).sample(scope, subset, chosen)
             verdict = decide(gate, sample, request.alpha, same_requests=same)
             yield GateResult(
                 gate=str(gate),

@@ -18,7 +18,7 @@ from promptrial.cost_report import CostReport
 from promptrial.errors import CorruptRecordError, UsageError
 from promptrial.files import read_bytes
 from promptrial.phases.prepared import ItemReader, encode_item
-from promptrial.phases.stats import read_scores
+from promptrial.phases.stats import PlannedItems, read_scores
 from promptrial.significance import Significance
 from promptrial.store import records
 from promptrial.store.records import Manifest, RunState, StageRecord, TrialManifest
@@ -138,10 +138,10 @@ def read_trial(side: RunSide, slug: str) -> TrialSide:
     )
 
 
-def read_score_table(trial: TrialSide, item_names: list[str]) -> ScoreTable:
-    """Read the scores of a trial; ``item_names`` are the keys of all items of its run."""
+def read_score_table(trial: TrialSide, planned: PlannedItems) -> ScoreTable:
+    """Read the scores of a trial; ``planned`` are all items of its run."""
     results = trial.side.run.trial(trial.slug).results
-    return read_scores(results / "per_item_scores.parquet", item_names)
+    return read_scores(results / "per_item_scores.parquet", planned, trial.manifest.samples_per_item)
 
 
 def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Identity:

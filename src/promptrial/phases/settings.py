@@ -37,6 +37,7 @@ def stats_settings(config: ExperimentConfig) -> StatsSettings:
         tost_margins=dict(stats.tost_margins),
         graded=tuple(scorer.name for scorer in scorers if scorer.graded),
         wanted={scorer.name: scorer.wanted for scorer in scorers if scorer.wanted is not None},
+        ranges={scorer.name: scorer.range for scorer in scorers},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,28 +11,60 @@ from promptrial import ids, registry, significance
 from promptrial.model import CONDITIONS, Condition, Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.parse import ParseReport
-from promptrial.phases.prepared import item_keys
+from promptrial.phases.prepared import ItemReader
 from promptrial.phases.settings import stats_settings
+from promptrial.scoring.base import load_scorers, worst_scores
 from promptrial.significance import ArmAttrition
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
+from promptrial.store.rundir import RunDir
 
 if TYPE_CHECKING:
     from promptrial.stats.pairing import ScoreTable
 
-__all__ = ["PHASE", "read_scores"]
+__all__ = ["PHASE", "PlannedItems", "planned_items", "read_scores"]
 
 _TYPES: Final = ("open", "closed")
 
 
-def read_scores(path: Path, item_names: list[str]) -> ScoreTable:
+_ITEMS_AT_ONCE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedItems:
+    """The items of a run, in order, as the statistics need to know them before any answer is seen.
+
+    ``worst`` holds by scorer and item the score of a missing answer that counts as a failure, NaN where the scorer does
+    not apply.
+    """
+
+    keys: list[str]
+    worst: dict[str, list[float]]
+
+
+def planned_items(run: RunDir) -> PlannedItems:
+    """Read what the statistics need to know of every planned item."""
+    scorers = load_scorers()
+    reader, start = ItemReader(run), 0
+    planned = PlannedItems([], {scorer.name: [] for scorer in scorers})
+    while items := reader.take(start, start + _ITEMS_AT_ONCE):
+        for item in items:
+            planned.keys.append(ids.item_key(item.dataset, item.id))
+            for scorer, worst in zip(scorers, worst_scores(item, scorers), strict=True):
+                planned.worst[scorer.name].append(worst)
+        start += _ITEMS_AT_ONCE
+    return planned
+
+
+def read_scores(path: Path, planned: PlannedItems, samples_per_item: Mapping[str, int]) -> ScoreTable:
     """Read ``per_item_scores.parquet`` into the columns that the statistics take.
 
     Parameters
     ----------
     path : Path
-    item_names : list of str
-        The key of every planned item, in order.
+    planned : PlannedItems
+    samples_per_item : mapping of str to int
+        Temperature, as Python writes it -> the answers that were planned for each item of each arm.
     """
     import numpy as np
     import pyarrow as pa
@@ -51,10 +85,10 @@ def read_scores(path: Path, item_names: list[str]) -> ScoreTable:
 
     dataset, dataset_names = codes("dataset")
     return ScoreTable(
-        item_keys=item_names,
+        item_keys=planned.keys,
         dataset_names=dataset_names,
         type_names=_TYPES,
-        item=codes("item_key", item_names)[0],
+        item=codes("item_key", planned.keys)[0],
         dataset=dataset,
         cluster=codes("cluster")[0],
         type=codes("type", _TYPES)[0],
@@ -63,6 +97,10 @@ def read_scores(path: Path, item_names: list[str]) -> ScoreTable:
         n_samples=table.column("n_samples").to_numpy().astype(np.int64),
         metrics={name: floats(name) for name in registry.SCORERS},
         spreads={name: floats(f"{name}_std") for name in registry.SCORERS},
+        planned_samples={
+            (arm, float(temp)): n for arm in range(len(CONDITIONS)) for temp, n in samples_per_item.items()
+        },
+        worst={name: np.array(worst, dtype=np.float64) for name, worst in planned.worst.items()},
     )
 
 
@@ -70,9 +108,8 @@ def _run(context: Context, trial: Trial) -> Produced:
     from promptrial.stats.analysis import analyse
 
     results = context.run.trial(trial.slug).results
-    names = [ids.item_key(key.dataset, key.id) for key in item_keys(context.run)]
     with context.progress.task(f"stats {trial.slug}", 1) as task:
-        table = read_scores(results / "per_item_scores.parquet", names)
+        table = read_scores(results / "per_item_scores.parquet", planned_items(context.run), trial.samples_per_item)
         document = analyse(table, stats_settings(context.config), _attrition(results))
         task.advance()
     path = results / "significance.json"

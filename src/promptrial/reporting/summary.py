@@ -25,6 +25,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.tables.context import missing_answers
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text
 from promptrial.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
 
@@ -190,7 +191,7 @@ def _missing(name: str, arm: ArmAttrition) -> str:
 def _bounds(rows: Iterable[Endpoint], trial: Trial) -> Iterator[str]:
     for row in rows:
         bounds = row.bounds
-        if bounds.low is not None and (bounds.n_missing_control or bounds.n_missing_treatment):
+        if bounds.low is not None and any(missing_answers(bounds)):
             limits = interval(bounds.low, bounds.high, points_decimals(bounds.low, bounds.high))
             yield (
                 f"Whatever the missing scores are, the difference in {_name(row, trial)} over all "

@@ -18,7 +18,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from promptrial.errors import ConfigError
+from promptrial.errors import ConfigError, ScoreError
 from promptrial.model import Item
 from promptrial.registry import SCORERS, load
 from promptrial.scoring.normalize import EvaluationRules, rules_for
@@ -35,6 +35,7 @@ __all__ = [
     "prepare_answer",
     "prepare_gold",
     "score_answer",
+    "worst_scores",
 ]
 
 _STRATEGIES: Final = ("exact", "overlap")
@@ -130,16 +131,31 @@ class Scorer(Protocol):
     def wanted(self) -> Literal["higher", "lower"] | None:
         """Whether more or less of it is better; None if that depends on the item."""
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest score. A score that is not graded is one of the two, and these are 0 and 1."""
+
     def applies(self, item: Item) -> bool:
         """Tell whether the measure is defined for answers to this item."""
 
+    def worst(self, item: Item) -> float:
+        """Return the worst score for this item: what a missing answer counts as where it counts as a failure."""
+
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
-        """Return the score, from 0 to 1, of an answer to an item that the measure applies to."""
+        """Return the score, within ``range``, of an answer to an item that the measure applies to."""
 
 
 def load_scorers() -> tuple[Scorer, ...]:
     """Return every scorer of the registry, in its order."""
     return tuple(load("scorer", name) for name in SCORERS)
+
+
+def worst_scores(item: Item, scorers: Sequence[Scorer]) -> tuple[float, ...]:
+    """Return, by each scorer, what a missing answer to the item counts as where it counts as a failure.
+
+    NaN where the scorer does not apply to the item.
+    """
+    return tuple([scorer.worst(item) if scorer.applies(item) else math.nan for scorer in scorers])
 
 
 def accepted_answers(answers: Sequence[str], rules: EvaluationRules) -> AcceptedAnswers:
@@ -183,6 +199,11 @@ def prepare_answer(gold: Gold, text: str) -> PreparedAnswer:
 def score_answer(gold: Gold, text: str, scorers: Sequence[Scorer]) -> tuple[float, ...]:
     """Return the score of a response by each scorer; NaN where the scorer does not apply to the item.
 
+    Raises
+    ------
+    ScoreError
+        If a score is outside its scorer's declared range, naming item and scorer.
+
     Examples
     --------
     >>> item = Item(id="1", dataset="nq", question="Who led the Normans?", answers=("Rollo", "Duke Rollo"))
@@ -192,4 +213,17 @@ def score_answer(gold: Gold, text: str, scorers: Sequence[Scorer]) -> tuple[floa
     """
     answer = prepare_answer(gold, text)
     item = gold.item
-    return tuple([scorer.score(gold, answer) if scorer.applies(item) else math.nan for scorer in scorers])
+    return tuple(
+        [_checked(scorer, item, scorer.score(gold, answer)) if scorer.applies(item) else math.nan for scorer in scorers]
+    )
+
+
+def _checked(scorer: Scorer, item: Item, score: float) -> float:
+    low, high = scorer.range
+    if low <= score <= high and (scorer.graded or score in (low, high)):
+        return score
+    allowed = f"from {low:g} to {high:g}" if scorer.graded else f"{low:g} or {high:g}"
+    raise ScoreError(
+        f"scorer {scorer.name}: the score of item {item.id!r} of {item.dataset} is {score!r}; its range: {allowed}",
+        hint="correct the scorer, or the range that it declares",
+    )

@@ -45,10 +45,15 @@ class _ExactMatch:
     name = "em"
     graded = False
     wanted: Final = "higher"
+    range: Final = (0.0, 1.0)
 
     def applies(self, item: Item) -> bool:  # noqa: ARG002 - every item has accepted answers or is unanswerable
         """Every item."""
         return True
+
+    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
+        """Wrong."""
+        return 0.0
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """Exact match; an abstention is right exactly when the item is unanswerable.

@@ -17,10 +17,15 @@ class _FalseAnswer:
     name = "false_answer_rate"
     graded = False
     wanted: Final = "lower"
+    range: Final = (0.0, 1.0)
 
     def applies(self, item: Item) -> bool:
         """Unanswerable items."""
         return item.is_unanswerable
+
+    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
+        """A false answer."""
+        return 1.0
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:  # noqa: ARG002 - whatever the item
         """1 for anything but an abstention, 0 for an abstention."""

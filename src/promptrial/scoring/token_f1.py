@@ -73,10 +73,15 @@ class _TokenF1:
     name = "f1"
     graded = True
     wanted: Final = "higher"
+    range: Final = (0.0, 1.0)
 
     def applies(self, item: Item) -> bool:  # noqa: ARG002 - every item has accepted answers or is unanswerable
         """Every item."""
         return True
+
+    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
+        """No token in common."""
+        return 0.0
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """Token F1; an abstention is right exactly when the item is unanswerable, as for exact match."""

@@ -58,10 +58,15 @@ class _Unsupported:
     name = "unsupported_rate"
     graded = False
     wanted: Final = "lower"
+    range: Final = (0.0, 1.0)
 
     def applies(self, item: Item) -> bool:
         """Open-book items."""
         return item.context is not None
+
+    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
+        """An unsupported claim."""
+        return 1.0
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """1 for a claim that the passage does not support, 0 for a supported one or none."""

@@ -31,7 +31,7 @@ from promptrial.stats.pairing import BoolArray, IntArray, PairedSample, Pairing,
 from promptrial.stats.selective import ABSTENTION, ACCURACY, UNANSWERABLE, selective_rows
 from promptrial.stats.statistic import Statistic
 
-__all__ = ["analyse", "stream"]
+__all__ = ["analyse", "pairing_of", "stream"]
 
 
 def analyse(
@@ -66,7 +66,7 @@ def analyse(
     results: list[_Result] = []
     selective: list[Estimate] = []
     for temp in table.temps:
-        pairings = {name: pair_scores(table, name, temp, graded=name in settings.graded) for name in table.metrics}
+        pairings = {name: pairing_of(table, name, temp, settings) for name in table.metrics}
         for pairing in pairings.values():
             known: dict[bytes, list[Estimate]] = {}
             results += [_endpoint(pairing.sample(*subset), settings, statistics, known) for subset in subsets]
@@ -82,6 +82,11 @@ def analyse(
         estimates=tuple(row for result in results for row in result.rows),
         selective=tuple(selective),
     )
+
+
+def pairing_of(table: ScoreTable, metric: str, temp: float, settings: StatsSettings) -> Pairing:
+    """Lay out a metric at a temperature with the scale that the settings declare; see ``pair_scores``."""
+    return pair_scores(table, metric, temp, graded=metric in settings.graded, score_range=settings.range_of(metric))
 
 
 def stream(seed: int, *names: object) -> np.random.Generator:

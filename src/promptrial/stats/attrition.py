@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from promptrial.significance import ArmAttrition, MissingBounds
-from promptrial.stats.pairing import FloatArray, PairedSample
+from promptrial.stats.pairing import ArmScores, PairedSample
 
 __all__ = ["arm_attrition", "missing_bounds"]
 
@@ -49,42 +47,45 @@ def arm_attrition(expected: int, answered: int, reasons: Mapping[str, int]) -> A
 def missing_bounds(sample: PairedSample) -> MissingBounds:
     """Bound the effect on everyone by what the missing scores could be at worst and at best.
 
-    The population is every item of the subset that has a score in some arm, and every item that has none for want of an
-    answer. In each arm its mean lies between ``sum/n`` (all missing scores 0) and ``(sum + missing)/n`` (all 1).
+    The population is every item of the subset that the metric applies to, and of each item every answer that was
+    planned. An item with K planned answers, of which k have the mean score s, has a mean between
+    ``(k s + (K - k) low) / K`` and ``(k s + (K - k) high) / K``, with the ends of the range that the scorer declares.
 
     Notes
     -----
-    Whether a metric applies to an item that was lost in both arms may be unknown; such an item counts, which can only
-    widen the bounds.
+    Whether a metric applies to an item that was lost in both arms is unknown where the table has no plan; such an item
+    counts, which can only widen the bounds.
 
     References
     ----------
     Horowitz, J.L., Manski, C.F. (2000). Nonparametric analysis of randomized experiments with missing covariate and
     outcome data. JASA 95:77-84.
     """
-    counts = sample.counts
-    n = counts.items - counts.not_applicable if counts.applies else 0
-    control, treatment = sample.control_scores.score, sample.treatment_scores.score
-    missing_control, missing_treatment = n - len(control), n - len(treatment)
-    reason = _why_not(sample, control, treatment)
-    low = high = None
-    if reason is None:
-        low = float(treatment.sum() - control.sum() - missing_control) / n
-        high = float(treatment.sum() + missing_treatment - control.sum()) / n
+    n = sample.counts.items - sample.counts.not_applicable
+    arms = [_ArmTotal(scores, n) for scores in (sample.control_scores, sample.treatment_scores)]
+    control, treatment = arms
+    least, most = sample.score_range
     return MissingBounds(
         n_items=n,
-        n_missing_control=missing_control,
-        n_missing_treatment=missing_treatment,
-        low=low,
-        high=high,
-        reason=reason,
+        n_missing_control=control.items_missing,
+        n_missing_treatment=treatment.items_missing,
+        n_answers_missing_control=control.answers_missing,
+        n_answers_missing_treatment=treatment.answers_missing,
+        low=treatment.mean_if(least) - control.mean_if(most) if n else None,
+        high=treatment.mean_if(most) - control.mean_if(least) if n else None,
+        reason=None if n else "the metric applies to no item that was answered",
     )
 
 
-def _why_not(sample: PairedSample, control: FloatArray, treatment: FloatArray) -> str | None:
-    if not sample.counts.applies:
-        return "the metric applies to no item that was answered"
-    scores = np.concatenate([control, treatment])
-    if ((scores < 0) | (scores > 1)).any():
-        return "the scores are not rates between 0 and 1"
-    return None
+class _ArmTotal:
+    """An arm over ``n_items`` items with all their planned answers, answered or not."""
+
+    def __init__(self, scores: ArmScores, n_items: int) -> None:
+        self._planned = n_items * scores.planned
+        self._answered = float((scores.score * scores.n_samples).sum())
+        self.items_missing = n_items - len(scores.score)
+        self.answers_missing = self._planned - int(scores.n_samples.sum())
+
+    def mean_if(self, score: float) -> float:
+        """Return the mean over all planned answers if each missing one had this score."""
+        return (self._answered + self.answers_missing * score) / self._planned

@@ -45,8 +45,8 @@ def difference_interval(sample: PairedSample, confidence: float = 0.95) -> Diffe
     Returns
     -------
     DifferenceInterval
-        Never of no width: a graded endpoint without variation, and one cluster, have no interval. Limits beyond -1 and
-        1, which no difference of scores can pass, are cut there.
+        Never of no width: a graded endpoint without variation, and one cluster, have no interval. Limits are cut at
+        the width of the range of scores, which no difference can pass.
 
     References
     ----------
@@ -61,8 +61,9 @@ def difference_interval(sample: PairedSample, confidence: float = 0.95) -> Diffe
     result = paired_difference(sample.difference, sample.cluster, confidence)
     if result.n_clusters < 2:
         return DifferenceInterval(math.nan, math.nan, None, "one cluster: no interval can be had")
+    widest = sample.largest_difference
     if not result.degenerate:
-        return DifferenceInterval(max(result.ci_low, -1.0), min(result.ci_high, 1.0), "clustered_t")
+        return DifferenceInterval(max(result.ci_low, -widest), min(result.ci_high, widest), "clustered_t")
     if sample.binary:
         table, per_pair = paired_table(sample), result.n_clusters / result.n_pairs
         discordant = table.treatment_only * per_pair, table.control_only * per_pair

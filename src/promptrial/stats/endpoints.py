@@ -20,7 +20,7 @@ from promptrial.stats.attrition import missing_bounds
 from promptrial.stats.difference import difference_interval
 from promptrial.stats.intervals import wilson
 from promptrial.stats.paired import paired_difference
-from promptrial.stats.pairing import ArmScores, FloatArray, PairedSample, cluster_totals
+from promptrial.stats.pairing import ArmScores, FloatArray, PairedSample
 
 __all__ = ["decide", "describe", "designated_method", "designated_row"]
 
@@ -90,7 +90,17 @@ def _decided(endpoint: Endpoint, test: HypothesisTest | None) -> Endpoint:
 
 def _arm_mean(scores: ArmScores, paired: FloatArray, sample: PairedSample, confidence: float) -> ArmMean:
     n = len(scores.score)
-    interval, method = _arm_interval(scores, binary=sample.binary, confidence=confidence) if n else ((None, None), None)
+    interval, method = (
+        _arm_interval(
+            scores,
+            binary=sample.binary,
+            clustered=sample.clustered,
+            confidence=confidence,
+            score_range=sample.score_range,
+        )
+        if n
+        else ((None, None), None)
+    )
     return ArmMean(
         n_scored=n,
         mean=float(scores.score.mean()) if n else None,
@@ -103,22 +113,22 @@ def _arm_mean(scores: ArmScores, paired: FloatArray, sample: PairedSample, confi
 
 
 def _arm_interval(
-    scores: ArmScores, *, binary: bool, confidence: float
+    scores: ArmScores, *, binary: bool, clustered: bool, confidence: float, score_range: tuple[float, float]
 ) -> tuple[tuple[float | None, float | None], str | None]:
     """Return the interval of an arm's mean and the method's name.
 
     A share of clustered items gets Wilson's interval at the effective sample size, n over the design effect, so that it
     stays in [0, 1] and a share of 0 or 1 is not given without any doubt. Where the scores do not vary the design effect
-    cannot be known; then each cluster counts as one item. A graded mean of scores that do not vary has no interval.
+    cannot be known; then each cluster counts as one item. A graded mean has Student's interval, cut at the ends of
+    ``score_range``, and none where the scores do not vary.
 
     References
     ----------
     Dean, N., Pagano, M. (2015). Evaluating confidence interval methods for binomial proportions in clustered surveys.
     Journal of Survey Statistics and Methodology 3:484-503.
     """
-    totals = cluster_totals(scores.score, scores.cluster)
     n = len(scores.score)
-    if binary and not totals.clustered:
+    if binary and not clustered:
         return wilson(float(scores.score.sum()), n, confidence), "wilson"
     mean = paired_difference(scores.score, scores.cluster, confidence)
     if mean.n_clusters < 2:
@@ -129,7 +139,7 @@ def _arm_interval(
         return wilson(mean.mean * effective, effective, confidence), "wilson_effective"
     if mean.degenerate:
         return (None, None), None
-    return (max(mean.ci_low, 0.0), min(mean.ci_high, 1.0)), "clustered_t"
+    return (max(mean.ci_low, score_range[0]), min(mean.ci_high, score_range[1])), "clustered_t"
 
 
 def _no_pair(sample: PairedSample) -> str:

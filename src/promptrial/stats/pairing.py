@@ -43,7 +43,7 @@ DECIMALS: Final = 12
 class PairCounts:
     """What became of the items: ``items`` is the sum of the others.
 
-    ``lost`` items have an answer in neither arm. ``not_applicable`` items were answered, but the metric does not apply.
+    ``lost`` items have an answer in neither arm. The metric does not apply to ``not_applicable`` items.
     """
 
     items: int
@@ -55,8 +55,8 @@ class PairCounts:
 
     @property
     def applies(self) -> bool:
-        """Whether the metric applies to any item, as far as can be known: False if all answered items say otherwise."""
-        return self.items - self.lost > self.not_applicable or 0 < self.items == self.lost
+        """Whether the metric applies to any item."""
+        return self.items > self.not_applicable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,10 +137,15 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArmScores:
-    """Every score of one arm, with or without a partner: arrays of shape (n_scored,)."""
+    """Every score of one arm, with or without a partner: arrays of shape (n_scored,).
+
+    ``n_samples`` is the number of answers behind each score, ``planned`` how many were planned.
+    """
 
     score: FloatArray
     cluster: IntArray
+    n_samples: IntArray
+    planned: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,8 +166,11 @@ class PairedSample:
     totals : ClusterTotals
         Of ``difference``.
     binary : bool
-        Whether all item scores of the metric at this temperature, in every subset, are 0 or 1, and the metric is
-        not graded by nature.
+        Whether item scores are 0 or 1 by plan: the scorer declares so, and one answer an item was planned.
+    clustered : bool
+        Whether any two items *planned* for this endpoint share a cluster, whichever of them were answered.
+    score_range : tuple of float
+        The lowest and the highest score that the scorer declares.
     """
 
     metric: str
@@ -170,6 +178,8 @@ class PairedSample:
     scope: Scope
     subset: str
     binary: bool
+    clustered: bool
+    score_range: tuple[float, float]
     counts: PairCounts
     items: IntArray
     control_scores: ArmScores
@@ -191,22 +201,40 @@ class PairedSample:
         return self.totals.n_clusters
 
     @property
-    def clustered(self) -> bool:
-        """Whether any two pairs share a cluster."""
-        return self.totals.clustered
+    def largest_difference(self) -> float:
+        """The width of the range of scores: no difference is larger."""
+        return self.score_range[1] - self.score_range[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairing:
-    """A metric at a temperature over all items, before a subset is chosen; made by ``pair_scores``."""
+    """A metric at a temperature over all items, before a subset is chosen; made by ``pair_scores``.
+
+    Attributes
+    ----------
+    planned : tuple of int
+        The answers planned for each item in the control and in the treatment.
+    cluster : ndarray of int, shape (n_items,)
+        -1 for an item without any row.
+    planned_items : ndarray of bool, shape (n_items,)
+        The items that the metric applies to by plan; all of them where the table has no plan.
+    applicable : ndarray of bool, shape (n_items,)
+        The same; where the table has no plan, without those of which an answer tells that it does not apply.
+    worst : ndarray of float, shape (n_items,)
+        The score of a missing answer that counts as a failure; NaN where the metric does not apply or none is known.
+    """
 
     metric: str
     temp: float
     binary: bool
+    score_range: tuple[float, float]
+    planned: tuple[int, int]
     control: Arm
     treatment: Arm
     cluster: IntArray
-    """Shape (n_items,); -1 for an item without any row."""
+    planned_items: BoolArray
+    applicable: BoolArray
+    worst: FloatArray
 
     def sample(self, scope: Scope = "overall", subset: str = "all", chosen: BoolArray | None = None) -> PairedSample:
         """Return the pairs among the chosen items, all of them by default."""
@@ -222,10 +250,12 @@ class Pairing:
             scope=scope,
             subset=subset,
             binary=self.binary,
+            clustered=self.is_clustered(everything),
+            score_range=self.score_range,
             counts=self._count(everything, in_control, in_treatment),
             items=items,
-            control_scores=self._scores(self.control, everything & in_control),
-            treatment_scores=self._scores(self.treatment, everything & in_treatment),
+            control_scores=self._scores(CONTROL, everything & in_control),
+            treatment_scores=self._scores(TREATMENT, everything & in_treatment),
             control=control,
             treatment=treatment,
             difference=difference,
@@ -233,24 +263,36 @@ class Pairing:
             totals=cluster_totals(difference, cluster),
         )
 
-    def _scores(self, arm: Arm, scored: BoolArray) -> ArmScores:
+    def is_clustered(self, chosen: BoolArray) -> bool:
+        """Tell whether any two of the chosen items share a cluster, among those that the metric applies to by plan."""
+        planned = self.cluster[chosen & self.planned_items & (self.cluster >= 0)]
+        return bool(planned.size) and int(np.bincount(planned).max()) > 1
+
+    def _scores(self, condition: int, scored: BoolArray) -> ArmScores:
+        arm = (self.control, self.treatment)[condition]
         items = np.flatnonzero(scored)
-        return ArmScores(arm.score[items], self.cluster[items])
+        return ArmScores(arm.score[items], self.cluster[items], arm.n_samples[items], self.planned[condition])
 
     def _count(self, chosen: BoolArray, in_control: BoolArray, in_treatment: BoolArray) -> PairCounts:
-        neither = chosen & ~in_control & ~in_treatment
-        lost = neither & (self.control.n_samples == 0) & (self.treatment.n_samples == 0)
+        lost = chosen & self.applicable & ~in_control & ~in_treatment
         return PairCounts(
             items=int(chosen.sum()),
             paired=int((chosen & in_control & in_treatment).sum()),
             control_only=int((chosen & in_control & ~in_treatment).sum()),
             treatment_only=int((chosen & in_treatment & ~in_control).sum()),
             lost=int(lost.sum()),
-            not_applicable=int((neither & ~lost).sum()),
+            not_applicable=int((chosen & ~self.applicable).sum()),
         )
 
 
-def pair_scores(table: ScoreTable, metric: str, temp: float, *, graded: bool = False) -> Pairing:
+def pair_scores(
+    table: ScoreTable,
+    metric: str,
+    temp: float,
+    *,
+    graded: bool = False,
+    score_range: tuple[float, float] = (0.0, 1.0),
+) -> Pairing:
     """Lay a metric at a temperature out by item, one array an arm.
 
     Parameters
@@ -261,7 +303,14 @@ def pair_scores(table: ScoreTable, metric: str, temp: float, *, graded: bool = F
     temp : float
         One of ``table.temps``.
     graded : bool
-        Never treat the metric as binary.
+        Whether an answer's score may lie between the ends of the range; such a metric is never binary.
+    score_range : tuple of float
+        The lowest and the highest score that the scorer declares.
+
+    Raises
+    ------
+    ValueError
+        If a score is outside the range, or is neither 0 nor 1 in a metric that is binary by plan.
 
     Notes
     -----
@@ -269,10 +318,46 @@ def pair_scores(table: ScoreTable, metric: str, temp: float, *, graded: bool = F
     """
     rows = table.temp == temp
     arms = [_arm(table, metric, rows & (table.condition == condition)) for condition in (CONTROL, TREATMENT)]
-    scores = np.concatenate([arm.score for arm in arms])
-    scores = scores[~np.isnan(scores)]
-    binary = not graded and bool(np.isin(scores, (0.0, 1.0)).all())
-    return Pairing(metric, temp, binary, arms[CONTROL], arms[TREATMENT], table.of_items(table.cluster))
+    planned = table.planned(CONTROL, temp), table.planned(TREATMENT, temp)
+    binary = not graded and score_range == (0.0, 1.0) and planned == (1, 1)
+    for arm in arms:
+        _check_scores(arm.score, metric, table, score_range, binary=binary)
+    worst = table.worst.get(metric)
+    everything = np.ones(len(table.item_keys), dtype=np.bool_)
+    return Pairing(
+        metric=metric,
+        temp=temp,
+        binary=binary,
+        score_range=score_range,
+        planned=planned,
+        control=arms[CONTROL],
+        treatment=arms[TREATMENT],
+        cluster=table.of_items(table.cluster),
+        planned_items=everything if worst is None else ~np.isnan(worst),
+        applicable=_seen_to_apply(*arms) if worst is None else ~np.isnan(worst),
+        worst=np.full(len(everything), np.nan) if worst is None else worst,
+    )
+
+
+def _check_scores(
+    scores: FloatArray, metric: str, table: ScoreTable, score_range: tuple[float, float], *, binary: bool
+) -> None:
+    low, high = score_range
+    wrong = (scores < low) | (scores > high) | (binary & ~np.isnan(scores) & (scores != low) & (scores != high))
+    if wrong.any():
+        item = int(np.argmax(wrong))
+        allowed = f"{low:g} or {high:g}" if binary else f"from {low:g} to {high:g}"
+        raise ValueError(f"{metric}: item {table.item_keys[item]!r} has the score {scores[item]}; its range: {allowed}")
+
+
+def _seen_to_apply(control: Arm, treatment: Arm) -> BoolArray:
+    """Return the items that a metric may apply to, as far as answers tell: all, but for those answered without a score.
+
+    If no answer has a score, the metric is taken to apply to nothing; if there is no answer at all, to everything.
+    """
+    scored = ~np.isnan(control.score) | ~np.isnan(treatment.score)
+    lost = (control.n_samples == 0) & (treatment.n_samples == 0)
+    return scored | lost if scored.any() or lost.all() else np.zeros(len(lost), dtype=np.bool_)
 
 
 def _arm(table: ScoreTable, metric: str, rows: BoolArray) -> Arm:

@@ -34,12 +34,18 @@ class ScoreTable:
         Mean score of the replicates. NaN where there was no answer (``n_samples`` 0) or the metric does not apply.
     spreads : mapping of str to ndarray of float, shape (n_rows,)
         Sample standard deviation (divisor ``n_samples - 1``) between the replicates; NaN with fewer than two. Optional.
+    planned_samples : mapping of (int, float) to int
+        (condition, temperature) -> the answers that were planned for each item; 1 without an entry.
+    worst : mapping of str to ndarray of float, shape (n_items,)
+        By metric and planned item, the score that a missing answer has where it counts as a failure; NaN where the
+        metric does not apply to the item. Optional: without it, answers alone tell to which items a metric applies.
 
     Raises
     ------
     ValueError
-        If columns differ in length, a code is out of range, a score is infinite or stands where there was no answer,
-        an item stands twice in an arm at a temperature, or an item has two datasets, types or clusters.
+        If columns differ in length, a code is out of range, a score is infinite or stands where there was no answer or
+        where the metric does not apply, an item has more answers than were planned, stands twice in an arm at a
+        temperature, or has two datasets, types or clusters.
     """
 
     item_keys: Sequence[str]
@@ -54,17 +60,24 @@ class ScoreTable:
     n_samples: IntArray
     metrics: Mapping[str, FloatArray]
     spreads: Mapping[str, FloatArray] = field(default_factory=dict)
+    planned_samples: Mapping[tuple[int, float], int] = field(default_factory=dict)
+    worst: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._check_lengths()
         self._check_codes()
         self._check_scores()
+        self._check_plan()
         self._check_repeats()
 
     @property
     def temps(self) -> list[float]:
         """The temperatures, ascending."""
         return [float(temp) for temp in np.unique(self.temp)]
+
+    def planned(self, condition: int, temp: float) -> int:
+        """Return how many answers were planned for each item of an arm at a temperature."""
+        return self.planned_samples.get((condition, temp), 1)
 
     def of_items(self, codes: IntArray) -> IntArray:
         """Spread a per-row code over the items: shape (n_items,), -1 for an item without any row."""
@@ -100,6 +113,20 @@ class ScoreTable:
                 raise ValueError(f"metric {name} holds an infinite score")
             if not np.isnan(column[self.n_samples == 0]).all():
                 raise ValueError(f"metric {name} has a score where n_samples is 0; missing is NaN, never a number")
+
+    def _check_plan(self) -> None:
+        for condition in (0, 1):
+            for temp in self.temps:
+                most = self.n_samples[(self.condition == condition) & (self.temp == temp)].max(initial=0)
+                if most > self.planned(condition, temp):
+                    raise ValueError(
+                        f"an item has {most} answers at temp {temp}; planned were {self.planned(condition, temp)}"
+                    )
+        for name, column in self.worst.items():
+            if column.shape != (len(self.item_keys),):
+                raise ValueError(f"worst scores of {name} have shape {column.shape}; items: {len(self.item_keys)}")
+            if name in self.metrics and not np.isnan(self.metrics[name][np.isnan(column[self.item])]).all():
+                raise ValueError(f"metric {name} has a score for an item that it does not apply to")
 
     def _check_repeats(self) -> None:
         temp_code = np.searchsorted(np.unique(self.temp), self.temp)

@@ -6,7 +6,7 @@ No risk-coverage curve is drawn: that needs a confidence score, and an abstentio
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -108,7 +108,8 @@ def selective_rows(
     everything = np.ones(len(unanswerable), dtype=np.bool_) if chosen is None else chosen
     scored = [~np.isnan(arm.score) for pair in (accuracy, abstention) for arm in (pair.control, pair.treatment)]
     kept = everything & np.logical_and.reduce(scored)
-    sample = abstention.sample(scope, subset, kept)
+    # Which items share clusters is a matter of the plan, and not of which of them were answered.
+    sample = replace(abstention.sample(scope, subset, kept), clustered=abstention.is_clustered(everything))
     if sample.n_pairs == 0:
         return []
     rows = []

@@ -23,7 +23,7 @@ from promptrial.reporting.tables.cells import (
 )
 from promptrial.reporting.tables.effects import overall_endpoints
 from promptrial.reporting.tables.words import metric_text, reason_text
-from promptrial.significance import ArmAttrition, Significance
+from promptrial.significance import ArmAttrition, MissingBounds, Significance
 
 __all__ = [
     "attrition_table",
@@ -31,6 +31,7 @@ __all__ = [
     "costs_table",
     "datasets_table",
     "design_table",
+    "missing_answers",
     "pairs_table",
     "provenance_table",
     "questions_table",
@@ -38,7 +39,8 @@ __all__ = [
 
 _PAIRING: Final = "each item is its own control: its answers in both arms are compared at the same temperature"
 _BOUNDS_NOTES: Final = (
-    "Over every item that the metric applies to, each missing score being 0 or 1: against the treatment, then for it.",
+    "Over every answer planned for the items that the metric applies to.",
+    "Each missing score is as bad for the treatment as it can be, then as good.",
     "These are not confidence intervals: they leave chance out.",
 )
 
@@ -152,8 +154,7 @@ def bounds_table(significance: Significance) -> Table:
                 metric_text(row.metric).label,
                 temperature(row.temp),
                 count(bounds.n_items),
-                count(bounds.n_missing_control),
-                count(bounds.n_missing_treatment),
+                *map(count, missing_answers(bounds)),
                 interval(bounds.low, bounds.high, decimals),
             )
         )
@@ -164,11 +165,28 @@ def bounds_table(significance: Significance) -> Table:
     )
     return Table(
         title="Worst-case bounds",
-        headers=("Endpoint", "Temp.", "Items", "Missing in control", "Missing in treatment", "Difference lies in, pp"),
+        headers=(
+            "Endpoint",
+            "Temp.",
+            "Items",
+            "Answers missing in control",
+            "Answers missing in treatment",
+            "Difference lies in, pp",
+        ),
         rows=tuple(rows),
         notes=(*_BOUNDS_NOTES, *reasons),
         align="lrrrrr",
     )
+
+
+def missing_answers(bounds: MissingBounds) -> tuple[int, int]:
+    """Return the missing answers of control and treatment; of an older document, the items without any answer."""
+    answers = bounds.n_answers_missing_control, bounds.n_answers_missing_treatment
+    items = bounds.n_missing_control, bounds.n_missing_treatment
+    control, treatment = (
+        fallback if counted is None else counted for counted, fallback in zip(answers, items, strict=True)
+    )
+    return control, treatment
 
 
 def costs_table(costs: CostReport) -> Table:
