@@ -58,6 +58,7 @@ plan: $(VENV)/.ready ## show what the demo would do
 bench: $(VENV)/.ready ## measure the speed of start-up and of parse to report
 	@$(BIN)/python benchmarks/bench_startup.py
 	@$(BIN)/python benchmarks/bench_pipeline.py
+	@$(BIN)/python benchmarks/bench_verify.py
 
 bench-embedded: $(VENV)/.ready ## measure the embedded engine
 	@$(BIN)/python benchmarks/bench_embedded.py

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.archives import expanding_archive
 from tests.support.project import Outcome, Project
 
 LIMIT_S = 20
@@ -139,3 +140,23 @@ def test_no_command_waits_for_a_fifo_in_a_run(finished: Project, command: str) -
             continue
         path.unlink()
         path.write_bytes(kept)
+
+
+# --- archives -------------------------------------------------------------------------------------------------------
+
+
+def test_an_archive_that_unpacks_to_petabytes_is_refused_early(project: Project) -> None:
+    (project.root / "x.tar.zst").write_bytes(expanding_archive())
+    assert sentence(project.call("unarchive", "x.tar.zst"), 1) == (
+        "x.tar.zst: not as its manifest has it: differs zeros (damaged: it unpacks to more than 1,000 times its size)"
+    )
+    outcome = project.call("verify", "x.tar.zst")
+    assert outcome.code == 1
+    assert "it unpacks to more than 1,000 times its size" in outcome.out
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_is_no_file_is_no_archive(project: Project, kind: str) -> None:
+    NO_FILES[kind](project.root / "x.tar.zst")
+    for command in ("verify", "unarchive"):
+        assert sentence(project.call(command, "x.tar.zst"), 1) == f"x.tar.zst: {kind}, not a regular file"

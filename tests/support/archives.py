@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,15 @@ from pathlib import Path
 import httpx
 
 from promptrial.archive.contents import Content, contents_of
-from promptrial.archive.manifest import ArchiveManifest, Completeness
+from promptrial.archive.manifest import (
+    DIGEST,
+    MANIFEST,
+    ArchivedFile,
+    ArchiveManifest,
+    Completeness,
+    digest_line,
+    encode,
+)
 from promptrial.archive.places import Place
 from promptrial.store.rundir import RunDir
 
@@ -78,3 +88,27 @@ def s3_server(log: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.stderr.read()
+
+
+def expanding_archive(claimed: int = 1 << 50, blocks: int = 300_000) -> bytes:
+    """Return a packed archive whose one file has four bytes for each 128 KiB of zeros, and claims a size of its own."""
+    listed = ArchiveManifest(
+        schema_version=1, run_id="r", promptrial_version="1", config_hash=None,
+        completeness=Completeness(complete=True, phases={}, left=()), files=(ArchivedFile("zeros", claimed, "0" * 64),),
+    )  # fmt: skip
+    data = encode(listed)
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, content in ((MANIFEST, data), (DIGEST, digest_line(data))):
+            info = tarfile.TarInfo(f"run_r/{name}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        head = tarfile.TarInfo("run_r/zeros")
+        head.size = claimed
+        heads = out.getvalue() + head.tobuf(tarfile.GNU_FORMAT)
+    magic, window = b"\x28\xb5\x2f\xfd\x00", bytes([7 << 3])  # RFC 8878: a window of 128 KiB, no size, no checksum
+    return magic + window + _block(0, len(heads)) + heads + (_block(1, 1 << 17) + b"\0") * blocks
+
+
+def _block(kind: int, size: int) -> bytes:
+    return (kind << 1 | size << 3).to_bytes(3, "little")

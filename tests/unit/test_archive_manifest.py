@@ -103,3 +103,12 @@ def test_where_reading_stopped_the_next_file_is_what_is_damaged_and_the_rest_is_
     everything = {"a": FileDigest(A, 1), "b": FileDigest(B, 1), "c": FileDigest(C, 1)}
     assert differences(m, everything, {}) == ()
     assert [each.why for each in differences(m, everything, {}, "it breaks off")] == ["it breaks off"]
+
+
+@pytest.mark.timeout(20)
+def test_the_work_grows_with_the_number_of_files_and_not_with_its_square() -> None:
+    paths = [f"t/results/{number:06d}" for number in range(100_000)]
+    listed = manifest(*(ArchivedFile(path, 1, A) for path in paths))
+    assert decode(encode(listed), "here") == listed
+    found = dict.fromkeys(paths[:50_000], FileDigest(A, 1))
+    assert len(differences(listed, found, {})) == 50_000

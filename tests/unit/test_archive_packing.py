@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import zstandard
 
 from promptrial.archive.contents import Content
-from promptrial.archive.packing import pack, unpack
+from promptrial.archive.packing import Member, pack, unpack
 from promptrial.archive.places import PackedFile
 from promptrial.archive.reading import verify
 from promptrial.errors import CorruptRecordError
-from tests.support.archives import make_run, put, read_tree, write_tree
+from tests.support.archives import expanding_archive, make_run, put, read_tree, write_tree
 
 LONG = "x" * 120 + "/" + "ü" * 90
 CONTENTS = [Content("b", 5, b"bytes"), Content("a/empty", 0, b""), Content(LONG, 3, b"abc")]
@@ -153,3 +154,39 @@ def test_what_tar_itself_unpacks_is_the_tree(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
         tar.extractall(tmp_path / "out", filter="data")
     assert read_tree(tmp_path / "out/run_r") == read_tree(tmp_path / "in")
+
+
+def test_an_archive_that_unpacks_to_far_more_than_its_size_is_left_early(tmp_path: Path) -> None:
+    (tmp_path / "x.tar.zst").write_bytes(expanding_archive())
+    (difference,) = verify(PackedFile(tmp_path / "x.tar.zst")).differences
+    assert str(difference) == "differs zeros (damaged: it unpacks to more than 1,000 times its size)"
+
+
+def test_a_file_is_not_read_beyond_the_size_that_the_manifest_has(tmp_path: Path) -> None:
+    read: list[int] = []
+
+    class Watched(PackedFile):
+        def members(self) -> Iterator[Member]:
+            for each in super().members():
+                yield Member(each.path, watched(each.chunks))
+
+    def watched(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            read.append(len(chunk))
+            yield chunk
+
+    place = Watched(tmp_path / "x.tar.zst")
+    place.path.write_bytes(expanding_archive(claimed=200 << 20, blocks=1600))
+    assert "differs zeros" in [str(each) for each in verify(place).differences]
+    assert sum(read) > 100 << 20
+    read.clear()
+    bytes_ = place.path.read_bytes()
+    place.path.write_bytes(bytes_.replace(b'"size": 209715200', b'"size": 200      '))
+    found = [str(each) for each in verify(place).differences]
+    assert "differs zeros (larger than the 200 bytes that the manifest has)" in found
+    assert sum(read) < 4 << 20
+
+
+def test_a_name_that_stands_twice_is_refused() -> None:
+    with pytest.raises(CorruptRecordError, match="stands twice"):
+        unpacked(hostile(member("run_r/a"), member("run_r/a")))

@@ -176,7 +176,7 @@ def differences(
         Why nothing more could be read, if so; the first file that was not come to is what is damaged then,
         or, if there is none, what stands between and behind the files.
     """
-    left = [file.path for file in manifest.files if file.path not in {*found, *unread}]
+    left = [file.path for file in manifest.files if file.path not in found and file.path not in unread]
     rest: list[Difference] = [Difference(path, "missing") for path in left]
     if stopped:
         rest = [Difference(path, "unreadable", "behind the damage") for path in left]

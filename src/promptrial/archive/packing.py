@@ -18,13 +18,17 @@ from promptrial.archive.contents import Content
 from promptrial.archive.manifest import path_problem
 from promptrial.errors import CorruptRecordError, MissingDependencyError
 
-__all__ = ["CHUNK", "Member", "pack", "require_zstd", "unpack"]
+__all__ = ["CHUNK", "EXPANSION", "EXPANSION_FREE", "Member", "pack", "require_zstd", "unpack"]
 
 CHUNK: Final = 1 << 20
 _LEVEL: Final = 3
 _WINDOW: Final = 1 << 27
 _HEADER_START, _BLOCK_HEADER, _CHECKSUM = 5, 3, 4
 """Sizes of zstd's format (RFC 8878): what tells the size of a frame's header, a block's header, the checksum."""
+EXPANSION: Final = 1000
+"""How many times its packed size an archive may unpack to; the files of runs reach 10 to 50."""
+EXPANSION_FREE: Final = 256 << 20
+"""Bytes that any archive may unpack to."""
 _HEADERS: Final = 1 << 16
 """Bytes that may stand between the content of two members."""
 
@@ -81,12 +85,16 @@ def unpack(file: BinaryIO, where: str) -> Iterator[Member]:
     stream = _Forwards(file)
     with _explained(where), tarfile.open(fileobj=stream, mode="r:", encoding="utf-8") as tar:  # type: ignore[call-overload] # enough of a file
         top = None
+        seen: set[str] = set()
         for info in tar:
             folder, _, path = info.name.partition("/")
             if (top := top or folder) != folder or not path or path_problem(info.name):
                 raise tarfile.ReadError(f"{info.name!r}: not a name of a file in one folder")
             if not info.isreg() or info.issparse():
                 raise tarfile.ReadError(f"{info.name!r}: a link, folder or special file")
+            if info.name in seen:
+                raise tarfile.ReadError(f"{info.name!r}: it stands twice")
+            seen.add(info.name)
             stream.left = info.size + _HEADERS
             yield Member(path, _chunks(tar, info, where))
         if stream.latest != bytes(tarfile.BLOCKSIZE):  # a broken header ends the loop as the end mark does
@@ -141,13 +149,17 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 
 
 class _Forwards:
-    """The unpacked bytes of a file, read and sought forwards only, and at most ``left`` of them."""
+    """The unpacked bytes of a file, read and sought forwards only, and at most ``left`` of them.
+
+    A block of four bytes can stand for 128 KiB. What the whole stream unpacks to is bounded by what was read of it.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._pieces = _pieces(file)
         self._unpacker = require_zstd().ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
         self._ready = bytearray()
         self._at = 0
+        self._packed = self._unpacked = 0
         self._broken: Exception | None = None
         self.left = _HEADERS
         self.latest = b""
@@ -180,8 +192,16 @@ class _Forwards:
             raise self._broken
         try:
             piece = next(self._pieces, None)
-            self._ready += b"" if piece is None else self._unpacker.decompress(piece)
+            if piece is not None:
+                self._add(len(piece), self._unpacker.decompress(piece))
         except Exception as error:
             self._broken = error
             raise
         return piece is not None
+
+    def _add(self, packed: int, data: bytes) -> None:
+        self._packed += packed
+        self._unpacked += len(data)
+        if self._unpacked > EXPANSION_FREE + EXPANSION * self._packed:
+            raise OverflowError(f"it unpacks to more than {EXPANSION:,} times its size")
+        self._ready += data

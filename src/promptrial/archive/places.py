@@ -145,7 +145,8 @@ class LocalFolder:
     def _paths(self) -> Iterator[str]:
         for folder, folders, files in os.walk(self.path):
             links = [name for name in folders if (Path(folder) / name).is_symlink()]
-            yield from ((Path(folder) / name).relative_to(self.path).as_posix() for name in (*files, *links))
+            below = Path(folder).relative_to(self.path).as_posix()
+            yield from (name if below == "." else f"{below}/{name}" for name in (*files, *links))
 
 
 def _file_chunks(path: Path) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from promptrial.store.jsonl import FileDigest
 __all__ = ["Verified", "verify"]
 
 _LARGEST_MANIFEST: Final = 256 << 20
+_NOT_READ: Final = FileDigest("", -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ def verify(place: Place, each: Callable[[], None] = lambda: None) -> Verified:
     members = place.members()
     data = _manifest_bytes(place, members)
     manifest = decode(data, place.shown)
-    found, unread, stopped = _digests(members, each, f"{place.shown}: ")
+    sizes = {file.path: file.size for file in manifest.files} | {DIGEST: len(digest_line(data))}
+    found, unread, stopped = _digests(members, sizes, each, f"{place.shown}: ")
     digest = hashlib.sha256(data).hexdigest()
     own: list[Difference] = []
     if found.pop(DIGEST, None) != FileDigest(hashlib.sha256(digest_line(data)).hexdigest(), len(digest_line(data))):
@@ -67,11 +69,12 @@ def _manifest_bytes(place: Place, members: Iterator[Member]) -> bytes:
 
 
 def _digests(
-    members: Iterator[Member], each: Callable[[], None], prefix: str
+    members: Iterator[Member], sizes: Mapping[str, int], each: Callable[[], None], prefix: str
 ) -> tuple[dict[str, FileDigest], dict[str, str], str]:
     """Return the digests of the members, why some could not be read, and why those behind them could not.
 
-    ``prefix`` is how messages begin that name the archive, which goes without saying here.
+    No more than its size of a member is read, and nothing of one that the manifest does not have: ``sizes`` holds what
+    it has. ``prefix`` is how messages begin that name the archive, which goes without saying here.
     """
     found: dict[str, FileDigest] = {}
     unread: dict[str, str] = {}
@@ -79,7 +82,7 @@ def _digests(
         for member in members:
             each()
             try:
-                found[member.path] = _digest(member.chunks)
+                found[member.path] = _digest(member.chunks, sizes[member.path]) if member.path in sizes else _NOT_READ
             except CorruptRecordError as error:
                 unread[member.path] = error.message.removeprefix(prefix)
     except CorruptRecordError as error:
@@ -87,9 +90,11 @@ def _digests(
     return found, unread, ""
 
 
-def _digest(chunks: Iterator[bytes]) -> FileDigest:
+def _digest(chunks: Iterator[bytes], most: int) -> FileDigest:
     sha256, size = hashlib.sha256(), 0
     for chunk in chunks:
         sha256.update(chunk)
         size += len(chunk)
+        if size > most:
+            raise CorruptRecordError(f"larger than the {most:,} bytes that the manifest has")
     return FileDigest(sha256.hexdigest(), size)
