@@ -30,6 +30,7 @@ from promptrial.stats.families import correct, raw_test
 from promptrial.stats.pairing import BoolArray, IntArray, PairedSample, Pairing, ScoreTable, pair_scores
 from promptrial.stats.selective import ABSTENTION, ACCURACY, UNANSWERABLE, selective_rows
 from promptrial.stats.statistic import Statistic
+from promptrial.stats.streams import stream
 
 __all__ = ["analyse", "pairing_of", "stream"]
 
@@ -87,19 +88,6 @@ def analyse(
 def pairing_of(table: ScoreTable, metric: str, temp: float, settings: StatsSettings) -> Pairing:
     """Lay out a metric at a temperature with the scale that the settings declare; see ``pair_scores``."""
     return pair_scores(table, metric, temp, graded=metric in settings.graded, score_range=settings.range_of(metric))
-
-
-def stream(seed: int, *names: object) -> np.random.Generator:
-    """Return the stream of random numbers that belongs to a seed and names, whatever else was drawn before.
-
-    Examples
-    --------
-    >>> [stream(1337, "em", 0.0, method).random() for method in ("bootstrap", "bootstrap")]
-    [0.7689044891796177, 0.7689044891796177]
-    """
-    digest = hashlib.sha256("\0".join(map(str, names)).encode()).digest()
-    words = [int.from_bytes(digest[start : start + 4], "big") for start in range(0, len(digest), 4)]
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *words])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,206 @@
-"""The interval beside a difference: which one suits the scale and the design, and when there is none. Decided once."""
+"""The test that decides whether a difference is 0, and the interval that is its inversion. Chosen once, by design.
+
+* Binary, no two pairs in one cluster: the score test, and Tango's interval.
+* Anything else: sign flips of whole clusters, inverted.
+* 0/1 scores in clusters of which few say anything: both the flips and the score test on effective counts have to
+  reject, and the interval is the hull of both. Zero then lies in the interval exactly when p is above the level.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
+from promptrial.stats.effective import INTERVAL_SLOPE, EffectivePairs, density, effective_pairs
+from promptrial.stats.intervals import level_text
 from promptrial.stats.paired import paired_difference, without_variation
-from promptrial.stats.pairing import PairedSample
-from promptrial.stats.risk_difference import newcombe_interval, paired_table, tango_limits
+from promptrial.stats.pairing import ClusterTotals, FloatArray, IntArray, PairedSample, cluster_totals
+from promptrial.stats.risk_difference import newcombe_interval, paired_table, score_p_value, tango_limits
+from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, clusters_needed, sign_flips
 
-__all__ = ["DifferenceInterval", "difference_interval"]
+__all__ = [
+    "DifferenceInterval",
+    "DifferenceTest",
+    "agreeing_limits",
+    "binary_difference_test",
+    "clustered_difference_test",
+    "difference_interval",
+    "few_clusters",
+]
+
+_ROUNDING: Final = 1 + 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceTest:
+    """A two-sided test of no difference and its inversion; NaN and None with a ``reason`` where there is none.
+
+    Attributes
+    ----------
+    p, low, high : float
+        0 lies in [low, high] exactly when p is above ``1 - confidence``. The limits are NaN where there is no interval.
+    method : str
+        Of the p-value: ``score`` or ``permutation``.
+    ci_method : str or None
+        ``tango``, ``sign_flips``, or ``sign_flips_hull``.
+    standard_error : float
+        Monte Carlo standard error of p; 0 where p is exact.
+    flips : SignFlips or None
+    effective : EffectivePairs or None
+        What the score test on effective counts was made on, where it was.
+    p_flips : float
+        The p-value of the flips alone; NaN without flips.
+    clusters_needed : int or None
+        How many clusters an interval needs, where there are fewer.
+    """
+
+    estimate: float
+    p: float
+    low: float
+    high: float
+    method: str
+    ci_method: str | None
+    reason: str | None = None
+    standard_error: float = 0.0
+    flips: SignFlips | None = None
+    effective: EffectivePairs | None = None
+    p_flips: float = math.nan
+    clusters_needed: int | None = None
+
+    def not_shown(self, alpha: float) -> bool:
+        """Whether the flips alone reject, but the interval for sparse data holds 0."""
+        return self.effective is not None and self.p_flips <= alpha < self.p
+
+
+def binary_difference_test(b: int, c: int, n: int, confidence: float = 0.95) -> DifferenceTest:
+    """Test 0/1 pairs that share no cluster: the score test, inverted to Tango's interval.
+
+    Parameters
+    ----------
+    b, c : int
+        Pairs that only the treatment, and only the control, has right.
+    n : int
+        All pairs, above 0.
+    confidence : float
+        In (0, 1).
+
+    References
+    ----------
+    Tango, T. (1998). Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design. Statistics in Medicine 17:891-908.
+
+    Examples
+    --------
+    >>> test = binary_difference_test(1, 7, 21)
+    >>> f"{test.p:.4f} {test.low:.3f} {test.high:.3f}"
+    '0.0339 -0.517 -0.026'
+    """
+    p, estimate = score_p_value(b, c), (b - c) / n
+    limits = agreeing_limits(tango_limits(b, c, n, confidence), estimate, rejects=p <= (1 - confidence) * _ROUNDING)
+    return DifferenceTest(estimate, p, *limits, "score", "tango")
+
+
+def clustered_difference_test(
+    difference: FloatArray,
+    cluster: IntArray | None = None,
+    *,
+    binary: bool,
+    confidence: float = 0.95,
+    alpha: float = 0.05,
+    draws: int = FEWEST_FLIPS,
+    seed: int = 0,
+) -> DifferenceTest:
+    """Test paired differences by sign flips of whole clusters, inverted.
+
+    Parameters
+    ----------
+    difference : ndarray of float, shape (n_pairs,)
+        At least one.
+    cluster : ndarray of int, shape (n_pairs,), optional
+        Without it every pair is its own cluster.
+    binary : bool
+        Whether the scores are 0 or 1. Then sparse data get the hull with the score interval on effective counts.
+    confidence : float
+        In (0, 1).
+    alpha : float
+        Level of the decision. More flips are drawn while p is within three standard errors of it, or of
+        ``1 - confidence``.
+    draws, seed
+        As for ``sign_flips``.
+
+    Notes
+    -----
+    With fewer clusters than ``clusters_needed(1 - confidence)`` there is no interval. Scores that are not binary have
+    none either where all clusters have the same mean difference: a point would claim certainty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> test = clustered_difference_test(np.array([0.2, 0.1, 0.3, 0.1, 0.4, 0.1]), binary=False)
+    >>> test.p, test.low, test.high
+    (0.03125, 0.1, 0.4)
+    """
+    totals = cluster_totals(difference, cluster)
+    if totals.n_clusters < 2:
+        reason = "one cluster: no test and no interval can be computed"
+        return DifferenceTest(totals.mean, math.nan, math.nan, math.nan, "permutation", None, reason)
+    flips = sign_flips(totals, draws=draws, seed=seed, decisive=((0.0, alpha), (0.0, 1 - confidence)))
+    test, needed = _of_flips(totals, flips, confidence), clusters_needed(1 - confidence)
+    if totals.n_clusters < needed:
+        return _without_interval(test, few_clusters(totals, f"a {level_text(confidence)} interval", needed), needed)
+    say = density(difference, cluster)
+    if binary and not say.dense:
+        return _hull(test, effective_pairs(difference, cluster, INTERVAL_SLOPE), confidence)
+    if not say.varies:
+        why = without_variation(paired_difference(difference, cluster))
+        return _without_interval(test, f"{why}: no interval can be computed")
+    return test
+
+
+def few_clusters(totals: ClusterTotals, what: str, needed: int) -> str:
+    """Return in words that there are too few clusters, or pairs, for something."""
+    units = "clusters" if totals.clustered else "pairs"
+    return f"not estimable with {totals.n_clusters} {units}: {what} needs at least {needed}"
+
+
+def agreeing_limits(limits: tuple[float, float], estimate: float, *, rejects: bool) -> tuple[float, float]:
+    """Return limits between which 0 lies exactly when the test does not reject it, whatever the last digits say.
+
+    Examples
+    --------
+    >>> agreeing_limits((1e-17, 0.2), 0.1, rejects=False)
+    (0.0, 0.2)
+    """
+    low, high = limits
+    if not rejects:
+        return min(low, 0.0), max(high, 0.0)
+    if estimate > 0:
+        return max(low, math.ulp(0.0)), high
+    return low, min(high, -math.ulp(0.0))
+
+
+def _without_interval(test: DifferenceTest, reason: str, needed: int | None = None) -> DifferenceTest:
+    return replace(test, low=math.nan, high=math.nan, ci_method=None, reason=reason, clusters_needed=needed)
+
+
+def _of_flips(totals: ClusterTotals, flips: SignFlips, confidence: float) -> DifferenceTest:
+    p = flips.p_value()
+    error = 0.0 if flips.exact_p is not None else flips.standard_error(p)
+    limits = flips.limits(confidence)
+    return DifferenceTest(
+        totals.mean, p, *limits, "permutation", "sign_flips", standard_error=error, flips=flips, p_flips=p
+    )
+
+
+def _hull(test: DifferenceTest, effective: EffectivePairs, confidence: float) -> DifferenceTest:
+    """Return the test that rejects where both the flips and the score test do, and the hull of their intervals."""
+    p = max(test.p, effective.p_value())
+    low, high = effective.limits(confidence)
+    limits = agreeing_limits(
+        (min(low, test.low), max(high, test.high)), test.estimate, rejects=p <= (1 - confidence) * _ROUNDING
+    )
+    return replace(test, p=p, low=limits[0], high=limits[1], ci_method="sign_flips_hull", effective=effective)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from scipy import special
 
-__all__ = ["clopper_pearson", "two_sided_z", "wilson"]
+__all__ = ["clopper_pearson", "level_text", "two_sided_z", "wilson"]
 
 
 def two_sided_z(confidence: float) -> float:
     """Return the normal quantile of a two-sided interval: 1.96 for 0.95."""
     return float(special.ndtri(0.5 + confidence / 2))
+
+
+def level_text(confidence: float) -> str:
+    """Return a level in words: ``95%``."""
+    return f"{100 * confidence:g}%"
 
 
 def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:

@@ -23,6 +23,7 @@ __all__ = [
     "paired_difference",
     "variance_split",
     "without_variation",
+    "without_variation_of",
 ]
 
 FEW_CLUSTERS: Final = 40
@@ -141,6 +142,11 @@ def without_variation(result: PairedDifference) -> str:
     if result.n_clusters == result.n_pairs:
         return "every pair differs by the same amount"
     return "every cluster has the same mean difference"
+
+
+def without_variation_of(totals: ClusterTotals) -> bool:
+    """Return whether no standard error can be computed: one cluster, or all with the same mean difference."""
+    return not clustered_se(totals) > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Two facts make ten thousand resamples of a hundred thousand clusters cheap without approximation:
 
 * Clusters that are alike need no separate draws. How often a class of m equal clusters out of C is drawn is one
-  multinomial count; the sum of m equal values under random signs is one binomial count.
+  multinomial count; how many of m equal values are in a random subset, or have a positive sign, is one binomial count.
 * Clusters that are not alike can be drawn by the byte. The bootstrap counts how often each block of 256 clusters is
   hit, then draws within the block by random bytes; eight random signs are one byte, looked up in the table
   of the 256 sums that they can give.
@@ -21,7 +21,9 @@ import numpy.typing as npt
 
 from promptrial.stats.pairing import ClusterTotals, FloatArray, IntArray
 
-__all__ = ["all_sign_flip_sums", "bootstrap_means", "sign_flip_sums"]
+__all__ = ["all_sign_flip_sums", "all_subset_sums", "bootstrap_means", "sign_flip_sums", "subset_sums"]
+
+ComplexArray = npt.NDArray[np.complex128]
 
 # Break-even points, measured: a multinomial count costs about as much as 64 draws by the byte, and a binomial count
 # about as much as 256 random signs.
@@ -86,12 +88,34 @@ def sign_flip_sums(magnitudes: FloatArray, n_resamples: int, rng: np.random.Gene
     -----
     O(n_resamples) memory beside the magnitudes.
     """
-    values, members = np.unique(magnitudes, return_counts=True)
+    positive = subset_sums(magnitudes.astype(np.complex128), n_resamples, rng).real
+    sums: FloatArray = 2 * positive - magnitudes.sum()
+    return sums
+
+
+def subset_sums(values: ComplexArray, n_resamples: int, rng: np.random.Generator) -> ComplexArray:
+    """Draw sums of random subsets, each value being in or out with probability one half.
+
+    Parameters
+    ----------
+    values : ndarray of complex, shape (n,)
+        Two numbers a unit, which are summed together.
+    n_resamples : int
+
+    Returns
+    -------
+    ndarray of complex, shape (n_resamples,)
+
+    Notes
+    -----
+    O(n_resamples) memory beside the values.
+    """
+    kinds, members = np.unique(values, return_counts=True)
     heavy = members >= _HEAVY_SIGNS
-    sums = np.zeros(n_resamples)
-    for value, count in zip(values[heavy], members[heavy], strict=True):
-        sums += value * (2 * rng.binomial(count, 0.5, size=n_resamples) - count)
-    light = np.repeat(values[~heavy], members[~heavy])
+    sums = np.zeros(n_resamples, dtype=np.complex128)
+    for value, count in zip(kinds[heavy], members[heavy], strict=True):
+        sums += value * rng.binomial(count, 0.5, size=n_resamples)
+    light = np.repeat(kinds[~heavy], members[~heavy])
     octets = np.pad(light, (0, -len(light) % 8)).reshape(-1, 8)
     at_once = max(1, _BYTES_AT_ONCE // max(n_resamples, 256))
     for start in range(0, len(octets), at_once):
@@ -99,6 +123,20 @@ def sign_flip_sums(magnitudes: FloatArray, n_resamples: int, rng: np.random.Gene
         draws = _random_bytes(len(tables) * n_resamples, rng).reshape(len(tables), n_resamples)
         for table, bytes_ in zip(tables, draws, strict=True):
             sums += table.take(bytes_)
+    return sums
+
+
+def all_subset_sums(values: ComplexArray) -> ComplexArray:
+    """Return the sums of all subsets of the values: shape (2**n,), that of the empty one first.
+
+    Examples
+    --------
+    >>> all_subset_sums(np.array([1 + 2j, 3j])).tolist()
+    [0j, (1+2j), 3j, (1+5j)]
+    """
+    sums = np.zeros(1, dtype=np.complex128)
+    for value in values:
+        sums = np.concatenate([sums, sums + value])
     return sums
 
 
@@ -150,11 +188,11 @@ def _sums_of_draws(block: FloatArray, counts: IntArray, rng: np.random.Generator
     return sums
 
 
-def _octet_sums(octets: FloatArray) -> FloatArray:
-    """Return, for each row of eight magnitudes, its 256 sums under all choices of signs."""
-    sums = np.zeros((len(octets), 1))
+def _octet_sums(octets: ComplexArray) -> ComplexArray:
+    """Return, for each row of eight values, the sums of its 256 subsets."""
+    sums = np.zeros((len(octets), 1), dtype=np.complex128)
     for column in octets.T:
-        sums = np.concatenate([sums - column[:, None], sums + column[:, None]], axis=1)
+        sums = np.concatenate([sums, sums + column[:, None]], axis=1)
     return sums
 
 

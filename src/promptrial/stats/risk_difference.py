@@ -9,10 +9,22 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from promptrial.stats.intervals import two_sided_z, wilson
-from promptrial.stats.pairing import PairedSample
+import numpy as np
+from scipy import special
 
-__all__ = ["PairedTable", "newcombe_interval", "paired_table", "tango_interval", "tango_limits"]
+from promptrial.stats.intervals import two_sided_z, wilson
+from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
+
+__all__ = [
+    "PairedTable",
+    "newcombe_interval",
+    "paired_table",
+    "score_limit",
+    "score_p_value",
+    "score_statistic",
+    "tango_interval",
+    "tango_limits",
+]
 
 _BISECTIONS: Final = 100
 
@@ -140,7 +152,76 @@ def tango_limits(b: float, c: float, n: float, confidence: float = 0.95) -> tupl
     if n == 0:
         raise ValueError("no pairs: the risk difference has no interval")
     z = two_sided_z(confidence)
-    return -_tango_upper(c, b, n, z), _tango_upper(b, c, n, z)
+    return score_limit(b, c, n, z), -score_limit(c, b, n, z)
+
+
+def score_p_value(b: float, c: float) -> float:
+    """Return the two-sided p-value of the score test of no difference: McNemar's, without continuity correction.
+
+    ``z = (b - c) / sqrt(b + c)``. It is 1 without discordant pairs, and never 0.
+
+    Examples
+    --------
+    >>> round(score_p_value(1, 7), 6)
+    0.033895
+    """
+    if b + c == 0:
+        return 1.0
+    return max(float(special.erfc(abs(b - c) / math.sqrt(2 * (b + c)))), 5e-324)
+
+
+def score_limit(b: float, c: float, n: float, critical: float) -> float:
+    """Return the smallest difference that the score test does not reject in favour of a larger one, by bisection.
+
+    Parameters
+    ----------
+    b, c, n : float
+        As for ``tango_limits``.
+    critical : float
+        Quantile that the statistic is compared with, above 0: normal for Tango's interval.
+
+    Returns
+    -------
+    float
+        In [-1, (b - c)/n], to within 2^-99. The upper limit is ``-score_limit(c, b, n, critical)``.
+    """
+    low, high = -1.0, (b - c) / n
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if float(score_statistic(b, c, n, middle)) < critical else (middle, high)
+    return (low + high) / 2
+
+
+def score_statistic(
+    b: FloatArray | IntArray | float, c: FloatArray | IntArray | float, n: float, delta0: float
+) -> FloatArray:
+    """Compute Tango's score statistic, ``(b - c - n delta0) / sqrt(n (2 q + delta0 (1 - delta0)))``.
+
+    q is the maximum-likelihood estimate of the probability of a pair that only the control has right, where the
+    difference is ``delta0``: the larger root of ``2 n q^2 + ((2 n - b + c) delta0 - b - c) q - c delta0 (1 - delta0)``.
+
+    Parameters
+    ----------
+    b, c : ndarray or float
+        Of shapes that broadcast.
+    n : float
+    delta0 : float
+        In [-1, 1].
+
+    Returns
+    -------
+    ndarray of float
+        0 where numerator and variance are 0; infinite where the variance alone is.
+    """
+    linear = (2 * n - b + c) * delta0 - b - c
+    root = np.sqrt(np.maximum(linear**2 + 8 * n * c * delta0 * (1 - delta0), 0.0))
+    variance = np.asarray(n * ((root - linear) / (2 * n) + delta0 * (1 - delta0)), dtype=np.float64)
+    excess = np.asarray(b - c - n * delta0, dtype=np.float64)
+    # Where b - c = n delta0 exactly, round-off must not decide.
+    excess = np.where(np.abs(excess) <= 1e-12 * n, 0.0, excess)
+    positive = variance > 1e-14 * n
+    score = excess / np.sqrt(np.where(positive, variance, 1.0))
+    return np.where(positive, score, np.where(excess == 0, 0.0, np.copysign(np.inf, excess)))
 
 
 def _newcombe_phi(table: PairedTable) -> float:
@@ -152,22 +233,3 @@ def _newcombe_phi(table: PairedTable) -> float:
     if cross > 0:
         cross = max(cross - table.n / 2, 0.0)
     return cross / math.sqrt(margins)
-
-
-def _tango_upper(b: float, c: float, n: float, z: float) -> float:
-    """Find by bisection the largest difference that the score test does not reject."""
-    low, high = (b - c) / n, 1.0
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _tango_score(b, c, n, middle) > -z else (low, middle)
-    return (low + high) / 2
-
-
-def _tango_score(b: float, c: float, n: float, delta: float) -> float:
-    linear = (2 * n - b + c) * delta - b - c
-    constrained = (math.sqrt(max(linear**2 + 8 * n * c * delta * (1 - delta), 0.0)) - linear) / (4 * n)
-    variance = n * (2 * constrained + delta * (1 - delta))
-    excess = b - c - n * delta
-    if variance <= 0:
-        return 0.0 if excess == 0 else math.copysign(math.inf, excess)
-    return excess / math.sqrt(variance)
