@@ -28,8 +28,9 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What requests took and gave.
 
-    Token counts are sums over the answers whose usage the provider reported; ``tokens_unknown`` counts the others, so
-    that tokens and ``usd`` are lower bounds when it is above 0. Tokens are null when no usage is known at all, and
+    Token counts are sums over the rows whose usage the provider reported, failed requests included. ``tokens_unknown``
+    counts the other responses, with or without an answer in them; tokens and ``usd`` are lower bounds when it is above
+    0. Tokens are null when no usage is known at all, and
     ``cached_tokens``, which are part of the prompt tokens, also when the provider never says how many there were.
     ``correct`` counts exactly right answers, and is null when none was scored. ``usd`` is null when the model has no
     price or no usage is known: never 0 for want of knowledge. ``usd_per_correct`` is null as well when nothing is right

@@ -36,12 +36,14 @@ class TokenUsage:
     cached_tokens : int or None
         The part of the prompt tokens that came from a cache; None if no row says.
     unknown : int
-        Answers whose prompt or completion tokens the provider did not report.
+        Responses, with or without an answer in them, whose prompt or completion tokens the provider did not report.
+    empty : int
+        Requests whose response came back without an answer: cut off, filtered, spent on reasoning. They were paid.
 
     Raises
     ------
     ValueError
-        If a count is negative, or there are more answers than requests or more unknown ones than answers.
+        If a count is negative, or there are more responses than requests or more unknown ones than responses.
     """
 
     requests: int
@@ -51,18 +53,24 @@ class TokenUsage:
     total_tokens: int
     cached_tokens: int | None = None
     unknown: int = 0
+    empty: int = 0
 
     def __post_init__(self) -> None:
         counts = (self.prompt_tokens, self.completion_tokens, self.total_tokens, self.cached_tokens or 0)
         if min(counts) < 0:
             raise ValueError(f"{min(counts)} tokens: counts are not negative")
-        if not 0 <= self.unknown <= self.answered <= self.requests:
-            raise ValueError(f"{self.requests} requests, {self.answered} answers, {self.unknown} of unknown usage")
+        if min(self.empty, self.answered) < 0 or not 0 <= self.unknown <= self.responses <= self.requests:
+            raise ValueError(f"{self.requests} requests, {self.responses} responses, {self.unknown} of unknown usage")
+
+    @property
+    def responses(self) -> int:
+        """Requests that were carried out."""
+        return self.answered + self.empty
 
     @property
     def known(self) -> bool:
-        """Whether any usage was reported, or none was to be expected because nothing was answered."""
-        return self.unknown == 0 or self.unknown < self.answered or self.prompt_tokens + self.completion_tokens > 0
+        """Whether any usage was reported, or none was to be expected because nothing was carried out."""
+        return self.unknown == 0 or self.unknown < self.responses or self.prompt_tokens + self.completion_tokens > 0
 
     def __add__(self, other: TokenUsage) -> TokenUsage:
         cached = [usage.cached_tokens for usage in (self, other) if usage.cached_tokens is not None]
@@ -74,6 +82,7 @@ class TokenUsage:
             total_tokens=self.total_tokens + other.total_tokens,
             cached_tokens=sum(cached) if cached else None,
             unknown=self.unknown + other.unknown,
+            empty=self.empty + other.empty,
         )
 
 

@@ -233,7 +233,9 @@ class ArmAttrition(msgspec.Struct, frozen=True, kw_only=True):
     """Requests of one arm: expected, answered, and why the others were not.
 
     ``missing`` is expected less answered; ``unexplained`` is what the reasons leave of it (nothing came back at all).
-    ``share_missing`` is null when nothing was expected.
+    ``share_missing`` is null when nothing was expected. ``empty`` counts those of the missing whose response came back
+    without an answer (cut off, filtered, spent on reasoning), ``truncated`` the answers that were cut off at the token
+    limit; both are 0 in documents of versions that did not count them.
     """
 
     expected: int
@@ -242,6 +244,8 @@ class ArmAttrition(msgspec.Struct, frozen=True, kw_only=True):
     share_missing: float | None
     reasons: dict[str, int]
     unexplained: int
+    empty: int = 0
+    truncated: int = 0
 
 
 class Significance(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,7 +49,25 @@ _ANOTHER_JOB: Final = {
     "F12": {"no_id", "missing_rows", "torn_last_line"},
 }
 _OTHER_ROWS: Final = {
-    "F11": {"code_message", "text", "in_response", "status_body", "refusal", "length", "empty", "null_content"},
+    "F11": {
+        "code_message",
+        "text",
+        "in_response",
+        "status_body",
+        "billed",
+        "refusal",
+        "length",
+        "empty",
+        "null_content",
+        "content_filter",
+        "tool_calls",
+        "reasoning_field",
+        "reasoning_alone",
+        "think_tags",
+        "think_end_tag",
+        "think_unclosed",
+        "odd_usage",
+    },
     "F12": {"duplicate_different", "invalid_utf8", "long_line"},
 }
 _READS: Final = {"get_dataset", "get_job", "get_download_endpoint", "download"}

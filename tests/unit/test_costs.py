@@ -83,6 +83,28 @@ def test_nothing_right_or_nothing_scored_has_no_price_per_right_answer(correct: 
     assert report.correct == correct
 
 
+def test_a_response_without_an_answer_was_paid_for_and_may_be_of_unknown_usage() -> None:
+    silent = TokenUsage(10, 4, 4000, 400, 4400, None, unknown=6, empty=6)
+    report = cost_report(both(silent, usage()), {"control": 4.0, "treatment": 4.0}, PRICE)
+    assert report.conditions["control"].tokens_unknown == report.tokens_unknown == 6
+    assert report.conditions["control"].prompt_tokens == 4000
+    assert report.conditions["control"].usd is not None
+
+
+def test_where_only_empty_responses_came_back_and_without_usage_nothing_is_known() -> None:
+    arm = TokenUsage(10, 0, 0, 0, 0, None, unknown=10, empty=10)
+    report = cost_report({"control": arm}, {"control": None}, PRICE)
+    assert (report.total_tokens, report.usd, report.tokens_unknown) == (None, None, 10)
+
+
+@pytest.mark.parametrize(("answered", "unknown", "empty"), [(4, 8, 3), (4, 0, 7), (4, 0, -1), (-1, 0, 3)])
+def test_more_responses_than_requests_or_more_unknown_than_responses_are_refused(
+    answered: int, unknown: int, empty: int
+) -> None:
+    with pytest.raises(ValueError, match="responses"):
+        TokenUsage(10, answered, 0, 0, 0, None, unknown, empty)
+
+
 def test_an_arm_whose_scores_are_missing_leaves_the_total_unknown() -> None:
     report = cost_report(both(usage(), usage()), {"control": 3.0}, PRICE)
 

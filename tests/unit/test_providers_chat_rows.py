@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -50,14 +51,76 @@ def test_cached_tokens_are_read_where_given() -> None:
     assert parse_chat_row(line(response={**CHAT, "usage": {**usage, "prompt_tokens_details": None}})) == ROME
 
 
-def test_an_empty_answer_is_an_answer() -> None:
-    completion = parse_chat_row(line(response={"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}))
+USAGE: dict[str, object] = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+
+
+def answered(message: Mapping[str, object], finish_reason: object = "stop", **usage: object) -> Completion:
+    choice = {"message": message, "finish_reason": finish_reason}
+    return parse_chat_row(line(response={"choices": [choice], "usage": USAGE | usage}))
+
+
+@pytest.mark.parametrize("message", [{"content": None}, {"content": ""}, {}])
+def test_a_response_without_text_is_read_as_it_is(message: dict[str, object]) -> None:
+    completion = answered(message, "length")
     assert (completion.text, completion.finish_reason, completion.error) == ("", "length", None)
 
 
-def test_a_refusal_is_the_text_when_there_is_no_content() -> None:
-    message = {"content": None, "refusal": "I cannot help with that."}
-    assert parse_chat_row(line(response={"choices": [{"message": message}]})).text == "I cannot help with that."
+@pytest.mark.parametrize("content", [None, "", " \n"])
+def test_a_refusal_is_the_text_when_the_content_says_nothing(content: str | None) -> None:
+    message = {"content": content, "refusal": "I cannot help with that."}
+    assert answered(message).text == "I cannot help with that."
+    assert answered({"content": "Rome", "refusal": "I cannot help with that."}).text == "Rome"
+
+
+@pytest.mark.parametrize("refusal", [None, "", 7, {"reason": "policy"}, ["no"]])
+def test_a_refusal_without_text_is_no_text(refusal: object) -> None:
+    assert answered({"content": None, "refusal": refusal}).text == ""
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_a_reasoning_field_is_read_apart_from_the_text(field: str) -> None:
+    completion = answered({"content": "Rome", field: "The capital."})
+    assert (completion.text, completion.reasoning) == ("Rome", "The capital.")
+
+
+def test_a_vendor_that_names_its_reasoning_twice_is_read_once() -> None:
+    assert answered({"content": "Rome", "reasoning_content": "a", "reasoning": "a"}).reasoning == "a"
+    assert answered({"content": "Rome", "reasoning_content": " ", "reasoning": "a"}).reasoning == "a"
+
+
+@pytest.mark.parametrize("reasoning", [None, "", " ", 7, {"summary": "x"}, [{"text": "x"}]])
+def test_an_odd_reasoning_field_costs_no_answer(reasoning: object) -> None:
+    completion = answered({"content": "Rome", "reasoning": reasoning})
+    assert (completion.text, completion.reasoning) == ("Rome", None)
+
+
+def test_reasoning_tokens_are_read_where_given() -> None:
+    assert answered({"content": "Rome"}, completion_tokens_details={"reasoning_tokens": 1}).reasoning_tokens == 1
+    assert answered({"content": "Rome"}, completion_tokens_details=None).reasoning_tokens is None
+
+
+@pytest.mark.parametrize("odd", [-1, 2**31, 2**63, -(2**63), 10**400, 2.0, "9", True, [9], {"n": 9}, None])
+@pytest.mark.parametrize("name", [*USAGE, "cached_tokens", "reasoning_tokens"])
+def test_an_odd_token_count_is_unknown_and_the_others_count(name: str, odd: object) -> None:
+    details = {"prompt_tokens_details": {"cached_tokens": 7}, "completion_tokens_details": {"reasoning_tokens": 1}}
+    usage: dict[str, object] = {**USAGE, **details}
+    place = {"cached_tokens": "prompt_tokens_details", "reasoning_tokens": "completion_tokens_details"}.get(name)
+    usage |= {name: odd} if place is None else {place: {name: odd}}
+    found = answered({"content": "Rome"}, **usage)
+    expected = {**USAGE, "cached_tokens": 7, "reasoning_tokens": 1, name: None}
+    assert {key: getattr(found, key) for key in expected} == expected
+    assert found.text == "Rome"
+
+
+@pytest.mark.parametrize("usage", [b"5", b'"none"', b"[]", b"true", b"null", b'{"prompt_tokens": 1e400}', b"[" * 900])
+def test_usage_that_cannot_be_read_is_unknown_and_the_answer_counts(usage: bytes) -> None:
+    usage += b"]" * usage.count(b"[" * 900) * 900
+    row = b'{"custom_id": "q", "response": {"choices": [{"message": {"content": "Rome"}}], "usage": ' + usage + b"}}"
+    assert parse_chat_row(row) == Completion("q", "Rome", None, None, None, None, None)
+
+
+def test_a_largest_count_is_known() -> None:
+    assert answered({"content": "Rome"}, prompt_tokens=2**31 - 1, completion_tokens=0).prompt_tokens == 2**31 - 1
 
 
 @pytest.mark.parametrize(
@@ -75,12 +138,34 @@ def test_a_refusal_is_the_text_when_there_is_no_content() -> None:
         ({"response": {"status_code": 0, "request_id": "", "body": {}}, "error": None}, "http_0"),
         ({"response": {"status_code": 400, "body": None}, "error": {"message": "no such model"}}, "400: no such model"),
         ({"response": CHAT, "error": {"code": "half", "message": "cut off"}}, "half: cut off"),
+        ({"error": "the request failed"}, "error: the request failed"),
     ],
 )
 def test_a_failed_request_names_its_reason_and_has_no_text(row: dict[str, object], error: str) -> None:
     completion = parse_chat_row(line(**row))
     assert (completion.wire_id, completion.text, completion.error) == ("q", "", error)
-    assert completion.prompt_tokens is None
+    assert (completion.finish_reason, completion.reasoning) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"error": {"code": 500}, "usage": USAGE},
+        {"response": {"error": {"code": 500}, "usage": USAGE}},
+        {"response": {"status_code": 500, "body": {"error": {"code": 500}, "usage": USAGE}}},
+        {"response": {"status_code": 500, "body": {}, "usage": USAGE}},
+        {"response": {"status_code": 500, "body": {"usage": None}, "usage": USAGE}},
+        {"response": CHAT, "error": {"code": "half", "message": "cut off"}},
+    ],
+)
+def test_a_failed_request_keeps_the_tokens_that_it_was_billed(row: dict[str, object]) -> None:
+    completion = parse_chat_row(line(**row))
+    assert completion.error
+    assert (completion.prompt_tokens, completion.completion_tokens, completion.total_tokens) == (9, 2, 11)
+
+
+def test_a_failed_request_without_usage_has_unknown_tokens() -> None:
+    assert parse_chat_row(line(error={"code": 500})).prompt_tokens is None
 
 
 @pytest.mark.parametrize(
@@ -96,6 +181,7 @@ def test_a_failed_request_names_its_reason_and_has_no_text(row: dict[str, object
         b'{"custom_id": "q", "response": {"status_code": 200, "body": {"choices": null}}}',
         b'{"custom_id": "q", "response": {"choices": [{"message": {"content": 7}}]}}',
         b'{"custom_id": "q", "response": {"choices": [{"message": {"content": "\xff"}}]}}',
+        b'{"custom_id": "q", "response": {"usage": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
         b'{"custom_id": 7, "response": {"choices": [{"message": {"content": "x"}}]}}',
     ],
 )

@@ -15,7 +15,7 @@ from promptrial.model import CONDITIONS, Condition, ModelSpec, Prompt, Trial
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markdown import aggregate_report, trial_report
 from promptrial.reporting.plain import summary_text
-from promptrial.reporting.summary import trial_sentences
+from promptrial.reporting.summary import run_sentences, trial_sentences
 from promptrial.reporting.tables import (
     arms_table,
     attrition_table,
@@ -37,6 +37,8 @@ from promptrial.reporting.tables import (
     trials_table,
 )
 from promptrial.reporting.tables.cells import MISSING
+from promptrial.reporting.tables.words import reason_text
+from promptrial.responses import NO_TEXT
 from promptrial.significance import (
     ArmAttrition,
     ArmMean,
@@ -143,8 +145,10 @@ def estimate(method: str, quantity: str, value: float | None, **changes: Any) ->
     return msgspec.structs.replace(row, **changes)
 
 
-def attrition(answered: int = 104, reasons: dict[str, int] | None = None) -> ArmAttrition:
-    return arm_attrition(104, answered, reasons or {})
+def attrition(
+    answered: int = 104, reasons: dict[str, int] | None = None, empty: int = 0, truncated: int = 0
+) -> ArmAttrition:
+    return arm_attrition(104, answered, reasons or {}, empty, truncated)
 
 
 def document(*endpoints: Endpoint, **changes: Any) -> Significance:
@@ -486,14 +490,69 @@ def test_a_statistic_that_no_table_knows_is_shown_all_the_same() -> None:
 
 
 def test_requests_are_listed_by_arm_and_reason() -> None:
-    arms = {"treatment": attrition(100, {"timeout": 1}), "control": attrition(101, {"content_filter": 2})}
+    arms = {
+        "treatment": attrition(100, {"timeout": 1}, truncated=5),
+        "control": attrition(101, {"reasoning_only": 2}, empty=2),
+    }
     table = attrition_table(document(attrition=arms))
 
-    assert table.headers[5:] == ("Error: content filter", "Error: timeout", "No row came")
+    assert table.headers[2:4] == ("Answered", "Truncated")
+    assert table.headers[6:] == ("Empty: reasoning alone", "Error: timeout", "No row came")
     assert table.rows == (
-        ("control", "104", "101", "3", "2.9%", "2", "0", "1"),
-        ("treatment", "104", "100", "4", "3.8%", "0", "1", "3"),
+        ("control", "104", "101", "0", "3", "2.9%", "2", "0", "1"),
+        ("treatment", "104", "100", "5", "4", "3.8%", "0", "1", "3"),
     )
+
+
+def test_more_than_a_hundredth_of_empty_or_truncated_answers_is_a_warning_before_the_results() -> None:
+    arms = {
+        "treatment": attrition(104, truncated=1),
+        "control": attrition(101, {"length": 2, "refusal": 1}, empty=3, truncated=2),
+    }
+    texts = sentences(document(attrition=arms))
+    assert texts[1] == (
+        "Warning: responses without an answer: 3 of 104 (2.9%) in the control arm and 0 of 104 (0.0%) in the treatment "
+        "arm. They are missing, and no abstentions: they enter no score."
+    )
+    assert texts[2] == (
+        "Warning: answers cut off at the token limit: 2 of 101 (2.0%) in the control arm and 1 of 104 (1.0%) in the "
+        "treatment arm. They are scored as far as they go; max_new_tokens sets the limit."
+    )
+
+
+def test_a_hundredth_and_less_is_no_warning() -> None:
+    counts = arm_attrition(100, 99, {"length": 1}, empty=1, truncated=0)
+    whole = arm_attrition(100, 100, {}, empty=0, truncated=1)
+    assert not [
+        text for text in sentences(document(attrition={"control": counts, "treatment": whole})) if "Warn" in text
+    ]
+
+
+def test_an_arm_without_any_request_is_warned_of_nothing() -> None:
+    arms = {"control": arm_attrition(0, 0, {}), "treatment": attrition(1, {"empty": 103}, empty=103, truncated=1)}
+    texts = [text for text in sentences(document(attrition=arms)) if text.startswith("Warning")]
+    assert "0 of 0 in the control arm and 103 of 104 (99.0%) in the treatment arm" in texts[0]
+    assert "0 of 0 in the control arm and 1 of 1 (100.0%) in the treatment arm" in texts[1]
+
+
+def test_the_report_of_a_run_names_the_trials_with_empty_answers_first() -> None:
+    arms = {"control": attrition(4, {"empty": 100}, empty=100), "treatment": attrition()}
+    result = TrialResult(facts(), document(attrition=arms), costs())
+    text = run_sentences([result], primary_p_values([result]))[1]
+    assert text.startswith(f"Warning: {facts().trial.slug}: responses without an answer: 100 of 104")
+
+
+def test_answers_with_reasoning_are_counted_where_there_are_any() -> None:
+    parse = ParseFacts(0, 0, 0, {"control": 0, "treatment": 0}, {"control": 0, "treatment": 3})
+    page = trial_report(facts(parse=parse), document(), costs())
+    assert "reasoning, which is kept and not scored: 0 in the control arm and 3 in the treatment arm." in page
+    assert "reasoning" not in trial_report(facts(), document(), costs())
+
+
+def test_every_code_of_an_empty_response_has_words_of_its_own() -> None:
+    words = [reason_text(code) for code in NO_TEXT]
+    assert len(set(words)) == len(words)
+    assert not any("_" in text for text in words)
 
 
 def test_every_table_of_results_shows_n() -> None:

@@ -123,8 +123,8 @@ def test_a_text_that_says_anything_else_is_an_answer(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t ", "...", "—", "“”", "\u200b", "?!", "*" * 500])
-def test_a_text_without_a_word_is_an_abstention(text: str) -> None:
-    assert is_abstention(text)
+def test_a_text_without_a_word_is_no_abstention(text: str) -> None:
+    assert not is_abstention(text)
 
 
 def test_the_mandated_refusal_is_recognised_with_its_punctuation_on_either_side() -> None:
@@ -145,6 +145,10 @@ def test_an_extra_refusal_counts_alone_beside_others_and_as_a_sentence_but_not_a
 
 def test_an_extra_refusal_of_no_word_makes_nothing_a_refusal() -> None:
     assert not is_abstention("Paris", ("", "."))
+
+
+def test_a_text_without_a_word_is_an_abstention_where_the_configuration_says_so() -> None:
+    assert is_abstention("-", ("—",))
 
 
 def test_full_width_and_invisible_characters_do_not_hide_a_refusal() -> None:

@@ -203,7 +203,8 @@ def test_configured_refusals_reach_the_scores() -> None:
 def test_a_prepared_answer_has_its_tokens_and_an_abstention_none() -> None:
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
     assert prepare_answer(gold, "The Duke, Rollo").tokens == ["duke", "rollo"]
-    assert prepare_answer(gold, "Unknown.") == prepare_answer(gold, "")
+    assert prepare_answer(gold, "Unknown.") == PreparedAnswer(abstained=True, normalized="", tokens=[])
+    assert prepare_answer(gold, "...") == PreparedAnswer(abstained=False, normalized="", tokens=[])
 
 
 @pytest.mark.parametrize("item", ITEMS)

@@ -401,6 +401,9 @@ def test_attrition_adds_up_by_reason() -> None:
     assert (arm.missing, arm.unexplained, arm.share_missing) == (10, 2, 0.1)
     assert list(arm.reasons) == ["content_filter", "timeout"]
     assert arm_attrition(0, 0, {}).share_missing is None
+    assert (arm.empty, arm.truncated) == (0, 0)
+    counted = arm_attrition(100, 90, {"length": 4}, empty=4, truncated=7)
+    assert (counted.empty, counted.truncated, counted.unexplained) == (4, 7, 6)
     for expected, answered, reasons in ((10, 11, {}), (10, 8, {"timeout": 3})):
         with pytest.raises(ValueError, match="does not add up"):
             arm_attrition(expected, answered, reasons)

@@ -183,3 +183,14 @@ def test_a_spreadsheet_and_pyarrow_read_the_csv_alike(tmp_path: Path) -> None:
     )
     assert table.column("id").to_pylist() == [row[0] for row in ROWS[:-1]]
     assert table.column("score").to_pylist() == [row[3] for row in ROWS[:-1]]
+
+
+def test_rows_with_long_texts_make_smaller_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_BATCH_CHARACTERS", 100)
+    rows = [(f"{n}" * 30, "control", n, 0.5) for n in range(9)]
+    with TableWriter(tmp_path / "table", COLUMNS) as table:
+        for row in rows:
+            table.append(row, len(row[0]))
+    assert pq.ParquetFile(tmp_path / "table.parquet").num_row_groups == 3
+    assert parquet_rows(tmp_path) == rows
+    assert table.rows == 9

@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from promptrial import ids, registry
 from promptrial.model import CONDITIONS, Condition
+from promptrial.responses import ThinkTags
 
 __all__ = [
     "DatasetConfig",
@@ -149,6 +150,12 @@ class ModelConfig(_Strict):
         None,
         description="embedded engine: a GGUF file to use instead of the packaged model, relative to this "
         "configuration file",
+    )
+    think_tags: ThinkTags = Field(
+        "separate",
+        exclude_if=lambda setting: setting == "separate",
+        description="text between think tags in an answer: `separate` keeps it as reasoning and does not score it, "
+        "`as_answer` scores it as part of the answer",
     )
 
 

@@ -72,10 +72,11 @@ FAULTS: Final[dict[str, FaultKind]] = {
         {"share": 0.5, "output": False, "message": "the job was ended by a fault"},
     ),
     "F11": FaultKind(
-        "rows that are errors or no real answers",
-        _each(_JOB, "code_message", "text", "in_response", "status_body", "no_id", "garbage", "refusal", "length",
-              "empty", "null_content"),
-        {"share": 0.5, "code": 500},
+        "rows that are errors or odd answers",
+        _each(_JOB, "code_message", "text", "in_response", "status_body", "billed", "no_id", "garbage", "refusal",
+              "length", "empty", "null_content", "content_filter", "tool_calls", "reasoning_field", "reasoning_alone",
+              "think_tags", "think_end_tag", "think_unclosed", "odd_usage"),
+        {"share": 0.5, "code": 500, "finish_reason": ""},
     ),
     "F12": FaultKind(
         "the file of results",

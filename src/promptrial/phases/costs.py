@@ -43,7 +43,8 @@ def _run(context: Context, trial: Trial) -> Produced:
             completion_tokens=arm.completion_tokens,
             total_tokens=arm.total_tokens,
             cached_tokens=arm.cached_tokens,
-            unknown=arm.unknown,
+            unknown=arm.unknown + report.arms[condition].empty_usage_unknown,
+            empty=report.arms[condition].empty,
         )
         for condition, arm in sums.items()
     }
@@ -67,7 +68,7 @@ def _token_sums(context: Context, path: Path, trial: Trial) -> dict[Condition, _
             prompt, completion, total, cached = (rows.column(name) for name in _TOKENS)
             arm.prompt_tokens += pc.sum(prompt).as_py() or 0
             arm.completion_tokens += pc.sum(completion).as_py() or 0
-            arm.total_tokens += pc.sum(total).as_py() or 0
+            arm.total_tokens += pc.sum(pc.coalesce(total, pc.add(prompt, completion))).as_py() or 0
             if cached.null_count < len(cached):
                 arm.cached_tokens = (arm.cached_tokens or 0) + pc.sum(cached).as_py()
             silent = pc.or_(pc.is_null(prompt), pc.is_null(completion))

@@ -2,7 +2,8 @@
 
 Rows may come in any order. A row for an unknown request is kept apart, and a repeated row is dropped if it says the
 same. If it does not, nobody can tell which is the answer: the request then counts as one that ended in an error. A line
-that is no row is counted, and a request without a row is listed as missing.
+that is no row is counted, and a request without a row is listed as missing. Reasoning is kept apart from the answer,
+and a response without an answer is missing for a reason that stands where errors stand (``promptrial.responses``).
 Results are never held in memory: the first pass notes where each row stands, the second reads them in order.
 """
 
@@ -27,6 +28,8 @@ from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.work import parts_of
 from promptrial.providers.request_rows import row_id
+from promptrial.reporting.responses import response_warnings
+from promptrial.responses import ThinkTags, is_cut, settle
 from promptrial.runtime.progress import Task
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
@@ -50,6 +53,8 @@ PREDICTION_COLUMNS: Final[tuple[Column, ...]] = (
     ("total_tokens", "int"),
     ("cached_tokens", "int"),
     ("error", "text"),
+    ("reasoning_tokens", "int"),
+    ("reasoning", "text"),
 )
 _ABSENT: Final = -1
 _CONFLICT: Final = "conflicting_answers"
@@ -57,12 +62,33 @@ _ParseRow = Callable[[bytes], Completion]
 
 
 class ArmCounts(msgspec.Struct):
-    """Requests of one arm: asked for, answered, answered with an error (by reason), and missing."""
+    """Requests of one arm: asked for, answered, answered with an error (by reason), and missing.
+
+    Among the errors, ``empty`` counts responses that came back without an answer, for the reasons that
+    ``responses.NO_TEXT`` names; ``empty_usage_unknown`` those of them whose tokens the provider did not report. Among
+    the answers, ``truncated`` counts those that were cut off at the token limit, ``with_reasoning`` those whose
+    reasoning is kept apart.
+    """
 
     expected: int = 0
     answered: int = 0
     errors: dict[str, int] = {}
     missing: int = 0
+    empty: int = 0
+    empty_usage_unknown: int = 0
+    truncated: int = 0
+    with_reasoning: int = 0
+
+    def count_answer(self, completion: Completion) -> None:
+        """Count a response that is an answer."""
+        self.answered += 1
+        self.truncated += is_cut(completion)
+        self.with_reasoning += completion.reasoning is not None
+
+    def count_empty(self, completion: Completion) -> None:
+        """Count a response that came back without an answer."""
+        self.empty += 1
+        self.empty_usage_unknown += completion.prompt_tokens is None or completion.completion_tokens is None
 
 
 class ParseReport(msgspec.Struct, kw_only=True):
@@ -85,8 +111,22 @@ class _Output:
     combined: AtomicFile
     quarantine: AtomicFile
     report: ParseReport
+    think_tags: ThinkTags
     quarantined: int = 0
     reasons: dict[Condition, Counter[str]] = field(default_factory=dict)
+
+    def take(self, rid: RequestId, completion: Completion, line: bytes) -> None:
+        """Write and count the response to a request: as it came, then settled."""
+        settled = settle(completion, self.think_tags)
+        arm = self.report.arms[rid.condition]
+        if settled.error is None:
+            arm.count_answer(settled)
+        else:
+            self.reasons[rid.condition][_reason(settled.error)] += 1
+            if completion.error is None:
+                arm.count_empty(settled)
+        self.combined.write(line + b"\n")
+        self.predictions.append(_prediction(rid, settled), len(settled.text) + len(settled.reasoning or ""))
 
     def set_apart(self, line: bytes) -> None:
         """Keep a line that belongs to no request."""
@@ -96,7 +136,7 @@ class _Output:
 
 def _run(context: Context, trial: Trial) -> Produced:
     results = context.run.trial(trial.slug).results
-    with _outputs(results, trial) as output:
+    with _outputs(results, trial, _think_tags(context, trial)) as output:
         keys = list(item_keys(context.run))
         parse_row = registry.load("provider", trial.model.provider).parse_row
         parts = parts_of(context, trial)
@@ -106,6 +146,8 @@ def _run(context: Context, trial: Trial) -> Produced:
                 path = context.run.trial(trial.slug).part_results(part.name)
                 _parse_part(path, part.condition, _requests(part, keys, trial), parse_row, output, task)
         _say_conflicts(context, trial, output)
+        for warning in response_warnings(output.report.arms):
+            context.events.warn(f"{trial.slug}: {warning}")
         report_record = _write_report(results / "parse_report.json", output)
     return Produced(
         {
@@ -126,13 +168,14 @@ def _say_conflicts(context: Context, trial: Trial, output: _Output) -> None:
 
 
 @contextmanager
-def _outputs(results: Path, trial: Trial) -> Iterator[_Output]:
+def _outputs(results: Path, trial: Trial, think_tags: ThinkTags) -> Iterator[_Output]:
     with ExitStack() as stack:
         yield _Output(
             stack.enter_context(TableWriter(results / "predictions", PREDICTION_COLUMNS)),
             stack.enter_context(AtomicFile(results / "results_combined.jsonl")),
             stack.enter_context(AtomicFile(results / "quarantine.jsonl")),
             ParseReport(arms={name: ArmCounts() for name in trial.conditions}),
+            think_tags,
             reasons={name: Counter() for name in trial.conditions},
         )
 
@@ -165,13 +208,8 @@ def _parse_part(
                 continue
             if position in conflicts:
                 error = f"{_CONFLICT}: two rows answer it differently"
-                completion = replace(completion, text="", finish_reason=None, error=error)
-            if completion.error is None:
-                arm.answered += 1
-            else:
-                output.reasons[condition][_reason(completion.error)] += 1
-            output.combined.write(line + b"\n")
-            output.predictions.append(_prediction(rid, completion))
+                completion = replace(completion, text="", finish_reason=None, reasoning=None, error=error)
+            output.take(rid, completion, line)
     task.advance(len(requests))
 
 
@@ -244,6 +282,8 @@ def _prediction(rid: RequestId, completion: Completion) -> tuple[Any, ...]:
         completion.total_tokens,
         completion.cached_tokens,
         completion.error,
+        completion.reasoning_tokens,
+        completion.reasoning,
     )
 
 
@@ -263,8 +303,19 @@ def _write_report(path: Path, output: _Output) -> FileRecord:
     return FileRecord(file.sha256(), file.size)
 
 
+def _think_tags(context: Context, trial: Trial) -> ThinkTags:
+    return context.config.models[trial.model.alias].think_tags
+
+
+def _settings(context: Context, trial: Trial | None) -> object:
+    """Return how think tags are read, where that is not the default: older receipts know nothing of it."""
+    read = "separate" if trial is None else _think_tags(context, trial)
+    return None if read == "separate" else {"think_tags": read}
+
+
 PHASE = Phase(
     name="parse",
+    settings=_settings,
     stage=registry.STAGES["parse"],
     reads=("prepare", "build", "poll"),
     run_trial=_run,

@@ -41,6 +41,7 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
             unknown_ids=parsed.unknown_ids,
             malformed_lines=parsed.malformed_lines,
             missing={name: parsed.arms[name].missing for name in trial.conditions},
+            with_reasoning={name: parsed.arms[name].with_reasoning for name in trial.conditions},
         ),
         shared_requests=shared_rows(context)[trial.slug],
         older=older_figures(context.run.trial(trial.slug)),

@@ -1,7 +1,8 @@
 """Score: from predictions to one row per item, arm and temperature, its replicates averaged.
 
 Predictions stand in request order, so items and answers are read side by side, and only one shard of items is held in
-memory at a time. A request that was not answered has no score: it lowers ``n_samples`` and never enters a mean.
+memory at a time. A request that was not answered has no score: it lowers ``n_samples`` and never enters a mean. A text
+without a visible character is no answer either, whoever wrote the predictions.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.prepared import ItemReader
 from promptrial.phases.settings import scoring_settings
 from promptrial.phases.work import parts_of
+from promptrial.responses import is_blank
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, Scorer, ScoringSettings, load_scorers, prepare_gold, score_answer
 from promptrial.store.tables import Column, TableWriter, read_batches
@@ -108,8 +110,8 @@ class _Answers:
         row = self._next
         while row is not None and row[:4] == key:
             text, error = row[4:]
-            if error is None:
-                texts.append(text or "")
+            if error is None and text is not None and not is_blank(text):
+                texts.append(text)
             row = self._next = next(self._rows, None)
         return texts
 

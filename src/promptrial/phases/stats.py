@@ -123,7 +123,9 @@ def _attrition(results: Path) -> dict[Condition, ArmAttrition]:
 
     report = load(results / "parse_report.json", ParseReport)
     return {
-        condition: arm_attrition(arm.expected, arm.answered, {**arm.errors, "missing": arm.missing})
+        condition: arm_attrition(
+            arm.expected, arm.answered, {**arm.errors, "missing": arm.missing}, arm.empty, arm.truncated
+        )
         for condition, arm in report.arms.items()
     }
 

@@ -6,7 +6,7 @@ No times and no places on a machine: a report of the same trial has the same byt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 
 from promptrial.cost_report import CostReport
@@ -56,12 +56,16 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class ParseFacts:
-    """What parsing found besides answers; ``missing`` counts the requests of each arm that have no row."""
+    """What parsing found besides answers; ``missing`` counts the requests of each arm that have no row.
+
+    ``with_reasoning`` counts the answers of each arm whose reasoning is kept apart from the text that is scored.
+    """
 
     duplicates_ignored: int
     unknown_ids: int
     malformed_lines: int
     missing: Mapping[Condition, int]
+    with_reasoning: Mapping[Condition, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from promptrial.cost_report import CostReport
-from promptrial.model import CONDITIONS
+from promptrial.model import CONDITIONS, Condition
 from promptrial.reporting import tables
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markup import bullets, fenced, inline, line, table_block
@@ -160,17 +160,20 @@ def _evidence(significance: Significance) -> list[Table]:
 
 def _missing(facts: TrialFacts, significance: Significance) -> list[str]:
     parse = facts.parse
-    absent = listing(
-        [f"{count(parse.missing[name])} in the {name} arm" for name in CONDITIONS if name in parse.missing]
-    )
     sentences = [
-        f"Requests that no row answers: {absent or 'none'}.",
+        f"Requests that no row answers: {_in_arms(parse.missing)}.",
         f"Rows that repeat another and were ignored: {count(parse.duplicates_ignored)}.",
         f"Rows of no request of this trial, set apart: {count(parse.unknown_ids)}.",
         f"Lines that could not be read, set apart: {count(parse.malformed_lines)}.",
     ]
+    if any(parse.with_reasoning.values()):
+        sentences.append(f"Answers with reasoning, which is kept and not scored: {_in_arms(parse.with_reasoning)}.")
     bounds = [tables.bounds_table(significance)] if facts.compares else []
     return [bullets(sentences), *_blocks([tables.pairs_table(significance), *bounds])]
+
+
+def _in_arms(counts: Mapping[Condition, int]) -> str:
+    return listing([f"{count(counts[name])} in the {name} arm" for name in CONDITIONS if name in counts]) or "none"
 
 
 def _older(facts: TrialFacts) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from promptrial.cost_report import CostReport
 from promptrial.model import CONDITIONS, Trial
 from promptrial.reporting.facts import TrialFacts, TrialResult
+from promptrial.reporting.responses import response_warnings
 from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
 from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
 from promptrial.reporting.tables.cells import (
@@ -37,6 +38,7 @@ def trial_sentences(result: TrialResult) -> list[str]:
     facts, significance = result.facts, result.significance
     return [
         _compared(facts),
+        *(f"Warning: {text}" for text in response_warnings(significance.attrition)),
         *(_primary(row, significance, facts.trial) for row in primary_endpoints(significance)),
         *_exploratory(exploratory_endpoints(significance), significance, facts.trial),
         *_margins(significance),
@@ -52,7 +54,10 @@ def run_sentences(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, 
     tested = [(result, row, rejected(result, adjusted[key])) for key, result, row in rows if row.p is not None]
     found = [(result, row) for result, row, is_rejected in tested if is_rejected]
     undone = f"; {count(len(rows) - len(tested))} of them could not be made" if len(tested) < len(rows) else ""
-    texts = [f"{_counted(len(results), 'trial')} with {_counted(len(rows), 'primary test')}{undone}."]
+    texts = [
+        f"{_counted(len(results), 'trial')} with {_counted(len(rows), 'primary test')}{undone}.",
+        *(f"Warning: {slug}: {text}" for slug, text in _response_warnings(results)),
+    ]
     if not tested:
         return texts
     if not found:
@@ -77,6 +82,12 @@ def cost_sentence(costs: CostReport) -> str:
         "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD for each exactly right answer"
     )
     return f"Cost: {bound}{amount(costs.usd)} USD ({by_arm}), {tokens}{each}."
+
+
+def _response_warnings(results: Sequence[TrialResult]) -> Iterator[tuple[str, str]]:
+    for result in results:
+        for text in response_warnings(result.significance.attrition):
+            yield result.facts.trial.slug, text
 
 
 _ABSENCE = "This does not show that there is no difference."

@@ -9,7 +9,7 @@ and punctuation never decide. What follows from that:
 * ``Unknown Pleasures``, ``Don't Know Why`` and ``I Don't Know How to Love Him`` are answers: a refusal by the model
   itself takes only the tails listed here, never a free one, because titles begin like that.
 * ``I don't know, but I think it is Paris`` is an answer: it commits itself, and is scored on what it says.
-* A text without a single word (empty, blanks, ``...``) is an abstention: it is the null prediction.
+* A text without a single word (``...``) is no abstention: it does not say so, unless an extra refusal has none either.
 * A text of more than 400 characters is an answer: nobody needs so many to decline.
 * ``None`` and ``Nobody`` are answers, since they can be true ones.
 """
@@ -184,11 +184,9 @@ def is_abstention(text: str, extra_refusals: tuple[str, ...] = ()) -> bool:
     >>> is_abstention("No comment", extra_refusals=("no comment!",))
     True
     """
-    if len(text) > _MAX_CHARACTERS and any(map(str.isalnum, text)):
+    if len(text) > _MAX_CHARACTERS:
         return False
     words = _translated(text).split()
-    if not words:
-        return True
     if extra_refusals and " ".join(words) in _wordings(extra_refusals):
         return True
     if _NEGATIONS.isdisjoint(words):

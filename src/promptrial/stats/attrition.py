@@ -10,7 +10,9 @@ from promptrial.stats.pairing import ArmScores, PairedSample
 __all__ = ["arm_attrition", "missing_bounds"]
 
 
-def arm_attrition(expected: int, answered: int, reasons: Mapping[str, int]) -> ArmAttrition:
+def arm_attrition(
+    expected: int, answered: int, reasons: Mapping[str, int], empty: int = 0, truncated: int = 0
+) -> ArmAttrition:
     """Describe what became of an arm's requests.
 
     Parameters
@@ -19,11 +21,16 @@ def arm_attrition(expected: int, answered: int, reasons: Mapping[str, int]) -> A
         Requests planned and answered.
     reasons : mapping
         Why requests were not answered -> how many; need not account for all of them.
+    empty : int
+        How many of the requests that were not answered got a response without an answer.
+    truncated : int
+        How many answers were cut off at the token limit.
 
     Raises
     ------
     ValueError
-        If more were answered, or explained, than expected.
+        If more were answered, or explained, than expected, more are empty than missing, or more truncated than
+        answered.
 
     Examples
     --------
@@ -32,7 +39,7 @@ def arm_attrition(expected: int, answered: int, reasons: Mapping[str, int]) -> A
     """
     missing = expected - answered
     unexplained = missing - sum(reasons.values())
-    if missing < 0 or unexplained < 0 or answered < 0:
+    if min(missing, unexplained, answered) < 0 or not (0 <= empty <= missing and 0 <= truncated <= answered):
         raise ValueError(f"attrition does not add up: {expected} expected, {answered} answered, {dict(reasons)}")
     return ArmAttrition(
         expected=expected,
@@ -41,6 +48,8 @@ def arm_attrition(expected: int, answered: int, reasons: Mapping[str, int]) -> A
         share_missing=missing / expected if expected else None,
         reasons=dict(sorted(reasons.items())),
         unexplained=unexplained,
+        empty=empty,
+        truncated=truncated,
     )
 
 

@@ -22,6 +22,8 @@ __all__ = ["Column", "TableWriter", "read_batches"]
 
 Column = tuple[str, Literal["text", "category", "int", "float"]]
 BATCH_ROWS: Final = 16_384
+_BATCH_CHARACTERS: Final = 1 << 25
+"""How much text a row group may hold: rows with long texts make smaller ones, so that memory stays bounded."""
 # OWASP's list for CSV injection, with the full-width forms that some locales take for the plain ones.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - meant
 
@@ -46,6 +48,7 @@ class TableWriter:
         self.rows = 0
         self._schema = pa.schema([pa.field(name, kinds[kind]) for name, kind in columns])
         self._pending: list[Sequence[Any]] = []
+        self._characters = 0
         self._stack = ExitStack()
         self._files = tuple(self._stack.enter_context(AtomicFile(path)) for path in self.paths)
         self._parquet = pq.ParquetWriter(
@@ -57,10 +60,14 @@ class TableWriter:
         self._stack.push(self._close_parquet)
         self._files[1].write((",".join(name for name, _ in columns) + "\n").encode())
 
-    def append(self, row: Sequence[Any]) -> None:
-        """Add one row, its values in the order of the columns."""
+    def append(self, row: Sequence[Any], characters: int = 0) -> None:
+        """Add one row, its values in the order of the columns.
+
+        ``characters`` is the length of its texts, where they may be long.
+        """
         self._pending.append(row)
-        if len(self._pending) >= BATCH_ROWS:
+        self._characters += characters
+        if len(self._pending) >= BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
             self._flush()
 
     def records(self) -> dict[Path, FileRecord]:
@@ -104,6 +111,7 @@ class TableWriter:
             schema=self._schema,
         )
         self._pending.clear()
+        self._characters = 0
         self._parquet.write_table(table)
         self._files[1].write(_csv_lines(table))
 

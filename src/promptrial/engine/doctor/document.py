@@ -24,6 +24,8 @@ Kind = Literal[
     "superseded_job",
     "billed_missing",
     "unanswered",
+    "empty_answers",
+    "truncated_answers",
     "stop_sentinel",
     "lock",
     "interrupted",

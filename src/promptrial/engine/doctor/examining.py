@@ -12,6 +12,7 @@ from promptrial.engine.doctor.disk import disk_use, free_bytes
 from promptrial.engine.doctor.document import DoctorDocument, Finding, Severity
 from promptrial.engine.doctor.leftovers import phase_findings, process_findings, set_aside_files
 from promptrial.engine.doctor.prospect import prospects
+from promptrial.engine.doctor.responses import response_findings
 from promptrial.engine.doctor.sight import Sight, look
 from promptrial.engine.doctor.spending import orphan_jobs, part_findings
 from promptrial.engine.session import Invocation
@@ -49,6 +50,7 @@ def _findings(sight: Sight) -> list[Finding]:
         *damaged_artifacts(sight),
         *part_findings(sight),
         *orphan_jobs(sight),
+        *response_findings(sight),
         *phase_findings(sight),
         *torn_files(sight),
         *process_findings(sight),

@@ -23,6 +23,7 @@ from promptrial.reporting.tables.cells import (
 )
 from promptrial.reporting.tables.effects import overall_endpoints
 from promptrial.reporting.tables.words import metric_text, reason_text
+from promptrial.responses import NO_TEXT
 from promptrial.significance import ArmAttrition, MissingBounds, Significance
 
 __all__ = [
@@ -97,13 +98,18 @@ def attrition_table(significance: Significance) -> Table:
         "Arm",
         "Requests",
         "Answered",
+        "Truncated",
         "Unanswered",
         "Share unanswered",
-        *(f"Error: {reason_text(reason)}" for reason in reasons),
+        *(_reason_header(reason) for reason in reasons),
         "No row came",
     )
     rows = tuple((name, *_attrition_cells(arm, reasons)) for name, arm in arms)
     return Table("Requests", headers, rows, (), "l" + "r" * (len(headers) - 1))
+
+
+def _reason_header(reason: str) -> str:
+    return f"{'Empty' if reason in NO_TEXT else 'Error'}: {reason_text(reason)}"
 
 
 def pairs_table(significance: Significance) -> Table:
@@ -267,6 +273,7 @@ def _attrition_cells(arm: ArmAttrition, reasons: Iterable[str]) -> tuple[str, ..
     return (
         count(arm.expected),
         count(arm.answered),
+        count(arm.truncated),
         count(arm.missing),
         rate(arm.share_missing),
         *(count(arm.reasons.get(reason, 0)) for reason in reasons),

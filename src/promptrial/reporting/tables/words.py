@@ -75,6 +75,16 @@ _METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "tango_clusters": "Tango's score method, each cluster as one pair",
     }
 )
+_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "content_filter": "filtered",
+        "tool_calls": "tool call",
+        "refusal": "refused without a text",
+        "reasoning_only": "reasoning alone",
+        "length": "cut off before any text",
+        "empty": "no text",
+    }
+)
 _QUANTITIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "mean_difference": "mean difference, pp",
@@ -116,8 +126,8 @@ def subset_text(scope: Scope, subset: str) -> str:
 
 
 def reason_text(reason: str) -> str:
-    """Return the code of a failure in words."""
-    return _spaced(reason) or "without a reason"
+    """Return in words why a request was not answered."""
+    return _REASONS.get(reason) or _spaced(reason) or "without a reason"
 
 
 def direction(difference: float | None) -> str:
