@@ -74,6 +74,9 @@ def test_a_response_without_an_answer_is_missing_and_no_abstention(hosted: Hoste
     arm = report_of(hosted)["arms"]["control"]
     assert (arm["answered"], arm["missing"], arm["empty"], arm["errors"]) == (0, 0, N, {reason: N})
     assert "responses without an answer: 14 of 14 (100.0%) in the control arm and 14 of 14 (100.0%)" in outcome.err
+    assert outcome.out.index("Warning: responses without an answer: 14 of 14") < outcome.out.index(
+        "Effects over all items"
+    )
     assert "Warning: responses without an answer: 14 of 14 (100.0%) in the control arm" in first_screen(hosted)
     significance = msgspec.json.decode((hosted.results() / "significance.json").read_bytes(), type=Significance)
     assert {(arm.empty, arm.missing) for arm in significance.attrition.values()} == {(N, N)}
@@ -193,6 +196,6 @@ def test_the_doctor_lists_empty_and_truncated_answers_and_finds_nothing_to_mend(
 
 def test_a_report_of_answers_that_are_whole_warns_of_nothing(hosted: HostedProject) -> None:
     outcome = hosted.run("--to_step", "report")
-    assert "Warning" not in first_screen(hosted)
+    assert "Warning" not in first_screen(hosted) + outcome.out
     assert "cut off" not in outcome.err
     assert findings(hosted.project) == []

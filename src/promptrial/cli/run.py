@@ -107,6 +107,7 @@ def _as_json(finished: Finished, archived: Archived | None) -> str:
 
 def _as_text(finished: Finished) -> str:
     from promptrial.reporting.plain import summary_text
+    from promptrial.reporting.responses import response_warnings
     from promptrial.reporting.summary import cost_sentence
     from promptrial.reporting.tables import summary_table
 
@@ -115,8 +116,9 @@ def _as_text(finished: Finished) -> str:
     for result in finished.results:
         trial = run.trial(result.facts.trial.slug)
         table = summary_text(summary_table(result.significance))
+        warnings = "".join(f"Warning: {text}\n\n" for text in response_warnings(result.significance.attrition))
         blocks.append(
-            f"{trial.slug}\n\n{table}\n{cost_sentence(result.costs)}\nReport: {trial.reports / 'report.md'}\n"
+            f"{trial.slug}\n\n{warnings}{table}\n{cost_sentence(result.costs)}\nReport: {trial.reports / 'report.md'}\n"
         )
     if finished.opened.dry_run:
         blocks.append(
