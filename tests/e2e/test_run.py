@@ -251,6 +251,7 @@ def test_a_request_that_fails_is_counted_and_never_scored_as_0(project: Project)
     report = json.loads((project.run_root() / RESULTS / "parse_report.json").read_text())
     assert report["arms"]["control"] == {
         "expected": 14, "answered": 13, "errors": {"context_length": 1}, "missing": 0,
+        "empty": 0, "empty_usage_unknown": 0, "truncated": 0, "with_reasoning": 0,
     }  # fmt: skip
     prediction = next(row for row in rows(project.run_root() / RESULTS / "predictions.csv") if row["error"])
     assert prediction["custom_id"] == "closed_set|c3|control|0.0|0|closed"
