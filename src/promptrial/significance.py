@@ -19,6 +19,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "ArmAttrition",
     "ArmMean",
+    "AttritionTest",
     "Endpoint",
     "Estimate",
     "Family",
@@ -26,6 +27,7 @@ __all__ = [
     "HypothesisTest",
     "MissingBounds",
     "MissingRule",
+    "MissingSensitivity",
     "Scope",
     "Significance",
     "StatsSettings",
@@ -68,6 +70,8 @@ class StatsSettings:
         non-inferiority is not tested.
     ranges : dict
         Metric -> its lowest and highest score; 0 and 1 without an entry.
+    missing : {"exclude", "failure"}
+        Whether missing answers are left out of the effects that decide, or count as failures in them.
 
     Raises
     ------
@@ -85,6 +89,7 @@ class StatsSettings:
     graded: tuple[str, ...] = ("f1",)
     wanted: dict[str, Wanted] = field(default_factory=dict)
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    missing: MissingRule = "exclude"
 
     def __post_init__(self) -> None:
         for name, share, end in (("alpha", self.alpha, 0.5), ("confidence", self.confidence, 1)):
@@ -165,11 +170,51 @@ class MissingBounds(msgspec.Struct, frozen=True, kw_only=True):
     n_answers_missing_treatment: int | None = None
 
 
+class AttritionTest(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the arms lost different shares of the answers planned for an endpoint's items.
+
+    ``difference`` is the share missing in the treatment minus that in the control. ``differs`` is ``p <= alpha``,
+    without correction for the number of endpoints.
+    """
+
+    n_planned_control: int
+    n_planned_treatment: int
+    n_missing_control: int
+    n_missing_treatment: int
+    difference: float | None
+    p: float | None
+    p_method: str | None
+    differs: bool | None
+    reason: str | None
+
+
+class MissingSensitivity(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint's effect under the rule for missing answers that does not decide (``missing`` names it).
+
+    ``p`` is the designated test's, not corrected.
+    """
+
+    missing: MissingRule
+    n_pairs: int = 0
+    control: float | None = None
+    treatment: float | None = None
+    difference: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    ci_method: str | None = None
+    p: float | None = None
+    p_method: str | None = None
+    reason: str | None = None
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A metric at a temperature on all items or a subset: its pairs, its means, and its one designated test.
 
     ``n_items = n_pairs + n_control_only + n_treatment_only + n_lost + n_not_applicable``. Items are lost when neither
-    arm has an answer. ``p`` is the designated p-value, ``p_method`` the method that it comes from.
+    arm has an answer. ``p`` is the designated p-value, ``p_method`` the method that it comes from. Where missing
+    answers count as failures, every item that the metric applies to is a pair. ``attrition`` compares what the arms
+    lost; ``missing_sensitivity`` is there for primary endpoints over all items. Both are null in documents of versions
+    that did not have them.
     """
 
     metric: str
@@ -198,6 +243,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     significant: bool | None
     bounds: MissingBounds
     reason: str | None
+    attrition: AttritionTest | None = None
+    missing_sensitivity: MissingSensitivity | None = None
 
 
 class HypothesisTest(msgspec.Struct, frozen=True, kw_only=True):

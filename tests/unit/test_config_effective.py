@@ -123,12 +123,19 @@ def test_a_sweep_beside_explicit_trials_may_name_what_no_trial_uses(tmp_path: Pa
     assert read_back(tmp_path / "run", tree) == tree
 
 
+def test_a_key_that_came_later_changes_no_hash_while_it_has_its_default(tmp_path: Path) -> None:
+    before, after = tree_of(loaded(tmp_path)), tree_of(loaded(tmp_path, {"stats": {"missing": "exclude"}}))
+    assert "missing" not in before["stats"]
+    assert config_hash(before) == config_hash(after)
+
+
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
         ({"scoring": {"unsupported": {"strategy": "exact"}}}, 'scoring.unsupported.strategy: "overlap" -> "exact"'),
         ({"scoring": {"extra_refusals": ["Pass."]}}, 'scoring.extra_refusals: [] -> ["Pass."]'),
         ({"stats": {"alpha": 0.01}}, "stats.alpha: 0.05 -> 0.01"),
+        ({"stats": {"missing": "failure"}}, 'stats.missing: not there -> "failure"'),
         ({"stats": {"tost_margins": {"em": 0.05}}}, "stats.tost_margins.em: not there -> 0.05"),
         ({"seed": 1}, "seed: 20260101 -> 1"),
         ({"top_p": 0.5}, "top_p: 1.0 -> 0.5"),

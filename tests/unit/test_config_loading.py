@@ -111,6 +111,7 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> No
         ({"stop": [""]}, "stop.0: may not be empty; given: ''"),
         ({"stats": 5}, "stats: expected keys and values; given: 5"),
         ({"stats": None}, "stats: expected keys and values; given: nothing"),
+        ({"stats": {"missing": "zero"}}, "stats.missing: must be 'exclude' or 'failure'; given: 'zero'"),
         ({"stats": {"alpha": 1}}, "stats.alpha: must be less than 0.5; given: 1"),
         ({"stats": {"alpha": float("inf")}}, "stats.alpha: expected a finite number; given: inf"),
         ({"stats": {"primary": "em"}}, "stats.primary: expected a list; given: 'em'"),

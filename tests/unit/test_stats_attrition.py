@@ -1,4 +1,4 @@
-"""Missing answers: worst-case bounds that count replicates."""
+"""Missing answers: worst-case bounds, counting them as failures, and arms that lose answers unequally."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptrial.significance import Endpoint, MissingRule, StatsSettings, Wanted
+from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.attrition import missing_bounds
+from promptrial.stats.missing import count_as_failures
 from promptrial.stats.pairing import ScoreTable, pair_scores
 from tests.support.score_tables import table_of
 
 NAN = math.nan
+QUICK = StatsSettings(bootstrap_samples=300, permutation_samples=300, wanted={"em": "higher"})
 
 
 def replicated(control: int, treatment: int, n: int = 225, planned: int = 3) -> ScoreTable:
@@ -58,3 +62,189 @@ def test_no_way_to_fill_the_missing_answers_leaves_the_bounds(seed: int, planned
     assert bounds.low - 1e-9 <= truth <= bounds.high + 1e-9
     worst = np.where(seen, answers, np.array([high, low])[:, None, None]).mean(axis=(1, 2))
     assert bounds.low == pytest.approx(worst[1] - worst[0])
+
+
+def overall(table: ScoreTable, settings: StatsSettings = QUICK, metric: str = "em") -> Endpoint:
+    found = analyse(table, settings).endpoints
+    return next(row for row in found if (row.metric, row.scope) == (metric, "overall"))
+
+
+def lossy(n: int = 100, control: int = 12, treatment: int = 1, *, share: int = 1) -> ScoreTable:
+    """Return a trial that lost its first answers in the control and its last in the treatment."""
+    rng = np.random.default_rng(3)
+    scores = (rng.random((2, n)) < 0.6).astype(float)
+    scores[0, :control] = NAN
+    scores[1, n - treatment :] = NAN
+    return table_of(*scores, cluster=[item // share for item in range(n)])
+
+
+@pytest.mark.parametrize(("wanted", "worst"), [("higher", 0.0), ("lower", 1.0)])
+def test_a_missing_answer_that_counts_as_a_failure_has_the_worst_score(wanted: Wanted, worst: float) -> None:
+    table = table_of([1, NAN, 0, 1, NAN], [1, 1, NAN, 0, NAN])
+    found = overall(table, replace(QUICK, wanted={"em": wanted})).missing_sensitivity
+    assert found is not None
+    assert (found.missing, found.n_pairs) == ("failure", 5)
+    assert found.control == pytest.approx((2 + 2 * worst) / 5)
+    assert found.treatment == pytest.approx((2 + 2 * worst) / 5)
+    assert found.difference == 0
+
+
+def test_the_worst_score_of_a_plan_decides_item_by_item() -> None:
+    """As for abstention: an abstention is the failure where there is an answer, an answer where there is none."""
+    table = replace(
+        table_of([1, NAN, 0, NAN], [1, 1, NAN, NAN], metric="abstain_rate"),
+        worst={"abstain_rate": np.array([1.0, 1.0, 0.0, 0.0])},
+    )
+    found = overall(table, replace(QUICK, primary=("abstain_rate",)), "abstain_rate").missing_sensitivity
+    assert found is not None
+    assert (found.control, found.treatment) == (0.5, 0.5)
+
+
+def test_items_that_a_metric_does_not_apply_to_are_no_failures() -> None:
+    table = replace(table_of([1, NAN, NAN], [0, NAN, NAN]), worst={"em": np.array([0.0, 0.0, NAN])})
+    endpoint = overall(table)
+    assert endpoint.missing_sensitivity is not None
+    assert endpoint.missing_sensitivity.n_pairs == 2
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.sampled_from([0.0, 1.0]))
+def test_missing_replicates_count_as_failures_like_missing_items(seed: int, planned: int, worst: float) -> None:
+    rng = np.random.default_rng(seed)
+    answers = rng.choice([0.0, 0.25, 1.0], size=(2, 8, planned))
+    seen = rng.random(answers.shape) < 0.6
+    counts = seen.sum(axis=2)
+    hidden = np.where(seen, answers, NAN)
+    means = np.where(seen, answers, 0).sum(axis=2) / np.where(counts, counts, NAN)
+    squares = np.where(seen, (hidden - means[:, :, None]) ** 2, 0).sum(axis=2)
+    table = replace(
+        table_of(*means.tolist()),
+        n_samples=counts.reshape(-1),
+        planned_samples={(arm, 0.0): planned for arm in (0, 1)},
+        spreads={"em": np.where(counts > 1, np.sqrt(squares / np.maximum(counts - 1, 1)), NAN).reshape(-1)},
+        worst={"em": np.full(8, worst)},
+    )
+    filled = count_as_failures(pair_scores(table, "em", 0.0, graded=True))
+    truth = np.where(seen, answers, worst)
+    for arm, expected in zip((filled.control, filled.treatment), truth, strict=True):
+        assert arm.score == pytest.approx(expected.mean(axis=1))
+        assert (arm.n_samples == planned).all()
+        if planned > 1:
+            assert arm.spread == pytest.approx(expected.std(axis=1, ddof=1), abs=1e-12)
+
+
+def test_with_nothing_missing_both_rules_give_the_same_effect_interval_and_p() -> None:
+    endpoint = overall(lossy(control=0, treatment=0, share=3))
+    found = endpoint.missing_sensitivity
+    assert found is not None
+    names = ("n_pairs", "difference", "ci_low", "ci_high", "ci_method", "p", "p_method", "reason")
+    assert [getattr(found, name) for name in names] == [getattr(endpoint, name) for name in names]
+    assert (found.control, found.treatment) == (endpoint.control.mean_paired, endpoint.treatment.mean_paired)
+
+
+@pytest.mark.parametrize("share", [1, 4])
+def test_the_setting_says_which_rule_decides_and_the_other_stands_beside_it(share: int) -> None:
+    table = lossy(share=share)
+    rules: tuple[MissingRule, MissingRule] = ("exclude", "failure")
+    excluded, failed = (overall(table, replace(QUICK, missing=rule)) for rule in rules)
+    assert (excluded.n_pairs, failed.n_pairs) == (87, 100)
+    for one, other in ((excluded, failed), (failed, excluded)):
+        beside = one.missing_sensitivity
+        assert beside is not None
+        assert (beside.missing == "failure") == (one is excluded)
+        assert (beside.difference, beside.p, beside.ci_low) == (other.difference, other.p, other.ci_low)
+    assert excluded.difference != failed.difference
+    assert failed.bounds == excluded.bounds
+    assert failed.attrition == excluded.attrition
+
+
+def test_all_figures_of_an_endpoint_follow_the_rule_that_decides() -> None:
+    document = analyse(lossy(), replace(QUICK, missing="failure", tost_margins={"em": 0.1}))
+    rows = [row for row in document.estimates if row.metric == "em" and row.scope == "overall"]
+    assert {row.method for row in rows} >= {"paired_difference", "tost"}
+    assert {row.n_pairs for row in rows} == {100}
+
+
+def test_an_arm_that_lost_everything_has_an_effect_only_where_missing_counts_as_failure() -> None:
+    endpoint = overall(table_of([1, 0, 1], [NAN, NAN, NAN]))
+    assert endpoint.difference is None
+    assert endpoint.missing_sensitivity is not None
+    assert endpoint.missing_sensitivity.difference == pytest.approx(-2 / 3)
+    assert endpoint.attrition is not None
+    assert (endpoint.attrition.n_missing_control, endpoint.attrition.n_missing_treatment) == (0, 3)
+
+
+def test_where_no_worst_score_is_known_missing_answers_cannot_count_as_failures() -> None:
+    table, nothing_wanted = lossy(), replace(QUICK, wanted={})
+    found = overall(table, nothing_wanted).missing_sensitivity
+    assert found is not None
+    assert found.difference is None
+    assert found.reason == "which score counts as a failure is unknown: it depends on the item"
+    with pytest.raises(ValueError, match="em: which score counts as a failure is unknown"):
+        analyse(table, replace(nothing_wanted, missing="failure"))
+    with pytest.raises(ValueError, match="which score counts"):
+        count_as_failures(pairing_of(table, "em", 0.0, nothing_wanted))
+
+
+def test_only_primary_effects_over_all_items_stand_under_both_rules() -> None:
+    table = table_of([1, 0, 1, NAN], [1, 1, 1, 1], dataset=[0, 0, 1, 1])
+    document = analyse(replace(table, metrics=dict.fromkeys(("em", "other"), table.metrics["em"])), QUICK)
+    with_both = {(row.metric, row.scope) for row in document.endpoints if row.missing_sensitivity is not None}
+    assert with_both == {("em", "overall")}
+
+
+def test_a_run_of_one_arm_has_lost_nothing_that_the_other_arm_has() -> None:
+    table = lossy()
+    rows = table.condition == 0
+    columns = ("item", "dataset", "cluster", "type", "condition", "temp", "n_samples")
+    alone = replace(
+        table,
+        **{name: getattr(table, name)[rows] for name in columns},
+        metrics={"em": table.metrics["em"][rows]},
+    )
+    assert (overall(alone).attrition, overall(alone).missing_sensitivity) == (None, None)
+
+
+@pytest.mark.parametrize(("control", "treatment", "differs"), [(12, 1, True), (12, 11, False), (0, 0, False)])
+def test_arms_that_lose_answers_unequally_are_told(control: int, treatment: int, differs: bool) -> None:
+    found = overall(lossy(control=control, treatment=treatment)).attrition
+    assert found is not None
+    assert (found.n_missing_control, found.n_missing_treatment) == (control, treatment)
+    assert (found.n_planned_control, found.n_planned_treatment) == (100, 100)
+    assert found.difference == pytest.approx((treatment - control) / 100)
+    assert found.p is not None
+    assert found.differs == differs == (found.p <= 0.05)
+    assert found.p_method == overall(lossy()).p_method
+
+
+def test_attrition_in_clusters_is_tested_as_an_effect_in_clusters_is() -> None:
+    """Twelve lost answers of three passages are three events, not twelve."""
+    found = overall(lossy(control=12, treatment=0, share=4)).attrition
+    assert found is not None
+    assert found.p_method == "permutation"
+    assert found.differs is not True
+
+
+def test_missing_replicates_count_in_the_test_of_attrition() -> None:
+    found = overall(replicated(338, 675)).attrition
+    assert found is not None
+    assert (found.n_missing_control, found.n_planned_control) == (337, 675)
+    assert found.n_missing_treatment == 0
+    assert found.differs
+
+
+def test_metrics_of_the_same_items_share_their_test_of_attrition() -> None:
+    table = lossy(share=4)
+    document = analyse(replace(table, metrics=dict.fromkeys(("em", "other"), table.metrics["em"])), QUICK)
+    assert len({row.attrition for row in document.endpoints}) == 1
+    alone = overall(replace(table, metrics={"other": table.metrics["em"]}), metric="other")
+    assert alone.attrition == document.endpoints[0].attrition
+
+
+def test_exchanging_the_arms_keeps_the_p_of_attrition() -> None:
+    table = lossy(share=2)
+    turned = replace(table, condition=1 - table.condition)
+    one, other = overall(table).attrition, overall(turned).attrition
+    assert one is not None
+    assert other is not None
+    assert one.p == other.p
+    assert (one.n_missing_control, one.difference) == (other.n_missing_treatment, -(other.difference or 0))

@@ -21,6 +21,7 @@ from promptrial.model import Condition
 from promptrial.phases.stats import planned_items
 from promptrial.significance import ArmAttrition, Scope, Significance, StatsSettings, number
 from promptrial.stats.analysis import analyse, pairing_of
+from promptrial.stats.missing import under_rule
 from promptrial.stats.pairing import BoolArray, IntArray, ScoreTable
 from promptrial.store.rundir import RunDir
 
@@ -213,7 +214,8 @@ def _decided(
     for gate in request.gates:
         scope, subset, chosen = _subset(gate, table)
         for temp in table.temps:
-            sample = pairing_of(table, gate.metric, temp, settings).sample(scope, subset, chosen)
+            pairing = under_rule(pairing_of(table, gate.metric, temp, settings), settings.missing)
+            sample = pairing.sample(scope, subset, chosen)
             verdict = decide(gate, sample, request.alpha, same_requests=same)
             yield GateResult(
                 gate=str(gate),

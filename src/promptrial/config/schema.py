@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,8 +16,10 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SerializerFunctionWrapHandler,
     Tag,
     ValidationInfo,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -116,6 +118,16 @@ Axis = Annotated[tuple[_Value, ...], Field(min_length=1), AfterValidator(_no_rep
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset()
+    """Keys that are not recorded while they have their defaults: runs begun before they existed keep their digests."""
+
+    @model_serializer(mode="wrap")
+    def _recorded(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        tree: dict[str, Any] = serialize(self)
+        for name in self.unrecorded_defaults:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                tree.pop(name, None)
+        return tree
 
 
 def _temperature_keys(value: dict[str, _Value]) -> dict[str, _Value]:
@@ -244,6 +256,8 @@ class ProviderPricing(_Strict):
 class StatsConfig(_Strict):
     """How effects are tested."""
 
+    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"missing"})
+
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     confidence: OpenShare = 0.95
     primary: Annotated[tuple[ScorerName, ...], AfterValidator(_no_repeats)] = Field(
@@ -254,6 +268,9 @@ class StatsConfig(_Strict):
     random_seed: Natural = 1337
     tost_margins: dict[ScorerName, Margin] = Field(
         {}, description="endpoint -> margin: adds an equivalence test for it"
+    )
+    missing: Literal["exclude", "failure"] = Field(
+        "exclude", description="missing answers are left out of what decides, or count as failures in it"
     )
 
 

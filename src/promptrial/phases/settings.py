@@ -35,6 +35,7 @@ def stats_settings(config: ExperimentConfig) -> StatsSettings:
         permutation_samples=stats.permutation_samples,
         random_seed=stats.random_seed,
         tost_margins=dict(stats.tost_margins),
+        missing=stats.missing,
         graded=tuple(scorer.name for scorer in scorers if scorer.graded),
         wanted={scorer.name: scorer.wanted for scorer in scorers if scorer.wanted is not None},
         ranges={scorer.name: scorer.range for scorer in scorers},

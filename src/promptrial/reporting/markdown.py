@@ -134,9 +134,10 @@ def _reading(significance: Significance) -> list[str]:
 
 
 def _effects(significance: Significance) -> list[Table]:
-    margins = tables.equivalence_table(significance)
+    margins, other_rule = tables.equivalence_table(significance), tables.missing_rule_table(significance)
     return [
         tables.primary_table(significance),
+        *([other_rule] if other_rule.rows else []),
         tables.exploratory_table(significance),
         *([margins] if margins.rows else []),
         tables.arms_table(significance),

@@ -27,6 +27,7 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.context import missing_answers
+from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text
 from promptrial.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
 
@@ -40,9 +41,11 @@ def trial_sentences(result: TrialResult) -> list[str]:
         _compared(facts),
         *(f"Warning: {text}" for text in response_warnings(significance.attrition)),
         *(_primary(row, significance, facts.trial) for row in primary_endpoints(significance)),
+        *sensitivity_notes(primary_endpoints(significance)),
         *_exploratory(exploratory_endpoints(significance), significance, facts.trial),
         *_margins(significance),
         _attrition(significance),
+        *attrition_notes(primary_endpoints(significance)),
         *(_bounds(primary_endpoints(significance), facts.trial) if facts.compares else ()),
         cost_sentence(result.costs),
     ]
@@ -187,7 +190,8 @@ def _attrition(significance: Significance) -> str:
         return "Missing answers: not recorded."
     if all(arm.missing == 0 for _, arm in arms):
         return f"Missing answers: none ({listing([_answered(name, arm) for name, arm in arms])})."
-    return f"Missing answers: {listing([_missing(name, arm) for name, arm in arms])}. They enter no mean."
+    rule = f"In the effects that decide they are {rule_text(significance.settings.missing)}"
+    return f"Missing answers: {listing([_missing(name, arm) for name, arm in arms])}. {rule}."
 
 
 def _answered(name: str, arm: ArmAttrition) -> str:

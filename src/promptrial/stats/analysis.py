@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -17,16 +17,21 @@ from promptrial import registry
 from promptrial.model import Condition
 from promptrial.significance import (
     ArmAttrition,
+    AttritionTest,
     Endpoint,
     Estimate,
     Hypothesis,
     HypothesisTest,
+    MissingRule,
+    MissingSensitivity,
     Scope,
     Significance,
     StatsSettings,
 )
-from promptrial.stats.endpoints import decide, describe, designated_row
+from promptrial.stats.attrition import missing_bounds
+from promptrial.stats.endpoints import decide, describe, designated_method, designated_row
 from promptrial.stats.families import correct, raw_test
+from promptrial.stats.missing import WORST_UNKNOWN, answered_shares, attrition_test, under_rule, worst_is_known
 from promptrial.stats.pairing import BoolArray, IntArray, PairedSample, Pairing, ScoreTable, pair_scores
 from promptrial.stats.selective import ABSTENTION, ACCURACY, UNANSWERABLE, selective_rows
 from promptrial.stats.statistic import Statistic
@@ -63,14 +68,14 @@ def analyse(
     """
     settings = settings or StatsSettings()
     statistics = [registry.load("statistic", name) for name in registry.STATISTICS]
-    subsets = list(_subsets(table))
+    subsets, both = list(_subsets(table)), len(np.unique(table.condition)) > 1
     results: list[_Result] = []
     selective: list[Estimate] = []
     for temp in table.temps:
+        attrition_tests: dict[bytes, AttritionTest] = {}
         pairings = {name: pairing_of(table, name, temp, settings) for name in table.metrics}
         for pairing in pairings.values():
-            known: dict[bytes, list[Estimate]] = {}
-            results += [_endpoint(pairing.sample(*subset), settings, statistics, known) for subset in subsets]
+            results += _Analyst(pairing, settings, statistics, attrition_tests if both else None).results(subsets)
         selective += _selective(pairings, subsets, settings)
     tests, families = correct([test for result in results for test in result.tests], settings.alpha)
     return Significance(
@@ -86,8 +91,16 @@ def analyse(
 
 
 def pairing_of(table: ScoreTable, metric: str, temp: float, settings: StatsSettings) -> Pairing:
-    """Lay out a metric at a temperature with the scale that the settings declare; see ``pair_scores``."""
-    return pair_scores(table, metric, temp, graded=metric in settings.graded, score_range=settings.range_of(metric))
+    """Lay out a metric at a temperature with the scale that the settings declare; see ``pair_scores``.
+
+    Where the table has no plan, the worst score is the end of the range that is not wanted, or unknown.
+    """
+    score_range = settings.range_of(metric)
+    pairing = pair_scores(table, metric, temp, graded=metric in settings.graded, score_range=score_range)
+    if metric in table.worst or metric not in settings.wanted:
+        return pairing
+    worst = score_range[0] if settings.wanted[metric] == "higher" else score_range[1]
+    return replace(pairing, worst=np.where(pairing.applicable, worst, np.nan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +129,106 @@ def _levels(scope: Scope, names: Sequence[str], codes: IntArray) -> Iterator[_Su
             yield scope, names[code], codes == code
 
 
-def _endpoint(
-    sample: PairedSample, settings: StatsSettings, statistics: Sequence[Statistic], known: dict[bytes, list[Estimate]]
-) -> _Result:
-    if sample.n_pairs == 0:
-        return _Result(describe(sample, [], settings), [], [])
-    pairs = hashlib.sha256(sample.items.tobytes()).digest()
-    if pairs not in known:
-        known[pairs] = _rows(sample, settings, statistics)
-    rows = [msgspec.structs.replace(row, scope=sample.scope, subset=sample.subset) for row in known[pairs]]
-    tests = [raw_test(designated_row(sample, rows), "difference", settings)]
-    if sample.scope == "overall":
-        tests += [raw_test(row, name, settings) for name in _MARGIN_TESTS for row in rows if row.quantity == name]
-    return _Result(describe(sample, rows, settings), rows, tests)
+class _Analyst:
+    """Analyses one metric at a temperature, over all items and in each subset.
+
+    ``attrition_tests`` holds the tests of this temperature that are already made: metrics of the same items share one.
+    It is None where only one arm was run: no arm has then lost anything that the other has.
+    """
+
+    def __init__(
+        self,
+        pairing: Pairing,
+        settings: StatsSettings,
+        statistics: Sequence[Statistic],
+        attrition_tests: dict[bytes, AttritionTest] | None,
+    ) -> None:
+        self._pairing = pairing
+        self._decided = under_rule(pairing, settings.missing)
+        self._shares = answered_shares(pairing)
+        self._settings = settings
+        self._statistics = statistics
+        self._rows: dict[tuple[bytes, bool], list[Estimate]] = {}
+        self._attrition_tests = attrition_tests
+
+    def results(self, subsets: Sequence[_Subset]) -> list[_Result]:
+        """Return the results of each subset."""
+        return [self._result(subset) for subset in subsets]
+
+    def _result(self, subset: _Subset) -> _Result:
+        sample, tests = self._decided.sample(*subset), self._attrition_tests
+        primary = sample.scope == "overall" and self._pairing.metric in self._settings.primary
+        rows = self._rows_of(sample) if sample.n_pairs else []
+        endpoint = msgspec.structs.replace(
+            describe(sample, rows, self._settings),
+            bounds=missing_bounds(self._pairing.sample(*subset)),
+            attrition=None if tests is None else self._attrition_test(subset, tests),
+            missing_sensitivity=self._sensitivity(subset) if primary and tests is not None else None,
+        )
+        return _Result(endpoint, rows, self._tests(sample, rows) if rows else [])
+
+    def _rows_of(self, sample: PairedSample) -> list[Estimate]:
+        key = _digest(sample.items), sample.clustered
+        if key not in self._rows:
+            self._rows[key] = _rows(sample, self._settings, self._statistics)
+        return [msgspec.structs.replace(row, scope=sample.scope, subset=sample.subset) for row in self._rows[key]]
+
+    def _tests(self, sample: PairedSample, rows: list[Estimate]) -> list[HypothesisTest]:
+        tests = [raw_test(designated_row(sample, rows), "difference", self._settings)]
+        if sample.scope == "overall":
+            tests += [raw_test(row, name, self._settings) for name in _MARGIN_TESTS for row in _of_quantity(rows, name)]
+        return tests
+
+    def _attrition_test(self, subset: _Subset, known: dict[bytes, AttritionTest]) -> AttritionTest:
+        shares = self._shares.sample(*subset)
+        key = _digest(shares.items)
+        if key not in known:
+            known[key] = attrition_test(
+                shares,
+                self._pairing.planned,
+                self._settings.alpha,
+                lambda sample: _deciding_row(sample, self._settings, key.hex()),
+            )
+        return known[key]
+
+    def _sensitivity(self, subset: _Subset) -> MissingSensitivity:
+        rule: MissingRule = "exclude" if self._settings.missing == "failure" else "failure"
+        if rule == "failure" and not worst_is_known(self._pairing):
+            return MissingSensitivity(missing=rule, reason=WORST_UNKNOWN)
+        sample = under_rule(self._pairing, rule).sample(*subset)
+        rows = [_deciding_row(sample, self._settings, sample.scope, sample.subset)] if sample.n_pairs else []
+        return _sensitivity(rule, describe(sample, rows, self._settings))
+
+
+def _of_quantity(rows: Sequence[Estimate], quantity: str) -> list[Estimate]:
+    return [row for row in rows if row.quantity == quantity]
+
+
+def _sensitivity(rule: MissingRule, found: Endpoint) -> MissingSensitivity:
+    return MissingSensitivity(
+        missing=rule,
+        n_pairs=found.n_pairs,
+        control=found.control.mean_paired,
+        treatment=found.treatment.mean_paired,
+        difference=found.difference,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
+        ci_method=found.ci_method,
+        p=found.p,
+        p_method=found.p_method,
+        reason=found.reason,
+    )
+
+
+def _digest(items: IntArray) -> bytes:
+    return hashlib.sha256(items.tobytes()).digest()
+
+
+def _deciding_row(sample: PairedSample, settings: StatsSettings, *names: str) -> Estimate:
+    """Make the one test that decides on an endpoint of this scale and design; ``names`` tell its random numbers."""
+    statistic: Statistic = registry.load("statistic", designated_method(sample))
+    rng = stream(settings.random_seed, sample.metric, sample.temp, *names, statistic.name)
+    return designated_row(sample, statistic.compute(sample, settings, rng))
 
 
 def _rows(sample: PairedSample, settings: StatsSettings, statistics: Sequence[Statistic]) -> list[Estimate]:

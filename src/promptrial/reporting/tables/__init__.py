@@ -31,6 +31,7 @@ from promptrial.reporting.tables.evidence import (
     precision_table,
     selective_table,
 )
+from promptrial.reporting.tables.missing import missing_rule_table
 
 __all__ = [
     "PrimaryKey",
@@ -48,6 +49,7 @@ __all__ = [
     "exploratory_endpoints",
     "exploratory_table",
     "methods_table",
+    "missing_rule_table",
     "older_table",
     "overall_endpoints",
     "pairs_table",

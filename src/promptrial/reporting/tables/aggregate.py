@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.tables.cells import (
+    MISSING,
     Table,
     amount,
     count,
@@ -20,6 +21,7 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.effects import decision, decision_text, primary_endpoints
+from promptrial.reporting.tables.missing import rule_text
 from promptrial.reporting.tables.words import metric_text
 from promptrial.significance import Endpoint
 
@@ -75,6 +77,7 @@ def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey
             "Control",
             "Treatment",
             f"Difference, pp ({' or '.join(levels)} CI)",
+            _other_rule_header(results),
             "p",
             "Adjusted within trial",
             "Adjusted over all",
@@ -85,8 +88,14 @@ def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey
             f"Adjusted over all: Holm's method over the {count(tested)} primary tests of all trials.",
             "It holds however the tests depend on each other, as those of trials with the same items or control do.",
         ),
-        align="llrrrrrrrrl",
+        align="llrrrrrrrrrl",
     )
+
+
+def _other_rule_header(results: Sequence[TrialResult]) -> str:
+    """Return how missing answers are taken in the column beside the effects that decide."""
+    failing = any(result.significance.settings.missing == "failure" for result in results)
+    return f"Missing answers {rule_text('exclude' if failing else 'failure')}, pp"
 
 
 def trials_table(results: Sequence[TrialResult]) -> Table:
@@ -132,11 +141,17 @@ def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted
         rate(row.control.mean_paired, decimals),
         rate(row.treatment.mean_paired, decimals),
         effect(row.difference, row.ci_low, row.ci_high),
+        _other_rule(row),
         p_value(row.p),
         p_value(row.p_adjusted),
         p_value(adjusted),
         overall,
     )
+
+
+def _other_rule(row: Endpoint) -> str:
+    found = row.missing_sensitivity
+    return MISSING if found is None else effect(found.difference, found.ci_low, found.ci_high)
 
 
 def _trial_row(result: TrialResult) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.effects import overall_endpoints
+from promptrial.reporting.tables.missing import rule_text
 from promptrial.reporting.tables.words import metric_text, reason_text
 from promptrial.responses import NO_TEXT
 from promptrial.significance import ArmAttrition, MissingBounds, Significance
@@ -65,6 +66,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
         ("Primary endpoints", ", ".join(metric_text(name).label for name in settings.primary)),
         ("Level of decisions and of intervals", f"{settings.alpha:g} and {level(settings.confidence)}"),
         ("Margins of equivalence", _margins(settings.tost_margins)),
+        ("Missing answers", f"{rule_text(settings.missing)} in what decides"),
     ]
     return Table("Design", ("", ""), tuple(rows), (), "ll")
 

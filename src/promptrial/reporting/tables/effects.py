@@ -19,6 +19,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
 from promptrial.reporting.tables.words import (
     correction_text,
     direction,
@@ -143,7 +144,11 @@ def summary_table(significance: Significance) -> Table:
             "Decision",
         ),
         rows=tuple(rows),
-        notes=_reasons(overall_endpoints(significance)),
+        notes=(
+            *_reasons(overall_endpoints(significance)),
+            *attrition_notes(overall_endpoints(significance)),
+            *sensitivity_notes(primary_endpoints(significance)),
+        ),
         align="llrrrrrrl",
     )
 
@@ -210,7 +215,7 @@ def _means(endpoint: Endpoint) -> tuple[str, str]:
 
 def _effect_notes(significance: Significance, endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
     families = _family_notes(significance, (endpoint.family for endpoint in endpoints))
-    return (*_method_notes(endpoints), *families, *_reasons(endpoints))
+    return (*_method_notes(endpoints), *families, *_reasons(endpoints), *attrition_notes(endpoints))
 
 
 def _method_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:

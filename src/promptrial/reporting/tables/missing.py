@@ -1,0 +1,109 @@
+"""Missing answers beside the effects: the effect under the other rule, and arms that lost answers unequally. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from promptrial.reporting.tables.cells import (
+    Table,
+    count,
+    effect,
+    level,
+    p_phrase,
+    p_value,
+    points_decimals,
+    rate,
+    temperature,
+)
+from promptrial.reporting.tables.words import listing, metric_text, subset_text
+from promptrial.significance import AttritionTest, Endpoint, MissingRule, MissingSensitivity, Significance
+
+__all__ = ["attrition_notes", "lost_unequally", "missing_rule_table", "rule_text", "sensitivity_notes"]
+
+_RULES: Final[dict[MissingRule, str]] = {"exclude": "left out", "failure": "counted as failures"}
+
+
+def rule_text(rule: MissingRule) -> str:
+    """Return what is done with missing answers, in words."""
+    return _RULES[rule]
+
+
+def missing_rule_table(significance: Significance) -> Table:
+    """Return the primary effects under the rule for missing answers that does not decide.
+
+    Without rows where only one arm was run, and in documents of versions that did not have them.
+    """
+    rows = [(row, row.missing_sensitivity) for row in significance.endpoints if row.missing_sensitivity is not None]
+    rule: MissingRule = "exclude" if significance.settings.missing == "failure" else "failure"
+    reasons = (f"{metric_text(row.metric).label}: {found.reason}." for row, found in rows if found.reason is not None)
+    return Table(
+        title=f"Primary endpoints, missing answers {rule_text(rule)}",
+        headers=(
+            "Endpoint",
+            "Temp.",
+            "Pairs",
+            "Control",
+            "Treatment",
+            f"Difference, pp ({level(significance.settings.confidence)} CI)",
+            "p",
+        ),
+        rows=tuple((metric_text(row.metric).label, temperature(row.temp), *_cells(found)) for row, found in rows),
+        notes=(
+            f"What decides is the effect with missing answers {rule_text(significance.settings.missing)}.",
+            "A missing answer that counts as a failure has the worst score that its item can have.",
+            "These p-values are not adjusted.",
+            *dict.fromkeys(reasons),
+        ),
+        align="lrrrrrr",
+    )
+
+
+def sensitivity_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
+    """Yield the effect under the other rule of each endpoint that lacks answers."""
+    for row in endpoints:
+        found, lost = row.missing_sensitivity, row.attrition
+        if found is None or lost is None or not lost.n_missing_control + lost.n_missing_treatment:
+            continue
+        name = f"{metric_text(row.metric).label} at temperature {temperature(row.temp)}"
+        figures = (
+            f"not available: {found.reason}"
+            if found.difference is None
+            else f"{effect(found.difference, found.ci_low, found.ci_high)} percentage points, {p_phrase(found.p)}"
+        )
+        yield f"{name}, missing answers {rule_text(found.missing)}: {figures}."
+
+
+def attrition_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
+    """Yield what the arms lost where they lost it unequally: endpoints of the same items together."""
+    groups: dict[tuple[AttritionTest, str, float], dict[str, None]] = {}
+    for row in endpoints:
+        if row.attrition is not None and row.attrition.differs:
+            key = row.attrition, subset_text(row.scope, row.subset), row.temp
+            groups.setdefault(key, {})[metric_text(row.metric).label] = None
+    for (found, subset, temp), metrics in groups.items():
+        yield f"{listing(list(metrics))}, {subset}, temperature {temperature(temp)}: {lost_unequally(found)}."
+
+
+def lost_unequally(found: AttritionTest) -> str:
+    """Return what the arms lost and how improbable that is by chance."""
+    arms = (
+        ("control", found.n_missing_control, found.n_planned_control),
+        ("treatment", found.n_missing_treatment, found.n_planned_treatment),
+    )
+    lost = [
+        f"{count(missing)} of {count(planned)} ({rate(missing / planned)}) in the {arm}"
+        for arm, missing, planned in arms
+    ]
+    return f"the arms lost different shares of their answers: {listing(lost)} ({p_phrase(found.p)})"
+
+
+def _cells(found: MissingSensitivity) -> tuple[str, ...]:
+    decimals = points_decimals(found.ci_low, found.ci_high)
+    return (
+        count(found.n_pairs),
+        rate(found.control, decimals),
+        rate(found.treatment, decimals),
+        effect(found.difference, found.ci_low, found.ci_high),
+        p_value(found.p),
+    )

@@ -1,0 +1,135 @@
+"""What missing answers do to an effect: counting them as failures, and whether the arms lost answers unequally."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from promptrial.significance import AttritionTest, Estimate, MissingRule
+from promptrial.stats.pairing import Arm, FloatArray, PairedSample, Pairing
+
+__all__ = [
+    "ANSWERED",
+    "WORST_UNKNOWN",
+    "answered_shares",
+    "attrition_test",
+    "count_as_failures",
+    "under_rule",
+    "worst_is_known",
+]
+
+ANSWERED: Final = "answered"
+"""The metric of ``answered_shares``."""
+WORST_UNKNOWN: Final = "which score counts as a failure is unknown: it depends on the item"
+
+
+def count_as_failures(pairing: Pairing) -> Pairing:
+    """Give every missing answer the worst score of its item.
+
+    An item with K planned answers, of which k have the mean score s, gets ``(k s + (K - k) worst) / K``: each item that
+    the metric applies to is then a pair, and whether the metric is binary does not change.
+
+    Notes
+    -----
+    Which score is the worst is decided by the scorer (``Scorer.worst``): where more is wanted the lowest, where less is
+    wanted the highest; for abstention, an abstention where the question has an answer and none where it has none.
+
+    Raises
+    ------
+    ValueError
+        If the worst score of an item with a missing answer is unknown (``worst_is_known``).
+
+    References
+    ----------
+    National Research Council (2010). The prevention and treatment of missing data in clinical trials, chapter 5
+    (missing = failure, as one of several sensitivity analyses).
+    """
+    if not worst_is_known(pairing):
+        raise ValueError(f"{pairing.metric}: {WORST_UNKNOWN}")
+    control, treatment = (
+        _filled(arm, planned, pairing.worst)
+        for arm, planned in zip((pairing.control, pairing.treatment), pairing.planned, strict=True)
+    )
+    return replace(pairing, control=control, treatment=treatment)
+
+
+def worst_is_known(pairing: Pairing) -> bool:
+    """Tell whether the worst score is known of every item that lacks an answer."""
+    lacking = (pairing.control.n_samples < pairing.planned[0]) | (pairing.treatment.n_samples < pairing.planned[1])
+    return not np.isnan(pairing.worst[pairing.applicable & lacking]).any()
+
+
+def under_rule(pairing: Pairing, rule: MissingRule) -> Pairing:
+    """Return the pairing with its missing answers left out, or counted as failures."""
+    return count_as_failures(pairing) if rule == "failure" else pairing
+
+
+def answered_shares(pairing: Pairing) -> Pairing:
+    """Return the share of its planned answers that each item has, as a metric of its own: from 0 to 1, none missing."""
+    nothing = np.full_like(pairing.worst, np.nan)
+    control, treatment = (
+        Arm(np.where(pairing.applicable, arm.n_samples / planned, np.nan), nothing, arm.n_samples)
+        for arm, planned in zip((pairing.control, pairing.treatment), pairing.planned, strict=True)
+    )
+    return replace(
+        pairing,
+        metric=ANSWERED,
+        binary=pairing.planned == (1, 1),
+        score_range=(0.0, 1.0),
+        control=control,
+        treatment=treatment,
+        worst=nothing,
+    )
+
+
+def attrition_test(
+    shares: PairedSample, planned: tuple[int, int], alpha: float, decide: Callable[[PairedSample], Estimate]
+) -> AttritionTest:
+    """Test whether the arms lost different shares of the answers that were planned.
+
+    Parameters
+    ----------
+    shares : PairedSample
+        Of ``answered_shares``.
+    planned : tuple of int
+        Answers planned for each item in the control and in the treatment.
+    alpha : float
+        Level, not corrected for the number of endpoints: the test is a warning and decides on no effect.
+    decide : function
+        Makes the test that would decide on an endpoint of this scale and design.
+    """
+    arms = (shares.control, planned[0]), (shares.treatment, planned[1])
+    expected = [shares.n_pairs * samples for _, samples in arms]
+    missing = [total - int(arm.n_samples.sum()) for (arm, _), total in zip(arms, expected, strict=True)]
+    row = decide(shares) if shares.n_pairs else None
+    p = None if row is None else row.p
+    return AttritionTest(
+        n_planned_control=expected[0],
+        n_planned_treatment=expected[1],
+        n_missing_control=missing[0],
+        n_missing_treatment=missing[1],
+        difference=None if row is None else (missing[1] / expected[1] - missing[0] / expected[0]),
+        p=p,
+        p_method=None if row is None or p is None else row.method,
+        differs=None if p is None else p <= alpha,
+        reason="the metric applies to no item" if row is None else row.reason,
+    )
+
+
+def _filled(arm: Arm, planned: int, worst: FloatArray) -> Arm:
+    missing = planned - arm.n_samples
+    fill = (missing > 0) & ~np.isnan(worst)
+    answered = np.where(arm.n_samples > 0, arm.score, 0.0)
+    mean = (arm.n_samples * answered + missing * worst) / planned
+    squares = (
+        np.where(arm.n_samples > 1, (arm.n_samples - 1) * arm.spread**2, 0.0)
+        + arm.n_samples * (answered - mean) ** 2
+        + missing * (worst - mean) ** 2
+    )
+    spread = np.sqrt(squares / (planned - 1)) if planned > 1 else np.full_like(mean, np.nan)
+    return Arm(
+        np.where(fill, mean, arm.score), np.where(fill, spread, arm.spread), np.where(fill, planned, arm.n_samples)
+    )
