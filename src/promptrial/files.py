@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +19,11 @@ from typing import Final, TextIO
 __all__ = [
     "FileTooLargeError",
     "NotARegularFileError",
+    "name_problem",
     "open_csv",
     "open_regular",
     "open_to_write",
+    "path_problem",
     "read_bytes",
     "read_text",
 ]
@@ -35,6 +38,11 @@ _KINDS: Final = {
     stat.S_IFBLK: "a device",
     stat.S_IFLNK: "a link",
 }
+
+
+_PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_ODD_LETTERS: Final = re.compile(r"[\\\0-\x1f\x7f]")
+_DRIVE: Final = re.compile("[A-Za-z]:")
 
 
 class NotARegularFileError(OSError):
@@ -159,6 +167,27 @@ def read_text(path: Path, limit: int | None = None, encoding: str = "utf-8-sig")
         As ``read_bytes``.
     """
     return io.TextIOWrapper(io.BytesIO(read_bytes(path, limit)), encoding=encoding).read()
+
+
+def path_problem(path: str) -> str:
+    """Return why a path of a record or an archive must not be used: it leads elsewhere, or not on every system.
+
+    A good one is relative, has forward slashes, and stays below the folder that it starts from; then this is empty.
+    """
+    if _PLAIN_PATH.fullmatch(path) and ".." not in path and "./" not in path:
+        return ""
+    if any(step in {"", ".", ".."} for step in path.split("/")):
+        return "a name that leads out of its folder"
+    if _ODD_LETTERS.search(path) or _DRIVE.match(path):
+        return "a name with a backslash, a drive or a control character"
+    if not path.isascii() and path.encode(errors="replace").decode() != path:
+        return "a name that is not UTF-8"
+    return ""
+
+
+def name_problem(name: str) -> str:
+    """Return why a name must not become a file or a folder; empty if it may."""
+    return "a name with a slash" if "/" in name else path_problem(name)
 
 
 def _linked(path: Path) -> NotARegularFileError:

@@ -16,9 +16,9 @@ from promptrial.archive.manifest import (
     differences,
     digest_line,
     encode,
-    path_problem,
 )
 from promptrial.errors import CorruptRecordError
+from promptrial.files import path_problem
 from promptrial.store.jsonl import FileDigest
 
 SCHEMA = Path(__file__).parents[2] / "docs/schemas/archive_manifest.schema.json"

@@ -22,16 +22,15 @@ from promptrial.archive.manifest import (
     Completeness,
     digest_line,
     encode,
-    path_problem,
 )
 from promptrial.errors import PromptrialError
-from promptrial.files import open_regular, read_bytes
+from promptrial.files import open_regular, path_problem, read_bytes
 from promptrial.store import jsonl
 from promptrial.store.rundir import RunDir
 
-__all__ = ["Content", "contents_of", "run_files"]
+__all__ = ["LEFT_OUT", "Content", "contents_of", "run_files"]
 
-_LEFT_OUT: Final = frozenset({".state.lock", ".state.lock.takeover", "STOP_REQUESTED", ".emulator"})
+LEFT_OUT: Final = frozenset({".state.lock", ".state.lock.takeover", "STOP_REQUESTED", ".emulator"})
 """What stands at the top of a run for the process that works on it, and says nothing of the run."""
 
 
@@ -56,7 +55,7 @@ def run_files(root: Path) -> list[tuple[str, Path]]:
     PromptrialError
         If something is neither a file nor a folder, or has a name that an archive must not have.
     """
-    return sorted((path.relative_to(root).as_posix(), path) for path in _walk(root, _LEFT_OUT))
+    return sorted((path.relative_to(root).as_posix(), path) for path in _walk(root, LEFT_OUT))
 
 
 def _walk(folder: Path, left_out: frozenset[str] = frozenset()) -> Iterator[Path]:

@@ -14,6 +14,7 @@ import msgspec
 
 from promptrial import documents
 from promptrial.errors import CorruptRecordError
+from promptrial.files import path_problem
 from promptrial.store.jsonl import FileDigest
 from promptrial.store.records import PhaseStatus
 
@@ -32,7 +33,6 @@ __all__ = [
     "digest_line",
     "encode",
     "json_schema",
-    "path_problem",
 ]
 
 MANIFEST: Final = "archive_manifest.json"
@@ -146,18 +146,6 @@ def _problems(files: Sequence[ArchivedFile]) -> Iterator[str]:
             yield f"{file.path!r}: the name is taken"
         if file.size < 0 or not _HEX.fullmatch(file.sha256):
             yield f"{file.path!r}: no size or no SHA-256"
-
-
-def path_problem(path: str) -> str:
-    """Return why a path must not stand in an archive: it is none, leads elsewhere, or not on every system."""
-    steps = path.split("/")
-    if any(step in {"", ".", ".."} for step in steps):
-        return "a name that leads out of the archive"
-    if re.search(r"[\\\0-\x1f\x7f]", path) or re.match("[A-Za-z]:", path):
-        return "a name with a backslash, a drive or a control character"
-    if not path.isascii() and path.encode(errors="replace").decode() != path:
-        return "a name that is not UTF-8"
-    return ""
 
 
 def differences(

@@ -6,6 +6,7 @@ by renaming at the end, elsewhere (``remote``) by writing the manifest last.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -122,8 +123,7 @@ class LocalFolder:
     def write(self, _top: str, contents: Iterable[Content]) -> None:  # noqa: D102 - Place
         target = self.path.absolute()  # that has a name also if the folder is the current one
         _sweep(target)
-        staging = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        atomic.make_folder(staging)
+        staging = atomic.new_folder_beside(target)
         try:
             for content in contents:
                 with content.open() as source, atomic.AtomicFile(staging / content.path) as file:
@@ -165,8 +165,8 @@ def _reader(read: Callable[[int], bytes]) -> Callable[[], bytes]:
 
 def _sweep(target: Path) -> None:
     """Remove what an interrupted write to this name left; the lock of the run keeps another one from writing it now."""
-    for path in target.parent.glob(f".{target.name}.*.tmp"):
-        if path.is_dir():
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             atomic.remove(path)

@@ -1,19 +1,25 @@
-"""Make a run again from an archive: verified first, unpacked beside its place, and there whole or not at all."""
+"""Make a run again from an archive: verified first, unpacked beside its place, and there whole or not at all.
+
+It is unpacked into a folder that is made for it, under a name that nobody can predict. What belongs to a process and
+not to a run (a lock, a request to stop) is not taken from an archive.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from promptrial.archive.contents import LEFT_OUT
 from promptrial.archive.manifest import OWN_FILES, ArchivedFile, ArchiveManifest
 from promptrial.archive.packing import Member
 from promptrial.archive.places import Place
 from promptrial.archive.reading import verify
-from promptrial.errors import CorruptRecordError, DiskSpaceError, RunLockedError, UsageError
+from promptrial.errors import CorruptRecordError, DiskSpaceError, PromptrialError, RunLockedError, UsageError
 from promptrial.runtime.clock import Clock
 from promptrial.store import atomic, records
 from promptrial.store.lock import RunLock
@@ -49,8 +55,11 @@ def restore(
         If another process restores it at this moment.
     DiskSpaceError
         If the disk has no room for it.
+    PromptrialError
+        If a link stands where a killed process would have left its folder.
 
     Side effects: unpacks into a hidden folder beside the run's, and renames that at the end; the run's lock is held.
+    Removes such folders that killed processes left.
     """
     seen = verify(place, each)
     if seen.differences:
@@ -60,38 +69,63 @@ def restore(
         )
     run = RunDir(experiments, run_id or seen.manifest.run_id)
     if os.path.lexists(run.root):
-        raise UsageError(
-            f"{run.root} exists already",
-            hint=f"restore it under another name: promptrial unarchive {place.shown} --run_id NEW",
-        )
-    staging = run.root.with_name(f".{run.root.name}.tmp")
+        raise _exists(run, place)
+    _remove_leftovers(run, clock)
+    staging = atomic.new_folder_beside(run.root)
     try:
         with RunLock(staging / run.lock_path.name, since=clock.now(), clock=clock):
             _fill(staging, run, place, seen.manifest, each)
-    except RunLockedError as error:
-        raise RunLockedError(
-            f"{run.root}: another process restores this run", hint="wait for it, then look at what it made"
-        ) from error
-    return Restored(run, seen.manifest, seen.manifest_sha256)
-
-
-def _fill(staging: Path, run: RunDir, place: Place, manifest: ArchiveManifest, each: Callable[[], None]) -> None:
-    try:
-        _clear(staging, keep=run.lock_path.name)  # a process that was killed may have left something
-        _check_room(staging, manifest.size)
-        _unpack(place, staging, manifest, each)
-        if run.run_id != manifest.run_id:
-            _rename(staging, run.run_id)
-        atomic.publish(staging, run.root)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
+    return Restored(run, seen.manifest, seen.manifest_sha256)
 
 
-def _clear(folder: Path, keep: str) -> None:
-    for path in folder.iterdir():
-        if path.name != keep:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else atomic.remove(path)
+def _exists(run: RunDir, place: Place) -> UsageError:
+    return UsageError(
+        f"{run.root} exists already",
+        hint=f"restore it under another name: promptrial unarchive {place.shown} --run_id NEW",
+    )
+
+
+def _fill(staging: Path, run: RunDir, place: Place, manifest: ArchiveManifest, each: Callable[[], None]) -> None:
+    _check_room(staging, manifest.size)
+    _unpack(place, staging, manifest, each)
+    if run.run_id != manifest.run_id:
+        _rename(staging, run.run_id)
+    try:
+        atomic.publish(staging, run.root)
+    except OSError as error:
+        if os.path.lexists(run.root):  # another process was quicker
+            raise _exists(run, place) from error
+        raise
+
+
+def _remove_leftovers(run: RunDir, clock: Clock) -> None:
+    """Remove what killed processes left of this run beside its place; each has the lock of the process that filled it.
+
+    Raises
+    ------
+    RunLockedError
+        If a process fills one at this moment.
+    PromptrialError
+        If a link stands there: nothing is read, written or removed through it.
+    """
+    names = re.compile(rf"\.{re.escape(run.root.name)}(\.[0-9a-f]+)?\.tmp")
+    there = sorted(run.root.parent.iterdir()) if run.root.parent.is_dir() else []
+    for path in (each for each in there if names.fullmatch(each.name)):
+        if path.is_symlink() or not path.is_dir():
+            raise PromptrialError(
+                f"{path}: a link or a file, where a folder for unpacking this run may stand",
+                hint="see who put it there, and remove it",
+            )
+        try:
+            with RunLock(path / run.lock_path.name, since=clock.now(), clock=clock):
+                shutil.rmtree(path)
+        except RunLockedError as error:
+            raise RunLockedError(
+                f"{run.root}: another process restores this run", hint="wait for it, then look at what it made"
+            ) from error
 
 
 def _check_room(folder: Path, needed: int) -> None:
@@ -104,17 +138,22 @@ def _check_room(folder: Path, needed: int) -> None:
 
 
 def _unpack(place: Place, folder: Path, manifest: ArchiveManifest, each: Callable[[], None]) -> None:
-    """Write the files of the run, each exactly as the manifest has it, and leave out what is the archive's own."""
-    wanted = {file.path: file for file in manifest.files if file.path not in OWN_FILES}
+    """Write the files of the run, each exactly as the manifest has it, and leave out what is no part of a run."""
+    wanted = {file.path: file for file in manifest.files if not _is_left_out(file.path)}
     for member in place.members():
         each()
-        if member.path not in OWN_FILES:
+        if not _is_left_out(member.path):
             file = wanted.pop(member.path, None)
             if file is None:
                 raise _changed(place, member.path)
             _write(place, folder / member.path, member, file)
     if wanted:
         raise _changed(place, min(wanted))
+
+
+def _is_left_out(path: str) -> bool:
+    """Whether a file is the archive's own, or of the process that worked on the run, such as its lock."""
+    return path in OWN_FILES or path.partition("/")[0] in LEFT_OUT
 
 
 def _write(place: Place, path: Path, member: Member, file: ArchivedFile) -> None:

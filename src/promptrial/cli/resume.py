@@ -82,6 +82,7 @@ def execute(args: argparse.Namespace) -> int:
             _say(migrate(shadow, args.prepared, invocation), done=False)
             return _go_on(args, shadow, clock)
     with RunLock(run.lock_path, since=clock.now(), clock=clock, stop_command=run.command("stop")):
+        run.check_links()
         _say(migrate(run, args.prepared, invocation), done=True)
     return _go_on(args, run, clock)
 

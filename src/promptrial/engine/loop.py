@@ -5,6 +5,7 @@ State and manifests are written here and nowhere else. The decision is ``plan``'
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -182,7 +183,7 @@ class Engine:
             return
         for relative, expected in receipt.artifacts.items():
             path = self.context.run.root / relative
-            if path.exists() and self.context.run.file_problem(relative, expected):
+            if os.path.lexists(path) and self.context.run.file_problem(relative, expected):
                 aside = atomic.set_aside(path)
                 self.context.events.warn(f"{relative} is damaged; it was set aside as {aside.name} and is made anew")
 

@@ -112,6 +112,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
         before_named=stale.remove,
         stop_command=opened.run.command("stop"),
     ) as lock:
+        opened.run.check_links()
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = Providers(env, opened.run.root if opened.dry_run else None)
         context = context_of(request, opened, env, invocation, providers)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import secrets
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ __all__ = [
     "make_folder",
     "move",
     "naming",
+    "new_folder_beside",
     "publish",
     "remove",
     "set_aside",
@@ -199,6 +201,18 @@ def make_folder(path: Path) -> None:
             hint="make room for it, or the folder above it writable, then give the same command again",
         ) from error
     _fsync_folder(path.parent)
+
+
+def new_folder_beside(target: Path) -> Path:
+    """Make a folder in which a target is prepared, durably, and return it: hidden, and of a name nobody can predict.
+
+    Whatever stands at that name already, a link above all, is an error.
+    """
+    make_folder(target.parent)
+    folder = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    folder.mkdir()
+    _fsync_folder(folder.parent)
+    return folder
 
 
 def truncate(path: Path, size: int) -> None:

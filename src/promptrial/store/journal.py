@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from promptrial.errors import CorruptRecordError
-from promptrial.files import read_bytes
+from promptrial.files import name_problem, read_bytes
 from promptrial.store import atomic, jsonl
 from promptrial.store.records import FileRecord, Intent, PartRecord, PartStatus
 
@@ -77,7 +77,7 @@ class Journal:
         events = []
         for number, line in self._whole_lines():
             try:
-                events.append(_DECODER.decode(line))
+                events.append(_decode(line))
             except (ValueError, RecursionError) as error:
                 raise CorruptRecordError(f"{self.path}:{number}: damaged journal line: {error}") from error
         return events
@@ -87,7 +87,7 @@ class Journal:
         events = []
         for _, line in self._whole_lines():
             with suppress(ValueError, RecursionError):
-                events.append(_DECODER.decode(line))
+                events.append(_decode(line))
         return events
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
@@ -105,6 +105,14 @@ class Journal:
         if self._appender is not None:
             self._appender.close()
             self._appender = None
+
+
+def _decode(line: bytes) -> PartEvent:
+    event = _DECODER.decode(line)
+    for name in filter(None, (event.part, event.request_sha256)):  # files and folders are named by them
+        if problem := name_problem(name):
+            raise ValueError(f"{name!r}: {problem}")
+    return event
 
 
 def fold(parts: dict[str, PartRecord], events: list[PartEvent]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -50,11 +51,10 @@ def mend_tail(path: Path) -> int:
 
     Side effects: truncates the file, durably. A file that does not exist is left so.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return 0
-    size = path.stat().st_size
-    with open_regular(path) as file:
-        end = size
+    with open_regular(path, follow_links=False) as file:
+        end = size = os.fstat(file.fileno()).st_size
         while end > 0:
             start = max(0, end - _CHUNK)
             file.seek(start)
@@ -70,8 +70,8 @@ def mend_tail(path: Path) -> int:
     return size - keep
 
 
-def digest(path: Path) -> FileDigest:
-    """Return the SHA-256 and the size of a file, read in chunks."""
-    with open_regular(path) as file:
+def digest(path: Path, *, follow_links: bool = True) -> FileDigest:
+    """Return the SHA-256 and the size of a regular file, read in chunks."""
+    with open_regular(path, follow_links=follow_links) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return FileDigest(sha256, file.tell())

@@ -6,15 +6,16 @@ know, and call a damaged file damaged (``CorruptRecordError``); nothing is ever 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
 from promptrial import documents, registry
 from promptrial.config.environment import place_flag
 from promptrial.errors import CorruptRecordError, IllegalTransitionError
-from promptrial.files import read_bytes
+from promptrial.files import name_problem, path_problem, read_bytes
 from promptrial.store import atomic
 
 __all__ = [
@@ -282,7 +283,7 @@ def load(path: Path, kind: type[_Record]) -> _Record:
     FileNotFoundError
         If it is not there.
     CorruptRecordError
-        If it is empty, torn, garbled, or of a version that this program does not know.
+        If it is empty, torn, garbled, of a version that this program does not know, or names a file outside the run.
     """
     return _decode(path, read_bytes(path), kind)
 
@@ -294,7 +295,9 @@ class _Versioned(msgspec.Struct):
 def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
     try:
         _check_version(path, data, kind)
-        return msgspec.json.decode(data, type=kind)
+        record = msgspec.json.decode(data, type=kind)
+        _check_paths(record)
+        return record  # noqa: TRY300 - both may find the record damaged
     except (ValueError, RecursionError) as error:  # msgspec's errors, bad UTF-8 and endless nesting
         raise CorruptRecordError(
             f"{path}: damaged, or not a {kind.__name__} record: {error}",
@@ -318,6 +321,49 @@ def _check_version(path: Path, data: bytes, kind: type[msgspec.Struct]) -> None:
         raise ValueError("it has no schema_version")
     if known is not None and found != known:
         raise CorruptRecordError(f"{path}: schema_version is {found}; this program knows {known}")
+
+
+def _check_paths(record: msgspec.Struct) -> None:
+    """Look at every path and name in a record that a file of the run may be looked for by.
+
+    Raises
+    ------
+    ValueError
+        If one leads out of the run.
+    """
+    for path in _paths(record):
+        if problem := path_problem(path):
+            raise ValueError(f"{path!r}: {problem}")
+    for name in _names(record):
+        if problem := name_problem(name):
+            raise ValueError(f"{name!r}: {problem}")
+
+
+def _paths(record: msgspec.Struct) -> Iterator[str]:
+    if isinstance(record, Manifest):
+        yield from record.receipt.artifacts
+    elif isinstance(record, TrialManifest):
+        for stage in record.stage_status.values():
+            yield from stage.artifacts
+
+
+def _names(record: msgspec.Struct) -> Iterator[str]:
+    if isinstance(record, Manifest):
+        for row in msgspec.convert(record.facts.get("parts", []), list[_PartRow]):
+            yield from filter(None, (row.trial_slug, row.part))
+    elif isinstance(record, TrialManifest):
+        for name, part in record.parts.items():
+            yield name
+            if part.request_sha256 is not None:  # names the folder where answers to other requests are kept
+                yield part.request_sha256
+
+
+class _PartRow(msgspec.Struct):
+    """What the build phase says of a part, as far as files are named by it."""
+
+    trial_slug: str | None = None
+    part: str | None = None
+    rows: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 def _set_views(manifest: TrialManifest) -> None:

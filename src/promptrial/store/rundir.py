@@ -15,7 +15,8 @@ from typing import Final
 
 from promptrial.config.effective import canonical_json
 from promptrial.config.environment import place_flag
-from promptrial.errors import UsageError
+from promptrial.errors import PromptrialError, UsageError
+from promptrial.files import NotARegularFileError
 from promptrial.store import jsonl
 from promptrial.store.journal import Journal, fold
 from promptrial.store.records import FileRecord, Receipt, TrialManifest, load
@@ -113,24 +114,63 @@ class RunDir:
         return next((text for path, file in receipt.artifacts.items() if (text := self.file_problem(path, file))), "")
 
     def file_problem(self, relative: str, expected: FileRecord) -> str:
-        """Return ``X missing``, ``X damaged`` or an empty text for one artifact."""
+        """Return ``X missing``, ``X damaged``, ``X is a link, ...`` or an empty text for one artifact.
+
+        Raises
+        ------
+        PromptrialError
+            If a folder on the way to it is a link: nothing is read or moved there.
+        """
         path = self.root / relative
+        self._check_folders(path)
         try:
-            size = path.stat().st_size
-        except OSError:
+            size = path.lstat().st_size
+            if size != expected.size or self._sha256(path) != expected.sha256:
+                return f"{path.name} damaged"
+        except NotARegularFileError as error:
+            return f"{path.name} is {error.strerror}"
+        except (FileNotFoundError, NotADirectoryError):
             return f"{path.name} missing"
-        if size != expected.size or self._sha256(path) != expected.sha256:
-            return f"{path.name} damaged"
+        except IsADirectoryError:
+            return f"{path.name} is a folder, not a regular file"
         return ""
 
+    def check_links(self) -> None:
+        """Refuse a run with a link in the place of a folder: what is written below it would stand elsewhere.
+
+        Raises
+        ------
+        PromptrialError
+            Names the link.
+        """
+        for folder, names, _ in os.walk(self.root):
+            for name in names:
+                path = Path(folder) / name
+                if path.is_symlink():
+                    raise _linked(path)
+
+    def _check_folders(self, path: Path) -> None:
+        for folder in path.parents:
+            if folder == self.root:
+                return
+            if folder.is_symlink():
+                raise _linked(folder)
+
     def _sha256(self, path: Path) -> str:
-        stat = os.stat(path)  # noqa: PTH116 - one call for four values
+        stat = path.lstat()
         key = (stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
         known = self._seen.get(path)
         if known is None or known[0] != key:
-            known = (key, jsonl.digest(path).sha256)
+            known = (key, jsonl.digest(path, follow_links=False).sha256)
             self._seen[path] = known
         return known[1]
+
+
+def _linked(path: Path) -> PromptrialError:
+    return PromptrialError(
+        f"{path}: a link; a run holds plain folders alone",
+        hint="put the folder itself in its place (the whole run may stand elsewhere: --experiments_dir)",
+    )
 
 
 class TrialDir:

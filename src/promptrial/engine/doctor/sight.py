@@ -131,6 +131,8 @@ def file_problem(run: RunDir, relative: str, expected: records.FileRecord) -> st
     """Return what is wrong with a file, like ``RunDir.file_problem``; one that cannot be read is no surprise here."""
     try:
         return run.file_problem(relative, expected)
+    except PromptrialError as error:
+        return error.message
     except OSError as error:
         return f"{Path(relative).name} cannot be read ({error.strerror})"
 
