@@ -19,6 +19,7 @@ from typing import Final, TextIO
 __all__ = [
     "FileTooLargeError",
     "NotARegularFileError",
+    "check_regular",
     "name_problem",
     "open_csv",
     "open_regular",
@@ -97,6 +98,19 @@ def open_csv(path: Path) -> TextIO:
     return io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="")
 
 
+def check_regular(path: Path) -> None:
+    """Look whether a path is a regular file itself, and not a link to one.
+
+    Raises
+    ------
+    IsADirectoryError, NotARegularFileError
+        If something else than a regular file stands there.
+    FileNotFoundError
+        If nothing does.
+    """
+    _check_kind(path.lstat().st_mode, path)
+
+
 def open_to_write(path: Path, flags: int) -> int:
     """Open a regular file to write in place, and make it if it is not there; never through a link.
 
@@ -119,7 +133,7 @@ def open_to_write(path: Path, flags: int) -> int:
         As ``os.open``.
     """
     with suppress(FileNotFoundError):
-        _check_kind(path.lstat().st_mode, path)  # opening a FIFO to write waits for a reader
+        check_regular(path)  # opening a FIFO to write waits for a reader
     try:
         fd = os.open(path, flags | os.O_CREAT | _FLAGS | _NO_LINKS, 0o644)
     except OSError as error:

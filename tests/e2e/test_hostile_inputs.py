@@ -5,11 +5,20 @@ Every case has ``LIMIT_S`` seconds. A sentence is one ``error:`` line, with one 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from promptrial.archive.contents import Content, contents_of
+from promptrial.archive.manifest import DIGEST, MANIFEST, ArchivedFile, Completeness, digest_line, encode
+from promptrial.archive.places import LocalFolder
+from promptrial.store.rundir import RunDir
 from tests.support.archives import expanding_archive
 from tests.support.project import Outcome, Project
 
@@ -160,3 +169,201 @@ def test_what_is_no_file_is_no_archive(project: Project, kind: str) -> None:
     NO_FILES[kind](project.root / "x.tar.zst")
     for command in ("verify", "unarchive"):
         assert sentence(project.call(command, "x.tar.zst"), 1) == f"x.tar.zst: {kind}, not a regular file"
+
+
+# --- records, links and archives ------------------------------------------------------------------------------------
+
+
+def _change(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+
+
+def _outside(project: Project) -> Path:
+    """Return a file beside the runs, which no run may read, move or change."""
+    path = project.root / "experiments" / "mine.txt"
+    path.write_text("mine")
+    return path
+
+
+def _others(project: Project) -> dict[str, bytes]:
+    """Return every file that is no run's."""
+    run = project.run_root()
+    paths = (path for path in project.root.rglob("*") if path.is_file() and run not in path.parents)
+    return {path.relative_to(project.root).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+
+FORGED = ["../mine.txt", "reports/../../mine.txt", "{absolute}"]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+@pytest.mark.parametrize("sound", [True, False])
+@pytest.mark.parametrize("record", ["prepared/manifest.json", "TRIAL/results/trial_manifest.json"])
+def test_a_forged_receipt_neither_moves_nor_reads_anything_outside_of_the_run(
+    project: Project, record: str, sound: bool, forged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert project.run().code == 0
+    mine = _outside(project)
+    path = project.trial_folder() / record.removeprefix("TRIAL/") if "TRIAL" in record else project.run_root() / record
+    file = {"sha256": hashlib.sha256(b"mine").hexdigest() if sound else "0" * 64, "size": 4, "rows": None}
+
+    def forge(manifest: dict[str, Any]) -> None:
+        receipt = manifest["stage_status"]["report"] if "stage_status" in manifest else manifest["receipt"]
+        receipt["artifacts"][forged.format(absolute=mine)] = file
+
+    _change(path, forge)
+    before, opened = _others(project), os.open
+
+    def watched(name: Any, *arguments: Any, **options: Any) -> int:
+        assert Path(str(name)).name != "mine.txt", "it was read"
+        return opened(name, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", watched)
+    for command in (("status", "--run_id", "r"), ("doctor", "r"), ("run", "--run_id", "r", "--resume")):
+        outcome = project.call(*command)
+        assert outcome.code in {0, 100}, outcome.err
+    monkeypatch.undo()
+    assert "damaged" in outcome.err
+    assert _others(project) == before
+    assert list(path.parent.glob(f"{path.name}.corrupt.1"))
+
+
+def test_a_forged_digest_of_requests_names_no_folder(project: Project) -> None:
+    assert project.run().code == 0
+    path = project.trial_folder() / "results/trial_manifest.json"
+
+    def forge(manifest: dict[str, Any]) -> None:
+        for part in manifest["parts"].values():
+            part["request_sha256"] = "/../../../x"
+
+    _change(path, forge)
+    before = _others(project)
+    outcome = project.run("--resume")
+    assert (outcome.code, "trial_manifest.json: damaged" in outcome.err) == (0, True)
+    assert _others(project) == before
+    assert not list(project.run_root().rglob("x"))
+
+
+@pytest.mark.parametrize("key", ["part", "request_sha256"])
+def test_a_forged_line_of_a_journal_is_left_out(project: Project, key: str) -> None:
+    assert project.run("--to_step", "poll").code == 0
+    event = {"part": "t0_control_p001", "status": "pending", "at": "now", key: "../../../../x"}
+    journal = project.trial_folder() / "results/jobs.journal.jsonl"
+    journal.write_text(json.dumps(event) + "\n")
+    before = _others(project)
+    outcome = project.run("--resume")
+    assert outcome.code == 0
+    assert "jobs.journal.jsonl:1: damaged journal line" in outcome.err
+    assert _others(project) == before
+
+
+@pytest.mark.parametrize("key", ["trial_slug", "part"])
+def test_forged_names_of_trials_and_parts_are_no_paths(project: Project, key: str) -> None:
+    assert project.run().code == 0
+    _change(project.run_root() / "batch_inputs/manifest.json", lambda m: m["facts"]["parts"][0].update({key: "../.."}))
+    before = _others(project)
+    assert project.call("status", "--run_id", "r").code == 0
+    assert project.run("--resume").code == 0
+    assert _others(project) == before
+
+
+@pytest.mark.parametrize("folder", ["prepared", "batch_inputs", "TRIAL", "TRIAL/results", "TRIAL/reports"])
+def test_a_run_with_a_linked_folder_is_refused_and_nothing_is_written_there(project: Project, folder: str) -> None:
+    assert project.run().code == 0
+    path = project.run_root() / folder.replace("TRIAL", project.trial_folder().name)
+    elsewhere = project.root / "elsewhere"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    for changed in elsewhere.rglob("*.json*"):
+        changed.write_bytes(changed.read_bytes() + b" ")
+    before = _others(project)
+    error = sentence(project.run("--resume"), code=1)
+    assert error == f"experiments/run_r/{path.relative_to(project.run_root())}: a link; a run holds plain folders alone"
+    assert project.call("doctor", "r").code == 100
+    assert _others(project) == before
+
+
+@pytest.mark.parametrize("name", [".state.lock", "run.log"])
+@pytest.mark.parametrize("command", [("run", "--run_id", "r", "--resume"), ("archive", "r", "--to", "kept")])
+def test_a_linked_lock_or_log_is_refused(project: Project, name: str, command: tuple[str, ...]) -> None:
+    assert project.run().code == 0
+    mine, path = _outside(project), project.run_root() / name
+    path.unlink(missing_ok=True)
+    path.symlink_to(mine)
+    error = sentence(project.call(*command), code=1)
+    assert error.startswith(f"experiments/run_r/{name}: a link")
+    assert mine.read_text() == "mine"
+
+
+def test_a_linked_artifact_is_set_aside_and_made_again(project: Project) -> None:
+    assert project.run().code == 0
+    whole = project.snapshot()
+    path = project.trial_folder() / "results/significance.json"
+    elsewhere = project.root / "elsewhere.json"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    before = _others(project)
+    outcome = project.run("--resume")
+    assert (outcome.code, "significance.json.corrupt.1" in outcome.err) == (0, True)
+    assert not path.is_symlink()
+    name = path.relative_to(project.run_root()).as_posix()
+    assert project.snapshot()[name] == whole[name]
+    assert _others(project) == before
+
+
+def test_a_temporary_name_that_is_a_link_is_not_written_through(project: Project) -> None:
+    assert project.run("--to_step", "score").code == 0
+    mine = _outside(project)
+    for folder in (project.run_root(), project.trial_folder() / "results", project.trial_folder() / "reports"):
+        folder.mkdir(exist_ok=True)
+        for name in ("run_state.json", "significance.json", "report.md", "trial_manifest.json"):
+            (folder / f".{name}.{os.getpid()}.tmp").symlink_to(mine)
+    assert project.run("--resume").code == 0
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", [".run_new.tmp", ".run_new.0123456789abcdef.tmp"])
+def test_a_link_where_a_run_would_be_unpacked_is_refused(project: Project, name: str) -> None:
+    assert project.run().code == 0
+    assert project.call("archive", "r", "--to", "kept").code == 0
+    victim = project.root / "victim"
+    victim.mkdir()
+    (victim / "file").write_text("mine")
+    (project.root / "experiments" / name).symlink_to(victim)
+    error = sentence(project.call("unarchive", "kept", "--run_id", "new"), code=1)
+    assert error.startswith(f"experiments/{name}: a link")
+    assert [path.name for path in victim.iterdir()] == ["file"]
+    assert (victim / "file").read_text() == "mine"
+
+
+def test_a_link_where_an_archive_would_be_written_is_not_followed(project: Project) -> None:
+    assert project.run().code == 0
+    victim = project.root / "victim"
+    victim.mkdir()
+    (victim / "file").write_text("mine")
+    (project.root / f".kept.{os.getpid()}.tmp").symlink_to(victim)
+    assert project.call("archive", "r", "--to", "kept").code == 0
+    assert [path.name for path in victim.iterdir()] == ["file"]
+
+
+def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project) -> None:
+    """Whoever made the archive may have written a lock into it that names a process of this machine."""
+    assert project.run().code == 0
+    run = RunDir(project.root / "experiments", "r")
+    manifest, contents = contents_of(run, None, Completeness(complete=True, phases={}, left=()))
+    lock = json.dumps({"pid": os.getpid(), "host": os.uname().nodename, "since": "now"}).encode()
+    planted = {".state.lock": lock, "STOP_REQUESTED": b"now\n", ".emulator/x": b"x"}
+    listed = [ArchivedFile(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in planted.items()]
+    files = tuple(sorted([*manifest.files, *listed], key=lambda file: file.path))
+    head = encode(msgspec.structs.replace(manifest, files=files))
+    heads = [Content(MANIFEST, len(head), head), Content(DIGEST, len(digest_line(head)), digest_line(head))]
+    rest = [*contents[2:], *(Content(path, len(data), data) for path, data in planted.items())]
+    LocalFolder(project.root / "kept").write("run_r", [*heads, *sorted(rest, key=lambda content: content.path)])
+    assert project.call("verify", "kept").code == 0
+    assert project.call("unarchive", "kept", "--run_id", "new").code == 0
+    root = project.run_root("new")
+    assert (root / ".state.lock").read_bytes() == b""
+    assert not (root / "STOP_REQUESTED").exists()
+    assert not (root / ".emulator").exists()
+    assert "not running" in project.call("stop", "--run_id", "new").out

@@ -304,3 +304,31 @@ def test_every_part_status_reads_back(tmp_path: Path) -> None:
     manifest.parts = {f"p_p{n:03d}": PartRecord(status=status, resume_key="p") for n, status in enumerate(statuses)}
     save(tmp_path / "m", manifest)
     assert list(load(tmp_path / "m", TrialManifest).job_status.values()) == list(statuses)
+
+
+# --- paths ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/x", "a//x", "./x", "", "a\\..\\x", "C:/x", "a\0x"])
+def test_a_record_with_a_path_that_leads_out_of_the_run_is_damaged(tmp_path: Path, path: str) -> None:
+    stage = StageRecord("completed", "t", {path: FILE}, {})
+    manifest = full_manifest()
+    manifest.stage_status["report"] = stage
+    for record in (Manifest(receipt=Receipt({path: FILE}, {})), manifest):
+        (tmp_path / "record.json").write_bytes(msgspec.json.encode(record))
+        with pytest.raises(CorruptRecordError, match="a name"):
+            load(tmp_path / "record.json", type(record))
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/", "..", ".", "", "a\\b"])
+def test_a_name_of_a_part_or_a_trial_is_one_step_of_a_path(tmp_path: Path, name: str) -> None:
+    manifest = full_manifest()
+    manifest.parts[name] = PartRecord(resume_key="t0_control")
+    asked = full_manifest()
+    asked.parts["t0_control_p001"] = PartRecord(resume_key="t0_control", request_sha256=name)
+    built = [{"trial_slug": "t", "part": name or ".", "rows": 1}, {"trial_slug": name or ".", "part": "p", "rows": 1}]
+    manifests = [Manifest(receipt=Receipt({}, {}), facts={"parts": [row]}) for row in built]
+    for record in (manifest, asked, *manifests):
+        (tmp_path / "record.json").write_bytes(msgspec.json.encode(record))
+        with pytest.raises(CorruptRecordError, match="a name"):
+            load(tmp_path / "record.json", type(record))

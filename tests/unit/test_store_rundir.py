@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.errors import UsageError
+from promptrial.errors import PromptrialError, UsageError
 from promptrial.store import jsonl
 from promptrial.store.records import FileRecord, Receipt
 from promptrial.store.rundir import RunDir, check_run_id, digest_of
@@ -154,3 +154,37 @@ def test_a_file_changed_in_place_is_noticed_also_when_its_time_is_put_back(run: 
 def test_the_digest_of_a_value_does_not_depend_on_the_order_of_its_keys() -> None:
     assert digest_of({"a": 1, "b": [None, "é"]}) == digest_of({"b": [None, "é"], "a": 1})
     assert digest_of({"a": 1}) != digest_of({"a": 1.0}) != digest_of({"a": "1"})
+
+
+# --- links ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_linked_or_special_file_is_not_what_was_recorded_though_its_content_is(run: RunDir, tmp_path: Path) -> None:
+    expected = put(run, "a/file", b"data")
+    (run.root / "a/file").rename(tmp_path / "elsewhere")
+    (run.root / "a/file").symlink_to(tmp_path / "elsewhere")
+    assert run.file_problem("a/file", expected) == "file is a link, not a regular file"
+    (run.root / "a/file").unlink()
+    os.mkfifo(run.root / "a/file")
+    assert run.file_problem("a/file", FileRecord(expected.sha256, 0)) == "file is a FIFO, not a regular file"
+
+
+@pytest.mark.parametrize("link", ["a", "a/b"])
+def test_nothing_is_read_below_a_linked_folder(run: RunDir, tmp_path: Path, link: str) -> None:
+    expected = put(run, "a/b/file", b"data")
+    run.check_links()
+    (run.root / link).rename(tmp_path / "elsewhere")
+    (run.root / link).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PromptrialError, match=f"run_r1/{link}: a link"):
+        run.file_problem("a/b/file", expected)
+    with pytest.raises(PromptrialError, match=f"run_r1/{link}: a link"):
+        run.check_links()
+
+
+def test_a_run_may_itself_stand_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk/run_r1").mkdir(parents=True)
+    (tmp_path / "experiments").symlink_to(tmp_path / "disk")
+    run = RunDir(tmp_path / "experiments", "r1")
+    expected = put(run, "a/file", b"data")
+    run.check_links()
+    assert run.file_problem("a/file", expected) == ""

@@ -16,7 +16,7 @@ from typing import Final
 from promptrial.config.effective import canonical_json
 from promptrial.config.environment import place_flag
 from promptrial.errors import PromptrialError, UsageError
-from promptrial.files import NotARegularFileError
+from promptrial.files import NotARegularFileError, check_regular
 from promptrial.store import jsonl
 from promptrial.store.journal import Journal, fold
 from promptrial.store.records import FileRecord, Receipt, TrialManifest, load
@@ -124,15 +124,15 @@ class RunDir:
         path = self.root / relative
         self._check_folders(path)
         try:
-            size = path.lstat().st_size
-            if size != expected.size or self._sha256(path) != expected.sha256:
+            check_regular(path)
+            if path.stat().st_size != expected.size or self._sha256(path) != expected.sha256:
                 return f"{path.name} damaged"
         except NotARegularFileError as error:
             return f"{path.name} is {error.strerror}"
         except (FileNotFoundError, NotADirectoryError):
             return f"{path.name} missing"
         except IsADirectoryError:
-            return f"{path.name} is a folder, not a regular file"
+            return f"{path.name} damaged"
         return ""
 
     def check_links(self) -> None:
