@@ -1,5 +1,5 @@
 """``python -m promptrial``: the same program as ``promptrial``."""
 
-from promptrial.cli.main import entry_point
+from promptrial.start import entry_point
 
 entry_point()

@@ -16,6 +16,8 @@
     ├── DiskSpaceError              exit 1   the disk has no room for what a phase would write
     ├── MissingDependencyError      exit 2   an optional package is not installed
     ├── ScoreError                  exit 1   a scorer gave a score outside its declared range
+    ├── OutputError                 exit 1   standard output does not take the result of a command
+    ├── ReaderGoneError             exit 0   the reader of standard output has left, as `| head` does
     ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
     └── ProviderError               exit 1   a model provider said no
         ├── TransientError                   the same call may work later; this one changed nothing
@@ -45,12 +47,14 @@ __all__ = [
     "IllegalTransitionError",
     "MissingDependencyError",
     "OutcomeUnknownError",
+    "OutputError",
     "PermanentError",
     "PhaseBlockedError",
     "PhaseFailedError",
     "PromptrialError",
     "ProviderError",
     "QuotaReachedError",
+    "ReaderGoneError",
     "ResultsGoneError",
     "ResultsTornError",
     "ResumeError",
@@ -143,6 +147,16 @@ class PhaseFailedError(PromptrialError):
 
 class ScoreError(PromptrialError):
     """A scorer gave a score outside the range that it declares; the scorer is wrong, not the answer."""
+
+
+class OutputError(PromptrialError):
+    """Standard output is closed, or does not take the result of a command."""
+
+
+class ReaderGoneError(PromptrialError):
+    """The reader of standard output has left, as ``| head`` does; it has what it wanted."""
+
+    exit_code = 0
 
 
 class SelfTestError(PromptrialError):

@@ -29,7 +29,7 @@ _CODES: Final[dict[str, frozenset[int]]] = {
     "double": _SOFT | {130, 143},
     "stop_run --now": _SOFT,
 }
-_UNGUARDED: Final = frozenset({-signal.SIGINT, -signal.SIGTERM})
+_UNGUARDED: Final = frozenset({-signal.SIGINT, -signal.SIGTERM, 130, 143})
 _ENDED_AT_ONCE: Final = frozenset({"stopped", "incomplete", "crashed", "finished"})
 """A process that waits for nothing may end between its last work and the record of it."""
 _WORDS: Final[dict[int, frozenset[str]]] = {
@@ -97,7 +97,7 @@ def _code(folder: Path, struck: Struck, ended: Ended) -> int:
 def _unguarded(run: Path, struck: Struck) -> bool:
     """Whether a signal may have come before the process began its work or after it had ended it.
 
-    It then ends as any program does: there is nothing to be left off softly.
+    It then ends at once, and Python's own first milliseconds by the signal itself: there is nothing to stop softly.
     """
     log = run / "run.log"
     last = log.read_bytes().rstrip(b"\n").rpartition(b"\n")[2] if log.exists() else b""

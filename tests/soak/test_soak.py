@@ -69,7 +69,10 @@ def test_a_row_that_is_there_twice_and_an_exit_code_that_does_not_fit_show(part:
     assert found == ["exit code -15: it broke", "t0_control_p001: a row is there twice"]
 
 
-@pytest.mark.parametrize(("code", "said"), [(-15, ""), (-2, "KeyboardInterrupt\n"), (1, "KeyboardInterrupt\n")])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(-15, ""), (-2, "KeyboardInterrupt\n"), (1, "KeyboardInterrupt\n"), (130, "interrupted\n"), (143, "terminated\n")],
+)
 def test_a_signal_before_the_run_has_begun_may_end_the_process(tmp_path: Path, code: int, said: str) -> None:
     (tmp_path / "said-1").write_text(said)
     early = Struck(in_time=True, at=0, begun=False, stale=False, problem="")

@@ -110,8 +110,8 @@ def test_a_plain_table_without_rows_says_so() -> None:
 
 
 def test_text_that_would_drive_a_terminal_is_made_visible() -> None:
-    assert one_line("a\x1b[31mred\r\nb\x00\u202ec\ud800") == "a\ufffd[31mred b\ufffd\ufffdc\ufffd"
-    assert printable("one\r\ntwo\rthree\tx\x07") == "one\ntwo\nthree\tx\ufffd"
+    assert one_line("a\x1b[31mred\r\nb\x00\u202ec\ud800") == r"a\u001b[31mred b\u0000\u202ec\ud800"
+    assert printable("one\r\ntwo\rthree\tx\x07") == "one\ntwo\nthree\tx\\u0007"
 
 
 def test_metrics_and_methods_that_are_not_described_go_by_their_names() -> None:

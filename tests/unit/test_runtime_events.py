@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from promptrial.runtime.events import EventLog, Redactor, say_to_stderr
+from promptrial.runtime.events import EventLog, Redactor
+from promptrial.runtime.terminal import say_to_stderr
 
 PLAIN = "sk-abcdef-123456"
 NASTY = 'p"w\\d\n\t é/ß{}'  # what JSON escapes, each in its way

@@ -46,12 +46,17 @@ def problems(root: Path) -> Iterator[str]:
             yield f"differs {path}"
 
 
+def shown(text: str) -> str:
+    """Return a text in which what a terminal would obey, and not show, is escaped."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
+
+
 def main() -> int:
     """Print what is wrong, or that all is as it has to be."""
     root = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).resolve().parent
     found = list(problems(root))
     said = [*found, f"not as {MANIFEST} has it"] if found else [f"as {MANIFEST} has it"]
-    sys.stdout.buffer.write("".join(f"{line}\n" for line in said).encode(errors="backslashreplace"))
+    sys.stdout.buffer.write("".join(f"{shown(line)}\n" for line in said).encode(errors="backslashreplace"))
     return 1 if found else 0
 
 

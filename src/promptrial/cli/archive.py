@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from promptrial.archive.manifest import PACKED
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
 from promptrial.config.environment import DEFAULT_CONFIG, archive_dir_of, environment
 from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.events import say_to_stderr
+from promptrial.runtime.terminal import print_result, say_to_stderr
 from promptrial.store.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def execute(args: argparse.Namespace) -> int:
     env = environment(os.environ, Path.cwd())
     destination = args.to or _within(archive_dir_of(_config_file(run), env), run)
     archived = _archive(run, destination, incomplete=args.incomplete)
-    sys.stdout.write(json.dumps(as_values(archived), indent=2) + "\n" if args.json else as_text(archived))
+    print_result(json.dumps(as_values(archived), indent=2) + "\n" if args.json else as_text(archived))
     return 0
 
 

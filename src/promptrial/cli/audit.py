@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from promptrial.cli.options import Parser, add_flag
 from promptrial.config.environment import DEFAULT_CONFIG, environment
 from promptrial.errors import MissingDependencyError
 from promptrial.model import CONDITIONS, ModelSpec
-from promptrial.runtime.events import say_to_stderr
+from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.audit import AuditDocument, Counter, ModelAudit
@@ -65,7 +64,7 @@ def execute(args: argparse.Namespace) -> int:
     settings = scoring_settings(loaded.experiment)
     with _counters(loaded, env) as counters:
         found = audit(loaded.experiment, counters, settings, tolerance=args.tolerance, match_to=args.match_to)
-    sys.stdout.write(_as_json(found) if args.json else _as_text(found))
+    print_result(_as_json(found) if args.json else _as_text(found))
     for problem in found.problems:
         say_to_stderr(f"not passed: {problem}")
     return 0 if found.passed else _NOT_PASSED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +12,7 @@ from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experi
 from promptrial.engine.status import find_run
 from promptrial.errors import UsageError
 from promptrial.model import CONDITIONS
-from promptrial.runtime.events import say_to_stderr
+from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.comparison.document import Comparison
@@ -79,7 +78,7 @@ def execute(args: argparse.Namespace) -> int:
         )
     )
     _write_files(args, comparison)
-    sys.stdout.write(_as_json(comparison) if args.json else pages.as_text(comparison))
+    print_result(_as_json(comparison) if args.json else pages.as_text(comparison))
     for gate in comparison.gates:
         if not gate.passed:
             say_to_stderr(f"gate {pages.gate_words(gate)}")

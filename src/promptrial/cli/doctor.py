@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from typing import TYPE_CHECKING, Final
 
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
 from promptrial.engine.status import find_run
 from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.terminal import print_result
 
 if TYPE_CHECKING:
     from promptrial.engine.doctor.document import DoctorDocument, Finding
@@ -43,7 +43,7 @@ def execute(args: argparse.Namespace) -> int:
 
     run = find_run(experiments_dir(args), args.run_id)
     found = examine(run, Invocation(os.environ, SystemClock(), lambda _text: None))
-    sys.stdout.write(_as_json(found) if args.json else _as_text(found))
+    print_result(_as_json(found) if args.json else _as_text(found))
     return 0 if found.healthy else _TO_MEND
 
 

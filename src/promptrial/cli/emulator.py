@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 
 from promptrial.cli.options import Parser, add_flag
 from promptrial.emulator.server import EmulatorServer
 from promptrial.emulator.settings import RESPONDERS, EmulatorSettings
 from promptrial.errors import UsageError
-from promptrial.runtime.events import say_to_stderr
 from promptrial.runtime.stop import StopToken, stop_on_signals
+from promptrial.runtime.terminal import print_result, say_to_stderr
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -70,8 +69,7 @@ def execute(args: argparse.Namespace) -> int:
     )  # fmt: skip
     token = StopToken()
     with stop_on_signals(token, lambda _: say_to_stderr("stopping")), EmulatorServer(args.state, settings) as server:
-        sys.stdout.write(f"listening on {server.url}\n")
-        sys.stdout.flush()
+        print_result(f"listening on {server.url}\n")
         while not token.wait(_LOOK_EVERY_S):
             pass
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 import msgspec
 
@@ -12,6 +11,7 @@ from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experi
 from promptrial.engine.listing import list_runs
 from promptrial.engine.run_documents import ListDocument, ListedRun
 from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.terminal import print_result
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -29,7 +29,7 @@ def execute(args: argparse.Namespace) -> int:
     """Print the list."""
     found = list_runs(experiments_dir(args), SystemClock())
     text = json.dumps(msgspec.to_builtins(found), indent=2) + "\n" if args.json else _as_text(found)
-    sys.stdout.write(text)
+    print_result(text)
     return 0
 
 

@@ -16,8 +16,10 @@ from typing import Final, NamedTuple
 from promptrial import __version__
 from promptrial.cli.options import Parser
 from promptrial.config.environment import environment
-from promptrial.errors import ConfigError, Detached, PromptrialError, StopRequested
-from promptrial.runtime.events import Redactor, say_to_stderr
+from promptrial.errors import ConfigError, Detached, PromptrialError, ReaderGoneError, StopRequested, UsageError
+from promptrial.runtime.events import Redactor
+from promptrial.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
+from promptrial.runtime.terminal import say_to_stderr
 
 __all__ = ["COMMANDS", "Command", "build_parser", "entry_point", "main"]
 
@@ -107,16 +109,24 @@ def _ending(arguments: Sequence[str] | None = None) -> _Ending:
     except StopRequested as stop:
         say_to_stderr(f"stopped ({stop}); go on with: {stop.resume_command or _RESUME}")
         return _Ending(stop.exit_code, at_once=isinstance(stop, Detached))
-    except KeyboardInterrupt:  # before or after a run, which has handlers of its own
+    except Terminated:  # before or after a run, which has handlers of its own
+        say_to_stderr("terminated")
+        return _Ending(128 + signal.SIGTERM)
+    except KeyboardInterrupt:
         say_to_stderr("interrupted")
         return _Ending(128 + signal.SIGINT)
-    except BrokenPipeError:  # the reader of stdout went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _Ending(0)
+    except ReaderGoneError as gone:
+        return _Ending(gone.exit_code)
     except Exception as error:  # noqa: BLE001 - the process edge: each becomes a sentence and an exit code
         say_to_stderr(_redactor()(_sentence(error, getattr(args, "experiments_dir", None))))
-        return _Ending(error.exit_code if isinstance(error, PromptrialError) else 1)
+        return _Ending(_code(error))
     return _Ending(code)
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # as given, by a flag or the configuration
+        return UsageError.exit_code
+    return error.exit_code if isinstance(error, PromptrialError) else 1
 
 
 def _sentence(error: Exception, experiments: Path | None) -> str:
@@ -154,9 +164,15 @@ def _redactor() -> Redactor:
 
 
 def entry_point(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and end the process."""
-    code, at_once = _ending(arguments)
-    if at_once:  # a request may still be in work on another thread, and is not waited for
-        sys.stdout.flush()
+    """Run the program and end the process.
+
+    Side effects: sets signal handlers; see ``runtime.interrupts``.
+    """
+    raise_on_signals()
+    try:
+        code, at_once = _ending(arguments)
+    finally:
+        end_on_signals()
+    if at_once:  # a request may still be in flight on another thread, and is not waited for
         os._exit(code)
     sys.exit(code)

@@ -12,12 +12,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from promptrial import registry
 from promptrial.config.environment import DEFAULT_CONFIG, DEFAULT_EXPERIMENTS, dotenv, environment, experiments_dir_of
 from promptrial.errors import UsageError
 from promptrial.model import CONDITIONS
+from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:  # importing the configuration costs half a second that --help can do without
     from promptrial.config.loading import KeyPath
@@ -72,6 +73,16 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own options
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
         self.flags: dict[str, _Flag] = {}
+
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401, ARG002 - argparse's own
+        """Print help and version, as every result is printed."""
+        if message:
+            print_result(message)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments, and end with exit code 2."""
+        say_to_stderr(f"{self.format_usage()}{self.prog}: error: {message}")
+        raise SystemExit(UsageError.exit_code)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # noqa: ANN401
         """Parse, then fill in from the environment, ``.env`` and the defaults what was not typed."""

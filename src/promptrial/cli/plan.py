@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from promptrial.cli.options import Parser, add_run_flags, experiments_dir, overrides
 from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.events import say_to_stderr
+from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.engine.session import Planned
@@ -43,7 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     )
     selection = select_phases(args.only_step, args.from_step, args.to_step)
     planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr), args.trial_filter)
-    sys.stdout.write(as_json(planned) if args.json else as_text(planned))
+    print_result(as_json(planned) if args.json else as_text(planned))
     return 0
 
 

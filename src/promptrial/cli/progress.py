@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.progress import LineProgress, Progress, Task, rate_text
+from promptrial.runtime.terminal import encodable
 
 if TYPE_CHECKING:
+    import rich.console
     import rich.progress
 
 __all__ = ["terminal_progress"]
@@ -27,7 +29,7 @@ def terminal_progress(clock: Clock, say: Say) -> Iterator[tuple[Progress, Say]]:
     On a terminal: bars on stderr that go away when their phase ends (``NO_COLOR`` takes the colours away; a
     terminal of ``TERM=dumb`` gets lines). Elsewhere: lines.
     """
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield LineProgress(clock, say), say
         return
     from rich.console import Console
@@ -44,7 +46,12 @@ def terminal_progress(clock: Clock, say: Say) -> Iterator[tuple[Progress, Say]]:
         transient=True,
     )
     with bars:
-        yield _BarProgress(clock, bars), lambda text: console.print(text, markup=False, highlight=False)
+        yield _BarProgress(clock, bars), _say_above(console)
+
+
+def _say_above(console: rich.console.Console) -> Say:
+    """Return what says a line above the bars; its text is shown as it is."""
+    return lambda text: console.print(encodable(text, sys.stderr), markup=False, highlight=False, emoji=False)
 
 
 class _BarProgress:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experi
 from promptrial.engine.status import find_run
 from promptrial.errors import UsageError
 from promptrial.runtime.clock import Clock, SystemClock
-from promptrial.runtime.events import say_to_stderr
+from promptrial.runtime.terminal import print_result, say_to_stderr
 from promptrial.store.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def _go_on(args: argparse.Namespace, run: RunDir, clock: Clock) -> int:
     request = _request(args, run)
     if args.plan_only:
         planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr), args.trial_filter)
-        sys.stdout.write(plan_command.as_json(planned) if args.json else plan_command.as_text(planned))
+        print_result(plan_command.as_json(planned) if args.json else plan_command.as_text(planned))
         return 0
     return run_command.follow_and_print(args, request, selection)
 

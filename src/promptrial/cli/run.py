@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from promptrial.cli import archive as archive_command
 from promptrial.cli import plan as plan_command
 from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides, resume_command
 from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.events import say_to_stderr
+from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.archive.writing import Archived
@@ -75,12 +74,12 @@ def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: S
         invocation = Invocation(os.environ, clock, say, args.log_level, progress, resume_command=command)
         finished = follow(request, selection, invocation, args.trial_filter)
     if not args.json:
-        sys.stdout.write(_as_text(finished))
+        print_result(_as_text(finished))
     archived = archive_command.archive_finished(args, finished)
     if args.json:
-        sys.stdout.write(_as_json(finished, archived))
+        print_result(_as_json(finished, archived))
     elif archived is not None:
-        sys.stdout.write(archive_command.as_text(archived))
+        print_result(archive_command.as_text(archived))
     return 0
 
 

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from promptrial.cli import run as run_command
 from promptrial.cli.options import Parser, add_flag, overrides
 from promptrial.errors import UsageError
 from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.events import say_to_stderr
+from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.engine.smoke import Trip
@@ -70,7 +69,7 @@ def execute(args: argparse.Namespace) -> int:
             trips.append(trip)
             for problem in (*trip.problems, *trip.differences):
                 say_to_stderr(f"{trip.stop_point}: {problem}")
-    sys.stdout.write(_as_json(trips) if args.json else _as_text(trips))
+    print_result(_as_json(trips) if args.json else _as_text(trips))
     return 0 if all(trip.ok for trip in trips) else 1
 
 

@@ -13,6 +13,7 @@ from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_ru
 from promptrial.engine.run_documents import status_document
 from promptrial.engine.status import Progress, RunStatus, find_run, read_status
 from promptrial.runtime.clock import Clock, SystemClock
+from promptrial.runtime.terminal import print_result
 from promptrial.store.rundir import RunDir
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
@@ -41,7 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.watch:
         return _watch(run, clock, as_json=args.json)
     status = read_status(run, clock)
-    sys.stdout.write(json.dumps(_values(status), indent=2) + "\n" if args.json else _as_text(status))
+    print_result(json.dumps(_values(status), indent=2) + "\n" if args.json else _as_text(status))
     return 0
 
 
@@ -54,8 +55,7 @@ def _watch(run: RunDir, clock: Clock, *, as_json: bool) -> int:
             text = json.dumps(_values(status)) + "\n" if as_json else _as_text(status)
             if text != shown:
                 up = f"\x1b[{height}A\x1b[J" if height and sys.stdout.isatty() and not as_json else ""
-                sys.stdout.write(up + text)
-                sys.stdout.flush()
+                print_result(text, before=up)
                 shown, height = text, text.count("\n")
             if not status.working:
                 return 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir, resume_command
 from promptrial.engine.status import find_run
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.stop import DETACH, SOFTLY
+from promptrial.runtime.terminal import print_result
 from promptrial.store import atomic
 from promptrial.store.lock import Holder, holder
 from promptrial.store.rundir import RunDir
@@ -42,13 +42,13 @@ def execute(args: argparse.Namespace) -> int:
     run, clock = find_run(experiments_dir(args), args.run_id), SystemClock()
     asked = _ask(run, DETACH if args.now else SOFTLY, clock)
     if asked is None:
-        sys.stdout.write(f"run {run.run_id} is not running; nothing to stop\n")
+        print_result(f"run {run.run_id} is not running; nothing to stop\n")
         return 0
     if args.wait:
         _wait(run, asked, clock)
     how = "immediately" if args.now else "after the current request"
     said = "has stopped" if args.wait and asked.works else f"was asked to stop {how}{_doubt(asked)}"
-    sys.stdout.write(f"run {run.run_id} {said}; resume it with: {resume_command(args, run.run_id)}\n")
+    print_result(f"run {run.run_id} {said}; resume it with: {resume_command(args, run.run_id)}\n")
     return 0
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir, resume_command
 from promptrial.config.environment import environment
 from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.terminal import print_result
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -53,7 +53,7 @@ def execute(args: argparse.Namespace) -> int:
             "files": len(manifest.files),
             "manifest_sha256": restored.manifest_sha256,
         }
-        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+        print_result(json.dumps(value, indent=2) + "\n")
     else:
-        sys.stdout.write(f"Restored run {run.run_id}: {run.root}\nGo on with: {resume_command(args, run.run_id)}\n")
+        print_result(f"Restored run {run.run_id}: {run.root}\nGo on with: {resume_command(args, run.run_id)}\n")
     return 0

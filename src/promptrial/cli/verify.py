@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptrial.cli.options import Parser, add_flag
 from promptrial.config.environment import environment
+from promptrial.runtime.terminal import print_result
 
 if TYPE_CHECKING:
     from promptrial.archive.reading import Verified
@@ -43,7 +43,7 @@ def execute(args: argparse.Namespace) -> int:
 
     place = place_to_read(args.archive, environment(os.environ, Path.cwd()))
     seen = verify(place)
-    sys.stdout.write(_as_json(place.shown, seen) if args.json else _as_text(place.shown, seen))
+    print_result(_as_json(place.shown, seen) if args.json else _as_text(place.shown, seen))
     return 1 if seen.differences else 0
 
 

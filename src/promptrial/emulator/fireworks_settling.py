@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from functools import partial
 from typing import Any, Final
@@ -12,6 +11,7 @@ from promptrial.emulator.fireworks_model import Dataset, Fireworks, Job
 from promptrial.emulator.fireworks_outputs import Order, Outcome, answer_rows
 from promptrial.emulator.fireworks_schedule import TERMINAL, Stage, current, has_output, share_of_rows
 from promptrial.errors import PromptrialError
+from promptrial.runtime.terminal import say_to_stderr
 
 __all__ = ["settle_job"]
 
@@ -43,7 +43,7 @@ def _move(fireworks: Fireworks, job: Job, stage: Stage) -> None:
     try:
         outcome = fireworks.core.answering.result(job.serial) if wanted else None
     except Exception as error:  # noqa: BLE001 - one job that cannot be answered must not fail the calls of all others
-        sys.stderr.write(f"job {job.id}: {_sentence(error)}\n")
+        say_to_stderr(f"job {job.id}: {_sentence(error)}")
         job.problem = str(error)
         _end(job, Stage(stage.at, _FAILED))
         return

@@ -186,7 +186,7 @@ def _prompts(facts: TrialFacts) -> list[str]:
     for name in facts.trial.conditions:
         prompt, tokens = facts.trial.prompts[name], facts.prompt_tokens.get(name)
         length = "of unknown length in tokens" if tokens is None else f"{count(tokens)} tokens"
-        changed = "" if printable(prompt.text) == prompt.text else "; what cannot be printed stands as \ufffd"
+        changed = "" if printable(prompt.text) == prompt.text else "; what cannot be printed is escaped"
         digest = f", SHA-256 {prompt.sha256}" if prompt.sha256 else ""
         text = fenced(prompt.text) if prompt.text else "Its text is not on record.\n"
         blocks.append(f"### {name.capitalize()}\n\n{line(f'{length}{digest}{changed}')}\n\n{text}")

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from typing import Final
 
+from promptrial.printable import escaped
 from promptrial.reporting.tables.cells import Table
 
 __all__ = ["one_line", "printable", "summary_text"]
 
-# Controls could rewrite a terminal, lone surrogates cannot be encoded, and direction marks show text in another order.
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
-
 
 def printable(text: str) -> str:
-    """Return a text of any number of lines in which every unprintable character is replaced by U+FFFD.
+    """Return a text of any number of lines in which every unprintable character is escaped.
 
     Newlines and tabs stay; other ends of lines become newlines.
     """
-    return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return escaped(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def one_line(text: str) -> str:
-    r"""Return a text on one line: every run of white space is one space, unprintable characters are replaced.
+    r"""Return a text on one line: every run of white space is one space, unprintable characters are escaped.
 
     Examples
     --------

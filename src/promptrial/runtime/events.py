@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-__all__ = ["EventLog", "Level", "Redactor", "say_to_stderr"]
+from promptrial.runtime.terminal import say_to_stderr
+
+__all__ = ["EventLog", "Level", "Redactor"]
 
 Level = Literal["debug", "info", "warning", "error"]
 _RANK: Final[dict[Level, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -60,15 +61,6 @@ def _spellings(secret: str) -> set[str]:
     for _ in range(2):
         found |= {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for text in found for ascii_only in (True, False)}
     return found
-
-
-def say_to_stderr(text: str) -> None:
-    """Write one line to stderr; a closed stderr is no reason to fail."""
-    try:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass
 
 
 class EventLog:

@@ -18,6 +18,7 @@ from typing import Final
 from promptrial.errors import Detached, StopRequested
 from promptrial.files import read_bytes
 from promptrial.runtime.clock import Clock, SystemClock
+from promptrial.runtime.interrupts import handled
 
 __all__ = ["DETACH", "SOFTLY", "StopToken", "beside_the_work", "stop_on_signals"]
 
@@ -25,6 +26,8 @@ SOFTLY: Final = b"stop\n"
 DETACH: Final = b"now\n"
 """What a sentinel says."""
 _NOTICE_S = 0.5
+_NUDGE: Final = getattr(signal, "SIGURG", None)
+"""What wakes the main thread: a signal that is not ignored on purpose, and does nothing without a handler."""
 
 
 class StopToken:
@@ -108,7 +111,8 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None], resume_command
 
     The process then ends with 130 (SIGINT) or 143 (SIGTERM); what was finished is on disk already. A signal that comes
     when the sentinel says ``now`` raises ``Detached`` too, for an exit code of 5: see ``beside_the_work``.
-    Signal handlers can be set only in the main thread; elsewhere the block changes nothing.
+    A signal that is ignored stays so. Signal handlers can be set only in the main thread; elsewhere the block changes
+    nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -120,6 +124,8 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None], resume_command
         if token.detach_asked():
             token.set("a sentinel that says now", wake=False)
             raise Detached(None)
+        if number == _NUDGE:
+            return
         name = signal.Signals(number).name
         received.append(number)
         if len(received) > 1:
@@ -129,7 +135,8 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None], resume_command
         with suppress(RuntimeError):  # Python refuses to write to a stream that the signal found being written to
             say(f"{name}: stopping after the request in flight; the same signal again stops at once{later}")
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    nudges = () if _NUDGE is None else (_NUDGE,)
+    previous = {number: signal.signal(number, handle) for number in (*handled(), *nudges)}
     try:
         yield
     finally:
@@ -169,7 +176,7 @@ def beside_the_work(token: StopToken, beat: Callable[[], None], every_s: float) 
 
 
 def _signal_main_thread() -> None:
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    if _NUDGE is not None:
+        signal.pthread_kill(threading.main_thread().ident or 0, _NUDGE)
     else:  # pragma: no cover - Windows
         _thread.interrupt_main(signal.SIGTERM)
