@@ -99,6 +99,24 @@ def test_the_exact_test_keeps_its_level_over_the_whole_nuisance_range(n: int, ma
             assert chance <= ALPHA + 1e-6
 
 
+@pytest.mark.parametrize(("b", "c", "n", "margin"), [(95, 80, 345, 0.02), (238, 208, 500, 0.01), (122, 107, 500, 0.02)])
+def test_no_nuisance_value_gives_the_tail_more_than_p_even_where_nearly_every_pair_is_discordant(
+    b: int, c: int, n: int, margin: float
+) -> None:
+    b_all, c_all = (each.ravel() for each in np.mgrid[: n + 1, : n + 1])
+    kept = b_all + c_all <= n
+    b_all, c_all = b_all[kept], c_all[kept]
+    reached = float(score_statistic(float(b), float(c), n, -margin)) - 1e-9
+    tail = score_statistic(b_all, c_all, n, -margin) >= reached
+    b_all, c_all = b_all[tail], c_all[tail]
+    ways = gammaln(n + 1) - gammaln(b_all + 1) - gammaln(c_all + 1) - gammaln(n - b_all - c_all + 1)
+    p, highest = exact_margin_p(b, c, n, -margin), (1 - margin) / 2
+    for p10 in np.concatenate([np.linspace(0, highest, 50), np.linspace(highest - 10 / n, highest, 60)]):
+        p01 = p10 + margin
+        logs = xlogy(b_all, p10) + xlogy(c_all, p01) + xlogy(n - b_all - c_all, max(1 - p10 - p01, 0.0))
+        assert np.exp(ways + logs).sum() <= p + 1e-6
+
+
 def test_tango_alone_passes_too_often_where_all_discordant_pairs_are_losses() -> None:
     worst = max(chance_to_pass(tango, n, 0.01, 0.0, 0.01) for n in (268, 280, 298))
     assert worst > 0.06

@@ -228,10 +228,14 @@ class _Tail:
 
 
 def _grid(low: float, high: float, n: int) -> FloatArray:
-    """Return points of the nuisance parameter: even in standard deviations, and dense where few pairs are expected."""
+    """Return points of the nuisance parameter: even in standard deviations, and dense at both ends.
+
+    Near the ends few pairs of one kind are expected (discordant ones, or others), and the tail changes quickly.
+    """
     angles = np.linspace(math.asin(math.sqrt(low)), math.asin(math.sqrt(min(high, 1.0))), _GRID)
-    few = low + np.array([0.0, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24]) / n
-    return np.unique(np.clip(np.concatenate([np.sin(angles) ** 2, few[few < high]]), low, high))
+    few = np.array([0.0, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24]) / n
+    few = few[few < high - low]
+    return np.unique(np.clip(np.concatenate([np.sin(angles) ** 2, low + few, high - few, high - few / 2]), low, high))
 
 
 def _bracket(rising: Callable[[float], float], start: float, highest: float, step: float) -> tuple[float, float]:
