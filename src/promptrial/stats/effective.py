@@ -15,7 +15,7 @@ from scipy import special
 
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import FloatArray, IntArray
-from promptrial.stats.risk_difference import score_limit, score_p_value, score_statistic
+from promptrial.stats.risk_difference import score_limit, score_statistic
 
 __all__ = [
     "INTERVAL_SLOPE",
@@ -101,13 +101,19 @@ class EffectivePairs:
         return self.design_effect == self.floor
 
     def p_value(self) -> float:
-        """Return the two-sided p-value of the score test of no difference."""
-        return score_p_value(self.b, self.c)
+        """Return the two-sided p-value of the score test of no difference, the score referred to Student's t."""
+        if self.b + self.c == 0:
+            return 1.0
+        score = abs(self.b - self.c) / math.sqrt(self.b + self.c)
+        return max(2 * float(special.stdtr(self.df, -score)), 5e-324)
 
     def limits(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return Tango's limits on the effective counts."""
-        z = float(special.ndtri(0.5 + confidence / 2))
-        return score_limit(self.b, self.c, self.n, z), -score_limit(self.c, self.b, self.n, z)
+        """Return Tango's limits on the effective counts, with a quantile of Student's t: the inversion of ``p_value``.
+
+        With few clusters the design effect is itself uncertain, and a normal quantile would cover too seldom.
+        """
+        quantile = float(special.stdtrit(self.df, 0.5 + confidence / 2))
+        return score_limit(self.b, self.c, self.n, quantile), -score_limit(self.c, self.b, self.n, quantile)
 
     def p_greater(self, delta0: float) -> float:
         """Return the one-sided p-value of "the difference is ``delta0`` or less", the score referred to Student's t."""
