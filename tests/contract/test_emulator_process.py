@@ -19,7 +19,14 @@ import pytest
 from promptrial.cli.main import main
 from promptrial.emulator.server import EmulatorServer
 from promptrial.emulator.settings import RESPONDERS, EmulatorSettings
-from promptrial.errors import CorruptRecordError, MissingDependencyError, PromptrialError, RunLockedError, UsageError
+from promptrial.errors import (
+    CorruptRecordError,
+    DiskSpaceError,
+    MissingDependencyError,
+    PromptrialError,
+    RunLockedError,
+    UsageError,
+)
 from tests.support import emulator_responders
 from tests.support.emulator_client import EmulatorClient, chat_row, jsonl
 from tests.support.emulator_fixtures import Start, emulator, shared, start
@@ -120,6 +127,55 @@ class TestRestart:
     def test_two_emulators_never_share_a_folder(self, tmp_path: Path) -> None:
         with EmulatorServer(tmp_path), pytest.raises(RunLockedError, match="another emulator works here"):
             EmulatorServer(tmp_path).start()
+
+    @pytest.mark.parametrize(
+        ("code", "kind", "said"),
+        [
+            (sqlite3.SQLITE_BUSY, RunLockedError, "another emulator works here"),
+            (sqlite3.SQLITE_FULL, DiskSpaceError, "the disk is full"),
+            (sqlite3.SQLITE_IOERR_WRITE, PromptrialError, "cannot be used: disk I/O error"),
+            (sqlite3.SQLITE_CANTOPEN, PromptrialError, "cannot be used: disk I/O error"),
+        ],
+    )
+    def test_only_a_lock_is_taken_for_another_emulator(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Exception], said: str
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = code
+            raise error
+
+        monkeypatch.setattr(sqlite3, "connect", fail)
+        with pytest.raises(PromptrialError, match=said) as caught:
+            EmulatorServer(tmp_path).start()
+        assert type(caught.value) is kind
+        assert kind is RunLockedError or "another emulator" not in str(caught.value)
+
+    @pytest.mark.parametrize("path", ["/__emu/clock", "/v1/accounts/emulator/datasets", "/"])
+    def test_a_page_of_another_site_is_refused(self, tmp_path: Path, path: str) -> None:
+        with EmulatorServer(tmp_path) as server:
+            port = server.url.rpartition(":")[2]
+            for headers in (
+                {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": f"http://127.0.0.1.evil.example:{port}"},
+                {"Sec-Fetch-Site": "cross-site"}, {"Origin": ""},
+            ):  # fmt: skip
+                assert httpx.post(server.url + path, headers=headers).status_code == 403, headers
+                assert httpx.get(server.url + path, headers=headers).status_code == 403, headers
+            assert httpx.get(server.url, headers={"Host": "evil.example"}).status_code == 400
+            for headers in ({}, {"Origin": server.url}, {"Origin": f"http://localhost:{port}"}):
+                assert httpx.get(f"{server.url}/__emu/clock", headers=headers).status_code == 200
+            assert httpx.get(f"{server.url}/__emu/clock").json()["seconds"] == 0
+
+    @pytest.mark.parametrize("jump", ["1e300", "1e18", "-1", "true", "1e999", "NaN", "3155760001"])
+    def test_a_jump_of_the_clock_that_is_absurd_is_refused(self, tmp_path: Path, jump: str) -> None:
+        with EmulatorServer(tmp_path) as server:
+            clock = f"{server.url}/__emu/clock"
+            assert httpx.post(clock, content=f'{{"advance": {jump}}}').status_code == 400
+            assert httpx.post(clock, json={"advance": 3_155_760_000}).json()["seconds"] == 3_155_760_000
+            assert httpx.post(clock, json={"advance": 1}).status_code == 400
+            client = EmulatorClient(server.url)
+            assert client.post_dataset("late").status_code == 200, "the clock stands still at its end"
+            client.close()
 
     def test_a_file_that_is_no_state_is_named_and_left(self, tmp_path: Path) -> None:
         (tmp_path / "emulator.sqlite").write_bytes(b"not a database, but long enough to look at" * 100)

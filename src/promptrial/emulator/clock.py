@@ -7,10 +7,12 @@ from typing import Final
 
 from promptrial.emulator.database import Database
 
-__all__ = ["EPOCH", "VirtualClock", "parse_timestamp", "timestamp"]
+__all__ = ["EPOCH", "LATEST_S", "VirtualClock", "parse_timestamp", "timestamp"]
 
 EPOCH: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """When every emulator begins."""
+LATEST_S: Final = 100 * 365.25 * 86_400
+"""How far the clock goes: a hundred years, long before dates end."""
 _FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -33,12 +35,20 @@ class VirtualClock:
         return float(self._database.value("clock", "0"))
 
     def tick(self) -> float:
-        """Move it by one step and return the time; called within a transaction."""
-        return self.advance(self._step_s)
+        """Move it by one step and return the time; called within a transaction. At the latest time it stands still."""
+        return self.advance(min(self._step_s, LATEST_S - self.now()))
 
     def advance(self, seconds: float) -> float:
-        """Move it and return the time; called within a transaction."""
+        """Move it and return the time; called within a transaction.
+
+        Raises
+        ------
+        ValueError
+            If it would go back, or beyond ``LATEST_S``.
+        """
         now = self.now() + seconds
+        if not 0 <= seconds <= now <= LATEST_S:
+            raise ValueError(f"the clock goes forwards, to {LATEST_S:,.0f} s at the most")
         self._database.set_value("clock", repr(now))
         return now
 

@@ -47,10 +47,13 @@ class _Control:
         """``{"advance": seconds}``: move the clock on, and let everything become what it is then."""
         given = _body(await request.body())
         seconds = given.get("advance") if isinstance(given, dict) else None
-        if not isinstance(seconds, int | float) or seconds < 0:
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
             return _answer({"error": 'expected {"advance": SECONDS}, not negative'}, 400)
-        with self._core.database.transaction():
-            self._core.settle(self._core.clock.advance(seconds))
+        try:
+            with self._core.database.transaction():
+                self._core.settle(self._core.clock.advance(seconds))
+        except ValueError as error:
+            return _answer({"error": f"advance: {error}"}, 400)
         return _answer(self._clock())
 
     async def faults(self, _request: Request) -> Response:

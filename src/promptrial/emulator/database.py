@@ -14,7 +14,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from promptrial.errors import CorruptRecordError, RunLockedError
+from promptrial.errors import CorruptRecordError, DiskSpaceError, PromptrialError, RunLockedError
 from promptrial.store import atomic
 
 __all__ = ["Collection", "Database", "Stored"]
@@ -29,6 +29,20 @@ CREATE TABLE ledger (sequence INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT 
 """
 # FULL, not NORMAL: a client may have written down, durably, what it was told, and a power cut must not unsay it.
 _PRAGMAS: Final = ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL")
+
+
+def _unusable(path: Path, error: sqlite3.OperationalError) -> PromptrialError:
+    """Return what it means that SQLite cannot work with the file: only a lock means another emulator."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return RunLockedError(f"{path.parent}: another emulator works here ({error})")
+    if code == sqlite3.SQLITE_FULL:
+        return DiskSpaceError(
+            f"{path}: the disk is full", hint="free some space, or keep the state elsewhere, then start it again"
+        )
+    return PromptrialError(
+        f"{path}: cannot be used: {error}", hint="see that the disk has room and that the folder can be written to"
+    )
 
 
 class Stored(Protocol):
@@ -52,13 +66,20 @@ class Database:
     ------
     RunLockedError
         If another emulator has it open.
+    DiskSpaceError
+        If the disk is full.
+    PromptrialError
+        If the file cannot be used for another reason.
     CorruptRecordError
         If it is not one, or one of another version.
     """
 
     def __init__(self, path: Path) -> None:
         atomic.make_folder(path.parent)
-        self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        except sqlite3.OperationalError as error:
+            raise _unusable(path, error) from error
         try:
             self._open(path)
         except BaseException:
@@ -76,7 +97,7 @@ class Database:
                         self._connection.execute(statement)
                     self._connection.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.OperationalError as error:
-            raise RunLockedError(f"{path.parent}: another emulator works here ({error})") from error
+            raise _unusable(path, error) from error
         except sqlite3.DatabaseError as error:
             raise CorruptRecordError(f"{path}: not the state of an emulator: {error}") from error
         if version not in (0, _VERSION):
@@ -89,7 +110,8 @@ class Database:
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # a full disk may have rolled it back already
+                self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
 
