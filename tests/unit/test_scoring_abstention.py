@@ -2,11 +2,20 @@
 
 # ruff: noqa: RUF001 - quote marks of every kind
 
+import json
+import re
 import time
+from pathlib import Path
 
 import pytest
 
-from promptrial.scoring.refusals import _CORES, _NEGATIONS, is_abstention, refusal_form
+from promptrial.scoring import refusals
+from promptrial.scoring.phrases import Speech
+from promptrial.scoring.refusal_table import LANGUAGES, Language
+from promptrial.scoring.refusals import is_abstention, refusal_form
+
+DATA = Path(__file__).parents[1] / "data/refusals"
+LISTS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(DATA.glob("*.json"))}
 
 REFUSALS = """\
 I don't know.
@@ -162,14 +171,64 @@ def test_the_normal_form_separates_sentences_and_nothing_else() -> None:
     )
 
 
-@pytest.mark.parametrize("example", _CORES)
-def test_each_pattern_matches_the_example_that_it_stands_under(example: str) -> None:
-    assert is_abstention(example)
+@pytest.mark.parametrize("text", [text for texts in LISTS.values() for text in texts["refusals"]])
+def test_every_listed_refusal_is_an_abstention(text: str) -> None:
+    assert is_abstention(text)
 
 
-@pytest.mark.parametrize("text", REFUSALS)
-def test_each_refusal_has_a_word_that_lets_it_reach_the_patterns(text: str) -> None:
-    assert _NEGATIONS & set(refusal_form(text).split())
+@pytest.mark.parametrize("text", [text for texts in LISTS.values() for text in texts["answers"]])
+def test_no_listed_answer_is_an_abstention(text: str) -> None:
+    assert not is_abstention(text)
+
+
+def test_the_lists_are_long_enough_to_mean_something() -> None:
+    assert len(LISTS["own"]["refusals"]) >= 600
+    assert len(LISTS["own"]["answers"]) >= 300
+
+
+@pytest.mark.parametrize(
+    ("sentence", "title"),
+    [
+        ("I don't know why.", "I Don't Know Why"),
+        ("I don't know what it is.", "I Don't Know What It Is"),
+        ("I can't find the way home.", "I Can't Find the Way Home"),
+        ("No one knows who wrote it.", "No One Knows Who Wrote It"),
+    ],
+)
+def test_spelling_like_a_title_makes_an_answer_of_a_refusal_with_free_words(sentence: str, title: str) -> None:
+    assert is_abstention(sentence)
+    assert not is_abstention(title)
+
+
+def test_capitals_alone_make_no_title() -> None:
+    assert is_abstention("I DON'T KNOW WHO OWNED THE MILL.")
+
+
+def test_an_answer_to_why_may_say_that_something_is_not_known() -> None:
+    assert not is_abstention("Because there was not enough information.")
+    assert is_abstention("I don't know, because there was not enough information.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I don't know.</s>", "<answer>Unknown</answer>", "I don't know.<|im_end|>", "I don't know 🤷🏽‍♀️", "🤷", "- N/A"],
+)
+def test_markup_special_tokens_and_emoji_do_not_hide_a_refusal(text: str) -> None:
+    assert is_abstention(text)
+
+
+def test_a_label_in_english_may_stand_before_a_refusal_in_another_language() -> None:
+    assert is_abstention("Final Answer: No lo sé.")
+    assert is_abstention("Answer: Ich weiß es nicht")
+
+
+def test_patterns_are_read_when_they_are_needed_and_by_language() -> None:
+    refusals._is_refusal.cache_clear()
+    refusals._book.cache_clear()
+    assert not is_abstention("Paris")
+    assert refusals._book.cache_info().currsize == 0
+    assert is_abstention("Ik weet het niet.")
+    assert refusals._book.cache_info().currsize == 2  # with the English labels
 
 
 def test_a_long_text_is_an_answer() -> None:
@@ -192,3 +251,49 @@ def test_hostile_texts_are_judged_in_no_time(text: str) -> None:
     start = time.process_time()
     is_abstention(text[:400])
     assert time.process_time() - start < 0.25
+
+
+@pytest.mark.parametrize("joint", [" and ", ", ", ". ", ", and ", " because ", " (", "\n"])
+def test_the_work_on_a_text_is_bounded_whatever_it_repeats(joint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+
+    class Counted(Speech):
+        def __init__(self, words: list[str], committing: tuple[list[str], ...]) -> None:
+            compared.append(len(words))
+            super().__init__(words, committing)
+
+    monkeypatch.setattr(refusals, "Speech", Counted)
+    is_abstention(joint.join(["the text does not say who"] * 40)[:400])
+    assert sum(compared) <= 60 * 80  # at most 60 comparisons with 80 words each
+
+
+def simplest(phrase: str) -> str:
+    """Return the shortest text that a phrase of the table matches: first choices, and nothing that may be left out."""
+    while "[" in phrase or "(" in phrase:
+        phrase = re.sub(r"\[[^\[\]()]*\]", " ", phrase)
+        phrase = re.sub(r"\(([^\[\]()|]*)[^\[\]()]*\)", r" \1 ", phrase)
+    return " ".join(phrase.replace("…", "zzz").split())
+
+
+def written_out(language: Language, phrase: str) -> str:
+    while "{" in phrase:
+        phrase = re.sub(r"\{(\w+)\}", lambda match: f"({language.pieces[match[1]]})", phrase)
+    return simplest(phrase)
+
+
+@pytest.mark.parametrize(
+    ("code", "phrase"),
+    [
+        (code, line)
+        for code, language in LANGUAGES.items()
+        for lines in (language.refusals, language.untitled)
+        for line in lines.splitlines()
+        if line
+    ],
+)
+def test_every_line_of_the_table_is_reached_by_the_simplest_text_that_it_stands_for(code: str, phrase: str) -> None:
+    assert is_abstention(written_out(LANGUAGES[code], phrase))
+
+
+def test_every_language_has_regrets_of_its_own() -> None:
+    assert all(language.fillers for language in LANGUAGES.values())

@@ -54,12 +54,12 @@ def test_variants_cover_casing_apostrophes_wrappers_trailing_punctuation_and_mar
 
 
 def test_a_refusal_that_is_not_recognised_fails_and_is_named_with_what_to_do() -> None:
-    with pytest.raises(SelfTestError, match=r"'Je ne sais pas\.'.*\n.*scoring\.extra_refusals"):
-        run(["I don't know.", "Je ne sais pas."], SETTINGS)
+    with pytest.raises(SelfTestError, match=r"'Hors sujet\.'.*\n.*scoring\.extra_refusals"):
+        run(["I don't know.", "Hors sujet."], SETTINGS)
 
 
 def test_a_refusal_added_in_the_settings_passes_in_every_variant() -> None:
-    assert run(["J'ignore."], ScoringSettings(extra_refusals=("j’ignore",))) > 500
+    assert run(["C'est l'impasse."], ScoringSettings(extra_refusals=("c’est l’impasse",))) > 500
 
 
 def test_a_refusal_of_two_sentences_passes_when_added() -> None:
