@@ -49,7 +49,7 @@ def test_free_words_never_enter_what_begins_an_answer() -> None:
 
 
 def test_a_match_may_begin_at_several_positions() -> None:
-    speech = Speech("sorry sorry unknown".split())
+    speech = Speech(["sorry", "sorry", "unknown"])
     assert BOOK.phrases("unknown").match(speech, 0b111) == speech.end == 0b1000
 
 
