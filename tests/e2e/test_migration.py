@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import pyarrow.parquet as pq
 import pytest
 
 from promptrial.store import records
@@ -184,3 +185,67 @@ def test_resuming_by_id_alone_goes_on_with_a_run_of_our_own(project: Project) ->
     assert (project.run_root() / "aggregate_report.md").exists()
     assert project.call("resume").code == 2
     assert project.call("resume", "nowhere").code == 2
+
+
+def answers_of(root: Path) -> list[dict[str, object]]:
+    """Return the predictions of the finished trial, the control arm first."""
+    return list(pq.read_table(root / SLUG / "results/predictions.parquet").to_pylist())
+
+
+def rewrite(root: Path, content: str | None, finish_reason: str) -> None:
+    """Let the first part of the control arm hold answers of a content, and nothing else hold its answers."""
+    results = root / SLUG / "results"
+    path = results / "t0_control_p01/results.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        choice = {"message": {"content": content}, "finish_reason": finish_reason}
+        row["response"]["body"]["choices"] = [choice]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize(
+    ("content", "finish_reason", "reason"),
+    [(None, "length", "length"), ("", "stop", "empty"), ("<think>why", "length", "reasoning_only")],
+)
+def test_an_empty_answer_of_an_older_run_is_missing_and_no_abstention(
+    project: Project, copied: Path, content: str | None, finish_reason: str, reason: str
+) -> None:
+    rewrite(copied, content, finish_reason)
+    outcome = resume(project, "--from_step", "parse")
+    assert outcome.code == 0, outcome.err
+    report = json.loads((copied / SLUG / "results/parse_report.json").read_bytes())
+    assert report["arms"]["control"]["errors"] == {reason: 8}
+    assert (report["arms"]["control"]["answered"], report["arms"]["control"]["missing"]) == (16, 0)
+    scores = pq.read_table(copied / SLUG / "results/per_item_scores.parquet").to_pylist()
+    missing = [row for row in scores if row["n_samples"] == 0]
+    assert {row["condition"] for row in missing} == {"control"}
+    assert {row["abstain_rate"] for row in missing} == {None}
+    assert f"{SLUG}: responses without an answer: 8 of 24 (33.3%) in the control arm" in outcome.err
+    assert "Warning: responses without an answer: 8 of 24" in (copied / SLUG / "reports/report.md").read_text()
+
+
+def test_reasoning_in_an_answer_of_an_older_run_is_kept_apart(project: Project, copied: Path) -> None:
+    rewrite(copied, "<think>why</think>dummy", "stop")
+    assert resume(project, "--from_step", "parse").code == 0
+    rows = [row for row in answers_of(copied) if row["reasoning"]]
+    assert {(row["reasoning"], row["response_text"]) for row in rows} == {("why", "dummy")}
+    assert len(rows) == 8
+
+
+def test_an_older_table_with_odd_token_counts_loses_no_answer(project: Project, copied: Path) -> None:
+    results = copied / SLUG / "results"
+    for path in (*results.glob("t0_*_p0*/results.jsonl"), results / "results_combined.jsonl"):
+        path.unlink()
+    table = results / "predictions.csv"
+    header, *lines = table.read_text().splitlines()
+    counts = ["1.0,1.0,2.0", ",,", "nan,many,-2", "1.5,1e9,²", f"{10**400},1,2"]
+    lines = [line.removesuffix("1,1,2") + counts[n % 5] for n, line in enumerate(lines)]
+    table.write_text("\n".join([header, *lines]) + "\n")
+    assert resume(project, "--from_step", "parse").code == 0
+    rows = answers_of(copied)
+    assert {row["response_text"] for row in rows} == {"dummy"}
+    assert len(rows) == 48
+    known = [(row["prompt_tokens"], row["completion_tokens"], row["total_tokens"]) for row in rows]
+    assert set(known) == {(1, 1, 2), (None, None, None), (None, 1, 2)}
+    costs = json.loads((results / "costs.json").read_bytes())
+    assert costs["tokens_unknown"] == sum(None in tokens for tokens in known)

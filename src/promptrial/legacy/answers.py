@@ -23,6 +23,7 @@ from promptrial.store import jsonl
 
 __all__ = ["FoundAnswers", "find_answers"]
 
+_MAX_DIGITS: Final = 20
 _PART: Final = re.compile(r"(?P<key>t\d+_(control|treatment))_p\d\d?")
 """The older tool's part folders, ``t0_control_p01``; ours have three digits and more."""
 
@@ -101,9 +102,13 @@ def _predictions(path: Path) -> Iterator[tuple[RequestId, bytes]]:
 
 
 def _row_of(request: RequestId, values: dict[str, str]) -> bytes:
-    tokens = {
-        name: int(values[name]) for name in ("prompt_tokens", "completion_tokens", "total_tokens") if values[name]
-    }
+    tokens = {name: _count(values[name]) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
     choice = {"message": {"content": values["response_text"]}, "finish_reason": values["finish_reason"] or None}
     response = {"id": values["request_id"] or None, "choices": [choice], "usage": tokens}
     return msgspec.json.encode({"custom_id": ids.wire_encode(request), "response": response})
+
+
+def _count(text: str) -> int | None:
+    """Return a token count, None where it is unknown; a column with gaps may have been written as ``12.0``."""
+    whole = text.removesuffix(".0")
+    return int(whole) if whole.isascii() and whole.isdecimal() and len(whole) < _MAX_DIGITS else None
