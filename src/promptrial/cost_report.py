@@ -68,9 +68,12 @@ def decode(data: bytes) -> CostReport:
 
     Raises
     ------
-    msgspec.ValidationError
+    msgspec.ValidationError, ValueError
         If it is not a cost document of this version.
+    NewerVersionError
+        If a newer version of the program made it.
     """
+    documents.check_version(data, SCHEMA_VERSION, "costs.json")
     return msgspec.json.decode(data, type=CostReport)
 
 

@@ -1,4 +1,4 @@
-"""How a document that other programs read is written, and its JSON Schema; the values themselves stand elsewhere."""
+"""How a document that other programs read is written, its version and JSON Schema; the values stand elsewhere."""
 
 from __future__ import annotations
 
@@ -7,12 +7,54 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["encode", "json_schema"]
+from promptrial.errors import NewerVersionError
+
+__all__ = ["check_version", "encode", "json_schema", "newer"]
 
 
 def encode(document: msgspec.Struct) -> bytes:
     """Return a document as indented JSON that ends in a newline; equal documents give equal bytes."""
     return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"
+
+
+class _Versioned(msgspec.Struct):
+    schema_version: int | None = None
+
+
+def check_version(data: bytes, known: int, where: str) -> None:
+    """Look at the version of a document before anything else: what another version holds is not ours to judge.
+
+    Parameters
+    ----------
+    data : bytes
+        JSON.
+    known : int
+        The version that this program reads.
+    where : str
+        How messages name the document.
+
+    Raises
+    ------
+    NewerVersionError
+        If it is of a later version.
+    ValueError
+        If it is no JSON, has no version, or one of before.
+    """
+    found = msgspec.json.decode(data, type=_Versioned).schema_version
+    if found is None:
+        raise ValueError("it has no schema_version")
+    if found > known:
+        raise newer(where, found, known)
+    if found != known:
+        raise ValueError(f"schema_version is {found}; this program knows {known}")
+
+
+def newer(where: str, found: int, known: int) -> NewerVersionError:
+    """Return the error for a file of a later version than this program reads."""
+    return NewerVersionError(
+        f"{where}: made by a newer version of promptrial (schema_version {found}; this one reads {known})",
+        hint="use the version that made it, or a later one; nothing was changed",
+    )
 
 
 def json_schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:

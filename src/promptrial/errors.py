@@ -7,7 +7,8 @@
     ├── ConfigError                 exit 2   the YAML, or a file that it names, is wrong
     ├── DataError                   exit 2   a question file is wrong; names file and line
     ├── ResumeError                 exit 3   the run cannot be resumed
-    │   └── ConfigDriftError        exit 3   the configuration is not the one the run was started with
+    │   ├── ConfigDriftError        exit 3   the configuration is not the one the run was started with
+    │   └── NewerVersionError       exit 3   a file was made by a newer version of the program
     ├── RunLockedError              exit 4   another process holds the run
     ├── CorruptRecordError          exit 1   a file of the run is torn, garbled or of an unknown version
     ├── IllegalTransitionError      exit 1   a phase was moved to a status that cannot follow its own
@@ -46,6 +47,7 @@ __all__ = [
     "DiskSpaceError",
     "IllegalTransitionError",
     "MissingDependencyError",
+    "NewerVersionError",
     "OutcomeUnknownError",
     "OutputError",
     "PermanentError",
@@ -121,6 +123,10 @@ class ResumeError(PromptrialError):
 
 class ConfigDriftError(ResumeError):
     """The configuration differs from the one that the run was started with."""
+
+
+class NewerVersionError(ResumeError):
+    """A file was made by a newer version of the program; it is whole, and is never set aside or written over."""
 
 
 class RunLockedError(PromptrialError):

@@ -323,9 +323,12 @@ def decode(data: bytes) -> Significance:
 
     Raises
     ------
-    msgspec.ValidationError
+    msgspec.ValidationError, ValueError
         If it is not a significance document of this version.
+    NewerVersionError
+        If a newer version of the program made it.
     """
+    documents.check_version(data, SCHEMA_VERSION, "significance.json")
     return msgspec.json.decode(data, type=Significance)
 
 

@@ -17,7 +17,7 @@ from promptrial.archive.manifest import (
     digest_line,
     encode,
 )
-from promptrial.errors import CorruptRecordError
+from promptrial.errors import CorruptRecordError, NewerVersionError
 from promptrial.files import path_problem
 from promptrial.store.jsonl import FileDigest
 
@@ -43,10 +43,16 @@ def test_a_manifest_reads_back_as_it_was_and_fits_its_published_schema() -> None
     assert digest_line(data).endswith(b"  archive_manifest.json\n")
 
 
+def test_a_manifest_of_a_newer_version_is_not_called_damaged() -> None:
+    data = json.dumps({"schema_version": 2, "files": "of another kind"}).encode()
+    with pytest.raises(NewerVersionError, match=r"here: archive_manifest\.json: made by a newer version"):
+        decode(data, "here")
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda m: m | {"schema_version": 2}, "schema_version is 2; this program knows 1"),
+        (lambda m: m | {"schema_version": 0}, "schema_version is 0; this program knows 1"),
         (lambda m: {k: v for k, v in m.items() if k != "schema_version"}, "schema_version"),
         (lambda m: m | {"files": m["files"][::-1]}, "not in order"),
         (lambda m: m | {"files": [m["files"][0]] * 2}, "listed twice"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from promptrial.errors import CorruptRecordError
+from promptrial.errors import CorruptRecordError, NewerVersionError
 from promptrial.store import atomic
 from promptrial.store.journal import Journal, PartEvent, fold
 from promptrial.store.records import FileRecord, PartRecord, TrialManifest, save
@@ -93,6 +93,18 @@ def test_keys_that_a_newer_program_added_are_ignored(journal: Journal) -> None:
     journal.path.parent.mkdir()
     journal.path.write_bytes(b'{"part":"p","status":"failed","at":"t","new":[1]}\n')
     assert journal.read() == [PartEvent(part="p", status="failed", at="t")]
+
+
+def test_a_line_of_a_newer_program_is_refused_and_never_left_out(journal: Journal) -> None:
+    journal.path.parent.mkdir()
+    journal.path.write_bytes(b'{"schema_version":2,"part":"p","status":"a newer one"}\n')
+    for read in (journal.read, journal.salvage):
+        with pytest.raises(NewerVersionError, match=r"jsonl:1: made by a newer version of promptrial"):
+            read()
+
+
+def test_a_line_of_this_program_does_not_say_its_version(journal: Journal) -> None:
+    assert b"schema_version" not in written(journal)
 
 
 def test_clearing_forgets_everything_and_appending_may_go_on(journal: Journal) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from promptrial import registry
-from promptrial.errors import CorruptRecordError, IllegalTransitionError
+from promptrial.errors import CorruptRecordError, IllegalTransitionError, NewerVersionError
 from promptrial.store import atomic, records
 from promptrial.store.records import (
     Checkpoint,
@@ -189,8 +189,8 @@ def test_a_record_that_would_not_read_back_is_not_written(tmp_path: Path) -> Non
     with pytest.raises(CorruptRecordError, match="done"):
         save(path, state)
     state = full_state()
-    del state.phases["score"]
-    with pytest.raises(CorruptRecordError, match="score"):
+    state.phases["score"] = None  # type: ignore[assignment]
+    with pytest.raises(CorruptRecordError, match="null"):
         save(path, state)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["s"]
@@ -250,8 +250,6 @@ def test_garbage_is_damaged_whatever_it_looks_like(tmp_path: Path, data: bytes) 
         {"run_id": 3},
         {"run_id": None},
         {"phases": []},
-        {"phases": {}},
-        {"phases": {"prepare": {"status": "completed"}}},
         {"phases": {name: {"status": "finished"} for name in registry.PHASES}},
         {"phases": dict.fromkeys(registry.PHASES, None)},
         {"stop_requested": 1},
@@ -265,14 +263,42 @@ def test_a_wrong_type_or_value_is_damaged(tmp_path: Path, changes: dict[str, Any
     corrupt(tmp_path / "s", encoded(tmp_path, changes))
 
 
-def test_a_phase_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_phase_that_another_version_did_not_have_has_not_started(tmp_path: Path) -> None:
     phases = {name: {"status": "completed"} for name in registry.PHASES if name != "costs"}
-    assert "costs" in corrupt(tmp_path / "s", encoded(tmp_path, {"phases": phases}))
+    (tmp_path / "s").write_bytes(encoded(tmp_path, {"phases": phases}))
+    state = load(tmp_path / "s", RunState)
+    assert list(state.phases) == list(registry.PHASES)
+    assert state.phases["costs"].status == "not_started"
+    transition(state, "costs", "in_progress", "t")
+    save(tmp_path / "s", state)
+    assert load(tmp_path / "s", RunState).phases["costs"].status == "in_progress"
 
 
-@pytest.mark.parametrize("version", [0, 2, 99, -1])
-def test_an_unknown_version_is_refused_and_named_whatever_else_the_record_holds(tmp_path: Path, version: int) -> None:
+def test_a_phase_that_only_another_version_has_is_kept_behind_ours(tmp_path: Path) -> None:
+    phases = {name: {"status": "completed"} for name in ["judge", *registry.PHASES]}
+    (tmp_path / "s").write_bytes(encoded(tmp_path, {"phases": phases}))
+    state = load(tmp_path / "s", RunState)
+    assert list(state.phases) == [*registry.PHASES, "judge"]
+    assert list(state.known_phases) == list(registry.PHASES)
+    save(tmp_path / "s", state)
+    assert load(tmp_path / "s", RunState).phases["judge"].status == "completed"
+
+
+@pytest.mark.parametrize("version", [2, 99])
+def test_a_newer_version_is_refused_and_named_whatever_else_the_record_holds(tmp_path: Path, version: int) -> None:
     changes = {"schema_version": version, "phases": "a newer format", "run_id": 3}
+    (tmp_path / "s").write_bytes(encoded(tmp_path, changes))
+    with pytest.raises(NewerVersionError) as caught:
+        load(tmp_path / "s", RunState)
+    assert caught.value.exit_code == 3
+    assert caught.value.message == (
+        f"{tmp_path / 's'}: made by a newer version of promptrial (schema_version {version}; this one reads 1)"
+    )
+
+
+@pytest.mark.parametrize("version", [0, -1])
+def test_an_unknown_version_is_damage_and_named_whatever_else_the_record_holds(tmp_path: Path, version: int) -> None:
+    changes = {"schema_version": version, "phases": "another format", "run_id": 3}
     message = corrupt(tmp_path / "s", encoded(tmp_path, changes))
     assert message.endswith(f"schema_version is {version}; this program knows 1")
 
@@ -289,12 +315,50 @@ def test_each_kind_of_record_has_a_version_of_its_own(tmp_path: Path) -> None:
     assert corrupt(tmp_path / "m", data, TrialManifest).endswith("schema_version is 1; this program knows 2")
 
 
-def test_keys_that_a_newer_program_added_are_ignored(tmp_path: Path) -> None:
+def test_keys_that_a_newer_program_added_survive_a_load_and_a_save(tmp_path: Path) -> None:
     phases = {name: {"status": "completed", "retries": 3} for name in [*registry.PHASES, "archive"]}
-    (tmp_path / "s").write_bytes(encoded(tmp_path, {"new_key": {"a": [1]}, "phases": phases}))
+    drift = [{"at": "t", "who": "me"}]
+    added = {"new_key": {"a": [1]}, "phases": phases, "drift": drift}
+    (tmp_path / "s").write_bytes(encoded(tmp_path, added))
     state = load(tmp_path / "s", RunState)
     assert state.run_id == "r"
     assert state.phases["score"].status == "completed"
+    transition(state, "score", "in_progress", "t")
+    save(tmp_path / "s", state)
+    written = json.loads((tmp_path / "s").read_text())
+    assert (written["new_key"], written["drift"]) == ({"a": [1]}, drift)
+    assert {phase["retries"] for phase in written["phases"].values()} == {3}
+    assert written["phases"]["score"]["status"] == "in_progress"
+    assert load(tmp_path / "s", RunState) == state
+
+
+def test_keys_inside_parts_and_intents_survive_and_leave_with_what_they_belong_to(tmp_path: Path) -> None:
+    save(tmp_path / "m", full_manifest())
+    document = json.loads((tmp_path / "m").read_text())
+    name = next(iter(document["parts"]))
+    document["parts"][name]["new"] = 1
+    document["parts"][name]["intents"] = [
+        {"key": f"k-a{n}", "attempt": n, "status": "expired", "new": n} for n in (1, 2)
+    ]
+    document["parts"]["t9_control_p001"] = {"resume_key": "t9_control", "new": 2}
+    document["stage_status"]["later"] = {"status": "completed", "updated_at": "t", "new": 3}
+    (tmp_path / "m").write_text(json.dumps(document))
+    manifest = load(tmp_path / "m", TrialManifest)
+    del manifest.parts["t9_control_p001"]
+    manifest.parts[name] = msgspec.structs.replace(manifest.parts[name], status="failed")
+    save(tmp_path / "m", manifest)
+    written = json.loads((tmp_path / "m").read_text())
+    assert (written["parts"][name]["new"], written["parts"][name]["status"]) == (1, "failed")
+    assert [intent["new"] for intent in written["parts"][name]["intents"]] == [1, 2]
+    assert "t9_control_p001" not in written["parts"]
+    assert written["stage_status"]["later"]["new"] == 3
+    load(tmp_path / "m", TrialManifest)
+
+
+def test_a_record_as_this_program_writes_it_carries_nothing(tmp_path: Path) -> None:
+    for record in (full_state(), full_manifest(), Manifest(receipt=Receipt({"a": FILE}, {}), facts={"x": {"y": 1}})):
+        save(tmp_path / "r", record)
+        assert "unknown" not in load(tmp_path / "r", type(record)).__dict__
 
 
 def test_every_part_status_reads_back(tmp_path: Path) -> None:

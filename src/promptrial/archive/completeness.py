@@ -25,7 +25,7 @@ def look(run: RunDir, invocation: Invocation) -> tuple[Completeness, str | None]
         return Completeness(complete=False, phases={}, left=(f"{run.state_path.name} is not there",)), None
     except CorruptRecordError:
         return Completeness(complete=False, phases={}, left=(f"{run.state_path.name} is damaged",)), None
-    left = [f"{name}: {phase.status}" for name, phase in state.phases.items() if phase.status != "completed"]
+    left = [f"{name}: {phase.status}" for name, phase in state.known_phases.items() if phase.status != "completed"]
     left = _left_by_plan(run, invocation) or left
     phases = {name: phase.status for name, phase in state.phases.items()}
     return Completeness(complete=not left, phases=phases, left=tuple(left)), state.config_hash

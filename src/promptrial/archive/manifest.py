@@ -106,10 +106,6 @@ def digest_line(data: bytes) -> bytes:
     return f"{hashlib.sha256(data).hexdigest()}  {MANIFEST}\n".encode()
 
 
-class _Versioned(msgspec.Struct):
-    schema_version: int | None = None
-
-
 def decode(data: bytes, where: str) -> ArchiveManifest:
     """Return a manifest that can be believed as far as it goes: of a known version, and with paths that stay inside.
 
@@ -117,14 +113,11 @@ def decode(data: bytes, where: str) -> ArchiveManifest:
     ------
     CorruptRecordError
         If it is none; names ``where`` it was found.
+    NewerVersionError
+        If a newer version of the program made it.
     """
     try:
-        version = msgspec.json.decode(data, type=_Versioned).schema_version
-        if version not in {None, SCHEMA_VERSION}:
-            raise CorruptRecordError(
-                f"{where}: {MANIFEST}: schema_version is {version}; this program knows {SCHEMA_VERSION}",
-                hint="install the version of promptrial that it names",
-            )
+        documents.check_version(data, SCHEMA_VERSION, f"{where}: {MANIFEST}")
         manifest = msgspec.json.decode(data, type=ArchiveManifest)
     except (ValueError, RecursionError) as error:  # msgspec's errors, bad UTF-8 and endless nesting
         raise CorruptRecordError(f"{where}: {MANIFEST}: damaged: {error}") from error

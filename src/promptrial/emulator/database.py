@@ -14,6 +14,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
+from promptrial.documents import newer
 from promptrial.errors import CorruptRecordError, DiskSpaceError, PromptrialError, RunLockedError
 from promptrial.store import atomic
 
@@ -100,6 +101,8 @@ class Database:
             raise _unusable(path, error) from error
         except sqlite3.DatabaseError as error:
             raise CorruptRecordError(f"{path}: not the state of an emulator: {error}") from error
+        if version > _VERSION:
+            raise newer(str(path), version, _VERSION)
         if version not in (0, _VERSION):
             raise CorruptRecordError(f"{path}: state of version {version}; this emulator reads {_VERSION}")
 

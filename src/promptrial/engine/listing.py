@@ -13,7 +13,7 @@ from pathlib import Path
 from promptrial import cost_report, registry
 from promptrial.engine.run_documents import ListDocument, ListedRun, ListedWord
 from promptrial.engine.status import RunStatus, read_status
-from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.errors import CorruptRecordError, NewerVersionError, UsageError
 from promptrial.files import read_bytes
 from promptrial.runtime.clock import Clock
 from promptrial.store.records import RunState
@@ -36,6 +36,8 @@ def _listed(path: Path, clock: Clock) -> ListedRun:
         return _described(run, read_status(run, clock), clock)
     except UsageError as error:  # its name is none that a run can have, or there is no state
         return _unreadable(run_id, "no_state", error.message)
+    except NewerVersionError as error:
+        return _unreadable(run_id, "newer", error.message)
     except CorruptRecordError as error:
         return _unreadable(run_id, "damaged", error.message)
     except OSError as error:

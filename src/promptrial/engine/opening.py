@@ -171,7 +171,7 @@ class _Found:
 
     def _made_nothing(self) -> bool:
         """Whether a run is only begun; a state that was made anew does not know of what is on disk."""
-        if self.state is None or any(phase.status == "completed" for phase in self.state.phases.values()):
+        if self.state is None or any(phase.status == "completed" for phase in self.state.known_phases.values()):
             return False
         return not holds_work(self.run)
 

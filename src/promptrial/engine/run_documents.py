@@ -23,8 +23,8 @@ __all__ = [
     "status_schema",
 ]
 
-ListedWord = StatusWord | Literal["damaged", "no_state"]
-"""How a run stands in a list: the words of ``status``, and two for a run whose state cannot be read."""
+ListedWord = StatusWord | Literal["damaged", "newer", "no_state"]
+"""How a run stands in a list: the words of ``status``, and three for a run whose state cannot be read."""
 _VERSION: Final = 1
 
 
@@ -75,7 +75,8 @@ class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
     ``phases`` is how far it is in words: ``6/9 score 1 of 2 trials``. ``usd`` is what its answers cost, null unless
     that is known of every trial; answers that trials share count in each of them, as they do in the reports.
     ``updated_at`` is the last time in its state, and ``age_s`` the seconds since then. ``problem`` says what is wrong
-    with a run that is ``damaged`` or has ``no_state``; then only its name is known.
+    with a run that is ``damaged``, made by a ``newer`` version of the program, or has ``no_state``; then only its name
+    is known.
     """
 
     run_id: str

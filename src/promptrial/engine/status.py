@@ -108,7 +108,7 @@ def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> St
         if by.silent:
             return "stalled"
         return "stopping" if asked or state.stop_requested else "waiting" if waits else "running"
-    statuses = {phase.status for phase in state.phases.values()}
+    statuses = {phase.status for phase in state.known_phases.values()}
     if statuses == {"completed"}:
         return "finished"
     ends: tuple[tuple[PhaseStatus, StatusWord], ...] = (("in_progress", "crashed"), ("failed", "failed"))

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from promptrial import documents
 from promptrial.errors import CorruptRecordError
 from promptrial.files import name_problem, read_bytes
 from promptrial.store import atomic, jsonl
@@ -26,6 +27,7 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``pending`` and ``submitting`` stand before a job, and begin anew: no job or result of an earlier one is kept beside
     them. A change with a ``key`` is one of the intent of that key as well; with ``intent_only``, of nothing else.
+    ``schema_version`` is left out as long as it is 1.
     """
 
     part: str
@@ -42,8 +44,10 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     estimated_usd: float | None = None
     engine: dict[str, Any] | None = None
     intent_only: bool = False
+    schema_version: int = 1
 
 
+_VERSION = 1
 _DECODER = msgspec.json.Decoder(PartEvent)
 _CARRIED = ("attempt", "request_sha256", "dataset", "job", "results")
 
@@ -73,21 +77,29 @@ class Journal:
         ------
         CorruptRecordError
             If any other line is damaged; names the file and the line.
+        NewerVersionError
+            If a newer version of the program wrote a line.
         """
         events = []
         for number, line in self._whole_lines():
             try:
-                events.append(_decode(line))
+                events.append(_decode(line, f"{self.path}:{number}"))
             except (ValueError, RecursionError) as error:
                 raise CorruptRecordError(f"{self.path}:{number}: damaged journal line: {error}") from error
         return events
 
     def salvage(self) -> list[PartEvent]:
-        """Return the changes of every line that can be read, of a journal that is damaged."""
+        """Return the changes of every line that can be read, of a journal that is damaged.
+
+        Raises
+        ------
+        NewerVersionError
+            If a newer version of the program wrote a line.
+        """
         events = []
-        for _, line in self._whole_lines():
+        for number, line in self._whole_lines():
             with suppress(ValueError, RecursionError):
-                events.append(_decode(line))
+                events.append(_decode(line, f"{self.path}:{number}"))
         return events
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
@@ -107,7 +119,14 @@ class Journal:
             self._appender = None
 
 
-def _decode(line: bytes) -> PartEvent:
+class _Versioned(msgspec.Struct):
+    schema_version: int = 1
+
+
+def _decode(line: bytes, where: str) -> PartEvent:
+    version = msgspec.json.decode(line, type=_Versioned).schema_version
+    if version > _VERSION:
+        raise documents.newer(where, version, _VERSION)
     event = _DECODER.decode(line)
     for name in filter(None, (event.part, event.request_sha256)):  # files and folders are named by them
         if problem := name_problem(name):

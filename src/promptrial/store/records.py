@@ -1,12 +1,14 @@
 """The run's records as typed values: run state, trial manifest, receipts. Encoding, checking and reading back.
 
-Every record carries a ``schema_version``. Readers ignore keys that they do not know, refuse a version that they do not
-know, and call a damaged file damaged (``CorruptRecordError``); nothing is ever read as an empty default.
+Every record carries a ``schema_version``. Keys that a reader does not know are kept when the record is saved; a record
+of a newer version is refused (``NewerVersionError``) and left as it is; a damaged file is called damaged
+(``CorruptRecordError``). Nothing is ever read as an empty default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -74,7 +76,7 @@ class Receipt(msgspec.Struct, frozen=True):
     inputs: dict[str, str]
 
 
-class Manifest(msgspec.Struct, kw_only=True):
+class Manifest(msgspec.Struct, kw_only=True, dict=True):
     """``manifest.json`` of a folder that belongs to the whole run: the receipt, and facts for people."""
 
     schema_version: Literal[1] = 1
@@ -151,7 +153,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**{name: value for name, value in said.items() if value is not msgspec.UNSET})
 
 
-class TrialManifest(msgspec.Struct, kw_only=True):
+class TrialManifest(msgspec.Struct, kw_only=True, dict=True):
     """``trial_manifest.json``. ``datasets``, ``jobs`` and ``job_status`` are views of ``parts``, made when saving."""
 
     schema_version: Literal[2] = 2
@@ -192,12 +194,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
     timestamp: str
 
 
-class RunState(msgspec.Struct, kw_only=True):
+class RunState(msgspec.Struct, kw_only=True, dict=True):
     """``run_state.json``.
 
     A ``dry_run`` has met an emulator instead of hosted providers. ``overrides`` are the flags that the run was started
     with; ``drift`` is what was forced; ``resolved_hash`` is the digest of the
-    configuration with the values of the environment filled in, where it holds any.
+    configuration with the values of the environment filled in, where it holds any. ``phases`` has every phase of this
+    program, and those that another version has besides.
     """
 
     schema_version: Literal[1] = 1
@@ -214,9 +217,14 @@ class RunState(msgspec.Struct, kw_only=True):
     drift: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
-        missing = [name for name in registry.PHASES if name not in self.phases]
-        if missing:
-            raise ValueError(f"no state of these phases: {', '.join(missing)}")
+        """Add the phases that the version which wrote it did not have; those that only it has stay, behind ours."""
+        ours = {name: self.phases.get(name) or PhaseState() for name in registry.PHASES}
+        self.phases = ours | {name: phase for name, phase in self.phases.items() if name not in ours}
+
+    @property
+    def known_phases(self) -> dict[str, PhaseState]:
+        """The phases that this program has."""
+        return {name: self.phases[name] for name in registry.PHASES}
 
 
 _VERSIONS: Final[dict[type, int]] = {RunState: 1, TrialManifest: 2, Manifest: 1}
@@ -272,7 +280,7 @@ def save(path: Path, record: msgspec.Struct) -> None:
         _set_views(record)
     data = msgspec.json.encode(record)
     _decode(path, data, type(record))
-    atomic.write_bytes(path, msgspec.json.format(data, indent=2) + b"\n")
+    atomic.write_bytes(path, msgspec.json.format(_with_unknown(record, data), indent=2) + b"\n")
 
 
 def load(path: Path, kind: type[_Record]) -> _Record:
@@ -284,17 +292,19 @@ def load(path: Path, kind: type[_Record]) -> _Record:
         If it is not there.
     CorruptRecordError
         If it is empty, torn, garbled, of a version that this program does not know, or names a file outside the run.
+    NewerVersionError
+        If a newer version of the program made it.
     """
-    return _decode(path, read_bytes(path), kind)
-
-
-class _Versioned(msgspec.Struct):
-    schema_version: int | None = None
+    data = read_bytes(path)
+    record = _decode(path, data, kind)
+    _keep_unknown(record, data)
+    return record
 
 
 def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
     try:
-        _check_version(path, data, kind)
+        if kind in _VERSIONS:
+            documents.check_version(data, _VERSIONS[kind], str(path))
         record = msgspec.json.decode(data, type=kind)
         _check_paths(record)
         return record  # noqa: TRY300 - both may find the record damaged
@@ -313,14 +323,49 @@ def _remedy(path: Path) -> str | None:
     return f"see what mends it: promptrial doctor {root.name.removeprefix('run_')}{place_flag(root.parent)}"
 
 
-def _check_version(path: Path, data: bytes, kind: type[msgspec.Struct]) -> None:
-    """Look at the version before anything else: what else a record of another version holds is not ours to judge."""
-    known = _VERSIONS.get(kind)
-    found = msgspec.json.decode(data, type=_Versioned).schema_version
-    if known is not None and found is None:
-        raise ValueError("it has no schema_version")
-    if known is not None and found != known:
-        raise CorruptRecordError(f"{path}: schema_version is {found}; this program knows {known}")
+# --- keys of newer versions -----------------------------------------------------------------------------------------
+
+_Path = tuple[str | int, ...]
+
+
+def _keep_unknown(record: msgspec.Struct, data: bytes) -> None:
+    """Let a record carry the keys of its file that this program does not know, so that saving it keeps them."""
+    if isinstance(record, RunState | TrialManifest | Manifest):
+        if msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n" == data:
+            return  # as this program writes it: there are none
+        known = msgspec.json.decode(msgspec.json.encode(record))
+        record.__dict__["unknown"] = dict(_unknown(msgspec.json.decode(data), known, ()))
+
+
+def _unknown(said: object, known: object, at: _Path) -> Iterator[tuple[_Path, object]]:
+    """Yield path and value of each key that a JSON value has and another, of the same file, has not."""
+    if isinstance(said, dict) and isinstance(known, dict):
+        for key, value in said.items():
+            if key in known:
+                yield from _unknown(value, known[key], (*at, key))
+            else:
+                yield (*at, key), value
+    elif isinstance(said, list) and isinstance(known, list):
+        for index, pair in enumerate(zip(said, known, strict=False)):
+            yield from _unknown(*pair, (*at, index))
+
+
+def _with_unknown(record: msgspec.Struct, data: bytes) -> bytes:
+    """Return an encoded record with the unknown keys that it carries, where what they belong to is still there."""
+    carried: dict[_Path, object] = getattr(record, "__dict__", {}).get("unknown", {})
+    if not carried:
+        return data
+    tree = msgspec.json.decode(data)
+    for path, value in carried.items():
+        branch: Any = tree
+        with suppress(KeyError, IndexError, TypeError):
+            for key in path[:-1]:
+                branch = branch[key]
+            branch.setdefault(path[-1], value)
+    return msgspec.json.encode(tree)
+
+
+# --- paths ----------------------------------------------------------------------------------------------------------
 
 
 def _check_paths(record: msgspec.Struct) -> None:

@@ -50,7 +50,7 @@ def phase_findings(sight: Sight) -> Iterator[Finding]:
     if sight.working or sight.state is None:
         return
     path = sight.run.state_path
-    for name, phase in sight.state.phases.items():
+    for name, phase in sight.state.known_phases.items():
         if phase.status == "failed":
             meaning = f"{name} failed: {phase.last_error or 'no reason is on record'}"
             yield _finding(sight, "failed", "error", path, meaning, sight.mend)

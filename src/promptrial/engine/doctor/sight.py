@@ -81,7 +81,7 @@ class Sight:
     @property
     def finished(self) -> bool:
         """Whether the state says that every phase is completed."""
-        return self.state is not None and all(phase.status == "completed" for phase in self.state.phases.values())
+        return self.state is not None and all(phase.status == "completed" for phase in self.state.known_phases.values())
 
     def said(self, error: PromptrialError) -> str:
         """Return what an error says, without secrets."""
