@@ -1,14 +1,15 @@
-"""A responder that waits to be let on, for tests of what an emulator does while rows are being answered."""
+"""Responders for tests: one that waits while rows are being answered, and one that repeats a key."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
 
-from promptrial.emulator.responders.base import Answer, ChatRow, Refusal
+from promptrial.emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words
 from promptrial.emulator.responders.echo import EchoResponder
 from promptrial.emulator.settings import EmulatorSettings
 
+SECRET = "fw_" + "hostedrunsecret"
 GATE = threading.Event()
 """Set to let the rows through."""
 BEGUN = threading.Event()
@@ -26,6 +27,24 @@ class GatedResponder:
             BEGUN.set()
             GATE.wait(20)
             yield reply
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class TellingResponder:
+    """Every second row is refused, and every one names a text that should have stayed secret: ``SECRET``."""
+
+    def __init__(self, _settings: EmulatorSettings) -> None:
+        self._rows = 0
+
+    def replies(self, model: str, rows: Iterable[ChatRow]) -> Iterator[Answer | Refusal]:
+        for row in rows:
+            self._rows += 1
+            if self._rows % 2:
+                yield answer_in_words(row, [f'the key is {SECRET}, as "{SECRET}"'])
+            else:
+                yield Refusal(401, f"no access with {SECRET}")
 
     def close(self) -> None:
         """Do nothing."""

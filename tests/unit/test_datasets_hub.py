@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -275,6 +276,37 @@ def test_a_next_page_on_another_server_is_refused_before_the_token_goes_there(se
         server.replies[TREE] = Reply(server.replies[TREE].body, headers=link)
         assert "the next page is on another server" in refused(hub, PermanentError)
     assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://hub.example", "HTTP://hub.example:8080", "http://127.0.0.1.evil.example", "http://10.0.0.8"]
+)
+def test_a_token_is_not_sent_over_plain_http_to_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setattr(httpx.Client, "send", lambda *_args, **_options: pytest.fail("something was sent"))
+    with pytest.raises(ConfigError, match="HF_TOKEN is not sent over plain HTTP to another machine") as caught:
+        Hub(tmp_path, endpoint=endpoint, token=TOKEN).fetch(NQ)
+    assert TOKEN not in str(caught.value)
+
+
+def test_no_redirect_takes_the_token_to_plain_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((str(request.url), request.headers.get("authorization")))
+        if request.url.scheme == "https":
+            return httpx.Response(302, headers={"location": str(request.url.copy_with(scheme="http"))})
+        return httpx.Response(404)
+
+    usual = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **options: usual(**options, transport=httpx.MockTransport(answer)))
+    with pytest.raises(PermanentError):
+        Hub(tmp_path, endpoint="https://hub.example", token=TOKEN).fetch(NQ)
+    assert [(url.partition(":")[0], authorization) for url, authorization in asked] == [
+        ("https", f"Bearer {TOKEN}"),
+        ("http", None),
+    ]
 
 
 def test_no_token_means_no_authorization_header(server: Server, tmp_path: Path) -> None:

@@ -37,6 +37,25 @@ class Log:
         return [json.loads(line) for line in self.raw]
 
 
+def test_a_key_is_taken_out_of_a_row_and_a_short_secret_which_may_be_a_word_is_not() -> None:
+    key = "fw_0123456789/abcdef"
+    redact = Redactor({"A_KEY": key, "B_PASSWORD": "Paris, France"})
+    row = json.dumps({"content": f"Paris, France {key}", "error": json.dumps({"k": key})}).encode()
+    assert json.loads(redact.row(row)) == {
+        "content": "Paris, France [redacted]",
+        "error": '{"k": "[redacted]"}',
+    }
+    assert key.encode() not in redact.row(row.replace(b"/", rb"\/"))
+    assert b"9\\/" not in redact.row(row.replace(b"/", rb"\/"))
+    assert redact.row(b'{"content":"Paris, France"}') == b'{"content":"Paris, France"}'
+
+
+def test_a_value_of_the_environment_stands_as_the_configuration_has_it() -> None:
+    redact = Redactor({}, {"data/north.jsonl": "${FOLDER}/north.jsonl", "north": "${WHERE}", "": "${NOTHING}"})
+    assert redact("config/data/north.jsonl is gone") == "config/${FOLDER}/north.jsonl is gone"
+    assert redact("north: northern, north") == "${WHERE}: northern, ${WHERE}"
+
+
 # --- redaction ------------------------------------------------------------------------------------------------------
 
 

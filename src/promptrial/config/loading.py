@@ -22,7 +22,7 @@ from promptrial.config.yaml_text import MAX_BYTES
 from promptrial.errors import ConfigError
 from promptrial.files import read_text
 
-__all__ = ["KeyPath", "LoadedConfig", "environment", "load_config"]
+__all__ = ["KeyPath", "LoadedConfig", "environment", "filled_in", "load_config"]
 
 _TIMES: Final = ("nowhere", "exactly once")
 
@@ -69,6 +69,11 @@ def load_config(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, 
     except ValidationError as error:
         raise ConfigError("\n".join(explain(path, error, resolved, line_of, placeholders))) from None
     return LoadedConfig(_with_prompts(path, experiment, line_of), path.parent, placeholders)
+
+
+def filled_in(placeholders: Mapping[KeyPath, str], env: Mapping[str, str]) -> dict[str, str]:
+    """Return the value of each text that holds ``${VAR}``, mapped to the text."""
+    return {VARIABLE.sub(lambda match: env[match[1]], text): text for text in placeholders.values()}
 
 
 def _read_text(path: Path, what: str) -> str:

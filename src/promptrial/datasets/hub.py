@@ -115,6 +115,8 @@ class Hub:
         ------
         TransientError
             If the hub cannot be reached, is busy, or breaks off.
+        ConfigError
+            If the token would go over plain HTTP to another machine.
         PermanentError
             If it has no such data, refuses, or sends bytes that do not match its listing.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -16,7 +17,7 @@ import msgspec
 
 from promptrial import __version__
 from promptrial.datasets.hub_listing import HubFile, HubLocation, TreeEntry, files_of_split, hasher
-from promptrial.errors import PermanentError, TransientError
+from promptrial.errors import ConfigError, PermanentError, TransientError
 from promptrial.store import atomic
 
 if TYPE_CHECKING:
@@ -107,8 +108,20 @@ class HubSession:
 
 @contextmanager
 def hub_session(endpoint: str, token: str | None, timeout_s: float, location: HubLocation) -> Iterator[HubSession]:
-    """Open the connection for one fetch."""
+    """Open the connection for one fetch.
+
+    Raises
+    ------
+    ConfigError
+        If a token would go over plain HTTP to another machine: anyone on the way could read it.
+    """
     import httpx
+
+    if token and not _is_private(endpoint):
+        raise ConfigError(
+            "HF_TOKEN is not sent over plain HTTP to another machine, and HF_ENDPOINT is such an address",
+            hint="use its https:// address, or unset HF_TOKEN if it needs none",
+        )
 
     headers = {"User-Agent": f"promptrial/{__version__}", "Accept-Encoding": "identity"}
     with httpx.Client(timeout=timeout_s, follow_redirects=True, headers=headers) as client:
@@ -123,6 +136,17 @@ def _check_content(what: str, file: HubFile, size: int, hexdigest: str) -> None:
     expected = file.digest.partition(":")[2]
     if hexdigest != expected:
         raise PermanentError(f"could not {what}: its digest is {hexdigest}, the hub lists {expected}; nothing was kept")
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way can read what is sent to an address: HTTPS, or this machine itself."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    try:
+        return ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

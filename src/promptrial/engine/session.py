@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptrial import registry
-from promptrial.config.loading import environment
+from promptrial.config.loading import environment, filled_in
 from promptrial.engine.facts import facts_of, receipt_of
 from promptrial.engine.loop import Engine
 from promptrial.engine.manifests import load_manifests
@@ -177,7 +177,8 @@ def context_of(
     request: RunRequest, opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: Providers
 ) -> Context:
     """Return what the phases of an opened run may use."""
-    events = EventLog(invocation.clock.now, Redactor(env), invocation.say, invocation.level)
+    redactor = Redactor(env, filled_in(opened.loaded.placeholders, env))
+    events = EventLog(invocation.clock.now, redactor, invocation.say, invocation.level)
     return Context(
         config=opened.loaded.experiment,
         config_folder=opened.loaded.folder,

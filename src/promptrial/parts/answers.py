@@ -70,8 +70,8 @@ class Answers:
         return None if run.file_problem(run.relative(self.file(attempt)), known) else known
 
     def write(self, attempt: int, rows: Iterable[bytes]) -> FileRecord:
-        """Write the answers of an attempt as they come; all of them or, if reading them fails, none."""
-        return _written(self.file(attempt), rows)
+        """Write the answers of an attempt as they come, without keys; all of them or, if reading them fails, none."""
+        return _written(self.file(attempt), map(self.recorder.events.redact_row, rows))
 
     def ids_by_hand(self) -> frozenset[str]:
         """Return which unanswered requests are answered by files that a person has put there.

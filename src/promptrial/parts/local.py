@@ -75,7 +75,7 @@ class LocalPart:
         results = work.provider().results(job, self._payload(finished))
         with atomic.Appender(work.folder.part_rows(work.part.name)) as appender:
             for row in results:
-                appender.append(row)
+                appender.append(self.recorder.events.redact_row(row))
                 task.advance()
                 self.stop.check()
 

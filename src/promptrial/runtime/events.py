@@ -20,6 +20,8 @@ _RANK: Final[dict[Level, int]] = {"debug": 10, "info": 20, "warning": 30, "error
 _SECRET_NAME: Final = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
 _MIN_SECRET: Final = 6
+_MIN_KEY: Final = 16
+"""How long a secret must be to be taken out of answers, which must not change for a word that happens to be one."""
 
 
 class Redactor:
@@ -29,18 +31,34 @@ class Redactor:
     ----------
     env : mapping
         The environment, ``.env`` included.
+    placeholders : mapping, optional
+        Value -> text with ``${VAR}``, for values of the configuration that are written down as they stand in its file.
     """
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], placeholders: Mapping[str, str] | None = None) -> None:
+        self._placeholders = {value: text for value, text in (placeholders or {}).items() if value}
+        self._value = re.compile(
+            "|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in sorted(self._placeholders, key=len, reverse=True))
+        )
         values = {value.strip() for name, value in env.items() if _SECRET_NAME.search(name)}
         secrets = {text for value in values if len(value) >= _MIN_SECRET for text in _spellings(value)}
         self._secrets = sorted(secrets, key=len, reverse=True)
+        self._keys = [text.encode(errors="surrogateescape") for text in self._secrets if len(text) >= _MIN_KEY]
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "[redacted]")
+        if self._placeholders:
+            text = self._value.sub(lambda match: self._placeholders[match[0]], text)
         return _BEARER.sub(r"\1[redacted]", text)
+
+    def row(self, row: bytes) -> bytes:
+        """Return a row of a provider without secrets that are too long to stand in an answer by chance."""
+        for key in self._keys:
+            if key in row:
+                row = row.replace(key, b"[redacted]")
+        return row
 
     def deep(self, value: object) -> Any:  # noqa: ANN401 - what JSON can hold
         """Return a value for JSON without secrets in any text within; what JSON does not know becomes text."""
@@ -57,7 +75,7 @@ class Redactor:
 
 def _spellings(secret: str) -> set[str]:
     """Return a secret as it is, and as it reads inside JSON or Python text, and inside JSON within JSON."""
-    found = {secret, repr(secret)[1:-1]}
+    found = {secret, secret.replace("/", r"\/"), repr(secret)[1:-1]}
     for _ in range(2):
         found |= {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for text in found for ascii_only in (True, False)}
     return found
@@ -96,6 +114,10 @@ class EventLog:
     def redact(self, text: str) -> str:
         """Return a text without secrets, for records that are kept elsewhere."""
         return self._redact(text)
+
+    def redact_row(self, row: bytes) -> bytes:
+        """Return a provider's row without keys, to be kept."""
+        return self._redact.row(row)
 
     def event(self, kind: str, level: Level = "debug", text: str = "", **fields: object) -> None:
         """Log one event, and say ``text`` if its level is high enough."""
