@@ -25,6 +25,7 @@ __all__ = [
     "Family",
     "Hypothesis",
     "HypothesisTest",
+    "Interaction",
     "MissingBounds",
     "MissingRule",
     "MissingSensitivity",
@@ -266,6 +267,37 @@ class HypothesisTest(msgspec.Struct, frozen=True, kw_only=True):
     rejected: bool | None
 
 
+class Interaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether an effect differs between two subsets of one dimension (``scope``): data sets, or types of question.
+
+    ``difference`` is the effect in ``subset`` less the effect in ``other``, on the scale of the scores. ``significant``
+    is ``p_adjusted <= alpha``, corrected over the pairs of subsets of this endpoint. ``reason`` is set where there is
+    no p-value.
+    """
+
+    metric: str
+    temp: float
+    scope: Scope
+    subset: str
+    other: str
+    n_pairs: int
+    n_pairs_other: int
+    n_clusters: int
+    n_clusters_other: int
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    confidence: float
+    method: str
+    se: float | None
+    df: float | None
+    p: float | None
+    family: str | None
+    p_adjusted: float | None
+    significant: bool | None
+    reason: str | None
+
+
 class Family(msgspec.Struct, frozen=True, kw_only=True):
     """Tests whose p-values were corrected together: ``size`` of them had a p-value."""
 
@@ -306,6 +338,7 @@ class Significance(msgspec.Struct, frozen=True, kw_only=True):
     families: tuple[Family, ...]
     estimates: tuple[Estimate, ...]
     selective: tuple[Estimate, ...]
+    interactions: tuple[Interaction, ...] = ()
 
 
 def number(value: float | None) -> float | None:

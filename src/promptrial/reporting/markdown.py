@@ -146,7 +146,8 @@ def _effects(significance: Significance) -> list[Table]:
 
 
 def _subsets(significance: Significance) -> list[str]:
-    found = [table for scope in _SUBSETS if (table := tables.subgroup_table(significance, scope)).rows]
+    of_scopes = ((tables.subgroup_table(significance, s), tables.interaction_table(significance, s)) for s in _SUBSETS)
+    found = [table for pair in of_scopes for table in pair if table.rows]
     return [_section("Effects within subsets (exploratory)", *_blocks(found))] if found else []
 
 

@@ -27,6 +27,7 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.context import missing_answers
+from promptrial.reporting.tables.effects import interaction_notes
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text
 from promptrial.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
@@ -43,6 +44,7 @@ def trial_sentences(result: TrialResult) -> list[str]:
         *(_primary(row, significance, facts.trial) for row in primary_endpoints(significance)),
         *sensitivity_notes(primary_endpoints(significance)),
         *_exploratory(exploratory_endpoints(significance), significance, facts.trial),
+        *interaction_notes(significance),
         *_margins(significance),
         _attrition(significance),
         *attrition_notes(primary_endpoints(significance)),

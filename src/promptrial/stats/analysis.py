@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import msgspec
 import numpy as np
@@ -22,6 +23,7 @@ from promptrial.significance import (
     Estimate,
     Hypothesis,
     HypothesisTest,
+    Interaction,
     MissingRule,
     MissingSensitivity,
     Scope,
@@ -30,7 +32,8 @@ from promptrial.significance import (
 )
 from promptrial.stats.attrition import missing_bounds
 from promptrial.stats.endpoints import decide, describe, designated_method, designated_row
-from promptrial.stats.families import correct, raw_test
+from promptrial.stats.families import correct, correct_interactions, raw_test
+from promptrial.stats.interaction import interaction
 from promptrial.stats.missing import WORST_UNKNOWN, answered_shares, attrition_test, under_rule, worst_is_known
 from promptrial.stats.pairing import BoolArray, IntArray, PairedSample, Pairing, ScoreTable, pair_scores
 from promptrial.stats.selective import ABSTENTION, ACCURACY, UNANSWERABLE, selective_rows
@@ -71,22 +74,27 @@ def analyse(
     subsets, both = list(_subsets(table)), len(np.unique(table.condition)) > 1
     results: list[_Result] = []
     selective: list[Estimate] = []
+    interactions: list[Interaction] = []
     for temp in table.temps:
         attrition_tests: dict[bytes, AttritionTest] = {}
         pairings = {name: pairing_of(table, name, temp, settings) for name in table.metrics}
         for pairing in pairings.values():
-            results += _Analyst(pairing, settings, statistics, attrition_tests if both else None).results(subsets)
+            analyst = _Analyst(pairing, settings, statistics, attrition_tests if both else None)
+            results += analyst.results(subsets)
+            interactions += analyst.interactions(subsets)
         selective += _selective(pairings, subsets, settings)
     tests, families = correct([test for result in results for test in result.tests], settings.alpha)
+    compared, families_of_interactions = correct_interactions(interactions, settings.alpha)
     return Significance(
         schema_version=2,
         settings=settings,
         attrition=dict(attrition or {}),
         endpoints=decide([result.endpoint for result in results], tests),
         tests=tests,
-        families=families,
+        families=(*families, *families_of_interactions),
         estimates=tuple(row for result in results for row in result.rows),
         selective=tuple(selective),
+        interactions=compared,
     )
 
 
@@ -154,6 +162,13 @@ class _Analyst:
     def results(self, subsets: Sequence[_Subset]) -> list[_Result]:
         """Return the results of each subset."""
         return [self._result(subset) for subset in subsets]
+
+    def interactions(self, subsets: Sequence[_Subset]) -> Iterator[Interaction]:
+        """Yield the comparison of each two data sets, and of each two types, that the metric applies to."""
+        for scope in ("dataset", "type"):
+            samples = [self._decided.sample(*subset) for subset in subsets if subset[0] == scope]
+            for one, other in combinations([sample for sample in samples if sample.counts.applies], 2):
+                yield interaction(one, other, self._settings)
 
     def _result(self, subset: _Subset) -> _Result:
         sample, tests = self._decided.sample(*subset), self._attrition_tests

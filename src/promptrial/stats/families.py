@@ -4,6 +4,8 @@
 * ``exploratory``: every other metric, over all items. Benjamini-Hochberg.
 * ``subgroups/...``: the repeats of one endpoint over the data sets, or over the types, each a family of its own and
   never together with the overall test of the endpoint. Benjamini-Hochberg.
+* ``interactions/...``: the differences of one endpoint's effects between the data sets, or between the types, each a
+  family of its own. Benjamini-Hochberg.
 * ``equivalence`` and ``non_inferiority``: the margins that were declared, over all items. Holm.
 """
 
@@ -15,11 +17,11 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from promptrial.significance import Estimate, Family, Hypothesis, HypothesisTest, Scope, StatsSettings
+from promptrial.significance import Estimate, Family, Hypothesis, HypothesisTest, Interaction, Scope, StatsSettings
 from promptrial.stats.multiplicity import benjamini_hochberg, holm
 from promptrial.stats.pairing import FloatArray
 
-__all__ = ["correct", "raw_test"]
+__all__ = ["correct", "correct_interactions", "raw_test"]
 
 Correction = Literal["holm", "bh"]
 _METHODS: Final[dict[Correction, Callable[[Sequence[float]], FloatArray]]] = {"holm": holm, "bh": benjamini_hochberg}
@@ -50,13 +52,35 @@ def correct(tests: Sequence[HypothesisTest], alpha: float) -> tuple[tuple[Hypoth
         The tests in the order given, with ``p_adjusted`` and ``rejected``; and the families in order of appearance.
         A test without a p-value stays undecided and does not count.
     """
-    adjusted = np.full(len(tests), np.nan)
-    names = list(dict.fromkeys(test.family for test in tests))
+    adjusted, families = _adjust([test.family for test in tests], [test.p for test in tests], alpha)
+    return tuple(_decided(test, float(p), alpha) for test, p in zip(tests, adjusted, strict=True)), families
+
+
+def correct_interactions(
+    rows: Sequence[Interaction], alpha: float
+) -> tuple[tuple[Interaction, ...], tuple[Family, ...]]:
+    """Correct the tests of interaction, those of one endpoint and dimension together; see ``correct``."""
+    names = [f"interactions/{row.scope}/{row.metric}/{row.temp}" for row in rows]
+    adjusted, families = _adjust(names, [row.p for row in rows], alpha)
+    return tuple(
+        msgspec.structs.replace(
+            row,
+            family=name,
+            p_adjusted=None if np.isnan(p) else float(p),
+            significant=None if np.isnan(p) else bool(p <= alpha),
+        )
+        for row, name, p in zip(rows, names, adjusted, strict=True)
+    ), families
+
+
+def _adjust(names: Sequence[str], p: Sequence[float | None], alpha: float) -> tuple[FloatArray, tuple[Family, ...]]:
+    """Return the corrected p-values, NaN where there is none, and the families; ``names`` says which is in which."""
+    adjusted = np.full(len(names), np.nan)
     families = []
-    for name in names:
-        members = [index for index, test in enumerate(tests) if test.family == name]
+    for name in dict.fromkeys(names):
+        members = [index for index, family in enumerate(names) if family == name]
         correction = _correction(name)
-        p_values = [tests[index].p for index in members]
+        p_values = [p[index] for index in members]
         adjusted[members] = _METHODS[correction]([np.nan if p is None else p for p in p_values])
         families.append(
             Family(
@@ -67,7 +91,7 @@ def correct(tests: Sequence[HypothesisTest], alpha: float) -> tuple[tuple[Hypoth
                 rejected=int((adjusted[members] <= alpha).sum()),
             )
         )
-    return tuple(_decided(test, float(p), alpha) for test, p in zip(tests, adjusted, strict=True)), tuple(families)
+    return adjusted, tuple(families)
 
 
 def _family(row: Estimate, hypothesis: Hypothesis, settings: StatsSettings) -> str:
@@ -80,7 +104,7 @@ def _family(row: Estimate, hypothesis: Hypothesis, settings: StatsSettings) -> s
 
 
 def _correction(family: str) -> Correction:
-    return "bh" if family == "exploratory" or family.startswith("subgroups/") else "holm"
+    return "bh" if family == "exploratory" or family.startswith(("subgroups/", "interactions/")) else "holm"
 
 
 def _decided(test: HypothesisTest, adjusted: float, alpha: float) -> HypothesisTest:

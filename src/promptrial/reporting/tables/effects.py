@@ -14,6 +14,7 @@ from promptrial.reporting.tables.cells import (
     effect,
     level,
     margin,
+    p_phrase,
     p_value,
     points_decimals,
     rate,
@@ -29,7 +30,7 @@ from promptrial.reporting.tables.words import (
     quantity_text,
     subset_text,
 )
-from promptrial.significance import Endpoint, Estimate, HypothesisTest, Scope, Significance
+from promptrial.significance import Endpoint, Estimate, HypothesisTest, Interaction, Scope, Significance
 
 __all__ = [
     "decision",
@@ -37,6 +38,8 @@ __all__ = [
     "equivalence_table",
     "exploratory_endpoints",
     "exploratory_table",
+    "interaction_notes",
+    "interaction_table",
     "overall_endpoints",
     "primary_endpoints",
     "primary_table",
@@ -79,8 +82,39 @@ def subgroup_table(significance: Significance, scope: Scope) -> Table:
     table = _effects_table(
         titles[scope], significance, rows, lead=("Subset", lambda row: subset_text(scope, row.subset))
     )
-    caution = "That an effect is significant in one subset and not in another does not show that the subsets differ."
+    caution = (
+        "That an effect is significant in one subset and not in another does not show that the subsets differ; whether "
+        "the effects differ is tested below."
+    )
     return Table(table.title, table.headers, table.rows, (*table.notes, caution), table.align)
+
+
+def interaction_table(significance: Significance, scope: Scope) -> Table:
+    """Return the tests of whether the effect differs between subsets of a kind; without rows in older documents."""
+    rows = [row for row in significance.interactions if row.scope == scope]
+    kinds = {"dataset": "data sets", "type": "item types"}
+    reasons = (f"{_compared(row)}: {row.reason}." for row in rows if row.reason is not None)
+    return Table(
+        title=f"Differences of the effects between {kinds.get(scope, 'subsets')}",
+        headers=(
+            "Subset",
+            "Less",
+            "Endpoint",
+            "Temp.",
+            "Pairs",
+            f"Difference of effects, pp ({level(significance.settings.confidence)} CI)",
+            "p",
+            "Adjusted p",
+            "Decision",
+        ),
+        rows=tuple(_interaction_row(row) for row in rows),
+        notes=(
+            "p and interval by Welch's t with clustered, bias-reduced standard errors (CR2).",
+            *_family_notes(significance, (row.family for row in rows)),
+            *reasons,
+        ),
+        align="lllrrrrrl",
+    )
 
 
 def equivalence_table(significance: Significance) -> Table:
@@ -111,6 +145,15 @@ def equivalence_table(significance: Significance) -> Table:
         ),
         align="llrlrrrrrl",
     )
+
+
+def interaction_notes(significance: Significance) -> Iterator[str]:
+    """Yield where the effect on a primary endpoint differs between subsets."""
+    for row in significance.interactions:
+        if row.significant and row.metric in significance.settings.primary:
+            figures = effect(row.difference, row.ci_low, row.ci_high)
+            adjusted = p_phrase(row.p_adjusted)
+            yield f"{_compared(row)}: the effects differ, by {figures} percentage points (adjusted {adjusted})."
 
 
 def summary_table(significance: Significance) -> Table:
@@ -147,6 +190,7 @@ def summary_table(significance: Significance) -> Table:
         notes=(
             *_reasons(overall_endpoints(significance)),
             *attrition_notes(overall_endpoints(significance)),
+            *interaction_notes(significance),
             *sensitivity_notes(primary_endpoints(significance)),
         ),
         align="llrrrrrrl",
@@ -248,6 +292,26 @@ def _reasons(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
 
 def _applies_to_none(endpoint: Endpoint) -> bool:
     return endpoint.n_items == endpoint.n_not_applicable
+
+
+def _interaction_row(row: Interaction) -> tuple[str, ...]:
+    verdicts = {None: "not estimable", True: "the effects differ", False: "no significant difference"}
+    return (
+        subset_text(row.scope, row.subset),
+        subset_text(row.scope, row.other),
+        metric_text(row.metric).label,
+        temperature(row.temp),
+        f"{count(row.n_pairs)} / {count(row.n_pairs_other)}",
+        effect(row.difference, row.ci_low, row.ci_high),
+        p_value(row.p),
+        p_value(row.p_adjusted),
+        verdicts[row.significant],
+    )
+
+
+def _compared(row: Interaction) -> str:
+    subsets = f"{subset_text(row.scope, row.subset)} less {subset_text(row.scope, row.other)}"
+    return f"{metric_text(row.metric).label}, {subsets}, temperature {temperature(row.temp)}"
 
 
 def _margin_row(test: HypothesisTest, estimate: Estimate | None) -> tuple[str, ...]:
