@@ -371,7 +371,7 @@ def test_the_variance_does_not_split_without_replicates() -> None:
 def test_sample_size_and_detectable_effect_invert_each_other() -> None:
     n = miller_sample_size(0.03, 0.1, 0.05, 0.02, replicates_control=2, replicates_treatment=4, design_effect=1.7)
     se = math.sqrt(1.7 * (0.1 + 0.05 / 2 + 0.02 / 4) / n)
-    assert minimum_detectable_effect(se) == pytest.approx(0.03)
+    assert minimum_detectable_effect(se, math.inf) == pytest.approx(0.03)
 
 
 def test_the_exact_power_of_mcnemar_is_that_of_a_simulation() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import special
 
 from promptrial.significance import Estimate, StatsSettings
+from promptrial.stats.detectable import detectable_difference
 from promptrial.stats.pairing import Arm, ClusterTotals, FloatArray, IntArray, PairedSample, cluster_totals
-from promptrial.stats.power import minimum_detectable_effect
 from promptrial.stats.statistic import estimate_row, never_zero
 
 __all__ = [
@@ -205,12 +205,13 @@ class _Statistic:
         del rng
         result = paired_difference(sample.difference, sample.cluster, settings.confidence)
         split = variance_split(sample.difference, sample.control, sample.treatment)
+        widest = sample.largest_difference
         row = estimate_row(
             sample,
             self.name,
             "mean_difference",
             result.mean,
-            interval=(result.ci_low, result.ci_high),
+            interval=(max(result.ci_low, -widest), min(result.ci_high, widest)),
             confidence=settings.confidence,
             p=result.p,
             reason=_reason(result),
@@ -222,7 +223,7 @@ class _Statistic:
                 "df": result.df,
                 "design_effect": result.design_effect,
                 "n_effective": result.n_effective,
-                "detectable_at_80_percent_power": _detectable(result, settings.alpha),
+                "detectable_at_80_percent_power": detectable_difference(sample, result.se, result.df, settings.alpha),
             }
             | ({} if split is None else _split_figures(split)),
         )
@@ -252,10 +253,6 @@ def _notes(result: PairedDifference, *, clustered: bool) -> tuple[str, ...]:
     if clustered and result.n_clusters < FEW_CLUSTERS:
         return (f"fewer than {FEW_CLUSTERS} clusters: rely on the sign flips rather than on this p-value",)
     return ()
-
-
-def _detectable(result: PairedDifference, alpha: float) -> float:
-    return math.nan if result.degenerate else minimum_detectable_effect(result.se, alpha=alpha)
 
 
 def _split_figures(split: VarianceSplit) -> dict[str, float | None]:

@@ -68,12 +68,30 @@ def miller_sample_size(
     return design_effect * variance * (_z(alpha / 2) + _z(1 - power)) ** 2 / delta**2
 
 
-def minimum_detectable_effect(se: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
+def minimum_detectable_effect(se: float, df: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
     """Return the difference that a two-sided test detects with this power, given the standard error of the difference.
 
-    It inverts ``miller_sample_size``, with the clustered standard error carrying the design effect.
+    ``(t_(1-alpha/2) + t_power) SE``, with quantiles of Student's t. With infinitely many degrees of freedom it inverts
+    ``miller_sample_size``, the clustered standard error carrying the design effect.
+
+    Parameters
+    ----------
+    se : float
+        Above 0.
+    df : float
+        Degrees of freedom of the standard error: clusters less one. Above 0, may be infinite.
+
+    References
+    ----------
+    Bloom, H.S. (1995). Minimum detectable effects: a simple way to report the statistical power of experimental
+    designs. Evaluation Review 19:547-556.
+
+    Examples
+    --------
+    >>> round(minimum_detectable_effect(0.1, 9), 4), round(minimum_detectable_effect(0.1, math.inf), 4)
+    (0.3146, 0.2802)
     """
-    return (_z(alpha / 2) + _z(1 - power)) * se
+    return float(special.stdtrit(df, 1 - alpha / 2) + special.stdtrit(df, power)) * se
 
 
 def connor_sample_size(delta: float, discordance: float, *, alpha: float = 0.05, power: float = 0.8) -> float:

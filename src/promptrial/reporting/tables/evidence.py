@@ -36,6 +36,7 @@ __all__ = [
     "selective_table",
 ]
 
+_DETECTABLE: Final = "detectable_at_80_percent_power"
 _PRECISION_NOTES: Final = (
     "The design effect says how many times larger the variance is because items share passages.",
     "A true difference smaller than the detectable one would often be missed by a trial of this size.",
@@ -160,7 +161,7 @@ def precision_table(significance: Significance) -> Table:
             "Detectable at 80% power, pp",
         ),
         rows=tuple((*_label(row), count(row.n_clusters), *_precision_cells(row)) for row in rows),
-        notes=_PRECISION_NOTES if rows else (),
+        notes=(*(_PRECISION_NOTES if rows else ()), *_undetectable(rows)),
         align="lrrrrrrrr",
     )
 
@@ -251,11 +252,21 @@ def _with_interval(value: str, limits: str) -> str:
     return value if limits == MISSING else f"{value} ({limits})"
 
 
+def _undetectable(rows: Sequence[Estimate]) -> tuple[str, ...]:
+    """Return what it means that no detectable difference is given, where that is so."""
+    if all(row.figures.get(_DETECTABLE) is not None for row in rows):
+        return ()
+    return (
+        "No detectable difference is given where too few clusters or pairs differ for any p to reach the level.",
+        "Nor is one that is larger than scores can differ.",
+    )
+
+
 def _precision_cells(row: Estimate) -> tuple[str, ...]:
     figures = row.figures
     errors = [figures.get(name) for name in ("se", "se_naive")]
     plain = [figures.get(name) for name in ("design_effect", "n_effective")]
-    detectable = figures.get("detectable_at_80_percent_power")
+    detectable = figures.get(_DETECTABLE)
     return (
         *(MISSING if value is None else significant(100 * value) for value in errors),
         *map(significant, plain),

@@ -1,0 +1,43 @@
+"""The smallest difference that a trial like this one would probably detect, and when there is none to speak of."""
+
+from __future__ import annotations
+
+import math
+
+from promptrial.stats.pairing import PairedSample
+from promptrial.stats.power import minimum_detectable_effect
+from promptrial.stats.risk_difference import score_p_value
+
+__all__ = ["detectable_difference", "smallest_p_value"]
+
+
+def smallest_p_value(sample: PairedSample) -> float:
+    """Return the smallest p-value that the deciding test could have given on the units that differ here.
+
+    All of them would have to favour one arm: with D discordant pairs the score test gives the tail of chi-square D, and
+    sign flips of D clusters that lean give ``2^(1 - D)``. 1 without any.
+    """
+    leaning = int((sample.totals.sums != 0).sum())
+    if sample.binary and not sample.clustered:
+        return score_p_value(leaning, 0)
+    return min(1.0, math.exp2(1 - leaning))
+
+
+def detectable_difference(sample: PairedSample, se: float, df: float, alpha: float, power: float = 0.8) -> float:
+    """Return the difference that a test at level ``alpha`` detects with this power; NaN where none can be named.
+
+    Parameters
+    ----------
+    se, df : float
+        Standard error of the difference and its degrees of freedom, clustered where the sample is.
+
+    Returns
+    -------
+    float
+        NaN without a standard error, where no p-value can reach ``alpha`` (too few clusters or discordant pairs), and
+        where it would take more than the largest difference that scores can have.
+    """
+    if not se > 0 or smallest_p_value(sample) > alpha:
+        return math.nan
+    effect = minimum_detectable_effect(se, df, alpha=alpha, power=power)
+    return effect if effect <= sample.largest_difference else math.nan
