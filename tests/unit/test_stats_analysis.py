@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from promptrial import registry, significance
+from promptrial.errors import NewerVersionError
 from promptrial.significance import Endpoint, Estimate, HypothesisTest, Significance, StatsSettings
 from promptrial.stats.analysis import analyse, stream
 from promptrial.stats.attrition import arm_attrition
@@ -226,8 +227,10 @@ def test_the_schema_refuses_what_is_not_such_a_document(document: Significance) 
     for bad in (good | {"schema_version": 1}, {k: v for k, v in good.items() if k != "tests"}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(bad, schema)
-    with pytest.raises(msgspec.ValidationError):
+    with pytest.raises(NewerVersionError):
         significance.decode(json.dumps(good | {"schema_version": 3}).encode())
+    with pytest.raises(msgspec.ValidationError):
+        significance.decode(json.dumps(good | {"tests": 5}).encode())
 
 
 def test_the_same_scores_give_the_same_bytes_in_any_row_order() -> None:
