@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["escaped"]
+__all__ = ["escaped", "escaped_cell"]
 
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
+
+
+_UNSAFE_IN_A_CELL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 
 
 def escaped(text: str) -> str:
@@ -26,6 +29,19 @@ def escaped(text: str) -> str:
     red: \u001b[31m
     """
     return _UNPRINTABLE.sub(_escape, text)
+
+
+def escaped_cell(text: str) -> str:
+    r"""Return a text for a cell of CSV: what obeys in a terminal or turns text around is escaped, and nothing else.
+
+    Line ends stay, and so do the marks of direction that belong to ordinary Arabic and Hebrew.
+
+    Examples
+    --------
+    >>> print(escaped_cell("red: \x1b[31m"))
+    red: \u001b[31m
+    """
+    return _UNSAFE_IN_A_CELL.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

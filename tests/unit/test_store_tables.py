@@ -28,6 +28,8 @@ ROWS: list[tuple[Any, ...]] = [
     ("", "", 0, -0.0),
     (None, None, None, None),
 ]
+ESCAPED = {"a\rreturn": r"a\u000dreturn", "\u2028 \x85 \t ;": "\u2028 \\u0085 \t ;"}
+"""What of these stands otherwise in CSV."""
 
 
 def write(folder: Path, rows: Sequence[Sequence[Any]], columns: Sequence[Column] = COLUMNS) -> TableWriter:
@@ -57,7 +59,7 @@ def test_csv_says_the_same_in_text(tmp_path: Path) -> None:
     assert header == ["id", "arm", "n", "score"]
     assert len(rows) == len(ROWS)
     for row, (text, arm, count, score) in zip(rows, ROWS, strict=True):
-        assert row[:2] == [text or "", arm or ""]
+        assert row[:2] == [ESCAPED.get(text, text) or "", arm or ""]
         assert row[2] == ("" if count is None else str(count))
         assert (float(row[3]) if row[3] else None) == score
 
@@ -90,8 +92,25 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text_in_every_text_column(
     row: list[Any] = ["a", "b", 1, 1.0]
     row[column] = f'{start}HYPERLINK("http://x";"y")'
     write(tmp_path, [row])
-    assert csv_rows(tmp_path)[1][column] == "'" + row[column]
+    assert csv_rows(tmp_path)[1][column] == "'" + row[column].replace("\r", r"\u000d")
     assert parquet_rows(tmp_path)[0][column] == row[column]
+
+
+def test_what_a_terminal_obeys_is_escaped_in_the_csv_and_exact_in_parquet(tmp_path: Path) -> None:
+    hostile = "a\x1b[2J\x07\x9b31m\x7f\rb\u202egpj.exe\u2066"
+    write(tmp_path, [(hostile, "x", 1, 1.0), (None, hostile, 1, 1.0), ("plain", "y", 1, 1.0)])
+    shown = r"a\u001b[2J\u0007\u009b31m\u007f\u000db\u202egpj.exe\u2066"
+    assert [row[:2] for row in csv_rows(tmp_path)[1:]] == [[shown, "x"], ["", shown], ["plain", "y"]]
+    assert [row[:2] for row in parquet_rows(tmp_path)] == [(hostile, "x"), (None, hostile), ("plain", "y")]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\tb", "one\ntwo", "one\r\ntwo", "مرحبا\u200f 1", "a\ufeffb", "a\\b", r"a\u001b", "é→😀"]
+)
+def test_ordinary_text_stands_in_the_csv_as_it_is(tmp_path: Path, text: str) -> None:
+    write(tmp_path, [(text, "x", 1, 1.0)])
+    with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file))[1][0] == text
 
 
 def test_a_number_below_zero_is_no_formula(tmp_path: Path) -> None:
@@ -181,7 +200,7 @@ def test_a_spreadsheet_and_pyarrow_read_the_csv_alike(tmp_path: Path) -> None:
         io.BytesIO((tmp_path / "table.csv").read_bytes()),
         parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
     )
-    assert table.column("id").to_pylist() == [row[0] for row in ROWS[:-1]]
+    assert table.column("id").to_pylist() == [ESCAPED.get(row[0], row[0]) for row in ROWS[:-1]]
     assert table.column("score").to_pylist() == [row[3] for row in ROWS[:-1]]
 
 

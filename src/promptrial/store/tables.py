@@ -1,7 +1,7 @@
-"""A table written twice, row group by row group: Parquet for the program, CSV for people. Bounded memory.
+r"""A table written twice, row group by row group: Parquet for the program, CSV for people. Bounded memory.
 
-In the CSV a cell that a spreadsheet would run as a formula is preceded by an apostrophe, and a missing value is an
-empty cell. Parquet holds the exact values.
+In the CSV a cell that a spreadsheet would run as a formula is preceded by an apostrophe, a control character is written
+as ``\uXXXX``, and a missing value is an empty cell. Parquet holds the exact values.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from promptrial.printable import escaped_cell
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 
@@ -26,6 +27,8 @@ _BATCH_CHARACTERS: Final = 1 << 25
 """How much text a row group may hold: rows with long texts make smaller ones, so that memory stays bounded."""
 # OWASP's list for CSV injection, with the full-width forms that some locales take for the plain ones.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - meant
+
+_PERHAPS_UNSAFE: Final = r"[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
 
 
 class TableWriter:
@@ -117,11 +120,11 @@ class TableWriter:
 
 
 def _csv_lines(table: pa.Table) -> memoryview:
-    """Return a table as lines of CSV without a header: text quoted, missing values empty, formulas made harmless."""
+    """Return a table as lines of CSV without a header: text quoted, missing values empty, nothing that is obeyed."""
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    guarded = pa.Table.from_arrays([_guarded(column) for column in table.columns], schema=table.schema)
+    guarded = pa.Table.from_arrays([_printable(_guarded(column)) for column in table.columns], schema=table.schema)
     sink = pa.BufferOutputStream()
     pa_csv.write_csv(guarded, sink, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
     return memoryview(sink.getvalue())
@@ -137,6 +140,16 @@ def _guarded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not pc.any(risky).as_py():
         return column
     return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
+
+
+def _printable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(column.type) or not pc.any(pc.match_substring_regex(column, _PERHAPS_UNSAFE)).as_py():
+        return column
+    texts = (None if text is None else escaped_cell(text) for text in column.to_pylist())
+    return pa.chunked_array([pa.array(texts, type=column.type)])
 
 
 def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
