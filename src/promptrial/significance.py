@@ -17,6 +17,7 @@ from promptrial.model import Condition
 
 __all__ = [
     "SCHEMA_VERSION",
+    "SCORE_QUANTITIES",
     "ArmAttrition",
     "ArmMean",
     "AttritionTest",
@@ -41,6 +42,10 @@ __all__ = [
 
 SCHEMA_VERSION: Final = 2
 Wanted = Literal["higher", "lower"]
+SCORE_QUANTITIES: Final = frozenset(
+    {"mean_difference", "risk_difference", "hodges_lehmann", "equivalence", "non_inferiority"}
+)
+"""What estimates may be of that is on the scale of the scores: none is larger than scores can differ."""
 MissingRule = Literal["exclude", "failure"]
 Scope = Literal["overall", "dataset", "type"]
 Hypothesis = Literal["difference", "equivalence", "non_inferiority"]

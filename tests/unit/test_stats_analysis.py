@@ -16,7 +16,7 @@ import pytest
 
 from promptrial import registry, significance
 from promptrial.errors import NewerVersionError
-from promptrial.significance import Endpoint, Estimate, HypothesisTest, Significance, StatsSettings
+from promptrial.significance import SCORE_QUANTITIES, Endpoint, Estimate, HypothesisTest, Significance, StatsSettings
 from promptrial.stats.analysis import analyse, stream
 from promptrial.stats.attrition import arm_attrition
 from promptrial.stats.endpoints import _arm_interval
@@ -445,6 +445,16 @@ def test_intervals_are_cut_at_the_range_that_the_scorer_declares() -> None:
     assert unit.ci_low is not None
     assert (endpoint.ci_low, endpoint.ci_high) == pytest.approx((9 * unit.ci_low, 9 * (unit.ci_high or 0)))
     assert endpoint.bounds.low == pytest.approx(9 * (unit.bounds.low or 0))
+
+
+def test_no_row_on_the_scale_of_the_scores_has_a_limit_that_no_difference_can_have() -> None:
+    table = table_of([0, 0, 0, 1, 0, 0, 1, 0], [1, 1, 1, 0, 1, 1, 1, 1], cluster=[0, 0, 1, 2, 3, 4, 5, 6])
+    for factor in (1.0, 10.0):
+        scaled = changed(table, metrics={"em": factor * table.metrics["em"]})
+        settings = replace(QUICK, graded=("em",), ranges={"em": (0.0, factor)})
+        rows = [row for row in analyse(scaled, settings).estimates if row.quantity in SCORE_QUANTITIES]
+        limits = [limit for row in rows for limit in (row.ci_low, row.ci_high) if limit is not None]
+        assert max(map(abs, limits)) == factor
 
 
 def test_a_clustered_share_of_1_is_not_given_without_any_doubt() -> None:

@@ -205,13 +205,12 @@ class _Statistic:
         del rng
         result = paired_difference(sample.difference, sample.cluster, settings.confidence)
         split = variance_split(sample.difference, sample.control, sample.treatment)
-        widest = sample.largest_difference
         row = estimate_row(
             sample,
             self.name,
             "mean_difference",
             result.mean,
-            interval=(max(result.ci_low, -widest), min(result.ci_high, widest)),
+            interval=(result.ci_low, result.ci_high),
             confidence=settings.confidence,
             p=result.p,
             reason=_reason(result),

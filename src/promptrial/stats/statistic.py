@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final, Protocol
 
 import numpy as np
 
-from promptrial.significance import Estimate, StatsSettings, number
+from promptrial.significance import SCORE_QUANTITIES, Estimate, StatsSettings, number
 from promptrial.stats.pairing import PairedSample
 
 __all__ = ["Statistic", "estimate_row", "never_zero"]
@@ -45,8 +46,11 @@ def estimate_row(
 ) -> Estimate:
     """Return a row that is labelled with the endpoint of ``sample``; NaN and infinities become null.
 
-    ``metric`` names what is estimated where that is not the metric of the sample.
+    ``metric`` names what is estimated where that is not the metric of the sample. The interval of a quantity on the
+    scale of the scores is cut at the largest difference that they can have.
     """
+    widest = sample.largest_difference if quantity in SCORE_QUANTITIES else math.inf
+    low, high = (None if (limit := number(end)) is None else min(max(limit, -widest), widest) for end in interval)
     return Estimate(
         metric=sample.metric if metric is None else metric,
         temp=sample.temp,
@@ -55,8 +59,8 @@ def estimate_row(
         method=method,
         quantity=quantity,
         estimate=number(estimate),
-        ci_low=number(interval[0]),
-        ci_high=number(interval[1]),
+        ci_low=low,
+        ci_high=high,
         confidence=confidence,
         p=number(p),
         n_pairs=sample.n_pairs,

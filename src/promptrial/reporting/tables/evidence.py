@@ -24,8 +24,8 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.effects import overall_endpoints
-from promptrial.reporting.tables.words import SCORE_QUANTITIES, method_text, metric_text, quantity_text
-from promptrial.significance import ArmMean, Endpoint, Estimate, Significance
+from promptrial.reporting.tables.words import method_text, metric_text, quantity_text
+from promptrial.significance import SCORE_QUANTITIES, ArmMean, Endpoint, Estimate, Significance
 
 __all__ = [
     "arms_table",

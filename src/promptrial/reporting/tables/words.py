@@ -11,7 +11,6 @@ from promptrial.reporting.tables.cells import MISSING
 from promptrial.significance import Family, Scope
 
 __all__ = [
-    "SCORE_QUANTITIES",
     "MetricText",
     "correction_text",
     "direction",
@@ -22,11 +21,6 @@ __all__ = [
     "reason_text",
     "subset_text",
 ]
-
-SCORE_QUANTITIES: Final = frozenset(
-    {"mean_difference", "risk_difference", "hodges_lehmann", "equivalence", "non_inferiority"}
-)
-"""What is on the scale of the scores, and so written in percentage points."""
 
 
 @dataclass(frozen=True, slots=True)
