@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-slow crash soak check smoke plan bench bench-embedded calibrate sdk docs clean
+.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-embedded calibrate sdk docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,6 +39,9 @@ test-slow: $(VENV)/.ready-dev ## run the slow tests: real questions, real model,
 
 crash: $(VENV)/.ready-dev ## crash a run at every durable operation, and resume it each time
 	@CRASH_POINTS=all $(BIN)/python -m pytest tests/crash -rP
+
+mutants: $(VENV)/.ready-dev ## put deliberate bugs into a copy of the program, and see that tests notice each
+	@$(BIN)/python -m tests.mutants.run_mutants
 
 soak: $(VENV)/.ready-dev ## interrupt N real runs at random times, resume each, and compare: make soak N=200 SEED=1
 	@$(BIN)/python -m tests.soak.soak --rounds $(or $(N),200) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ROUND),--round $(ROUND))

@@ -55,6 +55,12 @@ def test_a_priced_report_has_the_amount_of_both_arms_and_of_each() -> None:
     assert (report.requests, report.answered, report.correct, report.tokens_unknown) == (20, 20, 6.5, 0)
 
 
+def test_cached_tokens_cost_what_the_others_cost() -> None:
+    cached = TokenUsage(10, 10, 1_000_000, 100_000, 1_100_000, cached_tokens=600_000)
+    report = cost_report(both(cached, usage()), {"control": 4.0, "treatment": 4.0}, PRICE)
+    assert report.conditions["control"].usd == report.conditions["treatment"].usd == pytest.approx(1.5)
+
+
 def test_a_model_without_a_price_is_unpriced_and_not_free() -> None:
     report = cost_report(both(usage(), usage()), {"control": 4.0, "treatment": 2.5}, None)
 

@@ -472,6 +472,19 @@ def test_of_parts_that_ask_the_same_the_one_that_is_furthest_goes_on(lab: Lab) -
     assert second.downloaded
 
 
+def test_answers_of_a_trial_that_a_filter_leaves_out_are_copied_and_not_bought_again(lab: Lab) -> None:
+    first, _, second, _ = lab.work(trials=2)
+    second.folder.requests(second.part.name).write_bytes(first.folder.requests(first.part.name).read_bytes())
+    second = replace(second, key=first.key, request_sha256=first.request_sha256, twins=[first])
+    first.twins.append(second)
+    lab.complete([first])
+    lab.vendor.jobs.clear()  # so that no job is left to be found under the common key
+    lab.complete([second])
+    assert not lab.vendor.jobs
+    assert second.downloaded
+    assert answered_ids(second) == answered_ids(first)
+
+
 def test_answers_that_were_being_shared_when_a_process_ended_are_shared_by_the_next(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -255,6 +255,25 @@ def test_publishing_renames_and_flushes_the_folder(tmp_path: Path, calls: list[s
     assert names(tmp_path) == ["b"]
 
 
+def test_a_move_flushes_the_folder_that_a_file_comes_to_and_the_one_that_it_leaves(
+    tmp_path: Path, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    real = atomic._fsync_folder
+
+    def flush(folder: Path) -> None:
+        flushed.append(folder)
+        real(folder)
+
+    (tmp_path / "from").mkdir()
+    (tmp_path / "to").mkdir()
+    (tmp_path / "from/a").write_bytes(b"1")
+    monkeypatch.setattr(atomic, "_fsync_folder", flush)
+    atomic.move(tmp_path / "from/a", tmp_path / "to/a")
+    assert flushed == [tmp_path / "to", tmp_path / "from"]
+    assert calls == ["_replace", "_fsync_folder", "_fsync_folder"]
+
+
 def test_truncating_is_flushed(tmp_path: Path, calls: list[str]) -> None:
     (tmp_path / "a").write_bytes(b"one\ntw")
     atomic.truncate(tmp_path / "a", 4)

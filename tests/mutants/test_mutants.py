@@ -1,0 +1,21 @@
+"""Each deliberate bug still has its place in the source, once, and tests that are there."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.mutants import MUTANTS, Mutant
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_has_one_place_in_the_source_and_tests_that_are_there(mutant: Mutant) -> None:
+    source = (ROOT / "src/promptrial" / mutant.module).read_text(encoding="utf-8")
+    assert source.count(mutant.old) == 1
+    assert mutant.old != mutant.new
+    assert all((ROOT / test).is_file() for test in mutant.tests)
+
+
+def test_no_two_mutants_have_one_name() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)

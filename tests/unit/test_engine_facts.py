@@ -1,0 +1,16 @@
+"""A phase is made from what other files hold, and not merely from which files there are."""
+
+from __future__ import annotations
+
+from tests.support.project import Project
+
+
+def test_new_scores_make_the_statistics_run_again_although_no_setting_of_theirs_changed(project: Project) -> None:
+    assert project.run().code == 0
+    statistics = project.trial_folder() / "results/significance.json"
+    before = statistics.read_bytes()
+    project.write_config({"scoring": {"extra_refusals": ["Paris"]}})
+    assert project.run("--resume", "--force", "--to_step", "score").code == 0
+    assert statistics.read_bytes() == before
+    assert project.run("--resume").code == 0
+    assert statistics.read_bytes() != before

@@ -1,0 +1,56 @@
+"""Where the loop looks for a stop: before a phase begins, and before each trial of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from promptrial.model import Trial
+from promptrial.phases import costs, stats
+from promptrial.phases.base import Context, Phase, Produced
+from promptrial.store import records
+from promptrial.store.records import RunState
+from tests.support.project import Project
+
+Work = Callable[[Context, Trial], Produced]
+
+
+def stopping(phase: Phase, worked_on: list[str]) -> Phase:
+    """Return a phase that notes each trial, and in the middle of the first one is asked to stop."""
+    work = phase.run_trial
+    assert work is not None
+
+    def run(context: Context, trial: Trial) -> Produced:
+        worked_on.append(trial.slug)
+        produced = work(context, trial)
+        context.stop.set("asked by the test", wake=False)
+        return produced
+
+    return replace(phase, run_trial=run)
+
+
+def statuses(project: Project) -> dict[str, str]:
+    state = records.load(project.run_root() / "run_state.json", RunState)
+    return {name: phase.status for name, phase in state.phases.items()}
+
+
+def test_a_stop_during_one_phase_lets_the_next_not_begin(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_on: list[str] = []
+    monkeypatch.setattr(stats, "PHASE", stopping(stats.PHASE, worked_on))
+    outcome = project.run()
+    assert outcome.code == 5, outcome.err
+    assert len(worked_on) == 1
+    assert statuses(project)["stats"] == "completed"
+    assert statuses(project)["costs"] == "not_started"
+    monkeypatch.undo()
+
+
+def test_a_stop_during_one_trial_lets_the_next_not_begin(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_on: list[str] = []
+    monkeypatch.setattr(costs, "PHASE", stopping(costs.PHASE, worked_on))
+    outcome = project.run("--prompt_sets", "main,other")
+    assert outcome.code == 5, outcome.err
+    assert len(worked_on) == 1
+    assert statuses(project)["costs"] == "stopped"

@@ -1,0 +1,77 @@
+"""Every figure of a table stands in the column of its arm: the two arms are as different here as they can be."""
+
+from __future__ import annotations
+
+from promptrial.reporting.facts import TrialResult
+from promptrial.reporting.tables.aggregate import aggregate_table, primary_p_values, rejected, trials_table
+from promptrial.reporting.tables.cells import Table
+from promptrial.reporting.tables.context import attrition_table, bounds_table, costs_table, pairs_table
+from promptrial.significance import MissingBounds
+from promptrial.stats.attrition import arm_attrition
+from tests.unit.test_reporting_pages import costs, document, endpoint, facts
+
+
+def column(table: Table, header: str) -> list[str]:
+    return [row[table.headers.index(header)] for row in table.rows]
+
+
+LOPSIDED = document(
+    endpoint(
+        control=0.3,
+        treatment=0.7,
+        n_items=120,
+        n_pairs=100,
+        n_control_only=3,
+        n_treatment_only=7,
+        n_lost=9,
+        n_not_applicable=1,
+        bounds=MissingBounds(n_items=119, n_missing_control=16, n_missing_treatment=12, low=0.1, high=0.5, reason=None),
+    ),
+    attrition={
+        "control": arm_attrition(120, 103, {"timeout": 4}),
+        "treatment": arm_attrition(120, 107, {"timeout": 2}),
+    },
+)
+RESULT = TrialResult(facts("only"), LOPSIDED, costs())
+
+
+def test_the_aggregate_table_has_the_share_of_each_arm_in_its_column() -> None:
+    table = aggregate_table([RESULT], primary_p_values([RESULT]))
+    assert column(table, "Control") == ["30.0%"]
+    assert column(table, "Treatment") == ["70.0%"]
+
+
+def test_the_trials_table_has_the_missing_requests_of_each_arm_in_its_column() -> None:
+    table = trials_table([RESULT])
+    assert column(table, "Missing in control") == ["17"]
+    assert column(table, "Missing in treatment") == ["13"]
+
+
+def test_the_requests_table_has_one_row_an_arm() -> None:
+    table = attrition_table(LOPSIDED)
+    assert [(row[0], *row[2:4]) for row in table.rows] == [("control", "103", "17"), ("treatment", "107", "13")]
+
+
+def test_the_bounds_table_has_the_missing_scores_of_each_arm_in_its_column() -> None:
+    table = bounds_table(LOPSIDED)
+    assert column(table, "Missing in control") == ["16"]
+    assert column(table, "Missing in treatment") == ["12"]
+
+
+def test_the_pairs_table_has_the_items_of_each_arm_in_its_column() -> None:
+    table = pairs_table(LOPSIDED)
+    assert column(table, "Control only") == ["3"]
+    assert column(table, "Treatment only") == ["7"]
+    assert column(table, "In neither") == ["9"]
+
+
+def test_the_costs_table_has_one_row_an_arm() -> None:
+    assert [row[0] for row in costs_table(costs()).rows] == ["control", "treatment", "both"]
+    assert column(costs_table(costs()), "Exactly right")[:2] == ["30", "45"]
+
+
+def test_an_adjusted_p_value_at_the_level_of_the_trial_rejects() -> None:
+    level = LOPSIDED.settings.alpha
+    assert rejected(RESULT, level) is True
+    assert rejected(RESULT, level * 1.001) is False
+    assert rejected(RESULT, None) is None
