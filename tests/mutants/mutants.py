@@ -43,8 +43,8 @@ MUTANTS: Final = (
     Mutant(
         "arms are swapped in the worst-case bounds table",
         "reporting/tables/context.py",
-        "count(bounds.n_missing_control),\n                count(bounds.n_missing_treatment),",
-        "count(bounds.n_missing_treatment),\n                count(bounds.n_missing_control),",
+        "    return control, treatment\n",
+        "    return treatment, control\n",
         _PAGES,
     ),
     Mutant(
