@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from promptrial import ids
+from promptrial.model import RequestId
 from tests.support import fake_provider
 from tests.support.project import Project
 
@@ -74,3 +77,47 @@ def test_with_every_answer_there_the_terminal_says_nothing_of_missing_ones(proje
     assert outcome.code == 0, outcome.err
     assert "missing answers" not in outcome.out
     assert "lost different shares" not in outcome.out
+
+
+def test_the_worst_score_of_an_abstention_depends_on_the_question(project: Project) -> None:
+    """To abstain is the failure where a question has an answer, to answer where it has none."""
+    unanswerable = ids.wire_encode(RequestId("open_set", "rust-2", "control", "0.0", 0, "open"))
+    fake_provider.FAILING.update({"closed__set-c3-c-0-0-c", unanswerable})
+    settings = {"bootstrap_samples": 1000, "permutation_samples": 999, "primary": ["abstain_rate", "false_answer_rate"]}
+    project.write_config({"stats": settings})
+    assert project.run().code == 0
+    document = json.loads((project.trial_folder() / "results/significance.json").read_text())
+    rows = {row["metric"]: row for row in document["endpoints"] if row["scope"] == "overall"}
+    abstention, false_answers = rows["abstain_rate"], rows["false_answer_rate"]
+    assert abstention["attrition"]["n_missing_control"] == 2
+    assert abstention["missing_sensitivity"]["n_pairs"] == 14
+    abstained = abstention["control"]["mean"] * abstention["control"]["n_scored"]
+    assert abstention["missing_sensitivity"]["control"] == pytest.approx((abstained + 1 + 0) / 14)
+    assert (false_answers["n_items"], false_answers["n_not_applicable"], false_answers["n_pairs"]) == (14, 11, 2)
+    answered = false_answers["control"]["mean"] * 2
+    assert false_answers["missing_sensitivity"]["control"] == pytest.approx((answered + 1) / 3)
+
+
+def test_gates_of_a_comparison_take_missing_answers_as_the_runs_did(lossy: Project) -> None:
+    pairs = {}
+    for rule in ("exclude", "failure"):
+        stats = {"bootstrap_samples": 1000, "permutation_samples": 999, "missing": rule}
+        lossy.write_config({"stats": stats})
+        assert lossy.run(run_id=rule).code == 0
+        found = lossy.call("compare", rule, rule, "--condition", "control", "--gate", "em >= -1", "--json")
+        (gate,) = json.loads(found.out)["gates"]
+        pairs[rule] = gate["n_pairs"]
+    assert pairs == {"exclude": 6, "failure": 14}
+
+
+def test_replicates_that_are_missing_count_in_the_bounds_and_make_no_endpoint_binary(project: Project) -> None:
+    fake_provider.FAILING.update({"closed__set-c3-c-0-0-c", "closed__set-c3-c-0-2-c", "closed__set-c5-c-0-1-c"})
+    project.write_config({"samples_per_item": 3})
+    assert project.run().code == 0
+    row = primary(project)
+    assert (row["scale"], row["clustered"], row["n_pairs"]) == ("graded", True, 14)
+    bounds = row["bounds"]
+    assert (bounds["n_missing_control"], bounds["n_answers_missing_control"]) == (0, 3)
+    assert bounds["high"] - bounds["low"] == pytest.approx(3 / 42)
+    report = (project.trial_folder() / "reports/report.md").read_text()
+    assert re.search(r"\| Exact match +\| +0 +\| +14 +\| +3 +\| +0 +\|", report)

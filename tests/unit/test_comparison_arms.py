@@ -141,3 +141,15 @@ def test_trials_that_agree_have_nothing_to_say() -> None:
     _, items = match_items({"a": b"1"}, {"a": b"1"})
     found = agreements(identity(), identity(), items)
     assert all(each.same and each.a == each.b and not each.differences for each in found)
+
+
+def test_what_was_planned_goes_with_the_arm_that_it_was_planned_for() -> None:
+    a = replace(trial_table(40, seed=1), planned_samples={(1, 0.0): 3})
+    b = replace(trial_table(40, seed=2), planned_samples={(1, 0.0): 2, (0, 0.0): 5})
+    common = [*reversed(a.item_keys)][:30]
+    table = side_by_side(a, b, common, "treatment")
+    assert (table.planned(0, 0.0), table.planned(1, 0.0)) == (3, 2)
+    for name, worst in table.worst.items():
+        expected = [a.worst[name][a.item_keys.index(key)] for key in common]
+        assert np.array_equal(worst, expected, equal_nan=True)
+    assert not pair_scores(table, "em", 0.0).sample().binary

@@ -248,3 +248,31 @@ def test_exchanging_the_arms_keeps_the_p_of_attrition() -> None:
     assert other is not None
     assert one.p == other.p
     assert (one.n_missing_control, one.difference) == (other.n_missing_treatment, -(other.difference or 0))
+
+
+def test_arms_of_different_replicates_keep_their_own_number() -> None:
+    """Two of the control's one answer each, and one of the treatment's three to each item, are missing."""
+    table = replace(
+        table_of([1, NAN, NAN], [1, 0.5, 1]),
+        n_samples=np.array([1, 0, 0, 3, 2, 3]),
+        planned_samples={(0, 0.0): 1, (1, 0.0): 3},
+    )
+    endpoint = overall(table)
+    assert endpoint.missing_sensitivity is not None
+    assert endpoint.attrition is not None
+    assert endpoint.missing_sensitivity.control == pytest.approx(1 / 3)
+    assert endpoint.missing_sensitivity.treatment == pytest.approx((1 + 1 / 3 + 1) / 3)
+    assert (endpoint.attrition.n_planned_control, endpoint.attrition.n_planned_treatment) == (3, 9)
+    assert endpoint.attrition.difference == pytest.approx(1 / 9 - 2 / 3)
+    assert (endpoint.bounds.n_answers_missing_control, endpoint.bounds.n_answers_missing_treatment) == (2, 1)
+    assert endpoint.bounds.low == pytest.approx((1 + 1 / 3 + 1) / 3 - 1)
+
+
+def test_a_p_of_exactly_alpha_is_a_difference() -> None:
+    table = lossy(40, 6, 0)
+    p = overall(table).attrition
+    assert p is not None
+    assert p.p is not None
+    at_level = overall(table, replace(QUICK, alpha=p.p)).attrition
+    assert at_level is not None
+    assert at_level.differs
