@@ -135,19 +135,58 @@ def finished(project: Project) -> Project:
     return project
 
 
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("command", COMMANDS)
-def test_no_command_waits_for_a_fifo_in_a_run(finished: Project, command: str) -> None:
+def _survives(project: Project, path: Path, command: tuple[str, ...]) -> None:
+    outcome = project.call(*command)
+    assert outcome.code in {0, 1, 2, 3, 100}, (path, outcome)
+    assert "unexpected error" not in outcome.err, (path, outcome.err)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.slow
+def test_no_command_waits_for_a_fifo_in_a_run(finished: Project) -> None:
     root = finished.run_root()
     for path in sorted(path for path in root.rglob("*") if path.is_file() and path.name != ".state.lock"):
         kept = path.read_bytes()
         _fifo(path)
-        outcome = finished.call(*COMMANDS[command])
-        assert outcome.code in {0, 1, 2, 3, 100}, (path, outcome)
-        assert "unexpected error" not in outcome.err, (path, outcome.err)
-        if not path.is_fifo():  # made again by the resume
-            continue
-        path.unlink()
+        for command in COMMANDS.values():
+            _survives(finished, path, command)
+        path.unlink(missing_ok=True)  # a FIFO, or what the resume has made in its place
+        path.write_bytes(kept)
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------------
+
+DEEP, LONG = "[" * 100_000, "9" * 100_000
+QUESTIONS = {
+    "deep": ("closed.jsonl", f'{{"id":"a","question":"q","answers":["x"],"z":{DEEP}}}\n', "JSON nested too deeply"),
+    "deep and closed": ("open.json", f'{{"version":"v2.0","data":{DEEP}{"]" * 100_000}}}', "JSON nested too deeply"),
+    "long number": ("closed.jsonl", f'{{"id":{LONG},"question":"q","answers":["x"]}}\n', "Number out of range"),
+    "half a letter": ("closed.jsonl", '{"id":"a","question":"q\\ud800","answers":["x"]}\n', "not valid JSON"),
+    "NUL": ("closed.jsonl", '{"id":"a\\u0000","question":"q","answers":["x"]}\n', "a control or invisible character"),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_file_of_hostile_json_is_refused_with_its_line(project: Project, name: str) -> None:
+    file, text, said = QUESTIONS[name]
+    (project.root / "config" / file).write_text(text)
+    outcome = project.run()
+    lines = [line for line in outcome.err.splitlines() if line != "prepare: execute (not done yet)"]
+    error = sentence(Outcome(outcome.code, outcome.out, "\n".join(lines)))
+    assert error.startswith(f"config/{file}:1: ")
+    assert said in error
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [DEEP, f'{{"schema_version": {LONG}, "pid": {LONG}}}'], ids=["deep", "long"])
+def test_no_command_breaks_on_hostile_json_in_the_records_of_a_run(finished: Project, content: str) -> None:
+    root = finished.run_root()
+    whole = {path: path.read_bytes() for path in root.rglob("*") if path.suffix in {".json", ".jsonl", ".yaml"}}
+    for path, kept in sorted(whole.items()):
+        for name in ("status", "plan", "doctor", "compare", "resume"):
+            path.write_text(content)
+            _survives(finished, path, COMMANDS[name])
         path.write_bytes(kept)
 
 
