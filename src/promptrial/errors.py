@@ -22,7 +22,8 @@
     ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
     └── ProviderError               exit 1   a model provider said no
         ├── TransientError                   the same call may work later; this one changed nothing
-        │   └── ResultsTornError             results came whole, and their last row is not; read them once more
+        │   ├── ResultsTornError             results came whole, and their last row is not; read them once more
+        │   └── TransferStoppedError         a stop was asked for while a file came or went
         ├── QuotaReachedError                no room for another job until one that runs has ended
         ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
         └── PermanentError                   the same call will never work
@@ -64,6 +65,7 @@ __all__ = [
     "ScoreError",
     "SelfTestError",
     "StopRequested",
+    "TransferStoppedError",
     "TransientError",
     "UsageError",
 ]
@@ -191,6 +193,10 @@ class TransientError(ProviderError):
 
 class ResultsTornError(TransientError):
     """Results came to the end that was announced, and that is in the middle of a row: all but that row were given."""
+
+
+class TransferStoppedError(TransientError):
+    """A file that came or went was left, because a stop was asked for; not to be tried again before a resume."""
 
 
 class QuotaReachedError(ProviderError):

@@ -19,13 +19,16 @@ End = Literal["close", "reset", "stall", "drain"]
 class Reply:
     """Bytes to send as they are, after a delay, and what comes after them.
 
-    ``read`` is False to act before the request is read.
+    ``read`` is False to act before the request is read. With ``drip_s`` one byte is sent each so many seconds, once
+    the first ``at_once`` are out.
     """
 
     raw: bytes = b""
     end: End = "close"
     read: bool = True
     delay_s: float = 0.0
+    drip_s: float = 0.0
+    at_once: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def _serve(server: ScriptedServer, connection: socket.socket) -> None:
             connection.recv(1, socket.MSG_PEEK)  # sooner, there may be no connection yet in the eyes of the client
         if told.delay_s:
             threading.Event().wait(told.delay_s)
-        connection.sendall(told.raw)
+        _send(connection, told)
         if told.end == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif told.end == "stall":
@@ -128,6 +131,16 @@ def _serve(server: ScriptedServer, connection: socket.socket) -> None:
         elif told.end == "drain":
             while connection.recv(1 << 16):
                 pass
+
+
+def _send(connection: socket.socket, told: Reply) -> None:
+    if not told.drip_s:
+        connection.sendall(told.raw)
+        return
+    connection.sendall(told.raw[: told.at_once])
+    for byte in told.raw[told.at_once :]:
+        connection.sendall(bytes([byte]))
+        threading.Event().wait(told.drip_s)
 
 
 def _request(connection: socket.socket) -> Asked | None:

@@ -6,9 +6,12 @@
     no connection, no DNS, no TLS: nothing was sent   TransientError     TransientError
     429                                               TransientError     TransientError    (with retry_after_s)
     408, 5xx, time-out, reset, unreadable 2xx         TransientError     OutcomeUnknownError
+    the whole exchange took too long                  TransientError     OutcomeUnknownError
     401, 403 (names the variable of the key), 404     RejectedError      RejectedError     (404: NotFoundError)
     any other status                                  RejectedError      RejectedError
     a signed URL answers 400, 401 or 403              TransientError     -                 (ask for a new URL)
+    a body that is too large, or packed twice         UnusableBodyError  OutcomeUnknownError
+    a stop was asked for while a file came or went    TransferStoppedError
 
 Nothing is repeated here. The key goes to the vendor's own address alone, follows no redirect, and stands in no message;
 neither does the query of a URL, which may be a signature. What paths and bodies mean is up to the adapters.
@@ -21,8 +24,8 @@ import html
 import re
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -33,8 +36,16 @@ from urllib.parse import urlsplit
 import msgspec
 
 from promptrial import __version__
-from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, ResultsTornError, TransientError
+from promptrial.errors import (
+    OutcomeUnknownError,
+    PermanentError,
+    ProviderError,
+    ResultsTornError,
+    TransferStoppedError,
+    TransientError,
+)
 from promptrial.files import open_regular
+from promptrial.providers.exchange import Exchange, StopNoticedError, TooSlowError, Watch
 from promptrial.store.downloads import MAX_LINE, CutShortError, LineTooLongError, gunzip, split_lines
 
 if TYPE_CHECKING:
@@ -48,6 +59,7 @@ __all__ = [
     "Service",
     "Timeouts",
     "UnprovenEndError",
+    "UnusableBodyError",
     "is_loopback",
     "printable",
 ]
@@ -58,6 +70,11 @@ _MAX_ERROR_BODY: Final = 16 << 10
 _MAX_TEXT: Final = 500
 _MAX_HOPS: Final = 5
 _MAX_LINE: Final = MAX_LINE
+_MAX_FILE: Final = 16 << 30
+"""Bytes of one file, as they travel and unpacked: twice what Fireworks lets a job write."""
+_MAX_RATIO: Final = 200
+_RATIO_FLOOR: Final = 16 << 20
+"""Unpacked bytes for each byte that came, judged above 16 MiB; rows of chat answers reach about 20."""
 _END_IS_TOLD: Final = frozenset({"content-length", "transfer-encoding", "content-encoding"})
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _TAG: Final = re.compile(r"<[^<>]*>")
@@ -102,12 +119,18 @@ class UnprovenEndError(TransientError):
     """A download ended without a sign that it was whole: no length was announced, and the connection just closed."""
 
 
+class UnusableBodyError(PermanentError):
+    """A body came that is not read: too large, too long a line, or packed more than once. It will be the same again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long to wait, in seconds: for a connection, for bytes to arrive or to leave, and for a free connection.
 
-    While a call waits, nobody notices that a stop was asked for. ``transfer_s`` takes the place of ``read_s`` where a
-    file comes or goes: storage may take its time.
+    ``transfer_s`` takes the place of ``read_s`` where a file comes or goes: storage may take its time.
+
+    ``call_s`` is for a whole call, however many bytes arrive in it. A file has ``file_s``, and one second more for each
+    ``least_rate`` bytes that have moved. Once a stop is noticed, an upload ends; a download has ``stopping_s`` left.
     """
 
     connect_s: float = 10.0
@@ -115,6 +138,10 @@ class Timeouts:
     transfer_s: float = 120.0
     write_s: float = 60.0
     pool_s: float = 60.0
+    call_s: float = 60.0
+    file_s: float = 600.0
+    least_rate: float = 8192.0
+    stopping_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +186,12 @@ class _Call:
             return OutcomeUnknownError(self.text(f"{problem}; it may have worked all the same"))
         return self.not_now(problem, retry_after_s)
 
+    def unusable(self, problem: str) -> ProviderError:
+        """Return the error of an answer that is not read, and would be the same again."""
+        if self.kind is Kind.CREATES:
+            return self.uncertain(problem)
+        return UnusableBodyError(self.text(problem))
+
     def rejected(self, reply: _Reply, hint: str | None = None) -> RejectedError:
         kind = NotFoundError if reply.status == 404 else RejectedError
         detail = printable(reply.detail.replace(self.service.key, "[key]"))
@@ -186,10 +219,17 @@ class HttpClient:
     ----------
     service : Service
     timeouts : Timeouts, optional
+
+    Attributes
+    ----------
+    stop_asked : callable
+        Returns whether a stop was asked for; asked while a file comes or goes.
     """
 
     def __init__(self, service: Service, timeouts: Timeouts | None = None) -> None:
         self.service = service
+        self.stop_asked: Callable[[], bool] = lambda: False
+        self._watch = Watch()
         self._timeouts = timeouts or Timeouts()
         self._clients: tuple[httpx.Client, httpx.Client] | None = None
         self._lock = threading.Lock()
@@ -228,7 +268,11 @@ class HttpClient:
         call = _Call(self.service, what, kind)
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
-        with _explained(call), self._keyed(method, path, params=query, content=content, headers=headers) as response:
+        with (
+            _explained(call),
+            self._watch.on(Exchange(self._timeouts.call_s)),
+            self._keyed(method, path, params=query, content=content, headers=headers) as response,
+        ):
             answer = _success(call, response)
         return _decoded(call, answer, into)
 
@@ -237,7 +281,11 @@ class HttpClient:
         call = _Call(self.service, what)
         with open_regular(file) as content:
             part = {"file": (name, content, "application/octet-stream")}
-            with _explained(call), self._keyed("POST", path, files=part, timeout=self._for_files()) as response:
+            with (
+                _explained(call),
+                self._watch.on(self._upload_exchange()),
+                self._keyed("POST", path, files=part, timeout=self._for_files()) as response,
+            ):
                 _success(call, response)
 
     def put(self, url: str, file: Path, headers: Mapping[str, str], *, what: str) -> None:
@@ -251,7 +299,7 @@ class HttpClient:
             Also if it is not https (nor this machine, where the API is).
         """
         call = _Call(self.service, what)
-        with open_regular(file) as content, _explained(call):
+        with open_regular(file) as content, _explained(call), self._watch.on(self._upload_exchange()):
             self._check_address(call, url)
             client, timeout = self._open()[1], self._for_files()
             with client.stream("PUT", url, content=content, headers=headers, timeout=timeout) as response:
@@ -273,13 +321,20 @@ class HttpClient:
             If it was cut short, is a web page instead, or the URL has expired: a new one may work.
         NotFoundError
             If nothing is there any more.
+        UnusableBodyError
+            If it is too large, a line of it is too long, or it is packed more than once.
         PermanentError
-            If a line is too long, or the URL leads to what is not https (nor this machine, where the API is).
+            If the URL leads to what is not https (nor this machine, where the API is).
         """
         call = _Call(self.service, what)
-        with _explained(call), self._following(call, url) as response:
+        times = self._timeouts
+        exchange = Exchange(
+            times.file_s, least_rate=times.least_rate, stop=lambda: self.stop_asked(), grace_s=times.stopping_s
+        )
+        with _explained(call), self._following(call, url, exchange) as response:
             try:
-                for number, line in enumerate(split_lines(_content(call, response), _MAX_LINE)):
+                content = _content(call, response, self._watch.over(exchange, _raw(call, response)))
+                for number, line in enumerate(split_lines(content, _MAX_LINE)):
                     if number == 0 and line.lstrip().startswith(b"<"):
                         raise call.not_now("a web page came instead of rows")
                     yield line
@@ -294,7 +349,7 @@ class HttpClient:
             except zlib.error as error:
                 raise call.not_now(f"damaged on the way: {error}") from error
             except LineTooLongError as error:
-                raise PermanentError(call.text(str(error))) from error
+                raise UnusableBodyError(call.text(str(error))) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -319,7 +374,13 @@ class HttpClient:
                     httpx.Client(headers=agent | keyed, timeout=timeout, trust_env=trust_env),
                     httpx.Client(headers=agent | {"Accept-Encoding": "gzip"}, timeout=timeout, trust_env=trust_env),
                 )
+                for client in self._clients:
+                    self._watch.install(client)
             return self._clients
+
+    def _upload_exchange(self) -> Exchange:
+        times = self._timeouts
+        return Exchange(times.file_s, least_rate=times.least_rate, stop=lambda: self.stop_asked())
 
     def _for_files(self) -> httpx.Timeout:
         return self._waits(self._timeouts.transfer_s)
@@ -338,14 +399,17 @@ class HttpClient:
             yield response
 
     @contextmanager
-    def _following(self, call: _Call, url: str) -> Iterator[httpx.Response]:
+    def _following(self, call: _Call, url: str, exchange: Exchange) -> Iterator[httpx.Response]:
         """Get a signed URL, following redirects to addresses that may be asked."""
         for _ in range(_MAX_HOPS):
             self._check_address(call, url)
-            with self._open()[1].stream("GET", url, timeout=self._for_files()) as response:
-                if not response.has_redirect_location:
-                    if response.status_code != 200:
+            with ExitStack() as stack:
+                with self._watch.on(exchange):
+                    stream = self._open()[1].stream("GET", url, timeout=self._for_files())
+                    response = stack.enter_context(stream)
+                    if not response.has_redirect_location and response.status_code != 200:
                         raise _storage_refusal(call, _reply(response))
+                if not response.has_redirect_location:
                     yield response
                     return
                 url = str(response.url.join(response.headers["location"]))
@@ -396,6 +460,10 @@ def _explained(call: _Call) -> Iterator[None]:
         raise PermanentError(call.text(f"not an address: {_named(error)}")) from error
     except httpx.HTTPError as error:
         raise call.uncertain(f"broke off: {_named(error)}") from error
+    except TooSlowError as error:
+        raise call.uncertain(f"{error}, and was ended") from error
+    except StopNoticedError as error:
+        raise TransferStoppedError(call.text(f"{error}; a resume does it again")) from error
 
 
 def _named(error: Exception) -> str:
@@ -407,10 +475,13 @@ def _success(call: _Call, response: httpx.Response) -> bytes:
     if not response.is_success:
         raise _refusal(call, _reply(response))
     body = bytearray()
-    for chunk in response.iter_bytes():
-        body += chunk
-        if len(body) > _MAX_ANSWER:
-            raise call.uncertain(f"the answer has more than {_MAX_ANSWER:,} bytes")
+    try:
+        for chunk in _content(call, response, response.iter_raw()):
+            body += chunk
+            if len(body) > _MAX_ANSWER:
+                raise call.uncertain(f"the answer has more than {_MAX_ANSWER:,} bytes")
+    except (EOFError, zlib.error) as error:
+        raise call.uncertain(f"the answer cannot be unpacked: {error}") from error
     return bytes(body)
 
 
@@ -448,16 +519,17 @@ def _storage_refusal(call: _Call, reply: _Reply) -> ProviderError:
 
 
 def _reply(response: httpx.Response) -> _Reply:
-    """Read an answer that is no success. Its status counts even if its body breaks off."""
+    """Read an answer that is no success. Its status counts even if its body breaks off, or comes packed."""
     import httpx
 
     body = bytearray()
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
     try:
-        for chunk in response.iter_bytes():
+        for chunk in response.iter_raw() if packed in _PLAIN else ():
             body += chunk
             if len(body) > _MAX_ERROR_BODY:
                 break
-    except httpx.HTTPError:
+    except (httpx.HTTPError, TooSlowError):
         body += b" (the rest is missing)"
     detail, code = _explanation(bytes(body[:_MAX_ERROR_BODY]))
     return _Reply(response.status_code, detail, code, _retry_after(response.headers))
@@ -488,11 +560,48 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _content(call: _Call, response: httpx.Response) -> Iterable[bytes]:
-    """Return the body unpacked. The library would take a gzip body that breaks off for a whole one."""
+_PLAIN: Final = frozenset({"", "identity"})
+
+
+def _raw(call: _Call, response: httpx.Response) -> Iterator[bytes]:
+    """Yield a file's bytes as they travel, up to the limit."""
+    announced, count = response.headers.get("content-length", ""), 0
+    if announced.isdecimal() and int(announced[:20]) > _MAX_FILE:
+        raise call.unusable(f"it announces {announced[:20]} bytes, and the limit is {_MAX_FILE:,}")
+    for chunk in response.iter_raw():
+        count += len(chunk)
+        if count > _MAX_FILE:
+            raise call.unusable(f"it has more than {_MAX_FILE:,} bytes")
+        yield chunk
+
+
+def _content(call: _Call, response: httpx.Response, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a body unpacked, in pieces of bounded size and up to a limit.
+
+    The library would take a gzip body that breaks off for a whole one, and unpack one that is packed many times.
+    """
     packed = response.headers.get("content-encoding", "identity").strip().lower()
-    if packed in {"", "identity"}:
-        return response.iter_raw()
-    if packed in {"gzip", "x-gzip"}:
-        return gunzip(response.iter_raw())
-    raise call.not_now(f"it comes packed as {packed!r}, which was not asked for")
+    if packed in _PLAIN:
+        yield from chunks
+    elif packed in {"gzip", "x-gzip"}:
+        yield from _unpacked(call, chunks)
+    elif "," in packed:
+        raise call.unusable(f"it comes packed more than once, as {packed!r}")
+    else:
+        raise call.uncertain(f"it comes packed as {packed!r}, which was not asked for")
+
+
+def _unpacked(call: _Call, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    came = gave = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal came
+        for chunk in chunks:
+            came += len(chunk)
+            yield chunk
+
+    for piece in gunzip(counted()):
+        gave += len(piece)
+        if gave > min(_MAX_FILE, max(_RATIO_FLOOR, came * _MAX_RATIO)):
+            raise call.unusable(f"{came:,} bytes of it unpack to more than {gave - len(piece):,}")
+        yield piece

@@ -1,0 +1,261 @@
+"""What one HTTP exchange may take, against a real server that gives too much, too slowly, or packed in layers."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from promptrial.errors import OutcomeUnknownError, ProviderError, TransferStoppedError, TransientError
+from promptrial.providers import http
+from promptrial.providers.http import HttpClient, Kind, Service, Timeouts, UnusableBodyError
+from tests.support.http_scripted import Reply, ScriptedServer, bare, reply, scripted
+
+KEY = "fw_" + "secretsecret"
+SHORT = Timeouts(20.0, 20.0, 20.0, 20.0, 20.0, call_s=0.3, file_s=0.3, least_rate=1e6, stopping_s=0.2)
+ENDLESS_S = 20.0
+"""How long the drips below would take."""
+ROWS = b'{"custom_id":"a"}\n' * 1000
+
+
+class Thing(msgspec.Struct):
+    name: str
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted() as running:
+        yield running
+
+
+@pytest.fixture
+def make(server: ScriptedServer) -> Iterator[Callable[[Timeouts], HttpClient]]:
+    made: list[HttpClient] = []
+
+    def client(times: Timeouts) -> HttpClient:
+        made.append(HttpClient(Service("Vendor", server.url, KEY, "VENDOR_KEY"), times))
+        return made[-1]
+
+    yield client
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def client(make: Callable[[Timeouts], HttpClient]) -> HttpClient:
+    return make(Timeouts())
+
+
+def dripped(whole: Reply, part: str) -> Reply:
+    """Return a reply of which the head, or only the body, comes a byte at a time."""
+    at_once = 0 if part == "head" else whole.raw.index(b"\r\n\r\n") + 4
+    return replace(whole, drip_s=0.02, at_once=at_once)
+
+
+def call(client: HttpClient, kind: Kind = Kind.REPEATABLE) -> Thing:
+    return client.call("POST", "/v1/things", Thing, what="make thing t", kind=kind, body={"a": 1})
+
+
+def lines(client: HttpClient, server: ScriptedServer) -> list[bytes]:
+    return list(client.lines(f"{server.url}/file?X-Goog-Signature=abc", what="download it"))
+
+
+def quickly(ask: Callable[[], object], kind: type[ProviderError], match: str, limit_s: float = 5.0) -> ProviderError:
+    """Require an error of exactly this kind, in one sentence, well before the drips are over."""
+    began = time.monotonic()
+    with pytest.raises(kind, match=match) as caught:
+        ask()
+    assert time.monotonic() - began < limit_s < ENDLESS_S
+    assert "\n" not in caught.value.message
+    assert "Signature" not in caught.value.message
+    return caught.value
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("kind", Kind)
+def test_an_answer_that_comes_a_byte_at_a_time_ends_within_the_time_of_the_call(
+    server: ScriptedServer, make: Callable[[Timeouts], HttpClient], part: str, status: int, kind: Kind
+) -> None:
+    server.on("POST", "/v1/things", dripped(reply(status, b'{"name":"' + b"t" * 1000 + b'"}'), part))
+    error = OutcomeUnknownError if kind is Kind.CREATES else TransientError
+    match = "took more than 0.3 s" if status == 200 or part == "head" else "HTTP 500"
+    quickly(lambda: call(make(SHORT), kind), error, match)
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+@pytest.mark.parametrize("status", [200, 503])
+def test_a_file_that_comes_a_byte_at_a_time_ends_within_its_time(
+    server: ScriptedServer, make: Callable[[Timeouts], HttpClient], part: str, status: int
+) -> None:
+    server.on("GET", "/file", dripped(reply(status, ROWS), part))
+    match = r"took more than 0\.3" if status == 200 or part == "head" else "HTTP 503"
+    quickly(lambda: lines(make(SHORT), server), TransientError, match)
+
+
+def test_an_upload_whose_answer_comes_a_byte_at_a_time_ends_within_its_time(
+    server: ScriptedServer, make: Callable[[Timeouts], HttpClient], tmp_path: Path
+) -> None:
+    (tmp_path / "r").write_bytes(ROWS)
+    server.on("POST", "/v1/up", dripped(reply(200, ROWS), "head"))
+    server.on("PUT", "/file", dripped(reply(200, ROWS), "head"))
+    client = make(SHORT)
+    quickly(lambda: client.upload("/v1/up", tmp_path / "r", "r", what="upload it"), TransientError, "took more than")
+    quickly(
+        lambda: client.put(f"{server.url}/file", tmp_path / "r", {}, what="upload it"), TransientError, "took more than"
+    )
+
+
+def test_a_slow_file_has_more_time_for_each_byte_that_came_and_the_reader_takes_its_own(
+    server: ScriptedServer, make: Callable[[Timeouts], HttpClient]
+) -> None:
+    whole = reply(200, ROWS[: 18 * 3])
+    server.on("GET", "/file", dripped(whole, "body"))
+    assert len(lines(make(replace(SHORT, least_rate=10.0)), server)) == 3
+    server.on("GET", "/file", reply(200, ROWS * 200))
+    count = 0
+    for _ in make(SHORT).lines(f"{server.url}/file", what="download it"):
+        count += 1
+        if count == 100:
+            time.sleep(0.5)  # what is done with a row is no time of the exchange
+    assert count == 200_000
+
+
+def test_by_default_every_call_and_every_file_has_an_end() -> None:
+    times = Timeouts()
+    assert times.read_s < times.call_s <= 120.0
+    assert times.transfer_s < times.file_s <= 1200.0
+    assert times.least_rate >= 1024.0
+    assert times.stopping_s <= 60.0
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_the_library_still_has_the_places_at_which_its_connections_are_watched(
+    monkeypatch: pytest.MonkeyPatch, proxied: bool
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9" if proxied else "")
+    client = HttpClient(Service("Vendor", "https://vendor.example", KEY, "VENDOR_KEY"))
+    for each in client._open():
+        transports = [each._transport, *[mount for mount in each._mounts.values() if mount is not None]]
+        assert len(transports) > proxied
+        for transport in transports:
+            assert isinstance(transport, httpx.HTTPTransport)
+            assert type(transport._pool._network_backend).__module__ == "promptrial.providers.exchange"
+    client.close()
+
+
+# --- a stop ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_ends_a_download_after_its_grace_and_an_upload_at_once(
+    server: ScriptedServer, make: Callable[[Timeouts], HttpClient], tmp_path: Path
+) -> None:
+    client = make(Timeouts(stopping_s=0.2))
+    (tmp_path / "r").write_bytes(ROWS)
+    for method, path in (("GET", "/file"), ("PUT", "/file"), ("POST", "/v1/up")):
+        server.on(method, path, dripped(reply(200, ROWS), "head"))
+    asked: list[float] = []
+
+    def stop() -> bool:
+        asked.append(time.monotonic())
+        return len(asked) > 1
+
+    client.stop_asked = stop
+    quickly(lambda: lines(client, server), TransferStoppedError, "a stop was asked for")
+    assert 0.0 < asked[-1] - asked[0] < 2.0
+    client.stop_asked = lambda: True
+    for ask in (
+        lambda: client.upload("/v1/up", tmp_path / "r", "r", what="upload it"),
+        lambda: client.put(f"{server.url}/file", tmp_path / "r", {}, what="upload it"),
+    ):
+        quickly(ask, TransferStoppedError, "a stop was asked for", 1.0)
+    server.on("GET", "/file", reply(200, ROWS))
+    assert len(lines(client, server)) == 1000, "a file that comes at once is taken"
+    server.on("POST", "/v1/things", reply(200, b'{"name":"t"}'))
+    assert call(client).name == "t", "a call is never left half-way"
+
+
+# --- bytes -----------------------------------------------------------------------------------------------------------
+
+ZEROS = gzip.compress(b"\n" * (64 << 20), 9)
+PACKED = {
+    "twice": ("gzip, gzip", gzip.compress(gzip.compress(ROWS)), "packed more than once, as 'gzip, gzip'"),
+    "ten times": (", ".join(["gzip"] * 10), ZEROS, "packed more than once"),
+    "in two ways": ("deflate, gzip", gzip.compress(zlib.compress(ROWS)), "packed more than once"),
+    "too well": ("gzip", ZEROS, "unpack to more than"),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_body_that_is_packed_in_layers_or_too_well_is_refused_in_little_memory(
+    server: ScriptedServer, client: HttpClient, name: str
+) -> None:
+    packing, body, match = PACKED[name]
+    server.on("GET", "/file", reply(200, body, Content_Encoding=packing))
+    for status in (200, 500):
+        server.on("POST", "/v1/things", *[reply(status, body, Content_Encoding=packing)] * 2)
+    tracemalloc.start()
+    try:
+        quickly(lambda: lines(client, server), UnusableBodyError, match, 10.0)
+        quickly(lambda: call(client), TransientError, "HTTP 500", 10.0)
+        server.on("POST", "/v1/things", reply(200, body, Content_Encoding=packing))
+        quickly(lambda: call(client), UnusableBodyError, match, 10.0)
+        quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, match, 10.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 48 << 20
+
+
+@pytest.mark.parametrize("packing", ["zstd", "br", "deflate", "compress"])
+def test_a_packing_that_was_not_asked_for_is_not_unpacked(
+    server: ScriptedServer, client: HttpClient, packing: str
+) -> None:
+    server.on("GET", "/file", reply(200, ROWS, Content_Encoding=packing))
+    server.on("POST", "/v1/things", reply(200, b'{"name":"t"}', Content_Encoding=packing))
+    quickly(lambda: lines(client, server), TransientError, "not asked for")
+    quickly(lambda: call(client), TransientError, "not asked for")
+    quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "not asked for")
+
+
+def test_an_answer_packed_as_gzip_is_read_and_one_that_breaks_off_is_not(
+    server: ScriptedServer, client: HttpClient
+) -> None:
+    packed = gzip.compress(b'{"name":"t"}')
+    server.on("POST", "/v1/things", reply(200, packed, Content_Encoding="gzip"))
+    assert call(client).name == "t"
+    server.on("POST", "/v1/things", reply(200, packed[:-9], Content_Encoding="gzip"))
+    quickly(lambda: call(client), TransientError, "cannot be unpacked")
+    quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "cannot be unpacked")
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_file_beyond_the_limit_is_refused_by_what_it_announces_or_brings(
+    server: ScriptedServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch, announced: bool
+) -> None:
+    monkeypatch.setattr(http, "_MAX_FILE", 10_000)
+    answer = reply(200, ROWS[:18], announce=18_000) if announced else bare(200, ROWS)
+    server.on("GET", "/file", answer)
+    match = "announces 18000 bytes" if announced else "more than 10,000 bytes"
+    quickly(lambda: lines(client, server), UnusableBodyError, match)
+
+
+@pytest.mark.parametrize("length", ["9" * 30, "9" * 5000, "-1", "1e9", "\N{SUPERSCRIPT TWO}"])
+def test_a_length_that_is_none_is_an_error_and_no_crash(
+    server: ScriptedServer, client: HttpClient, length: str
+) -> None:
+    server.on("GET", "/file", bare(200, ROWS, Content_Length=length))
+    server.on("POST", "/v1/things", bare(200, ROWS, Content_Length=length))
+    for ask in (lambda: lines(client, server), lambda: call(client)):
+        quickly(ask, ProviderError, "could not")
