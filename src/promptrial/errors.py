@@ -22,7 +22,9 @@
     ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
     └── ProviderError               exit 1   a model provider said no
         ├── TransientError                   the same call may work later; this one changed nothing
-        │   ├── ResultsTornError             results came whole, and their last row is not; read them once more
+        │   ├── ResultsShortError            results came to an end, and rows are missing; read them again
+        │   │   ├── ResultsTornError         their last row is not whole
+        │   │   └── ResultsEmptyError        a file of results is empty or not there, and should not be
         │   └── TransferStoppedError         a stop was asked for while a file came or went
         ├── QuotaReachedError                no room for another job until one that runs has ended
         ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
@@ -58,7 +60,9 @@ __all__ = [
     "ProviderError",
     "QuotaReachedError",
     "ReaderGoneError",
+    "ResultsEmptyError",
     "ResultsGoneError",
+    "ResultsShortError",
     "ResultsTornError",
     "ResumeError",
     "RunLockedError",
@@ -191,8 +195,16 @@ class TransientError(ProviderError):
         self.retry_after_s = retry_after_s
 
 
-class ResultsTornError(TransientError):
+class ResultsShortError(TransientError):
+    """Results came to an end, all rows before it were given, and some are missing that may still be there."""
+
+
+class ResultsTornError(ResultsShortError):
     """Results came to the end that was announced, and that is in the middle of a row: all but that row were given."""
+
+
+class ResultsEmptyError(ResultsShortError):
+    """A file of results is empty or not there, although the provider says that the job has answered requests."""
 
 
 class TransferStoppedError(TransientError):

@@ -21,7 +21,9 @@ from promptrial.errors import (
     PermanentError,
     PromptrialError,
     QuotaReachedError,
+    ResultsEmptyError,
     ResultsGoneError,
+    ResultsShortError,
     ResultsTornError,
     TransientError,
 )
@@ -873,11 +875,16 @@ OUT = "/v1/accounts/emulator/datasets/pt-1-a1-out:getDownloadEndpoint"
 ROW = b'{"custom_id":"%s","response":{"choices":[]}}\n'
 
 
-def publish(server: ScriptedServer, files: Mapping[str, bytes], state: str = "COMPLETED") -> None:
-    """Let the scripted server have an output dataset of these files."""
+def publish(
+    server: ScriptedServer, files: Mapping[str, bytes], state: str = "COMPLETED", processed: object = None
+) -> None:
+    """Let the scripted server have an output dataset of these files, of a job that says how much it has processed."""
+    job: dict[str, object] = {"name": "x/pt-1-a1", "state": f"JOB_STATE_{state}"}
+    if processed is not None:
+        job |= {"jobProgress": {"totalProcessedRequests": processed}}
     urls = {f"dataset/pt-1-a1-out/{name}": f"{server.url}/storage/{name}?sig=1" for name in files}
     server.on("GET", OUT, json_reply({"filenameToSignedUrls": urls}))
-    server.on("GET", f"{JOBS}/pt-1-a1", json_reply({"name": "x/pt-1-a1", "state": f"JOB_STATE_{state}"}))
+    server.on("GET", f"{JOBS}/pt-1-a1", json_reply(job))
     for name, content in files.items():
         server.on("GET", f"/storage/{name}", reply(200, content))
 
@@ -904,31 +911,43 @@ def test_each_file_is_fetched_from_an_address_that_is_new(
     assert order == ["getDownloadEndpoint", "getDownloadEndpoint", "file", "getDownloadEndpoint", "file"]
 
 
-EMPTY = [
+EMPTY: list[tuple[Any, ...]] = [
+    ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "EXPIRED", "", 0),
+    ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "COMPLETED", "", "0"),
+    ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "COMPLETED", "an empty output file", 4),
+    ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "EXPIRED", "an empty output file", "4"),
+    ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "EXPIRED", "an empty output file", {"odd": 0}),
+    ({}, "EXPIRED", "", 0),
     ({}, "COMPLETED", "no output file"),
     ({}, "EXPIRED", "no output file"),
     ({"error-data": ROW % b"a"}, "COMPLETED", "no output file"),
     ({"error-data": ROW % b"a" * ROWS}, "COMPLETED", ""),
     ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "COMPLETED", "an empty output file"),
-    ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "EXPIRED", ""),
+    ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "EXPIRED", "an empty output file"),
     ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "CANCELLED", ""),
     ({"BIJOutputSet.jsonl": b"", "error-data": b""}, "FAILED", ""),
     ({}, "FAILED", ""),
     ({"BIJOutputSet.jsonl": b"", "error-data": ROW % b"a"}, "COMPLETED", "an empty output file"),
     ({"BIJOutputSet.jsonl": b"", "error-data": ROW % b"a" * ROWS}, "COMPLETED", ""),
     ({"p_0001.jsonl": b"", "p_0002.jsonl": ROW % b"a"}, "COMPLETED", "an empty output file"),
-    ({"p_0001.jsonl": b"", "p_0002.jsonl": ROW % b"a"}, "EARLY_STOPPED", ""),
+    ({"p_0001.jsonl": b"", "p_0002.jsonl": ROW % b"a"}, "EARLY_STOPPED", "an empty output file"),
 ]
 
 
-@pytest.mark.parametrize(("files", "state", "refusal"), EMPTY)
+@pytest.mark.parametrize(("files", "state", "refusal", "processed"), [(*case, None)[:4] for case in EMPTY])
 def test_output_that_is_empty_is_believed_only_where_something_explains_it(
-    server: ScriptedServer, told: FireworksProvider, tmp_path: Path, files: dict[str, bytes], state: str, refusal: str
+    server: ScriptedServer,
+    told: FireworksProvider,
+    tmp_path: Path,
+    files: dict[str, bytes],
+    state: str,
+    refusal: str,
+    processed: object,
 ) -> None:
-    publish(server, files, state)
+    publish(server, files, state, processed)
     read = told.results(JobRef("pt-1-a1"), make_payload(tmp_path))
     if refusal:
-        with pytest.raises(TransientError, match=refusal):
+        with pytest.raises(ResultsEmptyError, match=refusal):
             list(read)
     else:
         assert len(list(read)) == sum(content.count(b"\n") for content in files.values())
@@ -946,8 +965,31 @@ def test_an_end_that_nothing_proves_is_believed_if_no_row_is_missing(
     if believed:
         assert len(list(read)) == rows
     else:
-        with pytest.raises(TransientError, match=r"without a length.*2 of 4 rows"):
+        with pytest.raises(ResultsShortError, match=r"without a length.*2 of 4 rows"):
             list(read)
+
+
+@pytest.mark.parametrize(("state", "processed"), [("EXPIRED", 0), ("EXPIRED", 1), ("EXPIRED", None), ("COMPLETED", 0)])
+def test_that_an_output_is_not_there_is_no_loss_only_where_a_job_expired_before_it_had_begun(
+    server: ScriptedServer, told: FireworksProvider, tmp_path: Path, state: str, processed: object
+) -> None:
+    publish(server, {}, state, processed)
+    server.on("GET", OUT, json_reply({"code": 5, "message": "resource not found"}, 404))
+    read = told.results(JobRef("pt-1-a1"), make_payload(tmp_path))
+    if (state, processed) == ("EXPIRED", 0):
+        assert list(read) == []
+    else:
+        with pytest.raises(ResultsGoneError, match="no longer has the results"):
+            list(read)
+
+
+def test_a_file_that_can_never_be_read_counts_as_lost_and_not_as_a_fault_that_passes(
+    server: ScriptedServer, told: FireworksProvider, tmp_path: Path
+) -> None:
+    publish(server, {"BIJOutputSet.jsonl": ROW % b"a" * 4})
+    server.on("GET", "/storage/BIJOutputSet.jsonl", reply(200, b"x", Content_Encoding="gzip, gzip"))
+    with pytest.raises(ResultsGoneError, match="packed more than once"):
+        list(told.results(JobRef("pt-1-a1"), make_payload(tmp_path)))
 
 
 @pytest.mark.parametrize(

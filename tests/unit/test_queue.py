@@ -163,7 +163,9 @@ def test_what_a_job_left_unanswered_is_asked_again_alone_and_at_most_so_often(la
     lab.complete(work, max_attempts=3)
     assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == [4, 2, 1]
     assert answered_ids(work[0]) == asked_ids(work[0])[:3]
-    assert work[0].record.reason == "1 of 4 requests stayed unanswered"
+    assert work[0].record.reason == (
+        "1 of 4 requests stayed unanswered: in none of the results of 3 jobs is a row for them"
+    )
     assert any("they count as missing" in text for text in lab.said)
 
 
@@ -237,7 +239,8 @@ def test_a_failure_before_a_soft_stop_is_said_once_and_not_tried_again(lab: Lab)
     work = lab.work(shards=2)
     lab.vendor.endings.append((JobState.FAILED, 0.0))
     lab.submit(work)
-    lab.vendor.script("results", None, PermanentError("unreadable"))  # what the failed job has answered comes first
+    unreadable = PermanentError("unreadable")
+    lab.vendor.script("results", None, unreadable)  # what the failed job has answered comes first
     lab.new_process(when=lambda: lab.vendor.count("results") == 2)
     with pytest.raises(StopRequested):
         lab.collect(work, max_concurrent_jobs=2)
@@ -245,8 +248,8 @@ def test_a_failure_before_a_soft_stop_is_said_once_and_not_tried_again(lab: Lab)
     assert len(warned) == 1
     assert "2 of 4 parts failed" in warned[0]
     assert warned[0].count("unreadable") == 1
-    assert lab.vendor.count("results") == 4
-    assert statuses(work) == ["failed", "downloaded", "completed", "downloaded"]
+    assert lab.vendor.count("results") == 5
+    assert statuses(work) == ["failed", "completed", "downloaded", "downloaded"]
 
 
 def test_after_a_soft_stop_nothing_that_was_left_unanswered_is_asked_again(lab: Lab) -> None:

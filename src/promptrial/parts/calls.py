@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from promptrial.errors import OutcomeUnknownError, TransientError
+from promptrial.errors import OutcomeUnknownError, TransferStoppedError, TransientError
 from promptrial.parts.schedule import Steps
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
@@ -24,6 +24,9 @@ __all__ = ["Calls"]
 _T = TypeVar("_T")
 _SAID_AFTER: Final = 4
 """Failures in a row that are too common to be spoken of."""
+_LONG_WAIT_S: Final = 60.0
+"""A wait that a provider asks for, and that is longer than ours: people are told of it."""
+_TOO_LONG_TO_COUNT_S: Final = 31 * 86400.0
 _BETWEEN_TRIALS_S: Final = 60.0
 """How long nothing is asked of a provider that was given up."""
 _STOPPING_S: Final = 60.0
@@ -34,6 +37,7 @@ _STOPPING_S: Final = 60.0
 class _Outage:
     since: float
     said: bool = False
+    asked: bool = False
     error: TransientError | None = None
     until: float = 0.0
     """Whoever calls before that is given ``error``, and nothing is asked."""
@@ -74,13 +78,17 @@ class Calls:
         for failures in itertools.count(1):
             try:
                 result = call()
+            except TransferStoppedError:
+                raise
             except TransientError as error:
                 failing_since = self.clock.monotonic() if failing_since is None else failing_since
                 if self._is_over(provider, failing_since, error):
                     raise
                 if failures >= _SAID_AFTER:
                     self._say(provider, error)
-                yield self.backoff.delay_s(failures, key, error.retry_after_s)
+                delay_s = self.backoff.delay_s(failures, key, error.retry_after_s)
+                self._say_what_was_asked(provider, error.retry_after_s, delay_s)
+                yield delay_s
             except OutcomeUnknownError:  # no answer either, but not to be asked for again before one has looked
                 raise
             except Exception:
@@ -118,6 +126,16 @@ class Calls:
                 f"{provider} does not answer as it should ({error.message}); calls are made again for up to "
                 f"{self._patience_s:,.0f} s"
             )
+
+    def _say_what_was_asked(self, provider: str, asked_s: float | None, delay_s: float) -> None:
+        """Say, once an outage, that a provider asks for a long wait, and how much of it is kept to."""
+        outage = self._outages[provider]
+        if asked_s is None or asked_s <= _LONG_WAIT_S or outage.asked:
+            return
+        outage.asked = True
+        asked = f"{asked_s:,.0f} s" if asked_s < _TOO_LONG_TO_COUNT_S else "more than a month"
+        shorter = "" if delay_s >= asked_s else f"; it is asked again after {delay_s:,.0f} s, the longest wait"
+        self.events.say(f"{provider} asks to wait {asked} before the next call{shorter}")
 
     def _answered(self, provider: str) -> None:
         outage = self._outages.pop(provider, None)

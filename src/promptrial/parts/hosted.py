@@ -6,21 +6,22 @@ attempt that holds nothing else; no answer is ever asked for again because of wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, ResultsTornError, TransientError
-from promptrial.parts.answers import Answers, keep_others_apart, row_ids
+from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, TransferStoppedError, TransientError
+from promptrial.parts.answers import Answers, keep_others_apart
 from promptrial.parts.asked import RequestFiles
 from promptrial.parts.calls import Calls
+from promptrial.parts.fetching import Fetching
 from promptrial.parts.recording import Recorder
 from promptrial.parts.schedule import Steps
 from promptrial.parts.settings import QueueSettings
 from promptrial.parts.settling import Settling
 from promptrial.parts.submission import Submission
 from promptrial.parts.work import PartWork
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.base import JobRef, JobState, JobStatus
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
@@ -62,11 +63,14 @@ class HostedPart:
     _saves: bool = field(default=False, init=False)
     _answers: Answers = field(init=False)
     _submission: Submission = field(init=False)
+    _fetching: Fetching = field(init=False)
 
     def __post_init__(self) -> None:
         self._answers = Answers(self.work, self.recorder)
         requests = RequestFiles(self.work, self._answers)
         self._submission = Submission(self.work, self.recorder, self.settings, self.clock, self.calls, requests)
+        events = self.recorder.events
+        self._fetching = Fetching(self.work, self._answers, self.settings, self.clock, self.calls, events)
 
     @property
     def in_flight(self) -> bool:
@@ -154,8 +158,9 @@ class HostedPart:
                 self.recorder.say_once("job", f"{self.work.name}: {said} (and so may others)")
             if self.clock.monotonic() - began > self.settings.deadline_s:
                 raise PermanentError(
-                    f"job {job.name} has not ended within {self.settings.deadline_s / 3600:.0f} hours",
-                    hint="look at it at the provider: a model that is not served may never begin",
+                    f"job {job.name} has not ended within {_duration(self.settings.deadline_s)}",
+                    hint="look at it at the provider: a model that is not served may never begin. A resume waits for "
+                    "it again; if you delete the job there, resume with --rebuy to ask its requests again",
                 )
             yield wait_s
             wait_s = min(wait_s * _GROWTH, self.settings.longest_poll_s)
@@ -190,8 +195,7 @@ class HostedPart:
         try:
             file = yield from self._fetched(self.work.record.attempt)
         except ResultsGoneError as error:
-            if status.state is not JobState.EXPIRED:
-                self._require_leave_to_rebuy(status, error, attempts)
+            self._require_leave_to_rebuy(status, error)
             self._record("expired", reason=error.message)
         else:
             self._record("completed", results=file)
@@ -206,12 +210,10 @@ class HostedPart:
         self._seal(unanswered)
         return True
 
-    def _require_leave_to_rebuy(self, status: JobStatus, error: ResultsGoneError, attempts: int) -> None:
-        said = f"{status.message}; {error.message}" if status.state is JobState.MISSING else error.message
+    def _require_leave_to_rebuy(self, status: JobStatus, error: ResultsGoneError) -> None:
         if not self.settings.rebuy:
+            said = f"{status.message}; {error.message}" if status.state is JobState.MISSING else error.message
             raise ResultsGoneError(said, hint=error.hint) from error
-        if attempts >= self.settings.max_attempts:
-            raise ResultsGoneError(f"{said}, and this was attempt {attempts}") from error
 
     def _home_in_spite_of(self, error: PermanentError, task: Task) -> Steps[None]:
         """Keep what a job had answered that ended badly; that alone may be all that was left to answer."""
@@ -266,7 +268,7 @@ class HostedPart:
         """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is put on record too."""
         payload = self._submission.payload_of(intent.attempt)
         try:
-            file = yield from self._downloaded(JobRef(payload.key), payload, intent.attempt)
+            file = yield from self._fetching.steps(JobRef(payload.key), payload, intent.attempt)
         except ResultsGoneError:
             by_hand = self._answers.ids_by_hand()
             return self._answers.write_by_hand(intent.attempt) if by_hand else self._answers.write(intent.attempt, ())
@@ -287,9 +289,12 @@ class HostedPart:
         job, by_hand = JobRef(payload.key), self._answers.ids_by_hand()
         whole = bool(by_hand) and by_hand >= self._answers.unanswered()
         try:
-            return (yield from self._downloaded(job, payload, attempt, patient=not whole))
+            left_out = bool(self._answers.ids())  # by an earlier job, whose answers came
+            return (yield from self._fetching.steps(job, payload, attempt, patient=not whole, may_be_empty=left_out))
+        except TransferStoppedError:
+            raise
         except (TransientError, ResultsGoneError) as error:
-            gone = isinstance(error, ResultsGoneError)
+            gone = isinstance(error, ResultsGoneError) or self._cannot_be_fetched(job)
             if whole or (by_hand and gone and self.settings.rebuy):
                 return self._answers.write_by_hand(attempt)
             self._say_how_to_fetch_by_hand(job)
@@ -297,49 +302,14 @@ class HostedPart:
                 raise
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows - len(by_hand))) from error
 
-    def _downloaded(
-        self, job: JobRef, payload: PartPayload, attempt: int, *, patient: bool = True
-    ) -> Steps[FileRecord]:
-        """Fetch what a job has answered. That it is gone is believed once the provider has gone on saying so."""
-        settling, torn = Settling(self.settings, self.clock), list[str]()
-
-        def fetch() -> FileRecord:
-            return self._answers.write(attempt, self._as_many(attempt, self._rows(job, payload, torn)))
-
-        while True:
-            try:
-                if not patient:
-                    return fetch()
-                return (yield from self.calls.made(fetch, self.work.model.provider, f"{job.name} results"))
-            except ResultsGoneError:
-                if not patient or settling.is_over():
-                    raise
-            yield settling.wait_s
-
-    def _as_many(self, attempt: int, rows: Iterable[bytes]) -> Iterator[bytes]:
-        """Refuse, unless told to pay again, answers that are fetched a second time and are fewer than the first.
-
-        Some of the first may have come by hand. Whatever is here of them stays as it is after a refusal.
-        """
-        known = next((intent.results for intent in self.work.intents if intent.attempt == attempt), None)
-        before = 0 if known is None else known.rows or 0
-        count, by_hand = 0, set(self._answers.ids_by_hand() if before else ())
-        for count, row in enumerate(rows, 1):  # noqa: B007 - counted
-            by_hand.difference_update(row_ids([row]))
-            yield row
-        lost = before - count - len(by_hand)
-        if lost > 0 and not self.settings.rebuy:
-            raise ResultsGoneError(f"{lost} of the {before} answers that had come are not there any more")
-
-    def _rows(self, job: JobRef, payload: PartPayload, torn: list[str]) -> Iterator[bytes]:
-        """Yield what a job has answered. A row that is torn at the provider's is missing if it is so a second time."""
+    def _cannot_be_fetched(self, job: JobRef) -> bool:
+        """Whether, with leave to pay again, answers count as lost because only their download goes on failing."""
+        if not self.settings.rebuy:
+            return False
         try:
-            yield from self.work.provider().results(job, payload)
-        except ResultsTornError as error:
-            torn.append(error.message)
-            if len(torn) == 1:
-                raise
-            self.recorder.events.warn(f"{self.work.name}: {error.message}, and again; the row counts as unanswered")
+            return self.work.provider().status(job).state is not JobState.WORKING
+        except ProviderError:
+            return False
 
     def _say_how_to_fetch_by_hand(self, job: JobRef) -> None:
         commands = self.work.provider().by_hand(job, self._answers.folder)
@@ -361,7 +331,13 @@ class HostedPart:
         """Seal the answers of all attempts. What had answered these requests before may be all of them."""
         reason = None
         if unanswered:
-            reason = f"{len(unanswered)} of {self.work.part.rows} requests stayed unanswered"
+            jobs = sum(intent.job is not None for intent in self.work.intents)
+            where = (
+                "the job's results have no row for them"
+                if jobs == 1
+                else f"in none of the results of {jobs} jobs is a row for them"
+            )
+            reason = f"{len(unanswered)} of {self.work.part.rows} requests stayed unanswered: {where}"
             self.recorder.events.warn(f"{self.work.name}: {reason}; they count as missing")
         last = self._last_with_job()
         assert last is not None  # noqa: S101 - there are answers
@@ -383,6 +359,23 @@ class HostedPart:
 def _owes_answers(intent: Intent) -> bool:
     """Whether an attempt has a job that was neither given up nor ended badly, and whose answers never came."""
     return intent.results is None and intent.job is not None and intent.status in _AT_WORK
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the largest unit of which there are at least two, rounded to three figures.
+
+    Examples
+    --------
+    >>> [_duration(seconds) for seconds in (0.5, 1, 90, 150, 93600, 172800)]
+    ['0.5 seconds', '1 second', '90 seconds', '2.5 minutes', '26 hours', '48 hours']
+    """
+    size, unit = next(
+        each
+        for each in ((3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
+        if seconds >= 2 * each[0] or each[0] == 1.0
+    )
+    count = f"{seconds / size:.3g}"
+    return f"{count} {unit}{'' if count == '1' else 's'}"
 
 
 def _said(error: Exception) -> str:

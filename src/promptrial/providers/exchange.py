@@ -83,7 +83,9 @@ class Exchange:
         if self._least_rate is not None:
             allowed += self._moved / self._least_rate
         if spent >= allowed:
-            raise TooSlowError(f"it took more than {allowed:,.0f} s" if allowed >= 1 else f"it took more than {allowed:g} s")
+            raise TooSlowError(
+                f"it took more than {allowed:,.0f} s" if allowed >= 1 else f"it took more than {allowed:g} s"
+            )
         if self._stop is not None and self._ends is None and self._stop():
             self._ends = spent + self._grace_s
         if self._ends is not None and spent >= self._ends:

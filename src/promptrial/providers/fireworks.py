@@ -19,7 +19,9 @@ from promptrial.errors import (
     PermanentError,
     ProviderError,
     QuotaReachedError,
+    ResultsEmptyError,
     ResultsGoneError,
+    ResultsShortError,
     ResultsTornError,
     TransientError,
 )
@@ -56,6 +58,8 @@ from promptrial.providers.http import (
 __all__ = ["FireworksProvider"]
 
 _JOBS: Final = "batchInferenceJobs"
+_DOUBTS: Final = (ResultsTornError, ResultsShortError, ResultsEmptyError)
+"""Why rows may be missing, the most certain first."""
 _NO_SUCH_CALL: Final = "Not Found"
 """What a gRPC gateway says to a path that it does not serve, with the same code as for a thing that is not there."""
 
@@ -181,17 +185,21 @@ class FireworksProvider:
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
         """Yield the rows of every output file, then those of the requests that failed.
 
-        Where there are fewer rows than requests, that is believed only if it cannot be a download that was cut short:
-        not if a file's end is unproven, nor if an output file is empty or missing, unless the job ended early.
-
         Raises
         ------
         ResultsTornError
             If a file ends in the middle of a row; those of the other files were given all the same.
+        ResultsEmptyError
+            If rows are missing, and an output file is empty or not there that may not be: the job did not end badly,
+            and Fireworks does not say that it has processed nothing.
+        ResultsShortError
+            If rows are missing, and a file's end is unproven.
         ResultsGoneError
-            Also if there is nothing in an output whose job is gone, or it was left unfinished by one that ended early.
+            If the output is not there; also if there is nothing in it and its job is gone, it was left unfinished by a
+            job that has ended early, or it cannot be read.
         """
-        dataset, count, doubt, torn = _output(payload.key), 0, "", ""
+        dataset, count = _output(payload.key), 0
+        shorts: list[ResultsShortError] = []
         files = self._row_files(job, dataset)
         empty = not files.output
         for file in (*files.output, *files.errors):
@@ -201,16 +209,17 @@ class FireworksProvider:
                     count += 1
                     yield line
             except UnprovenEndError as error:
-                doubt = error.message
+                shorts.append(ResultsShortError(error.message))
             except ResultsTornError as error:
-                torn = error.message
+                shorts.append(error)
             empty = empty or (count == before and file in files.output)
-        if empty and not self._may_be_empty(job, files, count):
-            doubt = f"Fireworks: {dataset} has {'an empty' if files.output else 'no'} output file"
-        if doubt and count < payload.rows:
-            raise TransientError(f"{doubt}; {count} of {payload.rows} rows came")
-        if torn and count < payload.rows:
-            raise ResultsTornError(f"{torn}; {count} of {payload.rows} rows came")
+        if empty and not self._may_be_empty(job, count):
+            what = "an empty" if files.output else "no"
+            shorts.append(ResultsEmptyError(f"Fireworks: {dataset} has {what} output file"))
+        if shorts and count < payload.rows:
+            # An unproven end is the weaker sign than a torn row, and an empty file the strongest doubt.
+            short = max(shorts, key=lambda each: _DOUBTS.index(type(each)))
+            raise type(short)(f"{short.message}; {count} of {payload.rows} rows came")
 
     def _row_files(self, job: JobRef, dataset: str) -> RowFiles:
         try:
@@ -219,14 +228,29 @@ class FireworksProvider:
             if self.status(job).state in {JobState.WORKING, JobState.READY}:
                 raise
             raise ResultsGoneError(f"{error.message}, and no job is there that will finish it") from error
+        except ResultsGoneError:
+            if not self._has_processed_nothing(job):
+                raise
+            return RowFiles((), ())
 
-    def _may_be_empty(self, job: JobRef, files: RowFiles, count: int) -> bool:
+    def _may_be_empty(self, job: JobRef, count: int) -> bool:
         """Whether an output file that is empty or missing can be the truth."""
-        state = self.status(job).state
-        if state is JobState.MISSING and count == 0:
-            raise ResultsGoneError(f"Fireworks: nothing is in the output of {job.name}, and the job is gone")
-        ended_badly = state in {JobState.FAILED, JobState.CANCELLED}
-        return ended_badly or (bool(files.output) and state is JobState.EXPIRED)
+        try:
+            found = self._job(job.name)
+        except NotFoundError:
+            if count == 0:
+                gone = f"Fireworks: nothing is in the output of {job.name}, and the job is gone"
+                raise ResultsGoneError(gone) from None
+            return False
+        return job_status(found).state in {JobState.FAILED, JobState.CANCELLED} or found.processed == 0
+
+    def _has_processed_nothing(self, job: JobRef) -> bool:
+        """Whether Fireworks says of a job that has expired that it had not begun with its requests."""
+        try:
+            found = self._job(job.name)
+        except NotFoundError:
+            return False
+        return job_status(found).state is JobState.EXPIRED and found.processed == 0
 
     def cancel(self, job: JobRef) -> None:
         """Delete the job, which is how Fireworks stops one. One that is gone is stopped."""

@@ -12,7 +12,7 @@ from promptrial.errors import PermanentError, ResultsGoneError, TransientError
 from promptrial.providers.base import PartPayload, Staged
 from promptrial.providers.fireworks_account import api_path
 from promptrial.providers.fireworks_wire import FAILED_PRECONDITION, Anything, Dataset, SignedUrls, last_segment
-from promptrial.providers.http import HttpClient, NotFoundError, RejectedError
+from promptrial.providers.http import HttpClient, NotFoundError, RejectedError, UnusableBodyError
 
 __all__ = ["MULTIPART_LIMIT", "Datasets", "RowFiles", "UnfinishedError"]
 
@@ -90,14 +90,14 @@ class Datasets:
         """Yield the lines of one file of a dataset.
 
         The URL is a new one for each file: they live for some ten minutes, and the file before may have taken longer.
-        Errors are those of ``HttpClient.lines``.
+        Errors are those of ``HttpClient.lines``; a file that is gone, or can never be read, is a ``ResultsGoneError``.
         """
         url = self._download_urls(name).get(file)
         if url is None:
             raise TransientError(f"Fireworks named a file {last_segment(file)!r} of {name}, and then did not")
         try:
             yield from self._http.lines(url, what=f"download {last_segment(file)} of {name}")
-        except NotFoundError as error:
+        except (NotFoundError, UnusableBodyError) as error:
             raise ResultsGoneError(error.message) from error
 
     def _find(self, payload: PartPayload) -> Dataset | None:

@@ -94,6 +94,17 @@ class Job(msgspec.Struct, rename="camel"):
     model: str = ""
     input_dataset_id: str = ""
     waiting_on_capacity: Any = None
+    job_progress: Any = None
+
+    @property
+    def processed(self) -> int | None:
+        """How many requests Fireworks says that it has processed, None if it does not say.
+
+        Their counts and their rows do not always agree: this one is no more than a reason to believe that there is
+        nothing, where nothing is what came.
+        """
+        found = self.job_progress.get("totalProcessedRequests") if isinstance(self.job_progress, dict) else None
+        return _number(found)
 
 
 class SignedUrls(msgspec.Struct, rename="camel"):

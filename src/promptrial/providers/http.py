@@ -328,9 +328,7 @@ class HttpClient:
         """
         call = _Call(self.service, what)
         times = self._timeouts
-        exchange = Exchange(
-            times.file_s, least_rate=times.least_rate, stop=lambda: self.stop_asked(), grace_s=times.stopping_s
-        )
+        exchange = Exchange(times.file_s, least_rate=times.least_rate, stop=self.stop_asked, grace_s=times.stopping_s)
         with _explained(call), self._following(call, url, exchange) as response:
             try:
                 content = _content(call, response, self._watch.over(exchange, _raw(call, response)))
@@ -380,7 +378,7 @@ class HttpClient:
 
     def _upload_exchange(self) -> Exchange:
         times = self._timeouts
-        return Exchange(times.file_s, least_rate=times.least_rate, stop=lambda: self.stop_asked())
+        return Exchange(times.file_s, least_rate=times.least_rate, stop=self.stop_asked)
 
     def _for_files(self) -> httpx.Timeout:
         return self._waits(self._timeouts.transfer_s)
