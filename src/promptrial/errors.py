@@ -28,6 +28,7 @@
         │   └── TransferStoppedError         a stop was asked for while a file came or went
         ├── QuotaReachedError                no room for another job until one that runs has ended
         ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
+        │   └── AlreadyThereError            it was refused, for what it makes is there already
         └── PermanentError                   the same call will never work
             └── ResultsGoneError             the answers that were paid for can no longer be had
 
@@ -42,6 +43,7 @@ Exit 6 is reserved for a cost cap; nothing ends with it yet.
 from __future__ import annotations
 
 __all__ = [
+    "AlreadyThereError",
     "ConfigDriftError",
     "ConfigError",
     "CorruptRecordError",
@@ -217,6 +219,10 @@ class QuotaReachedError(ProviderError):
 
 class OutcomeUnknownError(ProviderError):
     """The call may have taken effect although no answer says so; look before it is made again."""
+
+
+class AlreadyThereError(OutcomeUnknownError):
+    """What the call would make is there already: an earlier call has made it."""
 
 
 class PermanentError(ProviderError):

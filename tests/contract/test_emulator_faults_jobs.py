@@ -169,6 +169,22 @@ class TestFiles:
         assert self.ids(self.file(emulator, "no_id"))[:2] == [None, "r1"]
         assert self.ids(self.file(emulator, "missing_rows")) == ["r0", "r2", "r4"]
 
+    def test_f12_the_first_row_or_every_row_is_left_out_and_counted(self, emulator: EmulatorClient) -> None:
+        assert self.ids(self.file(emulator, "skipped_row")) == [f"r{n}" for n in range(1, 6)]
+        assert self.file(emulator, "no_rows") == b""
+        emulator.fault("F12", "create_job", variant="no_rows")
+        job = emulator.job(emulator.dataset(4))
+        assert emulator.states(job)[-1] == "COMPLETED"
+        assert emulator.get_job(job).json()["jobProgress"]["totalProcessedRequests"] == 4
+
+    def test_f12_rows_of_requests_that_were_never_made(self, emulator: EmulatorClient) -> None:
+        emulator.fault("F12", "create_job", variant="foreign_rows", rows=20)
+        job = emulator.job(emulator.dataset(3))
+        emulator.states(job)
+        found = self.ids(emulator.file(f"out-{job}"))
+        assert found[:3] == ["r0", "r1", "r2"]
+        assert found[3:] == [f"never-asked-{n}" for n in range(20)]
+
     def test_f12_line_ends_of_every_kind(self, emulator: EmulatorClient) -> None:
         plain = self.file(emulator, "duplicate_same").splitlines()[:-1]
         assert [line for line in self.file(emulator, "blank_lines").split(b"\n") if line.strip()] == plain

@@ -305,6 +305,36 @@ class TestDownloads:
         reply = emulator.plain.get(url)
         assert (reply.status_code, reply.content) == (200, b"")
 
+    def test_f13_a_cut_where_a_row_ends_with_a_length_that_matches(
+        self, emulator: EmulatorClient, url: str, whole: bytes
+    ) -> None:
+        emulator.fault("F13", "download", variant="row_boundary")
+        reply = emulator.plain.get(url)
+        assert 0 < len(reply.content) < len(whole)
+        assert int(reply.headers["content-length"]) == len(reply.content)
+        assert reply.content.endswith(b"\n")
+        assert whole.startswith(reply.content)
+
+    def test_f13_a_body_that_comes_a_byte_at_a_time(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
+        emulator.fault("F13", "download", variant="dripped", every_s=0.01)
+        with emulator.plain.stream("GET", url) as reply:
+            chunks = reply.iter_raw()
+            assert b"".join(next(chunks) for _ in range(5)).startswith(whole[:5])
+            assert int(reply.headers["content-length"]) == len(whole)
+        emulator.fault("F13", "download", variant="dripped", every_s=0.0)
+        assert emulator.plain.get(url).content == whole
+
+    def test_f13_bodies_that_are_packed_twice_or_too_well(
+        self, emulator: EmulatorClient, url: str, whole: bytes
+    ) -> None:
+        for variant, packing in (("nested_gzip", "gzip, gzip"), ("gzip_bomb", "gzip")):
+            emulator.fault("F13", "download", variant=variant)
+            with emulator.plain.stream("GET", url) as reply:
+                packed = b"".join(reply.iter_raw())
+            assert reply.headers["content-encoding"] == packing
+            unpacked = gzip.decompress(packed)
+            assert gzip.decompress(unpacked) == whole if variant == "nested_gzip" else len(unpacked) > 500 * len(packed)
+
     def test_f13_a_redirect_to_another_origin(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
         emulator.fault("F13", "download", variant="redirect")
         reply = emulator.plain.get(url)

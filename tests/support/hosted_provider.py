@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import msgspec
 
-from promptrial.errors import OutcomeUnknownError, ResultsGoneError
+from promptrial.errors import AlreadyThereError, OutcomeUnknownError, ResultsGoneError
 from promptrial.model import Completion, Message, ModelSpec, Part, Request, RequestId, Sampling
 from promptrial.parts.settings import QueueSettings
 from promptrial.parts.work import PartWork
@@ -60,7 +60,8 @@ class Vendor:
     """The vendor.
 
     ``script`` says what the next calls of an operation meet: an error to raise, a function to call first, or None for
-    nothing. ``endings`` gives the jobs of the next keys another end than READY, with a share of the rows answered.
+    nothing. Of ``gone`` jobs the output is left, and their ids stay taken; requests in ``skipped`` never get a row.
+    ``endings`` gives the jobs of the next keys another end than READY, with a share of the rows answered.
     """
 
     clock: FakeClock
@@ -70,6 +71,8 @@ class Vendor:
     calls: list[Call] = field(default_factory=list)
     scripts: dict[str, deque[Any]] = field(default_factory=dict)
     endings: deque[tuple[JobState, float]] = field(default_factory=deque)
+    gone: dict[str, list[Job]] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
     most_in_flight: int = 0
     message: str = ""
 
@@ -141,8 +144,8 @@ class HostedProvider:
 
     def submit(self, payload: PartPayload) -> JobRef:
         lost = self.vendor.met("submit", payload.key)
-        if self.vendor.keyed and payload.key in self.vendor.jobs:
-            raise OutcomeUnknownError(f"there is a job {payload.key}")
+        if self.vendor.keyed and payload.key in {*self.vendor.jobs, *self.vendor.gone}:
+            raise AlreadyThereError(f"there is a job {payload.key}")
         self.vendor.create(payload.key, [row.custom_id for row in payload.requests()])
         if lost:
             raise OutcomeUnknownError("no answer")
@@ -158,10 +161,13 @@ class HostedProvider:
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
         self.vendor.met("results", job.name)
-        if job.name not in self.vendor.jobs:
+        kept = self.vendor.jobs.get(job.name) or self.vendor.gone.get(job.name)
+        if not kept:
             raise ResultsGoneError(f"no results of {job.name}")
-        for wire_id in self.vendor.jobs[job.name][-1].answered:
-            yield msgspec.json.encode({"custom_id": wire_id, "text": f"answer to {wire_id}"})
+        for wire_id in kept[-1].answered:
+            if wire_id not in self.vendor.skipped:
+                yield msgspec.json.encode({"custom_id": wire_id, "text": f"answer to {wire_id}"})
+        self.vendor.met("end of results", job.name)
 
     def cancel(self, job: JobRef) -> None:
         self.vendor.met("cancel", job.name)

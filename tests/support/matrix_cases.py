@@ -28,6 +28,8 @@ _ROLES: Final = 3
 _OF_JOBS: Final = frozenset({"F7", "F9", "F10", "F11", "F12", "F15"})
 """Set when a job is created, and felt later."""
 _NEVER_FOR_EVER: Final = _OF_JOBS | {"F8", "F18"}
+_TRUE_IF_FOR_EVER: Final = {"vanished", "row_boundary"}
+"""For ever, that is what a vendor does that has lost an object, or leaves rows out."""
 _MORE: Final[Sequence[tuple[str, str, Mapping[str, Any]]]] = (
     ("F2", "json", {"status": 529}),
     ("F7", "hidden", {"delay_s": 250.0}),
@@ -46,7 +48,7 @@ _ANOTHER_JOB: Final = {
     "F9": {"stuck"},
     "F10": {"failed", "expired", "cancelled", "early_stopped"},
     "F11": {"no_id", "garbage"},
-    "F12": {"no_id", "missing_rows", "torn_last_line"},
+    "F12": {"no_id", "missing_rows", "torn_last_line", "skipped_row", "no_rows"},
 }
 _OTHER_ROWS: Final = {
     "F11": {
@@ -130,6 +132,8 @@ class Case:
     @property
     def loses_answers(self) -> bool:
         """Whether the vendor loses what was paid for, so that only a person can decide to pay again."""
+        if (self.fault, self.variant) == ("F12", "no_rows"):
+            return True
         after = self.step.nth > 1 or self.step.operation != "get_job"
         return (self.fault, self.variant) == ("F17", "vanished") and self.step.operation != "get_dataset" and after
 
@@ -146,7 +150,7 @@ class Case:
     @property
     def endured(self) -> bool:
         """Whether a run must get over it by itself, without a person and a resume."""
-        ended = self.variant in {"stuck", "failed", "cancelled"} or "delay_s" in self.options
+        ended = self.variant in {"stuck", "failed", "cancelled", "no_rows"} or "delay_s" in self.options
         unseen = self.variant == "hidden" and self.step.operation in _READS
         refused = self.fault == "F17" and not (unseen or self.loses_requests)
         return self.kill is None and not (self.lasting or ended or refused)
@@ -198,7 +202,7 @@ def _around(case: Case, steps: Sequence[Step]) -> Iterator[Case]:
         kills += [Kill(moment, step) for step in later for moment in MOMENTS[1:]]
     for kill in kills:
         yield _with(case, kill=kill)
-    if case.fault not in _NEVER_FOR_EVER and case.variant != "vanished":
+    if case.fault not in _NEVER_FOR_EVER and case.variant not in _TRUE_IF_FOR_EVER:
         yield _with(case, lasting=True)
         yield _with(case, lasting=True, kill=Kill("after the call", case.step))
 

@@ -28,6 +28,8 @@ __all__ = ["arrange", "hurry", "watch_calls"]
 
 _READ_S: Final = 0.4
 """A silent server costs a real wait; much longer than an answer takes on a busy machine."""
+_FILE_S: Final = 1.0
+"""A file that comes a byte at a time costs a real wait, too."""
 _OPERATIONS: Final = {
     name: (method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))) for name, (method, path) in _PATHS.items()
 }
@@ -50,7 +52,7 @@ def hurry() -> None:
     SystemClock.wait = wait  # type: ignore[method-assign]
     SystemClock.monotonic = lambda self: time.monotonic() + skipped  # type: ignore[method-assign]  # noqa: ARG005
     transports.create_ssl_context = lambda **_options: certificates  # type: ignore[attr-defined]
-    http.Timeouts = partial(http.Timeouts, read_s=_READ_S, transfer_s=_READ_S)  # type: ignore[misc, assignment]
+    http.Timeouts = partial(http.Timeouts, read_s=_READ_S, transfer_s=_READ_S, file_s=_FILE_S)  # type: ignore[misc, assignment]
 
 
 def watch_calls(at: At) -> None:

@@ -6,7 +6,7 @@ What is chosen, is chosen by position or by hash, so that the same job is spoilt
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -124,9 +124,13 @@ _ANSWERS: Final[dict[str, _Change]] = {
 }
 
 
-def garbled(lines: list[bytes], variant: str) -> bytes:
+def garbled(lines: list[bytes], fault: Fault) -> bytes:
     """Return the file of some rows, spoilt in one way."""
-    changed = _ROWS[variant](lines) if variant in _ROWS else lines
+    variant, changed = fault.variant, lines
+    if variant == "foreign_rows":
+        changed = [*lines, *_foreign(fault.options["rows"] if lines else 0)]
+    elif variant in _ROWS:
+        changed = _ROWS[variant](lines)
     if variant == "blank_lines":
         return b"\n" + b"".join(line + b"\n\n  \n" for line in changed)
     if variant == "crlf":
@@ -139,6 +143,10 @@ def garbled(lines: list[bytes], variant: str) -> bytes:
     if variant == "torn_last_line":
         return whole[: -(len(changed[-1]) // 2 + 1)] if changed else whole
     return whole
+
+
+def _foreign(count: int) -> Iterator[bytes]:
+    return (_encode({"custom_id": f"never-asked-{n}", "response": {}}) for n in range(count))
 
 
 def _shuffled(lines: list[bytes]) -> list[bytes]:
@@ -186,6 +194,8 @@ _ROWS: Final[dict[str, Callable[[list[bytes]], list[bytes]]]] = {
     "unknown_id": _first(_other_id, added=True),
     "no_id": _first(_no_id),
     "missing_rows": lambda lines: lines[::2],
+    "skipped_row": lambda lines: lines[1:],
+    "no_rows": lambda _lines: [],
     "invalid_utf8": _invalid_utf8,
     "long_line": _first(_padded),
 }

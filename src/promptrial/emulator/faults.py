@@ -81,14 +81,15 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "F12": FaultKind(
         "the file of results",
         _each(_JOB, "shuffled", "duplicate_same", "duplicate_different", "unknown_id", "no_id", "missing_rows",
-              "blank_lines", "crlf", "bom", "no_final_newline", "torn_last_line", "invalid_utf8", "long_line"),
-        {},
+              "blank_lines", "crlf", "bom", "no_final_newline", "torn_last_line", "invalid_utf8", "long_line",
+              "skipped_row", "no_rows", "foreign_rows"),
+        {"rows": 5000},
     ),
     "F13": FaultKind(
         "the transfer of a download",
         _each(_DOWNLOAD, "short_length", "unfinished_chunk", "close_delimited", "gzip_cut", "empty", "wrong_type",
-              "redirect"),
-        {"at": 0.5, "location": ""},
+              "redirect", "row_boundary", "dripped", "nested_gzip", "gzip_bomb"),
+        {"at": 0.5, "location": "", "every_s": 0.05},
     ),
     "F14": FaultKind(
         "a signed URL that is too old",

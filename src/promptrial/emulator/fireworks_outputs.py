@@ -100,7 +100,7 @@ def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -
             else:
                 kept.append(line)
         if garble is not None:
-            results.write(garbled(kept, garble.variant))
+            results.write(garbled(kept, garble))
         files = [
             StoredFile(name, path.name, file.size, file.sha256())
             for name, path, file in ((RESULTS, results_path, results), (ERRORS, errors_path, errors))

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
 
-__all__ = ["Raw", "Reset", "Stall", "WireProtocol"]
+__all__ = ["Dripped", "Raw", "Reset", "Stall", "WireProtocol"]
 
 _EXTENSION: Final = "promptrial.connection"
 _ARRIVAL_S: Final = 0.05  # a reset would overtake what the client has not read yet
@@ -93,6 +93,33 @@ class Raw:
         else:
             connection.transport.close()
             await _gone(receive)
+
+
+class Dripped:
+    """A head at once, and then a body of which a byte comes now and then, until the client leaves.
+
+    Parameters
+    ----------
+    head, body : bytes
+    every_s : float
+        Real seconds between two bytes.
+    """
+
+    def __init__(self, head: bytes, body: bytes, every_s: float) -> None:
+        self._head = head
+        self._body = body
+        self._every_s = every_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head, and the bytes of the body one by one."""
+        transport = _connection(scope).transport
+        transport.write(self._head)
+        for byte in self._body:
+            if transport.is_closing():
+                break
+            transport.write(bytes([byte]))
+            await asyncio.sleep(self._every_s)
+        await Raw(b"")(scope, receive, send)
 
 
 def _connection(scope: Scope) -> WireProtocol:

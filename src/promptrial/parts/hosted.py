@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, TransferStoppedError, TransientError
+from promptrial.errors import (
+    OutcomeUnknownError,
+    PermanentError,
+    ProviderError,
+    ResultsGoneError,
+    TransferStoppedError,
+    TransientError,
+)
 from promptrial.parts.answers import Answers, keep_others_apart
 from promptrial.parts.asked import RequestFiles
 from promptrial.parts.calls import Calls
@@ -61,6 +68,7 @@ class HostedPart:
     failures: dict[str, str]
     task: Task | None = None
     _saves: bool = field(default=False, init=False)
+    _gave_up: bool = field(default=False, init=False)
     _answers: Answers = field(init=False)
     _submission: Submission = field(init=False)
     _fetching: Fetching = field(init=False)
@@ -78,8 +86,10 @@ class HostedPart:
         return self.work.has_job or self._saves
 
     def failed(self, error: Exception) -> None:
-        """Note why this part did not come home."""
+        """Note why this part did not come home; that its answers are lost is put on record."""
         self.failures[self.work.name] = self.recorder.events.redact(_said(error))
+        if isinstance(error, ResultsGoneError):
+            self.recorder.record_lost(self.work, self.recorder.events.redact(error.message))
 
     def steps(self) -> Steps[None]:
         """Bring the part to a job and, if rows are to be counted, its answers home.
@@ -100,7 +110,8 @@ class HostedPart:
                 if self._answers.ids() and not self._answers.unanswered():
                     self._seal(frozenset())
                     return
-                yield from self._given_a_job()
+                if not (yield from self._given_a_job()):
+                    continue
             status = yield from self._ended(JobRef(str(self.work.record.job)))
             if self.task is None:
                 self._note_the_end(status)
@@ -121,9 +132,34 @@ class HostedPart:
         self.recorder.events.say(f"{self.work.name}: job {last.job} was made for these requests, and is taken up")
         yield from self._submission.taken_up(last)
 
-    def _given_a_job(self) -> Steps[None]:
+    def _given_a_job(self) -> Steps[bool]:
+        """Create a job, or adopt one; return whether there is one, or the attempt was given up with leave to pay again.
+
+        Raises
+        ------
+        OutcomeUnknownError
+            If it cannot be found out whether there is one, and neither answers by hand nor leave to pay again settle
+            it.
+        """
         unanswered = self._answers.unanswered() if self._answers.ids() else None
-        yield from self._submission.steps(unanswered)
+        if self._submission.in_doubt and self._answers.ids_by_hand() >= self._answers.unanswered():
+            self._submission.take_for_created()
+            return True
+        try:
+            yield from self._submission.steps(unanswered)
+        except OutcomeUnknownError as error:
+            by_hand, left = self._answers.ids_by_hand(), self._answers.unanswered()
+            if by_hand and self.settings.rebuy:
+                self._submission.take_for_created()
+            elif self.settings.rebuy and not self._gave_up:
+                self._gave_up = True
+                self._submission.give_up(error.message)
+                return False
+            else:
+                again = self._price_of_redoing(len(left) - len(by_hand))
+                hint = f"look for it at the provider; a resume looks first of all. If it is not there, {again}"
+                raise OutcomeUnknownError(error.message, hint=hint) from error
+        return True
 
     # --- its end ---------------------------------------------------------------------------------------------------
 

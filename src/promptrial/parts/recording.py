@@ -66,6 +66,25 @@ class Recorder:
         fold(work.manifest.parts, [event])
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, rows=results.rows)
 
+    def record_lost(self, work: PartWork, reason: str) -> None:
+        """Record that answers of a part cannot be had, and why; the part stands where it stood. Durable on return."""
+        known = work.record
+        event = PartEvent(
+            part=work.part.name,
+            status=known.status,
+            at=self.clock.now(),
+            attempt=known.attempt,
+            request_sha256=known.request_sha256,
+            dataset=known.dataset,
+            job=known.job,
+            results=known.results,
+            reason=reason,
+            lost=True,
+        )
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        self.events.event("lost", trial=work.folder.slug, part=event.part, reason=reason, job=known.job)
+
     def say_once(self, what: str, text: str) -> None:
         """Say something that is true of many parts for the first of them, and only log it for the others."""
         self.events.event("info", "debug" if what in self._said else "info", text)

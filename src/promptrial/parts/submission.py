@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from promptrial.errors import OutcomeUnknownError, PermanentError, QuotaReachedError, TransientError
+from promptrial.errors import (
+    AlreadyThereError,
+    OutcomeUnknownError,
+    PermanentError,
+    QuotaReachedError,
+    TransientError,
+)
 from promptrial.parts.asked import RequestFiles
 from promptrial.parts.calls import Calls
 from promptrial.parts.recording import Recorder
@@ -83,6 +89,17 @@ class Submission:
         self._leave_breadcrumbs(job, attempt, staged.name)
         self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
         return job
+
+    def give_up(self, reason: str) -> None:
+        """Count the attempt that is in doubt as lost: what is asked next is another one."""
+        last = self.work.intents[-1]
+        self.recorder.record(self.work, "expired", key=last.key, attempt=last.attempt, reason=reason)
+
+    def take_for_created(self) -> None:
+        """Count the attempt that is in doubt as one whose job is there: its answers are here."""
+        last = self.work.intents[-1]
+        facts = self._facts(self.payload_of(last.attempt), last.attempt)
+        self.recorder.record(self.work, "submitted", job=last.key, dataset=last.dataset, **facts)
 
     def taken_up(self, intent: Intent) -> Steps[None]:
         """Let the part stand at the job that an attempt is known to have; nothing is created."""
@@ -180,18 +197,25 @@ class Submission:
         return staged
 
     def _created(self, payload: PartPayload, *, doubtful: bool) -> Steps[JobRef]:
-        provider, doubts = self.work.provider(), 0
+        """Create the job, or find the one that is there.
+
+        If it cannot be found, and cannot be created because it is there, it was created and is gone: it counts as one
+        that the provider does not know any more, so that its answers are looked for.
+        """
+        provider, doubts, there = self.work.provider(), 0, False
         found = yield from self._found(payload)
         if found is None and doubtful:
             doubts += 1
             found = yield from self._settled(payload, "an earlier process asked for it, and did not note the answer")
         while found is None:
             if doubts and (not provider.keyed or doubts >= _MOST_DOUBTS):
+                if there:
+                    return self._gone(payload)
                 raise self._parked(payload)
             try:
                 return (yield from self._submitted(payload))
             except OutcomeUnknownError as error:
-                doubts += 1
+                doubts, there = doubts + 1, isinstance(error, AlreadyThereError)
                 found = yield from self._settled(payload, error.message)
         self.recorder.events.say(f"{self.work.name}: job {found.name} is there already, and is adopted")
         return found
@@ -237,10 +261,13 @@ class Submission:
                 return found
             yield settling.wait_s
 
+    def _gone(self, payload: PartPayload) -> JobRef:
+        self.recorder.events.warn(
+            f"{self.work.name}: job {payload.key} was created before and is gone; its answers are looked for"
+        )
+        return JobRef(payload.key)
+
     def _parked(self, payload: PartPayload) -> OutcomeUnknownError:
         reason = f"whether job {payload.key} was created cannot be found out"
         self.recorder.record(self.work, "unknown", reason=reason, key=payload.key)
-        return OutcomeUnknownError(
-            reason,
-            hint="look for it at the provider; a resume looks again before it does anything else",
-        )
+        return OutcomeUnknownError(reason)

@@ -15,7 +15,7 @@ from typing import ClassVar, Final, Self
 from urllib.parse import quote
 
 from promptrial.errors import (
-    OutcomeUnknownError,
+    AlreadyThereError,
     PermanentError,
     ProviderError,
     QuotaReachedError,
@@ -146,7 +146,8 @@ class FireworksProvider:
         Raises
         ------
         OutcomeUnknownError
-            Also if a job of this id, or its output, is there already.
+        AlreadyThereError
+            If a job of this id, or its output, is there already.
         QuotaReachedError
             Fireworks says so with a 400, not a 429.
         """
@@ -166,7 +167,7 @@ class FireworksProvider:
             job = self._http.call("POST", path, Job, what=what, kind=Kind.CREATES, query=query, body=body)
         except RejectedError as error:
             if error.status == 409 or (error.status == 400 and "already exists" in error.detail):
-                raise OutcomeUnknownError(error.message, hint="it may be there from an earlier call") from error
+                raise AlreadyThereError(error.message, hint="it may be there from an earlier call") from error
             if error.status == 400 and "quota" in error.detail.lower():
                 raise QuotaReachedError(error.message) from error
             if error.code == FAILED_PRECONDITION:

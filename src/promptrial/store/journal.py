@@ -26,7 +26,8 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A change of one part; fields left at None keep the value that they had.
 
     ``pending`` and ``submitting`` stand before a job, and begin anew: no job or result of an earlier one is kept beside
-    them. A change with a ``key`` is one of the intent of that key as well; with ``intent_only``, of nothing else.
+    them. ``lost`` says that answers cannot be had any more; any later change takes that back. A change with a ``key``
+    is one of the intent of that key as well; with ``intent_only``, of nothing else.
     ``schema_version`` is left out as long as it is 1.
     """
 
@@ -44,6 +45,7 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     estimated_usd: float | None = None
     engine: dict[str, Any] | None = None
     intent_only: bool = False
+    lost: bool = False
     schema_version: int = 1
 
 
@@ -143,7 +145,10 @@ def fold(parts: dict[str, PartRecord], events: list[PartEvent]) -> None:
             continue
         if event.status in {"pending", "submitting"}:
             old = PartRecord(resume_key=old.resume_key, attempt=old.attempt, intents=old.intents)
-        new = msgspec.structs.replace(old, status=event.status, reason=event.reason, **_news(event, _CARRIED))
+        lost = event.lost or msgspec.UNSET
+        new = msgspec.structs.replace(
+            old, status=event.status, reason=event.reason, lost=lost, **_news(event, _CARRIED)
+        )
         parts[event.part] = new if event.key is None else _with_intent(new, event, event.key)
 
 

@@ -122,7 +122,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one part: where it stands, what was sent and what came back.
 
-    ``intents`` is its ledger of spending, oldest first; a part that is answered by this process has none.
+    ``intents`` is its ledger of spending, oldest first; a part that is answered by this process has none. ``lost`` is
+    true while answers that were paid for cannot be had, so that only ``--rebuy`` settles it.
     """
 
     status: PartStatus = "pending"
@@ -134,6 +135,7 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
     results: FileRecord | None = None
     reason: str | None = None
     intents: tuple[Intent, ...] = ()
+    lost: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,331 @@
+"""Nothing is bought again because of one download, no row is waited for without end, and what is gone is settled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from promptrial.errors import (
+    OutcomeUnknownError,
+    PhaseFailedError,
+    ResultsEmptyError,
+    ResultsGoneError,
+    ResultsShortError,
+    TransientError,
+)
+from promptrial.parts import fetching
+from promptrial.parts.work import PartWork
+from promptrial.providers.base import JobRef, JobState, PartPayload
+from promptrial.store import jsonl
+from tests.support.hosted_provider import HOUR_S, HostedProvider, Lab, Lost, answered_ids, asked_ids, statuses
+
+
+@pytest.fixture
+def lab(tmp_path: Any) -> Lab:
+    return Lab.make(tmp_path)
+
+
+def cut(monkeypatch: pytest.MonkeyPatch, *cuts: Callable[[list[bytes]], list[bytes]], short: Any = None) -> None:
+    """Let the first downloads bring only some of the rows, and then end with an error, if one is given."""
+    results, left = HostedProvider.results, list(cuts)
+
+    def shortened(provider: HostedProvider, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
+        rows = list(results(provider, job, payload))
+        if left:
+            yield from left.pop(0)(rows)
+            if short is not None:
+                raise short
+        else:
+            yield from rows
+
+    monkeypatch.setattr(HostedProvider, "results", shortened)
+
+
+def nothing(_rows: list[bytes]) -> list[bytes]:
+    return []
+
+
+def drafts(work: PartWork) -> list[str]:
+    folder = work.folder.part_results(work.part.name).parent
+    return sorted(path.name for path in folder.iterdir() if "draft" in path.name)
+
+
+# --- a download that lacks rows --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [JobState.READY, JobState.EXPIRED])
+@pytest.mark.parametrize(
+    ("short", "first"),
+    [
+        (None, lambda rows: rows[:2]),
+        (None, nothing),
+        (ResultsEmptyError("empty"), nothing),
+        (ResultsShortError("unproven"), lambda rows: rows[:3]),
+    ],
+)
+def test_a_download_that_lacks_rows_is_made_again_after_a_wait_and_nothing_is_bought(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, end: JobState, short: Any, first: Any
+) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((end, 1.0))
+    cut(monkeypatch, first, short=short)
+    lab.submit(work)
+    lab.clock.advance(lab.vendor.takes_s)
+    began = lab.clock.monotonic()
+    lab.collect(work)
+    assert lab.clock.monotonic() - began >= 20.0
+    assert set(lab.vendor.asked().values()) == {1}
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert drafts(work[0]) == []
+
+
+def test_what_two_downloads_bring_of_one_job_is_put_together(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = lab.work()[:1]
+    cut(monkeypatch, lambda rows: rows[:2], lambda rows: rows[1:3], lambda rows: rows[3:])
+    lab.complete(work)
+    assert set(lab.vendor.asked().values()) == {1}
+    assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
+    assert lab.vendor.count("results") == 3
+
+
+def test_rows_that_are_missing_twice_are_bought_and_what_came_is_kept(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = lab.work()[:1]
+    cut(monkeypatch, lambda rows: rows[:3], lambda rows: rows[:2])
+    lab.complete(work)
+    assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == [4, 1]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+
+
+def test_a_download_that_was_left_half_way_is_not_taken_for_one_that_was_believed(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = lab.work()[:1]
+    cut(monkeypatch, lambda rows: rows[:2])
+    lab.vendor.script("end of results", None, _die)
+    lab.submit(work)
+    with pytest.raises(KeyboardInterrupt):
+        lab.collect(work)
+    assert drafts(work[0]) == ["results.a1.draft.jsonl"]
+    lab.vendor.scripts.clear()
+    lab.new_process()
+    lab.complete(work)
+    assert set(lab.vendor.asked().values()) == {1}
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert drafts(work[0]) == []
+
+
+# --- rows that never come --------------------------------------------------------------------------------------------
+
+
+def test_a_row_that_is_always_left_out_ends_as_unanswered_after_so_many_jobs(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.skipped = {asked_ids(work[0])[1]}
+    lab.complete(work, max_attempts=3)
+    assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == [4, 1, 1]
+    assert statuses(work) == ["downloaded"]
+    assert work[0].record.reason == (
+        "1 of 4 requests stayed unanswered: in none of the results of 3 jobs is a row for them"
+    )
+    lab.complete(work)
+    assert len(lab.vendor.jobs) == 3
+
+
+@pytest.mark.parametrize("error", [ResultsEmptyError, ResultsShortError])
+def test_a_row_that_is_left_out_of_an_output_that_is_then_empty_ends_as_unanswered_too(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    work = lab.work()[:1]
+    lab.vendor.skipped = {asked_ids(work[0])[1]}
+    results = HostedProvider.results
+
+    def doubtful(provider: HostedProvider, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
+        rows = list(results(provider, job, payload))
+        yield from rows
+        if not rows:
+            raise error("Fireworks: an empty output file; 0 of 1 rows came")
+
+    monkeypatch.setattr(HostedProvider, "results", doubtful)
+    lab.complete(work, max_attempts=3)
+    assert statuses(work) == ["downloaded"]
+    assert len(lab.vendor.jobs) == 3
+    assert lab.vendor.count("results") <= 2 + 2 * 5
+
+
+def test_a_job_without_any_row_is_lost_until_its_requests_may_be_bought_again_and_then_unanswered(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = lab.work()[:1]
+    cut(monkeypatch, *[nothing] * 1000, short=ResultsEmptyError("an empty output file"))
+    lab.submit(work)
+    for _ in range(2):
+        with pytest.raises(PhaseFailedError, match=r"empty output file, each time .*ask these 4 requests .*--rebuy"):
+            lab.collect(work)
+        assert len(lab.vendor.jobs) == 1
+        assert work[0].record.lost is True
+    lab.complete(work, rebuy=True, max_attempts=3)
+    assert len(lab.vendor.jobs) == 3
+    assert statuses(work) == ["downloaded"]
+    assert work[0].record.lost is msgspec.UNSET
+    assert "4 of 4 requests stayed unanswered" in str(work[0].record.reason)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_what_an_expired_job_has_answered_is_lost_only_when_it_stays_away_and_then_only_a_person_buys_it_again(
+    lab: Lab, share: float
+) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((JobState.EXPIRED, share))
+    lab.submit(work)
+    lab.vendor.script("results", *[ResultsGoneError("not found")] * 20)
+    with pytest.raises(PhaseFailedError, match=r"not found .*--rebuy"):
+        lab.collect(work)
+    assert len(lab.vendor.jobs) == 1
+    lab.vendor.scripts.clear()
+    lab.complete(work)
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert sorted(lab.vendor.asked().values()) == [1] * round(4 * share) + [2] * round(4 * (1 - share))
+
+
+def test_a_download_that_always_fails_is_given_up_only_with_leave_and_while_the_provider_answers(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.submit(work)
+    lab.vendor.script("results", *[TransientError("cut short")] * 10_000)
+    for _ in range(2):
+        with pytest.raises(PhaseFailedError, match="cut short"):
+            lab.collect(work)
+        lab.clock.advance(HOUR_S)
+    assert work[0].record.lost is msgspec.UNSET, "it may pass"
+    lab.vendor.script("status", *[None, TransientError("down")] * 3)
+    with pytest.raises(PhaseFailedError, match="cut short"):
+        lab.complete(work, rebuy=True, max_attempts=1)
+    assert len(lab.vendor.jobs) == 1
+    lab.vendor.scripts["status"].clear()
+    lab.clock.advance(HOUR_S)
+    lab.complete(work, rebuy=True, max_attempts=1)
+    assert statuses(work) == ["downloaded"]
+    assert len(lab.vendor.jobs) == 1
+
+
+# --- rows that nobody asked for --------------------------------------------------------------------------------------
+
+
+def test_a_flood_of_foreign_or_repeated_rows_is_counted_and_not_written(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "_SPARE_ROWS", 10)
+    work = lab.work()[:1]
+    flood = [json.dumps({"custom_id": f"other-{n}", "text": "x"}).encode() for n in range(5000)]
+    cut(monkeypatch, lambda rows: [*flood, *rows, *rows[:1] * 100, b"no row at all"])
+    lab.complete(work)
+    rows = list(jsonl.lines(work[0].folder.part_results(work[0].part.name)))
+    assert len(rows) == 4 + 4 + 10
+    assert set(asked_ids(work[0])) <= set(answered_ids(work[0]))
+    assert set(lab.vendor.asked().values()) == {1}
+    assert [text for text in lab.said if "5,087 rows answer no request of this part" in text]
+
+
+# --- a job that was created, not recorded, and is gone ---------------------------------------------------------------
+
+
+def created_and_gone(lab: Lab, work: list[PartWork], *, output: bool) -> str:
+    """Create a job of which the record knows nothing, and let the vendor forget it, with or without its output."""
+    key = f"{work[0].key}-a1"
+    lab.vendor.script("submit", Lost())
+    lab.vendor.script("find", None, _die)
+    with pytest.raises(KeyboardInterrupt):
+        lab.submit(work)
+    lab.vendor.scripts.clear()
+    assert statuses(work) == ["submitting"]
+    lab.vendor.gone[key] = lab.vendor.jobs.pop(key)
+    if not output:
+        lab.vendor.gone[key] = []
+    lab.new_process()
+    return key
+
+
+def _die() -> None:
+    raise KeyboardInterrupt
+
+
+def put_by_hand(work: PartWork, ids: list[str]) -> None:
+    folder = work.folder.part_results(work.part.name).parent / "dataset" / f"{work.key}-a1-out"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = (json.dumps({"custom_id": wire_id, "text": "by hand"}) + "\n" for wire_id in ids)
+    (folder / "BIJOutputSet.jsonl").write_text("".join(rows))
+
+
+def test_the_output_of_a_job_that_is_gone_and_was_never_recorded_is_fetched(lab: Lab) -> None:
+    work = lab.work()[:1]
+    key = created_and_gone(lab, work, output=True)
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert lab.vendor.jobs == {}
+    assert work[0].record.job == key
+
+
+def test_its_answers_in_the_parts_folder_are_taken_without_another_call_that_creates(lab: Lab) -> None:
+    work = lab.work()[:1]
+    created_and_gone(lab, work, output=False)
+    before = lab.vendor.count("submit")
+    put_by_hand(work[0], asked_ids(work[0]))
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert lab.vendor.count("submit") == before
+
+
+@pytest.mark.parametrize("by_hand", [0, 3])
+def test_without_them_its_requests_are_bought_again_when_told_to_and_only_those_without_answers(
+    lab: Lab, by_hand: int
+) -> None:
+    work = lab.work()[:1]
+    key = created_and_gone(lab, work, output=False)
+    put_by_hand(work[0], asked_ids(work[0])[:by_hand])
+    for _ in range(2):
+        with pytest.raises(PhaseFailedError, match=rf"ask these {4 - by_hand} requests again .*--rebuy"):
+            lab.complete(work)
+        assert lab.vendor.jobs == {}
+    lab.complete(work, rebuy=True)
+    assert statuses(work) == ["downloaded"]
+    assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
+    assert {name: len(jobs[0].ids) for name, jobs in lab.vendor.jobs.items()} == {f"{work[0].key}-a2": 4 - by_hand}
+    assert [intent.key for intent in work[0].intents] == [key, f"{work[0].key}-a2"]
+
+
+@pytest.mark.parametrize("by_hand", [0, 2, 4])
+def test_a_parked_part_is_settled_by_answers_by_hand_or_by_leave_to_buy_again(tmp_path: Any, by_hand: int) -> None:
+    lab = Lab.make(tmp_path, keyed=False)
+    work = lab.work()[:1]
+    lab.vendor.script("submit", OutcomeUnknownError("no answer"))
+    for _ in range(2):
+        with pytest.raises(PhaseFailedError, match=r"cannot be found out .*ask these 4 requests again .*--rebuy"):
+            lab.submit(work)
+        assert statuses(work) == ["unknown"]
+    put_by_hand(work[0], asked_ids(work[0])[:by_hand])
+    if by_hand == 4:
+        lab.complete(work)
+    else:
+        with pytest.raises(PhaseFailedError, match=rf"ask these {4 - by_hand} requests again"):
+            lab.submit(work)
+        lab.complete(work, rebuy=True)
+    assert statuses(work) == ["downloaded"]
+    assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
+    assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == ([] if by_hand == 4 else [4 - by_hand])
+
+
+def test_a_doubt_is_given_up_once_a_process_and_not_without_end(tmp_path: Any) -> None:
+    lab = Lab.make(tmp_path, keyed=False)
+    work = lab.work()[:1]
+    lab.vendor.script("submit", *[OutcomeUnknownError("no answer")] * 100)
+    with pytest.raises(PhaseFailedError):
+        lab.submit(work)
+    with pytest.raises(PhaseFailedError):
+        lab.submit(work, rebuy=True)
+    assert lab.vendor.count("submit") == 2
