@@ -73,6 +73,14 @@ class Answers:
         """Write the answers of an attempt as they come, without keys; all of them or, if reading them fails, none."""
         return _written(self.file(attempt), map(self.recorder.events.redact_row, rows))
 
+    def write_nothing(self, attempt: int) -> FileRecord:
+        """Put on record that the answers of an attempt are lost; what is here of them, and damaged, is set aside."""
+        path = self.file(attempt)
+        if path.exists() and path.stat().st_size:
+            aside = atomic.set_aside(path)
+            self.recorder.events.warn(f"{self.work.name}: {path.name} set aside as {aside.name}: its answers are lost")
+        return self.write(attempt, ())
+
     def ids_by_hand(self) -> frozenset[str]:
         """Return which unanswered requests are answered by files that a person has put there.
 

@@ -110,6 +110,8 @@ class HostedPart:
                 if self._answers.ids() and not self._answers.unanswered():
                     self._seal(frozenset())
                     return
+                if self._has_failed_too_often():
+                    return
                 if not (yield from self._given_a_job()):
                     continue
             status = yield from self._ended(JobRef(str(self.work.record.job)))
@@ -160,6 +162,34 @@ class HostedPart:
                 hint = f"look for it at the provider; a resume looks first of all. If it is not there, {again}"
                 raise OutcomeUnknownError(error.message, hint=hint) from error
         return True
+
+    def _has_failed_too_often(self) -> bool:
+        """Whether the requests count as unanswered now, because one job after the other failed or was cancelled.
+
+        Raises
+        ------
+        ResultsGoneError
+            If there were as many jobs as are allowed. With leave to pay again there is one more.
+        """
+        jobs, last = self._jobs(), self.work.intents[-1] if self.work.intents else None
+        if last is None or last.status not in {"failed", "cancelled"} or jobs < self.settings.max_attempts:
+            return False
+        if not self.settings.rebuy:
+            raise self._failed_too_often(last.reason or "its last job ended without answers")
+        if jobs == self.settings.max_attempts:
+            return False
+        self._seal(self._answers.unanswered())
+        return True
+
+    def _failed_too_often(self, reason: str) -> ResultsGoneError:
+        jobs, left = self._jobs(), len(self._answers.unanswered())
+        once_more = f"{self._price_of_redoing(left)}; if that job ends so, too, they count as unanswered"
+        if jobs > self.settings.max_attempts:
+            once_more = f"let them count as unanswered: {self.work.folder.run.resume_command} --rebuy"
+        return ResultsGoneError(f"{reason}; it was job {jobs} for these requests", hint=once_more)
+
+    def _jobs(self) -> int:
+        return sum(intent.job is not None for intent in self.work.intents)
 
     # --- its end ---------------------------------------------------------------------------------------------------
 
@@ -212,6 +242,8 @@ class HostedPart:
         word = "failed" if failed else "was cancelled"
         reason = f"its job {self.work.record.job} {word}: {status.message or 'no reason given'}"
         self._record("failed" if failed else "cancelled", reason=self.recorder.events.redact(reason))
+        if self._jobs() >= self.settings.max_attempts:
+            return self._failed_too_often(reason)
         return PermanentError(reason, hint="a resume asks its requests again, in a new job")
 
     # --- its answers -----------------------------------------------------------------------------------------------
@@ -232,7 +264,7 @@ class HostedPart:
             file = yield from self._fetched(self.work.record.attempt)
         except ResultsGoneError as error:
             self._require_leave_to_rebuy(status, error)
-            self._record("expired", reason=error.message)
+            self._record("expired", reason=error.message, results=self._answers.write_nothing(self.work.record.attempt))
         else:
             self._record("completed", results=file)
         self._take_by_hand()
@@ -277,7 +309,7 @@ class HostedPart:
                 file = yield from self._salvaged(intent)
             else:
                 continue
-            if file is not None and file != intent.results:
+            if file != intent.results:
                 self.recorder.record_intent(self.work, intent, file)
 
     def _take_by_hand(self) -> None:
@@ -292,13 +324,13 @@ class HostedPart:
     def _last_with_job(self) -> Intent | None:
         return next((intent for intent in reversed(self.work.intents) if intent.job is not None), None)
 
-    def _fetched_again(self, intent: Intent) -> Steps[FileRecord | None]:
+    def _fetched_again(self, intent: Intent) -> Steps[FileRecord]:
         try:
             return (yield from self._fetched(intent.attempt))
         except ResultsGoneError:
             if not self.settings.rebuy:
                 raise
-            return None
+            return self._answers.write_nothing(intent.attempt)
 
     def _salvaged(self, intent: Intent) -> Steps[FileRecord]:
         """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is put on record too."""
@@ -367,7 +399,7 @@ class HostedPart:
         """Seal the answers of all attempts. What had answered these requests before may be all of them."""
         reason = None
         if unanswered:
-            jobs = sum(intent.job is not None for intent in self.work.intents)
+            jobs = self._jobs()
             where = (
                 "the job's results have no row for them"
                 if jobs == 1

@@ -60,6 +60,7 @@ class Recorder:
             at=self.clock.now(),
             key=intent.key,
             results=results,
+            reason=intent.reason,
             intent_only=True,
         )
         work.folder.journal.append(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +51,8 @@ class Sight:
     trials : tuple of str
         The trials of the run; where it is not known which there are, every folder that looks like one.
     mend : str
-        The command that goes on with the run, and mends its records.
+        The command that resumes the run, and repairs its records. It has ``--rebuy`` where a resume without it has
+        found out that answers are lost, or a job is in doubt, and would find that out again.
     legacy : bool
         Whether an older tool made it, and nobody has migrated it yet.
     manifests : dict
@@ -111,6 +112,8 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
     older = legacy or (state is not None and state.migrated is True)
     folders = tuple(sorted(path.parent.name for path in run.root.glob("*/results") if path.is_dir()))
     trials = folders if built is None else tuple(dict.fromkeys(row["trial_slug"] for row in built.facts["parts"]))
+    manifests = dict(_manifests(run, folders))
+    mend = _older_command(run) if older else _command(run, state, env)
     return Sight(
         run=run,
         invocation=invocation,
@@ -120,9 +123,9 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
         by=holder(run.lock_path, invocation.clock),
         built=built,
         trials=trials,
-        mend=_older_command(run) if older else _command(run, state, env),
+        mend=f"{mend} --rebuy" if _needs_rebuy(manifests, trials, built) else mend,
         legacy=legacy and (state is None or state.migrated is not True),
-        manifests=dict(_manifests(run, folders)),
+        manifests=manifests,
         late_jobs=_late_jobs(run),
     )
 
@@ -168,6 +171,16 @@ def _manifests(run: RunDir, folders: tuple[str, ...]) -> Iterator[tuple[str, Tri
             manifest = records.load(folder.manifest_path, TrialManifest)
             fold(manifest.parts, folder.journal.salvage())
             yield slug, manifest
+
+
+def _needs_rebuy(manifests: Mapping[str, TrialManifest], trials: Iterable[str], built: Manifest | None) -> bool:
+    """Whether a part of the run waits for a person to say that it may be paid for again."""
+    cut = None if built is None else {(row["trial_slug"], row["part"]) for row in built.facts["parts"]}
+    for slug in trials:
+        for name, part in (manifests[slug].parts if slug in manifests else {}).items():
+            if (cut is None or (slug, name) in cut) and (part.lost is True or part.status == "unknown"):
+                return True
+    return False
 
 
 def _late_jobs(run: RunDir) -> dict[str, str]:

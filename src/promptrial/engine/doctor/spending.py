@@ -43,12 +43,14 @@ def part_findings(sight: Sight) -> Iterator[Finding]:
 
 def _of_part(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Iterator[Finding]:
     problem = _problem(sight, folder, name, part)
-    if part.status == "downloaded" and problem:
+    if part.status == "downloaded" and problem and part.lost is not True:
         yield _lost(sight, folder, name, part, problem)
     if not part.intents:
         return
     home = part.status == "downloaded" and not problem
-    if part.status in _IN_DOUBT:
+    if part.lost is True:
+        yield _gone(sight, folder, name, part)
+    elif part.status in _IN_DOUBT:
         yield _in_doubt(sight, folder, name, part)
     elif part.status in _IN_FLIGHT:
         yield _not_fetched(sight, folder, name, part)
@@ -81,12 +83,24 @@ def _lost(sight: Sight, folder: TrialDir, name: str, part: PartRecord, problem: 
     return _finding(sight, "billed_missing", "error", folder.part_results(name), meaning)
 
 
+def _gone(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Finding:
+    """Return a finding for answers that a resume could not get any more."""
+    rows = part.intents[-1].rows
+    meaning = (
+        f"answers of {name} were paid for and are lost: {part.reason}. The command tries to get them once more, then "
+        f"asks up to {rows} requests again{_about(part.intents[-1:])}; where that was done often enough, they count as "
+        f"unanswered. If you have the files, put them into {quoted(folder.part_results(name).parent)} first"
+    )
+    return _finding(sight, "billed_missing", "error", folder.manifest_path, meaning)
+
+
 def _in_doubt(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Finding:
     key, reason = part.intents[-1].key, f" ({part.reason})" if part.reason else ""
     if part.status == "unknown":
         meaning = (
-            f"parked: whether job {key} of {name} was created is not known{reason}; it is looked for before anything "
-            "is asked again"
+            f"parked: whether job {key} of {name} was created is not known{reason}. The command looks for it once "
+            f"more, and asks its {part.intents[-1].rows} requests again{_about(part.intents[-1:])} if it is not there; "
+            f"if you have its answers, put the files into {quoted(folder.part_results(name).parent)} first"
         )
         return _finding(sight, "unknown_intent", "error", folder.manifest_path, meaning)
     meaning = f"job {key} of {name} was being asked for when the process ended{reason}; it is looked for first"
