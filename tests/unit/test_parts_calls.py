@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from promptrial.errors import OutcomeUnknownError, PermanentError, QuotaReachedError, TransientError
+from promptrial.errors import (
+    OutcomeUnknownError,
+    PermanentError,
+    QuotaReachedError,
+    TransferStoppedError,
+    TransientError,
+)
 from promptrial.parts.calls import Calls
 from promptrial.parts.schedule import Steps
 from promptrial.runtime.clock import FakeClock
@@ -69,6 +75,40 @@ def test_a_call_is_made_again_until_it_works_with_growing_waits(lab: Lab) -> Non
     assert next(steps) == 30
     assert lab.live(steps) == "done"
     assert lab.said == [], "that is too common to be spoken of"
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "said"),
+    [
+        (90.0, "vendor asks to wait 90 s before the next call"),
+        (1e6, "vendor asks to wait 1,000,000 s before the next call; it is asked again after 300 s, the longest wait"),
+        (1e300, "vendor asks to wait more than a month before the next call; it is asked again after 300 s, the"),
+        (
+            float("inf"),
+            "vendor asks to wait more than a month before the next call; it is asked again after 300 s, the",
+        ),
+        (60.0, None),
+        (-5.0, None),
+    ],
+)
+def test_a_long_wait_that_a_provider_asks_for_is_bounded_and_said_once(
+    lab: Lab, asked_s: float, said: str | None
+) -> None:
+    steps = lab.calls.made(script(*[TransientError("429", retry_after_s=asked_s)] * 3, "done"), "vendor", "key")
+    waits = []
+    with suppress(StopIteration):
+        while True:
+            waits.append(next(steps))
+    assert waits[-1] == min(max(asked_s, waits[-1] if asked_s < 0 else 0.0), 300.0)
+    assert max(waits) <= 300.0
+    assert len(lab.said) == (said is not None)
+    assert said is None or lab.said[0].startswith(said)
+
+
+def test_a_transfer_that_a_stop_has_ended_is_not_made_again(lab: Lab) -> None:
+    steps = lab.calls.made(script(TransferStoppedError("stopped"), "done"), "vendor", "key")
+    with pytest.raises(TransferStoppedError):
+        next(steps)
 
 
 @pytest.mark.parametrize("error", [PermanentError("no"), ValueError("odd"), OutcomeUnknownError("?")])

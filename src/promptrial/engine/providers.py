@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial import registry
 from promptrial.emulator.settings import EmulatorSettings
-from promptrial.providers.base import BatchProvider
+from promptrial.providers.base import BatchProvider, HeedsStop
 
 if TYPE_CHECKING:
     from promptrial.emulator.server import EmulatorServer
@@ -29,9 +29,15 @@ class Providers:
         The folder of a run that must not reach a provider. Hosted adapters then speak to an emulator on the loopback,
         which this process starts when it is first needed and which keeps its state there: the code and the HTTP are the
         same, no key is needed, and nothing leaves the machine.
+
+    Attributes
+    ----------
+    stop_asked : callable
+        Returns whether a stop was asked for; adapters ask it while a transfer goes on.
     """
 
     def __init__(self, env: Mapping[str, str], dry_run: Path | None = None) -> None:
+        self.stop_asked: Callable[[], bool] = lambda: False
         self._env = env
         self._dry_run = dry_run
         self._made: dict[str, BatchProvider] = {}
@@ -49,7 +55,10 @@ class Providers:
         """
         if name not in self._made:
             kind: type[BatchProvider] = registry.load("provider", name)
-            self._made[name] = kind.open(self._env if kind.local or self._dry_run is None else self._emulated())
+            made = kind.open(self._env if kind.local or self._dry_run is None else self._emulated())
+            if isinstance(made, HeedsStop):
+                made.heed(self.stop_asked)
+            self._made[name] = made
         return self._made[name]
 
     def close(self) -> None:

@@ -116,6 +116,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = Providers(env, opened.run.root if opened.dry_run else None)
         context = context_of(request, opened, env, invocation, providers)
+        providers.stop_asked = context.stop.is_set
         mend_tail(opened.run.log_path)
         with (
             Appender(opened.run.log_path, durable=False) as log,

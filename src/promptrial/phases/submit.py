@@ -5,6 +5,7 @@ from __future__ import annotations
 from promptrial.errors import TransientError
 from promptrial.model import ModelSpec
 from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.consent import require_leave_to_buy_again
 from promptrial.phases.engines import engine_for
 from promptrial.phases.recovery import recover_parts
 from promptrial.phases.settings import queue_settings
@@ -19,6 +20,7 @@ def _run(context: Context) -> Produced:
     if context.asked_by == "this":  # then requests that had to be built anew are what they were
         _recover(context)
     work = worklist(context, context.active)
+    require_leave_to_buy_again(context, worklist(context, context.trials))
     engines = {}
     for trial in context.active:
         context.stop.check()

@@ -20,7 +20,7 @@ from promptrial.store import jsonl
 from promptrial.store.records import Manifest, load
 from promptrial.store.rundir import digest_of
 
-__all__ = ["part_names", "parts_of", "shared_rows", "worklist"]
+__all__ = ["part_names", "parts_of", "shared_key", "shared_rows", "worklist"]
 
 _BYTES_PER_TOKEN: Final = 4
 
@@ -75,6 +75,11 @@ def _key(run_id: str, request_sha256: str, slug: str | None) -> str:
     """
     name = re.sub(r"[^a-z0-9]+", "-", run_id.lower()).strip("-")[:20].strip("-")
     return f"pt-{name}-{digest_of([run_id, request_sha256, slug])[:16]}"
+
+
+def shared_key(context: Context, work: PartWork) -> str:
+    """Return what the ids of a part's jobs begin with where identical parts of several trials are asked once."""
+    return _key(context.run.run_id, work.request_sha256, None)
 
 
 def _estimate(config: ExperimentConfig, trial: Trial, rows: int, size: int) -> float | None:

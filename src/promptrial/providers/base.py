@@ -10,12 +10,12 @@ import enum
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from promptrial.model import Completion, ModelSpec
 from promptrial.providers.request_rows import RequestRow
 
-__all__ = ["BatchProvider", "JobRef", "JobState", "JobStatus", "PartPayload", "Staged"]
+__all__ = ["BatchProvider", "HeedsStop", "JobRef", "JobState", "JobStatus", "PartPayload", "Staged"]
 
 
 class JobState(enum.StrEnum):
@@ -80,6 +80,14 @@ class PartPayload:
     size: int
     sha256: str
     requests: Callable[[], Iterator[RequestRow]]
+
+
+@runtime_checkable
+class HeedsStop(Protocol):
+    """A source of answers whose calls may take long, and can end when a stop was asked for."""
+
+    def heed(self, stop_asked: Callable[[], bool]) -> None:
+        """Ask this function, from now on, whether a stop was asked for."""
 
 
 class BatchProvider(Protocol):

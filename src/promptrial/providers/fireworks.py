@@ -8,7 +8,7 @@ an HTTP outcome means in ``http``.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final, Self
@@ -94,6 +94,10 @@ class FireworksProvider:
     def open(cls, env: Mapping[str, str]) -> Self:
         """Return an adapter for ``FIREWORKS_API_KEY``, ``FIREWORKS_ACCOUNT_ID`` and ``FIREWORKS_API_BASE``."""
         return cls(service(env), account_slug(env))
+
+    def heed(self, stop_asked: Callable[[], bool]) -> None:
+        """Let transfers of files end when a stop was asked for, as ``Timeouts`` says."""
+        self._http.stop_asked = stop_asked
 
     def check(self, model: ModelSpec) -> None:
         """Ask for the newest job, which a wrong key or account cannot, and for the model.
@@ -280,9 +284,20 @@ class FireworksProvider:
         self._http.close()
 
     def _check_account(self) -> None:
+        """List one job of the account. That there is no such account is believed when it is said twice."""
         path, what = api_path(self._account, _JOBS), f"list the jobs of account {self._account}"
-        try:
+
+        def ask() -> None:
             self._http.call("GET", path, Anything, what=what, query={"pageSize": "1"})
+
+        try:
+            ask()
+        except NotFoundError:
+            self._ask_again(ask)
+
+    def _ask_again(self, ask: Callable[[], None]) -> None:
+        try:
+            ask()
         except NotFoundError as error:
             hint = "check FIREWORKS_ACCOUNT_ID and FIREWORKS_API_KEY"
             raise PermanentError(f"Fireworks has no account {self._account} for this key", hint=hint) from error

@@ -1,0 +1,82 @@
+"""Leave to buy again: a setting of a resume that would ask what the run has asked, and paid for, already.
+
+What another process of this run has decided on is no such setting: a run that was begun without sharing asks identical
+parts once for each trial, as it was told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from promptrial.errors import UsageError
+from promptrial.parts.work import PartWork
+from promptrial.phases.base import Context
+from promptrial.phases.work import shared_key
+
+__all__ = ["require_leave_to_buy_again"]
+
+_UNSHARED: Final = "--no_sharing would ask again what another trial of this run has asked"
+_CUT_ANEW: Final = (
+    "the arms below have the same prompt as before, and their requests were cut or chosen otherwise since they were "
+    "paid for, so that all of them would be asked again"
+)
+
+
+def require_leave_to_buy_again(context: Context, work: Sequence[PartWork]) -> None:
+    """Refuse, unless told to pay again, to ask what jobs of this run were paid for. A dry run pays nothing.
+
+    Raises
+    ------
+    UsageError
+        Says how many requests it would be, in which parts, and their price where it is known.
+    """
+    if context.rebuy or context.dry_run:
+        return
+    hosted = [each for each in work if each.manifest.hosted]
+    for reason, again in ((_UNSHARED, _unshared(context, hosted)), (_CUT_ANEW, _cut_anew(context, hosted))):
+        parts = list(again)
+        if parts:
+            raise _refusal(context, reason, parts)
+
+
+def _unshared(context: Context, work: Sequence[PartWork]) -> Iterator[PartWork]:
+    """Yield parts without a job whose requests another trial has asked with a job that was to be shared."""
+    if context.config.execution.share_identical_arms:
+        return
+    asked = {intent.key.rpartition("-a")[0] for each in work for intent in each.intents if intent.job is not None}
+    for each in work:
+        if not (each.has_job or each.intents) and shared_key(context, each) in asked:
+            yield each
+
+
+def _cut_anew(context: Context, work: Sequence[PartWork]) -> Iterator[PartWork]:
+    """Yield parts without a job of arms whose prompt is the one on record, and whose earlier requests were paid for."""
+    wanted = {each.request_sha256 for each in work}
+    for each in work:
+        if each.submitted or each.intents or each.part.condition not in _unchanged_arms(context, each):
+            continue
+        same_arm = f"{each.part.name.rpartition('_p')[0]}_p"
+        records = (record for name, record in each.manifest.parts.items() if name.startswith(same_arm))
+        bought = {i.request_sha256 for record in records for i in record.intents if i.job is not None}
+        if bought - wanted:
+            yield each
+
+
+def _unchanged_arms(context: Context, work: PartWork) -> set[str]:
+    recorded = work.manifest.prompts
+    prompts = context.trial(work.folder.slug).prompts
+    return {arm for arm, prompt in prompts.items() if recorded.get(arm, {}).get("sha256") == prompt.sha256}
+
+
+def _refusal(context: Context, reason: str, again: Sequence[PartWork]) -> UsageError:
+    rows = sum(each.part.rows for each in again)
+    costs = [each.estimate_usd(each.part.rows, each.folder.requests(each.part.name).stat().st_size) for each in again]
+    known = [usd for usd in costs if usd is not None]
+    price = f"about {sum(known):.4g} USD" if len(known) == len(costs) else "their price is not known"
+    names = ", ".join(each.name for each in again[:4]) + (f" and {len(again) - 4} more" if len(again) > 4 else "")
+    return UsageError(
+        f"{reason}: {rows} requests ({price}), in {names}",
+        hint="resume with the settings that the run was begun with; or pay again, with these flags and: "
+        f"{context.run.resume_command} --rebuy",
+    )

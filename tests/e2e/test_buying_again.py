@@ -1,0 +1,123 @@
+"""Settings of a resume that would buy answers again, a stop in the middle of a transfer, and calls that fail once."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import pytest
+
+from promptrial.providers import http
+from promptrial.runtime.stop import SOFTLY
+from promptrial.store.rundir import RunDir
+from tests.support.hosted_fixtures import hosted, process
+from tests.support.hosted_run import HostedProject
+
+__all__ = ["hosted", "process"]
+
+TRIALS = ("--prompt_sets", "main,other", "--parts_per_dataset", "1")
+
+
+# --- settings that would buy again ------------------------------------------------------------------------------------
+
+
+def test_no_sharing_on_a_resume_says_what_it_would_cost_and_needs_leave(hosted: HostedProject) -> None:
+    hosted.emulator.fault("F2", "download", count=-1)
+    assert hosted.run(*TRIALS, "--max_concurrent_jobs", "8").code == 1
+    assert len(hosted.jobs()) == 3
+    hosted.emulator.clear_faults()
+    outcome = hosted.run(*TRIALS, "--no_sharing", "--resume")
+    assert outcome.code == 2
+    assert "--no_sharing would ask again what another trial of this run has asked: 14 requests (about " in outcome.err
+    assert " USD), in m1-" in outcome.err
+    assert "--resume --rebuy" in outcome.err
+    assert len(hosted.jobs()) == 3
+    outcome = hosted.run(*TRIALS, "--resume")
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == 3
+
+
+def test_with_leave_it_buys_them(hosted: HostedProject) -> None:
+    assert hosted.run(*TRIALS, "--to_step", "submit").code == 0
+    assert len(hosted.jobs()) == 3
+    outcome = hosted.run(*TRIALS, "--no_sharing", "--resume", "--rebuy")
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == 4
+
+
+def test_a_run_that_was_begun_without_sharing_is_resumed_without_leave(hosted: HostedProject) -> None:
+    hosted.emulator.fault("F18", "create_job", count=1, nth=4)
+    hosted.emulator.fault("F2", "create_job", status=500, nth=4, count=-1)
+    outcome = hosted.run(*TRIALS, "--no_sharing")
+    hosted.emulator.clear_faults()
+    outcome = hosted.run(*TRIALS, "--no_sharing", "--resume")
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == 4
+
+
+@pytest.mark.parametrize("flags", [("--parts_per_dataset", "2"), ("--limit_items", "5")])
+def test_requests_that_are_cut_or_chosen_anew_by_force_need_leave_when_their_prompts_are_the_same(
+    hosted: HostedProject, flags: tuple[str, str]
+) -> None:
+    assert hosted.run("--parts_per_dataset", "1").code == 0
+    jobs = len(hosted.jobs())
+    changed = {"--parts_per_dataset": "1", flags[0]: flags[1]}
+    words = [word for pair in changed.items() for word in pair]
+    outcome = hosted.run(*words, "--resume", "--force")
+    assert outcome.code == 2, outcome.err
+    assert "all of them would be asked again: " in outcome.err
+    assert " USD), in m1-" in outcome.err
+    assert "--resume --rebuy" in outcome.err
+    assert len(hosted.jobs()) == jobs
+    outcome = hosted.run(*words, "--resume", "--force", "--rebuy")
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) > jobs
+
+
+def test_another_prompt_asks_something_else_and_needs_no_leave(hosted: HostedProject) -> None:
+    assert hosted.run("--parts_per_dataset", "1").code == 0
+    jobs = len(hosted.jobs())
+    (hosted.project.config.parent / "treatment.txt").write_text("Be brief.")
+    outcome = hosted.run("--parts_per_dataset", "1", "--resume", "--force")
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == jobs + 1
+
+
+def test_a_dry_run_pays_nothing_and_needs_no_leave(hosted: HostedProject) -> None:
+    assert hosted.run("--parts_per_dataset", "1", "--dry_run").code == 0
+    outcome = hosted.run("--parts_per_dataset", "2", "--dry_run", "--resume", "--force")
+    assert outcome.code == 0, outcome.err
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+
+def test_one_404_to_the_check_of_the_account_is_asked_again_and_a_second_is_believed(hosted: HostedProject) -> None:
+    hosted.emulator.fault("F17", "list_jobs", variant="hidden", count=2)
+    outcome = hosted.run()
+    assert outcome.code == 1
+    assert "has no account" in outcome.err
+    assert hosted.jobs() == []
+    hosted.emulator.clear_faults()
+    hosted.emulator.fault("F17", "list_jobs", variant="hidden", count=1)
+    outcome = hosted.run("--resume")
+    assert outcome.code == 0, outcome.err
+    hosted.paid_once()
+
+
+def test_a_stop_is_noticed_while_a_file_comes_and_the_resume_fetches_it(
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "Timeouts", partial(http.Timeouts, stopping_s=0.3))
+    hosted.emulator.fault("F13", "download", variant="dripped", every_s=0.2, count=-1)
+    sentinel = RunDir(hosted.project.root / "experiments", "r").sentinel_path
+    timer = threading.Timer(4.0, lambda: sentinel.write_bytes(SOFTLY))
+    timer.start()
+    outcome = hosted.run()
+    timer.join()
+    assert outcome.code == 5, outcome.err
+    assert "a stop was asked for" in outcome.err
+    hosted.emulator.clear_faults()
+    outcome = hosted.run("--resume")
+    assert outcome.code == 0, outcome.err
+    hosted.paid_once()
