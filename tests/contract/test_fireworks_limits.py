@@ -188,7 +188,7 @@ def test_a_stop_ends_a_download_after_its_grace_and_an_upload_at_once(
 
 # --- bytes -----------------------------------------------------------------------------------------------------------
 
-ZEROS = gzip.compress(b"\n" * (64 << 20), 9)
+ZEROS = gzip.compress(bytes(64 << 20), 9)
 PACKED = {
     "twice": ("gzip, gzip", gzip.compress(gzip.compress(ROWS)), "packed more than once, as 'gzip, gzip'"),
     "ten times": (", ".join(["gzip"] * 10), ZEROS, "packed more than once"),

@@ -59,7 +59,8 @@ def _look(survey: Matrix, lab: MatrixLab, place: Path, copy: int, copies: int) -
     FireworksProvider.keyed = survey.keyed
     if survey.bug:
         BUGS[survey.bug]()
-    cases = [case for case in all_cases(lab.steps) if re.search(survey.only, str(case))]
+    # In the order of the faults, so that a part of the cases has each of them, however many others there are.
+    cases = sorted((case for case in all_cases(lab.steps) if re.search(survey.only, str(case))), key=lambda c: c.fault)
     found.possible = len(cases)
     for number, case in enumerate(cases[:: survey.stride]):
         if number % copies == copy and not (survey.bug and found.problems):
