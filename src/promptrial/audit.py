@@ -7,7 +7,7 @@ it: the texts, the prices and the settings of the scorer decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final, Literal
@@ -28,6 +28,7 @@ __all__ = [
     "Arm",
     "AuditDocument",
     "Counter",
+    "Gold",
     "LengthMatch",
     "ModelAudit",
     "PromptSetAudit",
@@ -110,8 +111,20 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     recognised: bool
 
 
+class Gold(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted answer that reads as a refusal, at ``place`` (``file:line:``); ``only`` if all of its item do."""
+
+    dataset: str
+    place: str
+    item_id: str
+    text: str
+    only: bool
+
+
 class AuditDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What ``audit --json`` holds. ``passed`` unless one of ``problems`` speaks against it.
+
+    ``golds`` are accepted answers, in local question files, that read as refusals. They speak against nothing.
 
     ``requests_per_item`` is how often each item is asked in each arm: replicates at all temperatures.
     """
@@ -124,6 +137,7 @@ class AuditDocument(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[Refusal, ...]
     passed: bool
     problems: tuple[str, ...]
+    golds: tuple[Gold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +155,7 @@ def audit(
     counters: Mapping[str, Counter],
     settings: ScoringSettings,
     *,
+    golds: Sequence[Gold] = (),
     tolerance: float = 0.02,
     match_to: str = "default",
 ) -> AuditDocument:
@@ -153,6 +168,8 @@ def audit(
     counters : mapping
         Alias of a model -> how its tokens are counted.
     settings : ScoringSettings
+    golds : sequence of Gold
+        Accepted answers that read as refusals.
     tolerance : float
         By what share the length of a filler may differ.
     match_to : str
@@ -172,6 +189,7 @@ def audit(
         refusals=refusals,
         passed=not problems,
         problems=problems,
+        golds=tuple(golds),
     )
 
 

@@ -14,7 +14,7 @@ from promptrial.model import Item
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_gold, score_answer
 from promptrial.scoring.exact_match import exact_match
-from promptrial.scoring.normalize import NQ_OPEN, SQUAD_V2, TRIVIAQA, EvaluationRules, without_articles
+from promptrial.scoring.normalize import NQ_OPEN, SQUAD_V1, SQUAD_V2, TRIVIAQA, EvaluationRules, without_articles
 from promptrial.scoring.refusals import is_abstention, refusal_form
 from promptrial.scoring.token_f1 import token_f1
 from promptrial.scoring.unsupported import token_support
@@ -27,7 +27,7 @@ words = st.sampled_from(
 )
 phrases = st.lists(words, max_size=8).map(" ".join)
 texts = st.one_of(phrases, st.text(max_size=30))
-rules = st.sampled_from([SQUAD_V2, NQ_OPEN, TRIVIAQA])
+rules = st.sampled_from([SQUAD_V2, SQUAD_V1, NQ_OPEN, TRIVIAQA])
 refusals = st.sampled_from(
     [
         "I don't know.",

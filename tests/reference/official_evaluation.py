@@ -1,8 +1,8 @@
 """EM and F1 straight from the official evaluations, for comparison with ``promptrial.scoring``; shares no code with it.
 
-Sources: ``evaluate-v2.0.py`` (SQuAD 2.0), ``triviaqa_evaluation.py`` (TriviaQA) and ORQA's ``eval_utils.py`` (NQ-open,
-which defines exact match only; its F1 is SQuAD's under NQ-open's normaliser). Written for plainness: one character,
-one regular expression and one multiset at a time.
+Sources: ``evaluate-v2.0.py`` (SQuAD 2.0), ``evaluate-v1.1.py`` (SQuAD 1.1), ``triviaqa_evaluation.py`` (TriviaQA) and
+ORQA's ``eval_utils.py`` (NQ-open, which defines exact match only; its F1 is SQuAD's under NQ-open's normaliser).
+Written for plainness: one character, one regular expression and one multiset at a time.
 """
 
 # ruff: noqa: RUF001 - TriviaQA names the quote marks that it replaces
@@ -32,6 +32,7 @@ def normalize_triviaqa(text: str) -> str:
 
 NORMALIZERS = {
     "squad_v2": normalize_squad,
+    "squad_v1": normalize_squad,
     "custom": normalize_squad,
     "nq_open": normalize_nq_open,
     "triviaqa": normalize_triviaqa,
@@ -63,7 +64,7 @@ def scored_response(
 def _f1(gold: str, predicted: str, format_name: str) -> float:
     gold_bag = collections.Counter(gold.split())
     predicted_bag = collections.Counter(predicted.split())
-    if format_name != "triviaqa" and (not gold_bag or not predicted_bag):
+    if format_name not in {"triviaqa", "squad_v1"} and (not gold_bag or not predicted_bag):
         return float(gold_bag == predicted_bag)
     common = (gold_bag & predicted_bag).total()
     if common == 0:

@@ -15,7 +15,7 @@ from promptrial.registry import DATASETS
 from promptrial.scoring.base import ScoringSettings, prepare_answer, prepare_gold, score_answer
 from promptrial.scoring.exact_match import SCORER as EM
 from promptrial.scoring.exact_match import exact_match
-from promptrial.scoring.normalize import rules_for
+from promptrial.scoring.normalize import RULES, EvaluationRules, rules_for
 from promptrial.scoring.token_f1 import SCORER as F1
 from promptrial.scoring.token_f1 import token_f1
 from tests.reference.official_evaluation import NORMALIZERS, official_scores, scored_response
@@ -42,6 +42,10 @@ def golds_of(format_name: str, real: bool) -> list[tuple[str, ...]]:
         for paragraph in article["paragraphs"]
         for question in paragraph["qas"]
     ]
+
+
+def rules_named(name: str) -> EvaluationRules:
+    return rules_for("custom") if name == "custom" else RULES[name]
 
 
 def shuffled(text: str, rng: np.random.Generator) -> str:
@@ -142,13 +146,13 @@ def test_scored_responses_equal_the_official_scores_of_text_or_null_prediction(f
 def test_normalisers_equal_the_official_ones_on_every_accepted_answer(
     format_name: str, source: str, real: bool
 ) -> None:
-    rules = rules_for(format_name)
+    rules = rules_named(format_name)
     for gold in itertools.chain.from_iterable(golds_of(source, real)):
         assert rules.normalize(gold) == NORMALIZERS[format_name](gold)
 
 
 def test_every_dataset_format_has_an_official_evaluation_to_compare_with() -> None:
-    assert set(DATASETS) == set(NORMALIZERS)
+    assert {*DATASETS, "squad_v1"} == set(NORMALIZERS)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +165,8 @@ def test_every_dataset_format_has_an_official_evaluation_to_compare_with() -> No
         ("squad_v2", (), "", (1.0, 1.0)),
         ("squad_v2", (), "Paris", (0.0, 0.0)),
         ("squad_v2", ("The", "Paris"), "", (0.0, 0.0)),  # an accepted answer of an article only is dropped
+        ("squad_v1", ("The", "Paris"), "an", (1.0, 0.0)),  # 1.1 drops none, and finds no token in common
+        ("squad_v1", ("the cat",), "A cat!", (1.0, 1.0)),
         ("squad_v2", ("O'Neil",), "oneil", (1.0, 1.0)),
         ("squad_v2", ("O’Neil",), "oneil", (0.0, 0.0)),  # a curly apostrophe is not ASCII punctuation
         ("triviaqa", ("O’Neil",), "O NEIL", (1.0, 1.0)),
@@ -173,7 +179,7 @@ def test_every_dataset_format_has_an_official_evaluation_to_compare_with() -> No
 def test_hand_worked_scores_hold_for_both_evaluations(
     format_name: str, golds: tuple[str, ...], prediction: str, expected: tuple[float, float]
 ) -> None:
-    rules = rules_for(format_name)
+    rules = rules_named(format_name)
     assert official_scores(format_name, golds, prediction) == pytest.approx(expected, abs=1e-15)
     ours = exact_match(prediction, golds, rules), token_f1(prediction, golds, rules)
     assert ours == pytest.approx(expected, abs=1e-15)

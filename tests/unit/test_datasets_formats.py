@@ -81,6 +81,41 @@ def test_a_squad_v1_file_without_is_impossible_is_answerable(tmp_path: Path) -> 
     assert not item.is_unanswerable
 
 
+SQUAD_QUESTION = '{"id": "a", "question": "Where?", "answers": [{"text": "Norway", "answer_start": 0}]%s}'
+
+
+@pytest.mark.parametrize(
+    ("version", "question", "rules"),
+    [
+        ('"version": "1.1", ', "", "squad_v1"),
+        ('"version": 1.1, ', "", "squad_v1"),
+        ("", "", "squad_v1"),
+        ('"version": "v2.0", ', "", None),
+        ('"version" : "2.0", ', "", None),
+        ('"version": "1.1", ', ', "is_impossible" : false', None),
+        ("", ', "plausible": "a \\"is_impossible\\": b"', "squad_v1"),
+    ],
+)
+def test_a_squad_file_tells_by_which_version_it_is_scored(
+    tmp_path: Path, version: str, question: str, rules: str | None
+) -> None:
+    path = tmp_path / "s.json"
+    paragraph = f'{{"context": "Norway", "qas": [{SQUAD_QUESTION % question}]}}'
+    path.write_text(f'{{{version}"data": [{{"title": "t", "paragraphs": [{paragraph}]}}]}}')
+    assert official("squad_v2").rules([path]) == rules
+    assert official("nq_open").rules([path]) is None
+
+
+def test_a_key_is_found_across_the_chunks_in_which_a_file_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promptrial.datasets.squad_v2._CHUNK", 70)
+    path = tmp_path / "s.json"
+    for padding in range(80):
+        path.write_text(" " * padding + '{"data": [], "is_impossible": false}' + " " * 100)
+        assert official("squad_v2").rules([path]) is None
+
+
 def test_nq_ids_come_from_the_question_alone(tmp_path: Path) -> None:
     rows = [{"question": "who a", "answer": ["x", "y", "x"]}, {"question": "who b", "answer": ["z"]}]
     lines = [json.dumps(row) for row in rows]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from promptrial.errors import ConfigError
-from promptrial.scoring.normalize import NQ_OPEN, SQUAD_V2, TRIVIAQA, rules_for, without_articles
+from promptrial.scoring.normalize import CUSTOM, NQ_OPEN, SQUAD_V2, TRIVIAQA, rules_for, without_articles
 
 
 def test_squad_deletes_ascii_punctuation_and_keeps_other_punctuation() -> None:
@@ -51,7 +51,7 @@ def test_removing_articles_equals_the_regular_expression_of_the_scripts_with_con
 
 @pytest.mark.parametrize(
     ("format_name", "rules"),
-    [("squad_v2", SQUAD_V2), ("custom", SQUAD_V2), ("nq_open", NQ_OPEN), ("triviaqa", TRIVIAQA)],
+    [("squad_v2", SQUAD_V2), ("custom", CUSTOM), ("nq_open", NQ_OPEN), ("triviaqa", TRIVIAQA)],
 )
 def test_a_dataset_format_decides_the_rules(format_name: str, rules: object) -> None:
     assert rules_for(format_name) is rules

@@ -204,7 +204,7 @@ def test_a_prepared_answer_has_its_tokens_and_an_abstention_none() -> None:
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
     assert prepare_answer(gold, "The Duke, Rollo").tokens == ["duke", "rollo"]
     assert prepare_answer(gold, "Unknown.") == PreparedAnswer(abstained=True, normalized="", tokens=[])
-    assert prepare_answer(gold, "...") == PreparedAnswer(abstained=False, normalized="", tokens=[])
+    assert prepare_answer(gold, "...") == PreparedAnswer(abstained=False, normalized="", tokens=[], text="...")
 
 
 @pytest.mark.parametrize("item", ITEMS)

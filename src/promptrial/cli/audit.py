@@ -18,7 +18,7 @@ from promptrial.model import CONDITIONS, ModelSpec
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
-    from promptrial.audit import AuditDocument, Counter, ModelAudit
+    from promptrial.audit import AuditDocument, Counter, Gold, ModelAudit
     from promptrial.config.loading import LoadedConfig
     from promptrial.engine.providers import Providers
     from promptrial.providers.base import BatchProvider
@@ -63,11 +63,43 @@ def execute(args: argparse.Namespace) -> int:
     loaded = load_config(args.config, env)
     settings = scoring_settings(loaded.experiment)
     with _counters(loaded, env) as counters:
-        found = audit(loaded.experiment, counters, settings, tolerance=args.tolerance, match_to=args.match_to)
+        found = audit(
+            loaded.experiment,
+            counters,
+            settings,
+            golds=_golds(loaded),
+            tolerance=args.tolerance,
+            match_to=args.match_to,
+        )
     print_result(_as_json(found) if args.json else _as_text(found))
     for problem in found.problems:
         say_to_stderr(f"not passed: {problem}")
     return 0 if found.passed else _NOT_PASSED
+
+
+def _golds(loaded: LoadedConfig) -> list[Gold]:
+    """Return the accepted answers in local question files that read as refusals; say which file cannot be read."""
+    from promptrial.audit import Gold
+    from promptrial.errors import DataError
+    from promptrial.scoring.golds import GoldCheck
+
+    golds: list[Gold] = []
+    for name, dataset in loaded.experiment.datasets.items():
+        if dataset.path is None:
+            continue
+        check = GoldCheck(loaded.experiment.scoring.extra_refusals)
+        try:
+            for _ in registry.load("dataset format", dataset.format).read(
+                loaded.folder / dataset.path, name, check.notice
+            ):
+                pass
+        except DataError as error:
+            say_to_stderr(f"accepted answers of {name} are not checked: {error.message}")
+        golds += [
+            Gold(dataset=name, place=gold.place, item_id=gold.item_id, text=gold.text, only=gold.only)
+            for gold in check.found.values()
+        ]
+    return golds
 
 
 # --- who counts -------------------------------------------------------------------------------------------------------
@@ -134,7 +166,9 @@ def _as_text(found: AuditDocument) -> str:
 
     tables = [table for model in found.models for table in _tables(found, model)]
     passed = "every check is passed" if found.passed else f"{len(found.problems)} not passed"
-    return "\n".join([*map(summary_text, (*tables, _refusals(found))), f"{found.experiment}: {passed}\n"])
+    return "\n".join(
+        [*map(summary_text, (*tables, _refusals(found), *_golds_table(found))), f"{found.experiment}: {passed}\n"]
+    )
 
 
 def _tables(found: AuditDocument, model: ModelAudit) -> Iterator[Table]:
@@ -186,6 +220,22 @@ def _refusals(found: AuditDocument) -> Table:
 
     rows = tuple((each.file, each.text, each.how, "yes" if each.recognised else "NO") for each in found.refusals)
     return Table("Refusals in the prompts", ("File", "Refusal", "How", "Recognised"), rows, (), "llll")
+
+
+def _golds_table(found: AuditDocument) -> Iterator[Table]:
+    from promptrial.reporting.tables.cells import Table
+
+    if not found.golds:
+        return
+    rows = tuple(
+        (gold.place.rstrip(":"), gold.item_id, gold.text, "all" if gold.only else "one") for gold in found.golds
+    )
+    note = (
+        "An answer that equals one of these counts as right. If a question has no answer, set is_unanswerable and "
+        "leave its answers empty."
+    )
+    headers = ("Place", "Id", "Accepted answer", "Of its answers")
+    yield Table("Accepted answers that read as refusals", headers, rows, (note,), "llll")
 
 
 def _signed(value: int | None) -> str:

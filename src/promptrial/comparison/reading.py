@@ -6,7 +6,7 @@ Reads only, and takes no lock. What stands on disk is believed as far as the rec
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -152,6 +152,8 @@ def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Id
         scorer={
             "scoring": side.tree.get("scoring"),
             "formats": {name: dataset.get("format") for name, dataset in datasets.items()},
+            **_chosen("rules", datasets),
+            **_chosen("tokens", datasets),
         },
         model={
             "id": manifest.trial.get("model_id"),
@@ -164,6 +166,12 @@ def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Id
             **{name: manifest.trial.get(name) for name in _DECODING},
         },
     )
+
+
+def _chosen(key: str, datasets: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was chosen under a key, by data set; nothing where nothing was."""
+    chosen = {name: dataset[key] for name, dataset in datasets.items() if dataset.get(key)}
+    return {key: chosen} if chosen else {}
 
 
 def _configuration(run: RunDir) -> dict[str, Any]:

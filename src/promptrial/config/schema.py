@@ -217,6 +217,10 @@ class HubConfig(_Strict):
     revision: str | None = Field(None, description="commit or branch; main if null. The run keeps to the commit")
 
 
+RulesName = Literal["squad_v2", "squad_v1", "nq_open", "triviaqa", "exact"]
+"""The keys of ``scoring.normalize.RULES``; a test holds the two together."""
+
+
 class DatasetConfig(_Strict):
     """A question set under its name (the key in ``datasets``)."""
 
@@ -224,6 +228,17 @@ class DatasetConfig(_Strict):
     path: str | None = Field(None, description="a local file, relative to this configuration file")
     hub: HubConfig | None = None
     size: Positive | None = Field(None, description="how many items to sample; all of them if null")
+    rules: RulesName | None = Field(
+        None,
+        exclude_if=lambda rules: rules is None,
+        description="the evaluation that exact match and token F1 follow; that of the format if null",
+    )
+    tokens: Literal["words", "characters"] | None = Field(
+        None,
+        exclude_if=lambda tokens: tokens is None,
+        description="what token F1 counts in scripts without spaces; characters in custom sets without `rules`, else "
+        "words, if null",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

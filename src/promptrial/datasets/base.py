@@ -19,10 +19,15 @@ from promptrial.datasets.parquet import parquet_rows
 from promptrial.datasets.place import Place
 from promptrial.model import Item, ItemType
 
-__all__ = ["DatasetFormat", "HubDefaults", "cluster_id", "new_item"]
+__all__ = ["DatasetFormat", "HubDefaults", "Notice", "cluster_id", "ignore", "new_item"]
 
 _SHOWN: Final = 60
 _StructType = type[msgspec.Struct]
+Notice = Callable[[Place, Item], None]
+
+
+def ignore(place: Place, item: Item) -> None:
+    """Take no notice."""
 
 
 class HubDefaults(NamedTuple):
@@ -51,6 +56,8 @@ class DatasetFormat:
         ``(place, dataset, row)`` -> the item of a Parquet row.
     duplicate_hint : str
         What to do about an id that stands twice.
+    rules : callable
+        ``paths`` -> the name of the rules by which these files are scored, where that is not the format's name.
     """
 
     name: str
@@ -60,8 +67,9 @@ class DatasetFormat:
     columns: _StructType
     row_item: Callable[[Place, str, Any], Item]
     duplicate_hint: str = "ids must be unique: remove or rename one of the two"
+    rules: Callable[[Sequence[Path]], str | None] = lambda _paths: None
 
-    def read(self, path: Path, dataset: str) -> Iterator[Item]:
+    def read(self, path: Path, dataset: str, notice: Notice = ignore) -> Iterator[Item]:
         """Yield the items of a local file: Parquet if its name ends in ``.parquet``, else the official format.
 
         Parameters
@@ -69,6 +77,8 @@ class DatasetFormat:
         path : Path
         dataset : str
             The name that the configuration gives to the question set; becomes ``Item.dataset``.
+        notice : callable
+            Told of each item and its place before the item is yielded.
 
         Raises
         ------
@@ -76,10 +86,10 @@ class DatasetFormat:
             At the first thing wrong; the message begins with ``file:line:``.
         """
         if path.suffix.lower() == ".parquet":
-            return self.read_parquet([path], dataset)
-        return self._unique(self.file_items(path, dataset), path)
+            return self.read_parquet([path], dataset, notice)
+        return self._unique(self.file_items(path, dataset), path, notice)
 
-    def read_parquet(self, paths: Sequence[Path], dataset: str) -> Iterator[Item]:
+    def read_parquet(self, paths: Sequence[Path], dataset: str, notice: Notice = ignore) -> Iterator[Item]:
         """Yield the items of one or more Parquet files with the columns of the hub, as one question set.
 
         Raises
@@ -92,14 +102,15 @@ class DatasetFormat:
             for path in paths
             for place, row in parquet_rows(path, self.columns)
         )
-        return self._unique(placed, paths[0])
+        return self._unique(placed, paths[0], notice)
 
-    def _unique(self, placed: Iterable[tuple[Place, Item]], path: Path) -> Iterator[Item]:
+    def _unique(self, placed: Iterable[tuple[Place, Item]], path: Path, notice: Notice) -> Iterator[Item]:
         first: dict[str, Place] = {}
         for place, item in placed:
             earlier = first.setdefault(item.id, place)
             if earlier is not place:
                 raise place.error(f"duplicate id {item.id!r}, first at {earlier}"[:-1], hint=self.duplicate_hint)
+            notice(place, item)
             yield item
         if not first:
             raise Place(path, 1).error("no questions in the file")

@@ -1,7 +1,8 @@
 """SQuAD 2.0: questions on Wikipedia passages, half of them unanswerable. Official JSON, and the hub's Parquet.
 
-Version 1.1 files, which have no ``is_impossible``, are read as answerable throughout. An annotator's answer that
-another gave too is kept once; ``plausible_answers`` of unanswerable questions are not answers and are not read.
+Version 1.1 files, which have no ``is_impossible``, are read as answerable throughout and scored by version 1.1's rules.
+An annotator's answer that another gave too is kept once; ``plausible_answers`` of unanswerable questions are not
+answers and are not read.
 
 References
 ----------
@@ -10,7 +11,8 @@ Rajpurkar, Jia and Liang (2018), "Know What You Don't Know: Unanswerable Questio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +20,16 @@ import msgspec
 
 from promptrial.datasets.base import DatasetFormat, HubDefaults, new_item
 from promptrial.datasets.document import JsonDocument
-from promptrial.datasets.place import Place
+from promptrial.datasets.parquet import parquet_rows
+from promptrial.datasets.place import Place, open_binary
 from promptrial.model import Item
 
 __all__ = ["FORMAT"]
+
+# Quotes inside a JSON text are escaped, so these are keys.
+_SECOND: Final = re.compile(rb'"is_impossible"\s*:|"version"\s*:\s*"?[vV]?2')
+_CHUNK: Final = 1 << 20
+_OVERLAP: Final = 64
 
 
 class _File(msgspec.Struct):
@@ -96,6 +104,28 @@ def _row_item(place: Place, dataset: str, row: _Columns) -> Item:
     )
 
 
+def _rules(paths: Sequence[Path]) -> str | None:
+    """Return ``squad_v1`` for version 1.1: no ``is_impossible``, and a version that does not say 2.
+
+    The hub's Parquet says neither; there, a set in which every question has an answer is version 1.1.
+    """
+    if paths[0].suffix.lower() == ".parquet":
+        rows = (row for path in paths for _, row in parquet_rows(path, _Columns))
+        is_second = any(not row.answers.text for row in rows)
+    else:
+        is_second = any(_SECOND.search(line) is not None for path in paths for line in _chunks(path))
+    return None if is_second else "squad_v1"
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file, each chunk with the end of the one before."""
+    with open_binary(path) as file:
+        end = b""
+        while chunk := file.read(_CHUNK):
+            yield end + chunk
+            end = chunk[-_OVERLAP:]
+
+
 FORMAT: Final = DatasetFormat(
     name="squad_v2",
     type="open",
@@ -103,4 +133,5 @@ FORMAT: Final = DatasetFormat(
     file_items=_file_items,
     columns=_Columns,
     row_item=_row_item,
+    rules=_rules,
 )

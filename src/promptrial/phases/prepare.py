@@ -8,12 +8,14 @@ from typing import Any
 
 from promptrial import registry
 from promptrial.config.schema import DatasetConfig, HubConfig
-from promptrial.datasets.base import DatasetFormat
+from promptrial.datasets.base import DatasetFormat, Notice
 from promptrial.datasets.sampling import sample
 from promptrial.errors import ConfigError, DataError
 from promptrial.model import Item, Trial
 from promptrial.phases.base import Context, Phase, Produced, load_manifest
 from promptrial.phases.prepared import encode_item, prepared_files
+from promptrial.scoring.golds import GoldCheck
+from promptrial.scoring.normalize import rules_for
 from promptrial.store import jsonl
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
@@ -25,7 +27,10 @@ __all__ = ["PHASE", "changed_sources"]
 def _settings(context: Context, _: Trial | None) -> object:
     config = context.config
     return {
-        "datasets": {name: dataset.model_dump(mode="json") for name, dataset in config.datasets.items()},
+        "datasets": {
+            name: dataset.model_dump(mode="json", exclude={"rules", "tokens"})
+            for name, dataset in config.datasets.items()
+        },
         "limit_items": config.limit_items,
         "seed": config.seed,
     }
@@ -38,8 +43,12 @@ def _run(context: Context) -> Produced:
     with context.progress.task("prepare", len(context.config.datasets)) as task:
         for name, dataset in context.config.datasets.items():
             context.stop.check()
-            source, rows = _source(context, name, dataset, earlier.get(name, {}))
+            golds = GoldCheck(context.config.scoring.extra_refusals)
+            source, rows = _source(context, name, dataset, earlier.get(name, {}), golds.notice)
             items = sample(_stoppable(context, rows), _size(context, dataset), context.config.seed)
+            rules = rules_for(dataset.format, dataset.rules or source.get("rules"), dataset.tokens)
+            for sentence in golds.warnings(name, items, rules):
+                context.events.warn(sentence)
             chosen += items
             sources[name] = {"format": dataset.format, **source, "items": len(items)}
             task.advance()
@@ -69,7 +78,7 @@ def _size(context: Context, dataset: DatasetConfig) -> int | None:
 
 
 def _source(
-    context: Context, name: str, dataset: DatasetConfig, earlier: dict[str, Any]
+    context: Context, name: str, dataset: DatasetConfig, earlier: dict[str, Any], notice: Notice
 ) -> tuple[dict[str, Any], Iterable[Item]]:
     """Return what identifies a source, and its items.
 
@@ -82,7 +91,7 @@ def _source(
     """
     format_: DatasetFormat = registry.load("dataset format", dataset.format)
     if dataset.hub is not None:
-        return _hub_source(context, name, dataset.hub, format_, earlier)
+        return _hub_source(context, name, dataset.hub, format_, earlier, notice)
     path = context.config_folder / str(dataset.path)
     if not path.is_file():
         raise ConfigError(
@@ -96,12 +105,18 @@ def _source(
             hint=f"restore the file with SHA-256 {earlier['sha256']}, or start a new run",
         )
     written = context.as_written(str(dataset.path), "datasets", name, "path")
-    source = {"path": written, "sha256": digest.sha256, "size": digest.size}
-    return source, format_.read(path, name)
+    source = {"path": written, "sha256": digest.sha256, "size": digest.size, **_rules(format_, [path])}
+    return source, format_.read(path, name, notice)
+
+
+def _rules(format_: DatasetFormat, paths: list[Path]) -> dict[str, str]:
+    """Return the rules of these files where they are not the format's."""
+    rules = format_.rules(paths)
+    return {} if rules is None else {"rules": rules}
 
 
 def _hub_source(
-    context: Context, name: str, hub: HubConfig, format_: DatasetFormat, earlier: dict[str, Any]
+    context: Context, name: str, hub: HubConfig, format_: DatasetFormat, earlier: dict[str, Any], notice: Notice
 ) -> tuple[dict[str, Any], Iterable[Item]]:
     """Fetch a data set from the hub; a run that was prepared before asks for the same commit again."""
     from promptrial.datasets.hub import HUB_ENDPOINT, Hub, locate
@@ -112,8 +127,12 @@ def _hub_source(
     client = Hub(cache / "hub", context.env.get("HF_ENDPOINT") or HUB_ENDPOINT, context.env.get("HF_TOKEN"))
     fetched = client.fetch(location, commit=earlier.get("commit"), progress=lambda _done, _all: context.stop.check())
     hidden = [text for at, text in context.written.items() if at[:3] == ("datasets", name, "hub")]
-    source = {"hub": " ".join(hidden) or str(location), "commit": fetched.commit}
-    return source, format_.read_parquet(fetched.paths, name)
+    source = {
+        "hub": " ".join(hidden) or str(location),
+        "commit": fetched.commit,
+        **_rules(format_, list(fetched.paths)),
+    }
+    return source, format_.read_parquet(fetched.paths, name, notice)
 
 
 def _earlier_sources(context: Context) -> dict[str, Any]:

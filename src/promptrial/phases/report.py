@@ -13,10 +13,12 @@ from promptrial.phases.base import Context, Phase, Produced, load_manifest
 from promptrial.phases.older import older_figures, older_scores_path
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import item_keys
+from promptrial.phases.settings import evaluation_rules
 from promptrial.phases.work import shared_rows
 from promptrial.reporting import markdown
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.tables import PrimaryKey, primary_p_values
+from promptrial.scoring.normalize import EvaluationRules
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
 
@@ -56,6 +58,7 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
 def _run_facts(context: Context) -> RunFacts:
     prepared = load_manifest(context.run.prepared / "manifest.json")
     sources: dict[str, Any] = prepared.facts["sources"] if prepared else {}
+    rules = evaluation_rules(context)
     types = Counter(key.type for key in item_keys(context.run))
     return RunFacts(
         run_id=context.run.run_id,
@@ -63,16 +66,18 @@ def _run_facts(context: Context) -> RunFacts:
         question=context.as_written(context.config.question, "question"),
         config_hash=context.config_hash,
         package_version=__version__,
-        datasets=tuple(_dataset_facts(name, source) for name, source in sources.items()),
+        datasets=tuple(_dataset_facts(name, source, rules[name]) for name, source in sources.items()),
         n_open=types["open"],
         n_closed=types["closed"],
         dry_run=context.dry_run,
     )
 
 
-def _dataset_facts(name: str, source: dict[str, Any]) -> DatasetFacts:
+def _dataset_facts(name: str, source: dict[str, Any], rules: EvaluationRules) -> DatasetFacts:
     version = f"SHA-256 {source['sha256']}" if "sha256" in source else f"commit {source['commit']}"
-    return DatasetFacts(name, source["format"], source["items"], source.get("path") or source["hub"], version)
+    return DatasetFacts(
+        name, source["format"], source["items"], source.get("path") or source["hub"], version, str(rules)
+    )
 
 
 def _run_trial(context: Context, trial: Trial) -> Produced:

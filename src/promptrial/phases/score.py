@@ -7,7 +7,7 @@ without a visible character is no answer either, whoever wrote the predictions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -17,11 +17,12 @@ from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Part, Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.prepared import ItemReader
-from promptrial.phases.settings import scoring_settings
+from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
 from promptrial.phases.work import parts_of
 from promptrial.responses import is_blank
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, Scorer, ScoringSettings, load_scorers, prepare_gold, score_answer
+from promptrial.scoring.normalize import EvaluationRules
 from promptrial.store.tables import Column, TableWriter, read_batches
 
 __all__ = ["PHASE", "score_columns"]
@@ -60,7 +61,7 @@ def _run(context: Context, trial: Trial) -> Produced:
     results = context.run.trial(trial.slug).results
     scorers = load_scorers()
     settings = scoring_settings(context.config)
-    formats = {name: dataset.format for name, dataset in context.config.datasets.items()}
+    rules = evaluation_rules(context)
     answers = _Answers(_answers(context, trial), f"{context.run.command('run')} --from_step parse")
     parts = parts_of(context, trial)
     reader = ItemReader(context.run)
@@ -70,7 +71,7 @@ def _run(context: Context, trial: Trial) -> Produced:
     ):
         for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)):
             arms = list(shard)
-            subjects = [_subject(item, formats, settings) for item in reader.take(arms[0].start, arms[0].stop)]
+            subjects = [_subject(item, rules, settings) for item in reader.take(arms[0].start, arms[0].stop)]
             for part in arms:
                 context.stop.check()
                 _score_part(part, subjects, answers, scorers, table)
@@ -79,9 +80,9 @@ def _run(context: Context, trial: Trial) -> Produced:
     return Produced(dict(table.records()))
 
 
-def _subject(item: Item, formats: dict[str, str], settings: ScoringSettings) -> _Subject:
+def _subject(item: Item, rules: Mapping[str, EvaluationRules], settings: ScoringSettings) -> _Subject:
     lead = (ids.item_key(item.dataset, item.id), item.dataset, cluster_id(item), item.type)
-    return _Subject(item.dataset, item.id, lead, prepare_gold(item, formats[item.dataset], settings))
+    return _Subject(item.dataset, item.id, lead, prepare_gold(item, rules[item.dataset], settings))
 
 
 def _score_part(
@@ -143,6 +144,7 @@ PHASE = Phase(
     settings=lambda context, _trial: {
         "scoring": context.config.scoring.model_dump(mode="json"),
         "formats": {name: dataset.format for name, dataset in context.config.datasets.items()},
+        **chosen_rules(context),
     },
     run_trial=_run,
 )

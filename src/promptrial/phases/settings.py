@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from promptrial.config.schema import ExperimentConfig
 from promptrial.parts.settings import QueueSettings
-from promptrial.phases.base import Context
+from promptrial.phases.base import Context, load_manifest
 from promptrial.runtime.retry import Backoff
 from promptrial.scoring.base import ScoringSettings, load_scorers
+from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.significance import StatsSettings
 
-__all__ = ["queue_settings", "scoring_settings", "stats_settings"]
+__all__ = ["chosen_rules", "evaluation_rules", "queue_settings", "scoring_settings", "stats_settings"]
 
 
 def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
@@ -22,6 +23,30 @@ def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
         min_token_overlap=scoring.unsupported.min_token_overlap,
         extra_refusals=scoring.extra_refusals,
     )
+
+
+def evaluation_rules(context: Context) -> dict[str, EvaluationRules]:
+    """Return the rules of each question set: those chosen, else those of its file, else those of its format."""
+    recorded = _recorded_rules(context)
+    return {
+        name: rules_for(dataset.format, dataset.rules or recorded.get(name), dataset.tokens)
+        for name, dataset in context.config.datasets.items()
+    }
+
+
+def chosen_rules(context: Context) -> dict[str, Any]:
+    """Return what a receipt says of rules: nothing where every question set has those of its format."""
+    recorded = _recorded_rules(context)
+    datasets = context.config.datasets.items()
+    rules = {name: chosen for name, dataset in datasets if (chosen := dataset.rules or recorded.get(name))}
+    tokens = {name: dataset.tokens for name, dataset in datasets if dataset.tokens}
+    return {key: chosen for key, chosen in (("rules", rules), ("tokens", tokens)) if chosen}
+
+
+def _recorded_rules(context: Context) -> dict[str, str]:
+    manifest = load_manifest(context.run.prepared / "manifest.json")
+    sources: dict[str, Any] = manifest.facts.get("sources", {}) if manifest is not None else {}
+    return {name: source["rules"] for name, source in sources.items() if "rules" in source}
 
 
 def stats_settings(config: ExperimentConfig) -> StatsSettings:

@@ -21,7 +21,7 @@ class DatasetFacts:
     """A question set as it was prepared.
 
     ``source`` is the path that the configuration gives, or the place on the hub; ``version`` is the content:
-    ``SHA-256 ...`` of a file or ``commit ...`` on the hub.
+    ``SHA-256 ...`` of a file or ``commit ...`` on the hub. ``rules`` are those of exact match and token F1.
     """
 
     name: str
@@ -29,6 +29,7 @@ class DatasetFacts:
     items: int
     source: str
     version: str
+    rules: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ An item is prepared once (``prepare_gold``), an answer once (``prepare_answer``)
 
 **The scored prediction.** SQuAD 2.0 has a system say "no answer" with the empty string. A chat model says it with the
 refusal that its prompt mandates, so an abstention counts as that null prediction: right (exact match and F1 are 1) on
-an unanswerable item, wrong (0) on an answerable one. Any other response is scored as it stands. Errors are not
-answers: a completion without an answer is missing and must not be given to ``score_answer``.
+an unanswerable item, wrong (0) on an answerable one. An accepted answer that reads as a refusal ("Unknown") is an
+answer where it is accepted. Any other response is scored as it stands. Errors are not answers: a completion without an
+answer is missing and must not be given to ``score_answer``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from promptrial.model import Item
 from promptrial.registry import SCORERS, load
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.scoring.refusals import is_abstention
+from promptrial.scoring.support import Passage
 
 __all__ = [
     "AcceptedAnswers",
@@ -77,6 +79,7 @@ class AcceptedAnswers(msgspec.Struct, frozen=True, gc=False):
     """The accepted answers of one item, normalised.
 
     ``normalized`` holds each distinct one, ``tokens`` the tokens of each, and ``vocabulary`` the tokens of them all.
+    ``f1_of_empties`` is the token F1 of an answer that matches one without a token.
     """
 
     normalized: frozenset[str]
@@ -98,22 +101,23 @@ class Gold(msgspec.Struct, frozen=True, dict=True):
     settings: ScoringSettings
 
     @cached_property
-    def passage(self) -> str:
-        """The normalised passage between two spaces; of a closed-book item, one of no words."""
-        return f" {self.rules.normalize(self.item.context or '')} "
-
-    @cached_property
     def haystack(self) -> str:
         """The passage as a text to look tokens up in; see ``EvaluationRules.haystack``."""
         return self.rules.haystack(self.item.context or "")
 
+    @cached_property
+    def passage(self) -> Passage:
+        """The passage as claims are looked for in it; of a closed-book item, one of no words."""
+        return Passage(self.item.context or "")
+
 
 class PreparedAnswer(msgspec.Struct, frozen=True, gc=False):
-    """One response: whether it abstains, and its normalised text and tokens (empty for an abstention)."""
+    """One response: whether it abstains, its normalised text, its tokens and its own text (empty for an abstention)."""
 
     abstained: bool
     normalized: str
     tokens: list[str]
+    text: str = ""
 
 
 class Scorer(Protocol):
@@ -164,7 +168,7 @@ def accepted_answers(answers: Sequence[str], rules: EvaluationRules) -> Accepted
     No answers at all (an unanswerable question), or under SQuAD's rules none that has a token, stands for the one
     accepted answer ``""``.
     """
-    tokens = {" ".join(words): words for words in map(rules.tokens, dict.fromkeys(answers))}
+    tokens = {" ".join(words): rules.split(words) for words in map(rules.words, dict.fromkeys(answers))}
     if rules.drops_empty_golds:
         tokens.pop("", None)
     if not tokens:
@@ -173,15 +177,16 @@ def accepted_answers(answers: Sequence[str], rules: EvaluationRules) -> Accepted
     return AcceptedAnswers(frozenset(tokens), tuple(tokens.values()), vocabulary, rules.f1_of_empties)
 
 
-def prepare_gold(item: Item, format_name: str, settings: ScoringSettings) -> Gold:
-    """Prepare an item. ``format_name`` is the dataset format it came in, which decides the official rules.
+def prepare_gold(item: Item, rules: EvaluationRules | str, settings: ScoringSettings) -> Gold:
+    """Prepare an item to be scored by rules, or by those of a dataset format.
 
     Raises
     ------
     ConfigError
         If the format is not in the registry.
     """
-    rules = rules_for(format_name)
+    if isinstance(rules, str):
+        rules = rules_for(rules)
     return Gold(item, rules, accepted_answers(item.answers, rules), settings)
 
 
@@ -189,11 +194,18 @@ _ABSTENTION: Final = PreparedAnswer(abstained=True, normalized="", tokens=[])
 
 
 def prepare_answer(gold: Gold, text: str) -> PreparedAnswer:
-    """Prepare a response to an item; every abstention is the same null prediction."""
-    if is_abstention(text, gold.settings.extra_refusals):
+    """Prepare a response to an item; every abstention is the same null prediction.
+
+    What equals an accepted answer is no abstention, whatever it reads like.
+    """
+    abstained = is_abstention(text, gold.settings.extra_refusals)
+    if abstained and gold.item.is_unanswerable:
         return _ABSTENTION
-    tokens = gold.rules.tokens(text)
-    return PreparedAnswer(abstained=False, normalized=" ".join(tokens), tokens=tokens)
+    words = gold.rules.words(text)
+    normalized = " ".join(words)
+    if abstained and (not words or normalized not in gold.accepted.normalized):
+        return _ABSTENTION
+    return PreparedAnswer(abstained=False, normalized=normalized, tokens=gold.rules.split(words), text=text)
 
 
 def score_answer(gold: Gold, text: str, scorers: Sequence[Scorer]) -> tuple[float, ...]:

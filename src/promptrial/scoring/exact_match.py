@@ -58,8 +58,8 @@ class _ExactMatch:
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """Exact match; an abstention is right exactly when the item is unanswerable.
 
-        The last is said outright, because NQ-open accepts answers that normalise to nothing (``A+``): by the bare
-        definition a refusal would match those.
+        The second rule is explicit, because NQ-open and SQuAD 1.1 accept answers that normalise to nothing (``A+``): by
+        the bare definition the null prediction would match those.
         """
         if answer.abstained:
             return float(gold.item.is_unanswerable)

@@ -1,4 +1,4 @@
-"""False answers: whether a question that cannot be answered was answered all the same.
+"""False answers: whether a question that cannot be answered was answered anyway.
 
 The denominator is the unanswerable items alone; on an answerable item the rate is not 0 but undefined.
 """
@@ -27,9 +27,9 @@ class _FalseAnswer:
         """A false answer."""
         return 1.0
 
-    def score(self, gold: Gold, answer: PreparedAnswer) -> float:  # noqa: ARG002 - whatever the item
-        """1 for anything but an abstention, 0 for an abstention."""
-        return float(not answer.abstained)
+    def score(self, gold: Gold, answer: PreparedAnswer) -> float:
+        """0 for an abstention, and for a text that normalises to nothing, which exact match counts as right; else 1."""
+        return float(not answer.abstained and answer.normalized not in gold.accepted.normalized)
 
 
 SCORER: Final = _FalseAnswer()

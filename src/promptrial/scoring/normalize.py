@@ -1,7 +1,7 @@
 """How each official evaluation reduces an answer to comparable words: the normalisers and the rules that go with them.
 
-What is compared is decided by the *format* of the question file, since each format has an official script of its own.
-Comparing is the business of ``exact_match`` and ``token_f1``.
+The *format* of the question file decides which rules apply, since each format has an official script of its own; the
+configuration may choose others. Comparing is the business of ``exact_match`` and ``token_f1``.
 """
 
 # ruff: noqa: RUF001, RUF002 - quote marks of every kind are what this module is about
@@ -12,17 +12,24 @@ import re
 import string
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from promptrial.errors import ConfigError
 from promptrial.registry import DATASETS, near_misses
+from promptrial.scoring.characters import split_unspaced
 
 __all__ = [
+    "CUSTOM",
+    "EXACT",
     "NQ_OPEN",
+    "RULES",
+    "SQUAD_V1",
     "SQUAD_V2",
     "TRIVIAQA",
     "EvaluationRules",
+    "Tokens",
+    "as_it_stands",
     "nq_open_bare",
     "rules_for",
     "squad_bare",
@@ -50,20 +57,39 @@ class EvaluationRules:
         Whether accepted answers without a token are left out (unless no other is left).
     f1_of_empties : float
         Token F1 of a prediction and an accepted answer that both have no token.
+    articles : bool
+        Whether articles are words like others.
+    characters : bool
+        Whether the characters of scripts without spaces are tokens; otherwise all between two spaces is one.
     """
 
     name: str
     bare: Callable[[str], str]
     drops_empty_golds: bool
     f1_of_empties: float
+    articles: bool = False
+    characters: bool = False
+
+    def words(self, text: str) -> list[str]:
+        """Return the words of the normalised text, as spaces divide it: what exact match compares."""
+        words = self.bare(text).split()
+        return words if self.articles else without_articles(words)
+
+    def split(self, words: list[str]) -> list[str]:
+        """Return the tokens of words: what token F1 compares."""
+        return split_unspaced(words) if self.characters else words
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of the normalised text."""
-        return without_articles(self.bare(text).split())
+        return self.split(self.words(text))
 
     def normalize(self, text: str) -> str:
-        """Return the normalised text: its tokens with one space between."""
-        return " ".join(self.tokens(text))
+        """Return the normalised text: its words with one space between."""
+        return " ".join(self.words(text))
+
+    def __str__(self) -> str:
+        """The name, and what tokens are where they are not words."""
+        return f"{self.name}, by character" if self.characters else self.name
 
     def haystack(self, text: str) -> str:
         """Return a text in which ``f" {token} "`` is found exactly if the token is one of the text's.
@@ -72,6 +98,8 @@ class EvaluationRules:
         and most passages are searched only for the few words of two answers.
         """
         bare = self.bare(text)
+        if self.characters and not bare.isascii():
+            return f" {' '.join(self.split(bare.split()))} "
         if (bare.isascii() and bare.isprintable()) or bare.replace(" ", "").isalnum():  # the first is the faster test
             return f" {bare} "
         words = bare.split()
@@ -161,22 +189,50 @@ def _translated(text: str, table: bytes | None, deleted: bytes) -> str:
     return text.encode("utf-8", "surrogatepass").translate(table, deleted).decode("utf-8", "surrogatepass")
 
 
+def as_it_stands(text: str) -> str:
+    """Return the text: casing, punctuation and articles count; white space alone does not."""
+    return text
+
+
 SQUAD_V2: Final = EvaluationRules("squad_v2", squad_bare, drops_empty_golds=True, f1_of_empties=1.0)
+SQUAD_V1: Final = EvaluationRules("squad_v1", squad_bare, drops_empty_golds=False, f1_of_empties=0.0)
+"""SQuAD 1.1 (``evaluate-v1.1.py``): the normaliser of 2.0, but every accepted answer counts, and no token in common is
+an F1 of 0 even where both have none."""
 NQ_OPEN: Final = EvaluationRules("nq_open", nq_open_bare, drops_empty_golds=False, f1_of_empties=1.0)
 """NQ-open defines exact match alone; its token F1 here is SQuAD's under this normaliser."""
 TRIVIAQA: Final = EvaluationRules("triviaqa", triviaqa_bare, drops_empty_golds=False, f1_of_empties=0.0)
+EXACT: Final = EvaluationRules("exact", as_it_stands, drops_empty_golds=False, f1_of_empties=1.0, articles=True)
+"""No official evaluation: the texts as they stand."""
 
-_OWN_RULES: Final = {rules.name: rules for rules in (SQUAD_V2, NQ_OPEN, TRIVIAQA)}
+CUSTOM: Final = replace(SQUAD_V2, characters=True)
+"""Question sets without an official evaluation."""
+
+RULES: Final = {rules.name: rules for rules in (SQUAD_V2, SQUAD_V1, NQ_OPEN, TRIVIAQA, EXACT)}
+Tokens = Literal["words", "characters"]
 
 
-def rules_for(format_name: str) -> EvaluationRules:
-    """Return the rules of a dataset format. A format without an official evaluation of its own has SQuAD 2.0's.
+def rules_for(format_name: str, name: str | None = None, tokens: Tokens | None = None) -> EvaluationRules:
+    """Return the rules of a question set.
+
+    Parameters
+    ----------
+    format_name : str
+        Its format. One without an official evaluation of its own (``custom``) has SQuAD 2.0's, by character where
+        the script has no spaces.
+    name : str, optional
+        The rules that were chosen instead: a key of ``RULES``.
+    tokens : {"words", "characters"}, optional
+        What tokens are in scripts without spaces, where that was chosen.
 
     Raises
     ------
     ConfigError
-        If the name is not a dataset format of the registry.
+        If the format is not in the registry, or the name not in ``RULES``.
     """
     if format_name not in DATASETS:
         raise ConfigError(f"unknown dataset format {format_name!r}{near_misses(format_name, DATASETS)}")
-    return _OWN_RULES.get(format_name, SQUAD_V2)
+    if name is not None and name not in RULES:
+        raise ConfigError(f"unknown rules {name!r}{near_misses(name, RULES)}")
+    rules = RULES[name] if name is not None else RULES.get(format_name, CUSTOM)
+    characters = rules.characters if tokens is None else tokens == "characters"
+    return rules if characters == rules.characters else replace(rules, characters=characters)

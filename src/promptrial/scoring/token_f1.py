@@ -32,12 +32,13 @@ def token_f1(prediction: str, answers: Sequence[str], rules: EvaluationRules) ->
 
     Notes
     -----
-    Where prediction and accepted answer both have no token, SQuAD 2.0 says 1 and TriviaQA says 0. If only one has
-    none, the score is 0.
+    Where prediction and accepted answer both have no token, SQuAD 2.0 says 1; SQuAD 1.1 and TriviaQA say 0. If only one
+    has none, the score is 0.
 
     References
     ----------
-    ``evaluate-v2.0.py`` (SQuAD 2.0): ``compute_f1``; ``triviaqa_evaluation.py``: ``f1_score``.
+    ``evaluate-v2.0.py`` (SQuAD 2.0): ``compute_f1``; ``evaluate-v1.1.py`` (SQuAD 1.1) and ``triviaqa_evaluation.py``:
+    ``f1_score``.
 
     Examples
     --------
@@ -45,8 +46,8 @@ def token_f1(prediction: str, answers: Sequence[str], rules: EvaluationRules) ->
     >>> token_f1("Rollo the viking", ["Rollo", "Duke Rollo"], SQUAD_V2)
     0.6666666666666666
     """
-    tokens = rules.tokens(prediction)
-    return _best_f1(" ".join(tokens), tokens, accepted_answers(answers, rules))
+    words = rules.words(prediction)
+    return _best_f1(" ".join(words), rules.split(words), accepted_answers(answers, rules))
 
 
 def _best_f1(normalized: str, tokens: list[str], accepted: AcceptedAnswers) -> float:

@@ -4,15 +4,18 @@ The denominator is every answered open-book request. An abstention makes no clai
 out instead would compare the arms on different items, chosen by what the prompts did. Closed-book items have no
 passage and no such rate.
 
-Two strategies, both on tokens under the item's official normalisation:
+A span that stands verbatim in the passage is supported, in every script and whatever punctuation is inside its words.
+For any other answer there are two strategies:
 
 ``exact``
-    Supported if the answer's tokens stand in the passage one after another.
+    Supported if the answer's words stand in the passage one after another.
 ``overlap``
-    Supported if at least ``min_token_overlap`` of the answer's tokens occur in the passage. Each token of the answer
+    Supported if at least ``min_token_overlap`` of the answer's words occur in the passage. Each word of the answer
     counts as often as the answer has it; one mention in the passage supports them all.
 
-An answer whose every token is an article or punctuation makes no claim either.
+Words are those of the item's official normalisation, or those of ``support`` (parted at punctuation too; characters
+where the script has no spaces): whichever finds more. An answer whose every token is an article or punctuation makes no
+claim either.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from typing import Final
 
 from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
+from promptrial.scoring.support import claim_words
 
 __all__ = ["SCORER", "contains", "token_support"]
 
@@ -28,7 +32,7 @@ __all__ = ["SCORER", "contains", "token_support"]
 def contains(tokens: list[str], passage: str) -> bool:
     """Tell whether the tokens stand in the passage one after another (true of no tokens).
 
-    ``passage`` is normalised, with a space at either end (``Gold.passage``).
+    ``passage`` is normalised, with a space at either end.
 
     Examples
     --------
@@ -72,9 +76,23 @@ class _Unsupported:
         """1 for a claim that the passage does not support, 0 for a supported one or none."""
         if not answer.tokens:
             return 0.0
-        if gold.settings.unsupported_strategy == "exact":
-            return float(not contains(answer.tokens, gold.passage))
-        return float(token_support(answer.tokens, gold.haystack) < gold.settings.min_token_overlap)
+        return float(not (_is_supported_officially(gold, answer) or _is_supported(gold, answer)))
+
+
+def _is_supported_officially(gold: Gold, answer: PreparedAnswer) -> bool:
+    """Look for the tokens of the official normalisation: the faster way, and mostly the last."""
+    if gold.settings.unsupported_strategy == "exact":
+        return contains(answer.tokens, f" {' '.join(gold.rules.tokens(gold.item.context or ''))} ")
+    return token_support(answer.tokens, gold.haystack) >= gold.settings.min_token_overlap
+
+
+def _is_supported(gold: Gold, answer: PreparedAnswer) -> bool:
+    if gold.passage.holds(answer.text):
+        return True
+    words = claim_words(answer.text)
+    if gold.settings.unsupported_strategy == "exact":
+        return gold.passage.in_order(words)
+    return gold.passage.share(words) >= gold.settings.min_token_overlap
 
 
 SCORER: Final = _Unsupported()

@@ -74,9 +74,11 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
 def datasets_table(run: RunFacts) -> Table:
     """Return the question sets with what identifies their content."""
     rows = tuple(
-        (data.name, data.format, count(data.items), without_folders(data.source), data.version) for data in run.datasets
+        (data.name, data.format, data.rules, count(data.items), without_folders(data.source), data.version)
+        for data in run.datasets
     )
-    return Table("Questions", ("Data set", "Format", "Items", "Source", "Version"), rows, (), "llrll")
+    headers = ("Data set", "Format", "Scored by the rules of", "Items", "Source", "Version")
+    return Table("Questions", headers, rows, (), "lllrll")
 
 
 def questions_table(significance: Significance) -> Table:

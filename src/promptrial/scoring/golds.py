@@ -1,0 +1,71 @@
+"""What is unusual about accepted answers: those that read as refusals, and those in scripts without spaces. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from promptrial.model import Item
+from promptrial.scoring.characters import has_unspaced
+from promptrial.scoring.normalize import EvaluationRules
+from promptrial.scoring.refusals import is_abstention
+
+__all__ = ["GoldCheck", "RefusalGold"]
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalGold:
+    """An accepted answer that reads as a refusal, at ``place`` (``file:line:``); ``only`` if all of its item do."""
+
+    place: str
+    item_id: str
+    text: str
+    only: bool
+
+    def __str__(self) -> str:
+        """The place and what to do, in one sentence."""
+        what = f"{self.place} id {self.item_id!r}: the accepted answer {self.text!r} reads as a refusal"
+        if self.only:
+            return f"{what}; if the question has no answer, set is_unanswerable and leave the answers empty"
+        return f"{what}; it counts as right where it is given"
+
+
+class GoldCheck:
+    """Notices accepted answers as items are read."""
+
+    def __init__(self, extra_refusals: tuple[str, ...] = ()) -> None:
+        self._extra = extra_refusals
+        self.found: dict[str, RefusalGold] = {}
+        """Item id -> its first accepted answer that reads as a refusal."""
+
+    def notice(self, place: object, item: Item) -> None:
+        """Look at the accepted answers of an item that stands at ``place``."""
+        refusals = [answer for answer in item.answers if is_abstention(answer, self._extra)]
+        if refusals:
+            only = len(refusals) == len(item.answers)
+            self.found[item.id] = RefusalGold(str(place), item.id, refusals[0], only)
+
+    def warnings(self, dataset: str, items: Iterable[Item], rules: EvaluationRules) -> Iterator[str]:
+        """Yield a sentence for each kind of odd gold among the items that were drawn."""
+        drawn = list(items)
+        found = [self.found[item.id] for item in drawn if item.id in self.found]
+        for gold in found[:_SHOWN]:
+            yield str(gold)
+        if len(found) > _SHOWN:
+            more = len(found) - _SHOWN
+            yield f"datasets.{dataset}: {more} more accepted answers read as refusals; `promptrial audit` lists them"
+        golds = [answer for item in drawn for answer in item.answers]
+        unspaced = sum(map(has_unspaced, golds))
+        if unspaced:
+            yield f"datasets.{dataset}: {unspaced / len(golds):.0%} of the accepted answers {_about_words(rules)}"
+
+
+def _about_words(rules: EvaluationRules) -> str:
+    if rules.characters:
+        return "are in a script without spaces; token F1 counts their characters"
+    return (
+        f"are in a script without spaces. The rules of {rules.name} take such a text for one word, so token F1 is "
+        "mostly 0 or 1; `tokens: characters` counts its characters"
+    )

@@ -1,0 +1,104 @@
+"""Rules of evaluation as a user chooses them: recorded, reported, and no change for whoever chooses none."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.project import Project
+
+DATASETS: dict[str, dict[str, str]] = {
+    "open_set": {"format": "squad_v2", "path": "open.json"},
+    "closed_set": {"format": "custom", "path": "closed.jsonl"},
+}
+
+
+def with_rules(project: Project, **chosen: str) -> None:
+    project.write_config({"datasets": {**DATASETS, "closed_set": DATASETS["closed_set"] | chosen}})
+
+
+def with_squad_v1(project: Project) -> None:
+    """Make a version 1.1 file of the project's questions."""
+    path = project.root / "config" / "open.json"
+    document = json.loads(path.read_text())
+    for paragraph in document["data"][0]["paragraphs"]:
+        paragraph["qas"] = [
+            {key: value for key, value in question.items() if key != "is_impossible"}
+            for question in paragraph["qas"]
+            if question["answers"]
+        ]
+    path.write_text(json.dumps(document | {"version": "1.1"}))
+
+
+def sources(project: Project, run_id: str) -> dict[str, Any]:
+    manifest = json.loads((project.root / f"experiments/run_{run_id}/prepared/manifest.json").read_text())
+    found: dict[str, Any] = manifest["facts"]["sources"]
+    return found
+
+
+def report(project: Project, run_id: str) -> str:
+    (path,) = (project.root / f"experiments/run_{run_id}").glob("*/reports/report.md")
+    return re.sub(r" +", " ", path.read_text().replace("\\_", "_"))
+
+
+def test_without_a_choice_nothing_is_recorded_and_the_report_names_the_formats_rules(project: Project) -> None:
+    outcome = project.call("run", "--run_id", "r")
+    assert outcome.code == 0, outcome.err
+    assert not any("rules" in source for source in sources(project, "r").values())
+    effective = (project.root / "experiments/run_r/effective_config.yaml").read_text()
+    assert "rules:" not in effective
+    assert "tokens:" not in effective.replace("max_new_tokens:", "")
+    assert "| open_set | squad_v2 | squad_v2 |" in report(project, "r")
+    assert "| closed_set | custom | squad_v2, by character |" in report(project, "r")
+
+
+def test_chosen_rules_are_reported_and_rescore_without_asking_again(project: Project) -> None:
+    assert project.call("run", "--run_id", "r").code == 0
+    prepared = (project.root / "experiments/run_r/prepared/manifest.json").read_bytes()
+    with_rules(project, rules="exact")
+    refused = project.call("run", "--run_id", "r", "--resume")
+    assert refused.code == 3
+    assert 'datasets.closed_set.rules: not there -> "exact"' in refused.err
+    forced = project.call("run", "--run_id", "r", "--resume", "--force")
+    assert forced.code == 0, forced.err
+    assert (project.root / "experiments/run_r/prepared/manifest.json").read_bytes() == prepared
+    assert "| closed_set | custom | exact |" in report(project, "r")
+
+
+def test_a_squad_1_1_file_is_scored_by_its_own_rules(project: Project) -> None:
+    with_squad_v1(project)
+    outcome = project.call("run", "--run_id", "r")
+    assert outcome.code == 0, outcome.err
+    assert sources(project, "r")["open_set"]["rules"] == "squad_v1"
+    assert "| open_set | squad_v2 | squad_v1 |" in report(project, "r")
+    again = project.call("run", "--run_id", "r", "--resume")
+    assert again.code == 0
+    assert "nothing" in again.err + again.out
+
+
+def test_unknown_rules_are_refused_with_file_and_line(project: Project) -> None:
+    with_rules(project, rules="squad")
+    outcome = project.call("plan")
+    assert outcome.code == 2
+    assert "datasets.closed_set.rules" in outcome.err
+
+
+@pytest.mark.parametrize("command", [("run", "--run_id", "r", "--to_step", "prepare"), ("audit",)])
+def test_a_gold_that_reads_as_a_refusal_is_told_with_file_and_line(project: Project, command: tuple[str, ...]) -> None:
+    rows = [{"id": "c1", "question": "Who?", "answers": ["I don't know."]}]
+    (project.root / "config" / "closed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    outcome = project.call(*command)
+    assert outcome.code == 0
+    said = outcome.out + outcome.err
+    assert "closed.jsonl:1" in said
+    assert "is_unanswerable" in said
+
+
+def test_a_question_file_that_cannot_be_read_fails_no_audit(project: Project) -> None:
+    (project.root / "config" / "closed.jsonl").write_text("{")
+    outcome = project.call("audit")
+    assert outcome.code == 0
+    assert "accepted answers of closed_set are not checked" in outcome.err
