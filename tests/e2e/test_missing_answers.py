@@ -110,6 +110,16 @@ def test_gates_of_a_comparison_take_missing_answers_as_the_runs_did(lossy: Proje
     assert pairs == {"exclude": 6, "failure": 14}
 
 
+def test_a_comparison_says_which_run_lost_more_and_what_that_may_have_done(lossy: Project) -> None:
+    assert lossy.run(run_id="a").code == 0
+    fake_provider.FAILING.clear()
+    assert lossy.run(run_id="b").code == 0
+    found = lossy.call("compare", "a", "b", "--condition", "control")
+    assert found.code == 0, found.err
+    assert "A and B lost different shares of their answers: 8 of 14 (57.1%) in A and 0 of 14 (0.0%) in B" in found.out
+    assert "Exact match at temperature 0, missing answers counted as failures: " in found.out
+
+
 def test_replicates_that_are_missing_count_in_the_bounds_and_make_no_endpoint_binary(project: Project) -> None:
     fake_provider.FAILING.update({"closed__set-c3-c-0-0-c", "closed__set-c3-c-0-2-c", "closed__set-c5-c-0-1-c"})
     project.write_config({"samples_per_item": 3})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
 from promptrial.reporting.tables.words import correction_text, listing, method_text, metric_text, subset_text
 from promptrial.significance import Endpoint
 
@@ -161,14 +162,22 @@ def _effects_table(pair: Pair) -> Table:
     names = {endpoint.family for endpoint in endpoints}
     families = [family for family in found.families if family.name in names]
     reasons = [f"{metric_text(row.metric).label}: {row.reason}." for row in endpoints if row.reason]
+    corrected = filter(None, [correction_text(families)])
     return Table(
         title="B minus A, over all items that both have",
         headers=("Endpoint", "Role", "Temp.", "Pairs", "Dropped", "A", "B",
                  f"Difference, pp ({level(found.settings.confidence)} CI)", "p", "Adjusted p"),
         rows=tuple(_effect_row(row, found.settings.primary) for row in endpoints),
-        notes=tuple(dict.fromkeys([*filter(None, [correction_text(families)]), *reasons, *_dropped_items(pair)])),
+        notes=tuple(dict.fromkeys([*corrected, *reasons, *_about_missing(pair, endpoints)])),
         align="llrrlrrrrr",
     )  # fmt: skip
+
+
+def _about_missing(pair: Pair, endpoints: Sequence[Endpoint]) -> Iterator[str]:
+    """Yield which items are not compared, and what the missing answers of the others may have done."""
+    yield from _dropped_items(pair)
+    yield from attrition_notes(endpoints, ("A", "B"))
+    yield from sensitivity_notes(endpoints)
 
 
 def _effect_row(row: Endpoint, primary: Collection[str]) -> tuple[str, ...]:

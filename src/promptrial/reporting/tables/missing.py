@@ -21,6 +21,7 @@ from promptrial.significance import AttritionTest, Endpoint, MissingRule, Missin
 
 __all__ = ["attrition_notes", "lost_unequally", "missing_rule_table", "rule_text", "sensitivity_notes"]
 
+_ARMS: Final = ("the control", "the treatment")
 _RULES: Final[dict[MissingRule, str]] = {"exclude": "left out", "failure": "counted as failures"}
 
 
@@ -74,28 +75,28 @@ def sensitivity_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
         yield f"{name}, missing answers {rule_text(found.missing)}: {figures}."
 
 
-def attrition_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
-    """Yield what the arms lost where they lost it unequally: endpoints of the same items together."""
+def attrition_notes(endpoints: Iterable[Endpoint], sides: tuple[str, str] = _ARMS) -> Iterator[str]:
+    """Yield what the two sides lost where they lost it unequally: endpoints of the same items together."""
     groups: dict[tuple[AttritionTest, str, float], dict[str, None]] = {}
     for row in endpoints:
         if row.attrition is not None and row.attrition.differs:
             key = row.attrition, subset_text(row.scope, row.subset), row.temp
             groups.setdefault(key, {})[metric_text(row.metric).label] = None
     for (found, subset, temp), metrics in groups.items():
-        yield f"{listing(list(metrics))}, {subset}, temperature {temperature(temp)}: {lost_unequally(found)}."
+        yield f"{listing(list(metrics))}, {subset}, temperature {temperature(temp)}: {lost_unequally(found, sides)}."
 
 
-def lost_unequally(found: AttritionTest) -> str:
-    """Return what the arms lost and how improbable that is by chance."""
+def lost_unequally(found: AttritionTest, sides: tuple[str, str] = _ARMS) -> str:
+    """Return what the two sides lost and how improbable that is by chance."""
+    who = "the arms" if sides == _ARMS else listing(sides)
     arms = (
-        ("control", found.n_missing_control, found.n_planned_control),
-        ("treatment", found.n_missing_treatment, found.n_planned_treatment),
+        (sides[0], found.n_missing_control, found.n_planned_control),
+        (sides[1], found.n_missing_treatment, found.n_planned_treatment),
     )
     lost = [
-        f"{count(missing)} of {count(planned)} ({rate(missing / planned)}) in the {arm}"
-        for arm, missing, planned in arms
+        f"{count(missing)} of {count(planned)} ({rate(missing / planned)}) in {arm}" for arm, missing, planned in arms
     ]
-    return f"the arms lost different shares of their answers: {listing(lost)} ({p_phrase(found.p)})"
+    return f"{who} lost different shares of their answers: {listing(lost)} ({p_phrase(found.p)})"
 
 
 def _cells(found: MissingSensitivity) -> tuple[str, ...]:
