@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from promptrial.emulator.fault_rows import REASONING
 from promptrial.emulator.faults import FAULTS
 from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.responses import settle
 from tests.support.emulator_client import EmulatorClient, chat_row, text_of
 from tests.support.emulator_fixtures import Start, emulator, shared, start
 
@@ -122,7 +124,14 @@ class TestRows:
 
     @pytest.mark.parametrize(
         ("variant", "content", "reason"),
-        [("empty", "", "stop"), ("null_content", None, "stop"), ("refusal", None, "stop")],
+        [
+            ("empty", "", "stop"),
+            ("null_content", None, "stop"),
+            ("refusal", None, "stop"),
+            ("content_filter", None, "content_filter"),
+            ("tool_calls", None, "tool_calls"),
+            ("reasoning_alone", None, "length"),
+        ],
     )
     def test_f11_answers_that_say_nothing(
         self, emulator: EmulatorClient, variant: str, content: str | None, reason: str
@@ -137,6 +146,51 @@ class TestRows:
     def test_f11_answers_that_were_cut(self, emulator: EmulatorClient) -> None:
         good, _ = self.split(emulator, variant="length", share=1.0)
         assert {parse_chat_row(line).finish_reason for line in good} == {"length"}
+
+    def test_f11_answers_that_ended_for_a_reason_of_the_tests_choice(self, emulator: EmulatorClient) -> None:
+        good, _ = self.split(emulator, variant="null_content", share=1.0, finish_reason="unheard_of")
+        assert {parse_chat_row(line).finish_reason for line in good} == {"unheard_of"}
+
+    @pytest.mark.parametrize("variant", ["reasoning_field", "reasoning_alone"])
+    def test_f11_reasoning_in_a_field(self, emulator: EmulatorClient, variant: str) -> None:
+        good, _ = self.split(emulator, variant=variant)
+        answers = [parse_chat_row(line) for line in good]
+        assert [answer.reasoning for answer in answers] == [None, REASONING, None, REASONING]
+        assert [answer.reasoning_tokens for answer in answers] == [
+            None,
+            len(REASONING.split()),
+            None,
+            len(REASONING.split()),
+        ]
+        usage = json.loads(good[1])["response"]["usage"]
+        assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+
+    @pytest.mark.parametrize(
+        ("variant", "begins", "has_answer"),
+        [("think_tags", "<think>", True), ("think_end_tag", REASONING, True), ("think_unclosed", "<think>", False)],
+    )
+    def test_f11_reasoning_between_tags(
+        self, emulator: EmulatorClient, variant: str, begins: str, has_answer: bool
+    ) -> None:
+        good, _ = self.split(emulator, variant=variant, share=1.0)
+        for line in good:
+            settled = settle(parse_chat_row(line))
+            assert text_of(json.loads(line)).startswith(begins)
+            assert settled.reasoning == REASONING
+            assert bool(settled.text) == has_answer
+
+    def test_f11_error_rows_that_were_billed(self, emulator: EmulatorClient) -> None:
+        good, bad = self.split(emulator, variant="billed")
+        assert (len(good), len(bad)) == (2, 2)
+        row = parse_chat_row(bad[0])
+        assert row.error == "500: the request failed"
+        assert row.prompt_tokens is not None
+        assert row.total_tokens == parse_chat_row(good[0]).total_tokens
+
+    def test_f11_usage_that_is_nonsense(self, emulator: EmulatorClient) -> None:
+        good, _ = self.split(emulator, variant="odd_usage", share=1.0)
+        assert json.loads(good[0])["response"]["usage"]["completion_tokens"] == 2**63
+        assert parse_chat_row(good[0]).completion_tokens is None
 
 
 class TestFiles:

@@ -1,0 +1,46 @@
+"""How parsing counts responses, and how scoring reads what an earlier version has parsed."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptrial.model import Completion
+from promptrial.phases.parse import PREDICTION_COLUMNS, ArmCounts
+from promptrial.phases.score import _Answers
+
+FIRST = ("custom_id", "dataset", "item_id", "condition", "temp", "sample_index", "type", "request_id", "finish_reason")
+"""With the next four these columns stood in the tables of the first version; others are appended."""
+
+
+def response(tokens: int | None, finish_reason: str = "stop", reasoning: str | None = None) -> Completion:
+    return Completion("q", "Rome", finish_reason, None, tokens, tokens, tokens, reasoning=reasoning)
+
+
+def test_the_columns_of_the_first_version_keep_their_names_and_order() -> None:
+    names = [name for name, _ in PREDICTION_COLUMNS]
+    tokens = ("response_text", "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "error")
+    assert names == [*FIRST, *tokens, "reasoning_tokens", "reasoning"]
+
+
+def test_answers_are_counted_with_those_that_were_cut_or_reasoned() -> None:
+    arm = ArmCounts()
+    for answer in (response(1), response(1, "length"), response(1, reasoning="why"), response(1, "length", "why")):
+        arm.count_answer(answer)
+    assert (arm.answered, arm.truncated, arm.with_reasoning, arm.empty) == (4, 2, 2, 0)
+
+
+@pytest.mark.parametrize(("prompt", "completion", "unknown"), [(9, 2, 0), (9, None, 1), (None, 2, 1), (None, None, 1)])
+def test_an_empty_response_without_usage_is_of_unknown_cost(
+    prompt: int | None, completion: int | None, unknown: int
+) -> None:
+    arm = ArmCounts()
+    arm.count_empty(Completion("q", "", "length", None, prompt, completion, None))
+    assert (arm.empty, arm.empty_usage_unknown, arm.answered) == (1, unknown, 0)
+
+
+@pytest.mark.parametrize("text", [None, "", " \n", "\u200b"])
+def test_a_blank_text_of_older_predictions_is_no_answer(text: str | None) -> None:
+    key = ("s", "1", "control", "0.0")
+    answers = _Answers(iter([(*key, text, None), (*key, "Rome", None), (*key, None, "500: late")]), "again")
+    assert answers.take(*key) == ["Rome"]
+    answers.check_empty()
