@@ -227,7 +227,7 @@ def test_an_empty_answer_of_an_older_run_is_missing_and_no_abstention(
 def test_reasoning_in_an_answer_of_an_older_run_is_kept_apart(project: Project, copied: Path) -> None:
     rewrite(copied, "<think>why</think>dummy", "stop")
     assert resume(project, "--from_step", "parse").code == 0
-    rows = [row for row in answers_of(copied) if row["reasoning"]]
+    rows = [row for row in answers_of(copied) if row.get("reasoning")]
     assert {(row["reasoning"], row["response_text"]) for row in rows} == {("why", "dummy")}
     assert len(rows) == 8
 

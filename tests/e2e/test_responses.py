@@ -126,7 +126,7 @@ def test_reasoning_is_kept_apart_from_the_answer_and_not_scored(hosted: HostedPr
     assert [row["response_text"] for row in rows] == [row["response_text"] for row in plain]
     assert {row["reasoning"] for row in rows} == {REASONING}
     assert {row["reasoning_tokens"] for row in rows} == {len(REASONING.split())}
-    assert {row["reasoning"] for row in plain} == {None}
+    assert "reasoning" not in plain[0]
     scores = [hosted.results(run_id) / "per_item_scores.csv" for run_id in ("r", "plain")]
     assert scores[0].read_bytes() == scores[1].read_bytes()
     assert REASONING.encode() in (hosted.results() / "results_combined.jsonl").read_bytes()
@@ -142,7 +142,19 @@ def test_a_model_may_have_what_stands_between_think_tags_scored(hosted: HostedPr
     assert hosted.run().code == 0
     rows = hosted.table().to_pylist()
     assert all(row["response_text"].startswith(f"<think>\n{REASONING}\n</think>") for row in rows)
-    assert {row["reasoning"] for row in rows} == {None}
+    assert {row.get("reasoning") for row in rows} == {None}
+
+
+def test_reasoning_that_appears_late_begins_the_table_again_and_loses_nothing(hosted: HostedProject) -> None:
+    assert hosted.run(run_id="plain").code == 0
+    spoil(hosted, variant="think_tags", share=0.3, nth=4, count=1)
+    assert hosted.run("--no_sharing").code == 0
+    rows, plain = hosted.table().to_pylist(), hosted.table("plain").to_pylist()
+    assert [row["response_text"] for row in rows] == [row["response_text"] for row in plain]
+    assert sum(row["reasoning"] is not None for row in rows) == 2
+    assert list(hosted.results().glob(".*.tmp")) == []
+    assert (hosted.results() / "results_combined.jsonl").read_bytes().count(b"\n") == 2 * N
+    assert report_of(hosted)["arms"]["treatment"]["answered"] == N
 
 
 def test_how_think_tags_are_read_changes_the_configuration_only_where_it_is_not_the_default(

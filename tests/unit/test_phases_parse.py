@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from promptrial.model import Completion
-from promptrial.phases.parse import PREDICTION_COLUMNS, ArmCounts
+from promptrial.phases.parse import PREDICTION_COLUMNS, REASONING_COLUMNS, ArmCounts
 from promptrial.phases.score import _Answers
 
 FIRST = ("custom_id", "dataset", "item_id", "condition", "temp", "sample_index", "type", "request_id", "finish_reason")
@@ -17,7 +17,7 @@ def response(tokens: int | None, finish_reason: str = "stop", reasoning: str | N
 
 
 def test_the_columns_of_the_first_version_keep_their_names_and_order() -> None:
-    names = [name for name, _ in PREDICTION_COLUMNS]
+    names = [name for name, _ in PREDICTION_COLUMNS + REASONING_COLUMNS]
     tokens = ("response_text", "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "error")
     assert names == [*FIRST, *tokens, "reasoning_tokens", "reasoning"]
 

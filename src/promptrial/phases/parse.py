@@ -53,9 +53,9 @@ PREDICTION_COLUMNS: Final[tuple[Column, ...]] = (
     ("total_tokens", "int"),
     ("cached_tokens", "int"),
     ("error", "text"),
-    ("reasoning_tokens", "int"),
-    ("reasoning", "text"),
 )
+REASONING_COLUMNS: Final[tuple[Column, ...]] = (("reasoning_tokens", "int"), ("reasoning", "text"))
+"""Appended where any response of the trial has reasoning, so that other tables keep their bytes."""
 _ABSENT: Final = -1
 _CONFLICT: Final = "conflicting_answers"
 _ParseRow = Callable[[bytes], Completion]
@@ -112,12 +112,21 @@ class _Output:
     quarantine: AtomicFile
     report: ParseReport
     think_tags: ThinkTags
+    with_reasoning: bool
     quarantined: int = 0
     reasons: dict[Condition, Counter[str]] = field(default_factory=dict)
 
     def take(self, rid: RequestId, completion: Completion, line: bytes) -> None:
-        """Write and count the response to a request: as it came, then settled."""
+        """Write and count the response to a request: as it came, then settled.
+
+        Raises
+        ------
+        _ReasoningFoundError
+            If it has reasoning, and the table has no column for it.
+        """
         settled = settle(completion, self.think_tags)
+        if not self.with_reasoning and (settled.reasoning or settled.reasoning_tokens):
+            raise _ReasoningFoundError
         arm = self.report.arms[rid.condition]
         if settled.error is None:
             arm.count_answer(settled)
@@ -126,7 +135,10 @@ class _Output:
             if completion.error is None:
                 arm.count_empty(settled)
         self.combined.write(line + b"\n")
-        self.predictions.append(_prediction(rid, settled), len(settled.text) + len(settled.reasoning or ""))
+        row = _prediction(rid, settled)
+        if self.with_reasoning:
+            row += (settled.reasoning_tokens, settled.reasoning)
+        self.predictions.append(row, len(settled.text) + len(settled.reasoning or ""))
 
     def set_apart(self, line: bytes) -> None:
         """Keep a line that belongs to no request."""
@@ -134,9 +146,20 @@ class _Output:
         self.quarantined += 1
 
 
+class _ReasoningFoundError(Exception):
+    """A response has reasoning, and the table has no column for it."""
+
+
 def _run(context: Context, trial: Trial) -> Produced:
+    try:
+        return _parse(context, trial, PREDICTION_COLUMNS)
+    except _ReasoningFoundError:  # nothing was published; mostly the first row tells
+        return _parse(context, trial, PREDICTION_COLUMNS + REASONING_COLUMNS)
+
+
+def _parse(context: Context, trial: Trial, columns: tuple[Column, ...]) -> Produced:
     results = context.run.trial(trial.slug).results
-    with _outputs(results, trial, _think_tags(context, trial)) as output:
+    with _outputs(results, trial, columns, _think_tags(context, trial)) as output:
         keys = list(item_keys(context.run))
         parse_row = registry.load("provider", trial.model.provider).parse_row
         parts = parts_of(context, trial)
@@ -168,14 +191,15 @@ def _say_conflicts(context: Context, trial: Trial, output: _Output) -> None:
 
 
 @contextmanager
-def _outputs(results: Path, trial: Trial, think_tags: ThinkTags) -> Iterator[_Output]:
+def _outputs(results: Path, trial: Trial, columns: tuple[Column, ...], think_tags: ThinkTags) -> Iterator[_Output]:
     with ExitStack() as stack:
         yield _Output(
-            stack.enter_context(TableWriter(results / "predictions", PREDICTION_COLUMNS)),
+            stack.enter_context(TableWriter(results / "predictions", columns)),
             stack.enter_context(AtomicFile(results / "results_combined.jsonl")),
             stack.enter_context(AtomicFile(results / "quarantine.jsonl")),
             ParseReport(arms={name: ArmCounts() for name in trial.conditions}),
             think_tags,
+            with_reasoning=columns != PREDICTION_COLUMNS,
             reasons={name: Counter() for name in trial.conditions},
         )
 
@@ -282,8 +306,6 @@ def _prediction(rid: RequestId, completion: Completion) -> tuple[Any, ...]:
         completion.total_tokens,
         completion.cached_tokens,
         completion.error,
-        completion.reasoning_tokens,
-        completion.reasoning,
     )
 
 
