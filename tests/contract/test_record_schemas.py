@@ -47,6 +47,8 @@ def state() -> RunState:
     state.overrides = {"limit_items": 3}
     state.drift = [{"keys": ["a"]}]
     state.config_file = "c.yaml"
+    state.config_path = "/p/c.yaml"
+    state.config_sha256 = "0" * 64
     return state
 
 
@@ -87,7 +89,7 @@ def test_a_new_state_fits_though_it_lacks_what_is_optional(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", KINDS)
 def test_whatever_is_not_optional_is_required_and_versions_are_fixed(tmp_path: Path, name: str) -> None:
     good = saved(tmp_path, RECORDS[name]())
-    optional = {"migrated", "config_file", "overrides", "drift"}
+    optional = {"migrated", "config_file", "config_path", "config_sha256", "overrides", "drift"}
     for key in good:
         less = {other: value for other, value in good.items() if other != key}
         if key in optional:

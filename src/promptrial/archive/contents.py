@@ -23,9 +23,10 @@ from promptrial.archive.manifest import (
     digest_line,
     encode,
 )
-from promptrial.errors import PromptrialError
+from promptrial.errors import CorruptRecordError, PromptrialError
 from promptrial.files import open_regular, path_problem, read_bytes
-from promptrial.store import jsonl
+from promptrial.store import jsonl, records
+from promptrial.store.records import RunState
 from promptrial.store.rundir import RunDir
 
 __all__ = ["LEFT_OUT", "Content", "contents_of", "run_files"]
@@ -95,8 +96,7 @@ def contents_of(
     for relative, path in run_files(run.root):
         each()
         _check_name(relative, path)
-        digest = jsonl.digest(path)
-        listed.append((ArchivedFile(relative, digest.size, digest.sha256), Content(relative, digest.size, path)))
+        listed.append(_without_place(run) if path == run.state_path else _as_it_is(relative, path))
     listed.sort(key=lambda pair: pair[0].path)
     manifest = ArchiveManifest(
         schema_version=SCHEMA_VERSION,
@@ -107,6 +107,24 @@ def contents_of(
         files=tuple(file for file, _ in listed),
     )
     return manifest, (*_heads(encode(manifest)), *(content for _, content in listed))
+
+
+def _as_it_is(relative: str, path: Path) -> tuple[ArchivedFile, Content]:
+    digest = jsonl.digest(path)
+    return ArchivedFile(relative, digest.size, digest.sha256), Content(relative, digest.size, path)
+
+
+def _without_place(run: RunDir) -> tuple[ArchivedFile, Content]:
+    """Return the state of a run without the place of its configuration; a damaged one is kept as it is."""
+    relative = run.relative(run.state_path)
+    try:
+        state = records.load(run.state_path, RunState)
+    except CorruptRecordError:
+        return _as_it_is(relative, run.state_path)
+    state.forget_place()
+    data = records.encoded(run.state_path, state)
+    file = ArchivedFile(relative, len(data), hashlib.sha256(data).hexdigest())
+    return file, Content(relative, len(data), data)
 
 
 def _heads(data: bytes) -> Sequence[Content]:

@@ -59,8 +59,14 @@ def execute(args: argparse.Namespace) -> int:
 def _config_file(run: RunDir) -> Path:
     """Return the configuration that a run was started with, if that is known and still there; else the default one."""
     from promptrial.engine.origin import find_origin, recorded_file
+    from promptrial.errors import CorruptRecordError
+    from promptrial.store import records
 
-    recorded = recorded_file(run, find_origin(run))
+    try:
+        state: records.RunState | None = records.load(run.state_path, records.RunState)
+    except (FileNotFoundError, CorruptRecordError):
+        state = None
+    recorded = recorded_file(run, state, find_origin(run) if state is None else records.Origin.of(state))
     return recorded if recorded is not None and recorded.exists() else DEFAULT_CONFIG
 
 

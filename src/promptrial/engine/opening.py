@@ -20,12 +20,14 @@ from promptrial.engine.facts import phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.origin import (
     find_origin,
+    foreign_file,
     holds_work,
     is_begun,
     is_older,
     knows_jobs,
     own_copy,
     own_folder,
+    record_file,
     recorded_file,
     why_own_copy,
 )
@@ -116,16 +118,26 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     remembered = origin.overrides if origin is not None and goes_on else {}
     overrides = {**remembered, **{_join(path): value for path, value in request.overrides.items()}}
     found = _Found(run, state, origin, lost, overrides, _dry_run(request, run, state, origin))
-    opened = found.opened(_config_file(request, run, origin if goes_on else None), env)
+    opened = found.opened(_config_file(request, run, state, origin if goes_on else None), env)
     file_known = origin is not None or request.config is not None
     if rebuilt and opened.drift and not file_known:  # it was not the default one, then
         with suppress(ConfigError):  # its own copy is damaged too
             opened = found.opened(run.config_path, env)
-    if request.config is None and opened.config_file == run.config_path and not is_older(run, state):
-        opened = replace(opened, remark=why_own_copy(run, origin))
+    if request.config is None and not is_older(run, state):
+        opened = replace(opened, remark=_remark(opened))
     if opened.drift and not (request.force or request.plan_only):
         raise _drifted(opened) if goes_on else _not_another(opened)
     return opened
+
+
+def _remark(opened: Opened) -> str:
+    """Return what is to be said of the configuration that a run resumes by, if nobody has named one."""
+    if opened.config_file == opened.run.config_path:
+        return why_own_copy(opened.run, opened.state, opened.origin)
+    foreign = foreign_file(opened.state, opened.config_file)
+    if foreign is None:
+        return ""
+    return f"{foreign} is not the file that this run was started with, {opened.config_file}, and is not read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +202,8 @@ class _Found:
 def _drifted(opened: Opened) -> ConfigDriftError:
     run, lines = opened.run, "\n  ".join(opened.drift)
     return ConfigDriftError(
-        f"run {run.run_id} was started with another configuration:\n  {lines}",
-        hint="undo the change, start a new run with another --run_id, or go on all the same with --force",
+        f"run {run.run_id} was started with another configuration than {opened.config_file} is now:\n  {lines}",
+        hint="undo the change, start a new run with another --run_id, or accept the change with --force",
     )
 
 
@@ -248,10 +260,10 @@ def start(opened: Opened, context: Context) -> RunState:
 def _new_state(opened: Opened, context: Context) -> RunState:
     """Return the state of a run in which nothing has begun, or of one whose state is lost."""
     state, known = records.new_state(opened.run.run_id, opened.config_hash), opened.origin
-    if known is not None and known.config_file is not None:
+    if opened.config_file != opened.run.config_path:  # a run is never started with its own copy
+        record_file(state, opened.config_file)
+    elif known is not None and known.config_file is not None:
         state.config_file = known.config_file
-    elif opened.config_file != opened.run.config_path:  # else it is not known: a run is never started with its own copy
-        state.config_file = str(opened.config_file)
     if known is not None and known.drift:
         state.drift = known.drift
     if opened.drift:
@@ -300,6 +312,8 @@ def take_up(opened: Opened, context: Context) -> RunState:
     if state is None:
         return start(opened, context)
     _clear_leftovers(opened, context)
+    if opened.config_file != opened.run.config_path and not _is_recorded(opened, state):
+        record_file(state, opened.config_file)
     if opened.drift:
         _record_drift(opened, context, state)
     if state.config_hash != opened.config_hash or opened.drift:
@@ -319,6 +333,14 @@ def take_up(opened: Opened, context: Context) -> RunState:
     for text in changed_sources(context):
         context.events.warn(text)
     return state
+
+
+def _is_recorded(opened: Opened, state: RunState) -> bool:
+    """Whether a state knows the file that is read, by its absolute path."""
+    if not isinstance(state.config_path, str):
+        return False
+    recorded = Path(state.config_path)
+    return recorded.exists() and recorded.samefile(opened.config_file)
 
 
 def _clear_leftovers(opened: Opened, context: Context) -> None:
@@ -389,12 +411,12 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
         )
 
 
-def _config_file(request: RunRequest, run: RunDir, origin: Origin | None) -> Path:
+def _config_file(request: RunRequest, run: RunDir, state: RunState | None, origin: Origin | None) -> Path:
     """Return the file to read: the one named, else the one the run was started with, else the default."""
     if request.config is not None:
         return request.config
     if origin is not None:
-        recorded = recorded_file(run, origin)
+        recorded = recorded_file(run, state, origin)
         return recorded if recorded is not None and recorded.exists() else run.config_path
     if not DEFAULT_CONFIG.exists() and run.config_path.exists():
         return Path(run.config_path)

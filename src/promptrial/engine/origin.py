@@ -5,27 +5,32 @@ Reads only. What a resume makes of it is ``opening``'s to decide.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.engine.facts import phases
 from promptrial.errors import CorruptRecordError
-from promptrial.store import breadcrumbs, records
+from promptrial.store import breadcrumbs, jsonl, records
 from promptrial.store.records import Origin, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
 __all__ = [
     "find_origin",
+    "foreign_file",
     "holds_work",
     "is_begun",
     "is_older",
     "knows_jobs",
     "own_copy",
     "own_folder",
+    "record_file",
     "recorded_file",
     "why_own_copy",
 ]
@@ -74,11 +79,41 @@ def is_older(run: RunDir, state: RunState | None) -> bool:
 # --- its configuration ----------------------------------------------------------------------------------------------
 
 
-def recorded_file(run: RunDir, origin: Origin | None) -> Path | None:
-    """Return the file that a run was started with; None if that is not on record: its own copy never is that file."""
-    if origin is None or origin.config_file is None or Path(origin.config_file) == run.config_path:
+def recorded_file(run: RunDir, state: RunState | None, origin: Origin | None) -> Path | None:
+    """Return the file that a run was started with, as it is reached from here; it may not be there any more.
+
+    None if that is not on record: a run's own copy never is that file. Where the state knows the absolute path, a file
+    of the same name that stands elsewhere is another one, unless it has the very same content and the first is gone.
+    """
+    given = None if origin is None or origin.config_file is None else Path(origin.config_file)
+    if state is not None and isinstance(state.config_path, str):
+        path = Path(os.path.relpath(state.config_path))  # so that no message and no log names an absolute path
+        moved = given is not None and not path.exists() and _sha256(given) == state.config_sha256
+        return given if moved else path
+    return None if given == run.config_path else given
+
+
+def foreign_file(state: RunState | None, used: Path) -> Path | None:
+    """Return a file that stands here by the name of the one that a run was started with, and is not that one."""
+    if state is None or not isinstance(state.config_path, str) or not isinstance(state.config_file, str):
         return None
-    return Path(origin.config_file)
+    here = Path(state.config_file)
+    if not here.exists() or (used.exists() and here.samefile(used)):
+        return None
+    return None if _sha256(here) == state.config_sha256 else here
+
+
+def record_file(state: RunState, used: Path) -> None:
+    """Put into a state which file the run is configured by."""
+    state.config_path, state.config_sha256 = str(used.absolute()), _sha256(used) or msgspec.UNSET
+    state.config_file = msgspec.UNSET if used.is_absolute() else str(used)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return jsonl.digest(path).sha256
+    except OSError:
+        return None
 
 
 def own_copy(run: RunDir) -> dict[str, Any] | None:
@@ -92,17 +127,17 @@ def own_copy(run: RunDir) -> dict[str, Any] | None:
 
 def own_folder(run: RunDir, state: RunState | None, origin: Origin | None) -> Path:
     """Return the folder that the paths in a run's own copy start from."""
-    recorded = recorded_file(run, origin)
+    recorded = recorded_file(run, state, origin)
     if recorded is not None:
         return recorded.parent
     return DEFAULT_CONFIG.parent if DEFAULT_CONFIG.exists() and not is_older(run, state) else run.root
 
 
-def why_own_copy(run: RunDir, origin: Origin | None) -> str:
-    """Return why a run goes on by its own copy, for people."""
-    recorded, what = recorded_file(run, origin), "the configuration file that the run was started with"
+def why_own_copy(run: RunDir, state: RunState | None, origin: Origin | None) -> str:
+    """Return why a run resumes by its own copy, for people."""
+    recorded, what = recorded_file(run, state, origin), "the configuration file that the run was started with"
     why = f"{what} is not on record" if recorded is None else f"{what}, {recorded}, is not there"
-    return f"{why}; it goes on by its own copy, and what changes elsewhere is not noticed"
+    return f"{why}; it resumes by its own copy, and what changes elsewhere is not noticed"
 
 
 # --- its records ----------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ __all__ = [
     "RunState",
     "StageRecord",
     "TrialManifest",
+    "encoded",
     "json_schema",
     "load",
     "new_state",
@@ -201,7 +202,9 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
 
     A ``dry_run`` has met an emulator instead of hosted providers. ``overrides`` are the flags that the run was started
     with; ``drift`` is what was forced; ``resolved_hash`` is the digest of the
-    configuration with the values of the environment filled in, where it holds any. ``phases`` has every phase of this
+    configuration with the values of the environment filled in, where it holds any. ``config_path`` is the absolute path
+    of the configuration file, ``config_sha256`` the digest of its bytes: both stand here alone, and in no archive.
+    ``config_file`` is the same path as it was given, unless that is absolute. ``phases`` has every phase of this
     program, and those that another version has besides.
     """
 
@@ -214,9 +217,15 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
     migrated: bool | msgspec.UnsetType = msgspec.UNSET
     dry_run: bool | msgspec.UnsetType = msgspec.UNSET
     config_file: str | msgspec.UnsetType = msgspec.UNSET
+    config_path: str | msgspec.UnsetType = msgspec.UNSET
+    config_sha256: str | msgspec.UnsetType = msgspec.UNSET
     overrides: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     resolved_hash: str | msgspec.UnsetType = msgspec.UNSET
     drift: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+
+    def forget_place(self) -> None:
+        """Drop where the configuration stood: elsewhere, a file of that name is another project's."""
+        self.config_file = self.config_path = self.config_sha256 = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Add the phases that the version which wrote it did not have; those that only it has stay, behind ours."""
@@ -270,6 +279,21 @@ def json_schema(kind: type[RunState | TrialManifest]) -> dict[str, Any]:
     return schema
 
 
+def encoded(path: Path, record: msgspec.Struct) -> bytes:
+    """Return the bytes of a record, checked against its own schema; ``path`` is named if it does not fit.
+
+    Raises
+    ------
+    CorruptRecordError
+        If the record would not read back.
+    """
+    if isinstance(record, TrialManifest):
+        _set_views(record)
+    data = msgspec.json.encode(record)
+    _decode(path, data, type(record))
+    return msgspec.json.format(_with_unknown(record, data), indent=2) + b"\n"
+
+
 def save(path: Path, record: msgspec.Struct) -> None:
     """Check a record against its own schema and write it, whole and durable.
 
@@ -278,11 +302,7 @@ def save(path: Path, record: msgspec.Struct) -> None:
     CorruptRecordError
         If the record would not read back; nothing is written then.
     """
-    if isinstance(record, TrialManifest):
-        _set_views(record)
-    data = msgspec.json.encode(record)
-    _decode(path, data, type(record))
-    atomic.write_bytes(path, msgspec.json.format(_with_unknown(record, data), indent=2) + b"\n")
+    atomic.write_bytes(path, encoded(path, record))
 
 
 def load(path: Path, kind: type[_Record]) -> _Record:

@@ -16,6 +16,7 @@ from promptrial.engine.doctor.sight import Sight, quoted
 from promptrial.engine.loop import Engine
 from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, open_run
+from promptrial.engine.origin import recorded_file
 from promptrial.engine.providers import Providers
 from promptrial.engine.session import context_of
 from promptrial.engine.space import check_space
@@ -84,14 +85,13 @@ def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[F
     A finished run keeps what it was made from. Another one is finished by its own copy, or goes on with the change.
     """
     run = sight.run
-    if origin is None or origin.config_file is None or Path(origin.config_file) == run.config_path:
+    recorded = recorded_file(run, sight.state, origin)
+    if recorded is None:
         return
     severity: Severity = "note" if finished else "warning"
     command = f"{run.command('run')} --config {quoted(run.config_path)} --resume" if sight.state else sight.mend
-    if not Path(origin.config_file).exists():
-        meaning = (
-            f"{origin.config_file}, which the run was started with, is not there; a resume uses the run's own copy"
-        )
+    if not recorded.exists():
+        meaning = f"{recorded}, which the run was started with, is not there; a resume uses the run's own copy"
         yield _finding(sight, "drift", "note", run.config_path, meaning, None)
         return
     try:
@@ -99,7 +99,7 @@ def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[F
     except PromptrialError as error:
         lines = (f"it does not load any more: {sight.said(error)}",)
     if lines:
-        what = f"{origin.config_file}, or what it names, has changed since the run was started: {'; '.join(lines)}"
+        what = f"{recorded}, or what it names, has changed since the run was started: {'; '.join(lines)}"
         how = (
             "the run keeps what it was made from"
             if finished
