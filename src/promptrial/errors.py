@@ -4,6 +4,7 @@
 
     PromptrialError                 exit 1   something failed; the message says what to do next
     ├── UsageError                  exit 2   a flag or argument is wrong
+    │   └── RunExistsError          exit 2   a new run would have the name of one that exists
     ├── ConfigError                 exit 2   the YAML, or a file that it names, is wrong
     ├── DataError                   exit 2   a question file is wrong; names file and line
     ├── ResumeError                 exit 3   the run cannot be resumed
@@ -67,6 +68,7 @@ __all__ = [
     "ResultsShortError",
     "ResultsTornError",
     "ResumeError",
+    "RunExistsError",
     "RunLockedError",
     "ScoreError",
     "SelfTestError",
@@ -103,6 +105,10 @@ class UsageError(PromptrialError):
     """A flag or argument is wrong."""
 
     exit_code = 2
+
+
+class RunExistsError(UsageError):
+    """A new run would have the name of one that exists."""
 
 
 class ConfigError(PromptrialError):

@@ -26,14 +26,14 @@ def configure(parser: Parser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print the plan."""
-    from promptrial.engine.opening import RunRequest, new_run_id
+    from promptrial.engine.opening import RunRequest, new_run_ids
     from promptrial.engine.session import Invocation, preview
     from promptrial.plan import select_phases
 
     clock = SystemClock()
     request = RunRequest(
         experiments=experiments_dir(args),
-        run_id=args.run_id or new_run_id(clock.now()),
+        run_id=args.run_id or next(new_run_ids(clock.now(), experiments_dir(args))),
         config=args.config,
         overrides=overrides(args),
         plan_only=True,

@@ -6,8 +6,9 @@ import argparse
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from promptrial.cli import plan as plan_command
 from promptrial.cli import run as run_command
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir, resume_command
 from promptrial.engine.status import find_run
-from promptrial.errors import UsageError
+from promptrial.errors import PromptrialError, UsageError
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
 from promptrial.store.rundir import RunDir
@@ -24,6 +25,7 @@ from promptrial.store.rundir import RunDir
 if TYPE_CHECKING:
     from promptrial.engine.migration import Migration
     from promptrial.engine.opening import RunRequest
+    from promptrial.engine.session import Invocation
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -78,11 +80,11 @@ def execute(args: argparse.Namespace) -> int:
         return _go_on(args, run, clock)
     if args.plan_only:
         with _shadow(run) as shadow:
-            _say(migrate(shadow, args.prepared, invocation), done=False)
-            return _go_on(args, shadow, clock)
+            _preview(args, run, shadow, replace(invocation, say=_Translated(run, shadow).say))
+        return 0
     with RunLock(run.lock_path, since=clock.now(), clock=clock, stop_command=run.command("stop")):
         run.check_links()
-        _say(migrate(run, args.prepared, invocation), done=True)
+        _say(migrate(run, args.prepared, invocation), say_to_stderr, done=True)
     return _go_on(args, run, clock)
 
 
@@ -95,6 +97,43 @@ def _shadow(run: RunDir) -> Iterator[RunDir]:
         yield RunDir(experiments, run.run_id)
 
 
+@dataclass(frozen=True, slots=True)
+class _Translated:
+    """What is said of a copy of a run, as it is true of the run itself: its folder, and commands that find it."""
+
+    run: RunDir
+    shadow: RunDir
+
+    def __call__(self, text: str) -> str:
+        """Return a text that names the run's own folder."""
+        text = text.replace(self.shadow.place, self.run.place)
+        return text.replace(str(self.shadow.root.parent), str(self.run.root.parent))
+
+    def say(self, text: str) -> None:
+        """Say a sentence on stderr."""
+        say_to_stderr(self(text))
+
+
+def _preview(args: argparse.Namespace, run: RunDir, shadow: RunDir, invocation: Invocation) -> None:
+    """Print what a resume of an older tool's run would do, found out with a copy.
+
+    Raises
+    ------
+    PromptrialError
+        As the resume would.
+    """
+    from promptrial.engine.migration import migrate
+
+    translated = _Translated(run, shadow)
+    try:
+        _say(migrate(shadow, args.prepared, invocation), translated.say, done=False)
+        print_result(translated(_planned(args, shadow, invocation)))
+    except PromptrialError as error:
+        error.message = translated(error.message)
+        error.hint = None if error.hint is None else translated(error.hint)
+        raise
+
+
 def _link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
@@ -102,24 +141,31 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _say(migration: Migration, *, done: bool) -> None:
-    say_to_stderr("this run is an older tool's" + ("; it was migrated" if done else "; a resume would migrate it"))
+def _say(migration: Migration, say: Callable[[str], None], *, done: bool) -> None:
+    say("this run is an older tool's" + ("; it was migrated" if done else "; a resume would migrate it"))
     for title, sentences in (("on disk", migration.sure), ("inferred", migration.inferred)):
         for sentence in sentences:
-            say_to_stderr(f"  {title}: {sentence}")
+            say(f"  {title}: {sentence}")
 
 
 def _go_on(args: argparse.Namespace, run: RunDir, clock: Clock) -> int:
-    from promptrial.engine.session import Invocation, preview
+    from promptrial.engine.session import Invocation
+    from promptrial.plan import select_phases
+
+    if args.plan_only:
+        print_result(_planned(args, run, Invocation(os.environ, clock, say_to_stderr)))
+        return 0
+    selection = select_phases(args.only_step, args.from_step, args.to_step)
+    return run_command.follow_and_print(args, _request(args, run), selection)
+
+
+def _planned(args: argparse.Namespace, run: RunDir, invocation: Invocation) -> str:
+    from promptrial.engine.session import preview
     from promptrial.plan import select_phases
 
     selection = select_phases(args.only_step, args.from_step, args.to_step)
-    request = _request(args, run)
-    if args.plan_only:
-        planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr), args.trial_filter)
-        print_result(plan_command.as_json(planned) if args.json else plan_command.as_text(planned))
-        return 0
-    return run_command.follow_and_print(args, request, selection)
+    planned = preview(_request(args, run), selection, invocation, args.trial_filter)
+    return plan_command.as_json(planned) if args.json else plan_command.as_text(planned)
 
 
 def _request(args: argparse.Namespace, run: RunDir) -> RunRequest:

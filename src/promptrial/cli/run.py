@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["DESCRIPTION", "configure", "execute", "follow_and_print"]
 
 DESCRIPTION = "Run an experiment, or resume one. Without flags: the sample experiment on the embedded model."
+
+_NAMES = 100
+"""How many names are tried for a run that was given none."""
 
 
 def configure(parser: Parser) -> None:
@@ -43,14 +47,28 @@ def execute(args: argparse.Namespace) -> int:
     if args.plan_only:
         return plan_command.execute(args)
     archive_command.preflight(args)
-    from promptrial.engine.opening import RunRequest, new_run_id
+    from promptrial.engine.opening import new_run_ids
+    from promptrial.errors import RunExistsError, RunLockedError
     from promptrial.plan import select_phases
 
-    run_id = args.run_id or new_run_id(SystemClock().now())
     selection = select_phases(args.only_step, args.from_step, args.to_step)
-    request = RunRequest(
+    if args.run_id is not None:
+        return follow_and_print(args, _request(args, args.run_id, selection), selection)
+    for run_id in itertools.islice(new_run_ids(SystemClock().now(), experiments_dir(args)), _NAMES):
+        try:
+            return follow_and_print(args, _request(args, run_id, selection), selection)
+        except (RunExistsError, RunLockedError) as error:  # begun by another process in this very second
+            taken = error
+    raise taken
+
+
+def _request(args: argparse.Namespace, run_id: str, selection: Selection) -> RunRequest:
+    from promptrial.engine.opening import RunRequest
+
+    return RunRequest(
         experiments=experiments_dir(args),
         run_id=run_id,
+        unnamed=args.run_id is None,
         config=args.config,
         overrides=overrides(args),
         resume=args.resume,
@@ -60,7 +78,6 @@ def execute(args: argparse.Namespace) -> int:
         dry_run=args.dry_run,
         rebuy=args.rebuy,
     )
-    return follow_and_print(args, request, selection)
 
 
 def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: Selection) -> int:

@@ -40,7 +40,13 @@ class LoadedConfig:
     placeholders: Mapping[KeyPath, str]
 
 
-def load_config(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, object] | None = None) -> LoadedConfig:
+def load_config(
+    path: Path,
+    env: Mapping[str, str],
+    overrides: Mapping[KeyPath, object] | None = None,
+    *,
+    unused_may_lack: bool = False,
+) -> LoadedConfig:
     """Read, merge and check a configuration, and read the prompt files that it names.
 
     Parameters
@@ -51,6 +57,8 @@ def load_config(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, 
         Where ``${VAR}`` is looked up.
     overrides : mapping, optional
         Key path -> value, from flags; they win over the file.
+    unused_may_lack : bool
+        Whether a prompt set that no trial uses may name files that are not there; it then has no texts.
 
     Raises
     ------
@@ -68,7 +76,8 @@ def load_config(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, 
         experiment = ExperimentConfig.model_validate(resolved, context={"temps_from_flags": bool(flags)})
     except ValidationError as error:
         raise ConfigError("\n".join(explain(path, error, resolved, line_of, placeholders))) from None
-    return LoadedConfig(_with_prompts(path, experiment, line_of), path.parent, placeholders)
+    strict = set(experiment.prompt_sets) if not unused_may_lack else _used_sets(experiment)
+    return LoadedConfig(_with_prompts(path, experiment, line_of, strict), path.parent, placeholders)
 
 
 def filled_in(placeholders: Mapping[KeyPath, str], env: Mapping[str, str]) -> dict[str, str]:
@@ -154,8 +163,15 @@ def _is_prompt_text(at: KeyPath) -> bool:
     return at[0] in {"prompt_sets", "task_instructions"} and at[-1] == "text"
 
 
-def _with_prompts(path: Path, experiment: ExperimentConfig, line_of: Lines) -> ExperimentConfig:
-    """Return the configuration with the text and the digest of every prompt."""
+def _used_sets(experiment: ExperimentConfig) -> set[str]:
+    """Return the names of the prompt sets that trials use."""
+    if experiment.trials is not None:
+        return {trial.prompt_set for trial in experiment.trials}
+    return set(experiment.sweep.prompt_sets or experiment.prompt_sets)
+
+
+def _with_prompts(path: Path, experiment: ExperimentConfig, line_of: Lines, needed: set[str]) -> ExperimentConfig:
+    """Return the configuration with the text and the digest of every prompt of the sets that are needed."""
 
     def read_fields(owner: BaseModel, at: KeyPath) -> dict[str, PromptConfig]:
         found = {}
@@ -170,6 +186,7 @@ def _with_prompts(path: Path, experiment: ExperimentConfig, line_of: Lines) -> E
     sets = {
         name: prompt_set.model_copy(update=read_fields(prompt_set, ("prompt_sets", name)))
         for name, prompt_set in experiment.prompt_sets.items()
+        if name in needed
     }
     instructions = experiment.task_instructions
     instructions = instructions.model_copy(update=read_fields(instructions, ("task_instructions",)))
@@ -186,7 +203,9 @@ def _with_prompts(path: Path, experiment: ExperimentConfig, line_of: Lines) -> E
                 f"{place(path, line_of, ('task_instructions', name))}: task_instructions.{name}: "
                 f"{prompt.path} must hold {' and '.join(wrong)}"
             )
-    return experiment.model_copy(update={"prompt_sets": sets, "task_instructions": instructions})
+    return experiment.model_copy(
+        update={"prompt_sets": {**experiment.prompt_sets, **sets}, "task_instructions": instructions}
+    )
 
 
 def _read_prompt(folder: Path, prompt: PromptConfig) -> PromptConfig:

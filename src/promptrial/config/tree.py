@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ KeyPath = tuple[str | int, ...]
 Lines = Mapping[KeyPath, int]
 _TEXT: Final = "tag:yaml.org,2002:str"
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
+_OCTAL: Final = re.compile("[-+]?0[0-7_]+")
 
 
 class _Loader(SafeLoader):
@@ -32,6 +34,26 @@ class _Loader(SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 key.tag = _TEXT
+
+
+def _number(
+    construct: Callable[[SafeLoader, yaml.ScalarNode], float],
+) -> Callable[[SafeLoader, yaml.ScalarNode], float]:
+    """Return a constructor of numbers that refuses those which YAML 1.1 reads in another base than people do."""
+
+    def checked(loader: SafeLoader, node: yaml.ScalarNode) -> float:
+        value, text = construct(loader, node), str(node.value)
+        base = "8" if _OCTAL.fullmatch(text) else "60" if ":" in text else ""
+        if base:
+            problem = f"{text} is a number in base {base} here, {value}: write {value}, or quote it if it is text"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return value
+
+    return checked
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _number(SafeLoader.construct_yaml_int))
+_Loader.add_constructor("tag:yaml.org,2002:float", _number(SafeLoader.construct_yaml_float))
 
 
 def parse(path: Path, text: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:

@@ -109,7 +109,14 @@ class Engine:
             elif action.done and all(fact.done for fact in facts[phase.name]):
                 self._catch_up(phase, facts[phase.name][-1].trial)
         if not executed:
-            self.context.events.say("nothing was left to do")
+            self.context.events.say(self._nothing_done())
+
+    def _nothing_done(self) -> str:
+        """Return what to say of an invocation that found nothing to do: other steps or trials may be left."""
+        left = list(dict.fromkeys(fact.phase for fact in all_facts(self.context) if not fact.done))
+        if not left:
+            return "nothing was left to do"
+        return f"nothing was left to do in what was selected; not done: {', '.join(left)}"
 
     def _execute(self, phase: Phase, action: Action) -> None:
         self.context.events.event("phase", "info", f"{phase.name}: {action}", phase=phase.name)

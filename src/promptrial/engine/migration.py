@@ -149,14 +149,29 @@ def _keep_older(run: RunDir, legacy: LegacyRun, stamp: str) -> None:
     for trial in legacy.trials:
         results = trial.folder / "results"
         if not list(results.glob("trial_manifest.backup.*.json")):
-            _back_up(results / "trial_manifest.json", stamp)
+            _back_up_record(results / "trial_manifest.json", stamp)
         for path in (*(results / name for name in _MOVED), trial.folder / "reports" / "report.md"):
             _move(path, trial.folder / OLDER)
     for name in _MOVED_OF_RUN:
         _move(run.root / name, run.root / OLDER)
-    for path in (run.state_path, run.config_path):
-        if not list(run.root.glob(f"{path.stem}.backup.*")):
-            _back_up(path, stamp)
+    if not list(run.root.glob("run_state.backup.*")):
+        _back_up_record(run.state_path, stamp)
+    if not list(run.root.glob("effective_config.backup.*")):
+        _back_up(run.config_path, stamp)
+
+
+def _back_up_record(path: Path, stamp: str) -> None:
+    """Keep a record; one that cannot be read is no backup of anything, and is set aside as damaged files are."""
+    if not path.is_file():
+        return
+    try:
+        sound = isinstance(msgspec.json.decode(read_bytes(path)), dict)
+    except (ValueError, RecursionError):
+        sound = False
+    if sound:
+        _back_up(path, stamp)
+    else:
+        atomic.set_aside(path)
 
 
 def _back_up(path: Path, stamp: str) -> None:

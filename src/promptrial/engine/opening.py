@@ -5,7 +5,9 @@ Opening changes nothing on disk; ``start`` and ``take_up`` do, and their caller 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.origin import (
     find_origin,
     foreign_file,
+    holds_answers,
     holds_work,
     is_begun,
     is_older,
@@ -31,7 +34,14 @@ from promptrial.engine.origin import (
     recorded_file,
     why_own_copy,
 )
-from promptrial.errors import ConfigDriftError, ConfigError, CorruptRecordError, ResumeError, UsageError
+from promptrial.errors import (
+    ConfigDriftError,
+    ConfigError,
+    CorruptRecordError,
+    ResumeError,
+    RunExistsError,
+    UsageError,
+)
 from promptrial.files import read_bytes
 from promptrial.model import Trial
 from promptrial.phases.base import AskedBy, Context
@@ -40,8 +50,10 @@ from promptrial.store import atomic, records
 from promptrial.store.records import Manifest, Origin, RunState
 from promptrial.store.rundir import RunDir
 
-__all__ = ["Opened", "RunRequest", "asked_by", "new_run_id", "open_run", "start", "take_up"]
+__all__ = ["Opened", "RunRequest", "asked_by", "new_run_ids", "open_run", "start", "take_up"]
 
+_BEFORE_ASKING = ("prepare", "build")
+"""The phases that ask nothing, and are made again at no cost."""
 _NOT_ON_RECORD = "what the run was started with is not on record, and so not what was forced"
 
 
@@ -53,6 +65,8 @@ class RunRequest:
     run_id: str
     config: Path | None = None
     overrides: Mapping[KeyPath, object] = field(default_factory=dict)
+    unnamed: bool = False
+    """Whether the name was made up, so that a run of this name is another one."""
     resume: bool = False
     force: bool = False
     steps_named: bool = False
@@ -72,7 +86,8 @@ class Opened:
 
     ``origin`` is what it was started with: as the state says, or, if that is lost, as the trials do; None if that is
     not on record. It is ``lost`` if it was begun and has no state. ``remark`` says why a configuration is used that
-    nobody has named.
+    nobody has named. It is ``corrected`` if nothing was asked yet by the run's own copy of the configuration, which is
+    whole and may be replaced.
     """
 
     run: RunDir
@@ -89,11 +104,16 @@ class Opened:
     origin: Origin | None = None
     lost: bool = False
     remark: str = ""
+    corrected: bool = False
 
 
-def new_run_id(now: str) -> str:
-    """Return a run id made from the time, for example ``20260131-093000``."""
-    return now[:19].replace("-", "").replace(":", "").replace("T", "-")
+def new_run_ids(now: str, experiments: Path) -> Iterator[str]:
+    """Yield run ids made from the time that no run has: ``20260131-093000``, then with ``-2`` and so on behind it."""
+    first = now[:19].replace("-", "").replace(":", "").replace("T", "-")
+    for number in itertools.count(1):
+        run_id = first if number == 1 else f"{first}-{number}"
+        if not os.path.lexists(RunDir(experiments, run_id).root):
+            yield run_id
 
 
 def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
@@ -154,7 +174,7 @@ class _Found:
     def opened(self, config_file: Path, env: Mapping[str, str]) -> Opened:
         """Read a configuration, and compare it with the run's."""
         overrides: dict[KeyPath, Any] = {tuple(key.split("/")): value for key, value in self.overrides.items()}
-        loaded = load_config(config_file, env, overrides)
+        loaded = load_config(config_file, env, overrides, unused_may_lack=self.state is not None or self.lost)
         if config_file == self.run.config_path:  # what it names stands where it stood
             loaded = replace(loaded, folder=own_folder(self.run, self.state, self.origin))
         trials = plan.trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
@@ -163,7 +183,7 @@ class _Found:
         digest = config_hash(tree)
         resolved_hash = config_hash(effective(replace(loaded, placeholders={}), used_models, used_sets))
         drift = self._drift(tree, digest) or _environment_drift(self.origin, loaded, resolved_hash)
-        if self._made_nothing():  # from the earlier configuration, so that nothing can be mixed
+        if self._asked_nothing():  # by the earlier configuration, so that no answers can be mixed
             drift = ()
         return Opened(
             run=self.run,
@@ -179,13 +199,16 @@ class _Found:
             dry_run=self.dry_run,
             origin=self.origin,
             lost=self.lost,
+            corrected=self._asked_nothing() and own_copy(self.run) is not None,
         )
 
-    def _made_nothing(self) -> bool:
-        """Whether a run is only begun; a state that was made anew does not know of what is on disk."""
-        if self.state is None or any(phase.status == "completed" for phase in self.state.known_phases.values()):
+    def _asked_nothing(self) -> bool:
+        """Whether nothing was asked by what the run was started with: it may then still be corrected."""
+        if self.state is None or self.origin is None or self.origin.drift:
             return False
-        return not holds_work(self.run)
+        phases = self.state.known_phases
+        asked = any(phases[name].status == "completed" for name in phases if name not in _BEFORE_ASKING)
+        return not asked and not holds_answers(self.run)
 
     def _drift(self, tree: dict[str, Any], digest: str) -> tuple[str, ...]:
         if self.origin is not None and self.origin.config_hash == digest:
@@ -357,7 +380,7 @@ def _write_config(opened: Opened, context: Context) -> None:
     path, data = opened.run.config_path, to_yaml(opened.tree)
     if path.exists() and read_bytes(path) == data:
         return
-    if path.exists() and not opened.drift and not _is_an_earlier_one(opened):
+    if path.exists() and not opened.drift and not _is_an_earlier_one(opened) and not opened.corrected:
         context.events.warn(f"{path}: damaged, or changed by hand; it is written anew")
         set_aside(context, path)
     atomic.write_bytes(path, data)
@@ -404,10 +427,11 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
                 else f"start it without --resume, or look with: {run.command('run')} --plan_only"
             ),
         )
-    if state is not None and not request.resume and not request.steps_named:
-        raise UsageError(
+    exists = is_begun(run) if request.unnamed else state is not None
+    if exists and not request.resume and (request.unnamed or not request.steps_named):
+        raise RunExistsError(
             f"run {run.run_id} exists already",
-            hint=f"go on with it: {run.resume_command}; or choose another --run_id",
+            hint=f"resume it: {run.resume_command}; or choose another --run_id",
         )
 
 

@@ -24,6 +24,7 @@ from promptrial.store.rundir import RunDir
 __all__ = [
     "find_origin",
     "foreign_file",
+    "holds_answers",
     "holds_work",
     "is_begun",
     "is_older",
@@ -53,7 +54,12 @@ def holds_work(run: RunDir) -> bool:
     """Whether anything was made in a run: a receipt, requests, records of parts, answers."""
     if any((run.root / phase.manifest).exists() for phase in phases() if phase.manifest):
         return True
-    return any(run.batch_inputs.glob("*/*.jsonl")) or any(map(_is_work, run.root.glob("*/results/*")))
+    return any(run.batch_inputs.glob("*/*.jsonl")) or holds_answers(run)
+
+
+def holds_answers(run: RunDir) -> bool:
+    """Whether anything was asked in a run: a record of a part, a job, an answer."""
+    return any(map(_is_work, run.root.glob("*/results/*")))
 
 
 def knows_jobs(run: RunDir) -> bool:

@@ -95,12 +95,13 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     built = built_by(run)
     trials = () if built is None else tuple(dict.fromkeys(str(row["trial_slug"]) for row in built.facts["parts"]))
     manifests = _manifests(run, trials)
-    waiting_for = _waiting_for(manifests)
-    waits = bool(waiting_for) or _wait_for_room(manifests)
+    all_manifests = list(manifests.values())
+    waiting_for = _waiting_for(all_manifests)
+    waits = bool(waiting_for) or _wait_for_room(all_manifests)
     word = _word(state, by, asked=run.sentinel_path.exists(), waits=waits)
-    rows = None if built is None else _rows(run, built)
+    rows = None if built is None else _rows(run, built, manifests)
     expected = None if built is None else int(built.facts["requests"])
-    return RunStatus(word, state, by, rows, expected, _progress(manifests, built), waiting_for, trials)
+    return RunStatus(word, state, by, rows, expected, _progress(all_manifests, built), waiting_for, trials)
 
 
 def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> StatusWord:
@@ -116,20 +117,20 @@ def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> St
     return ended or ("stopped" if state.stop_requested else "incomplete")
 
 
-def _manifests(run: RunDir, trials: tuple[str, ...]) -> list[TrialManifest]:
-    """Return the manifests of the trials, but for damaged ones: a resume says so and mends them.
+def _manifests(run: RunDir, trials: tuple[str, ...]) -> dict[str, TrialManifest]:
+    """Return the manifests of the trials by their slugs, but for damaged ones: a resume says so and fixes them.
 
     Where it is not known which trials there are, every folder that looks like one is taken for one.
     """
     folders = sorted(path.parent.parent.name for path in run.root.glob("*/results/trial_manifest.json"))
-    found = []
+    found = {}
     for slug in trials or folders:
         try:
             manifest = run.trial(slug).load_manifest()
         except CorruptRecordError:
             continue
         if manifest is not None:
-            found.append(manifest)
+            found[slug] = manifest
     return found
 
 
@@ -177,10 +178,18 @@ def _completed(manifest: TrialManifest, stage: str) -> bool:
     return record is not None and record.status == "completed"
 
 
-def _rows(run: RunDir, built: Manifest) -> int:
+def _rows(run: RunDir, built: Manifest, manifests: Mapping[str, TrialManifest]) -> int:
+    """Return how many answers are on disk, as the parts' records count them; a part without one is counted here."""
+    known = {
+        (slug, name): part.results.rows
+        for slug, manifest in manifests.items()
+        for name, part in manifest.parts.items()
+        if part.results is not None
+    }
     found = 0
     for row in built.facts["parts"]:
         trial = run.trial(row["trial_slug"])
         path = trial.part_results(row["part"])
-        found += row["rows"] if path.exists() else jsonl.count(trial.part_rows(row["part"]))
+        rows = known.get((trial.slug, row["part"])) if path.exists() else None
+        found += jsonl.count(path if path.exists() else trial.part_rows(row["part"])) if rows is None else rows
     return found
