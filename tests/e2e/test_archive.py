@@ -240,7 +240,11 @@ def test_a_restored_run_has_nothing_left_to_do(
     assert outcome.code == 0, outcome.err
     root = Path("restored/run_r")
     restored = {path: (root / path).read_bytes() for path in before if path != ".state.lock"}
-    assert restored == {path: (finished.run_root() / path).read_bytes() for path in restored}
+    kept = {path: (finished.run_root() / path).read_bytes() for path in restored}
+    state, of_old = json.loads(restored["run_state.json"]), json.loads(kept.pop("run_state.json"))
+    assert {key for key in of_old if key not in state} == {"config_file", "config_path", "config_sha256"}
+    assert state == {key: value for key, value in of_old.items() if key in state}
+    assert {path: data for path, data in restored.items() if path != "run_state.json"} == kept
     fake_provider.CALLS.clear()
     outcome = finished.call("run", "--run_id", "r", "--experiments_dir", "restored", "--resume")
     assert outcome.code == 0, outcome.err

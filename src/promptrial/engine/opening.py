@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from promptrial import plan
 from promptrial.config.effective import config_hash, difference, effective, to_yaml
 from promptrial.config.environment import DEFAULT_CONFIG
@@ -315,9 +317,11 @@ def _tell_trials(context: Context, state: RunState) -> None:
 
     Side effects: manifests that are on disk and say otherwise are saved.
     """
-    origin = Origin.of(state)
     for slug, manifest in context.manifests.items():
-        if manifest.origin != origin:
+        origin, known = Origin.of(state), manifest.origin
+        if origin.config_file is None and isinstance(known, Origin):  # an archive does not have it
+            origin = msgspec.structs.replace(origin, config_file=known.config_file)
+        if known != origin:
             manifest.origin = origin
             path = context.run.trial(slug).manifest_path
             if path.exists():
