@@ -249,3 +249,45 @@ def test_an_older_table_with_odd_token_counts_loses_no_answer(project: Project, 
     assert set(known) == {(1, 1, 2), (None, None, None), (None, 1, 2)}
     costs = json.loads((results / "costs.json").read_bytes())
     assert costs["tokens_unknown"] == sum(None in tokens for tokens in known)
+
+
+def test_the_status_of_a_migrated_run_counts_the_answers_that_are_there(project: Project, copied: Path) -> None:
+    results = copied / SLUG / "results"
+    part = next(iter(sorted(results.glob("t*_p*/results.jsonl"))))
+    part.write_bytes(b"".join(part.read_bytes().splitlines(keepends=True)[:-3]))
+    for name in ("results_combined.jsonl", "predictions.csv"):
+        (results / name).unlink(missing_ok=True)
+    assert resume(project, "--to_step", "parse").code == 0
+    status = json.loads(project.call("status", "--run_id", "old", "--json").out)
+    assert (status["rows"], status["expected_rows"]) == (141, 144), "of three trials"
+    assert "141 of 144 answers" in project.call("status", "--run_id", "old").out
+
+
+def test_a_garbled_manifest_of_an_older_run_is_no_backup(project: Project, copied: Path) -> None:
+    results = copied / SLUG / "results"
+    (results / "trial_manifest.json").write_bytes(b"\x00{garbled")
+    (copied / "run_state.json").write_bytes(b"[")
+    assert resume(project, "--to_step", "parse").code == 0
+    assert not list(results.glob("trial_manifest.backup.*"))
+    assert not list(copied.glob("run_state.backup.*"))
+    assert (results / "trial_manifest.json.corrupt.1").read_bytes() == b"\x00{garbled"
+    assert (copied / "run_state.json.corrupt.1").read_bytes() == b"["
+    assert project.call("resume", "old").code == 0
+
+
+@pytest.mark.parametrize("place", ["experiments", "else where"])
+def test_what_a_plan_of_an_older_run_says_names_the_run_and_not_the_copy_that_was_looked_at(
+    project: Project, copied: Path, place: str
+) -> None:
+    flags: tuple[str, ...] = ()
+    if place != "experiments":
+        copied.parent.rename(project.root / place)
+        flags = ("--experiments_dir", place)
+    outcome = project.call("resume", "old", "--plan_only", *flags)
+    assert outcome.code == 3
+    flag = f" --experiments_dir '{place}'" if flags else ""
+    assert f"{place}/run_old: the questions that this run asked are not there ({place}/run_old/prepared" in outcome.err
+    assert f"name their folder: promptrial resume old{flag} --prepared path/to/prepared" in outcome.err
+    assert tempfile.gettempdir() not in outcome.err.replace(str(project.root), "")
+    said = resume(project, "--plan_only", *flags)
+    assert (said.code, tempfile.gettempdir() in said.out + said.err) == (0, False)
