@@ -584,7 +584,7 @@ def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no
     assert "config_file" not in state_of(project)
 
 
-@pytest.mark.parametrize("until", ["build", "submit", "report"])
+@pytest.mark.parametrize("until", ["submit", "report"])
 def test_a_state_that_was_made_anew_and_nothing_more_lets_no_change_pass(
     project: Project, monkeypatch: pytest.MonkeyPatch, until: str
 ) -> None:
