@@ -27,8 +27,8 @@ from promptrial.significance import ArmMean, Endpoint, Estimate, Significance, S
 from promptrial.stats.analysis import analyse, stream
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import PairedSample, pair_scores
-from promptrial.stats.permutation import LARGEST_ENUMERATION
 from promptrial.stats.resampling import all_sign_flip_sums, sign_flip_sums
+from promptrial.stats.sign_flips import LARGEST_ENUMERATION
 
 EFFECT: Final = 0.1
 CONFIDENCE: Final = 0.95

@@ -62,8 +62,10 @@ SCORERS: Final[Mapping[str, str]] = {
 """What is measured on an answer; the keys are the columns of ``per_item_scores``."""
 
 STATISTICS: Final[Mapping[str, str]] = {
+    "score": "promptrial.stats.score:STATISTIC",
     "mcnemar": "promptrial.stats.mcnemar:STATISTIC",
     "paired_difference": "promptrial.stats.paired:STATISTIC",
+    "cr2": "promptrial.stats.cr2:STATISTIC",
     "bootstrap": "promptrial.stats.bootstrap:STATISTIC",
     "permutation": "promptrial.stats.permutation:STATISTIC",
     "wilcoxon": "promptrial.stats.wilcoxon:STATISTIC",

@@ -217,10 +217,16 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A metric at a temperature on all items or a subset: its pairs, its means, and its one designated test.
 
     ``n_items = n_pairs + n_control_only + n_treatment_only + n_lost + n_not_applicable``. Items are lost when neither
-    arm has an answer. ``p`` is the designated p-value, ``p_method`` the method that it comes from. Where missing
-    answers count as failures, every item that the metric applies to is a pair. ``attrition`` compares what the arms
-    lost; ``missing_sensitivity`` is there for primary endpoints over all items. Both are null in documents of versions
-    that did not have them.
+    arm has an answer. ``p`` is the designated p-value, ``p_method`` the method that it comes from, and the interval is
+    its inversion: 0 lies in it exactly when p is above ``1 - confidence``. Where missing answers count as failures,
+    every item that the metric applies to is a pair. ``attrition`` compares what the arms lost; ``missing_sensitivity``
+    is there for primary endpoints over all items.
+
+    ``cautions`` say what a reader has to know beside the effect: few clusters, one that dominates, sparse data.
+    ``clusters_needed`` is set where there are too few for an interval at this level. ``largest_cluster`` and its share
+    of the pairs are set where it holds more than a fifth of them. ``not_shown``: the sign flips alone would reject,
+    but the interval for sparse data holds 0. ``monte_carlo_se`` is the standard error of ``p``; 0 where p is exact.
+    All that follows ``reason`` is null, or empty, in documents of versions that did not have it.
     """
 
     metric: str
@@ -251,6 +257,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     attrition: AttritionTest | None = None
     missing_sensitivity: MissingSensitivity | None = None
+    cautions: tuple[str, ...] = ()
+    clusters_needed: int | None = None
+    largest_cluster: str | None = None
+    largest_cluster_share: float | None = None
+    not_shown: bool = False
+    monte_carlo_se: float | None = None
 
 
 class HypothesisTest(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,6 +65,7 @@ def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], condition:
             for arm, table in ((CONTROL, a), (TREATMENT, b))
             for temp in temps
         },
+        cluster_names=a.cluster_names,
         worst={name: _of_common(worst, taken[0].places, len(common)) for name, worst in a.worst.items()},
     )
 

@@ -216,7 +216,7 @@ def _decided(
         for temp in table.temps:
             pairing = under_rule(pairing_of(table, gate.metric, temp, settings), settings.missing)
             sample = pairing.sample(scope, subset, chosen)
-            verdict = decide(gate, sample, request.alpha, same_requests=same)
+            verdict = decide(gate, sample, request.alpha, same_requests=same, settings=settings)
             yield GateResult(
                 gate=str(gate),
                 metric=gate.metric,
@@ -236,6 +236,9 @@ def _decided(
                 method=verdict.method,
                 passed=verdict.passed,
                 reason=verdict.reason,
+                notes=verdict.notes,
+                unchanged_pairs_needed=verdict.needed.unchanged if verdict.needed else None,
+                pairs_needed=verdict.needed.planned if verdict.needed else None,
             )
 
 

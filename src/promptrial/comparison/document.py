@@ -102,7 +102,10 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     """A gate, decided on one pair at one temperature.
 
     ``limit`` is the end of the one-sided confidence interval of B minus A, at level ``1 - alpha``, that the gate looks
-    at; ``method`` says where it comes from. ``reason`` is set where the usual test could not be made.
+    at: it lies beyond the bound exactly when ``p`` is at most alpha. ``method`` is the test; ``reason`` is set where
+    none could be made, and ``notes`` say what there is to know of it. Where a gate that grants a margin failed,
+    ``unchanged_pairs_needed`` pairs would show it if none of them changed, and ``pairs_needed`` with a power of 80% if
+    the arms are alike but differ as often as here. The last three are null or empty in older documents.
     """
 
     gate: str
@@ -123,6 +126,9 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     method: str | None
     passed: bool
     reason: str | None
+    notes: tuple[str, ...] = ()
+    unchanged_pairs_needed: int | None = None
+    pairs_needed: int | None = None
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from promptrial.comparison.document import Relation
 from promptrial.errors import UsageError
 from promptrial.registry import near_misses
-from promptrial.significance import number
-from promptrial.stats.difference import difference_interval
-from promptrial.stats.paired import paired_difference
+from promptrial.significance import StatsSettings
+from promptrial.stats.margins import PairsNeeded, margin_notes, margin_test, pairs_needed
 from promptrial.stats.pairing import PairedSample
-from promptrial.stats.tost import tost
 
 __all__ = ["GRAMMAR", "Gate", "Verdict", "decide", "parse_gate"]
 
@@ -81,7 +79,9 @@ class Verdict:
     """How a gate was decided.
 
     ``limit`` is the end of the one-sided interval at level ``1 - alpha`` on the gate's side, ``p`` the p-value of "the
-    bound is passed". ``method`` is None where nothing could be said; ``reason`` says why it is not ``tost``.
+    bound is passed"; the limit lies beyond the bound exactly when p is at most alpha. ``method`` is None where nothing
+    could be tested; ``reason`` says why, and ``notes`` what there is to know of the test. ``needed`` is set where a
+    gate that grants a margin failed.
     """
 
     passed: bool
@@ -89,19 +89,24 @@ class Verdict:
     p: float | None = None
     method: str | None = None
     reason: str | None = None
+    notes: tuple[str, ...] = ()
+    needed: PairsNeeded | None = None
 
 
-def decide(gate: Gate, sample: PairedSample, alpha: float, *, same_requests: bool = False) -> Verdict:
+def decide(
+    gate: Gate,
+    sample: PairedSample,
+    alpha: float,
+    *,
+    same_requests: bool = False,
+    settings: StatsSettings | None = None,
+) -> Verdict:
     """Decide whether B minus A is shown to lie on the right side of a gate's bound.
 
-    ``tost``
-        One leg of the two one-sided tests, with clustered standard errors: p is at most alpha exactly when the limit of
-        the interval of level ``1 - 2 alpha`` does not pass the bound.
+    ``exact_unconditional``, ``sign_flips``, ``sign_flips_score``
+        The one-sided test of ``stats.margins`` that suits the planned scale and clustering.
     ``same_requests``
         No pair differs, and both runs sent the same requests: B is A, and there is nothing to test.
-    ``newcombe``, ``tango_clusters``
-        No clusters differ, which leaves no standard error, and the scores are 0 or 1: the limit is the one that
-        ``stats.difference`` has for such an endpoint.
 
     Parameters
     ----------
@@ -112,38 +117,25 @@ def decide(gate: Gate, sample: PairedSample, alpha: float, *, same_requests: boo
         In (0, 0.5).
     same_requests : bool
         Whether both arms asked the same, in the same words, of the same model.
+    settings : StatsSettings, optional
+        Flips to begin with and their seed; the defaults if not given.
 
     Returns
     -------
     Verdict
         What cannot be estimated has not passed.
-
-    References
-    ----------
-    Schuirmann, D.J. (1987). A comparison of the two one-sided tests procedure and the power approach. Journal of
-    Pharmacokinetics and Biopharmaceutics 15:657-680.
     """
     if sample.n_pairs == 0:
         return Verdict(passed=False, reason="not estimable: no item has a score in both runs")
-    result = paired_difference(sample.difference, sample.cluster, 1 - 2 * alpha)
-    if result.se > 0:
-        # The bound is moved to -1 or 1, margins that the test takes, so that any bound can be tested, 0 too.
-        legs = tost(replace(result, mean=result.mean - gate.bound - gate.sign), 1.0, alpha)
-        p, limit = (legs.p_lower, result.ci_low) if gate.sign > 0 else (legs.p_upper, result.ci_high)
-        return Verdict(p <= alpha, min(max(limit, -1.0), 1.0), p, "tost")
     if same_requests and not sample.difference.any():
         return Verdict(
             passed=gate.sign * gate.bound <= 0,
             method="same_requests",
             reason="the requests are the same and no pair differs: there is nothing to test",
         )
-    interval = difference_interval(sample, 1 - 2 * alpha)
-    limit = interval.low if gate.sign > 0 else interval.high
-    if interval.method is None:
-        return Verdict(passed=False, reason=f"not estimable: {interval.reason}")
-    return Verdict(
-        passed=gate.sign * (limit - gate.bound) >= 0,
-        limit=number(limit),
-        method=interval.method,
-        reason="the clusters do not differ, so that there is no standard error: the interval decides",
-    )
+    test = margin_test(sample, gate.bound, alpha, settings or StatsSettings(), above=gate.sign > 0)
+    needed = pairs_needed(sample, -gate.sign * gate.bound, alpha)
+    if test.method is None:
+        return Verdict(passed=False, reason=test.reason, needed=needed)
+    passed = test.p <= alpha
+    return Verdict(passed, test.limit, test.p, test.method, None, margin_notes(test), None if passed else needed)

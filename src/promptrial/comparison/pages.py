@@ -24,6 +24,7 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
 from promptrial.reporting.tables.words import correction_text, listing, method_text, metric_text, subset_text
 from promptrial.significance import Endpoint
+from promptrial.stats.margins import PairsNeeded, needed_note
 
 __all__ = ["as_markdown", "as_text", "gate_words"]
 
@@ -62,15 +63,22 @@ def as_markdown(comparison: Comparison) -> str:
 
 def gate_words(gate: GateResult) -> str:
     """Return how a gate was decided, in a sentence."""
-    decided = "passed" if gate.passed else "failed"
+    decided, needed = "passed" if gate.passed else "failed", _pairs_needed(gate)
     if gate.reason is not None and gate.limit is None:
-        return f"{gate.gate}: {decided}: {gate.reason}"
+        return f"{gate.gate}: {decided}: {gate.reason}{needed}"
     side = "lower" if gate.relation == ">=" else "upper"
     p = f", p = {gate.p:.3g}" if gate.p is not None else ""
     return (
         f"{gate.gate}: {decided}: B minus A is {gate.difference:+.4f}, {side} limit {gate.limit:+.4f} at "
-        f"{level(1 - gate.alpha)} one-sided{p}, {gate.n_pairs} pairs ({method_text(gate.method)})"
+        f"{level(1 - gate.alpha)} one-sided{p}, {gate.n_pairs} pairs ({method_text(gate.method)}){needed}"
     )
+
+
+def _pairs_needed(gate: GateResult) -> str:
+    """Return how many pairs would show the margin of a gate that failed, as the end of a sentence."""
+    if gate.unchanged_pairs_needed is None or gate.pairs_needed is None:
+        return ""
+    return f"; {needed_note(PairsNeeded(gate.unchanged_pairs_needed, gate.pairs_needed), abs(gate.bound))}"
 
 
 def _sections(comparison: Comparison) -> Iterator[_Section]:
@@ -146,9 +154,15 @@ def _gates_table(comparison: Comparison) -> Table:
         headers=("Gate", *trial_header, "Arm", "Items", "Temp.", "Pairs", "B - A",
                  f"Limit ({level(1 - comparison.alpha)} one-sided)", "p", "Outcome"),
         rows=tuple(rows),
-        notes=tuple(dict.fromkeys(f"{gate.gate}: {gate.reason}." for gate in comparison.gates if gate.reason)),
+        notes=tuple(dict.fromkeys(note for gate in comparison.gates for note in _gate_notes(gate))),
         align="l" + "l" * several + "llrrrrrl",
     )  # fmt: skip
+
+
+def _gate_notes(gate: GateResult) -> Iterator[str]:
+    said = [*([gate.reason] if gate.reason else []), *gate.notes]
+    if said:
+        yield f"{gate.gate}: {'; '.join(said)}{_pairs_needed(gate)}."
 
 
 def _number(value: float | None) -> str:

@@ -84,13 +84,15 @@ def read_scores(path: Path, planned: PlannedItems, samples_per_item: Mapping[str
         return table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
 
     dataset, dataset_names = codes("dataset")
+    cluster, cluster_names = codes("cluster")
     return ScoreTable(
         item_keys=planned.keys,
         dataset_names=dataset_names,
         type_names=_TYPES,
         item=codes("item_key", planned.keys)[0],
         dataset=dataset,
-        cluster=codes("cluster")[0],
+        cluster=cluster,
+        cluster_names=cluster_names,
         type=codes("type", _TYPES)[0],
         condition=codes("condition", CONDITIONS)[0],
         temp=pc.cast(table.column("temp"), pa.float64()).to_numpy(),

@@ -8,24 +8,26 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Final
 
+from promptrial.significance import StatsSettings
 from promptrial.stats.effective import INTERVAL_SLOPE, EffectivePairs, density, effective_pairs
 from promptrial.stats.intervals import level_text
 from promptrial.stats.paired import paired_difference, without_variation
 from promptrial.stats.pairing import ClusterTotals, FloatArray, IntArray, PairedSample, cluster_totals
-from promptrial.stats.risk_difference import newcombe_interval, paired_table, score_p_value, tango_limits
+from promptrial.stats.risk_difference import paired_table, score_p_value, tango_limits
 from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, clusters_needed, sign_flips
 
 __all__ = [
-    "DifferenceInterval",
     "DifferenceTest",
     "agreeing_limits",
     "binary_difference_test",
     "clustered_difference_test",
-    "difference_interval",
+    "decided_by_score",
+    "difference_test",
     "few_clusters",
 ]
 
@@ -71,6 +73,42 @@ class DifferenceTest:
     def not_shown(self, alpha: float) -> bool:
         """Whether the flips alone reject, but the interval for sparse data holds 0."""
         return self.effective is not None and self.p_flips <= alpha < self.p
+
+
+def difference_test(sample: PairedSample, settings: StatsSettings) -> DifferenceTest:
+    """Make the test that decides on an endpoint, by its planned scale and clustering.
+
+    Parameters
+    ----------
+    sample : PairedSample
+        At least one pair.
+    settings : StatsSettings
+        Level, confidence, flips to begin with (at least 9,999) and seed.
+    """
+    draws = max(settings.permutation_samples, FEWEST_FLIPS)
+    return _test_of(sample, settings.confidence, settings.alpha, draws, settings.random_seed)
+
+
+@functools.lru_cache(maxsize=4)
+def _test_of(sample: PairedSample, confidence: float, alpha: float, draws: int, seed: int) -> DifferenceTest:
+    """Make the test once for the several rows that show it; samples are compared by identity."""
+    if decided_by_score(sample):
+        table = paired_table(sample)
+        return binary_difference_test(table.treatment_only, table.control_only, table.n, confidence)
+    return clustered_difference_test(
+        sample.difference,
+        sample.cluster,
+        binary=sample.binary,
+        confidence=confidence,
+        alpha=alpha,
+        draws=draws,
+        seed=seed,
+    )
+
+
+def decided_by_score(sample: PairedSample) -> bool:
+    """Return whether the endpoint is binary and no two of its planned items share a cluster."""
+    return sample.binary and not sample.clustered
 
 
 def binary_difference_test(b: int, c: int, n: int, confidence: float = 0.95) -> DifferenceTest:
@@ -201,62 +239,3 @@ def _hull(test: DifferenceTest, effective: EffectivePairs, confidence: float) ->
         (min(low, test.low), max(high, test.high)), test.estimate, rejects=p <= (1 - confidence) * _ROUNDING
     )
     return replace(test, p=p, low=limits[0], high=limits[1], ci_method="sign_flips_hull", effective=effective)
-
-
-@dataclass(frozen=True, slots=True)
-class DifferenceInterval:
-    """Limits of a mean paired difference and the method's name; or NaN, no method and the ``reason``."""
-
-    low: float
-    high: float
-    method: str | None
-    reason: str | None = None
-
-
-def difference_interval(sample: PairedSample, confidence: float = 0.95) -> DifferenceInterval:
-    """Compute the interval of the mean paired difference that suits the endpoint.
-
-    ``newcombe``
-        Binary, no two pairs in one cluster.
-    ``clustered_t``
-        Anything else, as long as the clusters differ.
-    ``tango_clusters``
-        Binary and clustered, but every cluster has the same mean difference (mostly: no pair is discordant). The
-        standard error is then 0 and the design effect cannot be known; it is taken at its largest, that of clusters
-        whose items are all alike. So each cluster counts as one pair, as it does for the means of the arms, and the
-        interval is Tango's at the observed rates.
-
-    Parameters
-    ----------
-    sample : PairedSample
-        At least one pair.
-    confidence : float
-        In (0, 1).
-
-    Returns
-    -------
-    DifferenceInterval
-        Never of no width: a graded endpoint without variation, and one cluster, have no interval. Limits are cut at
-        the width of the range of scores, which no difference can pass.
-
-    References
-    ----------
-    Newcombe, R.G. (1998). Improved confidence intervals for the difference between binomial proportions based on paired
-    data. Statistics in Medicine 17:2635-2650, method 10.
-    Tango, T. (1998). Equivalence test and confidence interval for the difference in proportions for the paired-sample
-    design. Statistics in Medicine 17:891-908.
-    Kish, L. (1965). Survey sampling, section 5.4: the design effect 1 + (m - 1) rho, here at rho = 1.
-    """
-    if sample.binary and not sample.clustered:
-        return DifferenceInterval(*newcombe_interval(paired_table(sample), confidence), "newcombe")
-    result = paired_difference(sample.difference, sample.cluster, confidence)
-    if result.n_clusters < 2:
-        return DifferenceInterval(math.nan, math.nan, None, "one cluster: no interval can be had")
-    widest = sample.largest_difference
-    if not result.degenerate:
-        return DifferenceInterval(max(result.ci_low, -widest), min(result.ci_high, widest), "clustered_t")
-    if sample.binary:
-        table, per_pair = paired_table(sample), result.n_clusters / result.n_pairs
-        discordant = table.treatment_only * per_pair, table.control_only * per_pair
-        return DifferenceInterval(*tango_limits(*discordant, result.n_clusters, confidence), "tango_clusters")
-    return DifferenceInterval(math.nan, math.nan, None, f"{without_variation(result)}: no interval can be had")

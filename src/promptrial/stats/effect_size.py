@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from promptrial.significance import Estimate, StatsSettings
-from promptrial.stats.difference import difference_interval
+from promptrial.stats.difference import difference_test
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.pairing import FloatArray, PairedSample
 from promptrial.stats.statistic import estimate_row
@@ -21,9 +21,9 @@ from promptrial.stats.wilcoxon import signed_rank_sums
 __all__ = ["STATISTIC", "cliffs_delta", "cohens_dz", "cohens_h", "rank_biserial"]
 
 _NOTES: Final = {
-    "newcombe": "Newcombe's method 10",
-    "clustered_t": "Student's t with clustered standard errors",
-    "tango_clusters": "Tango's score interval, each cluster counted as one pair",
+    "tango": "Tango's score interval",
+    "sign_flips": "inversion of the sign flips",
+    "sign_flips_hull": "hull of the sign flips' interval and of the score interval on effective counts",
 }
 
 
@@ -116,7 +116,7 @@ class _Statistic:
         del rng
         difference = sample.difference
         rows = [
-            _difference_row(sample, settings.confidence),
+            _difference_row(sample, settings),
             _row(sample, "d_z", cohens_dz(difference), "fewer than two differences, or all are equal"),
             _row(sample, "rank_biserial", rank_biserial(difference), "all differences are 0"),
         ]
@@ -134,18 +134,18 @@ class _Statistic:
 STATISTIC: Final = _Statistic()
 
 
-def _difference_row(sample: PairedSample, confidence: float) -> Estimate:
-    """Return the difference with the interval that suits the design."""
-    interval = difference_interval(sample, confidence)
+def _difference_row(sample: PairedSample, settings: StatsSettings) -> Estimate:
+    """Return the difference with the interval that inverts the test that decides."""
+    test = difference_test(sample, settings)
     return estimate_row(
         sample,
         "effect_size",
         "risk_difference" if sample.binary else "mean_difference",
         sample.totals.mean,
-        interval=(interval.low, interval.high),
-        confidence=confidence,
-        reason=interval.reason,
-        notes=() if interval.method is None else (_NOTES[interval.method],),
+        interval=(test.low, test.high),
+        confidence=settings.confidence,
+        reason=test.reason,
+        notes=() if test.ci_method is None else (_NOTES[test.ci_method],),
     )
 
 

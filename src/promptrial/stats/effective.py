@@ -100,6 +100,12 @@ class EffectivePairs:
         """Whether the floor was used: the estimated design effect is smaller, or unknown."""
         return self.design_effect == self.floor
 
+    def said(self) -> str:
+        """Return the design effect in words, and whether it is the floor."""
+        if self.floored:
+            return f"design effect {self.floor:.3g}, the floor"
+        return f"design effect {self.design_effect:.3g}, above the floor of {self.floor:.3g}"
+
     def p_value(self) -> float:
         """Return the two-sided p-value of the score test of no difference, the score referred to Student's t."""
         if self.b + self.c == 0:

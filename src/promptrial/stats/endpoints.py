@@ -1,11 +1,11 @@
 """One endpoint as a reader meets it: its pairs, its arms, its effect, and the p-value that decides on it.
 
-The designated p-value is chosen by scale and design, before any result is seen:
+The designated p-value is chosen by planned scale and clustering, before any result is seen:
 
-* binary, no two pairs in one cluster: McNemar's mid-p;
+* binary, no two planned items in one cluster: the score test;
 * anything else: sign flips of clusters (of items, where each is its own cluster).
 
-The interval beside it is chosen in ``difference``.
+The interval beside it is the inversion of that test; see ``difference``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 
 from promptrial.significance import ArmMean, Endpoint, Estimate, HypothesisTest, StatsSettings, number
 from promptrial.stats.attrition import missing_bounds
-from promptrial.stats.difference import difference_interval
+from promptrial.stats.cautions import cautions, largest_cluster
+from promptrial.stats.difference import decided_by_score, difference_test
 from promptrial.stats.intervals import wilson
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import ArmScores, FloatArray, PairedSample
@@ -27,7 +28,7 @@ __all__ = ["decide", "describe", "designated_method", "designated_row"]
 
 def designated_method(sample: PairedSample) -> str:
     """Return the name of the statistic whose p-value decides on this endpoint."""
-    return "mcnemar" if sample.binary and not sample.clustered else "permutation"
+    return "score" if decided_by_score(sample) else "permutation"
 
 
 def designated_row(sample: PairedSample, rows: Sequence[Estimate]) -> Estimate:
@@ -39,8 +40,8 @@ def designated_row(sample: PairedSample, rows: Sequence[Estimate]) -> Estimate:
 def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSettings) -> Endpoint:
     """Return the endpoint, not yet decided on; ``rows`` are its estimates, none when there is no pair."""
     counts, method = sample.counts, designated_method(sample)
-    test = designated_row(sample, rows) if rows else None
-    interval = difference_interval(sample, settings.confidence) if rows else None
+    test = difference_test(sample, settings) if rows else None
+    largest, share = largest_cluster(sample)
     return Endpoint(
         metric=sample.metric,
         temp=sample.temp,
@@ -58,16 +59,22 @@ def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSett
         control=_arm_mean(sample.control_scores, sample.control.score, sample, settings.confidence),
         treatment=_arm_mean(sample.treatment_scores, sample.treatment.score, sample, settings.confidence),
         difference=number(sample.totals.mean),
-        ci_low=number(interval.low) if interval else None,
-        ci_high=number(interval.high) if interval else None,
-        ci_method=interval.method if interval else None,
-        p=test.p if test else None,
-        p_method=method if test and test.p is not None else None,
+        ci_low=number(test.low) if test else None,
+        ci_high=number(test.high) if test else None,
+        ci_method=test.ci_method if test else None,
+        p=number(test.p) if test else None,
+        p_method=method if test and number(test.p) is not None else None,
         family=None,
         p_adjusted=None,
         significant=None,
         bounds=missing_bounds(sample),
-        reason=(test.reason or interval.reason) if test and interval else _no_pair(sample),
+        reason=test.reason if test else _no_pair(sample),
+        cautions=tuple(cautions(sample, test, settings)) if test else (),
+        clusters_needed=test.clusters_needed if test else None,
+        largest_cluster=largest,
+        largest_cluster_share=share,
+        not_shown=test is not None and test.not_shown(settings.alpha),
+        monte_carlo_se=test.standard_error if test and number(test.p) is not None else None,
     )
 
 

@@ -10,16 +10,36 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
+from scipy import special
 
-from promptrial.stats.difference import few_clusters
+from promptrial.significance import StatsSettings
+from promptrial.stats.difference import decided_by_score, few_clusters
 from promptrial.stats.effective import MARGIN_SLOPE, EffectivePairs, density, effective_pairs
-from promptrial.stats.pairing import FloatArray, IntArray, cluster_totals
+from promptrial.stats.pairing import FloatArray, IntArray, PairedSample, cluster_totals
+from promptrial.stats.risk_difference import paired_table
 from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, clusters_needed, sign_flips
-from promptrial.stats.unconditional import exact_lower_limit, exact_margin_p
+from promptrial.stats.unconditional import exact_lower_limit, exact_margin_p, unchanged_pairs_needed
 
-__all__ = ["MarginTest", "binary_margin_test", "clustered_margin_test"]
+__all__ = [
+    "MarginTest",
+    "PairsNeeded",
+    "binary_margin_test",
+    "clustered_margin_test",
+    "margin_notes",
+    "margin_test",
+    "needed_note",
+    "pairs_needed",
+]
+
+
+_METHODS: Final = {
+    "exact_unconditional": "the exact unconditional test on Tango's ordering",
+    "sign_flips": "sign flips of clusters",
+    "sign_flips_score": "both the sign flips and the score test on effective counts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +69,101 @@ class MarginTest:
     standard_error: float = 0.0
     effective: EffectivePairs | None = None
     clusters_needed: int | None = None
+
+
+def margin_test(
+    sample: PairedSample, delta0: float, alpha: float, settings: StatsSettings, *, above: bool = True
+) -> MarginTest:
+    """Test an endpoint against a bound, by its planned scale and clustering.
+
+    Parameters
+    ----------
+    sample : PairedSample
+        At least one pair.
+    delta0 : float
+        The bound. One beyond what the range of scores allows is taken as the end of what it allows.
+    alpha : float
+        One-sided level.
+    settings : StatsSettings
+        Flips to begin with (at least 9,999) and seed.
+    above : bool
+        Whether the difference is to be shown to lie above the bound; below it otherwise.
+    """
+    width = sample.largest_difference
+    bound = min(max(delta0, -width), width)
+    if decided_by_score(sample):
+        table = paired_table(sample)
+        return binary_margin_test(table.treatment_only, table.control_only, table.n, bound, alpha, above=above)
+    return clustered_margin_test(
+        sample.difference,
+        sample.cluster,
+        bound,
+        alpha,
+        binary=sample.binary,
+        above=above,
+        width=width,
+        draws=max(settings.permutation_samples, FEWEST_FLIPS),
+        seed=settings.random_seed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PairsNeeded:
+    """How many pairs would show a margin: at least ``unchanged``, and ``planned`` with a power of 80%.
+
+    ``unchanged`` pairs suffice if none of them changes; ``planned`` if the arms are alike, and pairs differ as often as
+    they did. Both allow for clusters by the design effect of the margin test.
+    """
+
+    unchanged: int
+    planned: int
+
+
+def pairs_needed(sample: PairedSample, margin: float, alpha: float) -> PairsNeeded | None:
+    """Estimate how many pairs would show a margin; None for one outside 0 and the largest difference.
+
+    ``(z_(1-alpha) + z_0.8)^2 V / margin^2``, V the mean squared difference (for 0/1 scores the share of discordant
+    pairs) times the design effect, and not less than the unchanged pairs that the exact test needs.
+
+    References
+    ----------
+    Connor, R.J. (1987). Sample size for testing differences in proportions for the paired-sample design. Biometrics
+    43:207-211.
+    """
+    width = sample.largest_difference
+    if not 0 < margin < width or sample.n_pairs == 0:
+        return None
+    several = sample.n_clusters > 1 and not decided_by_score(sample)
+    effect = effective_pairs(sample.difference / width, sample.cluster, MARGIN_SLOPE).design_effect if several else 1.0
+    unchanged = math.ceil(unchanged_pairs_needed(margin / width, alpha) * effect)
+    quantiles = float(special.ndtri(1 - alpha) + special.ndtri(0.8))
+    planned = math.ceil(effect * float((sample.difference**2).mean()) * (quantiles / margin) ** 2)
+    return PairsNeeded(unchanged, max(unchanged, planned))
+
+
+def margin_notes(test: MarginTest) -> tuple[str, ...]:
+    """Return in words which test a margin was put to, and with which floor of the design effect."""
+    if test.method is None:
+        return ()
+    said = _METHODS[test.method]
+    if test.effective is not None:
+        said += f" ({test.effective.said()})"
+    cautions = ("approximate: few clusters differ, and the scores are not 0 or 1",) if test.approximate else ()
+    return (f"by {said}", *cautions)
+
+
+def needed_note(needed: PairsNeeded, margin: float) -> str:
+    """Return in words how many pairs would show a margin.
+
+    Examples
+    --------
+    >>> needed_note(PairsNeeded(299, 1200), 0.01)
+    'a margin of 0.01 needs at least 299 pairs, all unchanged; about 1,200 if the arms are alike but differ as seen'
+    """
+    text = f"a margin of {margin:g} needs at least {needed.unchanged:,} pairs, all unchanged"
+    if needed.planned <= needed.unchanged:
+        return text
+    return f"{text}; about {needed.planned:,} if the arms are alike but differ as seen"
 
 
 def binary_margin_test(b: int, c: int, n: int, delta0: float, alpha: float = 0.05, *, above: bool = True) -> MarginTest:
@@ -87,6 +202,7 @@ def clustered_margin_test(
     *,
     binary: bool,
     above: bool = True,
+    width: float = 1.0,
     draws: int = FEWEST_FLIPS,
     seed: int = 0,
 ) -> MarginTest:
@@ -102,8 +218,15 @@ def clustered_margin_test(
         As for ``binary_margin_test``.
     binary : bool
         Whether the scores are 0 or 1.
+    width : float
+        The largest difference that the range of scores allows, above 0.
     draws, seed
         As for ``sign_flips``.
+
+    Raises
+    ------
+    ValueError
+        If a difference is larger than ``width``.
 
     Notes
     -----
@@ -115,44 +238,32 @@ def clustered_margin_test(
     >>> test.method, test.p < 0.05, test.limit > -0.02
     ('sign_flips_score', True, True)
     """
-    if not above:
-        return _turned(
-            clustered_margin_test(0.0 - difference, cluster, -delta0, alpha, binary=binary, draws=draws, seed=seed)
-        )
-    totals = cluster_totals(difference, cluster)
+    if np.abs(difference).max() > width * (1 + 1e-9):
+        raise ValueError(f"a difference of {np.abs(difference).max()}: the scores allow no more than {width}")
+    totals = cluster_totals(difference if above else 0.0 - difference, cluster)
     needed = clusters_needed(alpha)
     if totals.n_clusters < needed:
         reason = few_clusters(totals, f"a margin at level {alpha:g}", needed)
         return MarginTest(math.nan, math.nan, None, reason, clusters_needed=needed)
-    flips = sign_flips(totals, draws=draws, seed=seed, decisive=((delta0, 2 * alpha),))
-    say = density(difference, cluster)
-    within = bool((np.abs(difference) <= 1).all())
-    if not say.dense and within:
-        effective = effective_pairs(difference, cluster, MARGIN_SLOPE)
-        return _both(flips, effective, delta0, alpha, approximate=not binary)
-    if not say.varies:
-        reason = "the clusters do not differ, and scores lie outside 0 to 1: no test can be made"
-        return MarginTest(math.nan, math.nan, None, reason)
-    return _of_flips(flips, delta0, alpha, approximate=not say.dense)
+    bound = delta0 if above else -delta0
+    flips = sign_flips(totals, draws=draws, seed=seed, decisive=((bound, 2 * alpha),))
+    dense = density(difference, cluster).dense
+    effective = None if dense else effective_pairs(difference / width * (1 if above else -1), cluster, MARGIN_SLOPE)
+    test = _lower_bound_test(flips, effective, bound, alpha, width)
+    test = replace(test, approximate=not (dense or binary))
+    return test if above else _turned(test)
 
 
-def _of_flips(flips: SignFlips, delta0: float, alpha: float, *, approximate: bool) -> MarginTest:
-    p = flips.p_greater(delta0)
-    limit = _agreeing(flips.lower_limit(alpha), delta0, rejects=p <= alpha)
-    return MarginTest(p, limit, "sign_flips", approximate=approximate, standard_error=_error(flips, p, delta0))
-
-
-def _both(flips: SignFlips, effective: EffectivePairs, delta0: float, alpha: float, *, approximate: bool) -> MarginTest:
-    p = max(flips.p_greater(delta0), effective.p_greater(delta0))
-    limit = min(flips.lower_limit(alpha), effective.lower_limit(alpha))
-    return MarginTest(
-        p,
-        _agreeing(limit, delta0, rejects=p <= alpha),
-        "sign_flips_score",
-        approximate=approximate,
-        standard_error=_error(flips, flips.p_greater(delta0), delta0),
-        effective=effective,
-    )
+def _lower_bound_test(
+    flips: SignFlips, effective: EffectivePairs | None, delta0: float, alpha: float, width: float
+) -> MarginTest:
+    p, limit, method = flips.p_greater(delta0), flips.lower_limit(alpha), "sign_flips"
+    error = _error(flips, p, delta0)
+    if effective is not None:
+        p = max(p, effective.p_greater(delta0 / width))
+        limit, method = min(limit, effective.lower_limit(alpha) * width), "sign_flips_score"
+    limit = _agreeing(limit, delta0, rejects=p <= alpha)
+    return MarginTest(p, limit, method, standard_error=error, effective=effective)
 
 
 def _error(flips: SignFlips, p: float, delta0: float) -> float:

@@ -1,4 +1,4 @@
-"""McNemar's test of a binary endpoint, and the odds ratio of matched pairs.
+"""McNemar's conditional tests of a binary endpoint, and the odds ratio of matched pairs: for context.
 
 Throughout, ``b`` and ``c`` are the two kinds of discordant pairs: in rows made from a sample, ``b`` counts the items
 that only the treatment has right and ``c`` those that only the control has right. Pairs are taken as independent;
@@ -158,7 +158,10 @@ def obuchowski(totals: ClusterTotals) -> tuple[float, float]:
 
 
 class _Statistic:
-    """Rows ``risk_difference`` and ``odds_ratio``; the p-value of both is the mid-p."""
+    """Rows ``risk_difference``, with the mid-p, and ``odds_ratio``, with the exact p that its interval inverts.
+
+    The first has no interval: none is the inversion of mid-p. Newcombe's and Tango's limits are among its figures.
+    """
 
     name = "mcnemar"
 
@@ -183,14 +186,13 @@ def _risk_difference(
     sample: PairedSample, table: PairedTable, test: McNemar, confidence: float, notes: tuple[str, ...]
 ) -> Estimate:
     tango_low, tango_high = tango_interval(table, confidence)
+    newcombe_low, newcombe_high = newcombe_interval(table, confidence)
     chi2_clusters, p_clusters = obuchowski(sample.totals) if sample.clustered else (None, None)
     return estimate_row(
         sample,
         "mcnemar",
         "risk_difference",
         table.difference,
-        interval=newcombe_interval(table, confidence),
-        confidence=confidence,
         p=test.midp,
         notes=(*notes, *(("no discordant pair",) if test.b + test.c == 0 else ())),
         figures={
@@ -206,6 +208,8 @@ def _risk_difference(
             "p_asymptotic": test.p_chi2,
             "chi2_corrected": test.chi2_cc,
             "p_corrected": test.p_cc,
+            "newcombe_low": newcombe_low,
+            "newcombe_high": newcombe_high,
             "tango_low": tango_low,
             "tango_high": tango_high,
             "chi2_obuchowski": chi2_clusters,
@@ -225,7 +229,7 @@ def _odds_ratio(sample: PairedSample, test: McNemar, confidence: float, notes: t
         test.b / test.c if test.c else None,
         interval=(low, high),
         confidence=confidence,
-        p=test.midp,
+        p=test.exact,
         reason=None if test.c else "infinite: the control alone is never right, so there is no upper limit",
         notes=notes,
         figures={"treatment_only": test.b, "control_only": test.c},

@@ -35,9 +35,9 @@ class PairedDifference:
     """A mean paired difference and its uncertainty.
 
     ``se`` is clustered, ``se_naive`` takes items as independent; ``design_effect`` is the square of their ratio and
-    ``n_effective`` the number of independent items that would carry as much. NaN is "not estimable": all of
-    them with a single cluster; ``t`` and the limits when every cluster has the same mean difference (``degenerate``),
-    and ``p`` too if that is not 0.
+    ``n_effective`` the number of independent items that would carry as much, at most the number of pairs. NaN is "not
+    estimable": all of them with a single cluster; ``t`` and the limits when every cluster has the same mean difference
+    (``degenerate``), and ``p`` too if that is not 0.
     """
 
     mean: float
@@ -130,7 +130,7 @@ def paired_difference(
         ci_low=mean - half,
         ci_high=mean + half,
         design_effect=design_effect,
-        n_effective=len(difference) / design_effect if design_effect > 0 else math.nan,
+        n_effective=len(difference) / max(design_effect, 1.0) if design_effect > 0 else math.nan,
         n_pairs=len(difference),
         n_clusters=totals.n_clusters,
         degenerate=se == 0,

@@ -7,6 +7,7 @@ decides cluster identity for standard errors, degrees of freedom, the bootstrap 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -171,6 +172,8 @@ class PairedSample:
         Whether any two items *planned* for this endpoint share a cluster, whichever of them were answered.
     score_range : tuple of float
         The lowest and the highest score that the scorer declares.
+    cluster_names : sequence of str
+        What the codes in ``cluster`` stand for; empty where that is not known.
     """
 
     metric: str
@@ -189,6 +192,7 @@ class PairedSample:
     difference: FloatArray
     cluster: IntArray
     totals: ClusterTotals
+    cluster_names: Sequence[str] = ()
 
     @property
     def n_pairs(self) -> int:
@@ -222,6 +226,8 @@ class Pairing:
         The same; where the table has no plan, without those of which an answer tells that it does not apply.
     worst : ndarray of float, shape (n_items,)
         The score of a missing answer that counts as a failure; NaN where the metric does not apply or none is known.
+    cluster_names : sequence of str
+        What the codes in ``cluster`` stand for; empty where that is not known.
     """
 
     metric: str
@@ -235,6 +241,7 @@ class Pairing:
     planned_items: BoolArray
     applicable: BoolArray
     worst: FloatArray
+    cluster_names: Sequence[str] = ()
 
     def sample(self, scope: Scope = "overall", subset: str = "all", chosen: BoolArray | None = None) -> PairedSample:
         """Return the pairs among the chosen items, all of them by default."""
@@ -261,6 +268,7 @@ class Pairing:
             difference=difference,
             cluster=cluster,
             totals=cluster_totals(difference, cluster),
+            cluster_names=self.cluster_names,
         )
 
     def is_clustered(self, chosen: BoolArray) -> bool:
@@ -336,6 +344,7 @@ def pair_scores(
         planned_items=everything if worst is None else ~np.isnan(worst),
         applicable=_seen_to_apply(*arms) if worst is None else ~np.isnan(worst),
         worst=np.full(len(everything), np.nan) if worst is None else worst,
+        cluster_names=table.cluster_names,
     )
 
 

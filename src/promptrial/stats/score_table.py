@@ -36,6 +36,8 @@ class ScoreTable:
         Sample standard deviation (divisor ``n_samples - 1``) between the replicates; NaN with fewer than two. Optional.
     planned_samples : mapping of (int, float) to int
         (condition, temperature) -> the answers that were planned for each item; 1 without an entry.
+    cluster_names : sequence of str
+        What the codes in ``cluster`` stand for, where that is known.
     worst : mapping of str to ndarray of float, shape (n_items,)
         By metric and planned item, the score that a missing answer has where it counts as a failure; NaN where the
         metric does not apply to the item. Optional: without it, answers alone tell to which items a metric applies.
@@ -62,6 +64,7 @@ class ScoreTable:
     spreads: Mapping[str, FloatArray] = field(default_factory=dict)
     planned_samples: Mapping[tuple[int, float], int] = field(default_factory=dict)
     worst: Mapping[str, FloatArray] = field(default_factory=dict)
+    cluster_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         self._check_lengths()

@@ -1,0 +1,60 @@
+"""What has to be said beside an effect: few clusters, one that dominates, data too sparse for sign flips alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from promptrial.significance import StatsSettings
+from promptrial.stats.difference import DifferenceTest, decided_by_score
+from promptrial.stats.pairing import PairedSample
+from promptrial.stats.sign_flips import clusters_needed
+
+__all__ = ["DOMINANT_SHARE", "FEW_CLUSTERS", "cautions", "largest_cluster"]
+
+FEW_CLUSTERS: Final = 10
+DOMINANT_SHARE: Final = 0.2
+
+
+def largest_cluster(sample: PairedSample) -> tuple[str | None, float | None]:
+    """Return the name of the largest cluster and its share of the pairs, where that is more than a fifth.
+
+    The name is None where it is not known; both are where no cluster is so large, or items share none by plan.
+    """
+    if not sample.clustered or not sample.n_pairs:
+        return None, None
+    sizes = sample.totals.sizes
+    share = float(sizes.max() / sample.n_pairs)
+    if share <= DOMINANT_SHARE:
+        return None, None
+    # Totals are in order of cluster code.
+    code = int(np.unique(sample.cluster)[sizes.argmax()])
+    return (sample.cluster_names[code] if code < len(sample.cluster_names) else None), share
+
+
+def cautions(sample: PairedSample, test: DifferenceTest, settings: StatsSettings) -> Iterator[str]:
+    """Yield what has to be said beside the effect, in phrases."""
+    if not decided_by_score(sample):
+        yield from _few(sample, settings)
+    name, share = largest_cluster(sample)
+    if share is not None:
+        yield f"the largest cluster{'' if name is None else f' ({name})'} holds {100 * share:.0f}% of the pairs"
+    if test.effective is not None:
+        yield (
+            "few clusters have a pair that differs, so that the interval is widened: design effect at least "
+            f"{test.effective.floor:.3g}"
+        )
+    if test.not_shown(settings.alpha):
+        yield f"sign flips alone would reject (p = {test.p_flips:.3g}), but the interval holds 0"
+
+
+def _few(sample: PairedSample, settings: StatsSettings) -> Iterator[str]:
+    count, needed = sample.n_clusters, clusters_needed(settings.alpha)
+    units = "cluster" if sample.clustered else "pair"
+    plural = units if count == 1 else f"{units}s"
+    if count < needed:
+        yield f"only {count} {plural}: no p-value can reach {settings.alpha:g}; at least {needed} are needed"
+    elif count < FEW_CLUSTERS:
+        yield f"only {count} {plural}: p-values go in steps of {2.0 ** (1 - count):.2g}, and the interval is wide"
