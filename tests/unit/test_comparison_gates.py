@@ -6,17 +6,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from promptrial import registry
 from promptrial.comparison.gates import Gate, decide, parse_gate
 from promptrial.errors import UsageError
-from promptrial.stats.paired import paired_difference
+from promptrial.significance import StatsSettings
+from promptrial.stats.margins import PairsNeeded, margin_test
 from promptrial.stats.pairing import PairedSample
-from promptrial.stats.tost import tost
-from tests.reference.test_stat_cases import CASES
 from tests.support.score_tables import sample_of
 
 
@@ -63,80 +61,87 @@ def test_a_bound_that_no_difference_can_pass_is_refused(bound: str) -> None:
         parse_gate(f"em >= {bound}", registry.SCORERS)
 
 
-def test_both_directions_give_the_published_legs_and_limits() -> None:
-    given_, expected = CASES["S16"]["input"], CASES["S16"]["expected"]
-    sample = sample_of(given_["y"], given_["x"], graded=True)
-    above = decide(Gate("em", ">=", -given_["eps"]), sample, 0.05)
-    below = decide(Gate("em", "<=", given_["eps"]), sample, 0.05)
-    assert above.p == pytest.approx(CASES["S17"]["expected"]["p_lower"], rel=CASES["S17"]["rtol"])
-    assert below.p == pytest.approx(expected["p"], rel=CASES["S16"]["rtol"])
-    assert (above.limit, below.limit) == pytest.approx(tuple(expected["ci90"]), rel=1e-6)
-    assert above.passed
-    assert below.passed
-    assert (above.method, above.reason) == ("tost", None)
-    assert not decide(Gate("em", ">=", -given_["eps"]), sample, 1e-5).passed
-
-
+BINARY = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.0, 1.0])), min_size=3, max_size=30)
 SCORES = st.lists(
     st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.0, 0.25, 1.0])), min_size=3, max_size=30
 )
 
 
-def drawn(scores: list[tuple[float, float]]) -> tuple[PairedSample, PairedSample]:
-    """Return A and B as a sample with two items a cluster, and the same with A and B exchanged."""
+def drawn(scores: list[tuple[float, float]], per_cluster: int) -> tuple[PairedSample, PairedSample]:
+    """Return A and B as a sample with some items a cluster, and the same with A and B exchanged."""
     a, b = [list(side) for side in zip(*scores, strict=True)]
-    cluster = [index // 2 for index in range(len(scores))]
-    return sample_of(a, b, cluster=cluster, graded=True), sample_of(b, a, cluster=cluster, graded=True)
+    cluster, graded = [index // per_cluster for index in range(len(scores))], not {*a, *b} <= {0.0, 1.0}
+    return sample_of(a, b, cluster=cluster, graded=graded), sample_of(b, a, cluster=cluster, graded=graded)
 
 
-@given(SCORES, st.floats(-1, -0.001), st.floats(0.001, 0.4))
-def test_a_margin_is_decided_by_one_leg_of_the_two_one_sided_tests(
-    scores: list[tuple[float, float]], bound: float, alpha: float
+@given(st.one_of(SCORES, BINARY), st.integers(1, 3), st.floats(-1, 1), st.sampled_from([0.01, 0.05, 0.2]))
+@settings(deadline=None, max_examples=40)
+def test_a_gate_passes_exactly_when_p_is_at_most_alpha_and_its_limit_lies_beyond_the_bound(
+    scores: list[tuple[float, float]], per_cluster: int, bound: float, alpha: float
 ) -> None:
-    sample, _ = drawn(scores)
-    result = paired_difference(sample.difference, sample.cluster)
-    verdict = decide(Gate("em", ">=", bound), sample, alpha)
-    if not result.se > 0:
-        assert verdict.method != "tost"
-        return
-    legs = tost(result, -bound, alpha)
-    assert verdict.p == pytest.approx(legs.p_lower, rel=1e-6)
-    assert verdict.limit == pytest.approx(max(legs.ci_low, -1.0), abs=1e-9)
-    assert verdict.passed == (legs.p_lower <= alpha) or legs.p_lower == pytest.approx(alpha)
-
-
-@given(SCORES, st.floats(-1, 1), st.floats(0.001, 0.4))
-def test_a_gate_passes_exactly_when_its_limit_does_not_pass_the_bound(
-    scores: list[tuple[float, float]], bound: float, alpha: float
-) -> None:
-    sample, _ = drawn(scores)
+    sample, _ = drawn(scores, per_cluster)
     for gate in (Gate("em", ">=", bound), Gate("em", "<=", bound)):
         verdict = decide(gate, sample, alpha)
-        if verdict.limit is None or abs(verdict.limit - bound) < 1e-9 or abs(verdict.limit) == 1:
+        if verdict.limit is None or verdict.p is None:
+            assert (verdict.passed, verdict.method) == (False, None)
+            assert "needs at least" in (verdict.reason or "")
             continue
+        assert verdict.passed == (verdict.p <= alpha)
         assert verdict.passed == (verdict.limit > bound if gate.relation == ">=" else verdict.limit < bound)
 
 
-@given(SCORES, st.floats(-1, 1), st.booleans())
+@given(st.one_of(SCORES, BINARY), st.integers(1, 3), st.floats(-1, 1), st.booleans())
+@settings(deadline=None, max_examples=40)
 def test_exchanging_the_runs_and_turning_the_gate_decides_alike(
-    scores: list[tuple[float, float]], bound: float, same_requests: bool
+    scores: list[tuple[float, float]], per_cluster: int, bound: float, same_requests: bool
 ) -> None:
-    sample, exchanged = drawn(scores)
+    sample, exchanged = drawn(scores, per_cluster)
     verdict = decide(Gate("em", ">=", bound), sample, 0.05, same_requests=same_requests)
     turned = decide(Gate("em", "<=", -bound), exchanged, 0.05, same_requests=same_requests)
-    assert (verdict.passed, verdict.method, verdict.reason) == (turned.passed, turned.method, turned.reason)
-    assert verdict.p == pytest.approx(turned.p)
+    assert (verdict.passed, verdict.method, verdict.p) == (turned.passed, turned.method, turned.p)
+    assert (verdict.reason, verdict.needed) == (turned.reason, turned.needed)
     assert (verdict.limit is None) == (turned.limit is None)
-    assert verdict.limit is None or turned.limit == pytest.approx(-verdict.limit)
+    assert verdict.limit is None or turned.limit == -verdict.limit
 
 
-@pytest.mark.parametrize("bound", [0.0, 0.1, -0.1])
-def test_any_bound_is_tested_as_students_one_sided_test_does(bound: float) -> None:
+@pytest.mark.parametrize(
+    ("binary", "per_cluster", "method"),
+    [(True, 1, "exact_unconditional"), (False, 1, "sign_flips"), (True, 2, "sign_flips"), (False, 2, "sign_flips")],
+)
+def test_a_gate_is_decided_by_the_margin_test_of_its_design(binary: bool, per_cluster: int, method: str) -> None:
     rng = np.random.default_rng(3)
-    a, b = rng.random(25), np.clip(rng.random(25) + 0.2, 0, 1)
-    verdict = decide(Gate("f1", ">=", bound), sample_of(a.tolist(), b.tolist(), graded=True), 0.05)
-    expected = stats.ttest_1samp(b - a, bound, alternative="greater").pvalue
-    assert verdict.p == pytest.approx(float(expected), rel=1e-6)
+    a, b = rng.random((2, 80))
+    if binary:
+        a, b = (a > 0.4).astype(float), (b > 0.35).astype(float)
+    sample = sample_of(a.tolist(), b.tolist(), cluster=[n // per_cluster for n in range(80)], graded=not binary)
+    verdict = decide(Gate("em", ">=", -0.1), sample, 0.05)
+    test = margin_test(sample, -0.1, 0.05, StatsSettings())
+    assert (verdict.method, verdict.p, verdict.limit) == (method, test.p, test.limit)
+    assert verdict.notes
+
+
+def test_where_few_clusters_differ_a_gate_needs_both_tests_and_states_the_floor() -> None:
+    a, b = [1.0] * 900, [1.0] * 897 + [0.0] * 3
+    verdict = decide(Gate("em", ">=", -0.02), sample_of(a, b, cluster=[n // 3 for n in range(900)]), 0.05)
+    assert verdict.method == "sign_flips_score"
+    assert "floor" in verdict.notes[0]
+
+
+def test_a_failed_gate_says_how_many_pairs_would_show_the_margin() -> None:
+    verdict = decide(Gate("em", ">=", -0.01), sample_of([1.0] * 200, [1.0] * 200), 0.05)
+    assert not verdict.passed
+    assert verdict.needed == PairsNeeded(299, 299)
+    differing = sample_of([1.0, 0.0] * 5 + [1.0] * 190, [0.0, 1.0] * 5 + [1.0] * 190)
+    needed = decide(Gate("em", "<=", 0.01), differing, 0.05).needed
+    assert needed is not None
+    assert needed.unchanged == 299
+    assert needed.planned == math.ceil(0.05 * (1.6448536 + 0.8416212) ** 2 / 0.01**2)
+    assert decide(Gate("em", ">=", 0.0), differing, 0.05).needed is None, "a demand for better has no margin"
+    assert decide(Gate("em", ">=", -0.5), differing, 0.05).needed is None, "it passed"
+    clustered = sample_of([1.0] * 200, [1.0] * 200, cluster=[n // 10 for n in range(200)])
+    of_clusters = decide(Gate("em", ">=", -0.01), clustered, 0.05).needed
+    assert of_clusters is not None
+    assert of_clusters.unchanged == math.ceil(299 * 1.9)
 
 
 def test_the_estimate_alone_does_not_pass_a_gate() -> None:
@@ -154,31 +159,28 @@ def test_clusters_count_as_such() -> None:
     assert by_passage.limit < by_item.limit
 
 
-def test_without_pairs_or_with_one_cluster_nothing_passes() -> None:
+def test_without_pairs_or_with_too_few_clusters_nothing_passes() -> None:
     nothing = decide(Gate("em", ">=", -1.0), sample_of([math.nan], [1.0]), 0.05)
     assert (nothing.passed, nothing.limit, nothing.p) == (False, None, None)
     assert "no item has a score in both" in (nothing.reason or "")
-    one = decide(Gate("em", ">=", -0.5), sample_of([0, 1, 1], [1, 1, 1], cluster=[0, 0, 0]), 0.05)
-    assert not one.passed
-    assert "one cluster" in (one.reason or "")
+    five = decide(Gate("em", ">=", -0.5), sample_of([1] * 10, [1] * 10, cluster=[n // 2 for n in range(10)]), 0.05)
+    assert (five.passed, five.limit) == (False, None)
+    assert five.reason == "not estimable with 5 clusters: a margin at level 0.05 needs at least 6"
 
 
-@pytest.mark.parametrize(("n", "passes"), [(14, False), (267, False), (268, True)])
+@pytest.mark.parametrize(("n", "passes"), [(14, False), (268, False), (298, False), (299, True)])
 def test_equal_scores_of_other_requests_pass_only_with_enough_pairs(n: int, passes: bool) -> None:
-    """Without discordant pairs the limit is -z^2/(n + z^2), which reaches -0.01 with 268 pairs."""
+    """Without discordant pairs p is 0.99^n, which is at most 0.05 from 299 pairs on."""
     verdict = decide(Gate("em", ">=", -0.01), sample_of([1.0] * n, [1.0] * n), 0.05)
-    z2 = 1.6448536269514722**2
-    assert verdict.limit == pytest.approx(-z2 / (n + z2))
     assert verdict.passed is passes
-    assert verdict.p is None
-    clustered = sample_of([1.0] * 2 * n, [1.0] * 2 * n, cluster=[index // 2 for index in range(2 * n)])
-    assert decide(Gate("em", ">=", -0.01), clustered, 0.05).limit == pytest.approx(verdict.limit)
+    assert verdict.limit == pytest.approx(0.05 ** (1 / n) - 1, rel=1e-3)
 
 
-def test_equal_graded_scores_of_other_requests_are_not_estimable_and_do_not_pass() -> None:
-    verdict = decide(Gate("f1", ">=", -0.5), sample_of([0.5] * 9, [0.5] * 9, graded=True), 0.05)
-    assert not verdict.passed
-    assert (verdict.reason or "").startswith("not estimable")
+def test_equal_graded_scores_of_other_requests_pass_only_with_enough_pairs() -> None:
+    few = decide(Gate("f1", ">=", -0.1), sample_of([0.5] * 9, [0.5] * 9, graded=True), 0.05)
+    many = decide(Gate("f1", ">=", -0.1), sample_of([0.5] * 90, [0.5] * 90, graded=True), 0.05)
+    assert (few.passed, many.passed) == (False, True)
+    assert any(note.startswith("approximate") for note in many.notes)
 
 
 def test_equal_scores_of_the_same_requests_pass_every_margin_and_no_demand_for_better() -> None:

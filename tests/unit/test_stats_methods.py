@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from promptrial.significance import Estimate, StatsSettings
-from promptrial.stats import bootstrap, effect_size, mcnemar, paired, permutation, wilcoxon
+from promptrial.stats import bootstrap, effect_size, mcnemar, paired, permutation, score, wilcoxon
 from promptrial.stats import tost as tost_module
 from promptrial.stats.attrition import arm_attrition, missing_bounds
-from promptrial.stats.difference import difference_interval
+from promptrial.stats.difference import difference_test
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.intervals import clopper_pearson, wilson
 from promptrial.stats.paired import paired_difference, variance_split
@@ -26,6 +27,7 @@ from promptrial.stats.power import (
     t_test_sample_size,
 )
 from promptrial.stats.risk_difference import PairedTable, newcombe_interval, tango_interval, tango_limits
+from promptrial.stats.sign_flips import sign_flips
 from promptrial.stats.statistic import Statistic
 from promptrial.stats.tost import tost
 from promptrial.stats.wilcoxon import wilcoxon_test
@@ -54,8 +56,33 @@ def test_mcnemar_counts_the_discordant_pairs_of_a_sample() -> None:
     assert difference.p == pytest.approx(0.0390625)
     assert difference.figures["p_exact"] == pytest.approx(0.0703125)
     assert (difference.figures["both"], difference.figures["neither"]) == (5, 5)
-    assert (ratio.estimate, ratio.p) == (7, difference.p)
-    assert (difference.ci_low, difference.ci_high) == newcombe_interval(PairedTable(5, 7, 1, 5))
+    assert (ratio.estimate, ratio.p) == (7, difference.figures["p_exact"])
+    assert (difference.ci_low, difference.ci_high) == (None, None)  # no interval is the inversion of mid-p
+    limits = difference.figures["newcombe_low"], difference.figures["newcombe_high"]
+    assert limits == newcombe_interval(PairedTable(5, 7, 1, 5))
+
+
+def test_the_score_row_holds_the_test_that_decides_and_its_inversion() -> None:
+    row = rows_of(score.STATISTIC, binary_sample(treatment_only=7, control_only=1))["risk_difference"]
+    assert row.p == pytest.approx(stats.chi2.sf(36 / 8, 1))
+    assert (row.ci_low, row.ci_high) == tango_interval(PairedTable(5, 7, 1, 5))
+    clustered = sample_of([0, 1, 0, 1], [1, 1, 0, 1], cluster=[0, 0, 1, 1])
+    assert not score.STATISTIC.applies(clustered)
+
+
+def test_the_odds_ratio_row_holds_1_exactly_when_its_p_is_above_the_level() -> None:
+    for b in range(12):
+        for c in range(1, 12):
+            row = rows_of(mcnemar.STATISTIC, binary_sample(b, c))["odds_ratio"]
+            assert row.p is not None
+            assert row.ci_low is not None
+            assert (row.ci_low <= 1 <= (row.ci_high or math.inf)) == (row.p > 0.05)
+
+
+def test_the_flips_beside_the_score_test_are_mcnemars_exact_test_without_an_interval() -> None:
+    row = rows_of(permutation.STATISTIC, binary_sample(24, 11))["mean_difference"]
+    assert row.p == pytest.approx(mcnemar.mcnemar(24, 11).exact, rel=1e-9)
+    assert (row.ci_low, row.ci_high, row.figures["monte_carlo_se"]) == (None, None, 0)
 
 
 def test_without_discordant_pairs_p_is_1_and_the_odds_ratio_is_not_estimable() -> None:
@@ -160,23 +187,18 @@ def test_identical_arms_have_p_1_and_no_interval_rather_than_one_without_width()
 
 
 @pytest.mark.parametrize(
-    ("control", "treatment", "cluster", "discordant"),
-    [
-        ([1, 0, 1, 1, 0, 0], [1, 0, 1, 1, 0, 0], [0, 0, 1, 1, 2, 2], (0, 0)),
-        ([0] * 6, [1] * 6, [0, 0, 1, 1, 2, 2], (3, 0)),
-        ([1, 0, 1, 0, 1, 0], [0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 2, 2], (0, 1.5)),
-    ],
+    ("control", "treatment"),
+    [([1, 0] * 6, [1, 0] * 6), ([0] * 12, [1] * 12), ([1, 0] * 6, [0] * 12)],
     ids=["no pair is discordant", "all pairs are", "half of each cluster is"],
 )
-def test_clusters_that_do_not_differ_count_as_one_pair_each(
-    control: list[float], treatment: list[float], cluster: list[int], discordant: tuple[float, float]
+def test_clusters_that_do_not_differ_have_an_interval_with_a_width(
+    control: list[float], treatment: list[float]
 ) -> None:
-    sample = sample_of(control, treatment, cluster=cluster)
-    interval = difference_interval(sample)
-    assert interval.method == "tango_clusters"
-    assert (interval.low, interval.high) == tango_limits(*discordant, 3)
-    assert interval.low <= sample.totals.mean <= interval.high
-    assert interval.high - interval.low > 0.5
+    sample = sample_of(control, treatment, cluster=[n // 2 for n in range(12)])
+    test = difference_test(sample, SETTINGS)
+    assert test.ci_method == "sign_flips_hull"
+    assert test.low <= sample.totals.mean <= test.high
+    assert test.high - test.low > 0.2
 
 
 def test_without_discordant_pairs_tangos_limits_have_a_closed_form() -> None:
@@ -187,15 +209,18 @@ def test_without_discordant_pairs_tangos_limits_have_a_closed_form() -> None:
 @pytest.mark.parametrize(
     ("cluster", "reason"),
     [
-        ([0, 1, 2], "every pair differs by the same amount: no interval can be had"),
-        ([0, 1, 1], "every cluster has the same mean difference: no interval can be had"),
-        ([0, 0, 0], "one cluster: no interval can be had"),
+        (range(6), "every pair differs by the same amount: no interval can be computed"),
+        ([0, 1, 2, 3, 4, 5, 5], "every cluster has the same mean difference: no interval can be computed"),
+        ([0, 0, 0], "one cluster: no test and no interval can be computed"),
+        ([0, 0, 1], "not estimable with 2 clusters: a 95% interval needs at least 6"),
+        (range(5), "not estimable with 5 pairs: a 95% interval needs at least 6"),
     ],
 )
-def test_graded_pairs_that_all_differ_alike_have_no_interval(cluster: list[int], reason: str) -> None:
-    interval = difference_interval(sample_of([0.1, 0.2, 0.3], [0.4, 0.5, 0.6], cluster=cluster, graded=True))
-    assert (math.isnan(interval.low), math.isnan(interval.high), interval.method) == (True, True, None)
-    assert interval.reason == reason
+def test_graded_pairs_that_all_differ_alike_have_no_interval(cluster: Sequence[int], reason: str) -> None:
+    n = len(cluster)
+    test = difference_test(sample_of([0.1] * n, [0.4] * n, cluster=list(cluster), graded=True), SETTINGS)
+    assert (math.isnan(test.low), math.isnan(test.high), test.ci_method) == (True, True, None)
+    assert test.reason == reason
 
 
 def test_differences_that_are_all_alike_have_no_t_test_rather_than_a_p_of_0() -> None:
@@ -287,22 +312,18 @@ def test_cliffs_delta_is_not_the_share_of_signs() -> None:
 def test_effect_sizes_start_with_the_risk_difference_and_its_interval() -> None:
     rows = effect_size.STATISTIC.compute(binary_sample(7, 1), SETTINGS, np.random.default_rng(0))
     assert [row.quantity for row in rows] == ["risk_difference", "d_z", "rank_biserial", "cohens_h"]
-    assert (rows[0].ci_low, rows[0].ci_high) == newcombe_interval(PairedTable(5, 7, 1, 5))
+    assert (rows[0].ci_low, rows[0].ci_high) == tango_interval(PairedTable(5, 7, 1, 5))
     assert rows[2].estimate == pytest.approx(6 / 8)
 
 
-def test_effect_sizes_of_clustered_items_use_the_clustered_interval() -> None:
-    clusters = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    sample = sample_of([0, 0, 1, 1, 1, 0, 1, 1, 0, 0], [1, 1, 0, 1, 1, 0, 1, 1, 0, 1], cluster=clusters)
-    row = rows_of(effect_size.STATISTIC, sample)["risk_difference"]
-    expected = paired_difference(sample.difference, sample.cluster)
-    assert (row.ci_low, row.ci_high) == (expected.ci_low, expected.ci_high)
-
-
-def test_an_interval_ends_where_no_difference_can_be() -> None:
-    sample = sample_of([0, 0, 1, 1], [1, 1, 0, 1], cluster=[0, 0, 1, 1])
-    row = rows_of(effect_size.STATISTIC, sample)["risk_difference"]
-    assert (row.ci_low, row.ci_high) == (-1.0, 1.0)
+def test_effect_sizes_of_clustered_items_use_the_inversion_of_the_flips() -> None:
+    rng = np.random.default_rng(6)
+    control, treatment = (rng.choice([0.0, 0.5, 1.0], size=60).tolist() for _ in range(2))
+    sample = sample_of(control, treatment, cluster=[n // 3 for n in range(60)], graded=True)
+    row = rows_of(effect_size.STATISTIC, sample)["mean_difference"]
+    assert (row.ci_low, row.ci_high) == sign_flips(sample.totals, seed=SETTINGS.random_seed).limits(0.95)
+    [flips] = permutation.STATISTIC.compute(sample, SETTINGS, np.random.default_rng(0))
+    assert (flips.ci_low, flips.ci_high) == (row.ci_low, row.ci_high)
 
 
 def test_effect_sizes_that_cannot_be_had_are_null_with_a_reason() -> None:
@@ -341,10 +362,43 @@ def test_equivalence_is_only_tested_where_a_margin_was_declared() -> None:
     assert rows_of(tost_module.STATISTIC, sample) == {}
 
 
-def test_equivalence_of_identical_arms_is_not_estimable() -> None:
-    rows = rows_of(tost_module.STATISTIC, sample_of([1, 0], [1, 0]))
-    assert rows["equivalence"].p is None
-    assert rows["equivalence"].reason is not None
+def test_equivalence_of_identical_arms_is_shown_by_enough_pairs_and_otherwise_says_how_many() -> None:
+    few = rows_of(tost_module.STATISTIC, sample_of([1, 0], [1, 0]))["equivalence"]
+    assert few.p is not None
+    assert few.p > 0.05
+    assert few.figures["unchanged_pairs_needed"] == 14
+    assert "a margin of 0.2 needs at least 14 pairs, all unchanged" in few.notes
+    enough = rows_of(tost_module.STATISTIC, sample_of([1, 0] * 7, [1, 0] * 7))["equivalence"]
+    assert enough.p is not None
+    assert enough.p <= 0.05
+    assert "unchanged_pairs_needed" not in enough.figures
+
+
+def test_equivalence_of_too_few_clusters_is_not_estimable() -> None:
+    rows = rows_of(tost_module.STATISTIC, sample_of([1, 0, 1, 0], [1, 0, 0, 0], cluster=[0, 0, 1, 1]))
+    assert (rows["equivalence"].p, rows["equivalence"].ci_low) == (None, None)
+    assert rows["equivalence"].reason == "not estimable with 2 clusters: a margin at level 0.05 needs at least 6"
+
+
+def test_a_margin_row_agrees_with_its_interval_whatever_the_design() -> None:
+    rng = np.random.default_rng(13)
+    for graded in (False, True):
+        for cluster in (None, [n // 4 for n in range(80)]):
+            for effect in (0.0, 0.1, 0.3):
+                scores = rng.random((2, 80)) + np.array([[0.0], [effect]])
+                control, treatment = (scores / 1.3 if graded else (scores > 0.6).astype(float)).tolist()
+                rows = rows_of(tost_module.STATISTIC, sample_of(control, treatment, cluster=cluster, graded=graded))
+                for row in rows.values():
+                    assert row.ci_low is not None
+                    assert row.ci_high is not None
+                    assert row.p is not None
+                both = rows["equivalence"]
+                assert (both.ci_low > -0.2 and both.ci_high < 0.2) == (both.p <= 0.05)  # type: ignore[operator]
+                one = rows["non_inferiority"]
+                assert (one.ci_low > -0.2) == (one.p <= 0.05)  # type: ignore[operator]
+
+
+def test_a_margin_must_be_above_0() -> None:
     with pytest.raises(ValueError, match="above 0"):
         tost(paired_difference(np.array([0.0, 1.0])), 0)
 

@@ -12,8 +12,14 @@ from scipy import stats
 
 from promptrial.stats.bootstrap import bca_interval, cluster_bootstrap
 from promptrial.stats.pairing import ClusterTotals, cluster_totals
-from promptrial.stats.permutation import LARGEST_ENUMERATION, sign_flip_test
-from promptrial.stats.resampling import all_sign_flip_sums, bootstrap_means, sign_flip_sums
+from promptrial.stats.resampling import (
+    all_sign_flip_sums,
+    all_subset_sums,
+    bootstrap_means,
+    sign_flip_sums,
+    subset_sums,
+)
+from promptrial.stats.sign_flips import LARGEST_ENUMERATION, sign_flips
 
 
 def few_values(rng: np.random.Generator) -> ClusterTotals:
@@ -73,19 +79,26 @@ def test_all_sign_choices_are_looked_at_once() -> None:
 
 
 def test_few_clusters_are_enumerated_and_many_are_drawn() -> None:
-    rng = np.random.default_rng(8)
-    values = rng.normal(0.3, 1, size=LARGEST_ENUMERATION + 1)
-    exact = sign_flip_test(values[:-1], 100, rng)
-    drawn = sign_flip_test(values, 20_000, rng)
-    assert (exact.enumerated, exact.total) == (True, 2**LARGEST_ENUMERATION)
-    assert (drawn.enumerated, drawn.total) == (False, 20_000)
+    values = np.random.default_rng(8).normal(0.3, 1, size=LARGEST_ENUMERATION + 1)
+    exact, drawn = sign_flips(cluster_totals(values[:-1])), sign_flips(cluster_totals(values), draws=20_000)
+    assert (exact.enumerated, exact.flips) == (True, 2 ** (LARGEST_ENUMERATION - 1))
+    assert (drawn.enumerated, drawn.flips) == (False, 20_001)
     brute = np.abs(all_sign_flip_sums(np.abs(values))) >= abs(values.sum()) - 1e-12
-    assert drawn.p == pytest.approx(brute.mean(), abs=0.012)
+    assert drawn.p_value() == pytest.approx(brute.mean(), abs=0.012)
 
 
-def test_zeros_do_not_count_towards_enumeration() -> None:
-    test = sign_flip_test(np.concatenate([np.zeros(1000), [1.0, 1.0, 1.0]]), 10, np.random.default_rng(0))
-    assert (test.total, test.p) == (8, 0.25)
+def test_few_clusters_that_lean_among_many_have_an_exact_p() -> None:
+    flips = sign_flips(cluster_totals(np.concatenate([np.zeros(1000), [1.0, 1.0, math.sqrt(2)]])))
+    assert (flips.enumerated, flips.exact_p) == (False, 0.25)
+
+
+def test_all_subsets_are_looked_at_once_and_drawn_ones_are_among_them() -> None:
+    values = np.array([1 + 2j, 3 - 1j, 0.5j])
+    sums = all_subset_sums(values)
+    assert len(set(sums.tolist())) == 8
+    assert sums[0] == 0
+    drawn = subset_sums(values, 400, np.random.default_rng(2))
+    assert set(drawn.tolist()) == set(sums.tolist())
 
 
 def test_a_bca_interval_is_that_of_scipy() -> None:

@@ -27,7 +27,7 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.context import missing_answers
-from promptrial.reporting.tables.effects import interaction_notes
+from promptrial.reporting.tables.effects import caution_notes, interaction_notes
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text
 from promptrial.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
@@ -42,6 +42,7 @@ def trial_sentences(result: TrialResult) -> list[str]:
         _compared(facts),
         *(f"Warning: {text}" for text in response_warnings(significance.attrition)),
         *(_primary(row, significance, facts.trial) for row in primary_endpoints(significance)),
+        *caution_notes(primary_endpoints(significance)),
         *sensitivity_notes(primary_endpoints(significance)),
         *_exploratory(exploratory_endpoints(significance), significance, facts.trial),
         *interaction_notes(significance),
@@ -121,6 +122,8 @@ def _primary(row: Endpoint, significance: Significance, trial: Trial) -> str:
     name = f"{_name(row, trial)} (primary)"
     if row.significant is None:
         return f"{name} could not be tested: {row.reason or 'no reason given'} ({_counted(row.n_pairs, 'pair')})."
+    if row.clusters_needed is not None and not row.significant:
+        return f"{name} could not be decided: {row.reason}. {_figures(row, level(significance.settings.confidence))}."
     figures = _figures(row, level(significance.settings.confidence))
     if row.significant:
         return f"{name}: significant, the treatment is {_better(row, significance.settings)}. {figures}."
@@ -140,7 +143,7 @@ def _size(row: Endpoint, confidence: str) -> str:
     decimals = points_decimals(row.ci_low, row.ci_high)
     difference, _, _ = effect(row.difference, row.ci_low, row.ci_high).partition(" ")
     if row.ci_low is None and row.ci_high is None:
-        return f"{difference} percentage points (no interval can be had)"
+        return f"{difference} percentage points (no interval can be computed)"
     return f"{difference} percentage points ({confidence} CI {interval(row.ci_low, row.ci_high, decimals)})"
 
 

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 
+_SMALLEST_MARGIN: Final = 1e-9
 _METHODS: Final = {
     "exact_unconditional": "the exact unconditional test on Tango's ordering",
     "sign_flips": "sign flips of clusters",
@@ -120,7 +121,7 @@ class PairsNeeded:
 
 
 def pairs_needed(sample: PairedSample, margin: float, alpha: float) -> PairsNeeded | None:
-    """Estimate how many pairs would show a margin; None for one outside 0 and the largest difference.
+    """Estimate how many pairs would show a margin; None where it is 0 or less, or no margin at all.
 
     ``(z_(1-alpha) + z_0.8)^2 V / margin^2``, V the mean squared difference (for 0/1 scores the share of discordant
     pairs) times the design effect, and not less than the unchanged pairs that the exact test needs.
@@ -131,7 +132,7 @@ def pairs_needed(sample: PairedSample, margin: float, alpha: float) -> PairsNeed
     43:207-211.
     """
     width = sample.largest_difference
-    if not 0 < margin < width or sample.n_pairs == 0:
+    if not _SMALLEST_MARGIN <= margin / width < 1 or sample.n_pairs == 0:
         return None
     several = sample.n_clusters > 1 and not decided_by_score(sample)
     effect = effective_pairs(sample.difference / width, sample.cluster, MARGIN_SLOPE).design_effect if several else 1.0

@@ -51,7 +51,7 @@ class SignFlips:
     mean : float
         The mean over items, on the grid on which ties are decided.
     low, high : ndarray of float, shape (flips,)
-        The smaller and the larger mean of each flip, each ascending. The flip that changes nothing is among them, with
+        The smaller and the larger mean of each flip, in no order. The flip that changes nothing is among them, with
         -inf and inf.
     flips : int
         How many flips were looked at, M. A flip and its opposite count as one: they have the same pair.
@@ -85,7 +85,7 @@ class SignFlips:
         value = round(delta0, self.decimals)
         if value < self.mean:
             return self.p_value(delta0) / 2
-        beyond = int(np.searchsorted(self.high, value, side="right"))
+        beyond = int(np.count_nonzero(self.high <= value))
         return (len(self.low) + beyond + 1) / (2 * len(self.low))
 
     def p_less(self, delta0: float = 0.0) -> float:
@@ -93,7 +93,7 @@ class SignFlips:
         value = round(delta0, self.decimals)
         if value > self.mean:
             return self.p_value(delta0) / 2
-        beyond = len(self.low) - int(np.searchsorted(self.low, value, side="left"))
+        beyond = int(np.count_nonzero(self.low >= value))
         return (len(self.low) + beyond + 1) / (2 * len(self.low))
 
     def limits(self, confidence: float = 0.95) -> tuple[float, float]:
@@ -106,7 +106,7 @@ class SignFlips:
 
     def upper_limit(self, alpha: float) -> float:
         """Return the one-sided upper limit at level ``1 - alpha``: ``p_less`` is above alpha up to there."""
-        return -self._limit(-self.high[::-1], -self.mean, alpha) + 0.0
+        return -self._limit(-self.high, -self.mean, alpha) + 0.0
 
     def standard_error(self, p: float) -> float:
         """Return the Monte Carlo standard error of a two-sided p-value at any value but an exact 0; 0 if enumerated."""
@@ -114,31 +114,37 @@ class SignFlips:
 
     def _share(self, value: float) -> float:
         if value < self.mean:
-            held = int(np.searchsorted(self.low, value, side="right"))
+            held = np.count_nonzero(self.low <= value)
         elif value > self.mean:
-            held = len(self.high) - int(np.searchsorted(self.high, value, side="left"))
+            held = np.count_nonzero(self.high >= value)
         else:
-            held = len(self.low)
-        return held / len(self.low)
+            return 1.0
+        return int(held) / len(self.low)
 
     def _limit(self, low: FloatArray, mean: float, alpha: float) -> float:
         """Return a lower limit: the first of ``low`` up to which more than ``2 alpha`` of all pairs begin."""
         place = math.floor(2 * alpha * len(low) * (1 + 1e-12) + 1e-9)
-        if place < 1 or place >= len(low) or math.isinf(low[place]):
+        if place < 1 or place >= len(low):
             return math.nan
-        if self.exact_p is None or mean <= 0:
-            return float(low[place]) + 0.0
+        limit = _ordered(low, place)
+        if math.isinf(limit) or self.exact_p is None or mean <= 0:
+            return math.nan if math.isinf(limit) else limit
         return self._agreeing(low, place, mean, rejects=self.exact_p <= 2 * alpha * (1 + 1e-12))
 
     @staticmethod
     def _agreeing(low: FloatArray, place: int, mean: float, *, rejects: bool) -> float:
         """Return the limit next to the drawn one that lies on the side of 0 which the exact p-value says."""
-        up_to_0 = int(np.searchsorted(low, 0.0, side="right"))
+        up_to_0 = int(np.count_nonzero(low <= 0))
         if rejects:
             place = max(place, up_to_0)
-            return float(low[place]) if place < len(low) else mean
-        limit = float(low[min(place, up_to_0 - 1)])
-        return limit + 0.0 if math.isfinite(limit) else 0.0
+            return _ordered(low, place) if place < len(low) else mean
+        limit = _ordered(low, min(place, up_to_0 - 1))
+        return limit if math.isfinite(limit) else 0.0
+
+
+def _ordered(values: FloatArray, place: int) -> float:
+    """Return the value at a place of the ascending order."""
+    return float(np.partition(values, place)[place]) + 0.0
 
 
 def clusters_needed(alpha: float) -> int:
@@ -245,7 +251,7 @@ def _made(
     enumerated: bool,
     symmetric: bool,
 ) -> SignFlips:
-    """Turn the totals of the flipped clusters into sorted pairs of means."""
+    """Turn the totals of the flipped clusters into pairs of means."""
     flipped, everything = np.concatenate(drawn), complex(values.sum())
     low, high = _pairs(flipped, everything, decimals)
     mean = round(everything.imag / everything.real, decimals) + 0.0
@@ -254,8 +260,6 @@ def _made(
         high = -low
     if mirrored:
         low, high, mean = -high, -low, -mean + 0.0
-    low.sort()
-    high.sort()
     return SignFlips(mean, low, high, len(flipped), len(values), enumerated, exact, decimals)
 
 

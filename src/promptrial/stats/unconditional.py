@@ -25,6 +25,7 @@ _WINDOW: Final = 8.5
 _GRID: Final = 48
 _REFINEMENTS: Final = 3
 _SMALLEST: Final = 5e-324
+_MOST_CHECKED: Final = 100_000
 _ACCURACY: Final = 1e-5
 """How close a limit is found, in parts of its distance from the estimate."""
 
@@ -122,7 +123,8 @@ def exact_lower_limit(b: int, c: int, n: int, alpha: float) -> float:
 
     def excess(delta0: float) -> float:
         """Rise through 0 at the limit, in a nearly straight line."""
-        return float(special.ndtri(exact_margin_p(b, c, n, delta0))) + critical
+        p = min(max(exact_margin_p(b, c, n, delta0), 1e-300), 1 - 1e-15)
+        return float(special.ndtri(p)) + critical
 
     start = score_limit(b, c, n, critical)
     low, high = _bracket(excess, start, highest, (highest - start) / 20 + 1e-9)
@@ -137,7 +139,8 @@ def unchanged_pairs_needed(margin: float, alpha: float = 0.05) -> int:
     """Return how many pairs, all unchanged, the exact test needs to show that the difference is above ``-margin``.
 
     At least ``ceil(log(alpha) / log(1 - margin))``, the least n with (1 - margin)^n <= alpha; at a level of 0.05 it is
-    that number for margins of practical size. At smaller levels Tango's ordering may ask for a few more.
+    that number for margins of practical size. At smaller levels Tango's ordering may ask for a few more, which is not
+    looked into above 100,000.
 
     Parameters
     ----------
@@ -161,6 +164,8 @@ def unchanged_pairs_needed(margin: float, alpha: float = 0.05) -> int:
     if margin == 1:
         return 1
     short, enough, step = 0, math.ceil(math.log(alpha) / math.log1p(-margin)), 1
+    if enough > _MOST_CHECKED:
+        return enough
     while exact_margin_p(0, 0, enough, -margin) > alpha:
         short, enough, step = enough, enough + step, 2 * step
     while short and enough - short > 1:
@@ -240,13 +245,15 @@ def _grid(low: float, high: float, n: int) -> FloatArray:
 
 def _bracket(rising: Callable[[float], float], start: float, highest: float, step: float) -> tuple[float, float]:
     """Return two points around a zero of a rising function, near ``start``; equal ones at the end of the range."""
-    low = high = start
+    low = high = min(start, highest - step)
+    if rising(low) <= 0:
+        while rising(high) < 0:
+            if high >= highest:
+                return highest, highest
+            low, high, step = high, min(high + step, highest), 3 * step
+        return low, high
     while rising(low) > 0:
-        if low == -1:
+        if low <= -1:
             return -1.0, -1.0
         low, high, step = max(low - step, -1.0), low, 3 * step
-    while low == high or rising(high) < 0:
-        if high >= highest and low != high:
-            return highest, highest
-        low, high, step = (low if low == high else high), min(high + step, highest), 3 * step
     return low, high

@@ -132,7 +132,7 @@ def _trials_notes(results: Sequence[TrialResult]) -> Iterator[str]:
 
 def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted: float | None) -> tuple[str, ...]:
     decimals = points_decimals(row.ci_low, row.ci_high)
-    overall = decision(row) if row.p is None else decision_text(row.difference, significant=rejected(result, adjusted))
+    overall = decision(row) if row.p is None else decision_text(row, significant=rejected(result, adjusted))
     return (
         key[0],
         metric_text(row.metric).label,

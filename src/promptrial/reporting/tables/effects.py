@@ -18,6 +18,7 @@ from promptrial.reporting.tables.cells import (
     p_value,
     points_decimals,
     rate,
+    significant,
     temperature,
 )
 from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
@@ -33,6 +34,7 @@ from promptrial.reporting.tables.words import (
 from promptrial.significance import Endpoint, Estimate, HypothesisTest, Interaction, Scope, Significance
 
 __all__ = [
+    "caution_notes",
     "decision",
     "decision_text",
     "equivalence_table",
@@ -189,6 +191,7 @@ def summary_table(significance: Significance) -> Table:
         rows=tuple(rows),
         notes=(
             *_reasons(overall_endpoints(significance)),
+            *caution_notes(overall_endpoints(significance)),
             *attrition_notes(overall_endpoints(significance)),
             *interaction_notes(significance),
             *sensitivity_notes(primary_endpoints(significance)),
@@ -199,16 +202,25 @@ def summary_table(significance: Significance) -> Table:
 
 def decision(endpoint: Endpoint) -> str:
     """Return what the designated test decided, with the direction when it is significant."""
+    return decision_text(endpoint, significant=endpoint.significant)
+
+
+def decision_text(endpoint: Endpoint, *, significant: bool | None) -> str:
+    """Return a decision in words, which a correction over more tests than the endpoint's own family may have made.
+
+    ``not applicable``, ``not estimable``, ``not tested``, ``not shown`` (the sign flips alone would reject, but the
+    interval for sparse data holds 0), ``not significant``, or significant and where.
+    """
     if _applies_to_none(endpoint):
         return "not applicable"
-    return decision_text(endpoint.difference, significant=endpoint.significant)
-
-
-def decision_text(difference: float | None, *, significant: bool | None) -> str:
-    """Return a decision in words: ``not estimable``, ``not tested``, ``not significant``, or significant and where."""
+    if significant:
+        return f"significant: treatment {direction(endpoint.difference)}"
+    if endpoint.clusters_needed is not None:
+        units = "cluster" if endpoint.clustered else "pair"
+        return f"not estimable with {count(endpoint.n_clusters)} {units}{'' if endpoint.n_clusters == 1 else 's'}"
     if significant is None:
-        return "not estimable" if difference is None else "not tested"
-    return f"significant: treatment {direction(difference)}" if significant else "not significant"
+        return "not estimable" if endpoint.difference is None else "not tested"
+    return "not shown" if endpoint.not_shown else "not significant"
 
 
 def _effects_table(
@@ -245,10 +257,16 @@ def _effect_row(endpoint: Endpoint) -> tuple[str, ...]:
         count(endpoint.n_clusters) if endpoint.clustered else MISSING,
         *_means(endpoint),
         effect(endpoint.difference, endpoint.ci_low, endpoint.ci_high),
-        p_value(endpoint.p),
+        _p_cell(endpoint),
         p_value(endpoint.p_adjusted),
         decision(endpoint),
     )
+
+
+def _p_cell(endpoint: Endpoint) -> str:
+    """Return the p-value, with its Monte Carlo standard error where it was sampled."""
+    error = endpoint.monte_carlo_se
+    return f"{p_value(endpoint.p)} (SE {significant(error, 1)})" if error else p_value(endpoint.p)
 
 
 def _means(endpoint: Endpoint) -> tuple[str, str]:
@@ -259,7 +277,8 @@ def _means(endpoint: Endpoint) -> tuple[str, str]:
 
 def _effect_notes(significance: Significance, endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
     families = _family_notes(significance, (endpoint.family for endpoint in endpoints))
-    return (*_method_notes(endpoints), *families, *_reasons(endpoints), *attrition_notes(endpoints))
+    said = (*_reasons(endpoints), *caution_notes(endpoints), *attrition_notes(endpoints))
+    return (*_method_notes(endpoints), *families, *said)
 
 
 def _method_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
@@ -288,6 +307,17 @@ def _reasons(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
         if row.reason is not None and not _applies_to_none(row)
     )
     return tuple(dict.fromkeys(reasons))
+
+
+def caution_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
+    """Yield what has to be known beside the effects: the endpoints of one caution together."""
+    groups: dict[tuple[str, str, float], dict[str, None]] = {}
+    for row in endpoints:
+        for caution in row.cautions:
+            key = caution, subset_text(row.scope, row.subset), row.temp
+            groups.setdefault(key, {})[metric_text(row.metric).label] = None
+    for (caution, subset, temp), metrics in groups.items():
+        yield f"{listing(list(metrics))}, {subset}, temperature {temperature(temp)}: {caution}."
 
 
 def _applies_to_none(endpoint: Endpoint) -> bool:
