@@ -324,7 +324,7 @@ def test_gates_pass_and_fail_as_they_should_on_dry_runs_of_the_oracle(
     gates = ("--gate", "em >= -0.05", "--gate", "em@closed >= -0.05", "--gate", "f1 >= -0.05")
     better = compared(project, "base", "better", *gates)
     assert better["passed"] is True
-    assert {gate["method"] for gate in better["gates"]} == {"tost"}
+    assert {gate["method"] for gate in better["gates"]} <= {"exact_unconditional", "sign_flips", "sign_flips_score"}
     assert better["pairs"][0]["a"]["dry_run"] is True
     assert better["pairs"][0]["changes"][0]["n_broken"] == 0 < better["pairs"][0]["changes"][0]["n_fixed"]
     worse = compared(project, "base", "worse", *gates, code=100)

@@ -61,7 +61,11 @@ def mirrored(row: Estimate) -> Estimate:
     for one, other in (("treatment_only", "control_only"), ("p_lower", "p_upper")):
         if one in figures:
             figures[one], figures[other] = figures[other], figures[one]
-    for low, high in (("percentile_low", "percentile_high"), ("tango_low", "tango_high")):
+    for low, high in (
+        ("percentile_low", "percentile_high"),
+        ("tango_low", "tango_high"),
+        ("newcombe_low", "newcombe_high"),
+    ):
         if low in figures:
             figures[low], figures[high] = negated(figures[high]), negated(figures[low])
     for name in ("t", "bias_correction", "acceleration"):

@@ -52,7 +52,7 @@ def test_the_exact_margin_p_is_the_largest_tail_of_all_tables(b: int, c: int, n:
 
 
 @given(TABLES, BOUNDS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_the_exact_margin_limit_and_p_agree_in_both_directions(table: tuple[int, int, int], bound: float) -> None:
     b, c, rest = table
     n = b + c + rest
@@ -290,10 +290,14 @@ def test_margins_of_scores_that_are_not_binary_are_called_approximate_where_few_
     assert (many.approximate, many.method) == (False, "sign_flips")
 
 
-def test_equal_scores_outside_0_to_1_have_no_margin_test() -> None:
-    test = clustered_margin_test(np.full(30, 4.0), None, -0.5, binary=False)
-    assert math.isnan(test.p)
-    assert "outside" in (test.reason or "")
+def test_margins_of_scores_on_another_scale_are_those_of_the_scale_from_0_to_1() -> None:
+    d = np.zeros(200)
+    d[:4] = [0.5, 0.25, -0.5, -1.0]
+    one = clustered_margin_test(d, None, -0.05, binary=False)
+    ten = clustered_margin_test(10 * d, None, -0.5, binary=False, width=10)
+    assert (ten.p, ten.limit) == (pytest.approx(one.p), pytest.approx(10 * one.limit))
+    with pytest.raises(ValueError, match="allow no more than 1"):
+        clustered_margin_test(10 * d, None, -0.5, binary=False)
 
 
 def test_effective_pairs_are_never_more_than_there_are() -> None:
