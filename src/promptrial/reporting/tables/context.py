@@ -66,7 +66,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
         ("Primary endpoints", ", ".join(metric_text(name).label for name in settings.primary)),
         ("Level of decisions and of intervals", f"{settings.alpha:g} and {level(settings.confidence)}"),
         ("Margins of equivalence", _margins(settings.tost_margins)),
-        ("Missing answers", f"{rule_text(settings.missing)} in what decides"),
+        ("Missing answers", f"{rule_text(settings.missing)} in the effects that decide"),
     ]
     return Table("Design", ("", ""), tuple(rows), (), "ll")
 

@@ -258,7 +258,7 @@ def _undetectable(rows: Sequence[Estimate]) -> tuple[str, ...]:
         return ()
     return (
         "No detectable difference is given where too few clusters or pairs differ for any p to reach the level.",
-        "Nor is one that is larger than scores can differ.",
+        "A value larger than the range of the scores is not given either.",
     )
 
 
