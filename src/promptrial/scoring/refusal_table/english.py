@@ -46,7 +46,7 @@ _ENGLISH_PIECES: Final = {
         "|refers to|reports|records|clarifies)"
     ),
     "adverb": (
-        "(really|honestly|simply|just|still|actually|truly|currently|also|definitely|sadly|personally|unfortunately"
+        "(really|honestly|genuinely|absolutely|simply|just|still|actually|truly|currently|also|definitely|sadly|personally|unfortunately"
         "|frankly|directly|explicitly|clearly|specifically|exactly|even|necessarily|quite|fully|yet|completely"
         "|entirely|particularly|reliably|accurately|confidently|definitively|precisely|expressly|readily|either)"
     ),
@@ -100,8 +100,10 @@ _ENGLISH_PIECES: Final = {
     "ending": (
         "[(to|for) [me to] [be able to] [adequately|properly|fully|accurately|definitively|confidently|reliably]"
         " (answer|answering|say|tell|determine|determining|know|give|provide|respond|respond to|make)"
-        " [{object}|{clause}|a determination|…]] [{basis}] [{sure}] [[i am] sorry|unfortunately|i am afraid|though]"
+        " [{object}|{clause}|a determination|…]] [{basis}] [(due to|owing to|because of) [a|the] (lack of|insufficient|limited|missing) {fact}] [{sure}]"
+        " [[i am] sorry|unfortunately|i am afraid|though|tbh|here]"
     ),
+    "ending_to": "(to|for) (answer|answering|say|tell|determine|know|be sure) [{object}|{clause}|…]",
     "stated": (
         "(stated|mentioned|specified|given|provided|indicated|disclosed|listed|described|named|identified|discussed"
         "|addressed|explained|revealed|recorded|reported|noted|included|contained|found|available|present|supplied"
@@ -109,9 +111,14 @@ _ENGLISH_PIECES: Final = {
         "|something {source} (says|mentions|states|covers|addresses|discusses|answers))"
     ),
     "told": "(mentioned|stated|specified|given|provided|indicated|disclosed)",
+    "said": (
+        "({told}|named|identified|discussed|addressed|explained|described|revealed|reported|noted|known|clear|said"
+        "|referenced|made clear|documented|listed|recorded|answered|determinable"
+        "|something {source} (says|mentions|states|covers|addresses|discusses|answers))"
+    ),
     "unknown": (
         "(unknown|unclear|unanswerable|not answerable|not known|not clear|uncertain|not certain|undetermined"
-        "|indeterminate|indeterminable|unspecified|unstated|undisclosed|not applicable|unmentioned|unanswered)"
+        "|indeterminate|indeterminable|unspecified|unstated|undisclosed|not applicable|unmentioned|unanswered|undeterminable|unascertainable|unverifiable|unidentified)"
     ),
     "word": (
         "(information|info|mention|mentions|reference|references|detail|details|data|indication|statement|context"
@@ -152,9 +159,10 @@ _ENGLISH_PIECES: Final = {
 
 _ENGLISH_REFUSALS: Final = """
 [{self}] [{adverb}] do not [{adverb}] know [{object}] [{sure}] {ending}
-[{self} have|{self} really have|{self} honestly have] (no|not a|not the (faintest|slightest|foggiest)) [real] (idea|clue)
+[{self} have|{self} really have|{self} honestly have] (no|not a|not the (faintest|slightest|foggiest)) [real] (idea|clue) [at all|whatsoever|tbh]
+[absolutely|really] no (idea|clue) [at all|whatsoever]
 [{self}] have not (a|any|the faintest|the slightest|got a|got any|got the faintest) (idea|clue)
-[{self}] [{adverb}] do not [{adverb}] have ({object}|(an|any|a|the) [real] (idea|clue|opinion|answer|way to know)) {ending}
+[{self}] [{adverb}] do not [{adverb}] (have|possess) ({object}|(an|any|a|the) [real] (idea|clue|opinion|answer|way to know)) {ending}
 {self} have ({no} [{fact}|answer|knowledge|access]) {ending}
 {self} lack {fact} {ending}
 {self} (have|found|find|see) {no} {word} {ending}
@@ -169,14 +177,17 @@ _ENGLISH_REFUSALS: Final = """
 your guess is as good as mine
 beats me
 {subject} {be} [{adverb}] [{adverb}] ({unknown}|not {basis}) {ending}
-{subject} ({be} not|is not being|was never|is never|has not been|have not been) [{adverb}] [{adverb}] {stated} {ending}
+{subject} ({be} not|is not being|was never|is never|has not been|have not been) [{adverb}] [{adverb}] {stated} {basis} {ending}
+{subject} ({be} not|is not being|was never|is never|has not been|have not been) [{adverb}] [{adverb}] {said} {ending}
+({question}|{answer}|{fact}) ({be} not|was never|is never|has not been|have not been) [{adverb}] [{adverb}] {stated} {ending}
 [currently|still] {unknown} {ending}
-not [{adverb}] [{adverb}] {stated} {ending}
+not [{adverb}] [{adverb}] {stated} {basis} {ending}
+not [{adverb}] [{adverb}] ({said}|found|available) {ending}
 not {basis}
 none [is|are|was|were] {told} {ending}
-(it is|its|it was|that is|this is|it remains|is|remains) [{adverb}] ({unknown}|not {basis}|not [{adverb}] {stated}) [to me] [{basis}] [{clause}]
+(it is|its|it was|that is|this is|it remains|is|remains) [{adverb}] ({unknown}|not {basis}|not [{adverb}] {said}|not [{adverb}] {stated} {basis}) [to me] [{basis}] [{clause}]
 {unknown} [{basis}] {clause}
-not [{adverb}] {stated} [{basis}] {clause}
+not [{adverb}] {said} [{basis}] {clause}
 (it is|its|it was|that is|this is|it would be|is) [{adverb}] (not [{adverb}] possible|impossible|(difficult|hard|tough)) [for me|for us] to {find_out} […]
 (not possible|impossible|hard|difficult|tough) to {find_out} [{object}|{clause}] {ending}
 [{subject}] (cannot|could not|can not|can neither) be [{adverb}] (determined|answered|found|known|inferred|established|deduced|ascertained|identified|confirmed|verified|derived|concluded|said|told|given|specified|calculated|gleaned) [{basis}] [{clause}] {ending}
@@ -203,13 +214,30 @@ n a
 {source} never [{adverb}] {gives} […]
 (does not|did not|fails to) [{adverb}] (say|state|specify|mention|tell us|indicate|identify|name|give|provide|explain) [{clause}|{object}|…]
 never [{adverb}] (says|states|specifies|mentions|tells us|indicates|identifies|names|gives|explains) [{clause}|{object}|…]
-{source} (gives|provides|contains|offers|has|includes|makes|supplies|give|provide|contain|makes) (no|not|insufficient|little|not enough|neither) […]
+{source} (gives|provides|offers|supplies|give|provide|offer) [us|me] (no|not|insufficient|little|not enough|neither) […]
+{source} (contains|has|includes|makes|contain|have|include|make) (no|not|insufficient|little|not enough|neither) [{exact}|specific|explicit|further|direct] {word} [{after_word}]
+{source} {gives} … but not ({clause}|(the|its|his|her|their|any) …)
 {source} (is|are|remains|was|stays) [{adverb}] (silent|not clear|unclear|not explicit|not specific|vague|ambiguous|insufficient|not sufficient|incomplete|inconclusive) [(on|about|regarding|as to|to|enough|for|in|concerning) …|{clause}]
 {source} (lacks|lack|omits|omit) […]
-{source} (says|tells us|tell us|say|mentions|states) (nothing|little|very little|not much) [(about|on|of|regarding|concerning|more|else) […]]
+({source}|it) (says|tells us|tell us|say|mentions|states) (nothing|little|very little|not much) [(about|on|of|regarding|concerning|more|else) […]]
 {source} (is|are|was) not [nearly] (enough|sufficient|adequate|clear) [(to|for|about|on) …]
 (this|that|it) is not something [that] (i|we|{source}) (know|know about|can answer|can tell|can say|can help with|says|mentions)
-{source} leaves (it|this|that|{question}) (open|unclear|unanswered|unstated|unsaid|unspecified)
+{source} leaves [it|this|that|{question}|…] (open|unclear|unanswered|unstated|unsaid|unspecified|unnamed)
+{subject} (is|was) left (open|unclear|unanswered|unstated|unsaid|unspecified)
+nothing (is|was) (said|mentioned|stated|written|given|known) ((about|of|on|regarding) …|{clause})
+(information|info|details|data) … (is|are) not [{adverb}] {stated} [{basis}]
+(information|info|data|details|answer) (missing|unavailable|not available)
+there is no telling [{clause}]
+(it is|its|that is) (anyones|anybodys) guess [{clause}]
+({self}|id|{self} would|id also) (need|require) (more|additional|further) (information|context|details|data) [{ending_to}|(about|on) …]
+(more|additional|further) (information|context|details|data) (is|are|would be) (needed|required|necessary) {ending_to}
+{self} (do not|cannot|did not) understand [{object}]
+{self} do not (think|believe) [that] {source} {gives} […]
+{self} do not (think|believe) [that] {subject} is {stated} [{basis}]
+{self} do not (think|believe) [that] {self} can (answer|say|tell|help|determine|know) […]
+[there is|there are] no … (mentioned|stated|specified|named|listed|identified) [{basis}]
+there is no … (given|provided|indicated) [{basis}]
+{self} am not (qualified|in a position|equipped) to {find_out} [{object}]
 """
 
 _ENGLISH_UNTITLED: Final = """
@@ -232,6 +260,7 @@ you {unable} {find_out} {clause}
 (nobody|no one) [really] knows ({sure}|{clause})
 … {be} [{adverb}] not [{adverb}] [{adverb}] {stated} {basis}
 … (was|were) never {stated} {basis}
+… (is|are) never [{adverb}] ({told}|named|identified) [{basis}]
 … (is|are) [{adverb}] not [{adverb}] [{adverb}] ({told}|listed|named|identified|described|known|clear|disclosed|included)
 … (was|were) not [{adverb}] (mentioned|stated|specified|indicated|disclosed)
 … (has|have) not been [{adverb}] {told}
@@ -264,7 +293,8 @@ it looks [like|as if|as though]
 [please] note [that]
 (therefore|thus|so|hence|however|as such|in conclusion|consequently|accordingly|again|also|for this reason|in this case|in that case|still|then|nevertheless|furthermore|additionally)
 (thank you|thanks) [for (asking|your question|the question|your interest)]
-(good|great|interesting) question
+[(that|this) is] [a|an] (good|great|interesting|tough|difficult|hard) question
+let me (think|see|check|look)
 (in terms of|as for|regarding|concerning|with regard to) (that|this|{question})
 [the|my|a|final|short|brief|direct|correct|best|simple|honest|quick|one word] [final|short|simple|honest|correct|direct] (answer|response|reply|conclusion|verdict|output|result|explanation|reason|reasoning|note|a|ans) [is|would be|here is|to {question} is] [that]
 ツ
@@ -284,7 +314,10 @@ not …
 ({self}|you) (need|would need|require|would require) (more|additional|further|other) (information|context|details|data) [to …|about …|on …]
 please (provide|share|clarify|consult|check|refer|let me know|specify|rephrase|give|supply|try|feel|ask|see|include|send|verify|note|contact) […]
 (could|can|would) you [please] (clarify|provide|share|specify|rephrase|give|tell me more|explain|supply) […]
-(you|one) (may|might|could|can|should|would|will) [want to|need to|have to|also|try to|wish to] (check|consult|look up|look for|look at|refer to|search|ask|contact|visit|review|need|find (more|this|that|additional|further|it)|verify|provide) […]
+all [that] ({source}|it) (says|mentions|tells us|states|gives) is …
+(we|i) (are|am) (only|just|merely) (told|given) …
+try (asking|checking|searching|looking|consulting) …
+[perhaps|maybe] (you|one) (may|might|could|can|should|would|will) [want to|need to|have to|also|try to|wish to] (check|consult|look up|look for|look at|refer to|search|ask|contact|visit|review|need|find (more|this|that|additional|further|it)|verify|provide) […]
 {self} (recommend|suggest|advise|would recommend|would suggest|encourage) (checking|consulting|that you|you|looking|searching|asking|referring|verifying|contacting|reviewing|visiting) […]
 if (you|there is|that|it|this) (have|can|could|provide|would|need|want|share|give|is|do|meant|mean|are|any|helps|other) […]
 let me know […]
@@ -302,7 +335,7 @@ my (knowledge|training data|training|information|answers|data) […]
 
 ENGLISH = Language(
     triggers=(
-        "absent adequate beats beyond cannot cant could couldnt decline didnt doesnt dont dunno fail failed fails goes"
+        "undeterminable unascertainable unverifiable unidentified need needs needed require required telling anyones anybodys absent adequate beats beyond cannot cant could couldnt decline didnt doesnt dont dunno fail failed fails goes"
         " hard difficult tough idk impossible inadequate inconclusive incomplete indeterminate indeterminable"
         " insufficient isnt arent wasnt werent hasnt havent lack lacking lacks missing n neglects neither never no"
         " nobody none not nothing omit omits omitted outside rather prefer silent unable unaware unanswerable"

@@ -198,7 +198,7 @@ la question (ne peut|n'a) pas [être|de] {participle} [{basis}]
         ),
         "participle": (
             "(mentionné|mentionnée|précisé|précisée|indiqué|indiquée|dit|donné|donnée|spécifié|spécifiée|fourni"
-            "|fournie|connu|connue|disponible|clair|possible|répondue|déterminé|déterminée|dans|indiqués|possible de"
+            "|fournie|connu|connue|disponible|clair|répondue|déterminé|déterminée|dans|indiqués|possible de"
             " répondre|possible de le dire|possible de déterminer|possible de savoir)"
         ),
         "verb": "(répondre|dire|déterminer|trouver|savoir|aider|fournir|donner|le dire|le savoir|le déterminer)",
@@ -236,7 +236,7 @@ non (sono|ne sono) (sicuro|sicura|certo|certa)
         "basis": "(in|nel|dal|secondo|in base al|sulla base del|a partire dal|con le informazioni fornite|qui) [{source}|testo|brano|passaggio|contesto]",
         "about": "(su|riguardo a|riguardo|in merito|in merito a|sulla|sul|di|a) […]",
         "says": "(dice|menziona|specifica|indica|fornisce|contiene|nomina|riporta|precisa|spiega|cita|parla|rivela|descrive)",
-        "participle": "(specificato|specificata|menzionato|menzionata|indicato|indicata|detto|noto|nota|fornito|fornita|disponibile|chiaro|riportato|possibile|determinabile|presente|conosciuto|possibile rispondere|possibile determinarlo)",
+        "participle": "(specificato|specificata|menzionato|menzionata|indicato|indicata|detto|noto|nota|fornito|fornita|disponibile|chiaro|riportato|determinabile|presente|conosciuto|possibile rispondere|possibile determinarlo)",
         "verb": "(rispondere|dire|determinare|trovare|sapere|aiutare|dirlo|saperlo|determinarlo|risposta|determinata|determinato|stabilire|stabilito|aiutarti|aiutarla)",
     },
 )
@@ -273,7 +273,7 @@ não tenho certeza
         "basis": "(em|no|na|do|segundo|de acordo com|com base em|com base no|a partir do|pelo|aqui) [{source}|texto|trecho|contexto|passagem]",
         "about": "(sobre|a respeito de|a respeito|acerca de|de|do|da|quanto a) […]",
         "says": "(diz|menciona|especifica|indica|fornece|contém|nomeia|informa|revela|explica|cita|fala|dá|descreve|responde|esclarece)",
-        "participle": "(mencionado|mencionada|especificado|especificada|informado|informada|indicado|dito|conhecido|conhecida|fornecido|fornecida|disponível|claro|citado|possível|encontrado|encontrada|respondida|dado)",
+        "participle": "(mencionado|mencionada|especificado|especificada|informado|informada|indicado|dito|conhecido|conhecida|fornecido|fornecida|disponível|claro|citado|encontrado|encontrada|respondida|dado)",
         "verb": "(responder|dizer|determinar|encontrar|saber|ajudar|afirmar|informar|ajudá lo|ajudar com isso)",
     },
 )
