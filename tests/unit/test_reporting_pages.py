@@ -1,7 +1,9 @@
 """Reports of made-up documents, read as a colleague would read them, and one of a real analysis."""
 
 import re
+import tarfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
+from promptrial import significance
 from promptrial.cost_report import CostReport, Price
 from promptrial.costs import TokenUsage, cost_report
 from promptrial.model import CONDITIONS, Condition, ModelSpec, Prompt, Trial
@@ -17,6 +20,7 @@ from promptrial.reporting.markdown import aggregate_report, trial_report
 from promptrial.reporting.plain import summary_text
 from promptrial.reporting.summary import run_sentences, trial_sentences
 from promptrial.reporting.tables import (
+    aggregate_table,
     arms_table,
     attrition_table,
     binary_table,
@@ -414,6 +418,54 @@ def test_a_share_without_an_interval_is_shown_with_one_dash() -> None:
     row = estimate("selective", "control", 1.0, metric="coverage", reason="one cluster: no interval can be had")
 
     assert selective_table(document(selective=(row,))).rows[0][-1] == f"100.0% ({MISSING})"
+
+
+def test_few_and_dominant_clusters_are_named_beside_the_effect_on_every_page() -> None:
+    said = "the largest cluster (pabc) holds 43% of the pairs"
+    row = endpoint(clustered=True, n_clusters=8, cautions=("only 8 clusters", said))
+    found = document(row, endpoint("f1", cautions=(said,), **DULL))
+    notes = summary_table(found).notes
+    assert f"Exact match and Token F1, all items, temperature 0: {said}." in notes
+    assert "Exact match, all items, temperature 0: only 8 clusters." in notes
+    assert f"Exact match, all items, temperature 0: {said}." in primary_table(found).notes
+    assert any(said in text for text in sentences(found))
+    result = TrialResult(facts(), found, costs())
+    adjusted = primary_p_values([result])
+    assert any(said in note for note in aggregate_table([result], adjusted).notes)
+
+
+def test_too_few_clusters_for_a_decision_are_not_called_not_significant() -> None:
+    reason = "not estimable with 5 clusters: a 95% interval needs at least 6"
+    limits = {"ci_low": None, "ci_high": None, "ci_method": None, "clustered": True, "n_clusters": 5}
+    found = document(endpoint(**DULL | limits | {"reason": reason, "clusters_needed": 6}))
+    assert primary_table(found).rows[0][-1] == "not estimable with 5 clusters"
+    assert summary_table(found).rows[0][-1] == "not estimable with 5 clusters"
+    [text] = [text for text in sentences(found) if "(primary)" in text]
+    assert text.startswith(f"Exact match (primary) could not be decided: {reason}.")
+
+
+def test_what_the_flips_alone_would_reject_is_not_shown() -> None:
+    table = primary_table(document(endpoint(not_shown=True, ci_method="sign_flips_hull", **DULL)))
+    assert table.rows[0][-1] == "not shown"
+    assert any("the hull of the sign flips and the score method" in note for note in table.notes)
+
+
+def test_a_sampled_p_stands_with_its_monte_carlo_standard_error() -> None:
+    assert primary_table(document(endpoint(monte_carlo_se=0.0011))).rows[0][-3] == "0.0125 (SE 0.001)"
+    assert primary_table(document(endpoint(monte_carlo_se=0.0))).rows[0][-3] == "0.0125"
+
+
+def test_a_document_of_version_0_1_0_is_read_and_its_methods_keep_their_names() -> None:
+    with tarfile.open(Path(__file__).parents[1] / "data" / "runs_of_0.1.0.tar.gz") as archive:
+        names = [name for name in archive.getnames() if name.endswith("results/significance.json")]
+        members = [archive.extractfile(name) for name in names]
+        documents = [significance.decode(member.read()) for member in members if member is not None]
+    assert documents
+    for old in documents:
+        assert {row.cautions for row in old.endpoints} == {()}
+        page = trial_report(facts(), old, costs())
+        methods = {row.p_method for row in old.endpoints}
+        assert ("mcnemar" in methods) == ("p by McNemar's test (mid-p)" in page)
 
 
 def test_subsets_are_shown_with_a_caution() -> None:

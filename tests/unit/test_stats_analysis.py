@@ -328,6 +328,73 @@ def test_one_passage_gives_an_undecided_endpoint_with_a_reason() -> None:
     assert endpoint.control.ci_method is None
 
 
+def clustered_table(sizes: list[int], metric: str = "em", seed: int = 3) -> ScoreTable:
+    rng = np.random.default_rng(seed)
+    n = sum(sizes)
+    control, treatment = rng.integers(0, 2, (2, n)).astype(float).tolist()
+    cluster = np.repeat(np.arange(len(sizes)), sizes).tolist()
+    return table_of(control, treatment, metric=metric, cluster=cluster)
+
+
+def test_a_dominant_cluster_is_named_with_its_share() -> None:
+    table = clustered_table([3] * 12 + [20])
+    named = changed(table, cluster_names=[f"passage{n}" for n in range(13)])
+    endpoint = analyse(named, QUICK).endpoints[0]
+    assert (endpoint.largest_cluster, endpoint.largest_cluster_share) == ("passage12", pytest.approx(20 / 56))
+    assert "the largest cluster (passage12) holds 36% of the pairs" in endpoint.cautions
+    unnamed = analyse(table, QUICK).endpoints[0]
+    assert (unnamed.largest_cluster, "the largest cluster holds 36% of the pairs" in unnamed.cautions) == (None, True)
+    even = analyse(clustered_table([4] * 10), QUICK).endpoints[0]
+    assert (even.largest_cluster_share, even.cautions) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("clusters", "caution"),
+    [
+        (5, "only 5 clusters: no p-value can reach 0.05; at least 6 are needed"),
+        (8, "only 8 clusters: p-values go in steps of 0.0078, and the interval is wide"),
+        (10, None),
+    ],
+)
+def test_few_clusters_are_a_caution(clusters: int, caution: str | None) -> None:
+    endpoint = analyse(clustered_table([4] * clusters), QUICK).endpoints[0]
+    assert [text for text in endpoint.cautions if text.startswith("only")] == ([] if caution is None else [caution])
+    assert endpoint.clusters_needed == (6 if clusters == 5 else None)
+    assert (endpoint.ci_low is None) == (clusters == 5)
+
+
+def test_equal_scores_have_equal_figures_under_any_name_and_at_any_seed() -> None:
+    table = clustered_table([2] * 40)
+    twice = changed(table, metrics={"em": table.metrics["em"], "other": table.metrics["em"]})
+    settings = StatsSettings(graded=(), bootstrap_samples=50)
+    one, other = (row for row in analyse(twice, settings).endpoints if row.scope == "overall")
+    assert (one.p, one.ci_low, one.ci_high) == (other.p, other.ci_low, other.ci_high)
+    reseeded = analyse(twice, StatsSettings(graded=(), bootstrap_samples=50, random_seed=9)).endpoints[0]
+    assert reseeded.p == one.p, "sums of 0/1 scores lie on a lattice"
+    assert one.monte_carlo_se == 0
+
+
+def test_an_effective_sample_is_never_larger_than_the_sample(document: Significance) -> None:
+    alternating = table_of([1, 0] * 30, [0, 1] * 30, cluster=[n // 2 for n in range(60)])
+    found = [*document.estimates, *analyse(alternating, QUICK).estimates]
+    effective = [(row.figures["n_effective"], row.n_pairs) for row in found if row.figures.get("n_effective")]
+    assert effective
+    assert all(n is not None and n <= pairs for n, pairs in effective)
+
+
+def test_a_p_and_the_interval_of_its_row_never_disagree(document: Significance) -> None:
+    rows = [
+        row for row in document.estimates if row.p is not None and row.ci_low is not None and row.ci_high is not None
+    ]
+    differences = [row for row in rows if row.quantity in {"mean_difference", "risk_difference"}]
+    assert {row.method for row in differences} == {"score", "permutation", "paired_difference", "cr2"}
+    for row in differences:
+        assert (row.ci_low <= 0 <= row.ci_high) == (row.p > 0.05)  # type: ignore[operator]
+    for endpoint in document.endpoints:
+        if endpoint.p is not None and endpoint.ci_low is not None and endpoint.ci_high is not None:
+            assert (endpoint.ci_low <= 0 <= endpoint.ci_high) == (endpoint.p > 0.05)
+
+
 def test_one_pair_is_enough_to_be_written_down() -> None:
     for table in (table_of([1], [0]), table_of([0.5], [0.25], metric="f1")):
         result = analyse(table, QUICK)

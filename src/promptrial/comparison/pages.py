@@ -21,6 +21,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.tables.effects import caution_notes
 from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
 from promptrial.reporting.tables.words import correction_text, listing, method_text, metric_text, subset_text
 from promptrial.significance import Endpoint
@@ -182,7 +183,7 @@ def _effects_table(pair: Pair) -> Table:
         headers=("Endpoint", "Role", "Temp.", "Pairs", "Dropped", "A", "B",
                  f"Difference, pp ({level(found.settings.confidence)} CI)", "p", "Adjusted p"),
         rows=tuple(_effect_row(row, found.settings.primary) for row in endpoints),
-        notes=tuple(dict.fromkeys([*corrected, *reasons, *_about_missing(pair, endpoints)])),
+        notes=tuple(dict.fromkeys([*corrected, *reasons, *caution_notes(endpoints), *_about_missing(pair, endpoints)])),
         align="llrrlrrrrr",
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
-from promptrial.reporting.tables.effects import decision, decision_text, primary_endpoints
+from promptrial.reporting.tables.effects import caution_notes, decision, decision_text, primary_endpoints
 from promptrial.reporting.tables.missing import rule_text
 from promptrial.reporting.tables.words import metric_text
 from promptrial.significance import Endpoint
@@ -87,6 +87,7 @@ def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey
         notes=(
             f"Adjusted over all: Holm's method over the {count(tested)} primary tests of all trials.",
             "It holds however the tests depend on each other, as those of trials with the same items or control do.",
+            *(f"{key[0]}: {note}" for key, _, row in rows for note in caution_notes([row])),
         ),
         align="llrrrrrrrrrl",
     )
