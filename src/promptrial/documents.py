@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import msgspec.inspect
 
 from promptrial.errors import NewerVersionError
 
@@ -61,12 +63,25 @@ def json_schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a kind of document, described by the docstrings of its types.
 
     Every field is required, as a value that is missing is written as null and not left out; the exceptions are those
-    of the document itself that are UNSET by default.
+    that are UNSET by default.
     """
     schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind)))  # as JSON has defaults
-    optional = {field.encode_name for field in msgspec.structs.fields(kind) if field.default is msgspec.UNSET}
+    kinds = {each.__name__: each for each in _structs(msgspec.inspect.type_info(kind))}
     for name, definition in schema["$defs"].items():
         definition["description"] = inspect.cleandoc(definition["description"])
-        left_out = optional if name == kind.__name__ else set()
-        definition["required"] = [field for field in definition["properties"] if field not in left_out]
+        fields = msgspec.structs.fields(kinds[name]) if name in kinds else ()
+        optional = {field.encode_name for field in fields if field.default is msgspec.UNSET}
+        definition["required"] = [field for field in definition["properties"] if field not in optional]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title} | schema
+
+
+def _structs(info: msgspec.inspect.Type) -> Iterator[type[msgspec.Struct]]:
+    """Yield the kinds of struct that a type holds, itself included."""
+    if isinstance(info, msgspec.inspect.StructType):
+        yield info.cls
+    inside = (
+        getattr(info, name, ()) for name in ("fields", "types", "item_types", "item_type", "key_type", "value_type")
+    )
+    for each in inside:
+        for part in each if isinstance(each, tuple) else (each,):
+            yield from _structs(part.type if isinstance(part, msgspec.inspect.Field) else part)
