@@ -370,8 +370,35 @@ def test_requests_that_cannot_be_told_any_more_are_an_error_with_what_to_do(lab:
     results.with_name("requests.a2.jsonl").unlink()
     results.with_name("results.a1.jsonl").unlink()
     lab.vendor.jobs[f"{work[0].key}-a1"][0].answered = (asked_ids(work[0])[0],) * 2
-    with pytest.raises(PhaseFailedError, match=r"of the 2 requests of attempt 2, 3 can be told .*from a copy"):
-        lab.collect(work)
+    for _ in range(2):
+        with pytest.raises(PhaseFailedError, match=r"of the 2 requests of attempt 2, 3 can be told .*--rebuy"):
+            lab.collect(work)
+    assert len(lab.vendor.jobs) == 2
+    lab.complete(work, rebuy=True)
+    assert statuses(work) == ["downloaded"]
+    assert set(answered_ids(work[0])) == set(asked_ids(work[0]))
+
+
+def test_an_attempt_in_doubt_whose_requests_cannot_be_told_is_given_up_with_leave(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((JobState.EXPIRED, 0.5))
+    lab.vendor.script("submit", None, OutcomeUnknownError("no answer"))
+    lab.vendor.script("find", None, None, detach)
+    with pytest.raises(Detached):
+        lab.complete(work)
+    assert statuses(work) == ["submitting"]
+    lab.vendor.scripts.clear()
+    lab.new_process()
+    results = work[0].folder.part_results(work[0].part.name)
+    results.with_name("requests.a2.jsonl").unlink()
+    results.with_name("results.a1.jsonl").unlink()
+    lab.vendor.jobs[f"{work[0].key}-a1"][0].answered = (asked_ids(work[0])[0],) * 2
+    with pytest.raises(PhaseFailedError, match=r"can be told from the earlier answers .*--rebuy"):
+        lab.complete(work)
+    lab.complete(work, rebuy=True)
+    assert statuses(work) == ["downloaded"]
+    assert set(answered_ids(work[0])) == set(asked_ids(work[0]))
+    assert [intent.attempt for intent in work[0].intents] == [1, 2, 3]
 
 
 def expired_once(lab: Lab, work: list[PartWork]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptrial.errors import PermanentError
+from promptrial.errors import ResultsGoneError
 from promptrial.parts.answers import Answers
 from promptrial.parts.work import PartWork
 from promptrial.providers.request_rows import row_id
@@ -45,8 +45,8 @@ class RequestFiles:
 
         Raises
         ------
-        PermanentError
-            If what it held cannot be told any more.
+        ResultsGoneError
+            If what it held cannot be told any more, so that its answers cannot be told either.
         """
         path, rows = self._path(attempt), self._rows(attempt)
         if attempt == 1 or self._is_whole(path, rows):
@@ -54,10 +54,11 @@ class RequestFiles:
         answered = self.answers.ids(before=attempt)
         self._write(attempt, lambda wire_id: wire_id not in answered)
         if not self._is_whole(path, rows):
-            raise PermanentError(
+            raise ResultsGoneError(
                 f"{path.name} was lost or damaged, and cannot be made again: of the {rows} requests of attempt "
                 f"{attempt}, {jsonl.count(path)} can be told from the earlier answers",
-                hint="put the file back from a copy, if you have one; what the attempt has answered is kept",
+                hint="put the file back from a copy, if you have one; or ask again what has no answer: "
+                f"{self.work.folder.run.resume_command} --rebuy",
             )
         self.answers.recorder.events.warn(f"{self.work.name}: {path.name} was lost or damaged; it was made again")
         return path

@@ -132,7 +132,11 @@ class HostedPart:
         if last is None or self.work.has_job or not _owes_answers(last):
             return
         self.recorder.events.say(f"{self.work.name}: job {last.job} was made for these requests, and is taken up")
-        yield from self._submission.taken_up(last)
+        try:
+            yield from self._submission.taken_up(last)
+        except ResultsGoneError:
+            if not self.settings.rebuy:
+                raise
 
     def _given_a_job(self) -> Steps[bool]:
         """Create a job, or adopt one; return whether there is one, or the attempt was given up with leave to pay again.
@@ -149,6 +153,12 @@ class HostedPart:
             return True
         try:
             yield from self._submission.steps(unanswered)
+        except ResultsGoneError as error:
+            if not self.settings.rebuy or self._gave_up:
+                raise
+            self._gave_up = True
+            self._submission.give_up(error.message)
+            return False
         except OutcomeUnknownError as error:
             by_hand, left = self._answers.ids_by_hand(), self._answers.unanswered()
             if by_hand and self.settings.rebuy:

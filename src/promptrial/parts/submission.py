@@ -121,7 +121,7 @@ class Submission:
 
         Raises
         ------
-        PermanentError
+        ResultsGoneError
             If that cannot be told any more.
         """
         return self._described(attempt, self.requests.sent(attempt))
