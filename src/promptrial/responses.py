@@ -143,6 +143,8 @@ def is_blank(text: str) -> bool:
     >>> is_blank(" \n\u200b"), is_blank("...")
     (True, False)
     """
+    if text[:1].isalnum():  # nearly every answer
+        return False
     return all(unicodedata.category(character) in _INVISIBLE for character in text)
 
 

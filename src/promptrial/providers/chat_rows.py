@@ -15,7 +15,8 @@ usage that cannot be read; the answer beside it counts. ``promptrial.responses``
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from contextlib import suppress
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -40,12 +41,34 @@ class _Choice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
 
 
+# A row's counts are summed over a run in 64 bits, so that none may be absurdly large.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_MAX_TOKENS)] | None
+
+
+class _PromptDetails(msgspec.Struct, gc=False):
+    cached_tokens: _Count = None
+
+
+class _CompletionDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: _Count = None
+
+
 class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: Any = None
-    completion_tokens: Any = None
-    total_tokens: Any = None
-    prompt_tokens_details: Any = None
-    completion_tokens_details: Any = None
+    """Token counts, None where they are not known."""
+
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    total_tokens: _Count = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+    @property
+    def cached_tokens(self) -> int | None:
+        return None if self.prompt_tokens_details is None else self.prompt_tokens_details.cached_tokens
+
+    @property
+    def reasoning_tokens(self) -> int | None:
+        return None if self.completion_tokens_details is None else self.completion_tokens_details.reasoning_tokens
 
 
 class _Error(msgspec.Struct, gc=False):
@@ -97,19 +120,19 @@ def parse_chat_row(line: bytes) -> Completion:
         return _failed(row, response, chat, error)
     if response is None or chat is None or not chat.choices:
         raise ValueError(f"row of {row.custom_id!r} holds neither an answer nor an error")
-    choice, tokens = chat.choices[0], _tokens(chat.usage, response.usage, row.usage)
+    choice, usage = chat.choices[0], _usage(chat.usage, response.usage, row.usage)
     message = choice.message
     return Completion(
         row.custom_id,
         _text(message),
         choice.finish_reason,
         chat.id or response.request_id,
-        tokens.prompt,
-        tokens.completion,
-        tokens.total,
-        tokens.cached,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.total_tokens,
+        usage.cached_tokens,
         reasoning=_words(message.reasoning_content) or _words(message.reasoning),
-        reasoning_tokens=tokens.reasoning,
+        reasoning_tokens=usage.reasoning_tokens,
     )
 
 
@@ -130,44 +153,35 @@ def _words(value: object) -> str | None:
     return value if isinstance(value, str) and not is_blank(value) else None
 
 
-class _Tokens(NamedTuple):
-    """Token counts, None where they are not known."""
-
-    prompt: int | None = None
-    completion: int | None = None
-    total: int | None = None
-    cached: int | None = None
-    reasoning: int | None = None
+_UNKNOWN: Final = _Usage()
 
 
-_UNKNOWN: Final = _Tokens()
-
-
-def _tokens(*places: msgspec.Raw) -> _Tokens:
-    """Return the counts of the first usage that is given."""
+def _usage(*places: msgspec.Raw) -> _Usage:
+    """Return the first usage that is given."""
     for raw in places:
-        try:
-            usage = _USAGE_DECODER.decode(raw) if raw else None
-        except (ValueError, RecursionError):
-            return _UNKNOWN
-        if usage is not None:
-            return _Tokens(
-                _count(usage.prompt_tokens),
-                _count(usage.completion_tokens),
-                _count(usage.total_tokens),
-                _detail(usage.prompt_tokens_details, "cached_tokens"),
-                _detail(usage.completion_tokens_details, "reasoning_tokens"),
-            )
+        if raw:
+            try:
+                usage: _Usage | None = _USAGE_DECODER.decode(raw)
+            except (ValueError, RecursionError):
+                return _readable(raw)
+            if usage is not None:
+                return usage
     return _UNKNOWN
 
 
-def _detail(details: object, name: str) -> int | None:
-    return _count(details.get(name)) if isinstance(details, dict) else None
-
-
-def _count(value: object) -> int | None:
-    # A row's counts are summed over a run in 64 bits, so that none may be absurdly large.
-    return value if type(value) is int and 0 <= value <= _MAX_TOKENS else None
+def _readable(raw: msgspec.Raw) -> _Usage:
+    """Return what can be read of odd usage."""
+    try:
+        values = msgspec.json.decode(raw)
+    except (ValueError, RecursionError):
+        return _UNKNOWN
+    if not isinstance(values, dict):
+        return _UNKNOWN
+    known: dict[str, Any] = {}
+    for name in _Usage.__struct_fields__:
+        with suppress(ValueError):
+            known[name] = getattr(msgspec.convert({name: values.get(name)}, _Usage), name)
+    return _Usage(**known)
 
 
 def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | None:
@@ -186,16 +200,16 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
 
 def _failed(row: _Row, response: _Response | None, chat: _Chat | None, error: str) -> Completion:
     """Return the completion of a failed request. It may have been billed, and keeps the tokens that it took."""
-    tokens = _tokens(*(place.usage for place in (chat, response, row) if place is not None))
+    usage = _usage(*(place.usage for place in (chat, response, row) if place is not None))
     return Completion(
         row.custom_id,
         "",
         None,
         None if response is None else response.request_id or response.id,
-        tokens.prompt,
-        tokens.completion,
-        tokens.total,
-        tokens.cached,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.total_tokens,
+        usage.cached_tokens,
         error=error,
-        reasoning_tokens=tokens.reasoning,
+        reasoning_tokens=usage.reasoning_tokens,
     )
