@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from typing import Any
@@ -55,8 +56,17 @@ def test_without_a_choice_nothing_is_recorded_and_the_report_names_the_formats_r
     assert "| closed_set | custom | squad_v2, by character |" in report(project, "r")
 
 
+def exact_matches(project: Project, dataset: str) -> float:
+    with (project.trial_folder() / "results/per_item_scores.csv").open(newline="") as file:
+        return sum(float(row["em"]) for row in csv.DictReader(file) if row["dataset"] == dataset)
+
+
 def test_chosen_rules_are_reported_and_rescore_without_asking_again(project: Project) -> None:
+    rows = [{"id": f"c{n}", "question": f"Question {n}?", "answers": ["PARIS", "Year 1912"]} for n in range(8)]
+    (project.root / "config" / "closed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert project.call("run", "--run_id", "r").code == 0
+    assert exact_matches(project, "closed_set") > 0
+    in_order, answers = exact_matches(project, "open_set"), project.snapshot()
     prepared = (project.root / "experiments/run_r/prepared/manifest.json").read_bytes()
     with_rules(project, rules="exact")
     refused = project.call("run", "--run_id", "r", "--resume")
@@ -66,6 +76,10 @@ def test_chosen_rules_are_reported_and_rescore_without_asking_again(project: Pro
     assert forced.code == 0, forced.err
     assert (project.root / "experiments/run_r/prepared/manifest.json").read_bytes() == prepared
     assert "| closed_set | custom | exact |" in report(project, "r")
+    assert exact_matches(project, "closed_set") == 0
+    assert exact_matches(project, "open_set") == in_order
+    kept = [path for path in answers if path.endswith(("predictions.csv", ".jsonl")) and "log" not in path]
+    assert {path: project.snapshot()[path] for path in kept} == {path: answers[path] for path in kept}
 
 
 def test_a_squad_1_1_file_is_scored_by_its_own_rules(project: Project) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from promptrial.comparison.agreement import Identity, agreements, match_items, refusal
 from promptrial.comparison.arms import changes, side_by_side
+from promptrial.comparison.reading import _chosen
 from promptrial.model import CONDITIONS, Condition
 from promptrial.significance import Significance, StatsSettings
 from promptrial.stats.analysis import analyse
@@ -153,3 +154,9 @@ def test_what_was_planned_goes_with_the_arm_that_it_was_planned_for() -> None:
         expected = [a.worst[name][a.item_keys.index(key)] for key in common]
         assert np.array_equal(worst, expected, equal_nan=True)
     assert not pair_scores(table, "em", 0.0).sample().binary
+
+
+def test_what_was_chosen_for_a_data_set_is_named_among_what_differs() -> None:
+    datasets = {"a": {"format": "custom", "rules": "exact"}, "b": {"format": "custom"}}
+    assert _chosen("rules", datasets) == {"rules": {"a": "exact"}}
+    assert _chosen("tokens", datasets) == {}

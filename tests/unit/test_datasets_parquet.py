@@ -45,6 +45,17 @@ def failure(name: str, *paths: Path) -> str:
     return caught.value.message.replace(str(paths[0].parent), "DIR")
 
 
+def squad_row(item_id: str, *answers: str) -> dict[str, Any]:
+    return {"id": item_id, "question": "q", "context": "c", "answers": {"text": list(answers)}}
+
+
+def test_squad_rows_that_all_have_answers_are_scored_as_version_1_1(tmp_path: Path) -> None:
+    first = write(tmp_path / "1.parquet", [squad_row("a", "x"), squad_row("b", "y")])
+    assert official("squad_v2").rules([first]) == "squad_v1"
+    second = write(tmp_path / "2.parquet", [squad_row("c", "x"), squad_row("d")])
+    assert official("squad_v2").rules([first, second]) is None
+
+
 def test_squad_rows_without_answers_are_unanswerable(tmp_path: Path) -> None:
     empty = SQUAD_ROW | {"id": "b", "answers": {"text": [], "answer_start": []}}
     path = write(tmp_path / "s.parquet", [SQUAD_ROW, empty])
