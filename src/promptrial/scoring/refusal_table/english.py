@@ -60,7 +60,7 @@ _ENGLISH_PIECES: Final = {
         "|material|materials|source|sources|story|snippet|extract|data|page|content|details|facts|section|results)"
         " [(that|which) (was|is|were|are|you have|you|i was|i have been|i am|has been) (provided|given|shared|supplied)"
         "|you provided|you have provided|you gave|you gave me|you shared|i was given|i have|provided|given|above"
-        "|supplied|alone|itself|only|below|at hand|available] [alone|to me|by you]|what (is|was|you have|you)"
+        "|supplied|alone|itself|only|below|as given|as written|as provided|at hand|available] [alone|to me|by you]|what (is|was|you have|you)"
         " (given|provided|written|shared)"
     ),
     "basis": (
@@ -241,6 +241,11 @@ there is no … (given|provided|indicated) [{basis}]
 """
 
 _ENGLISH_UNTITLED: Final = """
+{self} (have not been|was not|were not|am not|are not) (given|provided with|provided|told) {fact} {ending}
+nowhere ({basis}|in it) (is|are|was|were) … {stated}
+nowhere (does|do) {source} (say|state|mention|give|tell|specify|name) […]
+… (is|are) nowhere {stated} [{basis}]
+[the|its|his|her|their|exact] (name|owner|year|date|author|location|place|age|reason|cause|number|price|amount|time|builder|identity|title|person|value|month|day|source|details) (not [{adverb}] ({told}|known|available|found)|unknown|unclear|unspecified) [{basis}]
 [{self}] [{adverb}] do not [{adverb}] know [{sure}] {clause}
 [{self}] [{adverb}] do not [{adverb}] know (anything|much|a lot|enough|any [more] (details|information|facts)) [{about}|to …] {ending}
 [{self}] [{adverb}] do not [{adverb}] know the (name|date|year|number|reason|identity|exact [date|number|year]|location|cause|details|author|owner|capital) […]
@@ -261,7 +266,7 @@ you {unable} {find_out} {clause}
 … {be} [{adverb}] not [{adverb}] [{adverb}] {stated} {basis}
 … (was|were) never {stated} {basis}
 … (is|are) never [{adverb}] ({told}|named|identified) [{basis}]
-… (is|are) [{adverb}] not [{adverb}] [{adverb}] ({told}|listed|named|identified|described|known|clear|disclosed|included)
+… (is|are) [{adverb}] not [{adverb}] [{adverb}] ({told}|revealed|listed|named|identified|described|known|clear|disclosed|included)
 … (was|were) not [{adverb}] (mentioned|stated|specified|indicated|disclosed)
 … (has|have) not been [{adverb}] {told}
 … (is|are|remains|remain) [{adverb}] [{adverb}] {unknown} [{basis}|to me|to us]
@@ -285,6 +290,11 @@ as (an ai|a language model|an ai model|a large language model|an assistant) [lan
 [in|as] (response|answer) [to {question}]
 (well|hmm|hm|um|uh|ah|oh|ok|okay|honestly|frankly|actually|sure|alas|oops|yes|hello|hi|in short|in summary|overall)
 to be (honest|fair|frank|clear|sure)
+to tell the truth
+in all honesty
+as far as {self} (know|can tell|can see|am aware)
+to (my|the best of my) knowledge
+{self} (have to|must) (say|admit|confess) [that]
 (it|this) (seems|appears) [to me] [that|like|as if]
 it looks [like|as if|as though]
 {self} (think|believe|would say|am afraid|see|know|understand|notice|find|note|can see|must say|can say|feel) [that]
@@ -304,6 +314,7 @@ boxed [text|textbf|mathrm]
 
 _ENGLISH_EXPLANATIONS: Final = """
 not …
+{question} (asks|is asking|is about|concerns) …
 ({source}|it|this) [{adverb}] (only|just|merely|simply|solely) […]
 (only|just|merely) … (is|are|was|were) [{adverb}] {stated} [{basis}]
 {source} (might|may|could|would) …
@@ -335,7 +346,7 @@ my (knowledge|training data|training|information|answers|data) […]
 
 ENGLISH = Language(
     triggers=(
-        "undeterminable unascertainable unverifiable unidentified need needs needed require required telling anyones anybodys absent adequate beats beyond cannot cant could couldnt decline didnt doesnt dont dunno fail failed fails goes"
+        "nowhere undeterminable unascertainable unverifiable unidentified need needs needed require required telling anyones anybodys absent adequate beats beyond cannot cant could couldnt decline didnt doesnt dont dunno fail failed fails goes"
         " hard difficult tough idk impossible inadequate inconclusive incomplete indeterminate indeterminable"
         " insufficient isnt arent wasnt werent hasnt havent lack lacking lacks missing n neglects neither never no"
         " nobody none not nothing omit omits omitted outside rather prefer silent unable unaware unanswerable"

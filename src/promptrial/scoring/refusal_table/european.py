@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 GERMAN = Language(
-    triggers="nicht keine kein keinen keinerlei unbekannt unklar unbeantwortbar unmöglich weder unbestimmt nichts",
+    triggers="wenig wenige nicht keine kein keinen keinerlei unbekannt unklar unbeantwortbar unmöglich weder unbestimmt nichts",
     refusals="""
 [das|es|die antwort] [ich] weiß [ich] [es|das|die antwort] [darauf] [leider|wirklich|auch|ehrlich gesagt] [darauf] nicht [genau|sicher] [{basis}]
 [ich] weiß [es] [leider] nicht (wer|wann|wo|was|wie|ob|welche|welcher|welches|welchen|warum|wem|wen|wessen|woher|wohin) …
@@ -43,6 +43,11 @@ GERMAN = Language(
 [darüber|dazu|hierzu] (sagt|erwähnt|nennt|steht) {source} nichts
 (unbekannt|unklar|unbeantwortbar|nicht bekannt|nicht beantwortbar|nicht bestimmbar|nicht {basis}|keine angabe|keine angaben|keine antwort|keine information|keine informationen) [{basis}]
 [ich bin] [mir] [leider] [da] nicht sicher
+(es|das) ist [leider] nicht (bekannt|klar|angegeben|erwähnt) [{basis}] (wer|wann|wo|was|wie|ob|welche|welcher|warum) …
+[dazu|darüber|das] (kann|konnte) ich [leider] (nichts|nicht|keine angaben|keine angabe|keine auskunft) (sagen|machen|geben|finden)
+[{basis}] steht [{basis}] [dazu|darüber] nichts [dazu|darüber|über …|davon] [{basis}]
+nicht genügend (information|informationen|angaben|daten) [{basis}]
+(zu wenig|zu wenige) (information|informationen|angaben)
 dabei kann ich [leider] [ihnen|dir] nicht helfen
 """,
     fillers="""
@@ -86,7 +91,9 @@ SPANISH = Language(
 [yo] no [lo] sé (quién|cuándo|dónde|qué|cómo|si|cuál|cuáles|cuánto|cuántos|por qué) …
 [yo] [lo] desconozco [la respuesta|esa información|…]
 [yo] no conozco la respuesta
-no tengo ni idea
+no tengo [ni|la menor|la más mínima|ninguna] idea
+no (sabría|puedo) (decir|decirlo|decirte|responder)
+no se (proporciona|da|ofrece|incluye|menciona|indica|especifica) [esa|esta|ninguna|la|dicha] [información|mención|respuesta|detalle|nada] [{about}]
 ni idea
 no (tengo|hay|existe|dispongo de|cuento con|se dispone de|encuentro|encontré) [suficiente|suficientes|la|esa|ninguna|más] (información|informacion|datos|mención|respuesta|detalles|referencia) [suficiente|suficientes] [{about}] [disponible] [{basis}] [para …]
 [eso|esto|la respuesta|ello] no [se] {stated} [{basis}] [{clause}]
@@ -340,7 +347,7 @@ nie jestem (pewien|pewna)
 )
 
 RUSSIAN = Language(
-    triggers="не нет неизвестно неизвестен неизвестна невозможно неясно нельзя затрудняюсь",
+    triggers="недостаточно не нет неизвестно неизвестен неизвестна невозможно неясно нельзя затрудняюсь",
     refusals="""
 [я] [этого|точно|к сожалению] не (знаю|уверен|уверена|помню) [этого|ответа|ответ|точно] [на этот вопрос] [кто …|когда …|где …|что …|как …|какой …|почему …|сколько …]
 [у меня] (нет|недостаточно) [достаточной|достаточно|такой|этой|этих] (информации|данных|ответа|сведений) [об этом|о …|для …|на …] [{basis}]
@@ -350,6 +357,7 @@ RUSSIAN = Language(
 {basis} (нет|отсутствует|недостаточно) (информации|данных|сведений|упоминания|ответа|информация) […]
 [это|этого|…] не (сказано|говорится|указано|упоминается|упомянуто|указан|указана|известно|известен|известна|сообщается|ясно) [{basis}] [кто …|когда …|…]
 {source} [об этом|этого] не (содержит|говорит|упоминает|сообщает|указывает|отвечает|уточняет|даёт) […]
+недостаточно (информации|данных|сведений) [для …|{basis}]
 (неизвестно|неизвестен|неизвестна|неясно|не известно|нет ответа|нет информации|нет данных|нет сведений|информация отсутствует) [{basis}] [кто …|когда …|где …|…]
 (невозможно|нельзя|не могу|не удалось|не представляется возможным|я не могу|мы не можем) [точно] (определить|ответить|сказать|установить|найти|помочь|найти ответ|дать ответ|узнать) [на этот вопрос|на вопрос|это|ответ|с этим|…] [{basis}]
 """,
