@@ -34,6 +34,7 @@ from tests.support.project import Outcome, Project
 RUN: Final = Path("experiments/run_r")
 _TIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _CHECKPOINT: Final = re.compile(rb'"last_checkpoint": (null|\{[^}]*\})')
+_PLACE: Final = re.compile(rb'"config_path": "[^"]*"')
 _OPEN_ENDED: Final = frozenset({"results.partial.jsonl", "jobs.journal.jsonl", "run.log"})
 
 
@@ -305,10 +306,14 @@ def _last_work(folder: Path) -> tuple[str, str | None] | None:
 
 
 def _masked(name: str, data: bytes) -> bytes:
-    """Take out of a record what may differ: times, and which work came last, for not every process does the same."""
+    """Take out of a record what may differ.
+
+    Those are times, the folder that a copy of the run stands in, and which work came last, for not every process does
+    the same.
+    """
     if name.endswith(("manifest.json", "run_state.json", "journal.jsonl")):
         data = _TIME.sub(b"T", data)
-    return _CHECKPOINT.sub(b"", data) if name == "run_state.json" else data
+    return _PLACE.sub(b"", _CHECKPOINT.sub(b"", data)) if name == "run_state.json" else data
 
 
 def _differences(expected: dict[str, str], found: dict[str, str]) -> Iterable[str]:
