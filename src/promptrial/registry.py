@@ -64,7 +64,7 @@ SCORERS: Final[Mapping[str, str]] = {
 STATISTICS: Final[Mapping[str, str]] = {
     "score": "promptrial.stats.score:STATISTIC",
     "mcnemar": "promptrial.stats.mcnemar:STATISTIC",
-    "paired_difference": "promptrial.stats.paired:STATISTIC",
+    "paired_difference": "promptrial.stats.paired_t:STATISTIC",
     "cr2": "promptrial.stats.cr2:STATISTIC",
     "bootstrap": "promptrial.stats.bootstrap:STATISTIC",
     "permutation": "promptrial.stats.permutation:STATISTIC",

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from promptrial.significance import Estimate, StatsSettings
-from promptrial.stats import paired
+from promptrial.stats import paired_t
 from promptrial.stats.analysis import analyse
 from promptrial.stats.detectable import smallest_p_value
 from promptrial.stats.pairing import PairedSample
@@ -20,7 +20,7 @@ SETTINGS = StatsSettings(bootstrap_samples=300, permutation_samples=300)
 
 
 def row_of(sample: PairedSample) -> Estimate:
-    return paired.STATISTIC.compute(sample, SETTINGS, np.random.default_rng(0))[0]
+    return paired_t.STATISTIC.compute(sample, SETTINGS, np.random.default_rng(0))[0]
 
 
 def detectable(sample: PairedSample) -> float | int | None:
@@ -61,6 +61,18 @@ def test_with_clusters_six_that_lean_are_needed(leaning: int, given: bool) -> No
     assert sample.clustered
     assert smallest_p_value(sample) == 2.0 ** (1 - leaning)
     assert (detectable(sample) is not None) == given
+
+
+@pytest.mark.parametrize(("per_cluster", "given"), [(2, True), (30, False)])
+def test_in_sparse_clusters_the_effective_counts_have_to_do_as_well(per_cluster: int, given: bool) -> None:
+    """Six discordant pairs in as many of ten clusters: in clusters of 30 they count as two and a half."""
+    treatment = [float(item % per_cluster == 0 and item < 6 * per_cluster) for item in range(10 * per_cluster)]
+    cluster = [item // per_cluster for item in range(10 * per_cluster)]
+    sample = sample_of([0.0] * len(treatment), treatment, cluster=cluster)
+    assert (smallest_p_value(sample) <= 0.05) == given
+    assert (detectable(sample) is not None) == given
+    decided = analyse(table_of([0.0] * len(treatment), treatment, cluster=cluster), SETTINGS).endpoints[0]
+    assert decided.p == pytest.approx(smallest_p_value(sample)), "all of its pairs favour one arm already"
 
 
 def test_none_is_larger_than_scores_can_differ() -> None:

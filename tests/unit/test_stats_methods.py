@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from promptrial.significance import Estimate, StatsSettings
-from promptrial.stats import bootstrap, effect_size, mcnemar, paired, permutation, score, wilcoxon
+from promptrial.stats import bootstrap, effect_size, mcnemar, paired_t, permutation, score, wilcoxon
 from promptrial.stats import tost as tost_module
 from promptrial.stats.attrition import arm_attrition, missing_bounds
 from promptrial.stats.difference import difference_test
@@ -175,7 +175,7 @@ def test_identical_arms_have_p_1_and_no_interval_rather_than_one_without_width()
     sample = sample_of([1, 0, 1, 1], [1, 0, 1, 1])
     of_t, of_bootstrap, of_flips = (
         rows_of(statistic, sample)["mean_difference"]
-        for statistic in (paired.STATISTIC, bootstrap.STATISTIC, permutation.STATISTIC)
+        for statistic in (paired_t.STATISTIC, bootstrap.STATISTIC, permutation.STATISTIC)
     )
     assert (of_t.estimate, of_bootstrap.estimate, of_flips.estimate) == (0, 0, 0)
     assert (of_t.p, of_flips.p) == (1, 1)
@@ -224,7 +224,7 @@ def test_graded_pairs_that_all_differ_alike_have_no_interval(cluster: Sequence[i
 
 
 def test_differences_that_are_all_alike_have_no_t_test_rather_than_a_p_of_0() -> None:
-    row = rows_of(paired.STATISTIC, sample_of([0, 0, 0], [1, 1, 1]))["mean_difference"]
+    row = rows_of(paired_t.STATISTIC, sample_of([0, 0, 0], [1, 1, 1]))["mean_difference"]
     assert (row.estimate, row.p, row.ci_low, row.ci_high) == (1, None, None, None)
     assert row.reason == "every pair differs by the same amount: neither an interval nor a test can be had"
 
@@ -234,7 +234,7 @@ def test_unequal_clusters_of_equal_means_are_recognised_as_without_variation() -
     assert paired_difference(d, np.array([0, 0, 0, 1, 1, 2, 2])).degenerate
 
 
-@pytest.mark.parametrize("statistic", [paired.STATISTIC, bootstrap.STATISTIC, permutation.STATISTIC])
+@pytest.mark.parametrize("statistic", [paired_t.STATISTIC, bootstrap.STATISTIC, permutation.STATISTIC])
 def test_one_cluster_is_not_estimable(statistic: Statistic) -> None:
     row = rows_of(statistic, sample_of([0, 1, 0], [1, 1, 1], cluster=[4, 4, 4]))["mean_difference"]
     assert (row.p, row.ci_low, row.ci_high) == (None, None, None)
@@ -249,7 +249,7 @@ def test_a_mean_of_no_pairs_is_refused() -> None:
 
 def test_few_clusters_are_pointed_out() -> None:
     sample = sample_of([0, 1, 0, 1, 0, 1], [1, 1, 0, 1, 1, 0], cluster=[0, 0, 1, 1, 2, 2])
-    assert any("fewer than 40" in note for note in rows_of(paired.STATISTIC, sample)["mean_difference"].notes)
+    assert any("fewer than 40" in note for note in rows_of(paired_t.STATISTIC, sample)["mean_difference"].notes)
     assert any("too narrow" in note for note in rows_of(bootstrap.STATISTIC, sample)["mean_difference"].notes)
     assert any("cannot reach 0.05" in note for note in rows_of(permutation.STATISTIC, sample)["mean_difference"].notes)
 

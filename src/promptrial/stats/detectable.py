@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from promptrial.stats.difference import decided_by_score
+from promptrial.stats.effective import INTERVAL_SLOPE, density, effective_pairs
 from promptrial.stats.pairing import PairedSample
 from promptrial.stats.power import minimum_detectable_effect
 from promptrial.stats.risk_difference import score_p_value
@@ -15,12 +19,17 @@ def smallest_p_value(sample: PairedSample) -> float:
     """Return the smallest p-value that the deciding test could have given on the units that differ here.
 
     All of them would have to favour one arm: with D discordant pairs the score test gives the tail of chi-square D, and
-    sign flips of D clusters that lean give ``2^(1 - D)``. 1 without any.
+    sign flips of D clusters that lean give ``2^(1 - D)``. In sparse 0/1 clusters the score test on effective counts has
+    to reject too. 1 without any.
     """
     leaning = int((sample.totals.sums != 0).sum())
-    if sample.binary and not sample.clustered:
+    if decided_by_score(sample):
         return score_p_value(leaning, 0)
-    return min(1.0, math.exp2(1 - leaning))
+    by_flips = min(1.0, math.exp2(1 - leaning))
+    if sample.n_clusters < 2 or not sample.binary or density(sample.difference, sample.cluster).dense:
+        return by_flips
+    effective = effective_pairs(np.abs(sample.difference), sample.cluster, INTERVAL_SLOPE)
+    return max(by_flips, effective.p_value())
 
 
 def detectable_difference(sample: PairedSample, se: float, df: float, alpha: float, power: float = 0.8) -> float:
