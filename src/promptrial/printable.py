@@ -7,17 +7,22 @@ no encoding can write. Each is written as ``\u`` and four hexadecimal digits, as
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from typing import Final
 
 __all__ = ["escaped", "escaped_cell"]
 
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
+
+def _table(codes: Iterable[int]) -> dict[int, str]:
+    return {code: f"\\u{code:04x}" for code in codes}
 
 
-_UNSAFE_IN_A_CELL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
+# A table and not a pattern: compiling one of these ranges costs more than all that --help does.
+_CONTROLS: Final = {*range(0x20), *range(0x7F, 0xA0)} - {ord("\t"), ord("\n")}
+_OBEYED: Final = _table((*_CONTROLS, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_UNPRINTABLE: Final = _OBEYED | _table((0x61C, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF))
+_IN_A_CELL: Final = {code: text for code, text in _OBEYED.items() if code != ord("\r")}
+_LINE_END: Final = "\0"  # stands for one for a moment, as no text holds NUL any more by then
 
 
 def escaped(text: str) -> str:
@@ -28,7 +33,8 @@ def escaped(text: str) -> str:
     >>> print(escaped("red: \x1b[31m"))
     red: \u001b[31m
     """
-    return _UNPRINTABLE.sub(_escape, text)
+    safe = text.translate(_UNPRINTABLE)
+    return safe if safe.isascii() else safe.encode(errors="backslashreplace").decode()  # the surrogates
 
 
 def escaped_cell(text: str) -> str:
@@ -41,8 +47,7 @@ def escaped_cell(text: str) -> str:
     >>> print(escaped_cell("red: \x1b[31m"))
     red: \u001b[31m
     """
-    return _UNSAFE_IN_A_CELL.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
+    safe = text.translate(_IN_A_CELL)
+    if "\r" not in safe:
+        return safe
+    return safe.replace("\r\n", _LINE_END).replace("\r", r"\u000d").replace(_LINE_END, "\r\n")

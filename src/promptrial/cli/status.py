@@ -13,6 +13,7 @@ from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_ru
 from promptrial.engine.run_documents import status_document
 from promptrial.engine.status import Progress, RunStatus, find_run, read_status
 from promptrial.runtime.clock import Clock, SystemClock
+from promptrial.runtime.interrupts import Terminated
 from promptrial.runtime.terminal import print_result
 from promptrial.store.rundir import RunDir
 
@@ -60,6 +61,8 @@ def _watch(run: RunDir, clock: Clock, *, as_json: bool) -> int:
             if not status.working:
                 return 0
             clock.wait(never, _LOOK_EVERY_S)
+    except Terminated:
+        raise
     except KeyboardInterrupt:  # that is how a person stops watching; the run is not touched by it
         return 0
 
