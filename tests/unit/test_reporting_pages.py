@@ -57,6 +57,7 @@ from promptrial.significance import (
 from promptrial.stats.analysis import analyse
 from promptrial.stats.attrition import arm_attrition
 from promptrial.stats.pairing import ScoreTable
+from tests.support.score_tables import table_of
 
 PRICE = Price(input_per_million=0.1, output_per_million=0.4, batch_discount=0.5)
 SETTINGS = StatsSettings(wanted={"em": "higher", "f1": "higher", "false_answer_rate": "lower"})
@@ -514,6 +515,17 @@ def test_equivalence_is_spoken_of_only_with_a_margin() -> None:
     without = trial_report(facts(), document(), costs())
     assert "none given, so equivalence was not tested" in without
     assert "### Equivalence" not in without
+
+
+def test_the_table_of_margins_says_by_which_test_and_how_many_pairs_are_needed() -> None:
+    settings = StatsSettings(tost_margins={"em": 0.02}, wanted={"em": "higher"}, bootstrap_samples=50)
+    rng = np.random.default_rng(4)
+    scores = rng.integers(0, 2, (2, 60)).astype(np.float64)
+    table = equivalence_table(analyse(table_of(*scores.tolist()), settings))
+    assert {row[-1] for row in table.rows} == {"not shown"}
+    both = "Exact match, equivalence; Exact match, non-inferiority"
+    assert f"{both}: by the exact unconditional test on Tango's ordering." in table.notes
+    assert any(note.startswith(f"{both}: a margin of 0.02 needs at least 149 pairs") for note in table.notes)
 
 
 def test_discordant_pairs_and_an_infinite_odds_ratio_are_shown() -> None:

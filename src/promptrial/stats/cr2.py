@@ -148,7 +148,7 @@ class _Statistic:
                 reason="no variation between clusters, or only one: no standard error"
                 if math.isnan(result.se)
                 else None,
-                notes=("for sensitivity: it decides nothing",),
+                notes=("a sensitivity analysis, which decides nothing",),
                 figures={
                     "se": result.se,
                     "t": result.t,

@@ -5,7 +5,7 @@ Every row says on how many pairs it stands. Effects are treatment minus control.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from promptrial.reporting.tables.cells import (
     MISSING,
@@ -48,6 +48,9 @@ __all__ = [
     "subgroup_table",
     "summary_table",
 ]
+
+
+_MarginRows = Mapping[tuple[str, float, Scope, str, str], Estimate]
 
 
 def overall_endpoints(significance: Significance) -> list[Endpoint]:
@@ -144,6 +147,7 @@ def equivalence_table(significance: Significance) -> Table:
         notes=(
             "Equivalence: the difference lies within the margin on both sides. Non-inferiority looks at one side only.",
             *_family_notes(significance, (test.family for test in tests)),
+            *_margin_notes(tests, rows),
         ),
         align="llrlrrrrrl",
     )
@@ -342,6 +346,17 @@ def _interaction_row(row: Interaction) -> tuple[str, ...]:
 def _compared(row: Interaction) -> str:
     subsets = f"{subset_text(row.scope, row.subset)} less {subset_text(row.scope, row.other)}"
     return f"{metric_text(row.metric).label}, {subsets}, temperature {temperature(row.temp)}"
+
+
+def _margin_notes(tests: Iterable[HypothesisTest], rows: _MarginRows) -> Iterator[str]:
+    """Yield by which test each margin was tested, and how many pairs one that was not shown would need."""
+    groups: dict[str, dict[str, None]] = {}
+    for test in tests:
+        row = rows.get((test.metric, test.temp, test.scope, test.subset, test.hypothesis))
+        for note in () if row is None else (*row.notes, *([] if row.reason is None else [row.reason])):
+            where = f"{metric_text(test.metric).label}, {quantity_text(test.hypothesis)}"
+            groups.setdefault(note, {})[where] = None
+    yield from (f"{'; '.join(where)}: {note}." for note, where in groups.items())
 
 
 def _margin_row(test: HypothesisTest, estimate: Estimate | None) -> tuple[str, ...]:
