@@ -215,6 +215,9 @@ def test_dense_means_that_many_clusters_say_something_and_in_both_directions() -
     d[0:34:2], d[34:40:2] = 1.0, -1.0  # 17 gains, 3 losses: 20 clusters
     assert density(d, cluster).dense
     assert not density(np.where(d < 0, 0.0, d), cluster).dense  # no losses
+    two_losses = d.copy()
+    two_losses[34:36] = 1.0
+    assert not density(two_losses, cluster).dense
     fewer = d.copy()
     fewer[0] = 0.0
     assert not density(fewer, cluster).dense  # 19 of 40
@@ -313,6 +316,16 @@ def test_effective_pairs_are_never_more_than_there_are() -> None:
     alternating = np.tile([1.0, -1.0, 0.0, 0.0], 30)
     pairs = effective_pairs(alternating, np.repeat(np.arange(30), 4), INTERVAL_SLOPE)
     assert pairs.floored
+
+
+def test_a_design_effect_above_the_floor_is_the_estimated_one() -> None:
+    """Clusters whose items are all alike: the variance is that of the clusters."""
+    d = np.repeat(np.random.default_rng(5).choice([-1.0, 0.0, 1.0], size=50), 6)
+    pairs = effective_pairs(d, np.repeat(np.arange(50), 6), MARGIN_SLOPE)
+    assert not pairs.floored
+    assert pairs.design_effect == paired_difference(d, np.repeat(np.arange(50), 6)).design_effect
+    assert pairs.n == pytest.approx(50, rel=0.05)
+    assert "above the floor of 1.5" in pairs.said()
 
 
 def test_effective_pairs_of_single_items_are_the_pairs() -> None:

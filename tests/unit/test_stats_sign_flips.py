@@ -164,6 +164,22 @@ def test_exact_and_sampled_p_are_close() -> None:
     assert abs(sampled - flips.exact_p) < 4 * flips.standard_error(flips.exact_p)
 
 
+def test_where_the_draws_would_say_otherwise_the_limits_follow_the_exact_p() -> None:
+    """With 200 flips the drawn p is often on the other side of the level than the exact one."""
+    moved = {True: 0, False: 0}
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        totals = cluster_totals(rng.choice([-1.0, 0.0, 1.0], p=[0.2, 0.3, 0.5], size=40))
+        flips = sign_flips(totals, draws=199, most=200)
+        assert flips.exact_p is not None
+        rejects, drawn = flips.exact_p <= 0.05, float(((flips.low <= 0) & (flips.high >= 0)).mean()) <= 0.05
+        low, high = flips.limits(0.95)
+        assert (low <= 0 <= high) == (not rejects)
+        assert low <= flips.mean <= high
+        moved[rejects] += rejects != drawn
+    assert min(moved.values()) > 0, "both directions have to occur"
+
+
 def test_more_is_drawn_while_p_is_within_three_standard_errors_of_the_level() -> None:
     sums = np.random.default_rng(5).normal(0, 1, 60)
     totals = ClusterTotals(sums, np.ones(60, dtype=np.int64))

@@ -124,7 +124,7 @@ class SignFlips:
     def _limit(self, low: FloatArray, mean: float, alpha: float) -> float:
         """Return a lower limit: the first of ``low`` up to which more than ``2 alpha`` of all pairs begin."""
         place = math.floor(2 * alpha * len(low) * (1 + 1e-12) + 1e-9)
-        if place < 1 or place >= len(low):
+        if place >= len(low):
             return math.nan
         limit = _ordered(low, place)
         if math.isinf(limit) or self.exact_p is None or mean <= 0:
