@@ -64,6 +64,16 @@ def test_migrated_and_dry_runs_are_said_to_be(tmp_path: Path) -> None:
     assert found == {"migrated": (True, False), "dry_run": (False, True)}
 
 
+def test_a_run_whose_lock_is_a_link_hides_no_other(tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        run_of(tmp_path, name, "2026-03-01T10:00:00.000000Z", "prepare")
+    (tmp_path / "run_bad/.state.lock").unlink(missing_ok=True)
+    (tmp_path / "run_bad/.state.lock").symlink_to(tmp_path)
+    listed = {run.run_id: run for run in list_runs(tmp_path, FakeClock(NOON)).runs}
+    assert (listed["good"].status, listed["bad"].status) == ("incomplete", "damaged")
+    assert "a link, not a regular file" in (listed["bad"].problem or "")
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[]", b"{}", b'{"schema_version": 0}', b"[" * 100_000])
 def test_a_damaged_state_is_shown_as_damaged_beside_the_others(tmp_path: Path, data: bytes) -> None:
     run_of(tmp_path, "good", "2026-03-01T10:00:00.000000Z", "prepare")

@@ -13,7 +13,7 @@ from pathlib import Path
 from promptrial import cost_report, registry
 from promptrial.engine.run_documents import ListDocument, ListedRun, ListedWord
 from promptrial.engine.status import RunStatus, read_status
-from promptrial.errors import CorruptRecordError, NewerVersionError, UsageError
+from promptrial.errors import NewerVersionError, PromptrialError, UsageError
 from promptrial.files import read_bytes
 from promptrial.runtime.clock import Clock
 from promptrial.store.records import RunState
@@ -38,7 +38,7 @@ def _listed(path: Path, clock: Clock) -> ListedRun:
         return _unreadable(run_id, "no_state", error.message)
     except NewerVersionError as error:
         return _unreadable(run_id, "newer", error.message)
-    except CorruptRecordError as error:
+    except PromptrialError as error:  # a damaged record, or something else than a file in the place of the lock
         return _unreadable(run_id, "damaged", error.message)
     except OSError as error:
         return _unreadable(run_id, "damaged", f"{error.filename or path}: {error.strerror or error}")
