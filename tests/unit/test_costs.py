@@ -11,6 +11,7 @@ from promptrial import cost_report as document
 from promptrial.config.schema import PriceConfig, ProviderPricing
 from promptrial.cost_report import Price
 from promptrial.costs import TokenUsage, cost_report, price_for, usd
+from promptrial.errors import NewerVersionError
 from promptrial.model import CONDITIONS, Condition
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "costs.schema.json"
@@ -193,7 +194,7 @@ def test_the_document_reads_back_and_equal_reports_give_equal_bytes() -> None:
 def test_another_version_is_refused() -> None:
     row = json.loads(document.encode(cost_report({"control": usage()}, {}, None))) | {"schema_version": 2}
 
-    with pytest.raises(msgspec.ValidationError, match="schema_version"):
+    with pytest.raises(NewerVersionError, match="schema_version"):
         document.decode(json.dumps(row).encode())
 
 
