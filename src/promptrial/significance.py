@@ -64,9 +64,11 @@ class StatsSettings:
     primary : tuple of str
         Metrics whose overall tests are confirmatory; their p-values are corrected together, by Holm's method.
     bootstrap_samples, permutation_samples : int
-        Resamples of each bootstrap and of each permutation test that is not enumerated.
+        Resamples of each bootstrap; random sign flips to begin with, of which at least 9,999 are drawn where they are
+        not enumerated.
     random_seed : int
-        Every endpoint and method draws from a stream of its own, derived from this seed and their names.
+        Every endpoint and method draws from a stream of its own, derived from this seed and their names; sign flips,
+        from this seed and the scores.
     tost_margins : dict
         Metric -> equivalence margin on the scale of the metric, above 0.
     graded : tuple of str

@@ -279,7 +279,9 @@ class StatsConfig(_Strict):
         ("em",), description="confirmatory endpoints, Holm-corrected together"
     )
     bootstrap_samples: Annotated[int, Field(ge=1000), _Number] = 10_000
-    permutation_samples: Annotated[int, Field(ge=999), _Number] = 10_000
+    permutation_samples: Annotated[
+        int, Field(ge=999, description="random sign flips to begin with; at least 9,999 are drawn"), _Number
+    ] = 10_000
     random_seed: Natural = 1337
     tost_margins: dict[ScorerName, Margin] = Field(
         {}, description="endpoint -> margin: adds an equivalence test for it"
