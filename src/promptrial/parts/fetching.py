@@ -162,7 +162,7 @@ class Fetching:
                 except ResultsShortError as error:
                     shorts.append(error)
 
-            return draft.take(rows()), shorts[0] if shorts else None
+            return draft.take(map(self.events.redact_row, rows())), shorts[0] if shorts else None
 
         if not patient:
             new, short = fetch()
