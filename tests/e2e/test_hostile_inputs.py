@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,14 @@ import pytest
 from promptrial.archive.contents import Content, contents_of
 from promptrial.archive.manifest import DIGEST, MANIFEST, ArchivedFile, Completeness, digest_line, encode
 from promptrial.archive.places import LocalFolder
+from promptrial.providers import http
 from promptrial.store.rundir import RunDir
 from tests.support.archives import expanding_archive
+from tests.support.hosted_fixtures import hosted, process
+from tests.support.hosted_run import HostedProject
 from tests.support.project import Outcome, Project
+
+__all__ = ["hosted", "process"]
 
 LIMIT_S = 20
 pytestmark = pytest.mark.timeout(LIMIT_S)
@@ -406,3 +412,29 @@ def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project
     assert not (root / "STOP_REQUESTED").exists()
     assert not (root / ".emulator").exists()
     assert "not running" in project.call("stop", "--run_id", "new").out
+
+
+# --- downloads ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"variant": "nested_gzip"}, "packed more than once"),
+        ({"variant": "gzip_bomb"}, "unpack to more than"),
+        ({"variant": "dripped", "every_s": 0.2}, "it took more than"),
+    ],
+    ids=["nested", "bomb", "dripped"],
+)
+def test_a_download_made_to_fill_the_disk_or_to_last_for_ever_ends_in_one_sentence(
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr(http, "Timeouts", partial(http.Timeouts, file_s=2.0))
+    hosted.emulator.fault("F13", "download", count=-1, **options)
+    outcome = hosted.run()
+    assert outcome.code == 1
+    errors = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, outcome.err
+    assert said in outcome.err
+    assert len(hosted.jobs()) == 4
