@@ -66,7 +66,7 @@ bench: $(VENV)/.ready ## measure the speed of start-up and of parse to report
 bench-embedded: $(VENV)/.ready ## measure the embedded engine
 	@$(BIN)/python benchmarks/bench_embedded.py
 
-calibrate: $(VENV)/.ready ## check the statistics on simulated trials whose true effect is known
+calibrate: $(VENV)/.ready ## measure how often tests err and intervals cover: enumeration and simulated trials
 	@$(BIN)/python benchmarks/calibrate.py
 
 .venv-sdk/.ready: tests/contract/sdk-constraints.txt

@@ -1,7 +1,7 @@
 """One simulated trial, answered by the emulator's oracle and scored by the program's own code; and the truth about it.
 
-What is made of many of them is in ``calibrate``. The oracle is asked directly: a test shows that its answers are the
-same through the emulator's HTTP, and that the program makes the same statistics of them.
+What is made of many of them is in ``calibration_oracle``. The oracle is asked directly: a test shows that its answers
+are the same through the emulator's HTTP, and that the program makes the same statistics of them.
 """
 
 from __future__ import annotations

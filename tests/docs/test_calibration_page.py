@@ -1,0 +1,68 @@
+"""The calibration page shows what the calibration computes: the exact tables are recomputed, all targets are met."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def calibrate(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The script of the calibration."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import calibrate
+
+    return calibrate
+
+
+def in_this_process(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    return [function(value) for value in values]
+
+
+@pytest.mark.slow
+def test_the_exact_tables_are_those_of_the_page(calibrate: Any) -> None:
+    shown = calibrate.blocks(PAGE)
+    tables = calibrate.parts(10_000, quick=False)["exact"](in_this_process)
+    assert len(tables) == 7
+    for table in tables:
+        assert str(table) == shown[table.name], table.name
+
+
+def test_the_exact_tables_of_few_pairs_are_those_of_the_page(calibrate: Any) -> None:
+    """The rows that take seconds; the other rows are recomputed by the slow test."""
+    shown = calibrate.blocks(PAGE)
+    for table in calibrate.parts(10_000, quick=True)["exact"](in_this_process):
+        if table.name in {"margin cases", "margin sizes", "margin power", "unchanged pairs", "fewest clusters"}:
+            rows = str(table).splitlines()[2:]
+            assert rows
+            assert all(row in shown[table.name].splitlines() for row in rows), table.name
+
+
+def test_no_cell_of_the_page_misses_its_target() -> None:
+    assert "✓" in PAGE
+    assert not [line for line in PAGE.splitlines() if line.startswith("|") and "✗" in line]
+
+
+def test_every_table_of_the_page_is_filled_and_none_has_lost_its_place(calibrate: Any) -> None:
+    shown = calibrate.blocks(PAGE)
+    assert len(shown) == len(re.findall("<!-- calibrated:", PAGE))
+    assert all(body.strip() for body in shown.values()), "run make calibrate with --write"
+
+
+def test_the_simulated_tables_were_made_of_10_000_trials(calibrate: Any) -> None:
+    assert "10,000 trials a simulated cell" in calibrate.blocks(PAGE)["summary"]
+
+
+def test_a_table_is_put_in_its_place_and_nowhere_else(calibrate: Any) -> None:
+    page = calibrate.put(PAGE, "fewest clusters", "| new |\n")
+    assert calibrate.blocks(page) == calibrate.blocks(PAGE) | {"fewest clusters": "| new |\n"}
+    assert calibrate.put(page, "fewest clusters", calibrate.blocks(PAGE)["fewest clusters"]) == PAGE
+    with pytest.raises(ValueError, match="no place for 'new'"):
+        calibrate.put(PAGE, "new", "| new |\n")
