@@ -64,9 +64,13 @@ def _cut_anew(context: Context, work: Sequence[PartWork]) -> Iterator[PartWork]:
 
 
 def _unchanged_arms(context: Context, work: PartWork) -> set[str]:
-    recorded = work.manifest.prompts
+    """Return the arms whose prompt is the one that was sent last.
+
+    Only *submit* records token counts. An entry without them was made for a lost manifest: it says what is wanted now.
+    """
+    sent = {arm: entry.get("sha256") for arm, entry in work.manifest.prompts.items() if "tokens" in entry}
     prompts = context.trial(work.folder.slug).prompts
-    return {arm for arm, prompt in prompts.items() if recorded.get(arm, {}).get("sha256") == prompt.sha256}
+    return {arm for arm, prompt in prompts.items() if sent.get(arm) == prompt.sha256}
 
 
 def _refusal(context: Context, reason: str, again: Sequence[PartWork]) -> UsageError:
