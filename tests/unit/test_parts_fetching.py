@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from promptrial.errors import (
 from promptrial.parts import fetching
 from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, JobState, PartPayload
-from promptrial.store import jsonl
+from promptrial.store import atomic, jsonl
 from tests.support.hosted_provider import HOUR_S, HostedProvider, Lab, Lost, answered_ids, asked_ids, statuses
 
 
@@ -118,6 +119,64 @@ def test_a_download_that_was_left_half_way_is_not_taken_for_one_that_was_believe
     assert set(lab.vendor.asked().values()) == {1}
     assert answered_ids(work[0]) == asked_ids(work[0])
     assert drafts(work[0]) == []
+
+
+@pytest.mark.parametrize("then", [ResultsGoneError("not found"), ResultsEmptyError("an empty output file")])
+@pytest.mark.parametrize("end", [JobState.READY, JobState.EXPIRED])
+def test_what_came_before_the_rest_was_gone_is_kept_and_the_rest_is_bought_only_with_leave(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, then: Exception, end: JobState
+) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((end, 1.0))
+    first = [lambda rows: rows[:3]]
+    results = HostedProvider.results
+
+    def short_then_gone(provider: HostedProvider, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
+        rows = list(results(provider, job, payload))
+        if payload.key.endswith("-a2"):
+            yield from rows
+        elif first:
+            yield from first.pop()(rows)
+        else:
+            raise then
+
+    monkeypatch.setattr(HostedProvider, "results", short_then_gone)
+    lab.submit(work)
+    for _ in range(2):
+        with pytest.raises(PhaseFailedError, match=r"3 of 4 answers had come before, .*ask these 1 requests .*--rebuy"):
+            lab.collect(work)
+        assert len(lab.vendor.jobs) == 1
+        assert work[0].record.lost is True
+        lab.new_process()
+    lab.complete(work, rebuy=True)
+    assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == [4, 1]
+    assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
+
+
+def test_answers_that_came_whole_before_a_kill_could_not_be_recorded_need_no_provider(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = lab.work()[:1]
+    lab.submit(work)
+    lab.clock.advance(lab.vendor.takes_s)
+    with monkeypatch.context() as kill:
+        kill.setattr(atomic, "move", _move_and_die(atomic.move))
+        with pytest.raises(KeyboardInterrupt):
+            lab.collect(work)
+    lab.new_process()
+    lab.vendor.script("results", *[ResultsGoneError("not found")] * 20)
+    lab.complete(work)
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert len(lab.vendor.jobs) == 1
+
+
+def _move_and_die(move: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
+    def moved(source: Path, target: Path) -> None:
+        move(source, target)
+        if target.name == "results.a1.jsonl":
+            raise KeyboardInterrupt
+
+    return moved
 
 
 # --- rows that never come --------------------------------------------------------------------------------------------

@@ -46,6 +46,16 @@ class _Draft:
     def missing(self) -> int:
         return len(self.wanted) - len(self.ids)
 
+    def beside(self, message: str) -> str:
+        """Return why the rest cannot be fetched, and what is here."""
+        return f"{message}; {len(self.ids)} of {len(self.wanted)} answers had come before, and are kept"
+
+    def load(self) -> None:
+        """Count what an earlier process has left here."""
+        if self.path.exists():
+            self.ids = set(self.wanted.intersection(row_ids(jsonl.lines(self.path))))
+            self.rows = jsonl.count(self.path)
+
     def take(self, rows: Iterable[bytes]) -> int:
         """Write the rows of another download and, of those before, what it lacks; return how many ids are new.
 
@@ -94,8 +104,20 @@ class Fetching:
     calls: Calls
     events: EventLog
 
+    def held(self, attempt: int) -> frozenset[str]:
+        """Return the ids of the rows that came of an attempt whose answers were not believed yet."""
+        path = self._draft_path(attempt)
+        return frozenset(row_ids(jsonl.lines(path))) if path.exists() else frozenset()
+
     def steps(
-        self, job: JobRef, payload: PartPayload, attempt: int, *, patient: bool = True, may_be_empty: bool = False
+        self,
+        job: JobRef,
+        payload: PartPayload,
+        attempt: int,
+        *,
+        patient: bool = True,
+        may_be_empty: bool = False,
+        may_be_short: bool = False,
     ) -> Steps[FileRecord]:
         """Fetch what a job has answered.
 
@@ -109,28 +131,34 @@ class Fetching:
             Whether to look again at answers that are gone or lack rows; if not, there is one look.
         may_be_empty : bool
             Whether an output without a row is believed, once it was seen for the settling time.
+        may_be_short : bool
+            Whether rows that came are believed to be all of them, if the rest is gone after that. With leave to pay
+            again they always are.
 
         Raises
         ------
         ResultsGoneError
-            If the provider has gone on saying that they are not there, or that there are none.
+            If the provider has gone on saying that they are not there, or that there are none. Rows that had come
+            before stay in the draft, and are used by the next process that fetches.
         TransientError
             If they cannot be fetched now.
         """
-        wanted = frozenset(row.custom_id for row in payload.requests())
-        draft = _Draft(self.answers.file(attempt).with_suffix(".draft.jsonl"), wanted)
+        draft = self._draft(payload, attempt)
         settling, looks = Settling(self.settings, self.clock), 0
-        while True:
+        short: ResultsShortError | None = None
+        while draft.missing:
             looks += 1
-            short: ResultsShortError | None = None
             try:
                 new, short = yield from self._look(job, payload, draft, patient=patient)
-            except ResultsGoneError:
+            except ResultsGoneError as error:
                 if patient and not settling.is_over():
                     yield settling.wait_s
                     continue
                 if not draft.ids:
                     raise
+                if not (may_be_short or self.settings.rebuy):
+                    raise ResultsGoneError(draft.beside(error.message), hint=error.hint) from error
+                short = None
                 break
             if not draft.missing or not patient:
                 break
@@ -140,8 +168,21 @@ class Fetching:
                 break
             yield settling.wait_s
         if isinstance(short, ResultsEmptyError) and not (may_be_empty or self.settings.rebuy):
-            raise ResultsGoneError(f"{short.message}, each time that it was fetched")
+            said = draft.beside(short.message) if draft.ids else f"{short.message}, each time that it was fetched"
+            raise ResultsGoneError(said)
         return self._believed(draft, attempt, short)
+
+    def _draft_path(self, attempt: int) -> Path:
+        return self.answers.file(attempt).with_suffix(".draft.jsonl")
+
+    def _draft(self, payload: PartPayload, attempt: int) -> _Draft:
+        """Return what has come of an attempt: what is there, or a file that a kill has left without its record."""
+        path, file = self._draft_path(attempt), self.answers.file(attempt)
+        if file.exists() and all(i.results is None for i in self.work.intents if i.attempt == attempt):
+            atomic.move(file, path)
+        draft = _Draft(path, frozenset(row.custom_id for row in payload.requests()))
+        draft.load()
+        return draft
 
     def _is_sure(self, short: ResultsShortError | None, settling: Settling, looks: int) -> bool:
         """Whether a look that brought nothing new shows what there is: the second or, in doubt, one of many."""

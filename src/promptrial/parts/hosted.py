@@ -346,7 +346,7 @@ class HostedPart:
         """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is put on record too."""
         payload = self._submission.payload_of(intent.attempt)
         try:
-            file = yield from self._fetching.steps(JobRef(payload.key), payload, intent.attempt)
+            file = yield from self._fetching.steps(JobRef(payload.key), payload, intent.attempt, may_be_short=True)
         except ResultsGoneError:
             by_hand = self._answers.ids_by_hand()
             return self._answers.write_by_hand(intent.attempt) if by_hand else self._answers.write(intent.attempt, ())
@@ -378,7 +378,8 @@ class HostedPart:
             self._say_how_to_fetch_by_hand(job)
             if not gone:
                 raise
-            raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows - len(by_hand))) from error
+            here = by_hand | (self._fetching.held(attempt) & self._answers.unanswered())
+            raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows - len(here))) from error
 
     def _cannot_be_fetched(self, job: JobRef) -> bool:
         """Whether, with leave to pay again, answers count as lost because only their download goes on failing."""
