@@ -54,15 +54,27 @@ _ENGLISH_PIECES: Final = {
         "(given|provided|above|supplied|following|accompanying|current|available|same|short|reference|input|source"
         "|attached|quoted|retrieved|entire|whole|search|limited|text|context|background)"
     ),
+    "vague": "(material|materials|sources|data|page|content|details|facts|section|results)",
+    "given": (
+        "((that|which) (was|is|were|are|you have|you|i was|i have been|i am|has been) (provided|given|shared|supplied)"
+        "|you provided|you have provided|you gave|you gave me|you shared|i was given|i have|provided|given|above"
+        "|supplied|alone|itself|only|below|as given|as written|as provided|at hand|available)"
+    ),
     "source": (
         "[the|this|that|your|these|those|any of the|all of the|a|our] [{kind}] [{kind}] (passage|passages|text|texts"
         "|context|contexts|paragraph|paragraphs|article|articles|document|documents|excerpt|excerpts|information"
-        "|material|materials|source|sources|story|snippet|extract|data|page|content|details|facts|section|results)"
-        " [(that|which) (was|is|were|are|you have|you|i was|i have been|i am|has been) (provided|given|shared|supplied)"
-        "|you provided|you have provided|you gave|you gave me|you shared|i was given|i have|provided|given|above"
-        "|supplied|alone|itself|only|below|as given|as written|as provided|at hand|available] [alone|to me|by you]|what (is|was|you have|you)"
-        " (given|provided|written|shared)"
+        "|source|story|snippet|extract|{vague}) [{given}] [alone|to me|by you]"
+        "|what (is|was|you have|you) (given|provided|written|shared)"
     ),
+    "passage": (
+        "([the|this|that|your|these|those|any of the|all of the|a|our] [{kind}] [{kind}] (passage|passages|text|texts"
+        "|context|contexts|paragraph|paragraphs|article|articles|document|documents|excerpt|excerpts|information"
+        "|source|story|snippet|extract) [{given}]"
+        "|[the|this|that|your|these|those] {kind} [{kind}] {vague} [{given}]"
+        "|(the|this|that|your|these|those) {vague} {given}"
+        "|what (is|was|you have|you) (given|provided|written|shared))"
+    ),
+    "teller": "the (author|authors|writer|narrator)",
     "basis": (
         "[based|judging|going|relying] [only|solely|purely|just|anywhere|explicitly|directly|exclusively|strictly]"
         " (upon|on|from|in|within|by|with|using|given|per|through|considering|according to|in light of|anywhere in)"
@@ -176,6 +188,7 @@ _ENGLISH_REFUSALS: Final = """
 {self} do not (recall|remember|see|find) [{object}|{no} {word}] {ending}
 your guess is as good as mine
 beats me
+who knows
 {subject} {be} [{adverb}] [{adverb}] ({unknown}|not {basis}) {ending}
 {subject} ({be} not|is not being|was never|is never|has not been|have not been) [{adverb}] [{adverb}] {stated} {basis} {ending}
 {subject} ({be} not|is not being|was never|is never|has not been|have not been) [{adverb}] [{adverb}] {said} {ending}
@@ -192,7 +205,8 @@ not [{adverb}] {said} [{basis}] {clause}
 (not possible|impossible|hard|difficult|tough) to {find_out} [{object}|{clause}] {ending}
 [{subject}] (cannot|could not|can not|can neither) be [{adverb}] (determined|answered|found|known|inferred|established|deduced|ascertained|identified|confirmed|verified|derived|concluded|said|told|given|specified|calculated|gleaned) [{basis}] [{clause}] {ending}
 [there (is|are|was|were|seems to be|appears to be)|there does not (seem|appear) to be|{self} have|it has|it gives] ({no}|any|not [{adverb}] any) {word} [is|was|are|were|has been|that is|can be|could be] [given|provided|available|found|stated|mentioned|present|possible|included|supplied|determined] {ending}
-[there (is|are|was|were|seems to be|appears to be)|there does not (seem|appear) to be] ({no}|any|not any) {word} [is|was|are|were|that is] [given|provided|available|found|stated|present|included|supplied] [{basis}] {after_word}
+[there (is|are|was|were|seems to be|appears to be)|there does not (seem|appear) to be] ({no}|any|not any) {word} [{basis}] {after_word}
+[there (is|are|was|were)] ({no}|any|not any) {word} [is|was|are|were|that is] (given|provided|available|found|stated|present|included|supplied) [{basis}] ({about}|{clause}|in …|indicating …)
 [there (is|are|was|were)] (no|not enough|insufficient) [direct|explicit|specific] evidence {basis} […]
 [there is] nothing [that is|is|was] [said|mentioned|stated|written] [is|was] [{basis}] [about|on|that|to|which|regarding|indicates|says|tells|suggests] […] {basis}
 there is nothing {basis} […]
@@ -206,23 +220,28 @@ n a
 {subject} (is|goes|falls|lies) (beyond|outside) [of] [the scope of] [{source}|my knowledge]
 (it|which) (does not|did not|never) [{adverb}] (say|says|state|states|specify|mention|mentions|tell|tell us|indicate|explain) [so|{object}|{clause}|that …|anything […]|…]
 (it|which) (does not|did not|never) [{adverb}] (answer|address|contain|include|provide) {object}
-(it|which) (does not|did not|never) [{adverb}] (give|name|identify|explain|reveal|describe|disclose) …
-{source} {fails} ({say}|{give}) [us|me|you] [{object}|{clause}] {ending}
-{source} {fails} (say|state|tell us|tell me|tell you|tell|indicate|show|reveal|make clear|make it clear|confirm) [{clause}|that …|anything […]|so]
-{source} {fails} {give} […]
-{source} never [{adverb}] (says|tells us|tells|states|reveals|indicates) [{clause}|that …|anything […]|so]
-{source} never [{adverb}] {gives} […]
-(does not|did not|fails to) [{adverb}] (say|state|specify|mention|tell us|indicate|identify|name|give|provide|explain) [{clause}|{object}|…]
-never [{adverb}] (says|states|specifies|mentions|tells us|indicates|identifies|names|gives|explains) [{clause}|{object}|…]
-{source} (gives|provides|offers|supplies|give|provide|offer) [us|me] (no|not|insufficient|little|not enough|neither) […]
-{source} (contains|has|includes|makes|contain|have|include|make) (no|not|insufficient|little|not enough|neither) [{exact}|specific|explicit|further|direct] {word} [{after_word}]
-{source} {gives} … but not ({clause}|(the|its|his|her|their|any) …)
-{source} (is|are|remains|was|stays) [{adverb}] (silent|not clear|unclear|not explicit|not specific|vague|ambiguous|insufficient|not sufficient|incomplete|inconclusive) [(on|about|regarding|as to|to|enough|for|in|concerning) …|{clause}]
-{source} (lacks|lack|omits|omit) […]
-({source}|it) (says|tells us|tell us|say|mentions|states) (nothing|little|very little|not much) [(about|on|of|regarding|concerning|more|else) […]]
-{source} (is|are|was) not [nearly] (enough|sufficient|adequate|clear) [(to|for|about|on) …]
+(it|which) (does not|never) [{adverb}] (name|identify|explain|reveal|describe|disclose) …
+(it|which) does not [{adverb}] give ({object}|(the|a|an|any|his|her|its|their) …)
+(it|which) (did not|never) [{adverb}] (give|name|identify|explain|reveal|describe|disclose) ({object}|{clause})
+{passage} {fails} ({say}|{give}) [us|me|you] [{object}|{clause}] {ending}
+{passage} {fails} (say|state|tell us|tell me|tell you|tell|indicate|show|reveal|make clear|make it clear|confirm) [{clause}|that …|anything […]|so]
+{passage} {fails} {give} […]
+{passage} never [{adverb}] (says|tells us|tells|states|reveals|indicates) [{clause}|that …|anything […]|so]
+{passage} never [{adverb}] {gives} […]
+does not [{adverb}] (say|state|specify|mention|tell us|indicate|explain) [{clause}|{object}|…]
+(does not|fails to) [{adverb}] (say|state|specify|mention|tell us|indicate|identify|name|give|provide|explain) ({clause}|{object})
+did not [{adverb}] (say|state|specify|mention|tell us|indicate) [{clause}|it|this|that]
+never [{adverb}] (says|states|specifies|mentions|tells us|indicates|explains) [{clause}|{object}|…]
+never [{adverb}] (identifies|names|gives) ({clause}|{object})
+{passage} (gives|provides|offers|supplies|give|provide|offer) [us|me] (no|not|insufficient|little|not enough|neither) […]
+{passage} (contains|has|includes|makes|contain|have|include|make) (no|not|insufficient|little|not enough|neither) [{exact}|specific|explicit|further|direct] {word} [{after_word}]
+{passage} {gives} … but not ({clause}|(the|its|his|her|their|any) …)
+{passage} (is|are|remains|was|stays) [{adverb}] (silent|not clear|unclear|not explicit|not specific|vague|ambiguous|insufficient|not sufficient|incomplete|inconclusive) [(on|about|regarding|as to|to|enough|for|in|concerning) …|{clause}]
+{passage} (lacks|lack|omits|omit) […]
+({passage}|it) (says|tells us|tell us|say|mentions|states) (nothing|little|very little|not much) [(about|on|of|regarding|concerning|more|else) […]]
+{passage} (is|are|was) not [nearly] (enough|sufficient|adequate|clear) [(to|for|about|on) …]
 (this|that|it) is not something [that] (i|we|{source}) (know|know about|can answer|can tell|can say|can help with|says|mentions)
-{source} leaves [it|this|that|{question}|…] (open|unclear|unanswered|unstated|unsaid|unspecified|unnamed)
+{passage} leaves [it|this|that|{question}|…] (open|unclear|unanswered|unstated|unsaid|unspecified|unnamed)
 {subject} (is|was) left (open|unclear|unanswered|unstated|unsaid|unspecified)
 nothing (is|was) (said|mentioned|stated|written|given|known) ((about|of|on|regarding) …|{clause})
 (information|info|details|data) … (is|are) not [{adverb}] {stated} [{basis}]
@@ -261,7 +280,11 @@ you {unable} {find_out} {clause}
 {self} do not have [personal|any personal] (opinions|beliefs|experiences|feelings|preferences)
 {self} lack …
 {self} (do not|did not|could not) [{adverb}] (see|find|spot|notice|recognise|recognize|recall|remember) (any|anything|the answer|a|an|the|it|that|this|where|who|when|what) […]
-{self} (see|saw|found|find|have found) (no|nothing) [{word}|in|about|on|that|of] […]
+{self} (see|saw|found|find|have found) (no {word}|nothing) […]
+{self} (see|saw|found|find|have found) no … {basis}
+{teller} {fails} (say|mention|state|specify|indicate|tell us|explain|clarify) [{clause}|{object}|…]
+{teller} never [{adverb}] (says|mentions|states|specifies|indicates|tells us|explains) [{clause}|{object}|…]
+(i am|we are|we were|were|the reader is|readers are) (not|never) [{adverb}] told [{object}|{clause}|the …] [{basis}]
 (nobody|no one) [really] knows ({sure}|{clause})
 … {be} [{adverb}] not [{adverb}] [{adverb}] {stated} {basis}
 … (was|were) never {stated} {basis}
@@ -289,6 +312,9 @@ as (an ai|a language model|an ai model|a large language model|an assistant) [lan
 {basis} [that (was|is) provided|{self} have]
 [in|as] (response|answer) [to {question}]
 (well|hmm|hm|um|uh|ah|oh|ok|okay|honestly|frankly|actually|sure|alas|oops|yes|hello|hi|in short|in summary|overall)
+{self} (wish|wished) {self} (knew|could [help|say|tell you|answer])
+[{self}] (would|id) (love|like|be happy|be glad) to (help|answer|assist) [you|that|this|{question}]
+nope
 to be (honest|fair|frank|clear|sure)
 to tell the truth
 in all honesty
@@ -327,6 +353,7 @@ please (provide|share|clarify|consult|check|refer|let me know|specify|rephrase|g
 (could|can|would) you [please] (clarify|provide|share|specify|rephrase|give|tell me more|explain|supply) […]
 all [that] ({source}|it) (says|mentions|tells us|states|gives) is …
 (we|i) (are|am) (only|just|merely) (told|given) …
+(you|youd|one) [would|will|may|might] have to (look|check|ask|search|consult|read|refer) […]
 try (asking|checking|searching|looking|consulting) …
 [perhaps|maybe] (you|one) (may|might|could|can|should|would|will) [want to|need to|have to|also|try to|wish to] (check|consult|look up|look for|look at|refer to|search|ask|contact|visit|review|need|find (more|this|that|additional|further|it)|verify|provide) […]
 {self} (recommend|suggest|advise|would recommend|would suggest|encourage) (checking|consulting|that you|you|looking|searching|asking|referring|verifying|contacting|reviewing|visiting) […]
@@ -365,7 +392,7 @@ ENGLISH = Language(
     committing=(
         "but|however|although|though|yet|likely|probably|perhaps|maybe|possibly|presumably|i think|i believe|i guess"
         "|i assume|my guess|my best guess|i would say|suggests|implies|imply|instead|except|rather|therefore|thus"
-        "|because|since|unless|so|and it is|and it was|and he is|and he was|and she is|and she was|and they are"
+        "|because|since|unless|until|so|and it is|and it was|and he is|and he was|and she is|and she was|and they are"
         "|and they were|and that is|and that was"
     ),
     pieces=_ENGLISH_PIECES,

@@ -41,6 +41,9 @@ GERMAN = Language(
 [ich] (kann|konnte) [ich] [diese frage|die frage|das|es|dies|dazu|darauf|keine antwort|ihnen|dir] [leider] [{basis}] (nicht|keine antwort) {verb} [{basis}]
 [leider] nicht [{basis}] {stated} [{basis}]
 [darüber|dazu|hierzu] (sagt|erwähnt|nennt|steht) {source} nichts
+(darüber|dazu|hierzu|davon) habe ich [leider] keine (information|informationen|angaben|angabe|antwort|daten|kenntnis)
+[das|es|dies] [{basis}] (wird|wurde|ist) [das|es|dies] [{basis}] nicht [explizit] ({stated}|gesagt) [wer …|wann …|wo …|was …|wie …|ob …|welche …|warum …]
+(der autor|die autorin|der verfasser|der erzähler) (nennt|erwähnt|sagt|erklärt|verrät) [es|das|dies|…] nicht [explizit] [wer …|wann …|wo …|was …|wie …|ob …|welche …|warum …]
 (unbekannt|unklar|unbeantwortbar|nicht bekannt|nicht beantwortbar|nicht bestimmbar|nicht {basis}|keine angabe|keine angaben|keine antwort|keine information|keine informationen) [{basis}]
 [ich bin] [mir] [leider] [da] nicht sicher
 (es|das) ist [leider] nicht (bekannt|klar|angegeben|erwähnt) [{basis}] (wer|wann|wo|was|wie|ob|welche|welcher|warum) …
@@ -105,6 +108,7 @@ no {participle} [{basis}]
 [eso|esto|la respuesta|la pregunta|…] no puede ser (respondida|determinada|determinado|contestada) [{basis}]
 [lo siento] no (puedo|es posible|se puede|pude|podemos) {verb} [lo|esa pregunta|esta pregunta|la pregunta|eso|la respuesta|con certeza|…] [{basis}]
 {source} no [lo|la|nos] {says} [explícitamente] [{clause}|nada|eso|esto|esa información|…]
+(el autor|la autora|el narrador) no [lo|nos] (menciona|dice|especifica|indica|aclara|explica|revela|precisa) [{clause}|…]
 (desconocido|desconocida|se desconoce|no especificado|sin respuesta|sin información|sin datos|indeterminado|no aplica|no disponible|no hay respuesta|no contesta)
 se desconoce [{clause}|…]
 (es|resulta) imposible {verb} […]
@@ -170,6 +174,8 @@ pas {participle} [{basis}]
 (inconnu|inconnue|indéterminé|sans réponse|aucune réponse|aucune information|pas de réponse|pas d'information|pas d'informations|impossible à déterminer|impossible à dire|impossible de le dire|impossible de savoir|impossible de répondre|impossible de le déterminer) [{basis}] [{about}]
 (on ne|l'on ne) (sait|peut) pas [{verb}] [qui …|quand …|où …|si …|…]
 (il est|c'est) impossible (de|à) {verb} […]
+aucune (information|réponse|mention|indication|donnée|précision) n'est [explicitement] {participle} [{about}] [{basis}]
+(l'auteur|le narrateur) ne [le|nous] (dit|mentionne|précise|indique|explique|révèle) pas [qui …|quand …|où …|…]
 {source} ne [le|la|nous|les|l'|en|me] {says} pas [explicitement] [de|cela|ça|qui …|quand …|où …|…]
 {source} n'[le|la|en] {says} pas [explicitement] [de|cela|ça|…]
 {source} (ne|n'en) {says} (rien|aucune|aucun) […]
@@ -226,6 +232,8 @@ non (ci sono|c'è|vi sono) [abbastanza|alcuna|sufficienti|nessuna] (informazioni
 non {participle} [{basis}]
 [la domanda|la risposta|…] non (può|si può) [essere] {verb} [{basis}]
 non (posso|riesco a|sono in grado di|è possibile|si può) {verb} [alla domanda|a questa domanda|la risposta|…] [{basis}]
+[{basis}] non si (dice|menziona|specifica|indica|sa) [chi …|quando …|dove …|come …|quale …|quanto …|perché …] [{basis}]
+(l'autore|l'autrice|il narratore) non [lo|ci] (dice|menziona|specifica|indica|precisa|spiega) [chi …|quando …|dove …|…]
 {source} non [lo|la|ne|ci|le] {says} [esplicitamente] [chi …|quando …|dove …|nulla|niente|…]
 (sconosciuto|sconosciuta|ignoto|ignota|nessuna risposta|nessuna informazione|impossibile da determinare|impossibile dirlo|impossibile determinarlo) [{basis}]
 non (sono|ne sono) (sicuro|sicura|certo|certa)
@@ -263,6 +271,7 @@ não se sabe [quem …|quando …|onde …|…]
 não {participle} [{basis}]
 [a pergunta|a resposta|isso|…] não pode ser (respondida|determinada|determinado|respondido) [{basis}]
 não (posso|consigo|é possível|dá para|sou capaz de) {verb} [a essa pergunta|a pergunta|a resposta|isso|…] [{basis}]
+(o autor|a autora|o narrador) não [o|nos] (diz|menciona|especifica|indica|informa|explica) [quem …|quando …|onde …|…]
 {source} não [o|a|nos] {says} [isso|isto|explicitamente|nada|quem …|quando …|onde …|…]
 (desconhecido|desconhecida|não se aplica|nenhuma informação|nenhuma resposta|impossível determinar|impossível dizer|impossível saber) [{basis}]
 não tenho certeza
@@ -295,6 +304,8 @@ DUTCH = Language(
 [dat|dit|het|het antwoord|…] (staat|wordt|is|kan|blijkt) [{basis}] niet [expliciet] [{basis}] {participle} [worden] [{basis}]
 [dat|dit|het|het antwoord|…] (staat|is|blijkt) [{basis}] niet {basis}
 niet {participle} [{basis}]
+(dat|dit|het) staat er niet (in|bij)
+de (auteur|schrijver|verteller) (vermeldt|noemt|zegt|vertelt) [het|dit|dat|…] niet [wie …|wanneer …|waar …|wat …|…]
 {source} (vermeldt|noemt|zegt|geeft|bevat|beschrijft|vertelt) [het|dit|dat|dit niet|…] (niet|geen) [wie …|wanneer …|waar …|wat …|…]
 {source} (vermeldt|noemt|zegt|geeft|bevat) (niet|geen|niets) […]
 [ik] kan [ik] [deze|die|de|dit|dat|het|u|je|daar] [vraag] [helaas] [{basis}] niet [mee] (beantwoorden|zeggen|bepalen|helpen|vinden)
@@ -354,6 +365,8 @@ RUSSIAN = Language(
 понятия не имею
 затрудняюсь ответить
 {basis} [об этом|этого|про это|ничего|это|об …|о …] [об этом] не (сказано|говорится|указано|упоминается|упомянуто|указан|указана|сообщается|упомянут|упомянута|написано|содержится|указывается) [кто …|когда …|где …|…]
+{basis} (этого|такого|ответа|ничего об этом) нет
+автор [об этом|этого] не (указывает|говорит|упоминает|сообщает|уточняет|называет) [этого|об этом|кто …|когда …|где …|что …|…]
 {basis} (нет|отсутствует|недостаточно) (информации|данных|сведений|упоминания|ответа|информация) […]
 [это|этого|…] не (сказано|говорится|указано|упоминается|упомянуто|указан|указана|известно|известен|известна|сообщается|ясно) [{basis}] [кто …|когда …|…]
 {source} [об этом|этого] не (содержит|говорит|упоминает|сообщает|указывает|отвечает|уточняет|даёт) […]
@@ -444,6 +457,8 @@ EUROPEAN = Language(
     triggers="en tiedä nevím neviem nu știu nem tudom знам ne znam ismeretlen necunoscut tuntematon neznámé неизвестно не není nie nije neuvádí ei tuntematon",
     refusals="""
 [minä] en tiedä [vastausta|…]
+tekstissä ei (kerrota|mainita|sanota) [sitä|tätä|asiaa|…]
+teksti ei (kerro|mainitse|sano) [sitä|tätä|asiaa|…]
 (tuntematon|ei tiedossa|ei mainita tekstissä|sitä ei mainita tekstissä)
 [já|to] (nevím|neviem) [to] [kdo …|kdy …|kto …|kedy …]
 (v textu|v texte) [to|se|sa] (není uvedeno|nie je uvedené|neuvádí|neuvádza|to není uvedeno)
