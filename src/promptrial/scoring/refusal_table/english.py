@@ -188,7 +188,6 @@ _ENGLISH_REFUSALS: Final = """
 {self} do not (recall|remember|see|find) [{object}|{no} {word}] {ending}
 your guess is as good as mine
 beats me
-who knows
 {subject} {be} [{adverb}] [{adverb}] ({unknown}|not {basis}) {ending}
 {subject} ({be} not|is not being|was never|is never|has not been|have not been) [{adverb}] [{adverb}] {stated} {basis} {ending}
 {subject} ({be} not|is not being|was never|is never|has not been|have not been) [{adverb}] [{adverb}] {said} {ending}
@@ -229,7 +228,7 @@ n a
 {passage} never [{adverb}] (says|tells us|tells|states|reveals|indicates) [{clause}|that …|anything […]|so]
 {passage} never [{adverb}] {gives} […]
 does not [{adverb}] (say|state|specify|mention|tell us|indicate|explain) [{clause}|{object}|…]
-(does not|fails to) [{adverb}] (say|state|specify|mention|tell us|indicate|identify|name|give|provide|explain) ({clause}|{object})
+(does not|fails to) [{adverb}] (say|state|specify|mention|tell us|indicate|identify|name|give|provide|explain|address|cover|discuss|answer) ({clause}|{object})
 did not [{adverb}] (say|state|specify|mention|tell us|indicate) [{clause}|it|this|that]
 never [{adverb}] (says|states|specifies|mentions|tells us|indicates|explains) [{clause}|{object}|…]
 never [{adverb}] (identifies|names|gives) ({clause}|{object})
@@ -272,7 +271,9 @@ nowhere (does|do) {source} (say|state|mention|give|tell|specify|name) […]
 {self} do not have (an|any|a|the) (idea|clue) ({clause}|{about})
 [{self} am|we are] [{adverb}] (not [{adverb}] (sure|certain|aware|familiar)|unsure|uncertain|unaware|unfamiliar) ({clause}|(about|of|with) …)
 ({reader} {unable}|unable to|not able to|cannot|could not) [{adverb}] {find_out} [you] [{sure}] {clause}
-({reader} {unable}|unable to|not able to|cannot|could not) [{adverb}] (determine|find|provide|verify|confirm|identify|locate|specify|infer|deduce|ascertain|establish|pinpoint|comment on|access|retrieve) […]
+{reader} {unable} [{adverb}] (determine|find|provide|verify|confirm|identify|locate|specify|infer|deduce|ascertain|establish|pinpoint|comment on|access|retrieve) […]
+(unable to|not able to|cannot|could not) [{adverb}] (determine|verify|confirm|infer|deduce|ascertain|establish|comment on) […]
+(unable to|not able to|cannot|could not) [{adverb}] (find|provide|identify|locate|specify|pinpoint|access|retrieve) … {basis}
 you {unable} {find_out} [{sure}] [{object}|{clause}] {basis}
 you {unable} {find_out} {clause}
 {self} have {no} (information|info|knowledge|data|record|records|details|access|memory|recollection|way|answer|answers) [{about}|to …|of …|in …]
@@ -296,7 +297,8 @@ you {unable} {find_out} {clause}
 … (cannot|could not) be [{adverb}] (determined|answered|inferred|ascertained|deduced|established) {ending}
 … (cannot|could not) be [{adverb}] (found|identified|known|confirmed|verified|located) {basis}
 … {be} (missing|absent|omitted|left out|lacking) from {source}
-… (is|goes|falls|lies) (beyond|outside) [of] the scope of {source}
+… (is|goes|falls|lies) (beyond|outside) [of] (the scope of {source}|what {source} {gives})
+neither … nor … (is|are) [{adverb}] {told} [{basis}]
 no … (is|are|was|were) [{adverb}] (mentioned|stated|specified|given|provided|named|listed|identified) [{basis}]
 """
 

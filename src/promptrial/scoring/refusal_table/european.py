@@ -27,7 +27,7 @@ GERMAN = Language(
 [das|es|die antwort] [ich] weiß [ich] [es|das|die antwort] [darauf] [leider|wirklich|auch|ehrlich gesagt] [darauf] nicht [genau|sicher] [{basis}]
 [ich] weiß [es] [leider] nicht (wer|wann|wo|was|wie|ob|welche|welcher|welches|welchen|warum|wem|wen|wessen|woher|wohin) …
 [ich habe] [leider] keine ahnung
-[ich habe] [leider] keine (information|informationen|angaben|angabe|antwort|daten) [dazu|darüber|darauf|zu …|über …|{basis}] [gefunden|vorhanden|verfügbar]
+[ich habe] [dazu|darüber|hierzu] [leider] keine (information|informationen|angaben|angabe|antwort|daten) [dazu|darüber|darauf|zu …|über …|{basis}] [gefunden|vorhanden|verfügbar]
 (es|dazu|darüber|hierzu) [gibt|liegen|finden sich|sind] [es] [{basis}] [dazu|darüber|hierzu|mir] [leider] keine (information|informationen|angaben|angabe|antwort|daten) [dazu|darüber|zu …|über …] [{basis}] [vor|vorhanden|verfügbar]
 {source} (enthält|gibt|liefert|bietet|macht|hat) [leider|dazu|darüber|hierzu] (keine|keinerlei|keinen|nicht) […]
 {source} (nennt|erwähnt|sagt|besagt|gibt|enthält|erklärt|beantwortet|beschreibt|verrät|spezifiziert|macht) [es|das|dies|dazu|die frage|…] nicht [an|explizit] [wer …|wann …|wo …|was …|wie …|ob …|welche …|warum …]
@@ -363,6 +363,7 @@ RUSSIAN = Language(
 [я] [этого|точно|к сожалению] не (знаю|уверен|уверена|помню) [этого|ответа|ответ|точно] [на этот вопрос] [кто …|когда …|где …|что …|как …|какой …|почему …|сколько …]
 [у меня] (нет|недостаточно) [достаточной|достаточно|такой|этой|этих] (информации|данных|ответа|сведений) [об этом|о …|для …|на …] [{basis}]
 понятия не имею
+ответ не (найден|указан|дан|известен)
 затрудняюсь ответить
 {basis} [об этом|этого|про это|ничего|это|об …|о …] [об этом] не (сказано|говорится|указано|упоминается|упомянуто|указан|указана|сообщается|упомянут|упомянута|написано|содержится|указывается) [кто …|когда …|где …|…]
 {basis} (этого|такого|ответа|ничего об этом) нет
