@@ -227,7 +227,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     ``cautions`` say what a reader has to know beside the effect: few clusters, one that dominates, sparse data.
     ``clusters_needed`` is set where there are too few for an interval at this level. ``largest_cluster`` and its share
     of the pairs are set where it holds more than a fifth of them. ``not_shown``: the sign flips alone would reject,
-    but the interval for sparse data holds 0. ``monte_carlo_se`` is the standard error of ``p``; 0 where p is exact.
+    but the score test for sparse data would not. ``monte_carlo_se`` is the standard error of ``p``; 0 where p is exact.
     All that follows ``reason`` is null, or empty, in documents of versions that did not have it.
     """
 

@@ -364,6 +364,52 @@ def test_few_clusters_are_a_caution(clusters: int, caution: str | None) -> None:
     assert (endpoint.ci_low is None) == (clusters == 5)
 
 
+def effects_of(changed_clusters: int, gain: float, *, graded: bool, clusters: int = 30) -> Endpoint:
+    """Return the endpoint of clusters of two, of which some have one item that the treatment alone has right."""
+    treatment = np.zeros(2 * clusters)
+    treatment[: 2 * changed_clusters : 2] = np.resize([gain, gain / 2 if graded else gain], changed_clusters)
+    table = table_of([0.0] * len(treatment), treatment.tolist(), cluster=(np.arange(2 * clusters) // 2).tolist())
+    return analyse(table, StatsSettings(bootstrap_samples=50, graded=("em",) if graded else ())).endpoints[0]
+
+
+def test_the_caution_of_sparse_data_says_how_many_clusters_differ_and_which_way() -> None:
+    """Where most clusters have a gain and none a loss, it would be wrong to say that few differ."""
+    [caution] = effects_of(25, 1.0, graded=False).cautions
+    assert caution == (
+        "too sparse for sign flips alone (pairs differ in 25 of 30 clusters: upwards in 25, downwards in 0): "
+        "the interval is widened, by a design effect of at least 1.05"
+    )
+
+
+def test_the_interval_of_graded_scores_that_differ_in_few_clusters_is_called_approximate() -> None:
+    sparse = effects_of(4, 1.0, graded=True)
+    assert (sparse.ci_method, sparse.ci_low) == ("sign_flips", 0.0)
+    assert sparse.cautions == ("pairs differ in 4 of 30 clusters: the interval is approximate, and may be too narrow",)
+    assert effects_of(25, 1.0, graded=True).cautions == ()
+    items = analyse(table_of([0.0] * 30, [0.5] * 2 + [0.25] + [0.0] * 27, metric="f1"), QUICK).endpoints[0]
+    assert items.cautions == ("pairs differ in 3 of 30 items: the interval is approximate, and may be too narrow",)
+
+
+def test_a_caution_claims_nothing_of_an_interval_that_is_not_there() -> None:
+    strict = StatsSettings(bootstrap_samples=50, confidence=0.99)
+    endpoint = analyse(clustered_table([4] * 7), strict).endpoints[0]
+    assert (endpoint.ci_low, endpoint.clusters_needed) == (None, 8)
+    assert endpoint.cautions == ("only 7 clusters: p-values go in steps of 0.016",)
+
+
+def test_what_the_flips_alone_reject_is_told_without_a_word_on_an_interval_of_another_level() -> None:
+    """At 80% the interval excludes 0, though nothing is shown at 0.05."""
+    treatment = [float(n % 10 == 0 and n < 60) for n in range(200)]
+    table = table_of([0.0] * 200, treatment, cluster=[n // 10 for n in range(200)])
+    endpoint = analyse(table, StatsSettings(bootstrap_samples=50, confidence=0.8)).endpoints[0]
+    assert endpoint.not_shown
+    assert endpoint.ci_low is not None
+    assert endpoint.ci_low > 0
+    assert (
+        "sign flips alone would reject (p = 0.0312), the score test on effective counts would not" in endpoint.cautions
+    )
+
+
 def test_equal_scores_have_equal_figures_under_any_name_and_at_any_seed() -> None:
     table = clustered_table([2] * 40)
     twice = changed(table, metrics={"em": table.metrics["em"], "other": table.metrics["em"]})

@@ -37,24 +37,36 @@ def largest_cluster(sample: PairedSample) -> tuple[str | None, float | None]:
 def cautions(sample: PairedSample, test: DifferenceTest, settings: StatsSettings) -> Iterator[str]:
     """Yield what has to be said beside the effect, in phrases."""
     if not decided_by_score(sample):
-        yield from _few(sample, settings)
+        yield from _few(sample, test, settings)
     name, share = largest_cluster(sample)
     if share is not None:
         yield f"the largest cluster{'' if name is None else f' ({name})'} holds {100 * share:.0f}% of the pairs"
+    yield from _sparse(sample, test)
+    if test.not_shown(settings.alpha):
+        yield (f"sign flips alone would reject (p = {test.p_flips:.3g}), the score test on effective counts would not")
+
+
+def _sparse(sample: PairedSample, test: DifferenceTest) -> Iterator[str]:
+    """Yield what sparse data do to the interval: on 0/1 scores it is widened, on others it is approximate."""
+    found = test.density
+    if found is None or test.ci_method is None:
+        return
+    said = found.said("clusters" if sample.clustered else "items")
     if test.effective is not None:
         yield (
-            "few clusters have a pair that differs, so that the interval is widened: design effect at least "
-            f"{test.effective.floor:.3g}"
+            f"too sparse for sign flips alone ({said}: {found.ways()}): the interval is widened, "
+            f"by a design effect of at least {test.effective.floor:.3g}"
         )
-    if test.not_shown(settings.alpha):
-        yield f"sign flips alone would reject (p = {test.p_flips:.3g}), but the interval holds 0"
+    elif not found.many:
+        yield f"{said}: the interval is approximate, and may be too narrow"
 
 
-def _few(sample: PairedSample, settings: StatsSettings) -> Iterator[str]:
+def _few(sample: PairedSample, test: DifferenceTest, settings: StatsSettings) -> Iterator[str]:
     count, needed = sample.n_clusters, clusters_needed(settings.alpha)
     units = "cluster" if sample.clustered else "pair"
     plural = units if count == 1 else f"{units}s"
     if count < needed:
         yield f"only {count} {plural}: no p-value can reach {settings.alpha:g}; at least {needed} are needed"
     elif count < FEW_CLUSTERS:
-        yield f"only {count} {plural}: p-values go in steps of {2.0 ** (1 - count):.2g}, and the interval is wide"
+        wide = "" if test.ci_method is None else ", and the interval is wide"
+        yield f"only {count} {plural}: p-values go in steps of {2.0 ** (1 - count):.2g}{wide}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from promptrial.significance import StatsSettings
-from promptrial.stats.effective import INTERVAL_SLOPE, EffectivePairs, density, effective_pairs
+from promptrial.stats.effective import INTERVAL_SLOPE, Density, EffectivePairs, density, effective_pairs
 from promptrial.stats.intervals import level_text
 from promptrial.stats.paired import paired_difference, without_variation
 from promptrial.stats.pairing import ClusterTotals, FloatArray, IntArray, PairedSample, cluster_totals
@@ -55,6 +55,8 @@ class DifferenceTest:
         The p-value of the flips alone; NaN without flips.
     clusters_needed : int or None
         How many clusters an interval needs, where there are fewer.
+    density : Density or None
+        How many clusters differ, where there is an interval by sign flips.
     """
 
     estimate: float
@@ -69,9 +71,10 @@ class DifferenceTest:
     effective: EffectivePairs | None = None
     p_flips: float = math.nan
     clusters_needed: int | None = None
+    density: Density | None = None
 
     def not_shown(self, alpha: float) -> bool:
-        """Whether the flips alone reject, but the interval for sparse data holds 0."""
+        """Whether the flips alone reject, but the score test for sparse data does not."""
         return self.effective is not None and self.p_flips <= alpha < self.p
 
 
@@ -188,6 +191,7 @@ def clustered_difference_test(
     if totals.n_clusters < needed:
         return _without_interval(test, few_clusters(totals, f"a {level_text(confidence)} interval", needed), needed)
     say = density(difference, cluster)
+    test = replace(test, density=say)
     if binary and not say.dense:
         return _hull(test, effective_pairs(difference, cluster, INTERVAL_SLOPE), confidence)
     if not say.varies:

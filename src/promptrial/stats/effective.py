@@ -48,13 +48,25 @@ class Density:
     varies: bool
 
     @property
+    def many(self) -> bool:
+        """Whether at least 20, or at least 70%, of the clusters have a pair that differs."""
+        return self.discordant >= _MANY or self.discordant >= _MOST * self.n_clusters
+
+    @property
     def dense(self) -> bool:
         """Whether sign flips can be trusted away from 0 on 0/1 scores.
 
         At least 20, or at least 70%, of the clusters have a discordant pair, at least 3 have gains and 3 have losses.
         """
-        many = self.discordant >= _MANY or self.discordant >= _MOST * self.n_clusters
-        return self.varies and many and min(self.gains, self.losses) >= _EACH_WAY
+        return self.varies and self.many and min(self.gains, self.losses) >= _EACH_WAY
+
+    def said(self, units: str) -> str:
+        """Return in words in how many clusters pairs differ; ``units`` is what the clusters are called."""
+        return f"pairs differ in {self.discordant} of {self.n_clusters} {units}"
+
+    def ways(self) -> str:
+        """Return in words how many clusters hold a gain, and how many a loss."""
+        return f"upwards in {self.gains}, downwards in {self.losses}"
 
 
 def density(difference: FloatArray, cluster: IntArray | None = None) -> Density:

@@ -57,7 +57,7 @@ class MarginTest:
     method : str or None
         ``exact_unconditional``, ``sign_flips``, or ``sign_flips_score`` (both have to reject).
     approximate : bool
-        Whether the level is not warranted: few clusters differ, and the scores are not 0 or 1.
+        Whether the level is not warranted: the data are sparse, and the scores are not 0 or 1.
     standard_error : float
         Monte Carlo standard error of p; 0 where it is exact.
     """
@@ -149,7 +149,7 @@ def margin_notes(test: MarginTest) -> tuple[str, ...]:
     said = _METHODS[test.method]
     if test.effective is not None:
         said += f" ({test.effective.said()})"
-    cautions = ("approximate: few clusters differ, and the scores are not 0 or 1",) if test.approximate else ()
+    cautions = ("approximate: the data are sparse, and the scores are not 0 or 1",) if test.approximate else ()
     return (f"by {said}", *cautions)
 
 

@@ -98,8 +98,8 @@ def _notes(sample: PairedSample, test: DifferenceTest, settings: StatsSettings) 
         yield f"cannot reach {settings.alpha:g}: the smallest possible p is {2.0 ** (1 - leaning):.4g}"
     if test.effective is not None:
         yield (
-            "few clusters have a pair that differs: the interval is the hull of the flips' and the score interval on "
+            "too sparse for the flips alone: the interval is the hull of the flips' and the score interval on "
             f"effective counts ({test.effective.said()}), and p is the larger of both"
         )
     if test.not_shown(settings.alpha):
-        yield f"the flips alone would reject (p = {test.p_flips:.3g}), but the interval holds 0: not shown"
+        yield f"the flips alone would reject (p = {test.p_flips:.3g}), the score test would not: not shown"

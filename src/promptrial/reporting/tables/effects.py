@@ -213,7 +213,7 @@ def decision_text(endpoint: Endpoint, *, significant: bool | None) -> str:
     """Return a decision in words, which a correction over more tests than the endpoint's own family may have made.
 
     ``not applicable``, ``not estimable``, ``not tested``, ``not shown`` (the sign flips alone would reject, but the
-    interval for sparse data holds 0), ``not significant``, or significant and where.
+    score test for sparse data would not), ``not significant``, or significant and where.
     """
     if _applies_to_none(endpoint):
         return "not applicable"
@@ -294,7 +294,14 @@ def _method_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
             metrics[metric_text(endpoint.metric).label] = None
     for (p_method, ci_method), metrics in groups.items():
         by = "no interval" if ci_method is None else f"interval by {method_text(ci_method)}"
-        yield f"{listing(list(metrics))}: p by {method_text(p_method)}; {by}."
+        yield f"{listing(list(metrics))}: p by {_p_text(p_method, ci_method)}; {by}."
+
+
+def _p_text(p_method: str, ci_method: str | None) -> str:
+    """Return in words where a p-value comes from: beside the hull it is the larger of two."""
+    if ci_method == "sign_flips_hull":
+        return f"{method_text('sign_flips_score')}, the larger of both"
+    return method_text(p_method)
 
 
 def _family_notes(significance: Significance, names: Iterable[str | None]) -> tuple[str, ...]:
