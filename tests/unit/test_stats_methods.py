@@ -374,6 +374,25 @@ def test_equivalence_of_identical_arms_is_shown_by_enough_pairs_and_otherwise_sa
     assert "unchanged_pairs_needed" not in enough.figures
 
 
+def test_equivalence_plans_for_both_sides_and_non_inferiority_for_one() -> None:
+    """To pass both tests with a power of 80% takes a power of 90% in each, if the arms are alike (Julious 2004)."""
+    rng = np.random.default_rng(4)
+    scores = rng.random((2, 60)).tolist()
+    settings = StatsSettings(tost_margins={"f1": 0.05}, wanted={"f1": "higher"})
+    sample = sample_of(*scores, metric="f1", graded=True)
+    rows = {row.quantity: row for row in tost_module.STATISTIC.compute(sample, settings, rng)}
+    variance = float((sample.difference**2).mean()) / 0.05**2
+    for quantity, power in (("equivalence", 0.9), ("non_inferiority", 0.8)):
+        quantiles = float(stats.norm.ppf(0.95) + stats.norm.ppf(power))
+        assert rows[quantity].figures["pairs_needed"] == math.ceil(variance * quantiles**2)
+
+
+def test_one_cluster_tells_nothing_of_how_many_pairs_a_margin_needs() -> None:
+    row = rows_of(tost_module.STATISTIC, sample_of([1, 0, 1, 0], [1, 0, 0, 0], cluster=[0] * 4))["equivalence"]
+    assert row.reason == "not estimable with 1 cluster: a margin at level 0.05 needs at least 6"
+    assert "pairs_needed" not in row.figures
+
+
 def test_equivalence_of_too_few_clusters_is_not_estimable() -> None:
     rows = rows_of(tost_module.STATISTIC, sample_of([1, 0, 1, 0], [1, 0, 0, 0], cluster=[0, 0, 1, 1]))
     assert (rows["equivalence"].p, rows["equivalence"].ci_low) == (None, None)

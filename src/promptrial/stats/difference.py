@@ -202,7 +202,7 @@ def clustered_difference_test(
 
 def few_clusters(totals: ClusterTotals, what: str, needed: int) -> str:
     """Return in words that there are too few clusters, or pairs, for something."""
-    units = "clusters" if totals.clustered else "pairs"
+    units = f"{'cluster' if totals.clustered else 'pair'}{'' if totals.n_clusters == 1 else 's'}"
     return f"not estimable with {totals.n_clusters} {units}: {what} needs at least {needed}"
 
 

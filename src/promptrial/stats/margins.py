@@ -120,24 +120,25 @@ class PairsNeeded:
     planned: int
 
 
-def pairs_needed(sample: PairedSample, margin: float, alpha: float) -> PairsNeeded | None:
-    """Estimate how many pairs would show a margin; None where it is 0 or less, or no margin at all.
+def pairs_needed(sample: PairedSample, margin: float, alpha: float, *, both_sides: bool = False) -> PairsNeeded | None:
+    """Estimate how many pairs would show a margin; None where it is 0 or less, no margin, or there is one cluster.
 
-    ``(z_(1-alpha) + z_0.8)^2 V / margin^2``, V the mean squared difference (for 0/1 scores the share of discordant
-    pairs) times the design effect, and not less than the unchanged pairs that the exact test needs.
+    ``(z_(1-alpha) + z_power)^2 V / margin^2``, V the mean squared difference (for 0/1 scores the share of discordant
+    pairs) times the design effect, and not less than the unchanged pairs that the exact test needs. The power is 0.8;
+    where ``both_sides`` have to be shown (equivalence), 0.9 each, which makes 0.8 for both if the arms are alike.
 
     References
     ----------
     Connor, R.J. (1987). Sample size for testing differences in proportions for the paired-sample design. Biometrics
-    43:207-211.
+    43:207-211. Julious, S.A. (2004). Sample sizes for clinical trials with Normal data. Statistics in Medicine
+    23:1921-1986, section 4 (equivalence: half of the error of the second kind on each side).
     """
-    width = sample.largest_difference
-    if not _SMALLEST_MARGIN <= margin / width < 1 or sample.n_pairs == 0:
+    width, by_score = sample.largest_difference, decided_by_score(sample)
+    if not _SMALLEST_MARGIN <= margin / width < 1 or sample.n_pairs == 0 or not (by_score or sample.n_clusters > 1):
         return None
-    several = sample.n_clusters > 1 and not decided_by_score(sample)
-    effect = effective_pairs(sample.difference / width, sample.cluster, MARGIN_SLOPE).design_effect if several else 1.0
+    effect = 1.0 if by_score else effective_pairs(sample.difference / width, sample.cluster, MARGIN_SLOPE).design_effect
     unchanged = math.ceil(unchanged_pairs_needed(margin / width, alpha) * effect)
-    quantiles = float(special.ndtri(1 - alpha) + special.ndtri(0.8))
+    quantiles = float(special.ndtri(1 - alpha) + special.ndtri(0.9 if both_sides else 0.8))
     planned = math.ceil(effect * float((sample.difference**2).mean()) * (quantiles / margin) ** 2)
     return PairsNeeded(unchanged, max(unchanged, planned))
 

@@ -133,7 +133,8 @@ def _row(
     notes: tuple[str, ...] = (),
 ) -> Estimate:
     shown = p <= settings.alpha
-    needed = None if shown else pairs_needed(sample, margin, settings.alpha)
+    both_sides = quantity == "equivalence"
+    needed = None if shown else pairs_needed(sample, margin, settings.alpha, both_sides=both_sides)
     return estimate_row(
         sample,
         "tost",
