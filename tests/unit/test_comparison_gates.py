@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptrial import registry
-from promptrial.comparison.gates import Gate, decide, parse_gate
+from promptrial.comparison.gates import Gate, Verdict, decide, parse_gate
 from promptrial.errors import UsageError
 from promptrial.significance import StatsSettings
 from promptrial.stats.margins import PairsNeeded, margin_test
@@ -138,10 +138,24 @@ def test_a_failed_gate_says_how_many_pairs_would_show_the_margin() -> None:
     assert needed.planned == math.ceil(0.05 * (1.6448536 + 0.8416212) ** 2 / 0.01**2)
     assert decide(Gate("em", ">=", 0.0), differing, 0.05).needed is None, "a demand for better has no margin"
     assert decide(Gate("em", ">=", -0.5), differing, 0.05).needed is None, "it passed"
-    clustered = sample_of([1.0] * 200, [1.0] * 200, cluster=[n // 10 for n in range(200)])
-    of_clusters = decide(Gate("em", ">=", -0.01), clustered, 0.05).needed
-    assert of_clusters is not None
-    assert of_clusters.unchanged == math.ceil(299 * 1.9)
+
+
+@pytest.mark.parametrize("graded", [False, True])
+@pytest.mark.parametrize(("margin", "size"), [(0.01, 10), (0.02, 3), (0.05, 5)])
+def test_so_many_unchanged_pairs_in_clusters_show_a_margin_and_a_cluster_less_does_not(
+    margin: float, size: int, graded: bool
+) -> None:
+    def gate(clusters: int) -> Verdict:
+        same = [1.0] * (clusters * size)
+        sample = sample_of(same, same, cluster=[n // size for n in range(len(same))], graded=graded)
+        return decide(Gate("em", ">=", -margin), sample, 0.05)
+
+    needed = gate(7).needed
+    assert needed is not None
+    clusters, rest = divmod(needed.unchanged, size)
+    assert rest == 0
+    assert gate(clusters).passed
+    assert not gate(clusters - 1).passed
 
 
 def test_the_estimate_alone_does_not_pass_a_gate() -> None:

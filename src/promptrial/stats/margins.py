@@ -113,7 +113,7 @@ class PairsNeeded:
     """How many pairs would show a margin: at least ``unchanged``, and ``planned`` with a power of 80%.
 
     ``unchanged`` pairs suffice if none of them changes; ``planned`` if the arms are alike, and pairs differ as often as
-    they did. Both allow for clusters by the design effect of the margin test.
+    they did. Both allow for clusters as the margin test does: by the floor, and by the design effect seen.
     """
 
     unchanged: int
@@ -124,7 +124,7 @@ def pairs_needed(sample: PairedSample, margin: float, alpha: float, *, both_side
     """Estimate how many pairs would show a margin; None where it is 0 or less, no margin, or there is one cluster.
 
     ``(z_(1-alpha) + z_power)^2 V / margin^2``, V the mean squared difference (for 0/1 scores the share of discordant
-    pairs) times the design effect, and not less than the unchanged pairs that the exact test needs. The power is 0.8;
+    pairs) times the design effect, and not less than the unchanged pairs that the test needs. The power is 0.8;
     where ``both_sides`` have to be shown (equivalence), 0.9 each, which makes 0.8 for both if the arms are alike.
 
     References
@@ -136,11 +136,27 @@ def pairs_needed(sample: PairedSample, margin: float, alpha: float, *, both_side
     width, by_score = sample.largest_difference, decided_by_score(sample)
     if not _SMALLEST_MARGIN <= margin / width < 1 or sample.n_pairs == 0 or not (by_score or sample.n_clusters > 1):
         return None
-    effect = 1.0 if by_score else effective_pairs(sample.difference / width, sample.cluster, MARGIN_SLOPE).design_effect
-    unchanged = math.ceil(unchanged_pairs_needed(margin / width, alpha) * effect)
+    if by_score:
+        effect, unchanged = 1.0, unchanged_pairs_needed(margin / width, alpha)
+    else:
+        pairs = effective_pairs(sample.difference / width, sample.cluster, MARGIN_SLOPE)
+        effect, unchanged = pairs.design_effect, _unchanged_in_clusters(sample, margin / width, alpha, pairs.floor)
     quantiles = float(special.ndtri(1 - alpha) + special.ndtri(0.9 if both_sides else 0.8))
     planned = math.ceil(effect * float((sample.difference**2).mean()) * (quantiles / margin) ** 2)
     return PairsNeeded(unchanged, max(unchanged, planned))
+
+
+def _unchanged_in_clusters(sample: PairedSample, margin: float, alpha: float, floor: float) -> int:
+    """Return how many pairs, in clusters of the size seen and all unchanged, the score test on effective counts needs.
+
+    Without a pair that differs its statistic is ``sqrt(n M / (1 - M))``, n the pairs divided by the floor.
+    """
+    size = sample.n_pairs / sample.n_clusters
+    odds = size / floor * margin / (1 - margin)
+    clusters = max(clusters_needed(alpha), math.ceil(float(special.ndtri(1 - alpha)) ** 2 / odds))
+    while math.sqrt(clusters * odds) < float(special.stdtrit(clusters - 1, 1 - alpha)):
+        clusters += 1
+    return math.ceil(clusters * size)
 
 
 def margin_notes(test: MarginTest) -> tuple[str, ...]:
