@@ -526,7 +526,8 @@ def test_the_table_of_margins_says_by_which_test_and_how_many_pairs_are_needed()
     assert {row[-1] for row in table.rows} == {"not shown"}
     both = "Exact match, equivalence; Exact match, non-inferiority"
     assert f"{both}: by the exact unconditional test on Tango's ordering." in table.notes
-    assert any(note.startswith(f"{both}: a margin of 0.02 needs at least 149 pairs") for note in table.notes)
+    needed = [note for note in table.notes if "a margin of 0.02 needs at least 149 pairs" in note]
+    assert [note.partition(":")[0] for note in needed] == both.split("; "), "equivalence needs more: both sides"
 
 
 def test_discordant_pairs_and_an_infinite_odds_ratio_are_shown() -> None:
