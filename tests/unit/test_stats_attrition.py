@@ -173,6 +173,22 @@ def test_an_arm_that_lost_everything_has_an_effect_only_where_missing_counts_as_
     assert (endpoint.attrition.n_missing_control, endpoint.attrition.n_missing_treatment) == (0, 3)
 
 
+@pytest.mark.parametrize("missing", ["exclude", "failure"])
+def test_items_of_the_plan_without_any_row_are_lost_answers_of_clusters_of_their_own(missing: MissingRule) -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 2, (2, 12)).astype(float).tolist()
+    table = table_of(*scores, cluster=[n // 2 for n in range(12)])
+    keys = [*table.item_keys, "set|lost", "set|too"]
+    planned = replace(table, item_keys=keys, worst={"em": np.zeros(14)}, cluster_names=[f"c{n}" for n in range(12)])
+    settings = replace(QUICK, missing=missing)
+    [row] = [row for row in analyse(planned, settings).endpoints if row.scope == "overall"]
+    assert (row.n_items, row.n_pairs) == (14, 14 if missing == "failure" else 12)
+    assert row.n_clusters == (8 if missing == "failure" else 6)
+    assert row.attrition is not None
+    assert (row.attrition.n_planned_control, row.attrition.n_missing_control) == (14, 2)
+    assert (row.bounds.n_missing_control, row.bounds.n_missing_treatment) == (2, 2)
+
+
 def test_where_no_worst_score_is_known_missing_answers_cannot_count_as_failures() -> None:
     table, nothing_wanted = lossy(), replace(QUICK, wanted={})
     found = overall(table, nothing_wanted).missing_sensitivity

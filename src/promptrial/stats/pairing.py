@@ -219,7 +219,7 @@ class Pairing:
     planned : tuple of int
         The answers planned for each item in the control and in the treatment.
     cluster : ndarray of int, shape (n_items,)
-        -1 for an item without any row.
+        An item without any row is a cluster of its own.
     planned_items : ndarray of bool, shape (n_items,)
         The items that the metric applies to by plan; all of them where the table has no plan.
     applicable : ndarray of bool, shape (n_items,)
@@ -273,7 +273,7 @@ class Pairing:
 
     def is_clustered(self, chosen: BoolArray) -> bool:
         """Tell whether any two of the chosen items share a cluster, among those that the metric applies to by plan."""
-        planned = self.cluster[chosen & self.planned_items & (self.cluster >= 0)]
+        planned = self.cluster[chosen & self.planned_items]
         return bool(planned.size) and int(np.bincount(planned).max()) > 1
 
     def _scores(self, condition: int, scored: BoolArray) -> ArmScores:
@@ -340,7 +340,7 @@ def pair_scores(
         planned=planned,
         control=arms[CONTROL],
         treatment=arms[TREATMENT],
-        cluster=table.of_items(table.cluster),
+        cluster=_clusters(table),
         planned_items=everything if worst is None else ~np.isnan(worst),
         applicable=_seen_to_apply(*arms) if worst is None else ~np.isnan(worst),
         worst=np.full(len(everything), np.nan) if worst is None else worst,
@@ -357,6 +357,14 @@ def _check_scores(
         item = int(np.argmax(wrong))
         allowed = f"{low:g} or {high:g}" if binary else f"from {low:g} to {high:g}"
         raise ValueError(f"{metric}: item {table.item_keys[item]!r} has the score {scores[item]}; its range: {allowed}")
+
+
+def _clusters(table: ScoreTable) -> IntArray:
+    """Return the cluster of each item; one without any row has a code that is no other's and has no name."""
+    cluster = table.of_items(table.cluster)
+    unknown = np.flatnonzero(cluster < 0)
+    cluster[unknown] = max(int(cluster.max(initial=-1)) + 1, len(table.cluster_names)) + np.arange(len(unknown))
+    return cluster
 
 
 def _seen_to_apply(control: Arm, treatment: Arm) -> BoolArray:
