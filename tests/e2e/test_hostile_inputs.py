@@ -89,6 +89,46 @@ def test_a_configuration_of_a_gigabyte_is_not_read(project: Project) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "x" * 100_000}, "characters left out"),
+        ({"temps": [n / 1e6 for n in range(500)]}, "and 479 more problems"),
+        ({"stats": {"bootstrap_samples": 10**12}}, "stats.bootstrap_samples: must be less than or equal to 10000000"),
+        ({"stats": {"permutation_samples": 10**12}}, "stats.permutation_samples: must be less than or equal"),
+        ({"paths": {"experiments_dir": "~nobody-has-this/x"}}, "paths.experiments_dir: '~nobody-has-this/x': the home"),
+        ({"paths": {"experiments_dir": "config/closed.jsonl"}}, "config/closed.jsonl: not a folder"),
+        ({"paths": {"experiments_dir": "/dev/null/runs"}}, "/dev/null: not a folder"),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_an_absurd_value_is_refused_on_one_screen(
+    project: Project, command: str, changes: dict[str, Any], said: str
+) -> None:
+    project.write_config(changes)
+    outcome = project.call(command)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: ")
+    assert said in outcome.err
+    assert len(outcome.err) < 3000
+    assert not (project.root / "experiments").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [("list",), ("status", "--run_id", "r"), ("doctor", "r"), ("stop", "--run_id", "r")]
+)
+def test_a_file_where_runs_would_be_kept_is_refused_by_name(project: Project, command: tuple[str, ...]) -> None:
+    assert sentence(project.call(*command, "--experiments_dir", "config/closed.jsonl")).startswith(
+        "config/closed.jsonl: not a folder"
+    )
+
+
+def test_an_archive_below_an_unknown_home_is_refused(project: Project) -> None:
+    assert project.run().code == 0
+    error = sentence(project.call("archive", "r", "--to", "~nobody-has-this/r.tar.gz"))
+    assert "the home folder is not known" in error
+
+
 # --- FIFOs and devices ----------------------------------------------------------------------------------------------
 
 

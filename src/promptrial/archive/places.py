@@ -16,6 +16,7 @@ from typing import Protocol
 from promptrial.archive.contents import Content
 from promptrial.archive.manifest import DIGEST, MANIFEST, PACKED
 from promptrial.archive.packing import CHUNK, Member, pack, require_zstd, unpack
+from promptrial.config.environment import expanded
 from promptrial.errors import CorruptRecordError, UsageError
 from promptrial.files import open_regular
 from promptrial.store import atomic
@@ -62,7 +63,7 @@ def place_to_write(text: str, env: Mapping[str, str]) -> Place:
         from promptrial.archive.remote import remote_place
 
         return remote_place(text, env)
-    path = Path(text.removeprefix("file://")).expanduser()
+    path = expanded(text.removeprefix("file://"), "the place of the archive")
     if not path.name.endswith(PACKED):
         return LocalFolder(path)
     require_zstd()

@@ -157,6 +157,12 @@ def experiments_dir(args: argparse.Namespace) -> Path:
         config: Path = getattr(args, "config", None) or DEFAULT_CONFIG
         args.experiments_dir = experiments_dir_of(config, environment(os.environ, Path.cwd())) or DEFAULT_EXPERIMENTS
     found: Path = args.experiments_dir
+    blocking = next((path for path in (found, *found.parents) if os.path.exists(path)), found)  # noqa: PTH110 - it never raises
+    if os.path.exists(blocking) and not blocking.is_dir():  # noqa: PTH110
+        raise UsageError(
+            f"{blocking}: not a folder, so no runs can be kept in {found}",
+            hint="give a folder with --experiments_dir, or change paths.experiments_dir in the configuration",
+        )
     return found
 
 

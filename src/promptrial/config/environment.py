@@ -22,6 +22,7 @@ __all__ = [
     "archive_dir_of",
     "dotenv",
     "environment",
+    "expanded",
     "experiments_dir_of",
     "place_flag",
 ]
@@ -72,7 +73,29 @@ def experiments_dir_of(path: Path, env: Mapping[str, str]) -> Path | None:
     None if it names none, or cannot be read: what is wrong with it is said by whoever loads it.
     """
     given = _path_of(path, "experiments_dir", env)
-    return Path(given).expanduser() if given else None
+    return expanded(given, "paths.experiments_dir") if given else None
+
+
+def expanded(text: str, named: str) -> Path:
+    """Return a path with ``~`` and ``~user`` filled in.
+
+    Parameters
+    ----------
+    text : str
+    named : str
+        What holds the path, for the message.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such home folder.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"{named}: {text!r}: the home folder is not known", hint="write the path in full, without ~"
+        ) from None
 
 
 def place_flag(experiments: Path) -> str:

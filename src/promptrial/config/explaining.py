@@ -31,6 +31,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "too_long": "may have {max_length} entries at the most",
     "string_too_short": "may not be empty",
 }
+_LONGEST: Final = 800
 _OURS: Final = ("value_error", "wrong_together")
 """Problems worded by our own rules, which name the value themselves."""
 _INSTEAD_OF_INPUT: Final = re.compile(r"^(Input|String) should (be|match|have)\b")
@@ -57,7 +58,16 @@ def explain(
         if problem["type"] == "too_short" and problem["input"]:
             continue  # entries were given; that they are wrong is said for each
         at = _key_path(problem, tree)
-        yield f"{place(path, line_of, at)}: {dotted(at) or 'top level'}: {_sentence(problem, at, tree, placeholders)}"
+        sentence = _shortened(_sentence(problem, at, tree, placeholders))
+        yield f"{place(path, line_of, at)}: {dotted(at) or 'top level'}: {sentence}"
+
+
+def _shortened(sentence: str) -> str:
+    """Return a sentence that fits on a screen, whatever the value is that it names."""
+    left_out = len(sentence) - _LONGEST
+    if left_out <= 0:
+        return sentence
+    return f"{sentence[: _LONGEST // 2]} … ({left_out:,} characters left out) … {sentence[-_LONGEST // 2 :]}"
 
 
 def _key_path(problem: ErrorDetails, tree: object) -> KeyPath:

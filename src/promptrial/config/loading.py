@@ -24,6 +24,7 @@ from promptrial.files import read_text
 
 __all__ = ["KeyPath", "LoadedConfig", "environment", "filled_in", "load_config"]
 
+_SHOWN: Final = 20
 _TIMES: Final = ("nowhere", "exactly once")
 
 
@@ -75,7 +76,9 @@ def load_config(
         flags = {"temps", "trials"} & {at[0] for at in overrides or ()}
         experiment = ExperimentConfig.model_validate(resolved, context={"temps_from_flags": bool(flags)})
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(path, error, resolved, line_of, placeholders))) from None
+        problems = list(explain(path, error, resolved, line_of, placeholders))
+        more = [f"{path}: and {len(problems) - _SHOWN:,} more problems"] if len(problems) > _SHOWN else []
+        raise ConfigError("\n".join([*problems[:_SHOWN], *more])) from None
     strict = set(experiment.prompt_sets) if not unused_may_lack else _used_sets(experiment)
     return LoadedConfig(_with_prompts(path, experiment, line_of, strict), path.parent, placeholders)
 

@@ -92,6 +92,7 @@ def _no_repeats(values: _Values) -> _Values:
 
 
 _Number = BeforeValidator(_no_truth)
+_MOST_SAMPLES: Final = 10_000_000  # more would take hours, after every answer is paid for
 _LARGEST: Final = 2**31 - 1  # as a wire format takes; a count beyond it is an error
 Name = Annotated[str, AfterValidator(_name)]
 DatasetName = Annotated[str, AfterValidator(_dataset_name)]
@@ -278,9 +279,11 @@ class StatsConfig(_Strict):
     primary: Annotated[tuple[ScorerName, ...], AfterValidator(_no_repeats)] = Field(
         ("em",), description="confirmatory endpoints, Holm-corrected together"
     )
-    bootstrap_samples: Annotated[int, Field(ge=1000), _Number] = 10_000
+    bootstrap_samples: Annotated[int, Field(ge=1000, le=_MOST_SAMPLES), _Number] = 10_000
     permutation_samples: Annotated[
-        int, Field(ge=999, description="random sign flips to begin with; at least 9,999 are drawn"), _Number
+        int,
+        Field(ge=999, le=_MOST_SAMPLES, description="random sign flips to begin with; at least 9,999 are drawn"),
+        _Number,
     ] = 10_000
     random_seed: Natural = 1337
     tost_margins: dict[ScorerName, Margin] = Field(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from promptrial import registry
+from promptrial.config.environment import expanded
 from promptrial.config.schema import DatasetConfig, HubConfig
 from promptrial.datasets.base import DatasetFormat, Notice
 from promptrial.datasets.sampling import sample
@@ -123,7 +124,7 @@ def _hub_source(
 
     location = locate(format_.hub, repo=hub.repo, config=hub.config, split=hub.split, revision=hub.revision)
     given = context.env.get("PROMPTRIAL_CACHE") or context.config.paths.cache_dir
-    cache = Path(given).expanduser() if given else Path.home() / ".cache" / "promptrial"
+    cache = expanded(given or "~/.cache/promptrial", "paths.cache_dir")
     client = Hub(cache / "hub", context.env.get("HF_ENDPOINT") or HUB_ENDPOINT, context.env.get("HF_TOKEN"))
     fetched = client.fetch(location, commit=earlier.get("commit"), progress=lambda _done, _all: context.stop.check())
     hidden = [text for at, text in context.written.items() if at[:3] == ("datasets", name, "hub")]
