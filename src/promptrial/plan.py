@@ -309,7 +309,7 @@ def _same(trial: str | None, trials: Sequence[str | None]) -> bool:
 
 
 def _as_far_as(name: str) -> str:
-    return f"as far as {name} changes requests"
+    return f"only requests that {name} changes"
 
 
 def _why(phase: PhaseSpec, own: Sequence[Fact], rerun: Sequence[str], trials: Sequence[str | None]) -> str:

@@ -139,7 +139,7 @@ class QueueManager:
     def _say_what_is_waited_for(self, jobs: int) -> None:
         self._events.say(
             f"stopping when the {jobs} jobs in flight have ended; a second signal, or stop --now, leaves them running "
-            "and ends at once, and the resume takes them up"
+            "and stops immediately; a resume collects them"
         )
 
     def _drain(self, task: Task) -> None:
@@ -225,10 +225,10 @@ class QueueManager:
             state = provider.status(job).state
             if state is JobState.WORKING:
                 provider.cancel(job)
-                said = f"job {job.name} came to be after it was given up; it was stopped"
+                said = f"job {job.name} appeared after it was given up; it was stopped"
                 self._events.warn(f"{work.name}: {said}", late_job=job.name)
             elif state is JobState.READY or (state is JobState.EXPIRED and intent.status != "expired"):
-                said = f"job {job.name} came to be after it was given up, and has ended: it was paid for in vain"
+                said = f"job {job.name} appeared after it was given up, and has ended: its cost is lost"
                 self._events.warn(f"{work.name}: {said}", late_job=job.name)
         except ProviderError as error:
             self._events.warn(f"{work.name}: whether job {job.name} still runs is not known: {error.message}")

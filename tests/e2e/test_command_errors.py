@@ -41,7 +41,7 @@ def test_an_unexpected_error_is_one_line_without_secrets(project: Project, monke
     outcome = project.run()
     assert outcome.code == 1
     assert outcome.err == (
-        "unexpected error: OverflowError: too big for [redacted] (set PROMPTRIAL_TRACEBACK=1 for where)\n"
+        "unexpected error: OverflowError: too big for [redacted] (set PROMPTRIAL_TRACEBACK=1 for a traceback)\n"
     )
     monkeypatch.setenv("PROMPTRIAL_TRACEBACK", "1")
     outcome = project.run()

@@ -89,7 +89,7 @@ def test_two_prompts_are_compared_over_all_items_and_nothing_is_written(two: Pro
     costs = json.loads((two.trial_folder("b") / "results" / "costs.json").read_text())
     assert pair["b"]["cost"]["usd"] == costs["conditions"]["treatment"]["usd"]
     text = two.call("compare", "a", "b").out
-    assert "Items of which exact match changed" in text
+    assert "Items whose exact match changed" in text
     assert "prompt_sets.main.treatment" in text
     after = two.snapshot("a") | {f"b/{path}": digest for path, digest in two.snapshot("b").items()}
     assert after == before

@@ -57,7 +57,7 @@ def test_a_finished_run_is_healthy_and_its_disk_use_is_told_by_trial_and_phase(p
     assert document["free_bytes"] > 0
     text = project.call("doctor", "r")
     assert text.code == 0
-    assert text.out.startswith("run r: finished, nothing to mend\n")
+    assert text.out.startswith("run r: finished, nothing to fix\n")
 
 
 @pytest.mark.parametrize("step", ["prepare", "build", "submit", "poll", "parse", "stats"])
@@ -256,10 +256,10 @@ def test_people_read_what_is_wrong_and_each_command_once(project: Project) -> No
     (project.run_root() / "STOP_REQUESTED").touch()
     outcome = project.call("doctor", "--run_id", "r")
     assert outcome.code == TO_MEND
-    assert "run r: finished, something to mend (1 error, 1 note)" in outcome.out
+    assert "run r: finished, something to fix (1 error, 1 note)" in outcome.out
     assert f"error    {SLUG}/results/costs.json\n" in outcome.out
     assert outcome.out.count(f"         $ {RESUME}\n") == 2
-    assert f"What mends this:\n  {RESUME}\n\nOn disk: " in outcome.out
+    assert f"To fix this:\n  {RESUME}\n\nOn disk: " in outcome.out
 
 
 # --- processes -------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def test_a_finished_hosted_run_is_healthy_from_a_shell_too(hosted: HostedProject
     words = [sys.executable, "-m", "promptrial", "doctor", "r"]
     outcome = subprocess.run(words, cwd=hosted.project.root, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert outcome.stdout.startswith("run r: finished, nothing to mend")
+    assert outcome.stdout.startswith("run r: finished, nothing to fix")
 
 
 def test_jobs_that_nobody_waits_for_are_paid_for_and_not_here(hosted: HostedProject) -> None:

@@ -92,7 +92,7 @@ def test_ctrl_c_twice_ends_at_once_with_130_and_the_run_can_be_resumed(whole: Pa
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         said = iter(process.stderr.readline, "")
-        assert any("the same signal again stops at once" in line for line in said)
+        assert any("the same signal again stops immediately" in line for line in said)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) in {130, 5}, "5 if the soft stop was quicker than the second signal"
     state = json.loads((tmp_path / "run_cut/run_state.json").read_text())

@@ -707,7 +707,7 @@ def test_a_real_run_cannot_be_resumed_as_a_dry_one(hosted: HostedProject) -> Non
     assert hosted.run("--to_step", "build").code == 0
     outcome = hosted.run("--dry_run", "--resume")
     assert outcome.code == 3
-    assert "was begun with real providers, and cannot go on as a dry run" in outcome.err
+    assert "was started with real providers, and cannot continue as a dry run" in outcome.err
     assert hosted.emulator.ledger() == []
     assert not (hosted.project.run_root() / ".emulator").exists()
 

@@ -242,7 +242,7 @@ def test_no_command_breaks_on_hostile_json_in_the_records_of_a_run(finished: Pro
 def test_an_archive_that_unpacks_to_petabytes_is_refused_early(project: Project) -> None:
     (project.root / "x.tar.zst").write_bytes(expanding_archive())
     assert sentence(project.call("unarchive", "x.tar.zst"), 1) == (
-        "x.tar.zst: not as its manifest has it: differs zeros (damaged: it unpacks to more than 1,000 times its size)"
+        "x.tar.zst: does not match its manifest: differs zeros (damaged: it unpacks to more than 1,000 times its size)"
     )
     outcome = project.call("verify", "x.tar.zst")
     assert outcome.code == 1
@@ -364,7 +364,7 @@ def test_a_run_with_a_linked_folder_is_refused_and_nothing_is_written_there(proj
         changed.write_bytes(changed.read_bytes() + b" ")
     before = _others(project)
     error = sentence(project.run("--resume"), code=1)
-    assert error == f"experiments/run_r/{path.relative_to(project.run_root())}: a link; a run holds plain folders alone"
+    assert error == f"experiments/run_r/{path.relative_to(project.run_root())}: a link; a run holds only plain folders"
     assert project.call("doctor", "r").code == 100
     assert _others(project) == before
 

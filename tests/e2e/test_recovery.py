@@ -79,7 +79,7 @@ def test_a_plan_promises_no_answers_again_where_only_the_record_of_the_requests_
     project.run()
     lose(project.run_root(), BUILT)
     plan = project.run("--plan_only").out
-    assert plan.count("execute (as far as build changes requests)") == 2
+    assert plan.count("execute (only requests that build changes)") == 2
     fake_provider.CALLS.clear()
     assert "poll: execute" not in project.run("--resume").err
     assert not fake_provider.CALLS
@@ -332,7 +332,7 @@ def test_a_run_that_has_bought_jobs_never_goes_on_as_a_dry_one(hosted: HostedPro
     before = hosted.project.snapshot()
     outcome = hosted.run("--resume", "--dry_run")
     assert outcome.code == 3
-    assert "was begun with real providers" in outcome.err
+    assert "was started with real providers" in outcome.err
     assert hosted.project.snapshot() == before
     assert hosted.run("--resume").code == 0
     hosted.paid_once()

@@ -609,7 +609,7 @@ def test_a_change_that_was_forced_is_on_record_though_the_state_was_lost(
     (project.root / "config/treatment.txt").write_text("Something else.\n")
     outcome = project.call("resume", "r", "--force", "--config", "config/eval_config.yaml")
     assert outcome.code == 0, outcome.err
-    assert "going on with another configuration (--force)" in outcome.err
+    assert "resuming with a changed configuration (--force)" in outcome.err
     state = state_of(project)
     (entry,) = state["drift"]
     assert entry["from"] == before

@@ -188,5 +188,5 @@ def test_a_file_is_not_read_beyond_the_size_that_the_manifest_has(tmp_path: Path
 
 
 def test_a_name_that_stands_twice_is_refused() -> None:
-    with pytest.raises(CorruptRecordError, match="stands twice"):
+    with pytest.raises(CorruptRecordError, match="appears twice"):
         unpacked(hostile(member("run_r/a"), member("run_r/a")))

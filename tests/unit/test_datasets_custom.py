@@ -93,7 +93,10 @@ def test_a_wrong_csv_row_is_named_with_the_line_on_which_it_begins(tmp_path: Pat
         ("id,answers", "FILE:1: missing columns: question; the header is: id, answers"),
         ("id,question,answer", "FILE:1: unknown column 'answer'; did you mean 'answers'?"),
         ("id,question,answers,unanswerable", "FILE:1: unknown column 'unanswerable'; did you mean 'is_unanswerable'?"),
-        ("id,question,answers,answers", "FILE:1: a column stands twice; the header is: id, question, answers, answers"),
+        (
+            "id,question,answers,answers",
+            "FILE:1: a column appears twice; the header is: id, question, answers, answers",
+        ),
     ],
 )
 def test_a_wrong_csv_header_is_named(tmp_path: Path, header: str, problem: str) -> None:

@@ -402,7 +402,7 @@ def test_a_hub_that_redirects_in_a_circle_is_refused_for_good(server: Server, hu
 def test_answers_that_are_not_the_hubs_are_refused(server: Server, hub: Hub, step: str, body: bytes) -> None:
     publish(server, {ONE: nq_rows("a")})
     server.replies[step] = Reply(body)
-    assert "the answer is not one of the hub's" in refused(hub, PermanentError)
+    assert "not a valid answer of the hub" in refused(hub, PermanentError)
 
 
 def test_a_commit_that_is_none_is_refused_before_a_path_is_made_of_it(server: Server, hub: Hub) -> None:

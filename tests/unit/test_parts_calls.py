@@ -123,7 +123,7 @@ def test_a_call_that_goes_on_failing_is_given_up_when_patience_ends_and_the_outa
         lab.made(script(TransientError("down")))
     assert PATIENCE_S <= lab.clock.monotonic() - began <= PATIENCE_S + 60
     assert len(lab.said) == 1
-    assert "vendor does not answer as it should (down)" in lab.said[0]
+    assert "vendor is not responding properly (down)" in lab.said[0]
     assert "up to 600 s" in lab.said[0]
 
 

@@ -206,7 +206,7 @@ def test_a_job_that_was_left_at_work_is_taken_up_when_its_requests_are_asked_aga
     assert list(lab.vendor.jobs) == [*(f"{again.key}-a{number + 1}" for number in range(attempt)), f"{other.key}-a1"]
     assert (again.record.status, again.record.job) == ("downloaded", f"{again.key}-a{attempt}")
     assert answered_ids(again) == asked_ids(again)
-    assert any(f"job {again.key}-a{attempt} was made for these requests, and is taken up" in text for text in lab.said)
+    assert any(f"job {again.key}-a{attempt} was created for these requests, and is used" in text for text in lab.said)
     crumb = json.loads((again.folder.results / f"{again.part.name}_job.json").read_bytes())
     assert (crumb["name"], crumb["request_sha256"]) == (again.record.job, again.request_sha256)
 
@@ -359,7 +359,7 @@ def test_the_requests_of_a_later_attempt_are_made_again_if_they_were_lost_or_dam
     lab.collect(work)
     assert path.read_bytes() == before
     assert seen == [(2, hashlib.sha256(before).hexdigest())]
-    assert any("requests.a2.jsonl was lost or damaged; it was made again" in text for text in lab.said)
+    assert any("requests.a2.jsonl was lost or damaged; it was rebuilt" in text for text in lab.said)
     assert statuses(work) == ["downloaded"]
 
 

@@ -189,14 +189,14 @@ def decided(changes: Mapping[str, Fact]) -> dict[str, str]:
 
 def test_parts_are_asked_again_only_as_far_as_their_requests_change() -> None:
     decisions = decided({"build": Fact("build", None, "plan changed", changed=True)})
-    assert decisions["submit"] == decisions["poll"] == "execute (as far as build changes requests)"
+    assert decisions["submit"] == decisions["poll"] == "execute (only requests that build changes)"
     assert decisions["parse"] == "execute (build and poll run again)"
 
 
 def test_what_was_begun_and_has_lost_its_requests_is_asked_again_only_as_far_as_they_change() -> None:
     lost = {name: Fact(name, "a", "requests not built yet", unsettled=True) for name in ("submit", "poll")}
     decisions = decided(lost | {"build": Fact("build", None, "not done yet")})
-    assert decisions["submit"] == decisions["poll"] == "execute (as far as build changes requests)"
+    assert decisions["submit"] == decisions["poll"] == "execute (only requests that build changes)"
 
 
 def test_what_was_never_begun_is_asked_for_certain() -> None:

@@ -264,7 +264,7 @@ def test_a_result_that_is_not_significant_is_not_called_no_difference() -> None:
 
     assert "no significant difference" in text
     assert "(95% CI +9.0 to +21.0)" in text
-    assert text.endswith("This does not show that there is no difference.")
+    assert text.endswith("This does not mean that the prompts are equal.")
 
 
 def test_a_significant_result_in_the_unwanted_direction_is_called_worse() -> None:
@@ -312,7 +312,7 @@ def test_missing_answers_and_what_they_could_change_are_told() -> None:
 def test_an_unpriced_model_has_no_cost_in_usd_and_none_of_zero() -> None:
     page = trial_report(facts(), document(), costs(None))
 
-    assert "in USD not known, since the model has no price" in page
+    assert "in USD unknown, because the model has no price" in page
     assert "which does not mean free" in page
     assert not re.search(r"\b0(\.0+)? USD", page)
     assert [row[-2:] for row in costs_table(costs(None)).rows] == [(MISSING, MISSING)] * 3
@@ -407,7 +407,7 @@ def test_a_metric_that_applies_to_nothing_is_not_applicable_and_one_without_pair
 
 def test_a_difference_without_an_interval_is_shown_with_a_dash_and_the_reason() -> None:
     no_limits: dict[str, Any] = {"difference": 0.0, "ci_low": None, "ci_high": None, "ci_method": None}
-    reason = "every pair differs by the same amount: no interval can be had"
+    reason = "all pairs have the same difference: no interval can be computed"
     table = primary_table(document(endpoint(**DULL | no_limits | {"reason": reason})))
 
     assert table.rows[0][6] == f"0.0 ({MISSING})"
@@ -416,7 +416,7 @@ def test_a_difference_without_an_interval_is_shown_with_a_dash_and_the_reason() 
 
 
 def test_a_share_without_an_interval_is_shown_with_one_dash() -> None:
-    row = estimate("selective", "control", 1.0, metric="coverage", reason="one cluster: no interval can be had")
+    row = estimate("selective", "control", 1.0, metric="coverage", reason="one cluster: no interval can be computed")
 
     assert selective_table(document(selective=(row,))).rows[0][-1] == f"100.0% ({MISSING})"
 
@@ -578,7 +578,7 @@ def test_more_than_a_hundredth_of_empty_or_truncated_answers_is_a_warning_before
     texts = sentences(document(attrition=arms))
     assert texts[1] == (
         "Warning: responses without an answer: 3 of 104 (2.9%) in the control arm and 0 of 104 (0.0%) in the treatment "
-        "arm. They are missing, and no abstentions: they enter no score."
+        "arm. They count as missing, not as abstentions, and enter no score."
     )
     assert texts[2] == (
         "Warning: answers cut off at the token limit: 2 of 101 (2.0%) in the control arm and 1 of 104 (1.0%) in the "
@@ -702,7 +702,7 @@ def test_the_page_has_its_sections_in_order_and_is_well_formed() -> None:
         "Effects",
         "Effects within subsets (exploratory)",
         "Behind the decisions",
-        "Who is missing",
+        "Missing answers",
         "Costs",
         "Provenance",
         "Appendix: the prompts",
@@ -720,7 +720,7 @@ def test_the_prompts_are_quoted_whole_even_where_they_hold_fences() -> None:
     blocks = [token.content for token in PARSER.parse(page) if token.type == "fence"]
 
     assert blocks == ["Answer with care.\n", "Say so when you do not know.\n```\nnot code\n```\n"]
-    assert f"of unknown length in tokens, SHA-256 {'b' * 64}" in page
+    assert f"length in tokens unknown, SHA-256 {'b' * 64}" in page
     assert f"\n5 tokens, SHA-256 {'a' * 64}" in page
 
 
@@ -815,7 +815,7 @@ def test_the_run_page_decides_by_the_p_values_corrected_over_all_trials() -> Non
     assert "- 3 trials with 3 primary tests; 1 of them could not be made." in found
     assert "- Significant after correction over all tests: 1 of 2 tests." in found
     assert "- first, Exact match: the treatment is higher, which is better, by +15.0 percentage points" in found
-    assert "None is significant after correction over all 2 tests. This does not show" in strict
+    assert "None is significant after correction over all 2 tests. This does not mean" in strict
     rows = [line for line in strict.splitlines() if line.startswith(("| first ", "| second ", "| third "))]
     assert len(rows) == 6  # each trial once among the effects and once among the trials
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[:3]]

@@ -271,5 +271,5 @@ def test_the_first_signal_says_how_to_go_on() -> None:
     with stop_on_signals(StopToken(), said.append, "promptrial run --run_id r --resume"):
         signal.raise_signal(signal.SIGINT)
     assert len(said) == 1
-    assert said[0].startswith("SIGINT: stopping after the request in flight; the same signal again stops at once")
-    assert said[0].endswith(", then go on with: promptrial run --run_id r --resume")
+    assert said[0].startswith("SIGINT: stopping after the request in flight; the same signal again stops immediately")
+    assert said[0].endswith(", then resume with: promptrial run --run_id r --resume")

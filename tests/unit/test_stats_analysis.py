@@ -304,7 +304,7 @@ def test_no_interval_of_an_effect_or_an_arm_is_without_width() -> None:
     assert all(low != high for low, high in limits if (low, high) != (None, None))
     coverage = {row.quantity: row for row in result.selective if row.metric == "coverage"}
     assert (coverage["control"].ci_low, coverage["control"].ci_high) == wilson(3, 3)
-    assert coverage["difference"].reason == "no variation between clusters: no interval can be had"
+    assert coverage["difference"].reason == "no variation between clusters: no interval can be computed"
     assert endpoint_of(result, "f1").control.ci_method is None
 
 

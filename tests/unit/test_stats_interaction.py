@@ -117,7 +117,7 @@ def test_p_and_interval_never_disagree(seed: int) -> None:
 def test_what_cannot_be_tested_says_why() -> None:
     control, treatment = scores(5)
     few = interaction(*samples(halves(control, treatment, 5)), SETTINGS)
-    assert (few.p, few.reason) == (None, "set0 has 5 clusters; at level 0.05 it takes 6")
+    assert (few.p, few.reason) == (None, "set0 has 5 clusters; at level 0.05 it needs 6")
     assert few.difference is not None
     still = treatment.copy()
     still[:20] = control[:20]

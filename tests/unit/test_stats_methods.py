@@ -180,8 +180,8 @@ def test_identical_arms_have_p_1_and_no_interval_rather_than_one_without_width()
     assert (of_t.estimate, of_bootstrap.estimate, of_flips.estimate) == (0, 0, 0)
     assert (of_t.p, of_flips.p) == (1, 1)
     assert (of_t.ci_low, of_t.ci_high, of_bootstrap.ci_low, of_bootstrap.ci_high) == (None, None, None, None)
-    assert of_t.reason == "every pair differs by the same amount: no interval can be had"
-    assert of_bootstrap.reason == "all replicates are equal: no interval can be had"
+    assert of_t.reason == "all pairs have the same difference: no interval can be computed"
+    assert of_bootstrap.reason == "all replicates are equal: no interval can be computed"
     assert of_bootstrap.figures["percentile_low"] is None
     assert of_t.figures["detectable_at_80_percent_power"] is None
 
@@ -209,7 +209,7 @@ def test_without_discordant_pairs_tangos_limits_have_a_closed_form() -> None:
 @pytest.mark.parametrize(
     ("cluster", "reason"),
     [
-        (range(6), "every pair differs by the same amount: no interval can be computed"),
+        (range(6), "all pairs have the same difference: no interval can be computed"),
         ([0, 1, 2, 3, 4, 5, 5], "every cluster has the same mean difference: no interval can be computed"),
         ([0, 0, 0], "one cluster: no test and no interval can be computed"),
         ([0, 0, 1], "not estimable with 2 clusters: a 95% interval needs at least 6"),
@@ -226,7 +226,7 @@ def test_graded_pairs_that_all_differ_alike_have_no_interval(cluster: Sequence[i
 def test_differences_that_are_all_alike_have_no_t_test_rather_than_a_p_of_0() -> None:
     row = rows_of(paired_t.STATISTIC, sample_of([0, 0, 0], [1, 1, 1]))["mean_difference"]
     assert (row.estimate, row.p, row.ci_low, row.ci_high) == (1, None, None, None)
-    assert row.reason == "every pair differs by the same amount: neither an interval nor a test can be had"
+    assert row.reason == "all pairs have the same difference: neither an interval nor a test can be computed"
 
 
 def test_unequal_clusters_of_equal_means_are_recognised_as_without_variation() -> None:

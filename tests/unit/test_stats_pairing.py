@@ -161,7 +161,7 @@ def test_cluster_totals_add_up_items_that_share_a_code() -> None:
         ({"metrics": {"em": np.zeros(3)}}, "em has shape"),
         ({"condition": np.array([0, 0, 2, 1])}, "condition holds a code outside 0..1"),
         ({"cluster": np.array([0, -1, 0, -1])}, "cluster holds a code"),
-        ({"item": np.array([0, 0, 0, 1])}, r"'set\|0' stands twice in one arm at temp 0.0"),
+        ({"item": np.array([0, 0, 0, 1])}, r"'set\|0' appears twice in one arm at temp 0.0"),
         ({"cluster": np.array([0, 1, 0, 0])}, r"'set\|1' has two values of cluster"),
         ({"n_samples": np.array([1, 1, 1, 0])}, "score where n_samples is 0; missing is NaN"),
         ({"metrics": {"em": np.array([1, 0, np.inf, 0])}}, "infinite"),

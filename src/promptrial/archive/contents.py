@@ -72,8 +72,8 @@ def _walk(folder: Path, left_out: frozenset[str] = frozenset()) -> Iterator[Path
             yield path
         else:
             raise PromptrialError(
-                f"{path}: a link or special file; an archive holds plain files alone",
-                hint="put the file itself there, or remove it; then give the same command again",
+                f"{path}: a link or special file; an archive holds only plain files",
+                hint="put the file itself there, or remove it; then run the same command again",
             )
 
 
@@ -139,4 +139,4 @@ def _check_name(relative: str, path: Path) -> None:
             hint="if it came from an archive that was unpacked by hand, remove it; else give it another name",
         )
     if problem := path_problem(relative):
-        raise PromptrialError(f"{path}: {problem}", hint="give it another name, then give the same command again")
+        raise PromptrialError(f"{path}: {problem}", hint="give it another name, then run the same command again")

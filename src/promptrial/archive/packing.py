@@ -93,7 +93,7 @@ def unpack(file: BinaryIO, where: str) -> Iterator[Member]:
             if not info.isreg() or info.issparse():
                 raise tarfile.ReadError(f"{info.name!r}: a link, folder or special file")
             if info.name in seen:
-                raise tarfile.ReadError(f"{info.name!r}: it stands twice")
+                raise tarfile.ReadError(f"{info.name!r}: it appears twice")
             seen.add(info.name)
             stream.left = info.size + _HEADERS
             yield Member(path, _chunks(tar, info, where))

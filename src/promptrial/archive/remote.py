@@ -101,7 +101,7 @@ class _Store:
             for secret in self._secrets:
                 text = text.replace(secret, "[redacted]")
             raise PromptrialError(
-                f"{self.shown}: {text}", hint="check the address and the access to it, then give the same command again"
+                f"{self.shown}: {text}", hint="check the address and the access to it, then run the same command again"
             ) from None
 
     def at(self, path: str) -> str:

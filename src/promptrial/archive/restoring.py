@@ -48,7 +48,7 @@ def restore(
     Raises
     ------
     CorruptRecordError
-        If the archive is not as its manifest has it; nothing is written then.
+        If the archive does not match its manifest; nothing is written then.
     UsageError
         If there is such a run already.
     RunLockedError
@@ -64,7 +64,7 @@ def restore(
     seen = verify(place, each)
     if seen.differences:
         raise CorruptRecordError(
-            f"{place.shown}: not as its manifest has it: {'; '.join(map(str, seen.differences[:_SHOWN]))}",
+            f"{place.shown}: does not match its manifest: {'; '.join(map(str, seen.differences[:_SHOWN]))}",
             hint=f"see all of it: promptrial verify {place.shown}",
         )
     run = RunDir(experiments, run_id or seen.manifest.run_id)

@@ -1,4 +1,4 @@
-"""``promptrial archive`` (and ``run --archive``): keep a finished run elsewhere, as one thing that can be verified."""
+"""``promptrial archive`` (and ``run --archive``): archive a finished run, so that it can be verified later."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "archive_finished", "as_text", "as_values", "configure", "execute", "preflight"]
 
-DESCRIPTION = """Keep a finished run elsewhere: its files, a manifest with their digests, and a script that checks them.
+DESCRIPTION = """Archive a finished run: its files, a manifest with their digests, and a script that checks them.
 
 DEST is a folder, a .tar.zst file, or an address (s3://bucket/name, gs://...) of a tree of objects, or of one object if
-it ends in .tar.zst. What was written is read back and compared before the command ends. The run keeps every byte."""
+it ends in .tar.zst. What was written is read back and compared before the command ends. The run does not change."""
 
 
 def configure(parser: Parser) -> None:
@@ -34,7 +34,7 @@ def configure(parser: Parser) -> None:
     add_experiments_dir(parser)
     add_flag(parser, "to", "where to (default: run_ID.tar.zst in paths.archive_dir of the configuration, or else in "
              "experiments/archives)", metavar="DEST")  # fmt: skip
-    add_flag(parser, "incomplete", "archive a run as it is, although something is left to do", action="store_true")
+    add_flag(parser, "incomplete", "archive the run even if it is not finished", action="store_true")
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
 

@@ -30,8 +30,8 @@ DESCRIPTION = """Audit the prompts of a configuration: tokens by arm, what a lon
 
 No model is asked anything, and no run is needed.
 
-The exit code is 100 if a prompt whose name holds length_matched is not as long as it has to be (or that cannot be
-told), or if the scorer does not recognise a refusal that a prompt mandates."""
+The exit code is 100 if a length_matched prompt does not have the length that it has to match (or this cannot be
+checked), or if the scorer does not recognise a refusal that a prompt mandates."""
 _NOT_PASSED: Final = 100
 _BUILT_IN: Final = ModelSpec("smollm2-135m", "smollm2-135m-instruct", "embedded")
 
@@ -40,9 +40,9 @@ def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_flag(parser, "config", f"configuration file (default: {DEFAULT_CONFIG})", type=Path, metavar="FILE",
              default=DEFAULT_CONFIG)  # fmt: skip
-    add_flag(parser, "tolerance", "by what share the length of a filler may differ (default: 0.02)", type=_share,
+    add_flag(parser, "tolerance", "relative difference in length that a filler may have (default: 0.02)", type=_share,
              default=0.02, metavar="X")  # fmt: skip
-    add_flag(parser, "match_to", "prompt set whose treatment a filler is as long as (default: default)",
+    add_flag(parser, "match_to", "prompt set whose treatment a filler must match in length (default: default)",
              default="default", metavar="NAME")  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
@@ -165,7 +165,7 @@ def _as_text(found: AuditDocument) -> str:
     from promptrial.reporting.plain import summary_text
 
     tables = [table for model in found.models for table in _tables(found, model)]
-    passed = "every check is passed" if found.passed else f"{len(found.problems)} not passed"
+    passed = "all checks passed" if found.passed else f"{len(found.problems)} not passed"
     return "\n".join(
         [*map(summary_text, (*tables, _refusals(found), *_golds_table(found))), f"{found.experiment}: {passed}\n"]
     )

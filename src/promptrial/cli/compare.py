@@ -34,14 +34,16 @@ def configure(parser: Parser) -> None:
     parser.add_argument("run_b", metavar="RUN_B", help="name of the run to compare")
     add_experiments_dir(parser)
     add_flag(parser, "condition", "the arm (default: treatment)", choices=(*CONDITIONS, "both"), default="treatment")
-    add_flag(parser, "trial_a", "a trial of A, where names differ (needs --trial_b)", metavar="SLUG")
+    add_flag(parser, "trial_a", "the trial of A, if trial names differ (needs --trial_b)", metavar="SLUG")
     add_flag(parser, "trial_b", "the trial of B to compare it with", metavar="SLUG")
-    add_flag(parser, "force", "look even where items, scorer, model or decoding differ", action="store_true")
+    add_flag(parser, "force", "compare even if items, scorer, model or decoding differ", action="store_true")
     group = parser.add_argument_group("gates")
     add_flag(parser, "gate", "a bound on B minus A: 'METRIC >= -MARGIN' or 'METRIC <= MARGIN', METRIC@SUBSET for open, "
              f"closed or a data set; may be repeated. Metrics: {', '.join(registry.SCORERS)}", group=group,
              type=_gates, action="extend", default=(), metavar="GATE")  # fmt: skip
-    add_flag(parser, "alpha", "level of the tests (default: 0.05)", group=group, type=_level, default=0.05, metavar="X")
+    add_flag(
+        parser, "alpha", "level of significance (default: 0.05)", group=group, type=_level, default=0.05, metavar="X"
+    )
     add_flag(parser, "junit", "write the gates as JUnit XML", group=group, type=Path, metavar="FILE")
     group = parser.add_argument_group("output")
     add_flag(parser, "markdown", "write the comparison as Markdown", group=group, type=Path, metavar="FILE")

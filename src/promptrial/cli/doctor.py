@@ -1,4 +1,4 @@
-"""``promptrial doctor``: what is wrong with a run, from its files alone, and the command that mends each thing."""
+"""``promptrial doctor``: what is wrong with a run, read from its files, and the command that fixes each problem."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Find what is wrong with a run, from its files alone, and say which command mends it. Changes nothing.
+DESCRIPTION = """Find what is wrong with a run, read from disk, and say which command fixes it. Changes nothing.
 
-The exit code is 100 if there is something to mend, and 0 if there are notes at the most."""
+The exit code is 100 if there is something to fix, and 0 if there are only notes."""
 _TO_MEND: Final = 100
 
 
@@ -31,7 +31,7 @@ def configure(parser: Parser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print the findings and what the run takes on the disk; return 100 if there is something to mend.
+    """Print the findings and what the run takes on the disk; return 100 if there is something to fix.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def _as_json(found: DoctorDocument) -> str:
 def _as_text(found: DoctorDocument) -> str:
     counts = [(word, sum(each.severity == word for each in found.findings)) for word in ("error", "warning", "note")]
     shown = ", ".join(f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts if count)
-    health = "nothing to mend" if found.healthy else "something to mend"
+    health = "nothing to fix" if found.healthy else "something to fix"
     title = f"run {found.run_id}: {found.status.replace('_', ' ')}, {health}{f' ({shown})' if shown else ''}"
     return "\n".join([title, "", *map(_of_finding, found.findings), *_commands(found), _disk(found)])
 
@@ -69,9 +69,9 @@ def _of_finding(finding: Finding) -> str:
 
 
 def _commands(found: DoctorDocument) -> list[str]:
-    """Return the commands that mend something, each once, in the order in which to give them."""
+    """Return the commands that fix something, each once, in the order in which to give them."""
     commands = dict.fromkeys(each.command for each in found.findings if each.severity != "note" and each.command)
-    return ["What mends this:", *(f"  {command}" for command in commands), ""] if commands else []
+    return ["To fix this:", *(f"  {command}" for command in commands), ""] if commands else []
 
 
 def _disk(found: DoctorDocument) -> str:

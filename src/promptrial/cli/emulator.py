@@ -15,9 +15,9 @@ from promptrial.runtime.terminal import print_result, say_to_stderr
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Stand in for the Fireworks batch API on this machine, at no cost, until SIGINT or SIGTERM.
+DESCRIPTION = """Emulate the Fireworks batch API on this machine, at no cost, until SIGINT or SIGTERM.
 
-The first line on stdout says where it listens. Killed and started again on the same folder, it is as it was."""
+The first line on stdout says where it listens. Started again on the same folder, it continues where it stopped."""
 _LOOK_EVERY_S = 3600.0
 
 
@@ -26,10 +26,10 @@ def configure(parser: Parser) -> None:
     defaults = EmulatorSettings()
     add_flag(parser, "state", "where its state is kept", type=Path, metavar="DIR", required=True)
     add_flag(parser, "port", "port to listen on (default: a free one)", type=_port, default=0, metavar="N")
-    add_flag(parser, "key", f"the API key that is let in (default: {defaults.key})", default=defaults.key)
+    add_flag(parser, "key", f"the API key that it accepts (default: {defaults.key})", default=defaults.key)
     add_flag(parser, "account", f"the account of that key (default: {defaults.account})", default=defaults.account,
              metavar="NAME")  # fmt: skip
-    add_flag(parser, "quota", "most jobs in work at once (default: no limit)", type=_count, metavar="N")
+    add_flag(parser, "quota", "maximum number of jobs in progress (default: no limit)", type=_count, metavar="N")
     group = parser.add_argument_group("answers")
     add_flag(parser, "responder", f"who answers (default: {defaults.responder})", group=group,
              choices=tuple(RESPONDERS), default=defaults.responder)  # fmt: skip
@@ -41,10 +41,10 @@ def configure(parser: Parser) -> None:
                  metavar="X")  # fmt: skip
     add_flag(parser, "effect", f"added to the accuracy of the treatment (default: {defaults.effect})", group=group,
              type=_number, default=defaults.effect, metavar="X")  # fmt: skip
-    add_flag(parser, "seed", f"another seed, other answers (default: {defaults.seed})", group=group, type=int,
+    add_flag(parser, "seed", f"seed of the answers (default: {defaults.seed})", group=group, type=int,
              default=defaults.seed, metavar="N")  # fmt: skip
     group = parser.add_argument_group("virtual clock")
-    add_flag(parser, "clock", f"moved on by each call, or by hand alone (default: {defaults.clock})", group=group,
+    add_flag(parser, "clock", f"advances with each call, or only by hand (default: {defaults.clock})", group=group,
              choices=("step", "manual"), default=defaults.clock)  # fmt: skip
     add_flag(parser, "clock_step", f"seconds that each call takes (default: {defaults.clock_step_s:g})", group=group,
              type=_seconds, default=defaults.clock_step_s, metavar="S")  # fmt: skip

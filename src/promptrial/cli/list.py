@@ -15,7 +15,7 @@ from promptrial.runtime.terminal import print_result
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = "List the runs, the one that changed last first, from their files alone; safe while others work on them."
+DESCRIPTION = "List all runs, the last changed first, read from disk. Safe while other processes work on them."
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 

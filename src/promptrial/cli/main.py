@@ -38,25 +38,25 @@ class Command(NamedTuple):
 
 COMMANDS: Final[dict[str, Command]] = {
     "run": Command("promptrial.cli.run", "run an experiment, or resume one"),
-    "resume": Command("promptrial.cli.resume", "go on with a run by its id, an older tool's too"),
+    "resume": Command("promptrial.cli.resume", "resume a run by its id, also a run of an older tool"),
     "plan": Command("promptrial.cli.plan", "show what a run would do, phase by phase; changes nothing"),
     "stop": Command("promptrial.cli.stop", "ask a run to stop; it can be resumed"),
-    "status": Command("promptrial.cli.status", "show how far a run is"),
+    "status": Command("promptrial.cli.status", "show the progress of a run"),
     "list": Command("promptrial.cli.list", "show every run at a glance"),
-    "doctor": Command("promptrial.cli.doctor", "find what is wrong with a run, and the commands that mend it"),
+    "doctor": Command("promptrial.cli.doctor", "find what is wrong with a run, and the commands that fix it"),
     "audit": Command("promptrial.cli.audit", "audit the prompts of a configuration: tokens, costs, lengths, refusals"),
     "compare": Command("promptrial.cli.compare", "compare two runs, and gate one on the other"),
-    "archive": Command("promptrial.cli.archive", "keep a finished run elsewhere, as one thing that can be verified"),
+    "archive": Command("promptrial.cli.archive", "archive a finished run, so that it can be verified later"),
     "verify": Command("promptrial.cli.verify", "check every file of an archive"),
-    "unarchive": Command("promptrial.cli.unarchive", "make a run again from its archive"),
-    "emulator": Command("promptrial.cli.emulator", "stand in for the hosted batch API on this machine, at no cost"),
+    "unarchive": Command("promptrial.cli.unarchive", "restore a run from its archive"),
+    "emulator": Command("promptrial.cli.emulator", "emulate the hosted batch API on this machine, at no cost"),
     "smoke": Command("promptrial.cli.smoke", "stop dry runs at chosen points, resume them, and compare"),
 }
 
 _EPILOG: Final = """exit codes:
   0 done, or nothing to do    1 a phase failed              2 bad usage or configuration
   3 cannot resume             4 another process runs it     5 stopped on request, resumable
-  6 reserved: cost cap        100 a check is not passed     130, 143 second SIGINT, SIGTERM
+  6 reserved: cost cap        100 a check failed            130, 143 second SIGINT, SIGTERM
 """
 
 
@@ -107,7 +107,7 @@ def _ending(arguments: Sequence[str] | None = None) -> _Ending:
         args = build_parser(next((word for word in words if word in COMMANDS), None)).parse_args(words)
         code: int = args.execute(args)
     except StopRequested as stop:
-        say_to_stderr(f"stopped ({stop}); go on with: {stop.resume_command or _RESUME}")
+        say_to_stderr(f"stopped ({stop}); resume it with: {stop.resume_command or _RESUME}")
         return _Ending(stop.exit_code, at_once=isinstance(stop, Detached))
     except Terminated:  # before or after a run, which has handlers of its own
         say_to_stderr("terminated")
@@ -140,17 +140,19 @@ def _sentence(error: Exception, experiments: Path | None) -> str:
     if isinstance(error, OSError) and error.strerror:
         named = error.filename if isinstance(error.filename, str | bytes) else experiments
         return f"{trace}error: {f'{os.fsdecode(named)}: ' if named else ''}{error.strerror}{_remedy(error)}"
-    return f"{trace}unexpected error: {type(error).__name__}: {error} (set PROMPTRIAL_TRACEBACK=1 for where)"
+    return f"{trace}unexpected error: {type(error).__name__}: {error} (set PROMPTRIAL_TRACEBACK=1 for a traceback)"
 
 
 def _remedy(error: OSError) -> str:
     """Return what to do about a disk or a file system that refuses; nothing is lost by it."""
     if error.errno in _OUT_OF_ROOM:
-        return "\n  next: free some space, then give the same command again; a run that has begun goes on with --resume"
+        return (
+            "\n  next: free some space, then run the same command again; continue a run that has started with --resume"
+        )
     if error.errno in _NOT_ALLOWED:
         return (
-            "\n  next: make it writable (or close the program that uses it), then give the same command again; "
-            "a run that has begun goes on with --resume"
+            "\n  next: make it writable (or close the program that uses it), then run the same command again; "
+            "continue a run that has started with --resume"
         )
     return ""
 

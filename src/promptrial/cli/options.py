@@ -142,7 +142,7 @@ def add_flag(
 def add_run_id(parser: Parser) -> None:
     """Add the name of a run, as the first word or as ``--run_id``."""
     parser.add_argument("run_id", nargs="?", metavar="RUN_ID", default=argparse.SUPPRESS, help="name of the run")
-    add_flag(parser, "run_id", "the same, as a flag", metavar="ID", required=True)
+    add_flag(parser, "run_id", "same as RUN_ID", metavar="ID", required=True)
 
 
 def add_experiments_dir(parser: Parser) -> None:
@@ -167,7 +167,7 @@ def experiments_dir(args: argparse.Namespace) -> Path:
 
 
 def resume_command(args: argparse.Namespace, run_id: str) -> str:
-    """Return what a person types to go on with a run."""
+    """Return the command that resumes a run."""
     from promptrial.store.rundir import RunDir
 
     return RunDir(experiments_dir(args), run_id).resume_command
@@ -177,12 +177,12 @@ def add_run_flags(parser: Parser) -> None:
     """Add the flags that ``run`` and ``plan`` share."""
     steps = ", ".join(registry.PHASES)
     add_flag(parser, "config", f"configuration file (default: {DEFAULT_CONFIG})", type=Path, metavar="FILE")
-    add_flag(parser, "run_id", "name of the run, its folder is run_ID (default: the time in UTC)", metavar="ID")
+    add_flag(parser, "run_id", "name of the run; its folder is run_ID (default: the time in UTC)", metavar="ID")
     add_experiments_dir(parser)
     group = parser.add_argument_group("steps", f"in order: {steps}")
-    add_flag(parser, "only_step", "do this step alone", group=group, rivals=("from_step", "to_step"), metavar="STEP")
-    add_flag(parser, "from_step", "begin with this step", group=group, rivals=("only_step",), metavar="STEP")
-    add_flag(parser, "to_step", "end with this step", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "only_step", "run only this step", group=group, rivals=("from_step", "to_step"), metavar="STEP")
+    add_flag(parser, "from_step", "start with this step", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "to_step", "stop after this step", group=group, rivals=("only_step",), metavar="STEP")
     add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
     group = parser.add_argument_group("what to run (remembered by the run)")
     add_flag(parser, "models", "aliases of models, separated by commas", group=group, type=_names, metavar="A,B")
@@ -190,17 +190,17 @@ def add_run_flags(parser: Parser) -> None:
              metavar="A,B")  # fmt: skip
     add_flag(parser, "temps", "temperatures, separated by commas", group=group, type=_numbers, metavar="T,T")
     add_flag(parser, "condition", "run one arm only (default: both)", group=group, choices=(*CONDITIONS, "both"))
-    add_flag(parser, "limit_items", "at most so many items of each dataset", group=group, type=_positive, metavar="N")
-    add_flag(parser, "parts_per_dataset", "cut each arm into so many parts", group=group, type=_positive,
+    add_flag(parser, "limit_items", "use at most N items of each dataset", group=group, type=_positive, metavar="N")
+    add_flag(parser, "parts_per_dataset", "split each arm into N parts", group=group, type=_positive,
              rivals=("lines_per_part",), metavar="N")  # fmt: skip
-    add_flag(parser, "lines_per_part", "put at most so many requests into a part", group=group, type=_positive,
+    add_flag(parser, "lines_per_part", "put at most N requests into each part", group=group, type=_positive,
              rivals=("parts_per_dataset",), metavar="N")  # fmt: skip
-    group = parser.add_argument_group("how it goes about its work")
+    group = parser.add_argument_group("execution")
     add_flag(parser, "max_concurrent_jobs", "jobs in flight at hosted providers (default: 8)", group=group,
              type=_positive, metavar="N")  # fmt: skip
-    add_flag(parser, "no_sharing", "ask identical parts of several trials once for each", group=group,
+    add_flag(parser, "no_sharing", "ask requests that several trials have in common once for each trial", group=group,
              action="store_true")  # fmt: skip
-    add_flag(parser, "dry_run", "meet an emulator on this machine instead of a hosted provider: no key, no cost; "
+    add_flag(parser, "dry_run", "use a local emulator instead of a hosted provider: no key, no cost; "
              "remembered by the run", group=group, action="store_true")  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 

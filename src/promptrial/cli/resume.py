@@ -1,4 +1,4 @@
-"""``promptrial resume``: go on with a run by its id alone, bringing one that an older tool left into our form first."""
+"""``promptrial resume``: resume a run by its id alone, after migrating it if an older tool made it."""
 
 from __future__ import annotations
 
@@ -29,31 +29,29 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = (
-    "Go on with a run by its id alone; one that an older tool left is migrated first, and nothing is asked again."
-)
+DESCRIPTION = "Resume a run by its id alone. A run of an older tool is migrated first, and nothing is asked again."
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    parser.add_argument("run", nargs="?", metavar="ID", help="name of the run; --run_id says the same")
-    add_flag(parser, "run_id", "name of the run, its folder is run_ID", metavar="ID")
+    parser.add_argument("run", nargs="?", metavar="ID", help="name of the run; same as --run_id")
+    add_flag(parser, "run_id", "name of the run; its folder is run_ID", metavar="ID")
     add_experiments_dir(parser)
     add_flag(parser, "config", "configuration file (default: the one that the run was started with)", type=Path,
              metavar="FILE")  # fmt: skip
-    add_flag(parser, "prepared", "folder of the questions that an older run was made from (default: the run's own)",
+    add_flag(parser, "prepared", "folder of the questions of an older tool's run (default: the run's own)",
              type=Path, metavar="DIR")  # fmt: skip
     group = parser.add_argument_group("steps", f"in order: {', '.join(registry.PHASES)}")
-    add_flag(parser, "only_step", "do this step alone", group=group, rivals=("from_step", "to_step"), metavar="STEP")
-    add_flag(parser, "from_step", "begin with this step", group=group, rivals=("only_step",), metavar="STEP")
-    add_flag(parser, "to_step", "end with this step", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "only_step", "run only this step", group=group, rivals=("from_step", "to_step"), metavar="STEP")
+    add_flag(parser, "from_step", "start with this step", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "to_step", "stop after this step", group=group, rivals=("only_step",), metavar="STEP")
     add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
-    add_flag(parser, "plan_only", "show what is there and what would be done, and do nothing", action="store_true")
-    add_flag(parser, "force", "resume although the configuration changed; recorded in the state", action="store_true")
+    add_flag(parser, "plan_only", "show what is on disk and what would be done, and do nothing", action="store_true")
+    add_flag(parser, "force", "resume even if the configuration changed; recorded in the state", action="store_true")
     add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
              action="store_true")  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
-    add_flag(parser, "log_level", "least level of messages on stderr (default: info)", default="info",
+    add_flag(parser, "log_level", "minimum log level on stderr (default: info)", default="info",
              choices=("debug", "info", "warning", "error"))  # fmt: skip
 
 

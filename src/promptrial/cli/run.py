@@ -31,14 +31,14 @@ _NAMES = 100
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_run_flags(parser)
-    add_flag(parser, "resume", "go on with a run that exists", action="store_true")
+    add_flag(parser, "resume", "resume an existing run", action="store_true")
     add_flag(parser, "plan_only", "show what would be done, and do nothing", action="store_true")
-    add_flag(parser, "force", "resume although the configuration changed; recorded in the state", action="store_true")
+    add_flag(parser, "force", "resume even if the configuration changed; recorded in the state", action="store_true")
     add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
              action="store_true")  # fmt: skip
-    add_flag(parser, "archive", "archive the run when it has ended well, to paths.archive_dir of the configuration or "
+    add_flag(parser, "archive", "archive the run when it has finished, to paths.archive_dir of the configuration or "
              "else experiments/archives", action="store_true")  # fmt: skip
-    add_flag(parser, "log_level", "least level of messages on stderr (default: info)", default="info",
+    add_flag(parser, "log_level", "minimum log level on stderr (default: info)", default="info",
              choices=("debug", "info", "warning", "error"))  # fmt: skip
 
 

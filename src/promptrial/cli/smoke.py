@@ -26,8 +26,8 @@ __all__ = ["DESCRIPTION", "configure", "execute"]
 
 DESCRIPTION = """Run a tiny experiment against an emulator, once to its end and once for each stop point; resume each.
 
-Checked are exit codes, the state after the stop and at the end, one accepted job for each part, the rows, and that the
-resumed run has the bytes of the uninterrupted one. Ends with 1 if anything is not as it has to be."""
+It checks exit codes, the state after the stop and at the end, one accepted job for each part, the rows, and that the
+resumed run has the same bytes as the uninterrupted one. Exits with 1 if any check fails."""
 _CONFIG: Final = Path("config/eval_config.fireworks.yaml")
 _POINTS: Final = ("post_build", "mid_submission", "mid_polling", "pre_parse")
 _RUN_ID: Final = "smoke"
@@ -38,7 +38,7 @@ _JOBS: Final = 2
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    add_flag(parser, "dry_run", "needed: only dry runs are smoked, against an emulator that this machine runs",
+    add_flag(parser, "dry_run", "required: the smoke test is always a dry run against a local emulator",
              action="store_true")  # fmt: skip
     add_flag(parser, "n", "items of each dataset (default: 3)", type=_count, default=3, metavar="N")
     add_flag(parser, "prompt_set", "name of the prompt set (default: operational_only)", default="operational_only",
@@ -60,7 +60,7 @@ def execute(args: argparse.Namespace) -> int:
     """
     if not args.dry_run:
         raise UsageError(
-            "only dry runs are smoked: a real one would cost money five times over",
+            "the smoke test is always a dry run: a real run would cost money five times over",
             hint=f"promptrial smoke --n {args.n} --prompt_set {args.prompt_set} --dry_run",
         )
     with _folder(keep=args.keep) as folder:
@@ -132,6 +132,6 @@ def _as_text(trips: Sequence[Trip]) -> str:
     )  # fmt: skip
     headers = ("Stop point", "Exit codes", "Jobs", "Intents", "Rows", "Differences", "Problems", "Seconds")
     wrong = sum(not trip.ok for trip in trips)
-    said = f"{wrong} of {len(trips)} runs are not as they have to be" if wrong else "all as it has to be"
+    said = f"{wrong} of {len(trips)} runs failed a check" if wrong else "all checks passed"
     title = "Dry runs, stopped and resumed"
     return summary_text(Table(title, headers, rows, (), "llrrrrrr")) + f"\n{said}\n"

@@ -19,7 +19,7 @@ from promptrial.store.rundir import RunDir
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = "Show how far a run is, from its files alone; safe while another process works on it."
+DESCRIPTION = "Show the progress of a run, read from disk. Safe while another process works on it."
 _LOOK_EVERY_S = 1.0
 
 
@@ -28,7 +28,7 @@ def configure(parser: Parser) -> None:
     add_run_id(parser)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
-    add_flag(parser, "watch", "look again each second, until no process works on the run", action="store_true")
+    add_flag(parser, "watch", "refresh every second until no process works on the run", action="store_true")
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""``promptrial unarchive``: make a run again from its archive."""
+"""``promptrial unarchive``: restore a run from its archive."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from promptrial.runtime.terminal import print_result
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Make a run again from its archive: verified first, then unpacked, whole or not at all.
+DESCRIPTION = """Restore a run from its archive. The archive is verified first, then unpacked completely or not at all.
 
-A run that is there already is never written over."""
+An existing run is never overwritten."""
 
 
 def configure(parser: Parser) -> None:
@@ -36,7 +36,7 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If there is no archive, or such a run already.
     CorruptRecordError
-        If the archive is not as its manifest has it.
+        If the archive does not match its manifest.
     """
     from promptrial.archive.places import place_to_read
     from promptrial.archive.restoring import restore
@@ -55,5 +55,5 @@ def execute(args: argparse.Namespace) -> int:
         }
         print_result(json.dumps(value, indent=2) + "\n")
     else:
-        print_result(f"Restored run {run.run_id}: {run.root}\nGo on with: {resume_command(args, run.run_id)}\n")
+        print_result(f"Restored run {run.run_id}: {run.root}\nResume it with: {resume_command(args, run.run_id)}\n")
     return 0

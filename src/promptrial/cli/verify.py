@@ -19,7 +19,7 @@ __all__ = ["DESCRIPTION", "configure", "execute"]
 
 DESCRIPTION = """Compare every file of an archive with its manifest, and name each that differs, is missing or is extra.
 
-Ends with 1 if there is any. An unpacked archive says the same of itself: python verify.py"""
+Exits with 1 if there is any. In an unpacked archive, python verify.py does the same."""
 
 
 def configure(parser: Parser) -> None:
@@ -66,9 +66,9 @@ def _as_text(where: str, seen: Verified) -> str:
     lines = [str(each) for each in seen.differences]
     if lines:
         count = f"{len(lines)} difference{'' if len(lines) == 1 else 's'}"
-        lines.append(f"{where} is not as its manifest has it ({count}): take another copy, or archive the run again")
+        lines.append(f"{where} does not match its manifest ({count}): take another copy, or archive the run again")
     else:
         whole = "" if manifest.completeness.complete else ", not complete"
         of = f"run {manifest.run_id}{whole}, {len(manifest.files)} files, {manifest.size:,} bytes"
-        lines.append(f"{where} is as its manifest has it ({of})")
+        lines.append(f"{where} matches its manifest ({of})")
     return "\n".join([*lines, f"SHA-256 of its manifest: {seen.manifest_sha256}"]) + "\n"

@@ -125,7 +125,7 @@ class _Trials:
         names = f"{self.a.side.run.run_id}/{self.a.slug} and {self.b.side.run.run_id}/{self.b.slug}"
         if differing and not force:
             raise UsageError(
-                f"{names} cannot be compared:\n{refusal(differing)}", hint="look all the same, with --force"
+                f"{names} cannot be compared:\n{refusal(differing)}", hint="to compare them anyway, use --force"
             )
         if not self.items.common:
             raise UsageError(f"{names} cannot be compared: no item is the same in both")

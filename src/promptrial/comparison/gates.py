@@ -64,7 +64,7 @@ def parse_gate(text: str, metrics: Mapping[str, object]) -> Gate:
     """
     found = _GATE.fullmatch(text)
     if found is None:
-        raise UsageError(f"{text!r} is no gate: expected {GRAMMAR}; metrics: {', '.join(metrics)}")
+        raise UsageError(f"{text!r} is not a gate: expected {GRAMMAR}; metrics: {', '.join(metrics)}")
     metric, bound = found["metric"], float(found["bound"])
     if metric not in metrics:
         raise UsageError(f"{text!r}: unknown metric {metric!r}{near_misses(metric, metrics)}")

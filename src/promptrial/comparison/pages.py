@@ -128,7 +128,7 @@ def _about_the_pair(pair: Pair) -> Iterator[str]:
             yield f"looked past (--force): {each.aspect}, A -> B: {what}"
     dry = [name for name, side in (("A", pair.a), ("B", pair.b)) if side.dry_run]
     if dry:
-        yield f"dry run: {listing(dry)}; an emulator answered, so the figures say nothing of a model"
+        yield f"dry run: {listing(dry)}; an emulator answered, so the figures say nothing about a model"
     if pair.same_requests:
         yield "both sent the same requests: only chance can make them differ"
     prompts = [_prompt(side) for side in (pair.a, pair.b)]
@@ -237,7 +237,7 @@ def _changes_table(pair: Pair) -> Table:
         for row in pair.changes
     ]
     return Table(
-        title="Items of which exact match changed",
+        title="Items whose exact match changed",
         headers=("Temp.", "Pairs", "Fixed (0 to 1)", "Broken (1 to 0)", "Better at all", "Worse at all"),
         rows=tuple(rows),
         notes=tuple(note for row in pair.changes for note in _first_items(row)),

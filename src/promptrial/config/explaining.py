@@ -94,7 +94,7 @@ def _sentence(problem: ErrorDetails, at: KeyPath, tree: object, placeholders: Ma
     if problem["type"] == "extra_forbidden":
         return f"unknown key{_did_you_mean(at)}"
     if problem["type"] == "missing":
-        return "this key is needed"
+        return "this key is required"
     words = _WORDS.get(problem["type"])
     if problem.get("ctx", {}).get("class_name") == "PromptConfig":
         words = "expected the path of a file"

@@ -61,7 +61,7 @@ def _no_truth(value: object) -> object:
 
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is no name: a letter or digit, then at most 63 of letters, digits, . _ -")
+        raise ValueError(f"{value!r} is not a name: use a letter or digit, then at most 63 of letters, digits, . _ -")
     return value
 
 
@@ -87,7 +87,7 @@ def _registered(kind: str, name: str) -> str:
 def _no_repeats(values: _Values) -> _Values:
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise ValueError(f"{value!r} stands twice")
+            raise ValueError(f"{value!r} is given twice")
     return values
 
 
@@ -139,7 +139,7 @@ def _temperature_keys(value: dict[str, _Value]) -> dict[str, _Value]:
         except ValueError:
             temp = -1.0
         if not 0 <= temp <= 2:
-            raise ValueError(f"{key!r} is no temperature: a number from 0 to 2")
+            raise ValueError(f"{key!r} is not a temperature: give a number from 0 to 2")
         if temp in temps:
             raise ValueError(f"{temps[temp]!r} and {key!r} are the same temperature")
         temps[temp] = key
@@ -361,30 +361,36 @@ class ExecutionConfig(_Strict):
 class ExperimentConfig(_Strict):
     """The whole configuration of an experiment."""
 
-    name: Name = Field("experiment", description="a word for reports")
+    name: Name = Field("experiment", description="the experiment's name in reports")
     question: str = Field("", description="what the experiment asks, in one sentence, for the report")
-    seed: Natural = Field(20260101, description="of item sampling and of each request's sampling")
-    provider: ProviderName = Field("embedded", description="where models are served unless they say otherwise")
-    models: dict[Name, ModelConfig] = Field(min_length=1)
-    prompt_sets: dict[Name, PromptSetConfig] = Field(min_length=1)
-    task_instructions: TaskInstructions
-    datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1)
-    conditions: Axis[Condition] = CONDITIONS
-    temps: Temperatures = (0.0,)
+    seed: Natural = Field(20260101, description="decides which items are sampled, and each request's own seed")
+    provider: ProviderName = Field("embedded", description="where models are served; a model may name another provider")
+    models: dict[Name, ModelConfig] = Field(min_length=1, description="the models, each under a short name of your own")
+    prompt_sets: dict[Name, PromptSetConfig] = Field(
+        min_length=1, description="each a control and a treatment: files with the two system prompts to compare"
+    )
+    task_instructions: TaskInstructions = Field(
+        description="files with the user message of each type of question, the same in both arms"
+    )
+    datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1, description="the question sets")
+    conditions: Axis[Condition] = Field(CONDITIONS, description="the arms to run; a comparison needs both")
+    temps: Temperatures = Field((0.0,), description="sampling temperatures; every item is asked at each")
     samples_per_item: Replicates = Field(1, description="replicates of each item: one number, or one per temperature")
-    max_new_tokens: MaxNewTokens = MaxNewTokens()
-    top_p: TopP = 1.0
-    top_k: TopK = 50
-    stop: Annotated[tuple[Words, ...], Field(max_length=4)] = ()
-    limit_items: Positive | None = Field(None, description="at most so many items of each dataset, for a quick look")
-    parts_per_dataset: Positive | None = Field(None, description="how many parts each arm is cut into")
-    lines_per_part: Positive | None = Field(None, description="how many requests a part has at the most")
-    paths: PathsConfig = PathsConfig()
-    execution: ExecutionConfig = ExecutionConfig()
-    pricing: dict[ProviderName, ProviderPricing] = {}
-    scoring: ScoringConfig = ScoringConfig()
-    stats: StatsConfig = StatsConfig()
-    sweep: SweepConfig = SweepConfig()
+    max_new_tokens: MaxNewTokens = Field(MaxNewTokens(), description="token limit of an answer, by type of question")
+    top_p: TopP = Field(1.0, description="nucleus sampling: the share of probability that is kept")
+    top_k: TopK = Field(50, description="how many of the likeliest tokens are sampled from")
+    stop: Annotated[tuple[Words, ...], Field(max_length=4)] = Field((), description="texts that end an answer")
+    limit_items: Positive | None = Field(None, description="use at most so many items of each dataset (a quick look)")
+    parts_per_dataset: Positive | None = Field(None, description="how many parts each arm is split into")
+    lines_per_part: Positive | None = Field(None, description="at most so many requests in a part")
+    paths: PathsConfig = Field(PathsConfig(), description="where runs, archives and downloads are kept")
+    execution: ExecutionConfig = Field(
+        ExecutionConfig(), description="how requests are sent; no part of the experiment"
+    )
+    pricing: dict[ProviderName, ProviderPricing] = Field({}, description="prices in USD, by provider")
+    scoring: ScoringConfig = Field(ScoringConfig(), description="how answers are scored")
+    stats: StatsConfig = Field(StatsConfig(), description="endpoints, levels, margins and resampling")
+    sweep: SweepConfig = Field(SweepConfig(), description="the trials: every combination of these lists")
     trials: Annotated[tuple[TrialConfig, ...], Field(min_length=1)] | None = Field(
         None, description="explicit trials, instead of the sweep"
     )
@@ -430,7 +436,7 @@ class ExperimentConfig(_Strict):
         known = [repr(temp) for temp in self.all_temps()]
         for key in self.samples_per_item:
             if float(key) not in self.all_temps():
-                problem = f"{key!r} is none of the temperatures{registry.near_misses(key, known)}"
+                problem = f"{key!r} is not one of the temperatures{registry.near_misses(key, known)}"
                 raise _wrong(("samples_per_item", key), problem)
         return self
 

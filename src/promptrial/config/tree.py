@@ -45,7 +45,7 @@ def _number(
         value, text = construct(loader, node), str(node.value)
         base = "8" if _OCTAL.fullmatch(text) else "60" if ":" in text else ""
         if base:
-            problem = f"{text} is a number in base {base} here, {value}: write {value}, or quote it if it is text"
+            problem = f"YAML reads {text} in base {base}, as {value}: write a decimal number, or quote it if it is text"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return value
 
@@ -102,7 +102,7 @@ def _index(path: Path, node: yaml.Node, at: KeyPath, line_of: dict[KeyPath, int]
                 continue  # loading says what is wrong with it
             below, line = (*at, key.value), key.start_mark.line + 1
             if key.value in seen:
-                raise ConfigError(f"{path}:{line}: {dotted(below)}: this key stands twice")
+                raise ConfigError(f"{path}:{line}: {dotted(below)}: this key is given twice")
             seen.add(key.value)
             line_of[below] = line
             _index(path, value, below, line_of)

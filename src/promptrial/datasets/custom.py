@@ -84,7 +84,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[Place, _Row]]:
     _check_spelling(place, header, header)
     missing = [name for name in _REQUIRED if name not in header]
     if missing or len(set(header)) < len(header):
-        problem = f"missing columns: {', '.join(missing)}" if missing else "a column stands twice"
+        problem = f"missing columns: {', '.join(missing)}" if missing else "a column appears twice"
         raise place.error(f"{problem}; the header is: {', '.join(header)}")
     for place, cells in records:
         if len(cells) != len(header):

@@ -103,7 +103,7 @@ class HubSession:
         try:
             return msgspec.json.decode(content, type=kind)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise PermanentError(f"could not {what}: the answer is not one of the hub's: {error}") from error
+            raise PermanentError(f"could not {what}: not a valid answer of the hub: {error}") from error
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def hub_session(endpoint: str, token: str | None, timeout_s: float, location: Hu
 
 def _check_content(what: str, file: HubFile, size: int, hexdigest: str) -> None:
     if size < file.size:
-        raise TransientError(f"could not {what}: it broke off after {size:,} of {file.size:,} bytes")
+        raise TransientError(f"could not {what}: the download stopped after {size:,} of {file.size:,} bytes")
     if size > file.size:
         raise PermanentError(f"could not {what}: more than the {file.size:,} bytes that the hub lists")
     expected = file.digest.partition(":")[2]

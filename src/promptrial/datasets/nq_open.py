@@ -47,5 +47,5 @@ FORMAT: Final = DatasetFormat(
     file_items=_file_items,
     columns=_Row,
     row_item=_row_item,
-    duplicate_hint="the id is made from the question, so the same question stands twice: remove one of the two",
+    duplicate_hint="the id is made from the question, so the same question appears twice: remove one of the two",
 )

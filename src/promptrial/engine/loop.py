@@ -192,7 +192,7 @@ class Engine:
             path = self.context.run.root / relative
             if os.path.lexists(path) and self.context.run.file_problem(relative, expected):
                 aside = atomic.set_aside(path)
-                self.context.events.warn(f"{relative} is damaged; it was set aside as {aside.name} and is made anew")
+                self.context.events.warn(f"{relative} is damaged; it was set aside as {aside.name} and is built again")
 
     def _checkpoint(self, phase: Phase, slug: str | None, resume_key: str | None = None) -> None:
         self.state.last_checkpoint = records.Checkpoint(phase.name, slug, resume_key, self.context.clock.now())

@@ -38,7 +38,7 @@ def load_manifests(context: Context, *, read_only: bool = False) -> None:
         context.manifests[trial.slug] = manifest or fresh
     if lost:  # and all others are there by now: parts of several trials may share their answers
         for slug, found in recover_parts(context, tuple(lost), same_requests=context.asked_by != "unknown").items():
-            context.events.warn(f"{slug}: its manifest was lost; what is here of {found} parts is kept")
+            context.events.warn(f"{slug}: its manifest was lost; the files of {found} parts found here are kept")
     for trial in context.trials:
         folder = context.run.trial(trial.slug)
         fold(context.manifests[trial.slug].parts, folder.journal.salvage())

@@ -384,7 +384,7 @@ def _leave_out_unanswered(legacy: LegacyRun, answers: Mapping[str, FoundAnswers]
             migration.sure.append(f"{trial.slug}: no answer is on disk{claimed}; the trial is left out")
     legacy.trials = tuple(trial for trial in legacy.trials if answers[trial.slug].rows)
     if not legacy.trials:
-        raise ResumeError(f"{legacy.root}: no answer of any trial is on disk, so there is nothing to go on with")
+        raise ResumeError(f"{legacy.root}: no answer of any trial is on disk, so there is nothing to resume")
 
 
 def _describe_run(run: RunDir, legacy: LegacyRun, migration: Migration) -> None:

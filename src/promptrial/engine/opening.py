@@ -238,7 +238,7 @@ def _not_another(opened: Opened) -> ConfigDriftError:
     return ConfigDriftError(
         f"run {run.run_id} exists already, though its {run.state_path.name} is lost, "
         f"and was started with another configuration:\n  {lines}",
-        hint=f"go on with it as it was begun: {run.rebuild_command}; or choose another --run_id",
+        hint=f"resume it as it was started: {run.rebuild_command}; or choose another --run_id",
     )
 
 
@@ -305,7 +305,7 @@ def _new_state(opened: Opened, context: Context) -> RunState:
 
 
 def _record_drift(opened: Opened, context: Context, state: RunState) -> None:
-    context.events.warn("going on with another configuration (--force):\n  " + "\n  ".join(opened.drift))
+    context.events.warn("resuming with a changed configuration (--force):\n  " + "\n  ".join(opened.drift))
     earlier = state.drift if isinstance(state.drift, list) else []
     own, origin = own_copy(opened.run), opened.origin
     before = origin.config_hash if origin is not None else None if own is None else config_hash(own)
@@ -385,7 +385,7 @@ def _write_config(opened: Opened, context: Context) -> None:
     if path.exists() and read_bytes(path) == data:
         return
     if path.exists() and not opened.drift and not _is_an_earlier_one(opened) and not opened.corrected:
-        context.events.warn(f"{path}: damaged, or changed by hand; it is written anew")
+        context.events.warn(f"{path}: damaged, or changed by hand; it is written again")
         set_aside(context, path)
     atomic.write_bytes(path, data)
 
@@ -412,7 +412,7 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
         return
     if state is None and not damaged and not run.config_path.exists() and not request.begins:
         raise ResumeError(
-            f"run {run.run_id}: there is no such run in {run.root.parent}, and these steps go on with one",
+            f"run {run.run_id}: there is no such run in {run.root.parent}, and the selected steps need an existing run",
             hint="check --run_id, or begin with the prepare step",
         )
     if damaged and not request.resume and not request.steps_named:
@@ -421,7 +421,7 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
             hint=f"rebuild it from what is on disk: {run.resume_command}",
         )
     if state is None and request.resume and not damaged:
-        rebuilt = "make it anew from what is there, or migrate an older run, with"
+        rebuilt = "rebuild it from what is on disk, or migrate an older run, with"
         raise ResumeError(
             f"run {run.run_id}: nothing to resume: {run.state_path} is not there",
             hint=(
@@ -465,8 +465,8 @@ def _dry_run(request: RunRequest, run: RunDir, state: RunState | None, origin: O
     was_real = state is not None or (knows_jobs(run) if origin is None else holds_work(run))
     if request.dry_run and was_real and not was_dry:
         raise ResumeError(
-            f"run {run.run_id} was begun with real providers, and cannot go on as a dry run",
-            hint="leave --dry_run out, or begin another run with another --run_id",
+            f"run {run.run_id} was started with real providers, and cannot continue as a dry run",
+            hint="leave out --dry_run, or start a new run with another --run_id",
         )
     return was_dry or request.dry_run
 

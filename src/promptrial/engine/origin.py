@@ -143,7 +143,7 @@ def why_own_copy(run: RunDir, state: RunState | None, origin: Origin | None) -> 
     """Return why a run resumes by its own copy, for people."""
     recorded, what = recorded_file(run, state, origin), "the configuration file that the run was started with"
     why = f"{what} is not on record" if recorded is None else f"{what}, {recorded}, is not there"
-    return f"{why}; it resumes by its own copy, and what changes elsewhere is not noticed"
+    return f"{why}; it resumes from its own copy, and changes to the original are not noticed"
 
 
 # --- its records ----------------------------------------------------------------------------------------------------

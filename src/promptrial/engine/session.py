@@ -171,7 +171,7 @@ def _results(context: Context) -> Iterator[TrialResult]:
             yield trial_result(context, trial)
         else:
             why = f"{lacking.phase}: {lacking.missing}"
-            context.events.warn(f"{trial.slug}: no summary, for its report does not hold ({why}); a resume mends that")
+            context.events.warn(f"{trial.slug}: no summary, for its report does not hold ({why}); a resume fixes that")
 
 
 def context_of(

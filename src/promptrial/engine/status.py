@@ -89,7 +89,7 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     except FileNotFoundError:
         raise UsageError(
             f"run {run.run_id}: {run.state_path} is not there",
-            hint=f"make it anew from what is there, and go on: {run.rebuild_command}",
+            hint=f"rebuild it from what is on disk and resume: {run.rebuild_command}",
         ) from None
     by = holder(run.lock_path, clock)
     built = built_by(run)

@@ -145,7 +145,7 @@ def keep_others_apart(work: PartWork, recorder: Recorder) -> None:
     ours = _apart(work, work.request_sha256)
     if work.record.request_sha256 == work.request_sha256 and ours.exists() and not folder.exists():
         atomic.move(ours, folder)
-        recorder.events.say(f"{work.name}: the same was asked before; what had answered it is taken back")
+        recorder.events.say(f"{work.name}: the same requests were asked before; their earlier answers are used again")
 
 
 def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
@@ -161,7 +161,7 @@ def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
 def _move_apart(work: PartWork, recorder: Recorder, target: Path) -> None:
     atomic.move(_folder(work), target)
     where = work.folder.run.relative(target)
-    recorder.events.warn(f"{work.name}: its requests have changed; what answers the earlier ones is kept in {where}")
+    recorder.events.warn(f"{work.name}: its requests have changed; the answers to the earlier ones are kept in {where}")
 
 
 def _folder(work: PartWork) -> Path:

@@ -55,12 +55,12 @@ class RequestFiles:
         self._write(attempt, lambda wire_id: wire_id not in answered)
         if not self._is_whole(path, rows):
             raise ResultsGoneError(
-                f"{path.name} was lost or damaged, and cannot be made again: of the {rows} requests of attempt "
+                f"{path.name} was lost or damaged, and cannot be rebuilt: of the {rows} requests of attempt "
                 f"{attempt}, {jsonl.count(path)} can be told from the earlier answers",
                 hint="put the file back from a copy, if you have one; or ask again what has no answer: "
                 f"{self.work.folder.run.resume_command} --rebuy",
             )
-        self.answers.recorder.events.warn(f"{self.work.name}: {path.name} was lost or damaged; it was made again")
+        self.answers.recorder.events.warn(f"{self.work.name}: {path.name} was lost or damaged; it was rebuilt")
         return path
 
     def _path(self, attempt: int) -> Path:

@@ -123,7 +123,7 @@ class Calls:
         if not outage.said:
             outage.said = True
             self.events.warn(
-                f"{provider} does not answer as it should ({error.message}); calls are made again for up to "
+                f"{provider} is not responding properly ({error.message}); calls are made again for up to "
                 f"{self._patience_s:,.0f} s"
             )
 

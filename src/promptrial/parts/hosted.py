@@ -131,7 +131,7 @@ class HostedPart:
         last = self.work.intents[-1] if self.work.intents else None
         if last is None or self.work.has_job or not _owes_answers(last):
             return
-        self.recorder.events.say(f"{self.work.name}: job {last.job} was made for these requests, and is taken up")
+        self.recorder.events.say(f"{self.work.name}: job {last.job} was created for these requests, and is used")
         try:
             yield from self._submission.taken_up(last)
         except ResultsGoneError:
@@ -283,7 +283,7 @@ class HostedPart:
         if unanswered and attempts < self.settings.max_attempts:
             reason = f"{len(unanswered)} of {self.work.part.rows} requests were left unanswered"
             self._record("expired", reason=reason)
-            self.recorder.events.warn(f"{self.work.name}: {reason}; they alone are asked again")
+            self.recorder.events.warn(f"{self.work.name}: {reason}; only these are asked again")
             return False
         self._seal(unanswered)
         return True

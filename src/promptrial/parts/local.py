@@ -29,7 +29,7 @@ class LocalPart:
         """Name the job; nothing is computed yet. Results of other requests are set aside, never mixed in."""
         work = self.work
         if work.record.request_sha256 != work.request_sha256:
-            self.recorder.set_aside(work, "they answer other requests")
+            self.recorder.set_aside(work, "answers to the previous requests")
         self.recorder.record(work, "submitting", request_sha256=work.request_sha256, attempt=1)
         payload, provider = self._payload(frozenset()), work.provider()
         job = provider.find(payload) or provider.submit(payload)

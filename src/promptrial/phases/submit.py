@@ -47,7 +47,9 @@ def _run(context: Context) -> Produced:
 def _recover(context: Context) -> None:
     """Take up what is here of parts that nothing could be said of before their requests were built."""
     for slug, found in recover_parts(context, context.active, same_requests=True).items():
-        context.events.warn(f"{slug}: its requests are the same as before; what is here of {found} parts is kept")
+        context.events.warn(
+            f"{slug}: its requests are the same as before; the files of {found} parts found here are kept"
+        )
 
 
 def _check(context: Context, model: ModelSpec) -> None:

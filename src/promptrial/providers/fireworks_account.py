@@ -58,7 +58,7 @@ def account_slug(env: Mapping[str, str]) -> str:
         raise ConfigError(f"{_ACCOUNT} is an e-mail address; the id of the account is needed", hint=_WHERE)
     slug = given.removeprefix("accounts/").partition("/")[0]
     if not _SLUG.fullmatch(slug):
-        raise ConfigError(f"{_ACCOUNT} {given!r} is no id of an account", hint=_WHERE)
+        raise ConfigError(f"{_ACCOUNT} {given!r} is not an account id", hint=_WHERE)
     return slug
 
 

@@ -183,7 +183,7 @@ class _Call:
     def uncertain(self, problem: str, retry_after_s: float | None = None) -> ProviderError:
         """Return the error of a call that may have been carried out."""
         if self.kind is Kind.CREATES:
-            return OutcomeUnknownError(self.text(f"{problem}; it may have worked all the same"))
+            return OutcomeUnknownError(self.text(f"{problem}; it may have worked anyway"))
         return self.not_now(problem, retry_after_s)
 
     def unusable(self, problem: str) -> ProviderError:

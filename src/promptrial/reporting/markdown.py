@@ -41,7 +41,7 @@ def trial_report(facts: TrialFacts, significance: Significance, costs: CostRepor
         _section("Effects", *_blocks(_effects(significance))),
         *_subsets(significance),
         _section("Behind the decisions", *_blocks(_evidence(significance))),
-        _section("Who is missing", *_blocks([tables.attrition_table(significance)]), *_missing(facts, significance)),
+        _section("Missing answers", *_blocks([tables.attrition_table(significance)]), *_missing(facts, significance)),
         table_block(tables.costs_table(costs), "##"),
         table_block(tables.provenance_table(facts, significance), "##"),
         *_older(facts),
@@ -126,10 +126,10 @@ def _reading(significance: Significance) -> list[str]:
         "Intervals are for each effect on its own; they are not widened for the number of tests.",
         "The p-value says how often chance alone would give a difference at least this large if there were none.",
         f"Significant means an adjusted p-value of at most {settings.alpha:g}, adjusted for several tests at once.",
-        "Not significant means that the data do not rule out chance; it does not show that there is no difference.",
+        "Not significant means that the data do not rule out chance; it does not mean that the prompts are equal.",
         "Primary endpoints were declared in the configuration. All others are exploratory: leads, not findings.",
         "Clusters are groups of items that share a passage; errors allow for them.",
-        f'The sign "{MISSING}" stands for a figure that is not to be had; it never means 0.',
+        f'The sign "{MISSING}" stands for a figure that is not available; it never means 0.',
     ]
 
 
@@ -163,10 +163,10 @@ def _evidence(significance: Significance) -> list[Table]:
 def _missing(facts: TrialFacts, significance: Significance) -> list[str]:
     parse = facts.parse
     sentences = [
-        f"Requests that no row answers: {_in_arms(parse.missing)}.",
-        f"Rows that repeat another and were ignored: {count(parse.duplicates_ignored)}.",
-        f"Rows of no request of this trial, set apart: {count(parse.unknown_ids)}.",
-        f"Lines that could not be read, set apart: {count(parse.malformed_lines)}.",
+        f"Requests without a result row: {_in_arms(parse.missing)}.",
+        f"Duplicate rows, ignored: {count(parse.duplicates_ignored)}.",
+        f"Rows of other requests, set aside: {count(parse.unknown_ids)}.",
+        f"Unreadable lines, set aside: {count(parse.malformed_lines)}.",
     ]
     if any(parse.with_reasoning.values()):
         sentences.append(f"Answers with reasoning, which is kept and not scored: {_in_arms(parse.with_reasoning)}.")
@@ -186,7 +186,7 @@ def _prompts(facts: TrialFacts) -> list[str]:
     blocks = []
     for name in facts.trial.conditions:
         prompt, tokens = facts.trial.prompts[name], facts.prompt_tokens.get(name)
-        length = "of unknown length in tokens" if tokens is None else f"{count(tokens)} tokens"
+        length = "length in tokens unknown" if tokens is None else f"{count(tokens)} tokens"
         changed = "" if printable(prompt.text) == prompt.text else "; what cannot be printed is escaped"
         digest = f", SHA-256 {prompt.sha256}" if prompt.sha256 else ""
         text = fenced(prompt.text) if prompt.text else "Its text is not on record.\n"

@@ -37,7 +37,7 @@ def response_warnings(arms: Mapping[Condition, ArmResponses]) -> Iterator[str]:
     """Yield a sentence, without its capital, for each kind of which an arm has more than ``WARNING_SHARE``."""
     empty = _by_arm(arms, lambda arm: (arm.empty, arm.expected))
     if empty:
-        yield (f"responses without an answer: {empty}. They are missing, and no abstentions: they enter no score.")
+        yield (f"responses without an answer: {empty}. They count as missing, not as abstentions, and enter no score.")
     truncated = _by_arm(arms, lambda arm: (arm.truncated, arm.answered))
     if truncated:
         yield (

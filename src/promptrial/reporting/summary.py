@@ -78,11 +78,11 @@ def cost_sentence(costs: CostReport) -> str:
     """Return what the arms cost, or why that is not known."""
     arms = [(name, costs.conditions[name]) for name in CONDITIONS if name in costs.conditions]
     if costs.total_tokens is None:
-        return "Cost: not known, since the provider reported no usage."
+        return "Cost: unknown, because the provider reported no usage."
     bound = "at least " if costs.tokens_unknown else ""
     tokens = f"{bound}{count(costs.total_tokens)} tokens"
     if costs.usd is None:
-        return f"Cost: {tokens}; in USD not known, since the model has no price in the configuration."
+        return f"Cost: {tokens}; in USD unknown, because the model has no price in the configuration (`pricing`)."
     by_arm = listing([f"{amount(cost.usd)} for the {name} arm" for name, cost in arms if cost.usd is not None])
     each = (
         "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD for each exactly right answer"
@@ -96,7 +96,7 @@ def _response_warnings(results: Sequence[TrialResult]) -> Iterator[tuple[str, st
             yield result.facts.trial.slug, text
 
 
-_ABSENCE = "This does not show that there is no difference."
+_ABSENCE = "This does not mean that the prompts are equal."
 
 
 def _compared(facts: TrialFacts) -> str:
@@ -215,7 +215,7 @@ def _bounds(rows: Iterable[Endpoint], trial: Trial) -> Iterator[str]:
             limits = interval(bounds.low, bounds.high, points_decimals(bounds.low, bounds.high))
             yield (
                 f"Whatever the missing scores are, the difference in {_name(row, trial)} over all "
-                f"{_counted(bounds.n_items, 'item')} lies within {limits} percentage points, chance left out."
+                f"{_counted(bounds.n_items, 'item')} lies within {limits} percentage points, without sampling error."
             )
 
 

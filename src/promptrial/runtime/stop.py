@@ -131,9 +131,9 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None], resume_command
         if len(received) > 1:
             raise Detached(number)
         token.set(name, wake=False)
-        later = f", then go on with: {resume_command}" if resume_command else ""
+        later = f", then resume with: {resume_command}" if resume_command else ""
         with suppress(RuntimeError):  # Python refuses to write to a stream that the signal found being written to
-            say(f"{name}: stopping after the request in flight; the same signal again stops at once{later}")
+            say(f"{name}: stopping after the request in flight; the same signal again stops immediately{later}")
 
     nudges = () if _NUDGE is None else (_NUDGE,)
     previous = {number: signal.signal(number, handle) for number in (*handled(), *nudges)}

@@ -193,7 +193,7 @@ STATISTIC: Final = _Statistic()
 
 def _reason(result: BcaInterval) -> str | None:
     if result.degenerate:
-        return "all replicates are equal: no interval can be had"
+        return "all replicates are equal: no interval can be computed"
     return "no BCa limits: all replicates lie on one side of the estimate" if math.isnan(result.low) else None
 
 

@@ -75,7 +75,7 @@ def _why_not(sample: PairedSample, settings: StatsSettings) -> str | None:
         return f"no pair in {sample.subset}"
     needed = clusters_needed(settings.alpha)
     if sample.n_clusters < needed:
-        return f"{sample.subset} has {sample.n_clusters} clusters; at level {settings.alpha:g} it takes {needed}"
+        return f"{sample.subset} has {sample.n_clusters} clusters; at level {settings.alpha:g} it needs {needed}"
     return None
 
 

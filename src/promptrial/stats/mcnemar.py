@@ -143,7 +143,7 @@ def obuchowski(totals: ClusterTotals) -> tuple[float, float]:
     Returns
     -------
     tuple of float
-        Chi-square and p; NaN without two clusters or when no cluster leans either way.
+        Chi-square and p; NaN without two clusters or when no cluster has a difference other than 0.
 
     References
     ----------
@@ -172,7 +172,7 @@ class _Statistic:
         del rng
         table = paired_table(sample)
         test = mcnemar(table.treatment_only, table.control_only)
-        notes = ("takes the pairs as independent, although items share clusters",) if sample.clustered else ()
+        notes = ("treats the pairs as independent, although items share clusters",) if sample.clustered else ()
         return [
             _risk_difference(sample, table, test, settings.confidence, notes),
             _odds_ratio(sample, test, settings.confidence, notes),

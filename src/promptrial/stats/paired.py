@@ -137,7 +137,7 @@ def paired_difference(
 def without_variation(result: PairedDifference) -> str:
     """Return in words what leaves a degenerate result without a standard error."""
     if result.n_clusters == result.n_pairs:
-        return "every pair differs by the same amount"
+        return "all pairs have the same difference"
     return "every cluster has the same mean difference"
 
 

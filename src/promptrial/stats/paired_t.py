@@ -64,10 +64,10 @@ STATISTIC: Final = _Statistic()
 
 def _reason(result: PairedDifference) -> str | None:
     if result.n_clusters < 2:
-        return "one cluster: no standard error can be had"
+        return "one cluster: no standard error can be computed"
     if result.degenerate:
         lacking = "neither an interval nor a test" if math.isnan(result.p) else "no interval"
-        return f"{without_variation(result)}: {lacking} can be had"
+        return f"{without_variation(result)}: {lacking} can be computed"
     return None
 
 

@@ -93,7 +93,7 @@ def _figures(sample: PairedSample, test: DifferenceTest) -> dict[str, float | No
 def _notes(sample: PairedSample, test: DifferenceTest, settings: StatsSettings) -> Iterator[str]:
     leaning = int((sample.totals.sums != 0).sum())
     if leaning == 0:
-        yield "no cluster leans either way"
+        yield "no cluster has a difference other than 0"
     elif leaning < clusters_needed(settings.alpha):
         yield f"cannot reach {settings.alpha:g}: the smallest possible p is {2.0 ** (1 - leaning):.4g}"
     if test.effective is not None:

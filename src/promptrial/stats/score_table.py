@@ -137,7 +137,7 @@ class ScoreTable:
         if place.size and np.bincount(place).max() > 1:
             row = int(np.argmax(np.bincount(place)[place] > 1))
             raise ValueError(
-                f"item {self.item_keys[self.item[row]]!r} stands twice in one arm at temp {self.temp[row]}"
+                f"item {self.item_keys[self.item[row]]!r} appears twice in one arm at temp {self.temp[row]}"
             )
         for name in ("dataset", "type", "cluster"):
             codes = getattr(self, name)

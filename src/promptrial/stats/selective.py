@@ -166,7 +166,7 @@ def _row(
     reason = "an arm answered nothing" if math.isnan(value) else None
     if reason is None and math.isnan(interval[0]):
         why = "one cluster" if sample.n_clusters < 2 else "no variation between clusters"
-        reason = f"{why}: no interval can be had"
+        reason = f"{why}: no interval can be computed"
     figures = {} if ratio is None else {"numerator": ratio.numerator, "denominator": ratio.denominator}
     return estimate_row(
         sample,

@@ -198,7 +198,7 @@ def make_folder(path: Path) -> None:
     except OSError as error:
         raise PromptrialError(
             f"{path}: cannot make this folder: {error.strerror}",
-            hint="make room for it, or the folder above it writable, then give the same command again",
+            hint="make room for it, or the folder above it writable, then run the same command again",
         ) from error
     _fsync_folder(path.parent)
 

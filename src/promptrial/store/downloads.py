@@ -194,9 +194,9 @@ def rows_by_hand(folder: Path, datasets: Iterable[str], limits: Limits | None = 
 
 def _rows_of(path: Path, limits: Limits) -> Iterator[bytes]:
     if path.is_symlink() or not path.is_file():
-        raise DataError(f"{path}: not a plain file", hint="put the file itself there, no link to it")
+        raise DataError(f"{path}: not a plain file", hint="put the file itself there, not a link to it")
     if _is_archive(path.name) and path.stat().st_size == 0:
-        raise DataError(f"{path}: an archive of no bytes", hint="download this file again")
+        raise DataError(f"{path}: an empty archive", hint="download this file again")
     name = path.name.lower()
     with _explained(path), open_regular(path) as file:
         allowance = _Allowance(path, limits)

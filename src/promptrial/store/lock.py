@@ -154,7 +154,7 @@ def _plain(path: Path) -> Iterator[None]:
     except (NotARegularFileError, IsADirectoryError) as error:
         raise PromptrialError(
             f"{path}: {error.strerror}; a lock is a plain file",
-            hint="remove it, then give the same command again",
+            hint="remove it, then run the same command again",
         ) from error
 
 

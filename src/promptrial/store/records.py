@@ -342,7 +342,7 @@ def _remedy(path: Path) -> str | None:
     root = next((folder for folder in path.parents if folder.name.startswith("run_")), None)
     if root is None:
         return None
-    return f"see what mends it: promptrial doctor {root.name.removeprefix('run_')}{place_flag(root.parent)}"
+    return f"see how to fix it: promptrial doctor {root.name.removeprefix('run_')}{place_flag(root.parent)}"
 
 
 # --- keys of newer versions -----------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ class RunDir:
 
 def _linked(path: Path) -> PromptrialError:
     return PromptrialError(
-        f"{path}: a link; a run holds plain folders alone",
+        f"{path}: a link; a run holds only plain folders",
         hint="put the folder itself in its place (the whole run may stand elsewhere: --experiments_dir)",
     )
 

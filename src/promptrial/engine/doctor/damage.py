@@ -44,9 +44,9 @@ def _record(
         records.load(path, kind)
     except FileNotFoundError:
         if needed:
-            yield _finding(sight, path, "not there; it is made anew from what is on disk")
+            yield _finding(sight, path, "missing; it is rebuilt from what is on disk")
     except CorruptRecordError:
-        meaning = "damaged, or no record that this program knows; it is set aside and made anew from what is on disk"
+        meaning = "damaged, or no record that this program knows; it is set aside and rebuilt from what is on disk"
         yield _finding(sight, path, meaning)
     except OSError as error:
         yield _unreadable(sight, path, error)
@@ -75,7 +75,7 @@ def _without_facts(sight: Sight) -> Iterator[Finding]:
         records.load(path, Manifest)
     except (OSError, CorruptRecordError):
         return
-    meaning = "it does not say into which parts the requests are cut; put aside, it is made anew"
+    meaning = "it does not say into which parts the requests are cut; once set aside, it is built again"
     yield _put_aside(sight, path, meaning)
 
 
@@ -148,7 +148,7 @@ def damaged_artifacts(sight: Sight) -> Iterator[Finding]:
     for phase, relative, expected in _receipts(sight):
         if problem := file_problem(sight.run, relative, expected):
             what = "it is not what its receipt says" if problem.endswith("damaged") else "its receipt says otherwise"
-            meaning = f"{problem}: {what}; {phase} makes it anew, and what depends on it"
+            meaning = f"{problem}: {what}; {phase} builds it again, and what depends on it"
             yield _finding(sight, sight.run.root / relative, meaning, "artifact")
 
 

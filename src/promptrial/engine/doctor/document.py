@@ -41,11 +41,11 @@ Kind = Literal[
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is not as it has to be, or that is good to know.
+    """One problem, or one thing that is good to know.
 
     An ``error`` is damage, something that was paid for and is not here, or what a resume would fail at; a ``warning``
-    is what a resume settles by itself; a ``note`` leaves nothing to mend. ``file`` is relative to the run's folder,
-    ``.`` for the folder itself. ``command`` mends it, or removes what is no longer needed; null where there is nothing
+    is what a resume settles by itself; a ``note`` needs no fix. ``file`` is relative to the run's folder,
+    ``.`` for the folder itself. ``command`` fixes it, or removes what is no longer needed; null where there is nothing
     to be done.
     """
 

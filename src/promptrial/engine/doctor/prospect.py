@@ -103,7 +103,7 @@ def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[F
         how = (
             "the run keeps what it was made from"
             if finished
-            else "the command finishes the run as it was started; --resume --force instead goes on with the change, "
+            else "the command finishes the run as it was started; --resume --force instead accepts the change, "
             "asks again what it touches, and records it"
         )
         yield _finding(sight, "drift", severity, run.config_path, f"{what}; {how}", None if finished else command)
@@ -118,7 +118,7 @@ def _space(sight: Sight, context: Context, actions: Sequence[Action]) -> Iterato
             try:
                 check_space(context, phase, trial)
             except DiskSpaceError as error:
-                meaning = f"{error.message}; free some, then go on"
+                meaning = f"{error.message}; free some, then resume"
                 yield _finding(sight, "disk_space", "error", sight.run.root, meaning, sight.mend)
                 return
 

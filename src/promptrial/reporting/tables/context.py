@@ -41,9 +41,9 @@ __all__ = [
 
 _PAIRING: Final = "each item is its own control: its answers in both arms are compared at the same temperature"
 _BOUNDS_NOTES: Final = (
-    "Over every answer planned for the items that the metric applies to.",
-    "Each missing score is as bad for the treatment as it can be, then as good.",
-    "These are not confidence intervals: they leave chance out.",
+    "Over all planned answers to the items that the metric applies to.",
+    "Missing scores take the values that make the difference smallest, then largest.",
+    "These are not confidence intervals: they do not include sampling error.",
 )
 
 
@@ -60,11 +60,11 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
         ("Requests planned for each arm", count(facts.requests_per_arm)),
         ("Temperatures", ", ".join(_temperature_with_samples(trial, temp) for temp in trial.temps)),
         ("Sampling", f"top-p {trial.top_p:g}, top-k {trial.top_k}, seed {trial.seed}"),
-        ("Longest answer, tokens", ", ".join(f"{kind}-book {most}" for kind, most in trial.max_new_tokens.items())),
-        ("Stop texts", ", ".join(map(repr, trial.stop)) or "none"),
+        ("Max answer tokens", ", ".join(f"{kind}-book {most}" for kind, most in trial.max_new_tokens.items())),
+        ("Stop sequences", ", ".join(map(repr, trial.stop)) or "none"),
         *([("Pairing", _PAIRING)] if facts.compares else []),
         ("Primary endpoints", ", ".join(metric_text(name).label for name in settings.primary)),
-        ("Level of decisions and of intervals", f"{settings.alpha:g} and {level(settings.confidence)}"),
+        ("Significance and confidence level", f"{settings.alpha:g} and {level(settings.confidence)}"),
         ("Margins of equivalence", _margins(settings.tost_margins)),
         ("Missing answers", f"{rule_text(settings.missing)} in the effects that decide"),
     ]
@@ -148,7 +148,7 @@ def pairs_table(significance: Significance) -> Table:
             )
             for row in overall_endpoints(significance)
         ),
-        notes=("An item with a score in one arm only, or in neither, is no pair and enters no comparison.",),
+        notes=("An item with a score in one arm only, or in neither, is not a pair and is not compared.",),
         align="lrrrrrrr",
     )
 
@@ -181,7 +181,7 @@ def bounds_table(significance: Significance) -> Table:
             "Items",
             "Answers missing in control",
             "Answers missing in treatment",
-            "Difference lies in, pp",
+            "Range of the difference, pp",
         ),
         rows=tuple(rows),
         notes=(*_BOUNDS_NOTES, *reasons),
@@ -240,7 +240,7 @@ def older_table(facts: TrialFacts) -> Table:
         headers=("Endpoint", "Arm", "Then", "Scores then", "Now", "Scores now"),
         rows=rows,
         notes=(
-            "The answers are the same; what differs was scored anew.",
+            "The answers are the same; the differences come from scoring them again.",
             "An endpoint has a score now only where it applies: false answers, for unanswerable questions alone.",
         ),
         align="llrrrr",
@@ -300,7 +300,7 @@ def _cost_cells(cost: Cost) -> tuple[str, ...]:
 
 def _cost_notes(costs: CostReport) -> Iterable[str]:
     if costs.price is None:
-        yield "The model has no price in the configuration: its cost in USD is unknown, which does not mean free."
+        yield "The model has no price in the configuration: its cost in USD is unknown, not 0."
     else:
         price = costs.price
         discount = f", less {rate(price.batch_discount, 0)} for batches" if price.batch_discount else ""

@@ -351,7 +351,7 @@ def _interaction_row(row: Interaction) -> tuple[str, ...]:
 
 
 def _compared(row: Interaction) -> str:
-    subsets = f"{subset_text(row.scope, row.subset)} less {subset_text(row.scope, row.other)}"
+    subsets = f"{subset_text(row.scope, row.subset)} minus {subset_text(row.scope, row.other)}"
     return f"{metric_text(row.metric).label}, {subsets}, temperature {temperature(row.temp)}"
 
 

@@ -35,19 +35,19 @@ _METRICS: Final[Mapping[str, MetricText]] = MappingProxyType(
     {
         "em": MetricText(
             "Exact match",
-            "Is the normalised answer one of the accepted ones? Is a question that has no answer declined?",
+            "Is the normalised answer an accepted one or, if the question has no answer, a refusal?",
         ),
         "f1": MetricText(
-            "Token F1", "How well do the tokens of the answer agree with those of the closest accepted one?"
+            "Token F1", "How much do the tokens of the answer overlap with those of the closest accepted one?"
         ),
         "abstain_rate": MetricText(
-            "Abstention", "Does the answer decline to answer? Wanted where there is no answer, not elsewhere."
+            "Abstention", "Does the model decline to answer? Right if the question has no answer, wrong otherwise."
         ),
         "false_answer_rate": MetricText(
-            "False answers", "Is a question that has no answer answered all the same? Of such items alone."
+            "False answers", "Does the model answer a question that has no answer? Unanswerable items only."
         ),
         "unsupported_rate": MetricText(
-            "Unsupported claims", "Does the answer say what its passage does not? Of open-book items alone."
+            "Unsupported claims", "Does the answer claim what its passage does not support? Open-book items only."
         ),
         "coverage": MetricText("Coverage", "How many items are answered rather than declined?"),
         "selective_accuracy": MetricText("Selective accuracy", "How many of the answers given are right?"),
