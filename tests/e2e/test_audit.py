@@ -64,7 +64,7 @@ def test_a_filler_of_another_length_fails_in_continuous_integration_and_the_righ
     assert "length_matched.txt has 3 tokens and treatment.txt 12 for m1" in text.err
     with_filler(project, " ".join(["word"] * 12))
     audited(project)
-    assert "small: every check is passed" in project.call("audit").out
+    assert "small: all checks passed" in project.call("audit").out
     with_filler(project, " ".join(["word"] * 11))
     audited(project, code=100)
     audited(project, "--tolerance", "0.1")

@@ -100,7 +100,7 @@ def test_a_recorded_file_that_is_gone_is_not_replaced_by_another_of_its_name(
     (project.root / "config/eval_config.yaml").unlink()
     outcome = project.call("resume", "r", *place(project))
     assert outcome.code == 0, outcome.err
-    assert "../config/eval_config.yaml, is not there; it resumes by its own copy" in outcome.err
+    assert "../config/eval_config.yaml, is not there; it resumes from its own copy" in outcome.err
     assert other.exists()
 
 
@@ -126,7 +126,7 @@ def test_a_restored_run_goes_on_by_its_own_copy_whatever_stands_here(
     assert project.call("unarchive", "kept").code == 0
     outcome = project.call("resume", "r")
     assert outcome.code == 0, outcome.err
-    assert "is not on record; it resumes by its own copy" in outcome.err
+    assert "is not on record; it resumes from its own copy" in outcome.err
     assert other.exists()
 
 

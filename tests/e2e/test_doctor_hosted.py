@@ -242,8 +242,7 @@ def test_a_job_that_came_to_be_after_it_was_given_up_is_told_with_what_became_of
     late = the_one(hosted.project, "superseded_job")
     assert (late["severity"], late["command"]) == ("note", None)
     assert (
-        f"it was found late (m1-main-tp1-tk50-mx64-64/t0_treatment_p001: job {name(late)} came to be"
-        in (late["meaning"])
+        f"it was found late (m1-main-tp1-tk50-mx64-64/t0_treatment_p001: job {name(late)} appeared" in (late["meaning"])
     )
     assert examined(hosted.project)["healthy"]
 

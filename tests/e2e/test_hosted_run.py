@@ -134,7 +134,7 @@ def test_the_smoke_test_sees_rows_jobs_states_and_files_that_are_not_as_they_hav
 def test_only_dry_runs_of_hosted_models_are_smoked(project: Project) -> None:
     outcome = project.call("smoke", "--n", "3")
     assert outcome.code == 2
-    assert "only dry runs are smoked" in outcome.err
+    assert "the smoke test is always a dry run" in outcome.err
     assert "promptrial smoke --n 3 --prompt_set operational_only --dry_run" in outcome.err
     outcome = project.call("smoke", "--dry_run", "--config", str(project.config), "--prompt_set", "main")
     assert outcome.code == 2
@@ -601,7 +601,7 @@ def test_an_output_that_a_job_left_unfinished_is_not_waited_for_for_ever(
         rows = ({"custom_id": wire_id, "response": {"choices": [choice]}} for wire_id in ids)
         (folder / "by hand.jsonl").write_bytes(jsonl(rows))
     outcome = hosted.run(*flags, "--resume")
-    assert "does not answer as it should" not in outcome.err
+    assert "is not responding properly" not in outcome.err
     assert outcome.code == (1 if variant == "failed" else 0), outcome.err
     outcome = hosted.run(*flags, "--resume")
     assert outcome.code == 0, outcome.err

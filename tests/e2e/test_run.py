@@ -569,7 +569,7 @@ def test_what_the_configuration_names_is_found_though_the_state_and_the_file_are
     shutil.rmtree(project.root / "config")
     outcome = project.call("resume", "r")
     assert outcome.code == 0, outcome.err
-    assert "was started with, mine/eval_config.yaml, is not there; it resumes by its own copy" in outcome.err
+    assert "was started with, mine/eval_config.yaml, is not there; it resumes from its own copy" in outcome.err
 
 
 def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no_other_is_known(
@@ -580,7 +580,7 @@ def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no
     for _ in range(2):
         outcome = project.call("resume", "r")
         assert outcome.code == 0, outcome.err
-        assert "was started with is not on record; it resumes by its own copy" in outcome.err
+        assert "was started with is not on record; it resumes from its own copy" in outcome.err
     assert "config_file" not in state_of(project)
 
 

@@ -344,7 +344,7 @@ def other_commit(reply: Reply) -> None:
     [
         (change_body, PermanentError, "the hub lists"),
         (lengthen, PermanentError, "more than the"),
-        (shorten, TransientError, "it broke off after"),
+        (shorten, TransientError, "the download stopped after"),
         (break_off, TransientError, "RemoteProtocolError"),
         (other_commit, PermanentError, "the hub sent commit 'ffffffffffff' instead"),
     ],

@@ -527,7 +527,7 @@ def put_by_hand(work: PartWork, ids: list[str]) -> None:
     (folder / "by hand.jsonl").write_text("".join(rows))
 
 
-# --- jobs that came to be after they were given up -------------------------------------------------------------------
+# --- jobs that appeared after they were given up
 
 
 @pytest.mark.parametrize("ended", [False, True])
@@ -543,8 +543,8 @@ def test_a_job_in_doubt_when_its_requests_changed_is_looked_for_and_stopped_or_s
     lab.vendor.create(f"{work.key}-a1", asked_ids(work))
     lab.vendor.jobs[f"{work.key}-a1"][0].ends = 0.0 if ended else 1e9
     lab.complete(lab.work(question="Other")[:1])
-    said = "has ended: it was paid for in vain" if ended else "it was stopped"
-    assert [text for text in lab.said if f"job {work.key}-a1 came to be" in text and said in text]
+    said = "has ended: its cost is lost" if ended else "it was stopped"
+    assert [text for text in lab.said if f"job {work.key}-a1 appeared" in text and said in text]
     assert lab.vendor.names("cancel") == ([] if ended else [f"{work.key}-a1"])
 
 
@@ -561,7 +561,7 @@ def test_a_job_in_doubt_that_another_trial_wants_is_left_alone(lab: Lab) -> None
     changed = lab.work(trials=2, question="Other")[0]
     lab.complete([changed, replace(second, key=first.key)])
     assert lab.vendor.names("cancel") == []
-    assert not [text for text in lab.said if "came to be" in text]
+    assert not [text for text in lab.said if "appeared" in text]
 
 
 def detach() -> None:

@@ -116,7 +116,7 @@ def test_an_outage_that_lasts_half_an_hour_ends_the_work_of_every_part_and_a_res
         lab.submit(work, max_concurrent_jobs=4)
     assert caught.value.message.count("no luck") == 40
     assert 1800 <= lab.clock.monotonic() <= 1800 + 61, "it is borne once, and not once for each part"
-    assert sum("does not answer" in text for text in lab.said) == 1
+    assert sum("is not responding" in text for text in lab.said) == 1
     lab.vendor.scripts.clear()
     lab.complete(work)
     assert set(lab.vendor.asked().values()) == {1}
