@@ -203,6 +203,10 @@ class TransientError(ProviderError):
         self.retry_after_s = retry_after_s
 
 
+class NotAskedError(TransientError):
+    """A call was not made, because other calls to its provider have failed for too long."""
+
+
 class ResultsShortError(TransientError):
     """Results came to an end, all rows before it were given, and some are missing that may still be there."""
 

@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, TransientError
+from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, ResultsTornError, TransientError
 from promptrial.providers import http
 from promptrial.providers.http import (
     HttpClient,
@@ -226,6 +226,8 @@ def with_headers(status: int, headers: dict[str, Any]) -> Reply:
         ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT", "Date": "Wed, 21 Oct 2026 07:29:00 GMT"}, 0.0),
         ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT"}, None),
+        ({"Retry-After": f"Wed, 21 Oct 2026 07:28:00 +{'9' * 14}"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": ""}, None),
         ({}, None),
@@ -477,6 +479,14 @@ def test_lines_that_are_cut_short_or_refused_for_now_are_never_taken_for_all(
         lines(hasty if answer.end == "stall" else client, server)
     assert caught.value.message.startswith("Vendor: could not download it: ")
     assert "Signature" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [HTML, HTML + b"\n", b"\xef\xbb\xbf\n " + HTML])
+def test_a_web_page_is_no_file_of_rows_however_it_ends(server: ScriptedServer, client: HttpClient, body: bytes) -> None:
+    server.on("GET", "/file", reply(200, body))
+    with pytest.raises(TransientError, match="a web page came instead of rows") as caught:
+        lines(client, server)
+    assert not isinstance(caught.value, ResultsTornError)
 
 
 @pytest.mark.parametrize("body", [b"", b"\n\n", b"\xef\xbb\xbf"])

@@ -26,7 +26,7 @@ __all__ = ["hosted", "process"]
 
 PARTS: Final = 4
 ROWS: Final = 28
-_ROUNDS: Final = 6
+_ROUNDS: Final = 10
 """How often the doctor may be asked before it must have nothing left to say."""
 
 
@@ -189,6 +189,10 @@ WRECKS: Final[dict[str, Callable[[HostedProject], None]]] = {
     "packed twice": _for_ever("F13", "download", variant="nested_gzip"),
     "a bomb": _for_ever("F13", "download", variant="gzip_bomb"),
     "garbage": _for_ever("F11", "create_job", variant="garbage", share=0.5),
+    "cut short": _for_ever("F13", "download", variant="short_length"),
+    "led elsewhere": _for_ever("F13", "download", variant="redirect", location="http://example.org/rows"),
+    "refused": _for_ever("F2", "get_download_endpoint", status=400),
+    "gone for good": _for_ever("F2", "download", status=410),
     "ended without a length": _for_ever("F13", "download", variant="close_delimited", at=1.0),
 }
 

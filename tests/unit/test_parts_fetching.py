@@ -50,6 +50,10 @@ def nothing(_rows: list[bytes]) -> list[bytes]:
     return []
 
 
+def lost(works: list[PartWork]) -> list[object]:
+    return [each.record.lost for each in works]
+
+
 def drafts(work: PartWork) -> list[str]:
     folder = work.folder.part_results(work.part.name).parent
     return sorted(path.name for path in folder.iterdir() if "draft" in path.name)
@@ -255,11 +259,16 @@ def test_a_download_that_always_fails_is_given_up_only_with_leave_and_while_the_
     work = lab.work()[:1]
     lab.submit(work)
     lab.vendor.script("results", *[TransientError("cut short")] * 10_000)
+    with pytest.raises(PhaseFailedError, match="cut short"):
+        lab.collect(work)
+    assert lost(work) == [msgspec.UNSET], "it may pass"
     for _ in range(2):
-        with pytest.raises(PhaseFailedError, match="cut short"):
-            lab.collect(work)
         lab.clock.advance(HOUR_S)
-    assert work[0].record.lost is msgspec.UNSET, "it may pass"
+        lab.new_process()
+        with pytest.raises(PhaseFailedError, match=r"cut short .*ask these 4 requests again .*--rebuy"):
+            lab.collect(work)
+        assert lost(work) == [True]
+    lab.clock.advance(HOUR_S)
     lab.vendor.script("status", *[None, TransientError("down")] * 3)
     with pytest.raises(PhaseFailedError, match="cut short"):
         lab.complete(work, rebuy=True, max_attempts=1)
@@ -269,6 +278,61 @@ def test_a_download_that_always_fails_is_given_up_only_with_leave_and_while_the_
     lab.complete(work, rebuy=True, max_attempts=1)
     assert statuses(work) == ["downloaded"]
     assert len(lab.vendor.jobs) == 1
+
+
+def test_an_outage_of_everything_is_never_taken_for_answers_that_are_lost(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.submit(work)
+    lab.vendor.script("results", *[TransientError("cut short")] * 10_000)
+    for _ in range(3):
+        lab.clock.advance(HOUR_S)
+        lab.new_process()
+        lab.vendor.scripts.pop("status", None)
+        lab.vendor.script("status", None, *[TransientError("down")] * 100)
+        with pytest.raises(PhaseFailedError, match="cut short"):
+            lab.collect(work)
+        assert lost(work) == [msgspec.UNSET]
+
+
+def test_leave_to_pay_again_buys_nothing_whose_download_fails_for_the_first_time_or_was_not_tried(lab: Lab) -> None:
+    work = lab.work()[:2]
+    lab.submit(work)
+    lab.vendor.script("results", *[TransientError("cut short")] * 10_000)
+    lab.clock.advance(HOUR_S)
+    for rebuy in (True, False):
+        with pytest.raises(PhaseFailedError, match="cut short"):
+            lab.collect(work, rebuy=rebuy, max_concurrent_jobs=1)
+        assert len(lab.vendor.jobs) == 2
+        assert lost(work) == [msgspec.UNSET] * 2, "each has tried once: one found it given up"
+        lab.clock.advance(HOUR_S)
+        lab.new_process()
+    lab.vendor.scripts["results"].clear()
+    lab.complete(work)
+    assert len(lab.vendor.jobs) == 2
+
+
+@pytest.mark.parametrize("end", [JobState.FAILED, JobState.CANCELLED])
+def test_what_a_job_had_answered_that_ended_badly_and_can_never_be_fetched_is_bought_again_only_with_leave(
+    lab: Lab, end: JobState
+) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.append((end, 0.5))
+    lab.submit(work)
+    lab.vendor.script("results", *[TransientError("cut short")] * 10_000)
+    with pytest.raises(PhaseFailedError):
+        lab.collect(work)
+    for _ in range(2):
+        lab.clock.advance(HOUR_S)
+        lab.new_process()
+        with pytest.raises(PhaseFailedError, match=r"cut short .*ask these 4 requests again .*--rebuy"):
+            lab.complete(work)
+        assert lost(work) == [True]
+        assert len(lab.vendor.jobs) == 1
+    lab.clock.advance(HOUR_S)
+    lab.vendor.scripts["results"].clear()
+    lab.new_process()
+    lab.complete(work, rebuy=True)
+    assert answered_ids(work[0]) == asked_ids(work[0])
 
 
 # --- rows that nobody asked for --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from promptrial.errors import OutcomeUnknownError, TransferStoppedError, TransientError
+from promptrial.errors import NotAskedError, OutcomeUnknownError, TransferStoppedError, TransientError
 from promptrial.parts.schedule import Steps
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
@@ -100,10 +100,10 @@ class Calls:
         raise AssertionError  # pragma: no cover - a count has no end
 
     def _check(self, provider: str) -> None:
-        """Raise what others have met, if the provider was given up a moment ago."""
+        """Raise what others have met, as a ``NotAskedError``, if the provider was given up a moment ago."""
         outage = self._outages.get(provider)
         if outage is not None and outage.error is not None and self.clock.monotonic() < outage.until:
-            raise TransientError(outage.error.message, hint=outage.error.hint)
+            raise NotAskedError(outage.error.message, hint=outage.error.hint)
 
     def _is_over(self, provider: str, failing_since: float, error: TransientError) -> bool:
         """Take note of a failure; return whether there is no point in another try."""

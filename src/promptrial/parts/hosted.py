@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from promptrial.errors import (
+    NotAskedError,
     OutcomeUnknownError,
     PermanentError,
     ProviderError,
@@ -37,6 +38,7 @@ from promptrial.store.records import FileRecord, Intent
 __all__ = ["HostedPart"]
 
 _GROWTH: Final = 1.5
+_NOT_FETCHED: Final = "its answers could not be fetched"
 _AT_WORK: Final = frozenset({"submitted", "running", "completed"})
 
 
@@ -89,7 +91,7 @@ class HostedPart:
         """Note why this part did not come home; that its answers are lost is put on record."""
         self.failures[self.work.name] = self.recorder.events.redact(_said(error))
         if isinstance(error, ResultsGoneError):
-            self.recorder.record_lost(self.work, self.recorder.events.redact(error.message))
+            self.recorder.record_not_here(self.work, self.recorder.events.redact(error.message), lost=True)
 
     def steps(self) -> Steps[None]:
         """Bring the part to a job and, if rows are to be counted, its answers home.
@@ -298,6 +300,8 @@ class HostedPart:
         before, self._saves = len(self._answers.ids()), True
         try:
             yield from self._earlier_answers(self.work.intents)
+        except ResultsGoneError:
+            raise
         except ProviderError as problem:
             self.recorder.events.warn(f"{self.work.name}: what it may have answered is not here yet: {problem.message}")
             raise error from problem
@@ -345,10 +349,18 @@ class HostedPart:
     def _salvaged(self, intent: Intent) -> Steps[FileRecord]:
         """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is put on record too."""
         payload = self._submission.payload_of(intent.attempt)
+        job, by_hand = JobRef(payload.key), self._answers.ids_by_hand()
         try:
-            file = yield from self._fetching.steps(JobRef(payload.key), payload, intent.attempt, may_be_short=True)
-        except ResultsGoneError:
-            by_hand = self._answers.ids_by_hand()
+            file = yield from self._fetching.steps(job, payload, intent.attempt, may_be_short=True)
+        except TransferStoppedError:
+            raise
+        except (TransientError, ResultsGoneError) as error:
+            if isinstance(error, TransientError):
+                if not self._counts_as_lost(error, job):
+                    raise
+                if not self.settings.rebuy:
+                    again = self._price_of_redoing(payload.rows - len(by_hand))
+                    raise ResultsGoneError(f"{_NOT_FETCHED}: {error.message}", hint=again) from error
             return self._answers.write_by_hand(intent.attempt) if by_hand else self._answers.write(intent.attempt, ())
         if file.rows:
             said = f"job {payload.key} {intent.status}, and had answered {file.rows} of {payload.rows} requests"
@@ -372,7 +384,7 @@ class HostedPart:
         except TransferStoppedError:
             raise
         except (TransientError, ResultsGoneError) as error:
-            gone = isinstance(error, ResultsGoneError) or self._cannot_be_fetched(job)
+            gone = isinstance(error, ResultsGoneError) or (not whole and self._counts_as_lost(error, job))
             if whole or (by_hand and gone and self.settings.rebuy):
                 return self._answers.write_by_hand(attempt)
             self._say_how_to_fetch_by_hand(job)
@@ -381,14 +393,25 @@ class HostedPart:
             here = by_hand | (self._fetching.held(attempt) & self._answers.unanswered())
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows - len(here))) from error
 
-    def _cannot_be_fetched(self, job: JobRef) -> bool:
-        """Whether, with leave to pay again, answers count as lost because only their download goes on failing."""
-        if not self.settings.rebuy:
+    def _counts_as_lost(self, error: TransientError, job: JobRef) -> bool:
+        """Whether answers count as lost because only their download goes on failing, while the provider answers.
+
+        They do once two processes have tried, so that a resume alone is not prescribed for ever: the first one puts
+        that on record, so that leave to pay again is leave for what was said before.
+        """
+        if isinstance(error, NotAskedError):
             return False
         try:
-            return self.work.provider().status(job).state is not JobState.WORKING
+            if self.work.provider().status(job).state is JobState.WORKING:
+                return False
         except ProviderError:
             return False
+        known = self.work.record
+        if known.lost is True or (known.reason or "").startswith(_NOT_FETCHED):
+            return True
+        reason = self.recorder.events.redact(f"{_NOT_FETCHED}: {error.message}")
+        self.recorder.record_not_here(self.work, reason, lost=False)
+        return False
 
     def _say_how_to_fetch_by_hand(self, job: JobRef) -> None:
         commands = self.work.provider().by_hand(job, self._answers.folder)

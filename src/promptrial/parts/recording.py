@@ -67,8 +67,11 @@ class Recorder:
         fold(work.manifest.parts, [event])
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, rows=results.rows)
 
-    def record_lost(self, work: PartWork, reason: str) -> None:
-        """Record that answers of a part cannot be had, and why; the part stands where it stood. Durable on return."""
+    def record_not_here(self, work: PartWork, reason: str, *, lost: bool) -> None:
+        """Record why answers of a part are not here, and whether they are lost; the part stands where it stood.
+
+        Durable on return.
+        """
         known = work.record
         event = PartEvent(
             part=work.part.name,
@@ -80,11 +83,12 @@ class Recorder:
             job=known.job,
             results=known.results,
             reason=reason,
-            lost=True,
+            lost=lost,
         )
         work.folder.journal.append(event)
         fold(work.manifest.parts, [event])
-        self.events.event("lost", trial=work.folder.slug, part=event.part, reason=reason, job=known.job)
+        kind = "lost" if lost else "not_fetched"
+        self.events.event(kind, trial=work.folder.slug, part=event.part, reason=reason, job=known.job)
 
     def say_once(self, what: str, text: str) -> None:
         """Say something that is true of many parts for the first of them, and only log it for the others."""

@@ -12,7 +12,7 @@ from promptrial.errors import PermanentError, ResultsGoneError, TransientError
 from promptrial.providers.base import PartPayload, Staged
 from promptrial.providers.fireworks_account import api_path
 from promptrial.providers.fireworks_wire import FAILED_PRECONDITION, Anything, Dataset, SignedUrls, last_segment
-from promptrial.providers.http import HttpClient, NotFoundError, RejectedError, UnusableBodyError
+from promptrial.providers.http import HttpClient, NotFoundError, RejectedError
 
 __all__ = ["MULTIPART_LIMIT", "Datasets", "RowFiles", "UnfinishedError"]
 
@@ -76,7 +76,7 @@ class Datasets:
         Raises
         ------
         ResultsGoneError
-            If there is no such dataset.
+            If there is no such dataset, or the call is refused for another reason than the key.
         UnfinishedError
             If it is still being written, or was left so.
         """
@@ -90,14 +90,15 @@ class Datasets:
         """Yield the lines of one file of a dataset.
 
         The URL is a new one for each file: they live for some ten minutes, and the file before may have taken longer.
-        Errors are those of ``HttpClient.lines``; a file that is gone, or can never be read, is a ``ResultsGoneError``.
+        Errors are those of ``HttpClient.lines``; a file that is gone, refused, or can never be read, is a
+        ``ResultsGoneError``.
         """
         url = self._download_urls(name).get(file)
         if url is None:
             raise TransientError(f"Fireworks named a file {last_segment(file)!r} of {name}, and then did not")
         try:
             yield from self._http.lines(url, what=f"download {last_segment(file)} of {name}")
-        except (NotFoundError, UnusableBodyError) as error:
+        except PermanentError as error:
             raise ResultsGoneError(error.message) from error
 
     def _find(self, payload: PartPayload) -> Dataset | None:
@@ -194,9 +195,11 @@ class Datasets:
         except NotFoundError as error:
             raise ResultsGoneError(f"Fireworks no longer has the results {name}") from error
         except RejectedError as error:
-            if error.code != FAILED_PRECONDITION:
+            if error.code == FAILED_PRECONDITION:
+                raise UnfinishedError(error.message) from error
+            if error.status in {401, 403}:  # another key may
                 raise
-            raise UnfinishedError(error.message) from error
+            raise ResultsGoneError(error.message) from error
 
     def _path(self, name: str = "", verb: str = "") -> str:
         return api_path(self._account, "datasets", name, verb)

@@ -7,7 +7,7 @@
     429                                               TransientError     TransientError    (with retry_after_s)
     408, 5xx, time-out, reset, unreadable 2xx         TransientError     OutcomeUnknownError
     the whole exchange took too long                  TransientError     OutcomeUnknownError
-    401, 403 (names the variable of the key), 404     RejectedError      RejectedError     (404: NotFoundError)
+    401, 403 (names the variable of the key), 404     RejectedError      RejectedError     (404, 410: NotFoundError)
     any other status                                  RejectedError      RejectedError
     a signed URL answers 400, 401 or 403              TransientError     -                 (ask for a new URL)
     a body that is too large, or packed twice         UnusableBodyError  OutcomeUnknownError
@@ -46,7 +46,7 @@ from promptrial.errors import (
 )
 from promptrial.files import open_regular
 from promptrial.providers.exchange import Exchange, StopNoticedError, TooSlowError, Watch
-from promptrial.store.downloads import MAX_LINE, CutShortError, LineTooLongError, gunzip, split_lines
+from promptrial.store.downloads import BOM, MAX_LINE, CutShortError, LineTooLongError, gunzip, split_lines
 
 if TYPE_CHECKING:
     import httpx
@@ -112,7 +112,7 @@ class RejectedError(PermanentError):
 
 
 class NotFoundError(RejectedError):
-    """The vendor does not know what the call is about (404)."""
+    """The vendor does not know what the call is about (404), or not any more (410)."""
 
 
 class UnprovenEndError(TransientError):
@@ -193,7 +193,7 @@ class _Call:
         return UnusableBodyError(self.text(problem))
 
     def rejected(self, reply: _Reply, hint: str | None = None) -> RejectedError:
-        kind = NotFoundError if reply.status == 404 else RejectedError
+        kind = NotFoundError if reply.status in {404, 410} else RejectedError
         detail = printable(reply.detail.replace(self.service.key, "[key]"))
         return kind(self.text(reply.problem), hint=hint, status=reply.status, detail=detail, code=reply.code)
 
@@ -332,10 +332,7 @@ class HttpClient:
         with _explained(call), self._following(call, url, exchange) as response:
             try:
                 content = _content(call, response, self._watch.over(exchange, _raw(call, response)))
-                for number, line in enumerate(split_lines(content, _MAX_LINE)):
-                    if number == 0 and line.lstrip().startswith(b"<"):
-                        raise call.not_now("a web page came instead of rows")
-                    yield line
+                yield from split_lines(_no_page(call, content), _MAX_LINE)
                 if not _END_IS_TOLD & response.headers.keys():
                     raise UnprovenEndError(call.text("it came without a length, and may have been cut short"))
             except CutShortError as error:  # the library has read the body to an end that it knows to be the end
@@ -554,8 +551,19 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
         return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _no_page(call: _Call, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks of a body that does not begin as a web page does."""
+    begun = False
+    for chunk in chunks:
+        start = chunk.removeprefix(BOM).lstrip()
+        if not begun and start.startswith(b"<"):
+            raise call.not_now("a web page came instead of rows")
+        begun = begun or bool(start)
+        yield chunk
 
 
 _PLAIN: Final = frozenset({"", "identity"})

@@ -28,6 +28,7 @@ from promptrial.files import open_regular
 from promptrial.store.breadcrumbs import JOB_FILE, OUTPUT_FILE
 
 __all__ = [
+    "BOM",
     "MAX_LINE",
     "OWN_NAMES",
     "CutShortError",
@@ -56,7 +57,7 @@ OWN_NAMES: Final = (
 
 _DATASETS: Final = "dataset"
 _CHUNK: Final = 1 << 20
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
 _ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".gz")
 _NESTED: Final = (*_ARCHIVES, ".bz2", ".xz", ".zst", ".7z", ".rar")
 _ZIP_OWN: Final = 4 << 20
@@ -104,7 +105,7 @@ def split_lines(chunks: Iterable[bytes], limit: int = MAX_LINE) -> Iterator[byte
             line = _joined(held, size, piece, limit)
             held, size = [], 0
             if start:
-                line, start = line.removeprefix(_BOM), False
+                line, start = line.removeprefix(BOM), False
             if line.strip():
                 yield line.removesuffix(b"\r")
         size += len(rest)
@@ -112,7 +113,7 @@ def split_lines(chunks: Iterable[bytes], limit: int = MAX_LINE) -> Iterator[byte
             raise LineTooLongError(f"a line is longer than {limit:,} bytes")
         held.append(rest)
     last = b"".join(held)
-    last = last.removeprefix(_BOM) if start else last
+    last = last.removeprefix(BOM) if start else last
     if last.strip():
         if not _is_json(last):
             raise CutShortError("it ends in the middle of a row")
