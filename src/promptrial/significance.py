@@ -1,7 +1,7 @@
 """What ``significance.json`` holds: its typed rows, its bytes and its JSON Schema. Nothing is computed here.
 
 It stands below statistics and reporting, which do not know each other, so that both speak of the same rows. A number
-that cannot be had is null and a ``reason`` says why; it is never NaN, and never a plausible stand-in.
+that is not available is null and a ``reason`` says why; it is never NaN, and never a plausible stand-in.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
     ``quantity`` is what is estimated (``mean_difference``, ``odds_ratio``...), treatment minus control or treatment
     over control. ``confidence`` is the level of the interval. ``reason`` is set exactly when ``estimate`` is null or
-    something else that the method promises could not be had. ``figures`` holds the method's further numbers.
+    something else that the method promises is not available. ``figures`` holds the method's further numbers.
     """
 
     metric: str

@@ -85,7 +85,7 @@ class OlderFigure:
 class TrialFacts:
     """One trial: what was compared, on which engine, and what parsing found.
 
-    ``prompt_tokens`` holds the length of each arm's system prompt, None where no tokenizer is to be had; ``engine`` is
+    ``prompt_tokens`` holds the length of each arm's system prompt, None where no tokenizer is available; ``engine`` is
     the provider's fingerprint of model and engine. ``shared_requests`` are those that an earlier trial asks too: they
     are asked only once. ``older`` holds an older tool's figures of a migrated trial.
     """

@@ -23,7 +23,7 @@ class BcaInterval:
     """A BCa interval and its ingredients.
 
     ``bias_correction`` is z0, ``acceleration`` a. ``percentile_*`` is the plain percentile interval, ``se`` the
-    standard deviation of the replicates. Limits are NaN where they cannot be had: all of them if the replicates are
+    standard deviation of the replicates. Limits are NaN where there are none: all of them if the replicates are
     all equal (``degenerate``), those of BCa if all replicates lie on one side of the estimate.
     """
 

@@ -27,7 +27,7 @@ class Statistic(Protocol):
         """Say whether the method is meant for this endpoint; called with at least one pair."""
 
     def compute(self, sample: PairedSample, settings: StatsSettings, rng: np.random.Generator) -> list[Estimate]:
-        """Return its rows. What cannot be had is a row with a reason."""
+        """Return its rows. What is not available is a row with a reason."""
 
 
 def estimate_row(
