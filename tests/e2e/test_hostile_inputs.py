@@ -200,6 +200,21 @@ def test_no_command_waits_for_a_fifo_in_a_run(finished: Project) -> None:
         path.write_bytes(kept)
 
 
+@pytest.mark.parametrize("command", ["resume", "status"])
+@pytest.mark.parametrize("name", ["prepared/manifest.json", "multi_trial_manifest.json", "run_state.json"])
+def test_a_folder_in_the_place_of_a_record_is_named_with_what_to_do(project: Project, name: str, command: str) -> None:
+    assert project.run().code == 0
+    path = project.run_root() / name
+    path.unlink()
+    path.mkdir()
+    outcome = project.call(*COMMANDS[command])
+    if outcome.code:
+        assert "Is a directory" in outcome.err or "a folder" in outcome.err
+        assert "\n  next: " in outcome.err
+    path.rmdir()
+    assert project.call("resume", "r").code == 0, "what the sentence says is enough"
+
+
 # --- JSON -----------------------------------------------------------------------------------------------------------
 
 DEEP, LONG = "[" * 100_000, "9" * 100_000

@@ -17,6 +17,7 @@ from promptrial import __version__
 from promptrial.cli.options import Parser
 from promptrial.config.environment import environment
 from promptrial.errors import ConfigError, Detached, PromptrialError, ReaderGoneError, StopRequested, UsageError
+from promptrial.files import NotARegularFileError
 from promptrial.runtime.events import Redactor
 from promptrial.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
 from promptrial.runtime.terminal import say_to_stderr
@@ -26,6 +27,7 @@ __all__ = ["COMMANDS", "Command", "build_parser", "entry_point", "main"]
 
 _RESUME: Final = "promptrial run --run_id RID --resume"
 _OUT_OF_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OF_THE_WRONG_KIND: Final = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
 _NOT_ALLOWED: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ETXTBSY)
 
 
@@ -153,6 +155,11 @@ def _remedy(error: OSError) -> str:
         return (
             "\n  next: make it writable (or close the program that uses it), then run the same command again; "
             "continue a run that has started with --resume"
+        )
+    if error.errno in _OF_THE_WRONG_KIND or isinstance(error, NotARegularFileError):
+        return (
+            "\n  next: see what stands there and move it away, then give the same command again; "
+            "a run that has begun goes on with --resume"
         )
     return ""
 
