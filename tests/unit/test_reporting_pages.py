@@ -445,6 +445,13 @@ def test_too_few_clusters_for_a_decision_are_not_called_not_significant() -> Non
     assert text.startswith(f"Exact match (primary) could not be decided: {reason}.")
 
 
+def test_an_exploratory_endpoint_of_too_few_clusters_is_not_said_to_be_without_a_difference() -> None:
+    few = {"ci_low": None, "ci_high": None, "ci_method": None, "clustered": True, "n_clusters": 5, "clusters_needed": 6}
+    found = sentences(document(endpoint(), endpoint("f1", **DULL | few), endpoint("abstain_rate", **DULL)))
+    assert "Exploratory, without a significant difference: Abstention." in found
+    assert "Exploratory, with too few clusters or pairs to decide: Token F1." in found
+
+
 def test_what_the_flips_alone_would_reject_is_not_shown() -> None:
     table = primary_table(document(endpoint(not_shown=True, ci_method="sign_flips_hull", **DULL)))
     assert table.rows[0][-1] == "not shown"

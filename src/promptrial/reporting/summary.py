@@ -165,7 +165,9 @@ def _exploratory(rows: Sequence[Endpoint], significance: Significance, trial: Tr
     settings = significance.settings
     confidence = level(settings.confidence)
     found = [row for row in rows if row.significant]
-    others = [_name(row, trial) for row in rows if row.significant is False]
+    rest = [row for row in rows if row.significant is False]
+    others = [_name(row, trial) for row in rest if row.clusters_needed is None]
+    undecided = [_name(row, trial) for row in rest if row.clusters_needed is not None]
     for row in found:
         better = _better(row, settings)
         yield f"{_name(row, trial)} (exploratory): the treatment is {better}. {_figures(row, confidence)}."
@@ -173,6 +175,8 @@ def _exploratory(rows: Sequence[Endpoint], significance: Significance, trial: Tr
         yield "Exploratory results are leads for another trial rather than findings: they were not declared as primary."
     if others:
         yield f"Exploratory, without a significant difference: {'; '.join(others)}."
+    if undecided:
+        yield f"Exploratory, with too few clusters or pairs to decide: {'; '.join(undecided)}."
 
 
 def _margins(significance: Significance) -> Iterator[str]:
