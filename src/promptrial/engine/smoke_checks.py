@@ -55,6 +55,7 @@ _OF_A_TRIAL: Final = (
 _WITH_TIMES: Final = frozenset({"run_state.json", "trial_manifest.json"})
 _TIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
 _CHECKPOINT: Final = re.compile(rb'"last_checkpoint": (null|\{[^}]*\})')
+_PLACE: Final = re.compile(rb'"config_path": "[^"]*"')
 _SHOWN: Final = 5
 
 
@@ -205,8 +206,9 @@ def _portrait(run: RunDir) -> dict[str, str]:
 
 
 def _timeless(path: Path) -> bytes:
+    """Return a file without what may differ: times, the last checkpoint, and where the configuration stands."""
     data = read_bytes(path)
-    return _CHECKPOINT.sub(b"", _TIME.sub(b"T", data)) if path.name in _WITH_TIMES else data
+    return _PLACE.sub(b"", _CHECKPOINT.sub(b"", _TIME.sub(b"T", data))) if path.name in _WITH_TIMES else data
 
 
 def _manifests(run: RunDir) -> Iterable[TrialManifest]:
