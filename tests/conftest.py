@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from promptrial import registry
 from tests.support import fake_provider
@@ -26,6 +27,10 @@ __all__ = [
     "pytest_sessionstart",
     "pytest_terminal_summary",
 ]
+
+# How fast the machine is says nothing of the program: properties have no time limits of their own.
+settings.register_profile("promptrial", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("promptrial")
 
 
 @pytest.fixture(autouse=True)
