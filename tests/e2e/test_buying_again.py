@@ -37,6 +37,19 @@ def test_no_sharing_on_a_resume_says_what_it_would_cost_and_needs_leave(hosted: 
     assert len(hosted.jobs()) == 3
 
 
+def test_no_sharing_needs_leave_also_where_a_job_may_have_been_created(hosted: HostedProject) -> None:
+    hosted.emulator.fault("F17", "get_job", variant="no_access", count=-1)
+    assert hosted.run(*TRIALS).code == 1
+    assert {(intent.status, intent.job) for intent in hosted.intents()} == {("submitting", None)}
+    hosted.emulator.clear_faults()
+    outcome = hosted.run(*TRIALS, "--no_sharing", "--resume")
+    assert outcome.code == 2, outcome.err
+    assert "what another trial of this run has asked" in outcome.err
+    outcome = hosted.run(*TRIALS, "--resume")
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == 3
+
+
 def test_with_leave_it_buys_them(hosted: HostedProject) -> None:
     assert hosted.run(*TRIALS, "--to_step", "submit").code == 0
     assert len(hosted.jobs()) == 3

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from promptrial.model import Completion
-from promptrial.phases.parse import PREDICTION_COLUMNS, REASONING_COLUMNS, ArmCounts
+from promptrial import ids
+from promptrial.model import Completion, RequestId
+from promptrial.phases.parse import PREDICTION_COLUMNS, REASONING_COLUMNS, ArmCounts, ParseReport, _index_rows
 from promptrial.phases.score import _Answers
 
 FIRST = ("custom_id", "dataset", "item_id", "condition", "temp", "sample_index", "type", "request_id", "finish_reason")
@@ -36,6 +41,29 @@ def test_an_empty_response_without_usage_is_of_unknown_cost(
     arm = ArmCounts()
     arm.count_empty(Completion("q", "", "length", None, prompt, completion, None))
     assert (arm.empty, arm.empty_usage_unknown, arm.answered) == (1, unknown, 0)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_row_that_cannot_be_read_takes_nothing_from_one_that_answers_the_same_request(
+    tmp_path: Path, order: int
+) -> None:
+    rid = RequestId("s", "1", "control", "0.0", 0, "open")
+    name = f'{{"custom_id":"{ids.wire_encode(rid)}"'.encode()
+    good, odd = name + b',"text":"Rome"}', name + b',"text":7}'
+    path, apart = tmp_path / "results.jsonl", list[bytes]()
+    path.write_bytes(b"\n".join([good, odd][::order]) + b"\n")
+    output: Any = SimpleNamespace(report=ParseReport(arms={}), set_apart=apart.append)
+
+    def parse_row(line: bytes) -> Completion:
+        if b"Rome" not in line:
+            raise ValueError("no text")
+        return response(1)
+
+    with path.open("rb") as file:
+        starts, lengths, conflicts = _index_rows(path, file, [rid], parse_row, output)
+        file.seek(starts[0])
+        assert file.read(lengths[0]) == good
+    assert (conflicts, apart, output.report.malformed_lines) == (set(), [odd], 1)
 
 
 @pytest.mark.parametrize("text", [None, "", " \n", "\u200b"])

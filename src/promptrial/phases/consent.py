@@ -16,6 +16,7 @@ from promptrial.phases.work import shared_key
 
 __all__ = ["require_leave_to_buy_again"]
 
+_IN_DOUBT: Final = ("submitting", "unknown")
 _UNSHARED: Final = "--no_sharing would ask again what another trial of this run has asked"
 _CUT_ANEW: Final = (
     "the arms below have the same prompt as before, and their requests were cut or chosen otherwise since they were "
@@ -41,10 +42,11 @@ def require_leave_to_buy_again(context: Context, work: Sequence[PartWork]) -> No
 
 
 def _unshared(context: Context, work: Sequence[PartWork]) -> Iterator[PartWork]:
-    """Yield parts without a job whose requests another trial has asked with a job that was to be shared."""
+    """Yield parts without a job whose requests another trial has asked, or may have, with a job to be shared."""
     if context.config.execution.share_identical_arms:
         return
-    asked = {intent.key.rpartition("-a")[0] for each in work for intent in each.intents if intent.job is not None}
+    intents = (intent for each in work for intent in each.intents)
+    asked = {i.key.rpartition("-a")[0] for i in intents if i.job is not None or i.status in _IN_DOUBT}
     for each in work:
         if not (each.has_job or each.intents) and shared_key(context, each) in asked:
             yield each

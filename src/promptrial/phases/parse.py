@@ -277,11 +277,17 @@ def _index_rows(
             starts[position], lengths[position] = start, len(line)
         else:
             first = os.pread(file.fileno(), lengths[position], starts[position])
-            if first != line and _parsed(first, parse_row) != _parsed(line, parse_row):
+            was, now = (None, None) if first == line else (_parsed(first, parse_row), _parsed(line, parse_row))
+            if was == now:
+                output.report.duplicates_ignored += 1
+            elif was is None or now is None:  # only one of them can be read, and is the answer
+                output.report.malformed_lines += 1
+                output.set_apart(first if was is None else line)
+                if was is None:
+                    starts[position], lengths[position] = start, len(line)
+            else:
                 conflicts.add(position)
                 output.set_apart(line)
-                continue
-            output.report.duplicates_ignored += 1
     return starts, lengths, conflicts
 
 
