@@ -158,8 +158,8 @@ def _remedy(error: OSError) -> str:
         )
     if error.errno in _OF_THE_WRONG_KIND or isinstance(error, NotARegularFileError):
         return (
-            "\n  next: see what stands there and move it away, then give the same command again; "
-            "a run that has begun goes on with --resume"
+            "\n  next: see what is there and move it away, then run the same command again; "
+            "continue a run that has started with --resume"
         )
     return ""
 
