@@ -12,6 +12,7 @@ from promptrial.engine.doctor.disk import size_text
 from promptrial.engine.doctor.document import DoctorDocument
 from promptrial.engine.doctor.examining import examine
 from promptrial.engine.session import Invocation
+from promptrial.errors import NewerVersionError
 from promptrial.runtime.clock import FakeClock
 from promptrial.store import records
 from promptrial.store.records import new_state, transition
@@ -29,6 +30,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def test_a_state_of_a_newer_version_is_refused_and_not_judged(tmp_path: Path) -> None:
+    root = tmp_path / "experiments" / "run_r"
+    root.mkdir(parents=True)
+    (root / "run_state.json").write_bytes(b'{"schema_version": 99}')
+    with pytest.raises(NewerVersionError, match="made by a newer version"):
+        looked_at(root)
+    assert [path.name for path in root.iterdir()] == ["run_state.json"]
+
+
 def test_an_empty_folder_has_lost_its_state_and_its_configuration(tmp_path: Path) -> None:
     found = looked_at(tmp_path / "experiments" / "run_r")
     assert (found.status, found.healthy, found.bytes) == ("no_state", False, 0)
@@ -38,7 +48,7 @@ def test_an_empty_folder_has_lost_its_state_and_its_configuration(tmp_path: Path
     }
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b"null", b'{"schema_version": 99}', b"{" * 5000])
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b"null", b'{"schema_version": 0}', b"{" * 5000])
 def test_no_content_of_any_record_makes_it_fail(tmp_path: Path, data: bytes) -> None:
     root = tmp_path / "experiments" / "run_r"
     names = (
