@@ -16,10 +16,11 @@ VALUE = "sk-very-secret-1"
 def test_a_file_where_the_folder_of_runs_should_be_is_named(project: Project) -> None:
     (project.root / "experiments").write_text("")
     outcome = project.run()
-    assert outcome.code == 1
-    (line,) = outcome.err.splitlines()
+    assert outcome.code == 2
+    line, advice = outcome.err.splitlines()
     assert line.startswith("error: experiments")
-    assert "directory" in line.lower() or "File exists" in line
+    assert "not a folder" in line
+    assert "--experiments_dir" in advice
 
 
 def test_a_full_disk_is_said_with_the_folder_of_the_runs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

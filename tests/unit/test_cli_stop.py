@@ -49,7 +49,7 @@ def test_a_held_run_is_asked_whatever_number_its_process_has(run: RunDir, flags:
     assert run.sentinel_path.read_bytes() == text
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), DEAD])
+@pytest.mark.parametrize("pid", [os.getpid(), DEAD], ids=["own", "dead"])
 def test_a_run_that_nobody_holds_is_not_asked(run: RunDir, pid: int) -> None:
     run.lock_path.write_text(json.dumps({"pid": pid, "host": os.uname().nodename, "since": "then"}))
     outcome = call(run)

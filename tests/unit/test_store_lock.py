@@ -190,7 +190,7 @@ def test_a_silent_holder_is_taken_over_at_once_and_leaves_no_file(file_lock: Pat
     assert clock.monotonic() < 0.1
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), DEAD])
+@pytest.mark.parametrize("pid", [os.getpid(), DEAD], ids=["own", "dead"])
 def test_a_number_of_a_process_decides_nothing(file_lock: Path, pid: int) -> None:
     write_holder(file_lock, pid)
     with pytest.raises(RunLockedError), RunLock(file_lock, since="now", clock=Now()):
@@ -289,7 +289,7 @@ def flock_path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("host", ["", "elsewhere"])
-@pytest.mark.parametrize("pid", [os.getpid(), DEAD])
+@pytest.mark.parametrize("pid", [os.getpid(), DEAD], ids=["own", "dead"])
 def test_a_name_in_a_lock_that_nobody_holds_is_a_dead_one_whatever_its_number(
     flock_path: Path, pid: int, host: str
 ) -> None:
