@@ -23,6 +23,7 @@ from promptrial.errors import (
     CorruptRecordError,
     DiskSpaceError,
     MissingDependencyError,
+    NewerVersionError,
     PromptrialError,
     RunLockedError,
     UsageError,
@@ -189,7 +190,7 @@ class TestRestart:
         connection = sqlite3.connect(tmp_path / "emulator.sqlite")
         connection.execute("PRAGMA user_version = 99")
         connection.close()
-        with pytest.raises(CorruptRecordError, match="version 99; this emulator reads 1"):
+        with pytest.raises(NewerVersionError, match="made by a newer version"):
             EmulatorServer(tmp_path).start()
 
 

@@ -89,11 +89,11 @@ def test_a_new_run_still_names_every_prompt_that_is_not_there(project: Project) 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("limit_items: 010", "010 is a number in base 8 here, 8: write 8, or quote it if it is text"),
-        ("limit_items: +0_17", "+0_17 is a number in base 8 here, 15"),
-        ("seed: 12:30:45", "12:30:45 is a number in base 60 here, 45045"),
-        ("top_p: 0:30.5", "0:30.5 is a number in base 60 here, 30.5"),
-        ("temps: [0.0, 01]", "01 is a number in base 8 here, 1"),
+        ("limit_items: 010", "YAML reads 010 in base 8, as 8: write a decimal number, or quote it if it is text"),
+        ("limit_items: +0_17", "YAML reads +0_17 in base 8, as 15"),
+        ("seed: 12:30:45", "YAML reads 12:30:45 in base 60, as 45045"),
+        ("top_p: 0:30.5", "YAML reads 0:30.5 in base 60, as 30.5"),
+        ("temps: [0.0, 01]", "YAML reads 01 in base 8, as 1"),
     ],
 )
 def test_a_number_that_yaml_reads_in_another_base_than_people_do_is_refused(
