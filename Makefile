@@ -28,8 +28,8 @@ setup: $(VENV)/.ready-dev ## make .venv with everything
 demo: $(VENV)/.ready ## run a real trial on the embedded model and show the result
 	@$(BIN)/promptrial run
 
-test: $(VENV)/.ready-dev ## run the tests (but for the slow ones)
-	@$(BIN)/python -m pytest -m "not slow"
+test: $(VENV)/.ready-dev ## run the tests (but for the slow ones), file by file in WORKERS processes (2)
+	@$(BIN)/python -m pytest -m "not slow" --numprocesses $(or $(WORKERS),2) --dist loadfile
 
 test-all: ## run the tests under each supported Python that is installed
 	@.ci/test-all
