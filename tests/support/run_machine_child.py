@@ -13,6 +13,7 @@ import tempfile
 import time
 import traceback
 import warnings
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -87,5 +88,6 @@ def _drive(task: Task) -> str:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore", DeprecationWarning)  # forking beside the threads of Arrow is what is done here
-    results = main([Task(**task) for task in json.loads(sys.argv[1])])
+    with redirect_stdout(sys.stderr):  # where Hypothesis says how its search went
+        results = main([Task(**task) for task in json.loads(sys.argv[1])])
     sys.stdout.write(json.dumps([asdict(found) for found in results]))

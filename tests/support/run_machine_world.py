@@ -53,7 +53,7 @@ class Planned:
     def conditional(self) -> frozenset[str]:
         """The phases that execute only if a phase before them makes other requests than before."""
         pairs = zip(self.gates, self.reasons, strict=True)
-        return frozenset(phase for (phase, _), reason in pairs if "as far as" in reason)
+        return frozenset(phase for (phase, _), reason in pairs if "only requests that" in reason)
 
 
 class Called(NamedTuple):
