@@ -28,7 +28,7 @@ SEEDS: Final = (1, 2)
 # Each bug, and what is said of it.
 BUGS: Final = {
     "existing_files_are_done": "differs",
-    "kept_sentinel": "ended with 5 instead of 0",
+    "kept_sentinel": "(ended with 5 instead of 0|a stale sentinel was left)",
     "plan_that_mends": "the plan changed",
     "no_lock": "(ended with 0 instead of 4|beside the writer ended with 0)",
     "times_decide": "a touched file changed the plan",
