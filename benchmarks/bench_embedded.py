@@ -17,8 +17,7 @@ from pathlib import Path
 
 from environment import environment_line
 
-from promptrial import ids
-from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling, ids
 from promptrial.providers.base import PartPayload
 from promptrial.providers.embedded import EmbeddedProvider, prompt_of
 from promptrial.providers.embedded_engine import Engine, weights_path

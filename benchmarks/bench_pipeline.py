@@ -99,7 +99,7 @@ def write_project(folder: Path) -> Path:
 
 def answer_rows(requests: Path, gold: dict[str, list[str]], source: random.Random) -> Iterator[bytes]:
     """Yield a raw result row for each request of a part."""
-    from promptrial import ids
+    from promptrial.model import ids
 
     for line in requests.open("rb"):
         wire = json.loads(line)["custom_id"]

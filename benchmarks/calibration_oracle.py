@@ -17,8 +17,8 @@ from calibration_simulated import COVERAGE, TYPE_I
 from calibration_tables import Cell, Mapper, Table, judge, percent, words
 from simulated_trials import TEMP, Design, answers, designs, oracle_settings, score_table, truth, write_questions
 
+from promptrial.documents.significance import ArmMean, Endpoint, StatsSettings
 from promptrial.scoring.base import load_scorers
-from promptrial.significance import ArmMean, Endpoint, StatsSettings
 from promptrial.stats.analysis import analyse
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import pair_scores

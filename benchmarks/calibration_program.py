@@ -16,7 +16,7 @@ from calibration_tables import Cell, Mapper, Table, words
 from simulated_pairs import DESIGNS, arms_model, difference_model
 
 from promptrial.comparison.gates import decide, parse_gate
-from promptrial.significance import Estimate, Significance, StatsSettings
+from promptrial.documents.significance import Estimate, Significance, StatsSettings
 from promptrial.stats.analysis import analyse, stream
 from promptrial.stats.pairing import FloatArray, PairedSample, ScoreTable, pair_scores
 

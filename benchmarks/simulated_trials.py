@@ -16,16 +16,16 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from promptrial import ids, registry
+from promptrial import registry
 from promptrial.datasets.base import DatasetFormat, cluster_id
-from promptrial.emulator.responders.base import Answer, ChatRow
-from promptrial.emulator.responders.oracle import ABSTENTION, OracleResponder
-from promptrial.emulator.settings import EmulatorSettings
-from promptrial.model import CONDITIONS, Item, RequestId
+from promptrial.model import CONDITIONS, Item, RequestId, ids
 from promptrial.phases.prepared import encode_item
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, ScoringSettings, load_scorers, prepare_gold, score_answer, worst_scores
 from promptrial.stats.pairing import ScoreTable
+from promptrial_emulator.responders.base import Answer, ChatRow
+from promptrial_emulator.responders.oracle import ABSTENTION, OracleResponder
+from promptrial_emulator.settings import EmulatorSettings
 
 __all__ = [
     "MODEL",

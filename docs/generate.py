@@ -21,14 +21,16 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from promptrial import audit, cost_report, registry, significance
+from promptrial import registry
 from promptrial.archive import manifest as archive_manifest
+from promptrial.care import run_documents
+from promptrial.care.doctor import document as doctor
 from promptrial.cli.main import COMMANDS, build_parser, main
 from promptrial.comparison import document as comparison
 from promptrial.config.explaining import models_in
 from promptrial.config.schema import ExperimentConfig
-from promptrial.engine import run_documents
-from promptrial.engine.doctor import document as doctor
+from promptrial.design import audit
+from promptrial.documents import cost_report, significance
 from promptrial.phases.base import Phase
 from promptrial.store import records
 
@@ -97,11 +99,16 @@ def example(path: Path) -> str:
     return f"```{language}\n{path.read_text().rstrip()}\n```\n"
 
 
-def layers() -> str:
-    """Return the layers that the import contract enforces, the topmost first."""
+def house() -> str:
+    """Return the layers that the import contract enforces, the topmost first, with what each package is for."""
     contracts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     ordered = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
-    return "```text\n" + "\n".join(ordered) + "\n```\n"
+    rows = ["| layer | package | what it answers |", "|---|---|---|"]
+    for number, layer in enumerate(ordered, 1):
+        for package in layer.split(" | "):
+            said = (importlib.import_module(f"promptrial.{package}").__doc__ or "").partition("\n")[0]
+            rows.append(f"| {number} | `{package}` | {said.replace('``', '`')} |")
+    return "\n".join(rows) + "\n"
 
 
 def phases() -> str:
@@ -130,7 +137,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "help": help_text,
     **{f"help {verb}": (lambda verb=verb: help_text(verb)) for verb in COMMANDS},  # type: ignore[misc]
     "configuration": configuration,
-    "layers": layers,
+    "house": house,
     "phases": phases,
     "schemas": published_schemas,
     **{f"example {path.name}": (lambda path=path: example(path)) for path in EXAMPLES},  # type: ignore[misc]

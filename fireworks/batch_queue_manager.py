@@ -1,5 +1,5 @@
-"""The queue of batch jobs under the name that runbooks import; it lives in ``promptrial.queue``."""
+"""The queue of batch jobs under the name that runbooks import; it lives in ``promptrial.jobs.queue``."""
 
-from promptrial.queue import QueueManager
+from promptrial.jobs.queue import QueueManager
 
 __all__ = ["QueueManager"]

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.pairing import FloatArray, PairedSample
 from promptrial.stats.statistic import estimate_row
 

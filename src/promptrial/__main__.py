@@ -1,5 +1,5 @@
 """``python -m promptrial``: the same program as ``promptrial``."""
 
-from promptrial.start import entry_point
+from promptrial.cli.start import entry_point
 
 entry_point()

@@ -1,4 +1,4 @@
-"""Every error that promptrial raises on purpose, and the exit code each one ends the program with.
+"""Every error that promptrial raises on purpose, and the exit code that each one ends the program with.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The tables of what promptrial can be told to use: name in the configuration -> ``module:attribute``.
+"""What can be named in a configuration: name -> ``module:attribute``, for each kind of thing.
 
 Nothing here is imported until it is asked for, so the configuration can check every name at no cost. Adding a
 provider, dataset format, scorer, statistic or phase is one new file and one line here.

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from promptrial.emulator.faults import FAULTS
-from promptrial.emulator.fireworks_routes import OPERATIONS
 from promptrial.runtime.clock import SystemClock
+from promptrial_emulator.faults.rules import FAULTS
+from promptrial_emulator.fireworks.routes import OPERATIONS
 from tests.support.emulator_client import EmulatorClient, chat_row, jsonl
 from tests.support.emulator_fixtures import Start, emulator, shared, start
 

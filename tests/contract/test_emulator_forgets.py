@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from promptrial.emulator.server import EmulatorServer
+from promptrial_emulator.server import EmulatorServer
 from tests.support.emulator_client import EmulatorClient, jsonl
 from tests.support.emulator_fixtures import emulator, shared
 

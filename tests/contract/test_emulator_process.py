@@ -17,8 +17,6 @@ import httpx
 import pytest
 
 from promptrial.cli.main import main
-from promptrial.emulator.server import EmulatorServer
-from promptrial.emulator.settings import RESPONDERS, EmulatorSettings
 from promptrial.errors import (
     CorruptRecordError,
     DiskSpaceError,
@@ -28,6 +26,8 @@ from promptrial.errors import (
     RunLockedError,
     UsageError,
 )
+from promptrial_emulator.server import EmulatorServer
+from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
 from tests.support import emulator_responders
 from tests.support.emulator_client import EmulatorClient, chat_row, jsonl
 from tests.support.emulator_fixtures import Start, emulator, shared, start

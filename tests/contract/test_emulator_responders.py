@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from promptrial import ids
-from promptrial.emulator.responders.base import Answer, ChatRow, Refusal, in_step
-from promptrial.emulator.responders.echo import EchoResponder
-from promptrial.emulator.responders.oracle import ABSTENTION, OracleResponder
-from promptrial.emulator.settings import EmulatorSettings
 from promptrial.errors import ConfigError, DataError
-from promptrial.model import Condition, RequestId
+from promptrial.model import Condition, RequestId, ids
 from promptrial.scoring.refusals import is_abstention
+from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, in_step
+from promptrial_emulator.responders.echo import EchoResponder
+from promptrial_emulator.responders.oracle import ABSTENTION, OracleResponder
+from promptrial_emulator.settings import EmulatorSettings
 from tests.support.emulator_client import MODEL, EmulatorClient, jsonl, text_of
 from tests.support.emulator_fixtures import Start, start
 

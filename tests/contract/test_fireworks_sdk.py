@@ -20,13 +20,13 @@ import httpx
 import msgspec
 import pytest
 
-from promptrial.emulator.server import EmulatorServer
 from promptrial.model import Completion, Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.providers.base import JobRef, JobStatus, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.providers.fireworks_wire import STATES, Dataset, Job, job_status, last_segment
 from promptrial.providers.http import Service
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
+from promptrial_emulator.server import EmulatorServer
 from tests.support.emulator_client import EmulatorClient
 from tests.support.skips import SDK
 

@@ -26,7 +26,7 @@ from typing import Final
 
 import pytest
 
-from promptrial.emulator.faults import FAULTS
+from promptrial_emulator.faults.rules import FAULTS
 from tests.support.matrix_survey import Found, Matrix, carry_out
 
 pytestmark = pytest.mark.timeout(3600)

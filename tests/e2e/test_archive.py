@@ -12,7 +12,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from promptrial.archive.places import PackedFile, place_to_read
+from promptrial.archive.addresses import place_to_read
+from promptrial.archive.places import PackedFile
 from promptrial.archive.reading import verify
 from promptrial.store.lock import RunLock
 from tests.support import fake_provider

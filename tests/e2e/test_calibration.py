@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from promptrial import significance
-from promptrial.emulator.server import EmulatorServer
+from promptrial.documents import significance
 from promptrial.phases.prepared import ItemReader
 from promptrial.stats.analysis import analyse
 from promptrial.store.rundir import RunDir
+from promptrial_emulator.server import EmulatorServer
 from tests.support.project import Project
 
 ROOT = Path(__file__).parents[2]

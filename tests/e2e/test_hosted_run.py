@@ -21,13 +21,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from promptrial.emulator.server import EmulatorServer
-from promptrial.emulator.settings import EmulatorSettings
-from promptrial.engine import smoke_checks
+from promptrial.care import smoke_checks
 from promptrial.errors import StopRequested
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.store.rundir import RunDir
+from promptrial_emulator.server import EmulatorServer
+from promptrial_emulator.settings import EmulatorSettings
 from tests.support.emulator_client import EmulatorClient, jsonl
 from tests.support.hosted_fixtures import hosted, process
 from tests.support.hosted_run import (

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from promptrial import ids
-from promptrial.model import RequestId
+from promptrial.model import RequestId, ids
 from tests.support import fake_provider
 from tests.support.project import Project
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.emulator.server import EmulatorServer
-from promptrial.emulator.settings import RESPONDERS, EmulatorSettings
+from promptrial_emulator.server import EmulatorServer
+from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
 from tests.support.emulator_client import EmulatorClient
 from tests.support.hosted_run import ACCOUNT, KEY, experiment, leaks
 from tests.support.project import Project

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from promptrial.emulator.fault_rows import REASONING
-from promptrial.significance import Significance
+from promptrial.documents.significance import Significance
+from promptrial_emulator.faults.rows import REASONING
 from tests.support.doctor import findings
 from tests.support.hosted_fixtures import hosted, process
 from tests.support.hosted_run import HostedProject, configuration

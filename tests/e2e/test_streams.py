@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.printable import escaped
+from promptrial.documents.printable import escaped
 from tests.support.project import Project
 from tests.support.skips import UNSHARE
 
@@ -167,7 +167,7 @@ def slow(name, *rest):
         time.sleep(60)
     return usual(name, *rest)
 builtins.__import__ = slow
-from promptrial.start import entry_point
+from promptrial.cli.start import entry_point
 entry_point(["list"])
 """
 

@@ -56,7 +56,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "cached tokens are free",
-        "costs.py",
+        "costs/amounts.py",
         "usd(usage.prompt_tokens, usage",
         "usd(usage.prompt_tokens - (usage.cached_tokens or 0), usage",
         ("tests/unit/test_costs.py",),
@@ -98,7 +98,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a shared arm is bought again when a filter leaves out the trial that has its answers",
-        "queue.py",
+        "jobs/queue.py",
         "any(twin.downloaded for twin in each.twins)",
         "any(twin.downloaded for twin in group)",
         ("tests/unit/test_queue.py",),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from promptrial.archive.addresses import place_to_write
 from promptrial.archive.manifest import OWN_FILES
-from promptrial.archive.places import place_to_write
 from promptrial.archive.reading import verify
 from promptrial.archive.restoring import restore
 from promptrial.runtime.clock import SystemClock

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptrial import ids
-from promptrial.model import CONDITIONS, RequestId
+from promptrial.model import CONDITIONS, RequestId, ids
 
 request_ids = st.builds(
     RequestId,

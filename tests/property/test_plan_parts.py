@@ -6,8 +6,8 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptrial.design.plan import cut_parts
 from promptrial.model import CONDITIONS, Part, Trial
-from promptrial.plan import cut_parts
 from tests.support.values import make_trial
 
 n_items = st.integers(0, 200)

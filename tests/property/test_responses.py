@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptrial.model import Completion
+from promptrial.model.responses import NO_TEXT, is_blank, segments, settle, split_reasoning
 from promptrial.providers.chat_rows import parse_chat_row
-from promptrial.responses import NO_TEXT, is_blank, segments, settle, split_reasoning
 
 TAGS = ["<think>", "</think>", "<thinking>", "</Thinking>", "<THINK>", "<", "</", "think>", "<think", "\n", " "]
 TEXTS = st.lists(st.sampled_from(TAGS) | st.text(max_size=5), max_size=12).map("".join)

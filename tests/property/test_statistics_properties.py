@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from promptrial.significance import Estimate, Significance, StatsSettings
+from promptrial.documents.significance import Estimate, Significance, StatsSettings
 from promptrial.stats.analysis import analyse
 from promptrial.stats.effect_size import cliffs_delta, rank_biserial
 from promptrial.stats.hodges_lehmann import hodges_lehmann

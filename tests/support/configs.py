@@ -11,8 +11,8 @@ import yaml
 from promptrial.config.effective import effective
 from promptrial.config.loading import LoadedConfig, load_config
 from promptrial.config.tree import KeyPath
+from promptrial.design.plan import trials_of
 from promptrial.errors import ConfigError
-from promptrial.plan import trials_of
 
 PROMPTS = {
     "control.txt": "You are careful.\n",

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from promptrial.design.plan import Fact
 from promptrial.engine import facts, loop, manifests, session
 from promptrial.phases.base import Context, Phase
-from promptrial.plan import Fact
 from promptrial.store import atomic, journal, jsonl, lock
 from promptrial.store.records import FileRecord
 from promptrial.store.rundir import RunDir

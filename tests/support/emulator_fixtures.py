@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.emulator.server import EmulatorServer
-from promptrial.emulator.settings import EmulatorSettings
+from promptrial_emulator.server import EmulatorServer
+from promptrial_emulator.settings import EmulatorSettings
 from tests.support.emulator_client import EmulatorClient
 
 Start = Callable[..., EmulatorClient]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 
-from promptrial.emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words
-from promptrial.emulator.responders.echo import EchoResponder
-from promptrial.emulator.settings import EmulatorSettings
+from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words
+from promptrial_emulator.responders.echo import EchoResponder
+from promptrial_emulator.settings import EmulatorSettings
 
 SECRET = "fw_" + "hostedrunsecret"
 GATE = threading.Event()

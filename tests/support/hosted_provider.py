@@ -15,12 +15,12 @@ from typing import Any, ClassVar, NamedTuple, Self
 import msgspec
 
 from promptrial.errors import AlreadyThereError, OutcomeUnknownError, ResultsGoneError
+from promptrial.jobs.queue import QueueManager
+from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.work import PartWork
 from promptrial.model import Completion, Message, ModelSpec, Part, Request, RequestId, Sampling
-from promptrial.parts.settings import QueueSettings
-from promptrial.parts.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
-from promptrial.queue import QueueManager
 from promptrial.runtime.clock import FakeClock
 from promptrial.runtime.events import EventLog, Redactor
 from promptrial.runtime.progress import NoProgress

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from promptrial.parts.answers import Answers
-from promptrial.parts.recording import Recorder
-from promptrial.parts.submission import Submission
-from promptrial.parts.work import PartWork
+from promptrial.jobs.answers import Answers
+from promptrial.jobs.recording import Recorder
+from promptrial.jobs.submission import Submission
+from promptrial.jobs.work import PartWork
 from promptrial.providers import http
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.runtime.events import Redactor

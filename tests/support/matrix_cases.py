@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from promptrial.emulator.faults import FAULTS
+from promptrial_emulator.faults.rules import FAULTS
 
 __all__ = ["Case", "Kill", "Step", "all_cases", "steps_of"]
 

@@ -14,10 +14,10 @@ from typing import Final
 
 from starlette.responses import Response
 
-from promptrial.emulator.fireworks_jobs import Jobs
-from promptrial.emulator.operation import Call
-from promptrial.emulator.server import EmulatorServer
-from promptrial.emulator.settings import EmulatorSettings
+from promptrial_emulator.fireworks.jobs import Jobs
+from promptrial_emulator.operation import Call
+from promptrial_emulator.server import EmulatorServer
+from promptrial_emulator.settings import EmulatorSettings
 
 __all__ = ["ACCOUNT", "KEY", "running"]
 

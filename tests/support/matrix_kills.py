@@ -18,9 +18,9 @@ from typing import Any, Final
 import httpx
 from httpx._transports import default as transports
 
-from promptrial.emulator.fireworks_routes import _PATHS
 from promptrial.providers import http
 from promptrial.runtime.clock import SystemClock
+from promptrial_emulator.fireworks.routes import _PATHS
 from tests.support import crash_points
 from tests.support.matrix_cases import Kill, Step
 

@@ -13,9 +13,9 @@ from typing import Final
 
 import pytest
 
-from promptrial.emulator.server import EmulatorServer
-from promptrial.emulator.settings import EmulatorSettings
 from promptrial.model import ModelSpec
+from promptrial_emulator.server import EmulatorServer
+from promptrial_emulator.settings import EmulatorSettings
 from tests.support.emulator_client import EmulatorClient
 from tests.support.skips import ENGINE, engine_is_installed
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from promptrial.engine.status import read_status
+from promptrial.care.status import read_status
 from promptrial.errors import CorruptRecordError
 from promptrial.store import records
 from promptrial.store.records import RunState

@@ -17,8 +17,8 @@ from promptrial.archive.manifest import (
     digest_line,
     encode,
 )
+from promptrial.documents.files import path_problem
 from promptrial.errors import CorruptRecordError, NewerVersionError
-from promptrial.files import path_problem
 from promptrial.store.jsonl import FileDigest
 
 SCHEMA = Path(__file__).parents[2] / "docs/schemas/archive_manifest.schema.json"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from promptrial.archive.addresses import place_to_read, place_to_write
 from promptrial.archive.manifest import MANIFEST
-from promptrial.archive.places import LocalFolder, PackedFile, place_to_read, place_to_write
+from promptrial.archive.places import LocalFolder, PackedFile
 from promptrial.archive.reading import verify
 from promptrial.errors import CorruptRecordError, MissingDependencyError, PromptrialError, UsageError
 from tests.support.archives import contents, make_run, put, read_tree

@@ -12,9 +12,10 @@ import pytest
 import zstandard
 
 from promptrial.archive import restoring
+from promptrial.archive.addresses import place_to_write
 from promptrial.archive.manifest import DIGEST, MANIFEST, ArchivedFile, ArchiveManifest, digest_line, encode
 from promptrial.archive.packing import Member
-from promptrial.archive.places import LocalFolder, PackedFile, place_to_write
+from promptrial.archive.places import LocalFolder, PackedFile
 from promptrial.archive.restoring import restore
 from promptrial.errors import CorruptRecordError, DiskSpaceError, RunLockedError, UsageError
 from promptrial.runtime.clock import SystemClock

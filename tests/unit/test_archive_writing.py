@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from promptrial.archive.addresses import place_to_write
 from promptrial.archive.contents import Content
-from promptrial.archive.places import LocalFolder, PackedFile, Place, place_to_write
+from promptrial.archive.places import LocalFolder, PackedFile, Place
 from promptrial.archive.reading import verify
 from promptrial.archive.writing import archive_run
 from promptrial.engine.session import Invocation

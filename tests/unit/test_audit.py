@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from promptrial.audit import AuditDocument, Counter, audit, estimated_tokens, refusals_in
+from promptrial.design.audit import AuditDocument, Counter, audit, estimated_tokens, refusals_in
 from promptrial.phases.settings import scoring_settings
 from tests.support import configs
 

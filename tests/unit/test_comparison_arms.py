@@ -10,8 +10,8 @@ import pytest
 from promptrial.comparison.agreement import Identity, agreements, match_items, refusal
 from promptrial.comparison.arms import changes, side_by_side
 from promptrial.comparison.reading import _chosen
+from promptrial.documents.significance import Significance, StatsSettings
 from promptrial.model import CONDITIONS, Condition
-from promptrial.significance import Significance, StatsSettings
 from promptrial.stats.analysis import analyse
 from promptrial.stats.pairing import ScoreTable, pair_scores
 from tests.support.score_tables import METRICS, table_of, trial_table

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from promptrial import registry
 from promptrial.comparison.gates import Gate, Verdict, decide, parse_gate
+from promptrial.documents.significance import StatsSettings
 from promptrial.errors import UsageError
-from promptrial.significance import StatsSettings
 from promptrial.stats.margins import PairsNeeded, margin_test
 from promptrial.stats.pairing import PairedSample
 from tests.support.score_tables import sample_of

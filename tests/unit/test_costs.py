@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptrial import cost_report as document
 from promptrial.config.schema import PriceConfig, ProviderPricing
-from promptrial.cost_report import Price
-from promptrial.costs import TokenUsage, cost_report, price_for, usd
+from promptrial.costs.amounts import TokenUsage, cost_report
+from promptrial.costs.prices import price_for, usd
+from promptrial.documents import cost_report as document
+from promptrial.documents.cost_report import Price
 from promptrial.errors import NewerVersionError
 from promptrial.model import CONDITIONS, Condition
 

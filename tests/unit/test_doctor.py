@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.engine.doctor.disk import size_text
-from promptrial.engine.doctor.document import DoctorDocument
-from promptrial.engine.doctor.examining import examine
+from promptrial.care.doctor.disk import size_text
+from promptrial.care.doctor.document import DoctorDocument
+from promptrial.care.doctor.examining import examine
 from promptrial.engine.session import Invocation
 from promptrial.errors import NewerVersionError
 from promptrial.runtime.clock import FakeClock

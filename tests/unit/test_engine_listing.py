@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.engine.listing import list_runs
+from promptrial.care.listing import list_runs
 from promptrial.runtime.clock import FakeClock
 from promptrial.store import records
 from promptrial.store.records import Checkpoint, RunState, new_state, transition

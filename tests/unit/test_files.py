@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import promptrial
-from promptrial import files
+from promptrial.documents import files
 
 
 def test_a_regular_file_is_read(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ _SOURCE = Path(promptrial.__file__).parent
 
 
 def _opens_by_itself(call: ast.Call) -> bool:
-    """Whether a call opens a file for reading without ``promptrial.files``."""
+    """Whether a call opens a file for reading without ``promptrial.documents.files``."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name in {"read_text", "read_bytes"}:
         return isinstance(call.func, ast.Attribute)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from promptrial.errors import PhaseFailedError
-from promptrial.parts.recording import Recorder
-from promptrial.parts.work import PartWork
+from promptrial.jobs.recording import Recorder
+from promptrial.jobs.work import PartWork
 from promptrial.store import atomic
 from tests.support.hosted_provider import Lab, answered_ids, asked_ids
 

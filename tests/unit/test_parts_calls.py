@@ -15,8 +15,8 @@ from promptrial.errors import (
     TransferStoppedError,
     TransientError,
 )
-from promptrial.parts.calls import Calls
-from promptrial.parts.schedule import Steps
+from promptrial.jobs.calls import Calls
+from promptrial.jobs.schedule import Steps
 from promptrial.runtime.clock import FakeClock
 from promptrial.runtime.events import EventLog, Redactor
 from promptrial.runtime.retry import Backoff

@@ -18,8 +18,8 @@ from promptrial.errors import (
     ResultsShortError,
     TransientError,
 )
-from promptrial.parts import fetching
-from promptrial.parts.work import PartWork
+from promptrial.jobs import fetching
+from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, JobState, PartPayload
 from promptrial.store import atomic, jsonl
 from tests.support.hosted_provider import HOUR_S, HostedProvider, Lab, Lost, answered_ids, asked_ids, statuses

@@ -19,7 +19,7 @@ from promptrial.errors import (
     ResultsTornError,
     TransientError,
 )
-from promptrial.parts.work import PartWork
+from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
 from promptrial.store import atomic, jsonl
 from promptrial.store.journal import PartEvent, fold

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from promptrial.errors import Detached, PermanentError
-from promptrial.parts.schedule import Schedule, Steps
+from promptrial.jobs.schedule import Schedule, Steps
 from promptrial.runtime.clock import FakeClock
 from promptrial.runtime.stop import StopToken
 

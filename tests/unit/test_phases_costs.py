@@ -57,7 +57,7 @@ class AllOfClosedQuestions:
     """Holds the wire id of every request of the closed-book set."""
 
     def __contains__(self, wire_id: str) -> bool:
-        from promptrial import ids
+        from promptrial.model import ids
 
         return ids.wire_decode(wire_id).type == "closed"
 

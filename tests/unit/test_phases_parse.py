@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from promptrial import ids
-from promptrial.model import Completion, RequestId
+from promptrial.model import Completion, RequestId, ids
 from promptrial.phases.parse import PREDICTION_COLUMNS, REASONING_COLUMNS, ArmCounts, ParseReport, _index_rows
 from promptrial.phases.score import _Answers
 

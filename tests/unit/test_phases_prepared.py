@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from promptrial import ids
 from promptrial.errors import CorruptRecordError
-from promptrial.model import Item
+from promptrial.model import Item, ids
 from promptrial.phases.prepared import ItemKey, ItemReader, encode_item, item_keys, item_tokens, prepared_files
 from promptrial.store.rundir import RunDir
 

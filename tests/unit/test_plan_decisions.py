@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from promptrial import registry
+from promptrial.design.plan import Action, Fact, PhaseSpec, Selection, decide, select_phases
 from promptrial.errors import UsageError
-from promptrial.plan import Action, Fact, PhaseSpec, Selection, decide, select_phases
 
 PHASES: tuple[PhaseSpec, ...] = tuple(registry.load("phase", name).spec for name in registry.PHASES)
 NAMES = tuple(phase.name for phase in PHASES)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from promptrial.design.plan import cut_parts, trials_of
 from promptrial.errors import ConfigError
 from promptrial.model import Trial
-from promptrial.plan import cut_parts, trials_of
 from tests.support.configs import base, loaded
 from tests.support.values import make_trial
 

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptrial.printable import escaped, escaped_cell
+from promptrial.documents.printable import escaped, escaped_cell
 
 ANY = st.text(st.characters(codec=None))
 DIRECTION = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}

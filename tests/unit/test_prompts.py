@@ -1,9 +1,8 @@
 """From an item, an arm and a replicate to a request."""
 
-from promptrial import ids
 from promptrial.config.schema import PromptConfig, TaskInstructions
-from promptrial.model import Item, Part, Request, Sampling
-from promptrial.prompts import request_for, requests_of, task_message
+from promptrial.design.prompts import request_for, requests_of, task_message
+from promptrial.model import Item, Part, Request, Sampling, ids
 from tests.support.values import make_trial
 
 

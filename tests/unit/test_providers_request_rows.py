@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from promptrial import ids
-from promptrial.model import Message, Request, RequestId, Sampling
+from promptrial.model import Message, Request, RequestId, Sampling, ids
 from promptrial.providers.request_rows import decode_request_row, encode_request_row, row_id
 
 RID = RequestId("nq", "q|1 é", "treatment", "0.7", 3, "closed")

@@ -19,9 +19,9 @@ from promptrial.errors import (
     StopRequested,
     TransientError,
 )
-from promptrial.parts.work import PartWork
+from promptrial.jobs.queue import QueueManager
+from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobState, PartPayload, Staged
-from promptrial.queue import QueueManager
 from promptrial.store.journal import PartEvent, fold
 from promptrial.store.records import FileRecord, PartStatus
 from promptrial.store.rundir import RunDir

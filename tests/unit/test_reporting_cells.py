@@ -1,5 +1,6 @@
 import pytest
 
+from promptrial.documents.significance import Family
 from promptrial.reporting.facts import without_folders
 from promptrial.reporting.plain import one_line, printable, summary_text
 from promptrial.reporting.tables.cells import (
@@ -19,7 +20,6 @@ from promptrial.reporting.tables.cells import (
     significant,
 )
 from promptrial.reporting.tables.words import correction_text, direction, listing, method_text, metric_text
-from promptrial.significance import Family
 
 
 @pytest.mark.parametrize("write", [count, rate, points, p_value, significant, amount, quantity])

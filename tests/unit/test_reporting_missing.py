@@ -9,7 +9,8 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from promptrial import significance
+from promptrial.documents import significance
+from promptrial.documents.significance import Significance, StatsSettings
 from promptrial.reporting.tables import (
     bounds_table,
     interaction_table,
@@ -18,7 +19,6 @@ from promptrial.reporting.tables import (
     summary_table,
 )
 from promptrial.reporting.tables.cells import MISSING
-from promptrial.significance import Significance, StatsSettings
 from promptrial.stats.analysis import analyse
 from promptrial.stats.pairing import ScoreTable
 from tests.support.score_tables import table_of

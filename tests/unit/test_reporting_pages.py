@@ -11,10 +11,22 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from promptrial import significance
-from promptrial.cost_report import CostReport, Price
-from promptrial.costs import TokenUsage, cost_report
+from promptrial.costs.amounts import TokenUsage, cost_report
+from promptrial.documents import significance
+from promptrial.documents.cost_report import CostReport, Price
+from promptrial.documents.significance import (
+    ArmAttrition,
+    ArmMean,
+    Endpoint,
+    Estimate,
+    Family,
+    HypothesisTest,
+    MissingBounds,
+    Significance,
+    StatsSettings,
+)
 from promptrial.model import CONDITIONS, Condition, ModelSpec, Prompt, Trial
+from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markdown import aggregate_report, trial_report
 from promptrial.reporting.plain import summary_text
@@ -42,18 +54,6 @@ from promptrial.reporting.tables import (
 )
 from promptrial.reporting.tables.cells import MISSING
 from promptrial.reporting.tables.words import reason_text
-from promptrial.responses import NO_TEXT
-from promptrial.significance import (
-    ArmAttrition,
-    ArmMean,
-    Endpoint,
-    Estimate,
-    Family,
-    HypothesisTest,
-    MissingBounds,
-    Significance,
-    StatsSettings,
-)
 from promptrial.stats.analysis import analyse
 from promptrial.stats.attrition import arm_attrition
 from promptrial.stats.pairing import ScoreTable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from promptrial.model import Completion
-from promptrial.responses import NO_TEXT, is_blank, is_cut, settle, split_reasoning
+from promptrial.model.responses import NO_TEXT, is_blank, is_cut, settle, split_reasoning
 
 BLANK = ["", " ", "\n\t \r\n", "\u200b\ufeff", "\u00a0\u2028\u3000", "\x00"]
 

@@ -14,9 +14,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from promptrial import registry, significance
+from promptrial import registry
+from promptrial.documents import significance
+from promptrial.documents.significance import (
+    SCORE_QUANTITIES,
+    Endpoint,
+    Estimate,
+    HypothesisTest,
+    Significance,
+    StatsSettings,
+)
 from promptrial.errors import NewerVersionError
-from promptrial.significance import SCORE_QUANTITIES, Endpoint, Estimate, HypothesisTest, Significance, StatsSettings
 from promptrial.stats.analysis import analyse, stream
 from promptrial.stats.attrition import arm_attrition
 from promptrial.stats.endpoints import _arm_interval

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptrial.significance import Endpoint, MissingRule, StatsSettings, Wanted
+from promptrial.documents.significance import Endpoint, MissingRule, StatsSettings, Wanted
 from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.attrition import missing_bounds
 from promptrial.stats.missing import count_as_failures

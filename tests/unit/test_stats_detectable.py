@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats import paired_t
 from promptrial.stats.analysis import analyse
 from promptrial.stats.detectable import smallest_p_value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from promptrial.significance import HypothesisTest
+from promptrial.documents.significance import HypothesisTest
 from promptrial.stats.families import correct
 
 

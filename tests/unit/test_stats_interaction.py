@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from promptrial.significance import Interaction, StatsSettings
+from promptrial.documents.significance import Interaction, StatsSettings
 from promptrial.stats.analysis import analyse
 from promptrial.stats.cr2 import cr2
 from promptrial.stats.interaction import interaction

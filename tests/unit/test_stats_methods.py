@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats import bootstrap, effect_size, mcnemar, paired_t, permutation, score, wilcoxon
 from promptrial.stats import tost as tost_module
 from promptrial.stats.attrition import arm_attrition, missing_bounds

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from promptrial.significance import StatsSettings
+from promptrial.documents.significance import StatsSettings
 from promptrial.stats.pairing import CONTROL, TREATMENT, pair_scores
 from promptrial.stats.selective import selective_rows
 from tests.support.score_tables import table_of

@@ -1,1 +1,1 @@
-"""A run kept elsewhere as one thing that can be checked: written, verified, and made a run again."""
+"""How a run is kept elsewhere: archives are written, verified and unpacked into a run again."""

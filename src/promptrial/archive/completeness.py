@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from promptrial import plan
 from promptrial.archive.manifest import Completeness
+from promptrial.design import plan
 from promptrial.engine.opening import RunRequest
 from promptrial.engine.session import Invocation, preview
 from promptrial.errors import ConfigError, CorruptRecordError

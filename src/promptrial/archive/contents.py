@@ -23,8 +23,8 @@ from promptrial.archive.manifest import (
     digest_line,
     encode,
 )
+from promptrial.documents.files import open_regular, path_problem, read_bytes
 from promptrial.errors import CorruptRecordError, PromptrialError
-from promptrial.files import open_regular, path_problem, read_bytes
 from promptrial.store import jsonl, records
 from promptrial.store.records import RunState
 from promptrial.store.rundir import RunDir

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from promptrial import documents
+from promptrial.documents import schemas
+from promptrial.documents.files import path_problem
 from promptrial.errors import CorruptRecordError
-from promptrial.files import path_problem
 from promptrial.store.jsonl import FileDigest
 from promptrial.store.records import PhaseStatus
 
@@ -98,7 +98,7 @@ class Difference(NamedTuple):
 
 def encode(manifest: ArchiveManifest) -> bytes:
     """Return the manifest as indented JSON that ends in a newline; equal manifests give equal bytes."""
-    return documents.encode(manifest)
+    return schemas.encode(manifest)
 
 
 def digest_line(data: bytes) -> bytes:
@@ -117,7 +117,7 @@ def decode(data: bytes, where: str) -> ArchiveManifest:
         If a newer version of the program made it.
     """
     try:
-        documents.check_version(data, SCHEMA_VERSION, f"{where}: {MANIFEST}")
+        schemas.check_version(data, SCHEMA_VERSION, f"{where}: {MANIFEST}")
         manifest = msgspec.json.decode(data, type=ArchiveManifest)
     except (ValueError, RecursionError) as error:  # msgspec's errors, bad UTF-8 and endless nesting
         raise CorruptRecordError(f"{where}: {MANIFEST}: damaged: {error}") from error
@@ -174,4 +174,4 @@ def differences(
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the manifest, as published in ``docs/schemas``."""
-    return documents.json_schema(ArchiveManifest, f"promptrial {MANIFEST}, schema_version {SCHEMA_VERSION}")
+    return schemas.json_schema(ArchiveManifest, f"promptrial {MANIFEST}, schema_version {SCHEMA_VERSION}")

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 from promptrial.archive.contents import Content
+from promptrial.documents.files import path_problem
 from promptrial.errors import CorruptRecordError, MissingDependencyError
-from promptrial.files import path_problem
 
 __all__ = ["CHUNK", "EXPANSION", "EXPANSION_FREE", "Member", "pack", "require_zstd", "unpack"]
 

@@ -1,4 +1,4 @@
-"""Where an archive is kept on this machine, and which kind of place a text names. What it holds is not judged here.
+"""Where an archive is kept on this machine, told apart in ``addresses``. What it holds is not judged here.
 
 A place is a folder of files or one packed file. A write that is interrupted leaves nothing under the final name: here
 by renaming at the end, elsewhere (``remote``) by writing the manifest last.
@@ -9,19 +9,18 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from promptrial.archive.contents import Content
-from promptrial.archive.manifest import DIGEST, MANIFEST, PACKED
-from promptrial.archive.packing import CHUNK, Member, pack, require_zstd, unpack
-from promptrial.config.environment import expanded
-from promptrial.errors import CorruptRecordError, UsageError
-from promptrial.files import open_regular
+from promptrial.archive.manifest import DIGEST, MANIFEST
+from promptrial.archive.packing import CHUNK, Member, pack, unpack
+from promptrial.documents.files import open_regular
+from promptrial.errors import CorruptRecordError
 from promptrial.store import atomic
 
-__all__ = ["LocalFolder", "PackedFile", "Place", "place_to_read", "place_to_write"]
+__all__ = ["LocalFolder", "PackedFile", "Place"]
 
 
 class Place(Protocol):
@@ -47,45 +46,6 @@ class Place(Protocol):
 
     def withdraw(self) -> str:
         """Take what was written wrong away from its name; return what became of it, as part of a sentence."""
-
-
-def place_to_write(text: str, env: Mapping[str, str]) -> Place:
-    """Return the place that a text names: an address if it has ``://``, else a path; packed if it ends so.
-
-    Raises
-    ------
-    UsageError
-        If there is no way to write to such an address.
-    MissingDependencyError
-        If a package is needed that is not installed.
-    """
-    if "://" in text and not text.startswith("file://"):
-        from promptrial.archive.remote import remote_place
-
-        return remote_place(text, env)
-    path = expanded(text.removeprefix("file://"), "the place of the archive")
-    if not path.name.endswith(PACKED):
-        return LocalFolder(path)
-    require_zstd()
-    return PackedFile(path)
-
-
-def place_to_read(text: str, env: Mapping[str, str]) -> Place:
-    """Return the place where an archive is kept; a file is taken for a packed one, whatever its name.
-
-    Raises
-    ------
-    UsageError
-        If nothing is there, or an address cannot be read from.
-    MissingDependencyError
-        If a package is needed that is not installed.
-    """
-    place = place_to_write(text, env)
-    if isinstance(place, LocalFolder | PackedFile):
-        if not place.path.exists():
-            raise UsageError(f"{text}: there is no archive", hint="name a folder, a .tar.zst file or an address")
-        return LocalFolder(place.path) if place.path.is_dir() else PackedFile(place.path)
-    return place
 
 
 class PackedFile:

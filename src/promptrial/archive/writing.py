@@ -13,9 +13,9 @@ from promptrial.archive.contents import Content, contents_of
 from promptrial.archive.manifest import SCRIPT, ArchivedFile, ArchiveManifest, Completeness, encode
 from promptrial.archive.places import Place
 from promptrial.archive.reading import verify
+from promptrial.documents.files import open_regular
 from promptrial.engine.session import Invocation
 from promptrial.errors import CorruptRecordError, PromptrialError, StopRequested, UsageError
-from promptrial.files import open_regular
 from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
 from promptrial.store import atomic
 from promptrial.store.lock import BEAT_EVERY_S, RunLock

@@ -46,7 +46,7 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If there is no such run, or the place is taken.
     """
-    from promptrial.engine.status import find_run
+    from promptrial.care.status import find_run
 
     run = find_run(experiments_dir(args), args.run_id)
     env = environment(os.environ, Path.cwd())
@@ -81,7 +81,7 @@ def preflight(args: argparse.Namespace) -> None:
         If ``paths.archive_dir`` is an address of no known kind.
     """
     if args.archive:
-        from promptrial.archive.places import place_to_write
+        from promptrial.archive.addresses import place_to_write
 
         env = environment(os.environ, Path.cwd())
         place_to_write(f"{archive_dir_of(args.config or DEFAULT_CONFIG, env) or '.'}/run{PACKED}", env)
@@ -101,7 +101,7 @@ def _within(archive_dir: str | None, run: RunDir) -> str:
 
 
 def _archive(run: RunDir, destination: str, *, incomplete: bool) -> Archived:
-    from promptrial.archive.places import place_to_write
+    from promptrial.archive.addresses import place_to_write
     from promptrial.archive.writing import archive_run
     from promptrial.engine.session import Invocation
 

@@ -18,8 +18,8 @@ from promptrial.model import CONDITIONS, ModelSpec
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
-    from promptrial.audit import AuditDocument, Counter, Gold, ModelAudit
     from promptrial.config.loading import LoadedConfig
+    from promptrial.design.audit import AuditDocument, Counter, Gold, ModelAudit
     from promptrial.engine.providers import Providers
     from promptrial.providers.base import BatchProvider
     from promptrial.reporting.tables.cells import Table
@@ -55,8 +55,8 @@ def execute(args: argparse.Namespace) -> int:
     ConfigError
         If the configuration, or a prompt that it names, is wrong.
     """
-    from promptrial.audit import audit
     from promptrial.config.loading import load_config
+    from promptrial.design.audit import audit
     from promptrial.phases.settings import scoring_settings
 
     env = environment(os.environ, Path.cwd())
@@ -79,7 +79,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _golds(loaded: LoadedConfig) -> list[Gold]:
     """Return the accepted answers in local question files that read as refusals; say which file cannot be read."""
-    from promptrial.audit import Gold
+    from promptrial.design.audit import Gold
     from promptrial.errors import DataError
     from promptrial.scoring.golds import GoldCheck
 
@@ -132,7 +132,7 @@ def _own(providers: Providers, spec: ModelSpec) -> Counter | None:
 
 
 def _stand_in(providers: Providers) -> Counter:
-    from promptrial.audit import Counter, estimated_tokens
+    from promptrial.design.audit import Counter, estimated_tokens
 
     name = f"that of {_BUILT_IN.id}, in the place of the model's own"
     estimate = Counter("none: an estimate of 4 bytes a token", estimated_tokens, exact=False, estimate=True)
@@ -140,7 +140,7 @@ def _stand_in(providers: Providers) -> Counter:
 
 
 def _counter(provider: BatchProvider, spec: ModelSpec, name: str, *, exact: bool) -> Counter | None:
-    from promptrial.audit import Counter
+    from promptrial.design.audit import Counter
 
     def count(text: str) -> int:
         return provider.count_tokens(spec, text) or 0

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial import registry
+from promptrial.care.status import find_run
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
-from promptrial.engine.status import find_run
 from promptrial.errors import UsageError
 from promptrial.model import CONDITIONS
 from promptrial.runtime.terminal import print_result, say_to_stderr

@@ -7,13 +7,13 @@ import json
 import os
 from typing import TYPE_CHECKING, Final
 
+from promptrial.care.status import find_run
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
-from promptrial.engine.status import find_run
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result
 
 if TYPE_CHECKING:
-    from promptrial.engine.doctor.document import DoctorDocument, Finding
+    from promptrial.care.doctor.document import DoctorDocument, Finding
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -38,7 +38,7 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If there is no such run.
     """
-    from promptrial.engine.doctor.examining import examine
+    from promptrial.care.doctor.examining import examine
     from promptrial.engine.session import Invocation
 
     run = find_run(experiments_dir(args), args.run_id)
@@ -75,7 +75,7 @@ def _commands(found: DoctorDocument) -> list[str]:
 
 
 def _disk(found: DoctorDocument) -> str:
-    from promptrial.engine.doctor.disk import size_text
+    from promptrial.care.doctor.disk import size_text
     from promptrial.reporting.plain import summary_text
     from promptrial.reporting.tables.cells import Table, count
 

@@ -7,11 +7,11 @@ import math
 from pathlib import Path
 
 from promptrial.cli.options import Parser, add_flag
-from promptrial.emulator.server import EmulatorServer
-from promptrial.emulator.settings import RESPONDERS, EmulatorSettings
 from promptrial.errors import UsageError
 from promptrial.runtime.stop import StopToken, stop_on_signals
 from promptrial.runtime.terminal import print_result, say_to_stderr
+from promptrial_emulator.server import EmulatorServer
+from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 

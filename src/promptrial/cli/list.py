@@ -7,9 +7,9 @@ import json
 
 import msgspec
 
+from promptrial.care.listing import list_runs
+from promptrial.care.run_documents import ListDocument, ListedRun
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
-from promptrial.engine.listing import list_runs
-from promptrial.engine.run_documents import ListDocument, ListedRun
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result
 

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 from promptrial import __version__
 from promptrial.cli.options import Parser
 from promptrial.config.environment import environment
+from promptrial.documents.files import NotARegularFileError
 from promptrial.errors import ConfigError, Detached, PromptrialError, ReaderGoneError, StopRequested, UsageError
-from promptrial.files import NotARegularFileError
 from promptrial.runtime.events import Redactor
 from promptrial.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
 from promptrial.runtime.terminal import say_to_stderr

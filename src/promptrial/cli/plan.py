@@ -26,9 +26,9 @@ def configure(parser: Parser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print the plan."""
+    from promptrial.design.plan import select_phases
     from promptrial.engine.opening import RunRequest, new_run_ids
     from promptrial.engine.session import Invocation, preview
-    from promptrial.plan import select_phases
 
     clock = SystemClock()
     request = RunRequest(

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptrial import registry
+from promptrial.care.status import find_run
 from promptrial.cli import plan as plan_command
 from promptrial.cli import run as run_command
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir, resume_command
-from promptrial.engine.status import find_run
 from promptrial.errors import PromptrialError, UsageError
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
 from promptrial.store.rundir import RunDir
 
 if TYPE_CHECKING:
-    from promptrial.engine.migration import Migration
     from promptrial.engine.opening import RunRequest
     from promptrial.engine.session import Invocation
+    from promptrial.legacy.migration import Migration
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -63,8 +63,8 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If no run is named, or there is none of that name.
     """
-    from promptrial.engine.migration import migrate, needs_migration
     from promptrial.engine.session import Invocation
+    from promptrial.legacy.migration import migrate, needs_migration
     from promptrial.store.lock import RunLock
 
     run_id = args.run or args.run_id
@@ -120,7 +120,7 @@ def _preview(args: argparse.Namespace, run: RunDir, shadow: RunDir, invocation: 
     PromptrialError
         As the resume would.
     """
-    from promptrial.engine.migration import migrate
+    from promptrial.legacy.migration import migrate
 
     translated = _Translated(run, shadow)
     try:
@@ -147,8 +147,8 @@ def _say(migration: Migration, say: Callable[[str], None], *, done: bool) -> Non
 
 
 def _go_on(args: argparse.Namespace, run: RunDir, clock: Clock) -> int:
+    from promptrial.design.plan import select_phases
     from promptrial.engine.session import Invocation
-    from promptrial.plan import select_phases
 
     if args.plan_only:
         print_result(_planned(args, run, Invocation(os.environ, clock, say_to_stderr)))
@@ -158,8 +158,8 @@ def _go_on(args: argparse.Namespace, run: RunDir, clock: Clock) -> int:
 
 
 def _planned(args: argparse.Namespace, run: RunDir, invocation: Invocation) -> str:
+    from promptrial.design.plan import select_phases
     from promptrial.engine.session import preview
-    from promptrial.plan import select_phases
 
     selection = select_phases(args.only_step, args.from_step, args.to_step)
     planned = preview(_request(args, run), selection, invocation, args.trial_filter)

@@ -16,9 +16,9 @@ from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.archive.writing import Archived
+    from promptrial.design.plan import Selection
     from promptrial.engine.opening import RunRequest
     from promptrial.engine.session import Finished
-    from promptrial.plan import Selection
 
 __all__ = ["DESCRIPTION", "configure", "execute", "follow_and_print"]
 
@@ -47,9 +47,9 @@ def execute(args: argparse.Namespace) -> int:
     if args.plan_only:
         return plan_command.execute(args)
     archive_command.preflight(args)
+    from promptrial.design.plan import select_phases
     from promptrial.engine.opening import new_run_ids
     from promptrial.errors import RunExistsError, RunLockedError
-    from promptrial.plan import select_phases
 
     selection = select_phases(args.only_step, args.from_step, args.to_step)
     if args.run_id is not None:

@@ -20,7 +20,7 @@ from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
-    from promptrial.engine.smoke import Trip
+    from promptrial.care.smoke import Trip
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -74,8 +74,8 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _trips(args: argparse.Namespace, folder: Path) -> Iterator[Trip]:
+    from promptrial.care.smoke import Smoke
     from promptrial.engine.opening import RunRequest
-    from promptrial.engine.smoke import Smoke
 
     flags = (
         "--run_id", _RUN_ID, "--config", str(args.config), "--prompt_sets", args.prompt_set, "--limit_items",

@@ -9,9 +9,9 @@ import threading
 
 import msgspec
 
+from promptrial.care.run_documents import status_document
+from promptrial.care.status import Progress, RunStatus, find_run, read_status
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
-from promptrial.engine.run_documents import status_document
-from promptrial.engine.status import Progress, RunStatus, find_run, read_status
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.interrupts import Terminated
 from promptrial.runtime.terminal import print_result

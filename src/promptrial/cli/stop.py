@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import threading
 
+from promptrial.care.status import find_run
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir, resume_command
-from promptrial.engine.status import find_run
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.stop import DETACH, SOFTLY
 from promptrial.runtime.terminal import print_result

@@ -38,7 +38,7 @@ def execute(args: argparse.Namespace) -> int:
     CorruptRecordError
         If the archive does not match its manifest.
     """
-    from promptrial.archive.places import place_to_read
+    from promptrial.archive.addresses import place_to_read
     from promptrial.archive.restoring import restore
 
     place = place_to_read(args.archive, environment(os.environ, Path.cwd()))

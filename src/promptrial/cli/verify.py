@@ -38,7 +38,7 @@ def execute(args: argparse.Namespace) -> int:
     CorruptRecordError
         If it has no manifest that can be read.
     """
-    from promptrial.archive.places import place_to_read
+    from promptrial.archive.addresses import place_to_read
     from promptrial.archive.reading import verify
 
     place = place_to_read(args.archive, environment(os.environ, Path.cwd()))

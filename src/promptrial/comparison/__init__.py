@@ -1,1 +1,1 @@
-"""Two runs side by side: may they be compared, what differs between one arm of each, and does B pass its gates."""
+"""How two runs compare: whether they may be, what differs between their arms, and whether the gates hold."""

@@ -16,10 +16,10 @@ from promptrial.comparison.document import Comparison, GateResult, ItemMatch, Pa
 from promptrial.comparison.gates import Gate, decide
 from promptrial.comparison.reading import RunSide, TrialSide, read_items, read_run, read_score_table, read_trial
 from promptrial.config.effective import difference
+from promptrial.documents.significance import ArmAttrition, Scope, Significance, StatsSettings, number
 from promptrial.errors import UsageError
 from promptrial.model import Condition
 from promptrial.phases.stats import planned_items
-from promptrial.significance import ArmAttrition, Scope, Significance, StatsSettings, number
 from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.missing import under_rule
 from promptrial.stats.pairing import BoolArray, IntArray, ScoreTable

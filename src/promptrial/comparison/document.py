@@ -6,10 +6,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from promptrial import documents
-from promptrial.cost_report import Cost
+from promptrial.documents import schemas
+from promptrial.documents.cost_report import Cost
+from promptrial.documents.significance import Scope, Significance
 from promptrial.model import Condition
-from promptrial.significance import Scope, Significance
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -152,4 +152,4 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the document, as published in ``docs/schemas``."""
-    return documents.json_schema(Comparison, f"promptrial compare --json, schema_version {SCHEMA_VERSION}")
+    return schemas.json_schema(Comparison, f"promptrial compare --json, schema_version {SCHEMA_VERSION}")

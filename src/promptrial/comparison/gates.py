@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from promptrial.comparison.document import Relation
+from promptrial.documents.significance import StatsSettings
 from promptrial.errors import UsageError
 from promptrial.registry import near_misses
-from promptrial.significance import StatsSettings
 from promptrial.stats.margins import PairsNeeded, margin_notes, margin_test, pairs_needed
 from promptrial.stats.pairing import PairedSample
 

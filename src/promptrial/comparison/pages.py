@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from promptrial.comparison.document import Changes, Comparison, GateResult, Pair, Side
+from promptrial.documents.significance import Endpoint
 from promptrial.reporting.markup import bullets, inline, table_block
 from promptrial.reporting.plain import one_line, summary_text
 from promptrial.reporting.tables.cells import (
@@ -24,7 +25,6 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.effects import caution_notes
 from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
 from promptrial.reporting.tables.words import correction_text, listing, method_text, metric_text, subset_text
-from promptrial.significance import Endpoint
 from promptrial.stats.margins import PairsNeeded, needed_note
 
 __all__ = ["as_markdown", "as_text", "gate_words"]

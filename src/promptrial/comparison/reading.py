@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from promptrial import cost_report, ids, significance
 from promptrial.comparison.agreement import Identity
 from promptrial.config.yaml_text import YamlError, load_file
-from promptrial.cost_report import CostReport
+from promptrial.documents import cost_report, significance
+from promptrial.documents.cost_report import CostReport
+from promptrial.documents.files import read_bytes
+from promptrial.documents.significance import Significance
 from promptrial.errors import CorruptRecordError, UsageError
-from promptrial.files import read_bytes
+from promptrial.model import ids
 from promptrial.phases.prepared import ItemReader, encode_item
 from promptrial.phases.stats import PlannedItems, read_scores
-from promptrial.significance import Significance
 from promptrial.store import records
 from promptrial.store.records import Manifest, RunState, StageRecord, TrialManifest
 from promptrial.store.rundir import RunDir

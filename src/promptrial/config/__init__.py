@@ -1,1 +1,1 @@
-"""The experiment's configuration: YAML, environment and flags merged once into one checked, hashed value."""
+"""What the user configured: YAML, environment and flags, merged once into one checked and hashed value."""

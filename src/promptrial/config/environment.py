@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from promptrial.documents.files import read_text
 from promptrial.errors import ConfigError
-from promptrial.files import read_text
 
 __all__ = [
     "DEFAULT_CONFIG",

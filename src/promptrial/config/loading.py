@@ -19,8 +19,8 @@ from promptrial.config.explaining import explain
 from promptrial.config.schema import ExperimentConfig, PromptConfig
 from promptrial.config.tree import KeyPath, Lines, dotted, parse, place
 from promptrial.config.yaml_text import MAX_BYTES
+from promptrial.documents.files import read_text
 from promptrial.errors import ConfigError
-from promptrial.files import read_text
 
 __all__ = ["KeyPath", "LoadedConfig", "environment", "filled_in", "load_config"]
 

@@ -24,9 +24,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from promptrial import ids, registry
-from promptrial.model import CONDITIONS, Condition
-from promptrial.responses import ThinkTags
+from promptrial import registry
+from promptrial.model import CONDITIONS, Condition, ids
+from promptrial.model.responses import ThinkTags
 
 __all__ = [
     "DatasetConfig",

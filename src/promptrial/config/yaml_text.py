@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from promptrial.files import read_bytes
+from promptrial.documents.files import read_bytes
 
 __all__ = ["MAX_BYTES", "MAX_LEVELS", "MAX_VALUES", "SafeLoader", "YamlError", "load", "load_file"]
 

@@ -1,1 +1,1 @@
-"""Readers of question files, one per official format, with sampling and access to the hub."""
+"""Where questions come from: one reader for each format, sampling, and the hub."""

@@ -14,10 +14,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from promptrial import ids
 from promptrial.datasets.parquet import parquet_rows
 from promptrial.datasets.place import Place
-from promptrial.model import Item, ItemType
+from promptrial.model import Item, ItemType, ids
 
 __all__ = ["DatasetFormat", "HubDefaults", "Notice", "cluster_id", "ignore", "new_item"]
 

@@ -19,8 +19,8 @@ import msgspec
 from promptrial.datasets.base import HubDefaults
 from promptrial.datasets.hub_client import HubSession, hub_session
 from promptrial.datasets.hub_listing import COMMIT, DEFAULT_REVISION, HubFile, HubLocation, is_intact
+from promptrial.documents.files import read_bytes
 from promptrial.errors import ConfigError, PermanentError
-from promptrial.files import read_bytes
 from promptrial.store import atomic
 
 __all__ = ["HUB_ENDPOINT", "Hub", "HubFile", "HubLocation", "HubSource", "locate"]

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
+from promptrial.documents.files import open_regular
 from promptrial.errors import ConfigError, PermanentError
-from promptrial.files import open_regular
 
 __all__ = ["COMMIT", "DEFAULT_REVISION", "HubFile", "HubLocation", "TreeEntry", "files_of_split", "hasher", "is_intact"]
 

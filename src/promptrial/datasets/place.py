@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from promptrial.documents.files import open_regular
 from promptrial.errors import DataError
-from promptrial.files import open_regular
 
 __all__ = ["Place", "open_binary"]
 

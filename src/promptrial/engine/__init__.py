@@ -1,1 +1,1 @@
-"""The imperative shell around the phases: open a run, gather facts, follow the plan, commit receipts."""
+"""What runs next: it opens a run, gathers facts from the disk, follows the plan and commits receipts."""

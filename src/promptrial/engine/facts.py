@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from promptrial import registry
+from promptrial.design.plan import Fact
+from promptrial.jobs.work import PartWork
 from promptrial.model import Trial
-from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context, Phase, load_manifest
 from promptrial.phases.work import part_names, worklist
-from promptrial.plan import Fact
 from promptrial.store.records import FileRecord, Receipt
 from promptrial.store.rundir import digest_of
 

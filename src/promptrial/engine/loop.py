@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from promptrial import registry
+from promptrial.design.plan import Action, Selection, decide, decide_one, facts_by_phase
 from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, receipt_of
 from promptrial.engine.space import check_space
 from promptrial.errors import PhaseBlockedError, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced
-from promptrial.plan import Action, Selection, decide, decide_one, facts_by_phase
 from promptrial.store import atomic, records
 from promptrial.store.records import Manifest, Receipt, RunState, StageRecord, TrialManifest
 

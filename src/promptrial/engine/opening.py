@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 
-from promptrial import plan
 from promptrial.config.effective import config_hash, difference, effective, to_yaml
 from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
+from promptrial.design import plan
+from promptrial.documents.files import read_bytes
 from promptrial.engine.facts import phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.origin import (
@@ -44,7 +45,6 @@ from promptrial.errors import (
     RunExistsError,
     UsageError,
 )
-from promptrial.files import read_bytes
 from promptrial.model import Trial
 from promptrial.phases.base import AskedBy, Context
 from promptrial.phases.prepare import changed_sources

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial import registry
-from promptrial.emulator.settings import EmulatorSettings
 from promptrial.providers.base import BatchProvider, HeedsStop
+from promptrial_emulator.settings import EmulatorSettings
 
 if TYPE_CHECKING:
-    from promptrial.emulator.server import EmulatorServer
+    from promptrial_emulator.server import EmulatorServer
 
 __all__ = ["Providers"]
 
@@ -75,7 +75,7 @@ class Providers:
         if self._emulator is None:
             from dataclasses import replace
 
-            from promptrial.emulator.server import EmulatorServer
+            from promptrial_emulator.server import EmulatorServer
 
             settings = replace(_DRY_SETTINGS, questions=self._dry_run / "prepared")
             self._emulator = EmulatorServer(self._dry_run / ".emulator", settings)

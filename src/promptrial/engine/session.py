@@ -13,6 +13,7 @@ from pathlib import Path
 
 from promptrial import registry
 from promptrial.config.loading import environment, filled_in
+from promptrial.design.plan import Action, Selection
 from promptrial.engine.facts import facts_of, receipt_of
 from promptrial.engine.loop import Engine
 from promptrial.engine.manifests import load_manifests
@@ -21,7 +22,6 @@ from promptrial.engine.providers import Providers
 from promptrial.errors import Detached, StopRequested, UsageError
 from promptrial.phases.base import Context, Phase
 from promptrial.phases.report import trial_result
-from promptrial.plan import Action, Selection
 from promptrial.reporting.facts import TrialResult
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog, Level, Redactor

@@ -1,1 +1,1 @@
-"""Runs that an older tool left: reading what stands in them. Nothing here writes; ``engine.migration`` does."""
+"""Runs of an older tool: reading them, and migrating them. Nothing else knows that they exist."""

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import msgspec
 
-from promptrial import ids
-from promptrial.files import open_csv
-from promptrial.legacy.reading import OLDER, LegacyTrial
-from promptrial.model import RequestId
+from promptrial.documents.files import open_csv
+from promptrial.legacy.reading import LegacyTrial
+from promptrial.model import RequestId, ids
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.store import jsonl
+from promptrial.store.rundir import OLDER
 
 __all__ = ["FoundAnswers", "find_answers"]
 

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from promptrial.config.yaml_text import YamlError, load_file
-from promptrial.files import read_bytes
+from promptrial.documents.files import read_bytes
 from promptrial.model import CONDITIONS, Condition
 
-__all__ = ["OLDER", "LegacyRun", "LegacyTrial", "is_legacy_config", "read_run"]
+__all__ = ["LegacyRun", "LegacyTrial", "is_legacy_config", "read_run"]
 
-OLDER: Final = "older"
-"""The folder, of a trial and of the run, to which a migration moves what the older tool had made."""
 _SLUG: Final = re.compile(r"(?P<rest>.+)-tp(?P<top_p>[\d.]+)-tk(?P<top_k>\d+)-mx(?P<first>\d+)-(?P<second>\d+)")
 
 

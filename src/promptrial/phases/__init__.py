@@ -1,1 +1,1 @@
-"""The nine phases, one module each."""
+"""What is done: the nine phases, one module each."""

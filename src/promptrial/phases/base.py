@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from promptrial.config.schema import ExperimentConfig
+from promptrial.design.plan import PhaseSpec
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Trial
-from promptrial.plan import PhaseSpec
 from promptrial.providers.base import BatchProvider
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog

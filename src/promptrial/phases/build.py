@@ -11,7 +11,7 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any, Final
 
-from promptrial import plan, prompts
+from promptrial.design import plan, prompts
 from promptrial.model import Item, Part, Trial
 from promptrial.phases.base import Context, Phase, Produced, load_manifest
 from promptrial.phases.prepared import ItemReader, item_keys

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from promptrial.errors import UsageError
-from promptrial.parts.work import PartWork
+from promptrial.jobs.work import PartWork
 from promptrial.phases.base import Context
 from promptrial.phases.work import shared_key
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from promptrial import cost_report as documents
-from promptrial import costs, registry
+from promptrial import registry
+from promptrial.costs import amounts, prices
+from promptrial.documents import cost_report
 from promptrial.model import Condition, Trial
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.parse import ParseReport
@@ -36,7 +37,7 @@ def _run(context: Context, trial: Trial) -> Produced:
     report = load(results / "parse_report.json", ParseReport)
     sums = _token_sums(context, results / "predictions.parquet", trial)
     usage = {
-        condition: costs.TokenUsage(
+        condition: amounts.TokenUsage(
             requests=report.arms[condition].expected,
             answered=report.arms[condition].answered,
             prompt_tokens=arm.prompt_tokens,
@@ -49,11 +50,11 @@ def _run(context: Context, trial: Trial) -> Produced:
         for condition, arm in sums.items()
     }
     model = trial.model
-    price = costs.price_for(context.config.pricing, model.provider, model.alias, model.id)
-    document = costs.cost_report(usage, _correct(results / "per_item_scores.parquet", trial), price)
+    price = prices.price_for(context.config.pricing, model.provider, model.alias, model.id)
+    document = amounts.cost_report(usage, _correct(results / "per_item_scores.parquet", trial), price)
     path = results / "costs.json"
     with AtomicFile(path) as file:
-        file.write(documents.encode(document))
+        file.write(cost_report.encode(document))
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
 

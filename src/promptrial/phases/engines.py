@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from promptrial.errors import PhaseFailedError
+from promptrial.jobs.work import PartWork
 from promptrial.model import Trial
-from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context
 
 __all__ = ["engine_for"]

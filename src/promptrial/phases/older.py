@@ -7,11 +7,10 @@ from collections import defaultdict
 from pathlib import Path
 
 from promptrial import registry
-from promptrial.files import open_csv
-from promptrial.legacy.reading import OLDER
+from promptrial.documents.files import open_csv
 from promptrial.model import CONDITIONS
 from promptrial.reporting.facts import OlderFigure
-from promptrial.store.rundir import TrialDir
+from promptrial.store.rundir import OLDER, TrialDir
 
 __all__ = ["older_figures", "older_scores_path"]
 

@@ -3,7 +3,7 @@
 Rows may come in any order. A row for an unknown request is kept apart, and a repeated row is dropped if it says the
 same. If it does not, nobody can tell which is the answer: the request then counts as one that ended in an error. A line
 that is no row is counted, and a request without a row is listed as missing. Reasoning is kept apart from the answer,
-and a response without an answer is missing for a reason that stands where errors stand (``promptrial.responses``).
+and a response without an answer is missing for a reason that stands where errors stand (``model.responses``).
 Results are never held in memory: the first pass notes where each row stands, the second reads them in order.
 """
 
@@ -20,16 +20,16 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from promptrial import ids, registry
+from promptrial import registry
+from promptrial.documents.files import open_regular
 from promptrial.errors import DataError
-from promptrial.files import open_regular
-from promptrial.model import Completion, Condition, Part, RequestId, Trial
+from promptrial.model import Completion, Condition, Part, RequestId, Trial, ids
+from promptrial.model.responses import ThinkTags, is_cut, settle
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.work import parts_of
 from promptrial.providers.request_rows import row_id
 from promptrial.reporting.responses import response_warnings
-from promptrial.responses import ThinkTags, is_cut, settle
 from promptrial.runtime.progress import Task
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord

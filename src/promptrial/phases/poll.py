@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from promptrial import registry
+from promptrial.jobs.queue import QueueManager
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.engines import engine_for
 from promptrial.phases.settings import queue_settings
 from promptrial.phases.work import worklist
-from promptrial.queue import QueueManager
 
 __all__ = ["PHASE"]
 

@@ -12,9 +12,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from promptrial import ids
 from promptrial.errors import CorruptRecordError
-from promptrial.model import Item, ItemType
+from promptrial.model import Item, ItemType, ids
 from promptrial.store import jsonl
 from promptrial.store.rundir import RunDir
 

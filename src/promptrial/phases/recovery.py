@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from promptrial.jobs.answers import row_ids
+from promptrial.jobs.work import PartWork
 from promptrial.model import Trial
-from promptrial.parts.answers import row_ids
-from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context
 from promptrial.phases.work import worklist
 from promptrial.store import breadcrumbs, jsonl

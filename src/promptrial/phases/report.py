@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any, Final
 
-from promptrial import __version__, cost_report, registry, significance
-from promptrial.files import read_bytes
+from promptrial import __version__, registry
+from promptrial.documents import cost_report, significance
+from promptrial.documents.files import read_bytes
 from promptrial.model import Trial
 from promptrial.phases.base import Context, Phase, Produced, load_manifest
 from promptrial.phases.older import older_figures, older_scores_path

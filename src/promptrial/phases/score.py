@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from promptrial import ids, registry
+from promptrial import registry
 from promptrial.datasets.base import cluster_id
 from promptrial.errors import CorruptRecordError
-from promptrial.model import Item, Part, Trial
+from promptrial.model import Item, Part, Trial, ids
+from promptrial.model.responses import is_blank
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.prepared import ItemReader
 from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
 from promptrial.phases.work import parts_of
-from promptrial.responses import is_blank
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, Scorer, ScoringSettings, load_scorers, prepare_gold, score_answer
 from promptrial.scoring.normalize import EvaluationRules

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from promptrial.config.schema import ExperimentConfig
-from promptrial.parts.settings import QueueSettings
+from promptrial.documents.significance import StatsSettings
+from promptrial.jobs.settings import QueueSettings
 from promptrial.phases.base import Context, load_manifest
 from promptrial.runtime.retry import Backoff
 from promptrial.scoring.base import ScoringSettings, load_scorers
 from promptrial.scoring.normalize import EvaluationRules, rules_for
-from promptrial.significance import StatsSettings
 
 __all__ = ["chosen_rules", "evaluation_rules", "queue_settings", "scoring_settings", "stats_settings"]
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from promptrial import ids, registry, significance
-from promptrial.model import CONDITIONS, Condition, Trial
+from promptrial import registry
+from promptrial.documents import significance
+from promptrial.documents.significance import ArmAttrition
+from promptrial.model import CONDITIONS, Condition, Trial, ids
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import ItemReader
 from promptrial.phases.settings import stats_settings
 from promptrial.scoring.base import load_scorers, worst_scores
-from promptrial.significance import ArmAttrition
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
 from promptrial.store.rundir import RunDir

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from promptrial.errors import TransientError
+from promptrial.jobs.queue import QueueManager
 from promptrial.model import ModelSpec
 from promptrial.phases.base import Context, Phase, Produced
 from promptrial.phases.consent import require_leave_to_buy_again
@@ -10,7 +11,6 @@ from promptrial.phases.engines import engine_for
 from promptrial.phases.recovery import recover_parts
 from promptrial.phases.settings import queue_settings
 from promptrial.phases.work import worklist
-from promptrial.queue import QueueManager
 
 __all__ = ["PHASE"]
 

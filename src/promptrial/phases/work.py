@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from promptrial.config.schema import ExperimentConfig
-from promptrial.costs import price_for, usd
+from promptrial.costs.prices import price_for, usd
+from promptrial.jobs.work import PartWork
 from promptrial.model import Part, Trial
-from promptrial.parts.work import PartWork
 from promptrial.phases.base import Context, load_manifest
 from promptrial.providers.request_rows import RequestRow, decode_request_row
 from promptrial.store import jsonl

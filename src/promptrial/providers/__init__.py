@@ -1,1 +1,1 @@
-"""Where answers come from, each behind the same narrow Protocol."""
+"""Who answers: one adapter for each vendor, behind one narrow Protocol."""

@@ -1,7 +1,7 @@
 """The narrow Protocol that every source of answers implements, and the values that cross it.
 
 An adapter translates between promptrial and one vendor, nothing more: it keeps no files, retries nothing, never
-sleeps and never prints. Queueing, durable records, retry and stop belong to ``promptrial.queue``.
+sleeps and never prints. Queueing, durable records, retry and stop belong to ``promptrial.jobs.queue``.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
 
 A message may hold ``reasoning_content`` or ``reasoning`` beside its ``content``, or a ``refusal`` instead of it. Keys
 that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is unknown, and so is
-usage that cannot be read; the answer beside it counts. ``promptrial.responses`` says which responses are answers.
+usage that cannot be read; the answer beside it counts. ``promptrial.model.responses`` says which responses are answers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from promptrial.model import Completion
-from promptrial.responses import is_blank
+from promptrial.model.responses import is_blank
 
 __all__ = ["parse_chat_row"]
 

@@ -19,7 +19,7 @@ from typing import ClassVar, Final, Self
 
 import msgspec
 
-from promptrial.files import open_regular
+from promptrial.documents.files import open_regular
 from promptrial.model import Completion, Message, ModelSpec, Sampling
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row

@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from promptrial.documents.files import open_regular
 from promptrial.errors import ConfigError, MissingDependencyError, PermanentError
-from promptrial.files import open_regular
 from promptrial.model import Message, ModelSpec, Sampling
 from promptrial.providers.prefix_cache import BLOCK, Answer
 

@@ -36,6 +36,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from promptrial import __version__
+from promptrial.documents.files import open_regular
 from promptrial.errors import (
     OutcomeUnknownError,
     PermanentError,
@@ -44,7 +45,6 @@ from promptrial.errors import (
     TransferStoppedError,
     TransientError,
 )
-from promptrial.files import open_regular
 from promptrial.providers.exchange import Exchange, StopNoticedError, TooSlowError, Watch
 from promptrial.store.downloads import BOM, MAX_LINE, CutShortError, LineTooLongError, gunzip, split_lines
 

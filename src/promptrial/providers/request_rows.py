@@ -9,8 +9,7 @@ from typing import Final
 
 import msgspec
 
-from promptrial import ids
-from promptrial.model import Message, Request
+from promptrial.model import Message, Request, ids
 
 __all__ = ["RequestRow", "decode_request_row", "encode_request_row", "row_id"]
 

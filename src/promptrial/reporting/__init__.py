@@ -1,1 +1,1 @@
-"""Values to tables, and tables to pages that people read. Computes no statistic: every figure was made before."""
+"""How results are told: values become tables, and tables pages. It computes no statistic."""

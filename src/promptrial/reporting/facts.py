@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 
-from promptrial.cost_report import CostReport
+from promptrial.documents.cost_report import CostReport
+from promptrial.documents.significance import Significance
 from promptrial.model import CONDITIONS, Condition, Trial
-from promptrial.significance import Significance
 
 __all__ = ["DatasetFacts", "OlderFigure", "ParseFacts", "RunFacts", "TrialFacts", "TrialResult", "without_folders"]
 

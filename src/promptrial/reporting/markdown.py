@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from promptrial.cost_report import CostReport
+from promptrial.documents.cost_report import CostReport
+from promptrial.documents.significance import Scope, Significance
 from promptrial.model import CONDITIONS, Condition
 from promptrial.reporting import tables
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult
@@ -18,7 +19,6 @@ from promptrial.reporting.summary import run_sentences, trial_sentences
 from promptrial.reporting.tables import PrimaryKey, Table
 from promptrial.reporting.tables.cells import MISSING, count, level
 from promptrial.reporting.tables.words import listing
-from promptrial.significance import Scope, Significance
 
 __all__ = ["aggregate_report", "trial_report"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from promptrial.printable import escaped
+from promptrial.documents.printable import escaped
 from promptrial.reporting.tables.cells import Table
 
 __all__ = ["one_line", "printable", "summary_text"]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
 from promptrial.model import CONDITIONS, Condition
+from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.tables.cells import count, rate
 from promptrial.reporting.tables.words import listing, reason_text
-from promptrial.responses import NO_TEXT
 
 __all__ = ["WARNING_SHARE", "ArmResponses", "empty_reasons", "response_warnings"]
 

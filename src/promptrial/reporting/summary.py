@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from promptrial.cost_report import CostReport
+from promptrial.documents.cost_report import CostReport
+from promptrial.documents.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
 from promptrial.model import CONDITIONS, Trial
 from promptrial.reporting.facts import TrialFacts, TrialResult
 from promptrial.reporting.responses import response_warnings
@@ -30,7 +31,6 @@ from promptrial.reporting.tables.context import missing_answers
 from promptrial.reporting.tables.effects import caution_notes, interaction_notes
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text
-from promptrial.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
 
 __all__ = ["cost_sentence", "run_sentences", "trial_sentences"]
 

@@ -1,1 +1,1 @@
-"""Time, stop signals, events: what touches the process and the clock."""
+"""The process and the clock: time, stop signals, events, the terminal."""

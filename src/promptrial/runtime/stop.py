@@ -15,8 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from promptrial.documents.files import read_bytes
 from promptrial.errors import Detached, StopRequested
-from promptrial.files import read_bytes
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.interrupts import handled
 

@@ -11,8 +11,8 @@ import sys
 from contextlib import suppress
 from typing import Final, TextIO
 
+from promptrial.documents.printable import escaped
 from promptrial.errors import OutputError, ReaderGoneError
-from promptrial.printable import escaped
 
 __all__ = ["encodable", "print_result", "say_to_stderr"]
 

@@ -1,1 +1,1 @@
-"""Pure functions from an answer and its item to scores."""
+"""How good an answer is: pure functions from an answer and its item to scores."""

@@ -1,1 +1,1 @@
-"""Paired statistics: arrays in, estimates out."""
+"""How sure a difference is: paired statistics, arrays in and estimates out."""

@@ -15,8 +15,7 @@ import msgspec
 import numpy as np
 
 from promptrial import registry
-from promptrial.model import Condition
-from promptrial.significance import (
+from promptrial.documents.significance import (
     ArmAttrition,
     AttritionTest,
     Endpoint,
@@ -30,6 +29,7 @@ from promptrial.significance import (
     Significance,
     StatsSettings,
 )
+from promptrial.model import Condition
 from promptrial.stats.attrition import missing_bounds
 from promptrial.stats.endpoints import decide, describe, designated_method, designated_row
 from promptrial.stats.families import correct, correct_interactions, raw_test

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.paired import FEW_CLUSTERS
 from promptrial.stats.pairing import DECIMALS, ClusterTotals, FloatArray, PairedSample
 from promptrial.stats.resampling import bootstrap_means

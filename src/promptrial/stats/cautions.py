@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.significance import StatsSettings
+from promptrial.documents.significance import StatsSettings
 from promptrial.stats.difference import DifferenceTest, decided_by_score
 from promptrial.stats.pairing import PairedSample
 from promptrial.stats.sign_flips import clusters_needed

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.paired import without_variation_of
 from promptrial.stats.pairing import ClusterTotals, FloatArray, IntArray, PairedSample, cluster_totals
 from promptrial.stats.statistic import estimate_row, never_zero

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from promptrial.significance import StatsSettings
+from promptrial.documents.significance import StatsSettings
 from promptrial.stats.effective import INTERVAL_SLOPE, Density, EffectivePairs, density, effective_pairs
 from promptrial.stats.intervals import level_text
 from promptrial.stats.paired import paired_difference, without_variation

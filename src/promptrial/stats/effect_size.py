@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.difference import difference_test
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.pairing import FloatArray, PairedSample

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from promptrial.significance import ArmMean, Endpoint, Estimate, HypothesisTest, StatsSettings, number
+from promptrial.documents.significance import ArmMean, Endpoint, Estimate, HypothesisTest, StatsSettings, number
 from promptrial.stats.attrition import missing_bounds
 from promptrial.stats.cautions import cautions, largest_cluster
 from promptrial.stats.difference import decided_by_score, difference_test

@@ -17,7 +17,15 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from promptrial.significance import Estimate, Family, Hypothesis, HypothesisTest, Interaction, Scope, StatsSettings
+from promptrial.documents.significance import (
+    Estimate,
+    Family,
+    Hypothesis,
+    HypothesisTest,
+    Interaction,
+    Scope,
+    StatsSettings,
+)
 from promptrial.stats.multiplicity import benjamini_hochberg, holm
 from promptrial.stats.pairing import FloatArray
 

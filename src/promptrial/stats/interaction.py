@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.significance import Interaction, StatsSettings, number
+from promptrial.documents.significance import Interaction, StatsSettings, number
 from promptrial.stats.cr2 import Cr2, cr2
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.sign_flips import clusters_needed

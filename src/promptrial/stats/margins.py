@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.significance import StatsSettings
+from promptrial.documents.significance import StatsSettings
 from promptrial.stats.difference import decided_by_score, few_clusters
 from promptrial.stats.effective import MARGIN_SLOPE, EffectivePairs, density, effective_pairs
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample, cluster_totals

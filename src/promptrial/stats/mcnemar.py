@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.binomial import log_half_binomial_cdf, log_half_binomial_pmf
 from promptrial.stats.intervals import clopper_pearson
 from promptrial.stats.pairing import ClusterTotals, PairedSample

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.significance import AttritionTest, Estimate, MissingRule
+from promptrial.documents.significance import AttritionTest, Estimate, MissingRule
 from promptrial.stats.pairing import Arm, FloatArray, PairedSample, Pairing
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.detectable import detectable_difference
 from promptrial.stats.paired import (
     FEW_CLUSTERS,

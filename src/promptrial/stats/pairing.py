@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.significance import Scope
+from promptrial.documents.significance import Scope
 from promptrial.stats.score_table import BoolArray, FloatArray, IntArray, ScoreTable
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.difference import DifferenceTest, decided_by_score, difference_test
 from promptrial.stats.pairing import PairedSample
 from promptrial.stats.sign_flips import FEWEST_FLIPS, clusters_needed, sign_flips

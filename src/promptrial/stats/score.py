@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.difference import decided_by_score, difference_test
 from promptrial.stats.pairing import PairedSample
 from promptrial.stats.risk_difference import paired_table

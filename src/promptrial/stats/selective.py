@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.significance import Estimate, Scope, StatsSettings
+from promptrial.documents.significance import Estimate, Scope, StatsSettings
 from promptrial.stats.intervals import wilson
 from promptrial.stats.pairing import BoolArray, FloatArray, IntArray, PairedSample, Pairing, cluster_totals
 from promptrial.stats.statistic import estimate_row

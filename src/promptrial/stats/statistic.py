@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from promptrial.significance import SCORE_QUANTITIES, Estimate, StatsSettings, number
+from promptrial.documents.significance import SCORE_QUANTITIES, Estimate, StatsSettings, number
 from promptrial.stats.pairing import PairedSample
 
 __all__ = ["Statistic", "estimate_row", "never_zero"]

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.margins import MarginTest, margin_notes, margin_test, needed_note, pairs_needed
 from promptrial.stats.paired import PairedDifference, paired_difference
 from promptrial.stats.pairing import PairedSample

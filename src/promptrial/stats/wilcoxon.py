@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.significance import Estimate, StatsSettings
+from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.pairing import DECIMALS, FloatArray, PairedSample
 from promptrial.stats.statistic import estimate_row, never_zero
 

@@ -1,1 +1,1 @@
-"""Durable files of a run: atomic writes, records, receipts, lock."""
+"""Durable files of a run: atomic writes, records, receipts, the lock."""

@@ -21,8 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from promptrial.documents.files import open_to_write
 from promptrial.errors import PromptrialError
-from promptrial.files import open_to_write
 
 __all__ = [
     "Appender",

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from promptrial.files import read_bytes
+from promptrial.documents.files import read_bytes
 from promptrial.store import atomic
 
 __all__ = ["JOB_FILE", "OUTPUT_FILE", "Breadcrumb", "forget", "leave", "read"]

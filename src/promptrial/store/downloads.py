@@ -23,8 +23,8 @@ from typing import IO, Final
 
 import msgspec
 
+from promptrial.documents.files import open_regular
 from promptrial.errors import DataError
-from promptrial.files import open_regular
 from promptrial.store.breadcrumbs import JOB_FILE, OUTPUT_FILE
 
 __all__ = [

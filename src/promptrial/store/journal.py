@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from promptrial import documents
+from promptrial.documents import schemas
+from promptrial.documents.files import name_problem, read_bytes
 from promptrial.errors import CorruptRecordError
-from promptrial.files import name_problem, read_bytes
 from promptrial.store import atomic, jsonl
 from promptrial.store.records import FileRecord, Intent, PartRecord, PartStatus
 
@@ -128,7 +128,7 @@ class _Versioned(msgspec.Struct):
 def _decode(line: bytes, where: str) -> PartEvent:
     version = msgspec.json.decode(line, type=_Versioned).schema_version
     if version > _VERSION:
-        raise documents.newer(where, version, _VERSION)
+        raise schemas.newer(where, version, _VERSION)
     event = _DECODER.decode(line)
     for name in filter(None, (event.part, event.request_sha256)):  # files and folders are named by them
         if problem := name_problem(name):

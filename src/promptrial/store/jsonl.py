@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from promptrial.files import open_regular
+from promptrial.documents.files import open_regular
 from promptrial.store import atomic
 
 __all__ = ["FileDigest", "count", "digest", "lines", "mend_tail", "numbered_lines"]

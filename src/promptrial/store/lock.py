@@ -21,8 +21,8 @@ from threading import Event
 from types import TracebackType
 from typing import Final, Self
 
+from promptrial.documents.files import NotARegularFileError, open_regular, open_to_write
 from promptrial.errors import PromptrialError, RunLockedError
-from promptrial.files import NotARegularFileError, open_regular, open_to_write
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.store import atomic
 

@@ -14,10 +14,11 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
-from promptrial import documents, registry
+from promptrial import registry
 from promptrial.config.environment import place_flag
+from promptrial.documents import schemas
+from promptrial.documents.files import name_problem, path_problem, read_bytes
 from promptrial.errors import CorruptRecordError, IllegalTransitionError
-from promptrial.files import name_problem, path_problem, read_bytes
 from promptrial.store import atomic
 
 __all__ = [
@@ -273,7 +274,7 @@ def transition(state: RunState, phase: str, status: PhaseStatus, now: str, error
 def json_schema(kind: type[RunState | TrialManifest]) -> dict[str, Any]:
     """Return the JSON Schema of a record, as published in ``docs/schemas``: what this program writes."""
     name = {RunState: "run_state.json", TrialManifest: "trial_manifest.json"}[kind]
-    schema = documents.json_schema(kind, f"promptrial {name}, schema_version {_VERSIONS[kind]}")
+    schema = schemas.json_schema(kind, f"promptrial {name}, schema_version {_VERSIONS[kind]}")
     if kind is RunState:
         schema["$defs"]["RunState"]["properties"]["phases"]["required"] = list(registry.PHASES)
     return schema
@@ -326,7 +327,7 @@ def load(path: Path, kind: type[_Record]) -> _Record:
 def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
     try:
         if kind in _VERSIONS:
-            documents.check_version(data, _VERSIONS[kind], str(path))
+            schemas.check_version(data, _VERSIONS[kind], str(path))
         record = msgspec.json.decode(data, type=kind)
         _check_paths(record)
         return record  # noqa: TRY300 - both may find the record damaged

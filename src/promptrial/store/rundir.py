@@ -15,14 +15,16 @@ from typing import Final
 
 from promptrial.config.effective import canonical_json
 from promptrial.config.environment import place_flag
+from promptrial.documents.files import NotARegularFileError, check_regular
 from promptrial.errors import PromptrialError, UsageError
-from promptrial.files import NotARegularFileError, check_regular
 from promptrial.store import jsonl
 from promptrial.store.journal import Journal, fold
 from promptrial.store.records import FileRecord, Receipt, TrialManifest, load
 
-__all__ = ["RUN_ID_PATTERN", "RunDir", "TrialDir", "check_run_id", "digest_of"]
+__all__ = ["OLDER", "RUN_ID_PATTERN", "RunDir", "TrialDir", "check_run_id", "digest_of"]
 
+OLDER: Final = "older"
+"""The folder, of a trial and of the run, to which a migration moves what the older tool had made."""
 RUN_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

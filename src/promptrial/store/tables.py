@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from promptrial.printable import escaped_cell
+from promptrial.documents.printable import escaped_cell
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 

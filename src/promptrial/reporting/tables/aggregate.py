@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from promptrial.documents.significance import Endpoint
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.tables.cells import (
     MISSING,
@@ -23,7 +24,6 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.effects import caution_notes, decision, decision_text, primary_endpoints
 from promptrial.reporting.tables.missing import rule_text
 from promptrial.reporting.tables.words import metric_text
-from promptrial.significance import Endpoint
 
 __all__ = ["PrimaryKey", "aggregate_rows", "aggregate_table", "primary_p_values", "rejected", "trials_table"]
 

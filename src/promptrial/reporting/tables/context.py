@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from promptrial.cost_report import Cost, CostReport
+from promptrial.documents.cost_report import Cost, CostReport
+from promptrial.documents.significance import ArmAttrition, MissingBounds, Significance
 from promptrial.model import CONDITIONS, Condition, Trial
+from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.facts import RunFacts, TrialFacts, without_folders
 from promptrial.reporting.tables.cells import (
     Table,
@@ -24,8 +26,6 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.effects import overall_endpoints
 from promptrial.reporting.tables.missing import rule_text
 from promptrial.reporting.tables.words import metric_text, reason_text
-from promptrial.responses import NO_TEXT
-from promptrial.significance import ArmAttrition, MissingBounds, Significance
 
 __all__ = [
     "attrition_table",

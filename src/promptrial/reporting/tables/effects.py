@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from promptrial.documents.significance import Endpoint, Estimate, HypothesisTest, Interaction, Scope, Significance
 from promptrial.reporting.tables.cells import (
     MISSING,
     Table,
@@ -31,7 +32,6 @@ from promptrial.reporting.tables.words import (
     quantity_text,
     subset_text,
 )
-from promptrial.significance import Endpoint, Estimate, HypothesisTest, Interaction, Scope, Significance
 
 __all__ = [
     "caution_notes",

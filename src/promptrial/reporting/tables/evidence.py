@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from promptrial.documents.significance import SCORE_QUANTITIES, ArmMean, Endpoint, Estimate, Significance
 from promptrial.reporting.tables.cells import (
     MISSING,
     Table,
@@ -25,7 +26,6 @@ from promptrial.reporting.tables.cells import (
 )
 from promptrial.reporting.tables.effects import overall_endpoints
 from promptrial.reporting.tables.words import method_text, metric_text, quantity_text
-from promptrial.significance import SCORE_QUANTITIES, ArmMean, Endpoint, Estimate, Significance
 
 __all__ = [
     "arms_table",

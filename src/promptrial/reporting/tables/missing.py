@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from promptrial.documents.significance import AttritionTest, Endpoint, MissingRule, MissingSensitivity, Significance
 from promptrial.reporting.tables.cells import (
     Table,
     count,
@@ -17,7 +18,6 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.words import listing, metric_text, subset_text
-from promptrial.significance import AttritionTest, Endpoint, MissingRule, MissingSensitivity, Significance
 
 __all__ = ["attrition_notes", "lost_unequally", "missing_rule_table", "rule_text", "sensitivity_notes"]
 

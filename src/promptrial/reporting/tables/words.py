@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from promptrial.documents.significance import Family, Scope
 from promptrial.reporting.tables.cells import MISSING
-from promptrial.significance import Family, Scope
 
 __all__ = [
     "MetricText",

@@ -1,0 +1,127 @@
+"""What a resume would meet: what the plan says is left, drift of configuration and questions, room on the disk.
+
+The plan is that of the run's own copy of its configuration, so that a file that was changed since says nothing of what
+is on disk; what such a change means for a resume is said by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from promptrial import registry
+from promptrial.care.doctor.document import Finding, Kind, Severity
+from promptrial.care.doctor.sight import Sight, quoted
+from promptrial.design.plan import Action, select_phases
+from promptrial.engine.loop import Engine
+from promptrial.engine.manifests import load_manifests
+from promptrial.engine.opening import Opened, RunRequest, open_run
+from promptrial.engine.origin import recorded_file
+from promptrial.engine.providers import Providers
+from promptrial.engine.session import context_of
+from promptrial.engine.space import check_space
+from promptrial.errors import DiskSpaceError, PromptrialError
+from promptrial.phases.base import Context, Phase
+from promptrial.phases.prepare import changed_sources
+from promptrial.store import records
+from promptrial.store.records import Origin
+
+__all__ = ["prospects"]
+
+
+def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield what a resume would meet; ``earlier`` are the findings that may explain what is left to do."""
+    if sight.built is None and sight.completed("build"):
+        return  # without its requests nothing can be planned; that they are lost has been said
+    try:
+        opened, context = _opened(sight)
+        actions = Engine(context, opened.state or records.new_state(sight.run.run_id, opened.config_hash)).plan(
+            select_phases(None, None, None)
+        )
+    except (PromptrialError, OSError) as error:
+        if not any(finding.kind == "record" for finding in earlier):
+            yield _unreadable(sight, error)
+        return
+    if not sight.working and not any(finding.severity != "note" for finding in earlier):
+        yield from _left(sight, actions)
+    yield from _drift(sight, opened.origin, finished=all(action.done for action in actions))
+    for sentence in changed_sources(context):
+        yield _finding(sight, "drift", "note", sight.run.prepared / "manifest.json", sentence, None)
+    if not sight.working:
+        yield from _space(sight, context, actions)
+
+
+def _opened(sight: Sight) -> tuple[Opened, Context]:
+    run, quiet = sight.run, replace(sight.invocation, say=lambda _text: None)
+    request = RunRequest(run.root.parent, run.run_id, config=run.config_path, plan_only=True)
+    opened = open_run(request, sight.env)
+    context = context_of(request, opened, sight.env, quiet, Providers(sight.env))
+    load_manifests(context, read_only=True)
+    return opened, context
+
+
+def _unreadable(sight: Sight, error: PromptrialError | OSError) -> Finding:
+    said = sight.said(error) if isinstance(error, PromptrialError) else f"{error.filename}: {error.strerror}"
+    return _finding(sight, "drift", "error", sight.run.config_path, f"it does not load any more: {said}", sight.mend)
+
+
+def _left(sight: Sight, actions: Sequence[Action]) -> Iterator[Finding]:
+    """Yield the first phase that the state calls completed and the plan does not, where nothing else explains that."""
+    for action in actions:
+        if not action.done and sight.completed(action.phase):
+            if action.reason.endswith("plan changed"):
+                meaning = f"{action.phase} was made by another version of this program, or of what it depends on"
+                yield _finding(sight, "drift", "warning", sight.run.state_path, meaning, sight.mend)
+            else:
+                meaning = f"{action.phase} counts as completed, and the plan says: {action}"
+                yield _finding(sight, "not_done", "warning", sight.run.state_path, meaning, sight.mend)
+            return
+
+
+def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[Finding]:
+    """Yield what has changed in the file that the run was started with, and in the prompts that it names.
+
+    A finished run keeps what it was made from. Another one is finished by its own copy, or goes on with the change.
+    """
+    run = sight.run
+    recorded = recorded_file(run, sight.state, origin)
+    if recorded is None:
+        return
+    severity: Severity = "note" if finished else "warning"
+    command = f"{run.command('run')} --config {quoted(run.config_path)} --resume" if sight.state else sight.mend
+    if not recorded.exists():
+        meaning = f"{recorded}, which the run was started with, is not there; a resume uses the run's own copy"
+        yield _finding(sight, "drift", "note", run.config_path, meaning, None)
+        return
+    try:
+        lines = open_run(RunRequest(run.root.parent, run.run_id, plan_only=True, rebuild=True), sight.env).drift
+    except PromptrialError as error:
+        lines = (f"it does not load any more: {sight.said(error)}",)
+    if lines:
+        what = f"{recorded}, or what it names, has changed since the run was started: {'; '.join(lines)}"
+        how = (
+            "the run keeps what it was made from"
+            if finished
+            else "the command finishes the run as it was started; --resume --force instead accepts the change, "
+            "asks again what it touches, and records it"
+        )
+        yield _finding(sight, "drift", severity, run.config_path, f"{what}; {how}", None if finished else command)
+
+
+def _space(sight: Sight, context: Context, actions: Sequence[Action]) -> Iterator[Finding]:
+    """Yield the first phase left to do for which the disk has too little room."""
+    for action in actions:
+        phase: Phase = registry.load("phase", action.phase)
+        for slug in action.trials if action.verb == "execute" else ():
+            trial = None if slug is None or phase.run_trial is None else context.trial(slug)
+            try:
+                check_space(context, phase, trial)
+            except DiskSpaceError as error:
+                meaning = f"{error.message}; free some, then resume"
+                yield _finding(sight, "disk_space", "error", sight.run.root, meaning, sight.mend)
+                return
+
+
+def _finding(sight: Sight, kind: Kind, severity: Severity, path: Path, meaning: str, command: str | None) -> Finding:
+    return Finding(kind=kind, severity=severity, file=sight.run.relative(path), meaning=meaning, command=command)

@@ -1,0 +1,266 @@
+"""What was paid for, or may have been: attempts in doubt, jobs that no part claims, answers that are not here.
+
+All of it is read from the ledger of each part, and from the plain files beside the results that name each job. What
+the provider knows is not asked: a resume does that.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from promptrial.care.doctor.document import Finding, Kind, Severity
+from promptrial.care.doctor.sight import Sight, file_problem, quoted
+from promptrial.store import breadcrumbs
+from promptrial.store.breadcrumbs import Breadcrumb
+from promptrial.store.records import Intent, PartRecord
+from promptrial.store.rundir import TrialDir
+
+__all__ = ["orphan_jobs", "part_findings"]
+
+_IN_FLIGHT: Final = ("submitted", "running", "completed")
+_IN_DOUBT: Final = ("submitting", "unknown")
+_NEVER_ANSWERED: Final = ("pending", "failed", "cancelled")
+_STOPS_A_JOB: Final = {"fireworks": "firectl batch-inference-job delete"}
+"""Provider -> its own command that stops a job, for jobs that no resume looks after."""
+
+
+def part_findings(sight: Sight) -> Iterator[Finding]:
+    """Yield what the ledgers of the run's parts say of answers and attempts.
+
+    While a process is at work, nothing can be said of what it has in hand.
+    """
+    if sight.working:
+        return
+    for slug in sight.trials:
+        manifest, cut = sight.manifests.get(slug), sight.parts_of(slug)
+        for name, part in (manifest.parts if manifest is not None else {}).items():
+            if cut is None or name in cut:
+                yield from _of_part(sight, sight.run.trial(slug), name, part)
+
+
+def _of_part(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Iterator[Finding]:
+    problem = _problem(sight, folder, name, part)
+    if part.status == "downloaded" and problem and part.lost is not True:
+        yield _lost(sight, folder, name, part, problem)
+    if not part.intents:
+        return
+    home = part.status == "downloaded" and not problem
+    if part.lost is True:
+        yield _gone(sight, folder, name, part)
+    elif part.status in _IN_DOUBT:
+        yield _in_doubt(sight, folder, name, part)
+    elif part.status in _IN_FLIGHT:
+        yield _not_fetched(sight, folder, name, part)
+    if home:
+        yield from _short(sight, folder, name, part)
+    else:
+        yield from _fetched_and_lost(sight, folder, name, part)
+    yield from _superseded(sight, folder, name, part, home=home)
+
+
+def _problem(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> str:
+    """Return what is wrong with the answers of a part that are said to be here."""
+    path = folder.part_results(name)
+    return "" if part.results is None else file_problem(sight.run, sight.run.relative(path), part.results)
+
+
+def _lost(sight: Sight, folder: TrialDir, name: str, part: PartRecord, problem: str) -> Finding:
+    """Return a finding for answers that were sealed; those that a provider computed are fetched from it again."""
+    rows = part.results.rows if part.results is not None else None
+    if not part.intents:
+        meaning = (
+            f"{problem}: the {rows} answers of {name} are not as they were sealed; they are computed here again, "
+            "which costs nothing"
+        )
+        return _finding(sight, "artifact", "error", folder.part_results(name), meaning)
+    meaning = (
+        f"{problem}: {rows} answers of job {part.job} that were paid for{_about(part.intents)} are not as they were "
+        "sealed; they are fetched again, and not paid for again"
+    )
+    return _finding(sight, "billed_missing", "error", folder.part_results(name), meaning)
+
+
+def _gone(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Finding:
+    """Return a finding for answers that a resume could not get any more."""
+    rows = part.intents[-1].rows
+    meaning = (
+        f"answers of {name} were paid for and are lost: {part.reason}. The command tries to get them once more, then "
+        f"asks up to {rows} requests again{_about(part.intents[-1:])}; where that was done often enough, they count as "
+        f"unanswered. If you have the files, put them into {quoted(folder.part_results(name).parent)} first"
+    )
+    return _finding(sight, "billed_missing", "error", folder.manifest_path, meaning)
+
+
+def _in_doubt(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Finding:
+    key, reason = part.intents[-1].key, f" ({part.reason})" if part.reason else ""
+    if part.status == "unknown":
+        meaning = (
+            f"parked: whether job {key} of {name} was created is not known{reason}. The command looks for it once "
+            f"more, and asks its {part.intents[-1].rows} requests again{_about(part.intents[-1:])} if it is not there; "
+            f"if you have its answers, put the files into {quoted(folder.part_results(name).parent)} first"
+        )
+        return _finding(sight, "unknown_intent", "error", folder.manifest_path, meaning)
+    meaning = f"job {key} of {name} was being asked for when the process ended{reason}; it is looked for first"
+    return _finding(sight, "unknown_intent", "warning", folder.manifest_path, meaning)
+
+
+def _not_fetched(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Finding:
+    rows = part.intents[-1].rows
+    meaning = (
+        f"job {part.job} has {rows} requests of {name}{_about(part.intents[-1:])}; it is paid for, no process waits "
+        "for it, and its answers are not here"
+    )
+    return _finding(sight, "billed_missing", "warning", folder.manifest_path, meaning)
+
+
+def _short(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Iterator[Finding]:
+    """Yield what sealed answers lack: rows that came, by the ledger, or such as never came."""
+    path, here = folder.part_results(name), part.results.rows if part.results is not None else None
+    came = [i.results.rows for i in part.intents if i.results is not None and i.request_sha256 == part.request_sha256]
+    paid = sum(rows or 0 for rows in came)
+    if here is not None and here < paid:
+        meaning = (
+            f"{paid} answers of {name} came and were paid for, and {here} are in its results; fetched again, all are"
+        )
+        yield Finding(
+            kind="billed_missing",
+            severity="error",
+            file=sight.run.relative(path),
+            meaning=meaning,
+            command=sight.put_aside_first(path),
+        )
+    elif part.reason is not None and "unanswered" in part.reason:
+        meaning = f"{name}: {part.reason}; they count as missing in every report"
+        yield _finding(sight, "unanswered", "note", path, meaning)
+
+
+def _fetched_and_lost(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Iterator[Finding]:
+    """Yield attempts whose answers were fetched, and are not here as they came although the part is not sealed."""
+    sealed = folder.part_results(name)
+    for intent in part.intents:
+        if intent.results is None or intent.request_sha256 != part.request_sha256 or part.status == "downloaded":
+            continue
+        paths = (sealed.with_name(f"results.a{intent.attempt}.jsonl"), sealed)
+        problems = [file_problem(sight.run, sight.run.relative(path), intent.results) for path in paths]
+        if all(problems):
+            meaning = (
+                f"{problems[0]}: {intent.results.rows} answers of job {intent.key} were fetched and paid for"
+                f"{_about((intent,))}, and are not here as they came; they are fetched again"
+            )
+            yield _finding(sight, "billed_missing", "error", paths[0], meaning)
+
+
+def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, home: bool) -> Iterator[Finding]:
+    """Yield attempts that later ones took the place of, and whose answers never came.
+
+    Once the part is home nothing is left to mend in the run; a job that was accepted may still be at work, though.
+    """
+    last = part.intents[-1]
+    for intent in part.intents:
+        current = intent is last and intent.request_sha256 == part.request_sha256
+        if current or intent.results is not None or intent.status in _NEVER_ANSWERED:
+            continue
+        why = "asks what is not asked any more" if intent.request_sha256 != part.request_sha256 else "was given up"
+        late = sight.late_jobs.get(intent.key, "")
+        meaning = (
+            f"job {intent.key} of {name} {why}{_about((intent,))}, and its {intent.rows} answers are used nowhere; "
+            + (f"it was found late ({late})" if late else "this stays on record")
+        )
+        accepted = intent.status in _IN_FLIGHT and not late
+        yield Finding(
+            kind="superseded_job",
+            severity="note" if home else "warning",
+            file=sight.run.relative(folder.manifest_path),
+            meaning=meaning,
+            command=(_stop_command(sight, folder.slug, intent.key) if accepted else None) if home else sight.mend,
+        )
+
+
+# --- jobs that no part claims ---------------------------------------------------------------------------------------
+
+
+def orphan_jobs(sight: Sight) -> Iterator[Finding]:
+    """Yield jobs that are on record, or named by a file beside the results, and that no part of the run claims."""
+    if sight.working:
+        return
+    for results in sorted(path for path in sight.run.root.glob("*/results") if path.is_dir()):
+        folder = sight.run.trial(results.parent.name)
+        read = {path: _read(path) for path in sorted(results.glob(f"*{breadcrumbs.JOB_FILE}"))}
+        older = [path for path, crumb in read.items() if crumb is not None and crumb.request_sha256 is None]
+        if older and folder.slug not in sight.trials:
+            meaning = f"an older tool noted {len(older)} jobs here, and no answer of this trial is on disk"
+            yield _finding(sight, "orphan_job", "note", results, meaning)
+        for path in (path for path in read if path not in older):
+            yield from _of_crumb(sight, folder, path, read[path])
+
+
+def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: Breadcrumb | None) -> Iterator[Finding]:
+    manifest, name = sight.manifests.get(folder.slug), path.name.removesuffix(breadcrumbs.JOB_FILE)
+    if crumb is None:
+        if manifest is None or name not in manifest.parts:
+            meaning = f"it names a job of {name} that is nowhere else on record, and it is damaged"
+            yield _finding(sight, "orphan_job", "warning", path, meaning)
+        return
+    cut, ours = sight.parts_of(folder.slug), folder.slug in sight.trials
+    wanted = ours and (cut is None or name in cut)
+    part = None if manifest is None else manifest.parts.get(name)
+    if wanted and (part is None or _knows(part, crumb) or part.status != "downloaded"):
+        if part is None or not _knows(part, crumb):
+            meaning = f"job {crumb.name} of {name} is named here and not on record; a resume looks it up by its key"
+            yield _finding(sight, "orphan_job", "warning", path, meaning)
+        return
+    if part is not None and _knows(part, crumb) and part.status not in (*_IN_FLIGHT, *_IN_DOUBT):
+        return  # whatever it was part of: its answers came, or it ended without any
+    of = f"part {name} of trial {folder.slug}, which this run has no more" if not wanted else name
+    meaning = f"job {crumb.name} of {of}: no part claims it, and nobody will fetch its answers"
+    yield Finding(
+        kind="orphan_job",
+        severity="warning",
+        file=sight.run.relative(path),
+        meaning=f"{meaning}; stop it at the provider, then put this file away",
+        command=_put_away(sight, folder.slug, crumb, path),
+    )
+
+
+def _read(path: Path) -> Breadcrumb | None:
+    try:
+        return breadcrumbs.read(path)
+    except OSError:
+        return None
+
+
+def _knows(part: PartRecord, crumb: Breadcrumb) -> bool:
+    """Whether the record of a part names a job, or was sealed with the answers to its very requests."""
+    known = {part.job, *(intent.job for intent in part.intents), *(intent.key for intent in part.intents)}
+    answered = part.status == "downloaded" and part.request_sha256 == crumb.request_sha256
+    return crumb.name in known or answered
+
+
+def _put_away(sight: Sight, slug: str, crumb: Breadcrumb, path: Path) -> str:
+    """Return the command that stops a job, where its provider has one, and puts the file away that names it."""
+    stop = _stop_command(sight, slug, crumb.name)
+    return f"{f'{stop} && ' if stop else ''}mv {quoted(path)} {shlex.quote(f'{path}.settled')}"
+
+
+def _stop_command(sight: Sight, slug: str, job: str) -> str | None:
+    """Return the provider's own command that stops a job; None where it has none, or is an emulator."""
+    manifest = sight.manifests.get(slug)
+    stop = _STOPS_A_JOB.get(str(manifest.trial.get("provider"))) if manifest is not None else None
+    if manifest is None or stop is None or sight.run.emulator.exists():
+        return None
+    account = f" -a {shlex.quote(str(manifest.engine['account']))}" if "account" in manifest.engine else ""
+    return f"{stop} {shlex.quote(job)}{account}"
+
+
+def _about(intents: tuple[Intent, ...]) -> str:
+    """Return what attempts were reckoned to cost, in brackets; nothing where that is not known."""
+    known = [intent.estimated_usd for intent in intents if intent.estimated_usd is not None]
+    return f" (about {sum(known):.4g} USD)" if known and len(known) == len(intents) else ""
+
+
+def _finding(sight: Sight, kind: Kind, severity: Severity, path: Path, meaning: str) -> Finding:
+    command = None if severity == "note" else sight.mend
+    return Finding(kind=kind, severity=severity, file=sight.run.relative(path), meaning=meaning, command=command)

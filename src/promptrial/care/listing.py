@@ -1,0 +1,117 @@
+"""Every run in a folder at a glance, from its files alone: how far, what it cost, how old. Reads only, takes no lock.
+
+Nothing is hashed, and a run whose state cannot be read is listed as such: one damaged run must not hide the others.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from promptrial import registry
+from promptrial.care.run_documents import ListDocument, ListedRun, ListedWord
+from promptrial.care.status import RunStatus, read_status
+from promptrial.documents import cost_report
+from promptrial.documents.files import read_bytes
+from promptrial.errors import NewerVersionError, PromptrialError, UsageError
+from promptrial.runtime.clock import Clock
+from promptrial.store.records import RunState
+from promptrial.store.rundir import RunDir
+
+__all__ = ["list_runs"]
+
+
+def list_runs(experiments: Path, clock: Clock) -> ListDocument:
+    """List the ``run_*`` folders of a folder; none if it is not there."""
+    found = [_listed(path, clock) for path in sorted(experiments.glob("run_*")) if path.is_dir()]
+    found.sort(key=lambda run: -_seconds(run.updated_at) if run.updated_at else math.inf)
+    return ListDocument(schema_version=1, experiments_dir=str(experiments), runs=tuple(found))
+
+
+def _listed(path: Path, clock: Clock) -> ListedRun:
+    run_id = path.name.removeprefix("run_")
+    try:
+        run = RunDir(path.parent, run_id)
+        return _described(run, read_status(run, clock), clock)
+    except UsageError as error:  # its name is none that a run can have, or there is no state
+        return _unreadable(run_id, "no_state", error.message)
+    except NewerVersionError as error:
+        return _unreadable(run_id, "newer", error.message)
+    except PromptrialError as error:  # a damaged record, or something else than a file in the place of the lock
+        return _unreadable(run_id, "damaged", error.message)
+    except OSError as error:
+        return _unreadable(run_id, "damaged", f"{error.filename or path}: {error.strerror or error}")
+
+
+def _unreadable(run_id: str, word: ListedWord, problem: str) -> ListedRun:
+    return ListedRun(
+        run_id=run_id, status=word, phases=None, answers=None, expected_answers=None, usd=None, updated_at=None,
+        age_s=None, migrated=False, dry_run=False, problem=problem,
+    )  # fmt: skip
+
+
+def _described(run: RunDir, status: RunStatus, clock: Clock) -> ListedRun:
+    state = status.state
+    updated = _last_update(state)
+    return ListedRun(
+        run_id=run.run_id,
+        status=status.word,
+        phases=_phases(status),
+        answers=status.rows,
+        expected_answers=status.expected_rows,
+        usd=_usd(run, status.trials),
+        updated_at=updated,
+        age_s=None if updated is None else _age_s(updated, clock),
+        migrated=state.migrated is True,
+        dry_run=state.dry_run is True,
+        problem=None,
+    )
+
+
+def _phases(status: RunStatus) -> str:
+    """Return how many phases are completed, and how far the one is that comes next."""
+    phases = [(name, status.state.phases[name].status) for name in registry.PHASES]
+    left = [name for name, word in phases if word != "completed"]
+    text = f"{len(phases) - len(left)}/{len(phases)}"
+    if not left:
+        return text
+    begun = next((name for name, word in phases if word not in {"completed", "not_started"}), left[0])
+    progress = status.progress.get(begun)
+    return f"{text} {begun}" + (f" {progress.done} of {progress.total} {progress.unit}" if progress else "")
+
+
+def _last_update(state: RunState) -> str | None:
+    """Return the latest time in a state; None if it has none, or none that can be read."""
+    times = [phase.updated_at for phase in state.phases.values()]
+    times += [state.last_checkpoint.timestamp if state.last_checkpoint else None]
+    return max((time for time in times if time and not math.isnan(_seconds(time))), key=_seconds, default=None)
+
+
+def _seconds(time: str) -> float:
+    """Return a time as seconds since 1970; NaN if it cannot be read."""
+    try:
+        moment = dt.datetime.fromisoformat(time)
+    except ValueError:
+        return math.nan
+    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+
+
+def _age_s(time: str, clock: Clock) -> float:
+    """Return the seconds since a time; a clock that was set back makes that 0, never less."""
+    return round(max(0.0, clock.timestamp() - _seconds(time)), 3)
+
+
+def _usd(run: RunDir, trials: Sequence[str]) -> float | None:
+    """Return what the trials cost together; None unless it is known of every one of them."""
+    amounts = [_trial_usd(run.trial(slug).results / "costs.json") for slug in trials]
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known and len(known) == len(amounts) else None
+
+
+def _trial_usd(path: Path) -> float | None:
+    try:
+        return cost_report.decode(read_bytes(path)).usd
+    except (FileNotFoundError, ValueError, RecursionError):  # not there yet, or damaged: a resume makes it anew
+        return None

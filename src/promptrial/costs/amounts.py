@@ -1,0 +1,147 @@
+"""Tokens x price -> USD, by arm and per right answer. Pure: who counts the tokens is up to the caller.
+
+The document that is returned, ``costs.json``, is described in ``promptrial.documents.cost_report``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import msgspec
+
+from promptrial.costs.prices import usd
+from promptrial.documents.cost_report import SCHEMA_VERSION, Cost, CostReport, Price
+from promptrial.model import CONDITIONS, Condition
+
+__all__ = ["TokenUsage", "cost_report"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Requests of one arm and the tokens that they took.
+
+    Parameters
+    ----------
+    requests, answered : int
+        Requests asked for, and those that have an answer rather than an error or nothing.
+    prompt_tokens, completion_tokens, total_tokens : int
+        Sums over the rows whose usage is known. A request that ended in an error counts if its usage was reported, for
+        it was paid all the same.
+    cached_tokens : int or None
+        The part of the prompt tokens that came from a cache; None if no row says.
+    unknown : int
+        Responses, with or without an answer in them, whose prompt or completion tokens the provider did not report.
+    empty : int
+        Requests whose response came back without an answer: cut off, filtered, spent on reasoning. They were paid.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative, or there are more responses than requests or more unknown ones than responses.
+    """
+
+    requests: int
+    answered: int
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int | None = None
+    unknown: int = 0
+    empty: int = 0
+
+    def __post_init__(self) -> None:
+        counts = (self.prompt_tokens, self.completion_tokens, self.total_tokens, self.cached_tokens or 0)
+        if min(counts) < 0:
+            raise ValueError(f"{min(counts)} tokens: counts are not negative")
+        if min(self.empty, self.answered) < 0 or not 0 <= self.unknown <= self.responses <= self.requests:
+            raise ValueError(f"{self.requests} requests, {self.responses} responses, {self.unknown} of unknown usage")
+
+    @property
+    def responses(self) -> int:
+        """Requests that were carried out."""
+        return self.answered + self.empty
+
+    @property
+    def known(self) -> bool:
+        """Whether any usage was reported, or none was to be expected because nothing was carried out."""
+        return self.unknown == 0 or self.unknown < self.responses or self.prompt_tokens + self.completion_tokens > 0
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        cached = [usage.cached_tokens for usage in (self, other) if usage.cached_tokens is not None]
+        return TokenUsage(
+            requests=self.requests + other.requests,
+            answered=self.answered + other.answered,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            total_tokens=self.total_tokens + other.total_tokens,
+            cached_tokens=sum(cached) if cached else None,
+            unknown=self.unknown + other.unknown,
+            empty=self.empty + other.empty,
+        )
+
+
+def cost_report(
+    usage: Mapping[Condition, TokenUsage], correct: Mapping[Condition, float | None], price: Price | None
+) -> CostReport:
+    """Return what a trial cost: of both arms together, and of each arm that was run.
+
+    Parameters
+    ----------
+    usage : mapping
+        One entry for each arm that was run, at least one.
+    correct : mapping
+        Exactly right answers of each arm: the sum over items of exact match times ``n_samples``. None, or no entry,
+        where nothing was scored.
+    price : Price or None
+        None for a model without a price: every amount is then null, which is not the same as free.
+
+    Raises
+    ------
+    ValueError
+        If no arm is given.
+    """
+    if not usage:
+        raise ValueError("no arm: a cost report needs the usage of at least one")
+    ran = [condition for condition in CONDITIONS if condition in usage]
+    together = _cost(
+        reduce(add, [usage[condition] for condition in ran]),
+        _sum_or_none([correct.get(condition) for condition in ran]),
+        price,
+    )
+    return CostReport(
+        **msgspec.structs.asdict(together),
+        schema_version=SCHEMA_VERSION,
+        priced=price is not None,
+        price=price,
+        conditions={condition: _cost(usage[condition], correct.get(condition), price) for condition in ran},
+    )
+
+
+def _cost(usage: TokenUsage, correct: float | None, price: Price | None) -> Cost:
+    amount = usd(usage.prompt_tokens, usage.completion_tokens, price) if price is not None and usage.known else None
+    return Cost(
+        requests=usage.requests,
+        answered=usage.answered,
+        correct=correct,
+        prompt_tokens=usage.prompt_tokens if usage.known else None,
+        completion_tokens=usage.completion_tokens if usage.known else None,
+        total_tokens=usage.total_tokens if usage.known else None,
+        cached_tokens=usage.cached_tokens if usage.known else None,
+        tokens_unknown=usage.unknown,
+        usd=amount,
+        usd_per_correct=_per_correct(amount, correct, usage.unknown),
+    )
+
+
+def _per_correct(amount: float | None, correct: float | None, unknown: int) -> float | None:
+    if amount is None or not correct or unknown:  # part of the cost over all of the right answers would flatter
+        return None
+    return amount / correct
+
+
+def _sum_or_none(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

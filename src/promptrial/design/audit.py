@@ -1,0 +1,349 @@
+"""The audit of an experiment's prompts: tokens, what longer arms cost, lengths that must match, refusals. Pure.
+
+Who counts tokens is up to the caller, as with costs. What is asked of a model, and whether a run exists, has no part in
+it: the texts, the prices and the settings of the scorer decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Final, Literal
+
+import msgspec
+
+from promptrial.config.schema import ExperimentConfig, ModelConfig, PromptConfig
+from promptrial.costs.prices import price_for, usd
+from promptrial.documents import schemas
+from promptrial.errors import SelfTestError
+from promptrial.model import CONDITIONS, Condition
+from promptrial.scoring import selftest
+from promptrial.scoring.base import ScoringSettings
+from promptrial.scoring.refusals import is_abstention
+
+__all__ = [
+    "FILLER",
+    "Arm",
+    "AuditDocument",
+    "Counter",
+    "Gold",
+    "LengthMatch",
+    "ModelAudit",
+    "PromptSetAudit",
+    "Refusal",
+    "audit",
+    "estimated_tokens",
+    "json_schema",
+    "refusals_in",
+]
+
+_VERSION: Final = 1
+_ITEMS: Final = 1000
+FILLER: Final = "length_matched"
+"""What the name of a prompt file (or of a prompt set, for its treatment) holds that has to be as long as another."""
+_BYTES_PER_TOKEN: Final = 4
+_ROUNDING: Final = 1e-6
+"""Tokens; 0.29 x 100 is a little less than 29 in floating point."""
+_QUOTED: Final = re.compile(r"[\"“]([^\"“”\n]*\w[^\"“”\n]*)[\"”]")
+_LABEL: Final = re.compile(r"^[\w ]{1,30}: ")
+
+How = Literal["mandated", "quoted", "line"]
+"""How a refusal stands in a prompt."""
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True):
+    """One arm of a prompt set; ``tokens`` is null where its text is not on record."""
+
+    file: str
+    sha256: str
+    tokens: int | None
+
+
+class LengthMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a filler is as long as the prompt that it stands for.
+
+    ``ratio`` is its tokens by those of ``to``; ``passed`` is null where no tokenizer counted, which is no pass.
+    """
+
+    filler: str
+    to: str
+    tokens: int | None
+    to_tokens: int | None
+    ratio: float | None
+    passed: bool | None
+
+
+class PromptSetAudit(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt set: its arms, how many tokens more the treatment has, and what that costs.
+
+    ``usd_per_1000_items`` is the price of those tokens in every request of 1,000 items, null without a price: answers
+    are not in it, for their lengths are not known before a run.
+    """
+
+    prompt_set: str
+    arms: dict[Condition, Arm]
+    more_tokens: int | None
+    usd_per_1000_items: float | None
+
+
+class ModelAudit(msgspec.Struct, frozen=True, kw_only=True):
+    """The prompt sets as one model reads them. ``exact`` says that the tokenizer is the model's own."""
+
+    model: str
+    provider: str
+    tokenizer: str
+    exact: bool
+    prompt_sets: tuple[PromptSetAudit, ...]
+    length_matches: tuple[LengthMatch, ...]
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal that stands in a prompt: mandated by it, in quotes without a mandate, or as a line of an example.
+
+    ``recognised`` says whether the scorer takes it for an abstention, in every typesetting if it is mandated.
+    """
+
+    file: str
+    text: str
+    how: How
+    recognised: bool
+
+
+class Gold(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted answer that reads as a refusal, at ``place`` (``file:line:``); ``only`` if all of its item do."""
+
+    dataset: str
+    place: str
+    item_id: str
+    text: str
+    only: bool
+
+
+class AuditDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``audit --json`` holds. ``passed`` unless one of ``problems`` speaks against it.
+
+    ``golds`` are accepted answers, in local question files, that read as refusals. They speak against nothing.
+
+    ``requests_per_item`` is how often each item is asked in each arm: replicates at all temperatures.
+    """
+
+    schema_version: Literal[1]
+    experiment: str
+    requests_per_item: int
+    tolerance: float
+    models: tuple[ModelAudit, ...]
+    refusals: tuple[Refusal, ...]
+    passed: bool
+    problems: tuple[str, ...]
+    golds: tuple[Gold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """How tokens are counted for a model: by what, whether that is its own tokenizer, and whether it is one at all."""
+
+    name: str
+    count: Callable[[str], int]
+    exact: bool
+    estimate: bool = False
+
+
+def audit(
+    config: ExperimentConfig,
+    counters: Mapping[str, Counter],
+    settings: ScoringSettings,
+    *,
+    golds: Sequence[Gold] = (),
+    tolerance: float = 0.02,
+    match_to: str = "default",
+) -> AuditDocument:
+    """Audit every prompt set for every model.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        With the texts of its prompts.
+    counters : mapping
+        Alias of a model -> how its tokens are counted.
+    settings : ScoringSettings
+    golds : sequence of Gold
+        Accepted answers that read as refusals.
+    tolerance : float
+        By what share the length of a filler may differ.
+    match_to : str
+        The prompt set whose treatment a filler in the treatment's place has to match.
+    """
+    models = tuple(
+        _of_model(config, alias, model, counters[alias], tolerance, match_to) for alias, model in config.models.items()
+    )
+    refusals = tuple(_refusals(config, settings))
+    problems = (*_length_problems(models, tolerance), *_selftest_problems(refusals, settings))
+    return AuditDocument(
+        schema_version=1,
+        experiment=config.name,
+        requests_per_item=_requests_per_item(config),
+        tolerance=tolerance,
+        models=models,
+        refusals=refusals,
+        passed=not problems,
+        problems=problems,
+        golds=tuple(golds),
+    )
+
+
+def estimated_tokens(text: str) -> int:
+    """Return about how many tokens a text has where there is no tokenizer: one for every four bytes, as plans reckon.
+
+    Examples
+    --------
+    >>> estimated_tokens("Be accurate."), estimated_tokens("")
+    (3, 0)
+    """
+    return -(-len(text.encode()) // _BYTES_PER_TOKEN)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``audit --json``, as published in ``docs/schemas``."""
+    return schemas.json_schema(AuditDocument, f"promptrial audit --json, schema_version {_VERSION}")
+
+
+# --- tokens and what they cost ----------------------------------------------------------------------------------------
+
+
+def _of_model(
+    config: ExperimentConfig, alias: str, model: ModelConfig, counter: Counter, tolerance: float, match_to: str
+) -> ModelAudit:
+    provider = model.provider or config.provider
+    price = price_for(config.pricing, provider, alias, model.id)
+    sets: list[PromptSetAudit] = []
+    for name, both in config.prompt_sets.items():
+        arms = {condition: _arm(getattr(both, condition), counter) for condition in CONDITIONS}
+        control, treatment = (arms[condition].tokens for condition in CONDITIONS)
+        more = None if control is None or treatment is None else treatment - control
+        cost = None
+        if more is not None and price is not None:
+            cost = usd(more * _ITEMS * _requests_per_item(config), 0, price)
+        sets.append(PromptSetAudit(prompt_set=name, arms=arms, more_tokens=more, usd_per_1000_items=cost))
+    return ModelAudit(
+        model=alias,
+        provider=provider,
+        tokenizer=counter.name,
+        exact=counter.exact,
+        prompt_sets=tuple(sets),
+        length_matches=tuple(_matches({each.prompt_set: each for each in sets}, counter, tolerance, match_to)),
+    )
+
+
+def _arm(prompt: PromptConfig, counter: Counter) -> Arm:
+    tokens = None if prompt.lost else counter.count(prompt.text)
+    return Arm(file=prompt.path, sha256=prompt.sha256, tokens=tokens)
+
+
+def _requests_per_item(config: ExperimentConfig) -> int:
+    return sum(config.replicates(temp) for temp in config.temps)
+
+
+# --- lengths that must match ------------------------------------------------------------------------------------------
+
+
+def _matches(
+    sets: Mapping[str, PromptSetAudit], counter: Counter, tolerance: float, match_to: str
+) -> Iterator[LengthMatch]:
+    """Yield one comparison for each filler: a control's with its treatment, a treatment's with that of ``match_to``."""
+    for name, each in sets.items():
+        control, treatment = (each.arms[condition] for condition in CONDITIONS)
+        if _is_filler(control):
+            yield _match(control, treatment, counter, tolerance)
+        elif _is_filler(treatment) or FILLER in name:
+            to = sets[match_to].arms["treatment"] if match_to in sets else None
+            yield _match(treatment, to, counter, tolerance)
+
+
+def _is_filler(arm: Arm) -> bool:
+    return FILLER in PurePath(arm.file).stem
+
+
+def _match(filler: Arm, to: Arm | None, counter: Counter, tolerance: float) -> LengthMatch:
+    tokens, wanted = filler.tokens, None if to is None else to.tokens
+    ratio, passed = None, None
+    if tokens is not None and wanted:
+        ratio = tokens / wanted
+        near = abs(tokens - wanted) <= tolerance * wanted + _ROUNDING
+        passed = None if counter.estimate else near
+    return LengthMatch(
+        filler=filler.file,
+        to="" if to is None else to.file,
+        tokens=tokens,
+        to_tokens=wanted,
+        ratio=ratio,
+        passed=passed,
+    )
+
+
+def _length_problems(models: Iterable[ModelAudit], tolerance: float) -> Iterator[str]:
+    for model in models:
+        for match in model.length_matches:
+            if match.passed:
+                continue
+            if not match.to:
+                yield f"{match.filler}: there is no prompt set to compare its length with; name one with --match_to"
+            elif match.passed is None:
+                why = "its text is not on record" if match.ratio is None else "there is no tokenizer, only an estimate"
+                yield f"{match.filler}: whether it is as long as {match.to} cannot be told for {model.model}: {why}"
+            else:
+                yield (
+                    f"{match.filler} has {match.tokens} tokens and {match.to} {match.to_tokens} for {model.model} "
+                    f"({model.tokenizer}): they differ by more than {tolerance:.1%}"
+                )
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def refusals_in(text: str, extra_refusals: tuple[str, ...] = ()) -> Iterator[tuple[str, How]]:
+    r"""Yield every refusal in a text, once, and how it stands there.
+
+    Examples
+    --------
+    >>> list(refusals_in('Q: Who?\nA: I do not know.\nReply exactly "I don\'t know."'))
+    [("I don't know.", 'mandated'), ('I do not know.', 'line')]
+    """
+    mandated = selftest.mandated_refusals(text)
+    yield from ((words, "mandated") for words in mandated)
+    quoted = [words for match in _QUOTED.finditer(text) if is_abstention(words := match[1].strip(), extra_refusals)]
+    yield from ((words, "quoted") for words in dict.fromkeys(quoted) if words not in mandated)
+    lines = (_LABEL.sub("", line.strip()) for line in text.splitlines() if line.strip())
+    found = dict.fromkeys(line for line in lines if any(map(str.isalnum, line)) and is_abstention(line, extra_refusals))
+    yield from ((words, "line") for words in found)
+
+
+def _refusals(config: ExperimentConfig, settings: ScoringSettings) -> Iterator[Refusal]:
+    for file, text in _texts(config).items():
+        for words, how in refusals_in(text, settings.extra_refusals):
+            recognised = how != "mandated" or _is_recognised(words, settings)
+            yield Refusal(file=file, text=words, how=how, recognised=recognised)
+
+
+def _texts(config: ExperimentConfig) -> dict[str, str]:
+    """Return the text of each file of prompts and task instructions that a request may hold."""
+    prompts = [getattr(both, condition) for both in config.prompt_sets.values() for condition in CONDITIONS]
+    prompts += [config.task_instructions.open_book, config.task_instructions.closed_book]
+    return {prompt.path: prompt.text for prompt in prompts if not prompt.lost}
+
+
+def _is_recognised(words: str, settings: ScoringSettings) -> bool:
+    return all(is_abstention(variant, settings.extra_refusals) for variant in selftest.variants(words))
+
+
+def _selftest_problems(refusals: Iterable[Refusal], settings: ScoringSettings) -> Iterator[str]:
+    """Yield what the build phase would be stopped by."""
+    mandated = dict.fromkeys(refusal.text for refusal in refusals if refusal.how == "mandated")
+    found = []
+    for each in [[words] for words in mandated] or [[]]:
+        try:
+            selftest.run(each, settings)
+        except SelfTestError as error:
+            found.append(f"{error.message}; {error.hint}")
+    yield from dict.fromkeys(found)

@@ -1,0 +1,82 @@
+"""What ``costs.json`` holds: its typed rows and its JSON Schema. The arithmetic is ``promptrial.costs``.
+
+It stands below costs and reporting, which do not know each other, so that both speak of the same rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from promptrial.documents import schemas
+from promptrial.model import Condition
+
+__all__ = ["SCHEMA_VERSION", "Cost", "CostReport", "Price", "decode", "encode", "json_schema"]
+
+SCHEMA_VERSION: Final = 1
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """USD per million tokens before the discount, and the share that the discount takes off every request."""
+
+    input_per_million: float
+    output_per_million: float
+    batch_discount: float
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What requests took and gave.
+
+    Token counts are sums over the rows whose usage the provider reported, failed requests included. ``tokens_unknown``
+    counts the other responses, with or without an answer in them; tokens and ``usd`` are lower bounds when it is above
+    0. Tokens are null when no usage is known at all, and
+    ``cached_tokens``, which are part of the prompt tokens, also when the provider never says how many there were.
+    ``correct`` counts exactly right answers, and is null when none was scored. ``usd`` is null when the model has no
+    price or no usage is known: never 0 for want of knowledge. ``usd_per_correct`` is null as well when nothing is right
+    or part of the usage is unknown.
+    """
+
+    requests: int
+    answered: int
+    correct: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    cached_tokens: int | None
+    tokens_unknown: int
+    usd: float | None
+    usd_per_correct: float | None
+
+
+class CostReport(Cost, frozen=True, kw_only=True):
+    """The whole document: the cost of both arms together, and of each under ``conditions``."""
+
+    schema_version: Literal[1]
+    priced: bool
+    price: Price | None
+    conditions: dict[Condition, Cost]
+
+
+def encode(document: CostReport) -> bytes:
+    """Return the document as indented JSON that ends in a newline; equal documents give equal bytes."""
+    return schemas.encode(document)
+
+
+def decode(data: bytes) -> CostReport:
+    """Read a document back.
+
+    Raises
+    ------
+    msgspec.ValidationError, ValueError
+        If it is not a cost document of this version.
+    NewerVersionError
+        If a newer version of the program made it.
+    """
+    schemas.check_version(data, SCHEMA_VERSION, "costs.json")
+    return msgspec.json.decode(data, type=CostReport)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the document, as published in ``docs/schemas``."""
+    return schemas.json_schema(CostReport, f"promptrial costs.json, schema_version {SCHEMA_VERSION}")

@@ -1,0 +1,190 @@
+"""What is on disk of a part's answers: as they came, attempt by attempt, as a person put them there, and sealed.
+
+No provider is asked here. Answers to other requests than the present ones are kept apart, where nothing counts them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from promptrial.errors import DataError
+from promptrial.jobs.recording import Recorder
+from promptrial.jobs.work import PartWork
+from promptrial.providers.request_rows import row_id
+from promptrial.store import atomic, breadcrumbs, downloads, jsonl
+from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import FileRecord, Intent
+
+__all__ = ["Answers", "keep_others_apart", "row_ids"]
+
+_CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
+_APART: Final = "set_aside"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers to the requests of one part."""
+
+    work: PartWork
+    recorder: Recorder
+
+    @property
+    def folder(self) -> Path:
+        """Where they are, and where a person may put some."""
+        return _folder(self.work)
+
+    def file(self, attempt: int) -> Path:
+        """Return where the answers of an attempt are kept as they came."""
+        return self.folder / f"results.a{attempt}.jsonl"
+
+    def files(self) -> Iterator[tuple[Intent, Path]]:
+        """Yield the attempts whose answers are here as they were fetched."""
+        for intent in self.work.intents:
+            path = self.file(intent.attempt)
+            relative = self.work.folder.run.relative(path)
+            if intent.results is not None and not self.work.folder.run.file_problem(relative, intent.results):
+                yield intent, path
+
+    def ids(self, before: int | None = None) -> frozenset[str]:
+        """Return the ids of the requests that the attempts (before one) have answered, with an answer or an error."""
+        paths = [path for intent, path in self.files() if before is None or intent.attempt < before]
+        return frozenset(wire_id for path in paths for wire_id in row_ids(jsonl.lines(path)))
+
+    def unanswered(self) -> frozenset[str]:
+        """Return the ids of the requests that no attempt has answered."""
+        return frozenset(row.custom_id for row in self.work.requests()) - self.ids()
+
+    def known(self, attempt: int) -> FileRecord | None:
+        """Return the answers of an attempt that are here as they came, or sealed before a kill lost their record."""
+        known = next((i.results for i in self.work.intents if i.attempt == attempt and i.results is not None), None)
+        sealed, run = self.work.folder.part_results(self.work.part.name), self.work.folder.run
+        if known is None or known.rows == 0:  # nothing cannot be lost
+            return known
+        if not self.file(attempt).exists() and not run.file_problem(run.relative(sealed), known):
+            atomic.publish(sealed, self.file(attempt))
+        return None if run.file_problem(run.relative(self.file(attempt)), known) else known
+
+    def write(self, attempt: int, rows: Iterable[bytes]) -> FileRecord:
+        """Write the answers of an attempt as they come, without keys; all of them or, if reading them fails, none."""
+        return _written(self.file(attempt), map(self.recorder.events.redact_row, rows))
+
+    def write_nothing(self, attempt: int) -> FileRecord:
+        """Put on record that the answers of an attempt are lost; what is here of them, and damaged, is set aside."""
+        path = self.file(attempt)
+        if path.exists() and path.stat().st_size:
+            aside = atomic.set_aside(path)
+            self.recorder.events.warn(f"{self.work.name}: {path.name} set aside as {aside.name}: its answers are lost")
+        return self.write(attempt, ())
+
+    def ids_by_hand(self) -> frozenset[str]:
+        """Return which unanswered requests are answered by files that a person has put there.
+
+        A file that cannot be read is said, and no reason to leave the provider unasked.
+        """
+        datasets = self._datasets_by_hand()
+        if not downloads.files_by_hand(self.folder, datasets):
+            return frozenset()
+        try:
+            return self.unanswered() & frozenset(row_ids(downloads.rows_by_hand(self.folder, datasets)))
+        except DataError as error:
+            self.recorder.events.warn(f"{self.work.name}: {error.message}")
+            return frozenset()
+
+    def write_by_hand(self, attempt: int) -> FileRecord:
+        """Take answers from files that a person has put there, beside what is here of the attempt as it came."""
+        self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self.folder}")
+        here = [jsonl.lines(path) for intent, path in self.files() if intent.attempt == attempt]
+        answered, rows = self.ids(), downloads.rows_by_hand(self.folder, self._datasets_by_hand())
+        return self.write(attempt, chain(*here, (row for row in rows if answered.isdisjoint(row_ids([row])))))
+
+    def _datasets_by_hand(self) -> list[str]:
+        """Return those data sets put there by a person that belong to jobs for the present requests; name the others.
+
+        Whatever a provider makes for a job is called what the job is called, or that with an ending.
+        """
+        found = downloads.datasets_by_hand(self.folder)
+        jobs = [name for intent in self.work.intents for name in (intent.key, intent.job) if name is not None]
+        ours = [name for name in found if any(name == job or name.startswith(f"{job}-") for job in jobs)]
+        for name in found:
+            if name not in ours:
+                said = f"{self.work.name}: {name}, put into {self.folder}, answers other requests; it is not read"
+                self.recorder.say_once(f"{self.work.name} {name}", said)
+        return ours
+
+    def seal(self) -> FileRecord:
+        """Give the answers of all attempts their final name, in the order in which they came."""
+        files = [path for _, path in self.files()]
+        target = self.work.folder.part_results(self.work.part.name)
+        if len(files) == 1:
+            atomic.publish(files[0], target)
+        else:
+            _written(target, (line for path in files for line in jsonl.lines(path)))
+        return self.work.folder.run.record(target, jsonl.count(target))
+
+
+def keep_others_apart(work: PartWork, recorder: Recorder) -> None:
+    """Move what answers other requests out of the way, and bring back what had answered exactly these before.
+
+    A row's id does not tell what was asked, so that no old file may stay where the present answers are looked for.
+    Whatever stands in the folder belongs to the requests that are on record: it is emptied before that changes, and
+    filled afterwards. So this may be cut off anywhere, and done again for these requests, or for the earlier ones.
+    """
+    asked, folder = work.record.request_sha256, _folder(work)
+    if asked != work.request_sha256:
+        if folder.exists():
+            _move_apart(work, recorder, _free(_apart(work, asked or "unknown")))
+        if asked is not None:
+            # They name the job of earlier requests, which is on record: it would claim the present answers for them.
+            breadcrumbs.forget(work.folder.results, work.part.name)
+            recorder.record(work, "pending", request_sha256=work.request_sha256)
+    ours = _apart(work, work.request_sha256)
+    if work.record.request_sha256 == work.request_sha256 and ours.exists() and not folder.exists():
+        atomic.move(ours, folder)
+        recorder.events.say(f"{work.name}: the same requests were asked before; their earlier answers are used again")
+
+
+def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield the ids of rows; one that is garbled was paid for all the same, if its id can still be read."""
+    for line in lines:
+        try:
+            yield row_id(line)
+        except ValueError:
+            if found := _CUSTOM_ID.search(line):
+                yield found.group(1).decode()
+
+
+def _move_apart(work: PartWork, recorder: Recorder, target: Path) -> None:
+    atomic.move(_folder(work), target)
+    where = work.folder.run.relative(target)
+    recorder.events.warn(f"{work.name}: its requests have changed; the answers to the earlier ones are kept in {where}")
+
+
+def _folder(work: PartWork) -> Path:
+    return work.folder.part_results(work.part.name).parent
+
+
+def _apart(work: PartWork, asked: str) -> Path:
+    """Return the folder of what answers requests of a digest that are not the present ones."""
+    return work.folder.results / _APART / f"{work.part.name}.{asked[:12]}"
+
+
+def _free(path: Path) -> Path:
+    """Return a path, or that path with a number, at which nothing stands."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name}.{number}")
+    return found
+
+
+def _written(path: Path, rows: Iterable[bytes]) -> FileRecord:
+    with AtomicFile(path) as file:
+        count = 0
+        for count, row in enumerate(rows, 1):  # noqa: B007 - counted
+            file.write(row + b"\n")
+    return FileRecord(file.sha256(), file.size, count)

@@ -1,0 +1,286 @@
+"""QueueManager: brings the parts of all trials from pending to downloaded, over any provider, many jobs at a time.
+
+It owns the order of work, how many jobs are in flight, what happens after a stop and what is said of failures. What
+happens to one part is ``parts``'; which parts there are, the phases'. Nothing here decides whether a phase is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, zip_longest
+
+from promptrial.documents.files import open_regular
+from promptrial.errors import Detached, PhaseFailedError, PromptrialError, ProviderError, StopRequested
+from promptrial.jobs.answers import keep_others_apart
+from promptrial.jobs.calls import Calls
+from promptrial.jobs.hosted import HostedPart
+from promptrial.jobs.local import LocalPart, finished_rows
+from promptrial.jobs.recording import Recorder
+from promptrial.jobs.schedule import Schedule
+from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.work import PartWork
+from promptrial.providers.base import JobRef, JobState
+from promptrial.runtime.clock import Clock
+from promptrial.runtime.events import EventLog
+from promptrial.runtime.progress import Task
+from promptrial.runtime.stop import StopToken
+from promptrial.store.atomic import AtomicFile
+from promptrial.store.records import Intent
+
+__all__ = ["PartWork", "QueueManager", "QueueSettings"]
+
+_IN_DOUBT = ("submitting", "unknown", "expired")
+
+
+class QueueManager:
+    """Works through parts: side by side in both arms, and in turn through the trials.
+
+    Parameters
+    ----------
+    work : sequence of PartWork
+    clock : Clock
+    events : EventLog
+    stop_event : StopToken
+        Once set, no new part or request is begun. A request that this process computes is finished and kept; jobs at
+        a provider are followed to their end, and their answers brought home.
+    on_progress : callable, optional
+        Called with the trial and the resume key of a part that was submitted or brought home.
+    settings : QueueSettings, optional
+    others : sequence of PartWork, optional
+        The run's other parts, which are not worked on: no job that one of them may count on is touched.
+    """
+
+    def __init__(
+        self,
+        work: Sequence[PartWork],
+        clock: Clock,
+        events: EventLog,
+        stop_event: StopToken,
+        on_progress: Callable[[str, str], None] = lambda _slug, _resume_key: None,
+        settings: QueueSettings | None = None,
+        others: Sequence[PartWork] = (),
+    ) -> None:
+        self._others = list(others)
+        self._work = list(_in_turn(work))
+        self._clock = clock
+        self._events = events
+        self._stop = stop_event
+        self._settings = settings or QueueSettings()
+        self._calls = Calls(clock, stop_event, events, self._settings.backoff, self._settings.outage_s)
+        self._recorder = Recorder(clock, events, on_progress)
+        self._failures: dict[str, str] = {}
+
+    def submit(self, task: Task) -> None:
+        """Give every part a job that has none yet; a part that fails does not stop the others.
+
+        At most ``max_concurrent_jobs`` are in flight, so that this may have to wait for jobs to end. The answers of
+        those are brought home by ``collect``, or here if a stop was asked for.
+
+        Raises
+        ------
+        PhaseFailedError
+            Naming every part that could not be submitted and why.
+        StopRequested
+            If a stop was asked for.
+        """
+        self._stop.check()
+        leaders = [work for work in _leaders(self._work) if not work.submitted]
+        for work in leaders:
+            if not work.manifest.hosted:
+                self._stop.check()
+                LocalPart(work, self._recorder, self._stop).submit()
+        flying = [work for work in self._work if _flies(work)]
+        hosted = [work for work in leaders if work.manifest.hosted]
+        if hosted:
+            self._schedule().run((self._life(work) for work in (*flying, *hosted)), leave_in_flight=True)
+        if self._stop.is_set() or self._failures:
+            self._drain(task)
+        self._end()
+
+    def collect(self, task: Task) -> None:
+        """Bring every part's answers home and seal them; a part that fails does not stop the others.
+
+        Raises
+        ------
+        PhaseFailedError
+            Naming every part that failed and why, and the command that tries just those again.
+        StopRequested
+            If a stop was asked for; what was finished is on disk.
+        """
+        leaders = [work for work in _leaders(self._work) if not work.downloaded]
+        self._collect_local(leaders, task)
+        # Jobs in flight first: whoever has to put unanswered requests into a new job then waits for one of them to end.
+        hosted = sorted((work for work in leaders if work.manifest.hosted), key=lambda work: not _flies(work))
+        self._schedule().run(self._life(work, task) for work in hosted)
+        if self._stop.is_set():
+            self._drain(task)
+        self._share(task)
+        self._sweep()
+        self._end()
+
+    def finished(self) -> int:
+        """Return how many rows of the parts are on disk, sealed or not."""
+        found = 0
+        for work in self._work:
+            try:
+                found += work.part.rows if work.downloaded else len(finished_rows(work))
+            except ValueError:  # a damaged row: the file is set aside when its part is worked on
+                continue
+        return found
+
+    def _life(self, work: PartWork, task: Task | None = None) -> HostedPart:
+        return HostedPart(
+            work, self._recorder, self._settings, self._clock, self._calls, self._stop, self._failures, task
+        )
+
+    def _schedule(self) -> Schedule:
+        return Schedule(self._clock, self._stop, self._settings.max_concurrent_jobs, self._say_what_is_waited_for)
+
+    def _say_what_is_waited_for(self, jobs: int) -> None:
+        self._events.say(
+            f"stopping when the {jobs} jobs in flight have ended; a second signal, or stop --now, leaves them running "
+            "and stops immediately; a resume collects them"
+        )
+
+    def _drain(self, task: Task) -> None:
+        """Bring home what is in flight; nothing else is begun. What is paid for should not wait for what failed."""
+        flying = [
+            work
+            for work in self._work
+            if work.manifest.hosted and work.has_job and not work.downloaded and work.name not in self._failures
+        ]
+        schedule = self._schedule()
+        schedule.drain(self._life(work, task) for work in flying)
+        self._share(task)
+
+    def _collect_local(self, leaders: list[PartWork], task: Task) -> None:
+        try:
+            for work in leaders:
+                if not work.manifest.hosted:
+                    self._stop.check()
+                    self._collect_here(work, task)
+        except Detached:
+            raise
+        except StopRequested:
+            self._drain(task)
+            raise
+
+    def _collect_here(self, work: PartWork, task: Task) -> None:
+        try:
+            LocalPart(work, self._recorder, self._stop).collect(task)
+        except (PromptrialError, OSError) as error:
+            reason = self._events.redact(error.message if isinstance(error, PromptrialError) else str(error))
+            self._failures[work.name] = reason
+            self._recorder.record(work, "failed", reason=reason)
+
+    def _share(self, task: Task) -> None:
+        """Give the answers of each part that is home to its twins, which ask exactly the same."""
+        for work in self._work:
+            source = next((twin for twin in work.twins if twin.downloaded), None)
+            if source is None or work.downloaded:
+                continue
+            keep_others_apart(work, self._recorder)
+            if work.record.request_sha256 != work.request_sha256:  # so that what is copied counts as its own
+                self._recorder.record(work, "pending", request_sha256=work.request_sha256)
+            target = work.folder.part_results(work.part.name)
+            with (
+                open_regular(source.folder.part_results(source.part.name)) as answers,
+                AtomicFile(target) as file,
+            ):
+                while piece := answers.read(1 << 20):
+                    file.write(piece)
+            rows = None if source.record.results is None else source.record.results.rows
+            self._recorder.record(
+                work,
+                "downloaded",
+                request_sha256=work.request_sha256,
+                attempt=source.record.attempt,
+                job=source.record.job,
+                results=work.folder.run.record(target, rows),
+                reason=f"shared with {source.name}",
+            )
+            task.advance(work.part.rows)
+
+    def _sweep(self) -> None:
+        """Look for jobs that were given up, or were in doubt when their requests changed, and came to be all the same.
+
+        One that still runs is stopped; of one that has ended it is said that it was paid for in vain.
+        """
+        everyone = [*self._work, *self._others]
+        wanted = {each.key for each in everyone}
+        for work in self._work:
+            if not work.downloaded:
+                continue
+            for intent in work.record.intents:
+                last = bool(work.intents) and intent.key == work.intents[-1].key
+                ours = intent.request_sha256 != work.request_sha256 and intent.key.rpartition("-a")[0] in wanted
+                if last or ours or intent.results is not None or intent.status not in _IN_DOUBT:
+                    continue
+                if not any(_claims(each, intent.key) for each in everyone if each is not work):
+                    self._stop_late_job(work, intent)
+
+    def _stop_late_job(self, work: PartWork, intent: Intent) -> None:
+        provider, job = work.provider(), JobRef(intent.key)
+        try:
+            state = provider.status(job).state
+            if state is JobState.WORKING:
+                provider.cancel(job)
+                said = f"job {job.name} appeared after it was given up; it was stopped"
+                self._events.warn(f"{work.name}: {said}", late_job=job.name)
+            elif state is JobState.READY or (state is JobState.EXPIRED and intent.status != "expired"):
+                said = f"job {job.name} appeared after it was given up, and has ended: its cost is lost"
+                self._events.warn(f"{work.name}: {said}", late_job=job.name)
+        except ProviderError as error:
+            self._events.warn(f"{work.name}: whether job {job.name} still runs is not known: {error.message}")
+
+    def _end(self) -> None:
+        if self._failures:
+            count = f"{len(self._failures)} of {len(self._work)} parts failed"
+            error = PhaseFailedError(
+                f"{count}:\n  " + "\n  ".join(f"{name}: {reason}" for name, reason in self._failures.items()),
+                hint=self._work[0].folder.run.resume_command,
+            )
+            if not self._stop.is_set():
+                raise error
+            self._events.warn(error.message)
+        if self._stop.is_set():
+            raise StopRequested(self._stop.reason)
+
+
+def _flies(work: PartWork) -> bool:
+    """Whether, as far as is known, a job for its requests is at work at a provider."""
+    return work.manifest.hosted and work.has_job and work.record.status in {"submitted", "running"}
+
+
+def _claims(work: PartWork, key: str) -> bool:
+    """Whether a part counts on the job of this key."""
+    known = (intent.status for intent in work.record.intents if intent.key == key)
+    return work.record.job == key or any(status not in _IN_DOUBT for status in known)
+
+
+def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:
+    """Yield the parts shard by shard, the arms of a shard side by side, and the trials in turn."""
+    by_trial: dict[str, list[PartWork]] = {}
+    for each in work:
+        by_trial.setdefault(each.folder.slug, []).append(each)
+    shards = (
+        [list(shard) for _, shard in groupby(parts, key=lambda each: (each.part.temp, each.part.index))]
+        for parts in by_trial.values()
+    )
+    for turn in zip_longest(*shards):
+        for shard in turn:
+            yield from shard or ()
+
+
+def _leaders(work: Sequence[PartWork]) -> Iterator[PartWork]:
+    """Yield one part of each group of twins: the one that is furthest, or else the first; none if one is home."""
+    seen: set[str] = set()
+    members = set(work)
+    for each in work:
+        if each.request_sha256 in seen and each.twins:
+            continue
+        seen.add(each.request_sha256)
+        group = [each, *(twin for twin in each.twins if twin in members)]
+        if any(twin.downloaded for twin in each.twins):
+            continue
+        yield max(group, key=lambda member: (member.has_job, bool(member.intents)))

@@ -1,0 +1,103 @@
+"""One durable record per change of a part, and what people are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from promptrial.jobs.work import PartWork
+from promptrial.runtime.events import EventLog
+from promptrial.store import atomic
+from promptrial.store.journal import PartEvent, fold
+from promptrial.store.records import FileRecord, Intent, PartStatus
+
+__all__ = ["Recorder"]
+
+
+class _Now(Protocol):
+    def now(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes the journals of the parts.
+
+    Parameters
+    ----------
+    clock : has ``now``
+    events : EventLog
+    on_progress : callable
+        Called with the trial and the resume key of a part that was submitted or brought home.
+    """
+
+    clock: _Now
+    events: EventLog
+    on_progress: Callable[[str, str], None]
+    _said: set[str] = field(default_factory=set)
+
+    def record(self, work: PartWork, status: PartStatus, **fields: Any) -> None:  # noqa: ANN401 - of PartEvent
+        """Record a change of a part; durable on return.
+
+        Side effects: a line in the journal, an event in the log; the manifest in memory follows.
+        """
+        if status == "submitting":  # whoever is asked now is the one who has to be asked for this again
+            fields["engine"] = work.manifest.engine or None
+        event = PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields)
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        self.events.event(
+            "part", trial=work.folder.slug, part=event.part, status=status, reason=event.reason, job=work.record.job
+        )
+        if status in {"submitted", "downloaded"}:
+            self.on_progress(work.folder.slug, work.part.resume_key)
+
+    def record_intent(self, work: PartWork, intent: Intent, results: FileRecord) -> None:
+        """Record the answers of one attempt; the part stands where it stood. Durable on return."""
+        event = PartEvent(
+            part=work.part.name,
+            status=intent.status,
+            at=self.clock.now(),
+            key=intent.key,
+            results=results,
+            reason=intent.reason,
+            intent_only=True,
+        )
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, rows=results.rows)
+
+    def record_not_here(self, work: PartWork, reason: str, *, lost: bool) -> None:
+        """Record why answers of a part are not here, and whether they are lost; the part stands where it stood.
+
+        Durable on return.
+        """
+        known = work.record
+        event = PartEvent(
+            part=work.part.name,
+            status=known.status,
+            at=self.clock.now(),
+            attempt=known.attempt,
+            request_sha256=known.request_sha256,
+            dataset=known.dataset,
+            job=known.job,
+            results=known.results,
+            reason=reason,
+            lost=lost,
+        )
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        kind = "lost" if lost else "not_fetched"
+        self.events.event(kind, trial=work.folder.slug, part=event.part, reason=reason, job=known.job)
+
+    def say_once(self, what: str, text: str) -> None:
+        """Say something that is true of many parts for the first of them, and only log it for the others."""
+        self.events.event("info", "debug" if what in self._said else "info", text)
+        self._said.add(what)
+
+    def set_aside(self, work: PartWork, why: str) -> None:
+        """Keep the results of other requests, or damaged ones, out of the way, and say so."""
+        for path in (work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)):
+            if path.exists():
+                aside = atomic.set_aside(path)
+                self.events.warn(f"{work.name}: {path.name} set aside as {aside.name}: {why}")

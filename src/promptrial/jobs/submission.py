@@ -1,0 +1,273 @@
+"""From requests to a job, exactly once: intent, upload, one call, and a look before that call is made again.
+
+Every step is recorded before the next is taken. What a call did that got no answer is found out by the key that we
+chose for the job: a vendor that keeps keys apart refuses a second job of one key, so asking again is safe there.
+Elsewhere a job that cannot be found is parked as ``unknown``, and never created a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from promptrial.errors import (
+    AlreadyThereError,
+    OutcomeUnknownError,
+    PermanentError,
+    QuotaReachedError,
+    TransientError,
+)
+from promptrial.jobs.asked import RequestFiles
+from promptrial.jobs.calls import Calls
+from promptrial.jobs.recording import Recorder
+from promptrial.jobs.schedule import Steps
+from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.settling import Settling
+from promptrial.jobs.work import PartWork
+from promptrial.providers.base import JobRef, PartPayload, Staged
+from promptrial.providers.request_rows import decode_request_row
+from promptrial.runtime.clock import Clock
+from promptrial.store import breadcrumbs, jsonl
+from promptrial.store.records import Intent
+
+__all__ = ["Submission"]
+
+_T = TypeVar("_T")
+_MOST_DOUBTS: Final = 8
+"""How often it may have to be found out whether a job was created."""
+
+
+@dataclass(slots=True)
+class Submission:
+    """Brings one part to having a job.
+
+    Parameters
+    ----------
+    work : PartWork
+    recorder : Recorder
+    settings : QueueSettings
+    clock : Clock
+    calls : Calls
+    requests : RequestFiles
+    """
+
+    work: PartWork
+    recorder: Recorder
+    settings: QueueSettings
+    clock: Clock
+    calls: Calls
+    requests: RequestFiles
+
+    def steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
+        """Create the job, or adopt the one that an earlier call has created.
+
+        Parameters
+        ----------
+        unanswered : frozenset of str or None
+            The wire ids still to be asked; None stands for all of the part's.
+
+        Raises
+        ------
+        PermanentError, TransientError
+            If the vendor refuses; nothing was created then.
+        OutcomeUnknownError
+            If it cannot be found out whether a job was created: the part is then parked as ``unknown``.
+        """
+        work, doubtful = self.work, self.in_doubt
+        attempt = self._attempt(work.part.rows if unanswered is None else len(unanswered))
+        path = self.requests.sent(attempt) if doubtful else self.requests.made(attempt, unanswered)
+        payload = self._described(attempt, path)
+        if not doubtful:
+            self.recorder.record(work, "pending", **self._facts(payload, attempt))
+        staged = yield from self._staged(payload)
+        if not doubtful:
+            yield 0.0  # a stop that was asked for during the upload is noticed before anything is paid for
+        self.recorder.record(work, "submitting", dataset=staged.name, **self._facts(payload, attempt))
+        job = yield from self._created(payload, doubtful=doubtful)
+        self._leave_breadcrumbs(job, attempt, staged.name)
+        self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
+        return job
+
+    def give_up(self, reason: str) -> None:
+        """Count the attempt that is in doubt as lost: what is asked next is another one."""
+        last = self.work.intents[-1]
+        self.recorder.record(self.work, "expired", key=last.key, attempt=last.attempt, reason=reason)
+
+    def take_for_created(self) -> None:
+        """Count the attempt that is in doubt as one whose job is there: its answers are here."""
+        last = self.work.intents[-1]
+        facts = self._facts(self.payload_of(last.attempt), last.attempt)
+        self.recorder.record(self.work, "submitted", job=last.key, dataset=last.dataset, **facts)
+
+    def taken_up(self, intent: Intent) -> Steps[None]:
+        """Let the part stand at the job that an attempt is known to have; nothing is created."""
+        found = yield from self._found(self.payload_of(intent.attempt))
+        job = found or JobRef(str(intent.job))
+        self._leave_breadcrumbs(job, intent.attempt, intent.dataset)
+        self.recorder.record(
+            self.work,
+            "submitted",
+            key=intent.key,
+            attempt=intent.attempt,
+            request_sha256=self.work.request_sha256,
+            dataset=intent.dataset,
+            job=job.name,
+        )
+
+    def payload_of(self, attempt: int) -> PartPayload:
+        """Return what an attempt has sent.
+
+        Raises
+        ------
+        ResultsGoneError
+            If that cannot be told any more.
+        """
+        return self._described(attempt, self.requests.sent(attempt))
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the latest attempt may have a job that nobody knows of; also if others were asked in between."""
+        return bool(self.work.intents) and self.work.intents[-1].status in {"submitting", "unknown"}
+
+    def _attempt(self, rows: int) -> int:
+        """Return the number of this attempt: the one in doubt, or begun to ask as much, or else one more than the last.
+
+        What was begun may have been uploaded, and then that name stands for as many requests as it had.
+        """
+        last = self.work.intents[-1] if self.work.intents else None
+        if last is None:
+            return 1
+        begun = last.status == "pending" and last.rows in {None, rows}
+        return last.attempt if begun or self.in_doubt else 1 + max(i.attempt for i in self.work.intents)
+
+    def _facts(self, payload: PartPayload, attempt: int) -> dict[str, object]:
+        return {
+            "key": payload.key,
+            "attempt": attempt,
+            "rows": payload.rows,
+            "request_sha256": self.work.request_sha256,
+            "estimated_usd": self.work.estimate_usd(payload.rows, payload.size),
+        }
+
+    def _leave_breadcrumbs(self, job: JobRef, attempt: int, dataset: str | None) -> None:
+        """Write beside the results, in plain files, what a person needs to find the job without this program."""
+        crumb = breadcrumbs.Breadcrumb(
+            name=job.name,
+            outputDatasetId=job.output,
+            inputDatasetId=dataset,
+            provider=self.work.provider().name,
+            model=self.work.model.shown_id,
+            attempt=attempt,
+            request_sha256=self.work.request_sha256,
+        )
+        breadcrumbs.leave(self.work.folder.results, self.work.part.name, crumb)
+
+    def _described(self, attempt: int, path: Path) -> PartPayload:
+        work, digest = self.work, jsonl.digest(path)
+        key = next((intent.key for intent in work.intents if intent.attempt == attempt), f"{work.key}-a{attempt}")
+        return PartPayload(
+            key=key,  # as it was, if the attempt was made before: how keys are computed may have changed since
+            dataset_key=key,
+            model=work.model,
+            path=path,
+            rows=jsonl.count(path),
+            size=digest.size,
+            sha256=digest.sha256,
+            requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
+        )
+
+    # --- upload and creation -------------------------------------------------------------------------------------
+
+    def _staged(self, payload: PartPayload) -> Steps[Staged]:
+        """Upload the requests and wait until a job may be made from them. Repeating that is harmless."""
+        provider, end = self.work.provider(), self.clock.monotonic() + self.settings.deadline_s
+
+        def stage() -> Staged:
+            try:
+                return provider.stage(payload)
+            except OutcomeUnknownError as error:
+                raise TransientError(error.message, hint=error.hint) from error
+
+        while not (staged := (yield from self._call(stage, payload.key))).ready:
+            if self.clock.monotonic() > end:
+                raise TransientError(f"the uploaded requests {staged.name} never became ready")
+            yield self.settings.poll_s
+        return staged
+
+    def _created(self, payload: PartPayload, *, doubtful: bool) -> Steps[JobRef]:
+        """Create the job, or find the one that is there.
+
+        If it cannot be found, and cannot be created because it is there, it was created and is gone: it counts as one
+        that the provider does not know any more, so that its answers are looked for.
+        """
+        provider, doubts, there = self.work.provider(), 0, False
+        found = yield from self._found(payload)
+        if found is None and doubtful:
+            doubts += 1
+            found = yield from self._settled(payload, "an earlier process asked for it, and did not note the answer")
+        while found is None:
+            if doubts and (not provider.keyed or doubts >= _MOST_DOUBTS):
+                if there:
+                    return self._gone(payload)
+                raise self._parked(payload)
+            try:
+                return (yield from self._submitted(payload))
+            except OutcomeUnknownError as error:
+                doubts, there = doubts + 1, isinstance(error, AlreadyThereError)
+                found = yield from self._settled(payload, error.message)
+        self.recorder.events.say(f"{self.work.name}: job {found.name} is there already, and is adopted")
+        return found
+
+    def _submitted(self, payload: PartPayload) -> Steps[JobRef]:
+        """Make the one call, again only where it is known to have changed nothing; a refusal is put on record."""
+        provider, waited = self.work.provider(), False
+        while True:
+            try:
+                return (yield from self._call(lambda: provider.submit(payload), payload.key))
+            except (PermanentError, TransientError) as refused:
+                reason = self.recorder.events.redact(refused.message)
+                facts = self._facts(payload, self.work.record.attempt)
+                self.recorder.record(self.work, "pending", reason=reason, **facts)
+                raise
+            except QuotaReachedError as full:
+                if not waited:
+                    self._note_the_wait(payload, full)
+                waited = True
+                yield self.settings.quota_s
+
+    def _note_the_wait(self, payload: PartPayload, full: QuotaReachedError) -> None:
+        """Record why there is no job yet, so that ``status`` can tell a run that waits; say it for the first part."""
+        work, reason = self.work, self.recorder.events.redact(f"waits for room: {full.message}")
+        facts = self._facts(payload, work.record.attempt)
+        self.recorder.record(work, "submitting", dataset=work.record.dataset, reason=reason, **facts)
+        self.recorder.say_once("room", f"{work.name} {reason} (and so may others)")
+
+    def _call(self, call: Callable[[], _T], key: str) -> Steps[_T]:
+        return self.calls.made(call, self.work.model.provider, key)
+
+    def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
+        provider = self.work.provider()
+        return (yield from self._call(lambda: provider.find(payload), f"{payload.key} find"))
+
+    def _settled(self, payload: PartPayload, why: str) -> Steps[JobRef | None]:
+        """Look until the job is found, or has not been found for long enough to say that it was not created."""
+        self.recorder.events.warn(f"{self.work.name}: whether job {payload.key} was created is not known: {why}")
+        settling = Settling(self.settings, self.clock)
+        while True:
+            found = yield from self._found(payload)
+            if found is not None or settling.is_over():
+                return found
+            yield settling.wait_s
+
+    def _gone(self, payload: PartPayload) -> JobRef:
+        self.recorder.events.warn(
+            f"{self.work.name}: job {payload.key} was created before and is gone; its answers are looked for"
+        )
+        return JobRef(payload.key)
+
+    def _parked(self, payload: PartPayload) -> OutcomeUnknownError:
+        reason = f"whether job {payload.key} was created cannot be found out"
+        self.recorder.record(self.work, "unknown", reason=reason, key=payload.key)
+        return OutcomeUnknownError(reason)

@@ -1,0 +1,204 @@
+"""The frozen values that every module speaks in. No behaviour beyond small derived properties.
+
+Values that stand on disk as JSON rows are ``msgspec.Struct`` (decoded straight into typed objects, at
+about 2 microseconds a row); the others are dataclasses.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+__all__ = [
+    "CONDITIONS",
+    "Completion",
+    "Condition",
+    "Item",
+    "ItemType",
+    "Message",
+    "ModelSpec",
+    "Part",
+    "Prompt",
+    "Request",
+    "RequestId",
+    "Sampling",
+    "Trial",
+    "temperature_label",
+]
+
+Condition = Literal["control", "treatment"]
+ItemType = Literal["open", "closed"]
+CONDITIONS: Final[tuple[Condition, Condition]] = ("control", "treatment")
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One question.
+
+    ``answers`` holds the accepted answers (aliases) and is empty exactly when the question is unanswerable.
+    ``context`` is the passage of an open-book question and None for a closed-book one. ``cluster`` is set only
+    where the source groups items itself; otherwise items that share a passage form a cluster (see
+    ``cluster_id``).
+    """
+
+    id: str
+    dataset: str
+    question: str
+    answers: tuple[str, ...]
+    context: str | None = None
+    is_unanswerable: bool = False
+    cluster: str | None = None
+
+    @property
+    def type(self) -> ItemType:
+        """``open`` when the question comes with a passage, else ``closed``."""
+        return "closed" if self.context is None else "open"
+
+
+class RequestId(NamedTuple):
+    """What one request is: an item, an arm, a temperature and a replicate.
+
+    ``temp`` is the temperature as Python writes it (``0.0``, ``0.7``), so the canonical text is exact.
+    """
+
+    dataset: str
+    item_id: str
+    condition: Condition
+    temp: str
+    sample_index: int
+    type: ItemType
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Every decoding parameter of one request, none left to a provider's default."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    max_tokens: int
+    stop: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to a model: its identity, the messages and the decoding parameters."""
+
+    id: RequestId
+    messages: tuple[Message, ...]
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A provider's answer to one request, in the same shape whoever gave it.
+
+    ``wire_id`` is the id that went over the wire. ``error`` is None for an answer; otherwise it names the reason
+    and ``text`` is empty. Token counts are None where the provider did not say; ``cached_tokens`` are part of the
+    prompt's, ``reasoning_tokens`` of the completion's. ``reasoning`` is what the model wrote before it answered, as far
+    as it was given apart from the text.
+    """
+
+    wire_id: str
+    text: str
+    finish_reason: str | None
+    request_id: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    cached_tokens: int | None = None
+    error: str | None = None
+    reasoning: str | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model as the configuration names it: ``alias`` is ours, ``id`` is the provider's.
+
+    ``written_id`` is the id as it stands in the file where that holds ``${VAR}``; whatever is kept names the model by
+    ``shown_id``, so that a value of the environment is never written down. ``path`` starts from ``folder``, which is
+    where the configuration stands: no part of what the model is, and so left out of every digest.
+    """
+
+    alias: str
+    id: str
+    provider: str
+    path: str | None = None
+    written_id: str | None = None
+    folder: str = field(default="", compare=False)
+
+    @property
+    def weights(self) -> str | None:
+        """The path from the current folder."""
+        return None if self.path is None else os.path.join(self.folder, self.path)  # noqa: PTH118 - kept as text
+
+    @property
+    def shown_id(self) -> str:
+        """The id that may be written down."""
+        return self.id if self.written_id is None else self.written_id
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A system prompt: its text and the SHA-256 of its UTF-8 bytes."""
+
+    text: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A model, a prompt set and decoding parameters: one controlled comparison."""
+
+    slug: str
+    model: ModelSpec
+    prompt_set: str
+    prompts: dict[Condition, Prompt]
+    temps: tuple[float, ...]
+    samples_per_item: dict[str, int]
+    top_p: float
+    top_k: int
+    max_new_tokens: dict[ItemType, int]
+    stop: tuple[str, ...]
+    seed: int
+    conditions: tuple[Condition, ...] = CONDITIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One shard of a resume key: items ``start`` to ``stop`` of the prepared order, one arm, one temperature."""
+
+    trial_slug: str
+    temp: float
+    condition: Condition
+    index: int
+    start: int
+    stop: int
+    rows: int = field(default=0)
+
+    @property
+    def resume_key(self) -> str:
+        """For example ``t0_control``."""
+        return f"{temperature_label(self.temp)}_{self.condition}"
+
+    @property
+    def name(self) -> str:
+        """For example ``t0_control_p001``."""
+        return f"{self.resume_key}_p{self.index:03d}"
+
+
+def temperature_label(temp: float) -> str:
+    """``0.0`` is ``t0``, ``0.7`` is ``t07``, ``1.0`` is ``t1``, ``0.25`` is ``t025``."""
+    text = repr(float(temp))
+    return "t" + (text[:-2] if text.endswith(".0") else text.replace(".", ""))

@@ -1,0 +1,1 @@
+"""The Fireworks batch API: its routes, jobs, data sets and storage."""

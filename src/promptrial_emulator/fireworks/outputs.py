@@ -1,0 +1,190 @@
+"""Answering a job's rows and writing its two files: results, and ``error-data`` for rows that failed.
+
+Runs beside the calls, on a snapshot of the job; the same snapshot always gives the same bytes, so an emulator that is
+killed at it just does it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from promptrial.providers.request_rows import row_id
+from promptrial.store import jsonl
+from promptrial.store.atomic import AtomicFile
+from promptrial_emulator.faults.rows import bad_row, garbled, spread
+from promptrial_emulator.faults.rules import Injected
+from promptrial_emulator.fireworks.inputs import input_rows
+from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step
+from promptrial_emulator.stored_file import StoredFile
+
+__all__ = ["Order", "Outcome", "answer_rows"]
+
+RESULTS: Final = "BIJOutputSet.jsonl"
+ERRORS: Final = "error-data"
+_CREATED: Final = 1_767_225_600  # the clock's epoch: an answer does not depend on when it was made
+_PARAMETERS: Final = {
+    "maxTokens": "max_tokens", "temperature": "temperature", "topP": "top_p", "topK": "top_k", "n": "n",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be answered: which files, which share of their rows, how, and with which faults.
+
+    ``earlier`` are result files whose rows need not be made again; ``folder`` and ``prefix`` say where the files go.
+    """
+
+    model: str
+    system_prompt: str
+    parameters: Mapping[str, Any]
+    inputs: list[Path]
+    earlier: list[Path]
+    share: float
+    seed: int
+    faults: Injected
+    folder: Path
+    prefix: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of the rows, the tokens that they took, and the files."""
+
+    succeeded: int
+    failed: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    files: list[StoredFile]
+
+
+class _Counts:
+    """Running totals."""
+
+    def __init__(self) -> None:
+        self.succeeded = self.failed = self.input = self.output = self.cached = 0
+
+    def count(self, reply: Answer | Refusal, *, failed: bool) -> None:
+        self.failed += failed
+        self.succeeded += not failed
+        if isinstance(reply, Answer):
+            self.input += reply.prompt_tokens
+            self.output += reply.completion_tokens
+            self.cached += reply.cached_tokens
+
+
+def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -> Outcome:
+    """Answer the rows and write the files.
+
+    ``check`` is called between rows and raises when the emulator stops.
+    """
+    counts = _Counts()
+    results_path = order.folder / f"{order.prefix}-results"
+    errors_path = order.folder / f"{order.prefix}-errors"
+    with AtomicFile(results_path) as results, AtomicFile(errors_path) as errors:
+        kept: list[bytes] = []
+        garble = order.faults.get("F12")
+        for position, (name, reply) in enumerate(_replies(order, responder)):
+            check()
+            line, failed = _line(order, position, name, reply)
+            counts.count(reply, failed=failed)
+            if failed:
+                errors.write(line + b"\n")
+            elif garble is None:
+                results.write(line + b"\n")
+            else:
+                kept.append(line)
+        if garble is not None:
+            results.write(garbled(kept, garble))
+        files = [
+            StoredFile(name, path.name, file.size, file.sha256())
+            for name, path, file in ((RESULTS, results_path, results), (ERRORS, errors_path, errors))
+        ]
+    return Outcome(counts.succeeded, counts.failed, counts.input, counts.output, counts.cached, files)
+
+
+def _replies(order: Order, responder: Responder) -> Iterator[tuple[str, Answer | Refusal]]:
+    """Yield the id and the reply of each row, in order; rows that cannot be asked at all get theirs here."""
+    asking = in_step(
+        _wanted(order),
+        lambda row: _refusal(row[1]) or _chat_row(order, *row),
+        lambda rows: responder.replies(order.model, rows),
+    )
+    return ((name, reply) for (name, _), reply in asking)
+
+
+def _wanted(order: Order) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows that this job gets to: not those of earlier jobs, and its share of the rest, evenly spread."""
+    done = {name for path in order.earlier for line in jsonl.lines(path) if (name := _answered(line))}
+    left = ((name, body) for name, body in input_rows(order.inputs) if name not in done)
+    for position, row in enumerate(left):
+        if spread(position, order.share):
+            yield row
+
+
+def _answered(line: bytes) -> str | None:
+    """Return the id of a row of earlier results, or None for one that a fault has made unreadable."""
+    try:
+        return row_id(line)
+    except ValueError:
+        return None
+
+
+def _refusal(body: Mapping[str, Any]) -> Refusal | None:
+    if "extra_body" in body:
+        return Refusal(400, "Extra inputs are not permitted, field: 'extra_body'")
+    limit, count = body.get("max_tokens"), body.get("n")
+    for name, value in (("max_tokens", limit), ("n", count)):
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            return Refusal(400, f"{name} must be a positive integer")
+    return None
+
+
+def _chat_row(order: Order, name: str, body: Mapping[str, Any]) -> ChatRow:
+    """Return a row as the model gets it: the job's parameters where the row has none, and its system prompt."""
+    filled = {_PARAMETERS[key]: value for key, value in order.parameters.items() if key in _PARAMETERS}
+    extra = msgspec.json.decode(order.parameters.get("extraBody") or "{}")
+    messages = list(body.get("messages") or [])
+    if order.system_prompt and not (messages and messages[0].get("role") == "system"):
+        messages.insert(0, {"role": "system", "content": order.system_prompt})
+    return ChatRow(name, messages, {**filled, **extra, **body, "messages": messages})
+
+
+def _line(order: Order, position: int, name: str, reply: Answer | Refusal) -> tuple[bytes, bool]:
+    """Return the row of a reply, and whether it belongs to the errors."""
+    if isinstance(reply, Refusal):
+        return msgspec.json.encode({"custom_id": name, "error": {"code": reply.code, "message": reply.message}}), True
+    row = {"custom_id": name, "response": _completion(order, name, reply)}
+    fault = order.faults.get("F11")
+    if fault is not None and spread(position, fault.options["share"]):
+        return bad_row(row, fault)
+    return msgspec.json.encode(row), False
+
+
+def _completion(order: Order, name: str, answer: Answer) -> dict[str, Any]:
+    mark = msgspec.json.encode((order.seed, order.model, name, [choice.text for choice in answer.choices]))
+    return {
+        "id": f"chatcmpl-{hashlib.sha256(mark).hexdigest()[:24]}",
+        "object": "chat.completion",
+        "created": _CREATED,
+        "model": order.model,
+        "choices": [
+            {
+                "index": index,
+                "message": {"role": "assistant", "content": choice.text},
+                "finish_reason": choice.finish_reason,
+            }
+            for index, choice in enumerate(answer.choices)
+        ],
+        "usage": {
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+            "total_tokens": answer.prompt_tokens + answer.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
+        },
+    }

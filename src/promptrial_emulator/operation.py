@@ -1,0 +1,218 @@
+"""One operation of an emulated API, as an ASGI app: who may call, the time that passes, the faults met, the commit.
+
+The steps of a call, in this order: admitted; the clock moves, and everything becomes what it is by then; the faults are
+drawn; the body is read; the call is applied, in one transaction; it is answered. What a call does is its ``handle``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, Self
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from promptrial_emulator.core import Core
+from promptrial_emulator.database import Collection
+from promptrial_emulator.faults.replies import ErrorReply, after_commit, before_commit, unanswered
+from promptrial_emulator.faults.rules import Fault, Injected
+from promptrial_emulator.wire import Reset
+
+__all__ = ["ApiError", "Body", "Call", "Handler", "LateCalls", "Operation", "whole_body"]
+
+
+class ApiError(Exception):
+    """A call is refused; ``response`` is its answer. Whatever it had changed is undone."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a call brought: bytes, or one file that was put on the disk, with its name, size and SHA-256."""
+
+    data: bytes = b""
+    path: Path | None = None
+    name: str = ""
+    size: int = 0
+    sha256: str = ""
+
+    def discard(self) -> None:
+        """Remove the file of a call that was not applied."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: when, with what, and the faults that it meets. ``number`` is unique."""
+
+    number: int
+    now: float
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    faults: Injected
+    url: str
+    body: Body
+
+    @property
+    def base_url(self) -> str:
+        """Where the emulator is, as the client calls it."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+Handler = Callable[[Call], ASGIApp]
+Reader = Callable[[Request, int], Awaitable[Body]]
+
+
+class _Admit(Protocol):
+    def __call__(self, request: Request) -> Response | None:
+        """Return how a call is refused that nobody may make, or None."""
+
+
+async def whole_body(request: Request, number: int) -> Body:  # noqa: ARG001 - a Reader
+    """Read the body into memory."""
+    return Body(await request.body())
+
+
+class Operation:
+    """An operation.
+
+    Parameters
+    ----------
+    core : Core
+    name : str
+        What fault rules and the ledger call it.
+    handle : callable
+        Applies a call; runs in a transaction, and is undone if it raises ``ApiError``.
+    admit : callable
+        Says who may not call.
+    error : callable
+        How the API words an error.
+    read : callable
+        Reads the body.
+    vanish : callable, optional
+        Makes the object of a call disappear, for fault F17.
+    ticks : bool
+        Whether a call moves the clock.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        name: str,
+        handle: Handler,
+        *,
+        admit: _Admit,
+        error: ErrorReply,
+        read: Reader = whole_body,
+        vanish: Callable[[Call], None] | None = None,
+        ticks: bool = True,
+    ) -> None:
+        self.name = name
+        self.handle = handle
+        self._core = core
+        self._admit = admit
+        self._error = error
+        self._read = read
+        self._vanish = vanish
+        self._ticks = ticks and core.settings.clock == "step"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call."""
+        request = Request(scope, receive)
+        reply: ASGIApp = self._admit(request) or await self._admitted(request)
+        await reply(scope, receive, send)
+
+    async def _admitted(self, request: Request) -> ASGIApp:
+        number, now, faults = self._begin()
+        if faults.get("F3"):
+            return Reset()
+        try:
+            body = await self._read(request, number)
+        except ApiError as error:
+            return error.response
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody hears it
+        call = Call(
+            number, now, request.path_params, dict(request.query_params), request.headers, faults,
+            str(request.url), body,
+        )  # fmt: skip
+        return self._reply(call)
+
+    def _begin(self) -> tuple[int, float, Injected]:
+        with self._core.database.transaction():
+            now = self._core.clock.tick() if self._ticks else self._core.clock.now()
+            self._core.settle(now)
+            return self._core.database.next_number("calls"), now, self._core.faults.met(self.name)
+
+    def _reply(self, call: Call) -> ASGIApp:
+        """Apply a call, unless a fault prevents it, and return its answer."""
+        if early := before_commit(call.faults, self._error):
+            call.body.discard()
+            return early
+        if late := call.faults.get("F8"):
+            with self._core.database.transaction():
+                LateCalls(self._core).keep(self.name, call, call.now + late.options["delay_s"])
+            return unanswered(late, self._error)
+        if self._vanish is not None and call.faults.get("F17", "vanished"):
+            with self._core.database.transaction():
+                self._vanish(call)
+        try:
+            with self._core.database.transaction():
+                response = self.handle(call)
+        except ApiError as error:
+            call.body.discard()
+            return error.response
+        return after_commit(call.faults, response, self._error)
+
+
+class _LateCall(msgspec.Struct):
+    id: str
+    serial: int
+    operation: str
+    at: float
+    path: dict[str, str]
+    query: dict[str, str]
+    body: str
+    faults: list[Fault]
+    open: bool = True
+
+    @classmethod
+    def of(cls, operation: str, call: Call, at: float) -> Self:
+        body = call.body.data.decode(errors="replace")
+        faults = [fault for fault in call.faults.all() if fault.name != "F8"]
+        return cls(str(call.number), call.number, operation, at, dict(call.path), dict(call.query), body, faults)
+
+
+class LateCalls:
+    """Calls that are applied long after their clients gave up: what a proxy does that has kept a request."""
+
+    def __init__(self, core: Core) -> None:
+        self._calls: Final = Collection(core.database, "late_call", _LateCall)
+
+    def keep(self, operation: str, call: Call, at: float) -> None:
+        """Apply a call at a later time."""
+        self._calls.put(_LateCall.of(operation, call, at))
+
+    def apply_due(self, now: float, handlers: Mapping[str, Handler]) -> None:
+        """Apply what is due, as if it came in at the time that it was due; nobody hears of a refusal."""
+        for late in self._calls.all():
+            if late.at > now:
+                continue
+            self._calls.remove(late.id)
+            faults, body = Injected(late.faults), Body(late.body.encode())
+            call = Call(late.serial, late.at, late.path, late.query, {}, faults, "", body)
+            try:
+                handlers[late.operation](call)
+            except ApiError:
+                continue

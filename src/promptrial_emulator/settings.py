@@ -1,0 +1,82 @@
+"""What an emulator can be told: values only, light enough for the command line to import. Nothing is started here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+__all__ = ["RESPONDERS", "ClockMode", "EmulatorSettings", "UnsupportedModel"]
+
+ClockMode = Literal["step", "manual"]
+UnsupportedModel = Literal["pending", "invalid", "not_found"]
+
+RESPONDERS: Final[dict[str, str]] = {
+    "echo": "promptrial_emulator.responders.echo:EchoResponder",
+    "oracle": "promptrial_emulator.responders.oracle:OracleResponder",
+    "embedded": "promptrial_emulator.responders.embedded:EmbeddedResponder",
+}
+"""Who answers the rows: name -> ``module:attribute``, imported when the first job needs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmulatorSettings:
+    """How an emulator behaves.
+
+    Attributes
+    ----------
+    port : int
+        0 picks a free one.
+    key, account : str
+        The only key that is let in, and the account that it belongs to.
+    responder : str
+        A name of ``RESPONDERS``.
+    questions : Path, optional
+        The folder with ``open_book.jsonl`` and ``closed_book.jsonl`` that the oracle reads; it need not exist before
+        the first job is answered.
+    accuracy, abstention, effect : float
+        Of the oracle: the share of right answers and of abstentions, and what is added to accuracy for the treatment.
+    seed : int
+        Another seed gives other answers.
+    clock : {"step", "manual"}
+        Whether API calls move the virtual clock on, or only ``POST /__emu/clock``.
+    clock_step_s : float
+        How far each API call moves it, in seconds.
+    stage_s : float
+        How long a job stays in each of its states, in virtual seconds.
+    ready_s : float
+        How long after its upload a data set is READY, in virtual seconds.
+    quota : int, optional
+        How many jobs may be in work at once.
+    models : frozenset of str, optional
+        The models that are supported; None supports every well-formed name.
+    unsupported : {"pending", "invalid", "not_found"}
+        What happens to a job of any other model: it waits for ever, or is refused with 400 or 404.
+    upload_cap : int
+        The most bytes that one multipart upload may have.
+    expired_status : {400, 403}
+        With what a signed URL that is too old is answered.
+    patience_s : float
+        For how many real seconds a call waits for rows that its job has to show now; a job whose rows take longer
+        stays RUNNING meanwhile.
+    """
+
+    port: int = 0
+    key: str = "emulator-key"
+    account: str = "emulator"
+    responder: str = "echo"
+    questions: Path | None = None
+    accuracy: float = 0.7
+    abstention: float = 0.1
+    effect: float = 0.0
+    seed: int = 0
+    clock: ClockMode = "step"
+    clock_step_s: float = 15.0
+    stage_s: float = 15.0
+    ready_s: float = 10.0
+    quota: int | None = None
+    models: frozenset[str] | None = None
+    unsupported: UnsupportedModel = "pending"
+    upload_cap: int = 150_000_000
+    expired_status: Literal[400, 403] = 400
+    patience_s: float = 10.0
