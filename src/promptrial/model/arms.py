@@ -1,0 +1,84 @@
+"""The arms of a trial by name: which names are allowed, their codes on the wire, and which pairs are compared."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+__all__ = [
+    "ARM_PATTERN",
+    "CONTROL",
+    "LONGEST_CODE",
+    "PAIR",
+    "TREATMENT",
+    "ArmName",
+    "Contrast",
+    "arm_code",
+    "arms_by_code",
+    "contrasts_of",
+]
+
+ArmName = str
+"""The name of an arm; matches ``ARM_PATTERN``."""
+ARM_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+CONTROL: Final = "control"
+TREATMENT: Final = "treatment"
+"""The name of the arm that a prompt set gives under the key ``treatment``."""
+PAIR: Final = (CONTROL, TREATMENT)
+"""The arms of a prompt set that gives a single treatment under that key."""
+_CODES: Final = {CONTROL: "c", TREATMENT: "t"}
+_HASHED: Final = 4
+LONGEST_CODE: Final = 1 + _HASHED
+"""Characters that the code of an arm takes at most."""
+
+
+class Contrast(NamedTuple):
+    """Two arms of a trial that are compared; effects are the first minus the second."""
+
+    treatment: ArmName
+    control: ArmName = CONTROL
+
+
+def contrasts_of(names: Sequence[ArmName]) -> tuple[Contrast, ...]:
+    """Return each treatment against control, in the order of the names; none where control is not among them.
+
+    Examples
+    --------
+    >>> contrasts_of(("control", "short", "long"))
+    (Contrast(treatment='short', control='control'), Contrast(treatment='long', control='control'))
+    """
+    return tuple(Contrast(name) for name in names if name != CONTROL) if CONTROL in names else ()
+
+
+@lru_cache(maxsize=256)
+def arm_code(name: ArmName) -> str:
+    """Return what stands for an arm in ids on the wire. It depends on the name alone.
+
+    ``c`` for control, ``t`` for the arm under ``treatment``; any other is ``x`` and the first four base32 characters,
+    in lower case, of the name's SHA-256.
+    """
+    known = _CODES.get(name)
+    if known is not None:
+        return known
+    digest = hashlib.sha256(name.encode()).digest()
+    return "x" + base64.b32encode(digest).decode()[:_HASHED].lower()
+
+
+def arms_by_code(names: Iterable[ArmName]) -> Mapping[str, ArmName]:
+    """Return ``code -> name``.
+
+    Raises
+    ------
+    ValueError
+        If two names have one code.
+    """
+    found: dict[str, ArmName] = {}
+    for name in names:
+        other = found.setdefault(arm_code(name), name)
+        if other != name:
+            raise ValueError(f"the arms {other!r} and {name!r} have the same code in request ids: rename one of them")
+    return found
