@@ -2,6 +2,8 @@
 
 ``tests/data/runs_of_0.1.0.tar.gz`` holds a run on the embedded model, a dry run of hosted jobs with replicates and a
 control arm that two prompt sets share, and a migrated run of an older tool, each finished, with their configurations.
+``runs_before_open_core.tar.gz`` holds the same three, made later, before arms, scorers and units of work became data:
+their statistics, costs and reports are made again to the same bytes too.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import pytest
 
 from tests.support.project import Outcome, Project
 
-ARCHIVE: Final = Path(__file__).parents[1] / "data/runs_of_0.1.0.tar.gz"
+DATA: Final = Path(__file__).parents[1] / "data"
+ARCHIVES: Final = ("runs_of_0.1.0", "runs_before_open_core")
 RESUME: Final = {
     "embedded": ("run", "--config", "config/embedded.yaml", "--run_id", "embedded", "--resume"),
     "hosted": ("run", "--config", "config/hosted.yaml", "--run_id", "hosted", "--resume", "--dry_run"),
@@ -24,12 +27,21 @@ RESUME: Final = {
 LIVE: Final = {"run.log", ".state.lock"}
 
 
+@pytest.fixture(params=ARCHIVES)
+def earlier(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    return unpacked(request.param, tmp_path, monkeypatch)
+
+
 @pytest.fixture
-def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(tmp_path, filter="data")
-    monkeypatch.chdir(tmp_path)
-    return Project(tmp_path)
+def before_open_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    return unpacked("runs_before_open_core", tmp_path, monkeypatch)
+
+
+def unpacked(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    with tarfile.open(DATA / f"{name}.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    monkeypatch.chdir(folder)
+    return Project(folder)
 
 
 def resume(project: Project, name: str, *flags: str) -> Outcome:
@@ -73,3 +85,23 @@ def test_its_report_can_be_written_again_from_its_own_statistics(earlier: Projec
     assert all(page.stat().st_size for page in root.glob("*/reports/report.md"))
     after = digests(root)
     assert {path: after[path] for path in statistics} == statistics, "only the report was written again"
+
+
+@pytest.mark.parametrize("name", ["embedded", "hosted", "older"])
+def test_everything_that_is_made_from_its_answers_is_made_again_to_the_same_bytes(
+    before_open_core: Project, name: str
+) -> None:
+    root = before_open_core.run_root(name)
+    made = [
+        path
+        for pattern in ("predictions.*", "per_item_scores.*", "significance.json", "costs.json", "*report*.md")
+        for path in root.rglob(pattern)
+        if "older" not in path.relative_to(root).parts
+    ]
+    before = digests(root)
+    for path in made:
+        path.unlink()
+    resume(before_open_core, name)
+    after = digests(root)
+    names = [path.relative_to(root).as_posix() for path in made]
+    assert {each: after[each] for each in names} == {each: before[each] for each in names}
