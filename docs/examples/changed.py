@@ -9,7 +9,9 @@ from typing import Final
 
 from promptrial import registry
 from promptrial.model import Trial
-from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.base import Phase, Produced
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.store.tables import Column, TableWriter, read_batches
 
 __all__ = ["PHASE"]
@@ -23,11 +25,11 @@ _WRITTEN: Final[tuple[Column, ...]] = (
 )
 
 
-def _run(context: Context, trial: Trial) -> Produced:
-    results = context.run.trial(trial.slug).results
+def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
+    results = spec.run.trial(trial.slug).results
     scores: dict[tuple[str, str], dict[str, float]] = {}
     for batch in read_batches(results / "per_item_scores.parquet", _READ):
-        context.stop.check()
+        services.stop.check()
         for item, temp, condition, score in zip(*(batch.column(name).to_pylist() for name in _READ), strict=True):
             if score is not None:
                 scores.setdefault((item, temp), {})[condition] = score

@@ -113,14 +113,14 @@ MUTANTS: Final = (
     Mutant(
         "a phase begins although a stop was asked for",
         "engine/loop.py",
-        '            self.context.stop.check()\n            self._move(phase, "in_progress")',
+        '            self.services.stop.check()\n            self._move(phase, "in_progress")',
         '            self._move(phase, "in_progress")',
         ("tests/unit/test_engine_loop.py",),
     ),
     Mutant(
         "a trial begins although a stop was asked for",
         "engine/loop.py",
-        "        self.context.stop.check()\n        check_space",
+        "        self.services.stop.check()\n        check_space",
         "        check_space",
         ("tests/unit/test_engine_loop.py",),
     ),

@@ -11,7 +11,9 @@ from typing import BinaryIO, Final
 
 from promptrial.design.plan import Fact
 from promptrial.engine import facts, loop, manifests, session
-from promptrial.phases.base import Context, Phase
+from promptrial.phases.base import Phase
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, journal, jsonl, lock
 from promptrial.store.records import FileRecord
 from promptrial.store.rundir import RunDir
@@ -78,9 +80,9 @@ def existing_files_are_done() -> None:
     """Skip the receipts: a phase is done when a file of it exists."""
     real = facts.facts_of
 
-    def trusting(context: Context, phase: Phase) -> Iterator[Fact]:
-        for fact in real(context, phase):
-            proof = context.run.root / _PROOF.get(phase.name, "none").format(fact.trial)
+    def trusting(spec: RunSpec, services: Services, phase: Phase) -> Iterator[Fact]:
+        for fact in real(spec, services, phase):
+            proof = spec.run.root / _PROOF.get(phase.name, "none").format(fact.trial)
             yield dataclasses.replace(fact, missing="") if proof.exists() else fact
 
     facts.facts_of = trusting
@@ -101,7 +103,7 @@ def kept_sentinel() -> None:
 def plan_that_mends() -> None:
     """Set damaged manifests aside while only planning."""
     load = manifests.load_manifests
-    session.load_manifests = lambda context, **_: load(context)  # type: ignore[attr-defined]
+    session.load_manifests = lambda spec, services, **_: load(spec, services)  # type: ignore[attr-defined]
 
 
 def no_lock() -> None:

@@ -9,12 +9,14 @@ import pytest
 
 from promptrial.model import Trial
 from promptrial.phases import costs, stats
-from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.base import Phase, Produced
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.store import records
 from promptrial.store.records import RunState
 from tests.support.project import Project
 
-Work = Callable[[Context, Trial], Produced]
+Work = Callable[[RunSpec, Services, Trial], Produced]
 
 
 def stopping(phase: Phase, worked_on: list[str]) -> Phase:
@@ -22,10 +24,10 @@ def stopping(phase: Phase, worked_on: list[str]) -> Phase:
     work = phase.run_trial
     assert work is not None
 
-    def run(context: Context, trial: Trial) -> Produced:
+    def run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
         worked_on.append(trial.slug)
-        produced = work(context, trial)
-        context.stop.set("asked by the test", wake=False)
+        produced = work(spec, services, trial)
+        services.stop.set("asked by the test", wake=False)
         return produced
 
     return replace(phase, run_trial=run)

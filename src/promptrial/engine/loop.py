@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptrial import registry
@@ -17,17 +17,19 @@ from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, rece
 from promptrial.engine.space import check_space
 from promptrial.errors import PhaseBlockedError, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.model import Trial
-from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.base import Phase, Produced
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
 from promptrial.store.records import Manifest, Receipt, RunState, StageRecord, TrialManifest
 
 __all__ = ["Engine", "new_manifest"]
 
 
-def new_manifest(context: Context, trial: Trial) -> TrialManifest:
-    """Return the manifest of a trial in which nothing has happened."""
+def new_manifest(spec: RunSpec, trial: Trial, now: str) -> TrialManifest:
+    """Return the manifest of a trial in which nothing has happened; ``now`` is the time in UTC."""
     return TrialManifest(
-        run_id=context.run.run_id,
+        run_id=spec.run.run_id,
         trial={
             "model_id": trial.model.shown_id,
             "model_alias": trial.model.alias,
@@ -39,7 +41,7 @@ def new_manifest(context: Context, trial: Trial) -> TrialManifest:
                 "open_book": trial.max_new_tokens["open"],
                 "closed_book": trial.max_new_tokens["closed"],
             },
-            "stop": list(context.stop_as_written(trial)),
+            "stop": list(spec.stop_as_written(trial)),
             "seed": trial.seed,
             "conditions": list(trial.conditions),
         },
@@ -47,7 +49,7 @@ def new_manifest(context: Context, trial: Trial) -> TrialManifest:
         temps=list(trial.temps),
         samples_per_item=dict(trial.samples_per_item),
         hosted=not registry.load("provider", trial.model.provider).local,
-        timestamps={"created_at": context.clock.now()},
+        timestamps={"created_at": now},
     )
 
 
@@ -57,17 +59,19 @@ class Engine:
 
     Parameters
     ----------
-    context : Context
+    spec : RunSpec
+    services : Services
         With the manifests of all trials loaded or made.
     state : RunState
     """
 
-    context: Context
+    spec: RunSpec
+    services: Services
     state: RunState
 
     def plan(self, selection: Selection) -> tuple[Action, ...]:
         """Return what ``run`` would do now; changes nothing."""
-        return decide([phase.spec for phase in phases()], selection, all_facts(self.context))
+        return decide([phase.planned for phase in phases()], selection, all_facts(self.spec, self.services))
 
     def run(self, selection: Selection) -> None:
         """Work through the selected phases.
@@ -84,8 +88,9 @@ class Engine:
         if self.state.stop_requested:
             self.state.stop_requested = False
             self._save_state()
-        self.context.stop.on_notice = self._note_stop
-        self.context.active = tuple(trial for trial in self.context.trials if selection.wants(trial.slug))
+        self.services.stop.on_notice = self._note_stop
+        active = tuple(trial for trial in self.spec.trials if selection.wants(trial.slug))
+        self.spec = replace(self.spec, active=active)
         earlier: dict[str, Action] = {}
         executed = False
         for phase in phases():
@@ -93,15 +98,15 @@ class Engine:
                 fact
                 for each in phases()
                 if each.name in {phase.name, *phase.reads}
-                for fact in facts_of(self.context, each)
+                for fact in facts_of(self.spec, self.services, each)
             )
-            action = decide_one(phase.spec, selection, facts, earlier)
+            action = decide_one(phase.planned, selection, facts, earlier)
             earlier[phase.name] = action
-            self.context.events.event("gate", phase=phase.name, action=action.verb, reason=action.reason)
+            self.services.events.event("gate", phase=phase.name, action=action.verb, reason=action.reason)
             if action.verb == "blocked":
                 raise PhaseBlockedError(
                     f"{phase.name} is {action}",
-                    hint=self.context.run.resume_command,
+                    hint=self.spec.run.resume_command,
                 )
             if action.verb == "execute":
                 self._execute(phase, action)
@@ -109,24 +114,26 @@ class Engine:
             elif action.done and all(fact.done for fact in facts[phase.name]):
                 self._catch_up(phase, facts[phase.name][-1].trial)
         if not executed:
-            self.context.events.say(self._nothing_done())
+            self.services.events.say(self._nothing_done())
 
     def _nothing_done(self) -> str:
         """Return what to say of an invocation that found nothing to do: other steps or trials may be left."""
-        left = list(dict.fromkeys(fact.phase for fact in all_facts(self.context) if not fact.done))
+        left = list(dict.fromkeys(fact.phase for fact in all_facts(self.spec, self.services) if not fact.done))
         if not left:
             return "nothing was left to do"
         return f"nothing was left to do in what was selected; not done: {', '.join(left)}"
 
     def _execute(self, phase: Phase, action: Action) -> None:
-        self.context.events.event("phase", "info", f"{phase.name}: {action}", phase=phase.name)
+        self.services.events.event("phase", "info", f"{phase.name}: {action}", phase=phase.name)
         try:
-            self.context.stop.check()
+            self.services.stop.check()
             self._move(phase, "in_progress")
-            self.context.checkpoint, self.context.save_manifest = self._follow_parts(phase), self._save_manifest
+            self.services = replace(
+                self.services, checkpoint=self._follow_parts(phase), save_manifest=self._save_manifest
+            )
             self._execute_each(phase, action.trials if phase.run_trial is not None else (None,))
             # Otherwise some trials were left out, by a filter: there the phase waits to be taken up.
-            done = all(fact.done for fact in facts_of(self.context, phase))
+            done = all(fact.done for fact in facts_of(self.spec, self.services, phase))
             self._move(phase, "completed" if done else "stopped")
         except StopRequested as stop:
             self._stopped(phase, str(stop))
@@ -144,7 +151,7 @@ class Engine:
             if slug is None and not self._trials_done(phase):
                 continue
             try:
-                self._execute_one(phase, self.context.trial(slug) if slug is not None else None)
+                self._execute_one(phase, self.spec.trial(slug) if slug is not None else None)
             except PromptrialError as error:
                 failed.append(error)
         if len(failed) > 1:
@@ -168,16 +175,16 @@ class Engine:
         """Whether the whole run's turn has come: the phase works on no single trial, or has done so for every one."""
         if phase.run_trial is None:
             return True
-        return all(fact.done for fact in facts_of(self.context, phase) if fact.trial is not None)
+        return all(fact.done for fact in facts_of(self.spec, self.services, phase) if fact.trial is not None)
 
     def _execute_one(self, phase: Phase, trial: Trial | None) -> None:
-        self.context.stop.check()
-        check_space(self.context, phase, trial)
+        self.services.stop.check()
+        check_space(self.spec, self.services, phase, trial)
         self._set_damaged_aside(phase, trial)
-        produced = phase.run(self.context, trial)
+        produced = phase.run(self.spec, self.services, trial)
         receipt = Receipt(
-            {self.context.run.relative(path): file for path, file in produced.artifacts.items()},
-            inputs_of(self.context, phase, trial),
+            {self.spec.run.relative(path): file for path, file in produced.artifacts.items()},
+            inputs_of(self.spec, self.services, phase, trial),
         )
         self._commit(phase, trial, produced, receipt)
         self._checkpoint(phase, trial.slug if trial else None)
@@ -185,25 +192,29 @@ class Engine:
 
     def _set_damaged_aside(self, phase: Phase, trial: Trial | None) -> None:
         """Keep artifacts that are not what the phase recorded, and not explained by anything that it is made from."""
-        receipt = receipt_of(self.context, phase, trial)
-        if phase.content_addressed or receipt is None or receipt.inputs != inputs_of(self.context, phase, trial):
+        receipt = receipt_of(self.spec, self.services, phase, trial)
+        if (
+            phase.content_addressed
+            or receipt is None
+            or receipt.inputs != inputs_of(self.spec, self.services, phase, trial)
+        ):
             return
         for relative, expected in receipt.artifacts.items():
-            path = self.context.run.root / relative
-            if os.path.lexists(path) and self.context.run.file_problem(relative, expected):
+            path = self.spec.run.root / relative
+            if os.path.lexists(path) and self.spec.run.file_problem(relative, expected):
                 aside = atomic.set_aside(path)
-                self.context.events.warn(f"{relative} is damaged; it was set aside as {aside.name} and is built again")
+                self.services.events.warn(f"{relative} is damaged; it was set aside as {aside.name} and is built again")
 
     def _checkpoint(self, phase: Phase, slug: str | None, resume_key: str | None = None) -> None:
-        self.state.last_checkpoint = records.Checkpoint(phase.name, slug, resume_key, self.context.clock.now())
+        self.state.last_checkpoint = records.Checkpoint(phase.name, slug, resume_key, self.services.clock.now())
 
     def _follow_parts(self, phase: Phase) -> Callable[[str, str], None]:
         """Return what a phase calls when a part has come a step further: the state then says so."""
 
         def follow(slug: str, resume_key: str) -> None:
             self._checkpoint(phase, slug, resume_key)
-            self._save(self.context.run.state_path, self.state)
-            self.context.events.event("checkpoint", "debug", phase=phase.name, trial=slug, resume_key=resume_key)
+            self._save(self.spec.run.state_path, self.state)
+            self.services.events.event("checkpoint", "debug", phase=phase.name, trial=slug, resume_key=resume_key)
 
         return follow
 
@@ -211,28 +222,28 @@ class Engine:
         """Say in the state that a stop was asked for, as soon as it is seen: what is in flight may take hours yet."""
         self.state.stop_requested = True
         with suppress(OSError):  # the stop goes on; what it saves at its end is not optional
-            self.context.events.event("stop", reason=reason)
+            self.services.events.event("stop", reason=reason)
             self._save_state()
 
     def _commit(self, phase: Phase, trial: Trial | None, produced: Produced, receipt: Receipt) -> None:
         if phase.content_addressed:
             self._fold_journals()
-            for fact in facts_of(self.context, phase) if phase.stage else ():
+            for fact in facts_of(self.spec, self.services, phase) if phase.stage else ():
                 if fact.trial is not None and fact.done:  # not the trials that were left out
-                    self._commit_downloaded(phase, self.context.trial(fact.trial))
+                    self._commit_downloaded(phase, self.spec.trial(fact.trial))
         elif trial is None:
-            records.save(self.context.run.root / phase.manifest, Manifest(receipt=receipt, facts=dict(produced.facts)))
+            records.save(self.spec.run.root / phase.manifest, Manifest(receipt=receipt, facts=dict(produced.facts)))
         else:
             self._commit_stage(phase.stage, trial, receipt)
 
     def _commit_downloaded(self, phase: Phase, trial: Trial) -> None:
-        receipt = receipt_of(self.context, phase, trial)
+        receipt = receipt_of(self.spec, self.services, phase, trial)
         artifacts = receipt.artifacts if receipt is not None else {}
-        self._commit_stage(phase.stage, trial, Receipt(artifacts, inputs_of(self.context, phase, trial)))
+        self._commit_stage(phase.stage, trial, Receipt(artifacts, inputs_of(self.spec, self.services, phase, trial)))
 
     def _commit_stage(self, stage: str, trial: Trial, receipt: Receipt) -> None:
-        manifest = self.context.manifest(trial.slug)
-        now = self.context.clock.now()
+        manifest = self.services.manifest(trial.slug)
+        now = self.services.clock.now()
         manifest.stage_status[stage] = StageRecord("completed", now, receipt.artifacts, receipt.inputs)
         self._save_manifest(trial.slug)
 
@@ -245,24 +256,24 @@ class Engine:
             self._save_state()
 
     def _fold_journals(self) -> None:
-        for trial in self.context.trials:
-            folder = self.context.run.trial(trial.slug)
+        for trial in self.spec.trials:
+            folder = self.spec.run.trial(trial.slug)
             self._save_manifest(trial.slug)
             folder.journal.clear()
 
     def _save_manifest(self, slug: str) -> None:
-        manifest = self.context.manifest(slug)
-        manifest.timestamps["updated_at"] = self.context.clock.now()
-        self._save(self.context.run.trial(slug).manifest_path, manifest)
+        manifest = self.services.manifest(slug)
+        manifest.timestamps["updated_at"] = self.services.clock.now()
+        self._save(self.spec.run.trial(slug).manifest_path, manifest)
 
     def _move(self, phase: Phase, status: records.PhaseStatus, error: str | None = None) -> None:
-        said = None if error is None else self.context.events.redact(error)
-        records.transition(self.state, phase.name, status, self.context.clock.now(), said)
+        said = None if error is None else self.services.events.redact(error)
+        records.transition(self.state, phase.name, status, self.services.clock.now(), said)
         self._save_state()
 
     def _save_state(self) -> None:
-        self._save(self.context.run.state_path, self.state)
-        self.context.events.event("state", phases={name: phase.status for name, phase in self.state.phases.items()})
+        self._save(self.spec.run.state_path, self.state)
+        self.services.events.event("state", phases={name: phase.status for name, phase in self.state.phases.items()})
 
     @staticmethod
     def _save(path: Path, record: RunState | TrialManifest) -> None:

@@ -1,4 +1,4 @@
-"""The manifests of a run's trials, brought into its context: loaded, or made again where they are lost or damaged."""
+"""The manifests of a run's trials, brought into its services: loaded, or made again where they are lost or damaged."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import msgspec
 
 from promptrial.engine.loop import new_manifest
 from promptrial.errors import CorruptRecordError
-from promptrial.phases.base import Context
 from promptrial.phases.recovery import recover_parts
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
 from promptrial.store.journal import fold
 from promptrial.store.records import TrialManifest
@@ -21,55 +22,55 @@ __all__ = ["load_manifests", "load_whole", "set_aside"]
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
-def load_manifests(context: Context, *, read_only: bool = False) -> None:
-    """Put the manifest of every trial into the context; a damaged one is set aside and rebuilt from the results.
+def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False) -> None:
+    """Put the manifest of every trial into the services; a damaged one is set aside and rebuilt from the results.
 
     Side effects: none on disk if ``read_only``; the rebuilt records are then only in memory.
     """
     lost = []
-    for trial in context.trials:
-        manifest = load_whole(context, context.run.trial(trial.slug).manifest_path, TrialManifest, read_only)
-        fresh = new_manifest(context, trial)
+    for trial in spec.trials:
+        manifest = load_whole(services, spec.run.trial(trial.slug).manifest_path, TrialManifest, read_only)
+        fresh = new_manifest(spec, trial, services.clock.now())
         if manifest is None:
             lost.append(trial)
         else:  # what the trial is may have changed, if that was forced
             manifest.trial, manifest.temps, manifest.samples_per_item = fresh.trial, fresh.temps, fresh.samples_per_item
             manifest.hosted = fresh.hosted
-        context.manifests[trial.slug] = manifest or fresh
+        services.manifests[trial.slug] = manifest or fresh
     if lost:  # and all others are there by now: parts of several trials may share their answers
-        for slug, found in recover_parts(context, tuple(lost), same_requests=context.asked_by != "unknown").items():
-            context.events.warn(f"{slug}: its manifest was lost; the files of {found} parts found here are kept")
-    for trial in context.trials:
-        folder = context.run.trial(trial.slug)
-        fold(context.manifests[trial.slug].parts, folder.journal.salvage())
-        _mend_journal(context, folder, read_only)
+        for slug, found in recover_parts(spec, services, tuple(lost), same_requests=spec.asked_by != "unknown").items():
+            services.events.warn(f"{slug}: its manifest was lost; the files of {found} parts found here are kept")
+    for trial in spec.trials:
+        folder = spec.run.trial(trial.slug)
+        fold(services.manifests[trial.slug].parts, folder.journal.salvage())
+        _mend_journal(services, folder, read_only)
 
 
-def _mend_journal(context: Context, folder: TrialDir, read_only: bool) -> None:  # noqa: FBT001
+def _mend_journal(services: Services, folder: TrialDir, read_only: bool) -> None:  # noqa: FBT001
     """Set a damaged journal aside, once the manifest holds what could still be read of it."""
     try:
         folder.journal.read()
     except CorruptRecordError as error:
-        context.events.warn(error.message)
+        services.events.warn(error.message)
         if not read_only:
-            records.save(folder.manifest_path, context.manifests[folder.slug])
-            set_aside(context, folder.journal.path)
+            records.save(folder.manifest_path, services.manifests[folder.slug])
+            set_aside(services, folder.journal.path)
 
 
-def load_whole(context: Context, path: Path, kind: type[_Record], read_only: bool) -> _Record | None:  # noqa: FBT001
+def load_whole(services: Services, path: Path, kind: type[_Record], read_only: bool) -> _Record | None:  # noqa: FBT001
     """Return a record; one that is damaged is said and set aside, and None returned, as for one that is not there."""
     try:
         return records.load(path, kind)
     except FileNotFoundError:
         return None
     except CorruptRecordError as error:
-        context.events.warn(error.message)
+        services.events.warn(error.message)
         if not read_only:
-            set_aside(context, path)
+            set_aside(services, path)
         return None
 
 
-def set_aside(context: Context, path: Path) -> None:
+def set_aside(services: Services, path: Path) -> None:
     """Set a damaged file aside, if it is still there, and say so."""
     if path.exists():
-        context.events.warn(f"{path.name} was set aside as {atomic.set_aside(path).name}")
+        services.events.warn(f"{path.name} was set aside as {atomic.set_aside(path).name}")

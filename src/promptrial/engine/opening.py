@@ -46,8 +46,9 @@ from promptrial.errors import (
     UsageError,
 )
 from promptrial.model import Trial
-from promptrial.phases.base import AskedBy, Context
 from promptrial.phases.prepare import changed_sources
+from promptrial.phases.services import Services
+from promptrial.phases.spec import AskedBy, RunSpec
 from promptrial.store import atomic, records
 from promptrial.store.records import Manifest, Origin, RunState
 from promptrial.store.rundir import RunDir
@@ -263,26 +264,26 @@ def asked_by(opened: Opened) -> AskedBy:
     return "earlier" if drift or built < forced[-1]["at"] else "this"
 
 
-def start(opened: Opened, context: Context) -> RunState:
+def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
     """Write what a new run starts from: the effective configuration, the manifests and the state, in that order."""
-    state = _new_state(opened, context)
+    state = _new_state(opened, services)
     if opened.run.state_path.exists():  # it is there, and damaged: it is made anew from the receipts
-        set_aside(context, opened.run.state_path)
-    _clear_leftovers(opened, context)
+        set_aside(services, opened.run.state_path)
+    _clear_leftovers(opened, services)
     if opened.dry_run:  # before anything else can say so: it must not be taken for a run that may spend
         atomic.make_folder(opened.run.emulator)
-    _say_remark(opened, context)
-    _write_config(opened, context)
-    load_manifests(context)
+    _say_remark(opened, services)
+    _write_config(opened, services)
+    load_manifests(spec, services)
     origin = Origin.of(state)
-    for slug, manifest in context.manifests.items():
+    for slug, manifest in services.manifests.items():
         manifest.origin = origin
         records.save(opened.run.trial(slug).manifest_path, manifest)
     records.save(opened.run.state_path, state)
     return state
 
 
-def _new_state(opened: Opened, context: Context) -> RunState:
+def _new_state(opened: Opened, services: Services) -> RunState:
     """Return the state of a run in which nothing has begun, or of one whose state is lost."""
     state, known = records.new_state(opened.run.run_id, opened.config_hash), opened.origin
     if opened.config_file != opened.run.config_path:  # a run is never started with its own copy
@@ -292,9 +293,9 @@ def _new_state(opened: Opened, context: Context) -> RunState:
     if known is not None and known.drift:
         state.drift = known.drift
     if opened.drift:
-        _record_drift(opened, context, state)
+        _record_drift(opened, services, state)
     elif known is None and holds_work(opened.run):  # a resume that is cut short must not forget that nothing is known
-        state.drift = [{"at": context.clock.now(), "from": None, "keys": [_NOT_ON_RECORD]}]
+        state.drift = [{"at": services.clock.now(), "from": None, "keys": [_NOT_ON_RECORD]}]
     if opened.overrides:
         state.overrides = opened.overrides
     if opened.loaded.placeholders:
@@ -304,45 +305,45 @@ def _new_state(opened: Opened, context: Context) -> RunState:
     return state
 
 
-def _record_drift(opened: Opened, context: Context, state: RunState) -> None:
-    context.events.warn("resuming with a changed configuration (--force):\n  " + "\n  ".join(opened.drift))
+def _record_drift(opened: Opened, services: Services, state: RunState) -> None:
+    services.events.warn("resuming with a changed configuration (--force):\n  " + "\n  ".join(opened.drift))
     earlier = state.drift if isinstance(state.drift, list) else []
     own, origin = own_copy(opened.run), opened.origin
     before = origin.config_hash if origin is not None else None if own is None else config_hash(own)
-    state.drift = [*earlier, {"at": context.clock.now(), "from": before, "keys": list(opened.drift)}]
+    state.drift = [*earlier, {"at": services.clock.now(), "from": before, "keys": list(opened.drift)}]
 
 
-def _tell_trials(context: Context, state: RunState) -> None:
+def _tell_trials(spec: RunSpec, services: Services, state: RunState) -> None:
     """Let every trial say what the run was started with, and what was forced since, for the state may be lost.
 
     Side effects: manifests that are on disk and say otherwise are saved.
     """
-    for slug, manifest in context.manifests.items():
+    for slug, manifest in services.manifests.items():
         origin, known = Origin.of(state), manifest.origin
         if origin.config_file is None and isinstance(known, Origin):  # an archive does not have it
             origin = msgspec.structs.replace(origin, config_file=known.config_file)
         if known != origin:
             manifest.origin = origin
-            path = context.run.trial(slug).manifest_path
+            path = spec.run.trial(slug).manifest_path
             if path.exists():
                 records.save(path, manifest)
 
 
-def _say_remark(opened: Opened, context: Context) -> None:
+def _say_remark(opened: Opened, services: Services) -> None:
     if opened.remark:
-        context.events.warn(opened.remark)
+        services.events.warn(opened.remark)
 
 
-def take_up(opened: Opened, context: Context) -> RunState:
+def take_up(opened: Opened, spec: RunSpec, services: Services) -> RunState:
     """Take up a run that has a state: record forced drift, load the manifests."""
     state = opened.state
     if state is None:
-        return start(opened, context)
-    _clear_leftovers(opened, context)
+        return start(opened, spec, services)
+    _clear_leftovers(opened, services)
     if opened.config_file != opened.run.config_path and not _is_recorded(opened, state):
         record_file(state, opened.config_file)
     if opened.drift:
-        _record_drift(opened, context, state)
+        _record_drift(opened, services, state)
     if state.config_hash != opened.config_hash or opened.drift:
         state.config_hash = opened.config_hash
         if opened.overrides:
@@ -350,15 +351,15 @@ def take_up(opened: Opened, context: Context) -> RunState:
         if opened.loaded.placeholders:
             state.resolved_hash = opened.resolved_hash
         records.save(opened.run.state_path, state)  # first: the drift is found by the configuration that still stands
-    _say_remark(opened, context)
-    _write_config(opened, context)
+    _say_remark(opened, services)
+    _write_config(opened, services)
     for phase in phases():
         if phase.manifest:
-            load_whole(context, context.run.root / phase.manifest, Manifest, read_only=False)
-    load_manifests(context)
-    _tell_trials(context, state)
-    for text in changed_sources(context):
-        context.events.warn(text)
+            load_whole(services, spec.run.root / phase.manifest, Manifest, read_only=False)
+    load_manifests(spec, services)
+    _tell_trials(spec, services, state)
+    for text in changed_sources(spec):
+        services.events.warn(text)
     return state
 
 
@@ -370,13 +371,13 @@ def _is_recorded(opened: Opened, state: RunState) -> bool:
     return recorded.exists() and recorded.samefile(opened.config_file)
 
 
-def _clear_leftovers(opened: Opened, context: Context) -> None:
+def _clear_leftovers(opened: Opened, services: Services) -> None:
     """Remove the temporary files that an earlier process left."""
     for leftover in atomic.sweep(opened.run.root):
-        context.events.event("sweep", text=f"removed {leftover.name}, left by an interrupted write")
+        services.events.event("sweep", text=f"removed {leftover.name}, left by an interrupted write")
 
 
-def _write_config(opened: Opened, context: Context) -> None:
+def _write_config(opened: Opened, services: Services) -> None:
     """Write the effective configuration unless it stands there already, byte by byte.
 
     What stands there instead is set aside, if it is not even the configuration from which the run has drifted.
@@ -385,8 +386,8 @@ def _write_config(opened: Opened, context: Context) -> None:
     if path.exists() and read_bytes(path) == data:
         return
     if path.exists() and not opened.drift and not _is_an_earlier_one(opened) and not opened.corrected:
-        context.events.warn(f"{path}: damaged, or changed by hand; it is written again")
-        set_aside(context, path)
+        services.events.warn(f"{path}: damaged, or changed by hand; it is written again")
+        set_aside(services, path)
     atomic.write_bytes(path, data)
 
 

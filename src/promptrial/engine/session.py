@@ -20,8 +20,10 @@ from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run, start, take_up
 from promptrial.engine.providers import Providers
 from promptrial.errors import Detached, StopRequested, UsageError
-from promptrial.phases.base import Context, Phase
+from promptrial.phases.base import Phase
 from promptrial.phases.report import trial_result
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.reporting.facts import TrialResult
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog, Level, Redactor
@@ -32,7 +34,7 @@ from promptrial.store.atomic import Appender
 from promptrial.store.jsonl import mend_tail
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
 
-__all__ = ["Finished", "Invocation", "Planned", "context_of", "follow", "preview"]
+__all__ = ["Finished", "Invocation", "Planned", "follow", "preview", "services_of", "spec_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,10 @@ def preview(
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = _narrowed(selection, opened, trial_filter)
-    context = context_of(request, opened, env, invocation, Providers(env))
-    load_manifests(context, read_only=True)
+    spec, services = spec_of(request, opened), services_of(opened, env, invocation, Providers(env))
+    load_manifests(spec, services, read_only=True)
     state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
-    return Planned(opened, Engine(context, state).plan(selection))
+    return Planned(opened, Engine(spec, services, state).plan(selection))
 
 
 def follow(
@@ -115,29 +117,29 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
         opened.run.check_links()
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = Providers(env, opened.run.root if opened.dry_run else None)
-        context = context_of(request, opened, env, invocation, providers)
-        providers.stop_asked = context.stop.is_set
+        spec, services = spec_of(request, opened), services_of(opened, env, invocation, providers)
+        providers.stop_asked = services.stop.is_set
         mend_tail(opened.run.log_path)
         with (
             Appender(opened.run.log_path, durable=False) as log,
-            stop_on_signals(context.stop, invocation.say, invocation.resume_command),
-            beside_the_work(context.stop, lock.beat, BEAT_EVERY_S),
+            stop_on_signals(services.stop, invocation.say, invocation.resume_command),
+            beside_the_work(services.stop, lock.beat, BEAT_EVERY_S),
         ):
-            context.events.sink = log.append
-            stale.say(context.events)
-            context.events.event("begin", run_id=opened.run.run_id, config_hash=opened.config_hash)
+            services.events.sink = log.append
+            stale.say(services.events)
+            services.events.event("begin", run_id=opened.run.run_id, config_hash=opened.config_hash)
             try:
-                state = start(opened, context) if opened.state is None else take_up(opened, context)
-                Engine(context, state).run(selection)
+                state = start(opened, spec, services) if opened.state is None else take_up(opened, spec, services)
+                Engine(spec, services, state).run(selection)
             except BaseException as error:  # the process edge: recorded and raised on
                 with suppress(OSError):  # a full disk may be what went wrong
-                    context.events.event("end", "error", error=f"{type(error).__name__}: {error}")
+                    services.events.event("end", "error", error=f"{type(error).__name__}: {error}")
                 if not isinstance(error, Detached):  # then nothing is waited for: the process ends as it is
                     providers.close()
                 raise
             providers.close()
-            results = tuple(_results(context))
-            context.events.event("end")
+            results = tuple(_results(spec, services))
+            services.events.event("end")
         return Finished(opened, results)
 
 
@@ -158,44 +160,49 @@ class _StaleSentinel:
             events.say(f"a {self.path.name} left from before was removed")
 
 
-def _results(context: Context) -> Iterator[TrialResult]:
+def _results(spec: RunSpec, services: Services) -> Iterator[TrialResult]:
     """Yield what the reports say of the trials that have one; of one that does not hold, say so instead."""
     report: Phase = registry.load("phase", "report")
-    facts = [fact for name in (*report.reads, report.name) for fact in facts_of(context, registry.load("phase", name))]
-    for trial in context.trials:
-        if receipt_of(context, report, trial) is None:
+    facts = [
+        fact for name in (*report.reads, report.name) for fact in facts_of(spec, services, registry.load("phase", name))
+    ]
+    for trial in spec.trials:
+        if receipt_of(spec, services, report, trial) is None:
             continue
         concerned = (f for f in facts if f.trial == trial.slug or (f.trial is None and f.phase != report.name))
         lacking = next((fact for fact in concerned if not fact.done), None)
         if lacking is None:
-            yield trial_result(context, trial)
+            yield trial_result(spec, services, trial)
         else:
             why = f"{lacking.phase}: {lacking.missing}"
-            context.events.warn(f"{trial.slug}: no summary, for its report does not hold ({why}); a resume fixes that")
+            services.events.warn(f"{trial.slug}: no summary, for its report does not hold ({why}); a resume fixes that")
 
 
-def context_of(
-    request: RunRequest, opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: Providers
-) -> Context:
-    """Return what the phases of an opened run may use."""
-    redactor = Redactor(env, filled_in(opened.loaded.placeholders, env))
-    events = EventLog(invocation.clock.now, redactor, invocation.say, invocation.level)
-    return Context(
+def spec_of(request: RunRequest, opened: Opened) -> RunSpec:
+    """Return what the phases of an opened run work on."""
+    return RunSpec(
+        run=opened.run,
         config=opened.loaded.experiment,
         config_folder=opened.loaded.folder,
         config_hash=opened.config_hash,
         trials=opened.trials,
-        run=opened.run,
-        clock=invocation.clock,
-        stop=StopToken(opened.run.sentinel_path, invocation.clock, invocation.stop_when),
-        events=events,
-        provider=providers,
         written=opened.loaded.placeholders,
-        env=env,
-        progress=invocation.progress,
         dry_run=opened.dry_run,
         rebuy=request.rebuy,
         asked_by=asked_by(opened),
+    )
+
+
+def services_of(opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: Providers) -> Services:
+    """Return what the phases of an opened run work with; no manifest is loaded yet."""
+    redactor = Redactor(env, filled_in(opened.loaded.placeholders, env))
+    return Services(
+        clock=invocation.clock,
+        stop=StopToken(opened.run.sentinel_path, invocation.clock, invocation.stop_when),
+        events=EventLog(invocation.clock.now, redactor, invocation.say, invocation.level),
+        provider=providers,
+        env=env,
+        progress=invocation.progress,
     )
 
 

@@ -15,7 +15,9 @@ from promptrial import registry
 from promptrial.engine.facts import artifacts_of
 from promptrial.errors import DiskSpaceError
 from promptrial.model import Trial
-from promptrial.phases.base import Context, Phase
+from promptrial.phases.base import Phase
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 
 __all__ = ["check_space"]
 
@@ -24,7 +26,7 @@ _FLOOR: Final = 4 << 20
 _UNITS: Final = ((1e9, "GB"), (1e6, "MB"))
 
 
-def check_space(context: Context, phase: Phase, trial: Trial | None) -> None:
+def check_space(spec: RunSpec, services: Services, phase: Phase, trial: Trial | None) -> None:
     """Refuse to begin a phase that would fill the disk.
 
     Raises
@@ -32,17 +34,17 @@ def check_space(context: Context, phase: Phase, trial: Trial | None) -> None:
     DiskSpaceError
         Naming the folder, what is needed and what is free.
     """
-    needed, free = _FLOOR + phase.space(context, _bytes_read(context, phase, trial)), _free(context.run.root)
+    needed, free = _FLOOR + phase.space(spec, _bytes_read(spec, services, phase, trial)), _free(spec.run.root)
     if needed > free:
         raise DiskSpaceError(
-            f"{context.run.root}: {phase.name} needs about {_shown(needed)} here, and the disk has {_shown(free)} left",
-            hint=f"free some space, then: {context.run.resume_command}",
+            f"{spec.run.root}: {phase.name} needs about {_shown(needed)} here, and the disk has {_shown(free)} left",
+            hint=f"free some space, then: {spec.run.resume_command}",
         )
 
 
-def _bytes_read(context: Context, phase: Phase, trial: Trial | None) -> int:
+def _bytes_read(spec: RunSpec, services: Services, phase: Phase, trial: Trial | None) -> int:
     """Return the size of the artifacts of the phases that a phase reads."""
-    read = [artifacts_of(context, registry.load("phase", name), trial) for name in phase.reads]
+    read = [artifacts_of(spec, services, registry.load("phase", name), trial) for name in phase.reads]
     return sum(file.size for files in read for file in files.values())
 
 

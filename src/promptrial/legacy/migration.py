@@ -23,14 +23,15 @@ from promptrial.engine.facts import inputs_of, phases
 from promptrial.engine.loop import Engine, new_manifest
 from promptrial.engine.opening import Opened, RunRequest, open_run
 from promptrial.engine.providers import Providers
-from promptrial.engine.session import Invocation, context_of
+from promptrial.engine.session import Invocation, services_of, spec_of
 from promptrial.errors import CorruptRecordError, DataError, ResumeError
 from promptrial.legacy.answers import FoundAnswers, find_answers
 from promptrial.legacy.configuration import converted
 from promptrial.legacy.reading import LegacyRun, LegacyTrial, is_legacy_config, read_run
 from promptrial.model import Item, Part, RequestId, Trial, ids
-from promptrial.phases.base import Context
 from promptrial.phases.prepared import encode_item, item_keys, prepared_files
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import parts_of, worklist
 from promptrial.store import atomic, jsonl, records
 from promptrial.store.atomic import AtomicFile
@@ -87,13 +88,14 @@ def migrate(run: RunDir, prepared: Path | None, invocation: Invocation) -> Migra
     _write_prepared(run, items)
     opened = _opened(run, legacy, list(dict.fromkeys(item.dataset for item in items)), invocation.env)
     quiet = replace(invocation, level="error")
-    context = context_of(RunRequest(run.root.parent, run.run_id), opened, invocation.env, quiet, Providers({}))
-    _write_manifests(context, items)
-    context.manifests = {trial.slug: new_manifest(context, trial) for trial in context.trials}
-    by_slug = dict(zip((trial.slug for trial in context.trials), legacy.trials, strict=True))
-    for trial in context.trials:
-        _write_trial(context, trial, by_slug[trial.slug], answers[by_slug[trial.slug].slug], found)
-    _write_state(context, opened)
+    spec = spec_of(RunRequest(run.root.parent, run.run_id), opened)
+    services = services_of(opened, invocation.env, quiet, Providers({}))
+    _write_manifests(spec, services, items)
+    services.manifests.update({trial.slug: new_manifest(spec, trial, services.clock.now()) for trial in spec.trials})
+    by_slug = dict(zip((trial.slug for trial in spec.trials), legacy.trials, strict=True))
+    for trial in spec.trials:
+        _write_trial(spec, services, trial, by_slug[trial.slug], answers[by_slug[trial.slug].slug], found)
+    _write_state(spec, services, opened)
     _describe_run(run, legacy, found)
     return found
 
@@ -226,9 +228,9 @@ def _opened(run: RunDir, legacy: LegacyRun, datasets: list[str], env: Mapping[st
     return open_run(request, env)
 
 
-def _write_manifests(context: Context, items: Sequence[Item]) -> None:
+def _write_manifests(spec: RunSpec, services: Services, items: Sequence[Item]) -> None:
     """Write the manifests of prepare and build, with receipts for what is there."""
-    run = context.run
+    run = spec.run
     prepare, build = (phase for phase in phases() if phase.name in {"prepare", "build"})
     files = {run.relative(path): run.record(path, jsonl.count(path)) for _, path in prepared_files(run)}
     sources = {
@@ -238,22 +240,20 @@ def _write_manifests(context: Context, items: Sequence[Item]) -> None:
             "sha256": hashlib.sha256("".join(i.id for i in items if i.dataset == name).encode()).hexdigest(),
             "items": sum(item.dataset == name for item in items),
         }
-        for name, dataset in context.config.datasets.items()
+        for name, dataset in spec.config.datasets.items()
     }
-    receipt = Receipt(files, inputs_of(context, prepare, None))
+    receipt = Receipt(files, inputs_of(spec, services, prepare, None))
     _save(run.prepared / "manifest.json", Manifest(receipt=receipt, facts={"sources": sources, "items": len(items)}))
     parts = [
-        part
-        for trial in context.trials
-        for part in cut_parts(trial, len(items), parts_per_dataset=1, lines_per_part=None)
+        part for trial in spec.trials for part in cut_parts(trial, len(items), parts_per_dataset=1, lines_per_part=None)
     ]
     facts = {
         "parts": [{**asdict(part), "part": part.name} for part in parts],
         "items": len(items),
         "requests": sum(part.rows for part in parts),
-        "unrecorded": {run.relative(run.trial(p.trial_slug).requests(p.name)): _which(context, p) for p in parts},
+        "unrecorded": {run.relative(run.trial(p.trial_slug).requests(p.name)): _which(spec, p) for p in parts},
     }
-    receipt = Receipt({}, inputs_of(context, build, None))
+    receipt = Receipt({}, inputs_of(spec, services, build, None))
     _save(run.batch_inputs / "manifest.json", Manifest(receipt=receipt, facts=facts))
 
 
@@ -267,44 +267,44 @@ def _save(path: Path, record: Manifest) -> None:
     records.save(path, record)
 
 
-def _which(context: Context, part: Part) -> str:
+def _which(spec: RunSpec, part: Part) -> str:
     """Return a digest of which requests a part has: what they said is not on record."""
-    text = "\n".join(ids.canonical(request) for request in _requests(context, part))
+    text = "\n".join(ids.canonical(request) for request in _requests(spec, part))
     return hashlib.sha256(f"{part.trial_slug}\n{text}".encode()).hexdigest()
 
 
-def _requests(context: Context, part: Part) -> list[RequestId]:
-    temp, trial = repr(part.temp), context.trial(part.trial_slug)
+def _requests(spec: RunSpec, part: Part) -> list[RequestId]:
+    temp, trial = repr(part.temp), spec.trial(part.trial_slug)
     return [
         RequestId(key.dataset, key.id, part.condition, temp, sample, key.type)
-        for key in item_keys(context.run)
+        for key in item_keys(spec.run)
         for sample in range(trial.samples_per_item[temp])
     ]
 
 
 def _write_trial(
-    context: Context, trial: Trial, legacy: LegacyTrial, answers: FoundAnswers, migration: Migration
+    spec: RunSpec, services: Services, trial: Trial, legacy: LegacyTrial, answers: FoundAnswers, migration: Migration
 ) -> None:
     """Write the answers of a trial as our parts, and its manifest."""
-    manifest = context.manifest(trial.slug)
+    manifest = services.manifest(trial.slug)
     manifest.engine = {"provider": trial.model.provider, "model": trial.model.id, "recorded_by": "an older tool"}
     for condition, prompt in trial.prompts.items():
         manifest.prompts[condition] = {"sha256": prompt.sha256, "tokens": legacy.tokens.get(condition)}
     manifest.timestamps |= {f"older_{name}": text for name, text in _times(legacy.manifest).items()}
     manifest.older = {name: value for name, value in legacy.manifest.items() if name not in _KNOWN}
     used: set[RequestId] = set()
-    for part in parts_of(context, trial):
-        requests = _requests(context, part)
+    for part in parts_of(spec, trial):
+        requests = _requests(spec, part)
         rows = [(request, answers.rows[request]) for request in requests if request in answers.rows]
         used.update(request for request, _ in rows)
-        manifest.parts[part.name] = _written(context, trial, part, [row for _, row in rows], legacy)
+        manifest.parts[part.name] = _written(spec, services, trial, part, [row for _, row in rows], legacy)
         if len(rows) < len(requests):
             migration.inferred.append(
                 f"{trial.slug}: {len(requests) - len(rows)} of {len(requests)} answers of {part.resume_key} are not on "
                 "disk; they count as missing, for the prompts to ask them again are not on record"
             )
-    records.save(context.run.trial(trial.slug).manifest_path, manifest)
-    context.run.trial(trial.slug).journal.clear()
+    records.save(spec.run.trial(trial.slug).manifest_path, manifest)
+    spec.run.trial(trial.slug).journal.clear()
     _describe_trial(trial, answers, len(answers.rows) - len(used), migration)
 
 
@@ -327,12 +327,14 @@ def _times(manifest: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(text) for name, text in times.items()}
 
 
-def _written(context: Context, trial: Trial, part: Part, rows: list[bytes], legacy: LegacyTrial) -> PartRecord:
-    path = context.run.trial(trial.slug).part_results(part.name)
+def _written(
+    spec: RunSpec, services: Services, trial: Trial, part: Part, rows: list[bytes], legacy: LegacyTrial
+) -> PartRecord:
+    path = spec.run.trial(trial.slug).part_results(part.name)
     with AtomicFile(path) as file:
         for row in rows:
             file.write(row + b"\n")
-    work = next(each for each in worklist(context, (trial,)) if each.part.name == part.name)
+    work = next(each for each in worklist(spec, services, (trial,)) if each.part.name == part.name)
     datasets = (legacy.manifest.get("datasets") or {}).get(part.resume_key) or []
     return PartRecord(
         status="downloaded",
@@ -345,11 +347,11 @@ def _written(context: Context, trial: Trial, part: Part, rows: list[bytes], lega
     )
 
 
-def _write_state(context: Context, opened: Opened) -> None:
+def _write_state(spec: RunSpec, services: Services, opened: Opened) -> None:
     """Write the state, and let the engine find for itself that everything up to the answers is done."""
-    state = records.new_state(context.run.run_id, opened.config_hash)
+    state = records.new_state(spec.run.run_id, opened.config_hash)
     state.migrated = True
-    Engine(context, state).run(select_phases(None, None, "poll"))
+    Engine(spec, services, state).run(select_phases(None, None, "poll"))
 
 
 # --- what is said ---------------------------------------------------------------------------------------------------

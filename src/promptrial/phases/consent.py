@@ -11,7 +11,7 @@ from typing import Final
 
 from promptrial.errors import UsageError
 from promptrial.jobs.work import PartWork
-from promptrial.phases.base import Context
+from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_key
 
 __all__ = ["require_leave_to_buy_again"]
@@ -24,7 +24,7 @@ _CUT_ANEW: Final = (
 )
 
 
-def require_leave_to_buy_again(context: Context, work: Sequence[PartWork]) -> None:
+def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
     """Refuse, unless told to pay again, to ask what jobs of this run were paid for. A dry run pays nothing.
 
     Raises
@@ -32,31 +32,31 @@ def require_leave_to_buy_again(context: Context, work: Sequence[PartWork]) -> No
     UsageError
         Says how many requests it would be, in which parts, and their price where it is known.
     """
-    if context.rebuy or context.dry_run:
+    if spec.rebuy or spec.dry_run:
         return
     hosted = [each for each in work if each.manifest.hosted]
-    for reason, again in ((_UNSHARED, _unshared(context, hosted)), (_CUT_ANEW, _cut_anew(context, hosted))):
+    for reason, again in ((_UNSHARED, _unshared(spec, hosted)), (_CUT_ANEW, _cut_anew(spec, hosted))):
         parts = list(again)
         if parts:
-            raise _refusal(context, reason, parts)
+            raise _refusal(spec, reason, parts)
 
 
-def _unshared(context: Context, work: Sequence[PartWork]) -> Iterator[PartWork]:
+def _unshared(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
     """Yield parts without a job whose requests another trial has asked, or may have, with a job to be shared."""
-    if context.config.execution.share_identical_arms:
+    if spec.config.execution.share_identical_arms:
         return
     intents = (intent for each in work for intent in each.intents)
     asked = {i.key.rpartition("-a")[0] for i in intents if i.job is not None or i.status in _IN_DOUBT}
     for each in work:
-        if not (each.has_job or each.intents) and shared_key(context, each) in asked:
+        if not (each.has_job or each.intents) and shared_key(spec, each) in asked:
             yield each
 
 
-def _cut_anew(context: Context, work: Sequence[PartWork]) -> Iterator[PartWork]:
+def _cut_anew(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
     """Yield parts without a job of arms whose prompt is the one on record, and whose earlier requests were paid for."""
     wanted = {each.request_sha256 for each in work}
     for each in work:
-        if each.submitted or each.intents or each.part.condition not in _unchanged_arms(context, each):
+        if each.submitted or each.intents or each.part.condition not in _unchanged_arms(spec, each):
             continue
         same_arm = f"{each.part.name.rpartition('_p')[0]}_p"
         records = (record for name, record in each.manifest.parts.items() if name.startswith(same_arm))
@@ -65,17 +65,17 @@ def _cut_anew(context: Context, work: Sequence[PartWork]) -> Iterator[PartWork]:
             yield each
 
 
-def _unchanged_arms(context: Context, work: PartWork) -> set[str]:
+def _unchanged_arms(spec: RunSpec, work: PartWork) -> set[str]:
     """Return the arms whose prompt is the one that was sent last.
 
     Only *submit* records token counts. An entry without them was made for a lost manifest: it says what is wanted now.
     """
     sent = {arm: entry.get("sha256") for arm, entry in work.manifest.prompts.items() if "tokens" in entry}
-    prompts = context.trial(work.folder.slug).prompts
+    prompts = spec.trial(work.folder.slug).prompts
     return {arm for arm, prompt in prompts.items() if sent.get(arm) == prompt.sha256}
 
 
-def _refusal(context: Context, reason: str, again: Sequence[PartWork]) -> UsageError:
+def _refusal(spec: RunSpec, reason: str, again: Sequence[PartWork]) -> UsageError:
     rows = sum(each.part.rows for each in again)
     costs = [each.estimate_usd(each.part.rows, each.folder.requests(each.part.name).stat().st_size) for each in again]
     known = [usd for usd in costs if usd is not None]
@@ -84,5 +84,5 @@ def _refusal(context: Context, reason: str, again: Sequence[PartWork]) -> UsageE
     return UsageError(
         f"{reason}: {rows} requests ({price}), in {names}",
         hint="resume with the settings that the run was begun with; or pay again, with these flags and: "
-        f"{context.run.resume_command} --rebuy",
+        f"{spec.run.resume_command} --rebuy",
     )

@@ -10,8 +10,10 @@ from promptrial import registry
 from promptrial.costs import amounts, prices
 from promptrial.documents import cost_report
 from promptrial.model import Condition, Trial
-from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.base import Phase, Produced
 from promptrial.phases.parse import ParseReport
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
 from promptrial.store.tables import read_batches
@@ -32,10 +34,10 @@ class _Sums:
     unknown: int = 0
 
 
-def _run(context: Context, trial: Trial) -> Produced:
-    results = context.run.trial(trial.slug).results
+def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
+    results = spec.run.trial(trial.slug).results
     report = load(results / "parse_report.json", ParseReport)
-    sums = _token_sums(context, results / "predictions.parquet", trial)
+    sums = _token_sums(services, results / "predictions.parquet", trial)
     usage = {
         condition: amounts.TokenUsage(
             requests=report.arms[condition].expected,
@@ -50,7 +52,7 @@ def _run(context: Context, trial: Trial) -> Produced:
         for condition, arm in sums.items()
     }
     model = trial.model
-    price = prices.price_for(context.config.pricing, model.provider, model.alias, model.id)
+    price = prices.price_for(spec.config.pricing, model.provider, model.alias, model.id)
     document = amounts.cost_report(usage, _correct(results / "per_item_scores.parquet", trial), price)
     path = results / "costs.json"
     with AtomicFile(path) as file:
@@ -58,12 +60,12 @@ def _run(context: Context, trial: Trial) -> Produced:
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
 
-def _token_sums(context: Context, path: Path, trial: Trial) -> dict[Condition, _Sums]:
+def _token_sums(services: Services, path: Path, trial: Trial) -> dict[Condition, _Sums]:
     import pyarrow.compute as pc
 
     sums = {condition: _Sums() for condition in trial.conditions}
     for batch in read_batches(path, ("condition", "error", *_TOKENS)):
-        context.stop.check()
+        services.stop.check()
         for condition, arm in sums.items():
             rows = batch.filter(pc.equal(batch.column("condition"), condition))
             prompt, completion, total, cached = (rows.column(name) for name in _TOKENS)
@@ -96,8 +98,8 @@ PHASE = Phase(
     name="costs",
     stage=registry.STAGES["costs"],
     reads=("parse", "score"),
-    settings=lambda context, trial: {
-        "pricing": {name: terms.model_dump(mode="json") for name, terms in context.config.pricing.items()},
+    settings=lambda spec, _manifests, trial: {
+        "pricing": {name: terms.model_dump(mode="json") for name, terms in spec.config.pricing.items()},
         "model": [trial.model.provider, trial.model.alias, trial.model.id] if trial else None,
     },
     run_trial=_run,

@@ -8,17 +8,19 @@ from typing import Any
 from promptrial.errors import PhaseFailedError
 from promptrial.jobs.work import PartWork
 from promptrial.model import Trial
-from promptrial.phases.base import Context
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 
 __all__ = ["engine_for"]
 
 
-def engine_for(context: Context, trial: Trial, work: Sequence[PartWork]) -> dict[str, Any]:
+def engine_for(spec: RunSpec, services: Services, trial: Trial, work: Sequence[PartWork]) -> dict[str, Any]:
     """Return the engine of a trial, as it has to stand in its manifest.
 
     Parameters
     ----------
-    context : Context
+    spec : RunSpec
+    services : Services
     trial : Trial
     work : sequence of PartWork
         Parts, those of the trial among them.
@@ -30,10 +32,10 @@ def engine_for(context: Context, trial: Trial, work: Sequence[PartWork]) -> dict
         address, model or version. An arm that is shared with another trial counts as asked for there.
     """
     own = [item for item in work if item.folder.slug == trial.slug]
-    recorded = context.manifest(trial.slug).engine
+    recorded = services.manifest(trial.slug).engine
     if recorded and all(item.downloaded or item.twin_is_home for item in own):
         return recorded
-    now = _engine_now(context, trial)
+    now = _engine_now(spec, services, trial)
     for each in (each for item in own for each in (item, *item.twins)):
         for engine in _asked_of(each):
             _require_same(trial.slug, engine, now)
@@ -48,10 +50,10 @@ def _asked_of(work: PartWork) -> Iterator[dict[str, Any]]:
         yield work.manifest.engine
 
 
-def _engine_now(context: Context, trial: Trial) -> dict[str, Any]:
+def _engine_now(spec: RunSpec, services: Services, trial: Trial) -> dict[str, Any]:
     """Return what the provider says; a dry run has a server of its own, whose port is another one each time."""
-    found = dict(context.provider(trial.model.provider).fingerprint(trial.model))
-    return {**found, "api": "emulator"} if context.dry_run and "api" in found else found
+    found = dict(services.provider(trial.model.provider).fingerprint(trial.model))
+    return {**found, "api": "emulator"} if spec.dry_run and "api" in found else found
 
 
 def _require_same(slug: str, recorded: dict[str, Any], now: dict[str, Any]) -> None:

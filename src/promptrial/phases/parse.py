@@ -25,8 +25,10 @@ from promptrial.documents.files import open_regular
 from promptrial.errors import DataError
 from promptrial.model import Completion, Condition, Part, RequestId, Trial, ids
 from promptrial.model.responses import ThinkTags, is_cut, settle
-from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.prepared import ItemKey, item_keys
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import parts_of
 from promptrial.providers.request_rows import row_id
 from promptrial.reporting.responses import response_warnings
@@ -150,27 +152,27 @@ class _ReasoningFoundError(Exception):
     """A response has reasoning, and the table has no column for it."""
 
 
-def _run(context: Context, trial: Trial) -> Produced:
+def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     try:
-        return _parse(context, trial, PREDICTION_COLUMNS)
+        return _parse(spec, services, trial, PREDICTION_COLUMNS)
     except _ReasoningFoundError:  # nothing was published; mostly the first row tells
-        return _parse(context, trial, PREDICTION_COLUMNS + REASONING_COLUMNS)
+        return _parse(spec, services, trial, PREDICTION_COLUMNS + REASONING_COLUMNS)
 
 
-def _parse(context: Context, trial: Trial, columns: tuple[Column, ...]) -> Produced:
-    results = context.run.trial(trial.slug).results
-    with _outputs(results, trial, columns, _think_tags(context, trial)) as output:
-        keys = list(item_keys(context.run))
+def _parse(spec: RunSpec, services: Services, trial: Trial, columns: tuple[Column, ...]) -> Produced:
+    results = spec.run.trial(trial.slug).results
+    with _outputs(results, trial, columns, _think_tags(spec, trial)) as output:
+        keys = list(item_keys(spec.run))
         parse_row = registry.load("provider", trial.model.provider).parse_row
-        parts = parts_of(context, trial)
-        with context.progress.task(f"parse {trial.slug}", sum(part.rows for part in parts)) as task:
+        parts = parts_of(spec, trial)
+        with services.progress.task(f"parse {trial.slug}", sum(part.rows for part in parts)) as task:
             for part in parts:
-                context.stop.check()
-                path = context.run.trial(trial.slug).part_results(part.name)
+                services.stop.check()
+                path = spec.run.trial(trial.slug).part_results(part.name)
                 _parse_part(path, part.condition, _requests(part, keys, trial), parse_row, output, task)
-        _say_conflicts(context, trial, output)
+        _say_conflicts(spec, services, trial, output)
         for warning in response_warnings(output.report.arms):
-            context.events.warn(f"{trial.slug}: {warning}")
+            services.events.warn(f"{trial.slug}: {warning}")
         report_record = _write_report(results / "parse_report.json", output)
     return Produced(
         {
@@ -182,11 +184,11 @@ def _parse(context: Context, trial: Trial, columns: tuple[Column, ...]) -> Produ
     )
 
 
-def _say_conflicts(context: Context, trial: Trial, output: _Output) -> None:
+def _say_conflicts(spec: RunSpec, services: Services, trial: Trial, output: _Output) -> None:
     if count := sum(reasons[_CONFLICT] for reasons in output.reasons.values()):
-        context.events.warn(
+        services.events.warn(
             f"{trial.slug}: requests with two different answers: {count}; they count as errors ({_CONFLICT}), and the "
-            f"second answers are in {context.run.relative(output.quarantine.path)}"
+            f"second answers are in {spec.run.relative(output.quarantine.path)}"
         )
 
 
@@ -331,13 +333,13 @@ def _write_report(path: Path, output: _Output) -> FileRecord:
     return FileRecord(file.sha256(), file.size)
 
 
-def _think_tags(context: Context, trial: Trial) -> ThinkTags:
-    return context.config.models[trial.model.alias].think_tags
+def _think_tags(spec: RunSpec, trial: Trial) -> ThinkTags:
+    return spec.config.models[trial.model.alias].think_tags
 
 
-def _settings(context: Context, trial: Trial | None) -> object:
+def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> object:
     """Return how think tags are read, where that is not the default: older receipts know nothing of it."""
-    read = "separate" if trial is None else _think_tags(context, trial)
+    read = "separate" if trial is None else _think_tags(spec, trial)
     return None if read == "separate" else {"think_tags": read}
 
 
@@ -347,5 +349,5 @@ PHASE = Phase(
     stage=registry.STAGES["parse"],
     reads=("prepare", "build", "poll"),
     run_trial=_run,
-    space=lambda _context, size_read: 2 * size_read,  # combined rows, CSV and Parquet of what poll brought home
+    space=lambda _spec, size_read: 2 * size_read,  # combined rows, CSV and Parquet of what poll brought home
 )

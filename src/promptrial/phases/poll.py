@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from promptrial import registry
 from promptrial.jobs.queue import QueueManager
-from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.base import Phase, Produced
 from promptrial.phases.engines import engine_for
+from promptrial.phases.services import Services
 from promptrial.phases.settings import queue_settings
+from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import worklist
 
 __all__ = ["PHASE"]
 
 
-def _run(context: Context) -> Produced:
-    active, everything = {trial.slug for trial in context.active}, worklist(context, context.trials)
+def _run(spec: RunSpec, services: Services) -> Produced:
+    active, everything = {trial.slug for trial in spec.active}, worklist(spec, services, spec.trials)
     work = [each for each in everything if each.folder.slug in active]
     queue = QueueManager(
         work,
-        context.clock,
-        context.events,
-        context.stop,
-        context.checkpoint,
-        queue_settings(context),
+        services.clock,
+        services.events,
+        services.stop,
+        services.checkpoint,
+        queue_settings(spec),
         [each for each in everything if each.folder.slug not in active],
     )
-    for trial in context.active:
-        engine_for(context, trial, work)
-    with context.progress.task("poll", sum(item.part.rows for item in work), queue.finished()) as task:
+    for trial in spec.active:
+        engine_for(spec, services, trial, work)
+    with services.progress.task("poll", sum(item.part.rows for item in work), queue.finished()) as task:
         queue.collect(task)
     return Produced({})
 

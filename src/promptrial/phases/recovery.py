@@ -15,7 +15,8 @@ from typing import Final
 from promptrial.jobs.answers import row_ids
 from promptrial.jobs.work import PartWork
 from promptrial.model import Trial
-from promptrial.phases.base import Context
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import worklist
 from promptrial.store import breadcrumbs, jsonl
 from promptrial.store.breadcrumbs import Breadcrumb
@@ -27,12 +28,15 @@ _RAW: Final = re.compile(r"results\.a([1-9][0-9]*)\.jsonl")
 _REASON: Final = "made again from what is here: the manifest was lost"
 
 
-def recover_parts(context: Context, trials: tuple[Trial, ...], *, same_requests: bool) -> dict[str, int]:
+def recover_parts(
+    spec: RunSpec, services: Services, trials: tuple[Trial, ...], *, same_requests: bool
+) -> dict[str, int]:
     """Put the parts of trials that were asked, and of which no record says what, into their manifests.
 
     Parameters
     ----------
-    context : Context
+    spec : RunSpec
+    services : Services
     trials : tuple of Trial
     same_requests : bool
         Whether the answers on disk are known to be of the requests as they are built now. If not, only those count of
@@ -44,7 +48,7 @@ def recover_parts(context: Context, trials: tuple[Trial, ...], *, same_requests:
         Slug -> how many parts were put there, of each trial that had any.
     """
     found: Counter[str] = Counter()
-    for work in worklist(context, trials):
+    for work in worklist(spec, services, trials):
         if work.record.request_sha256 is not None:
             continue
         record = _hosted(work, same_requests) if work.manifest.hosted else _local(work, same_requests)

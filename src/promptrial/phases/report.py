@@ -10,18 +10,20 @@ from promptrial import __version__, registry
 from promptrial.documents import cost_report, significance
 from promptrial.documents.files import read_bytes
 from promptrial.model import Trial
-from promptrial.phases.base import Context, Phase, Produced, load_manifest
+from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.older import older_figures, older_scores_path
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import item_keys
+from promptrial.phases.services import Services
 from promptrial.phases.settings import evaluation_rules
+from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_rows
 from promptrial.reporting import markdown
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.tables import PrimaryKey, primary_p_values
 from promptrial.scoring.normalize import EvaluationRules
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import FileRecord, load
+from promptrial.store.records import FileRecord, TrialManifest, load
 
 __all__ = ["PHASE", "trial_result"]
 
@@ -29,14 +31,14 @@ _PAGE_BYTES: Final = 1 << 20
 """What a report has at most; how much it was made from says nothing of that."""
 
 
-def trial_result(context: Context, trial: Trial) -> TrialResult:
+def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult:
     """Read everything that there is to say of a finished trial."""
-    results = context.run.trial(trial.slug).results
+    results = spec.run.trial(trial.slug).results
     parsed = load(results / "parse_report.json", ParseReport)
-    manifest = context.manifest(trial.slug)
+    manifest = services.manifest(trial.slug)
     facts = TrialFacts(
-        run=_run_facts(context),
-        trial=replace(trial, stop=context.stop_as_written(trial)),
+        run=_run_facts(spec),
+        trial=replace(trial, stop=spec.stop_as_written(trial)),
         prompt_tokens={name: manifest.prompts.get(name, {}).get("tokens") for name in trial.conditions},
         engine=manifest.engine,
         parse=ParseFacts(
@@ -46,8 +48,8 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
             missing={name: parsed.arms[name].missing for name in trial.conditions},
             with_reasoning={name: parsed.arms[name].with_reasoning for name in trial.conditions},
         ),
-        shared_requests=shared_rows(context)[trial.slug],
-        older=older_figures(context.run.trial(trial.slug)),
+        shared_requests=shared_rows(spec)[trial.slug],
+        older=older_figures(spec.run.trial(trial.slug)),
     )
     return TrialResult(
         facts,
@@ -56,21 +58,21 @@ def trial_result(context: Context, trial: Trial) -> TrialResult:
     )
 
 
-def _run_facts(context: Context) -> RunFacts:
-    prepared = load_manifest(context.run.prepared / "manifest.json")
+def _run_facts(spec: RunSpec) -> RunFacts:
+    prepared = load_manifest(spec.run.prepared / "manifest.json")
     sources: dict[str, Any] = prepared.facts["sources"] if prepared else {}
-    rules = evaluation_rules(context)
-    types = Counter(key.type for key in item_keys(context.run))
+    rules = evaluation_rules(spec)
+    types = Counter(key.type for key in item_keys(spec.run))
     return RunFacts(
-        run_id=context.run.run_id,
-        experiment=context.as_written(context.config.name, "name"),
-        question=context.as_written(context.config.question, "question"),
-        config_hash=context.config_hash,
+        run_id=spec.run.run_id,
+        experiment=spec.as_written(spec.config.name, "name"),
+        question=spec.as_written(spec.config.question, "question"),
+        config_hash=spec.config_hash,
         package_version=__version__,
         datasets=tuple(_dataset_facts(name, source, rules[name]) for name, source in sources.items()),
         n_open=types["open"],
         n_closed=types["closed"],
-        dry_run=context.dry_run,
+        dry_run=spec.dry_run,
     )
 
 
@@ -81,22 +83,22 @@ def _dataset_facts(name: str, source: dict[str, Any], rules: EvaluationRules) ->
     )
 
 
-def _run_trial(context: Context, trial: Trial) -> Produced:
-    path = context.run.trial(trial.slug).reports / "report.md"
-    result = trial_result(context, trial)
+def _run_trial(spec: RunSpec, services: Services, trial: Trial) -> Produced:
+    path = spec.run.trial(trial.slug).reports / "report.md"
+    result = trial_result(spec, services, trial)
     with AtomicFile(path) as file:
         file.write(markdown.trial_report(result.facts, result.significance, result.costs).encode())
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
 
-def _run_whole(context: Context) -> Produced:
+def _run_whole(spec: RunSpec, services: Services) -> Produced:
     """Write the report of all trials, their primary tests corrected together."""
-    results = [trial_result(context, trial) for trial in context.trials]
-    path = context.run.aggregate_report
+    results = [trial_result(spec, services, trial) for trial in spec.trials]
+    path = spec.run.aggregate_report
     with AtomicFile(path) as file:
-        file.write(markdown.aggregate_report(_run_facts(context), results, _adjusted(results)).encode())
-    trials = [_describe(context, trial) for trial in context.trials]
-    return Produced({path: FileRecord(file.sha256(), file.size)}, {"run_id": context.run.run_id, "trials": trials})
+        file.write(markdown.aggregate_report(_run_facts(spec), results, _adjusted(results)).encode())
+    trials = [_describe(spec, trial) for trial in spec.trials]
+    return Produced({path: FileRecord(file.sha256(), file.size)}, {"run_id": spec.run.run_id, "trials": trials})
 
 
 def _adjusted(results: list[TrialResult]) -> dict[PrimaryKey, float | None]:
@@ -109,37 +111,37 @@ def _adjusted(results: list[TrialResult]) -> dict[PrimaryKey, float | None]:
     return {key: float(adjusted[key]) if key in adjusted else None for key in raw}
 
 
-def _describe(context: Context, trial: Trial) -> dict[str, Any]:
-    folder = context.run.trial(trial.slug)
+def _describe(spec: RunSpec, trial: Trial) -> dict[str, Any]:
+    folder = spec.run.trial(trial.slug)
     return {
         "slug": trial.slug,
         "model_id": trial.model.shown_id,
         "prompt_set": trial.prompt_set,
         "temps": list(trial.temps),
-        "results_dir": context.run.relative(folder.results),
-        "reports_dir": context.run.relative(folder.reports),
-        "report_path": context.run.relative(folder.reports / "report.md"),
+        "results_dir": spec.run.relative(folder.results),
+        "reports_dir": spec.run.relative(folder.reports),
+        "report_path": spec.run.relative(folder.reports / "report.md"),
     }
 
 
-def _settings(context: Context, trial: Trial | None) -> object:
-    config, shared, concerned = context.config, shared_rows(context), context.trials if trial is None else (trial,)
+def _settings(spec: RunSpec, manifests: Manifests, trial: Trial | None) -> object:
+    config, shared, concerned = spec.config, shared_rows(spec), spec.trials if trial is None else (trial,)
     return {
         "name": config.name,
         "question": config.question,
-        "config_hash": context.config_hash,
+        "config_hash": spec.config_hash,
         "version": __version__,
-        "dry_run": context.dry_run,
+        "dry_run": spec.dry_run,
         "shared": [shared[each.slug] for each in concerned],
-        "engines": {each.slug: _recorded(context, each) for each in concerned},
+        "engines": {each.slug: _recorded(spec, manifests[each.slug], each) for each in concerned},
     }
 
 
-def _recorded(context: Context, trial: Trial) -> object:
+def _recorded(spec: RunSpec, manifest: TrialManifest, trial: Trial) -> object:
     """Return what the report takes from the trial's manifest, and from what an older tool left."""
-    manifest, older = context.manifest(trial.slug), older_scores_path(context.run.trial(trial.slug))
+    older = older_scores_path(spec.run.trial(trial.slug))
     tokens = {name: prompt.get("tokens") for name, prompt in manifest.prompts.items()}
-    return [manifest.engine, tokens, *([context.run.record(older).sha256] if older.is_file() else [])]
+    return [manifest.engine, tokens, *([spec.run.record(older).sha256] if older.is_file() else [])]
 
 
 PHASE = Phase(
@@ -150,5 +152,5 @@ PHASE = Phase(
     run_whole=_run_whole,
     stage=registry.STAGES["report"],
     manifest="multi_trial_manifest.json",
-    space=lambda _context, _size_read: _PAGE_BYTES,
+    space=lambda _spec, _size_read: _PAGE_BYTES,
 )

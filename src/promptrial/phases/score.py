@@ -16,9 +16,11 @@ from promptrial.datasets.base import cluster_id
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Part, Trial, ids
 from promptrial.model.responses import is_blank
-from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.base import Phase, Produced
 from promptrial.phases.prepared import ItemReader
+from promptrial.phases.services import Services
 from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
+from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import parts_of
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, Scorer, ScoringSettings, load_scorers, prepare_gold, score_answer
@@ -57,23 +59,23 @@ def score_columns(scorers: Sequence[Scorer]) -> tuple[Column, ...]:
     return identity + tuple((name, "float") for scorer in scorers for name in (scorer.name, f"{scorer.name}_std"))
 
 
-def _run(context: Context, trial: Trial) -> Produced:
-    results = context.run.trial(trial.slug).results
+def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
+    results = spec.run.trial(trial.slug).results
     scorers = load_scorers()
-    settings = scoring_settings(context.config)
-    rules = evaluation_rules(context)
-    answers = _Answers(_answers(context, trial), f"{context.run.command('run')} --from_step parse")
-    parts = parts_of(context, trial)
-    reader = ItemReader(context.run)
+    settings = scoring_settings(spec.config)
+    rules = evaluation_rules(spec)
+    answers = _Answers(_answers(spec, trial), f"{spec.run.command('run')} --from_step parse")
+    parts = parts_of(spec, trial)
+    reader = ItemReader(spec.run)
     with (
         TableWriter(results / "per_item_scores", score_columns(scorers)) as table,
-        context.progress.task(f"score {trial.slug}", sum(part.rows for part in parts)) as task,
+        services.progress.task(f"score {trial.slug}", sum(part.rows for part in parts)) as task,
     ):
         for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)):
             arms = list(shard)
             subjects = [_subject(item, rules, settings) for item in reader.take(arms[0].start, arms[0].stop)]
             for part in arms:
-                context.stop.check()
+                services.stop.check()
                 _score_part(part, subjects, answers, scorers, table)
                 task.advance(part.rows)
         answers.check_empty()
@@ -131,8 +133,8 @@ class _Answers:
             )
 
 
-def _answers(context: Context, trial: Trial) -> Iterator[_Row]:
-    path = context.run.trial(trial.slug).results / "predictions.parquet"
+def _answers(spec: RunSpec, trial: Trial) -> Iterator[_Row]:
+    path = spec.run.trial(trial.slug).results / "predictions.parquet"
     for batch in read_batches(path, _READ):
         yield from zip(*(batch.column(name).to_pylist() for name in _READ), strict=True)
 
@@ -141,10 +143,10 @@ PHASE = Phase(
     name="score",
     stage=registry.STAGES["score"],
     reads=("prepare", "build", "parse"),
-    settings=lambda context, _trial: {
-        "scoring": context.config.scoring.model_dump(mode="json"),
-        "formats": {name: dataset.format for name, dataset in context.config.datasets.items()},
-        **chosen_rules(context),
+    settings=lambda spec, _manifests, _trial: {
+        "scoring": spec.config.scoring.model_dump(mode="json"),
+        "formats": {name: dataset.format for name, dataset in spec.config.datasets.items()},
+        **chosen_rules(spec),
     },
     run_trial=_run,
 )

@@ -7,7 +7,8 @@ from typing import Any, Final
 from promptrial.config.schema import ExperimentConfig
 from promptrial.documents.significance import StatsSettings
 from promptrial.jobs.settings import QueueSettings
-from promptrial.phases.base import Context, load_manifest
+from promptrial.phases.base import load_manifest
+from promptrial.phases.spec import RunSpec
 from promptrial.runtime.retry import Backoff
 from promptrial.scoring.base import ScoringSettings, load_scorers
 from promptrial.scoring.normalize import EvaluationRules, rules_for
@@ -25,26 +26,26 @@ def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
     )
 
 
-def evaluation_rules(context: Context) -> dict[str, EvaluationRules]:
+def evaluation_rules(spec: RunSpec) -> dict[str, EvaluationRules]:
     """Return the rules of each question set: those chosen, else those of its file, else those of its format."""
-    recorded = _recorded_rules(context)
+    recorded = _recorded_rules(spec)
     return {
         name: rules_for(dataset.format, dataset.rules or recorded.get(name), dataset.tokens)
-        for name, dataset in context.config.datasets.items()
+        for name, dataset in spec.config.datasets.items()
     }
 
 
-def chosen_rules(context: Context) -> dict[str, Any]:
+def chosen_rules(spec: RunSpec) -> dict[str, Any]:
     """Return what a receipt says of rules: nothing where every question set has those of its format."""
-    recorded = _recorded_rules(context)
-    datasets = context.config.datasets.items()
+    recorded = _recorded_rules(spec)
+    datasets = spec.config.datasets.items()
     rules = {name: chosen for name, dataset in datasets if (chosen := dataset.rules or recorded.get(name))}
     tokens = {name: dataset.tokens for name, dataset in datasets if dataset.tokens}
     return {key: chosen for key, chosen in (("rules", rules), ("tokens", tokens)) if chosen}
 
 
-def _recorded_rules(context: Context) -> dict[str, str]:
-    manifest = load_manifest(context.run.prepared / "manifest.json")
+def _recorded_rules(spec: RunSpec) -> dict[str, str]:
+    manifest = load_manifest(spec.run.prepared / "manifest.json")
     sources: dict[str, Any] = manifest.facts.get("sources", {}) if manifest is not None else {}
     return {name: source["rules"] for name, source in sources.items() if "rules" in source}
 
@@ -72,9 +73,9 @@ _DRY_OUTAGE_S: Final = 20.0
 """An emulator's clock goes on with each call, so that there is nothing to be gained by waiting."""
 
 
-def queue_settings(context: Context) -> QueueSettings:
+def queue_settings(spec: RunSpec) -> QueueSettings:
     """Return how patient the queue is; in a dry run it has no reason to be."""
-    execution, dry = context.config.execution, context.dry_run
+    execution, dry = spec.config.execution, spec.dry_run
     return QueueSettings(
         max_concurrent_jobs=execution.max_concurrent_jobs,
         poll_s=_DRY_POLL_S if dry else execution.poll_interval_s,
@@ -85,5 +86,5 @@ def queue_settings(context: Context) -> QueueSettings:
         max_attempts=execution.max_attempts,
         backoff=Backoff(first_s=_DRY_POLL_S if dry else execution.first_retry_s),
         outage_s=min(execution.outage_s, _DRY_OUTAGE_S) if dry else execution.outage_s,
-        rebuy=context.rebuy,
+        rebuy=spec.rebuy,
     )

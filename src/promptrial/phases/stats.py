@@ -11,10 +11,12 @@ from promptrial import registry
 from promptrial.documents import significance
 from promptrial.documents.significance import ArmAttrition
 from promptrial.model import CONDITIONS, Condition, Trial, ids
-from promptrial.phases.base import Context, Phase, Produced
+from promptrial.phases.base import Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import ItemReader
+from promptrial.phases.services import Services
 from promptrial.phases.settings import stats_settings
+from promptrial.phases.spec import RunSpec
 from promptrial.scoring.base import load_scorers, worst_scores
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
@@ -107,13 +109,13 @@ def read_scores(path: Path, planned: PlannedItems, samples_per_item: Mapping[str
     )
 
 
-def _run(context: Context, trial: Trial) -> Produced:
+def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     from promptrial.stats.analysis import analyse
 
-    results = context.run.trial(trial.slug).results
-    with context.progress.task(f"stats {trial.slug}", 1) as task:
-        table = read_scores(results / "per_item_scores.parquet", planned_items(context.run), trial.samples_per_item)
-        document = analyse(table, stats_settings(context.config), _attrition(results))
+    results = spec.run.trial(trial.slug).results
+    with services.progress.task(f"stats {trial.slug}", 1) as task:
+        table = read_scores(results / "per_item_scores.parquet", planned_items(spec.run), trial.samples_per_item)
+        document = analyse(table, stats_settings(spec.config), _attrition(results))
         task.advance()
     path = results / "significance.json"
     with AtomicFile(path) as file:
@@ -137,6 +139,6 @@ PHASE = Phase(
     name="stats",
     stage=registry.STAGES["stats"],
     reads=("prepare", "parse", "score"),
-    settings=lambda context, _trial: context.config.stats.model_dump(mode="json"),
+    settings=lambda spec, _manifests, _trial: spec.config.stats.model_dump(mode="json"),
     run_trial=_run,
 )

@@ -14,7 +14,9 @@ from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for, usd
 from promptrial.jobs.work import PartWork
 from promptrial.model import Part, Trial
-from promptrial.phases.base import Context, load_manifest
+from promptrial.phases.base import load_manifest
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.providers.request_rows import RequestRow, decode_request_row
 from promptrial.store import jsonl
 from promptrial.store.records import Manifest, load
@@ -25,29 +27,29 @@ __all__ = ["part_names", "parts_of", "shared_key", "shared_rows", "worklist"]
 _BYTES_PER_TOKEN: Final = 4
 
 
-def worklist(context: Context, trials: tuple[Trial, ...]) -> list[PartWork]:
+def worklist(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> list[PartWork]:
     """Return the parts of the trials in order, with their twins in any trial; empty before the build phase has run."""
-    manifest = load_manifest(context.run.batch_inputs / "manifest.json")
+    manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
     if manifest is None:
         return []
     cut = _parts_by_trial(manifest)
-    shares = context.config.execution.share_identical_arms
+    shares = spec.config.execution.share_identical_arms
     work = []
-    for trial in context.trials:
-        folder = context.run.trial(trial.slug)
+    for trial in spec.trials:
+        folder = spec.run.trial(trial.slug)
         for part in cut.get(trial.slug, ()):
             request_sha256 = _request_sha256(manifest, trial, part)
             work.append(
                 PartWork(
                     folder=folder,
-                    manifest=context.manifest(trial.slug),
+                    manifest=services.manifest(trial.slug),
                     part=part,
                     model=trial.model,
-                    provider=partial(context.provider, trial.model.provider),
+                    provider=partial(services.provider, trial.model.provider),
                     request_sha256=request_sha256,
-                    key=_key(context.run.run_id, request_sha256, None if shares else trial.slug),
+                    key=_key(spec.run.run_id, request_sha256, None if shares else trial.slug),
                     requests=_reader(folder.requests(part.name)),
-                    estimate_usd=partial(_estimate, context.config, trial),
+                    estimate_usd=partial(_estimate, spec.config, trial),
                 )
             )
     if shares:
@@ -77,9 +79,9 @@ def _key(run_id: str, request_sha256: str, slug: str | None) -> str:
     return f"pt-{name}-{digest_of([run_id, request_sha256, slug])[:16]}"
 
 
-def shared_key(context: Context, work: PartWork) -> str:
+def shared_key(spec: RunSpec, work: PartWork) -> str:
     """Return what the ids of a part's jobs begin with where identical parts of several trials are asked once."""
-    return _key(context.run.run_id, work.request_sha256, None)
+    return _key(spec.run.run_id, work.request_sha256, None)
 
 
 def _estimate(config: ExperimentConfig, trial: Trial, rows: int, size: int) -> float | None:
@@ -100,14 +102,14 @@ def _introduce_twins(work: list[PartWork]) -> None:
             each.twins.extend(other for other in group if other is not each)
 
 
-def shared_rows(context: Context) -> dict[str, int]:
+def shared_rows(spec: RunSpec) -> dict[str, int]:
     """Return, for each trial, how many of its requests are asked for an earlier trial already, and so only once."""
-    manifest = load_manifest(context.run.batch_inputs / "manifest.json")
-    shared = {trial.slug: 0 for trial in context.trials}
-    if manifest is None or not context.config.execution.share_identical_arms:
+    manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
+    shared = {trial.slug: 0 for trial in spec.trials}
+    if manifest is None or not spec.config.execution.share_identical_arms:
         return shared
     cut, first = _parts_by_trial(manifest), dict[str, str]()
-    for trial in context.trials:
+    for trial in spec.trials:
         for part in cut.get(trial.slug, ()):
             asked = _request_sha256(manifest, trial, part)
             if first.setdefault(asked, trial.slug) != trial.slug:
@@ -115,15 +117,15 @@ def shared_rows(context: Context) -> dict[str, int]:
     return shared
 
 
-def parts_of(context: Context, trial: Trial) -> list[Part]:
+def parts_of(spec: RunSpec, trial: Trial) -> list[Part]:
     """Return the parts that the build phase cut a trial into, in order."""
-    manifest = load(context.run.batch_inputs / "manifest.json", Manifest)
+    manifest = load(spec.run.batch_inputs / "manifest.json", Manifest)
     return _parts_by_trial(manifest).get(trial.slug, [])
 
 
-def part_names(context: Context, trials: tuple[Trial, ...]) -> list[tuple[str, str]]:
+def part_names(spec: RunSpec, trials: tuple[Trial, ...]) -> list[tuple[str, str]]:
     """Return trial and name of every part of the trials, in order; quicker than the worklist, and no more than that."""
-    manifest = load_manifest(context.run.batch_inputs / "manifest.json")
+    manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
     wanted = {trial.slug for trial in trials}
     rows = [] if manifest is None else manifest.facts["parts"]
     return [(row["trial_slug"], row["part"]) for row in rows if row["trial_slug"] in wanted]

@@ -19,11 +19,13 @@ from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, open_run
 from promptrial.engine.origin import recorded_file
 from promptrial.engine.providers import Providers
-from promptrial.engine.session import context_of
+from promptrial.engine.session import services_of, spec_of
 from promptrial.engine.space import check_space
 from promptrial.errors import DiskSpaceError, PromptrialError
-from promptrial.phases.base import Context, Phase
+from promptrial.phases.base import Phase
 from promptrial.phases.prepare import changed_sources
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
 from promptrial.store import records
 from promptrial.store.records import Origin
 
@@ -35,8 +37,8 @@ def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
     if sight.built is None and sight.completed("build"):
         return  # without its requests nothing can be planned; that they are lost has been said
     try:
-        opened, context = _opened(sight)
-        actions = Engine(context, opened.state or records.new_state(sight.run.run_id, opened.config_hash)).plan(
+        opened, spec, services = _opened(sight)
+        actions = Engine(spec, services, opened.state or records.new_state(sight.run.run_id, opened.config_hash)).plan(
             select_phases(None, None, None)
         )
     except (PromptrialError, OSError) as error:
@@ -46,19 +48,19 @@ def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
     if not sight.working and not any(finding.severity != "note" for finding in earlier):
         yield from _left(sight, actions)
     yield from _drift(sight, opened.origin, finished=all(action.done for action in actions))
-    for sentence in changed_sources(context):
+    for sentence in changed_sources(spec):
         yield _finding(sight, "drift", "note", sight.run.prepared / "manifest.json", sentence, None)
     if not sight.working:
-        yield from _space(sight, context, actions)
+        yield from _space(sight, spec, services, actions)
 
 
-def _opened(sight: Sight) -> tuple[Opened, Context]:
+def _opened(sight: Sight) -> tuple[Opened, RunSpec, Services]:
     run, quiet = sight.run, replace(sight.invocation, say=lambda _text: None)
     request = RunRequest(run.root.parent, run.run_id, config=run.config_path, plan_only=True)
     opened = open_run(request, sight.env)
-    context = context_of(request, opened, sight.env, quiet, Providers(sight.env))
-    load_manifests(context, read_only=True)
-    return opened, context
+    spec, services = spec_of(request, opened), services_of(opened, sight.env, quiet, Providers(sight.env))
+    load_manifests(spec, services, read_only=True)
+    return opened, spec, services
 
 
 def _unreadable(sight: Sight, error: PromptrialError | OSError) -> Finding:
@@ -109,14 +111,14 @@ def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[F
         yield _finding(sight, "drift", severity, run.config_path, f"{what}; {how}", None if finished else command)
 
 
-def _space(sight: Sight, context: Context, actions: Sequence[Action]) -> Iterator[Finding]:
+def _space(sight: Sight, spec: RunSpec, services: Services, actions: Sequence[Action]) -> Iterator[Finding]:
     """Yield the first phase left to do for which the disk has too little room."""
     for action in actions:
         phase: Phase = registry.load("phase", action.phase)
         for slug in action.trials if action.verb == "execute" else ():
-            trial = None if slug is None or phase.run_trial is None else context.trial(slug)
+            trial = None if slug is None or phase.run_trial is None else spec.trial(slug)
             try:
-                check_space(context, phase, trial)
+                check_space(spec, services, phase, trial)
             except DiskSpaceError as error:
                 meaning = f"{error.message}; free some, then resume"
                 yield _finding(sight, "disk_space", "error", sight.run.root, meaning, sight.mend)

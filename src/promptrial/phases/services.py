@@ -1,0 +1,54 @@
+"""What a phase works with: clock, stop, events, providers, progress, and the records that change while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from promptrial.providers.base import BatchProvider
+from promptrial.runtime.clock import Clock
+from promptrial.runtime.events import EventLog
+from promptrial.runtime.progress import NoProgress, Progress
+from promptrial.runtime.stop import StopToken
+from promptrial.store.records import TrialManifest
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What one process gives its phases. It cannot be pickled: it holds open files, threads and connections.
+
+    Parameters
+    ----------
+    clock : Clock
+    stop : StopToken
+        Whether a stop was asked for.
+    events : EventLog
+        Where sentences and events go.
+    provider : callable
+        Returns the adapter of a provider name, made once per process.
+    env : mapping
+        The environment; it holds keys.
+    progress : Progress
+    manifests : dict of str to TrialManifest
+        The manifest of each trial, by slug; the engine loads them, phases change them.
+    checkpoint : callable
+        Called with a trial and a resume key when a part of it has come a step further.
+    save_manifest : callable
+        Called with a trial whose manifest has to be durable before the phase goes on.
+    """
+
+    clock: Clock
+    stop: StopToken
+    events: EventLog
+    provider: Callable[[str], BatchProvider]
+    env: Mapping[str, str]
+    progress: Progress = field(default_factory=NoProgress)
+    manifests: dict[str, TrialManifest] = field(default_factory=dict)
+    checkpoint: Callable[[str, str], None] = lambda _slug, _resume_key: None
+    save_manifest: Callable[[str], None] = lambda _slug: None
+
+    def manifest(self, slug: str) -> TrialManifest:
+        """Return the manifest of a trial."""
+        return self.manifests[slug]
