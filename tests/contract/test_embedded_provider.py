@@ -49,7 +49,7 @@ QUESTIONS = (
 
 def request(question: str, system: str = CONTROL, sampling: Sampling = GREEDY, name: str = "q") -> RequestRow:
     condition = "control" if system == CONTROL else "treatment"
-    rid = RequestId("test", name, condition, repr(sampling.temperature), 0, "closed")  # type: ignore[arg-type]
+    rid = RequestId("test", name, condition, repr(sampling.temperature), 0, "closed")
     messages = (Message("system", system), Message("user", question))
     return decode_request_row(encode_request_row(Request(rid, messages, sampling)))
 

@@ -4,15 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptrial.model import CONDITIONS, RequestId, ids
+from promptrial.model import RequestId, ids
+from promptrial.model.arms import ARM_PATTERN, PAIR, arm_code
 
+ARMS = (*PAIR, "short", "a" * 32)
 request_ids = st.builds(
     RequestId,
     dataset=st.from_regex(ids.DATASET_PATTERN, fullmatch=True).filter(
-        lambda name: ids.escaped_length(name) <= ids.MAX_DATASET_LENGTH
+        lambda name: ids.escaped_length(name) <= ids.longest_dataset(ARMS)
     ),
     item_id=st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1, max_size=80),
-    condition=st.sampled_from(CONDITIONS),
+    condition=st.sampled_from(ARMS),
     temp=st.sampled_from(["0.0", "0.7", "1.0", "0.25", "1.999", "2.0"]),
     sample_index=st.integers(0, ids.MAX_SAMPLES - 1),
     type=st.sampled_from(["open", "closed"]),
@@ -23,7 +25,7 @@ request_ids = st.builds(
 def test_a_wire_id_obeys_the_strictest_provider_and_decodes_to_the_same_request(rid: RequestId) -> None:
     wire = ids.wire_encode(rid)
     assert ids.WIRE_ID_PATTERN.fullmatch(wire)
-    assert ids.wire_decode(wire, {ids.item_token(rid.item_id): rid.item_id}) == rid
+    assert ids.wire_decode(wire, {ids.item_token(rid.item_id): rid.item_id}, ARMS) == rid
 
 
 @given(request_ids)
@@ -39,7 +41,7 @@ def test_different_requests_have_different_wire_ids(rids: list[RequestId]) -> No
 @given(st.text(max_size=70))
 def test_any_other_text_is_refused_or_decodes_to_what_encodes_to_it(text: str) -> None:
     try:
-        rid = ids.wire_decode(text)
+        rid = ids.wire_decode(text, arms=ARMS)
     except ValueError:
         return
     assert ids.wire_encode(rid) == text
@@ -49,3 +51,29 @@ def test_a_hashed_item_that_the_run_does_not_know_is_refused() -> None:
     rid = RequestId("squad_v2", "x" * 100, "control", "0.0", 0, "open")
     with pytest.raises(ValueError, match="not a wire id"):
         ids.wire_decode(ids.wire_encode(rid), {})
+
+
+@given(st.lists(st.from_regex(ARM_PATTERN, fullmatch=True), min_size=1, unique_by=arm_code))
+def test_every_arm_of_a_trial_is_known_by_its_code(arms: list[str]) -> None:
+    for arm in arms:
+        rid = RequestId("squad_v2", "q1", arm, "0.0", 0, "open")
+        assert ids.wire_decode(ids.wire_encode(rid), arms=arms) == rid
+
+
+def test_an_arm_that_the_trial_does_not_have_is_refused() -> None:
+    wire = ids.wire_encode(RequestId("squad_v2", "q1", "short", "0.0", 0, "open"))
+    with pytest.raises(ValueError, match="not a wire id"):
+        ids.wire_decode(wire, arms=PAIR)
+
+
+def test_without_the_arms_of_the_trial_an_arm_is_named_by_its_code() -> None:
+    wire = ids.wire_encode(RequestId("squad_v2", "q1", "short", "0.0", 0, "open"))
+    assert ids.wire_decode(wire).condition == "x7gya"
+    with pytest.raises(ValueError, match="not a wire id"):
+        ids.wire_decode(wire.replace("x7gya", "x7gy0"))
+
+
+def test_two_armed_ids_are_what_they_were() -> None:
+    control = RequestId("squad_v2", "56ddde6b", "control", "0.7", 0, "open")
+    assert ids.wire_encode(control) == "squad__v2-56ddde6b-c-07-0-o"
+    assert ids.wire_encode(control._replace(condition="treatment")) == "squad__v2-56ddde6b-t-07-0-o"

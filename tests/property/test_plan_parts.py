@@ -6,7 +6,7 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptrial.design.plan import cut_parts
+from promptrial.design.parts import cut_parts
 from promptrial.model import CONDITIONS, Part, Trial
 from tests.support.values import make_trial
 

@@ -11,7 +11,7 @@ import yaml
 from promptrial.config.effective import effective
 from promptrial.config.loading import LoadedConfig, load_config
 from promptrial.config.tree import KeyPath
-from promptrial.design.plan import trials_of
+from promptrial.design.trials import trials_of
 from promptrial.errors import ConfigError
 
 PROMPTS = {

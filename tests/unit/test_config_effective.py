@@ -9,7 +9,7 @@ import yaml
 
 from promptrial.config.effective import canonical_json, config_hash, difference, to_yaml
 from promptrial.config.loading import load_config
-from promptrial.design.plan import trials_of
+from promptrial.design.trials import trials_of
 from tests.support.configs import base, loaded, tree_of, write
 
 VALUE = "sk-very-secret-1"

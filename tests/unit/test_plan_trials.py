@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from promptrial.design.plan import cut_parts, trials_of
+from promptrial.design.parts import cut_parts
+from promptrial.design.trials import trials_of
 from promptrial.errors import ConfigError
 from promptrial.model import Trial
 from tests.support.configs import base, loaded

@@ -1,17 +1,14 @@
 """From an item, an arm and a replicate to a request."""
 
-from promptrial.config.schema import PromptConfig, TaskInstructions
 from promptrial.design.prompts import request_for, requests_of, task_message
-from promptrial.model import Item, Part, Request, Sampling, ids
+from promptrial.model import Item, Part, Request, Sampling, TaskTemplates, ids
 from tests.support.values import make_trial
 
 
 def instructions(
     open_book: str = "P: {context}\nQ: {question}\nA:", closed_book: str = "Q: {question}\nA:"
-) -> TaskInstructions:
-    return TaskInstructions(
-        open_book=PromptConfig(path="o", text=open_book), closed_book=PromptConfig(path="c", text=closed_book)
-    )
+) -> TaskTemplates:
+    return TaskTemplates(open_book, closed_book)
 
 
 def item(question: str = "Why?", context: str | None = None, name: str = "q1") -> Item:
@@ -46,7 +43,7 @@ def test_other_braces_of_the_instruction_stay_as_they_are() -> None:
 
 def test_a_request_has_the_arms_system_prompt_and_every_decoding_parameter() -> None:
     trial = make_trial(seed=11)
-    request = request_for(item(context="Because."), trial, "treatment", 0.7, 2, instructions())
+    request = request_for(item(context="Because."), trial, "treatment", 0.7, 2)
     assert request.id == ("nq", "q1", "treatment", "0.7", 2, "open")
     assert [(message.role, message.content) for message in request.messages] == [
         ("system", "Be accurate."),
@@ -56,12 +53,12 @@ def test_a_request_has_the_arms_system_prompt_and_every_decoding_parameter() -> 
 
 
 def test_closed_book_answers_have_a_length_of_their_own() -> None:
-    assert request_for(item(), make_trial(), "control", 0.0, 0, instructions()).sampling.max_tokens == 16
+    assert request_for(item(), make_trial(), "control", 0.0, 0).sampling.max_tokens == 16
 
 
 def test_the_arms_differ_in_the_system_prompt_id_and_seed_alone() -> None:
     control, treatment = (
-        request_for(item(), make_trial(), condition, 0.0, 0, instructions()) for condition in ("control", "treatment")
+        request_for(item(), make_trial(), condition, 0.0, 0) for condition in ("control", "treatment")
     )
     assert control.messages[1] == treatment.messages[1]
     assert control.messages[0] != treatment.messages[0]
@@ -71,7 +68,7 @@ def test_the_arms_differ_in_the_system_prompt_id_and_seed_alone() -> None:
 def all_requests(items: list[Item]) -> list[Request]:
     trial = make_trial(samples_per_item={"0.0": 3})
     part = Part(trial.slug, 0.0, "control", 1, 0, len(items), 3 * len(items))
-    return list(requests_of(part, items, trial, instructions()))
+    return list(requests_of(part, items, trial))
 
 
 def test_the_replicates_of_an_item_stand_together_in_order() -> None:

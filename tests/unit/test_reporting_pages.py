@@ -25,7 +25,7 @@ from promptrial.documents.significance import (
     Significance,
     StatsSettings,
 )
-from promptrial.model import CONDITIONS, Condition, ModelSpec, Prompt, Trial
+from promptrial.model import CONDITIONS, Condition, ModelSpec, Prompt
 from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markdown import aggregate_report, trial_report
@@ -58,6 +58,7 @@ from promptrial.stats.analysis import analyse
 from promptrial.stats.attrition import arm_attrition
 from promptrial.stats.pairing import ScoreTable
 from tests.support.score_tables import table_of
+from tests.support.values import make_trial
 
 PRICE = Price(input_per_million=0.1, output_per_million=0.4, batch_discount=0.5)
 SETTINGS = StatsSettings(wanted={"em": "higher", "f1": "higher", "false_answer_rate": "lower"})
@@ -178,7 +179,7 @@ def facts(slug: str = "model-set-tp1-tk50-mx32-32", **changes: Any) -> TrialFact
         "control": Prompt("Answer with care.", "a" * 64),
         "treatment": Prompt("Say so when you do not know.\n```\nnot code\n```", "b" * 64),
     }
-    trial = Trial(
+    trial = make_trial(
         slug=slug,
         model=ModelSpec("small", "/models/small.gguf", "embedded"),
         prompt_set="operational_only",
@@ -732,7 +733,9 @@ def test_the_prompts_are_quoted_whole_even_where_they_hold_fences() -> None:
 
 
 def test_a_prompt_with_unprintable_characters_says_that_it_is_not_shown_as_it_is() -> None:
-    trial = replace(facts().trial, prompts=facts().trial.prompts | {"control": Prompt("be\x1b[1m bold", "a" * 64)})
+    control, *others = facts().trial.arms
+    bold = replace(control, prompt=Prompt("be\x1b[1m bold", "a" * 64))
+    trial = replace(facts().trial, arms=(bold, *others))
     page = trial_report(facts(trial=trial), document(), costs())
 
     assert page.count("what cannot be printed is escaped") == 1

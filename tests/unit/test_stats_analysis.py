@@ -63,7 +63,7 @@ def rows_of(document: Significance, **wanted: object) -> list[Estimate]:
 @pytest.fixture(scope="module")
 def document() -> Significance:
     attrition = {"control": arm_attrition(480, 456, {"timeout": 20}), "treatment": arm_attrition(480, 480, {})}
-    return analyse(trial_table(temps=(0.0, 0.7)), QUICK, attrition)  # type: ignore[arg-type]
+    return analyse(trial_table(temps=(0.0, 0.7)), QUICK, attrition)
 
 
 def test_every_metric_and_temperature_is_an_endpoint_overall_and_by_subset(document: Significance) -> None:

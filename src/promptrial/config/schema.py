@@ -25,7 +25,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from promptrial import registry
-from promptrial.model import CONDITIONS, Condition, ids
+from promptrial.model import ids
+from promptrial.model.arms import CONTROL, PAIR, TREATMENT, ArmName
 from promptrial.model.responses import ThinkTags
 
 __all__ = [
@@ -201,6 +202,11 @@ class PromptSetConfig(_Strict):
     control: PromptConfig
     treatment: PromptConfig
 
+    @property
+    def arms(self) -> dict[ArmName, PromptConfig]:
+        """The arms by name, control first."""
+        return {CONTROL: self.control, TREATMENT: self.treatment}
+
 
 class TaskInstructions(_Strict):
     """The user-message templates that both arms share; ``{question}`` and ``{context}`` are filled in."""
@@ -373,7 +379,9 @@ class ExperimentConfig(_Strict):
         description="files with the user message of each type of question, the same in both arms"
     )
     datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1, description="the question sets")
-    conditions: Axis[Condition] = Field(CONDITIONS, description="the arms to run; a comparison needs both")
+    conditions: Axis[Literal["control", "treatment"]] = Field(
+        PAIR, description="the arms to run; a comparison needs both"
+    )
     temps: Temperatures = Field((0.0,), description="sampling temperatures; every item is asked at each")
     samples_per_item: Replicates = Field(1, description="replicates of each item: one number, or one per temperature")
     max_new_tokens: MaxNewTokens = Field(MaxNewTokens(), description="token limit of an answer, by type of question")

@@ -1,4 +1,4 @@
-"""What a run will do, as a value: the trials, their parts, and what each phase would do next. Pure.
+"""What each phase would do next, as a value. Pure.
 
 Nothing here reads a file or a clock. ``engine`` gathers the facts (what is done, what is damaged), this module decides,
 and the same decision is printed by ``--plan_only`` and followed by a run.
@@ -6,153 +6,23 @@ and the same decision is printed by ``--plan_only`` and followed by a run.
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from promptrial import registry
-from promptrial.config.schema import ExperimentConfig, MaxNewTokens, ModelConfig, TrialConfig
-from promptrial.errors import ConfigError, UsageError
-from promptrial.model import ModelSpec, Part, Prompt, Trial
+from promptrial.errors import UsageError
 
 __all__ = [
     "Action",
     "Fact",
     "PhaseSpec",
     "Selection",
-    "cut_parts",
     "decide",
     "decide_one",
     "facts_by_phase",
     "select_phases",
-    "trials_of",
 ]
-
-DEFAULT_LINES_PER_PART: Final = 10_000
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-# --- trials and parts -------------------------------------------------------------------------------------------
-
-
-def trials_of(
-    config: ExperimentConfig, written: Mapping[tuple[str | int, ...], str] | None = None, folder: str = ""
-) -> tuple[Trial, ...]:
-    """Return the trials that a configuration asks for, in a fixed order; ``folder`` is where it stands.
-
-    Raises
-    ------
-    ConfigError
-        If two trials would have the same slug.
-    """
-    trials = tuple(_trial(config, spec, written or {}, folder) for spec in _trial_specs(config))
-    slugs = [trial.slug for trial in trials]
-    repeated = {slug for slug in slugs if slugs.count(slug) > 1}
-    if repeated:
-        raise ConfigError(
-            f"two trials have one name: {', '.join(sorted(repeated))}; a trial is named by model, prompt set, top_p, "
-            "top_k and max_new_tokens, so make these differ, or write temps that differ into one trial"
-        )
-    return trials
-
-
-def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:
-    if config.trials is not None:
-        yield from config.trials
-        return
-    sweep = config.sweep
-    axes: tuple[Sequence[str], Sequence[str], Sequence[float], Sequence[int], Sequence[MaxNewTokens]] = (
-        sweep.models or tuple(config.models),
-        sweep.prompt_sets or tuple(config.prompt_sets),
-        sweep.top_p or (config.top_p,),
-        sweep.top_k or (config.top_k,),
-        sweep.max_new_tokens or (config.max_new_tokens,),
-    )
-    for model, prompt_set, top_p, top_k, max_new_tokens in itertools.product(*axes):
-        yield TrialConfig(model=model, prompt_set=prompt_set, top_p=top_p, top_k=top_k, max_new_tokens=max_new_tokens)
-
-
-def _trial(
-    config: ExperimentConfig, spec: TrialConfig, written: Mapping[tuple[str | int, ...], str], folder: str
-) -> Trial:
-    prompts = config.prompt_sets[spec.prompt_set]
-    temps = spec.temps or config.temps
-    top_p = config.top_p if spec.top_p is None else spec.top_p
-    top_k = config.top_k if spec.top_k is None else spec.top_k
-    limits = spec.max_new_tokens or config.max_new_tokens
-    slug = _UNSAFE.sub(
-        "-",
-        f"{spec.model}-{spec.prompt_set}-tp{repr(top_p).removesuffix('.0')}-tk{top_k}-mx{limits.open_book}-{limits.closed_book}",
-    )
-    return Trial(
-        slug=slug,
-        model=_model_spec(config, spec.model, written, folder),
-        prompt_set=spec.prompt_set,
-        prompts={
-            "control": Prompt(prompts.control.text, prompts.control.sha256),
-            "treatment": Prompt(prompts.treatment.text, prompts.treatment.sha256),
-        },
-        temps=temps,
-        samples_per_item={repr(temp): config.replicates(temp) for temp in temps},
-        top_p=top_p,
-        top_k=top_k,
-        max_new_tokens={"open": limits.open_book, "closed": limits.closed_book},
-        stop=config.stop,
-        seed=config.seed,
-        conditions=config.conditions,
-    )
-
-
-def _model_spec(
-    config: ExperimentConfig, alias: str, written: Mapping[tuple[str | int, ...], str], folder: str
-) -> ModelSpec:
-    model: ModelConfig = config.models[alias]
-    return ModelSpec(
-        alias=alias,
-        id=model.id,
-        provider=model.provider or config.provider,
-        path=model.path,
-        written_id=written.get(("models", alias, "id")),
-        folder=folder,
-    )
-
-
-def cut_parts(
-    trial: Trial, n_items: int, *, parts_per_dataset: int | None, lines_per_part: int | None
-) -> tuple[Part, ...]:
-    """Return the parts of a trial: for each temperature and shard, the arms side by side.
-
-    All replicates of an item stay in one part. ``lines_per_part`` is the most requests that a part may have (at
-    least one item; 10,000 if neither is given). ``parts_per_dataset`` is into how many parts each arm and temperature
-    is cut, their sizes differing by one item at most; there are never more parts than items.
-    """
-    parts: list[Part] = []
-    for temp in trial.temps:
-        replicates = trial.samples_per_item[repr(temp)]
-        if parts_per_dataset is not None:
-            spans = _even_spans(n_items, min(parts_per_dataset, n_items))
-        else:
-            spans = _full_spans(n_items, max(1, (lines_per_part or DEFAULT_LINES_PER_PART) // replicates))
-        for index, (start, stop) in enumerate(spans, 1):
-            parts += [
-                Part(trial.slug, temp, condition, index, start, stop, (stop - start) * replicates)
-                for condition in trial.conditions
-            ]
-    return tuple(parts)
-
-
-def _even_spans(n_items: int, count: int) -> Iterator[tuple[int, int]]:
-    bounds = [-(-n_items * index // count) for index in range(count + 1)] if count else []
-    return itertools.pairwise(bounds)
-
-
-def _full_spans(n_items: int, size: int) -> Iterator[tuple[int, int]]:
-    return ((start, min(start + size, n_items)) for start in range(0, n_items, size))
-
-
-# --- which phases, and what each would do -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

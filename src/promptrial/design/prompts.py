@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from promptrial.config.schema import TaskInstructions
-from promptrial.model import Condition, Item, Message, Part, Request, RequestId, Sampling, Trial, ids
+from promptrial.model import Item, Message, Part, Request, RequestId, Sampling, TaskTemplates, Trial, ids
+from promptrial.model.arms import ArmName
 
 __all__ = ["request_for", "requests_of", "task_message"]
 
 
-def task_message(item: Item, instructions: TaskInstructions) -> str:
-    """Return the user message: the task instruction with the question (and the passage) filled in.
+def task_message(item: Item, templates: TaskTemplates) -> str:
+    """Return the user message: the template with the question (and the passage) filled in.
 
     The placeholders are replaced in one pass over the template, so braces in a passage or a question stay as they are.
     """
-    template = (instructions.closed_book if item.context is None else instructions.open_book).text
+    template = templates.closed_book if item.context is None else templates.open_book
     pieces = template.split("{question}")
     filled = [piece.replace("{context}", item.context) if item.context is not None else piece for piece in pieces]
     return item.question.join(filled)
 
 
-def request_for(
-    item: Item, trial: Trial, condition: Condition, temp: float, sample_index: int, instructions: TaskInstructions
-) -> Request:
-    """Return one request with every decoding parameter written out and a seed of its own."""
-    rid = RequestId(item.dataset, item.id, condition, repr(temp), sample_index, item.type)
+def request_for(item: Item, trial: Trial, name: ArmName, temp: float, sample_index: int) -> Request:
+    """Return one request of an arm, with every decoding parameter written out and a seed of its own."""
+    arm = trial.arm(name)
+    rid = RequestId(item.dataset, item.id, name, repr(temp), sample_index, item.type)
     return Request(
         id=rid,
         messages=(
-            Message("system", trial.prompts[condition].text),
-            Message("user", task_message(item, instructions)),
+            Message("system", arm.prompt.text),
+            Message("user", task_message(item, arm.templates)),
         ),
         sampling=Sampling(
             temperature=temp,
@@ -43,8 +42,8 @@ def request_for(
     )
 
 
-def requests_of(part: Part, items: Sequence[Item], trial: Trial, instructions: TaskInstructions) -> Iterator[Request]:
+def requests_of(part: Part, items: Sequence[Item], trial: Trial) -> Iterator[Request]:
     """Yield the requests of a part in order: its items (already cut to the part), each with all its replicates."""
     for item in items:
         for sample_index in range(trial.samples_per_item[repr(part.temp)]):
-            yield request_for(item, trial, part.condition, part.temp, sample_index, instructions)
+            yield request_for(item, trial, part.condition, part.temp, sample_index)

@@ -19,7 +19,7 @@ from promptrial.config.effective import config_hash, difference, effective, to_y
 from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
-from promptrial.design import plan
+from promptrial.design.trials import trials_of
 from promptrial.documents.files import read_bytes
 from promptrial.engine.facts import phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
@@ -180,7 +180,7 @@ class _Found:
         loaded = load_config(config_file, env, overrides, unused_may_lack=self.state is not None or self.lost)
         if config_file == self.run.config_path:  # what it names stands where it stood
             loaded = replace(loaded, folder=own_folder(self.run, self.state, self.origin))
-        trials = plan.trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
+        trials = trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
         used_models, used_sets = {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials}
         tree = effective(loaded, used_models, used_sets)
         digest = config_hash(tree)

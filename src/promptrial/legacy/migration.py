@@ -17,7 +17,8 @@ import msgspec
 
 from promptrial.config.effective import to_yaml
 from promptrial.config.yaml_text import YamlError, load_file
-from promptrial.design.plan import cut_parts, select_phases
+from promptrial.design.parts import cut_parts
+from promptrial.design.plan import select_phases
 from promptrial.documents.files import read_bytes
 from promptrial.engine.facts import inputs_of, phases
 from promptrial.engine.loop import Engine, new_manifest

@@ -12,8 +12,11 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from promptrial.model.arms import PAIR, ArmName
+
 __all__ = [
     "CONDITIONS",
+    "Arm",
     "Completion",
     "Condition",
     "Item",
@@ -25,13 +28,14 @@ __all__ = [
     "Request",
     "RequestId",
     "Sampling",
+    "TaskTemplates",
     "Trial",
     "temperature_label",
 ]
 
-Condition = Literal["control", "treatment"]
+Condition = ArmName
 ItemType = Literal["open", "closed"]
-CONDITIONS: Final[tuple[Condition, Condition]] = ("control", "treatment")
+CONDITIONS: Final = PAIR
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +69,7 @@ class RequestId(NamedTuple):
 
     dataset: str
     item_id: str
-    condition: Condition
+    condition: ArmName
     temp: str
     sample_index: int
     type: ItemType
@@ -158,13 +162,35 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskTemplates:
+    """The user message of each type of question, with ``{question}`` and ``{context}`` still to be filled in."""
+
+    open_book: str
+    closed_book: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One arm of a trial, all that it may differ in: the system prompt, the model, the templates of user messages."""
+
+    name: ArmName
+    prompt: Prompt
+    model: ModelSpec
+    templates: TaskTemplates
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
-    """A model, a prompt set and decoding parameters: one controlled comparison."""
+    """Arms and decoding parameters: one controlled comparison.
+
+    ``arms`` are those of the prompt set, control first; ``conditions`` names those that are run, in the order of their
+    parts. ``model`` answers every arm that has none of its own.
+    """
 
     slug: str
     model: ModelSpec
     prompt_set: str
-    prompts: dict[Condition, Prompt]
+    arms: tuple[Arm, ...]
     temps: tuple[float, ...]
     samples_per_item: dict[str, int]
     top_p: float
@@ -172,7 +198,21 @@ class Trial:
     max_new_tokens: dict[ItemType, int]
     stop: tuple[str, ...]
     seed: int
-    conditions: tuple[Condition, ...] = CONDITIONS
+    conditions: tuple[ArmName, ...]
+
+    def arm(self, name: ArmName) -> Arm:
+        """Return the arm of this name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+    @property
+    def prompts(self) -> dict[ArmName, Prompt]:
+        """The system prompt of every arm."""
+        return {arm.name: arm.prompt for arm in self.arms}
+
+    @property
+    def models(self) -> tuple[ModelSpec, ...]:
+        """The models of the arms that are run, each once."""
+        return tuple(dict.fromkeys(self.arm(name).model for name in self.conditions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +221,7 @@ class Part:
 
     trial_slug: str
     temp: float
-    condition: Condition
+    condition: ArmName
     index: int
     start: int
     stop: int

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 __all__ = [
     "ARM_PATTERN",
     "CONTROL",
-    "LONGEST_CODE",
+    "HASHED_CODE",
     "PAIR",
     "TREATMENT",
     "ArmName",
@@ -32,8 +32,8 @@ PAIR: Final = (CONTROL, TREATMENT)
 """The arms of a prompt set that gives a single treatment under that key."""
 _CODES: Final = {CONTROL: "c", TREATMENT: "t"}
 _HASHED: Final = 4
-LONGEST_CODE: Final = 1 + _HASHED
-"""Characters that the code of an arm takes at most."""
+HASHED_CODE: Final = re.compile(rf"x[a-z2-7]{{{_HASHED}}}")
+"""What the code of an arm looks like that is neither control nor the arm under ``treatment``."""
 
 
 class Contrast(NamedTuple):

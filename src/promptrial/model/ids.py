@@ -1,6 +1,6 @@
 """Request ids: the canonical text that people read and the id that goes over the wire. The only encoder and decoder.
 
-Canonical: ``squad_v2|56ddde6b|control|0.7|0|open``. On the wire the same id reads ``squad__v2-56ddde6b-c-07-0-o``:
+Canonical: ``squad_v2|56ddde6b|short|0.7|0|open``. On the wire the same id reads ``squad__v2-56ddde6b-x7gya-07-0-o``:
 every provider must accept it, so it keeps to the strictest rule of them all, ``[A-Za-z0-9_-]{1,64}``. An item id too
 long for that is replaced by a hash of itself, which the decoder looks up among the items of the run.
 """
@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, cast
 
-from promptrial.model import Condition, ItemType, RequestId, temperature_label
+from promptrial.model import ItemType, RequestId, temperature_label
+from promptrial.model.arms import ARM_PATTERN, HASHED_CODE, PAIR, ArmName, arm_code, arms_by_code
 
 __all__ = [
     "DATASET_PATTERN",
@@ -25,6 +26,7 @@ __all__ = [
     "escaped_length",
     "item_key",
     "item_token",
+    "longest_dataset",
     "parse_canonical",
     "request_seed",
     "wire_decode",
@@ -34,18 +36,17 @@ __all__ = [
 WIRE_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DATASET_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 _MAX_LENGTH: Final = 64
-# Of the 64, a hashed item takes 22, the arm 1, a temperature 4 (1.999), the sample 7, the type 1, and the hyphens 5.
+# Of the 64, a hashed item takes 22, a one-letter arm 1, a temperature 4 (1.999), the sample 7, the type 1, and the
+# hyphens 5.
 MAX_DATASET_LENGTH: Final = 24
-"""How long a dataset name may be on the wire, so that each of its requests has an id."""
+"""How long a dataset name may be on the wire, so that each request of an arm with a one-letter code has an id."""
 MAX_SAMPLES: Final = 10_000_000
 """How many replicates an item may have at the most, likewise."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9]+")
 _SPECIAL: Final = re.compile(r"[^A-Za-z0-9]")
 _SHORT_ESCAPES: Final = {"_": "__", "-": "_d"}
 _ESCAPED: Final = re.compile(rb"__|_d|_x[0-9a-f]{2}|[A-Za-z0-9]")
-_CONDITION_CODES: Final[dict[str, str]] = {"control": "c", "treatment": "t"}
 _TYPE_CODES: Final[dict[str, str]] = {"open": "o", "closed": "c"}
-_CONDITION_NAMES: Final = {code: name for name, code in _CONDITION_CODES.items()}
 _TYPE_NAMES: Final = {code: name for name, code in _TYPE_CODES.items()}
 # No escape begins with "_h", so a hashed item id cannot be mistaken for a spelled-out one.
 _HASH_MARK: Final = "_h"
@@ -69,11 +70,9 @@ def parse_canonical(text: str) -> RequestId:
     if not found or len(fields) != 5:
         raise ValueError(f"not a request id: {text!r}; expected dataset|item_id|condition|temp|sample_index|type")
     item_id, condition, temp, sample_index, item_type = fields
-    if condition not in _CONDITION_CODES or item_type not in _TYPE_CODES or not sample_index.isdecimal():
+    if not ARM_PATTERN.fullmatch(condition) or item_type not in _TYPE_CODES or not sample_index.isdecimal():
         raise ValueError(f"not a request id: {text!r}; expected dataset|item_id|condition|temp|sample_index|type")
-    return RequestId(
-        dataset, item_id, cast("Condition", condition), temp, int(sample_index), cast("ItemType", item_type)
-    )
+    return RequestId(dataset, item_id, condition, temp, int(sample_index), cast("ItemType", item_type))
 
 
 def item_key(dataset: str, item_id: str) -> str:
@@ -89,8 +88,12 @@ def wire_encode(rid: RequestId) -> str:
     ValueError
         If even with a hashed item id it does not fit; the configuration refuses what would come to that.
     """
+    return _encoded(rid, arm_code(rid.condition))
+
+
+def _encoded(rid: RequestId, code: str) -> str:
     dataset = _escape_name(rid.dataset)
-    tail = _wire_tail(rid.condition, rid.temp, rid.sample_index, rid.type)
+    tail = _wire_tail(code, rid.temp, rid.sample_index, rid.type)
     wire = f"{dataset}-{_escape(rid.item_id)}-{tail}"
     if len(wire) > _MAX_LENGTH:
         wire = f"{dataset}-{item_token(rid.item_id)}-{tail}"
@@ -104,7 +107,14 @@ def escaped_length(dataset: str) -> int:
     return len(_escape_name(dataset))
 
 
-def wire_decode(wire: str, item_tokens: Mapping[str, str] | None = None) -> RequestId:
+def longest_dataset(arms: Iterable[ArmName]) -> int:
+    """Return how long a dataset name may be on the wire, so that each request of these arms has an id."""
+    return MAX_DATASET_LENGTH + 1 - max(len(arm_code(arm)) for arm in arms)
+
+
+def wire_decode(
+    wire: str, item_tokens: Mapping[str, str] | None = None, arms: Iterable[ArmName] | None = None
+) -> RequestId:
     """Return the request that a wire id stands for.
 
     Parameters
@@ -112,31 +122,41 @@ def wire_decode(wire: str, item_tokens: Mapping[str, str] | None = None) -> Requ
     wire : str
     item_tokens : mapping, optional
         ``item_token(item_id) -> item_id`` for the items of the run; needed only for ids too long to spell out.
+    arms : iterable of str, optional
+        The arms of the trial. Without them, an arm that a hash stands for is named by its code.
 
     Raises
     ------
     ValueError
-        If the text was not made by ``wire_encode``, or names a hashed item that is not in ``item_tokens``.
+        If the text was not made by ``wire_encode``, or names a hashed item that is not in ``item_tokens`` or an arm
+        that is not in ``arms``.
     """
     fields = wire.split("-")
     if len(fields) != 6:
         raise ValueError(f"not a wire id: {wire!r}")
-    dataset, item, condition, temp, sample_index, item_type = fields
+    dataset, item, code, temp, sample_index, item_type = fields
     try:
         item_id = (item_tokens or {})[item] if item.startswith(_HASH_MARK) else _unescape(item)
         decoded = RequestId(
             _unescape(dataset),
             item_id,
-            cast("Condition", _CONDITION_NAMES[condition]),
+            _arm(code, arms),
             repr(float(f"{temp[:1]}.{temp[1:] or '0'}")),
             int(sample_index),
             cast("ItemType", _TYPE_NAMES[item_type]),
         )
     except (KeyError, ValueError) as error:
         raise ValueError(f"not a wire id: {wire!r}") from error
-    if wire_encode(decoded) != wire:  # one to one: no second spelling of the same request is accepted
+    if _encoded(decoded, code) != wire:  # one to one: no second spelling of the same request is accepted
         raise ValueError(f"not a wire id: {wire!r}")
     return decoded
+
+
+def _arm(code: str, arms: Iterable[ArmName] | None) -> ArmName:
+    known = arms_by_code(PAIR if arms is None else arms)
+    if arms is None and code not in known and HASHED_CODE.fullmatch(code):
+        return code
+    return known[code]
 
 
 def item_token(item_id: str) -> str:
@@ -152,9 +172,9 @@ def request_seed(rid: RequestId, base_seed: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _wire_tail(condition: str, temp: str, sample_index: int, item_type: str) -> str:
+def _wire_tail(code: str, temp: str, sample_index: int, item_type: str) -> str:
     temperature = temperature_label(float(temp))[1:]
-    return f"{_CONDITION_CODES[condition]}-{temperature}-{sample_index}-{_TYPE_CODES[item_type]}"
+    return f"{code}-{temperature}-{sample_index}-{_TYPE_CODES[item_type]}"
 
 
 def _escape(text: str) -> str:

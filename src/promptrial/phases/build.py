@@ -11,7 +11,8 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any, Final
 
-from promptrial.design import plan, prompts
+from promptrial.design import prompts
+from promptrial.design.parts import cut_parts
 from promptrial.model import Item, Part, Trial
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.prepared import ItemReader, item_keys
@@ -43,8 +44,8 @@ def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> obj
 def _describe(trial: Trial) -> dict[str, Any]:
     """Return what a trial is, without the folder that its configuration happens to stand in."""
     values = asdict(trial)
-    del values["model"]["folder"]
-    return values
+    del values["model"]["folder"], values["arms"]
+    return values | {"prompts": {arm.name: asdict(arm.prompt) for arm in trial.arms}}
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:
@@ -54,7 +55,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     rows: list[dict[str, Any]] = []
     artifacts = {}
     cut = {
-        trial.slug: plan.cut_parts(
+        trial.slug: cut_parts(
             trial, n_items, parts_per_dataset=config.parts_per_dataset, lines_per_part=config.lines_per_part
         )
         for trial in spec.trials
@@ -89,7 +90,7 @@ def _space(spec: RunSpec, size_read: int) -> int:
 def _write(spec: RunSpec, part: Part, trial: Trial, members: Iterable[Item]) -> FileRecord:
     rows = 0
     with AtomicFile(spec.run.trial(trial.slug).requests(part.name)) as file:
-        for request in prompts.requests_of(part, list(members), trial, spec.config.task_instructions):
+        for request in prompts.requests_of(part, list(members), trial):
             file.write(encode_request_row(request) + b"\n")
             rows += 1
     return FileRecord(file.sha256(), file.size, rows)

@@ -1,0 +1,46 @@
+"""How the items of a trial are cut into parts. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Final
+
+from promptrial.model import Part, Trial
+
+__all__ = ["DEFAULT_LINES_PER_PART", "cut_parts"]
+
+DEFAULT_LINES_PER_PART: Final = 10_000
+
+
+def cut_parts(
+    trial: Trial, n_items: int, *, parts_per_dataset: int | None, lines_per_part: int | None
+) -> tuple[Part, ...]:
+    """Return the parts of a trial: for each temperature and shard, the arms side by side.
+
+    All replicates of an item stay in one part. ``lines_per_part`` is the most requests that a part may have (at
+    least one item; 10,000 if neither is given). ``parts_per_dataset`` is into how many parts each arm and temperature
+    is cut, their sizes differing by one item at most; there are never more parts than items.
+    """
+    parts: list[Part] = []
+    for temp in trial.temps:
+        replicates = trial.samples_per_item[repr(temp)]
+        if parts_per_dataset is not None:
+            spans = _even_spans(n_items, min(parts_per_dataset, n_items))
+        else:
+            spans = _full_spans(n_items, max(1, (lines_per_part or DEFAULT_LINES_PER_PART) // replicates))
+        for index, (start, stop) in enumerate(spans, 1):
+            parts += [
+                Part(trial.slug, temp, condition, index, start, stop, (stop - start) * replicates)
+                for condition in trial.conditions
+            ]
+    return tuple(parts)
+
+
+def _even_spans(n_items: int, count: int) -> Iterator[tuple[int, int]]:
+    bounds = [-(-n_items * index // count) for index in range(count + 1)] if count else []
+    return itertools.pairwise(bounds)
+
+
+def _full_spans(n_items: int, size: int) -> Iterator[tuple[int, int]]:
+    return ((start, min(start + size, n_items)) for start in range(0, n_items, size))

@@ -1,0 +1,112 @@
+"""The trials that a configuration asks for, each with its arms as values. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from promptrial.config.schema import ExperimentConfig, MaxNewTokens, ModelConfig, TaskInstructions, TrialConfig
+from promptrial.errors import ConfigError
+from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
+
+__all__ = ["trials_of"]
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def trials_of(
+    config: ExperimentConfig, written: Mapping[tuple[str | int, ...], str] | None = None, folder: str = ""
+) -> tuple[Trial, ...]:
+    """Return the trials that a configuration asks for, in a fixed order; ``folder`` is where it stands.
+
+    Raises
+    ------
+    ConfigError
+        If two trials would have the same slug.
+    """
+    trials = tuple(_trial(config, spec, written or {}, folder) for spec in _trial_specs(config))
+    slugs = [trial.slug for trial in trials]
+    repeated = {slug for slug in slugs if slugs.count(slug) > 1}
+    if repeated:
+        raise ConfigError(
+            f"two trials have one name: {', '.join(sorted(repeated))}; a trial is named by model, prompt set, top_p, "
+            "top_k and max_new_tokens, so make these differ, or write temps that differ into one trial"
+        )
+    return trials
+
+
+def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:
+    if config.trials is not None:
+        yield from config.trials
+        return
+    sweep = config.sweep
+    axes: tuple[Sequence[str], Sequence[str], Sequence[float], Sequence[int], Sequence[MaxNewTokens]] = (
+        sweep.models or tuple(config.models),
+        sweep.prompt_sets or tuple(config.prompt_sets),
+        sweep.top_p or (config.top_p,),
+        sweep.top_k or (config.top_k,),
+        sweep.max_new_tokens or (config.max_new_tokens,),
+    )
+    for model, prompt_set, top_p, top_k, max_new_tokens in itertools.product(*axes):
+        yield TrialConfig(model=model, prompt_set=prompt_set, top_p=top_p, top_k=top_k, max_new_tokens=max_new_tokens)
+
+
+def _trial(
+    config: ExperimentConfig, spec: TrialConfig, written: Mapping[tuple[str | int, ...], str], folder: str
+) -> Trial:
+    temps = spec.temps or config.temps
+    top_p = config.top_p if spec.top_p is None else spec.top_p
+    top_k = config.top_k if spec.top_k is None else spec.top_k
+    limits = spec.max_new_tokens or config.max_new_tokens
+    slug = _UNSAFE.sub(
+        "-",
+        f"{spec.model}-{spec.prompt_set}-tp{repr(top_p).removesuffix('.0')}-tk{top_k}-mx{limits.open_book}-{limits.closed_book}",
+    )
+    return Trial(
+        slug=slug,
+        model=_model_spec(config, spec.model, written, folder),
+        prompt_set=spec.prompt_set,
+        arms=_arms(config, spec, written, folder),
+        temps=temps,
+        samples_per_item={repr(temp): config.replicates(temp) for temp in temps},
+        top_p=top_p,
+        top_k=top_k,
+        max_new_tokens={"open": limits.open_book, "closed": limits.closed_book},
+        stop=config.stop,
+        seed=config.seed,
+        conditions=config.conditions,
+    )
+
+
+def _arms(
+    config: ExperimentConfig, spec: TrialConfig, written: Mapping[tuple[str | int, ...], str], folder: str
+) -> tuple[Arm, ...]:
+    return tuple(
+        Arm(
+            name=name,
+            prompt=Prompt(arm.text, arm.sha256),
+            model=_model_spec(config, spec.model, written, folder),
+            templates=_templates(config.task_instructions),
+        )
+        for name, arm in config.prompt_sets[spec.prompt_set].arms.items()
+    )
+
+
+def _templates(instructions: TaskInstructions) -> TaskTemplates:
+    return TaskTemplates(instructions.open_book.text, instructions.closed_book.text)
+
+
+def _model_spec(
+    config: ExperimentConfig, alias: str, written: Mapping[tuple[str | int, ...], str], folder: str
+) -> ModelSpec:
+    model: ModelConfig = config.models[alias]
+    return ModelSpec(
+        alias=alias,
+        id=model.id,
+        provider=model.provider or config.provider,
+        path=model.path,
+        written_id=written.get(("models", alias, "id")),
+        folder=folder,
+    )
