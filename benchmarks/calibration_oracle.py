@@ -18,6 +18,7 @@ from calibration_tables import Cell, Mapper, Table, judge, percent, words
 from simulated_trials import TEMP, Design, answers, designs, oracle_settings, score_table, truth, write_questions
 
 from promptrial.documents.significance import ArmMean, Endpoint, StatsSettings
+from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.scoring.base import load_scorers
 from promptrial.stats.analysis import analyse
 from promptrial.stats.paired import paired_difference
@@ -68,7 +69,7 @@ def oracle_tables(run: Mapper, trials: int) -> list[Table]:
 def simulate(seed: int, design: Design, questions: Path, effect: float) -> Outcome:
     """Run a trial and return what is looked at."""
     table = score_table(design, answers(design, oracle_settings(questions, effect, seed)))
-    document, sample = analyse(table, SETTINGS), pair_scores(table, METRIC, TEMP).sample()
+    document, sample = analyse(table, SETTINGS), pair_scores(table, METRIC, TEMP, DEFAULT_CONTRAST).sample()
     overall = [each for each in document.endpoints if each.scope == "overall" and each.n_pairs]
     intervals = dict(_intervals(overall))
     p = {each.metric: math.nan if each.p is None else each.p for each in overall}

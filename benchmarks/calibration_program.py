@@ -17,6 +17,7 @@ from simulated_pairs import DESIGNS, arms_model, difference_model
 
 from promptrial.comparison.gates import decide, parse_gate
 from promptrial.documents.significance import Estimate, Significance, StatsSettings
+from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.stats.analysis import analyse, stream
 from promptrial.stats.pairing import FloatArray, PairedSample, ScoreTable, pair_scores
 
@@ -94,7 +95,7 @@ def _trial(number: int) -> Iterator[tuple[str, bool]]:
     table = simulated_table(number)
     yield from judged_rows(analyse(table, SETTINGS))
     (metric,) = table.metrics
-    sample = pair_scores(table, metric, TEMP, graded=metric in SETTINGS.graded).sample()
+    sample = pair_scores(table, metric, TEMP, DEFAULT_CONTRAST, continuous=metric in SETTINGS.graded).sample()
     yield _gate(GATES[number // len(TRIAL_DESIGNS) % len(GATES)].format(metric), sample)
 
 
@@ -125,7 +126,7 @@ def _table(metric: str, scores: FloatArray, sizes: tuple[int, ...]) -> ScoreTabl
         dataset=np.zeros(2 * n, dtype=np.int64),
         cluster=np.tile(np.repeat(np.arange(len(sizes)), sizes), 2),
         type=np.zeros(2 * n, dtype=np.int64),
-        condition=np.repeat([0, 1], n),
+        arm=np.repeat([0, 1], n),
         temp=np.full(2 * n, TEMP),
         n_samples=np.ones(2 * n, dtype=np.int64),
         metrics={metric: scores},

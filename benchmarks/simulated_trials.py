@@ -162,11 +162,11 @@ def score_table(design: Design, texts: Iterator[list[str]]) -> ScoreTable:
         dataset=np.tile(dataset, arms),
         cluster=np.tile(cluster, arms),
         type=np.tile([int(item.type == "closed") for item in design.items], arms),
-        condition=np.repeat(np.arange(arms), n),
+        arm=np.repeat(np.arange(arms), n),
         temp=np.full(arms * n, TEMP),
         n_samples=np.array([row.n_samples for row in rows]),
         metrics={scorer.name: means[:, column] for column, scorer in enumerate(scorers)},
-        spreads={scorer.name: spreads[:, column] for column, scorer in enumerate(scorers)},
+        deviations={scorer.name: spreads[:, column] for column, scorer in enumerate(scorers)},
         planned_samples={(arm, TEMP): design.replicates for arm in range(arms)},
         worst={scorer.name: worst[:, column] for column, scorer in enumerate(scorers)},
     )

@@ -48,8 +48,8 @@ differences = hnp.arrays(
 
 def exchanged(table: ScoreTable) -> ScoreTable:
     return ScoreTable(
-        **{name: getattr(table, name) for name in ScoreTable.__slots__ if name != "condition"},
-        condition=1 - table.condition,
+        **{name: getattr(table, name) for name in ScoreTable.__slots__ if name != "arm"},
+        arm=1 - table.arm,
     )
 
 
@@ -138,15 +138,15 @@ def test_exchanging_the_arms_exchanges_them_in_the_selective_rows() -> None:
 
 @given(tables)
 def test_exchanging_the_arms_mirrors_the_intervals_of_binary_pairs(table: PairedTable) -> None:
-    swapped = PairedTable(table.both, table.control_only, table.treatment_only, table.neither)
+    swapped = PairedTable(table.both, table.losses, table.gains, table.neither)
     for interval in (newcombe_interval, tango_interval):
         low, high = interval(table)
         assert interval(swapped) == pytest.approx((-high, -low), abs=1e-12)
         assert -1 <= low <= table.difference + 1e-9
         assert table.difference - 1e-9 <= high <= 1
-    if table.treatment_only + table.control_only:
-        low, high = odds_ratio_interval(table.treatment_only, table.control_only)
-        mirrored_low, mirrored_high = odds_ratio_interval(table.control_only, table.treatment_only)
+    if table.gains + table.losses:
+        low, high = odds_ratio_interval(table.gains, table.losses)
+        mirrored_low, mirrored_high = odds_ratio_interval(table.losses, table.gains)
         assert mirrored_low == pytest.approx(1 / high if math.isfinite(high) else 0)
         assert mirrored_high == pytest.approx(1 / low if low else math.inf)
 

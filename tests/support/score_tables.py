@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from promptrial.stats.pairing import CONTROL, TREATMENT, PairedSample, ScoreTable, pair_scores
+from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
+from promptrial.stats.pairing import BoolArray, PairedSample, ScoreTable, pair_scores
 
 METRICS = ("em", "f1", "abstain_rate", "false_answer_rate", "unsupported_rate")
 
@@ -33,7 +36,7 @@ def table_of(
         dataset=datasets,
         cluster=np.tile(np.arange(n) if cluster is None else np.array(cluster), 2),
         type=np.zeros(2 * n, dtype=np.int64),
-        condition=np.repeat([CONTROL, TREATMENT], n),
+        arm=np.repeat([0, 1], n),
         temp=np.full(2 * n, temp),
         n_samples=(~np.isnan(scores)).astype(np.int64),
         metrics={metric: scores},
@@ -46,21 +49,27 @@ def sample_of(
     *,
     metric: str = "em",
     cluster: Sequence[int] | None = None,
-    graded: bool | None = None,
+    continuous: bool | None = None,
     score_range: tuple[float, float] | None = None,
 ) -> PairedSample:
     """The overall sample of ``table_of``, of a scorer that declares what the scores are, unless told otherwise."""
     scores = [score for score in (*control, *treatment) if not math.isnan(score)]
-    if graded is None:
-        graded = not {*scores} <= {0, 1}
+    if continuous is None:
+        continuous = not {*scores} <= {0, 1}
     if score_range is None:
         score_range = min([0.0, *scores]), max([1.0, *scores])
     table = table_of(control, treatment, metric=metric, cluster=cluster)
-    return pair_scores(table, metric, 0.0, graded=graded, score_range=score_range).sample()
+    return pair_scores(table, metric, 0.0, DEFAULT_CONTRAST, continuous=continuous, score_range=score_range).sample()
 
 
 def trial_table(
-    n_items: int = 240, *, seed: int = 5, effect: float = 0.5, temps: Sequence[float] = (0.0,), lost: float = 0.05
+    n_items: int = 240,
+    *,
+    seed: int = 5,
+    effect: float = 0.5,
+    temps: Sequence[float] = (0.0,),
+    lost: float = 0.05,
+    arms: Sequence[ArmName] = PAIR,
 ) -> ScoreTable:
     """A made-up trial with every metric: half open-book (four items a passage, half unanswerable), half closed-book."""
     rng = np.random.default_rng(seed)
@@ -69,9 +78,8 @@ def trial_table(
     cluster = np.where(is_open, item // 4, item)
     unanswerable = is_open & (item % 2 == 0)
     ability = rng.normal(size=n_items) + rng.normal(size=n_items)[cluster]
-    rows = [
-        _arm(rng, ability + effect * arm, is_open, unanswerable, lost) for _ in temps for arm in (CONTROL, TREATMENT)
-    ]
+    codes = range(len(arms))
+    rows = [_arm(rng, ability + effect * arm, is_open, unanswerable, lost) for _ in temps for arm in codes]
     copies = len(rows)
     columns = {name: np.concatenate([row[name] for row in rows]) for name in METRICS}
     return ScoreTable(
@@ -82,10 +90,11 @@ def trial_table(
         dataset=np.tile(np.where(is_open, 0, 1 + item % 2), copies),
         cluster=np.tile(cluster, copies),
         type=np.tile(np.where(is_open, 0, 1), copies),
-        condition=np.tile(np.repeat([CONTROL, TREATMENT], n_items), len(temps)),
-        temp=np.repeat(np.array(temps, dtype=np.float64), 2 * n_items),
+        arm=np.tile(np.repeat(codes, n_items), len(temps)),
+        temp=np.repeat(np.array(temps, dtype=np.float64), len(arms) * n_items),
         n_samples=(~np.isnan(columns["em"])).astype(np.int64),
         metrics=columns,
+        arm_names=arms,
         worst={
             "em": np.zeros(n_items),
             "f1": np.zeros(n_items),
@@ -94,6 +103,36 @@ def trial_table(
             "unsupported_rate": np.where(is_open, 1.0, np.nan),
         },
     )
+
+
+def with_arms(table: ScoreTable, *names: ArmName) -> ScoreTable:
+    """The same table with some of its arms alone, in this order."""
+    place = {name: code for code, name in enumerate(names)}
+    kept = np.isin(table.arm, [table.arm_names.index(name) for name in names])
+    return _rows(
+        table,
+        kept,
+        arm=np.array([place.get(name, -1) for name in table.arm_names])[table.arm[kept]],
+        arm_names=names,
+        planned_samples={
+            (place[table.arm_names[code]], temp): n
+            for (code, temp), n in table.planned_samples.items()
+            if table.arm_names[code] in place
+        },
+    )
+
+
+def without_rows(table: ScoreTable, arm: ArmName) -> ScoreTable:
+    """The same table as if an arm had not been run."""
+    return _rows(table, ~table.rows_of(arm))
+
+
+def _rows(table: ScoreTable, kept: BoolArray, **changed: Any) -> ScoreTable:
+    names = ("item", "dataset", "cluster", "type", "arm", "temp", "n_samples")
+    columns = {name: getattr(table, name)[kept] for name in names}
+    metrics = {name: column[kept] for name, column in table.metrics.items()}
+    deviations = {name: column[kept] for name, column in table.deviations.items()}
+    return replace(table, **(columns | {"metrics": metrics, "deviations": deviations} | changed))
 
 
 def _arm(

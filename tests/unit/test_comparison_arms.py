@@ -12,6 +12,7 @@ from promptrial.comparison.arms import changes, side_by_side
 from promptrial.comparison.reading import _chosen
 from promptrial.documents.significance import Significance, StatsSettings
 from promptrial.model import CONDITIONS, Condition
+from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.stats.analysis import analyse
 from promptrial.stats.pairing import ScoreTable, pair_scores
 from tests.support.score_tables import METRICS, table_of, trial_table
@@ -33,7 +34,7 @@ def shuffled(table: ScoreTable, seed: int) -> ScoreTable:
         dataset=len(names) - 1 - table.dataset[rows],
         cluster=10_000 - table.cluster[rows],
         type=table.type[rows],
-        condition=table.condition[rows],
+        arm=table.arm[rows],
         temp=table.temp[rows],
         n_samples=table.n_samples[rows],
         metrics={name: column[rows] for name, column in table.metrics.items()},
@@ -76,8 +77,8 @@ def test_exchanging_the_runs_negates_every_difference_and_its_interval() -> None
 
 def test_only_the_named_arm_is_compared() -> None:
     a, b = table_of([0, 0, 0], [1, 1, 1]), table_of([1, 1, 0], [1, 1, 1])
-    control = pair_scores(side_by_side(a, b, a.item_keys, "control"), "em", 0.0).sample()
-    treatment = pair_scores(side_by_side(a, b, a.item_keys, "treatment"), "em", 0.0).sample()
+    control = pair_scores(side_by_side(a, b, a.item_keys, "control"), "em", 0.0, DEFAULT_CONTRAST).sample()
+    treatment = pair_scores(side_by_side(a, b, a.item_keys, "treatment"), "em", 0.0, DEFAULT_CONTRAST).sample()
     assert control.difference.tolist() == [1, 1, 0]
     assert treatment.difference.tolist() == [0, 0, 0]
 
@@ -86,7 +87,7 @@ def test_items_that_are_not_common_are_left_out_and_clusters_are_kept() -> None:
     a = table_of([0] * 4, [1, 1, 0, 0], cluster=[5, 5, 9, 9])
     b = replace(table_of([0] * 4, [0, 1, 1, 1], cluster=[2, 2, 0, 0]), item_keys=["set|1", "set|2", "set|3", "else"])
     table = side_by_side(a, b, ["set|1", "set|2", "set|3"], "treatment")
-    sample = pair_scores(table, "em", 0.0).sample()
+    sample = pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample()
     assert sample.difference.tolist() == [-1, 1, 1]
     assert [int(code) for code in sample.cluster] == [5, 9, 9]
 
@@ -149,11 +150,11 @@ def test_what_was_planned_goes_with_the_arm_that_it_was_planned_for() -> None:
     b = replace(trial_table(40, seed=2), planned_samples={(1, 0.0): 2, (0, 0.0): 5})
     common = [*reversed(a.item_keys)][:30]
     table = side_by_side(a, b, common, "treatment")
-    assert (table.planned(0, 0.0), table.planned(1, 0.0)) == (3, 2)
+    assert (table.planned("control", 0.0), table.planned("treatment", 0.0)) == (3, 2)
     for name, worst in table.worst.items():
         expected = [a.worst[name][a.item_keys.index(key)] for key in common]
         assert np.array_equal(worst, expected, equal_nan=True)
-    assert not pair_scores(table, "em", 0.0).sample().binary
+    assert not pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample().binary
 
 
 def test_what_was_chosen_for_a_data_set_is_named_among_what_differs() -> None:

@@ -71,7 +71,7 @@ def drawn(scores: list[tuple[float, float]], per_cluster: int) -> tuple[PairedSa
     """Return A and B as a sample with some items a cluster, and the same with A and B exchanged."""
     a, b = [list(side) for side in zip(*scores, strict=True)]
     cluster, graded = [index // per_cluster for index in range(len(scores))], not {*a, *b} <= {0.0, 1.0}
-    return sample_of(a, b, cluster=cluster, graded=graded), sample_of(b, a, cluster=cluster, graded=graded)
+    return sample_of(a, b, cluster=cluster, continuous=graded), sample_of(b, a, cluster=cluster, continuous=graded)
 
 
 @given(st.one_of(SCORES, BINARY), st.integers(1, 3), st.floats(-1, 1), st.sampled_from([0.01, 0.05, 0.2]))
@@ -113,7 +113,7 @@ def test_a_gate_is_decided_by_the_margin_test_of_its_design(binary: bool, per_cl
     a, b = rng.random((2, 80))
     if binary:
         a, b = (a > 0.4).astype(float), (b > 0.35).astype(float)
-    sample = sample_of(a.tolist(), b.tolist(), cluster=[n // per_cluster for n in range(80)], graded=not binary)
+    sample = sample_of(a.tolist(), b.tolist(), cluster=[n // per_cluster for n in range(80)], continuous=not binary)
     verdict = decide(Gate("em", ">=", -0.1), sample, 0.05)
     test = margin_test(sample, -0.1, 0.05, StatsSettings())
     assert (verdict.method, verdict.p, verdict.limit) == (method, test.p, test.limit)
@@ -147,7 +147,7 @@ def test_so_many_unchanged_pairs_in_clusters_show_a_margin_and_a_cluster_less_do
 ) -> None:
     def gate(clusters: int) -> Verdict:
         same = [1.0] * (clusters * size)
-        sample = sample_of(same, same, cluster=[n // size for n in range(len(same))], graded=graded)
+        sample = sample_of(same, same, cluster=[n // size for n in range(len(same))], continuous=graded)
         return decide(Gate("em", ">=", -margin), sample, 0.05)
 
     needed = gate(7).needed
@@ -191,14 +191,14 @@ def test_equal_scores_of_other_requests_pass_only_with_enough_pairs(n: int, pass
 
 
 def test_equal_graded_scores_of_other_requests_pass_only_with_enough_pairs() -> None:
-    few = decide(Gate("f1", ">=", -0.1), sample_of([0.5] * 9, [0.5] * 9, graded=True), 0.05)
-    many = decide(Gate("f1", ">=", -0.1), sample_of([0.5] * 90, [0.5] * 90, graded=True), 0.05)
+    few = decide(Gate("f1", ">=", -0.1), sample_of([0.5] * 9, [0.5] * 9, continuous=True), 0.05)
+    many = decide(Gate("f1", ">=", -0.1), sample_of([0.5] * 90, [0.5] * 90, continuous=True), 0.05)
     assert (few.passed, many.passed) == (False, True)
     assert any(note.startswith("approximate") for note in many.notes)
 
 
 def test_equal_scores_of_the_same_requests_pass_every_margin_and_no_demand_for_better() -> None:
-    for sample in (sample_of([1.0, 0.0], [1.0, 0.0]), sample_of([0.5] * 3, [0.5] * 3, graded=True)):
+    for sample in (sample_of([1.0, 0.0], [1.0, 0.0]), sample_of([0.5] * 3, [0.5] * 3, continuous=True)):
         for gate, passes in (
             (Gate("em", ">=", -0.001), True), (Gate("em", "<=", 0.001), True), (Gate("em", ">=", 0.0), True),
             (Gate("em", ">=", 0.001), False), (Gate("em", "<=", -0.001), False),

@@ -245,8 +245,7 @@ def test_the_same_scores_give_the_same_bytes_in_any_row_order() -> None:
     table = trial_table(80)
     order = np.random.default_rng(1).permutation(len(table.item))
     columns = {
-        name: getattr(table, name)[order]
-        for name in ("item", "dataset", "cluster", "type", "condition", "temp", "n_samples")
+        name: getattr(table, name)[order] for name in ("item", "dataset", "cluster", "type", "arm", "temp", "n_samples")
     }
     shuffled = changed(table, **columns, metrics={name: column[order] for name, column in table.metrics.items()})
     assert significance.encode(analyse(table, QUICK)) == significance.encode(analyse(shuffled, QUICK))
@@ -286,7 +285,7 @@ def test_subsets_with_the_same_pairs_have_the_same_numbers(document: Significanc
 
 def test_identical_arms_are_not_significant_anywhere() -> None:
     table = trial_table(80, lost=0)
-    control = table.condition == 0
+    control = table.arm == 0
     same = changed(table, metrics={name: np.tile(column[control], 2) for name, column in table.metrics.items()})
     result = analyse(same, QUICK)
     assert {test.p for test in result.tests if test.hypothesis == "difference"} == {1.0}

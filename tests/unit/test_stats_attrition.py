@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptrial.documents.significance import Endpoint, MissingRule, StatsSettings, Wanted
+from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.attrition import missing_bounds
 from promptrial.stats.missing import count_as_failures
@@ -32,14 +33,14 @@ def replicated(control: int, treatment: int, n: int = 225, planned: int = 3) -> 
 
 def test_missing_replicates_count_in_the_worst_case_bounds() -> None:
     """337 of 675 control answers are missing, and of no item all of them."""
-    sample = pair_scores(replicated(338, 675), "em", 0.0).sample()
+    sample = pair_scores(replicated(338, 675), "em", 0.0, DEFAULT_CONTRAST).sample()
     bounds = missing_bounds(sample)
     assert (bounds.n_missing_control, bounds.n_missing_treatment) == (0, 0)
     assert (bounds.n_answers_missing_control, bounds.n_answers_missing_treatment) == (337, 0)
-    control = sample.control_scores
+    control = sample.whole_arms[0]
     mean = float((control.score * control.n_samples).sum()) / 675
-    assert bounds.low == pytest.approx(sample.treatment_scores.score.mean() - mean - 337 / 675)
-    assert bounds.high == pytest.approx(sample.treatment_scores.score.mean() - mean)
+    assert bounds.low == pytest.approx(sample.whole_arms[1].score.mean() - mean - 337 / 675)
+    assert bounds.high == pytest.approx(sample.whole_arms[1].score.mean() - mean)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
@@ -55,7 +56,9 @@ def test_no_way_to_fill_the_missing_answers_leaves_the_bounds(seed: int, planned
         n_samples=counts.reshape(-1),
         planned_samples={(arm, 0.0): planned for arm in (0, 1)},
     )
-    bounds = missing_bounds(pair_scores(table, "em", 0.0, graded=True, score_range=(low, high)).sample())
+    bounds = missing_bounds(
+        pair_scores(table, "em", 0.0, DEFAULT_CONTRAST, continuous=True, score_range=(low, high)).sample()
+    )
     assert bounds.low is not None
     assert bounds.high is not None
     truth = float(answers[1].mean() - answers[0].mean())
@@ -120,16 +123,16 @@ def test_missing_replicates_count_as_failures_like_missing_items(seed: int, plan
         table_of(*means.tolist()),
         n_samples=counts.reshape(-1),
         planned_samples={(arm, 0.0): planned for arm in (0, 1)},
-        spreads={"em": np.where(counts > 1, np.sqrt(squares / np.maximum(counts - 1, 1)), NAN).reshape(-1)},
+        deviations={"em": np.where(counts > 1, np.sqrt(squares / np.maximum(counts - 1, 1)), NAN).reshape(-1)},
         worst={"em": np.full(8, worst)},
     )
-    filled = count_as_failures(pair_scores(table, "em", 0.0, graded=True))
+    filled = count_as_failures(pair_scores(table, "em", 0.0, DEFAULT_CONTRAST, continuous=True))
     truth = np.where(seen, answers, worst)
-    for arm, expected in zip((filled.control, filled.treatment), truth, strict=True):
+    for arm, expected in zip(filled.arms, truth, strict=True):
         assert arm.score == pytest.approx(expected.mean(axis=1))
         assert (arm.n_samples == planned).all()
         if planned > 1:
-            assert arm.spread == pytest.approx(expected.std(axis=1, ddof=1), abs=1e-12)
+            assert arm.deviation == pytest.approx(expected.std(axis=1, ddof=1), abs=1e-12)
 
 
 def test_with_nothing_missing_both_rules_give_the_same_effect_interval_and_p() -> None:
@@ -198,7 +201,7 @@ def test_where_no_worst_score_is_known_missing_answers_cannot_count_as_failures(
     with pytest.raises(ValueError, match="em: which score counts as a failure is unknown"):
         analyse(table, replace(nothing_wanted, missing="failure"))
     with pytest.raises(ValueError, match="which score counts"):
-        count_as_failures(pairing_of(table, "em", 0.0, nothing_wanted))
+        count_as_failures(pairing_of(table, "em", 0.0, DEFAULT_CONTRAST, nothing_wanted))
 
 
 def test_only_primary_effects_over_all_items_stand_under_both_rules() -> None:
@@ -210,8 +213,8 @@ def test_only_primary_effects_over_all_items_stand_under_both_rules() -> None:
 
 def test_a_run_of_one_arm_has_lost_nothing_that_the_other_arm_has() -> None:
     table = lossy()
-    rows = table.condition == 0
-    columns = ("item", "dataset", "cluster", "type", "condition", "temp", "n_samples")
+    rows = table.arm == 0
+    columns = ("item", "dataset", "cluster", "type", "arm", "temp", "n_samples")
     alone = replace(
         table,
         **{name: getattr(table, name)[rows] for name in columns},
@@ -258,7 +261,7 @@ def test_metrics_of_the_same_items_share_their_test_of_attrition() -> None:
 
 def test_exchanging_the_arms_keeps_the_p_of_attrition() -> None:
     table = lossy(share=2)
-    turned = replace(table, condition=1 - table.condition)
+    turned = replace(table, arm=1 - table.arm)
     one, other = overall(table).attrition, overall(turned).attrition
     assert one is not None
     assert other is not None

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from promptrial.documents.significance import Interaction, StatsSettings
+from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.stats.analysis import analyse
 from promptrial.stats.cr2 import cr2
 from promptrial.stats.interaction import interaction
@@ -33,7 +34,7 @@ def halves(control: FloatArray, treatment: FloatArray, n_first: int, cluster: In
 
 
 def samples(table: ScoreTable) -> tuple[PairedSample, PairedSample]:
-    pairing = pair_scores(table, "em", 0.0, graded=True)
+    pairing = pair_scores(table, "em", 0.0, DEFAULT_CONTRAST, continuous=True)
     codes = table.of_items(table.dataset)
     return pairing.sample("dataset", "set0", codes == 0), pairing.sample("dataset", "set1", codes == 1)
 

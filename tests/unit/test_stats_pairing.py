@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.stats.pairing import PairCounts, ScoreTable, cluster_totals, pair_scores
 from tests.support.score_tables import sample_of, table_of, trial_table
 
@@ -20,14 +21,14 @@ def changed(table: ScoreTable, **columns: Any) -> ScoreTable:
 
 def test_a_pair_needs_a_score_in_both_arms() -> None:
     sample = sample_of([1, NAN, 0, NAN, 1], [0, 1, NAN, NAN, 1])
-    assert sample.counts == PairCounts(items=5, paired=2, control_only=1, treatment_only=1, lost=1, not_applicable=0)
+    assert sample.counts == PairCounts(items=5, paired=2, one_side_only=(1, 1), lost=1, not_applicable=0)
     assert sample.items.tolist() == [0, 4]
     assert sample.difference.tolist() == [-1, 0]
 
 
 def test_a_missing_score_never_enters_a_mean_as_0() -> None:
     sample = sample_of([1, 1, NAN], [1, 1, 1])
-    assert sample.control_scores.score.mean() == 1
+    assert sample.whole_arms[0].score.mean() == 1
     assert sample.totals.mean == 0
     assert sample.n_pairs == 2
 
@@ -35,44 +36,43 @@ def test_a_missing_score_never_enters_a_mean_as_0() -> None:
 def test_an_item_without_any_row_counts_as_lost() -> None:
     table = table_of([1, 0], [1, 1])
     planned = changed(table, item_keys=[*table.item_keys, "set|never_answered"])
-    assert pair_scores(planned, "em", 0.0).sample().counts.lost == 1
+    assert pair_scores(planned, "em", 0.0, DEFAULT_CONTRAST).sample().counts.lost == 1
 
 
 def test_a_metric_that_does_not_apply_is_told_from_a_lost_answer() -> None:
     table = table_of([1, NAN, NAN], [0, NAN, NAN])
     table = changed(table, n_samples=np.array([1, 1, 0, 1, 1, 0]))
-    counts = pair_scores(table, "em", 0.0).sample().counts
+    counts = pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample().counts
     assert (counts.paired, counts.not_applicable, counts.lost) == (1, 1, 1)
     assert counts.applies
 
 
 def test_one_answer_is_enough_to_know_that_a_metric_does_not_apply() -> None:
     table = changed(table_of([1, NAN, NAN], [0, NAN, NAN]), n_samples=np.array([1, 1, 0, 1, 0, 1]))
-    counts = pair_scores(table, "em", 0.0).sample().counts
+    counts = pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample().counts
     assert (counts.paired, counts.not_applicable, counts.lost) == (1, 2, 0)
 
 
 def test_a_metric_applies_to_nothing_when_all_answered_items_say_so() -> None:
     table = changed(table_of([NAN, NAN], [NAN, NAN]), n_samples=np.array([1, 0, 1, 0]))
-    assert not pair_scores(table, "em", 0.0).sample().counts.applies
+    assert not pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample().counts.applies
 
 
 def test_pairs_are_made_within_a_temperature() -> None:
     table = trial_table(40, temps=(0.0, 0.7))
-    pairing = pair_scores(table, "em", 0.7)
-    rows = (table.temp == 0.7) & (table.condition == 1)
-    assert np.array_equal(pairing.treatment.score, table.metrics["em"][rows], equal_nan=True)
+    pairing = pair_scores(table, "em", 0.7, DEFAULT_CONTRAST)
+    rows = (table.temp == 0.7) & (table.arm == 1)
+    assert np.array_equal(pairing.arms[1].score, table.metrics["em"][rows], equal_nan=True)
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:
     table = trial_table(60)
     order = np.random.default_rng(0).permutation(len(table.item))
     columns = {
-        name: getattr(table, name)[order]
-        for name in ("item", "dataset", "cluster", "type", "condition", "temp", "n_samples")
+        name: getattr(table, name)[order] for name in ("item", "dataset", "cluster", "type", "arm", "temp", "n_samples")
     }
     shuffled = changed(table, **columns, metrics={name: column[order] for name, column in table.metrics.items()})
-    one, other = (pair_scores(t, "f1", 0.0, graded=True).sample() for t in (table, shuffled))
+    one, other = (pair_scores(t, "f1", 0.0, DEFAULT_CONTRAST, continuous=True).sample() for t in (table, shuffled))
     assert np.array_equal(one.difference, other.difference)
     assert np.array_equal(one.totals.sums, other.totals.sums)
 
@@ -92,7 +92,7 @@ def test_an_endpoint_is_binary_by_plan_whatever_the_scores_came_to(
     graded: bool, planned: tuple[int, int], score_range: tuple[float, float], binary: bool
 ) -> None:
     table = changed(table_of([1, 0, 1], [0, 1, 1]), planned_samples={(arm, 0.0): planned[arm] for arm in (0, 1)})
-    pairing = pair_scores(table, "em", 0.0, graded=graded, score_range=score_range)
+    pairing = pair_scores(table, "em", 0.0, DEFAULT_CONTRAST, continuous=graded, score_range=score_range)
     assert pairing.sample().binary == binary
     assert pairing.sample(chosen=np.array([True, True, False])).binary == binary
 
@@ -111,7 +111,7 @@ def test_a_score_that_its_scorer_cannot_give_is_refused_with_the_item(
 ) -> None:
     table = table_of([1, 1], [1, score])
     with pytest.raises(ValueError, match=rf"em: item 'set\|1' has the score {score}; its range: {allowed}"):
-        pair_scores(table, "em", 0.0, graded=graded, score_range=score_range)
+        pair_scores(table, "em", 0.0, DEFAULT_CONTRAST, continuous=graded, score_range=score_range)
 
 
 def test_one_shared_passage_clusters_an_endpoint_whichever_answers_arrived() -> None:
@@ -126,22 +126,22 @@ def test_one_shared_passage_clusters_an_endpoint_whichever_answers_arrived() -> 
 
 def test_only_the_items_planned_for_an_endpoint_cluster_it() -> None:
     table = table_of([1, 1, 1, 1], [1, 1, 1, 1], cluster=[0, 0, 1, 2])
-    pairing = pair_scores(table, "em", 0.0)
+    pairing = pair_scores(table, "em", 0.0, DEFAULT_CONTRAST)
     assert pairing.sample().clustered
     assert not pairing.sample(chosen=np.array([True, False, True, True])).clustered
     scores = np.array([1.0, NAN, 1, 1] * 2)
     planned = changed(table, metrics={"em": scores}, worst={"em": np.array([0, NAN, 0, 0])})
-    assert not pair_scores(planned, "em", 0.0).sample().clustered
+    assert not pair_scores(planned, "em", 0.0, DEFAULT_CONTRAST).sample().clustered
 
 
 def test_the_plan_tells_a_lost_answer_from_an_item_that_a_metric_does_not_apply_to() -> None:
     table = changed(table_of([1, NAN, NAN], [0, NAN, NAN]), worst={"em": np.array([0.0, 0.0, NAN])})
-    counts = pair_scores(table, "em", 0.0).sample().counts
-    assert counts == PairCounts(items=3, paired=1, control_only=0, treatment_only=0, lost=1, not_applicable=1)
+    counts = pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample().counts
+    assert counts == PairCounts(items=3, paired=1, one_side_only=(0, 0), lost=1, not_applicable=1)
 
 
 def test_round_off_does_not_make_differences_unequal() -> None:
-    sample = sample_of([0.1 + 0.2, 0.3], [0.4, 0.4], graded=True)
+    sample = sample_of([0.1 + 0.2, 0.3], [0.4, 0.4], continuous=True)
     assert sample.difference[0] == sample.difference[1]
 
 
@@ -159,7 +159,7 @@ def test_cluster_totals_add_up_items_that_share_a_code() -> None:
     [
         ({"temp": np.zeros(3)}, "temp has shape"),
         ({"metrics": {"em": np.zeros(3)}}, "em has shape"),
-        ({"condition": np.array([0, 0, 2, 1])}, "condition holds a code outside 0..1"),
+        ({"arm": np.array([0, 0, 2, 1])}, "arm holds a code outside 0..1"),
         ({"cluster": np.array([0, -1, 0, -1])}, "cluster holds a code"),
         ({"item": np.array([0, 0, 0, 1])}, r"'set\|0' appears twice in one arm at temp 0.0"),
         ({"cluster": np.array([0, 1, 0, 0])}, r"'set\|1' has two values of cluster"),
@@ -178,4 +178,4 @@ def test_a_table_that_does_not_hold_together_is_refused(columns: dict[str, Any],
 def test_an_empty_table_has_no_temperatures_and_no_pairs() -> None:
     table = table_of([], [])
     assert table.temps == []
-    assert pair_scores(table, "em", 0.0).sample().n_pairs == 0
+    assert pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample().n_pairs == 0

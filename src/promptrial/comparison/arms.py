@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from promptrial.comparison.document import Changes
-from promptrial.model import CONDITIONS, Condition
-from promptrial.stats.pairing import CONTROL, TREATMENT, BoolArray, FloatArray, IntArray, ScoreTable, pair_scores
+from promptrial.model.arms import DEFAULT_CONTRAST, ArmName
+from promptrial.stats.pairing import BoolArray, FloatArray, IntArray, ScoreTable, pair_scores
 
 __all__ = ["changes", "side_by_side"]
 
 _ACCURACY = "em"
 
 
-def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], condition: Condition) -> ScoreTable:
-    """Lay one arm of run A and the same arm of run B side by side, as control and treatment.
+def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], arm: ArmName) -> ScoreTable:
+    """Lay one arm of run A and the same arm of run B side by side, as the two sides of one contrast.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], condition:
         Both runs, each over its own items.
     common : sequence of str
         Keys of the items that both runs have, with the same content. Others are left out.
-    condition : str
+    arm : str
         The arm.
 
     Returns
     -------
     ScoreTable
-        Over the common items and the temperatures that both runs have. Clusters are those of A: items of the same
-        content are clustered alike.
+        Of the default contrast, A first, over the common items and the temperatures that both runs have. Clusters are
+        those of A: items of the same content are clustered alike.
 
     Notes
     -----
@@ -40,13 +40,13 @@ def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], condition:
     place = {key: index for index, key in enumerate(common)}
     names = list(dict.fromkeys([*a.dataset_names, *b.dataset_names]))
     temps = sorted({*a.temps} & {*b.temps})
-    taken = [_Rows(table, place, names, temps, condition) for table in (a, b)]
+    taken = [_Rows(table, place, names, temps, arm) for table in (a, b)]
     cluster = np.full(len(common), -1, dtype=np.int64)
     in_common = taken[0].places >= 0
     cluster[taken[0].places[in_common]] = a.of_items(a.cluster)[in_common]
     item = np.concatenate([rows.item for rows in taken])
     metrics = [name for name in a.metrics if name in b.metrics]
-    spreads = [name for name in a.spreads if name in b.spreads]
+    deviations = [name for name in a.deviations if name in b.deviations]
     return ScoreTable(
         item_keys=common,
         dataset_names=names,
@@ -55,16 +55,15 @@ def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], condition:
         dataset=np.concatenate([rows.dataset for rows in taken]),
         cluster=cluster[item],
         type=np.concatenate([rows.table.type[rows.chosen] for rows in taken]),
-        condition=np.repeat([CONTROL, TREATMENT], [len(rows.item) for rows in taken]),
+        arm=np.repeat([0, 1], [len(rows.item) for rows in taken]),
+        arm_names=DEFAULT_CONTRAST.sides,
         temp=np.concatenate([rows.table.temp[rows.chosen] for rows in taken]),
         n_samples=np.concatenate([rows.table.n_samples[rows.chosen] for rows in taken]),
         metrics={name: np.concatenate([rows.table.metrics[name][rows.chosen] for rows in taken]) for name in metrics},
-        spreads={name: np.concatenate([rows.table.spreads[name][rows.chosen] for rows in taken]) for name in spreads},
-        planned_samples={
-            (arm, temp): table.planned(CONDITIONS.index(condition), temp)
-            for arm, table in ((CONTROL, a), (TREATMENT, b))
-            for temp in temps
+        deviations={
+            name: np.concatenate([rows.table.deviations[name][rows.chosen] for rows in taken]) for name in deviations
         },
+        planned_samples={(side, temp): table.planned(arm, temp) for side, table in enumerate((a, b)) for temp in temps},
         cluster_names=a.cluster_names,
         worst={name: _of_common(worst, taken[0].places, len(common)) for name, worst in a.worst.items()},
     )
@@ -84,11 +83,11 @@ class _Rows:
     """
 
     def __init__(
-        self, table: ScoreTable, place: dict[str, int], names: list[str], temps: list[float], condition: Condition
+        self, table: ScoreTable, place: dict[str, int], names: list[str], temps: list[float], arm: ArmName
     ) -> None:
         self.table = table
         self.places: IntArray = np.array([place.get(key, -1) for key in table.item_keys], dtype=np.int64)
-        asked = (table.condition == CONDITIONS.index(condition)) & np.isin(table.temp, temps)
+        asked = table.rows_of(arm) & np.isin(table.temp, temps)
         self.chosen: BoolArray = asked & (self.places[table.item] >= 0)
         self.item: IntArray = self.places[table.item[self.chosen]]
         codes = np.array([names.index(name) for name in table.dataset_names], dtype=np.int64)
@@ -96,13 +95,13 @@ class _Rows:
 
 
 def changes(table: ScoreTable) -> tuple[Changes, ...]:
-    """Return, for each temperature, the items of which exact match changed from control (A) to treatment (B)."""
+    """Return, for each temperature, the items of which exact match changed from A to B."""
     return tuple(_changes(table, temp) for temp in table.temps)
 
 
 def _changes(table: ScoreTable, temp: float) -> Changes:
-    sample = pair_scores(table, _ACCURACY, temp).sample()
-    before, after = sample.control.score, sample.treatment.score
+    sample = pair_scores(table, _ACCURACY, temp, DEFAULT_CONTRAST).sample()
+    before, after = (arm.score for arm in sample.arms)
     fixed = sample.items[(before == 0) & (after == 1)]
     broken = sample.items[(before == 1) & (after == 0)]
     return Changes(

@@ -1,7 +1,7 @@
 """Compare two runs: match their trials, see whether they may be compared, analyse one arm of each, decide on the gates.
 
-Reads both runs and returns the whole document. Every statistic is ``promptrial.stats``', with run A's arm in the place
-of the control and run B's in that of the treatment; the settings are those that run A was analysed with.
+Reads both runs and returns the whole document. Every statistic is ``promptrial.stats``', with run A's arm on the first
+side of a contrast and run B's on the second; the settings are those that run A was analysed with.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from promptrial.config.effective import difference
 from promptrial.documents.significance import ArmAttrition, Scope, Significance, StatsSettings, number
 from promptrial.errors import UsageError
 from promptrial.model import Condition
+from promptrial.model.arms import DEFAULT_CONTRAST, ArmName
 from promptrial.phases.stats import planned_items
 from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.missing import under_rule
@@ -183,9 +184,8 @@ class _Trials:
         )
 
     def _significance(self, condition: Condition, table: ScoreTable, alpha: float) -> Significance:
-        attrition: dict[Condition, ArmAttrition] = {}
-        places: tuple[tuple[Condition, TrialSide], ...] = (("control", self.a), ("treatment", self.b))
-        for place, trial in places:
+        attrition: dict[ArmName, ArmAttrition] = {}
+        for place, trial in zip(DEFAULT_CONTRAST.sides, (self.a, self.b), strict=True):
             if condition in trial.significance.attrition:
                 attrition[place] = trial.significance.attrition[condition]
         return analyse(table, self.settings(alpha), attrition)
@@ -214,7 +214,7 @@ def _decided(
     for gate in request.gates:
         scope, subset, chosen = _subset(gate, table)
         for temp in table.temps:
-            pairing = under_rule(pairing_of(table, gate.metric, temp, settings), settings.missing)
+            pairing = under_rule(pairing_of(table, gate.metric, temp, DEFAULT_CONTRAST, settings), settings.missing)
             sample = pairing.sample(scope, subset, chosen)
             verdict = decide(gate, sample, request.alpha, same_requests=same, settings=settings)
             yield GateResult(

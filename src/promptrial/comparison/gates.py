@@ -112,7 +112,7 @@ def decide(
     ----------
     gate : Gate
     sample : PairedSample
-        Control is A, treatment is B.
+        A is its first arm, B its second.
     alpha : float
         In (0, 0.5).
     same_requests : bool

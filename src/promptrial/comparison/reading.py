@@ -142,7 +142,9 @@ def read_trial(side: RunSide, slug: str) -> TrialSide:
 def read_score_table(trial: TrialSide, planned: PlannedItems) -> ScoreTable:
     """Read the scores of a trial; ``planned`` are all items of its run."""
     results = trial.side.run.trial(trial.slug).results
-    return read_scores(results / "per_item_scores.parquet", planned, trial.manifest.samples_per_item)
+    manifest = trial.manifest
+    arms = tuple(manifest.trial.get("conditions", ()))
+    return read_scores(results / "per_item_scores.parquet", planned, manifest.samples_per_item, arms)
 
 
 def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Identity:

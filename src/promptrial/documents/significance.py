@@ -7,20 +7,25 @@ that is not available is null and a ``reason`` says why; it is never NaN, and ne
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from promptrial.documents import schemas
-from promptrial.model import Condition
+from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName, Contrast
 
 __all__ = [
     "SCHEMA_VERSION",
     "SCORE_QUANTITIES",
+    "SIDES",
     "ArmAttrition",
     "ArmMean",
     "AttritionTest",
+    "ComparedRow",
+    "ContrastArms",
     "Endpoint",
     "Estimate",
     "Family",
@@ -34,13 +39,18 @@ __all__ = [
     "Significance",
     "StatsSettings",
     "Wanted",
+    "contrasts_field",
     "decode",
     "encode",
     "json_schema",
     "number",
+    "row_label",
 ]
 
 SCHEMA_VERSION: Final = 2
+SIDES: Final = PAIR
+"""What rows call the sides of a contrast, whatever the names of its arms are; a difference is the second minus the
+first."""
 Wanted = Literal["higher", "lower"]
 SCORE_QUANTITIES: Final = frozenset(
     {"mean_difference", "risk_difference", "hodges_lehmann", "equivalence", "non_inferiority"}
@@ -121,7 +131,32 @@ class StatsSettings:
         return self.ranges.get(metric, (0.0, 1.0))
 
 
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+ContrastName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,31} vs [a-z][a-z0-9_]{0,31}$")]
+
+
+class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of one contrast: ``short vs control``. The contrast ``treatment vs control`` is not named."""
+
+    contrast: ContrastName | UnsetType = UNSET
+
+    @property
+    def compared(self) -> Contrast:
+        """The arms that the row compares."""
+        if self.contrast is UNSET:
+            return DEFAULT_CONTRAST
+        treatment, _, control = self.contrast.partition(" vs ")
+        return Contrast(treatment, control)
+
+
+_Row = TypeVar("_Row", bound=ComparedRow)
+
+
+def row_label(contrast: Contrast) -> str | UnsetType:
+    """Return what the rows of a contrast hold as ``contrast``: nothing for the only one of a prompt set of two."""
+    return UNSET if contrast == DEFAULT_CONTRAST else str(contrast)
+
+
+class Estimate(ComparedRow, frozen=True, kw_only=True):
     """One figure of one method on one endpoint.
 
     ``quantity`` is what is estimated (``mean_difference``, ``odds_ratio``...), treatment minus control or treatment
@@ -177,6 +212,15 @@ class MissingBounds(msgspec.Struct, frozen=True, kw_only=True):
     n_answers_missing_control: int | None = None
     n_answers_missing_treatment: int | None = None
 
+    @property
+    def answers_missing(self) -> tuple[int, int]:
+        """The missing answers of each side; of an older document, the items without any answer."""
+        counted = self.n_answers_missing_control, self.n_answers_missing_treatment
+        return (
+            self.n_missing_control if counted[0] is None else counted[0],
+            self.n_missing_treatment if counted[1] is None else counted[1],
+        )
+
 
 class AttritionTest(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the arms lost different shares of the answers planned for an endpoint's items.
@@ -194,6 +238,14 @@ class AttritionTest(msgspec.Struct, frozen=True, kw_only=True):
     p_method: str | None
     differs: bool | None
     reason: str | None
+
+    @property
+    def missing_of_planned(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How many answers each side lacks, and of how many."""
+        return (
+            (self.n_missing_control, self.n_planned_control),
+            (self.n_missing_treatment, self.n_planned_treatment),
+        )
 
 
 class MissingSensitivity(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,8 +266,30 @@ class MissingSensitivity(msgspec.Struct, frozen=True, kw_only=True):
     p_method: str | None = None
     reason: str | None = None
 
+    @property
+    def means(self) -> tuple[float | None, float | None]:
+        """The mean of each side."""
+        return self.control, self.treatment
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    @classmethod
+    def of(cls, endpoint: Endpoint, missing: MissingRule) -> MissingSensitivity:
+        """Return the effect of an endpoint that was described under another rule."""
+        return cls(
+            missing=missing,
+            n_pairs=endpoint.n_pairs,
+            control=endpoint.control.mean_paired,
+            treatment=endpoint.treatment.mean_paired,
+            difference=endpoint.difference,
+            ci_low=endpoint.ci_low,
+            ci_high=endpoint.ci_high,
+            ci_method=endpoint.ci_method,
+            p=endpoint.p,
+            p_method=endpoint.p_method,
+            reason=endpoint.reason,
+        )
+
+
+class Endpoint(ComparedRow, frozen=True, kw_only=True):
     """A metric at a temperature on all items or a subset: its pairs, its means, and its one designated test.
 
     ``n_items = n_pairs + n_control_only + n_treatment_only + n_lost + n_not_applicable``. Items are lost when neither
@@ -266,8 +340,18 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     not_shown: bool = False
     monte_carlo_se: float | None = None
 
+    @property
+    def arms(self) -> tuple[ArmMean, ArmMean]:
+        """Both sides."""
+        return self.control, self.treatment
 
-class HypothesisTest(msgspec.Struct, frozen=True, kw_only=True):
+    @property
+    def one_side_only(self) -> tuple[int, int]:
+        """How many items have a score on the first side alone, and on the second alone."""
+        return self.n_control_only, self.n_treatment_only
+
+
+class HypothesisTest(ComparedRow, frozen=True, kw_only=True):
     """A test that counts: its p-value, the family it was corrected in, and the decision.
 
     ``rejected`` is ``p_adjusted <= alpha``; the null of ``difference`` is "no difference", that of the other two is
@@ -286,7 +370,7 @@ class HypothesisTest(msgspec.Struct, frozen=True, kw_only=True):
     rejected: bool | None
 
 
-class Interaction(msgspec.Struct, frozen=True, kw_only=True):
+class Interaction(ComparedRow, frozen=True, kw_only=True):
     """Whether an effect differs between two subsets of one dimension (``scope``): data sets, or types of question.
 
     ``difference`` is the effect in ``subset`` less the effect in ``other``, on the scale of the scores. ``significant``
@@ -346,18 +430,61 @@ class ArmAttrition(msgspec.Struct, frozen=True, kw_only=True):
     truncated: int = 0
 
 
+class ContrastArms(msgspec.Struct, frozen=True, kw_only=True):
+    """A contrast by the name that its rows hold, and the arms on its two sides."""
+
+    name: ContrastName
+    treatment: ArmName
+    control: ArmName
+
+
 class Significance(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole document."""
+    """The whole document.
+
+    ``contrasts`` are in the order of the treatments; it is left out where the only one is ``treatment vs control``.
+    """
 
     schema_version: Literal[2]
     settings: StatsSettings
-    attrition: dict[Condition, ArmAttrition]
+    attrition: dict[ArmName, ArmAttrition]
     endpoints: tuple[Endpoint, ...]
     tests: tuple[HypothesisTest, ...]
     families: tuple[Family, ...]
     estimates: tuple[Estimate, ...]
     selective: tuple[Estimate, ...]
     interactions: tuple[Interaction, ...] = ()
+    contrasts: tuple[ContrastArms, ...] | UnsetType = UNSET
+
+    @property
+    def compared(self) -> tuple[Contrast, ...]:
+        """The contrasts, in order."""
+        if self.contrasts is UNSET:
+            return (DEFAULT_CONTRAST,)
+        return tuple(Contrast(row.treatment, row.control) for row in self.contrasts)
+
+    def of(self, contrast: Contrast) -> Significance:
+        """Return the document with the rows of one contrast alone; families keep their sizes."""
+        return msgspec.structs.replace(
+            self,
+            endpoints=_rows_of(contrast, self.endpoints),
+            tests=_rows_of(contrast, self.tests),
+            estimates=_rows_of(contrast, self.estimates),
+            selective=_rows_of(contrast, self.selective),
+            interactions=_rows_of(contrast, self.interactions),
+            contrasts=contrasts_field([contrast]),
+        )
+
+
+def contrasts_field(contrasts: Sequence[Contrast]) -> tuple[ContrastArms, ...] | UnsetType:
+    """Return what a document of these contrasts holds as ``contrasts``."""
+    if tuple(contrasts) == (DEFAULT_CONTRAST,):
+        return UNSET
+    return tuple(ContrastArms(name=str(each), treatment=each.treatment, control=each.control) for each in contrasts)
+
+
+def _rows_of(contrast: Contrast, rows: Iterable[_Row]) -> tuple[_Row, ...]:
+    label = row_label(contrast)
+    return tuple(row for row in rows if row.contrast == label)
 
 
 def number(value: float | None) -> float | None:

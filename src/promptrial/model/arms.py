@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 __all__ = [
     "ARM_PATTERN",
     "CONTROL",
+    "DEFAULT_CONTRAST",
     "HASHED_CODE",
     "PAIR",
     "TREATMENT",
@@ -19,6 +20,7 @@ __all__ = [
     "Contrast",
     "arm_code",
     "arms_by_code",
+    "compared_arms",
     "contrasts_of",
 ]
 
@@ -42,6 +44,18 @@ class Contrast(NamedTuple):
     treatment: ArmName
     control: ArmName = CONTROL
 
+    @property
+    def sides(self) -> tuple[ArmName, ArmName]:
+        """Both arms in the order of every table, pair of columns and two-sided row: control first."""
+        return self.control, self.treatment
+
+    def __str__(self) -> str:
+        return f"{self.treatment} vs {self.control}"
+
+
+DEFAULT_CONTRAST: Final = Contrast(TREATMENT)
+"""The only contrast of a prompt set that gives a single treatment under that key. Results do not name it."""
+
 
 def contrasts_of(names: Sequence[ArmName]) -> tuple[Contrast, ...]:
     """Return each treatment against control, in the order of the names; none where control is not among them.
@@ -52,6 +66,17 @@ def contrasts_of(names: Sequence[ArmName]) -> tuple[Contrast, ...]:
     (Contrast(treatment='short', control='control'), Contrast(treatment='long', control='control'))
     """
     return tuple(Contrast(name) for name in names if name != CONTROL) if CONTROL in names else ()
+
+
+def compared_arms(names: Sequence[ArmName]) -> tuple[ArmName, ...]:
+    """Return the arms that results speak of: those of a trial, and where no two can be compared, the lacking partner.
+
+    Examples
+    --------
+    >>> compared_arms(("control", "short")), compared_arms(("control",)), compared_arms(("short", "long"))
+    (('control', 'short'), ('control', 'treatment'), ('control', 'short', 'long'))
+    """
+    return CONTROL, *([name for name in names if name != CONTROL] or [TREATMENT])
 
 
 @lru_cache(maxsize=256)

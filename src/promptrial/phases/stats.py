@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from promptrial import registry
 from promptrial.documents import significance
 from promptrial.documents.significance import ArmAttrition
-from promptrial.model import CONDITIONS, Condition, Trial, ids
+from promptrial.model import Trial, ids
+from promptrial.model.arms import ArmName, compared_arms
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import ItemReader
@@ -59,7 +60,9 @@ def planned_items(run: RunDir) -> PlannedItems:
     return planned
 
 
-def read_scores(path: Path, planned: PlannedItems, samples_per_item: Mapping[str, int]) -> ScoreTable:
+def read_scores(
+    path: Path, planned: PlannedItems, samples_per_item: Mapping[str, int], arms: Sequence[ArmName]
+) -> ScoreTable:
     """Read ``per_item_scores.parquet`` into the columns that the statistics take.
 
     Parameters
@@ -68,6 +71,8 @@ def read_scores(path: Path, planned: PlannedItems, samples_per_item: Mapping[str
     planned : PlannedItems
     samples_per_item : mapping of str to int
         Temperature, as Python writes it -> the answers that were planned for each item of each arm.
+    arms : sequence of str
+        The arms of the trial, in order.
     """
     import numpy as np
     import pyarrow as pa
@@ -78,7 +83,7 @@ def read_scores(path: Path, planned: PlannedItems, samples_per_item: Mapping[str
 
     table = pq.read_table(path, memory_map=False)
 
-    def codes(name: str, names: list[str] | tuple[str, ...] | None = None) -> tuple[Any, list[str]]:
+    def codes(name: str, names: Sequence[str] | None = None) -> tuple[Any, list[str]]:
         column = table.column(name).combine_chunks()
         known = pc.unique(column) if names is None else pa.array(names)
         return pc.index_in(column, known).to_numpy(zero_copy_only=False).astype(np.int64), known.to_pylist()
@@ -86,6 +91,7 @@ def read_scores(path: Path, planned: PlannedItems, samples_per_item: Mapping[str
     def floats(name: str) -> Any:  # noqa: ANN401 - a float array
         return table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
 
+    arm, arm_names = codes("condition", compared_arms(arms))
     dataset, dataset_names = codes("dataset")
     cluster, cluster_names = codes("cluster")
     return ScoreTable(
@@ -97,13 +103,14 @@ def read_scores(path: Path, planned: PlannedItems, samples_per_item: Mapping[str
         cluster=cluster,
         cluster_names=cluster_names,
         type=codes("type", _TYPES)[0],
-        condition=codes("condition", CONDITIONS)[0],
+        arm=arm,
+        arm_names=arm_names,
         temp=pc.cast(table.column("temp"), pa.float64()).to_numpy(),
         n_samples=table.column("n_samples").to_numpy().astype(np.int64),
         metrics={name: floats(name) for name in registry.SCORERS},
-        spreads={name: floats(f"{name}_std") for name in registry.SCORERS},
+        deviations={name: floats(f"{name}_std") for name in registry.SCORERS},
         planned_samples={
-            (arm, float(temp)): n for arm in range(len(CONDITIONS)) for temp, n in samples_per_item.items()
+            (code, float(temp)): n for code in range(len(arm_names)) for temp, n in samples_per_item.items()
         },
         worst={name: np.array(worst, dtype=np.float64) for name, worst in planned.worst.items()},
     )
@@ -114,7 +121,8 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
 
     results = spec.run.trial(trial.slug).results
     with services.progress.task(f"stats {trial.slug}", 1) as task:
-        table = read_scores(results / "per_item_scores.parquet", planned_items(spec.run), trial.samples_per_item)
+        scores, planned = results / "per_item_scores.parquet", planned_items(spec.run)
+        table = read_scores(scores, planned, trial.samples_per_item, trial.conditions)
         document = analyse(table, stats_settings(spec.config), _attrition(results))
         task.advance()
     path = results / "significance.json"
@@ -123,7 +131,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
 
-def _attrition(results: Path) -> dict[Condition, ArmAttrition]:
+def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
     from promptrial.stats.attrition import arm_attrition
 
     report = load(results / "parse_report.json", ParseReport)

@@ -1,7 +1,8 @@
 """From a table of scores to the whole ``significance.json``: every endpoint, every statistic, one decision each.
 
-An endpoint is a metric at a temperature, over all items or a subset. Every statistic that applies to it gives rows; one
-designated p-value each (``endpoints``) is corrected and decided on (``families``), and the others are there to be read.
+An endpoint is a metric at a temperature in one contrast, over all items or a subset. Every statistic that applies to it
+gives rows; one designated p-value each (``endpoints``) is corrected and decided on (``families``), and the others are
+there to be read.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from promptrial.documents.significance import (
     Scope,
     Significance,
     StatsSettings,
+    contrasts_field,
 )
-from promptrial.model import Condition
+from promptrial.model.arms import DEFAULT_CONTRAST, ArmName, Contrast
 from promptrial.stats.attrition import missing_bounds
 from promptrial.stats.endpoints import decide, describe, designated_method, designated_row
 from promptrial.stats.families import correct, correct_interactions, raw_test
@@ -46,7 +48,7 @@ __all__ = ["analyse", "pairing_of", "stream"]
 def analyse(
     table: ScoreTable,
     settings: StatsSettings | None = None,
-    attrition: Mapping[Condition, ArmAttrition] | None = None,
+    attrition: Mapping[ArmName, ArmAttrition] | None = None,
 ) -> Significance:
     """Analyse the scores of one trial.
 
@@ -56,7 +58,7 @@ def analyse(
     settings : StatsSettings, optional
         The defaults if not given.
     attrition : mapping, optional
-        Condition -> what became of its requests (``attrition.arm_attrition``); copied into the document.
+        Arm -> what became of its requests (``attrition.arm_attrition``); copied into the document.
 
     Returns
     -------
@@ -71,20 +73,12 @@ def analyse(
     """
     settings = settings or StatsSettings()
     statistics = [registry.load("statistic", name) for name in registry.STATISTICS]
-    subsets, both = list(_subsets(table)), len(np.unique(table.condition)) > 1
-    results: list[_Result] = []
-    selective: list[Estimate] = []
-    interactions: list[Interaction] = []
-    for temp in table.temps:
-        attrition_tests: dict[bytes, AttritionTest] = {}
-        pairings = {name: pairing_of(table, name, temp, settings) for name in table.metrics}
-        for pairing in pairings.values():
-            analyst = _Analyst(pairing, settings, statistics, attrition_tests if both else None)
-            results += analyst.results(subsets)
-            interactions += analyst.interactions(subsets)
-        selective += _selective(pairings, subsets, settings)
+    found = [_analyse_contrast(table, contrast, settings, statistics) for contrast in table.contrasts]
+    results = [result for each in found for result in each.results]
     tests, families = correct([test for result in results for test in result.tests], settings.alpha)
-    compared, families_of_interactions = correct_interactions(interactions, settings.alpha)
+    interactions, families_of_interactions = correct_interactions(
+        [row for each in found for row in each.interactions], settings.alpha
+    )
     return Significance(
         schema_version=2,
         settings=settings,
@@ -93,18 +87,19 @@ def analyse(
         tests=tests,
         families=(*families, *families_of_interactions),
         estimates=tuple(row for result in results for row in result.rows),
-        selective=tuple(selective),
-        interactions=compared,
+        selective=tuple(row for each in found for row in each.selective),
+        interactions=interactions,
+        contrasts=contrasts_field(table.contrasts),
     )
 
 
-def pairing_of(table: ScoreTable, metric: str, temp: float, settings: StatsSettings) -> Pairing:
-    """Lay out a metric at a temperature with the scale that the settings declare; see ``pair_scores``.
+def pairing_of(table: ScoreTable, metric: str, temp: float, contrast: Contrast, settings: StatsSettings) -> Pairing:
+    """Lay out a metric at a temperature for a contrast, with the scale that the settings declare; see ``pair_scores``.
 
     Where the table has no plan, the worst score is the end of the range that is not wanted, or unknown.
     """
     score_range = settings.range_of(metric)
-    pairing = pair_scores(table, metric, temp, graded=metric in settings.graded, score_range=score_range)
+    pairing = pair_scores(table, metric, temp, contrast, continuous=metric in settings.graded, score_range=score_range)
     if metric in table.worst or metric not in settings.wanted:
         return pairing
     worst = score_range[0] if settings.wanted[metric] == "higher" else score_range[1]
@@ -120,8 +115,33 @@ class _Result:
     tests: list[HypothesisTest]
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Everything of one contrast, not yet corrected."""
+
+    results: list[_Result]
+    selective: list[Estimate]
+    interactions: list[Interaction]
+
+
 _Subset = tuple[Scope, str, BoolArray | None]
 _MARGIN_TESTS: tuple[Hypothesis, ...] = ("equivalence", "non_inferiority")
+
+
+def _analyse_contrast(
+    table: ScoreTable, contrast: Contrast, settings: StatsSettings, statistics: Sequence[Statistic]
+) -> _Found:
+    subsets, both = list(_subsets(table)), all(table.rows_of(arm).any() for arm in contrast)
+    found = _Found([], [], [])
+    for temp in table.temps:
+        attrition_tests: dict[bytes, AttritionTest] = {}
+        pairings = {name: pairing_of(table, name, temp, contrast, settings) for name in table.metrics}
+        for pairing in pairings.values():
+            analyst = _Analyst(pairing, settings, statistics, attrition_tests if both else None)
+            found.results.extend(analyst.results(subsets))
+            found.interactions.extend(analyst.interactions(subsets))
+        found.selective.extend(_selective(pairings, subsets, settings))
+    return found
 
 
 def _subsets(table: ScoreTable) -> Iterator[_Subset]:
@@ -212,27 +232,11 @@ class _Analyst:
             return MissingSensitivity(missing=rule, reason=WORST_UNKNOWN)
         sample = under_rule(self._pairing, rule).sample(*subset)
         rows = [_deciding_row(sample, self._settings, sample.scope, sample.subset)] if sample.n_pairs else []
-        return _sensitivity(rule, describe(sample, rows, self._settings))
+        return MissingSensitivity.of(describe(sample, rows, self._settings), rule)
 
 
 def _of_quantity(rows: Sequence[Estimate], quantity: str) -> list[Estimate]:
     return [row for row in rows if row.quantity == quantity]
-
-
-def _sensitivity(rule: MissingRule, found: Endpoint) -> MissingSensitivity:
-    return MissingSensitivity(
-        missing=rule,
-        n_pairs=found.n_pairs,
-        control=found.control.mean_paired,
-        treatment=found.treatment.mean_paired,
-        difference=found.difference,
-        ci_low=found.ci_low,
-        ci_high=found.ci_high,
-        ci_method=found.ci_method,
-        p=found.p,
-        p_method=found.p_method,
-        reason=found.reason,
-    )
 
 
 def _digest(items: IntArray) -> bytes:
@@ -242,7 +246,7 @@ def _digest(items: IntArray) -> bytes:
 def _deciding_row(sample: PairedSample, settings: StatsSettings, *names: str) -> Estimate:
     """Make the one test that decides on an endpoint of this scale and design; ``names`` tell its random numbers."""
     statistic: Statistic = registry.load("statistic", designated_method(sample))
-    rng = stream(settings.random_seed, sample.metric, sample.temp, *names, statistic.name)
+    rng = _stream(sample, settings, *names, statistic.name)
     return designated_row(sample, statistic.compute(sample, settings, rng))
 
 
@@ -250,9 +254,15 @@ def _rows(sample: PairedSample, settings: StatsSettings, statistics: Sequence[St
     rows: list[Estimate] = []
     for statistic in statistics:
         if statistic.applies(sample):
-            names = (sample.metric, sample.temp, sample.scope, sample.subset, statistic.name)
-            rows += statistic.compute(sample, settings, stream(settings.random_seed, *names))
+            rng = _stream(sample, settings, sample.scope, sample.subset, statistic.name)
+            rows += statistic.compute(sample, settings, rng)
     return rows
+
+
+def _stream(sample: PairedSample, settings: StatsSettings, *names: str) -> np.random.Generator:
+    """Return the random numbers of an endpoint; but for the default contrast, its treatment is among their names."""
+    arm = () if sample.contrast == DEFAULT_CONTRAST else (sample.contrast.treatment,)
+    return stream(settings.random_seed, sample.metric, sample.temp, *names, *arm)
 
 
 def _selective(
@@ -261,9 +271,8 @@ def _selective(
     if ACCURACY not in pairings or ABSTENTION not in pairings:
         return
     accuracy, abstention = pairings[ACCURACY], pairings[ABSTENTION]
-    unanswerable = np.zeros(len(accuracy.cluster), dtype=np.bool_)
+    unanswerable: BoolArray = np.zeros(len(accuracy.cluster), dtype=np.bool_)
     if UNANSWERABLE in pairings:
-        arms = (pairings[UNANSWERABLE].control, pairings[UNANSWERABLE].treatment)
-        unanswerable = ~np.isnan(arms[0].score) | ~np.isnan(arms[1].score)
+        unanswerable = np.logical_or.reduce([~np.isnan(arm.score) for arm in pairings[UNANSWERABLE].arms])
     for scope, subset, chosen in subsets:
         yield from selective_rows(accuracy, abstention, unanswerable, settings, scope, subset, chosen)

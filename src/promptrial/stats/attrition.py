@@ -71,17 +71,16 @@ def missing_bounds(sample: PairedSample) -> MissingBounds:
     outcome data. JASA 95:77-84.
     """
     n = sample.counts.items - sample.counts.not_applicable
-    arms = [_ArmTotal(scores, n) for scores in (sample.control_scores, sample.treatment_scores)]
-    control, treatment = arms
+    first, second = (_ArmTotal(scores, n) for scores in sample.whole_arms)
     least, most = sample.score_range
     return MissingBounds(
         n_items=n,
-        n_missing_control=control.items_missing,
-        n_missing_treatment=treatment.items_missing,
-        n_answers_missing_control=control.answers_missing,
-        n_answers_missing_treatment=treatment.answers_missing,
-        low=treatment.mean_if(least) - control.mean_if(most) if n else None,
-        high=treatment.mean_if(most) - control.mean_if(least) if n else None,
+        n_missing_control=first.items_missing,
+        n_missing_treatment=second.items_missing,
+        n_answers_missing_control=first.answers_missing,
+        n_answers_missing_treatment=second.answers_missing,
+        low=second.mean_if(least) - first.mean_if(most) if n else None,
+        high=second.mean_if(most) - first.mean_if(least) if n else None,
         reason=None if n else "the metric applies to no item that was answered",
     )
 

@@ -16,7 +16,7 @@ from scipy import special
 from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.paired import without_variation_of
 from promptrial.stats.pairing import ClusterTotals, FloatArray, IntArray, PairedSample, cluster_totals
-from promptrial.stats.statistic import estimate_row, never_zero
+from promptrial.stats.statistic import estimate_row, floor_p_value
 
 __all__ = ["STATISTIC", "Cr2", "cr2", "intraclass_correlation"]
 
@@ -106,7 +106,7 @@ def cr2(values: FloatArray, cluster: IntArray | None = None, confidence: float =
     df = _satterthwaite(totals, correlation)
     t = mean / se
     half = float(special.stdtrit(df, 0.5 + confidence / 2)) * se
-    p = never_zero(2 * float(special.stdtr(df, -abs(t))))
+    p = floor_p_value(2 * float(special.stdtr(df, -abs(t))))
     return Cr2(mean, se, df, correlation, t, p, mean - half, mean + half)
 
 

@@ -97,7 +97,7 @@ def _test_of(sample: PairedSample, confidence: float, alpha: float, draws: int, 
     """Make the test once for the several rows that show it; samples are compared by identity."""
     if decided_by_score(sample):
         table = paired_table(sample)
-        return binary_difference_test(table.treatment_only, table.control_only, table.n, confidence)
+        return binary_difference_test(table.gains, table.losses, table.n, confidence)
     return clustered_difference_test(
         sample.difference,
         sample.cluster,
@@ -120,7 +120,7 @@ def binary_difference_test(b: int, c: int, n: int, confidence: float = 0.95) -> 
     Parameters
     ----------
     b, c : int
-        Pairs that only the treatment, and only the control, has right.
+        Pairs with a gain (0 in the first arm, 1 in the second), and pairs with a loss.
     n : int
         All pairs, above 0.
     confidence : float

@@ -46,7 +46,7 @@ def rank_biserial(difference: FloatArray) -> float:
     Returns
     -------
     float
-        In [-1, 1]: the share of rank favouring the treatment less that favouring the control. NaN if all are 0.
+        In [-1, 1]: the share of the ranks of gains less that of losses. NaN if all differences are 0.
 
     References
     ----------
@@ -76,8 +76,8 @@ def cohens_h(p1: float, p2: float) -> float:
     return 2 * math.asin(math.sqrt(p1)) - 2 * math.asin(math.sqrt(p2))
 
 
-def cliffs_delta(treatment: FloatArray, control: FloatArray) -> float:
-    """Compute Cliff's delta: over all n_t x n_c couples, the share with treatment above control less that below.
+def cliffs_delta(scores: FloatArray, others: FloatArray) -> float:
+    """Compute Cliff's delta: over all couples, the share with a score above the other less that with one below.
 
     Ties count in the denominator. It ignores the pairing.
 
@@ -95,16 +95,16 @@ def cliffs_delta(treatment: FloatArray, control: FloatArray) -> float:
     >>> cliffs_delta(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     0.75
     """
-    ordered = np.sort(control)
-    below = np.searchsorted(ordered, treatment, side="left")
-    above = len(ordered) - np.searchsorted(ordered, treatment, side="right")
-    return int((below - above).sum()) / (len(treatment) * len(control))
+    ordered = np.sort(others)
+    below = np.searchsorted(ordered, scores, side="left")
+    above = len(ordered) - np.searchsorted(ordered, scores, side="right")
+    return int((below - above).sum()) / (len(scores) * len(others))
 
 
 class _Statistic:
     """Rows ``risk_difference`` or ``mean_difference``, ``d_z``, ``rank_biserial``; then by scale of the endpoint.
 
-    A binary endpoint adds ``cohens_h``; a graded one ``hodges_lehmann`` and ``cliffs_delta``.
+    A binary endpoint adds ``cohens_h``; a continuous one ``hodges_lehmann`` and ``cliffs_delta``.
     """
 
     name = "effect_size"
@@ -120,10 +120,11 @@ class _Statistic:
             _row(sample, "d_z", cohens_dz(difference), "fewer than two differences, or all are equal"),
             _row(sample, "rank_biserial", rank_biserial(difference), "all differences are 0"),
         ]
+        first, second = (arm.score for arm in sample.arms)
         if sample.binary:
-            h = cohens_h(float(sample.treatment.score.mean()), float(sample.control.score.mean()))
+            h = cohens_h(float(second.mean()), float(first.mean()))
             return [*rows, _row(sample, "cohens_h", h, notes=("ignores the pairing",))]
-        delta = cliffs_delta(sample.treatment.score, sample.control.score)
+        delta = cliffs_delta(second, first)
         return [
             *rows,
             _row(sample, "hodges_lehmann", hodges_lehmann(difference)),

@@ -15,13 +15,21 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from promptrial.documents.significance import ArmMean, Endpoint, Estimate, HypothesisTest, StatsSettings, number
+from promptrial.documents.significance import (
+    ArmMean,
+    Endpoint,
+    Estimate,
+    HypothesisTest,
+    StatsSettings,
+    number,
+    row_label,
+)
 from promptrial.stats.attrition import missing_bounds
 from promptrial.stats.cautions import cautions, largest_cluster
 from promptrial.stats.difference import decided_by_score, difference_test
 from promptrial.stats.intervals import wilson
 from promptrial.stats.paired import paired_difference
-from promptrial.stats.pairing import ArmScores, FloatArray, PairedSample
+from promptrial.stats.pairing import ArmScores, PairedSample
 
 __all__ = ["decide", "describe", "designated_method", "designated_row"]
 
@@ -42,7 +50,9 @@ def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSett
     counts, method = sample.counts, designated_method(sample)
     test = difference_test(sample, settings) if rows else None
     largest, share = largest_cluster(sample)
+    means = [_arm_mean(sample, side, settings.confidence) for side in (0, 1)]
     return Endpoint(
+        contrast=row_label(sample.contrast),
         metric=sample.metric,
         temp=sample.temp,
         scope=sample.scope,
@@ -50,14 +60,14 @@ def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSett
         scale="binary" if sample.binary else "graded",
         n_items=counts.items,
         n_pairs=counts.paired,
-        n_control_only=counts.control_only,
-        n_treatment_only=counts.treatment_only,
+        n_control_only=counts.one_side_only[0],
+        n_treatment_only=counts.one_side_only[1],
         n_lost=counts.lost,
         n_not_applicable=counts.not_applicable,
         n_clusters=sample.n_clusters,
         clustered=sample.clustered,
-        control=_arm_mean(sample.control_scores, sample.control.score, sample, settings.confidence),
-        treatment=_arm_mean(sample.treatment_scores, sample.treatment.score, sample, settings.confidence),
+        control=means[0],
+        treatment=means[1],
         difference=number(sample.totals.mean),
         ci_low=number(test.low) if test else None,
         ci_high=number(test.high) if test else None,
@@ -80,13 +90,12 @@ def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSett
 
 def decide(endpoints: Sequence[Endpoint], tests: Sequence[HypothesisTest]) -> tuple[Endpoint, ...]:
     """Return the endpoints with the outcome of their tests of a difference."""
-    outcome = {
-        (test.metric, test.temp, test.scope, test.subset): test for test in tests if test.hypothesis == "difference"
-    }
-    return tuple(
-        _decided(endpoint, outcome.get((endpoint.metric, endpoint.temp, endpoint.scope, endpoint.subset)))
-        for endpoint in endpoints
-    )
+    outcome = {_place(test): test for test in tests if test.hypothesis == "difference"}
+    return tuple(_decided(endpoint, outcome.get(_place(endpoint))) for endpoint in endpoints)
+
+
+def _place(row: Endpoint | HypothesisTest) -> tuple[object, ...]:
+    return row.contrast, row.metric, row.temp, row.scope, row.subset
 
 
 def _decided(endpoint: Endpoint, test: HypothesisTest | None) -> Endpoint:
@@ -95,7 +104,8 @@ def _decided(endpoint: Endpoint, test: HypothesisTest | None) -> Endpoint:
     return msgspec.structs.replace(endpoint, family=test.family, p_adjusted=test.p_adjusted, significant=test.rejected)
 
 
-def _arm_mean(scores: ArmScores, paired: FloatArray, sample: PairedSample, confidence: float) -> ArmMean:
+def _arm_mean(sample: PairedSample, side: int, confidence: float) -> ArmMean:
+    scores, paired = sample.whole_arms[side], sample.arms[side].score
     n = len(scores.score)
     interval, method = (
         _arm_interval(
@@ -126,7 +136,7 @@ def _arm_interval(
 
     A share of clustered items gets Wilson's interval at the effective sample size, n over the design effect, so that it
     stays in [0, 1] and a share of 0 or 1 is not given without any doubt. Where the scores do not vary the design effect
-    cannot be known; then each cluster counts as one item. A graded mean has Student's interval, cut at the ends of
+    cannot be known; then each cluster counts as one item. A continuous mean has Student's interval, cut at the ends of
     ``score_range``, and none where the scores do not vary.
 
     References

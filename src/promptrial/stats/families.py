@@ -1,12 +1,18 @@
 """Which tests are corrected together, and by what: the only place where a p-value meets its neighbours.
 
+What was declared is one family over all contrasts of a trial, so that more arms give no more chances:
+
 * ``primary``: the declared primary metrics, over all items. Holm. With one test it is not corrected at all.
+* ``equivalence`` and ``non_inferiority``: the margins that were declared, over all items. Holm.
+
+Leads are families of one contrast each, so that they do not depend on which other arms were run. The name of the
+contrast follows that of the family, where results name it (``documents.significance``):
+
 * ``exploratory``: every other metric, over all items. Benjamini-Hochberg.
 * ``subgroups/...``: the repeats of one endpoint over the data sets, or over the types, each a family of its own and
   never together with the overall test of the endpoint. Benjamini-Hochberg.
 * ``interactions/...``: the differences of one endpoint's effects between the data sets, or between the types, each a
   family of its own. Benjamini-Hochberg.
-* ``equivalence`` and ``non_inferiority``: the margins that were declared, over all items. Holm.
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ from typing import Final, Literal
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from promptrial.documents.significance import (
     Estimate,
@@ -38,6 +45,7 @@ _METHODS: Final[dict[Correction, Callable[[Sequence[float]], FloatArray]]] = {"h
 def raw_test(row: Estimate, hypothesis: Hypothesis, settings: StatsSettings) -> HypothesisTest:
     """Turn the row that holds an endpoint's designated p-value into a test, not yet corrected."""
     return HypothesisTest(
+        contrast=row.contrast,
         family=_family(row, hypothesis, settings),
         hypothesis=hypothesis,
         metric=row.metric,
@@ -68,7 +76,7 @@ def correct_interactions(
     rows: Sequence[Interaction], alpha: float
 ) -> tuple[tuple[Interaction, ...], tuple[Family, ...]]:
     """Correct the tests of interaction, those of one endpoint and dimension together; see ``correct``."""
-    names = [f"interactions/{row.scope}/{row.metric}/{row.temp}" for row in rows]
+    names = [_of_contrast(f"interactions/{row.scope}/{row.metric}/{row.temp}", row) for row in rows]
     adjusted, families = _adjust(names, [row.p for row in rows], alpha)
     return tuple(
         msgspec.structs.replace(
@@ -107,12 +115,17 @@ def _family(row: Estimate, hypothesis: Hypothesis, settings: StatsSettings) -> s
     if hypothesis != "difference":
         return hypothesis
     if row.scope != overall:
-        return f"subgroups/{row.scope}/{row.metric}/{row.temp}"
-    return "primary" if row.metric in settings.primary else "exploratory"
+        return _of_contrast(f"subgroups/{row.scope}/{row.metric}/{row.temp}", row)
+    return "primary" if row.metric in settings.primary else _of_contrast("exploratory", row)
+
+
+def _of_contrast(family: str, row: Estimate | Interaction) -> str:
+    """Return the name of a family of one contrast."""
+    return family if row.contrast is UNSET else f"{family}/{row.contrast}"
 
 
 def _correction(family: str) -> Correction:
-    return "bh" if family == "exploratory" or family.startswith(("subgroups/", "interactions/")) else "holm"
+    return "bh" if family.startswith(("exploratory", "subgroups/", "interactions/")) else "holm"
 
 
 def _decided(test: HypothesisTest, adjusted: float, alpha: float) -> HypothesisTest:

@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.documents.significance import Interaction, StatsSettings, number
+from promptrial.documents.significance import Interaction, StatsSettings, number, row_label
 from promptrial.stats.cr2 import Cr2, cr2
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.sign_flips import clusters_needed
-from promptrial.stats.statistic import never_zero
+from promptrial.stats.statistic import floor_p_value
 
 __all__ = ["interaction"]
 
@@ -109,7 +109,7 @@ def _tested(sample: PairedSample, other: PairedSample, settings: StatsSettings, 
         limits=(max(difference - half, -most), min(difference + half, most)),
         se=se,
         df=df,
-        p=never_zero(2 * float(special.stdtr(df, -abs(difference) / se))),
+        p=floor_p_value(2 * float(special.stdtr(df, -abs(difference) / se))),
     )
 
 
@@ -125,6 +125,7 @@ def _row(
     reason: str | None = None,
 ) -> Interaction:
     return Interaction(
+        contrast=row_label(sample.contrast),
         metric=sample.metric,
         temp=sample.temp,
         scope=sample.scope,

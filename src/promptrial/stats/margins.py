@@ -94,7 +94,7 @@ def margin_test(
     bound = min(max(delta0, -width), width)
     if decided_by_score(sample):
         table = paired_table(sample)
-        return binary_margin_test(table.treatment_only, table.control_only, table.n, bound, alpha, above=above)
+        return binary_margin_test(table.gains, table.losses, table.n, bound, alpha, above=above)
     return clustered_margin_test(
         sample.difference,
         sample.cluster,
@@ -190,7 +190,7 @@ def binary_margin_test(b: int, c: int, n: int, delta0: float, alpha: float = 0.0
     Parameters
     ----------
     b, c : int
-        Pairs that only the treatment, and only the control, has right.
+        Pairs with a gain (0 in the first arm, 1 in the second), and pairs with a loss.
     n : int
         All pairs, above 0.
     delta0 : float

@@ -1,7 +1,7 @@
 """McNemar's conditional tests of a binary endpoint, and the odds ratio of matched pairs: for context.
 
-Throughout, ``b`` and ``c`` are the two kinds of discordant pairs: in rows made from a sample, ``b`` counts the items
-that only the treatment has right and ``c`` those that only the control has right. Pairs are taken as independent;
+Throughout, ``b`` and ``c`` are the two kinds of discordant pairs: in rows made from a sample, ``b`` counts the gains
+(0 in the first arm, 1 in the second) and ``c`` the losses. Pairs are taken as independent;
 where items share passages the rows say so, and a chi-square adjusted for clusters stands beside them.
 """
 
@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.documents.significance import Estimate, StatsSettings
+from promptrial.documents.significance import SIDES, Estimate, StatsSettings
 from promptrial.stats.binomial import log_half_binomial_cdf, log_half_binomial_pmf
 from promptrial.stats.intervals import clopper_pearson
 from promptrial.stats.pairing import ClusterTotals, PairedSample
 from promptrial.stats.risk_difference import PairedTable, newcombe_interval, paired_table, tango_interval
-from promptrial.stats.statistic import estimate_row, never_zero
+from promptrial.stats.statistic import estimate_row, floor_p_value
 
 __all__ = [
     "STATISTIC",
@@ -95,8 +95,8 @@ def mcnemar(b: int, c: int) -> McNemar:
     return McNemar(
         b=b,
         c=c,
-        exact=never_zero(math.exp(log_exact)),
-        midp=never_zero(math.exp(log_mid)),
+        exact=floor_p_value(math.exp(log_exact)),
+        midp=floor_p_value(math.exp(log_mid)),
         log10_exact=log_exact / math.log(10),
         log10_midp=log_mid / math.log(10),
         chi2=chi2,
@@ -171,7 +171,7 @@ class _Statistic:
     def compute(self, sample: PairedSample, settings: StatsSettings, rng: np.random.Generator) -> list[Estimate]:
         del rng
         table = paired_table(sample)
-        test = mcnemar(table.treatment_only, table.control_only)
+        test = mcnemar(table.gains, table.losses)
         notes = ("treats the pairs as independent, although items share clusters",) if sample.clustered else ()
         return [
             _risk_difference(sample, table, test, settings.confidence, notes),
@@ -197,8 +197,8 @@ def _risk_difference(
         notes=(*notes, *(("no discordant pair",) if test.b + test.c == 0 else ())),
         figures={
             "both": table.both,
-            "treatment_only": table.treatment_only,
-            "control_only": table.control_only,
+            "treatment_only": table.gains,
+            "control_only": table.losses,
             "neither": table.neither,
             "p_exact": test.exact,
             "p_midp": test.midp,
@@ -230,11 +230,11 @@ def _odds_ratio(sample: PairedSample, test: McNemar, confidence: float, notes: t
         interval=(low, high),
         confidence=confidence,
         p=test.exact,
-        reason=None if test.c else "infinite: the control alone is never right, so there is no upper limit",
+        reason=None if test.c else f"infinite: the {SIDES[0]} alone is never right, so there is no upper limit",
         notes=notes,
         figures={"treatment_only": test.b, "control_only": test.c},
     )
 
 
 def _chi2_tail(chi2: float) -> float:
-    return never_zero(float(special.erfc(math.sqrt(chi2 / 2))))
+    return floor_p_value(float(special.erfc(math.sqrt(chi2 / 2))))

@@ -49,16 +49,16 @@ def count_as_failures(pairing: Pairing) -> Pairing:
     """
     if not worst_is_known(pairing):
         raise ValueError(f"{pairing.metric}: {WORST_UNKNOWN}")
-    control, treatment = (
-        _filled(arm, planned, pairing.worst)
-        for arm, planned in zip((pairing.control, pairing.treatment), pairing.planned, strict=True)
+    first, second = (
+        _filled(arm, planned, pairing.worst) for arm, planned in zip(pairing.arms, pairing.planned, strict=True)
     )
-    return replace(pairing, control=control, treatment=treatment)
+    return replace(pairing, arms=(first, second))
 
 
 def worst_is_known(pairing: Pairing) -> bool:
     """Tell whether the worst score is known of every item that lacks an answer."""
-    lacking = (pairing.control.n_samples < pairing.planned[0]) | (pairing.treatment.n_samples < pairing.planned[1])
+    given = np.stack([arm.n_samples for arm in pairing.arms])
+    lacking = (given < np.array(pairing.planned)[:, np.newaxis]).any(axis=0)
     return not np.isnan(pairing.worst[pairing.applicable & lacking]).any()
 
 
@@ -70,17 +70,16 @@ def under_rule(pairing: Pairing, rule: MissingRule) -> Pairing:
 def answered_shares(pairing: Pairing) -> Pairing:
     """Return the share of its planned answers that each item has, as a metric of its own: from 0 to 1, none missing."""
     nothing = np.full_like(pairing.worst, np.nan)
-    control, treatment = (
+    first, second = (
         Arm(np.where(pairing.applicable, arm.n_samples / planned, np.nan), nothing, arm.n_samples)
-        for arm, planned in zip((pairing.control, pairing.treatment), pairing.planned, strict=True)
+        for arm, planned in zip(pairing.arms, pairing.planned, strict=True)
     )
     return replace(
         pairing,
         metric=ANSWERED,
         binary=pairing.planned == (1, 1),
         score_range=(0.0, 1.0),
-        control=control,
-        treatment=treatment,
+        arms=(first, second),
         worst=nothing,
     )
 
@@ -95,15 +94,14 @@ def attrition_test(
     shares : PairedSample
         Of ``answered_shares``.
     planned : tuple of int
-        Answers planned for each item in the control and in the treatment.
+        Answers planned for each item in each arm.
     alpha : float
         Level, not corrected for the number of endpoints: the test is a warning and decides on no effect.
     decide : function
         Makes the test that would decide on an endpoint of this scale and design.
     """
-    arms = (shares.control, planned[0]), (shares.treatment, planned[1])
-    expected = [shares.n_pairs * samples for _, samples in arms]
-    missing = [total - int(arm.n_samples.sum()) for (arm, _), total in zip(arms, expected, strict=True)]
+    expected = [shares.n_pairs * samples for samples in planned]
+    missing = [total - int(arm.n_samples.sum()) for arm, total in zip(shares.arms, expected, strict=True)]
     row = decide(shares) if shares.n_pairs else None
     p = None if row is None else row.p
     return AttritionTest(
@@ -125,11 +123,13 @@ def _filled(arm: Arm, planned: int, worst: FloatArray) -> Arm:
     answered = np.where(arm.n_samples > 0, arm.score, 0.0)
     mean = (arm.n_samples * answered + missing * worst) / planned
     squares = (
-        np.where(arm.n_samples > 1, (arm.n_samples - 1) * arm.spread**2, 0.0)
+        np.where(arm.n_samples > 1, (arm.n_samples - 1) * arm.deviation**2, 0.0)
         + arm.n_samples * (answered - mean) ** 2
         + missing * (worst - mean) ** 2
     )
-    spread = np.sqrt(squares / (planned - 1)) if planned > 1 else np.full_like(mean, np.nan)
+    deviation = np.sqrt(squares / (planned - 1)) if planned > 1 else np.full_like(mean, np.nan)
     return Arm(
-        np.where(fill, mean, arm.score), np.where(fill, spread, arm.spread), np.where(fill, planned, arm.n_samples)
+        np.where(fill, mean, arm.score),
+        np.where(fill, deviation, arm.deviation),
+        np.where(fill, planned, arm.n_samples),
     )

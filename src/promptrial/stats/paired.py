@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from promptrial.stats.pairing import Arm, ClusterTotals, FloatArray, IntArray, cluster_totals
-from promptrial.stats.statistic import never_zero
+from promptrial.stats.statistic import floor_p_value
 
 __all__ = [
     "FEW_CLUSTERS",
@@ -87,7 +87,7 @@ def paired_difference(
     Parameters
     ----------
     difference : ndarray of float, shape (n_pairs,)
-        Treatment minus control, one value an item; at least one.
+        Second arm minus first, one value an item; at least one.
     cluster : ndarray of int, shape (n_pairs,), optional
         Items with equal codes are one cluster; without it every item is its own.
     confidence : float
@@ -150,19 +150,17 @@ def without_variation_of(totals: ClusterTotals) -> bool:
 class VarianceSplit:
     """Where the variance of a paired difference comes from.
 
-    ``between`` is omega^2, the variance over items of the expected difference (never below 0); ``within_*`` is sigma^2,
-    the mean variance between replicates of an item; ``replicates_*`` is the harmonic mean of their number. More
-    replicates help only where the within parts are large beside the between part.
+    ``between`` is omega^2, the variance over items of the expected difference (never below 0); ``within`` is sigma^2 of
+    each arm, the mean variance between replicates of an item; ``replicates`` is the harmonic mean of their number in
+    each arm. More replicates help only where the within parts are large beside the between part.
     """
 
     between: float
-    within_control: float
-    within_treatment: float
-    replicates_control: float
-    replicates_treatment: float
+    within: tuple[float, float]
+    replicates: tuple[float, float]
 
 
-def variance_split(difference: FloatArray, control: Arm, treatment: Arm) -> VarianceSplit | None:
+def variance_split(difference: FloatArray, arms: tuple[Arm, Arm]) -> VarianceSplit | None:
     """Split the variance of the mean of replicates into items and replicates.
 
     ``Var(d) = omega^2 + sigma_A^2/K_A + sigma_B^2/K_B``; omega^2 is what is left after the other two.
@@ -170,28 +168,34 @@ def variance_split(difference: FloatArray, control: Arm, treatment: Arm) -> Vari
     Returns
     -------
     VarianceSplit or None
-        None unless at least two items have two or more replicates, with their spread, in both arms.
+        None unless at least two items have two or more replicates, with their standard deviation, in both arms.
 
     References
     ----------
     Miller, E. (2024). Adding error bars to evals. arXiv:2411.00640, sections 3 and 5.
     """
-    known = np.flatnonzero(~np.isnan(control.spread) & ~np.isnan(treatment.spread))
+    known = np.flatnonzero(~np.isnan(np.stack([arm.deviation for arm in arms])).any(axis=0))
     if len(known) < 2:
         return None
-    of_control, of_treatment = control.take(known), treatment.take(known)
-    noise = [float((arm.spread**2 / arm.n_samples).mean()) for arm in (of_control, of_treatment)]
+    first, second = (arm.take(known) for arm in arms)
+    noise = [float((arm.deviation**2 / arm.n_samples).mean()) for arm in (first, second)]
     return VarianceSplit(
         between=max(0.0, float(difference[known].var(ddof=1)) - sum(noise)),
-        within_control=float((of_control.spread**2).mean()),
-        within_treatment=float((of_treatment.spread**2).mean()),
-        replicates_control=float(1 / (1 / of_control.n_samples).mean()),
-        replicates_treatment=float(1 / (1 / of_treatment.n_samples).mean()),
+        within=(_mean_variance(first), _mean_variance(second)),
+        replicates=(_mean_replicates(first), _mean_replicates(second)),
     )
+
+
+def _mean_variance(arm: Arm) -> float:
+    return float((arm.deviation**2).mean())
+
+
+def _mean_replicates(arm: Arm) -> float:
+    return float(1 / (1 / arm.n_samples).mean())
 
 
 def _t_test(mean: float, se: float, df: int) -> tuple[float, float]:
     if df == 0 or se == 0:
         return math.nan, 1.0 if df and mean == 0 else math.nan
     t = mean / se
-    return t, never_zero(2 * float(special.stdtr(df, -abs(t))))
+    return t, floor_p_value(2 * float(special.stdtr(df, -abs(t))))

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.documents.significance import Estimate, StatsSettings
+from promptrial.documents.significance import SIDES, Estimate, StatsSettings
 from promptrial.stats.detectable import detectable_difference
 from promptrial.stats.paired import (
     FEW_CLUSTERS,
@@ -34,7 +34,7 @@ class _Statistic:
     def compute(self, sample: PairedSample, settings: StatsSettings, rng: np.random.Generator) -> list[Estimate]:
         del rng
         result = paired_difference(sample.difference, sample.cluster, settings.confidence)
-        split = variance_split(sample.difference, sample.control, sample.treatment)
+        split = variance_split(sample.difference, sample.arms)
         row = estimate_row(
             sample,
             self.name,
@@ -80,8 +80,6 @@ def _notes(result: PairedDifference, *, clustered: bool) -> tuple[str, ...]:
 def _split_figures(split: VarianceSplit) -> dict[str, float | None]:
     return {
         "variance_between_items": split.between,
-        "variance_within_control": split.within_control,
-        "variance_within_treatment": split.within_treatment,
-        "replicates_control": split.replicates_control,
-        "replicates_treatment": split.replicates_treatment,
+        **{f"variance_within_{side}": within for side, within in zip(SIDES, split.within, strict=True)},
+        **{f"replicates_{side}": replicates for side, replicates in zip(SIDES, split.replicates, strict=True)},
     }

@@ -1,8 +1,10 @@
 """What a pair is, and what a cluster is: a long table of scores -> paired arrays. Decided here, once, for every method.
 
-A pair is an item that has a score in both arms at the same temperature. The unit of analysis is the item, whose score
-is already the mean of its replicates, or the cluster of items that share a passage. One function, ``cluster_totals``,
-decides cluster identity for standard errors, degrees of freedom, the bootstrap and sign flips alike.
+A pair is an item that has a score in both arms of a contrast at the same temperature. Whatever has two sides here is in
+the order of ``Contrast.sides``: control, then treatment; a difference is the second side minus the first. The unit of
+analysis is the item, whose score is already the mean of its replicates, or the cluster of items that share a passage.
+One function, ``cluster_totals``, decides cluster identity for standard errors, degrees of freedom, the bootstrap and
+sign flips alike.
 """
 
 from __future__ import annotations
@@ -14,12 +16,11 @@ from typing import Final
 import numpy as np
 
 from promptrial.documents.significance import Scope
+from promptrial.model.arms import Contrast
 from promptrial.stats.score_table import BoolArray, FloatArray, IntArray, ScoreTable
 
 __all__ = [
-    "CONTROL",
     "DECIMALS",
-    "TREATMENT",
     "Arm",
     "ArmScores",
     "BoolArray",
@@ -34,8 +35,6 @@ __all__ = [
     "pair_scores",
 ]
 
-CONTROL: Final = 0
-TREATMENT: Final = 1
 DECIMALS: Final = 12
 """Differences and their sums are rounded to so many decimals, so that equal ones compare equal."""
 
@@ -44,13 +43,13 @@ DECIMALS: Final = 12
 class PairCounts:
     """What became of the items: ``items`` is the sum of the others.
 
+    ``one_side_only`` counts the items that have a score in the first arm alone, and in the second alone.
     ``lost`` items have an answer in neither arm. The metric does not apply to ``not_applicable`` items.
     """
 
     items: int
     paired: int
-    control_only: int
-    treatment_only: int
+    one_side_only: tuple[int, int]
     lost: int
     not_applicable: int
 
@@ -124,16 +123,17 @@ def cluster_totals(values: FloatArray, cluster: IntArray | None = None) -> Clust
 class Arm:
     """One arm at a temperature, over all items: arrays of shape (n_items,).
 
-    ``score`` and ``spread`` are NaN where there is none; ``n_samples`` is 0 where there was no answer.
+    ``score`` and ``deviation``, the standard deviation between replicates, are NaN where there is none; ``n_samples``
+    is 0 where there was no answer.
     """
 
     score: FloatArray
-    spread: FloatArray
+    deviation: FloatArray
     n_samples: IntArray
 
     def take(self, items: IntArray) -> Arm:
         """Return the arm on some of the items, given by their places."""
-        return Arm(self.score[items], self.spread[items], self.n_samples[items])
+        return Arm(self.score[items], self.deviation[items], self.n_samples[items])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,12 +157,12 @@ class PairedSample:
     ----------
     items : ndarray of int, shape (n_pairs,)
         Which items are paired, ascending.
-    control_scores, treatment_scores : ArmScores
-        Whole arms, for description only.
-    control, treatment : Arm
+    whole_arms : tuple of ArmScores
+        Each arm with or without a partner, for description only.
+    arms : tuple of Arm
         The paired items; arrays of shape (n_pairs,).
     difference : ndarray of float, shape (n_pairs,)
-        Treatment minus control, rounded to ``DECIMALS``.
+        The second arm minus the first, rounded to ``DECIMALS``.
     cluster : ndarray of int, shape (n_pairs,)
     totals : ClusterTotals
         Of ``difference``.
@@ -176,6 +176,7 @@ class PairedSample:
         What the codes in ``cluster`` stand for; empty where that is not known.
     """
 
+    contrast: Contrast
     metric: str
     temp: float
     scope: Scope
@@ -185,10 +186,8 @@ class PairedSample:
     score_range: tuple[float, float]
     counts: PairCounts
     items: IntArray
-    control_scores: ArmScores
-    treatment_scores: ArmScores
-    control: Arm
-    treatment: Arm
+    whole_arms: tuple[ArmScores, ArmScores]
+    arms: tuple[Arm, Arm]
     difference: FloatArray
     cluster: IntArray
     totals: ClusterTotals
@@ -217,7 +216,7 @@ class Pairing:
     Attributes
     ----------
     planned : tuple of int
-        The answers planned for each item in the control and in the treatment.
+        The answers planned for each item in each arm.
     cluster : ndarray of int, shape (n_items,)
         An item without any row is a cluster of its own.
     planned_items : ndarray of bool, shape (n_items,)
@@ -230,13 +229,13 @@ class Pairing:
         What the codes in ``cluster`` stand for; empty where that is not known.
     """
 
+    contrast: Contrast
     metric: str
     temp: float
     binary: bool
     score_range: tuple[float, float]
     planned: tuple[int, int]
-    control: Arm
-    treatment: Arm
+    arms: tuple[Arm, Arm]
     cluster: IntArray
     planned_items: BoolArray
     applicable: BoolArray
@@ -246,12 +245,13 @@ class Pairing:
     def sample(self, scope: Scope = "overall", subset: str = "all", chosen: BoolArray | None = None) -> PairedSample:
         """Return the pairs among the chosen items, all of them by default."""
         everything = np.ones(len(self.cluster), dtype=np.bool_) if chosen is None else chosen
-        in_control, in_treatment = ~np.isnan(self.control.score), ~np.isnan(self.treatment.score)
-        items = np.flatnonzero(everything & in_control & in_treatment)
-        control, treatment = self.control.take(items), self.treatment.take(items)
-        difference = np.round(treatment.score - control.score, DECIMALS) + 0.0  # no negative zeros
+        scored = everything & self._scored()
+        items = np.flatnonzero(scored.all(axis=0))
+        first, second = self.arms[0].take(items), self.arms[1].take(items)
+        difference = np.round(second.score - first.score, DECIMALS) + 0.0  # no negative zeros
         cluster = self.cluster[items]
         return PairedSample(
+            contrast=self.contrast,
             metric=self.metric,
             temp=self.temp,
             scope=scope,
@@ -259,12 +259,10 @@ class Pairing:
             binary=self.binary,
             clustered=self.is_clustered(everything),
             score_range=self.score_range,
-            counts=self._count(everything, in_control, in_treatment),
+            counts=self._count(everything, scored),
             items=items,
-            control_scores=self._scores(CONTROL, everything & in_control),
-            treatment_scores=self._scores(TREATMENT, everything & in_treatment),
-            control=control,
-            treatment=treatment,
+            whole_arms=(self._whole_arm(0, scored[0]), self._whole_arm(1, scored[1])),
+            arms=(first, second),
             difference=difference,
             cluster=cluster,
             totals=cluster_totals(difference, cluster),
@@ -276,19 +274,21 @@ class Pairing:
         planned = self.cluster[chosen & self.planned_items]
         return bool(planned.size) and int(np.bincount(planned).max()) > 1
 
-    def _scores(self, condition: int, scored: BoolArray) -> ArmScores:
-        arm = (self.control, self.treatment)[condition]
-        items = np.flatnonzero(scored)
-        return ArmScores(arm.score[items], self.cluster[items], arm.n_samples[items], self.planned[condition])
+    def _scored(self) -> BoolArray:
+        """Return which items have a score in each arm: shape (2, n_items)."""
+        return ~np.isnan(np.stack([arm.score for arm in self.arms]))
 
-    def _count(self, chosen: BoolArray, in_control: BoolArray, in_treatment: BoolArray) -> PairCounts:
-        lost = chosen & self.applicable & ~in_control & ~in_treatment
+    def _whole_arm(self, side: int, scored: BoolArray) -> ArmScores:
+        arm, items = self.arms[side], np.flatnonzero(scored)
+        return ArmScores(arm.score[items], self.cluster[items], arm.n_samples[items], self.planned[side])
+
+    def _count(self, chosen: BoolArray, scored: BoolArray) -> PairCounts:
+        first, second = scored
         return PairCounts(
             items=int(chosen.sum()),
-            paired=int((chosen & in_control & in_treatment).sum()),
-            control_only=int((chosen & in_control & ~in_treatment).sum()),
-            treatment_only=int((chosen & in_treatment & ~in_control).sum()),
-            lost=int(lost.sum()),
+            paired=int((first & second).sum()),
+            one_side_only=(int((first & ~second).sum()), int((second & ~first).sum())),
+            lost=int((chosen & self.applicable & ~first & ~second).sum()),
             not_applicable=int((chosen & ~self.applicable).sum()),
         )
 
@@ -297,11 +297,12 @@ def pair_scores(
     table: ScoreTable,
     metric: str,
     temp: float,
+    contrast: Contrast,
     *,
-    graded: bool = False,
+    continuous: bool = False,
     score_range: tuple[float, float] = (0.0, 1.0),
 ) -> Pairing:
-    """Lay a metric at a temperature out by item, one array an arm.
+    """Lay a metric at a temperature out by item, one array for each arm of a contrast.
 
     Parameters
     ----------
@@ -310,7 +311,9 @@ def pair_scores(
         A key of ``table.metrics``.
     temp : float
         One of ``table.temps``.
-    graded : bool
+    contrast : Contrast
+        Of arms that the table names.
+    continuous : bool
         Whether an answer's score may lie between the ends of the range; such a metric is never binary.
     score_range : tuple of float
         The lowest and the highest score that the scorer declares.
@@ -324,25 +327,26 @@ def pair_scores(
     -----
     O(n_rows + n_items) time and memory; nothing is sorted or joined.
     """
-    rows = table.temp == temp
-    arms = [_arm(table, metric, rows & (table.condition == condition)) for condition in (CONTROL, TREATMENT)]
-    planned = table.planned(CONTROL, temp), table.planned(TREATMENT, temp)
-    binary = not graded and score_range == (0.0, 1.0) and planned == (1, 1)
+    first, second = contrast.sides
+    at_temp = table.temp == temp
+    arms = _arm(table, metric, at_temp & table.rows_of(first)), _arm(table, metric, at_temp & table.rows_of(second))
+    planned = table.planned(first, temp), table.planned(second, temp)
+    binary = not continuous and score_range == (0.0, 1.0) and planned == (1, 1)
     for arm in arms:
         _check_scores(arm.score, metric, table, score_range, binary=binary)
     worst = table.worst.get(metric)
     everything = np.ones(len(table.item_keys), dtype=np.bool_)
     return Pairing(
+        contrast=contrast,
         metric=metric,
         temp=temp,
         binary=binary,
         score_range=score_range,
         planned=planned,
-        control=arms[CONTROL],
-        treatment=arms[TREATMENT],
+        arms=arms,
         cluster=_clusters(table),
         planned_items=everything if worst is None else ~np.isnan(worst),
-        applicable=_seen_to_apply(*arms) if worst is None else ~np.isnan(worst),
+        applicable=_seen_to_apply(arms) if worst is None else ~np.isnan(worst),
         worst=np.full(len(everything), np.nan) if worst is None else worst,
         cluster_names=table.cluster_names,
     )
@@ -367,23 +371,23 @@ def _clusters(table: ScoreTable) -> IntArray:
     return cluster
 
 
-def _seen_to_apply(control: Arm, treatment: Arm) -> BoolArray:
+def _seen_to_apply(arms: tuple[Arm, Arm]) -> BoolArray:
     """Return the items that a metric may apply to, as far as answers tell: all, but for those answered without a score.
 
     If no answer has a score, the metric is taken to apply to nothing; if there is no answer at all, to everything.
     """
-    scored = ~np.isnan(control.score) | ~np.isnan(treatment.score)
-    lost = (control.n_samples == 0) & (treatment.n_samples == 0)
+    scored = (~np.isnan(np.stack([arm.score for arm in arms]))).any(axis=0)
+    lost = (np.stack([arm.n_samples for arm in arms]) == 0).all(axis=0)
     return scored | lost if scored.any() or lost.all() else np.zeros(len(lost), dtype=np.bool_)
 
 
 def _arm(table: ScoreTable, metric: str, rows: BoolArray) -> Arm:
     n_items = len(table.item_keys)
     items = table.item[rows]
-    score, spread = np.full(n_items, np.nan), np.full(n_items, np.nan)
+    score, deviation = np.full(n_items, np.nan), np.full(n_items, np.nan)
     n_samples = np.zeros(n_items, dtype=np.int64)
     score[items] = table.metrics[metric][rows]
     n_samples[items] = table.n_samples[rows]
-    if metric in table.spreads:
-        spread[items] = table.spreads[metric][rows]
-    return Arm(score, spread, n_samples)
+    if metric in table.deviations:
+        deviation[items] = table.deviations[metric][rows]
+    return Arm(score, deviation, n_samples)

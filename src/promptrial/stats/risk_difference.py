@@ -31,32 +31,32 @@ _BISECTIONS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class PairedTable:
-    """Matched pairs of a binary outcome: both arms right, only the treatment, only the control, neither."""
+    """Matched pairs of a binary outcome: 1 in both arms, 0 and then 1 (gains), 1 and then 0 (losses), 0 in both."""
 
     both: int
-    treatment_only: int
-    control_only: int
+    gains: int
+    losses: int
     neither: int
 
     @property
     def n(self) -> int:
         """How many pairs there are."""
-        return self.both + self.treatment_only + self.control_only + self.neither
+        return self.both + self.gains + self.losses + self.neither
 
     @property
     def difference(self) -> float:
-        """The risk difference, treatment minus control."""
-        return (self.treatment_only - self.control_only) / self.n
+        """The risk difference, second arm minus first."""
+        return (self.gains - self.losses) / self.n
 
 
 def paired_table(sample: PairedSample) -> PairedTable:
     """Count the pairs of a binary endpoint."""
-    treatment, control = sample.treatment.score == 1, sample.control.score == 1
+    first, second = (arm.score == 1 for arm in sample.arms)
     return PairedTable(
-        both=int((treatment & control).sum()),
-        treatment_only=int((treatment & ~control).sum()),
-        control_only=int((~treatment & control).sum()),
-        neither=int((~treatment & ~control).sum()),
+        both=int((first & second).sum()),
+        gains=int((second & ~first).sum()),
+        losses=int((first & ~second).sum()),
+        neither=int((~first & ~second).sum()),
     )
 
 
@@ -83,17 +83,17 @@ def newcombe_interval(table: PairedTable, confidence: float = 0.95) -> tuple[flo
 
     Examples
     --------
-    >>> low, high = newcombe_interval(PairedTable(both=36, treatment_only=12, control_only=2, neither=0))
+    >>> low, high = newcombe_interval(PairedTable(both=36, gains=12, losses=2, neither=0))
     >>> f"{low:.4f} {high:.4f}"
     '0.0569 0.3404'
     """
-    treated, controlled = table.both + table.treatment_only, table.both + table.control_only
-    treated_low, treated_high = wilson(treated, table.n, confidence)
-    control_low, control_high = wilson(controlled, table.n, confidence)
+    in_second, in_first = table.both + table.gains, table.both + table.losses
+    low1, high1 = wilson(in_second, table.n, confidence)
+    low2, high2 = wilson(in_first, table.n, confidence)
     phi = _newcombe_phi(table)
-    p1, p2, delta = treated / table.n, controlled / table.n, table.difference
-    down = (p1 - treated_low) ** 2 - 2 * phi * (p1 - treated_low) * (control_high - p2) + (control_high - p2) ** 2
-    up = (treated_high - p1) ** 2 - 2 * phi * (treated_high - p1) * (p2 - control_low) + (p2 - control_low) ** 2
+    p1, p2, delta = in_second / table.n, in_first / table.n, table.difference
+    down = (p1 - low1) ** 2 - 2 * phi * (p1 - low1) * (high2 - p2) + (high2 - p2) ** 2
+    up = (high1 - p1) ** 2 - 2 * phi * (high1 - p1) * (p2 - low2) + (p2 - low2) ** 2
     return delta - math.sqrt(max(down, 0.0)), delta + math.sqrt(max(up, 0.0))
 
 
@@ -117,11 +117,11 @@ def tango_interval(table: PairedTable, confidence: float = 0.95) -> tuple[float,
 
     Examples
     --------
-    >>> low, high = tango_interval(PairedTable(both=1, treatment_only=1, control_only=7, neither=12))
+    >>> low, high = tango_interval(PairedTable(both=1, gains=1, losses=7, neither=12))
     >>> f"{low:.3f} {high:.3f}"
     '-0.517 -0.026'
     """
-    return tango_limits(table.treatment_only, table.control_only, table.n, confidence)
+    return tango_limits(table.gains, table.losses, table.n, confidence)
 
 
 def tango_limits(b: float, c: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -130,7 +130,7 @@ def tango_limits(b: float, c: float, n: float, confidence: float = 0.95) -> tupl
     Parameters
     ----------
     b, c : float
-        Pairs that only the treatment, and only the control, has right; at least 0.
+        Pairs with a gain (0 in the first arm, 1 in the second), and pairs with a loss; at least 0.
     n : float
         All pairs, above 0.
 
@@ -197,7 +197,7 @@ def score_statistic(
 ) -> FloatArray:
     """Compute Tango's score statistic, ``(b - c - n delta0) / sqrt(n (2 q + delta0 (1 - delta0)))``.
 
-    q is the maximum-likelihood estimate of the probability of a pair that only the control has right, where the
+    q is the maximum-likelihood estimate of the probability of a loss, where the
     difference is ``delta0``: the larger root of ``2 n q^2 + ((2 n - b + c) delta0 - b - c) q - c delta0 (1 - delta0)``.
 
     Parameters
@@ -225,11 +225,11 @@ def score_statistic(
 
 
 def _newcombe_phi(table: PairedTable) -> float:
-    treated, controlled = table.both + table.treatment_only, table.both + table.control_only
-    margins = treated * (table.n - treated) * controlled * (table.n - controlled)
+    in_second, in_first = table.both + table.gains, table.both + table.losses
+    margins = in_second * (table.n - in_second) * in_first * (table.n - in_first)
     if margins == 0:
         return 0.0
-    cross: float = table.both * table.neither - table.treatment_only * table.control_only
+    cross: float = table.both * table.neither - table.gains * table.losses
     if cross > 0:
         cross = max(cross - table.n / 2, 0.0)
     return cross / math.sqrt(margins)

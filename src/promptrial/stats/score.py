@@ -34,8 +34,8 @@ class _Statistic:
             interval=(test.low, test.high),
             confidence=settings.confidence,
             p=test.p,
-            notes=("no discordant pair",) if table.treatment_only + table.control_only == 0 else (),
-            figures={"treatment_only": table.treatment_only, "control_only": table.control_only},
+            notes=("no discordant pair",) if table.gains + table.losses == 0 else (),
+            figures={"treatment_only": table.gains, "control_only": table.losses},
         )
         return [row]
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from promptrial.model.arms import PAIR, ArmName, Contrast, contrasts_of
+
 __all__ = ["BoolArray", "FloatArray", "IntArray", "ScoreTable"]
 
 FloatArray = npt.NDArray[np.float64]
@@ -17,7 +19,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreTable:
-    """Scores in long form: one row per item, condition and temperature.
+    """Scores in long form: one row per item, arm and temperature.
 
     Parameters
     ----------
@@ -25,19 +27,22 @@ class ScoreTable:
         Every planned item, also one without any row: such an item counts as lost.
     dataset_names, type_names : sequence of str
         What the codes in ``dataset`` and ``type`` stand for.
-    item, dataset, cluster, type, condition, n_samples : ndarray of int, shape (n_rows,)
-        ``item`` and ``dataset`` and ``type`` are codes into the names; ``cluster`` is any non-negative code, equal for
-        items that share a passage; ``condition`` is 0 for control and 1 for treatment; ``n_samples`` is the number of
-        answers that the row averages, 0 when there was none.
+    item, dataset, cluster, type, arm, n_samples : ndarray of int, shape (n_rows,)
+        ``item``, ``dataset``, ``type`` and ``arm`` are codes into the names; ``cluster`` is any non-negative code,
+        equal for items that share a passage; ``n_samples`` is the number of answers that the row averages, 0 when there
+        was none.
     temp : ndarray of float, shape (n_rows,)
     metrics : mapping of str to ndarray of float, shape (n_rows,)
         Mean score of the replicates. NaN where there was no answer (``n_samples`` 0) or the metric does not apply.
-    spreads : mapping of str to ndarray of float, shape (n_rows,)
+    deviations : mapping of str to ndarray of float, shape (n_rows,)
         Sample standard deviation (divisor ``n_samples - 1``) between the replicates; NaN with fewer than two. Optional.
     planned_samples : mapping of (int, float) to int
-        (condition, temperature) -> the answers that were planned for each item; 1 without an entry.
+        (arm, temperature) -> the answers that were planned for each item; 1 without an entry.
     cluster_names : sequence of str
         What the codes in ``cluster`` stand for, where that is known.
+    arm_names : sequence of str
+        What the codes in ``arm`` stand for, in the order in which results are given. A name without a row is an arm
+        that was not run.
     worst : mapping of str to ndarray of float, shape (n_items,)
         By metric and planned item, the score that a missing answer has where it counts as a failure; NaN where the
         metric does not apply to the item. Optional: without it, answers alone tell to which items a metric applies.
@@ -57,14 +62,15 @@ class ScoreTable:
     dataset: IntArray
     cluster: IntArray
     type: IntArray
-    condition: IntArray
+    arm: IntArray
     temp: FloatArray
     n_samples: IntArray
     metrics: Mapping[str, FloatArray]
-    spreads: Mapping[str, FloatArray] = field(default_factory=dict)
+    deviations: Mapping[str, FloatArray] = field(default_factory=dict)
     planned_samples: Mapping[tuple[int, float], int] = field(default_factory=dict)
     worst: Mapping[str, FloatArray] = field(default_factory=dict)
     cluster_names: Sequence[str] = ()
+    arm_names: Sequence[ArmName] = PAIR
 
     def __post_init__(self) -> None:
         self._check_lengths()
@@ -78,9 +84,19 @@ class ScoreTable:
         """The temperatures, ascending."""
         return [float(temp) for temp in np.unique(self.temp)]
 
-    def planned(self, condition: int, temp: float) -> int:
+    @property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """The pairs of arms that are compared, in the order of the arms."""
+        return contrasts_of(self.arm_names)
+
+    def rows_of(self, arm: ArmName) -> BoolArray:
+        """Return which rows belong to an arm: shape (n_rows,)."""
+        rows: BoolArray = self.arm == self.arm_names.index(arm)
+        return rows
+
+    def planned(self, arm: ArmName, temp: float) -> int:
         """Return how many answers were planned for each item of an arm at a temperature."""
-        return self.planned_samples.get((condition, temp), 1)
+        return self.planned_samples.get((self.arm_names.index(arm), temp), 1)
 
     def of_items(self, codes: IntArray) -> IntArray:
         """Spread a per-row code over the items: shape (n_items,), -1 for an item without any row."""
@@ -89,10 +105,8 @@ class ScoreTable:
         return per_item
 
     def _check_lengths(self) -> None:
-        columns = {
-            name: getattr(self, name) for name in ("dataset", "cluster", "type", "condition", "temp", "n_samples")
-        }
-        for name, column in (columns | dict(self.metrics) | dict(self.spreads)).items():
+        columns = {name: getattr(self, name) for name in ("dataset", "cluster", "type", "arm", "temp", "n_samples")}
+        for name, column in (columns | dict(self.metrics) | dict(self.deviations)).items():
             if column.shape != self.item.shape:
                 raise ValueError(f"column {name} has shape {column.shape}; the table has {self.item.shape}")
 
@@ -101,7 +115,7 @@ class ScoreTable:
             "item": len(self.item_keys),
             "dataset": len(self.dataset_names),
             "type": len(self.type_names),
-            "condition": 2,
+            "arm": len(self.arm_names),
             "cluster": np.iinfo(np.int64).max,
             "n_samples": np.iinfo(np.int64).max,
         }
@@ -118,12 +132,12 @@ class ScoreTable:
                 raise ValueError(f"metric {name} has a score where n_samples is 0; missing is NaN, never a number")
 
     def _check_plan(self) -> None:
-        for condition in (0, 1):
+        for arm in self.arm_names:
             for temp in self.temps:
-                most = self.n_samples[(self.condition == condition) & (self.temp == temp)].max(initial=0)
-                if most > self.planned(condition, temp):
+                most = self.n_samples[self.rows_of(arm) & (self.temp == temp)].max(initial=0)
+                if most > self.planned(arm, temp):
                     raise ValueError(
-                        f"an item has {most} answers at temp {temp}; planned were {self.planned(condition, temp)}"
+                        f"an item has {most} answers at temp {temp}; planned were {self.planned(arm, temp)}"
                     )
         for name, column in self.worst.items():
             if column.shape != (len(self.item_keys),):
@@ -133,7 +147,7 @@ class ScoreTable:
 
     def _check_repeats(self) -> None:
         temp_code = np.searchsorted(np.unique(self.temp), self.temp)
-        place = (temp_code * 2 + self.condition) * len(self.item_keys) + self.item
+        place = (temp_code * len(self.arm_names) + self.arm) * len(self.item_keys) + self.item
         if place.size and np.bincount(place).max() > 1:
             row = int(np.argmax(np.bincount(place)[place] > 1))
             raise ValueError(

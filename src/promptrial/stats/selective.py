@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.documents.significance import Estimate, Scope, StatsSettings
+from promptrial.documents.significance import SIDES, Estimate, Scope, StatsSettings
 from promptrial.stats.intervals import wilson
 from promptrial.stats.pairing import BoolArray, FloatArray, IntArray, PairedSample, Pairing, cluster_totals
 from promptrial.stats.statistic import estimate_row
@@ -106,7 +106,7 @@ def selective_rows(
     what to answer.
     """
     everything = np.ones(len(unanswerable), dtype=np.bool_) if chosen is None else chosen
-    scored = [~np.isnan(arm.score) for pair in (accuracy, abstention) for arm in (pair.control, pair.treatment)]
+    scored = [~np.isnan(arm.score) for pairing in (accuracy, abstention) for arm in pairing.arms]
     kept = everything & np.logical_and.reduce(scored)
     # Which items share clusters is a matter of the plan, and not of which of them were answered.
     sample = replace(abstention.sample(scope, subset, kept), clustered=abstention.is_clustered(everything))
@@ -115,15 +115,17 @@ def selective_rows(
     rows = []
     for metric in ("coverage", "selective_accuracy"):
         ratios = []
-        for arm, right in ((sample.control.score, accuracy.control), (sample.treatment.score, accuracy.treatment)):
-            answered = 1 - arm
+        for abstained, right in zip(sample.arms, accuracy.arms, strict=True):
+            answered = 1 - abstained.score
             correct = np.where(unanswerable[kept], 0.0, np.minimum(right.score[kept], answered))
             top, bottom = (answered, np.ones(len(answered))) if metric == "coverage" else (correct, answered)
             ratios.append(ratio_estimate(top, bottom, sample.cluster))
         binary = accuracy.binary and abstention.binary
         rows += [
-            _arm_row(sample, metric, "control", ratios[0], settings.confidence, binary=binary),
-            _arm_row(sample, metric, "treatment", ratios[1], settings.confidence, binary=binary),
+            *(
+                _arm_row(sample, metric, side, ratio, settings.confidence, binary=binary)
+                for side, ratio in zip(SIDES, ratios, strict=True)
+            ),
             _difference_row(sample, metric, ratios[0], ratios[1], settings.confidence),
         ]
     return rows
@@ -141,9 +143,9 @@ def _arm_row(sample: PairedSample, metric: str, arm: str, ratio: Ratio, confiden
     return _row(sample, metric, arm, ratio.value, interval, confidence, note, ratio)
 
 
-def _difference_row(sample: PairedSample, metric: str, control: Ratio, treatment: Ratio, confidence: float) -> Estimate:
-    value = treatment.value - control.value
-    half = _half_width(_se(treatment.influence - control.influence), control.df, confidence)
+def _difference_row(sample: PairedSample, metric: str, first: Ratio, second: Ratio, confidence: float) -> Estimate:
+    value = second.value - first.value
+    half = _half_width(_se(second.influence - first.influence), first.df, confidence)
     interval = _cut(value - half, value + half, -1.0)
     return _row(sample, metric, "difference", value, interval, confidence, "Student's t, clustered")
 

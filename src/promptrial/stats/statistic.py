@@ -8,10 +8,10 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from promptrial.documents.significance import SCORE_QUANTITIES, Estimate, StatsSettings, number
+from promptrial.documents.significance import SCORE_QUANTITIES, Estimate, StatsSettings, number, row_label
 from promptrial.stats.pairing import PairedSample
 
-__all__ = ["Statistic", "estimate_row", "never_zero"]
+__all__ = ["Statistic", "estimate_row", "floor_p_value"]
 
 _SMALLEST: Final = 5e-324
 
@@ -52,6 +52,7 @@ def estimate_row(
     widest = sample.largest_difference if quantity in SCORE_QUANTITIES else math.inf
     low, high = (None if (limit := number(end)) is None else min(max(limit, -widest), widest) for end in interval)
     return Estimate(
+        contrast=row_label(sample.contrast),
         metric=sample.metric if metric is None else metric,
         temp=sample.temp,
         scope=sample.scope,
@@ -71,7 +72,7 @@ def estimate_row(
     )
 
 
-def never_zero(p: float) -> float:
+def floor_p_value(p: float) -> float:
     """Return a p-value, or the smallest positive double if it is too small for one: no p-value is exactly 0."""
     return max(p, _SMALLEST)
 

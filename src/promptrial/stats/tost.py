@@ -16,7 +16,7 @@ from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.margins import MarginTest, margin_notes, margin_test, needed_note, pairs_needed
 from promptrial.stats.paired import PairedDifference, paired_difference
 from promptrial.stats.pairing import PairedSample
-from promptrial.stats.statistic import estimate_row, never_zero
+from promptrial.stats.statistic import estimate_row, floor_p_value
 
 __all__ = ["STATISTIC", "Tost", "tost"]
 
@@ -73,7 +73,7 @@ def tost(result: PairedDifference, margin: float, alpha: float = 0.05) -> Tost:
     if not result.se > 0:
         return Tost(math.nan, math.nan, math.nan, math.nan, math.nan)
     lower, upper = (
-        never_zero(float(special.stdtr(result.df, -(margin + side * result.mean) / result.se))) for side in (1, -1)
+        floor_p_value(float(special.stdtr(result.df, -(margin + side * result.mean) / result.se))) for side in (1, -1)
     )
     half = float(special.stdtrit(result.df, 1 - alpha)) * result.se
     return Tost(max(lower, upper), lower, upper, result.mean - half, result.mean + half)

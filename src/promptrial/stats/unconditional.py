@@ -40,7 +40,7 @@ def exact_margin_p(b: int, c: int, n: int, delta0: float) -> float:
     Parameters
     ----------
     b, c : int
-        Pairs that only the treatment, and only the control, has right.
+        Pairs with a gain (0 in the first arm, 1 in the second), and pairs with a loss.
     n : int
         All pairs, above 0.
     delta0 : float
@@ -186,7 +186,7 @@ class _Tail:
         self.largest_c = self._largest(np.arange(self._window(np.array([highest]))[1][0] + 1))
 
     def probabilities(self, points: FloatArray) -> FloatArray:
-        """Return the probability of the tail at each probability of a pair that only the treatment has right."""
+        """Return the probability of the tail at each probability of a pair with a gain."""
         first, last = self._window(points)
         counts = last - first + 1
         start = np.cumsum(counts) - counts

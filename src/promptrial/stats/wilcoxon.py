@@ -13,7 +13,7 @@ import numpy as np
 
 from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.pairing import DECIMALS, FloatArray, PairedSample
-from promptrial.stats.statistic import estimate_row, never_zero
+from promptrial.stats.statistic import estimate_row, floor_p_value
 
 __all__ = ["STATISTIC", "WilcoxonTest", "signed_rank_sums", "wilcoxon_test"]
 
@@ -84,7 +84,7 @@ def wilcoxon_test(difference: FloatArray, *, exact: bool | None = None) -> Wilco
         exact = len(rounded) <= _LARGEST_EXACT and zeros == 0 and len(np.unique(np.abs(rounded))) == len(rounded)
     method = "exact" if exact else "asymptotic"
     result = stats.wilcoxon(rounded, zero_method="pratt", correction=False, method=method)  # type: ignore[call-overload]
-    p = never_zero(float(result.pvalue))
+    p = floor_p_value(float(result.pvalue))
     return WilcoxonTest(float(result.statistic), p, exact=exact, n=len(rounded), zeros=zeros)
 
 

@@ -1,0 +1,196 @@
+"""A trial of several treatments: each is compared with the control, and what was declared is one family of tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+import numpy as np
+import pytest
+
+from promptrial.documents import significance
+from promptrial.documents.significance import Endpoint, Significance, StatsSettings
+from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, Contrast, compared_arms
+from promptrial.stats.analysis import analyse, pairing_of
+from promptrial.stats.multiplicity import holm
+from promptrial.stats.score_table import ScoreTable
+from tests.support.score_tables import trial_table, with_arms, without_rows
+
+ARMS: Final = ("control", "short", "long")
+SHORT: Final = Contrast("short")
+LONG: Final = Contrast("long")
+QUICK: Final = StatsSettings(
+    primary=("em", "f1"),
+    bootstrap_samples=300,
+    permutation_samples=300,
+    tost_margins={"em": 0.1},
+    wanted={"em": "higher", "f1": "higher", "unsupported_rate": "lower"},
+)
+CORRECTED: Final = ("family", "p_adjusted", "significant", "rejected", "contrast")
+"""What may depend on the other contrasts of a trial, and the name of the contrast."""
+
+
+def three_armed(n_items: int = 80, effect: float = 0.5) -> ScoreTable:
+    return trial_table(n_items, effect=effect, temps=(0.0, 0.7), arms=ARMS)
+
+
+@pytest.fixture(scope="module")
+def document() -> Significance:
+    return analyse(three_armed(), QUICK)
+
+
+def uncorrected(rows: object) -> list[dict[str, object]]:
+    return [{name: value for name, value in row.items() if name not in CORRECTED} for row in msgspec.to_builtins(rows)]
+
+
+@pytest.mark.parametrize("contrast", [SHORT, LONG])
+def test_each_contrast_has_the_numbers_of_a_trial_of_its_two_arms_alone(
+    document: Significance, contrast: Contrast
+) -> None:
+    alone = analyse(with_arms(three_armed(), *contrast.sides), QUICK)
+    of_contrast = document.of(contrast)
+    for rows in ("endpoints", "estimates", "selective", "interactions", "tests"):
+        assert uncorrected(getattr(of_contrast, rows)) == uncorrected(getattr(alone, rows)), rows
+    assert of_contrast.endpoints
+    assert of_contrast.interactions
+
+
+def test_the_name_of_the_treatment_changes_random_numbers_alone() -> None:
+    table = with_arms(three_armed(), "control", "long")
+    named, plain = analyse(table, QUICK), analyse(replace(table, arm_names=PAIR), QUICK)
+    assert uncorrected(named.endpoints) == uncorrected(plain.endpoints)
+    drawn = [
+        [(row.ci_low, row.ci_high) for row in each.estimates if row.method == "bootstrap"] for each in (named, plain)
+    ]
+    assert drawn[0] != drawn[1]
+
+
+def test_the_primary_tests_of_all_contrasts_are_one_family(document: Significance) -> None:
+    [family] = [family for family in document.families if family.name == "primary"]
+    tests = [test for test in document.tests if test.family == "primary"]
+    assert family.size == len(tests) == 2 * 2 * 2  # metrics, temperatures, contrasts
+    assert {test.compared for test in tests} == {SHORT, LONG}
+    adjusted = holm([np.nan if test.p is None else test.p for test in tests])
+    assert [test.p_adjusted for test in tests] == adjusted.tolist()
+
+
+def test_declared_margins_are_one_family_over_all_contrasts_too(document: Significance) -> None:
+    for name in ("equivalence", "non_inferiority"):
+        tests = [test for test in document.tests if test.family == name]
+        assert {test.compared for test in tests} == {SHORT, LONG}
+        assert [family.size for family in document.families if family.name == name] == [len(tests)] == [4]
+
+
+def test_leads_are_families_of_one_contrast_so_that_another_arm_does_not_change_them(document: Significance) -> None:
+    alone = analyse(with_arms(three_armed(), "control", "short"), QUICK)
+    of_short = document.of(SHORT)
+    leads = [row for row in of_short.endpoints if row.family is not None and row.family != "primary"]
+    assert {str(row.family).partition("/")[0] for row in leads} == {"exploratory", "subgroups"}
+    assert leads == [row for row in alone.endpoints if row.family is not None and row.family != "primary"]
+    assert of_short.interactions == alone.interactions
+    assert all(str(row.family).endswith("/short vs control") for row in leads)
+
+
+def test_a_decision_belongs_to_the_test_of_its_own_contrast(document: Significance) -> None:
+    tests = {
+        (test.compared, test.metric, test.temp, test.scope, test.subset): test
+        for test in document.tests
+        if test.hypothesis == "difference"
+    }
+    decided = [row for row in document.endpoints if row.p is not None]
+    assert len({row.p_adjusted for row in decided}) > 10
+    for row in decided:
+        test = tests[row.compared, row.metric, row.temp, row.scope, row.subset]
+        assert (row.p, row.p_adjusted, row.significant) == (test.p, test.p_adjusted, test.rejected)
+
+
+def test_the_document_names_its_contrasts_in_the_order_of_the_arms(document: Significance) -> None:
+    assert document.compared == (SHORT, LONG)
+    assert list(dict.fromkeys(row.compared for row in document.endpoints)) == [SHORT, LONG]
+    read = significance.decode(significance.encode(document))
+    assert significance.encode(read) == significance.encode(document)
+    written = msgspec.json.decode(significance.encode(document))
+    assert written["contrasts"][0] == {"name": "short vs control", "treatment": "short", "control": "control"}
+    assert written["endpoints"][0]["contrast"] == "short vs control"
+
+
+def test_a_document_of_control_and_treatment_names_no_contrast() -> None:
+    document = analyse(trial_table(40), replace(QUICK, bootstrap_samples=20))
+    assert b"contrast" not in significance.encode(document)
+    assert document.compared == (DEFAULT_CONTRAST,)
+    assert {row.compared for row in document.endpoints} == {DEFAULT_CONTRAST}
+    assert document.of(DEFAULT_CONTRAST) == document
+
+
+def test_the_name_of_a_contrast_has_to_name_two_arms() -> None:
+    data = significance.encode(analyse(with_arms(three_armed(40), "control", "short"), replace(QUICK, primary=("em",))))
+    with pytest.raises(msgspec.ValidationError, match="contrast"):
+        significance.decode(data.replace(b"short vs control", b"short control"))
+
+
+def only(document: Significance, contrast: Contrast) -> Endpoint:
+    rows = [row for row in document.of(contrast).endpoints if (row.metric, row.scope, row.temp) == ("em", "overall", 0)]
+    [found] = rows
+    return found
+
+
+def test_an_arm_without_any_answer_is_compared_with_nothing_and_leaves_the_others_alone() -> None:
+    table = three_armed()
+    silent = table.rows_of("long")
+    metrics = {name: np.where(silent, np.nan, column) for name, column in table.metrics.items()}
+    document = analyse(replace(table, metrics=metrics, n_samples=np.where(silent, 0, table.n_samples)), QUICK)
+    lost = only(document, LONG)
+    assert (lost.n_pairs, lost.difference, lost.p, lost.significant) == (0, None, None, None)
+    assert lost.reason == "no pair: no item has a score in both arms"
+    assert lost.attrition is not None
+    assert lost.attrition.differs
+    alone = analyse(with_arms(table, "control", "short"), QUICK)
+    assert document.of(SHORT).endpoints == alone.endpoints, "a test that cannot be made does not count in the family"
+    assert [family.size for family in document.families if family.name == "primary"] == [4]
+
+
+def test_a_contrast_whose_arms_share_no_pair_says_so() -> None:
+    table = three_armed()
+    for arm, parity in (("control", 0), ("long", 1)):
+        lost = table.rows_of(arm) & (table.item % 2 == parity)
+        metrics = {name: np.where(lost, np.nan, column) for name, column in table.metrics.items()}
+        table = replace(table, metrics=metrics, n_samples=np.where(lost, 0, table.n_samples))
+    document = analyse(table, QUICK)
+    apart, paired = only(document, LONG), only(document, SHORT)
+    assert (apart.n_pairs, apart.p, apart.difference) == (0, None, None)
+    assert apart.control.mean is not None
+    assert apart.treatment.mean is not None
+    assert apart.reason == "no pair: no item has a score in both arms"
+    assert paired.n_pairs > 0
+    assert paired.p is not None
+
+
+def test_an_arm_that_was_not_run_has_lost_nothing() -> None:
+    document = analyse(without_rows(three_armed(), "long"), QUICK)
+    assert only(document, LONG).attrition is None
+    assert only(document, LONG).missing_sensitivity is None
+    assert only(document, SHORT).attrition is not None
+
+
+@pytest.mark.parametrize("arm", ["control", "short"])
+def test_a_trial_of_one_arm_is_described_and_compared_with_nothing(arm: str) -> None:
+    names = compared_arms((arm,))
+    table = with_arms(three_armed(), arm)
+    table = replace(table, arm_names=names, arm=np.full(len(table.arm), names.index(arm)))
+    document = analyse(table, QUICK)
+    [contrast] = document.compared
+    row = only(document, contrast)
+    assert row.p is None
+    assert [mean.n_scored > 0 for mean in row.arms] == [name == arm for name in contrast.sides]
+
+
+def test_differences_are_treatment_minus_control_in_every_contrast() -> None:
+    table = three_armed(effect=1.5)
+    for contrast in (SHORT, LONG):
+        sample = pairing_of(table, "em", 0.0, contrast, QUICK).sample()
+        rows = [table.rows_of(name) & (table.temp == 0) for name in contrast.sides]
+        means = [float(table.metrics["em"][arm][sample.items].mean()) for arm in rows]
+        assert means[1] > means[0]
+        assert sample.totals.mean == pytest.approx(means[1] - means[0])
+        assert [float(arm.score.mean()) for arm in sample.arms] == pytest.approx(means)
