@@ -9,7 +9,7 @@ from promptrial import registry
 from promptrial.design.plan import Action, Fact, PhaseSpec, Selection, decide, select_phases
 from promptrial.errors import UsageError
 
-PHASES: tuple[PhaseSpec, ...] = tuple(registry.load("phase", name).spec for name in registry.PHASES)
+PHASES: tuple[PhaseSpec, ...] = tuple(registry.load("phase", name).planned for name in registry.PHASES)
 NAMES = tuple(phase.name for phase in PHASES)
 WHOLE = ("prepare", "build", "submit", "poll")
 ALL = select_phases(None, None, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from promptrial import registry
@@ -25,9 +26,10 @@ from promptrial.phases.work import parts_of
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, Scorer, ScoringSettings, load_scorers, prepare_gold, score_answer
 from promptrial.scoring.normalize import EvaluationRules
+from promptrial.store.records import FileRecord
 from promptrial.store.tables import Column, TableWriter, read_batches
 
-__all__ = ["PHASE", "score_columns"]
+__all__ = ["PHASE", "score_columns", "score_part"]
 
 _READ: Final = ("dataset", "item_id", "condition", "temp", "response_text", "error")
 
@@ -59,12 +61,28 @@ def score_columns(scorers: Sequence[Scorer]) -> tuple[Column, ...]:
     return identity + tuple((name, "float") for scorer in scorers for name in (scorer.name, f"{scorer.name}_std"))
 
 
+def score_part(spec: RunSpec, trial: Trial, name: str, stem: Path) -> dict[Path, FileRecord]:
+    """Score one part into a table of its own, ``<stem>.parquet`` and ``<stem>.csv``, and return what was written.
+
+    It needs nothing but the specification, so any process can do it. The rows are those that the phase itself writes of
+    this part; those of all parts, in order, are its table.
+    """
+    part = next(part for part in parts_of(spec, trial) if part.name == name)
+    scorers = load_scorers()
+    items = ItemReader(spec.run).take(part.start, part.stop)
+    own = {(item.dataset, item.id, part.condition, repr(part.temp)) for item in items}
+    answers = _Answers((row for row in _answers(spec, trial) if row[:4] in own), _again(spec))
+    subjects = _subjects(spec, items)
+    with TableWriter(stem, score_columns(scorers)) as table:
+        _score_part(part, subjects, answers, scorers, table)
+        answers.check_empty()
+    return table.records()
+
+
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     results = spec.run.trial(trial.slug).results
     scorers = load_scorers()
-    settings = scoring_settings(spec.config)
-    rules = evaluation_rules(spec)
-    answers = _Answers(_answers(spec, trial), f"{spec.run.command('run')} --from_step parse")
+    answers = _Answers(_answers(spec, trial), _again(spec))
     parts = parts_of(spec, trial)
     reader = ItemReader(spec.run)
     with (
@@ -73,13 +91,23 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     ):
         for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)):
             arms = list(shard)
-            subjects = [_subject(item, rules, settings) for item in reader.take(arms[0].start, arms[0].stop)]
+            subjects = _subjects(spec, reader.take(arms[0].start, arms[0].stop))
             for part in arms:
                 services.stop.check()
                 _score_part(part, subjects, answers, scorers, table)
                 task.advance(part.rows)
         answers.check_empty()
-    return Produced(dict(table.records()))
+    return Produced(table.records())
+
+
+def _again(spec: RunSpec) -> str:
+    """Return the command that makes the predictions again."""
+    return f"{spec.run.command('run')} --from_step parse"
+
+
+def _subjects(spec: RunSpec, items: Sequence[Item]) -> list[_Subject]:
+    settings, rules = scoring_settings(spec.config), evaluation_rules(spec)
+    return [_subject(item, rules, settings) for item in items]
 
 
 def _subject(item: Item, rules: Mapping[str, EvaluationRules], settings: ScoringSettings) -> _Subject:
@@ -100,7 +128,7 @@ def _score_part(
 
 
 class _Answers:
-    """The predictions, taken item by item in request order; ``again`` is the command that makes them anew."""
+    """The predictions, taken item by item in request order; ``again`` is the command that makes them again."""
 
     def __init__(self, rows: Iterator[_Row], again: str) -> None:
         self._rows = rows

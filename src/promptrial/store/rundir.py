@@ -47,7 +47,7 @@ def digest_of(value: object) -> str:
 
 
 class RunDir:
-    """Paths of one run below ``experiments/run_<RID>`` and the check of its artifacts.
+    """Paths of one run below ``experiments/run_<RID>`` and the check of its artifacts. Equal if the folder is.
 
     Digests of unchanged files (same size, inode, and times of change) are computed once per process.
     """
@@ -56,6 +56,18 @@ class RunDir:
         self.run_id = check_run_id(run_id)
         self.root = experiments / f"run_{run_id}"
         self._seen: dict[Path, tuple[tuple[int, int, int, int], str]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same folder."""
+        return isinstance(other, RunDir) and self.root == other.root
+
+    def __hash__(self) -> int:
+        """Return the hash of the folder."""
+        return hash(self.root)
+
+    def __reduce__(self) -> tuple[type[RunDir], tuple[Path, str]]:
+        """Return what a pickle holds: the folder, and no digest, which another process computes for itself."""
+        return RunDir, (self.root.parent, self.run_id)
 
     state_path = property(lambda self: self.root / "run_state.json")
     lock_path = property(lambda self: self.root / ".state.lock")
