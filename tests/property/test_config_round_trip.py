@@ -33,7 +33,7 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
         "samples_per_item": {repr(number / 1000): draw(st.integers(1, 9)) for number in temps},
         "top_p": draw(shares),
         "stats": {"confidence": draw(shares), "tost_margins": {"em": draw(st.floats(1e-300, 1e300))}},
-        "limit_items": draw(st.none() | st.integers(1, 10**12)),
+        "limit_items": draw(st.none() | st.integers(1, 2**31 - 1)),
     }
 
 

@@ -11,7 +11,7 @@ import yaml
 from promptrial.config.effective import effective
 from promptrial.config.loading import LoadedConfig, load_config
 from promptrial.config.tree import KeyPath
-from promptrial.design.trials import trials_of
+from promptrial.design.trials import models_used, trials_of
 from promptrial.errors import ConfigError
 
 PROMPTS = {
@@ -57,7 +57,7 @@ def loaded(
 def tree_of(config: LoadedConfig) -> dict[str, Any]:
     """Return the effective configuration, with the models and prompt sets that its trials use."""
     trials = trials_of(config.experiment)
-    return effective(config, {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials})
+    return effective(config, models_used(trials), {trial.prompt_set for trial in trials})
 
 
 def complaint(folder: Path, config: Mapping[str, Any] | str, env: Mapping[str, str] | None = None) -> str:

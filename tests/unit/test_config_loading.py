@@ -27,7 +27,7 @@ def test_the_smallest_configuration_loads_with_the_defaults(tmp_path: Path) -> N
     assert config.placeholders == {}
     experiment = config.experiment
     assert (experiment.provider, experiment.temps, experiment.samples_per_item) == ("embedded", (0.0,), 1)
-    assert experiment.conditions == ("control", "treatment")
+    assert experiment.conditions is None
     assert experiment.trials is None
 
 
@@ -103,7 +103,8 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> No
         ({"temps": [0.1234]}, "temps.0: must be a multiple of 0.001; given: 0.1234"),
         ({"temps": [0.7, 0.0, 0.70]}, "temps: 0.7 is given twice"),
         ({"conditions": []}, "conditions: needs 1 or more entries; given: an empty list"),
-        ({"conditions": ["ctrl"]}, "conditions.0: must be 'control' or 'treatment'; given: 'ctrl'"),
+        ({"conditions": ["ctrl"]},
+         "conditions.0: unknown arm 'ctrl'; did you mean 'control'?; known: control, treatment"),
         ({"conditions": ["control", "control"]}, "conditions: 'control' is given twice"),
         ({"top_p": 0}, "top_p: must be greater than 0; given: 0"),
         ({"stop": "x"}, "stop: expected a list; given: 'x'"),
@@ -124,7 +125,8 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> No
          "pricing.embedded.models.m.input_per_million: expected a finite number; given: nan"),
         ({"prompt_sets": {"main": {"control": 5, "treatment": "treatment.txt"}}},
          "prompt_sets.main.control: expected the path of a file; given: 5"),
-        ({"prompt_sets": {"main": {"control": "control.txt"}}}, "prompt_sets.main.treatment: this key is required"),
+        ({"prompt_sets": {"main": {"control": "control.txt"}}},
+         "prompt_sets.main: give exactly one of `treatment` and `treatments`"),
         ({"sweep": {"models": []}}, "sweep.models: needs 1 or more entries; given: an empty list"),
         ({"sweep": {"top_k": [5, 5]}}, "sweep.top_k: 5 is given twice"),
         ({"trials": []}, "trials: needs 1 or more entries; given: an empty list"),
@@ -342,7 +344,7 @@ def test_a_task_instruction_must_have_exactly_its_placeholders(tmp_path: Path, n
 
 def test_a_prompt_is_its_text_less_the_newlines_at_its_end(tmp_path: Path) -> None:
     config = loaded(tmp_path, prompts={"control.txt": "\ufeff One\r\nTwo é \n\n"})
-    prompt = config.experiment.prompt_sets["main"].control
+    prompt = config.experiment.prompt_sets["main"].control.prompt
     assert prompt.text == " One\nTwo é "
     assert prompt.sha256 == hashlib.sha256(" One\nTwo é ".encode()).hexdigest()
 
@@ -354,7 +356,7 @@ def prompt_sets(**control: str) -> dict[str, Any]:
 def test_a_prompt_pinned_by_its_digest_is_still_read_and_must_match(tmp_path: Path) -> None:
     right = hashlib.sha256(b"You are careful.").hexdigest()
     config = loaded(tmp_path, prompt_sets(sha256=right))
-    assert config.experiment.prompt_sets["main"].control.text == "You are careful."
+    assert config.experiment.prompt_sets["main"].control.prompt.text == "You are careful."
     message = complaint(tmp_path, base() | prompt_sets(sha256="0" * 64))
     assert "prompt_sets.main.control: the text of control.txt has SHA-256" in message
 
@@ -366,7 +368,7 @@ def test_a_text_beside_another_texts_digest_is_refused(tmp_path: Path) -> None:
 
 def test_prompt_paths_start_from_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
-    assert loaded(tmp_path).experiment.prompt_sets["main"].control.text == "You are careful."
+    assert loaded(tmp_path).experiment.prompt_sets["main"].control.prompt.text == "You are careful."
 
 
 # --- overrides and the environment ---------------------------------------------------------------------------------
@@ -439,7 +441,7 @@ def test_an_error_shows_the_placeholder_and_never_the_value(tmp_path: Path, chan
 
 def test_prompt_texts_may_speak_of_variables(tmp_path: Path) -> None:
     config = loaded(tmp_path, prompts={"control.txt": "Write ${NAME} as it is."})
-    assert config.experiment.prompt_sets["main"].control.text == "Write ${NAME} as it is."
+    assert config.experiment.prompt_sets["main"].control.prompt.text == "Write ${NAME} as it is."
 
 
 def test_the_environment_wins_over_the_env_file(tmp_path: Path) -> None:

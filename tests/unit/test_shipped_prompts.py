@@ -91,8 +91,8 @@ def test_a_prompt_file_is_clean_text_with_one_newline_at_its_end(path: Path) -> 
 def test_the_sample_configuration_uses_every_prompt_file_and_no_other() -> None:
     experiment = load_config(ROOT / "config" / "eval_config.yaml", {}).experiment
     sets = {
-        name: (Path(both.control.path).stem, Path(both.treatment.path).stem)
-        for name, both in experiment.prompt_sets.items()
+        name: tuple(Path(arm.prompt.path).stem for arm in prompt_set.arms.values())
+        for name, prompt_set in experiment.prompt_sets.items()
     }
     assert sets == {"default": ("control", "treatment"), **{name: ("control", name) for name in VARIANTS}}
     assert {path.stem for path in PROMPTS.iterdir()} == {"control", "treatment", *VARIANTS}

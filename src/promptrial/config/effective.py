@@ -8,10 +8,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from promptrial.model.arms import PAIR
+
 if TYPE_CHECKING:  # digests are needed everywhere, pydantic and YAML are not
     import yaml
 
     from promptrial.config.loading import LoadedConfig
+    from promptrial.config.tree import KeyPath
 
 __all__ = ["canonical_json", "config_hash", "difference", "effective", "to_yaml"]
 
@@ -39,11 +42,16 @@ def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> 
         tree["samples_per_item"] = {key: n for key, n in tree["samples_per_item"].items() if float(key) in temps}
     tree["models"] = {name: tree["models"][name] for name in tree["models"] if name in models}
     tree["prompt_sets"] = {name: tree["prompt_sets"][name] for name in tree["prompt_sets"] if name in prompt_sets}
+    if tree["conditions"] is None and all(
+        {*loaded.experiment.prompt_sets[name].arms} == {*PAIR} for name in prompt_sets
+    ):
+        tree["conditions"] = [*PAIR]  # what runs of pairs have always recorded
     if tree["trials"] is not None:
         tree["sweep"] = type(loaded.experiment.sweep)().model_dump(mode="json")
-    for path, text in loaded.placeholders.items():
+    for given, text in loaded.placeholders.items():
         branch: Any = tree
         key: Any
+        path = _recorded_at(given)
         for key in path[:-1]:
             branch = branch[key] if isinstance(branch, list) or key in branch else None
             if branch is None:  # the value belongs to a model or prompt set that no trial uses
@@ -51,6 +59,16 @@ def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> 
         else:
             _put_back(branch, path[-1], text)
     return tree
+
+
+def _recorded_at(given: KeyPath) -> KeyPath:
+    """Return where a value is recorded: the keys of an arm's prompt stand beside the arm's own."""
+    place = 4 if given[2:3] == ("treatments",) else 3
+    return (
+        given[:place] + given[place + 1 :]
+        if given[0] == "prompt_sets" and given[place : place + 1] == ("prompt",)
+        else given
+    )
 
 
 def _put_back(branch: Any, key: Any, text: str) -> None:  # noqa: ANN401 - a tree of plain values

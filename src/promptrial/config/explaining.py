@@ -96,7 +96,7 @@ def _sentence(problem: ErrorDetails, at: KeyPath, tree: object, placeholders: Ma
     if problem["type"] == "missing":
         return "this key is required"
     words = _WORDS.get(problem["type"])
-    if problem.get("ctx", {}).get("class_name") == "PromptConfig":
+    if problem.get("ctx", {}).get("class_name") in {"ArmConfig", "PromptConfig"}:
         words = "expected the path of a file"
     allowed = words.format(**problem.get("ctx", {})) if words else _plain(problem["msg"])
     sentence = allowed if problem["type"] in _OURS else f"{allowed}; given: {_given(problem['input'])}"
@@ -135,7 +135,7 @@ def _did_you_mean(at: KeyPath) -> str:
 def _fields_at(model: type[BaseModel], at: KeyPath) -> list[str]:
     """Return the field names of the model that stands at a key path of the schema."""
     if not at:
-        return list(model.model_fields)
+        return [*model.model_fields, *getattr(model, "also_takes", ())]
     field = model.model_fields.get(str(at[0]))
     if field is None:
         return []

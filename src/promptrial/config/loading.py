@@ -12,20 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from promptrial.config.environment import VARIABLE, environment
 from promptrial.config.explaining import explain
-from promptrial.config.schema import ExperimentConfig, PromptConfig
+from promptrial.config.prompts import read_prompts
+from promptrial.config.reading import read_named
+from promptrial.config.schema import ExperimentConfig
 from promptrial.config.tree import KeyPath, Lines, dotted, parse, place
-from promptrial.config.yaml_text import MAX_BYTES
-from promptrial.documents.files import read_text
 from promptrial.errors import ConfigError
 
 __all__ = ["KeyPath", "LoadedConfig", "environment", "filled_in", "load_config"]
 
 _SHOWN: Final = 20
-_TIMES: Final = ("nowhere", "exactly once")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def load_config(
     ConfigError
         Naming the file, the line, the key, what was given and what is allowed.
     """
-    text = _read_text(path, "configuration")
+    text = read_named(path, "configuration")
     tree, line_of = parse(path, text)
     _apply(path, tree, line_of, overrides or {})
     placeholders: dict[KeyPath, str] = {}
@@ -80,25 +79,12 @@ def load_config(
         more = [f"{path}: and {len(problems) - _SHOWN:,} more problems"] if len(problems) > _SHOWN else []
         raise ConfigError("\n".join([*problems[:_SHOWN], *more])) from None
     strict = set(experiment.prompt_sets) if not unused_may_lack else _used_sets(experiment)
-    return LoadedConfig(_with_prompts(path, experiment, line_of, strict), path.parent, placeholders)
+    return LoadedConfig(read_prompts(path, experiment, line_of, strict), path.parent, placeholders)
 
 
 def filled_in(placeholders: Mapping[KeyPath, str], env: Mapping[str, str]) -> dict[str, str]:
     """Return the value of each text that holds ``${VAR}``, mapped to the text."""
     return {VARIABLE.sub(lambda match: env[match[1]], text): text for text in placeholders.values()}
-
-
-def _read_text(path: Path, what: str) -> str:
-    try:
-        return read_text(path, MAX_BYTES)
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: {what} file not found", hint="give the path of one, for example config/eval_config.yaml"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read this {what} file: {error.strerror}") from error
-    except ValueError as error:  # a name that holds NUL, or bytes that are not UTF-8
-        raise ConfigError(f"{path}: cannot read this {what} file: {error}") from error
 
 
 def _apply(path: Path, tree: dict[str, Any], line_of: Lines, overrides: Mapping[KeyPath, object]) -> None:
@@ -163,7 +149,7 @@ def _check_text(where: str, key: str, text: object) -> None:
 
 def _is_prompt_text(at: KeyPath) -> bool:
     """Whether a prompt's own text stands here, which may speak of ``${VAR}`` and is sent as it is."""
-    return at[0] in {"prompt_sets", "task_instructions"} and at[-1] == "text"
+    return at[0] in {"prompt_sets", "task_instructions"} and at[-1] == "text" and at[-2] != "treatments"
 
 
 def _used_sets(experiment: ExperimentConfig) -> set[str]:
@@ -171,53 +157,3 @@ def _used_sets(experiment: ExperimentConfig) -> set[str]:
     if experiment.trials is not None:
         return {trial.prompt_set for trial in experiment.trials}
     return set(experiment.sweep.prompt_sets or experiment.prompt_sets)
-
-
-def _with_prompts(path: Path, experiment: ExperimentConfig, line_of: Lines, needed: set[str]) -> ExperimentConfig:
-    """Return the configuration with the text and the digest of every prompt of the sets that are needed."""
-
-    def read_fields(owner: BaseModel, at: KeyPath) -> dict[str, PromptConfig]:
-        found = {}
-        for name in type(owner).model_fields:
-            try:
-                found[name] = _read_prompt(path.parent, getattr(owner, name))
-            except ConfigError as error:
-                where = (*at, name)
-                raise ConfigError(f"{place(path, line_of, where)}: {dotted(where)}: {error.message}") from None
-        return found
-
-    sets = {
-        name: prompt_set.model_copy(update=read_fields(prompt_set, ("prompt_sets", name)))
-        for name, prompt_set in experiment.prompt_sets.items()
-        if name in needed
-    }
-    instructions = experiment.task_instructions
-    instructions = instructions.model_copy(update=read_fields(instructions, ("task_instructions",)))
-    for name, wanted in (
-        ("open_book", {"{context}": 1, "{question}": 1}),
-        ("closed_book", {"{context}": 0, "{question}": 1}),
-    ):
-        prompt: PromptConfig = getattr(instructions, name)
-        if prompt.lost:
-            continue
-        wrong = [f"{field} {_TIMES[times]}" for field, times in wanted.items() if prompt.text.count(field) != times]
-        if wrong:
-            raise ConfigError(
-                f"{place(path, line_of, ('task_instructions', name))}: task_instructions.{name}: "
-                f"{prompt.path} must hold {' and '.join(wrong)}"
-            )
-    return experiment.model_copy(
-        update={"prompt_sets": {**experiment.prompt_sets, **sets}, "task_instructions": instructions}
-    )
-
-
-def _read_prompt(folder: Path, prompt: PromptConfig) -> PromptConfig:
-    """Return a prompt with its text (a run's own ``effective_config.yaml`` carries it) and a digest that is true."""
-    if prompt.lost:
-        return prompt
-    read = prompt.with_text(prompt.text or _read_text(folder / prompt.path, "prompt"))
-    if not read.text.strip():
-        raise ConfigError(f"{folder / prompt.path} is empty")
-    if prompt.sha256 not in {"", read.sha256}:
-        raise ConfigError(f"the text of {prompt.path} has SHA-256 {read.sha256}, not {prompt.sha256} as given here")
-    return read

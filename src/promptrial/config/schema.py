@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
-    SerializerFunctionWrapHandler,
     Tag,
     ValidationInfo,
-    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from promptrial import registry
+from promptrial.config.arms import PromptSetConfig, TaskInstructions
+from promptrial.config.strict import Name, Strict
 from promptrial.model import ids
-from promptrial.model.arms import CONTROL, PAIR, TREATMENT, ArmName
+from promptrial.model.arms import ArmName
 from promptrial.model.responses import ThinkTags
 
 __all__ = [
@@ -37,8 +33,6 @@ __all__ = [
     "ModelConfig",
     "PathsConfig",
     "PriceConfig",
-    "PromptConfig",
-    "PromptSetConfig",
     "ProviderPricing",
     "ScoringConfig",
     "StatsConfig",
@@ -47,7 +41,6 @@ __all__ = [
     "UnsupportedConfig",
 ]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TABLES = {"provider": registry.PROVIDERS, "dataset format": registry.DATASETS, "scorer": registry.SCORERS}
 _Value = TypeVar("_Value")
 _Values = TypeVar("_Values", bound=Sequence[object])
@@ -60,22 +53,18 @@ def _no_truth(value: object) -> object:
     return value
 
 
-def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is not a name: use a letter or digit, then at most 63 of letters, digits, . _ -")
-    return value
-
-
 def _dataset_name(value: str) -> str:
     if not ids.DATASET_PATTERN.fullmatch(value):
         raise ValueError(
             f"dataset name {value!r}: a lower-case letter, then at most 19 of lower-case letters, digits, _"
         )
     if ids.escaped_length(value) > ids.MAX_DATASET_LENGTH:
-        raise ValueError(
-            f"dataset name {value!r}: may have {ids.MAX_DATASET_LENGTH} characters at the most, each _ counting as two"
-        )
+        raise ValueError(_too_long(value, ids.MAX_DATASET_LENGTH))
     return value
+
+
+def _too_long(name: str, longest: int) -> str:
+    return f"dataset name {name!r}: may have {longest} characters at the most, each _ counting as two"
 
 
 def _registered(kind: str, name: str) -> str:
@@ -95,7 +84,6 @@ def _no_repeats(values: _Values) -> _Values:
 _Number = BeforeValidator(_no_truth)
 _MOST_SAMPLES: Final = 10_000_000  # more would take hours, after every answer is paid for
 _LARGEST: Final = 2**31 - 1  # as a wire format takes; a count beyond it is an error
-Name = Annotated[str, AfterValidator(_name)]
 DatasetName = Annotated[str, AfterValidator(_dataset_name)]
 ProviderName = Annotated[str, AfterValidator(partial(_registered, "provider"))]
 FormatName = Annotated[str, AfterValidator(partial(_registered, "dataset format"))]
@@ -116,20 +104,6 @@ Margin = Annotated[float, Field(gt=0), _Number]
 Seconds = Annotated[float, Field(gt=0), _Number]
 OpenShare = Annotated[float, Field(gt=0, lt=1), _Number]
 Axis = Annotated[tuple[_Value, ...], Field(min_length=1), AfterValidator(_no_repeats)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
-    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset()
-    """Keys that are not recorded while they have their defaults: runs begun before they existed keep their digests."""
-
-    @model_serializer(mode="wrap")
-    def _recorded(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        tree: dict[str, Any] = serialize(self)
-        for name in self.unrecorded_defaults:
-            if getattr(self, name) == type(self).model_fields[name].default:
-                tree.pop(name, None)
-        return tree
 
 
 def _temperature_keys(value: dict[str, _Value]) -> dict[str, _Value]:
@@ -155,7 +129,7 @@ Replicates = Annotated[
 ]
 
 
-class ModelConfig(_Strict):
+class ModelConfig(Strict):
     """A model under its alias (the key in ``models``)."""
 
     id: str = Field(description="the provider's name of the model")
@@ -173,49 +147,7 @@ class ModelConfig(_Strict):
     )
 
 
-class PromptConfig(_Strict):
-    """A prompt file; once read, its text and digest stand beside the path."""
-
-    path: str
-    sha256: str = ""
-    text: str = ""
-    lost: bool = Field(
-        False,
-        exclude_if=lambda lost: not lost,
-        description="its text is not on record: of a run that an older tool made",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, value: object) -> object:
-        return {"path": value} if isinstance(value, str) else value
-
-    def with_text(self, text: str) -> Self:
-        """Return the prompt with its text, less the newlines at its end, and the text's SHA-256."""
-        text = text.rstrip("\n")
-        return self.model_copy(update={"text": text, "sha256": hashlib.sha256(text.encode()).hexdigest()})
-
-
-class PromptSetConfig(_Strict):
-    """A control and a treatment prompt."""
-
-    control: PromptConfig
-    treatment: PromptConfig
-
-    @property
-    def arms(self) -> dict[ArmName, PromptConfig]:
-        """The arms by name, control first."""
-        return {CONTROL: self.control, TREATMENT: self.treatment}
-
-
-class TaskInstructions(_Strict):
-    """The user-message templates that both arms share; ``{question}`` and ``{context}`` are filled in."""
-
-    open_book: PromptConfig
-    closed_book: PromptConfig
-
-
-class HubConfig(_Strict):
+class HubConfig(Strict):
     """A dataset on the hub, read as Parquet."""
 
     repo: str = Field(description="for example rajpurkar/squad_v2")
@@ -228,7 +160,7 @@ RulesName = Literal["squad_v2", "squad_v1", "nq_open", "triviaqa", "exact"]
 """The keys of ``scoring.normalize.RULES``; a test holds the two together."""
 
 
-class DatasetConfig(_Strict):
+class DatasetConfig(Strict):
     """A question set under its name (the key in ``datasets``)."""
 
     format: FormatName
@@ -254,28 +186,28 @@ class DatasetConfig(_Strict):
         return self
 
 
-class MaxNewTokens(_Strict):
+class MaxNewTokens(Strict):
     """The most tokens that an answer may have."""
 
     open_book: Positive = 64
     closed_book: Positive = 64
 
 
-class PriceConfig(_Strict):
+class PriceConfig(Strict):
     """USD per million tokens, before the batch discount."""
 
     input_per_million: Price
     output_per_million: Price
 
 
-class ProviderPricing(_Strict):
+class ProviderPricing(Strict):
     """Prices of one provider; ``models`` is keyed by alias or by the provider's id."""
 
     batch_discount: Share = Field(0.0, description="share taken off batch requests: 0.5 is half price")
-    models: dict[str, PriceConfig] = {}
+    models: dict[str, PriceConfig] = Field({})
 
 
-class StatsConfig(_Strict):
+class StatsConfig(Strict):
     """How effects are tested."""
 
     unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"missing"})
@@ -300,21 +232,21 @@ class StatsConfig(_Strict):
     )
 
 
-class UnsupportedConfig(_Strict):
+class UnsupportedConfig(Strict):
     """When an open-book answer counts as not supported by its passage."""
 
     strategy: Literal["exact", "overlap"] = "overlap"
     min_token_overlap: Share = Field(0.6, description="overlap: the least share of answer tokens found in the passage")
 
 
-class ScoringConfig(_Strict):
+class ScoringConfig(Strict):
     """How answers are scored."""
 
     extra_refusals: tuple[Words, ...] = Field((), description="further answers that count as abstentions")
     unsupported: UnsupportedConfig = UnsupportedConfig()
 
 
-class SweepConfig(_Strict):
+class SweepConfig(Strict):
     """The trials are every combination of these; null means all (models, prompt sets) or the top-level value."""
 
     models: Axis[str] | None = None
@@ -324,7 +256,7 @@ class SweepConfig(_Strict):
     max_new_tokens: Axis[MaxNewTokens] | None = None
 
 
-class TrialConfig(_Strict):
+class TrialConfig(Strict):
     """One trial written out; what is not given has the top-level value."""
 
     model: str
@@ -335,7 +267,7 @@ class TrialConfig(_Strict):
     max_new_tokens: MaxNewTokens | None = None
 
 
-class PathsConfig(_Strict):
+class PathsConfig(Strict):
     """Where things are kept, from the folder that you are in. Says nothing of the experiment, so no run records it."""
 
     experiments_dir: Words = Field("experiments", description="runs; `--experiments_dir` wins over it")
@@ -347,7 +279,7 @@ class PathsConfig(_Strict):
     )
 
 
-class ExecutionConfig(_Strict):
+class ExecutionConfig(Strict):
     """How a run goes about its work. Changes no answer, so no run records it, and it may change at each resume."""
 
     max_concurrent_jobs: Positive = Field(8, description="jobs in flight at hosted providers")
@@ -364,7 +296,7 @@ class ExecutionConfig(_Strict):
     job_deadline_s: Seconds = Field(93600.0, description="how long one process follows a job")
 
 
-class ExperimentConfig(_Strict):
+class ExperimentConfig(Strict):
     """The whole configuration of an experiment."""
 
     name: Name = Field("experiment", description="the experiment's name in reports")
@@ -373,14 +305,14 @@ class ExperimentConfig(_Strict):
     provider: ProviderName = Field("embedded", description="where models are served; a model may name another provider")
     models: dict[Name, ModelConfig] = Field(min_length=1, description="the models, each under a short name of your own")
     prompt_sets: dict[Name, PromptSetConfig] = Field(
-        min_length=1, description="each a control and a treatment: files with the two system prompts to compare"
+        min_length=1, description="each a control and what is compared with it: system prompts, as files or as text"
     )
     task_instructions: TaskInstructions = Field(
-        description="files with the user message of each type of question, the same in both arms"
+        description="the user message of each type of question, the same in every arm that has none of its own"
     )
     datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1, description="the question sets")
-    conditions: Axis[Literal["control", "treatment"]] = Field(
-        PAIR, description="the arms to run; a comparison needs both"
+    conditions: Axis[ArmName] | None = Field(
+        None, description="the arms to run, all of them if null; a comparison needs control and another"
     )
     temps: Temperatures = Field((0.0,), description="sampling temperatures; every item is asked at each")
     samples_per_item: Replicates = Field(1, description="replicates of each item: one number, or one per temperature")
@@ -415,6 +347,22 @@ class ExperimentConfig(_Strict):
         for index, trial in enumerate(self.trials or ()):
             _check_known(("trials", index, "model"), "model", trial.model, known["model"])
             _check_known(("trials", index, "prompt_set"), "prompt set", trial.prompt_set, known["prompt set"])
+        return self
+
+    @model_validator(mode="after")
+    def _arms_fit(self) -> Self:
+        names = dict.fromkeys(arm for prompt_set in self.prompt_sets.values() for arm in prompt_set.arms)
+        for index, name in enumerate(self.conditions or ()):
+            _check_known(("conditions", index), "arm", name, names)
+        for set_name, prompt_set in self.prompt_sets.items():
+            for name, arm in prompt_set.arms.items():
+                if arm.model is not None:
+                    at = ("prompt_sets", set_name, *prompt_set.place(name), "model")
+                    _check_known(at, "model", arm.model, self.models)
+        longest = ids.longest_dataset(names)
+        for name in self.datasets:
+            if ids.escaped_length(name) > longest:
+                raise _wrong(("datasets", name), _too_long(name, longest))
         return self
 
     @model_validator(mode="after")

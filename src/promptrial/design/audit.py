@@ -14,11 +14,12 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from promptrial.config.schema import ExperimentConfig, ModelConfig, PromptConfig
+from promptrial.config.arms import ArmConfig, PromptConfig, PromptSetConfig
+from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for, usd
 from promptrial.documents import schemas
 from promptrial.errors import SelfTestError
-from promptrial.model import CONDITIONS, Condition
+from promptrial.model.arms import ArmName, contrasts_of
 from promptrial.scoring import selftest
 from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.refusals import is_abstention
@@ -42,7 +43,7 @@ __all__ = [
 _VERSION: Final = 1
 _ITEMS: Final = 1000
 FILLER: Final = "length_matched"
-"""What the name of a prompt file (or of a prompt set, for its treatment) holds that has to be as long as another."""
+"""What the name of a prompt file (or of a prompt set, for its contrasts) holds that must be as long as another."""
 _BYTES_PER_TOKEN: Final = 4
 _ROUNDING: Final = 1e-6
 """Tokens; 0.29 x 100 is a little less than 29 in floating point."""
@@ -54,7 +55,10 @@ How = Literal["mandated", "quoted", "line"]
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm of a prompt set; ``tokens`` is null where its text is not on record."""
+    """One arm of a prompt set; ``tokens`` is null where its text is not on record.
+
+    ``file`` is the key of the configuration where the text stands inline.
+    """
 
     file: str
     sha256: str
@@ -76,14 +80,16 @@ class LengthMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PromptSetAudit(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt set: its arms, how many tokens more the treatment has, and what that costs.
+    """Two arms of a prompt set that are compared: how many tokens more the second has, and what that costs.
+
+    A set with several contrasts has one entry for each.
 
     ``usd_per_1000_items`` is the price of those tokens in every request of 1,000 items, null without a price: answers
     are not in it, for their lengths are not known before a run.
     """
 
     prompt_set: str
-    arms: dict[Condition, Arm]
+    arms: dict[ArmName, Arm]
     more_tokens: int | None
     usd_per_1000_items: float | None
 
@@ -173,11 +179,9 @@ def audit(
     tolerance : float
         By what share the length of a filler may differ.
     match_to : str
-        The prompt set whose treatment a filler in the treatment's place has to match.
+        The prompt set whose first contrast has the prompt that fillers of other sets have to match.
     """
-    models = tuple(
-        _of_model(config, alias, model, counters[alias], tolerance, match_to) for alias, model in config.models.items()
-    )
+    models = tuple(_of_model(config, alias, counters, tolerance, match_to) for alias in config.models)
     refusals = tuple(_refusals(config, settings))
     problems = (*_length_problems(models, tolerance), *_selftest_problems(refusals, settings))
     return AuditDocument(
@@ -213,32 +217,69 @@ def json_schema() -> dict[str, Any]:
 
 
 def _of_model(
-    config: ExperimentConfig, alias: str, model: ModelConfig, counter: Counter, tolerance: float, match_to: str
+    config: ExperimentConfig, alias: str, counters: Mapping[str, Counter], tolerance: float, match_to: str
 ) -> ModelAudit:
-    provider = model.provider or config.provider
-    price = price_for(config.pricing, provider, alias, model.id)
-    sets: list[PromptSetAudit] = []
-    for name, both in config.prompt_sets.items():
-        arms = {condition: _arm(getattr(both, condition), counter) for condition in CONDITIONS}
-        control, treatment = (arms[condition].tokens for condition in CONDITIONS)
-        more = None if control is None or treatment is None else treatment - control
-        cost = None
-        if more is not None and price is not None:
-            cost = usd(more * _ITEMS * _requests_per_item(config), 0, price)
-        sets.append(PromptSetAudit(prompt_set=name, arms=arms, more_tokens=more, usd_per_1000_items=cost))
+    counter = counters[alias]
+    sets = {
+        name: tuple(_contrasts(config, alias, counters, name, prompt_set))
+        for name, prompt_set in config.prompt_sets.items()
+    }
     return ModelAudit(
         model=alias,
-        provider=provider,
+        provider=config.models[alias].provider or config.provider,
         tokenizer=counter.name,
         exact=counter.exact,
-        prompt_sets=tuple(sets),
-        length_matches=tuple(_matches({each.prompt_set: each for each in sets}, counter, tolerance, match_to)),
+        prompt_sets=tuple(each for contrasts in sets.values() for each in contrasts),
+        length_matches=tuple(_matches(sets, counter, tolerance, match_to)),
     )
 
 
-def _arm(prompt: PromptConfig, counter: Counter) -> Arm:
+def _contrasts(
+    config: ExperimentConfig, alias: str, counters: Mapping[str, Counter], name: str, prompt_set: PromptSetConfig
+) -> Iterator[PromptSetAudit]:
+    """Yield the contrasts of a prompt set; an arm with a model of its own is counted and priced by that."""
+    arms = {
+        arm: _arm(place, each.prompt, counters[each.model or alias]) for arm, each, place in _placed(name, prompt_set)
+    }
+    for contrast in contrasts_of(tuple(arms)):
+        pair = (contrast.control, contrast.treatment)
+        before, after = (arms[arm].tokens for arm in pair)
+        yield PromptSetAudit(
+            prompt_set=name,
+            arms={arm: arms[arm] for arm in pair},
+            more_tokens=None if before is None or after is None else after - before,
+            usd_per_1000_items=_more_usd(
+                config, [(prompt_set.arms[arm].model or alias, arms[arm].tokens) for arm in pair]
+            ),
+        )
+
+
+def _more_usd(config: ExperimentConfig, arms: Sequence[tuple[str, int | None]]) -> float | None:
+    """Return what the second arm (model, tokens) costs more than the first in 1,000 items; None without a price."""
+    (model, before), (other, after) = arms
+    if before is None or after is None:
+        return None
+    if model == other:
+        return _usd(config, model, after - before)
+    first, second = _usd(config, model, before), _usd(config, other, after)
+    return None if first is None or second is None else second - first
+
+
+def _usd(config: ExperimentConfig, alias: str, tokens: int) -> float | None:
+    model = config.models[alias]
+    price = price_for(config.pricing, model.provider or config.provider, alias, model.id)
+    return None if price is None else usd(tokens * _ITEMS * _requests_per_item(config), 0, price)
+
+
+def _placed(name: str, prompt_set: PromptSetConfig) -> Iterator[tuple[ArmName, ArmConfig, str]]:
+    """Yield the arms of a prompt set, each with its key in the configuration."""
+    for arm, each in prompt_set.arms.items():
+        yield arm, each, ".".join(("prompt_sets", name, *prompt_set.place(arm)))
+
+
+def _arm(place: str, prompt: PromptConfig, counter: Counter) -> Arm:
     tokens = None if prompt.lost else counter.count(prompt.text)
-    return Arm(file=prompt.path, sha256=prompt.sha256, tokens=tokens)
+    return Arm(file=prompt.path or place, sha256=prompt.sha256, tokens=tokens)
 
 
 def _requests_per_item(config: ExperimentConfig) -> int:
@@ -249,16 +290,22 @@ def _requests_per_item(config: ExperimentConfig) -> int:
 
 
 def _matches(
-    sets: Mapping[str, PromptSetAudit], counter: Counter, tolerance: float, match_to: str
+    sets: Mapping[str, Sequence[PromptSetAudit]], counter: Counter, tolerance: float, match_to: str
 ) -> Iterator[LengthMatch]:
-    """Yield one comparison for each filler: a control's with its treatment, a treatment's with that of ``match_to``."""
-    for name, each in sets.items():
-        control, treatment = (each.arms[condition] for condition in CONDITIONS)
-        if _is_filler(control):
-            yield _match(control, treatment, counter, tolerance)
-        elif _is_filler(treatment) or FILLER in name:
-            to = sets[match_to].arms["treatment"] if match_to in sets else None
-            yield _match(treatment, to, counter, tolerance)
+    """Yield one comparison for each filler: a first arm's with the second, a second arm's with that of ``match_to``."""
+    wanted = next(iter(sets.get(match_to, ())), None)
+    to = None if wanted is None else _second(wanted)
+    for name, contrasts in sets.items():
+        for each in contrasts:
+            first, second = each.arms.values()
+            if _is_filler(first):
+                yield _match(first, second, counter, tolerance)
+            elif _is_filler(second) or FILLER in name:
+                yield _match(second, to, counter, tolerance)
+
+
+def _second(contrast: PromptSetAudit) -> Arm:
+    return tuple(contrast.arms.values())[1]
 
 
 def _is_filler(arm: Arm) -> bool:
@@ -327,10 +374,22 @@ def _refusals(config: ExperimentConfig, settings: ScoringSettings) -> Iterator[R
 
 
 def _texts(config: ExperimentConfig) -> dict[str, str]:
-    """Return the text of each file of prompts and task instructions that a request may hold."""
-    prompts = [getattr(both, condition) for both in config.prompt_sets.values() for condition in CONDITIONS]
-    prompts += [config.task_instructions.open_book, config.task_instructions.closed_book]
-    return {prompt.path: prompt.text for prompt in prompts if not prompt.lost}
+    """Return the text of each file, or key of the configuration, that a request may hold a text of."""
+    found = dict(_prompts(config))
+    return {place: prompt.text for place, prompt in found.items() if not prompt.lost}
+
+
+def _prompts(config: ExperimentConfig) -> Iterator[tuple[str, PromptConfig]]:
+    sections = {"task_instructions": config.task_instructions}
+    for name, prompt_set in config.prompt_sets.items():
+        for _, arm, place in _placed(name, prompt_set):
+            yield arm.prompt.path or place, arm.prompt
+            if arm.task_instructions is not None:
+                sections[f"{place}.task_instructions"] = arm.task_instructions
+    for place, section in sections.items():
+        for kind in ("open_book", "closed_book"):
+            template: PromptConfig = getattr(section, kind)
+            yield template.path or f"{place}.{kind}", template
 
 
 def _is_recognised(words: str, settings: ScoringSettings) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from promptrial.config.schema import ExperimentConfig, MaxNewTokens, ModelConfig, TaskInstructions, TrialConfig
+from promptrial.config.arms import TaskInstructions
+from promptrial.config.schema import ExperimentConfig, MaxNewTokens, ModelConfig, TrialConfig
 from promptrial.errors import ConfigError
 from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
+from promptrial.model.arms import ArmName
 
-__all__ = ["trials_of"]
+__all__ = ["models_used", "trials_of"]
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -35,6 +37,11 @@ def trials_of(
             "top_k and max_new_tokens, so make these differ, or write temps that differ into one trial"
         )
     return trials
+
+
+def models_used(trials: Iterable[Trial]) -> set[str]:
+    """Return the aliases of the models that trials, and arms of theirs, name."""
+    return {model.alias for trial in trials for model in (trial.model, *(arm.model for arm in trial.arms))}
 
 
 def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:
@@ -64,11 +71,12 @@ def _trial(
         "-",
         f"{spec.model}-{spec.prompt_set}-tp{repr(top_p).removesuffix('.0')}-tk{top_k}-mx{limits.open_book}-{limits.closed_book}",
     )
+    arms = _arms(config, spec, written, folder)
     return Trial(
         slug=slug,
         model=_model_spec(config, spec.model, written, folder),
         prompt_set=spec.prompt_set,
-        arms=_arms(config, spec, written, folder),
+        arms=arms,
         temps=temps,
         samples_per_item={repr(temp): config.replicates(temp) for temp in temps},
         top_p=top_p,
@@ -76,8 +84,20 @@ def _trial(
         max_new_tokens={"open": limits.open_book, "closed": limits.closed_book},
         stop=config.stop,
         seed=config.seed,
-        conditions=config.conditions,
+        conditions=_chosen(config, spec.prompt_set, [arm.name for arm in arms]),
     )
+
+
+def _chosen(config: ExperimentConfig, prompt_set: str, names: Sequence[ArmName]) -> tuple[ArmName, ...]:
+    """Return the arms of a prompt set that are to be run."""
+    chosen = tuple(names if config.conditions is None else (name for name in config.conditions if name in names))
+    if not chosen:
+        raise ConfigError(
+            f"the prompt set {prompt_set} has no arm {' or '.join(config.conditions or ())}; "
+            f"its arms: {', '.join(names)}",
+            hint="name one of its arms, or leave the set out with --prompt_sets",
+        )
+    return chosen
 
 
 def _arms(
@@ -86,9 +106,9 @@ def _arms(
     return tuple(
         Arm(
             name=name,
-            prompt=Prompt(arm.text, arm.sha256),
-            model=_model_spec(config, spec.model, written, folder),
-            templates=_templates(config.task_instructions),
+            prompt=Prompt(arm.prompt.text, arm.prompt.sha256),
+            model=_model_spec(config, arm.model or spec.model, written, folder),
+            templates=_templates(arm.task_instructions or config.task_instructions),
         )
         for name, arm in config.prompt_sets[spec.prompt_set].arms.items()
     )

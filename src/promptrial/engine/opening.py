@@ -19,7 +19,7 @@ from promptrial.config.effective import config_hash, difference, effective, to_y
 from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
-from promptrial.design.trials import trials_of
+from promptrial.design.trials import models_used, trials_of
 from promptrial.documents.files import read_bytes
 from promptrial.engine.facts import phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
@@ -181,7 +181,7 @@ class _Found:
         if config_file == self.run.config_path:  # what it names stands where it stood
             loaded = replace(loaded, folder=own_folder(self.run, self.state, self.origin))
         trials = trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
-        used_models, used_sets = {trial.model.alias for trial in trials}, {trial.prompt_set for trial in trials}
+        used_models, used_sets = models_used(trials), {trial.prompt_set for trial in trials}
         tree = effective(loaded, used_models, used_sets)
         digest = config_hash(tree)
         resolved_hash = config_hash(effective(replace(loaded, placeholders={}), used_models, used_sets))
