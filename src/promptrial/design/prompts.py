@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from promptrial.model import Item, Message, Part, Request, RequestId, Sampling, TaskTemplates, Trial, ids
 from promptrial.model.arms import ArmName
 
-__all__ = ["request_for", "requests_of", "task_message"]
+__all__ = ["request_for", "requests_of", "task_message", "texts_of"]
 
 
 def task_message(item: Item, templates: TaskTemplates) -> str:
@@ -19,6 +19,13 @@ def task_message(item: Item, templates: TaskTemplates) -> str:
     pieces = template.split("{question}")
     filled = [piece.replace("{context}", item.context) if item.context is not None else piece for piece in pieces]
     return item.question.join(filled)
+
+
+def texts_of(trials: Iterable[Trial]) -> list[str]:
+    """Return each text that a request of these trials may begin with or be made of: templates and system prompts."""
+    arms = [arm for trial in trials for arm in trial.arms]
+    templates = [text for arm in arms for text in (arm.templates.open_book, arm.templates.closed_book)]
+    return list(dict.fromkeys([*templates, *(arm.prompt.text for arm in arms)]))
 
 
 def request_for(item: Item, trial: Trial, name: ArmName, temp: float, sample_index: int) -> Request:

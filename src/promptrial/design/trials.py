@@ -13,7 +13,7 @@ from promptrial.errors import ConfigError
 from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
 from promptrial.model.arms import ArmName
 
-__all__ = ["models_used", "trials_of"]
+__all__ = ["models_used", "templates_of", "trials_of"]
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -108,13 +108,14 @@ def _arms(
             name=name,
             prompt=Prompt(arm.prompt.text, arm.prompt.sha256),
             model=_model_spec(config, arm.model or spec.model, written, folder),
-            templates=_templates(arm.task_instructions or config.task_instructions),
+            templates=templates_of(arm.task_instructions or config.task_instructions),
         )
         for name, arm in config.prompt_sets[spec.prompt_set].arms.items()
     )
 
 
-def _templates(instructions: TaskInstructions) -> TaskTemplates:
+def templates_of(instructions: TaskInstructions) -> TaskTemplates:
+    """Return the texts of task instructions."""
     return TaskTemplates(instructions.open_book.text, instructions.closed_book.text)
 
 

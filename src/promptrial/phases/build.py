@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from promptrial.design import prompts
 from promptrial.design.parts import cut_parts
-from promptrial.model import Item, Part, Trial
+from promptrial.design.trials import templates_of
+from promptrial.model import Arm, Item, ModelSpec, Part, TaskTemplates, Trial
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.prepared import ItemReader, item_keys
 from promptrial.phases.services import Services
@@ -33,7 +34,7 @@ _ROW_BYTES: Final = 250
 def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> object:
     config = spec.config
     return {
-        "trials": [_describe(trial) for trial in spec.trials],
+        "trials": [_describe(trial, templates_of(config.task_instructions)) for trial in spec.trials],
         "task_instructions": config.task_instructions.model_dump(mode="json"),
         "parts_per_dataset": config.parts_per_dataset,
         "lines_per_part": config.lines_per_part,
@@ -41,11 +42,27 @@ def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> obj
     }
 
 
-def _describe(trial: Trial) -> dict[str, Any]:
-    """Return what a trial is, without the folder that its configuration happens to stand in."""
+def _describe(trial: Trial, common: TaskTemplates) -> dict[str, Any]:
+    """Return what a trial is, without the folder that its configuration happens to stand in.
+
+    Of an arm, only what is its own stands there: ``common`` are the templates that the others share.
+    """
     values = asdict(trial)
-    del values["model"]["folder"], values["arms"]
-    return values | {"prompts": {arm.name: asdict(arm.prompt) for arm in trial.arms}}
+    del values["arms"]
+    values |= {"model": _describe_model(trial.model), "prompts": {arm.name: asdict(arm.prompt) for arm in trial.arms}}
+    own = {arm.name: each for arm in trial.arms if (each := _own(arm, trial, common))}
+    return {**values, "arms": own} if own else values
+
+
+def _own(arm: Arm, trial: Trial, common: TaskTemplates) -> dict[str, Any]:
+    own: dict[str, Any] = {} if arm.model == trial.model else {"model": _describe_model(arm.model)}
+    return own if arm.templates == common else {**own, "templates": asdict(arm.templates)}
+
+
+def _describe_model(model: ModelSpec) -> dict[str, Any]:
+    values = asdict(model)
+    del values["folder"]
+    return values
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:
@@ -81,10 +98,8 @@ def _space(spec: RunSpec, size_read: int) -> int:
     manifest = load_manifest(spec.run.prepared / "manifest.json")
     n_items = manifest.facts["items"] if manifest is not None else 0
     repeats = sum(len(trial.conditions) * sum(trial.samples_per_item.values()) for trial in spec.trials)
-    instructions = spec.config.task_instructions
-    texts = [instructions.open_book.text, instructions.closed_book.text]
-    texts += [prompt.text for trial in spec.trials for prompt in trial.prompts.values()]
-    return repeats * (size_read + n_items * (_ROW_BYTES + 2 * max(len(text.encode()) for text in texts)))
+    longest = max(len(text.encode()) for text in prompts.texts_of(spec.trials))
+    return repeats * (size_read + n_items * (_ROW_BYTES + 2 * longest))
 
 
 def _write(spec: RunSpec, part: Part, trial: Trial, members: Iterable[Item]) -> FileRecord:
@@ -97,9 +112,7 @@ def _write(spec: RunSpec, part: Part, trial: Trial, members: Iterable[Item]) -> 
 
 
 def _check_refusals(spec: RunSpec) -> None:
-    instructions = spec.config.task_instructions
-    texts = [instructions.open_book.text, instructions.closed_book.text]
-    texts += [prompt.text for trial in spec.trials for prompt in trial.prompts.values()]
+    texts = prompts.texts_of(spec.trials)
     refusals = list(dict.fromkeys(refusal for text in texts for refusal in selftest.mandated_refusals(text)))
     selftest.run(refusals, scoring_settings(spec.config))
 

@@ -1,0 +1,118 @@
+"""Trials of several arms: what is asked, what a change of the arms asks again, and arms with models of their own."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from promptrial.model import ids
+from promptrial.store import records
+from promptrial.store.records import TrialManifest
+from tests.support import fake_provider
+from tests.support.project import Project
+
+THREE = {"control": "control.txt", "treatments": {"treatment": "treatment.txt", "short": "other.txt"}}
+TO_PARSE = ("--to_step", "parse")
+
+
+def of_set(project: Project, prompt_set: dict[str, Any], **others: Any) -> None:
+    project.write_config({"prompt_sets": {"main": prompt_set}} | others)
+
+
+def pair(project: Project) -> None:
+    of_set(project, {"control": "control.txt", "treatment": "treatment.txt"})
+
+
+def asked_by_arm() -> Counter[str]:
+    """Return how many requests were answered in this process, by the code of the arm."""
+    return Counter({code: sum(n for wire, n in fake_provider.CALLS.items() if wire.split("-")[-4] == code)
+                    for code in {wire.split("-")[-4] for wire in fake_provider.CALLS}})  # fmt: skip
+
+
+def manifest(project: Project) -> TrialManifest:
+    return records.load(project.trial_folder() / "results" / "trial_manifest.json", TrialManifest)
+
+
+def test_every_arm_is_asked_each_item_once_under_its_own_code(project: Project) -> None:
+    of_set(project, THREE)
+    done = project.run(*TO_PARSE)
+    assert done.code == 0, done.err
+    assert asked_by_arm() == {"c": 14, "t": 14, "x7gya": 14}
+    assert set(fake_provider.CALLS.values()) == {1}
+    assert sorted(manifest(project).parts) == sorted(
+        f"t0_{arm}_p00{number}" for number in (1, 2) for arm in ("control", "treatment", "short")
+    )
+    report = json.loads((project.trial_folder() / "results" / "parse_report.json").read_text())
+    assert {arm: counts["answered"] for arm, counts in report["arms"].items()} == {
+        "control": 14, "treatment": 14, "short": 14,
+    }  # fmt: skip
+    assert [*manifest(project).prompts] == ["control", "treatment", "short"]
+
+
+def test_the_requests_of_an_arm_are_the_same_whatever_stands_beside_it(project: Project) -> None:
+    pair(project)
+    assert project.run("--to_step", "build").code == 0
+    of_set(project, THREE)
+    assert project.run("--to_step", "build", run_id="three").code == 0
+    two, three = (
+        {path.name: path.read_bytes() for path in project.run_root(run).glob("batch_inputs/*/*.jsonl")}
+        for run in ("r", "three")
+    )
+    assert two == {name: three[name] for name in two}
+    assert len(three) == 6
+
+
+def test_an_inline_prompt_is_the_same_request_as_a_file_with_that_text(project: Project) -> None:
+    pair(project)
+    assert project.run(*TO_PARSE).code == 0
+    text = (project.root / "config" / "treatment.txt").read_text()
+    of_set(project, {"control": {"text": "You are a careful assistant."}, "treatments": {"treatment": {"text": text}}})
+    assert project.run("--resume", *TO_PARSE).code == 3, "what names the prompts has changed"
+    assert project.run("--resume", "--force", *TO_PARSE).code == 0
+    assert set(fake_provider.CALLS.values()) == {1}
+    assert sum(fake_provider.CALLS.values()) == 28
+
+
+def test_an_added_arm_asks_its_own_requests_and_no_other_again(project: Project) -> None:
+    pair(project)
+    assert project.run(*TO_PARSE).code == 0
+    of_set(project, THREE)
+    assert project.run("--resume", *TO_PARSE).code == 3, "other arms are another experiment, until it is forced"
+    assert asked_by_arm() == {"c": 14, "t": 14}
+    resumed = project.run("--resume", "--force", *TO_PARSE)
+    assert resumed.code == 0, resumed.err
+    assert asked_by_arm() == {"c": 14, "t": 14, "x7gya": 14}
+    assert set(fake_provider.CALLS.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    "treatments",
+    [
+        {"short": "other.txt", "treatment": "treatment.txt"},
+        {"treatment": "treatment.txt"},
+        {"short": "other.txt"},
+    ],
+)
+def test_arms_that_are_reordered_or_removed_ask_nothing_again(project: Project, treatments: dict[str, str]) -> None:
+    of_set(project, THREE)
+    assert project.run(*TO_PARSE).code == 0
+    of_set(project, {"control": "control.txt", "treatments": treatments})
+    resumed = project.run("--resume", "--force", *TO_PARSE)
+    assert resumed.code == 0, resumed.err
+    assert sum(fake_provider.CALLS.values()) == 42
+    of_set(project, THREE)
+    assert project.run("--resume", "--force", *TO_PARSE).code == 0
+    assert sum(fake_provider.CALLS.values()) == 42, "an arm that comes back has its answers still"
+
+
+def test_the_arms_of_one_trial_are_told_apart_in_predictions(project: Project) -> None:
+    of_set(project, THREE)
+    assert project.run(*TO_PARSE).code == 0
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(project.trial_folder() / "results" / "predictions.parquet").to_pylist()
+    assert Counter(row["condition"] for row in rows) == {"control": 14, "treatment": 14, "short": 14}
+    assert {ids.parse_canonical(row["custom_id"]).condition for row in rows} == {"control", "treatment", "short"}
