@@ -152,3 +152,51 @@ def test_every_prompt_set_is_audited_for_every_model(tmp_path: Path) -> None:
     assert [model.tokenizer for model in document.models] == ["words", "characters"]
     assert [[each.prompt_set for each in model.prompt_sets] for model in document.models] == [["default", "filler"]] * 2
     assert document.models[1].prompt_sets[0].arms["control"].tokens == len("You are careful.")
+
+
+def several(treatments: dict[str, Any], **others: Any) -> dict[str, Any]:
+    return {"prompt_sets": {"main": {"control": "control.txt", "treatments": treatments}}} | others
+
+
+def test_each_treatment_of_a_set_is_an_entry_beside_its_control(tmp_path: Path) -> None:
+    prompts = {"control.txt": words(10), "treatment.txt": words(30), "unused.txt": words(5)}
+    changes = several({"long": "treatment.txt", "short": "unused.txt", "inline": {"text": "one two"}})
+    found = audited(tmp_path, changes, prompts).models[0].prompt_sets
+    assert [(each.prompt_set, list(each.arms), each.more_tokens) for each in found] == [
+        ("main", ["control", "long"], 20), ("main", ["control", "short"], -5), ("main", ["control", "inline"], -8),
+    ]  # fmt: skip
+    assert found[2].arms["inline"].file == "prompt_sets.main.treatments.inline"
+
+
+def test_an_arm_with_a_model_of_its_own_is_counted_and_priced_by_that(tmp_path: Path) -> None:
+    prices = {"m1": (2.0, 9.0), "m2": (10.0, 9.0)}
+    models = {
+        name: dict(zip(("input_per_million", "output_per_million"), both, strict=True)) for name, both in prices.items()
+    }
+    changes = several(
+        {"big": {"prompt": "control.txt", "model": "m2"}},
+        models={"m1": {"id": "a"}, "m2": {"id": "b"}},
+        pricing={"embedded": {"models": models}},
+    )
+    config = configs.loaded(tmp_path, changes, prompts={"control.txt": words(10)}).experiment
+    counters = {"m1": WORDS, "m2": replace(WORDS, count=lambda text: 2 * len(text.split()))}
+    (one,) = audit(config, counters, scoring_settings(config)).models[0].prompt_sets
+    assert (one.arms["control"].tokens, one.arms["big"].tokens) == (10, 20)
+    assert one.usd_per_1000_items == pytest.approx((20 * 10.0 - 10 * 2.0) * 1000 / 1e6)
+
+
+def test_refusals_are_looked_for_in_every_arm_and_in_its_own_templates(tmp_path: Path) -> None:
+    own = {
+        "open_book": {"text": '{context} {question} Else reply exactly "Declined by policy".'},
+        "closed_book": "closed.txt",
+    }
+    arms = {
+        "a": {"text": 'Else reply exactly "No comment at all".'},
+        "b": {"prompt": "control.txt", "task_instructions": own},
+    }
+    document = audited(tmp_path, several(arms))
+    assert [(refusal.file, refusal.text) for refusal in document.refusals] == [
+        ("prompt_sets.main.treatments.a", "No comment at all"),
+        ("prompt_sets.main.treatments.b.task_instructions.open_book", "Declined by policy"),
+    ]
+    assert not document.passed

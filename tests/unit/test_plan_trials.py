@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptrial.design.parts import cut_parts
-from promptrial.design.trials import trials_of
+from promptrial.design.trials import models_used, trials_of
 from promptrial.errors import ConfigError
 from promptrial.model import Trial
 from tests.support.configs import base, loaded
@@ -163,3 +163,41 @@ def test_parts_are_named_by_temperature_arm_and_number() -> None:
         ("t0_control_p001", 2), ("t0_treatment_p001", 2), ("t0_control_p002", 1), ("t0_treatment_p002", 1),
         ("t07_control_p001", 4), ("t07_treatment_p001", 4), ("t07_control_p002", 2), ("t07_treatment_p002", 2),
     ]  # fmt: skip
+
+
+# --- arms -----------------------------------------------------------------------------------------------------------
+
+
+def test_arms_have_what_is_their_own_and_share_the_rest(tmp_path: Path) -> None:
+    own = {"open_book": {"text": "{context} {question}"}, "closed_book": {"text": "{question}"}}
+    changes = {
+        "models": {"m1": {"id": "a"}, "m2": {"id": "b"}, "m3": {"id": "c"}},
+        "sweep": {"models": ["m1"]},
+        "prompt_sets": {
+            "main": {
+                "control": "control.txt",
+                "treatments": {
+                    "big": {"prompt": "control.txt", "model": "m2"},
+                    "asked": {"prompt": "control.txt", "task_instructions": own},
+                },
+            }
+        },
+    }
+    (trial,) = trials(tmp_path, changes)
+    assert trial.slug == "m1-main-tp1-tk50-mx64-64"
+    assert trial.conditions == ("control", "big", "asked")
+    assert [arm.model.id for arm in trial.arms] == ["a", "b", "a"]
+    assert [arm.templates.closed_book for arm in trial.arms] == ["Question: {question}"] * 2 + ["{question}"]
+    assert [model.alias for model in trial.models] == ["m1", "m2"]
+    assert models_used([trial]) == {"m1", "m2"}
+
+
+def test_a_trial_runs_those_of_its_arms_that_are_named_and_is_refused_without_any(tmp_path: Path) -> None:
+    prompt_sets = {
+        "x": {"control": "control.txt", "treatments": {"a": "unused.txt", "b": "treatment.txt"}},
+        "y": {"control": "control.txt", "treatment": "treatment.txt"},
+    }
+    chosen = trials(tmp_path, {"prompt_sets": prompt_sets, "conditions": ["b", "control"]})
+    assert [trial.conditions for trial in chosen] == [("b", "control"), ("control",)]
+    with pytest.raises(ConfigError, match="prompt set y has no arm a or b; its arms: control, treatment"):
+        trials(tmp_path, {"prompt_sets": prompt_sets, "conditions": ["a", "b"]})

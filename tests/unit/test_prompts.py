@@ -1,6 +1,8 @@
 """From an item, an arm and a replicate to a request."""
 
-from promptrial.design.prompts import request_for, requests_of, task_message
+from dataclasses import replace
+
+from promptrial.design.prompts import request_for, requests_of, task_message, texts_of
 from promptrial.model import Item, Part, Request, Sampling, TaskTemplates, ids
 from tests.support.values import make_trial
 
@@ -85,3 +87,16 @@ def test_a_seed_depends_on_what_is_asked_and_not_on_what_stands_beside_it() -> N
     assert forwards == backwards
     assert len(set(forwards.values())) == 150
     assert all(0 <= seed < 2**31 for seed in forwards.values())
+
+
+def test_an_arm_asks_with_its_own_templates() -> None:
+    trial = make_trial()
+    control, treatment = trial.arms
+    own = replace(treatment, templates=TaskTemplates("{context}{question}", "Own: {question}"))
+    changed = replace(trial, arms=(control, own))
+    assert request_for(item(), changed, "treatment", 0.0, 0).messages[1].content == "Own: Why?"
+    assert request_for(item(), changed, "control", 0.0, 0) == request_for(item(), trial, "control", 0.0, 0)
+    assert texts_of([changed]) == [
+        "P: {context}\nQ: {question}\nA:", "Q: {question}\nA:", "{context}{question}", "Own: {question}",
+        "You are careful.", "Be accurate.",
+    ]  # fmt: skip
