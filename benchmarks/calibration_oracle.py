@@ -29,7 +29,8 @@ __all__ = ["EFFECT", "Outcome", "oracle_tables", "simulate"]
 EFFECT: Final = 0.1
 METRIC: Final = "em"
 SETTINGS: Final = StatsSettings(
-    bootstrap_samples=50, graded=tuple(scorer.name for scorer in load_scorers() if scorer.graded)
+    bootstrap_samples=50,
+    graded=tuple(name for name, each in load_scorers().items() if each.declared.scale == "continuous"),
 )
 SEEDS: Final = {EFFECT: 0, 0.0: 1_000_000}
 """The first seed of the trials with and without an effect."""

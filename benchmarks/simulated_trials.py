@@ -22,6 +22,7 @@ from promptrial.model import CONDITIONS, Item, RequestId, ids
 from promptrial.phases.prepared import encode_item
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, ScoringSettings, load_scorers, prepare_gold, score_answer, worst_scores
+from promptrial.scoring.contract import Response
 from promptrial.stats.pairing import ScoreTable
 from promptrial_emulator.responders.base import Answer, ChatRow
 from promptrial_emulator.responders.oracle import ABSTENTION, OracleResponder
@@ -146,7 +147,7 @@ def score_table(design: Design, texts: Iterator[list[str]]) -> ScoreTable:
     """Score the answers and lay them out as the statistics take them."""
     scorers, gold = load_scorers(), design.gold
     rows = [
-        summarize_replicates([score_answer(each, text, scorers) for text in found], len(scorers))
+        summarize_replicates([score_answer(each, Response(text), scorers) for text in found], len(scorers))
         for each, found in zip(gold * len(CONDITIONS), texts, strict=True)
     ]
     means, spreads = (np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in ("means", "stds"))
@@ -165,10 +166,10 @@ def score_table(design: Design, texts: Iterator[list[str]]) -> ScoreTable:
         arm=np.repeat(np.arange(arms), n),
         temp=np.full(arms * n, TEMP),
         n_samples=np.array([row.n_samples for row in rows]),
-        metrics={scorer.name: means[:, column] for column, scorer in enumerate(scorers)},
-        deviations={scorer.name: spreads[:, column] for column, scorer in enumerate(scorers)},
+        metrics={name: means[:, column] for column, name in enumerate(scorers)},
+        deviations={name: spreads[:, column] for column, name in enumerate(scorers)},
         planned_samples={(arm, TEMP): design.replicates for arm in range(arms)},
-        worst={scorer.name: worst[:, column] for column, scorer in enumerate(scorers)},
+        worst={name: worst[:, column] for column, name in enumerate(scorers)},
     )
 
 
@@ -194,18 +195,20 @@ def truth(design: Design, effect: float) -> dict[str, Truth]:
         np.array([_expected(gold, accuracy) for gold in design.gold]) for accuracy in (ACCURACY, ACCURACY + effect)
     )
     found = {}
-    for column, scorer in enumerate(load_scorers()):
+    for column, name in enumerate(load_scorers()):
         applies = ~np.isnan(control[:, column])
         if applies.any():
             means = [float(arm[applies, column].mean()) for arm in (control, treatment)]
-            found[scorer.name] = Truth(means[0], means[1] - means[0])
+            found[name] = Truth(means[0], means[1] - means[0])
     return found
 
 
 def _expected(gold: Gold, accuracy: float) -> npt.NDArray[np.float64]:
     """Return the expected score of an item by each scorer; NaN where the scorer does not apply."""
     scorers = load_scorers()
-    weighted = [share * np.array(score_answer(gold, text, scorers)) for text, share in _outcomes(gold.item, accuracy)]
+    weighted = [
+        share * np.array(score_answer(gold, Response(text), scorers)) for text, share in _outcomes(gold.item, accuracy)
+    ]
     total: npt.NDArray[np.float64] = np.sum(weighted, axis=0)
     return total
 

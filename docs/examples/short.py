@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
 
 from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
+from promptrial.scoring.contract import Declaration, Scorer
 
-__all__ = ["SCORER"]
-
-_MOST_WORDS: Final = 5
+__all__ = ["Short"]
 
 
-class _Short:
-    name = "short_rate"
-    graded = False
-    wanted: Final = "higher"
-    range: Final = (0.0, 1.0)
+@dataclass(frozen=True)
+class Short(Scorer):
+    """Whether an answer keeps to ``most_words``."""
+
+    declared = Declaration(
+        label="Short answers", meaning="Does the answer keep to so many words?", scale="binary", direction="higher"
+    )
+
+    most_words: int = 5
 
     def applies(self, item: Item) -> bool:
         """Items that have an answer; to decline is no short answer."""
         return not item.is_unanswerable
 
-    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
-        """A long answer, or none."""
-        return 0.0
-
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:  # noqa: ARG002 - whatever was accepted
-        """1 for an answer of one to five words after normalisation, else 0."""
-        return float(not answer.abstained and 0 < len(answer.tokens) <= _MOST_WORDS)
-
-
-SCORER: Final = _Short()
+        """1 for an answer of one word or more, and no more than ``most_words``, after normalisation; else 0."""
+        return float(not answer.abstained and 0 < len(answer.tokens) <= self.most_words)

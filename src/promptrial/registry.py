@@ -13,7 +13,17 @@ from typing import Any, Final
 
 from promptrial.errors import ConfigError
 
-__all__ = ["DATASETS", "PHASES", "PROVIDERS", "SCORERS", "STAGES", "STATISTICS", "load", "near_misses"]
+__all__ = [
+    "DATASETS",
+    "PHASES",
+    "PROVIDERS",
+    "SCORERS",
+    "SCORER_ALIASES",
+    "STAGES",
+    "STATISTICS",
+    "load",
+    "near_misses",
+]
 
 PHASES: Final[Mapping[str, str]] = {
     "prepare": "promptrial.phases.prepare:PHASE",
@@ -53,13 +63,21 @@ DATASETS: Final[Mapping[str, str]] = {
 """Formats of question files."""
 
 SCORERS: Final[Mapping[str, str]] = {
-    "em": "promptrial.scoring.exact_match:SCORER",
-    "f1": "promptrial.scoring.token_f1:SCORER",
-    "abstain_rate": "promptrial.scoring.abstention:SCORER",
-    "false_answer_rate": "promptrial.scoring.false_answer:SCORER",
-    "unsupported_rate": "promptrial.scoring.unsupported:SCORER",
+    "em": "promptrial.scoring.packs.question_answering.exact_match:ExactMatch",
+    "f1": "promptrial.scoring.packs.question_answering.token_f1:TokenF1",
+    "abstain_rate": "promptrial.scoring.packs.question_answering.abstention:Abstention",
+    "false_answer_rate": "promptrial.scoring.packs.question_answering.false_answer:FalseAnswer",
+    "unsupported_rate": "promptrial.scoring.packs.question_answering.unsupported:Unsupported",
 }
-"""What is measured on an answer; the keys are the columns of ``per_item_scores``."""
+"""The default pack, question answering: what is measured on an answer unless `scorers` in the configuration says
+otherwise. The keys are the columns of ``per_item_scores``."""
+
+SCORER_ALIASES: Final[Mapping[str, str]] = {
+    "exact_match": "em",
+    "token_f1": "f1",
+    "abstention": "abstain_rate",
+}
+"""Other names that `stats` in the configuration and gates take for scorers of the default pack."""
 
 STATISTICS: Final[Mapping[str, str]] = {
     "score": "promptrial.stats.score:STATISTIC",

@@ -15,7 +15,7 @@ import pytest
 
 from docs.examples import clerk, short, superiority
 from promptrial.providers.base import BatchProvider
-from promptrial.scoring.base import Scorer
+from promptrial.scoring.contract import Scorer
 from promptrial.stats.statistic import Statistic
 
 ROOT = Path(__file__).parents[2]
@@ -55,9 +55,9 @@ def test_the_page_adds_one_of_each_kind() -> None:
 
 def test_the_examples_keep_the_protocols_that_they_are_examples_of() -> None:
     provider: type[BatchProvider] = clerk.ClerkProvider  # the types are checked by mypy
-    scorer: Scorer = short.SCORER
+    scorer: Scorer = short.Short()
     statistic: Statistic = superiority.STATISTIC
-    assert (provider.name, scorer.name, statistic.name) == ("clerk", "short_rate", "superiority")
+    assert (provider.name, scorer.declared.label, statistic.name) == ("clerk", "Short answers", "superiority")
     wanted = {name for name in dir(BatchProvider) if not name.startswith("_")}
     assert wanted <= set(dir(provider))
 

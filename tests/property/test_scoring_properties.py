@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from promptrial.model import Item
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_gold, score_answer
-from promptrial.scoring.exact_match import exact_match
+from promptrial.scoring.contract import Response
 from promptrial.scoring.normalize import NQ_OPEN, SQUAD_V1, SQUAD_V2, TRIVIAQA, EvaluationRules, without_articles
+from promptrial.scoring.packs.question_answering.exact_match import exact_match
+from promptrial.scoring.packs.question_answering.token_f1 import token_f1
+from promptrial.scoring.packs.question_answering.unsupported import Unsupported, token_support
 from promptrial.scoring.refusals import is_abstention, refusal_form
-from promptrial.scoring.token_f1 import token_f1
-from promptrial.scoring.unsupported import token_support
 from tests.reference.official_evaluation import NORMALIZERS, official_scores
 
 Casing = Callable[[str], str]
@@ -147,12 +148,12 @@ def test_scores_are_shares_or_missing_and_missing_depends_on_the_item_alone(
     text: str, answers: list[str], context: str | None, strategy: str
 ) -> None:
     item = Item(id="i", dataset="d", question="q", answers=tuple(answers), context=context, is_unanswerable=not answers)
-    gold = prepare_gold(item, "squad_v2", ScoringSettings(unsupported_strategy=strategy))  # type: ignore[arg-type]
-    scorers = load_scorers()
-    scores = score_answer(gold, text, scorers)
+    gold = prepare_gold(item, "squad_v2", ScoringSettings())
+    scorers = load_scorers() | {"unsupported_rate": Unsupported(strategy)}  # type: ignore[arg-type]
+    scores = score_answer(gold, Response(text), scorers)
     assert all(math.isnan(score) or 0 <= score <= 1 for score in scores)
-    assert [not math.isnan(score) for score in scores] == [scorer.applies(item) for scorer in scorers]
-    by_name = dict(zip([scorer.name for scorer in scorers], scores, strict=True))
+    assert [not math.isnan(score) for score in scores] == [scorer.applies(item) for scorer in scorers.values()]
+    by_name = dict(zip(scorers, scores, strict=True))
     if by_name["abstain_rate"]:
         assert by_name["em"] == by_name["f1"] == float(not answers)
         assert not by_name["unsupported_rate"] > 0

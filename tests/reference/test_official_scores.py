@@ -13,11 +13,10 @@ import pytest
 from promptrial.model import Item
 from promptrial.registry import DATASETS
 from promptrial.scoring.base import ScoringSettings, prepare_answer, prepare_gold, score_answer
-from promptrial.scoring.exact_match import SCORER as EM
-from promptrial.scoring.exact_match import exact_match
+from promptrial.scoring.contract import Response
 from promptrial.scoring.normalize import RULES, EvaluationRules, rules_for
-from promptrial.scoring.token_f1 import SCORER as F1
-from promptrial.scoring.token_f1 import token_f1
+from promptrial.scoring.packs.question_answering.exact_match import ExactMatch, exact_match
+from promptrial.scoring.packs.question_answering.token_f1 import TokenF1, token_f1
 from tests.reference.official_evaluation import NORMALIZERS, official_scores, scored_response
 from tests.support.questions import FORMATS, made_up_file, real_file
 
@@ -136,9 +135,9 @@ def test_scored_responses_equal_the_official_scores_of_text_or_null_prediction(f
     for golds, answer in made_up(format_name, real):
         item = Item(id="i", dataset="d", question="q", answers=golds, is_unanswerable=not golds)
         gold = prepare_gold(item, format_name, SETTINGS)
-        abstained = prepare_answer(gold, answer).abstained
+        abstained = prepare_answer(gold, Response(answer)).abstained
         expected = scored_response(format_name, golds, answer, abstained=abstained)
-        assert score_answer(gold, answer, (EM, F1)) == expected, (golds, answer)
+        assert score_answer(gold, Response(answer), {"em": ExactMatch(), "f1": TokenF1()}) == expected, (golds, answer)
 
 
 @pytest.mark.parametrize(("source", "real"), SOURCES)

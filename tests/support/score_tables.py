@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from promptrial.documents.scorers import Role
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
 from promptrial.stats.pairing import BoolArray, PairedSample, ScoreTable, pair_scores
 
+ROLES: Mapping[Role, str] = {"accuracy": "em", "abstention": "abstain_rate", "false_answer": "false_answer_rate"}
 METRICS = ("em", "f1", "abstain_rate", "false_answer_rate", "unsupported_rate")
 
 
@@ -40,6 +42,7 @@ def table_of(
         temp=np.full(2 * n, temp),
         n_samples=(~np.isnan(scores)).astype(np.int64),
         metrics={metric: scores},
+        roles={role: name for role, name in ROLES.items() if name == metric},
     )
 
 
@@ -102,6 +105,7 @@ def trial_table(
             "false_answer_rate": np.where(unanswerable, 1.0, np.nan),
             "unsupported_rate": np.where(is_open, 1.0, np.nan),
         },
+        roles=ROLES,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from promptrial.model import Completion, RequestId, ids
 from promptrial.phases.parse import PREDICTION_COLUMNS, REASONING_COLUMNS, ArmCounts, ParseReport, _index_rows
 from promptrial.phases.score import _Answers
+from promptrial.scoring.contract import Response
 
 FIRST = ("custom_id", "dataset", "item_id", "condition", "temp", "sample_index", "type", "request_id", "finish_reason")
 """With the next four these columns stood in the tables of the first version; others are appended."""
@@ -69,5 +70,5 @@ def test_a_row_that_cannot_be_read_takes_nothing_from_one_that_answers_the_same_
 def test_a_blank_text_of_older_predictions_is_no_answer(text: str | None) -> None:
     key = ("s", "1", "control", "0.0")
     answers = _Answers(iter([(*key, text, None), (*key, "Rome", None), (*key, None, "500: late")]), "again")
-    assert answers.take(*key) == ["Rome"]
+    assert answers.take(*key) == [Response("Rome")]
     answers.check_empty()

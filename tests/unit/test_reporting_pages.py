@@ -57,7 +57,7 @@ from promptrial.reporting.tables.words import reason_text
 from promptrial.stats.analysis import analyse
 from promptrial.stats.attrition import arm_attrition
 from promptrial.stats.pairing import ScoreTable
-from tests.support.score_tables import table_of
+from tests.support.score_tables import ROLES, table_of
 from tests.support.values import make_trial
 
 PRICE = Price(input_per_million=0.1, output_per_million=0.4, batch_discount=0.5)
@@ -691,6 +691,7 @@ def real_document(seed: int, shift: float = 0.3) -> Significance:
         temp=np.zeros(2 * n),
         n_samples=n_samples,
         metrics=metrics,
+        roles=ROLES,
     )
     settings = StatsSettings(
         bootstrap_samples=200, permutation_samples=200, tost_margins={"em": 0.1}, wanted=SETTINGS.wanted

@@ -11,6 +11,7 @@ from promptrial.config.schema import RulesName
 from promptrial.errors import ConfigError
 from promptrial.model import Item
 from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_gold, score_answer
+from promptrial.scoring.contract import Response
 from promptrial.scoring.normalize import EXACT, RULES, SQUAD_V1, SQUAD_V2, rules_for
 
 
@@ -18,7 +19,7 @@ def scores(rules: str, golds: tuple[str, ...], text: str, tokens: str | None = N
     item = Item(id="1", dataset="d", question="q", answers=golds, is_unanswerable=not golds)
     chosen = rules_for("custom", rules, tokens)  # type: ignore[arg-type]
     gold = prepare_gold(item, chosen, ScoringSettings())
-    return dict(zip(registry.SCORERS, score_answer(gold, text, load_scorers()), strict=True))
+    return dict(zip(registry.SCORERS, score_answer(gold, Response(text), load_scorers()), strict=True))
 
 
 def test_the_configuration_knows_the_rules_that_there_are() -> None:
@@ -86,7 +87,7 @@ def test_custom_sets_count_characters_where_the_script_has_no_spaces_and_officia
     found = {}
     for rules in (rules_for("custom"), rules_for("custom", "squad_v2"), rules_for("squad_v2", None, "characters")):
         gold = prepare_gold(item, rules, ScoringSettings())
-        found[str(rules)] = score_answer(gold, "由王伟建。", load_scorers())[:2]
+        found[str(rules)] = score_answer(gold, Response("由王伟建。"), load_scorers())[:2]
     assert found == {"squad_v2, by character": (0, pytest.approx(2 / 3)), "squad_v2": (0, 0)}
 
 

@@ -3,12 +3,15 @@
 # ruff: noqa: RUF001 - dashes of every kind
 
 import math
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from promptrial import registry
-from promptrial.errors import ConfigError, ScoreError
+from promptrial.config.typed import SettingsError, typed
+from promptrial.documents.scorers import Scale
+from promptrial.errors import ScoreError
 from promptrial.model import Item
 from promptrial.scoring.base import (
     Gold,
@@ -20,8 +23,9 @@ from promptrial.scoring.base import (
     score_answer,
     worst_scores,
 )
+from promptrial.scoring.contract import Declaration, Response, Scorer
 from promptrial.scoring.normalize import SQUAD_V2
-from promptrial.scoring.unsupported import contains, token_support
+from promptrial.scoring.packs.question_answering.unsupported import Unsupported, contains, token_support
 
 PASSAGE = "The Normans gave their name to Normandy. Their leader was Rollo, the Duke of Normandy."
 ANSWERABLE = Item(id="1", dataset="s", question="Who?", answers=("Rollo", "Duke Rollo"), context=PASSAGE)
@@ -32,22 +36,36 @@ ITEMS = [ANSWERABLE, UNANSWERABLE, CLOSED, CLOSED_UNANSWERABLE]
 
 
 def scores(
-    item: Item, text: str, settings: ScoringSettings | None = None, format_name: str = "squad_v2"
+    item: Item,
+    text: str,
+    settings: ScoringSettings | None = None,
+    format_name: str = "squad_v2",
+    unsupported: Unsupported | None = None,
 ) -> dict[str, float]:
     gold = prepare_gold(item, format_name, settings or ScoringSettings())
-    return dict(zip(registry.SCORERS, score_answer(gold, text, load_scorers()), strict=True))
+    scorers = load_scorers() | {"unsupported_rate": unsupported or Unsupported()}
+    return dict(zip(scorers, score_answer(gold, Response(text), scorers), strict=True))
 
 
-def test_every_scorer_of_the_registry_bears_the_name_of_its_column() -> None:
-    assert [scorer.name for scorer in load_scorers()] == list(registry.SCORERS)
+def test_the_default_pack_is_the_registrys_in_its_order() -> None:
+    assert list(load_scorers()) == list(registry.SCORERS)
 
 
-def test_only_f1_is_graded() -> None:
-    assert [scorer.name for scorer in load_scorers() if scorer.graded] == ["f1"]
+def test_every_scorer_of_the_pack_is_of_the_first_version_so_that_runs_without_versions_are_done() -> None:
+    assert {scorer.declared.version for scorer in load_scorers().values()} == {1}
 
 
-def test_every_scorer_says_whether_more_or_less_is_wanted() -> None:
-    assert {scorer.name: scorer.wanted for scorer in load_scorers()} == {
+def test_only_f1_is_continuous() -> None:
+    assert [name for name, scorer in load_scorers().items() if scorer.declared.scale == "continuous"] == ["f1"]
+
+
+def test_the_pack_says_which_scores_are_right_declined_and_false() -> None:
+    roles = {scorer.declared.role: name for name, scorer in load_scorers().items() if scorer.declared.role}
+    assert roles == {"accuracy": "em", "abstention": "abstain_rate", "false_answer": "false_answer_rate"}
+
+
+def test_every_scorer_says_which_direction_is_better() -> None:
+    assert {name: scorer.declared.direction for name, scorer in load_scorers().items()} == {
         "em": "higher",
         "f1": "higher",
         "abstain_rate": None,
@@ -57,59 +75,93 @@ def test_every_scorer_says_whether_more_or_less_is_wanted() -> None:
 
 
 def test_every_scorer_declares_its_range_and_a_worst_score_within_it() -> None:
-    for scorer in load_scorers():
-        assert scorer.range == (0.0, 1.0)
+    for scorer in load_scorers().values():
+        assert scorer.declared.range == (0.0, 1.0)
         for item in filter(scorer.applies, ITEMS):
-            worst = {"higher": scorer.range[0], "lower": scorer.range[1]}
-            assert scorer.worst(item) == worst.get(scorer.wanted or "", float(not item.is_unanswerable))
+            worst = {"higher": 0.0, "lower": 1.0}
+            assert scorer.worst(item) == worst.get(scorer.declared.direction or "", float(not item.is_unanswerable))
 
 
 def test_a_missing_answer_is_never_better_than_an_answer() -> None:
     """The worst score of an item is the farthest from that of the answer that was wanted."""
     for item, best in ((ANSWERABLE, "Rollo"), (UNANSWERABLE, "I don't know."), (CLOSED_UNANSWERABLE, "unanswerable")):
         for scorer, worst, score in zip(
-            load_scorers(), worst_scores(item, load_scorers()), scores(item, best).values(), strict=True
+            load_scorers().values(), worst_scores(item, load_scorers()), scores(item, best).values(), strict=True
         ):
             assert math.isnan(worst) == math.isnan(score) == (not scorer.applies(item))
             assert math.isnan(worst) or abs(worst - score) == 1
 
 
-class Wild:
-    """A scorer whose scores are not what it declares."""
+@dataclass(frozen=True)
+class Wild(Scorer):
+    """A scorer whose scores are not what it declares; ``broken`` raises instead."""
 
-    name = "wild"
-    wanted: Final = "higher"
-    range: Final = (0.0, 2.0)
+    given: float = 0.0
+    scale: Scale = "binary"
+    broken: bool = False
 
-    def __init__(self, score: float, *, graded: bool) -> None:
-        self.graded = graded
-        self._score = score
+    @property
+    def declared(self) -> Declaration:
+        return Declaration(label="Wild", meaning="", scale=self.scale, direction="higher", range=(0.0, 2.0))
 
     def applies(self, item: Item) -> bool:
+        if self.broken:
+            raise SystemExit("I have seen\nenough")
         return not item.is_unanswerable
 
-    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
-        return 0.0
-
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:  # noqa: ARG002 - whatever was answered
-        return self._score
+        return self.given
 
 
 @pytest.mark.parametrize(
-    ("score", "graded", "allowed"),
-    [(2.5, True, "from 0 to 2"), (-0.5, True, "from 0 to 2"), (math.nan, True, "from 0 to 2"), (1.0, False, "0 or 2")],
+    ("score", "scale", "allowed"),
+    [
+        (2.5, "continuous", "from 0 to 2"),
+        (-0.5, "continuous", "from 0 to 2"),
+        (math.nan, "continuous", "from 0 to 2"),
+        (1.0, "binary", "0 or 2"),
+    ],
 )
 def test_a_score_outside_the_declared_range_is_an_error_that_names_item_and_scorer(
-    score: float, graded: bool, allowed: str
+    score: float, scale: Scale, allowed: str
 ) -> None:
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
     with pytest.raises(ScoreError, match=rf"scorer wild: the score of item '1' of s is .*; its range: {allowed}"):
-        score_answer(gold, "Rollo", [Wild(score, graded=graded)])
+        score_answer(gold, Response("Rollo"), {"wild": Wild(score, scale)})
 
 
 def test_scores_at_the_ends_of_the_range_are_accepted() -> None:
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
-    assert score_answer(gold, "Rollo", [Wild(0.0, graded=False), Wild(2.0, graded=True)]) == (0.0, 2.0)
+    scorers = {"low": Wild(0.0), "high": Wild(2.0, "continuous"), "middle": Wild(1.5, "continuous")}
+    assert score_answer(gold, Response("Rollo"), scorers) == (0.0, 2.0, 1.5)
+
+
+def test_what_goes_wrong_in_a_scorer_is_one_sentence_that_names_scorer_item_and_exception() -> None:
+    gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
+    for given, said in ((None, "TypeError: "), ("much", "TypeError: ")):
+        with pytest.raises(ScoreError, match=rf"^scorer wild failed on item '1' of s: {said}") as caught:
+            score_answer(gold, Response("Rollo"), {"wild": Wild(given)})  # type: ignore[arg-type]
+        assert "\n" not in caught.value.message
+    broken = {"wild": Wild(broken=True)}
+    attempts: list[Callable[[], object]] = [
+        lambda: score_answer(gold, Response("Rollo"), broken),
+        lambda: worst_scores(ANSWERABLE, broken),
+    ]
+    for attempt in attempts:
+        with pytest.raises(ScoreError, match=r"^scorer wild failed on item '1' of s: SystemExit: I have seen enough"):
+            attempt()
+
+
+def test_the_worst_score_is_the_end_of_the_range_that_is_not_better() -> None:
+    assert worst_scores(ANSWERABLE, {"wild": Wild()}) == (0.0,)
+    assert math.isnan(worst_scores(UNANSWERABLE, {"wild": Wild()})[0])
+
+
+def test_a_scorer_gets_the_response_as_it_is_on_record_though_the_model_declined() -> None:
+    gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
+    response = Response("I don't know.", finish_reason="stop", completion_tokens=5, reasoning="hm")
+    answer = prepare_answer(gold, response)
+    assert (answer.abstained, answer.text, answer.response) == (True, "", response)
 
 
 def test_an_abstention_is_right_on_an_unanswerable_item_and_wrong_on_an_answerable_one() -> None:
@@ -148,10 +200,10 @@ def test_what_does_not_apply_is_nan_and_never_zero() -> None:
 
 @pytest.mark.parametrize("strategy", ["exact", "overlap"])
 def test_an_abstention_makes_no_unsupported_claim(strategy: str) -> None:
-    settings = ScoringSettings(unsupported_strategy=strategy)  # type: ignore[arg-type]
-    assert scores(UNANSWERABLE, "I don't know", settings)["unsupported_rate"] == 0
-    assert scores(ANSWERABLE, "The.", settings)["unsupported_rate"] == 0
-    assert math.isnan(scores(CLOSED, "Paris", settings)["unsupported_rate"])
+    scorer = Unsupported(strategy)  # type: ignore[arg-type]
+    assert scores(UNANSWERABLE, "I don't know", unsupported=scorer)["unsupported_rate"] == 0
+    assert scores(ANSWERABLE, "The.", unsupported=scorer)["unsupported_rate"] == 0
+    assert math.isnan(scores(CLOSED, "Paris", unsupported=scorer)["unsupported_rate"])
 
 
 @pytest.mark.parametrize(
@@ -165,7 +217,7 @@ def test_an_abstention_makes_no_unsupported_claim(strategy: str) -> None:
     ],
 )
 def test_exact_support_is_containment_at_token_boundaries(text: str, unsupported: int) -> None:
-    assert scores(ANSWERABLE, text, ScoringSettings(unsupported_strategy="exact"))["unsupported_rate"] == unsupported
+    assert scores(ANSWERABLE, text, unsupported=Unsupported("exact"))["unsupported_rate"] == unsupported
 
 
 @pytest.mark.parametrize(
@@ -183,9 +235,9 @@ def test_overlap_support_is_the_share_of_the_answers_tokens(text: str, unsupport
 
 
 def test_the_overlap_threshold_is_the_settings() -> None:
-    strict = ScoringSettings(min_token_overlap=1.0)
-    assert scores(ANSWERABLE, "Rollo the viking", strict)["unsupported_rate"] == 1
-    assert scores(ANSWERABLE, "fjord", ScoringSettings(min_token_overlap=0.0))["unsupported_rate"] == 0
+    strict, lax = Unsupported(min_token_overlap=1.0), Unsupported(min_token_overlap=0.0)
+    assert scores(ANSWERABLE, "Rollo the viking", unsupported=strict)["unsupported_rate"] == 1
+    assert scores(ANSWERABLE, "fjord", unsupported=lax)["unsupported_rate"] == 0
 
 
 def test_support_finds_the_same_tokens_whichever_way_the_passage_was_prepared() -> None:
@@ -202,9 +254,10 @@ def test_configured_refusals_reach_the_scores() -> None:
 
 def test_a_prepared_answer_has_its_tokens_and_an_abstention_none() -> None:
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
-    assert prepare_answer(gold, "The Duke, Rollo").tokens == ["duke", "rollo"]
-    assert prepare_answer(gold, "Unknown.") == PreparedAnswer(abstained=True, normalized="", tokens=[])
-    assert prepare_answer(gold, "...") == PreparedAnswer(abstained=False, normalized="", tokens=[], text="...")
+    refusal, dots = Response("Unknown."), Response("...")
+    assert prepare_answer(gold, Response("The Duke, Rollo")).tokens == ["duke", "rollo"]
+    assert prepare_answer(gold, refusal) == PreparedAnswer(True, "", [], "", refusal)
+    assert prepare_answer(gold, dots) == PreparedAnswer(False, "", [], "...", dots)
 
 
 @pytest.mark.parametrize("item", ITEMS)
@@ -213,7 +266,21 @@ def test_every_applicable_score_is_between_zero_and_one(item: Item, text: str) -
     assert all(math.isnan(value) or 0 <= value <= 1 for value in scores(item, text).values())
 
 
-@pytest.mark.parametrize("settings", [{"unsupported_strategy": "guess"}, {"min_token_overlap": 60}])
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=f"{next(iter(settings))} is .* allowed: "):
-        ScoringSettings(**settings)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("settings", "key", "problem"),
+    [
+        ({"strategy": "guess"}, "strategy", "input should be 'exact' or 'overlap'"),
+        ({"min_token_overlap": 60}, "", "min_token_overlap is 60.0; allowed: 0 to 1"),
+        ({"stratagem": "exact"}, "stratagem", "unknown setting; did you mean 'strategy'?; known: strategy, min_"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], key: str, problem: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        typed(Unsupported, settings)
+    assert caught.value.key == key
+    assert caught.value.problem.startswith(problem)
+
+
+def test_a_strategy_that_there_is_not_is_refused_by_the_class_too() -> None:
+    with pytest.raises(ValueError, match="strategy is 'guess'; allowed: exact, overlap"):
+        Unsupported("guess")  # type: ignore[arg-type]

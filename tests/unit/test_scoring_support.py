@@ -6,8 +6,9 @@ import pytest
 
 from promptrial.model import Item
 from promptrial.scoring.base import ScoringSettings, prepare_answer, prepare_gold
+from promptrial.scoring.contract import Response
+from promptrial.scoring.packs.question_answering.unsupported import Unsupported
 from promptrial.scoring.support import Passage, claim_words
-from promptrial.scoring.unsupported import SCORER
 
 PASSAGES = {
     "en": "Queen Victoria’s Anglo-Norman heirs (1,500 in all) met at O'Neil's inn; U.S. troops left at 3.5 km/h.",
@@ -83,8 +84,9 @@ CLAIMS = [
 
 def unsupported(language: str, text: str, strategy: str, format_name: str = "custom") -> float:
     item = Item(id="1", dataset="d", question="q", answers=("x",), context=PASSAGES[language])
-    gold = prepare_gold(item, format_name, ScoringSettings(unsupported_strategy=strategy))  # type: ignore[arg-type]
-    return SCORER.score(gold, prepare_answer(gold, text))
+    gold = prepare_gold(item, format_name, ScoringSettings())
+    scorer = Unsupported(strategy)  # type: ignore[arg-type]
+    return scorer.score(gold, prepare_answer(gold, Response(text)))
 
 
 @pytest.mark.parametrize("format_name", ["custom", "squad_v2"])

@@ -34,7 +34,7 @@ from promptrial.stats.multiplicity import benjamini_hochberg, holm
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import ArmScores, FloatArray, IntArray, ScoreTable
 from promptrial.stats.selective import ratio_estimate
-from tests.support.score_tables import table_of, trial_table
+from tests.support.score_tables import ROLES, table_of, trial_table
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "significance.schema.json"
 QUICK = StatsSettings(bootstrap_samples=300, permutation_samples=300, tost_margins={"em": 0.1}, wanted={"em": "higher"})
@@ -42,6 +42,7 @@ NAN = math.nan
 
 
 def changed(table: ScoreTable, **columns: Any) -> ScoreTable:
+    columns = {"roles": ROLES} | columns
     return ScoreTable(**({name: getattr(table, name) for name in ScoreTable.__slots__} | columns))
 
 

@@ -12,8 +12,6 @@ from promptrial.stats.pairing import BoolArray, FloatArray, IntArray, ScoreTable
 
 __all__ = ["changes", "side_by_side"]
 
-_ACCURACY = "em"
-
 
 def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], arm: ArmName) -> ScoreTable:
     """Lay one arm of run A and the same arm of run B side by side, as the two sides of one contrast.
@@ -65,6 +63,7 @@ def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], arm: ArmNa
         },
         planned_samples={(side, temp): table.planned(arm, temp) for side, table in enumerate((a, b)) for temp in temps},
         cluster_names=a.cluster_names,
+        roles={role: name for role, name in a.roles.items() if b.roles.get(role) == name},
         worst={name: _of_common(worst, taken[0].places, len(common)) for name, worst in a.worst.items()},
     )
 
@@ -95,12 +94,16 @@ class _Rows:
 
 
 def changes(table: ScoreTable) -> tuple[Changes, ...]:
-    """Return, for each temperature, the items of which exact match changed from A to B."""
-    return tuple(_changes(table, temp) for temp in table.temps)
+    """Return, for each temperature, the items that A has right and B wrong, or the reverse.
+
+    None where no scorer says whether an answer is right.
+    """
+    accuracy = table.roles.get("accuracy")
+    return () if accuracy is None else tuple(_changes(table, accuracy, temp) for temp in table.temps)
 
 
-def _changes(table: ScoreTable, temp: float) -> Changes:
-    sample = pair_scores(table, _ACCURACY, temp, DEFAULT_CONTRAST).sample()
+def _changes(table: ScoreTable, accuracy: str, temp: float) -> Changes:
+    sample = pair_scores(table, accuracy, temp, DEFAULT_CONTRAST).sample()
     before, after = (arm.score for arm in sample.arms)
     fixed = sample.items[(before == 0) & (after == 1)]
     broken = sample.items[(before == 1) & (after == 0)]

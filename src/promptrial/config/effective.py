@@ -96,8 +96,23 @@ def to_yaml(tree: dict[str, Any]) -> bytes:
         pass
 
     Dumper.add_representer(str, _represent_text)
+    Dumper.add_representer(_Code, _represent_code)
+    scorers = tree.get("scorers") or {}
+    code = {name: {**entry, "text": _Code(entry["text"])} for name, entry in scorers.items() if "text" in entry}
+    tree = {**tree, "scorers": {**scorers, **code}} if code else tree
     text: str = yaml.dump(tree, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text.encode()
+
+
+class _Code(str):
+    """The text of a file of code, which people should be able to read line by line."""
+
+    __slots__ = ()
+
+
+def _represent_code(dumper: yaml.SafeDumper, text: _Code) -> yaml.ScalarNode:
+    """Write code as a block; the writer falls back on quotes where a block cannot hold the text."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"' if _BREAKS.search(text) else "|")
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

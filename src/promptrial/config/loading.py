@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from promptrial.config.code import read_code
 from promptrial.config.environment import VARIABLE, environment
 from promptrial.config.explaining import explain
 from promptrial.config.prompts import read_prompts
@@ -32,12 +33,14 @@ class LoadedConfig:
     """A configuration with what is needed to write it down again.
 
     ``placeholders`` maps the key path of every value that held ``${VAR}`` to the text as it stood in the file.
-    ``folder`` is what relative paths in the file start from.
+    ``folder`` is what relative paths in the file start from. ``carried`` holds the SHA-256 of each text of code that
+    stood in the configuration itself, and was not read from a file beside it.
     """
 
     experiment: ExperimentConfig
     folder: Path
     placeholders: Mapping[KeyPath, str]
+    carried: frozenset[str] = frozenset()
 
 
 def load_config(
@@ -79,7 +82,10 @@ def load_config(
         more = [f"{path}: and {len(problems) - _SHOWN:,} more problems"] if len(problems) > _SHOWN else []
         raise ConfigError("\n".join([*problems[:_SHOWN], *more])) from None
     strict = set(experiment.prompt_sets) if not unused_may_lack else _used_sets(experiment)
-    return LoadedConfig(read_prompts(path, experiment, line_of, strict), path.parent, placeholders)
+    carried = {name for name, entry in (experiment.scorers or {}).items() if entry.text}
+    experiment = read_code(path, read_prompts(path, experiment, line_of, strict), line_of)
+    digests = frozenset(experiment.scorers_in_use[name].sha256 for name in carried)
+    return LoadedConfig(experiment, path.parent, placeholders, digests)
 
 
 def filled_in(placeholders: Mapping[KeyPath, str], env: Mapping[str, str]) -> dict[str, str]:
@@ -148,8 +154,9 @@ def _check_text(where: str, key: str, text: object) -> None:
 
 
 def _is_prompt_text(at: KeyPath) -> bool:
-    """Whether a prompt's own text stands here, which may speak of ``${VAR}`` and is sent as it is."""
-    return at[0] in {"prompt_sets", "task_instructions"} and at[-1] == "text" and at[-2] != "treatments"
+    """Whether the text of a prompt or of code stands here, which may speak of ``${VAR}`` and is used as it is."""
+    of_text = at[0] in {"prompt_sets", "task_instructions", "scorers"} and at[-1] == "text"
+    return of_text and at[-2] != "treatments"
 
 
 def _used_sets(experiment: ExperimentConfig) -> set[str]:

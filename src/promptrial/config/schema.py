@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from promptrial import registry
 from promptrial.config.arms import PromptSetConfig, TaskInstructions
+from promptrial.config.scorers import ScorerConfig, canonical_names, named_types, settings_problems
 from promptrial.config.strict import Name, Strict
 from promptrial.model import ids
 from promptrial.model.arms import ArmName
@@ -41,7 +42,7 @@ __all__ = [
     "UnsupportedConfig",
 ]
 
-_TABLES = {"provider": registry.PROVIDERS, "dataset format": registry.DATASETS, "scorer": registry.SCORERS}
+_TABLES = {"provider": registry.PROVIDERS, "dataset format": registry.DATASETS}
 _Value = TypeVar("_Value")
 _Values = TypeVar("_Values", bound=Sequence[object])
 
@@ -87,7 +88,7 @@ _LARGEST: Final = 2**31 - 1  # as a wire format takes; a count beyond it is an e
 DatasetName = Annotated[str, AfterValidator(_dataset_name)]
 ProviderName = Annotated[str, AfterValidator(partial(_registered, "provider"))]
 FormatName = Annotated[str, AfterValidator(partial(_registered, "dataset format"))]
-ScorerName = Annotated[str, AfterValidator(partial(_registered, "scorer"))]
+ScorerName = str  # checked against the scorers that run, which another key names
 Words = Annotated[str, Field(min_length=1)]
 # Rounding makes exact what is a multiple of 0.001 but for its last bit. Adding 0.0 makes -0.0 the 0.0 that it equals.
 Temperature = Annotated[
@@ -215,7 +216,9 @@ class StatsConfig(Strict):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     confidence: OpenShare = 0.95
     primary: Annotated[tuple[ScorerName, ...], AfterValidator(_no_repeats)] = Field(
-        ("em",), description="confirmatory endpoints, Holm-corrected together"
+        (next(iter(registry.SCORERS)),),
+        description="confirmatory endpoints, Holm-corrected together; by default the first of the default pack, or the "
+        "first scorer where that does not run",
     )
     bootstrap_samples: Annotated[int, Field(ge=1000, le=_MOST_SAMPLES), _Number] = 10_000
     permutation_samples: Annotated[
@@ -299,6 +302,8 @@ class ExecutionConfig(Strict):
 class ExperimentConfig(Strict):
     """The whole configuration of an experiment."""
 
+    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"scorers"})
+
     name: Name = Field("experiment", description="the experiment's name in reports")
     question: str = Field("", description="what the experiment asks, in one sentence, for the report")
     seed: Natural = Field(20260101, description="decides which items are sampled, and each request's own seed")
@@ -329,6 +334,9 @@ class ExperimentConfig(Strict):
     )
     pricing: dict[ProviderName, ProviderPricing] = Field({}, description="prices in USD, by provider")
     scoring: ScoringConfig = Field(ScoringConfig(), description="how answers are scored")
+    scorers: Annotated[dict[str, ScorerConfig], Field(min_length=1), BeforeValidator(named_types)] | None = Field(
+        None, description="which scorers run, each under the name of its column; the default pack if null"
+    )
     stats: StatsConfig = Field(StatsConfig(), description="endpoints, levels, margins and resampling")
     sweep: SweepConfig = Field(SweepConfig(), description="the trials: every combination of these lists")
     trials: Annotated[tuple[TrialConfig, ...], Field(min_length=1)] | None = Field(
@@ -364,6 +372,37 @@ class ExperimentConfig(Strict):
             if ids.escaped_length(name) > longest:
                 raise _wrong(("datasets", name), _too_long(name, longest))
         return self
+
+    @model_validator(mode="after")
+    def _scorers_exist(self) -> Self:
+        for at, problem in settings_problems(self.scorers or {}):
+            raise _wrong(("scorers", *at), problem)
+        return self
+
+    @model_validator(mode="after")
+    def _scorers_of_stats(self) -> Self:
+        """Return the configuration with `stats` calling every scorer by the name of its column."""
+        known = self.scorers_in_use
+        primary = tuple(dict.fromkeys(canonical_names(self.stats.primary, known)))
+        margins = dict(
+            zip(canonical_names(self.stats.tost_margins, known), self.stats.tost_margins.values(), strict=True)
+        )
+        given = "primary" in self.stats.model_fields_set
+        if not given and not set(primary) <= known.keys():
+            primary = (next(iter(known)),)
+        for index, name in enumerate(canonical_names(self.stats.primary, known) if given else ()):
+            _check_known(("stats", "primary", index), "scorer", name, known)
+        for key, name in zip(self.stats.tost_margins, margins, strict=True):
+            _check_known(("stats", "tost_margins", key), "scorer", name, known)
+        if (primary, margins) == (self.stats.primary, self.stats.tost_margins):
+            return self
+        stats = self.stats.model_copy(update={"primary": primary, "tost_margins": margins})
+        return self.model_copy(update={"stats": stats})
+
+    @property
+    def scorers_in_use(self) -> dict[str, ScorerConfig]:
+        """The scorers that run, by the name of their column, in order."""
+        return self.scorers or {name: ScorerConfig(type=name) for name in registry.SCORERS}
 
     @model_validator(mode="after")
     def _one_way_to_cut(self) -> Self:

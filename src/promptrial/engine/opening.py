@@ -109,6 +109,12 @@ class Opened:
     remark: str = ""
     corrected: bool = False
 
+    @property
+    def trusted_code(self) -> frozenset[str]:
+        """SHA-256 of the code that may run: what stands in files beside the configuration."""
+        digests = {entry.sha256 for entry in self.loaded.experiment.scorers_in_use.values() if entry.sha256}
+        return frozenset(digests - self.loaded.carried)
+
 
 def new_run_ids(now: str, experiments: Path) -> Iterator[str]:
     """Yield run ids made from the time that no run has: ``20260131-093000``, then with ``-2`` and so on behind it."""

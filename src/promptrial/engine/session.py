@@ -190,6 +190,7 @@ def spec_of(request: RunRequest, opened: Opened) -> RunSpec:
         dry_run=opened.dry_run,
         rebuy=request.rebuy,
         asked_by=asked_by(opened),
+        trusted_code=opened.trusted_code,
     )
 
 

@@ -6,9 +6,9 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 
-from promptrial import registry
 from promptrial.documents.files import open_csv
 from promptrial.model import CONDITIONS
+from promptrial.phases.scorers import declared
 from promptrial.reporting.facts import OlderFigure
 from promptrial.store.rundir import OLDER, TrialDir
 
@@ -27,22 +27,23 @@ def older_figures(folder: TrialDir) -> tuple[OlderFigure, ...]:
     path = older_scores_path(folder)
     if not path.is_file():
         return ()
-    then, now = _means(path), _means(folder.results / "per_item_scores.csv")
+    metrics = tuple(declared(folder.results))
+    then, now = _means(path, metrics), _means(folder.results / "per_item_scores.csv", metrics)
     return tuple(
         OlderFigure(metric, condition, *then[metric, condition], *now.get((metric, condition), (None, 0)))
-        for metric in registry.SCORERS
+        for metric in metrics
         for condition in CONDITIONS
         if (metric, condition) in then
     )
 
 
-def _means(path: Path) -> dict[tuple[str, str], _Mean]:
+def _means(path: Path, metrics: tuple[str, ...]) -> dict[tuple[str, str], _Mean]:
     """Return mean and number of the scores that are there; an empty cell is no score."""
     sums: dict[tuple[str, str], float] = defaultdict(float)
     counts: dict[tuple[str, str], int] = defaultdict(int)
     with open_csv(path) as file:
         for row in csv.DictReader(file):
-            for metric in registry.SCORERS:
+            for metric in metrics:
                 if text := row.get(metric):
                     sums[metric, row["condition"]] += float(text)
                     counts[metric, row["condition"]] += 1

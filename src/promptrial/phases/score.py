@@ -7,25 +7,31 @@ without a visible character is no answer either, whoever wrote the predictions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from promptrial import registry
 from promptrial.datasets.base import cluster_id
+from promptrial.documents import scorers as documents
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Part, Trial, ids
 from promptrial.model.responses import is_blank
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.prepared import ItemReader
+from promptrial.phases.scorers import RECORD, make_scorers, record_of, scorer_receipt, worst_columns
 from promptrial.phases.services import Services
 from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import parts_of
 from promptrial.scoring.aggregate import summarize_replicates
-from promptrial.scoring.base import Gold, Scorer, ScoringSettings, load_scorers, prepare_gold, score_answer
+from promptrial.scoring.base import Gold, ScoringSettings, prepare_gold, score_answer, worst_scores
+from promptrial.scoring.contract import RESPONSE_COLUMNS, Response, Scorer
 from promptrial.scoring.normalize import EvaluationRules
+from promptrial.store import atomic
+from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 from promptrial.store.tables import Column, TableWriter, read_batches
 
@@ -34,21 +40,50 @@ __all__ = ["PHASE", "score_columns", "score_part"]
 _READ: Final = ("dataset", "item_id", "condition", "temp", "response_text", "error")
 
 
-_Row = tuple[str, str, str, str, str | None, str | None]
-"""A row of the predictions, in the order of ``_READ``."""
+_Row = tuple[Any, ...]
+"""A row of the predictions: ``_READ``, and ``RESPONSE_COLUMNS`` where a scorer needs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scorers:
+    """The scorers of a run; ``worst`` are those whose worst score by item is a column of the table too."""
+
+    all: dict[str, Scorer]
+    worst: dict[str, Scorer]
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> Self:
+        """Make them."""
+        scorers = make_scorers(spec)
+        return cls(scorers, {name: scorers[name] for name in worst_columns(spec.config)})
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of ``per_item_scores``."""
+        return score_columns(self.all, self.worst)
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns of the predictions that they need."""
+        whole = any("response" in scorer.declared.needs for scorer in self.all.values())
+        return _READ + (RESPONSE_COLUMNS if whole else ())
 
 
 class _Subject(NamedTuple):
-    """An item ready to be scored against, with what its rows begin with."""
+    """An item ready to be scored against, with what its rows begin and end with."""
 
     dataset: str
     item_id: str
     lead: tuple[str, str, str, str]
     gold: Gold
+    worst: tuple[float, ...]
 
 
-def score_columns(scorers: Sequence[Scorer]) -> tuple[Column, ...]:
-    """Return the columns of ``per_item_scores``: identity, then mean and standard deviation by scorer."""
+def score_columns(scorers: Iterable[str], worst: Iterable[str] = ()) -> tuple[Column, ...]:
+    """Return the columns of ``per_item_scores``, given the names of scorers.
+
+    Identity, then mean and standard deviation by scorer, then the worst score by item of those in ``worst``.
+    """
     identity: tuple[Column, ...] = (
         ("item_key", "text"),
         ("dataset", "category"),
@@ -58,7 +93,8 @@ def score_columns(scorers: Sequence[Scorer]) -> tuple[Column, ...]:
         ("temp", "category"),
         ("n_samples", "int"),
     )
-    return identity + tuple((name, "float") for scorer in scorers for name in (scorer.name, f"{scorer.name}_std"))
+    scores = [name for scorer in scorers for name in (scorer, f"{scorer}_std")]
+    return identity + tuple((name, "float") for name in (*scores, *(f"{scorer}_worst" for scorer in worst)))
 
 
 def score_part(spec: RunSpec, trial: Trial, name: str, stem: Path) -> dict[Path, FileRecord]:
@@ -68,12 +104,12 @@ def score_part(spec: RunSpec, trial: Trial, name: str, stem: Path) -> dict[Path,
     this part; those of all parts, in order, are its table.
     """
     part = next(part for part in parts_of(spec, trial) if part.name == name)
-    scorers = load_scorers()
+    scorers = _Scorers.of(spec)
     items = ItemReader(spec.run).take(part.start, part.stop)
     own = {(item.dataset, item.id, part.condition, repr(part.temp)) for item in items}
-    answers = _Answers((row for row in _answers(spec, trial) if row[:4] in own), _again(spec))
-    subjects = _subjects(spec, items)
-    with TableWriter(stem, score_columns(scorers)) as table:
+    answers = _Answers((row for row in _answers(spec, trial, scorers.read) if row[:4] in own), _again(spec))
+    subjects = _subjects(spec, items, scorers)
+    with TableWriter(stem, scorers.columns) as table:
         _score_part(part, subjects, answers, scorers, table)
         answers.check_empty()
     return table.records()
@@ -81,23 +117,34 @@ def score_part(spec: RunSpec, trial: Trial, name: str, stem: Path) -> dict[Path,
 
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     results = spec.run.trial(trial.slug).results
-    scorers = load_scorers()
-    answers = _Answers(_answers(spec, trial), _again(spec))
+    scorers = _Scorers.of(spec)
+    answers = _Answers(_answers(spec, trial, scorers.read), _again(spec))
     parts = parts_of(spec, trial)
     reader = ItemReader(spec.run)
     with (
-        TableWriter(results / "per_item_scores", score_columns(scorers)) as table,
+        TableWriter(results / "per_item_scores", scorers.columns) as table,
         services.progress.task(f"score {trial.slug}", sum(part.rows for part in parts)) as task,
     ):
         for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)):
             arms = list(shard)
-            subjects = _subjects(spec, reader.take(arms[0].start, arms[0].stop))
+            subjects = _subjects(spec, reader.take(arms[0].start, arms[0].stop), scorers)
             for part in arms:
                 services.stop.check()
                 _score_part(part, subjects, answers, scorers, table)
                 task.advance(part.rows)
         answers.check_empty()
-    return Produced(table.records())
+    return Produced(table.records() | _record(spec, results / RECORD, scorers.all))
+
+
+def _record(spec: RunSpec, path: Path, scorers: Mapping[str, Scorer]) -> dict[Path, FileRecord]:
+    """Record what the columns mean, unless the default pack ran as it is; then there is no such file."""
+    if not scorer_receipt(spec.config):
+        if path.exists():
+            atomic.remove(path)
+        return {}
+    with AtomicFile(path) as file:
+        file.write(documents.encode(record_of(spec.config, scorers)))
+    return {path: FileRecord(file.sha256(), file.size)}
 
 
 def _again(spec: RunSpec) -> str:
@@ -105,26 +152,28 @@ def _again(spec: RunSpec) -> str:
     return f"{spec.run.command('run')} --from_step parse"
 
 
-def _subjects(spec: RunSpec, items: Sequence[Item]) -> list[_Subject]:
+def _subjects(spec: RunSpec, items: Sequence[Item], scorers: _Scorers) -> list[_Subject]:
     settings, rules = scoring_settings(spec.config), evaluation_rules(spec)
-    return [_subject(item, rules, settings) for item in items]
+    return [_subject(item, rules, settings, worst_scores(item, scorers.worst)) for item in items]
 
 
-def _subject(item: Item, rules: Mapping[str, EvaluationRules], settings: ScoringSettings) -> _Subject:
+def _subject(
+    item: Item, rules: Mapping[str, EvaluationRules], settings: ScoringSettings, worst: tuple[float, ...]
+) -> _Subject:
     lead = (ids.item_key(item.dataset, item.id), item.dataset, cluster_id(item), item.type)
-    return _Subject(item.dataset, item.id, lead, prepare_gold(item, rules[item.dataset], settings))
+    return _Subject(item.dataset, item.id, lead, prepare_gold(item, rules[item.dataset], settings), worst)
 
 
 def _score_part(
-    part: Part, subjects: Sequence[_Subject], answers: _Answers, scorers: Sequence[Scorer], table: TableWriter
+    part: Part, subjects: Sequence[_Subject], answers: _Answers, scorers: _Scorers, table: TableWriter
 ) -> None:
     temp = repr(part.temp)
     for subject in subjects:
-        texts = answers.take(subject.dataset, subject.item_id, part.condition, temp)
-        scores = [score_answer(subject.gold, text, scorers) for text in texts]
-        summary = summarize_replicates(scores, len(scorers))
+        responses = answers.take(subject.dataset, subject.item_id, part.condition, temp)
+        scores = [score_answer(subject.gold, response, scorers.all) for response in responses]
+        summary = summarize_replicates(scores, len(scorers.all))
         pairs = [value for pair in zip(summary.means, summary.stds, strict=True) for value in pair]
-        table.append((*subject.lead, part.condition, temp, summary.n_samples, *pairs))
+        table.append((*subject.lead, part.condition, temp, summary.n_samples, *pairs, *subject.worst))
 
 
 class _Answers:
@@ -135,16 +184,16 @@ class _Answers:
         self._again = again
         self._next = next(rows, None)
 
-    def take(self, *key: str) -> list[str]:
-        """Return the texts of the answers to an item (data set, id), arm and temperature, but for failed requests."""
-        texts = []
+    def take(self, *key: str) -> list[Response]:
+        """Return the answers to an item (data set, id), arm and temperature, but for failed requests."""
+        responses = []
         row = self._next
         while row is not None and row[:4] == key:
-            text, error = row[4:]
+            text, error = row[4:6]
             if error is None and text is not None and not is_blank(text):
-                texts.append(text)
+                responses.append(Response(text, *row[6:]))
             row = self._next = next(self._rows, None)
-        return texts
+        return responses
 
     def check_empty(self) -> None:
         """Refuse predictions that belong to no item of the run.
@@ -161,10 +210,12 @@ class _Answers:
             )
 
 
-def _answers(spec: RunSpec, trial: Trial) -> Iterator[_Row]:
+def _answers(spec: RunSpec, trial: Trial, columns: tuple[str, ...]) -> Iterator[_Row]:
     path = spec.run.trial(trial.slug).results / "predictions.parquet"
-    for batch in read_batches(path, _READ):
-        yield from zip(*(batch.column(name).to_pylist() for name in _READ), strict=True)
+    for batch in read_batches(path, columns):
+        absent = {name for name in RESPONSE_COLUMNS if name not in batch.schema.names}  # no response has anything there
+        lists = ([None] * len(batch) if name in absent else batch.column(name).to_pylist() for name in columns)
+        yield from zip(*lists, strict=True)
 
 
 PHASE = Phase(
@@ -175,6 +226,7 @@ PHASE = Phase(
         "scoring": spec.config.scoring.model_dump(mode="json"),
         "formats": {name: dataset.format for name, dataset in spec.config.datasets.items()},
         **chosen_rules(spec),
+        **scorer_receipt(spec.config),
     },
     run_trial=_run,
 )

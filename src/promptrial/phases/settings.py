@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from promptrial.config.schema import ExperimentConfig
+from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import StatsSettings
 from promptrial.jobs.settings import QueueSettings
 from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
 from promptrial.runtime.retry import Backoff
-from promptrial.scoring.base import ScoringSettings, load_scorers
+from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 
 __all__ = ["chosen_rules", "evaluation_rules", "queue_settings", "scoring_settings", "stats_settings"]
 
 
 def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
-    """Return how answers are scored."""
-    scoring = config.scoring
-    return ScoringSettings(
-        unsupported_strategy=scoring.unsupported.strategy,
-        min_token_overlap=scoring.unsupported.min_token_overlap,
-        extra_refusals=scoring.extra_refusals,
-    )
+    """Return how items and answers are prepared for scoring."""
+    return ScoringSettings(extra_refusals=config.scoring.extra_refusals)
 
 
 def evaluation_rules(spec: RunSpec) -> dict[str, EvaluationRules]:
@@ -50,9 +47,9 @@ def _recorded_rules(spec: RunSpec) -> dict[str, str]:
     return {name: source["rules"] for name, source in sources.items() if "rules" in source}
 
 
-def stats_settings(config: ExperimentConfig) -> StatsSettings:
-    """Return how effects are tested; which metrics are graded, and what is wanted of them, is the scorers' own word."""
-    stats, scorers = config.stats, load_scorers()
+def stats_settings(config: ExperimentConfig, scorers: Mapping[str, Declaration]) -> StatsSettings:
+    """Return how effects are tested; what the scores of each scorer are is as it declares them."""
+    stats = config.stats
     return StatsSettings(
         alpha=stats.alpha,
         confidence=stats.confidence,
@@ -62,9 +59,9 @@ def stats_settings(config: ExperimentConfig) -> StatsSettings:
         random_seed=stats.random_seed,
         tost_margins=dict(stats.tost_margins),
         missing=stats.missing,
-        graded=tuple(scorer.name for scorer in scorers if scorer.graded),
-        wanted={scorer.name: scorer.wanted for scorer in scorers if scorer.wanted is not None},
-        ranges={scorer.name: scorer.range for scorer in scorers},
+        graded=tuple(name for name, each in scorers.items() if each.scale == "continuous"),
+        wanted={name: each.direction for name, each in scorers.items() if each.direction is not None},
+        ranges={name: each.range for name, each in scorers.items()},
     )
 
 

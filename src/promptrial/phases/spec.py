@@ -47,6 +47,8 @@ class RunSpec:
     rebuy : bool
         Whether answers that a provider has lost may be paid for again.
     asked_by : AskedBy
+    trusted_code : frozenset of str
+        SHA-256 of the code in the configuration that may run here.
     """
 
     run: RunDir
@@ -59,6 +61,7 @@ class RunSpec:
     dry_run: bool = False
     rebuy: bool = False
     asked_by: AskedBy = "this"
+    trusted_code: frozenset[str] = frozenset()
 
     def trial(self, slug: str) -> Trial:
         """Return the trial with this slug."""

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from promptrial import registry
 from promptrial.documents import significance
+from promptrial.documents.scorers import ROLES, with_role
 from promptrial.documents.significance import ArmAttrition
 from promptrial.model import Trial, ids
 from promptrial.model.arms import ArmName, compared_arms
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import ItemReader
+from promptrial.phases.scorers import declared, scorer_receipt
 from promptrial.phases.services import Services
 from promptrial.phases.settings import stats_settings
 from promptrial.phases.spec import RunSpec
@@ -47,15 +49,15 @@ class PlannedItems:
 
 
 def planned_items(run: RunDir) -> PlannedItems:
-    """Read what the statistics need to know of every planned item."""
+    """Read what the statistics need to know of every planned item; the score table has it for scorers of no pack."""
     scorers = load_scorers()
     reader, start = ItemReader(run), 0
-    planned = PlannedItems([], {scorer.name: [] for scorer in scorers})
+    planned = PlannedItems([], {name: [] for name in scorers})
     while items := reader.take(start, start + _ITEMS_AT_ONCE):
         for item in items:
             planned.keys.append(ids.item_key(item.dataset, item.id))
-            for scorer, worst in zip(scorers, worst_scores(item, scorers), strict=True):
-                planned.worst[scorer.name].append(worst)
+            for name, worst in zip(scorers, worst_scores(item, scorers), strict=True):
+                planned.worst[name].append(worst)
         start += _ITEMS_AT_ONCE
     return planned
 
@@ -91,6 +93,15 @@ def read_scores(
     def floats(name: str) -> Any:  # noqa: ANN401 - a float array
         return table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
 
+    def worst_of(name: str) -> Any:  # noqa: ANN401 - likewise
+        if f"{name}_worst" not in table.column_names:
+            return np.array(planned.worst[name], dtype=np.float64)
+        worst = np.full(len(planned.keys), np.nan)
+        worst[item] = floats(f"{name}_worst")
+        return worst
+
+    scorers = declared(path.parent)
+    item = codes("item_key", planned.keys)[0]
     arm, arm_names = codes("condition", compared_arms(arms))
     dataset, dataset_names = codes("dataset")
     cluster, cluster_names = codes("cluster")
@@ -98,7 +109,7 @@ def read_scores(
         item_keys=planned.keys,
         dataset_names=dataset_names,
         type_names=_TYPES,
-        item=codes("item_key", planned.keys)[0],
+        item=item,
         dataset=dataset,
         cluster=cluster,
         cluster_names=cluster_names,
@@ -107,12 +118,13 @@ def read_scores(
         arm_names=arm_names,
         temp=pc.cast(table.column("temp"), pa.float64()).to_numpy(),
         n_samples=table.column("n_samples").to_numpy().astype(np.int64),
-        metrics={name: floats(name) for name in registry.SCORERS},
-        deviations={name: floats(f"{name}_std") for name in registry.SCORERS},
+        metrics={name: floats(name) for name in scorers},
+        deviations={name: floats(f"{name}_std") for name in scorers},
         planned_samples={
             (code, float(temp)): n for code in range(len(arm_names)) for temp, n in samples_per_item.items()
         },
-        worst={name: np.array(worst, dtype=np.float64) for name, worst in planned.worst.items()},
+        worst={name: worst_of(name) for name in scorers},
+        roles={role: name for role in ROLES if (name := with_role(scorers, role)) is not None},
     )
 
 
@@ -123,7 +135,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     with services.progress.task(f"stats {trial.slug}", 1) as task:
         scores, planned = results / "per_item_scores.parquet", planned_items(spec.run)
         table = read_scores(scores, planned, trial.samples_per_item, trial.conditions)
-        document = analyse(table, stats_settings(spec.config), _attrition(results))
+        document = analyse(table, stats_settings(spec.config, declared(results)), _attrition(results))
         task.advance()
     path = results / "significance.json"
     with AtomicFile(path) as file:
@@ -147,6 +159,6 @@ PHASE = Phase(
     name="stats",
     stage=registry.STAGES["stats"],
     reads=("prepare", "parse", "score"),
-    settings=lambda spec, _manifests, _trial: spec.config.stats.model_dump(mode="json"),
+    settings=lambda spec, _manifests, _trial: spec.config.stats.model_dump(mode="json") | scorer_receipt(spec.config),
     run_trial=_run,
 )

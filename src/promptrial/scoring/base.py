@@ -1,4 +1,4 @@
-"""The values that scorers share, the protocol that they follow, and ``score_answer``, which runs them on one answer.
+"""The values that scorers share, and ``score_answer``, which runs scorers on one answer.
 
 An item is prepared once (``prepare_gold``), an answer once (``prepare_answer``); every scorer reads what was prepared.
 
@@ -12,16 +12,16 @@ answer is missing and must not be given to ``score_answer``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Literal, Protocol
 
 import msgspec
 
-from promptrial.errors import ConfigError, ScoreError
+from promptrial.errors import PromptrialError, ScoreError
 from promptrial.model import Item
 from promptrial.registry import SCORERS, load
+from promptrial.scoring.contract import Response, Scorer
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.scoring.refusals import is_abstention
 from promptrial.scoring.support import Passage
@@ -30,7 +30,6 @@ __all__ = [
     "AcceptedAnswers",
     "Gold",
     "PreparedAnswer",
-    "Scorer",
     "ScoringSettings",
     "accepted_answers",
     "load_scorers",
@@ -40,39 +39,18 @@ __all__ = [
     "worst_scores",
 ]
 
-_STRATEGIES: Final = ("exact", "overlap")
-
 
 @dataclass(frozen=True, slots=True)
 class ScoringSettings:
-    """What the configuration can say about scoring.
+    """How items and answers are prepared for every scorer.
 
     Attributes
     ----------
-    unsupported_strategy : {"overlap", "exact"}
-        How a claim is looked for in the passage; see ``promptrial.scoring.unsupported``.
-    min_token_overlap : float in [0, 1]
-        For ``overlap``: the share of the answer's tokens that the passage must hold.
     extra_refusals : tuple of str
         Texts that are abstentions besides those recognised anyway.
-
-    Raises
-    ------
-    ConfigError
-        If the strategy is unknown or the share is not between 0 and 1.
     """
 
-    unsupported_strategy: Literal["exact", "overlap"] = "overlap"
-    min_token_overlap: float = 0.6
     extra_refusals: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.unsupported_strategy not in _STRATEGIES:
-            raise ConfigError(
-                f"unsupported_strategy is {self.unsupported_strategy!r}; allowed: {', '.join(_STRATEGIES)}"
-            )
-        if not 0 <= self.min_token_overlap <= 1:
-            raise ConfigError(f"min_token_overlap is {self.min_token_overlap!r}; allowed: 0 to 1")
 
 
 class AcceptedAnswers(msgspec.Struct, frozen=True, gc=False):
@@ -112,54 +90,35 @@ class Gold(msgspec.Struct, frozen=True, dict=True):
 
 
 class PreparedAnswer(msgspec.Struct, frozen=True, gc=False):
-    """One response: whether it abstains, its normalised text, its tokens and its own text (empty for an abstention)."""
+    """A response, prepared for scoring.
+
+    Of an abstention ``normalized``, ``tokens`` and ``text`` are empty: it is the null prediction. ``response`` is the
+    response as it is on record, whether it abstains or not.
+    """
 
     abstained: bool
     normalized: str
     tokens: list[str]
-    text: str = ""
+    text: str
+    response: Response
 
 
-class Scorer(Protocol):
-    """One measure of an answer, reached through ``registry.SCORERS``."""
-
-    @property
-    def name(self) -> str:
-        """The key in the registry, which is the column in the score tables."""
-
-    @property
-    def graded(self) -> bool:
-        """False for a 0/1 score, True for one that takes values between."""
-
-    @property
-    def wanted(self) -> Literal["higher", "lower"] | None:
-        """Whether more or less of it is better; None if that depends on the item."""
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """The lowest and the highest score. A score that is not graded is one of the two, and these are 0 and 1."""
-
-    def applies(self, item: Item) -> bool:
-        """Tell whether the measure is defined for answers to this item."""
-
-    def worst(self, item: Item) -> float:
-        """Return the worst score for this item: what a missing answer counts as where it counts as a failure."""
-
-    def score(self, gold: Gold, answer: PreparedAnswer) -> float:
-        """Return the score, within ``range``, of an answer to an item that the measure applies to."""
+def load_scorers() -> dict[str, Scorer]:
+    """Return the scorers of the default pack by name, in the order of the registry, with their default settings."""
+    return {name: load("scorer", name)() for name in SCORERS}
 
 
-def load_scorers() -> tuple[Scorer, ...]:
-    """Return every scorer of the registry, in its order."""
-    return tuple(load("scorer", name) for name in SCORERS)
-
-
-def worst_scores(item: Item, scorers: Sequence[Scorer]) -> tuple[float, ...]:
+def worst_scores(item: Item, scorers: Mapping[str, Scorer]) -> tuple[float, ...]:
     """Return, by each scorer, what a missing answer to the item counts as where it counts as a failure.
 
     NaN where the scorer does not apply to the item.
+
+    Raises
+    ------
+    ScoreError
+        If a scorer fails.
     """
-    return tuple([scorer.worst(item) if scorer.applies(item) else math.nan for scorer in scorers])
+    return tuple([_worst(name, scorer, item) for name, scorer in scorers.items()])
 
 
 def accepted_answers(answers: Sequence[str], rules: EvaluationRules) -> AcceptedAnswers:
@@ -190,52 +149,73 @@ def prepare_gold(item: Item, rules: EvaluationRules | str, settings: ScoringSett
     return Gold(item, rules, accepted_answers(item.answers, rules), settings)
 
 
-_ABSTENTION: Final = PreparedAnswer(abstained=True, normalized="", tokens=[])
-
-
-def prepare_answer(gold: Gold, text: str) -> PreparedAnswer:
+def prepare_answer(gold: Gold, response: Response) -> PreparedAnswer:
     """Prepare a response to an item; every abstention is the same null prediction.
 
     What equals an accepted answer is no abstention, whatever it reads like.
     """
+    text = response.text
     abstained = is_abstention(text, gold.settings.extra_refusals)
     if abstained and gold.item.is_unanswerable:
-        return _ABSTENTION
+        return PreparedAnswer(True, "", [], "", response)
     words = gold.rules.words(text)
     normalized = " ".join(words)
     if abstained and (not words or normalized not in gold.accepted.normalized):
-        return _ABSTENTION
-    return PreparedAnswer(abstained=False, normalized=normalized, tokens=gold.rules.split(words), text=text)
+        return PreparedAnswer(True, "", [], "", response)
+    return PreparedAnswer(False, normalized, gold.rules.split(words), text, response)
 
 
-def score_answer(gold: Gold, text: str, scorers: Sequence[Scorer]) -> tuple[float, ...]:
-    """Return the score of a response by each scorer; NaN where the scorer does not apply to the item.
+def score_answer(gold: Gold, response: Response, scorers: Mapping[str, Scorer]) -> tuple[float, ...]:
+    """Return the score of a response by each scorer, in order; NaN where the scorer does not apply to the item.
 
     Raises
     ------
     ScoreError
-        If a score is outside its scorer's declared range, naming item and scorer.
+        If a scorer fails, or gives a score outside its declared range; names the scorer and the item.
 
     Examples
     --------
     >>> item = Item(id="1", dataset="nq", question="Who led the Normans?", answers=("Rollo", "Duke Rollo"))
     >>> gold = prepare_gold(item, "nq_open", ScoringSettings())
-    >>> score_answer(gold, "The viking Rollo", load_scorers())
+    >>> score_answer(gold, Response("The viking Rollo"), load_scorers())
     (0.0, 0.6666666666666666, 0.0, nan, nan)
     """
-    answer = prepare_answer(gold, text)
-    item = gold.item
-    return tuple(
-        [_checked(scorer, item, scorer.score(gold, answer)) if scorer.applies(item) else math.nan for scorer in scorers]
+    answer = prepare_answer(gold, response)
+    return tuple([_score(name, scorer, gold, answer) for name, scorer in scorers.items()])
+
+
+def _score(name: str, scorer: Scorer, gold: Gold, answer: PreparedAnswer) -> float:
+    try:
+        if not scorer.applies(gold.item):
+            return math.nan
+        score = scorer.score(gold, answer)
+        low, high = scorer.declared.range
+        if score in (low, high) or (low < score < high and scorer.declared.scale == "continuous"):
+            return float(score)
+    except PromptrialError:
+        raise
+    except (Exception, SystemExit) as error:  # the edge to code that may be the user's
+        raise _failed(name, gold.item, error) from error
+    allowed = f"from {low:g} to {high:g}" if scorer.declared.scale == "continuous" else f"{low:g} or {high:g}"
+    raise ScoreError(
+        f"scorer {name}: the score of item {gold.item.id!r} of {gold.item.dataset} is {score!r}; its range: {allowed}",
+        hint="correct the scorer, or the range that it declares",
     )
 
 
-def _checked(scorer: Scorer, item: Item, score: float) -> float:
-    low, high = scorer.range
-    if low <= score <= high and (scorer.graded or score in (low, high)):
-        return score
-    allowed = f"from {low:g} to {high:g}" if scorer.graded else f"{low:g} or {high:g}"
-    raise ScoreError(
-        f"scorer {scorer.name}: the score of item {item.id!r} of {item.dataset} is {score!r}; its range: {allowed}",
-        hint="correct the scorer, or the range that it declares",
+def _worst(name: str, scorer: Scorer, item: Item) -> float:
+    try:
+        return float(scorer.worst(item)) if scorer.applies(item) else math.nan
+    except PromptrialError:
+        raise
+    except (Exception, SystemExit) as error:  # likewise
+        raise _failed(name, item, error) from error
+
+
+def _failed(name: str, item: Item, error: BaseException) -> ScoreError:
+    """Return the one sentence about an exception in a scorer, which may be the user's own code."""
+    said = f"{type(error).__name__}: {error}".strip().replace("\n", " ")
+    return ScoreError(
+        f"scorer {name} failed on item {item.id!r} of {item.dataset}: {said}",
+        hint="correct the scorer, then resume the run; only score to report run again",
     )

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from promptrial import registry
+from promptrial.documents.scorers import Role
 from promptrial.documents.significance import (
     ArmAttrition,
     AttritionTest,
@@ -38,7 +39,7 @@ from promptrial.stats.families import correct, correct_interactions, raw_test
 from promptrial.stats.interaction import interaction
 from promptrial.stats.missing import WORST_UNKNOWN, answered_shares, attrition_test, under_rule, worst_is_known
 from promptrial.stats.pairing import BoolArray, IntArray, PairedSample, Pairing, ScoreTable, pair_scores
-from promptrial.stats.selective import ABSTENTION, ACCURACY, UNANSWERABLE, selective_rows
+from promptrial.stats.selective import selective_rows
 from promptrial.stats.statistic import Statistic
 from promptrial.stats.streams import stream
 
@@ -140,7 +141,7 @@ def _analyse_contrast(
             analyst = _Analyst(pairing, settings, statistics, attrition_tests if both else None)
             found.results.extend(analyst.results(subsets))
             found.interactions.extend(analyst.interactions(subsets))
-        found.selective.extend(_selective(pairings, subsets, settings))
+        found.selective.extend(_selective(pairings, table.roles, subsets, settings))
     return found
 
 
@@ -266,13 +267,14 @@ def _stream(sample: PairedSample, settings: StatsSettings, *names: str) -> np.ra
 
 
 def _selective(
-    pairings: Mapping[str, Pairing], subsets: Sequence[_Subset], settings: StatsSettings
+    pairings: Mapping[str, Pairing], roles: Mapping[Role, str], subsets: Sequence[_Subset], settings: StatsSettings
 ) -> Iterator[Estimate]:
-    if ACCURACY not in pairings or ABSTENTION not in pairings:
+    by_role = {role: pairings[name] for role, name in roles.items() if name in pairings}
+    if "accuracy" not in by_role or "abstention" not in by_role:
         return
-    accuracy, abstention = pairings[ACCURACY], pairings[ABSTENTION]
+    accuracy, abstention = by_role["accuracy"], by_role["abstention"]
     unanswerable: BoolArray = np.zeros(len(accuracy.cluster), dtype=np.bool_)
-    if UNANSWERABLE in pairings:
-        unanswerable = np.logical_or.reduce([~np.isnan(arm.score) for arm in pairings[UNANSWERABLE].arms])
+    if "false_answer" in by_role:  # it applies to unanswerable items alone, and so tells them apart
+        unanswerable = np.logical_or.reduce([~np.isnan(arm.score) for arm in by_role["false_answer"].arms])
     for scope, subset, chosen in subsets:
         yield from selective_rows(accuracy, abstention, unanswerable, settings, scope, subset, chosen)

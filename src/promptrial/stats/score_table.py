@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from promptrial.documents.scorers import Role
 from promptrial.model.arms import PAIR, ArmName, Contrast, contrasts_of
 
 __all__ = ["BoolArray", "FloatArray", "IntArray", "ScoreTable"]
@@ -46,6 +47,9 @@ class ScoreTable:
     worst : mapping of str to ndarray of float, shape (n_items,)
         By metric and planned item, the score that a missing answer has where it counts as a failure; NaN where the
         metric does not apply to the item. Optional: without it, answers alone tell to which items a metric applies.
+    roles : mapping of str to str
+        What metrics mean: the one that says whether an answer is right (``accuracy``), whether the model declined
+        (``abstention``), whether it answered what has no answer (``false_answer``). What has no entry is not measured.
 
     Raises
     ------
@@ -71,6 +75,7 @@ class ScoreTable:
     worst: Mapping[str, FloatArray] = field(default_factory=dict)
     cluster_names: Sequence[str] = ()
     arm_names: Sequence[ArmName] = PAIR
+    roles: Mapping[Role, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._check_lengths()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from scipy import special
@@ -17,12 +16,7 @@ from promptrial.stats.intervals import wilson
 from promptrial.stats.pairing import BoolArray, FloatArray, IntArray, PairedSample, Pairing, cluster_totals
 from promptrial.stats.statistic import estimate_row
 
-__all__ = ["ABSTENTION", "ACCURACY", "UNANSWERABLE", "Ratio", "ratio_estimate", "selective_rows"]
-
-ACCURACY: Final = "em"
-ABSTENTION: Final = "abstain_rate"
-UNANSWERABLE: Final = "false_answer_rate"
-"""A metric that is defined on unanswerable items alone, and so tells them apart."""
+__all__ = ["Ratio", "ratio_estimate", "selective_rows"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

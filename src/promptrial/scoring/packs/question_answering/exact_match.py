@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
 
-from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer, accepted_answers
+from promptrial.scoring.contract import Declaration, Scorer
 from promptrial.scoring.normalize import EvaluationRules
 
-__all__ = ["SCORER", "exact_match"]
+__all__ = ["ExactMatch", "exact_match"]
 
 
 def exact_match(prediction: str, answers: Sequence[str], rules: EvaluationRules) -> float:
@@ -41,19 +41,18 @@ def exact_match(prediction: str, answers: Sequence[str], rules: EvaluationRules)
     return float(rules.normalize(prediction) in accepted_answers(answers, rules).normalized)
 
 
-class _ExactMatch:
-    name = "em"
-    graded = False
-    wanted: Final = "higher"
-    range: Final = (0.0, 1.0)
+@dataclass(frozen=True)
+class ExactMatch(Scorer):
+    """Whether an answer is an accepted one."""
 
-    def applies(self, item: Item) -> bool:  # noqa: ARG002 - every item has accepted answers or is unanswerable
-        """Every item."""
-        return True
-
-    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
-        """Wrong."""
-        return 0.0
+    declared = Declaration(
+        label="Exact match",
+        meaning="Is the normalised answer an accepted one or, if the question has no answer, a refusal?",
+        scale="binary",
+        direction="higher",
+        needs=("gold",),
+        role="accuracy",
+    )
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """Exact match; an abstention is right exactly when the item is unanswerable.
@@ -64,6 +63,3 @@ class _ExactMatch:
         if answer.abstained:
             return float(gold.item.is_unanswerable)
         return float(answer.normalized in gold.accepted.normalized)
-
-
-SCORER: Final = _ExactMatch()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
 
-from promptrial.model import Item
 from promptrial.scoring.base import AcceptedAnswers, Gold, PreparedAnswer, accepted_answers
+from promptrial.scoring.contract import Declaration, Scorer
 from promptrial.scoring.normalize import EvaluationRules
 
-__all__ = ["SCORER", "token_f1"]
+__all__ = ["TokenF1", "token_f1"]
 
 
 def token_f1(prediction: str, answers: Sequence[str], rules: EvaluationRules) -> float:
@@ -70,25 +70,20 @@ def _f1(found: Mapping[str, int], n_predicted: int, wanted: list[str]) -> float:
     return (2 * precision * recall) / (precision + recall)
 
 
-class _TokenF1:
-    name = "f1"
-    graded = True
-    wanted: Final = "higher"
-    range: Final = (0.0, 1.0)
+@dataclass(frozen=True)
+class TokenF1(Scorer):
+    """How far the tokens of an answer are those of the nearest accepted one."""
 
-    def applies(self, item: Item) -> bool:  # noqa: ARG002 - every item has accepted answers or is unanswerable
-        """Every item."""
-        return True
-
-    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
-        """No token in common."""
-        return 0.0
+    declared = Declaration(
+        label="Token F1",
+        meaning="How much do the tokens of the answer overlap with those of the closest accepted one?",
+        scale="continuous",
+        direction="higher",
+        needs=("gold",),
+    )
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """Token F1; an abstention is right exactly when the item is unanswerable, as for exact match."""
         if answer.abstained:
             return float(gold.item.is_unanswerable)
         return _best_f1(answer.normalized, answer.tokens, gold.accepted)
-
-
-SCORER: Final = _TokenF1()

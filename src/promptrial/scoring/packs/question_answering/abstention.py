@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
 
 from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
+from promptrial.scoring.contract import Declaration, Scorer
 
-__all__ = ["SCORER"]
+__all__ = ["Abstention"]
 
 
-class _Abstention:
-    name = "abstain_rate"
-    graded = False
-    wanted: Final = None  # more where there is no answer, less elsewhere
-    range: Final = (0.0, 1.0)
+@dataclass(frozen=True)
+class Abstention(Scorer):
+    """Whether the model declines to answer. More is better where there is no answer, less elsewhere."""
 
-    def applies(self, item: Item) -> bool:  # noqa: ARG002 - any question can be declined
-        """Every item."""
-        return True
+    declared = Declaration(
+        label="Abstention",
+        meaning="Does the model decline to answer? Right if the question has no answer, wrong otherwise.",
+        scale="binary",
+        direction=None,
+        role="abstention",
+    )
 
     def worst(self, item: Item) -> float:
         """An answer where the question has none, an abstention where it has one."""
@@ -27,6 +30,3 @@ class _Abstention:
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:  # noqa: ARG002 - whatever the item
         """1 for an abstention, 0 for an answer."""
         return float(answer.abstained)
-
-
-SCORER: Final = _Abstention()

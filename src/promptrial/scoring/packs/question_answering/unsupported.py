@@ -20,13 +20,14 @@ claim either.
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
+from promptrial.scoring.contract import Declaration, Scorer
 from promptrial.scoring.support import claim_words
 
-__all__ = ["SCORER", "contains", "token_support"]
+__all__ = ["Unsupported", "contains", "token_support"]
 
 
 def contains(tokens: list[str], passage: str) -> bool:
@@ -58,41 +59,57 @@ def token_support(tokens: list[str], haystack: str) -> float:
     return sum([f" {token} " in haystack for token in tokens]) / len(tokens) if tokens else 1.0
 
 
-class _Unsupported:
-    name = "unsupported_rate"
-    graded = False
-    wanted: Final = "lower"
-    range: Final = (0.0, 1.0)
+@dataclass(frozen=True)
+class Unsupported(Scorer):
+    """Whether an answer claims what its passage does not support.
 
-    def applies(self, item: Item) -> bool:
-        """Open-book items."""
-        return item.context is not None
+    Attributes
+    ----------
+    strategy : {"overlap", "exact"}
+        How a claim is looked for in the passage.
+    min_token_overlap : float in [0, 1]
+        For ``overlap``: the share of the answer's tokens that the passage must hold.
 
-    def worst(self, item: Item) -> float:  # noqa: ARG002 - the same for every item
-        """An unsupported claim."""
-        return 1.0
+    Raises
+    ------
+    ValueError
+        If the strategy is unknown or the share is not between 0 and 1.
+    """
+
+    section: ClassVar[str] = "unsupported"
+    declared = Declaration(
+        label="Unsupported claims",
+        meaning="Does the answer claim what its passage does not support? Open-book items only.",
+        scale="binary",
+        direction="lower",
+        needs=("passage",),
+    )
+
+    strategy: Literal["exact", "overlap"] = "overlap"
+    min_token_overlap: float = 0.6
+
+    def __post_init__(self) -> None:
+        if self.strategy not in {"exact", "overlap"}:
+            raise ValueError(f"strategy is {self.strategy!r}; allowed: exact, overlap")
+        if not 0 <= self.min_token_overlap <= 1:
+            raise ValueError(f"min_token_overlap is {self.min_token_overlap!r}; allowed: 0 to 1")
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """1 for a claim that the passage does not support, 0 for a supported one or none."""
         if not answer.tokens:
             return 0.0
-        return float(not (_is_supported_officially(gold, answer) or _is_supported(gold, answer)))
+        return float(not (self._is_supported_officially(gold, answer) or self._is_supported(gold, answer)))
 
+    def _is_supported_officially(self, gold: Gold, answer: PreparedAnswer) -> bool:
+        """Look for the tokens of the official normalisation: the faster way, and mostly the last."""
+        if self.strategy == "exact":
+            return contains(answer.tokens, f" {' '.join(gold.rules.tokens(gold.item.context or ''))} ")
+        return token_support(answer.tokens, gold.haystack) >= self.min_token_overlap
 
-def _is_supported_officially(gold: Gold, answer: PreparedAnswer) -> bool:
-    """Look for the tokens of the official normalisation: the faster way, and mostly the last."""
-    if gold.settings.unsupported_strategy == "exact":
-        return contains(answer.tokens, f" {' '.join(gold.rules.tokens(gold.item.context or ''))} ")
-    return token_support(answer.tokens, gold.haystack) >= gold.settings.min_token_overlap
-
-
-def _is_supported(gold: Gold, answer: PreparedAnswer) -> bool:
-    if gold.passage.holds(answer.text):
-        return True
-    words = claim_words(answer.text)
-    if gold.settings.unsupported_strategy == "exact":
-        return gold.passage.in_order(words)
-    return gold.passage.share(words) >= gold.settings.min_token_overlap
-
-
-SCORER: Final = _Unsupported()
+    def _is_supported(self, gold: Gold, answer: PreparedAnswer) -> bool:
+        if gold.passage.holds(answer.text):
+            return True
+        words = claim_words(answer.text)
+        if self.strategy == "exact":
+            return gold.passage.in_order(words)
+        return gold.passage.share(words) >= self.min_token_overlap

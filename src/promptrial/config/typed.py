@@ -1,0 +1,53 @@
+"""From plain values to a dataclass, every value checked against the type of its field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from promptrial.registry import near_misses
+
+__all__ = ["SettingsError", "typed"]
+
+_Kind = TypeVar("_Kind")
+
+
+class SettingsError(ValueError):
+    """A setting is wrong. ``key`` names it; it is empty where the settings are wrong together."""
+
+    def __init__(self, problem: str, key: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.key = key
+
+
+def typed(kind: type[_Kind], values: Mapping[str, object]) -> _Kind:
+    """Return a dataclass made from values, by the names of its fields.
+
+    Raises
+    ------
+    SettingsError
+        If it has no such field, a field without a default has no value, or a value is not of the field's type.
+    """
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # that it is one is the caller's promise
+    for key in values:
+        if key not in known:
+            raise SettingsError(f"unknown setting{near_misses(key, known) if known else '; there are none'}", key)
+    try:
+        return _checked(kind, values) if values else kind()
+    except TypeError as error:  # without values: a field has no default
+        raise SettingsError(str(error).rpartition("() ")[2]) from error
+
+
+def _checked(kind: type[_Kind], values: Mapping[str, object]) -> _Kind:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(kind)
+        made: _Kind = adapter.validate_python(dict(values))
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        message = problem["msg"].removeprefix("Value error, ")
+        raise SettingsError(message[:1].lower() + message[1:], str((*problem["loc"], "")[0])) from error
+    return made

@@ -1,0 +1,131 @@
+"""The scorers of a run: made for *score*, and known to every other phase by what *score* has recorded of them.
+
+Only ``make_scorers`` runs code of the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from promptrial import registry
+from promptrial.config.schema import ExperimentConfig
+from promptrial.config.scorers import PYTHON, ScorerConfig
+from promptrial.config.typed import SettingsError, typed
+from promptrial.documents import scorers as documents
+from promptrial.documents.files import read_bytes
+from promptrial.documents.scorers import Declaration, RecordedScorer, ScorerRecord
+from promptrial.errors import ConfigError, CorruptRecordError
+from promptrial.phases.spec import RunSpec
+from promptrial.scoring.base import load_scorers
+from promptrial.scoring.contract import Scorer
+
+__all__ = ["RECORD", "declared", "make_scorers", "record_of", "scorer_receipt", "worst_columns"]
+
+RECORD = "scorers.json"
+"""The file that says what the columns of ``per_item_scores`` mean; none where the default pack ran as it is."""
+
+
+def make_scorers(spec: RunSpec) -> dict[str, Scorer]:
+    """Return the configured scorers by name, in order.
+
+    Raises
+    ------
+    ConfigError
+        If code of the configuration may not run here, or settings are wrong.
+    ScoreError
+        If the file of a scorer fails.
+
+    Side effects: runs the files that the configuration names.
+    """
+    return {name: _made(spec, name, entry) for name, entry in spec.config.scorers_in_use.items()}
+
+
+def _made(spec: RunSpec, name: str, entry: ScorerConfig) -> Scorer:
+    kind: type[Scorer] = registry.load("scorer", entry.type) if entry.type != PYTHON else _from_file(spec, name, entry)
+    try:
+        return typed(kind, _settings(spec.config, kind, entry))
+    except SettingsError as error:
+        at = ".".join(filter(None, ["scorers", name, error.key]))
+        raise ConfigError(f"{at}: {error.problem}", hint="correct it in the configuration") from None
+
+
+def _settings(config: ExperimentConfig, kind: type[Scorer], entry: ScorerConfig) -> dict[str, Any]:
+    """Return the settings of an entry; what it does not give comes from the section of ``scoring``, if there is one."""
+    section: dict[str, Any] = getattr(config.scoring, kind.section).model_dump() if kind.section else {}
+    return section | entry.settings
+
+
+def _from_file(spec: RunSpec, name: str, entry: ScorerConfig) -> type[Scorer]:
+    from promptrial.scoring.python_file import scorer_class
+
+    if entry.sha256 not in spec.trusted_code:
+        raise ConfigError(
+            f"scorer {name}: the code of {entry.file} (SHA-256 {entry.sha256}) came with the run, and was never "
+            "allowed to run here",
+            hint=f"read it in {spec.run.config_path}, then allow it once: {spec.run.resume_command} --allow_code",
+        )
+    return scorer_class(name, entry.file, entry.text)
+
+
+def scorer_receipt(config: ExperimentConfig) -> dict[str, Any]:
+    """Return what a receipt says of scorers: nothing where the default pack runs as it is, in its first version.
+
+    A scorer of the package has a version, one in a file the digest of the file.
+    """
+    entries, pack = config.scorers_in_use, load_scorers()
+    versions = {entry.type: pack[entry.type].declared.version for entry in entries.values() if entry.type in pack}
+    if list(entries.items()) == [(name, ScorerConfig(type=name)) for name in pack] and set(versions.values()) == {1}:
+        return {}
+    scorers = [
+        {
+            "name": name,
+            "type": entry.type,
+            "settings": entry.settings,
+            "version": versions.get(entry.type, entry.sha256),
+        }
+        for name, entry in entries.items()
+    ]
+    return {"scorers": scorers, "worst_columns": worst_columns(config)}
+
+
+def worst_columns(config: ExperimentConfig) -> list[str]:
+    """Return the scorers whose worst score by item is a column of the score table, as it is in no other place."""
+    return [name for name in config.scorers_in_use if name not in registry.SCORERS]
+
+
+def record_of(config: ExperimentConfig, scorers: Mapping[str, Scorer]) -> ScorerRecord:
+    """Return what *score* records of its scorers."""
+    return ScorerRecord(
+        scorers=tuple(
+            RecordedScorer(
+                name=name,
+                type=entry.type,
+                settings=entry.settings,
+                declared=scorers[name].declared,
+                sha256=entry.sha256 or None,
+            )
+            for name, entry in config.scorers_in_use.items()
+        )
+    )
+
+
+def declared(results: Path) -> dict[str, Declaration]:
+    """Return what the scorers of a scored trial say of themselves, by column, in order.
+
+    Raises
+    ------
+    CorruptRecordError
+        If the record is damaged.
+    """
+    path = results / RECORD
+    if not path.exists():
+        return {name: scorer.declared for name, scorer in load_scorers().items()}
+    try:
+        record = documents.decode(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise CorruptRecordError(
+            f"{path}: cannot be read: {error}", hint="resume the run: score is repeated then"
+        ) from error
+    return {each.name: each.declared for each in record.scorers}

@@ -1,0 +1,82 @@
+"""What a scorer is: a frozen dataclass whose fields are its settings, and which says what its scores mean.
+
+The same contract holds for a scorer of the package and for one in a file of the user's. ``registry.SCORERS`` names the
+first, ``scorers`` in the configuration the second.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
+
+from promptrial.documents.scorers import Declaration
+from promptrial.errors import ScoreError
+from promptrial.model import Item
+
+if TYPE_CHECKING:
+    from promptrial.scoring.base import Gold, PreparedAnswer
+
+__all__ = ["RESPONSE_COLUMNS", "Declaration", "Response", "Scorer"]
+
+
+class Response(msgspec.Struct, frozen=True, gc=False):
+    """A response as it is on record.
+
+    All but the text is given only to scorers that need ``response``, and is None where the provider did not say.
+    ``reasoning`` is what the model wrote before it answered, kept apart from the text.
+    """
+
+    text: str
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    reasoning: str | None = None
+
+
+RESPONSE_COLUMNS: Final = Response.__struct_fields__[1:]
+"""The columns of ``predictions`` behind the fields of a response besides its text."""
+
+
+class Scorer:
+    """A measure of an answer. Subclasses are frozen dataclasses; their fields are the settings, with the defaults.
+
+    ``section`` names the section of ``scoring`` in the configuration that has the settings of the scorer under its own
+    name in the default pack.
+    """
+
+    section: ClassVar[str] = ""
+
+    @property
+    @abstractmethod
+    def declared(self) -> Declaration:
+        """What the scores mean: a class attribute, or a property where it depends on the settings."""
+        raise NotImplementedError
+
+    def applies(self, item: Item) -> bool:
+        """Tell whether the measure is defined for answers to this item; it may depend on the item alone."""
+        return item.context is not None or "passage" not in self.declared.needs
+
+    def worst(self, item: Item) -> float:
+        """Return the worst score for this item: what a missing answer counts as where it counts as a failure.
+
+        Raises
+        ------
+        ScoreError
+            If the better direction depends on the item, and the scorer does not say what is worst.
+        """
+        low, high = self.declared.range
+        if self.declared.direction is None:
+            raise ScoreError(
+                f"{type(self).__name__} declares no direction, and does not say what the worst score of item "
+                f"{item.id!r} is",
+                hint="define worst(self, item), or declare the direction",
+            )
+        return low if self.declared.direction == "higher" else high
+
+    @abstractmethod
+    def score(self, gold: Gold, answer: PreparedAnswer) -> float:
+        """Return the score, within the declared range, of an answer to an item that the measure applies to."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Packs of scorers that belong together, one folder for each."""

@@ -1,0 +1,1 @@
+"""The default pack: exact match, token F1, abstention, false answers and unsupported claims."""
