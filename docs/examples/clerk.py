@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
 from promptrial.model import Completion, ModelSpec
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.request_rows import RequestRow
 
@@ -24,6 +24,7 @@ class ClerkProvider:
     name: ClassVar[str] = "clerk"
     local: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
+    lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
 
     @classmethod
     def open(cls, env: Mapping[str, str]) -> Self:  # noqa: ARG003 - the Protocol's
@@ -68,6 +69,15 @@ class ClerkProvider:
     def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:  # noqa: ARG002 - the Protocol's
         """Return nothing: there is nothing to fetch."""
         return ()
+
+    @staticmethod
+    def stop_by_hand(job: str, engine: Mapping[str, Any]) -> None:
+        """Return None: a local job stops with its process."""
+
+    @staticmethod
+    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:  # noqa: ARG004 - the Protocol's
+        """Return an empty environment: nothing is asked outside this process."""
+        return {}
 
     @staticmethod
     def parse_row(line: bytes) -> Completion:

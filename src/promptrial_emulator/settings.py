@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-__all__ = ["RESPONDERS", "ClockMode", "EmulatorSettings", "UnsupportedModel"]
+__all__ = ["RESPONDERS", "SPOKEN", "ClockMode", "EmulatorSettings", "JobNames", "UnsupportedModel"]
 
 ClockMode = Literal["step", "manual"]
 UnsupportedModel = Literal["pending", "invalid", "not_found"]
+JobNames = Literal["client", "vendor"]
+
+SPOKEN: Final = "Fireworks batch API"
+"""What it speaks, for people."""
 
 RESPONDERS: Final[dict[str, str]] = {
     "echo": "promptrial_emulator.responders.echo:EchoResponder",
@@ -56,6 +60,8 @@ class EmulatorSettings:
         The most bytes that one multipart upload may have.
     expired_status : {400, 403}
         With what a signed URL that is too old is answered.
+    job_names : {"client", "vendor"}
+        Who names jobs and their output data sets. With "vendor" the names that a client asks for are ignored.
     patience_s : float
         For how many real seconds a call waits for rows that its job has to show now; a job whose rows take longer
         stays RUNNING meanwhile.
@@ -79,4 +85,5 @@ class EmulatorSettings:
     unsupported: UnsupportedModel = "pending"
     upload_cap: int = 150_000_000
     expired_status: Literal[400, 403] = 400
+    job_names: JobNames = "client"
     patience_s: float = 10.0

@@ -1,12 +1,14 @@
 """What every provider of the registry promises, asked of the real adapter with a real server or engine behind it.
 
-A provider joins by one entry in ``tests/support/provider_cases.py``, and without one the first test fails.
+A provider joins by one entry in ``tests/support/provider_cases.py``, and without one the first test fails. Two vendors
+that are not in the registry keep the same promises: one that names its jobs itself, and one that also has no look-up.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +18,11 @@ import pytest
 from promptrial import registry
 from promptrial.errors import ConfigError, OutcomeUnknownError, PermanentError, PromptrialError
 from promptrial.model import Message, Request, RequestId, Sampling
-from promptrial.providers.base import BatchProvider, JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.base import BatchProvider, JobLookup, JobRef, JobState, JobStatus, PartPayload
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.store import jsonl
-from tests.support.provider_cases import CASES, ProviderCase
+from tests.support.other_vendors import OTHER_VENDORS
+from tests.support.provider_cases import CASES, OTHER_CASES, ProviderCase
 from tests.support.skips import NOT_THIS_PROVIDER
 
 _MOST_LOOKS = 40
@@ -94,14 +97,15 @@ class Subject:
         return self.case.jobs().count(payload.key)
 
 
-@pytest.fixture(scope="module", params=list(registry.PROVIDERS))
+@pytest.fixture(scope="module", params=[*registry.PROVIDERS, *OTHER_VENDORS])
 def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
     name: str = request.param
-    if name not in CASES:
+    cases = {**CASES, **OTHER_CASES}
+    if name not in cases:
         pytest.fail(f"provider {name!r} has no case: add one to tests/support/provider_cases.py")
     folder = tmp_path_factory.mktemp(name)
-    kind: type[BatchProvider] = registry.load("provider", name)
-    with CASES[name](folder / "server") as case:
+    kind: type[BatchProvider] = OTHER_VENDORS.get(name) or registry.load("provider", name)
+    with cases[name](folder / "server") as case:
         provider = kind.open(case.env)
         yield Subject(kind, provider, case, folder)
         provider.close()
@@ -119,7 +123,16 @@ def test_every_registered_provider_has_a_case_and_no_case_is_left_over() -> None
 
 
 class TestOpening:
+    def test_the_environment_of_an_emulator_leads_there_and_holds_nothing_else(self, subject: Subject) -> None:
+        env = subject.kind.emulated("http://127.0.0.1:9", "emulator-key", "emulator")
+        with subject.another(env) as provider:
+            place = provider.fingerprint(subject.case.model).get("api") if not subject.kind.local else None
+        assert place in {None, "127.0.0.1:9"}
+        assert (env == {}) == subject.kind.local
+
     def test_its_name_is_the_one_in_the_registry(self, subject: Subject) -> None:
+        if subject.kind.name in OTHER_VENDORS:
+            pytest.skip(f"{NOT_THIS_PROVIDER}: it is not in the registry")
         assert registry.load("provider", subject.kind.name) is subject.kind
 
     def test_each_variable_that_is_missing_is_named_with_what_to_do(self, hosted: Subject) -> None:
@@ -185,12 +198,14 @@ class TestBeforeAJob:
         before = hosted.case.jobs()
         payload = hosted.payload()
         with hosted.another({**hosted.case.env, **hosted.case.locked_out}) as provider:
-            for call in (
+            calls: list[Callable[[], object]] = [
                 lambda: provider.check(hosted.case.model),
                 lambda: provider.stage(payload),
                 lambda: provider.submit(payload),
-                lambda: provider.find(payload),
-            ):
+            ]
+            if hosted.kind.lookup is not JobLookup.NONE:
+                calls.append(lambda: provider.find(payload))
+            for call in calls:
                 with pytest.raises(PermanentError) as caught:
                     call()
                 assert any(name in str(caught.value) for name in hosted.case.locked_out)
@@ -199,6 +214,7 @@ class TestBeforeAJob:
 
 class TestAJob:
     def test_before_it_is_created_none_is_found_and_afterwards_that_one(self, hosted: Subject) -> None:
+        _require_lookup(hosted)
         payload = hosted.staged(hosted.payload())
         assert hosted.provider.find(payload) is None
         job = hosted.provider.submit(payload)
@@ -225,7 +241,32 @@ class TestAJob:
             hosted.provider.submit(payload)
         assert hosted.jobs_of(payload) == 1
 
+    def test_its_name_is_our_key_exactly_where_the_provider_says_so(self, hosted: Subject) -> None:
+        payload = hosted.payload()
+        job = hosted.job(payload)
+        assert (job.name == payload.key) == (hosted.kind.lookup is JobLookup.KEY_IS_NAME)
+        assert hosted.jobs_of(payload) == 1
+
+    def test_it_is_known_by_its_name_in_another_process_and_not_by_our_key(self, hosted: Subject) -> None:
+        payload = hosted.payload()
+        job = hosted.job(payload)
+        with hosted.another() as other:
+            assert hosted.ended(JobRef(job.name)).state is JobState.READY
+            assert len(list(other.results(JobRef(job.name), payload))) == payload.rows
+            if hosted.kind.lookup is not JobLookup.KEY_IS_NAME:
+                assert other.status(JobRef(payload.key)).state is JobState.MISSING
+
+    def test_the_command_that_stops_it_names_it_as_the_vendor_does(self, subject: Subject) -> None:
+        engine = subject.provider.fingerprint(subject.case.model)
+        command = subject.kind.stop_by_hand("a job; of ours", engine)
+        if subject.kind.local:
+            assert command is None
+        else:
+            assert command is not None
+            assert "a job; of ours" in shlex.split(command)
+
     def test_one_made_from_other_requests_or_for_another_model_is_not_taken_for_ours(self, hosted: Subject) -> None:
+        _require_lookup(hosted)
         payload = hosted.payload()
         hosted.job(payload)
         other = replace(payload, dataset_key=hosted.payload().dataset_key)
@@ -305,6 +346,11 @@ class TestAnswers:
     def test_a_line_that_is_no_row_is_refused(self, subject: Subject, line: bytes) -> None:
         with pytest.raises(ValueError):  # noqa: PT011 - whatever the message
             subject.provider.parse_row(line)
+
+
+def _require_lookup(subject: Subject) -> None:
+    if subject.kind.lookup is JobLookup.NONE:
+        pytest.skip(f"{NOT_THIS_PROVIDER}: its jobs cannot be found by our key")
 
 
 def test_no_key_stands_in_anything_that_is_said_or_shown(hosted: Subject) -> None:

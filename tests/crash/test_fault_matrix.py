@@ -12,7 +12,8 @@ one accepted job for each intent, in the emulator's ledger as in the manifest, a
 necessary; no data set made twice; no request asked again that was answered. However a process ended: every record
 loads, an intent on disk names every job that was paid for, and no file holds the key. Most faults a run must outlast
 without any resume. Where the vendor would accept a second job of a key, a part may end parked as ``unknown`` instead,
-and never with that second job.
+and never with that second job. Two vendors that name their jobs themselves are taken through the same: at one a job
+can be searched for by our key, at the other it cannot.
 
 ``make crash`` takes every combination; without ``CRASH_POINTS=all`` a fixed part of them is taken.
 """
@@ -40,6 +41,8 @@ SURVEYS: Final = {
     "a vendor that accepts one, and is not known to": Matrix(
         only="F(5|18) .*create_job|^killed .*create_job", repeats=True, stride=1 if ALL else 7
     ),
+    "a vendor that names its own jobs": Matrix(vendor="own_names", stride=1 if ALL else 37),
+    "a vendor that names its own jobs and has no look-up": Matrix(vendor="no_lookup", stride=1 if ALL else 41),
 }
 # Each bug: where to look for it (so that it takes a moment), at which vendor, and what is then said of it.
 BUGS: Final = {
@@ -50,8 +53,13 @@ BUGS: Final = {
     "new_key_each_time": ("^killed after the call create_job", False, "3 jobs were created, not 2"),
     "expired_is_lost": ("F10 expired at create_job 1$", False, "jobs were created, not 3|was asked again"),
     "says_the_key": ("F2 json at create_job 1$", False, "holds the key"),
+    "key_is_the_name": ("^killed after the call create_job", False, "the last resume ended with 1|has the job"),
 }
-PLANTED: Final = {bug: Matrix(bug=bug, only=only, repeats=repeats) for bug, (only, repeats, _) in BUGS.items()}
+AT_ANOTHER_VENDOR: Final = {"key_is_the_name": "own_names"}
+PLANTED: Final = {
+    bug: Matrix(bug=bug, only=only, repeats=repeats, vendor=AT_ANOTHER_VENDOR.get(bug, "fireworks"))
+    for bug, (only, repeats, _) in BUGS.items()
+}
 CALLS: Final = {
     "list_jobs", "get_dataset", "create_dataset", "upload",
     "get_job", "create_job", "get_download_endpoint", "download",
@@ -82,9 +90,11 @@ def test_every_fault_is_met_and_every_call_of_a_run_is_disturbed(found: Mapping[
 
 
 def test_a_part_is_parked_only_where_the_vendor_would_accept_a_second_job(found: Mapping[str, Found]) -> None:
-    refuses, accepts, _ = (found[name] for name in SURVEYS)
+    refuses, accepts, _, names_its_own, has_no_lookup = (found[name] for name in SURVEYS)
     assert refuses.parked == 0
     assert accepts.parked > 0
+    assert 0 <= names_its_own.parked < names_its_own.cases
+    assert has_no_lookup.parked > 0
 
 
 @pytest.mark.parametrize("bug", BUGS)

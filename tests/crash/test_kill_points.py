@@ -37,18 +37,19 @@ pytestmark = pytest.mark.timeout(3600)
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
 SURVEYS: Final = {
     "a first run": Survey(crash="kill", stride=1 if ALL else 11),
-    "a first run at a vendor without lookup": Survey(crash="kill", lookup=False, stride=1 if ALL else 53),
+    "a first run at a vendor without lookup": Survey(crash="kill", lookup="none", stride=1 if ALL else 53),
+    "a first run at a vendor that names its own jobs": Survey(crash="kill", lookup="search", stride=1 if ALL else 53),
     "a run that was killed before": Survey(crash="kill", scenario="second crash", stride=1 if ALL else 47),
     "a run with damaged files": Survey(crash="kill", scenario="repair", stride=1 if ALL else 47),
     "a run with another prompt": Survey(crash="kill", scenario="changed prompt", stride=1 if ALL else 47),
 }
 # Each bug: where to look for it (so that it takes a moment), and what is then said of it.
 BUGS: Final = {
-    "write_in_place": ("after create .*trial_manifest", True, "trial_manifest.json does not load"),
-    "existing_files_are_done": ("after replace .*predictions", True, "(differs|is missing|ended with 1)"),
-    "no_mended_tail": ("amid append .*results.partial", True, "results.partial.jsonl.corrupt.1 is left over"),
-    "forgotten_journal": ("before append .*run.log", False, "created again, though it was on record"),
-    "no_lookup": ("append .*jobs.journal", True, "created twice"),
+    "write_in_place": ("after create .*trial_manifest", "key is name", "trial_manifest.json does not load"),
+    "existing_files_are_done": ("after replace .*predictions", "key is name", "(differs|is missing|ended with 1)"),
+    "no_mended_tail": ("amid append .*results.partial", "key is name", "results.partial.jsonl.corrupt.1 is left over"),
+    "forgotten_journal": ("before append .*run.log", "none", "created again, though it was on record"),
+    "no_lookup": ("append .*jobs.journal", "key is name", "created twice"),
 }
 PLANTED: Final = {
     bug: Survey(crash="kill", bug=bug, lookup=lookup, only=only) for bug, (only, lookup, _) in BUGS.items()

@@ -14,6 +14,7 @@ from promptrial.engine import facts, loop, manifests, session
 from promptrial.phases.base import Phase
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
+from promptrial.providers.base import JobLookup
 from promptrial.store import atomic, journal, jsonl, lock
 from promptrial.store.records import FileRecord
 from promptrial.store.rundir import RunDir
@@ -57,13 +58,13 @@ def no_mended_tail() -> None:
 
 def forgotten_journal() -> None:
     """Keep what happened to a part in memory only, at a vendor without a lookup that would make up for it."""
-    Vendor.lookup = False
+    Vendor.lookup = JobLookup.NONE
     journal.Journal.append = lambda self, event: None  # type: ignore[method-assign]  # noqa: ARG005 - likewise
 
 
 def no_lookup() -> None:
     """Create a job without looking whether it exists."""
-    Vendor.lookup = False
+    Vendor.lookup = JobLookup.NONE
 
 
 _PROOF: Final = {

@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from promptrial.providers.base import JobLookup
 from tests.support import crash_points
 from tests.support.crash_bugs import BUGS
 from tests.support.crash_disk import PowerLoss, Watched, write_tree
@@ -67,10 +68,10 @@ def main(surveys: list[Survey], copy: int, copies: int) -> list[Findings]:
 def _look(survey: Survey, place: Path, copy: int, copies: int) -> None:
     began, findings = time.perf_counter(), Findings()
     lab = Lab(place, SCENARIOS[survey.scenario])
-    Vendor.lookup = survey.lookup
+    Vendor.lookup = JobLookup(survey.lookup)
     if survey.bug:
         BUGS[survey.bug]()
-    lab.measure(each_job_once=survey.lookup)
+    lab.measure(each_job_once=Vendor.lookup is not JobLookup.NONE)
     crashes = _CRASHES[survey.crash](lab, findings)
     wanted = [crash for crash in crashes if re.search(survey.only, crash.name)][:: survey.stride]
     at_once = len(findings.problems)

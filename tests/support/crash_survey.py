@@ -32,9 +32,9 @@ class Survey:
         A key of ``crash_lab.SCENARIOS``.
     bug : str
         A key of ``crash_bugs.BUGS``, or nothing. With a bug the survey ends when it is seen.
-    lookup : bool
-        Whether the vendor can be asked for a job by its key. Without that, a job whose answer was lost may be created
-        again; with it, never.
+    lookup : str
+        How the vendor can be asked for a job by its key: a value of ``JobLookup``. Where it cannot, a job whose answer
+        was lost may be created again; otherwise never.
     stride : int
         Look at every so many-th crash only.
     only : str
@@ -44,7 +44,7 @@ class Survey:
     crash: Literal["kill", "power", "full", "read-only"]
     scenario: str = "first run"
     bug: str = ""
-    lookup: bool = True
+    lookup: str = "key is name"
     stride: int = 1
     only: str = ""
 

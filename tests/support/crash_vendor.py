@@ -7,6 +7,7 @@ create that job nor ask for that answer again. The folder stands beside the expe
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from promptrial.errors import PermanentError
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload
 from promptrial.store.atomic import Appender
 from promptrial.store.journal import Journal, PartEvent
 from tests.support.fake_provider import FakeProvider, answer
@@ -52,18 +53,19 @@ class Ledger(NamedTuple):
 
 
 class Vendor(FakeProvider):
-    """Answers at once, knows its jobs, and puts the job's name into each row."""
+    """Answers at once, knows its jobs, and puts the job's name into each row.
 
-    lookup = True
-    """Whether ``find`` finds: some vendors have no way to look a job up."""
+    Unless our key is the name (``lookup``), it gives its jobs names that show nothing of it.
+    """
 
     def find(self, payload: PartPayload) -> JobRef | None:
-        known = self.lookup and payload.key in Ledger.read(Path()).jobs
-        return JobRef(payload.key) if known else None
+        name = self._name_of(payload)
+        return JobRef(name) if name in Ledger.read(Path()).jobs else None
 
     def submit(self, payload: PartPayload) -> JobRef:
-        _note("jobs", payload.key)
-        return JobRef(payload.key)
+        name = self._name_of(payload)
+        _note("jobs", name)
+        return JobRef(name)
 
     def status(self, job: JobRef) -> JobStatus:
         if job.name not in Ledger.read(Path()).jobs:
@@ -71,11 +73,16 @@ class Vendor(FakeProvider):
         return JobStatus(JobState.READY)
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
-        if payload.key != job.name:
+        if self._name_of(payload) != job.name:
             raise PermanentError(f"job {job.name} was not made for {payload.key}")
         for row in payload.requests():
             _note("answers", f"{job.name}/{row.custom_id}")
             yield json.dumps({**json.loads(answer(row)), "job": job.name}).encode()
+
+    def _name_of(self, payload: PartPayload) -> str:
+        if self.lookup is JobLookup.KEY_IS_NAME:
+            return payload.key
+        return f"batch_{hashlib.sha256(payload.key.encode()).hexdigest()[:12]}"
 
 
 def note_promises() -> None:

@@ -10,12 +10,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 
 from promptrial.model import Completion, ModelSpec
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.request_rows import RequestRow
 
 CALLS: Counter[str] = Counter()
@@ -37,6 +37,7 @@ class FakeProvider:
     name: ClassVar[str] = "fake"
     local: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
+    lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
 
     @classmethod
     def open(cls, env: Mapping[str, str]) -> Self:
@@ -75,6 +76,14 @@ class FakeProvider:
 
     def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:
         return ()
+
+    @staticmethod
+    def stop_by_hand(job: str, engine: Mapping[str, Any]) -> str | None:  # noqa: ARG004 - the Protocol's
+        return None
+
+    @staticmethod
+    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:  # noqa: ARG004 - the Protocol's
+        return {}
 
     @staticmethod
     def parse_row(line: bytes) -> Completion:

@@ -6,6 +6,7 @@ meet. ``HostedProvider`` is the adapter in front of it. ``Lab`` puts parts, reco
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from promptrial.jobs.queue import QueueManager
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
 from promptrial.model import Completion, Message, ModelSpec, Part, Request, RequestId, Sampling
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.runtime.clock import FakeClock
 from promptrial.runtime.events import EventLog, Redactor
@@ -61,11 +62,13 @@ class Vendor:
 
     ``script`` says what the next calls of an operation meet: an error to raise, a function to call first, or None for
     nothing. Of ``gone`` jobs the output is left, and their ids stay taken; requests in ``skipped`` never get a row.
-    ``endings`` gives the jobs of the next keys another end than READY, with a share of the rows answered.
+    ``endings`` gives the jobs of the next keys another end than READY, with a share of the rows answered. Unless our
+    key is the name (``lookup``), the vendor gives its jobs names that show nothing of it.
     """
 
     clock: FakeClock
     keyed: bool = True
+    lookup: JobLookup = JobLookup.KEY_IS_NAME
     takes_s: float = 100.0
     jobs: dict[str, list[Job]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
@@ -96,9 +99,15 @@ class Vendor:
         state, share = self.endings.popleft() if self.endings else (JobState.READY, 1.0)
         now = self.clock.monotonic()
         answered = tuple(ids[: round(share * len(ids))])
-        self.jobs.setdefault(key, []).append(Job(now, now + self.takes_s, state, tuple(ids), answered))
+        self.jobs.setdefault(self.name_of(key), []).append(Job(now, now + self.takes_s, state, tuple(ids), answered))
         running = sum(job.ends > now for jobs in self.jobs.values() for job in jobs)
         self.most_in_flight = max(self.most_in_flight, running)
+
+    def name_of(self, key: str) -> str:
+        """Return what the vendor calls the job of a key."""
+        if self.lookup is JobLookup.KEY_IS_NAME:
+            return key
+        return f"batch_{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
     def count(self, operation: str) -> int:
         return sum(call.operation == operation for call in self.calls)
@@ -120,6 +129,7 @@ class HostedProvider:
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
         self.keyed = vendor.keyed
+        self.lookup = vendor.lookup
 
     @classmethod
     def open(cls, env: Mapping[str, str]) -> Self:
@@ -139,17 +149,19 @@ class HostedProvider:
         return Staged(payload.dataset_key, ready=True)
 
     def find(self, payload: PartPayload) -> JobRef | None:
+        assert self.vendor.lookup is not JobLookup.NONE, "there is no look-up"
         self.vendor.met("find", payload.key)
-        return JobRef(payload.key) if payload.key in self.vendor.jobs else None
+        name = self.vendor.name_of(payload.key)
+        return JobRef(name) if name in self.vendor.jobs else None
 
     def submit(self, payload: PartPayload) -> JobRef:
-        lost = self.vendor.met("submit", payload.key)
-        if self.vendor.keyed and payload.key in {*self.vendor.jobs, *self.vendor.gone}:
+        lost, name = self.vendor.met("submit", payload.key), self.vendor.name_of(payload.key)
+        if self.vendor.keyed and name in {*self.vendor.jobs, *self.vendor.gone}:
             raise AlreadyThereError(f"there is a job {payload.key}")
         self.vendor.create(payload.key, [row.custom_id for row in payload.requests()])
         if lost:
             raise OutcomeUnknownError("no answer")
-        return JobRef(payload.key, f"{payload.key}-out")
+        return JobRef(name, f"{name}-out")
 
     def status(self, job: JobRef) -> JobStatus:
         self.vendor.met("status", job.name)
@@ -173,7 +185,15 @@ class HostedProvider:
         self.vendor.met("cancel", job.name)
 
     def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:
-        return ()
+        return (f"fetch {job.name} {folder}",)
+
+    @staticmethod
+    def stop_by_hand(job: str, engine: Mapping[str, Any]) -> str | None:  # noqa: ARG004 - the Protocol's
+        return f"stop {job}"
+
+    @staticmethod
+    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:
+        raise NotImplementedError
 
     def parse_row(self, line: bytes) -> Completion:
         raise NotImplementedError

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from promptrial.jobs.answers import Answers
 from promptrial.jobs.recording import Recorder
+from promptrial.jobs.schedule import Steps
 from promptrial.jobs.submission import Submission
 from promptrial.jobs.work import PartWork
 from promptrial.providers import http
+from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.runtime.events import Redactor
 from promptrial.store.records import PartStatus
@@ -56,6 +58,17 @@ def expired_is_lost() -> None:
     Answers.ids = lambda self, before=None: frozenset()  # type: ignore[method-assign]  # noqa: ARG005
 
 
+def key_is_the_name() -> None:
+    """Take our key for what the vendor calls a job that was found."""
+    real = Submission._found
+
+    def found(self: Submission, payload: PartPayload) -> Steps[JobRef | None]:
+        job = yield from real(self, payload)
+        return job and JobRef(payload.key)
+
+    Submission._found = found  # type: ignore[method-assign]
+
+
 def says_the_key() -> None:
     """Name the key in messages, where a person would look for it, and keep it in what is written down."""
     Redactor.__call__ = lambda self, text: text  # type: ignore[method-assign]  # noqa: ARG005
@@ -72,6 +85,7 @@ BUGS: Final[dict[str, Callable[[], None]]] = {
         asks_everything_again,
         new_key_each_time,
         expired_is_lost,
+        key_is_the_name,
         says_the_key,
     )
 }

@@ -13,11 +13,13 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple, Self
 
+from promptrial import registry
 from promptrial.providers.fireworks import FireworksProvider
 from tests.support import matrix_kills
 from tests.support.crash_lab import in_fork
@@ -26,6 +28,23 @@ from tests.support.matrix_cases import Case, all_cases
 from tests.support.matrix_emulator import running
 from tests.support.matrix_lab import MatrixLab
 from tests.support.matrix_survey import Found, Matrix
+from tests.support.other_vendors import OTHER_VENDORS
+
+
+class _Vendor(NamedTuple):
+    """What the surveys of one emulator have in common."""
+
+    vendor: str
+    repeats: bool
+
+    @classmethod
+    def of(cls, survey: Matrix) -> Self:
+        return cls(survey.vendor, survey.repeats)
+
+    def running(self, place: Path) -> AbstractContextManager[str]:
+        """Run the emulator of this vendor within the block; gives its address."""
+        place.mkdir()
+        return running(place / "emulator", repeats=self.repeats, own_names=self.vendor in OTHER_VENDORS)
 
 
 def main(surveys: list[Matrix], copy: int, copies: int) -> list[Found]:
@@ -35,18 +54,17 @@ def main(surveys: list[Matrix], copy: int, copies: int) -> list[Found]:
         root = Path(
             stack.enter_context(tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None))
         )
-        vendors = {
-            repeats: stack.enter_context(running(root / f"emulator {repeats}", repeats=repeats))
-            for repeats in sorted({survey.repeats for survey in surveys})
-        }
+        registry.PROVIDERS.update({name: f"{kind.__module__}:{kind.__name__}" for name, kind in OTHER_VENDORS.items()})  # type: ignore[attr-defined]
+        places = {each: root / f"{each.vendor} {each.repeats}" for each in map(_Vendor.of, surveys)}
+        urls = {each: stack.enter_context(each.running(place)) for each, place in places.items()}
         matrix_kills.hurry()
-        labs = {repeats: MatrixLab(root / f"lab {repeats}", url) for repeats, url in vendors.items()}
+        labs = {each: MatrixLab(places[each] / "lab", url, each.vendor) for each, url in urls.items()}
         gc.freeze()  # so that collecting garbage does not copy the memory that forks share
         found = []
         for number, survey in enumerate(surveys):
             place = root / str(number)
             place.mkdir()
-            ended = in_fork(place, partial(_look, survey, labs[survey.repeats], place, copy, copies))
+            ended = in_fork(place, partial(_look, survey, labs[_Vendor.of(survey)], place, copy, copies))
             if ended.code != 0:
                 raise RuntimeError(f"{survey}: {ended.said}")
             found.append(Found(**json.loads((place / "found").read_text())))
@@ -56,7 +74,8 @@ def main(surveys: list[Matrix], copy: int, copies: int) -> list[Found]:
 def _look(survey: Matrix, lab: MatrixLab, place: Path, copy: int, copies: int) -> None:
     began, found = time.perf_counter(), Found()
     lab.enter(place)
-    FireworksProvider.keyed = survey.keyed
+    if survey.vendor == FireworksProvider.name:
+        FireworksProvider.keyed = survey.keyed
     if survey.bug:
         BUGS[survey.bug]()
     # In the order of the faults, so that a part of the cases has each of them, however many others there are.

@@ -1,6 +1,7 @@
 """An emulator in a process of its own, for the fault matrix; it ends with its stdin. Prints its address.
 
-With ``--repeats`` it is a vendor that keeps no keys apart: a second job of one key is accepted like the first.
+With ``--repeats`` it is a vendor that keeps no keys apart: a second job of one key is accepted like the first. With
+``--own-names`` it ignores what a client wants its job to be called, so that every job is accepted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from starlette.responses import Response
 from promptrial_emulator.fireworks.jobs import Jobs
 from promptrial_emulator.operation import Call
 from promptrial_emulator.server import EmulatorServer
-from promptrial_emulator.settings import EmulatorSettings
+from promptrial_emulator.settings import EmulatorSettings, JobNames
 
 __all__ = ["ACCOUNT", "KEY", "running"]
 
@@ -40,9 +41,10 @@ def accept_repeats() -> None:
 
 
 @contextmanager
-def running(folder: Path, *, repeats: bool = False) -> Iterator[str]:
+def running(folder: Path, *, repeats: bool = False, own_names: bool = False) -> Iterator[str]:
     """Run an emulator in another process within the block; gives its address."""
-    command = [sys.executable, "-m", "tests.support.matrix_emulator", str(folder), *(["--repeats"] if repeats else [])]
+    flags = [flag for flag, wanted in (("--repeats", repeats), ("--own-names", own_names)) if wanted]
+    command = [sys.executable, "-m", "tests.support.matrix_emulator", str(folder), *flags]
     with subprocess.Popen(command, cwd=_PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -58,7 +60,8 @@ def running(folder: Path, *, repeats: bool = False) -> Iterator[str]:
 if __name__ == "__main__":
     if "--repeats" in sys.argv:
         accept_repeats()
-    with EmulatorServer(Path(sys.argv[1]), EmulatorSettings(key=KEY, account=ACCOUNT)) as server:
+    names: JobNames = "vendor" if "--own-names" in sys.argv else "client"
+    with EmulatorServer(Path(sys.argv[1]), EmulatorSettings(key=KEY, account=ACCOUNT, job_names=names)) as server:
         sys.stdout.write(server.url + "\n")
         sys.stdout.flush()
         sys.stdin.read()

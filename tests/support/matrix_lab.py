@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from promptrial.providers.fireworks import FireworksProvider
+from promptrial import registry
 from tests.support import matrix_kills
 from tests.support.crash_lab import RUN, in_fork
 from tests.support.emulator_client import EmulatorClient
@@ -60,15 +60,18 @@ class MatrixLab:
         An empty folder.
     url : str
         Where the emulator is.
+    vendor : str
+        The provider that is asked.
     """
 
-    def __init__(self, root: Path, url: str) -> None:
+    def __init__(self, root: Path, url: str, vendor: str = "fireworks") -> None:
+        self._vendor = vendor
         self._emulator = EmulatorClient(url, KEY, ACCOUNT)
         self._cases = 0
         self._known: dict[str, dict[str, bytes]] = {}
         root.mkdir()
         self.enter(root)
-        self._start = _experiment(root / "start").root
+        self._start = _experiment(root / "start", vendor).root
         # Once in this very process, so that everything is imported before it is forked.
         _here(self._start, lambda: Project(Path()).run("--to_step", "build"))
         _here(self._folder(), _run)
@@ -111,10 +114,16 @@ class MatrixLab:
         _require(in_fork(folder, list_calls).code, _last_words(folder))
         rows = [line.split() for line in (folder / "calls").read_text().splitlines()]
         calls = [Step(operation, int(nth)) for operation, nth, _ in rows]
-        key = next(part.intents[0].key for name, part in parts_of(folder).items() if "control" in name)
+        mine, others = (self._names(folder, arm) for arm in ("control", "treatment"))
         # The second creation of its kind is for the other arm; its path does not say so.
-        ours = [key in path or ("pt-" not in path and nth == "1") for _, nth, path in rows]
-        return steps_of(calls, [mine and step.operation != "get_model" for mine, step in zip(ours, calls, strict=True)])
+        ours = [_holds(path, mine) or (not _holds(path, others) and nth == "1") for _, nth, path in rows]
+        return steps_of(calls, [each and step.operation != "get_model" for each, step in zip(ours, calls, strict=True)])
+
+    def _names(self, folder: Path, arm: str) -> set[str]:
+        """Return what an arm's requests, job and output are called, by us and by the vendor."""
+        keys = {part.intents[0].key for name, part in parts_of(folder).items() if arm in name}
+        jobs = [row for row in self._emulator.ledger("create_job") if row["facts"]["display_name"] in keys]
+        return keys | {name for row in jobs for name in (row["id"], row["facts"]["output_dataset"])}
 
     def _alone(self, case: Case) -> list[dict[str, bytes]]:
         """Return what a fault alone ends with, in either arm.
@@ -142,7 +151,7 @@ class MatrixLab:
             flags = self._help(case, folder, verdict)
             verdict.resumes += 1
             code = self._resume(folder, verdict, flags)
-        verdict.parked = not FireworksProvider.keyed and any(
+        verdict.parked = not registry.load("provider", self._vendor).keyed and any(
             part.status == "unknown" for part in parts_of(folder).values()
         )
         if code != (1 if verdict.parked else 0):
@@ -190,13 +199,17 @@ class MatrixLab:
         return folder
 
 
-def _experiment(root: Path) -> Project:
-    """Make one trial of two arms with four requests each, at Fireworks."""
+def _holds(path: str, names: set[str]) -> bool:
+    return any(name in path for name in names)
+
+
+def _experiment(root: Path, vendor: str) -> Project:
+    """Make one trial of two arms with four requests each, at a vendor that speaks as Fireworks does."""
     root.mkdir()
     project = Project.make(root)
     project.write_config(
         {
-            "provider": "fireworks",
+            "provider": vendor,
             "models": {"m1": {"id": "accounts/fireworks/models/small"}},
             "limit_items": 2,
             "parts_per_dataset": 1,

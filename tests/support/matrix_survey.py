@@ -36,6 +36,8 @@ class Matrix:
         Whether the vendor accepts a second job of one key.
     keyed : bool
         Whether the program counts on the vendor to refuse one. If not, a run may end with a part parked as unknown.
+    vendor : str
+        A provider of the registry, or one of ``other_vendors``. Those give their jobs names of their own.
     """
 
     stride: int = 1
@@ -43,6 +45,7 @@ class Matrix:
     bug: str = ""
     repeats: bool = False
     keyed: bool = True
+    vendor: str = "fireworks"
 
 
 @dataclass(kw_only=True)

@@ -75,7 +75,8 @@ def _record_problems(folder: Path, *, finished: bool = False) -> Iterator[str]:
 
 def _ledger_problems(jobs: Ledger, intents: Sequence[Intent]) -> Iterator[str]:
     """Compare what was paid for with what is on record as meant."""
-    rows = {row["id"]: row["facts"]["rows"] for row in jobs}
+    rows = {row["facts"]["display_name"]: row["facts"]["rows"] for row in jobs}
+    names = {row["facts"]["display_name"]: row["id"] for row in jobs}
     named = Counter(intent.key for intent in intents)
     yield from (f"two intents have the key {key}" for key, times in named.items() if times > 1)
     for intent in intents:
@@ -83,8 +84,8 @@ def _ledger_problems(jobs: Ledger, intents: Sequence[Intent]) -> Iterator[str]:
             yield f"intent {intent.key} ({intent.status}) has no job"
         elif intent.rows != rows[intent.key]:
             yield f"intent {intent.key} is of {intent.rows} requests, its job of {rows[intent.key]}"
-        elif intent.job != intent.key:
-            yield f"intent {intent.key} has the job {intent.job}"
+        elif intent.job != names[intent.key]:
+            yield f"intent {intent.key} has the job {intent.job}, not {names[intent.key]}"
 
 
 def _asked_again(folder: Path, part: str) -> Iterator[str]:

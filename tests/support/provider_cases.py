@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +16,12 @@ import pytest
 
 from promptrial.model import ModelSpec
 from promptrial_emulator.server import EmulatorServer
-from promptrial_emulator.settings import EmulatorSettings
+from promptrial_emulator.settings import EmulatorSettings, JobNames
 from tests.support.emulator_client import EmulatorClient
+from tests.support.other_vendors import OTHER_VENDORS
 from tests.support.skips import ENGINE, engine_is_installed
 
-__all__ = ["CASES", "ProviderCase"]
+__all__ = ["CASES", "OTHER_CASES", "ProviderCase"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +62,9 @@ def _embedded(_folder: Path) -> Iterator[ProviderCase]:
 
 
 @contextmanager
-def _fireworks(folder: Path) -> Iterator[ProviderCase]:
+def _fireworks(folder: Path, job_names: JobNames = "client") -> Iterator[ProviderCase]:
     key = "fw_" + "contractsecret"
-    with EmulatorServer(folder, EmulatorSettings(key=key, account="contract")) as server:
+    with EmulatorServer(folder, EmulatorSettings(key=key, account="contract", job_names=job_names)) as server:
         client = EmulatorClient(server.url, key=key, account="contract")
         yield ProviderCase(
             env={"FIREWORKS_API_BASE": server.url, "FIREWORKS_API_KEY": key, "FIREWORKS_ACCOUNT_ID": "contract"},
@@ -71,7 +73,7 @@ def _fireworks(folder: Path) -> Iterator[ProviderCase]:
             needed=("FIREWORKS_API_KEY", "FIREWORKS_ACCOUNT_ID"),
             secrets=(key,),
             locked_out={"FIREWORKS_API_KEY": "fw_" + "wrongsecret"},
-            jobs=lambda: [row["id"] for row in client.ledger("create_job")],
+            jobs=lambda: [row["facts"]["display_name"] for row in client.ledger("create_job")],
         )
         client.close()
 
@@ -81,3 +83,8 @@ CASES: Final[Mapping[str, Callable[[Path], AbstractContextManager[ProviderCase]]
     "fireworks": _fireworks,
 }
 """By the provider's name in the registry. Each starts what it needs in a folder, and skips the test if it cannot."""
+
+OTHER_CASES: Final[Mapping[str, Callable[[Path], AbstractContextManager[ProviderCase]]]] = {
+    name: partial(_fireworks, job_names="vendor") for name in OTHER_VENDORS
+}
+"""By the name of a vendor of ``other_vendors``, which keeps the contract without being in the registry."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import promptrial
@@ -19,3 +20,15 @@ def test_every_package_says_what_it_is_for_in_one_line() -> None:
         first = path.read_text(encoding="utf-8").partition("\n")[0]
         assert first.startswith('"""'), path
         assert first.rstrip('"').endswith((".", ").")), f"{path}: {first}"
+
+
+def test_nothing_but_its_adapter_knows_fireworks() -> None:
+    """Outside the adapter, the registry and what reads older runs, only file names of ``config/`` hold the word."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted(ROOT.rglob("*.py"))
+        if path.name != "registry.py" and not path.match("providers/fireworks*.py") and "legacy" not in path.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if "fireworks" in re.sub(r"config/[\w.]+\.yaml", "", line).lower()
+    ]
+    assert found == []

@@ -11,11 +11,11 @@ from promptrial.errors import UsageError
 from promptrial.runtime.stop import StopToken, stop_on_signals
 from promptrial.runtime.terminal import print_result, say_to_stderr
 from promptrial_emulator.server import EmulatorServer
-from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
+from promptrial_emulator.settings import RESPONDERS, SPOKEN, EmulatorSettings
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Emulate the Fireworks batch API on this machine, at no cost, until SIGINT or SIGTERM.
+DESCRIPTION = f"""Emulate the {SPOKEN} on this machine, at no cost, until SIGINT or SIGTERM.
 
 The first line on stdout says where it listens. Started again on the same folder, it continues where it stopped."""
 _LOOK_EVERY_S = 3600.0

@@ -55,7 +55,7 @@ class Providers:
         """
         if name not in self._made:
             kind: type[BatchProvider] = registry.load("provider", name)
-            made = kind.open(self._env if kind.local or self._dry_run is None else self._emulated())
+            made = kind.open(self._env if kind.local or self._dry_run is None else self._emulated(kind, self._dry_run))
             if isinstance(made, HeedsStop):
                 made.heed(self.stop_asked)
             self._made[name] = made
@@ -68,20 +68,14 @@ class Providers:
         if self._emulator is not None:
             self._emulator.stop()
 
-    def _emulated(self) -> Mapping[str, str]:
-        """Return an environment that leads to the emulator, and holds no real key."""
-        if self._dry_run is None:
-            return self._env
+    def _emulated(self, kind: type[BatchProvider], run: Path) -> Mapping[str, str]:
+        """Return an environment that leads an adapter to the emulator, and holds no real key."""
         if self._emulator is None:
             from dataclasses import replace
 
             from promptrial_emulator.server import EmulatorServer
 
-            settings = replace(_DRY_SETTINGS, questions=self._dry_run / "prepared")
-            self._emulator = EmulatorServer(self._dry_run / ".emulator", settings)
+            settings = replace(_DRY_SETTINGS, questions=run / "prepared")
+            self._emulator = EmulatorServer(run / ".emulator", settings)
             self._emulator.start()
-        return {
-            "FIREWORKS_API_BASE": self._emulator.url,
-            "FIREWORKS_API_KEY": _DRY_SETTINGS.key,
-            "FIREWORKS_ACCOUNT_ID": _DRY_SETTINGS.account,
-        }
+        return kind.emulated(self._emulator.url, _DRY_SETTINGS.key, _DRY_SETTINGS.account)

@@ -105,7 +105,7 @@ class Answers:
     def _datasets_by_hand(self) -> list[str]:
         """Return those data sets put there by a person that belong to jobs for the present requests; name the others.
 
-        Whatever a provider makes for a job is called what the job is called, or that with an ending.
+        Such a folder is named as the vendor or our key names its job, or so with an ending behind a hyphen.
         """
         found = downloads.datasets_by_hand(self.folder)
         jobs = [name for intent in self.work.intents for name in (intent.key, intent.job) if name is not None]

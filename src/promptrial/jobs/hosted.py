@@ -133,15 +133,23 @@ class HostedPart:
         last = self.work.intents[-1] if self.work.intents else None
         if last is None or self.work.has_job or not _owes_answers(last):
             return
-        self.recorder.events.say(f"{self.work.name}: job {last.job} was created for these requests, and is used")
+        self.recorder.events.say(
+            f"{self.work.name}: job {last.job or last.key} was created for these requests, and is used"
+        )
         try:
             yield from self._submission.taken_up(last)
-        except ResultsGoneError:
-            if not self.settings.rebuy:
-                raise
+        except ResultsGoneError as error:
+            left, by_hand = self._answers.unanswered(), self._answers.ids_by_hand()
+            if left and by_hand >= left:
+                self._answer_by_hand(last)
+            elif not self.settings.rebuy:
+                hint = error.hint or self._price_of_redoing(len(left) - len(by_hand))
+                raise ResultsGoneError(error.message, hint=hint) from error
 
     def _given_a_job(self) -> Steps[bool]:
-        """Create a job, or adopt one; return whether there is one, or the attempt was given up with leave to pay again.
+        """Create a job, or adopt one; return whether there is one.
+
+        If not, files by hand hold the answers of the attempt in doubt, or it was given up with leave to pay again.
 
         Raises
         ------
@@ -151,8 +159,8 @@ class HostedPart:
         """
         unanswered = self._answers.unanswered() if self._answers.ids() else None
         if self._submission.in_doubt and self._answers.ids_by_hand() >= self._answers.unanswered():
-            self._submission.take_for_created()
-            return True
+            self._answer_by_hand(self.work.intents[-1])
+            return False
         try:
             yield from self._submission.steps(unanswered)
         except ResultsGoneError as error:
@@ -163,9 +171,9 @@ class HostedPart:
             return False
         except OutcomeUnknownError as error:
             by_hand, left = self._answers.ids_by_hand(), self._answers.unanswered()
-            if by_hand and self.settings.rebuy:
-                self._submission.take_for_created()
-            elif self.settings.rebuy and not self._gave_up:
+            if self.settings.rebuy and not self._gave_up:
+                if by_hand:
+                    self._answer_by_hand(self.work.intents[-1])
                 self._gave_up = True
                 self._submission.give_up(error.message)
                 return False
@@ -202,6 +210,14 @@ class HostedPart:
 
     def _jobs(self) -> int:
         return sum(intent.job is not None for intent in self.work.intents)
+
+    @property
+    def _current(self) -> Intent:
+        """The attempt that the part stands at."""
+        record = self.work.record
+        known = (intent for intent in self.work.intents if intent.attempt == record.attempt)
+        key = f"{self.work.key}-a{record.attempt}"
+        return next(known, Intent(key=key, attempt=record.attempt, status=record.status, job=record.job))
 
     # --- its end ---------------------------------------------------------------------------------------------------
 
@@ -273,7 +289,7 @@ class HostedPart:
         yield from self._earlier_answers(earlier)
         before = len(self._answers.ids())
         try:
-            file = yield from self._fetched(self.work.record.attempt)
+            file = yield from self._fetched(self._current)
         except ResultsGoneError as error:
             self._require_leave_to_rebuy(status, error)
             self._record("expired", reason=error.message, results=self._answers.write_nothing(self.work.record.attempt))
@@ -318,7 +334,7 @@ class HostedPart:
             if intent.attempt in here:
                 continue
             if intent.results is not None or _owes_answers(intent):
-                file = yield from self._fetched_again(intent)
+                file = yield from self._fetched_or_lost(intent)
             elif intent.status in {"failed", "cancelled"} and intent.job is not None:
                 file = yield from self._salvaged(intent)
             else:
@@ -331,16 +347,17 @@ class HostedPart:
 
         Not while it is in doubt whether a job asks that already: its requests are those that it was given.
         """
-        last = self._last_with_job()
+        last = next((intent for intent in reversed(self.work.intents) if intent.job is not None), None)
         if last is not None and not self._submission.in_doubt and self._answers.ids_by_hand():
-            self.recorder.record_intent(self.work, last, self._answers.write_by_hand(last.attempt))
+            self._answer_by_hand(last)
 
-    def _last_with_job(self) -> Intent | None:
-        return next((intent for intent in reversed(self.work.intents) if intent.job is not None), None)
+    def _answer_by_hand(self, intent: Intent) -> None:
+        """Let the answers of an attempt be those that a person has put there."""
+        self.recorder.record_intent(self.work, intent, self._answers.write_by_hand(intent.attempt))
 
-    def _fetched_again(self, intent: Intent) -> Steps[FileRecord]:
+    def _fetched_or_lost(self, intent: Intent) -> Steps[FileRecord]:
         try:
-            return (yield from self._fetched(intent.attempt))
+            return (yield from self._fetched(intent))
         except ResultsGoneError:
             if not self.settings.rebuy:
                 raise
@@ -348,8 +365,8 @@ class HostedPart:
 
     def _salvaged(self, intent: Intent) -> Steps[FileRecord]:
         """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is put on record too."""
-        payload = self._submission.payload_of(intent.attempt)
-        job, by_hand = JobRef(payload.key), self._answers.ids_by_hand()
+        payload, job = self._submission.payload_of(intent.attempt), JobRef(str(intent.job))
+        by_hand = self._answers.ids_by_hand()
         try:
             file = yield from self._fetching.steps(job, payload, intent.attempt, may_be_short=True)
         except TransferStoppedError:
@@ -363,22 +380,23 @@ class HostedPart:
                     raise ResultsGoneError(f"{_NOT_FETCHED}: {error.message}", hint=again) from error
             return self._answers.write_by_hand(intent.attempt) if by_hand else self._answers.write(intent.attempt, ())
         if file.rows:
-            said = f"job {payload.key} {intent.status}, and had answered {file.rows} of {payload.rows} requests"
+            said = f"job {job.name} {intent.status}, and had answered {file.rows} of {payload.rows} requests"
             self.recorder.events.say(f"{self.work.name}: {said}; these are kept")
         return file
 
-    def _fetched(self, attempt: int) -> Steps[FileRecord]:
+    def _fetched(self, intent: Intent) -> Steps[FileRecord]:
         """Write the answers of an attempt to their file: from the provider, or else as a person fetched them.
 
         Files by hand that lack some of them do not do: the others would be paid for again, which only ``--rebuy`` may.
         """
+        attempt = intent.attempt
         there = self._answers.known(attempt)
         if there is not None:
             return there
-        payload = self._submission.payload_of(attempt)
-        job, by_hand = JobRef(payload.key), self._answers.ids_by_hand()
-        whole = bool(by_hand) and by_hand >= self._answers.unanswered()
+        payload, by_hand = self._submission.payload_of(attempt), self._answers.ids_by_hand()
+        whole, job = bool(by_hand) and by_hand >= self._answers.unanswered(), None
         try:
+            job = yield from self._submission.job_of(intent)
             left_out = bool(self._answers.ids())  # by an earlier job, whose answers came
             return (yield from self._fetching.steps(job, payload, attempt, patient=not whole, may_be_empty=left_out))
         except TransferStoppedError:
@@ -387,19 +405,20 @@ class HostedPart:
             gone = isinstance(error, ResultsGoneError) or (not whole and self._counts_as_lost(error, job))
             if whole or (by_hand and gone and self.settings.rebuy):
                 return self._answers.write_by_hand(attempt)
-            self._say_how_to_fetch_by_hand(job)
+            if job is not None:
+                self._say_how_to_fetch_by_hand(job)
             if not gone:
                 raise
             here = by_hand | (self._fetching.held(attempt) & self._answers.unanswered())
             raise ResultsGoneError(error.message, hint=self._price_of_redoing(payload.rows - len(here))) from error
 
-    def _counts_as_lost(self, error: TransientError, job: JobRef) -> bool:
+    def _counts_as_lost(self, error: TransientError, job: JobRef | None) -> bool:
         """Whether answers count as lost because only their download goes on failing, while the provider answers.
 
         They do once two processes have tried, so that a resume alone is not prescribed for ever: the first one puts
         that on record, so that leave to pay again is leave for what was said before.
         """
-        if isinstance(error, NotAskedError):
+        if job is None or isinstance(error, NotAskedError):
             return False
         try:
             if self.work.provider().status(job).state is JobState.WORKING:
@@ -441,8 +460,8 @@ class HostedPart:
             )
             reason = f"{len(unanswered)} of {self.work.part.rows} requests stayed unanswered: {where}"
             self.recorder.events.warn(f"{self.work.name}: {reason}; they count as missing")
-        last = self._last_with_job()
-        assert last is not None  # noqa: S101 - there are answers
+        answered = [intent for intent in self.work.intents if intent.job is not None or intent.results is not None]
+        last = answered[-1]  # the job of a part that was answered by hand alone may be known to nobody
         self._record(
             "downloaded",
             request_sha256=self.work.request_sha256,
@@ -459,8 +478,8 @@ class HostedPart:
 
 
 def _owes_answers(intent: Intent) -> bool:
-    """Whether an attempt has a job that was neither given up nor ended badly, and whose answers never came."""
-    return intent.results is None and intent.job is not None and intent.status in _AT_WORK
+    """Whether an attempt was given a job that was neither given up nor ended badly, and whose answers never came."""
+    return intent.results is None and intent.status in _AT_WORK
 
 
 def _duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from promptrial.errors import PermanentError
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
-from promptrial.providers.base import JobRef, JobState, PartPayload
+from promptrial.providers.base import JobLookup, JobRef, JobState, PartPayload
 from promptrial.providers.request_rows import row_id
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
@@ -32,7 +32,8 @@ class LocalPart:
             self.recorder.set_aside(work, "answers to the previous requests")
         self.recorder.record(work, "submitting", request_sha256=work.request_sha256, attempt=1)
         payload, provider = self._payload(frozenset()), work.provider()
-        job = provider.find(payload) or provider.submit(payload)
+        found = None if provider.lookup is JobLookup.NONE else provider.find(payload)
+        job = found or provider.submit(payload)
         self.recorder.record(work, "submitted", job=job.name)
 
     def collect(self, task: Task) -> None:

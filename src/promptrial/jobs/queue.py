@@ -10,26 +10,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 
 from promptrial.documents.files import open_regular
-from promptrial.errors import Detached, PhaseFailedError, PromptrialError, ProviderError, StopRequested
+from promptrial.errors import Detached, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.jobs.answers import keep_others_apart
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.hosted import HostedPart
+from promptrial.jobs.late_jobs import LateJobs
 from promptrial.jobs.local import LocalPart, finished_rows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Schedule
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
-from promptrial.providers.base import JobRef, JobState
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import Intent
 
 __all__ = ["PartWork", "QueueManager", "QueueSettings"]
-
-_IN_DOUBT = ("submitting", "unknown", "expired")
 
 
 class QueueManager:
@@ -115,7 +112,7 @@ class QueueManager:
         if self._stop.is_set():
             self._drain(task)
         self._share(task)
-        self._sweep()
+        LateJobs(self._work, self._others, self._events).stop()
         self._end()
 
     def finished(self) -> int:
@@ -201,38 +198,6 @@ class QueueManager:
             )
             task.advance(work.part.rows)
 
-    def _sweep(self) -> None:
-        """Look for jobs that were given up, or were in doubt when their requests changed, and came to be all the same.
-
-        One that still runs is stopped; of one that has ended it is said that it was paid for in vain.
-        """
-        everyone = [*self._work, *self._others]
-        wanted = {each.key for each in everyone}
-        for work in self._work:
-            if not work.downloaded:
-                continue
-            for intent in work.record.intents:
-                last = bool(work.intents) and intent.key == work.intents[-1].key
-                ours = intent.request_sha256 != work.request_sha256 and intent.key.rpartition("-a")[0] in wanted
-                if last or ours or intent.results is not None or intent.status not in _IN_DOUBT:
-                    continue
-                if not any(_claims(each, intent.key) for each in everyone if each is not work):
-                    self._stop_late_job(work, intent)
-
-    def _stop_late_job(self, work: PartWork, intent: Intent) -> None:
-        provider, job = work.provider(), JobRef(intent.key)
-        try:
-            state = provider.status(job).state
-            if state is JobState.WORKING:
-                provider.cancel(job)
-                said = f"job {job.name} appeared after it was given up; it was stopped"
-                self._events.warn(f"{work.name}: {said}", late_job=job.name)
-            elif state is JobState.READY or (state is JobState.EXPIRED and intent.status != "expired"):
-                said = f"job {job.name} appeared after it was given up, and has ended: its cost is lost"
-                self._events.warn(f"{work.name}: {said}", late_job=job.name)
-        except ProviderError as error:
-            self._events.warn(f"{work.name}: whether job {job.name} still runs is not known: {error.message}")
-
     def _end(self) -> None:
         if self._failures:
             count = f"{len(self._failures)} of {len(self._work)} parts failed"
@@ -250,12 +215,6 @@ class QueueManager:
 def _flies(work: PartWork) -> bool:
     """Whether, as far as is known, a job for its requests is at work at a provider."""
     return work.manifest.hosted and work.has_job and work.record.status in {"submitted", "running"}
-
-
-def _claims(work: PartWork, key: str) -> bool:
-    """Whether a part counts on the job of this key."""
-    known = (intent.status for intent in work.record.intents if intent.key == key)
-    return work.record.job == key or any(status not in _IN_DOUBT for status in known)
 
 
 def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:

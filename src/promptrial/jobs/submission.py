@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+import msgspec
+
 from promptrial.errors import (
     AlreadyThereError,
     OutcomeUnknownError,
     PermanentError,
     QuotaReachedError,
+    ResultsGoneError,
     TransientError,
 )
 from promptrial.jobs.asked import RequestFiles
@@ -26,7 +29,7 @@ from promptrial.jobs.schedule import Steps
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.settling import Settling
 from promptrial.jobs.work import PartWork
-from promptrial.providers.base import JobRef, PartPayload, Staged
+from promptrial.providers.base import JobLookup, JobRef, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row
 from promptrial.runtime.clock import Clock
 from promptrial.store import breadcrumbs, jsonl
@@ -86,7 +89,7 @@ class Submission:
             yield 0.0  # a stop that was asked for during the upload is noticed before anything is paid for
         self.recorder.record(work, "submitting", dataset=staged.name, **self._facts(payload, attempt))
         job = yield from self._created(payload, doubtful=doubtful)
-        self._leave_breadcrumbs(job, attempt, staged.name)
+        self._leave_breadcrumbs(job, payload.key, attempt, staged.name)
         self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
         return job
 
@@ -95,17 +98,17 @@ class Submission:
         last = self.work.intents[-1]
         self.recorder.record(self.work, "expired", key=last.key, attempt=last.attempt, reason=reason)
 
-    def take_for_created(self) -> None:
-        """Count the attempt that is in doubt as one whose job is there: its answers are here."""
-        last = self.work.intents[-1]
-        facts = self._facts(self.payload_of(last.attempt), last.attempt)
-        self.recorder.record(self.work, "submitted", job=last.key, dataset=last.dataset, **facts)
-
     def taken_up(self, intent: Intent) -> Steps[None]:
-        """Let the part stand at the job that an attempt is known to have; nothing is created."""
+        """Let the part stand at the job that an attempt is known to have; nothing is created.
+
+        Raises
+        ------
+        ResultsGoneError
+            If what was asked, or what the vendor calls the job, cannot be told any more.
+        """
         found = yield from self._found(self.payload_of(intent.attempt))
-        job = found or JobRef(str(intent.job))
-        self._leave_breadcrumbs(job, intent.attempt, intent.dataset)
+        job = found if found is not None and intent.job in {None, found.name} else (yield from self.job_of(intent))
+        self._leave_breadcrumbs(job, intent.key, intent.attempt, intent.dataset)
         self.recorder.record(
             self.work,
             "submitted",
@@ -125,6 +128,23 @@ class Submission:
             If that cannot be told any more.
         """
         return self._described(attempt, self.requests.sent(attempt))
+
+    def job_of(self, intent: Intent) -> Steps[JobRef]:
+        """Return the job of an attempt by the name that the vendor gave it: as recorded, or else as found by its key.
+
+        Raises
+        ------
+        ResultsGoneError
+            If no record names the job, and the vendor shows none for the key.
+        """
+        if intent.job is not None:
+            return JobRef(intent.job)
+        if self.work.provider().lookup is JobLookup.KEY_IS_NAME:
+            return JobRef(intent.key)
+        found = yield from self._settled(self.payload_of(intent.attempt), "its name is in no record")
+        if found is None:
+            raise ResultsGoneError(f"what the provider calls job {intent.key} is in no record, and cannot be found out")
+        return found
 
     @property
     def in_doubt(self) -> bool:
@@ -151,10 +171,11 @@ class Submission:
             "estimated_usd": self.work.estimate_usd(payload.rows, payload.size),
         }
 
-    def _leave_breadcrumbs(self, job: JobRef, attempt: int, dataset: str | None) -> None:
+    def _leave_breadcrumbs(self, job: JobRef, key: str, attempt: int, dataset: str | None) -> None:
         """Write beside the results, in plain files, what a person needs to find the job without this program."""
         crumb = breadcrumbs.Breadcrumb(
             name=job.name,
+            key=msgspec.UNSET if job.name == key else key,
             outputDatasetId=job.output,
             inputDatasetId=dataset,
             provider=self.work.provider().name,
@@ -199,8 +220,8 @@ class Submission:
     def _created(self, payload: PartPayload, *, doubtful: bool) -> Steps[JobRef]:
         """Create the job, or find the one that is there.
 
-        If it cannot be found, and cannot be created because it is there, it was created and is gone: it counts as one
-        that the provider does not know any more, so that its answers are looked for.
+        If it cannot be found, and cannot be created because it is there, it was created and is gone: where its key is
+        its name, it counts as one that the provider does not know any more, so that its answers are looked for.
         """
         provider, doubts, there = self.work.provider(), 0, False
         found = yield from self._found(payload)
@@ -209,7 +230,7 @@ class Submission:
             found = yield from self._settled(payload, "an earlier process asked for it, and did not note the answer")
         while found is None:
             if doubts and (not provider.keyed or doubts >= _MOST_DOUBTS):
-                if there:
+                if there and provider.lookup is JobLookup.KEY_IS_NAME:
                     return self._gone(payload)
                 raise self._parked(payload)
             try:
@@ -249,11 +270,18 @@ class Submission:
 
     def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
         provider = self.work.provider()
+        if provider.lookup is JobLookup.NONE:
+            return None
         return (yield from self._call(lambda: provider.find(payload), f"{payload.key} find"))
 
     def _settled(self, payload: PartPayload, why: str) -> Steps[JobRef | None]:
-        """Look until the job is found, or has not been found for long enough to say that it was not created."""
+        """Look until the job is found, or has not been found for long enough to say that it was not created.
+
+        Where a job cannot be found by its key, None is returned immediately, and does not mean that there is none.
+        """
         self.recorder.events.warn(f"{self.work.name}: whether job {payload.key} was created is not known: {why}")
+        if self.work.provider().lookup is JobLookup.NONE:
+            return None
         settling = Settling(self.settings, self.clock)
         while True:
             found = yield from self._found(payload)

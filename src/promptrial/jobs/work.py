@@ -21,7 +21,7 @@ class PartWork:
     """One part to bring home: where it lives, who answers it, and its requests (a fresh iterator a call).
 
     ``request_sha256`` is the digest of what is asked and of whom: answers are kept only as long as both stay the same.
-    ``key`` is what the ids of its jobs begin with. ``twins`` are the parts of other trials that ask exactly the same:
+    ``key`` is what the keys of its jobs begin with. ``twins`` are the parts of other trials that ask exactly the same:
     one of them is answered, and the others share its answers.
     """
 
@@ -48,12 +48,13 @@ class PartWork:
 
     @property
     def has_job(self) -> bool:
-        """Whether a job was recorded for exactly these requests, and may still answer them.
+        """Whether a job was recorded for exactly these requests, and has answered them or may still do so.
 
-        A failure of a part that this process answers is not its end: the same job goes on.
+        A failure of a part that this process answers is not its end: the same job continues. What the vendor called the
+        job of answers that are here may be known to nobody.
         """
         record = self.record
-        if record.job is None or record.request_sha256 != self.request_sha256:
+        if record.request_sha256 != self.request_sha256 or (record.job is None and record.status != "downloaded"):
             return False
         return record.status in _WITH_JOB or (not self.manifest.hosted and record.status == "failed")
 

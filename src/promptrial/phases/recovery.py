@@ -12,12 +12,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from promptrial import registry
 from promptrial.jobs.answers import row_ids
 from promptrial.jobs.work import PartWork
 from promptrial.model import Trial
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import worklist
+from promptrial.providers.base import BatchProvider, JobLookup
 from promptrial.store import breadcrumbs, jsonl
 from promptrial.store.breadcrumbs import Breadcrumb
 from promptrial.store.records import Intent, PartRecord, PartStatus
@@ -70,8 +74,9 @@ def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: F
 def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001
     """Return a part with the job that it was given last, and with the answers of each attempt that are here.
 
-    A job's id is the key that was chosen for it, so it is known even where nothing names it. A file of answers as they
-    came is whole, or it would not have its name. What is not here is asked of the provider again, which costs nothing.
+    A job that no file names is known where its name is our key. Elsewhere the last attempt is in doubt, as after a
+    kill: its job is looked for. A file of answers as they came is whole, or it would not have its name. Answers that
+    are not here are fetched from the provider again, which costs nothing.
     """
     crumb, raw = _breadcrumb(work), _raw_files(work)
     sealed = work.folder.part_results(work.part.name)
@@ -81,16 +86,19 @@ def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: 
     if not raw and len(_ids([sealed])) == work.part.rows:
         raw = {attempt: sealed}  # the answers of a single attempt were given their final name
     whole = len(_ids(raw.values())) == work.part.rows
-    # Its settings may have been others when the job was given its name: the breadcrumb knows.
-    key = work.key if crumb is None else crumb.name.removesuffix(f"-a{crumb.attempt}")
-    intents = tuple(_intent(work, key, n, raw.get(n), last=n == attempt, whole=whole) for n in range(1, attempt + 1))
+    # Its settings may have been others when the job was given its key: the breadcrumb knows.
+    key = work.key if crumb is None else _key_of(crumb).removesuffix(f"-a{crumb.attempt}")
+    intents = tuple(
+        _intent(work, crumb, f"{key}-a{n}", n, raw.get(n), last=n == attempt, whole=whole)
+        for n in range(1, attempt + 1)
+    )
     return PartRecord(
-        status="submitted",
+        status=intents[-1].status,
         resume_key=work.part.resume_key,
         attempt=attempt,
         request_sha256=work.request_sha256,
         dataset=crumb.inputDatasetId if crumb is not None else None,
-        job=crumb.name if crumb is not None and crumb.attempt == attempt else intents[-1].key,
+        job=intents[-1].job,
         reason=_REASON,
         intents=intents,
     )
@@ -114,15 +122,30 @@ def _ids(paths: Iterable[Path]) -> set[str]:
     return {wire_id for path in paths if path.exists() for wire_id in row_ids(jsonl.lines(path))}
 
 
-def _intent(work: PartWork, base: str, attempt: int, path: Path | None, *, last: bool, whole: bool) -> Intent:
+def _key_of(crumb: Breadcrumb) -> str:
+    return crumb.name if isinstance(crumb.key, msgspec.UnsetType) else crumb.key
+
+
+def _intent(
+    work: PartWork, crumb: Breadcrumb | None, key: str, attempt: int, path: Path | None, *, last: bool, whole: bool
+) -> Intent:
     """Return an attempt; one that is ``completed`` without answers owes them, and they are fetched again."""
+    job = _job_name(work, crumb, key, attempt)
     earlier: PartStatus = "expired" if path is not None or whole else "completed"
-    key = f"{base}-a{attempt}"
+    latest: PartStatus = "submitted" if job is not None else "submitting" if path is None else "expired"
     return Intent(
         key=key,
         attempt=attempt,
-        status="submitted" if last else earlier,
+        status=latest if last else earlier,
         request_sha256=work.request_sha256,
-        job=key,
+        job=job,
         results=work.folder.run.record(path, jsonl.count(path)) if path is not None else None,
     )
+
+
+def _job_name(work: PartWork, crumb: Breadcrumb | None, key: str, attempt: int) -> str | None:
+    """Return what the vendor calls the job of an attempt, if that can be told from what is here."""
+    if crumb is not None and crumb.attempt == attempt:
+        return crumb.name
+    provider: type[BatchProvider] = registry.load("provider", work.model.provider)
+    return key if provider.lookup is JobLookup.KEY_IS_NAME else None

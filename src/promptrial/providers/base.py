@@ -10,12 +10,12 @@ import enum
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from promptrial.model import Completion, ModelSpec
 from promptrial.providers.request_rows import RequestRow
 
-__all__ = ["BatchProvider", "HeedsStop", "JobRef", "JobState", "JobStatus", "PartPayload", "Staged"]
+__all__ = ["BatchProvider", "HeedsStop", "JobLookup", "JobRef", "JobState", "JobStatus", "PartPayload", "Staged"]
 
 
 class JobState(enum.StrEnum):
@@ -35,9 +35,20 @@ class JobState(enum.StrEnum):
     """The vendor does not know the job, now; that alone does not mean that it never will."""
 
 
+class JobLookup(enum.StrEnum):
+    """How a job is found whose creation was not answered: by our key, which was sent with the call."""
+
+    KEY_IS_NAME = "key is name"
+    """We choose the name of a job, and it is our key."""
+    SEARCH = "search"
+    """The vendor chooses the name, and ``find`` searches the vendor's jobs for our key."""
+    NONE = "none"
+    """The vendor chooses the name, and a job cannot be found by our key: ``find`` is not called."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobRef:
-    """A job as the vendor knows it. ``name`` is enough to find it again from another process.
+    """A job as the vendor knows it. ``name`` is the vendor's, and enough to find the job again from another process.
 
     ``output`` names where its answers will be, for people, where the vendor has such names.
     """
@@ -66,10 +77,10 @@ class Staged:
 class PartPayload:
     """What is sent for one part.
 
-    ``key`` is unique to this part and attempt, and is what ``find`` looks for; ``dataset_key`` names the requests
-    themselves. Both match ``[a-z][a-z0-9-]{0,55}``. ``path`` is the file of the requests, a line each, and ``rows``,
-    ``size`` (bytes) and ``sha256`` (hex) describe it. ``requests`` opens a fresh iterator over the requests still
-    wanted, in order, on each call; a local engine is asked for those alone.
+    ``key`` is unique to this part and attempt, and is what ``find`` looks for; the vendor may call the job something
+    else. ``dataset_key`` names the requests themselves. Both match ``[a-z][a-z0-9-]{0,55}``. ``path`` is the file of
+    the requests, a line each, and ``rows``, ``size`` (bytes) and ``sha256`` (hex) describe it. ``requests`` opens a
+    fresh iterator over the requests still wanted, in order, on each call; a local engine is asked for those alone.
     """
 
     key: str
@@ -103,6 +114,8 @@ class BatchProvider(Protocol):
     """True when answers are computed by or for this process, row by row, so that repeats cost compute only."""
     keyed: ClassVar[bool]
     """True when the vendor refuses a second job of one key, so that creating it again is harmless."""
+    lookup: ClassVar[JobLookup]
+    """How a job is found by our key. A local engine, which can compute every job again, finds all of them."""
 
     @classmethod
     def open(cls, env: Mapping[str, str]) -> Self:
@@ -133,7 +146,9 @@ class BatchProvider(Protocol):
         """
 
     def find(self, payload: PartPayload) -> JobRef | None:
-        """Return the job that an earlier call created for this payload's key, or None.
+        """Return the job that an earlier call created for this payload's key, or None if none is found.
+
+        It looks at the payload's key, dataset key and model alone, and is not called where ``lookup`` is NONE.
 
         Raises
         ------
@@ -171,6 +186,23 @@ class BatchProvider(Protocol):
 
     def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:
         """Return the commands by which a person can fetch the results of a job into a folder, if there are any."""
+
+    @staticmethod
+    def stop_by_hand(job: str, engine: Mapping[str, Any]) -> str | None:
+        """Return the command by which a person stops a job; None if there is none. Needs neither key nor connection.
+
+        ``engine`` is the fingerprint that was recorded when the job was created.
+        """
+
+    @staticmethod
+    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:
+        """Return the environment in which ``open`` leads to a local emulator; empty for an engine of this process.
+
+        Raises
+        ------
+        ConfigError
+            If the emulator does not speak this vendor's API.
+        """
 
     @staticmethod
     def parse_row(line: bytes) -> Completion:

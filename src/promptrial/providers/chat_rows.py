@@ -2,7 +2,7 @@
 
 ::
 
-    {"custom_id", "response": {CHAT}}                                    Fireworks, the embedded engine
+    {"custom_id", "response": {CHAT}}                                    the completion itself
     {"custom_id", "response": {"status_code", "request_id", "body": {CHAT}}, "error": null}          OpenAI, vLLM
     {"custom_id", "response": {"body": {"choices"}, "usage"}}            rows of earlier tools
     {"custom_id", "error": {"code", "message"}, "usage"}                 a failed request, also beside a response;

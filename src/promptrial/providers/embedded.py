@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
 from promptrial.documents.files import open_regular
 from promptrial.model import Completion, Message, ModelSpec, Sampling
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.embedded_engine import Engine, RequestRefusedError, identity, weights_path
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
@@ -50,6 +50,7 @@ class EmbeddedProvider:
     name: ClassVar[str] = "embedded"
     local: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
+    lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
 
     def __init__(self, engines: int | None = None) -> None:
         self._engines = engines
@@ -124,6 +125,15 @@ class EmbeddedProvider:
     def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:  # noqa: ARG002 - the Protocol's
         """Return nothing: there is nothing to fetch."""
         return ()
+
+    @staticmethod
+    def stop_by_hand(job: str, engine: Mapping[str, Any]) -> None:
+        """Return None: a local job stops with its process."""
+
+    @staticmethod
+    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:  # noqa: ARG004 - the Protocol's
+        """Return an empty environment: nothing is asked outside this process."""
+        return {}
 
     @staticmethod
     def parse_row(line: bytes) -> Completion:

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import quote
 
 from promptrial.errors import (
@@ -26,7 +26,7 @@ from promptrial.errors import (
     TransientError,
 )
 from promptrial.model import Completion, ModelSpec
-from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import (
     HiddenNames,
@@ -81,6 +81,7 @@ class FireworksProvider:
     name: ClassVar[str] = "fireworks"
     local: ClassVar[bool] = False
     keyed: ClassVar[bool] = True
+    lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
 
     def __init__(
         self, api: Service, account: str, timeouts: Timeouts | None = None, multipart_limit: int = MULTIPART_LIMIT
@@ -134,15 +135,19 @@ class FireworksProvider:
             job = self._job(payload.key)
         except NotFoundError:
             return None
+        self._require_same_requests(payload, job)
+        return _ref(payload.key)
+
+    def _require_same_requests(self, payload: PartPayload, job: Job) -> None:
+        """Refuse a job of this key that was made from other requests, or for another model."""
         theirs = last_segment(job.input_dataset_id), last_segment(job.model)
         with self._hidden.kept(payload.model):
             ours = payload.dataset_key, last_segment(model_name(payload.model.id))
             if theirs != ours:
                 raise PermanentError(
                     f"Fireworks has a job {payload.key} of {theirs[0]} for {theirs[1]}, not of {ours[0]} for {ours[1]}",
-                    hint=f"look at it: firectl batch-inference-job get {payload.key}",
+                    hint=f"look at it: firectl batch-inference-job get {last_segment(job.name)}",
                 )
-        return _ref(payload.key)
 
     def submit(self, payload: PartPayload) -> JobRef:
         """Create the job under this payload's key. Every sampling parameter stands in the rows, so none stands here.
@@ -203,7 +208,7 @@ class FireworksProvider:
             If the output is not there; also if there is nothing in it and its job is gone, it was left unfinished by a
             job that has ended early, or it cannot be read.
         """
-        dataset, count = _output(payload.key), 0
+        dataset, count = self._output_of(job), 0
         shorts: list[ResultsShortError] = []
         files = self._row_files(job, dataset)
         empty = not files.output
@@ -275,6 +280,17 @@ class FireworksProvider:
         )
 
     @staticmethod
+    def stop_by_hand(job: str, engine: Mapping[str, Any]) -> str:
+        """Return firectl's command that deletes a job."""
+        account = f" -a {shlex.quote(str(engine['account']))}" if "account" in engine else ""
+        return f"firectl batch-inference-job delete {shlex.quote(job)}{account}"
+
+    @staticmethod
+    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:
+        """Return the three variables that ``open`` reads."""
+        return {"FIREWORKS_API_BASE": url, "FIREWORKS_API_KEY": key, "FIREWORKS_ACCOUNT_ID": account}
+
+    @staticmethod
     def parse_row(line: bytes) -> Completion:
         """Read one row: ``response`` is the chat completion itself."""
         return parse_chat_row(line)
@@ -311,6 +327,10 @@ class FireworksProvider:
                 raise PermanentError(f"Fireworks has no model {name}", hint=hint) from error
         except ProviderError:
             return
+
+    def _output_of(self, job: JobRef) -> str:
+        """Return the id of the dataset into which a job writes."""
+        return _output(job.name)
 
     def _job_path(self, name: str) -> str:
         return api_path(self._account, _JOBS, name)

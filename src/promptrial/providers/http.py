@@ -71,7 +71,7 @@ _MAX_TEXT: Final = 500
 _MAX_HOPS: Final = 5
 _MAX_LINE: Final = MAX_LINE
 _MAX_FILE: Final = 16 << 30
-"""Bytes of one file, as they travel and unpacked: twice what Fireworks lets a job write."""
+"""Bytes of one file, as they travel and unpacked: twice the largest output that a vendor is known to write."""
 _MAX_RATIO: Final = 200
 _RATIO_FLOOR: Final = 16 << 20
 """Unpacked bytes for each byte that came, judged above 16 MiB; rows of chat answers reach about 20."""

@@ -1,6 +1,6 @@
 """One line of a request file: ``{"custom_id", "body": {"messages", sampling parameters}}``. Encoding and decoding.
 
-It is Fireworks' row, and the neutral form of every provider: an adapter whose vendor wants another shape translates.
+It is the neutral form of every provider: an adapter whose vendor wants another shape translates.
 """
 
 from __future__ import annotations

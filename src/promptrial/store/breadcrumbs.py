@@ -22,9 +22,13 @@ OUTPUT_FILE: Final = "_OUTPUT_DATASET_ID.txt"
 
 
 class Breadcrumb(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says of a job. One of an older tool says less, and never what was asked (``request_sha256``)."""
+    """What a file says of a job. One of an older tool says less, and never what was asked (``request_sha256``).
+
+    ``name`` is what the vendor calls the job. ``key`` is what we sent to find it again, where that is not its name.
+    """
 
     name: str
+    key: str | msgspec.UnsetType = msgspec.UNSET
     outputDatasetId: str | None = None  # noqa: N815 - as it is called in the file
     inputDatasetId: str | None = None  # noqa: N815 - likewise
     provider: str | None = None

@@ -103,9 +103,9 @@ class StageRecord(msgspec.Struct, frozen=True):
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to have requests answered by a job that may cost money: what was meant, and what became of it.
 
-    ``key`` is the id that we chose for the job. ``estimated_usd`` is what the attempt was reckoned to cost when it was
-    decided on, None without a price. ``results`` is the file of its answers as they came, ``engine`` who was
-    asked.
+    ``key`` is what we sent with the job, so that it can be found by it; ``job`` is what the vendor calls it, and stands
+    here once that is known. ``estimated_usd`` is the estimated cost when the attempt was decided on, None without a
+    price. ``results`` is the file of its answers as they came, ``engine`` who was asked.
     """
 
     key: str

@@ -35,7 +35,8 @@ class Jobs:
         """Accept a job."""
         spec = request_message(CREATE_JOB, call.body.data)
         given = call.query.get("batchInferenceJobId", call.query.get("batch_inference_job_id", ""))
-        name = check_id(given, "batchInferenceJobId") if given else self._invented(call.number, "job")
+        own = self._core.settings.job_names == "vendor"
+        name = check_id(given, "batchInferenceJobId") if given and not own else self._invented(call.number, "job")
         if self._fireworks.jobs.find(name) is not None:
             raise refused(409, f"batch inference job {name!r} already exists")
         supported = self._check_model(spec)
@@ -132,7 +133,7 @@ class Jobs:
     def _output(self, spec: dict[str, Any], call: Call) -> str:
         """Return the id of the output data set, which must not exist, nor be promised to another job."""
         given = spec.get("outputDatasetId", "")
-        if not given:
+        if not given or self._core.settings.job_names == "vendor":
             return self._invented(call.number, "dataset")
         name = check_id(self._last_segment(given), "outputDatasetId")
         promised = any(job.output == name for job in self._fireworks.jobs.open() if job.deleted_at is None)

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from promptrial import registry
 from promptrial.care.doctor.document import Finding, Kind, Severity
 from promptrial.care.doctor.sight import Sight, file_problem, quoted
+from promptrial.providers.base import BatchProvider
 from promptrial.store import breadcrumbs
 from promptrial.store.breadcrumbs import Breadcrumb
 from promptrial.store.records import Intent, PartRecord
@@ -23,8 +25,6 @@ __all__ = ["orphan_jobs", "part_findings"]
 _IN_FLIGHT: Final = ("submitted", "running", "completed")
 _IN_DOUBT: Final = ("submitting", "unknown")
 _NEVER_ANSWERED: Final = ("pending", "failed", "cancelled")
-_STOPS_A_JOB: Final = {"fireworks": "firectl batch-inference-job delete"}
-"""Provider -> its own command that stops a job, for jobs that no resume looks after."""
 
 
 def part_findings(sight: Sight) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def _gone(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Findin
 
 
 def _in_doubt(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Finding:
-    key, reason = part.intents[-1].key, f" ({part.reason})" if part.reason else ""
+    key, reason = _name(part.intents[-1]), f" ({part.reason})" if part.reason else ""
     if part.status == "unknown":
         meaning = (
             f"parked: whether job {key} of {name} was created is not known{reason}. The command looks for it once "
@@ -147,7 +147,7 @@ def _fetched_and_lost(sight: Sight, folder: TrialDir, name: str, part: PartRecor
         problems = [file_problem(sight.run, sight.run.relative(path), intent.results) for path in paths]
         if all(problems):
             meaning = (
-                f"{problems[0]}: {intent.results.rows} answers of job {intent.key} were fetched and paid for"
+                f"{problems[0]}: {intent.results.rows} answers of job {_name(intent)} were fetched and paid for"
                 f"{_about((intent,))}, and are not here as they came; they are fetched again"
             )
             yield _finding(sight, "billed_missing", "error", paths[0], meaning)
@@ -166,7 +166,7 @@ def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, 
         why = "asks what is not asked any more" if intent.request_sha256 != part.request_sha256 else "was given up"
         late = sight.late_jobs.get(intent.key, "")
         meaning = (
-            f"job {intent.key} of {name} {why}{_about((intent,))}, and its {intent.rows} answers are used nowhere; "
+            f"job {_name(intent)} of {name} {why}{_about((intent,))}, and its {intent.rows} answers are used nowhere; "
             + (f"it was found late ({late})" if late else "this stays on record")
         )
         accepted = intent.status in _IN_FLIGHT and not late
@@ -175,7 +175,7 @@ def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, 
             severity="note" if home else "warning",
             file=sight.run.relative(folder.manifest_path),
             meaning=meaning,
-            command=(_stop_command(sight, folder.slug, intent.key) if accepted else None) if home else sight.mend,
+            command=(_stop_command(sight, folder.slug, _name(intent)) if accepted else None) if home else sight.mend,
         )
 
 
@@ -246,13 +246,20 @@ def _put_away(sight: Sight, slug: str, crumb: Breadcrumb, path: Path) -> str:
 
 
 def _stop_command(sight: Sight, slug: str, job: str) -> str | None:
-    """Return the provider's own command that stops a job; None where it has none, or is an emulator."""
+    """Return the command by which a person stops a job; None if there is none, or the provider is an emulator."""
     manifest = sight.manifests.get(slug)
-    stop = _STOPS_A_JOB.get(str(manifest.trial.get("provider"))) if manifest is not None else None
-    if manifest is None or stop is None or sight.run.emulator.exists():
+    if manifest is None or sight.run.emulator.exists():
         return None
-    account = f" -a {shlex.quote(str(manifest.engine['account']))}" if "account" in manifest.engine else ""
-    return f"{stop} {shlex.quote(job)}{account}"
+    name = str(manifest.trial.get("provider"))
+    if name not in registry.PROVIDERS:
+        return None
+    provider: type[BatchProvider] = registry.load("provider", name)
+    return provider.stop_by_hand(job, manifest.engine)
+
+
+def _name(intent: Intent) -> str:
+    """Return what the vendor calls the job of an attempt; where no record says that, our key for it."""
+    return intent.job or intent.key
 
 
 def _about(intents: tuple[Intent, ...]) -> str:
