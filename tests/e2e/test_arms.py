@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import yaml
 
 from promptrial.model import ids
 from promptrial.store import records
@@ -19,7 +20,9 @@ TO_PARSE = ("--to_step", "parse")
 
 
 def of_set(project: Project, prompt_set: dict[str, Any], **others: Any) -> None:
-    project.write_config({"prompt_sets": {"main": prompt_set}} | others)
+    project.write_config(others)
+    config = yaml.safe_load(project.config.read_text()) | {"prompt_sets": {"main": prompt_set}}
+    project.config.write_text(yaml.safe_dump(config, sort_keys=False))  # the order of arms is theirs
 
 
 def pair(project: Project) -> None:
@@ -116,3 +119,21 @@ def test_the_arms_of_one_trial_are_told_apart_in_predictions(project: Project) -
     rows = pq.read_table(project.trial_folder() / "results" / "predictions.parquet").to_pylist()
     assert Counter(row["condition"] for row in rows) == {"control": 14, "treatment": 14, "short": 14}
     assert {ids.parse_canonical(row["custom_id"]).condition for row in rows} == {"control", "treatment", "short"}
+
+
+def test_named_arms_alone_are_asked_and_the_others_follow_when_all_are(project: Project) -> None:
+    of_set(project, THREE)
+    assert project.run("--arms", "control,short", *TO_PARSE).code == 0
+    assert asked_by_arm() == {"c": 14, "x7gya": 14}
+    assert project.run("--resume", "--force", "--condition", "both", *TO_PARSE).code == 0
+    assert asked_by_arm() == {"c": 14, "t": 14, "x7gya": 14}
+    assert set(fake_provider.CALLS.values()) == {1}
+
+
+def test_a_named_arm_that_no_prompt_set_has_is_refused_with_the_known_ones(project: Project) -> None:
+    of_set(project, THREE)
+    for flags in (("--arms", "control,shrt"), ("--condition", "shrt")):
+        refused = project.run(*flags)
+        assert refused.code == 2
+        assert "unknown arm 'shrt'; did you mean 'short'?; known: control, treatment, short" in refused.err
+    assert not project.run_root().exists()

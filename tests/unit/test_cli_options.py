@@ -52,7 +52,6 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value", "said"),
     [
         ("LOG_LEVEL", "loud", "expected one of debug, info; got 'loud'"),
-        ("CONDITION", "foo", "expected one of control, treatment, both; got 'foo'"),
         ("RESUME", "maybe", "expected 1 or 0, got 'maybe'"),
         ("TEMPS", "hot", "expected numbers separated by commas, got 'hot'"),
     ],
@@ -86,6 +85,14 @@ def test_a_variable_yields_to_a_typed_flag_that_excludes_it(monkeypatch: pytest.
 def test_two_typed_flags_that_exclude_each_other_are_refused() -> None:
     with pytest.raises(UsageError, match="--parts_per_dataset excludes --lines_per_part"):
         overrides(parse("--lines_per_part", "5", "--parts_per_dataset", "2"))
+
+
+def test_arms_are_named_by_one_flag_or_by_its_alias() -> None:
+    assert overrides(parse("--arms", "control, short")) == {("conditions",): ["control", "short"]}
+    assert overrides(parse("--condition", "short")) == {("conditions",): ["short"]}
+    assert overrides(parse("--condition", "both")) == {("conditions",): None}
+    with pytest.raises(UsageError, match="--arms excludes --condition"):
+        overrides(parse("--arms", "control", "--condition", "control"))
 
 
 def test_a_needed_flag_may_come_from_the_environment(

@@ -12,12 +12,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from promptrial import registry
 from promptrial.config.environment import DEFAULT_CONFIG, DEFAULT_EXPERIMENTS, dotenv, environment, experiments_dir_of
 from promptrial.errors import UsageError
-from promptrial.model import CONDITIONS
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:  # importing the configuration costs half a second that --help can do without
@@ -33,6 +32,8 @@ __all__ = [
     "overrides",
     "resume_command",
 ]
+
+_ALL_ARMS: Final = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,10 @@ def add_run_flags(parser: Parser) -> None:
     add_flag(parser, "prompt_sets", "names of prompt sets, separated by commas", group=group, type=_names,
              metavar="A,B")  # fmt: skip
     add_flag(parser, "temps", "temperatures, separated by commas", group=group, type=_numbers, metavar="T,T")
-    add_flag(parser, "condition", "run one arm only (default: both)", group=group, choices=(*CONDITIONS, "both"))
+    add_flag(parser, "arms", "names of arms, separated by commas (default: all)", group=group, type=_names,
+             rivals=("condition",), metavar="A,B")  # fmt: skip
+    add_flag(parser, "condition", f"run this arm only; {_ALL_ARMS} runs all. An alias of --arms", group=group,
+             rivals=("arms",), metavar="ARM")  # fmt: skip
     add_flag(parser, "limit_items", "use at most N items of each dataset", group=group, type=_positive, metavar="N")
     add_flag(parser, "parts_per_dataset", "split each arm into N parts", group=group, type=_positive,
              rivals=("lines_per_part",), metavar="N")  # fmt: skip
@@ -224,16 +228,24 @@ def overrides(args: argparse.Namespace) -> dict[KeyPath, object]:
         values["sweep", "prompt_sets"] = args.prompt_sets
     if args.temps is not None:
         values["temps",] = args.temps
-    if args.condition is not None:
-        values["conditions",] = list(CONDITIONS) if args.condition == "both" else [args.condition]
     if args.limit_items is not None:
         values["limit_items",] = args.limit_items
-    values |= _execution(args)
+    values |= _arms(args) | _execution(args)
     for name, other in (("parts_per_dataset", "lines_per_part"), ("lines_per_part", "parts_per_dataset")):
         if getattr(args, name) is not None:
             values[name,] = getattr(args, name)
             values[other,] = None  # the flag takes the place of whichever the file gives
     return values
+
+
+def _arms(args: argparse.Namespace) -> dict[KeyPath, object]:
+    if args.arms is not None and args.condition is not None:
+        raise UsageError("--arms excludes --condition")
+    if args.arms is not None:
+        return {("conditions",): args.arms}
+    if args.condition is not None:
+        return {("conditions",): None if args.condition == _ALL_ARMS else [args.condition]}
+    return {}
 
 
 def _execution(args: argparse.Namespace) -> dict[KeyPath, object]:
