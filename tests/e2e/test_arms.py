@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from promptrial.model import ids
+from promptrial.model.arms import arm_code
+from promptrial.providers.request_rows import RequestRow
 from promptrial.store import records
 from promptrial.store.records import TrialManifest
 from tests.support import fake_provider
@@ -137,3 +139,115 @@ def test_a_named_arm_that_no_prompt_set_has_is_refused_with_the_known_ones(proje
         assert refused.code == 2
         assert "unknown arm 'shrt'; did you mean 'short'?; known: control, treatment, short" in refused.err
     assert not project.run_root().exists()
+
+
+# --- arms that differ in more than their prompts ---------------------------------------------------------------------
+
+OWN = {"open_book": {"text": "{context}\n{question}"}, "closed_book": {"text": "In short: {question}"}}
+MODELS = {"m1": {"id": "vendor/model-1"}, "m2": {"id": "vendor/model-2"}}
+ONE_MODEL = {"models": ["m1"], "prompt_sets": ["main"]}
+
+
+def of_models(project: Project, treatment: dict[str, Any], **others: Any) -> None:
+    prices = {
+        "m1": {"input_per_million": 1.0, "output_per_million": 2.0},
+        "m2": {"input_per_million": 10.0, "output_per_million": 20.0},
+    }
+    settings = {"models": MODELS, "sweep": ONE_MODEL, "pricing": {"fake": {"models": prices}}}
+    of_set(project, {"control": "control.txt", "treatments": {"big": treatment}}, **settings | others)
+
+
+def test_an_arm_with_its_own_templates_asks_with_these(project: Project) -> None:
+    asked: dict[str, set[str]] = {}
+
+    def note(row: RequestRow) -> None:
+        asked.setdefault(row.custom_id.split("-")[-4], set()).add(row.body.messages[-1].content)
+
+    fake_provider.BEFORE_ROW.append(note)
+    of_set(project, {"control": "control.txt",
+                     "treatments": {"asked": {"prompt": "control.txt", "task_instructions": OWN}}})  # fmt: skip
+    assert project.run(*TO_PARSE).code == 0
+    assert "In short: Question 1?" in asked[arm_code("asked")]
+    assert "Question: Question 1?\nAnswer:" in asked["c"]
+    assert not asked["c"] & asked[arm_code("asked")]
+
+
+def test_a_changed_template_of_one_arm_asks_that_arm_alone_again(project: Project) -> None:
+    arms = {"asked": {"prompt": "control.txt", "task_instructions": OWN}}
+    of_set(project, {"control": "control.txt", "treatments": arms})
+    assert project.run(*TO_PARSE).code == 0
+    arms["asked"]["task_instructions"] = OWN | {"closed_book": {"text": "Briefly: {question}"}}
+    of_set(project, {"control": "control.txt", "treatments": arms})
+    assert project.run("--resume", "--force", *TO_PARSE).code == 0
+    assert asked_by_arm()["c"] == 14
+    assert asked_by_arm()[arm_code("asked")] > 14
+
+
+def test_a_refusal_that_the_template_of_an_arm_mandates_is_tested_before_anything_is_asked(project: Project) -> None:
+    own = OWN | {"closed_book": {"text": '{question} Else reply exactly "Declined by policy".'}}
+    of_set(project, {"control": "control.txt",
+                     "treatments": {"asked": {"prompt": "control.txt", "task_instructions": own}}})  # fmt: skip
+    refused = project.run()
+    assert refused.code != 0
+    assert "Declined by policy" in refused.err
+    assert not fake_provider.CALLS
+
+
+def test_an_arm_is_answered_recorded_and_priced_by_its_own_model(project: Project) -> None:
+    of_models(project, {"prompt": "control.txt", "model": "m2"})
+    done = project.run("--to_step", "costs")
+    assert done.code == 0, done.err
+    found = manifest(project)
+    assert found.trial["model_id"] == "vendor/model-1"
+    assert found.engine_of("control") == {"engine": "fake", "model": "vendor/model-1"}
+    assert found.engine_of("big") == {"engine": "fake", "model": "vendor/model-2"}
+    costs = json.loads((project.trial_folder() / "results" / "costs.json").read_text())
+    arms = costs["conditions"]
+    assert arms["control"]["prompt_tokens"] == arms["big"]["prompt_tokens"]
+    assert arms["big"]["usd"] == pytest.approx(10 * arms["control"]["usd"])
+    assert costs["usd"] == pytest.approx(arms["control"]["usd"] + arms["big"]["usd"])
+    assert costs["price"]["input_per_million"] == 1.0
+    assert costs["arm_prices"]["big"]["input_per_million"] == 10.0
+    assert project.run("--resume", "--to_step", "costs").code == 0
+    assert set(fake_provider.CALLS.values()) == {1}
+
+
+def test_another_model_of_one_arm_asks_that_arm_alone_again(project: Project) -> None:
+    of_models(project, {"prompt": "control.txt"})
+    assert project.run(*TO_PARSE).code == 0
+    of_models(project, {"prompt": "control.txt", "model": "m2"})
+    resumed = project.run("--resume", "--force", *TO_PARSE)
+    assert resumed.code == 0, resumed.err
+    assert asked_by_arm() == {"c": 14, arm_code("big"): 28}
+
+
+def test_a_model_whose_arms_are_not_run_is_not_opened(project: Project) -> None:
+    of_models(
+        project, {"prompt": "control.txt", "model": "m2"}, models=MODELS | {"m2": {"id": "x", "provider": "fireworks"}}
+    )
+    done = project.run("--arms", "control", *TO_PARSE)
+    assert done.code == 0, done.err
+    assert manifest(project).prompts["big"]["tokens"] is None
+    assert manifest(project).engine_of("big") == {}
+    assert "nothing was left to do" in project.run("--resume", "--arms", "control", *TO_PARSE).err
+
+
+def test_a_hosted_arm_beside_a_local_one_is_asked_by_a_job_and_resumes(project: Project) -> None:
+    of_models(
+        project, {"prompt": "treatment.txt", "model": "m2"},
+        models=MODELS | {"m2": {"id": "accounts/fireworks/models/x", "provider": "fireworks"}}, pricing={},
+    )  # fmt: skip
+    done = project.run("--dry_run", *TO_PARSE)
+    assert done.code == 0, done.err
+    found = manifest(project)
+    assert (found.hosted, found.is_hosted("control"), found.is_hosted("big")) == (False, False, True)
+    assert {name: bool(part.intents) for name, part in found.parts.items()} == {
+        name: "big" in name for name in ("t0_control_p001", "t0_control_p002", "t0_big_p001", "t0_big_p002")
+    }
+    report = json.loads((project.trial_folder() / "results" / "parse_report.json").read_text())
+    assert [report["arms"][arm]["answered"] for arm in ("control", "big")] == [14, 14]
+    (project.trial_folder() / "results" / "trial_manifest.json").unlink()
+    again = project.run("--resume", *TO_PARSE)
+    assert again.code == 0, again.err
+    assert set(fake_provider.CALLS.values()) == {1}, "the local arm is not asked again, though the manifest was lost"
+    assert all(len(part.intents) == 1 for name, part in manifest(project).parts.items() if "big" in name)

@@ -146,9 +146,10 @@ def built_by(run: RunDir) -> Manifest | None:
 def _waiting_for(manifests: list[TrialManifest]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for manifest in manifests:
-        if manifest.hosted:
-            jobs = sum(part.job is not None and part.status in _IN_FLIGHT for part in manifest.parts.values())
-            counts[str(manifest.trial.get("provider"))] += jobs
+        for part in manifest.parts.values():
+            arm = part.resume_key.partition("_")[2]
+            if manifest.is_hosted(arm) and part.job is not None and part.status in _IN_FLIGHT:
+                counts[manifest.provider_of(arm)] += 1
     return {name: count for name, count in counts.items() if count}
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from promptrial.costs.prices import usd
 from promptrial.documents.cost_report import SCHEMA_VERSION, Cost, CostReport, Price
-from promptrial.model import CONDITIONS, Condition
+from promptrial.model.arms import CONTROL, ArmName
 
 __all__ = ["TokenUsage", "cost_report"]
 
@@ -84,9 +84,12 @@ class TokenUsage:
 
 
 def cost_report(
-    usage: Mapping[Condition, TokenUsage], correct: Mapping[Condition, float | None], price: Price | None
+    usage: Mapping[ArmName, TokenUsage],
+    correct: Mapping[ArmName, float | None],
+    price: Price | None,
+    own: Mapping[ArmName, Price | None] | None = None,
 ) -> CostReport:
-    """Return what a trial cost: of both arms together, and of each arm that was run.
+    """Return what a trial cost: of its arms together, and of each arm that was run.
 
     Parameters
     ----------
@@ -97,6 +100,8 @@ def cost_report(
         where nothing was scored.
     price : Price or None
         None for a model without a price: every amount is then null, which is not the same as free.
+    own : mapping, optional
+        The prices of those arms that have a model of their own.
 
     Raises
     ------
@@ -105,19 +110,29 @@ def cost_report(
     """
     if not usage:
         raise ValueError("no arm: a cost report needs the usage of at least one")
-    ran = [condition for condition in CONDITIONS if condition in usage]
+    ran = sorted(usage, key=lambda arm: arm != CONTROL)
+    prices = {arm: (own or {}).get(arm, price) for arm in ran}
+    arms = {arm: _cost(usage[arm], correct.get(arm), prices[arm]) for arm in ran}
     together = _cost(
-        reduce(add, [usage[condition] for condition in ran]),
-        _sum_or_none([correct.get(condition) for condition in ran]),
+        reduce(add, [usage[arm] for arm in ran]),
+        _sum_or_none([correct.get(arm) for arm in ran]),
         price,
     )
+    if own:
+        together = _with_amount(together, _sum_or_none([arm.usd for arm in arms.values()]))
     return CostReport(
         **msgspec.structs.asdict(together),
         schema_version=SCHEMA_VERSION,
-        priced=price is not None,
+        priced=all(each is not None for each in prices.values()),
         price=price,
-        conditions={condition: _cost(usage[condition], correct.get(condition), price) for condition in ran},
+        conditions=arms,
+        arm_prices=dict(own) if own else msgspec.UNSET,
     )
+
+
+def _with_amount(cost: Cost, amount: float | None) -> Cost:
+    per_correct = _per_correct(amount, cost.correct, cost.tokens_unknown)
+    return msgspec.structs.replace(cost, usd=amount, usd_per_correct=per_correct)
 
 
 def _cost(usage: TokenUsage, correct: float | None, price: Price | None) -> Cost:

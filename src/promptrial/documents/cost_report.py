@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from promptrial.documents import schemas
-from promptrial.model import Condition
+from promptrial.model.arms import ArmName
 
 __all__ = ["SCHEMA_VERSION", "Cost", "CostReport", "Price", "decode", "encode", "json_schema"]
 
@@ -50,12 +50,16 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CostReport(Cost, frozen=True, kw_only=True):
-    """The whole document: the cost of both arms together, and of each under ``conditions``."""
+    """The whole document: the cost of all arms together, and of each under ``conditions``.
+
+    ``price`` is that of the trial's model; ``arm_prices`` has those of arms that another model answers.
+    """
 
     schema_version: Literal[1]
     priced: bool
     price: Price | None
-    conditions: dict[Condition, Cost]
+    conditions: dict[ArmName, Cost]
+    arm_prices: dict[ArmName, Price | None] | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: CostReport) -> bytes:

@@ -107,4 +107,5 @@ def _described(services: Services, trial: Trial) -> bool:
     """Return whether the manifest holds what submit writes there besides the jobs: the engine, and these prompts."""
     manifest = services.manifest(trial.slug)
     known = {name: prompt.get("sha256") for name, prompt in manifest.prompts.items() if "tokens" in prompt}
-    return bool(manifest.engine) and all(known.get(name) == prompt.sha256 for name, prompt in trial.prompts.items())
+    asked = all(manifest.engine_of(name) for name in trial.conditions)
+    return asked and all(known.get(name) == prompt.sha256 for name, prompt in trial.prompts.items())

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from promptrial import registry
 from promptrial.design.plan import Action, Selection, decide, decide_one, facts_by_phase
 from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, receipt_of
@@ -21,9 +23,22 @@ from promptrial.phases.base import Phase, Produced
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
-from promptrial.store.records import Manifest, Receipt, RunState, StageRecord, TrialManifest
+from promptrial.store.records import ArmRecord, Manifest, Receipt, RunState, StageRecord, TrialManifest
 
 __all__ = ["Engine", "new_manifest"]
+
+
+def _arm_records(trial: Trial) -> dict[str, ArmRecord] | msgspec.UnsetType:
+    own = {
+        name: ArmRecord(
+            model_id=model.shown_id,
+            model_alias=model.alias,
+            provider=model.provider,
+            hosted=not registry.load("provider", model.provider).local,
+        )
+        for name, model in trial.own_models.items()
+    }
+    return own or msgspec.UNSET
 
 
 def new_manifest(spec: RunSpec, trial: Trial, now: str) -> TrialManifest:
@@ -49,6 +64,7 @@ def new_manifest(spec: RunSpec, trial: Trial, now: str) -> TrialManifest:
         temps=list(trial.temps),
         samples_per_item=dict(trial.samples_per_item),
         hosted=not registry.load("provider", trial.model.provider).local,
+        arms=_arm_records(trial),
         timestamps={"created_at": now},
     )
 

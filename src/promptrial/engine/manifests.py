@@ -14,7 +14,7 @@ from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
 from promptrial.store.journal import fold
-from promptrial.store.records import TrialManifest
+from promptrial.store.records import ArmRecord, TrialManifest
 from promptrial.store.rundir import TrialDir
 
 __all__ = ["load_manifests", "load_whole", "set_aside"]
@@ -35,7 +35,7 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
             lost.append(trial)
         else:  # what the trial is may have changed, if that was forced
             manifest.trial, manifest.temps, manifest.samples_per_item = fresh.trial, fresh.temps, fresh.samples_per_item
-            manifest.hosted = fresh.hosted
+            manifest.hosted, manifest.arms = fresh.hosted, _with_engines(fresh, manifest)
         services.manifests[trial.slug] = manifest or fresh
     if lost:  # and all others are there by now: parts of several trials may share their answers
         for slug, found in recover_parts(spec, services, tuple(lost), same_requests=spec.asked_by != "unknown").items():
@@ -44,6 +44,14 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
         folder = spec.run.trial(trial.slug)
         fold(services.manifests[trial.slug].parts, folder.journal.salvage())
         _mend_journal(services, folder, read_only)
+
+
+def _with_engines(fresh: TrialManifest, manifest: TrialManifest) -> dict[str, ArmRecord] | msgspec.UnsetType:
+    """Return the records of arms with a model of their own as they are now, with the engines that are on record."""
+    if isinstance(fresh.arms, msgspec.UnsetType):
+        return fresh.arms
+    known = {name: record.engine for name, record in (manifest.arms or {}).items()}
+    return {name: msgspec.structs.replace(arm, engine=known.get(name, {})) for name, arm in fresh.arms.items()}
 
 
 def _mend_journal(services: Services, folder: TrialDir, read_only: bool) -> None:  # noqa: FBT001

@@ -83,11 +83,11 @@ class QueueManager:
         self._stop.check()
         leaders = [work for work in _leaders(self._work) if not work.submitted]
         for work in leaders:
-            if not work.manifest.hosted:
+            if not work.hosted:
                 self._stop.check()
                 LocalPart(work, self._recorder, self._stop).submit()
         flying = [work for work in self._work if _flies(work)]
-        hosted = [work for work in leaders if work.manifest.hosted]
+        hosted = [work for work in leaders if work.hosted]
         if hosted:
             self._schedule().run((self._life(work) for work in (*flying, *hosted)), leave_in_flight=True)
         if self._stop.is_set() or self._failures:
@@ -107,7 +107,7 @@ class QueueManager:
         leaders = [work for work in _leaders(self._work) if not work.downloaded]
         self._collect_local(leaders, task)
         # Jobs in flight first: whoever has to put unanswered requests into a new job then waits for one of them to end.
-        hosted = sorted((work for work in leaders if work.manifest.hosted), key=lambda work: not _flies(work))
+        hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _flies(work))
         self._schedule().run(self._life(work, task) for work in hosted)
         if self._stop.is_set():
             self._drain(task)
@@ -144,7 +144,7 @@ class QueueManager:
         flying = [
             work
             for work in self._work
-            if work.manifest.hosted and work.has_job and not work.downloaded and work.name not in self._failures
+            if work.hosted and work.has_job and not work.downloaded and work.name not in self._failures
         ]
         schedule = self._schedule()
         schedule.drain(self._life(work, task) for work in flying)
@@ -153,7 +153,7 @@ class QueueManager:
     def _collect_local(self, leaders: list[PartWork], task: Task) -> None:
         try:
             for work in leaders:
-                if not work.manifest.hosted:
+                if not work.hosted:
                     self._stop.check()
                     self._collect_here(work, task)
         except Detached:
@@ -214,7 +214,7 @@ class QueueManager:
 
 def _flies(work: PartWork) -> bool:
     """Whether, as far as is known, a job for its requests is at work at a provider."""
-    return work.manifest.hosted and work.has_job and work.record.status in {"submitted", "running"}
+    return work.hosted and work.has_job and work.record.status in {"submitted", "running"}
 
 
 def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:

@@ -42,7 +42,7 @@ class Recorder:
         Side effects: a line in the journal, an event in the log; the manifest in memory follows.
         """
         if status == "submitting":  # whoever is asked now is the one who has to be asked for this again
-            fields["engine"] = work.manifest.engine or None
+            fields["engine"] = work.engine or None
         event = PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields)
         work.folder.journal.append(event)
         fold(work.manifest.parts, [event])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from promptrial.model import ModelSpec, Part
 from promptrial.providers.base import BatchProvider
@@ -56,7 +57,17 @@ class PartWork:
         record = self.record
         if record.request_sha256 != self.request_sha256 or (record.job is None and record.status != "downloaded"):
             return False
-        return record.status in _WITH_JOB or (not self.manifest.hosted and record.status == "failed")
+        return record.status in _WITH_JOB or (not self.hosted and record.status == "failed")
+
+    @property
+    def hosted(self) -> bool:
+        """Whether the answers are computed elsewhere, in jobs that run on without this process."""
+        return self.manifest.is_hosted(self.part.condition)
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        """The engine that was asked for the arm, or is about to be."""
+        return self.manifest.engine_of(self.part.condition)
 
     @property
     def submitted(self) -> bool:

@@ -214,6 +214,11 @@ class Trial:
         """The models of the arms that are run, each once."""
         return tuple(dict.fromkeys(self.arm(name).model for name in self.conditions))
 
+    @property
+    def own_models(self) -> dict[ArmName, ModelSpec]:
+        """The models of those arms that have another than the trial's."""
+        return {arm.name: arm.model for arm in self.arms if arm.model != self.model}
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

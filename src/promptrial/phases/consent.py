@@ -34,7 +34,7 @@ def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
     """
     if spec.rebuy or spec.dry_run:
         return
-    hosted = [each for each in work if each.manifest.hosted]
+    hosted = [each for each in work if each.hosted]
     for reason, again in ((_UNSHARED, _unshared(spec, hosted)), (_CUT_ANEW, _cut_anew(spec, hosted))):
         parts = list(again)
         if parts:

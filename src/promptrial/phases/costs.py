@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from promptrial import registry
 from promptrial.costs import amounts, prices
 from promptrial.documents import cost_report
-from promptrial.model import Condition, Trial
-from promptrial.phases.base import Phase, Produced
+from promptrial.documents.cost_report import Price
+from promptrial.model import ModelSpec, Trial
+from promptrial.model.arms import ArmName
+from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -51,16 +53,36 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
         )
         for condition, arm in sums.items()
     }
-    model = trial.model
-    price = prices.price_for(spec.config.pricing, model.provider, model.alias, model.id)
-    document = amounts.cost_report(usage, _correct(results / "per_item_scores.parquet", trial), price)
+    document = amounts.cost_report(
+        usage,
+        _correct(results / "per_item_scores.parquet", trial),
+        _price(spec, trial.model),
+        {name: _price(spec, model) for name, model in trial.own_models.items() if name in trial.conditions},
+    )
     path = results / "costs.json"
     with AtomicFile(path) as file:
         file.write(cost_report.encode(document))
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
 
-def _token_sums(services: Services, path: Path, trial: Trial) -> dict[Condition, _Sums]:
+def _price(spec: RunSpec, model: ModelSpec) -> Price | None:
+    return prices.price_for(spec.config.pricing, model.provider, model.alias, model.id)
+
+
+def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> object:
+    settings: dict[str, Any] = {
+        "pricing": {name: terms.model_dump(mode="json") for name, terms in spec.config.pricing.items()},
+        "model": _named(trial.model) if trial else None,
+    }
+    own = {name: _named(model) for name, model in trial.own_models.items()} if trial else {}
+    return settings | {"arms": own} if own else settings
+
+
+def _named(model: ModelSpec) -> list[str]:
+    return [model.provider, model.alias, model.id]
+
+
+def _token_sums(services: Services, path: Path, trial: Trial) -> dict[ArmName, _Sums]:
     import pyarrow.compute as pc
 
     sums = {condition: _Sums() for condition in trial.conditions}
@@ -80,11 +102,11 @@ def _token_sums(services: Services, path: Path, trial: Trial) -> dict[Condition,
     return sums
 
 
-def _correct(path: Path, trial: Trial) -> dict[Condition, float | None]:
+def _correct(path: Path, trial: Trial) -> dict[ArmName, float | None]:
     """Return the exactly right answers of each arm: exact match times the number of answers, summed over items."""
     import pyarrow.compute as pc
 
-    correct: dict[Condition, float | None] = dict.fromkeys(trial.conditions)
+    correct: dict[ArmName, float | None] = dict.fromkeys(trial.conditions)
     for batch in read_batches(path, ("condition", "n_samples", "em")):
         for condition in trial.conditions:
             rows = batch.filter(pc.equal(batch.column("condition"), condition))
@@ -98,9 +120,6 @@ PHASE = Phase(
     name="costs",
     stage=registry.STAGES["costs"],
     reads=("parse", "score"),
-    settings=lambda spec, _manifests, trial: {
-        "pricing": {name: terms.model_dump(mode="json") for name, terms in spec.config.pricing.items()},
-        "model": [trial.model.provider, trial.model.alias, trial.model.id] if trial else None,
-    },
+    settings=_settings,
     run_trial=_run,
 )

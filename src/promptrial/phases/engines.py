@@ -7,21 +7,25 @@ from typing import Any
 
 from promptrial.errors import PhaseFailedError
 from promptrial.jobs.work import PartWork
-from promptrial.model import Trial
+from promptrial.model import ModelSpec, Trial
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 
 __all__ = ["engine_for"]
 
 
-def engine_for(spec: RunSpec, services: Services, trial: Trial, work: Sequence[PartWork]) -> dict[str, Any]:
-    """Return the engine of a trial, as it has to stand in its manifest.
+def engine_for(
+    spec: RunSpec, services: Services, trial: Trial, model: ModelSpec, work: Sequence[PartWork]
+) -> dict[str, Any]:
+    """Return the engine of those arms of a trial that a model answers, as it has to stand in its manifest.
 
     Parameters
     ----------
     spec : RunSpec
     services : Services
     trial : Trial
+    model : ModelSpec
+        One that arms of the trial are run with.
     work : sequence of PartWork
         Parts, those of the trial among them.
 
@@ -31,11 +35,11 @@ def engine_for(spec: RunSpec, services: Services, trial: Trial, work: Sequence[P
         If answers are still to come, and not from where the others of this trial were asked for: another account,
         address, model or version. An arm that is shared with another trial counts as asked for there.
     """
-    own = [item for item in work if item.folder.slug == trial.slug]
-    recorded = services.manifest(trial.slug).engine
+    own = [item for item in work if item.folder.slug == trial.slug and item.model == model]
+    recorded = next((item.engine for item in own), {})
     if recorded and all(item.downloaded or item.twin_is_home for item in own):
         return recorded
-    now = _engine_now(spec, services, trial)
+    now = _engine_now(spec, services, model)
     for each in (each for item in own for each in (item, *item.twins)):
         for engine in _asked_of(each):
             _require_same(trial.slug, engine, now)
@@ -45,14 +49,14 @@ def engine_for(spec: RunSpec, services: Services, trial: Trial, work: Sequence[P
 def _asked_of(work: PartWork) -> Iterator[dict[str, Any]]:
     """Yield the engines that have been asked, or may have been, for exactly the requests of a part."""
     intents = [intent for intent in work.intents if intent.status != "pending"]
-    yield from (intent.engine or work.manifest.engine for intent in intents)
+    yield from (intent.engine or work.engine for intent in intents)
     if work.has_job and not intents:
-        yield work.manifest.engine
+        yield work.engine
 
 
-def _engine_now(spec: RunSpec, services: Services, trial: Trial) -> dict[str, Any]:
+def _engine_now(spec: RunSpec, services: Services, model: ModelSpec) -> dict[str, Any]:
     """Return what the provider says; a dry run has a server of its own, whose port is another one each time."""
-    found = dict(services.provider(trial.model.provider).fingerprint(trial.model))
+    found = dict(services.provider(model.provider).fingerprint(model))
     return {**found, "api": "emulator"} if spec.dry_run and "api" in found else found
 
 

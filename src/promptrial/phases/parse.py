@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,8 @@ import msgspec
 from promptrial import registry
 from promptrial.documents.files import open_regular
 from promptrial.errors import DataError
-from promptrial.model import Completion, Condition, Part, RequestId, Trial, ids
+from promptrial.model import Arm, Completion, Part, RequestId, Trial, ids
+from promptrial.model.arms import ArmName
 from promptrial.model.responses import ThinkTags, is_cut, settle
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.prepared import ItemKey, item_keys
@@ -97,12 +98,12 @@ class ParseReport(msgspec.Struct, kw_only=True):
     """``parse_report.json``: what became of every request and of every line."""
 
     schema_version: int = 1
-    arms: dict[Condition, ArmCounts]
+    arms: dict[ArmName, ArmCounts]
     rows: int = 0
     duplicates_ignored: int = 0
     unknown_ids: int = 0
     malformed_lines: int = 0
-    missing_ids: dict[Condition, list[str]] = {}
+    missing_ids: dict[ArmName, list[str]] = {}
 
 
 @dataclass(slots=True)
@@ -113,10 +114,10 @@ class _Output:
     combined: AtomicFile
     quarantine: AtomicFile
     report: ParseReport
-    think_tags: ThinkTags
+    think_tags: Mapping[ArmName, ThinkTags]
     with_reasoning: bool
     quarantined: int = 0
-    reasons: dict[Condition, Counter[str]] = field(default_factory=dict)
+    reasons: dict[ArmName, Counter[str]] = field(default_factory=dict)
 
     def take(self, rid: RequestId, completion: Completion, line: bytes) -> None:
         """Write and count the response to a request: as it came, then settled.
@@ -126,7 +127,7 @@ class _Output:
         _ReasoningFoundError
             If it has reasoning, and the table has no column for it.
         """
-        settled = settle(completion, self.think_tags)
+        settled = settle(completion, self.think_tags[rid.condition])
         if not self.with_reasoning and (settled.reasoning or settled.reasoning_tokens):
             raise _ReasoningFoundError
         arm = self.report.arms[rid.condition]
@@ -163,13 +164,12 @@ def _parse(spec: RunSpec, services: Services, trial: Trial, columns: tuple[Colum
     results = spec.run.trial(trial.slug).results
     with _outputs(results, trial, columns, _think_tags(spec, trial)) as output:
         keys = list(item_keys(spec.run))
-        parse_row = registry.load("provider", trial.model.provider).parse_row
         parts = parts_of(spec, trial)
         with services.progress.task(f"parse {trial.slug}", sum(part.rows for part in parts)) as task:
             for part in parts:
                 services.stop.check()
                 path = spec.run.trial(trial.slug).part_results(part.name)
-                _parse_part(path, part.condition, _requests(part, keys, trial), parse_row, output, task)
+                _parse_part(path, trial.arm(part.condition), _requests(part, keys, trial), output, task)
         _say_conflicts(spec, services, trial, output)
         for warning in response_warnings(output.report.arms):
             services.events.warn(f"{trial.slug}: {warning}")
@@ -193,7 +193,9 @@ def _say_conflicts(spec: RunSpec, services: Services, trial: Trial, output: _Out
 
 
 @contextmanager
-def _outputs(results: Path, trial: Trial, columns: tuple[Column, ...], think_tags: ThinkTags) -> Iterator[_Output]:
+def _outputs(
+    results: Path, trial: Trial, columns: tuple[Column, ...], think_tags: Mapping[ArmName, ThinkTags]
+) -> Iterator[_Output]:
     with ExitStack() as stack:
         yield _Output(
             stack.enter_context(TableWriter(results / "predictions", columns)),
@@ -215,11 +217,10 @@ def _requests(part: Part, keys: Sequence[ItemKey], trial: Trial) -> list[Request
     ]
 
 
-def _parse_part(
-    path: Path, condition: Condition, requests: Sequence[RequestId], parse_row: _ParseRow, output: _Output, task: Task
-) -> None:
-    arm = output.report.arms[condition]
-    arm.expected += len(requests)
+def _parse_part(path: Path, arm: Arm, requests: Sequence[RequestId], output: _Output, task: Task) -> None:
+    parse_row: _ParseRow = registry.load("provider", arm.model.provider).parse_row
+    counts = output.report.arms[arm.name]
+    counts.expected += len(requests)
     with open_regular(path) as file:
         starts, lengths, conflicts = _index_rows(path, file, requests, parse_row, output)
         for position, (rid, start, length) in enumerate(zip(requests, starts, lengths, strict=True)):
@@ -229,8 +230,8 @@ def _parse_part(
                 if line:
                     output.report.malformed_lines += 1
                     output.set_apart(line)
-                arm.missing += 1
-                output.report.missing_ids.setdefault(condition, []).append(ids.canonical(rid))
+                counts.missing += 1
+                output.report.missing_ids.setdefault(arm.name, []).append(ids.canonical(rid))
                 continue
             if position in conflicts:
                 error = f"{_CONFLICT}: two rows answer it differently"
@@ -333,14 +334,19 @@ def _write_report(path: Path, output: _Output) -> FileRecord:
     return FileRecord(file.sha256(), file.size)
 
 
-def _think_tags(spec: RunSpec, trial: Trial) -> ThinkTags:
-    return spec.config.models[trial.model.alias].think_tags
+def _think_tags(spec: RunSpec, trial: Trial) -> dict[ArmName, ThinkTags]:
+    """Return how think tags are read in each arm."""
+    return {arm.name: spec.config.models[arm.model.alias].think_tags for arm in trial.arms}
 
 
 def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> object:
     """Return how think tags are read, where that is not the default: older receipts know nothing of it."""
-    read = "separate" if trial is None else _think_tags(spec, trial)
-    return None if read == "separate" else {"think_tags": read}
+    if trial is None:
+        return None
+    read = spec.config.models[trial.model.alias].think_tags
+    settings: dict[str, Any] = {} if read == "separate" else {"think_tags": read}
+    own = {name: tags for name, tags in _think_tags(spec, trial).items() if tags != read}
+    return settings | ({"arms": own} if own else {}) or None
 
 
 PHASE = Phase(

@@ -27,7 +27,8 @@ def _run(spec: RunSpec, services: Services) -> Produced:
         [each for each in everything if each.folder.slug not in active],
     )
     for trial in spec.active:
-        engine_for(spec, services, trial, work)
+        for model in trial.models:
+            engine_for(spec, services, trial, model, work)
     with services.progress.task("poll", sum(item.part.rows for item in work), queue.finished()) as task:
         queue.collect(task)
     return Produced({})

@@ -55,7 +55,7 @@ def recover_parts(
     for work in worklist(spec, services, trials):
         if work.record.request_sha256 is not None:
             continue
-        record = _hosted(work, same_requests) if work.manifest.hosted else _local(work, same_requests)
+        record = _hosted(work, same_requests) if work.hosted else _local(work, same_requests)
         if record is not None:
             work.manifest.parts[work.part.name] = record
             found[work.folder.slug] += 1

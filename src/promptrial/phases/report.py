@@ -141,7 +141,13 @@ def _recorded(spec: RunSpec, manifest: TrialManifest, trial: Trial) -> object:
     """Return what the report takes from the trial's manifest, and from what an older tool left."""
     older = older_scores_path(spec.run.trial(trial.slug))
     tokens = {name: prompt.get("tokens") for name, prompt in manifest.prompts.items()}
-    return [manifest.engine, tokens, *([spec.run.record(older).sha256] if older.is_file() else [])]
+    own = {name: manifest.engine_of(name) for name in trial.own_models}
+    return [
+        manifest.engine,
+        tokens,
+        *([own] if own else []),
+        *([spec.run.record(older).sha256] if older.is_file() else []),
+    ]
 
 
 PHASE = Phase(

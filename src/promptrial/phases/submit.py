@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from promptrial.errors import TransientError
 from promptrial.jobs.queue import QueueManager
-from promptrial.model import ModelSpec
+from promptrial.model import ModelSpec, Trial
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.consent import require_leave_to_buy_again
 from promptrial.phases.engines import engine_for
@@ -25,27 +28,39 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     require_leave_to_buy_again(spec, worklist(spec, services, spec.trials))
     engines = {}
     for trial in spec.active:
-        services.stop.check()
-        engines[trial.slug] = engine_for(spec, services, trial, work)
-    for model in dict.fromkeys(trial.model for trial in spec.active):
+        for model in trial.models:
+            services.stop.check()
+            engines[trial.slug, model] = engine_for(spec, services, trial, model, work)
+    for model in dict.fromkeys(model for trial in spec.active for model in trial.models):
         services.stop.check()
         _check(services, model)
     for trial in spec.active:
         services.stop.check()
-        manifest, provider = services.manifest(trial.slug), services.provider(trial.model.provider)
-        manifest.engine = engines[trial.slug]
-        for condition, prompt in trial.prompts.items():
-            manifest.prompts[condition] = {
-                "sha256": prompt.sha256,
-                "tokens": provider.count_tokens(trial.model, prompt.text),
-            }
-        services.save_manifest(trial.slug)  # before anything is asked for: whoever goes on must know of whom it was
+        _describe(services, trial, {model: engines[trial.slug, model] for model in trial.models})
     queue = QueueManager(
         work, services.clock, services.events, services.stop, services.checkpoint, queue_settings(spec)
     )
     with services.progress.task("submit", None) as task:
         queue.submit(task)
     return Produced({})
+
+
+def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict[str, Any]]) -> None:
+    """Record engines and prompts of a trial. Side effects: saves its manifest, before anything is asked for.
+
+    The tokens of an arm that is not run, and would be by another model, are not counted: that model is not asked.
+    """
+    manifest = services.manifest(trial.slug)
+    if trial.model in engines:
+        manifest.engine = engines[trial.model]
+    for arm in trial.arms:
+        own = manifest.own(arm.name)
+        if own is not None and arm.model in engines:
+            own.engine = engines[arm.model]
+        counts = own is None or arm.model in engines
+        tokens = services.provider(arm.model.provider).count_tokens(arm.model, arm.prompt.text) if counts else None
+        manifest.prompts[arm.name] = {"sha256": arm.prompt.sha256, "tokens": tokens}
+    services.save_manifest(trial.slug)  # whoever resumes must know which engine was asked
 
 
 def _recover(spec: RunSpec, services: Services) -> None:

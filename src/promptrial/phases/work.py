@@ -13,7 +13,7 @@ import msgspec
 from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for, usd
 from promptrial.jobs.work import PartWork
-from promptrial.model import Part, Trial
+from promptrial.model import ModelSpec, Part, Trial
 from promptrial.phases.base import load_manifest
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -38,18 +38,18 @@ def worklist(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> li
     for trial in spec.trials:
         folder = spec.run.trial(trial.slug)
         for part in cut.get(trial.slug, ()):
-            request_sha256 = _request_sha256(manifest, trial, part)
+            request_sha256, model = _request_sha256(manifest, trial, part), trial.arm(part.condition).model
             work.append(
                 PartWork(
                     folder=folder,
                     manifest=services.manifest(trial.slug),
                     part=part,
-                    model=trial.model,
-                    provider=partial(services.provider, trial.model.provider),
+                    model=model,
+                    provider=partial(services.provider, model.provider),
                     request_sha256=request_sha256,
                     key=_key(spec.run.run_id, request_sha256, None if shares else trial.slug),
                     requests=_reader(folder.requests(part.name)),
-                    estimate_usd=partial(_estimate, spec.config, trial),
+                    estimate_usd=partial(_estimate, spec.config, trial, model),
                 )
             )
     if shares:
@@ -67,7 +67,8 @@ def _request_sha256(manifest: Manifest, trial: Trial, part: Part) -> str:
     file = manifest.receipt.artifacts.get(path)
     unrecorded: dict[str, str] = manifest.facts.get("unrecorded", {})
     asked = file.sha256 if file is not None else unrecorded[path]
-    return digest_of([asked, trial.model.provider, trial.model.id, trial.model.path])
+    model = trial.arm(part.condition).model
+    return digest_of([asked, model.provider, model.id, model.path])
 
 
 def _key(run_id: str, request_sha256: str, slug: str | None) -> str:
@@ -84,9 +85,9 @@ def shared_key(spec: RunSpec, work: PartWork) -> str:
     return _key(spec.run.run_id, work.request_sha256, None)
 
 
-def _estimate(config: ExperimentConfig, trial: Trial, rows: int, size: int) -> float | None:
+def _estimate(config: ExperimentConfig, trial: Trial, model: ModelSpec, rows: int, size: int) -> float | None:
     """Return about what requests will cost if each answer is as long as it may be; four bytes count as a token."""
-    price = price_for(config.pricing, trial.model.provider, trial.model.alias, trial.model.id)
+    price = price_for(config.pricing, model.provider, model.alias, model.id)
     if price is None:
         return None
     return usd(size // _BYTES_PER_TOKEN, rows * max(trial.max_new_tokens.values()), price)

@@ -22,6 +22,7 @@ from promptrial.errors import CorruptRecordError, IllegalTransitionError
 from promptrial.store import atomic
 
 __all__ = [
+    "ArmRecord",
     "Checkpoint",
     "FileRecord",
     "Intent",
@@ -157,8 +158,21 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**{name: value for name, value in said.items() if value is not msgspec.UNSET})
 
 
+class ArmRecord(msgspec.Struct, kw_only=True):
+    """An arm that has a model of its own: which one, whether it is hosted, and the engine that was asked."""
+
+    model_id: str
+    model_alias: str
+    provider: str
+    hosted: bool
+    engine: dict[str, Any] = {}
+
+
 class TrialManifest(msgspec.Struct, kw_only=True, dict=True):
-    """``trial_manifest.json``. ``datasets``, ``jobs`` and ``job_status`` are views of ``parts``, made when saving."""
+    """``trial_manifest.json``. ``datasets``, ``jobs`` and ``job_status`` are views of ``parts``, made when saving.
+
+    ``arms`` has those arms that another model than the trial's answers.
+    """
 
     schema_version: Literal[2] = 2
     run_id: str
@@ -176,8 +190,28 @@ class TrialManifest(msgspec.Struct, kw_only=True, dict=True):
     stage_status: dict[str, StageRecord] = {}
     parts: dict[str, PartRecord] = {}
     origin: Origin | msgspec.UnsetType = msgspec.UNSET
+    arms: dict[str, ArmRecord] | msgspec.UnsetType = msgspec.UNSET
     older: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     """What stood in the manifest of an older tool and has no place here."""
+
+    def own(self, arm: str) -> ArmRecord | None:
+        """Return the record of an arm that has a model of its own."""
+        return None if isinstance(self.arms, msgspec.UnsetType) else self.arms.get(arm)
+
+    def provider_of(self, arm: str) -> str:
+        """Return who answers an arm."""
+        own = self.own(arm)
+        return str(self.trial.get("provider")) if own is None else own.provider
+
+    def is_hosted(self, arm: str) -> bool:
+        """Return whether the answers of an arm are computed elsewhere."""
+        own = self.own(arm)
+        return self.hosted if own is None else own.hosted
+
+    def engine_of(self, arm: str) -> dict[str, Any]:
+        """Return the engine that was asked for an arm; empty before it was."""
+        own = self.own(arm)
+        return self.engine if own is None else own.engine
 
 
 class PhaseState(msgspec.Struct):
