@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from promptrial import registry
 from promptrial.model import Trial
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.services import Services
@@ -40,4 +39,4 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     return Produced(dict(table.records()))
 
 
-PHASE = Phase(name="changed", reads=("score",), run_trial=_run, stage=registry.STAGES["changed"])
+PHASE = Phase(name="changed", reads=("score",), run_trial=_run)

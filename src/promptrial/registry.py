@@ -9,21 +9,25 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from promptrial.errors import ConfigError
 
 __all__ = [
     "DATASETS",
+    "PART_STATES",
     "PHASES",
     "PROVIDERS",
     "SCORERS",
     "SCORER_ALIASES",
     "STAGES",
     "STATISTICS",
+    "PartState",
     "load",
     "near_misses",
 ]
+
+PartState = Literal["submitted", "downloaded"]
 
 PHASES: Final[Mapping[str, str]] = {
     "prepare": "promptrial.phases.prepare:PHASE",
@@ -46,7 +50,10 @@ STAGES: Final[Mapping[str, str]] = {
     "costs": "costs",
     "report": "report",
 }
-"""What a trial's manifest calls the phases that work on single trials."""
+"""What a trial's manifest calls the phases that work on single trials; one that is not here, by its own name."""
+
+PART_STATES: Final[Mapping[str, PartState]] = {"submit": "submitted", "poll": "downloaded"}
+"""The phases that work part by part, and what a part is when they are done with it."""
 
 PROVIDERS: Final[Mapping[str, str]] = {
     "embedded": "promptrial.providers.embedded:EmbeddedProvider",

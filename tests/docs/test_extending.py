@@ -50,7 +50,7 @@ def source(tmp_path: Path) -> Path:
 def test_the_page_adds_one_of_each_kind() -> None:
     assert len(PLACES) == 5
     tables = [table for table, _, _ in LINES]
-    assert sorted(tables) == ["DATASETS", "PHASES", "PROVIDERS", "SCORERS", "STAGES", "STATISTICS"]
+    assert sorted(tables) == ["DATASETS", "PHASES", "PROVIDERS", "SCORERS", "STATISTICS"]
 
 
 def test_the_examples_keep_the_protocols_that_they_are_examples_of() -> None:

@@ -83,7 +83,7 @@ def existing_files_are_done() -> None:
 
     def trusting(spec: RunSpec, services: Services, phase: Phase) -> Iterator[Fact]:
         for fact in real(spec, services, phase):
-            proof = spec.run.root / _PROOF.get(phase.name, "none").format(fact.trial)
+            proof = spec.run.root / _PROOF.get(phase.name, "none").format(fact.unit.trial)
             yield dataclasses.replace(fact, missing="") if proof.exists() else fact
 
     facts.facts_of = trusting

@@ -20,6 +20,7 @@ from promptrial.jobs.queue import QueueManager
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
 from promptrial.model import Completion, Message, ModelSpec, Part, Request, RequestId, Sampling
+from promptrial.model.units import RUN
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.runtime.clock import FakeClock
@@ -260,11 +261,11 @@ class Lab:
         return QueueManager(work, self.clock, events, self.stop, settings=QueueSettings(**settings), others=others)
 
     def submit(self, work: Sequence[PartWork], **settings: Any) -> None:
-        with NoProgress().task("submit", None) as task:
+        with NoProgress().task("submit", RUN, None) as task:
             self.queue(work, **settings).submit(task)
 
     def collect(self, work: Sequence[PartWork], **settings: Any) -> None:
-        with NoProgress().task("poll", None) as task:
+        with NoProgress().task("poll", RUN, None) as task:
             self.queue(work, **settings).collect(task)
 
     def complete(self, work: Sequence[PartWork], **settings: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 from promptrial import registry
 from promptrial.design.plan import Action, Fact, PhaseSpec, Selection, decide, select_phases
 from promptrial.errors import UsageError
+from promptrial.model.units import RUN, Unit
 
 PHASES: tuple[PhaseSpec, ...] = tuple(registry.load("phase", name).planned for name in registry.PHASES)
 NAMES = tuple(phase.name for phase in PHASES)
@@ -20,8 +21,8 @@ def facts(lacking: Mapping[Any, str], trials: Sequence[str] = ("a",)) -> list[Fa
     found = []
     for name in NAMES:
         units: list[str | None] = [None] if name in WHOLE else [*trials, *([None] if name == "report" else [])]
-        for unit in units:
-            found.append(Fact(name, unit, lacking.get((name, unit), lacking.get(name, ""))))
+        for slug in units:
+            found.append(Fact(name, Unit(slug), lacking.get((name, slug), lacking.get(name, ""))))
     return found
 
 
@@ -62,7 +63,7 @@ def test_paid_work_is_not_done_again_because_the_build_is() -> None:
 def test_parts_left_are_counted() -> None:
     found = [fact for fact in facts(dict.fromkeys(("parse", "score", "stats", "costs", "report"), "not done yet"))
              if fact.phase != "poll"]  # fmt: skip
-    found.append(Fact("poll", None, "12 of 24 parts left", 12, 24))
+    found.append(Fact("poll", RUN, "12 of 24 parts left", 12, 24))
     decisions = {action.phase: str(action) for action in decide(PHASES, ALL, found)}
     assert decisions["submit"] == "skip (already done)"
     assert decisions["poll"] == "execute (12 of 24 parts left)"
@@ -97,10 +98,10 @@ def test_a_selected_phase_can_run_although_a_later_one_is_not_selected() -> None
 
 def test_only_the_trials_that_lack_something_are_worked_on() -> None:
     actions = {a.phase: a for a in decide(PHASES, ALL, facts({("score", "b"): "torn"}, ("a", "b", "c")))}
-    assert actions["parse"].trials == ()
-    assert actions["score"].trials == ("b",)
-    assert actions["stats"].trials == actions["costs"].trials == ("b",)
-    assert actions["report"].trials == ("b", None)
+    assert actions["parse"].units == ()
+    assert actions["score"].units == (Unit("b"),)
+    assert actions["stats"].units == actions["costs"].units == (Unit("b"),)
+    assert actions["report"].units == (Unit("b"), RUN)
     assert str(actions["score"]) == "execute (1 of 3 trials: torn)"
     assert str(actions["stats"]) == "execute (1 of 3 trials: score runs again)"
 
@@ -109,13 +110,13 @@ def test_the_lack_of_one_trial_does_not_block_another() -> None:
     lacking = {("parse", "a"): "missing", ("score", "b"): "missing"}
     (action,) = [a for a in decide(PHASES, select_phases("score", None, None), facts(lacking, ("a", "b")))
                  if a.phase == "score"]  # fmt: skip
-    assert action == Action("score", "execute", "1 of 2 trials: missing", ("b",))
+    assert action == Action("score", "execute", "1 of 2 trials: missing", (Unit("b"),))
 
 
 def test_whole_run_work_touches_every_trial() -> None:
     actions = {a.phase: a for a in decide(PHASES, ALL, facts({"prepare": "gone"}, ("a", "b")))}
-    assert actions["score"].trials == ("a", "b")
-    assert actions["report"].trials == ("a", "b", None)
+    assert actions["score"].units == (Unit("a"), Unit("b"))
+    assert actions["report"].units == (Unit("a"), Unit("b"), RUN)
 
 
 def test_the_whole_run_is_not_counted_as_a_trial() -> None:
@@ -188,18 +189,18 @@ def decided(changes: Mapping[str, Fact]) -> dict[str, str]:
 
 
 def test_parts_are_asked_again_only_as_far_as_their_requests_change() -> None:
-    decisions = decided({"build": Fact("build", None, "plan changed", changed=True)})
+    decisions = decided({"build": Fact("build", RUN, "plan changed", changed=True)})
     assert decisions["submit"] == decisions["poll"] == "execute (only requests that build changes)"
     assert decisions["parse"] == "execute (build and poll run again)"
 
 
 def test_what_was_begun_and_has_lost_its_requests_is_asked_again_only_as_far_as_they_change() -> None:
-    lost = {name: Fact(name, "a", "requests not built yet", unsettled=True) for name in ("submit", "poll")}
-    decisions = decided(lost | {"build": Fact("build", None, "not done yet")})
+    lost = {name: Fact(name, Unit("a"), "requests not built yet", unsettled=True) for name in ("submit", "poll")}
+    decisions = decided(lost | {"build": Fact("build", RUN, "not done yet")})
     assert decisions["submit"] == decisions["poll"] == "execute (only requests that build changes)"
 
 
 def test_what_was_never_begun_is_asked_for_certain() -> None:
-    never = {name: Fact(name, "a", "requests not built yet") for name in ("submit", "poll")}
-    decisions = decided(never | {"build": Fact("build", None, "not done yet")})
+    never = {name: Fact(name, Unit("a"), "requests not built yet") for name in ("submit", "poll")}
+    decisions = decided(never | {"build": Fact("build", RUN, "not done yet")})
     assert decisions["submit"] == decisions["poll"] == "execute (requests not built yet)"

@@ -14,6 +14,7 @@ import pytest
 from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.session import Invocation, services_of, spec_of
+from promptrial.model.units import Unit
 from promptrial.phases import score
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -76,7 +77,7 @@ def test_a_part_of_which_answers_are_missing_is_scored_alone_as_in_the_run(proje
     pq.write_table(table.take(kept), predictions)
     spec, services = opened_run(project)
     (trial,) = spec.trials
-    score.PHASE.run(spec, services, trial)
+    score.PHASE.run(spec, services, Unit(trial.slug))
     tables = {
         part.name: score.score_part(spec, trial, part.name, tmp_path / part.name) for part in parts_of(spec, trial)
     }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from promptrial.model.units import RUN, Unit
 from promptrial.runtime.clock import FakeClock
 from promptrial.runtime.progress import LineProgress, NoProgress, rate_text
 
@@ -31,7 +32,7 @@ def test_rate_and_time_left_are_said_once_there_is_something_to_say(
 
 def test_a_line_is_said_every_ten_seconds_and_counts_what_an_earlier_process_did() -> None:
     clock, said = FakeClock(), list[str]()
-    with LineProgress(clock, said.append).task("poll", 100, done=40) as task:
+    with LineProgress(clock, said.append).task("poll", RUN, 100, done=40) as task:
         for _ in range(25):
             clock.advance(1)
             task.advance(2)
@@ -40,20 +41,20 @@ def test_a_line_is_said_every_ten_seconds_and_counts_what_an_earlier_process_did
 
 def test_without_a_total_there_is_no_time_left() -> None:
     clock, said = FakeClock(), list[str]()
-    with LineProgress(clock, said.append).task("parse", None) as task:
+    with LineProgress(clock, said.append).task("parse", Unit("m1-main"), None) as task:
         clock.advance(10)
         task.advance(5)
-    assert said == ["  parse: 5, 0.5/s"]
+    assert said == ["  parse m1-main: 5, 0.5/s"]
 
 
 def test_quick_work_says_nothing() -> None:
     said = list[str]()
-    with LineProgress(FakeClock(), said.append).task("build", 10) as task:
+    with LineProgress(FakeClock(), said.append).task("build", RUN, 10) as task:
         task.advance(10)
     assert said == []
 
 
 def test_a_quiet_task_takes_everything() -> None:
-    with NoProgress().task("x", None) as task:
+    with NoProgress().task("x", RUN, None) as task:
         task.advance()
         task.advance(5)

@@ -160,15 +160,16 @@ def _wait_for_room(manifests: list[TrialManifest]) -> bool:
 
 
 def _progress(manifests: list[TrialManifest], built: Manifest | None) -> dict[str, Progress]:
-    n_parts = 0 if built is None else len(built.facts["parts"])
+    if built is None:
+        return {}
+    n_parts = len(built.facts["parts"])
     parts = [part for manifest in manifests for part in manifest.parts.values()]
-    submitted = sum(part.job is not None and part.status != "submitting" for part in parts)
-    downloaded = sum(part.status == "downloaded" for part in parts)
     found = {}
-    if n_parts:
-        found = {"submit": Progress(submitted, n_parts, "parts"), "poll": Progress(downloaded, n_parts, "parts")}
-    for phase, stage in registry.STAGES.items():
-        if phase not in found and manifests and built is not None:
+    for phase in registry.PHASES:
+        state, stage = registry.PART_STATES.get(phase), registry.STAGES.get(phase, phase)
+        if state is not None and n_parts:
+            found[phase] = Progress(sum(part.reached(state) for part in parts), n_parts, "parts")
+        elif manifests and (phase in registry.STAGES or any(stage in m.stage_status for m in manifests)):
             done = sum(_completed(manifest, stage) for manifest in manifests)
             found[phase] = Progress(done, len(manifests), "trials")
     return found

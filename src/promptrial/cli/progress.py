@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from promptrial.model.units import Unit
 from promptrial.runtime.clock import Clock
-from promptrial.runtime.progress import LineProgress, Progress, Task, rate_text
+from promptrial.runtime.progress import LineProgress, Progress, Task, rate_text, task_name
 from promptrial.runtime.terminal import encodable
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class _BarProgress:
     def __init__(self, clock: Clock, bars: rich.progress.Progress) -> None:
         self._clock, self._bars = clock, bars
 
-    def task(self, name: str, total: int | None, done: int = 0) -> Task:
-        return _Bar(self._clock, self._bars, name, total, done)
+    def task(self, phase: str, unit: Unit, total: int | None, done: int = 0) -> Task:
+        return _Bar(self._clock, self._bars, task_name(phase, unit), total, done)
 
 
 class _Bar:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from promptrial import registry
 from promptrial.errors import UsageError
+from promptrial.model.units import RUN, Unit
 
 __all__ = [
     "Action",
@@ -33,9 +34,9 @@ class Selection:
     explicit: bool
     trials: frozenset[str] | None = None
 
-    def wants(self, trial: str | None) -> bool:
-        """Whether a trial was asked for; the whole run always is."""
-        return trial is None or self.trials is None or trial in self.trials
+    def wants(self, unit: Unit) -> bool:
+        """Whether a unit was asked for; the whole run always is."""
+        return unit.trial is None or self.trials is None or unit.trial in self.trials
 
 
 def select_phases(only_step: str | None, from_step: str | None, to_step: str | None) -> Selection:
@@ -68,13 +69,13 @@ class PhaseSpec:
     name: str
     reads: tuple[str, ...]
     content_addressed: bool = False
-    """True for submit and poll: their work is kept part by part as long as the part's requests are the same,
-    so a phase upstream that runs again does not make them run again."""
+    """Whether its work is kept part by part as long as the part's requests are the same, so that a phase upstream that
+    runs again does not make it run again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What stands on disk for one phase of one trial (``trial`` is None for a phase of the whole run).
+    """What stands on disk of one unit of a phase.
 
     ``missing`` is empty when the phase is done; otherwise it says what is lacking, in a few words. ``left`` and
     ``total`` count parts where the phase works part by part. ``changed`` says that what it would make may differ from
@@ -83,7 +84,7 @@ class Fact:
     """
 
     phase: str
-    trial: str | None
+    unit: Unit
     missing: str
     left: int | None = None
     total: int | None = None
@@ -101,12 +102,12 @@ Verb = Literal["execute", "skip", "blocked"]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a phase would do, and why. ``trials`` are those it would work on; (None,) stands for the whole run."""
+    """What a phase would do, and why. ``units`` are those it would work on."""
 
     phase: str
     verb: Verb
     reason: str
-    trials: tuple[str | None, ...] = ()
+    units: tuple[Unit, ...] = ()
     done: bool = False
     """Skipped because there is nothing left to do."""
 
@@ -117,7 +118,7 @@ class Action:
 def decide(phases: Sequence[PhaseSpec], selection: Selection, facts: Iterable[Fact]) -> tuple[Action, ...]:
     """Decide for every phase, in order, whether it would execute, be skipped or be blocked.
 
-    A phase executes when it is selected and, for some trial, it is not done or a phase that it reads executes. It is
+    A phase executes when it is selected and, for some unit, it is not done or a phase that it reads executes. It is
     blocked when something it reads is neither done nor about to be made.
     """
     by_phase = facts_by_phase(facts)
@@ -145,44 +146,44 @@ def decide_one(
     if not own:
         return Action(phase.name, "skip", "nothing to do")
     rerun = [] if phase.content_addressed else [name for name in phase.reads if earlier[name].verb == "execute"]
-    trials = tuple(fact.trial for fact in own if not fact.done or _touches(fact.trial, rerun, earlier))
-    if not trials:
+    units = tuple(fact.unit for fact in own if not fact.done or _touches(fact.unit, rerun, earlier))
+    if not units:
         remade = [name for name in phase.reads if _may_change(name, facts, earlier)] if phase.content_addressed else []
         if remade:
-            return Action(phase.name, "execute", _as_far_as(remade[0]), tuple(f.trial for f in own))
+            return Action(phase.name, "execute", _as_far_as(remade[0]), tuple(f.unit for f in own))
         return Action(phase.name, "skip", "already done", done=True)
     # What the whole run does after its trials waits for every one of them, and blocks none.
-    waiting = [trial for trial in trials if trial is not None] or trials
+    waiting = [unit for unit in units if unit != RUN] or units
     for name in phase.reads:
-        lacking = next((f for f in facts.get(name, []) if not f.done and _same(f.trial, waiting)), None)
+        lacking = next((f for f in facts.get(name, []) if not f.done and _among(f.unit, waiting)), None)
         if lacking is not None and earlier[name].verb != "execute":
             return Action(phase.name, "blocked", f"needs {name}: {lacking.missing}")
-    return Action(phase.name, "execute", _why(phase, own, rerun, trials), trials)
+    return Action(phase.name, "execute", _why(phase, own, rerun, units), units)
 
 
 def _wanted(facts: Sequence[Fact], selection: Selection) -> list[Fact]:
-    """Return the facts of the trials asked for; the whole run's turn comes only if no other trial is unfinished."""
-    waits = any(not fact.done and not selection.wants(fact.trial) for fact in facts)
-    return [fact for fact in facts if selection.wants(fact.trial) and not (fact.trial is None and waits)]
+    """Return the facts of the units asked for; the whole run's turn comes only if no other unit is unfinished."""
+    waits = any(not fact.done and not selection.wants(fact.unit) for fact in facts)
+    return [fact for fact in facts if selection.wants(fact.unit) and not (fact.unit == RUN and waits)]
 
 
 def _may_change(name: str, facts: Mapping[str, list[Fact]], earlier: Mapping[str, Action]) -> bool:
     return earlier[name].verb == "execute" and any(fact.changed for fact in facts.get(name, []))
 
 
-def _touches(trial: str | None, rerun: Sequence[str], earlier: Mapping[str, Action]) -> bool:
-    return any(_same(trial, earlier[name].trials) for name in rerun)
+def _touches(unit: Unit, rerun: Sequence[str], earlier: Mapping[str, Action]) -> bool:
+    return any(_among(unit, earlier[name].units) for name in rerun)
 
 
-def _same(trial: str | None, trials: Sequence[str | None]) -> bool:
-    return trial is None or None in trials or trial in trials
+def _among(unit: Unit, units: Sequence[Unit]) -> bool:
+    return any(unit.overlaps(other) for other in units)
 
 
 def _as_far_as(name: str) -> str:
     return f"only requests that {name} changes"
 
 
-def _why(phase: PhaseSpec, own: Sequence[Fact], rerun: Sequence[str], trials: Sequence[str | None]) -> str:
+def _why(phase: PhaseSpec, own: Sequence[Fact], rerun: Sequence[str], units: Sequence[Unit]) -> str:
     undone = [fact for fact in own if not fact.done]
     if undone and all(fact.unsettled for fact in undone):
         return _as_far_as(phase.reads[0])
@@ -191,9 +192,10 @@ def _why(phase: PhaseSpec, own: Sequence[Fact], rerun: Sequence[str], trials: Se
         left = sum(fact.left or 0 for fact in undone)
         total = sum(fact.total or 0 for fact in own)
         return f"{left} of {total} parts left"
-    known = [fact.trial for fact in own if fact.trial is not None]
-    touched = [trial for trial in known if trial in trials]
-    scope = f"{len(touched)} of {len(known)} trials: " if touched and len(known) > 1 else ""
+    known = [fact.unit for fact in own if fact.unit != RUN]
+    touched = [unit for unit in known if unit in units]
+    noun = "pieces" if any(unit.piece for unit in known) else "trials"
+    scope = f"{len(touched)} of {len(known)} {noun}: " if touched and len(known) > 1 else ""
     if undone:
         return scope + undone[0].missing
     return f"{scope}{' and '.join(rerun)} {'runs' if len(rerun) == 1 else 'run'} again"

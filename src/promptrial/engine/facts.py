@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from promptrial import registry
 from promptrial.design.plan import Fact
 from promptrial.jobs.work import PartWork
-from promptrial.model import Trial
+from promptrial.model.units import RUN, Unit
 from promptrial.phases.base import Phase, load_manifest
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import part_names, worklist
+from promptrial.registry import PartState
 from promptrial.store.records import FileRecord, Receipt
 from promptrial.store.rundir import digest_of
 
@@ -29,62 +30,60 @@ def all_facts(spec: RunSpec, services: Services) -> list[Fact]:
 
 
 def facts_of(spec: RunSpec, services: Services, phase: Phase) -> Iterator[Fact]:
-    """Yield the facts of one phase: one for each trial, then one for the whole run, as it works on them."""
-    if phase.content_addressed:
-        by_trial: dict[str, list[PartWork]] = {trial.slug: [] for trial in spec.trials}
-        for work in worklist(spec, services, spec.trials):
-            by_trial[work.folder.slug].append(work)
-        yield from (_part_fact(spec, services, phase, trial, by_trial[trial.slug]) for trial in spec.trials)
+    """Yield the facts of one phase, unit by unit, in the order in which it works on them."""
+    if phase.part_state is not None:
+        yield from _part_facts(spec, services, phase, phase.part_state)
         return
-    trials = spec.trials if phase.run_trial is not None else ()
-    whole = (None,) if phase.run_whole is not None else ()
-    for trial in (*trials, *whole):
-        receipt, inputs = receipt_of(spec, services, phase, trial), inputs_of(spec, services, phase, trial)
+    for unit in phase.units(spec):
+        receipt, inputs = receipt_of(spec, services, phase, unit), inputs_of(spec, services, phase, unit)
         missing = spec.run.problem(receipt, inputs)
         changed = receipt is None or receipt.inputs != inputs
-        yield Fact(phase.name, trial.slug if trial else None, missing, changed=changed)
+        yield Fact(phase.name, unit, missing, changed=changed)
 
 
-def receipt_of(spec: RunSpec, services: Services, phase: Phase, trial: Trial | None) -> Receipt | None:
+def receipt_of(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> Receipt | None:
     """Return the receipt that a phase left, or None if it never finished (or its record is damaged)."""
     if phase.content_addressed:
-        return _part_receipt(spec, services, spec.trials if trial is None else (trial,))
-    if trial is None:
+        return _part_receipt(spec, services, unit)
+    if unit.trial is None:
         manifest = load_manifest(spec.run.root / phase.manifest)
         return manifest.receipt if manifest else None
-    stage = services.manifest(trial.slug).stage_status.get(phase.stage)
+    stage = services.manifest(unit.trial).stage_status.get(phase.stage)
     return stage.receipt if stage is not None and stage.status == "completed" else None
 
 
-def inputs_of(spec: RunSpec, services: Services, phase: Phase, trial: Trial | None) -> dict[str, str]:
+def inputs_of(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> dict[str, str]:
     """Return the digests of what a phase would be made from now: plan values, and artifacts of what it reads.
 
     A trial reads what was made for it, and what was made for the whole run; the whole run reads everything.
     """
+    trial = None if unit.trial is None else spec.trial(unit.trial)
     inputs = {"plan": digest_of(phase.settings(spec, services.manifests, trial))}
     for name in phase.reads:
-        files = artifacts_of(spec, services, registry.load("phase", name), trial)
+        files = artifacts_of(spec, services, registry.load("phase", name), unit)
         inputs[name] = digest_of({path: file.sha256 for path, file in files.items()})
     return inputs
 
 
-def artifacts_of(spec: RunSpec, services: Services, upstream: Phase, trial: Trial | None) -> dict[str, FileRecord]:
-    """Return what a phase has made that concerns a trial (what was made for it or for the whole run), or any trial."""
-    units: tuple[Trial | None, ...] = (None,)
-    if upstream.run_trial is not None or upstream.content_addressed:
-        units = (trial,) if trial is not None else spec.trials
+def artifacts_of(spec: RunSpec, services: Services, upstream: Phase, unit: Unit) -> dict[str, FileRecord]:
+    """Return what a phase has made that concerns a unit: for its trials, if it works on trials, else for the run."""
     found: dict[str, FileRecord] = {}
-    for unit in units:
-        receipt = receipt_of(spec, services, upstream, unit)
-        found |= receipt.artifacts if receipt else {}
-    if trial is None:
-        return found
-    others = tuple(f"batch_inputs/{other.slug}/" for other in spec.trials if other.slug != trial.slug)
-    return {path: file for path, file in found.items() if not path.startswith(others)}
+    for made_for in [each for each in upstream.units(spec) if each != RUN] or [RUN]:
+        if made_for.overlaps(unit):
+            receipt = receipt_of(spec, services, upstream, made_for)
+            found |= receipt.artifacts if receipt else {}
+    others = [trial.slug for trial in spec.trials if not Unit(trial.slug).overlaps(unit)]
+    return {path: file for path, file in found.items() if not path.startswith(tuple(map(_requests_of, others)))}
 
 
-def _part_receipt(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> Receipt:
+def _requests_of(slug: str) -> str:
+    """Return what the paths of a trial's requests begin with: they are made for the whole run."""
+    return f"batch_inputs/{slug}/"
+
+
+def _part_receipt(spec: RunSpec, services: Services, unit: Unit) -> Receipt:
     records = {}
+    trials = tuple(trial for trial in spec.trials if Unit(trial.slug).overlaps(unit))
     for slug, name in part_names(spec, trials):
         known = services.manifest(slug).parts.get(name)
         if known is not None and known.results is not None:
@@ -92,20 +91,16 @@ def _part_receipt(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) 
     return Receipt(records, {})
 
 
-def _part_fact(spec: RunSpec, services: Services, phase: Phase, trial: Trial, work: list[PartWork]) -> Fact:
-    if not work:  # of what was begun, nothing may be left once the same requests are built again
-        begun = any(services.manifest(each.slug).parts for each in spec.trials)
-        return Fact(phase.name, trial.slug, "requests not built yet", unsettled=begun)
-    left = sum(not (item.submitted if phase.name == "submit" else item.downloaded) for item in work)
-    missing = "" if left == 0 else f"{left} of {len(work)} parts left"
-    if phase.name == "submit" and not missing and not _described(services, trial):
-        return Fact(phase.name, trial.slug, "the engine and these prompts are not on record")
-    return Fact(phase.name, trial.slug, missing, left, len(work))
-
-
-def _described(services: Services, trial: Trial) -> bool:
-    """Return whether the manifest holds what submit writes there besides the jobs: the engine, and these prompts."""
-    manifest = services.manifest(trial.slug)
-    known = {name: prompt.get("sha256") for name, prompt in manifest.prompts.items() if "tokens" in prompt}
-    asked = all(manifest.engine_of(name) for name in trial.conditions)
-    return asked and all(known.get(name) == prompt.sha256 for name, prompt in trial.prompts.items())
+def _part_facts(spec: RunSpec, services: Services, phase: Phase, state: PartState) -> Iterator[Fact]:
+    by_trial: dict[str, list[PartWork]] = {trial.slug: [] for trial in spec.trials}
+    for work in worklist(spec, services, spec.trials):
+        by_trial[work.folder.slug].append(work)
+    begun = any(services.manifest(slug).parts for slug in by_trial)
+    for slug, parts in by_trial.items():
+        unit, left = Unit(slug), sum(not work.reached(state) for work in parts)
+        if not parts:  # of what was begun, nothing may be left once the same requests are built again
+            yield Fact(phase.name, unit, "requests not built yet", unsettled=begun)
+        elif not left and (lacking := phase.lacking(services.manifest(slug), spec.trial(slug))):
+            yield Fact(phase.name, unit, lacking)
+        else:
+            yield Fact(phase.name, unit, f"{left} of {len(parts)} parts left" if left else "", left, len(parts))

@@ -19,6 +19,7 @@ from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, rece
 from promptrial.engine.space import check_space
 from promptrial.errors import PhaseBlockedError, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.model import Trial
+from promptrial.model.units import RUN, Unit
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -105,7 +106,7 @@ class Engine:
             self.state.stop_requested = False
             self._save_state()
         self.services.stop.on_notice = self._note_stop
-        active = tuple(trial for trial in self.spec.trials if selection.wants(trial.slug))
+        active = tuple(trial for trial in self.spec.trials if selection.wants(Unit(trial.slug)))
         self.spec = replace(self.spec, active=active)
         earlier: dict[str, Action] = {}
         executed = False
@@ -128,7 +129,7 @@ class Engine:
                 self._execute(phase, action)
                 executed = True
             elif action.done and all(fact.done for fact in facts[phase.name]):
-                self._catch_up(phase, facts[phase.name][-1].trial)
+                self._catch_up(phase, facts[phase.name][-1].unit)
         if not executed:
             self.services.events.say(self._nothing_done())
 
@@ -145,9 +146,9 @@ class Engine:
             self.services.stop.check()
             self._move(phase, "in_progress")
             self.services = replace(
-                self.services, checkpoint=self._follow_parts(phase), save_manifest=self._save_manifest
+                self.services, checkpoint=self._follow_pieces(phase), save_manifest=self._save_manifest
             )
-            self._execute_each(phase, action.trials if phase.run_trial is not None else (None,))
+            self._execute_each(phase, (RUN,) if phase.run_trial is None else action.units)
             # Otherwise some trials were left out, by a filter: there the phase waits to be taken up.
             done = all(fact.done for fact in facts_of(self.spec, self.services, phase))
             self._move(phase, "completed" if done else "stopped")
@@ -160,14 +161,14 @@ class Engine:
                 self._move(phase, "failed", f"{type(error).__name__}: {error}")
             raise
 
-    def _execute_each(self, phase: Phase, slugs: Sequence[str | None]) -> None:
-        """Work on the trials one by one; one that fails does not stop the others, but what comes after them all."""
+    def _execute_each(self, phase: Phase, units: Sequence[Unit]) -> None:
+        """Work on the units one by one; one that fails does not stop the others, but what comes after them all."""
         failed: list[PromptrialError] = []
-        for slug in slugs:
-            if slug is None and not self._trials_done(phase):
+        for unit in units:
+            if unit == RUN and not self._trials_done(phase):
                 continue
             try:
-                self._execute_one(phase, self.spec.trial(slug) if slug is not None else None)
+                self._execute_one(phase, unit)
             except PromptrialError as error:
                 failed.append(error)
         if len(failed) > 1:
@@ -177,13 +178,13 @@ class Engine:
         if failed:
             raise failed[0]
 
-    def _catch_up(self, phase: Phase, last: str | None) -> None:
+    def _catch_up(self, phase: Phase, last: Unit) -> None:
         """Record a phase that was found done, if its state does not say so: a kill came between the two."""
         if self.state.phases[phase.name].status == "completed":
             return
         self._move(phase, "in_progress")
         if phase.content_addressed:
-            self._commit(phase, None, Produced({}), Receipt({}, {}))
+            self._commit(phase, RUN, Produced({}), Receipt({}, {}))
         self._checkpoint(phase, last)
         self._move(phase, "completed")
 
@@ -191,28 +192,28 @@ class Engine:
         """Whether the whole run's turn has come: the phase works on no single trial, or has done so for every one."""
         if phase.run_trial is None:
             return True
-        return all(fact.done for fact in facts_of(self.spec, self.services, phase) if fact.trial is not None)
+        return all(fact.done for fact in facts_of(self.spec, self.services, phase) if fact.unit != RUN)
 
-    def _execute_one(self, phase: Phase, trial: Trial | None) -> None:
+    def _execute_one(self, phase: Phase, unit: Unit) -> None:
         self.services.stop.check()
-        check_space(self.spec, self.services, phase, trial)
-        self._set_damaged_aside(phase, trial)
-        produced = phase.run(self.spec, self.services, trial)
+        check_space(self.spec, self.services, phase, unit)
+        self._set_damaged_aside(phase, unit)
+        produced = phase.run(self.spec, self.services, unit)
         receipt = Receipt(
             {self.spec.run.relative(path): file for path, file in produced.artifacts.items()},
-            inputs_of(self.spec, self.services, phase, trial),
+            inputs_of(self.spec, self.services, phase, unit),
         )
-        self._commit(phase, trial, produced, receipt)
-        self._checkpoint(phase, trial.slug if trial else None)
+        self._commit(phase, unit, produced, receipt)
+        self._checkpoint(phase, unit)
         self._save_state()
 
-    def _set_damaged_aside(self, phase: Phase, trial: Trial | None) -> None:
+    def _set_damaged_aside(self, phase: Phase, unit: Unit) -> None:
         """Keep artifacts that are not what the phase recorded, and not explained by anything that it is made from."""
-        receipt = receipt_of(self.spec, self.services, phase, trial)
+        receipt = receipt_of(self.spec, self.services, phase, unit)
         if (
             phase.content_addressed
             or receipt is None
-            or receipt.inputs != inputs_of(self.spec, self.services, phase, trial)
+            or receipt.inputs != inputs_of(self.spec, self.services, phase, unit)
         ):
             return
         for relative, expected in receipt.artifacts.items():
@@ -221,16 +222,19 @@ class Engine:
                 aside = atomic.set_aside(path)
                 self.services.events.warn(f"{relative} is damaged; it was set aside as {aside.name} and is built again")
 
-    def _checkpoint(self, phase: Phase, slug: str | None, resume_key: str | None = None) -> None:
-        self.state.last_checkpoint = records.Checkpoint(phase.name, slug, resume_key, self.services.clock.now())
+    def _checkpoint(self, phase: Phase, unit: Unit) -> None:
+        now = self.services.clock.now()
+        self.state.last_checkpoint = records.Checkpoint(phase.name, unit.trial, unit.piece or None, now)
 
-    def _follow_parts(self, phase: Phase) -> Callable[[str, str], None]:
-        """Return what a phase calls when a part has come a step further: the state then says so."""
+    def _follow_pieces(self, phase: Phase) -> Callable[[Unit], None]:
+        """Return what a phase calls when a piece of its work is done: the state then says so."""
 
-        def follow(slug: str, resume_key: str) -> None:
-            self._checkpoint(phase, slug, resume_key)
+        def follow(unit: Unit) -> None:
+            self._checkpoint(phase, unit)
             self._save(self.spec.run.state_path, self.state)
-            self.services.events.event("checkpoint", "debug", phase=phase.name, trial=slug, resume_key=resume_key)
+            self.services.events.event(
+                "checkpoint", "debug", phase=phase.name, trial=unit.trial, resume_key=unit.piece or None
+            )
 
         return follow
 
@@ -241,27 +245,30 @@ class Engine:
             self.services.events.event("stop", reason=reason)
             self._save_state()
 
-    def _commit(self, phase: Phase, trial: Trial | None, produced: Produced, receipt: Receipt) -> None:
+    def _commit(self, phase: Phase, unit: Unit, produced: Produced, receipt: Receipt) -> None:
         if phase.content_addressed:
             self._fold_journals()
             for fact in facts_of(self.spec, self.services, phase) if phase.stage else ():
-                if fact.trial is not None and fact.done:  # not the trials that were left out
-                    self._commit_downloaded(phase, self.spec.trial(fact.trial))
-        elif trial is None:
+                if fact.done:  # not the trials that were left out
+                    self._commit_parts(phase, fact.unit)
+        elif unit.trial is None:
             records.save(self.spec.run.root / phase.manifest, Manifest(receipt=receipt, facts=dict(produced.facts)))
         else:
-            self._commit_stage(phase.stage, trial, receipt)
+            self._commit_stage(phase.stage, unit.trial, receipt)
 
-    def _commit_downloaded(self, phase: Phase, trial: Trial) -> None:
-        receipt = receipt_of(self.spec, self.services, phase, trial)
+    def _commit_parts(self, phase: Phase, unit: Unit) -> None:
+        assert unit.trial is not None  # noqa: S101 - the units of such a phase are trials
+        receipt = receipt_of(self.spec, self.services, phase, unit)
         artifacts = receipt.artifacts if receipt is not None else {}
-        self._commit_stage(phase.stage, trial, Receipt(artifacts, inputs_of(self.spec, self.services, phase, trial)))
+        inputs = inputs_of(self.spec, self.services, phase, unit)
+        self._commit_stage(phase.stage, unit.trial, Receipt(artifacts, inputs))
 
-    def _commit_stage(self, stage: str, trial: Trial, receipt: Receipt) -> None:
-        manifest = self.services.manifest(trial.slug)
+    def _commit_stage(self, stage: str, slug: str, receipt: Receipt) -> None:
         now = self.services.clock.now()
-        manifest.stage_status[stage] = StageRecord("completed", now, receipt.artifacts, receipt.inputs)
-        self._save_manifest(trial.slug)
+        self.services.manifest(slug).stage_status[stage] = StageRecord(
+            "completed", now, receipt.artifacts, receipt.inputs
+        )
+        self._save_manifest(slug)
 
     def _stopped(self, phase: Phase, reason: str) -> None:
         self._fold_journals()

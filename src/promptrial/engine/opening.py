@@ -46,6 +46,7 @@ from promptrial.errors import (
     UsageError,
 )
 from promptrial.model import Trial
+from promptrial.phases.base import Phase
 from promptrial.phases.prepare import changed_sources
 from promptrial.phases.services import Services
 from promptrial.phases.spec import AskedBy, RunSpec
@@ -55,8 +56,6 @@ from promptrial.store.rundir import RunDir
 
 __all__ = ["Opened", "RunRequest", "asked_by", "new_run_ids", "open_run", "start", "take_up"]
 
-_BEFORE_ASKING = ("prepare", "build")
-"""The phases that ask nothing, and are made again at no cost."""
 _NOT_ON_RECORD = "what the run was started with is not on record, and so not what was forced"
 
 
@@ -215,9 +214,9 @@ class _Found:
         """Whether nothing was asked by what the run was started with: it may then still be corrected."""
         if self.state is None or self.origin is None or self.origin.drift:
             return False
-        phases = self.state.known_phases
-        asked = any(phases[name].status == "completed" for name in phases if name not in _BEFORE_ASKING)
-        return not asked and not holds_answers(self.run)
+        first = _first_to_ask()
+        known = list(itertools.dropwhile(lambda entry: entry[0] != first.name, self.state.known_phases.items()))
+        return not any(phase.status == "completed" for _, phase in known) and not holds_answers(self.run)
 
     def _drift(self, tree: dict[str, Any], digest: str) -> tuple[str, ...]:
         if self.origin is not None and self.origin.config_hash == digest:
@@ -264,10 +263,17 @@ def asked_by(opened: Opened) -> AskedBy:
         return "earlier" if drift else "this"
     if state is None:
         return "unknown"
-    built, submitted = state.phases["build"].updated_at or "", state.phases["submit"].updated_at or ""
-    if state.phases["submit"].status != "completed" or submitted < built:
+    first = _first_to_ask()
+    built = max(state.phases[name].updated_at or "" for name in first.reads)
+    submitted = state.phases[first.name]
+    if submitted.status != "completed" or (submitted.updated_at or "") < built:
         return "unknown"
     return "earlier" if drift or built < forced[-1]["at"] else "this"
+
+
+def _first_to_ask() -> Phase:
+    """Return the first phase that asks anything: those before it are made again at no cost."""
+    return next(phase for phase in phases() if phase.content_addressed)
 
 
 def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:

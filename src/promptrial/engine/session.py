@@ -11,17 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from promptrial import registry
 from promptrial.config.loading import environment, filled_in
 from promptrial.design.plan import Action, Selection
-from promptrial.engine.facts import facts_of, receipt_of
+from promptrial.engine.facts import facts_of, phases, receipt_of
 from promptrial.engine.loop import Engine
 from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run, start, take_up
 from promptrial.engine.providers import Providers
 from promptrial.errors import Detached, StopRequested, UsageError
+from promptrial.model import Trial
+from promptrial.model.units import RUN, Unit
 from promptrial.phases.base import Phase
-from promptrial.phases.report import trial_result
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.reporting.facts import TrialResult
@@ -162,17 +162,24 @@ class _StaleSentinel:
 
 def _results(spec: RunSpec, services: Services) -> Iterator[TrialResult]:
     """Yield what the reports say of the trials that have one; of one that does not hold, say so instead."""
-    report: Phase = registry.load("phase", "report")
-    facts = [
-        fact for name in (*report.reads, report.name) for fact in facts_of(spec, services, registry.load("phase", name))
-    ]
+    for phase in phases():
+        if phase.result is not None:
+            yield from _results_of(spec, services, phase, phase.result)
+
+
+def _results_of(
+    spec: RunSpec, services: Services, phase: Phase, result: Callable[[RunSpec, Services, Trial], TrialResult]
+) -> Iterator[TrialResult]:
+    made = [each for each in phases() if each.name in {*phase.reads, phase.name}]
+    facts = [fact for each in made for fact in facts_of(spec, services, each)]
+    facts = [fact for fact in facts if fact.phase != phase.name or fact.unit != RUN]
     for trial in spec.trials:
-        if receipt_of(spec, services, report, trial) is None:
+        unit = Unit(trial.slug)
+        if receipt_of(spec, services, phase, unit) is None:
             continue
-        concerned = (f for f in facts if f.trial == trial.slug or (f.trial is None and f.phase != report.name))
-        lacking = next((fact for fact in concerned if not fact.done), None)
+        lacking = next((fact for fact in facts if fact.unit.overlaps(unit) and not fact.done), None)
         if lacking is None:
-            yield trial_result(spec, services, trial)
+            yield result(spec, services, trial)
         else:
             why = f"{lacking.phase}: {lacking.missing}"
             services.events.warn(f"{trial.slug}: no summary, for its report does not hold ({why}); a resume fixes that")

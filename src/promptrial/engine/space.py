@@ -14,7 +14,7 @@ from typing import Final
 from promptrial import registry
 from promptrial.engine.facts import artifacts_of
 from promptrial.errors import DiskSpaceError
-from promptrial.model import Trial
+from promptrial.model.units import Unit
 from promptrial.phases.base import Phase
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -26,7 +26,7 @@ _FLOOR: Final = 4 << 20
 _UNITS: Final = ((1e9, "GB"), (1e6, "MB"))
 
 
-def check_space(spec: RunSpec, services: Services, phase: Phase, trial: Trial | None) -> None:
+def check_space(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> None:
     """Refuse to begin a phase that would fill the disk.
 
     Raises
@@ -34,7 +34,7 @@ def check_space(spec: RunSpec, services: Services, phase: Phase, trial: Trial | 
     DiskSpaceError
         Naming the folder, what is needed and what is free.
     """
-    needed, free = _FLOOR + phase.space(spec, _bytes_read(spec, services, phase, trial)), _free(spec.run.root)
+    needed, free = _FLOOR + phase.space(spec, _bytes_read(spec, services, phase, unit)), _free(spec.run.root)
     if needed > free:
         raise DiskSpaceError(
             f"{spec.run.root}: {phase.name} needs about {_shown(needed)} here, and the disk has {_shown(free)} left",
@@ -42,9 +42,9 @@ def check_space(spec: RunSpec, services: Services, phase: Phase, trial: Trial | 
         )
 
 
-def _bytes_read(spec: RunSpec, services: Services, phase: Phase, trial: Trial | None) -> int:
+def _bytes_read(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> int:
     """Return the size of the artifacts of the phases that a phase reads."""
-    read = [artifacts_of(spec, services, registry.load("phase", name), trial) for name in phase.reads]
+    read = [artifacts_of(spec, services, registry.load("phase", name), unit) for name in phase.reads]
     return sum(file.size for files in read for file in files.values())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from promptrial.model import ModelSpec, Part
 from promptrial.providers.base import BatchProvider
 from promptrial.providers.request_rows import RequestRow
+from promptrial.registry import PartState
 from promptrial.store.records import Intent, PartRecord, PartStatus, TrialManifest
 from promptrial.store.rundir import TrialDir
 
@@ -87,6 +88,10 @@ class PartWork:
             return False
         path = self.folder.part_results(self.part.name)
         return not self.folder.run.file_problem(self.folder.run.relative(path), record.results)
+
+    def reached(self, state: PartState) -> bool:
+        """Whether it is submitted, or downloaded."""
+        return self.downloaded if state == "downloaded" else self.submitted
 
     @property
     def intents(self) -> tuple[Intent, ...]:

@@ -20,7 +20,7 @@ from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.design.parts import cut_parts
 from promptrial.design.plan import select_phases
 from promptrial.documents.files import read_bytes
-from promptrial.engine.facts import inputs_of, phases
+from promptrial.engine.facts import inputs_of
 from promptrial.engine.loop import Engine, new_manifest
 from promptrial.engine.opening import Opened, RunRequest, open_run
 from promptrial.engine.providers import Providers
@@ -30,6 +30,8 @@ from promptrial.legacy.answers import FoundAnswers, find_answers
 from promptrial.legacy.configuration import converted
 from promptrial.legacy.reading import LegacyRun, LegacyTrial, is_legacy_config, read_run
 from promptrial.model import Item, Part, RequestId, Trial, ids
+from promptrial.model.units import RUN
+from promptrial.phases import build, prepare
 from promptrial.phases.prepared import encode_item, item_keys, prepared_files
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -232,7 +234,6 @@ def _opened(run: RunDir, legacy: LegacyRun, datasets: list[str], env: Mapping[st
 def _write_manifests(spec: RunSpec, services: Services, items: Sequence[Item]) -> None:
     """Write the manifests of prepare and build, with receipts for what is there."""
     run = spec.run
-    prepare, build = (phase for phase in phases() if phase.name in {"prepare", "build"})
     files = {run.relative(path): run.record(path, jsonl.count(path)) for _, path in prepared_files(run)}
     sources = {
         name: {
@@ -243,7 +244,7 @@ def _write_manifests(spec: RunSpec, services: Services, items: Sequence[Item]) -
         }
         for name, dataset in spec.config.datasets.items()
     }
-    receipt = Receipt(files, inputs_of(spec, services, prepare, None))
+    receipt = Receipt(files, inputs_of(spec, services, prepare.PHASE, RUN))
     _save(run.prepared / "manifest.json", Manifest(receipt=receipt, facts={"sources": sources, "items": len(items)}))
     parts = [
         part for trial in spec.trials for part in cut_parts(trial, len(items), parts_per_dataset=1, lines_per_part=None)
@@ -254,7 +255,7 @@ def _write_manifests(spec: RunSpec, services: Services, items: Sequence[Item]) -
         "requests": sum(part.rows for part in parts),
         "unrecorded": {run.relative(run.trial(p.trial_slug).requests(p.name)): _which(spec, p) for p in parts},
     }
-    receipt = Receipt({}, inputs_of(spec, services, build, None))
+    receipt = Receipt({}, inputs_of(spec, services, build.PHASE, RUN))
     _save(run.batch_inputs / "manifest.json", Manifest(receipt=receipt, facts=facts))
 
 

@@ -1,7 +1,7 @@
 """What a phase is: a name, what it reads, and a function from a run specification to the artifacts it made.
 
 A phase reads named artifacts and writes named artifacts; it never decides whether it is done and never records that it
-is. ``engine`` does both, through one receipt a phase and trial.
+is. ``engine`` does both, through one receipt a phase and unit.
 """
 
 from __future__ import annotations
@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from promptrial import registry
 from promptrial.design.plan import PhaseSpec
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Trial
+from promptrial.model.units import RUN, Unit
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
+from promptrial.registry import PartState
 from promptrial.store.records import FileRecord, Manifest, TrialManifest, load
+
+if TYPE_CHECKING:
+    from promptrial.reporting.facts import TrialResult
 
 __all__ = ["Manifests", "Phase", "Produced", "load_manifest"]
 
@@ -48,14 +54,17 @@ class Phase:
         Does the work of one trial and returns what was made.
     run_whole : callable, optional
         Does the work of the whole run, after that of every trial.
-    stage : str
-        The stage of the trial manifest where the receipt of a trial stands; empty if there is none.
     manifest : str
         The file where the receipt of the whole run stands, relative to the run root; empty if there is none.
-    content_addressed : bool
-        See ``plan.PhaseSpec``. The records of the parts are its receipt.
     space : callable
         Returns about how many bytes it will write, given the size of the artifacts that it reads.
+    lacking : callable
+        Returns what is not on record of a trial, in a few words, though all its parts are done; for a phase that works
+        part by part.
+    files : tuple of str
+        Patterns, relative to the run root, of files that it makes and no receipt names.
+    result : callable, optional
+        Returns what there is to say of a trial when the run has ended; one phase has it.
     """
 
     name: str
@@ -63,23 +72,45 @@ class Phase:
     settings: Callable[[RunSpec, Manifests, Trial | None], object] = lambda _spec, _manifests, _trial: None
     run_trial: Callable[[RunSpec, Services, Trial], Produced] | None = None
     run_whole: Callable[[RunSpec, Services], Produced] | None = None
-    stage: str = ""
     manifest: str = ""
-    content_addressed: bool = False
     space: Callable[[RunSpec, int], int] = lambda _spec, size_read: size_read
+    lacking: Callable[[TrialManifest, Trial], str] = lambda _manifest, _trial: ""
+    files: tuple[str, ...] = ()
+    result: Callable[[RunSpec, Services, Trial], TrialResult] | None = None
+
+    @property
+    def part_state(self) -> PartState | None:
+        """What a part is when a phase that works part by part is done with it; None for any other phase."""
+        return registry.PART_STATES.get(self.name)
+
+    @property
+    def content_addressed(self) -> bool:
+        """See ``plan.PhaseSpec``. The records of the parts are its receipt."""
+        return self.part_state is not None
+
+    @property
+    def stage(self) -> str:
+        """The stage of the trial manifest where the receipt of a trial stands; empty if there is none."""
+        return registry.STAGES.get(self.name, "" if self.run_trial is None else self.name)
 
     @property
     def planned(self) -> PhaseSpec:
         """What planning needs to know."""
         return PhaseSpec(self.name, self.reads, self.content_addressed)
 
-    def run(self, spec: RunSpec, services: Services, trial: Trial | None) -> Produced:
-        """Do the work of a trial, or of the whole run if ``trial`` is None."""
-        if trial is None:
+    def units(self, spec: RunSpec) -> tuple[Unit, ...]:
+        """Return the units whose facts tell how far it is: each trial, then the whole run, as it works on them."""
+        by_trial = self.run_trial is not None or self.content_addressed
+        trials = tuple(Unit(trial.slug) for trial in spec.trials) if by_trial else ()
+        return trials if self.content_addressed or self.run_whole is None else (*trials, RUN)
+
+    def run(self, spec: RunSpec, services: Services, unit: Unit) -> Produced:
+        """Do the work of a unit: of a trial, or of the whole run."""
+        if unit.trial is None:
             assert self.run_whole is not None  # noqa: S101 - facts are only given for what can be run
             return self.run_whole(spec, services)
         assert self.run_trial is not None  # noqa: S101 - likewise
-        return self.run_trial(spec, services, trial)
+        return self.run_trial(spec, services, spec.trial(unit.trial))
 
 
 def load_manifest(path: Path) -> Manifest | None:

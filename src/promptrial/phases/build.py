@@ -15,6 +15,7 @@ from promptrial.design import prompts
 from promptrial.design.parts import cut_parts
 from promptrial.design.trials import templates_of
 from promptrial.model import Arm, Item, ModelSpec, Part, TaskTemplates, Trial
+from promptrial.model.units import RUN
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.prepared import ItemReader, item_keys
 from promptrial.phases.services import Services
@@ -79,7 +80,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     }
     reader = ItemReader(spec.run)
     total = sum(part.rows for parts in cut.values() for part in parts)
-    with services.progress.task("build", total) as task:
+    with services.progress.task("build", RUN, total) as task:
         for trial in spec.trials:
             for _span, shard in groupby(cut[trial.slug], key=lambda part: (part.start, part.stop)):
                 arms = list(shard)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from promptrial import registry
 from promptrial.costs import amounts, prices
 from promptrial.documents import cost_report
 from promptrial.documents.cost_report import Price
@@ -118,7 +117,6 @@ def _correct(path: Path, trial: Trial) -> dict[ArmName, float | None]:
 
 PHASE = Phase(
     name="costs",
-    stage=registry.STAGES["costs"],
     reads=("parse", "score"),
     settings=_settings,
     run_trial=_run,

@@ -26,6 +26,7 @@ from promptrial.errors import DataError
 from promptrial.model import Arm, Completion, Part, RequestId, Trial, ids
 from promptrial.model.arms import ArmName
 from promptrial.model.responses import ThinkTags, is_cut, settle
+from promptrial.model.units import Unit
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.services import Services
@@ -165,7 +166,7 @@ def _parse(spec: RunSpec, services: Services, trial: Trial, columns: tuple[Colum
     with _outputs(results, trial, columns, _think_tags(spec, trial)) as output:
         keys = list(item_keys(spec.run))
         parts = parts_of(spec, trial)
-        with services.progress.task(f"parse {trial.slug}", sum(part.rows for part in parts)) as task:
+        with services.progress.task("parse", Unit(trial.slug), sum(part.rows for part in parts)) as task:
             for part in parts:
                 services.stop.check()
                 path = spec.run.trial(trial.slug).part_results(part.name)
@@ -352,7 +353,6 @@ def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> obje
 PHASE = Phase(
     name="parse",
     settings=_settings,
-    stage=registry.STAGES["parse"],
     reads=("prepare", "build", "poll"),
     run_trial=_run,
     space=lambda _spec, size_read: 2 * size_read,  # combined rows, CSV and Parquet of what poll brought home

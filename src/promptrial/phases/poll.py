@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from promptrial import registry
 from promptrial.jobs.queue import QueueManager
+from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.engines import engine_for
 from promptrial.phases.services import Services
@@ -22,18 +22,16 @@ def _run(spec: RunSpec, services: Services) -> Produced:
         services.clock,
         services.events,
         services.stop,
-        services.checkpoint,
+        services.part_done,
         queue_settings(spec),
         [each for each in everything if each.folder.slug not in active],
     )
     for trial in spec.active:
         for model in trial.models:
             engine_for(spec, services, trial, model, work)
-    with services.progress.task("poll", sum(item.part.rows for item in work), queue.finished()) as task:
+    with services.progress.task("poll", RUN, sum(item.part.rows for item in work), queue.finished()) as task:
         queue.collect(task)
     return Produced({})
 
 
-PHASE = Phase(
-    name="poll", reads=("build", "submit"), run_whole=_run, stage=registry.STAGES["poll"], content_addressed=True
-)
+PHASE = Phase(name="poll", reads=("build", "submit"), run_whole=_run, files=("*/results/*/*",))

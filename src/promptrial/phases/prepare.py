@@ -13,6 +13,7 @@ from promptrial.datasets.base import DatasetFormat, Notice
 from promptrial.datasets.sampling import sample
 from promptrial.errors import ConfigError, DataError
 from promptrial.model import Item, Trial
+from promptrial.model.units import RUN
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.prepared import encode_item, prepared_files
 from promptrial.phases.services import Services
@@ -43,7 +44,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     earlier = _earlier_sources(spec)
     chosen: list[Item] = []
     sources: dict[str, Any] = {}
-    with services.progress.task("prepare", len(spec.config.datasets)) as task:
+    with services.progress.task("prepare", RUN, len(spec.config.datasets)) as task:
         for name, dataset in spec.config.datasets.items():
             services.stop.check()
             golds = GoldCheck(spec.config.scoring.extra_refusals)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any, Final
 
-from promptrial import __version__, registry
+from promptrial import __version__
 from promptrial.documents import cost_report, significance
 from promptrial.documents.files import read_bytes
 from promptrial.model import Trial
@@ -156,7 +156,8 @@ PHASE = Phase(
     settings=_settings,
     run_trial=_run_trial,
     run_whole=_run_whole,
-    stage=registry.STAGES["report"],
+    files=("*/reports/*", "aggregate_report.*", "multi_trial_manifest.*"),
+    result=trial_result,
     manifest="multi_trial_manifest.json",
     space=lambda _spec, _size_read: _PAGE_BYTES,
 )

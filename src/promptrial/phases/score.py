@@ -13,12 +13,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from promptrial import registry
 from promptrial.datasets.base import cluster_id
 from promptrial.documents import scorers as documents
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Part, Trial, ids
 from promptrial.model.responses import is_blank
+from promptrial.model.units import Unit
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.prepared import ItemReader
 from promptrial.phases.scorers import RECORD, make_scorers, record_of, scorer_receipt, worst_columns
@@ -123,7 +123,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     reader = ItemReader(spec.run)
     with (
         TableWriter(results / "per_item_scores", scorers.columns) as table,
-        services.progress.task(f"score {trial.slug}", sum(part.rows for part in parts)) as task,
+        services.progress.task("score", Unit(trial.slug), sum(part.rows for part in parts)) as task,
     ):
         for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)):
             arms = list(shard)
@@ -220,7 +220,6 @@ def _answers(spec: RunSpec, trial: Trial, columns: tuple[str, ...]) -> Iterator[
 
 PHASE = Phase(
     name="score",
-    stage=registry.STAGES["score"],
     reads=("prepare", "build", "parse"),
     settings=lambda spec, _manifests, _trial: {
         "scoring": spec.config.scoring.model_dump(mode="json"),

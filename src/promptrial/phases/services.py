@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from promptrial.model.units import Unit
 from promptrial.providers.base import BatchProvider
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
@@ -34,7 +35,7 @@ class Services:
     manifests : dict of str to TrialManifest
         The manifest of each trial, by slug; the engine loads them, phases change them.
     checkpoint : callable
-        Called with a trial and a resume key when a part of it has come a step further.
+        Called with a unit that is done: a trial, or a piece of it.
     save_manifest : callable
         Called with a trial whose manifest has to be durable before the phase goes on.
     """
@@ -46,9 +47,13 @@ class Services:
     env: Mapping[str, str]
     progress: Progress = field(default_factory=NoProgress)
     manifests: dict[str, TrialManifest] = field(default_factory=dict)
-    checkpoint: Callable[[str, str], None] = lambda _slug, _resume_key: None
+    checkpoint: Callable[[Unit], None] = lambda _unit: None
     save_manifest: Callable[[str], None] = lambda _slug: None
 
     def manifest(self, slug: str) -> TrialManifest:
         """Return the manifest of a trial."""
         return self.manifests[slug]
+
+    def part_done(self, slug: str, resume_key: str) -> None:
+        """Note that a part of a trial has come a step further."""
+        self.checkpoint(Unit(slug, resume_key))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from promptrial import registry
 from promptrial.documents import significance
 from promptrial.documents.scorers import ROLES, with_role
 from promptrial.documents.significance import ArmAttrition
 from promptrial.model import Trial, ids
 from promptrial.model.arms import ArmName, compared_arms
+from promptrial.model.units import Unit
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import ItemReader
@@ -132,7 +132,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     from promptrial.stats.analysis import analyse
 
     results = spec.run.trial(trial.slug).results
-    with services.progress.task(f"stats {trial.slug}", 1) as task:
+    with services.progress.task("stats", Unit(trial.slug), 1) as task:
         scores, planned = results / "per_item_scores.parquet", planned_items(spec.run)
         table = read_scores(scores, planned, trial.samples_per_item, trial.conditions)
         document = analyse(table, stats_settings(spec.config, declared(results)), _attrition(results))
@@ -157,7 +157,6 @@ def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
 
 PHASE = Phase(
     name="stats",
-    stage=registry.STAGES["stats"],
     reads=("prepare", "parse", "score"),
     settings=lambda spec, _manifests, _trial: spec.config.stats.model_dump(mode="json") | scorer_receipt(spec.config),
     run_trial=_run,

@@ -8,6 +8,7 @@ from typing import Any
 from promptrial.errors import TransientError
 from promptrial.jobs.queue import QueueManager
 from promptrial.model import ModelSpec, Trial
+from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.consent import require_leave_to_buy_again
 from promptrial.phases.engines import engine_for
@@ -16,6 +17,8 @@ from promptrial.phases.services import Services
 from promptrial.phases.settings import queue_settings
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import worklist
+from promptrial.store import breadcrumbs
+from promptrial.store.records import TrialManifest
 
 __all__ = ["PHASE"]
 
@@ -37,10 +40,8 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     for trial in spec.active:
         services.stop.check()
         _describe(services, trial, {model: engines[trial.slug, model] for model in trial.models})
-    queue = QueueManager(
-        work, services.clock, services.events, services.stop, services.checkpoint, queue_settings(spec)
-    )
-    with services.progress.task("submit", None) as task:
+    queue = QueueManager(work, services.clock, services.events, services.stop, services.part_done, queue_settings(spec))
+    with services.progress.task("submit", RUN, None) as task:
         queue.submit(task)
     return Produced({})
 
@@ -82,4 +83,18 @@ def _check(services: Services, model: ModelSpec) -> None:
         services.events.warn(f"model {model.alias} could not be checked before its requests are sent: {error.message}")
 
 
-PHASE = Phase(name="submit", reads=("build",), run_whole=_run, content_addressed=True)
+def _lacking(manifest: TrialManifest, trial: Trial) -> str:
+    """Return what is not on record of a trial besides its jobs: the engine, and these prompts."""
+    known = {name: prompt.get("sha256") for name, prompt in manifest.prompts.items() if "tokens" in prompt}
+    asked = all(manifest.engine_of(name) for name in trial.conditions)
+    same = all(known.get(name) == prompt.sha256 for name, prompt in trial.prompts.items())
+    return "" if asked and same else "the engine and these prompts are not on record"
+
+
+PHASE = Phase(
+    name="submit",
+    reads=("build",),
+    run_whole=_run,
+    lacking=_lacking,
+    files=(f"*{breadcrumbs.JOB_FILE}", f"*{breadcrumbs.OUTPUT_FILE}"),
+)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
+from promptrial.model.units import RUN, Unit
 from promptrial.runtime.clock import Clock
 
-__all__ = ["LineProgress", "NoProgress", "Progress", "Task", "rate_text"]
+__all__ = ["LineProgress", "NoProgress", "Progress", "Task", "rate_text", "task_name"]
 
 _LINE_EVERY_S = 10.0
 
@@ -29,8 +30,11 @@ class Task(Protocol):
 class Progress(Protocol):
     """Makes tasks."""
 
-    def task(self, name: str, total: int | None, done: int = 0) -> Task:
-        """Begin a count towards ``total`` (None when unknown); ``done`` were finished by an earlier process."""
+    def task(self, phase: str, unit: Unit, total: int | None, done: int = 0) -> Task:
+        """Begin a count of what a phase does for a unit, towards ``total`` (None when unknown).
+
+        ``done`` were finished by an earlier process.
+        """
 
 
 class _Quiet:
@@ -47,7 +51,7 @@ class _Quiet:
 class NoProgress:
     """Shows nothing."""
 
-    def task(self, name: str, total: int | None, done: int = 0) -> Task:  # noqa: ARG002 - the Protocol's names
+    def task(self, phase: str, unit: Unit, total: int | None, done: int = 0) -> Task:  # noqa: ARG002 - the Protocol's
         """Return a task that shows nothing."""
         return _Quiet()
 
@@ -59,9 +63,9 @@ class LineProgress:
         self._clock = clock
         self._say = say
 
-    def task(self, name: str, total: int | None, done: int = 0) -> Task:
+    def task(self, phase: str, unit: Unit, total: int | None, done: int = 0) -> Task:
         """Return a task that says a line now and then."""
-        return _LineTask(self._clock, self._say, name, total, done)
+        return _LineTask(self._clock, self._say, task_name(phase, unit), total, done)
 
 
 class _LineTask:
@@ -86,6 +90,17 @@ class _LineTask:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+def task_name(phase: str, unit: Unit) -> str:
+    """Return what people call what a phase does for a unit.
+
+    Examples
+    --------
+    >>> task_name("build", RUN), task_name("score", Unit("m1-main"))
+    ('build', 'score m1-main')
+    """
+    return phase if unit == RUN else f"{phase} {unit}"
 
 
 def rate_text(done: int, seconds: float, left: int | None) -> str:

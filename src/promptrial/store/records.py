@@ -19,6 +19,7 @@ from promptrial.config.environment import place_flag
 from promptrial.documents import schemas
 from promptrial.documents.files import name_problem, path_problem, read_bytes
 from promptrial.errors import CorruptRecordError, IllegalTransitionError
+from promptrial.registry import PartState
 from promptrial.store import atomic
 
 __all__ = [
@@ -139,6 +140,12 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     intents: tuple[Intent, ...] = ()
     lost: bool | msgspec.UnsetType = msgspec.UNSET
+
+    def reached(self, state: PartState) -> bool:
+        """Whether it is submitted (a job is named, and its creation not in doubt), or downloaded."""
+        if state == "downloaded":
+            return self.status == "downloaded"
+        return self.job is not None and self.status != "submitting"
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from promptrial import registry
 from promptrial.care.doctor.document import Finding, Kind
 from promptrial.care.doctor.sight import Sight, file_problem
 from promptrial.config.effective import config_hash
@@ -161,7 +160,7 @@ def _receipts(sight: Sight) -> Iterator[tuple[str, str, FileRecord]]:
             except (OSError, CorruptRecordError):
                 continue
             yield from ((phase.name, path, file) for path, file in manifest.receipt.artifacts.items())
-    names = {stage: phase for phase, stage in registry.STAGES.items() if phase != "poll"}
+    names = {phase.stage: phase.name for phase in phases() if phase.stage and not phase.content_addressed}
     for slug in sight.trials:
         stages = sight.manifests[slug].stage_status if slug in sight.manifests else {}
         for stage, known in stages.items():

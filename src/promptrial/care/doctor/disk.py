@@ -5,18 +5,18 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from contextlib import suppress
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
 from typing import Final
 
 from promptrial import registry
 from promptrial.care.doctor.document import DiskUse
 from promptrial.care.doctor.sight import Sight
-from promptrial.store import breadcrumbs
+from promptrial.engine.facts import phases
 
 __all__ = ["disk_use", "free_bytes", "size_text"]
 
 _UNITS: Final = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
-_FOLDERS: Final = {"prepared": "prepare", "batch_inputs": "build"}
 _ORDER: Final = (*registry.PHASES, "records", "set aside")
 
 
@@ -56,7 +56,7 @@ def size_text(size: int) -> str:
 
 def _made_by(sight: Sight) -> dict[str, str]:
     """Return which phase made each file that a receipt of a trial names."""
-    phase_of = {stage: phase for phase, stage in registry.STAGES.items()}
+    phase_of = {phase.stage: phase.name for phase in phases() if phase.stage}
     return {
         path: phase_of[stage]
         for manifest in sight.manifests.values()
@@ -66,25 +66,26 @@ def _made_by(sight: Sight) -> dict[str, str]:
     }
 
 
+def _folders() -> dict[str, str]:
+    """Return the folders of the whole run, and the phase that makes each."""
+    found = ((PurePath(phase.manifest).parent.name, phase.name) for phase in phases())
+    return {folder: phase for folder, phase in found if folder}
+
+
 def _trial(root: Path, relative: Path) -> str | None:
     first = relative.parts[0]
-    if first in _FOLDERS:
+    if first in _folders():
         return relative.parts[1] if len(relative.parts) > 2 else None
     return first if (root / first / "results").is_dir() else None
 
 
 def _phase(relative: Path, made_by: dict[str, str]) -> str:
-    name = relative.name
+    name, path, folders = relative.name, relative.as_posix(), _folders()
     if ".corrupt." in name or ".backup." in name or {"older", "set_aside"} & {*relative.parts[:-1]}:
         return "set aside"
-    known = made_by.get(relative.as_posix())
-    if known is not None:
-        return known
-    if relative.parts[0] in _FOLDERS:
-        return _FOLDERS[relative.parts[0]]
-    if len(relative.parts) > 3 and relative.parts[1] == "results":  # in the folder of a part, sealed or not
-        return "poll"
-    if name.endswith((breadcrumbs.JOB_FILE, breadcrumbs.OUTPUT_FILE)):
-        return "submit"
-    is_report = "reports" in relative.parts[:-1] or name.startswith(("aggregate_report.", "multi_trial_manifest."))
-    return "report" if is_report else "records"
+    if path in made_by:
+        return made_by[path]
+    if relative.parts[0] in folders:
+        return folders[relative.parts[0]]
+    matching = (phase.name for phase in phases() if any(fnmatchcase(path, pattern) for pattern in phase.files))
+    return next(matching, "records")

@@ -22,6 +22,8 @@ from promptrial.engine.providers import Providers
 from promptrial.engine.session import services_of, spec_of
 from promptrial.engine.space import check_space
 from promptrial.errors import DiskSpaceError, PromptrialError
+from promptrial.model.units import RUN
+from promptrial.phases import build
 from promptrial.phases.base import Phase
 from promptrial.phases.prepare import changed_sources
 from promptrial.phases.services import Services
@@ -34,7 +36,7 @@ __all__ = ["prospects"]
 
 def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
     """Yield what a resume would meet; ``earlier`` are the findings that may explain what is left to do."""
-    if sight.built is None and sight.completed("build"):
+    if sight.built is None and sight.completed(build.PHASE.name):
         return  # without its requests nothing can be planned; that they are lost has been said
     try:
         opened, spec, services = _opened(sight)
@@ -115,10 +117,10 @@ def _space(sight: Sight, spec: RunSpec, services: Services, actions: Sequence[Ac
     """Yield the first phase left to do for which the disk has too little room."""
     for action in actions:
         phase: Phase = registry.load("phase", action.phase)
-        for slug in action.trials if action.verb == "execute" else ():
-            trial = None if slug is None or phase.run_trial is None else spec.trial(slug)
+        units = action.units if phase.run_trial is not None else (RUN,)
+        for unit in units if action.verb == "execute" else ():
             try:
-                check_space(spec, services, phase, trial)
+                check_space(spec, services, phase, unit)
             except DiskSpaceError as error:
                 meaning = f"{error.message}; free some, then resume"
                 yield _finding(sight, "disk_space", "error", sight.run.root, meaning, sight.mend)

@@ -1,0 +1,43 @@
+"""A unit of work is the run, a trial or a piece of it; what two of them share decides what concerns which."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from promptrial.design.plan import Fact, PhaseSpec, Selection, decide
+from promptrial.model.units import RUN, Unit
+
+A, B = Unit("a"), Unit("b")
+A1, A2, WAVE_1 = Unit("a", "wave 1"), Unit("a", "wave 2"), Unit(piece="wave 1")
+APART = {frozenset(pair) for pair in ((A, B), (A1, B), (A2, B), (A1, A2), (A2, WAVE_1))}
+ALL = (RUN, A, B, A1, A2, WAVE_1)
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.product(ALL, ALL)), ids=str)
+def test_units_overlap_unless_both_name_a_trial_or_a_piece_and_it_is_another(one: Unit, other: Unit) -> None:
+    assert one.overlaps(other) is (frozenset({one, other}) not in APART)
+
+
+def test_a_phase_that_works_in_waves_is_decided_wave_by_wave() -> None:
+    waves, reader = PhaseSpec("waves", ()), PhaseSpec("reader", ("waves",))
+    facts = [Fact("waves", A1, ""), Fact("waves", A2, "not done yet"), Fact("reader", A1, ""), Fact("reader", A2, "")]
+    first, second = decide([waves, reader], Selection(frozenset({"waves", "reader"}), explicit=False), facts)
+    assert first.units == second.units == (A2,)
+    assert str(first) == "execute (1 of 2 pieces: not done yet)"
+
+
+def test_a_wave_that_lacks_something_blocks_no_other_wave() -> None:
+    waves, reader = PhaseSpec("waves", ()), PhaseSpec("reader", ("waves",))
+    facts = [
+        Fact("waves", A1, ""),
+        Fact("waves", A2, "lost"),
+        Fact("reader", A1, "not done yet"),
+        Fact("reader", A2, ""),
+    ]
+    _, action = decide([waves, reader], Selection(frozenset({"reader"}), explicit=True), facts)
+    assert (action.verb, action.units) == ("execute", (A1,))
+    facts[3] = Fact("reader", A2, "not done yet")
+    _, action = decide([waves, reader], Selection(frozenset({"reader"}), explicit=True), facts)
+    assert action.verb == "blocked"
