@@ -24,34 +24,35 @@ class Mutant:
 
 
 _PAGES: Final = ("tests/unit/test_reporting_arms.py",)
+_CONTRASTS: Final = ("tests/unit/test_stats_contrasts.py",)
 
 MUTANTS: Final = (
     Mutant(
         "arms are swapped in the aggregate table",
         "reporting/tables/aggregate.py",
-        "rate(row.control.mean_paired, decimals),\n        rate(row.treatment.mean_paired, decimals),",
-        "rate(row.treatment.mean_paired, decimals),\n        rate(row.control.mean_paired, decimals),",
+        "for arm in row.arms)",
+        "for arm in reversed(row.arms))",
         _PAGES,
     ),
     Mutant(
         "arms are swapped in the missing requests of the trials table",
         "reporting/tables/aggregate.py",
-        'for name in ("control", "treatment")]',
-        'for name in ("treatment", "control")]',
+        "attrition.get(name) for name in arms]",
+        "attrition.get(name) for name in reversed(arms)]",
         _PAGES,
     ),
     Mutant(
         "arms are swapped in the worst-case bounds table",
         "reporting/tables/context.py",
-        "    return control, treatment\n",
-        "    return treatment, control\n",
+        "*map(count, bounds.answers_missing),",
+        "*map(count, reversed(bounds.answers_missing)),",
         _PAGES,
     ),
     Mutant(
         "arms are swapped in the pairs table",
         "reporting/tables/context.py",
-        "row.n_control_only,\n                        row.n_treatment_only,",
-        "row.n_treatment_only,\n                        row.n_control_only,",
+        "*row.one_side_only,",
+        "*reversed(row.one_side_only),",
         _PAGES,
     ),
     Mutant(
@@ -88,6 +89,48 @@ MUTANTS: Final = (
         "rejected=adjusted <= alpha)",
         "rejected=adjusted < alpha)",
         ("tests/unit/test_stats_families.py",),
+    ),
+    Mutant(
+        "each contrast has a primary family of its own",
+        "stats/families.py",
+        'return "primary" if row.metric in settings.primary else',
+        'return _of_contrast("primary", row) if row.metric in settings.primary else',
+        _CONTRASTS,
+    ),
+    Mutant(
+        "leads of all contrasts are one family",
+        "stats/families.py",
+        'else _of_contrast("exploratory", row)',
+        'else "exploratory"',
+        _CONTRASTS,
+    ),
+    Mutant(
+        "a decision is taken from another contrast",
+        "stats/endpoints.py",
+        "return row.contrast, row.metric,",
+        "return None, row.metric,",
+        _CONTRASTS,
+    ),
+    Mutant(
+        "the sides of a contrast are swapped",
+        "model/arms.py",
+        "return self.control, self.treatment",
+        "return self.treatment, self.control",
+        _CONTRASTS,
+    ),
+    Mutant(
+        "contrasts share their random numbers",
+        "stats/analysis.py",
+        "*names, *arm)",
+        "*names)",
+        _CONTRASTS,
+    ),
+    Mutant(
+        "rows of one contrast are taken for another in the table of methods",
+        "reporting/tables/evidence.py",
+        "return row.compared, row.metric, row.temp",
+        "return row.compared.control, row.metric, row.temp",
+        ("tests/unit/test_reporting_contrasts.py",),
     ),
     Mutant(
         "unanswerables are credited in selective accuracy",

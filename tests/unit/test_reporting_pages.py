@@ -26,6 +26,7 @@ from promptrial.documents.significance import (
     StatsSettings,
 )
 from promptrial.model import CONDITIONS, Condition, ModelSpec, Prompt
+from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markdown import aggregate_report, trial_report
@@ -812,9 +813,9 @@ def results() -> list[TrialResult]:
 
 def test_the_primary_tests_of_all_trials_are_handed_out_for_correction() -> None:
     assert primary_p_values(results()) == {
-        ("first", "em", 0.0): 0.0125,
-        ("second", "em", 0.0): None,
-        ("third", "em", 0.0): 0.8,
+        ("first", DEFAULT_CONTRAST, "em", 0.0): 0.0125,
+        ("second", DEFAULT_CONTRAST, "em", 0.0): None,
+        ("third", DEFAULT_CONTRAST, "em", 0.0): 0.8,
     }
 
 

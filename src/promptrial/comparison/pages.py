@@ -203,8 +203,7 @@ def _effect_row(row: Endpoint, primary: Collection[str]) -> tuple[str, ...]:
         temperature(row.temp),
         count(row.n_pairs),
         _dropped(row),
-        rate(row.control.mean_paired, decimals),
-        rate(row.treatment.mean_paired, decimals),
+        *(rate(arm.mean_paired, decimals) for arm in row.arms),
         effect(row.difference, row.ci_low, row.ci_high),
         p_value(row.p),
         p_value(row.p_adjusted),
@@ -213,11 +212,8 @@ def _effect_row(row: Endpoint, primary: Collection[str]) -> tuple[str, ...]:
 
 def _dropped(row: Endpoint) -> str:
     """Return how many items have no pair, and why; those that the metric does not apply to are none of them."""
-    parts = (
-        (row.n_control_only, "scored in A alone"),
-        (row.n_treatment_only, "in B alone"),
-        (row.n_lost, "in neither"),
-    )
+    in_a, in_b = row.one_side_only
+    parts = (in_a, "scored in A alone"), (in_b, "in B alone"), (row.n_lost, "in neither")
     said = [f"{count(n)} {why}" for n, why in parts if n]
     return listing(said) or "0"
 

@@ -462,6 +462,11 @@ class Significance(msgspec.Struct, frozen=True, kw_only=True):
             return (DEFAULT_CONTRAST,)
         return tuple(Contrast(row.treatment, row.control) for row in self.contrasts)
 
+    @property
+    def arm_names(self) -> tuple[ArmName, ...]:
+        """The arms of the contrasts: control first, then the treatments."""
+        return tuple(dict.fromkeys(side for contrast in self.compared for side in contrast.sides))
+
     def of(self, contrast: Contrast) -> Significance:
         """Return the document with the rows of one contrast alone; families keep their sizes."""
         return msgspec.structs.replace(

@@ -205,6 +205,11 @@ class Trial:
         return next(arm for arm in self.arms if arm.name == name)
 
     @property
+    def arms_run(self) -> tuple[ArmName, ...]:
+        """The names of the arms that are run, in the order of results: control first, then as in the prompt set."""
+        return tuple(arm.name for arm in self.arms if arm.name in self.conditions)
+
+    @property
     def prompts(self) -> dict[ArmName, Prompt]:
         """The system prompt of every arm."""
         return {arm.name: arm.prompt for arm in self.arms}

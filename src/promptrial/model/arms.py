@@ -22,6 +22,7 @@ __all__ = [
     "arms_by_code",
     "compared_arms",
     "contrasts_of",
+    "control_first",
 ]
 
 ArmName = str
@@ -66,6 +67,11 @@ def contrasts_of(names: Sequence[ArmName]) -> tuple[Contrast, ...]:
     (Contrast(treatment='short', control='control'), Contrast(treatment='long', control='control'))
     """
     return tuple(Contrast(name) for name in names if name != CONTROL) if CONTROL in names else ()
+
+
+def control_first(names: Iterable[ArmName]) -> tuple[ArmName, ...]:
+    """Return the names, control before the others, which keep their order."""
+    return tuple(sorted(names, key=lambda name: name != CONTROL))
 
 
 def compared_arms(names: Sequence[ArmName]) -> tuple[ArmName, ...]:

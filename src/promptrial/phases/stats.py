@@ -134,7 +134,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     results = spec.run.trial(trial.slug).results
     with services.progress.task("stats", Unit(trial.slug), 1) as task:
         scores, planned = results / "per_item_scores.parquet", planned_items(spec.run)
-        table = read_scores(scores, planned, trial.samples_per_item, trial.conditions)
+        table = read_scores(scores, planned, trial.samples_per_item, trial.arms_run)
         document = analyse(table, stats_settings(spec.config, declared(results)), _attrition(results))
         task.advance()
     path = results / "significance.json"

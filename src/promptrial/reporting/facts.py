@@ -11,9 +11,19 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from promptrial.documents.cost_report import CostReport
 from promptrial.documents.significance import Significance
-from promptrial.model import CONDITIONS, Condition, Trial
+from promptrial.model import Arm, ModelSpec, Trial
+from promptrial.model.arms import ArmName, contrasts_of
 
-__all__ = ["DatasetFacts", "OlderFigure", "ParseFacts", "RunFacts", "TrialFacts", "TrialResult", "without_folders"]
+__all__ = [
+    "DatasetFacts",
+    "OlderFigure",
+    "ParseFacts",
+    "RunFacts",
+    "TrialFacts",
+    "TrialResult",
+    "arm_differences",
+    "without_folders",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,8 @@ class ParseFacts:
     duplicates_ignored: int
     unknown_ids: int
     malformed_lines: int
-    missing: Mapping[Condition, int]
-    with_reasoning: Mapping[Condition, int] = field(default_factory=dict)
+    missing: Mapping[ArmName, int]
+    with_reasoning: Mapping[ArmName, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ class OlderFigure:
     """The mean of a metric in one arm, and over how many scores: as an older tool had it, and now (None: no score)."""
 
     metric: str
-    condition: Condition
+    condition: ArmName
     older: float
     n_older: int
     now: float | None
@@ -92,7 +102,7 @@ class TrialFacts:
 
     run: RunFacts
     trial: Trial
-    prompt_tokens: Mapping[Condition, int | None]
+    prompt_tokens: Mapping[ArmName, int | None]
     engine: Mapping[str, str | int | float | bool]
     parse: ParseFacts
     shared_requests: int = 0
@@ -100,8 +110,8 @@ class TrialFacts:
 
     @property
     def compares(self) -> bool:
-        """Whether both arms were run, so that there is a difference to speak of."""
-        return len(self.trial.conditions) == len(CONDITIONS)
+        """Whether two arms of a contrast were run, so that there is a difference to speak of."""
+        return bool(contrasts_of(self.trial.conditions))
 
     @property
     def requests_per_arm(self) -> int:
@@ -116,6 +126,37 @@ class TrialResult:
     facts: TrialFacts
     significance: Significance
     costs: CostReport
+
+
+def arm_differences(trial: Trial) -> str:
+    """Return in what each arm differs from the first one; empty if none differs in more than the system prompt.
+
+    For example ``big against control: model large (large-1, served by openai) in place of small (small-1, served by
+    openai)``.
+    """
+    first, *others = (trial.arm(name) for name in trial.arms_run)
+    differences = {arm.name: _differences(first, arm) for arm in others}
+    if all(set(each) <= {"system prompt"} for each in differences.values()):
+        return ""
+    return "; ".join(
+        f"{name} against {first.name}: {', '.join(each.values()) or 'nothing'}" for name, each in differences.items()
+    )
+
+
+def _differences(first: Arm, other: Arm) -> dict[str, str]:
+    """Return what an arm has that the first has not: by kind, in words."""
+    found = {}
+    if other.prompt != first.prompt:
+        found["system prompt"] = "another system prompt"
+    if other.model != first.model:
+        found["model"] = f"model {_model(other.model)} in place of {_model(first.model)}"
+    if other.templates != first.templates:
+        found["task template"] = "another task template"
+    return found
+
+
+def _model(model: ModelSpec) -> str:
+    return f"{model.alias} ({without_folders(model.shown_id)}, served by {model.provider})"
 
 
 def without_folders(text: str) -> str:

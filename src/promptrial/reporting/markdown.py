@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from promptrial.documents.cost_report import CostReport
-from promptrial.documents.significance import Scope, Significance
-from promptrial.model import CONDITIONS, Condition
+from promptrial.documents.significance import SIDES, Scope, Significance
+from promptrial.model import Arm
+from promptrial.model.arms import ArmName, control_first
 from promptrial.reporting import tables
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markup import bullets, fenced, inline, line, table_block
@@ -121,7 +122,7 @@ def _design(facts: TrialFacts, significance: Significance) -> list[Table]:
 def _reading(significance: Significance) -> list[str]:
     settings = significance.settings
     return [
-        "A difference is treatment minus control, in percentage points (pp), over the items scored in both arms.",
+        f"A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points (pp), over the items scored in both arms.",
         f"A {level(settings.confidence)} CI (confidence interval) holds the differences that fit the data.",
         "Intervals are for each effect on its own; they are not widened for the number of tests.",
         "The p-value says how often chance alone would give a difference at least this large if there were none.",
@@ -174,8 +175,8 @@ def _missing(facts: TrialFacts, significance: Significance) -> list[str]:
     return [bullets(sentences), *_blocks([tables.pairs_table(significance), *bounds])]
 
 
-def _in_arms(counts: Mapping[Condition, int]) -> str:
-    return listing([f"{count(counts[name])} in the {name} arm" for name in CONDITIONS if name in counts]) or "none"
+def _in_arms(counts: Mapping[ArmName, int]) -> str:
+    return listing([f"{count(counts[name])} in the {name} arm" for name in control_first(counts)]) or "none"
 
 
 def _older(facts: TrialFacts) -> list[str]:
@@ -183,7 +184,7 @@ def _older(facts: TrialFacts) -> list[str]:
 
 
 def _prompts(facts: TrialFacts) -> list[str]:
-    blocks = []
+    blocks, differ = [], len({arm.templates for arm in facts.trial.arms if arm.name in facts.trial.conditions}) > 1
     for name in facts.trial.conditions:
         prompt, tokens = facts.trial.prompts[name], facts.prompt_tokens.get(name)
         length = "length in tokens unknown" if tokens is None else f"{count(tokens)} tokens"
@@ -191,4 +192,10 @@ def _prompts(facts: TrialFacts) -> list[str]:
         digest = f", SHA-256 {prompt.sha256}" if prompt.sha256 else ""
         text = fenced(prompt.text) if prompt.text else "Its text is not on record.\n"
         blocks.append(f"### {name.capitalize()}\n\n{line(f'{length}{digest}{changed}')}\n\n{text}")
+        blocks += _templates(facts.trial.arm(name)) if differ else []
     return blocks
+
+
+def _templates(arm: Arm) -> list[str]:
+    texts = ("Open-book", arm.templates.open_book), ("Closed-book", arm.templates.closed_book)
+    return [f"{kind} questions are asked with this template:\n\n{fenced(text)}" for kind, text in texts]

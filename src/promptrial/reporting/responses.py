@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
-from promptrial.model import CONDITIONS, Condition
+from promptrial.model.arms import ArmName, control_first
 from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.tables.cells import count, rate
 from promptrial.reporting.tables.words import listing, reason_text
@@ -33,7 +33,7 @@ class ArmResponses(Protocol):
     def truncated(self) -> int: ...  # noqa: D102
 
 
-def response_warnings(arms: Mapping[Condition, ArmResponses]) -> Iterator[str]:
+def response_warnings(arms: Mapping[ArmName, ArmResponses]) -> Iterator[str]:
     """Yield a sentence, without its capital, for each kind of which an arm has more than ``WARNING_SHARE``."""
     empty = _by_arm(arms, lambda arm: (arm.empty, arm.expected))
     if empty:
@@ -51,9 +51,9 @@ def empty_reasons(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{count(reasons[code])} {reason_text(code)}" for code in NO_TEXT if reasons.get(code))
 
 
-def _by_arm(arms: Mapping[Condition, ArmResponses], share: Callable[[ArmResponses], tuple[int, int]]) -> str:
+def _by_arm(arms: Mapping[ArmName, ArmResponses], share: Callable[[ArmResponses], tuple[int, int]]) -> str:
     """Return how many there are in each arm, if one has more than the share to warn of; otherwise nothing."""
-    found = [(name, *share(arms[name])) for name in CONDITIONS if name in arms]
+    found = [(name, *share(arms[name])) for name in control_first(arms)]
     if not any(part > WARNING_SHARE * whole for _, part, whole in found):
         return ""
     return listing([_of_arm(name, part, whole) for name, part, whole in found])

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from promptrial.documents.cost_report import CostReport
 from promptrial.documents.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
-from promptrial.model import CONDITIONS, Trial
-from promptrial.reporting.facts import TrialFacts, TrialResult
+from promptrial.model import Trial
+from promptrial.model.arms import PAIR, control_first
+from promptrial.reporting.facts import TrialFacts, TrialResult, arm_differences
 from promptrial.reporting.responses import response_warnings
 from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
 from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
@@ -27,7 +28,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
-from promptrial.reporting.tables.context import missing_answers
+from promptrial.reporting.tables.contrasts import contrast_suffix, side_phrases
 from promptrial.reporting.tables.effects import caution_notes, interaction_notes
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text
@@ -38,8 +39,10 @@ __all__ = ["cost_sentence", "run_sentences", "trial_sentences"]
 def trial_sentences(result: TrialResult) -> list[str]:
     """Return what was compared, what was found, who is missing and what it cost."""
     facts, significance = result.facts, result.significance
+    differences = arm_differences(facts.trial)
     return [
         _compared(facts),
+        *([f"The arms differ in more than the system prompt: {differences}."] if differences else []),
         *(f"Warning: {text}" for text in response_warnings(significance.attrition)),
         *(_primary(row, significance, facts.trial) for row in primary_endpoints(significance)),
         *caution_notes(primary_endpoints(significance)),
@@ -76,7 +79,7 @@ def run_sentences(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, 
 
 def cost_sentence(costs: CostReport) -> str:
     """Return what the arms cost, or why that is not known."""
-    arms = [(name, costs.conditions[name]) for name in CONDITIONS if name in costs.conditions]
+    arms = [(name, costs.conditions[name]) for name in control_first(costs.conditions)]
     if costs.total_tokens is None:
         return "Cost: unknown, because the provider reported no usage."
     bound = "at least " if costs.tokens_unknown else ""
@@ -104,9 +107,13 @@ def _compared(facts: TrialFacts) -> str:
     times = listing([_asked(trial, temp) for temp in trial.temps])
     asked = f"Each of {_counted(run.n_items, 'item')} ({_by_type(facts)}) was asked {times}"
     where = f"of the set {trial.prompt_set}, on the model {trial.model.alias}"
-    if not facts.compares:
-        return f"Only the {trial.conditions[0]} prompt {where}, was run, so that nothing is compared. {asked}."
-    return f"The control and the treatment prompt {where}, were compared. {asked} in each arm."
+    arms = trial.arms_run
+    if len(arms) == 1:
+        return f"Only the {arms[0]} prompt {where}, was run, so that nothing is compared. {asked}."
+    if arms == PAIR:
+        return f"The {arms[0]} and the {arms[1]} prompt {where}, were compared. {asked} in each arm."
+    how = "were compared, each with the first" if facts.compares else "were run without one to compare them with"
+    return f"The arms {listing(arms)} {where}, {how}. {asked} in each arm."
 
 
 def _asked(trial: Trial, temp: float) -> str:
@@ -126,17 +133,15 @@ def _primary(row: Endpoint, significance: Significance, trial: Trial) -> str:
         return f"{name} could not be decided: {row.reason}. {_figures(row, level(significance.settings.confidence))}."
     figures = _figures(row, level(significance.settings.confidence))
     if row.significant:
-        return f"{name}: significant, the treatment is {_better(row, significance.settings)}. {figures}."
+        return f"{name}: significant, {_arm_is(row, significance.settings)}. {figures}."
     return f"{name}: no significant difference. {figures}. {_ABSENCE}"
 
 
 def _figures(row: Endpoint, confidence: str) -> str:
     decimals = points_decimals(row.ci_low, row.ci_high)
-    control, treatment = rate(row.control.mean_paired, decimals), rate(row.treatment.mean_paired, decimals)
-    p = f"adjusted {p_phrase(row.p_adjusted)}"
-    return (
-        f"{treatment} against {control} in the control: {_size(row, confidence)}, {_counted(row.n_pairs, 'pair')}, {p}"
-    )
+    first, second = (rate(arm.mean_paired, decimals) for arm in row.arms)
+    where, p = side_phrases(row.compared)[0], f"adjusted {p_phrase(row.p_adjusted)}"
+    return f"{second} against {first} in {where}: {_size(row, confidence)}, {_counted(row.n_pairs, 'pair')}, {p}"
 
 
 def _size(row: Endpoint, confidence: str) -> str:
@@ -150,15 +155,14 @@ def _size(row: Endpoint, confidence: str) -> str:
 def _finding(result: TrialResult, row: Endpoint) -> str:
     trial, settings = result.facts.trial, result.significance.settings
     size = _size(row, level(settings.confidence))
-    return f"{trial.slug}, {_name(row, trial)}: the treatment is {_better(row, settings)}, by {size}."
+    return f"{trial.slug}, {_name(row, trial)}: {_arm_is(row, settings)}, by {size}."
 
 
-def _better(row: Endpoint, settings: StatsSettings) -> str:
-    """Return ``higher`` or ``lower``, and whether that is wanted where it is known."""
+def _arm_is(row: Endpoint, settings: StatsSettings) -> str:
+    """Return which arm is ``higher`` or ``lower``, and whether that is wanted where it is known."""
     side, wanted = direction(row.difference), settings.wanted.get(row.metric)
-    if wanted is None:
-        return side
-    return f"{side}, which is {'better' if side == wanted else 'worse'}"
+    text = f"{side_phrases(row.compared)[1]} is {side}"
+    return text if wanted is None else f"{text}, which is {'better' if side == wanted else 'worse'}"
 
 
 def _exploratory(rows: Sequence[Endpoint], significance: Significance, trial: Trial) -> Iterator[str]:
@@ -169,8 +173,7 @@ def _exploratory(rows: Sequence[Endpoint], significance: Significance, trial: Tr
     others = [_name(row, trial) for row in rest if row.clusters_needed is None]
     undecided = [_name(row, trial) for row in rest if row.clusters_needed is not None]
     for row in found:
-        better = _better(row, settings)
-        yield f"{_name(row, trial)} (exploratory): the treatment is {better}. {_figures(row, confidence)}."
+        yield f"{_name(row, trial)} (exploratory): {_arm_is(row, settings)}. {_figures(row, confidence)}."
     if found:
         yield "Exploratory results are leads for another trial rather than findings: they were not declared as primary."
     if others:
@@ -190,11 +193,12 @@ def _margin(test: HypothesisTest, width: float | None) -> str:
     verdict = {None: "could not be tested", True: "shown", False: "not shown"}[test.rejected]
     name = quantity_text(test.hypothesis).capitalize()
     p = "" if test.p_adjusted is None else f" (adjusted {p_phrase(test.p_adjusted)})"
-    return f"{name} in {metric_text(test.metric).label} at temperature {temperature(test.temp)}{within}: {verdict}{p}."
+    where = f"{metric_text(test.metric).label}{contrast_suffix(test)} at temperature {temperature(test.temp)}"
+    return f"{name} in {where}{within}: {verdict}{p}."
 
 
 def _attrition(significance: Significance) -> str:
-    arms = [(name, significance.attrition[name]) for name in CONDITIONS if name in significance.attrition]
+    arms = [(name, significance.attrition[name]) for name in control_first(significance.attrition)]
     if not arms:
         return "Missing answers: not recorded."
     if all(arm.missing == 0 for _, arm in arms):
@@ -215,7 +219,7 @@ def _missing(name: str, arm: ArmAttrition) -> str:
 def _bounds(rows: Iterable[Endpoint], trial: Trial) -> Iterator[str]:
     for row in rows:
         bounds = row.bounds
-        if bounds.low is not None and any(missing_answers(bounds)):
+        if bounds.low is not None and any(bounds.answers_missing):
             limits = interval(bounds.low, bounds.high, points_decimals(bounds.low, bounds.high))
             yield (
                 f"Whatever the missing scores are, the difference in {_name(row, trial)} over all "
@@ -225,7 +229,7 @@ def _bounds(rows: Iterable[Endpoint], trial: Trial) -> Iterator[str]:
 
 def _name(row: Endpoint, trial: Trial) -> str:
     at = f" at temperature {temperature(row.temp)}" if len(trial.temps) > 1 else ""
-    return f"{metric_text(row.metric).label}{at}"
+    return f"{metric_text(row.metric).label}{contrast_suffix(row)}{at}"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from promptrial.documents.significance import Endpoint
-from promptrial.reporting.facts import TrialResult
+from promptrial.model.arms import CONTROL, ArmName, Contrast
+from promptrial.reporting.facts import TrialResult, arm_differences
 from promptrial.reporting.tables.cells import (
     MISSING,
     Table,
@@ -21,20 +22,21 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.tables.contrasts import SIDE_HEADERS, with_contrasts
 from promptrial.reporting.tables.effects import caution_notes, decision, decision_text, primary_endpoints
 from promptrial.reporting.tables.missing import rule_text
 from promptrial.reporting.tables.words import metric_text
 
 __all__ = ["PrimaryKey", "aggregate_rows", "aggregate_table", "primary_p_values", "rejected", "trials_table"]
 
-PrimaryKey = tuple[str, str, float]
-"""A primary test of a run: trial slug, metric, temperature."""
+PrimaryKey = tuple[str, Contrast, str, float]
+"""A primary test of a run: trial slug, contrast, metric, temperature."""
 
 
 def aggregate_rows(results: Sequence[TrialResult]) -> list[tuple[PrimaryKey, TrialResult, Endpoint]]:
     """Return the primary endpoints of all trials, trial by trial."""
     return [
-        ((result.facts.trial.slug, row.metric, row.temp), result, row)
+        ((result.facts.trial.slug, row.compared, row.metric, row.temp), result, row)
         for result in results
         for row in primary_endpoints(result.significance)
     ]
@@ -67,15 +69,14 @@ def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey
     rows = aggregate_rows(results)
     levels = list(dict.fromkeys(level(result.significance.settings.confidence) for result in results))
     tested = sum(row.p is not None for _, _, row in rows)
-    return Table(
+    table = Table(
         title="Primary endpoints of all trials",
         headers=(
             "Trial",
             "Endpoint",
             "Temp.",
             "Pairs",
-            "Control",
-            "Treatment",
+            *SIDE_HEADERS,
             f"Difference, pp ({' or '.join(levels)} CI)",
             _other_rule_header(results),
             "p",
@@ -86,11 +87,12 @@ def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey
         rows=tuple(_aggregate_row(key, result, row, adjusted[key]) for key, result, row in rows),
         notes=(
             f"Adjusted over all: Holm's method over the {count(tested)} primary tests of all trials.",
-            "It holds however the tests depend on each other, as those of trials with the same items or control do.",
+            f"It holds however the tests depend on each other, as those of trials with the same items or {CONTROL} do.",
             *(f"{key[0]}: {note}" for key, _, row in rows for note in caution_notes([row])),
         ),
         align="llrrrrrrrrrl",
     )
+    return with_contrasts(table, [row for _, _, row in rows])
 
 
 def _other_rule_header(results: Sequence[TrialResult]) -> str:
@@ -100,7 +102,8 @@ def _other_rule_header(results: Sequence[TrialResult]) -> str:
 
 
 def trials_table(results: Sequence[TrialResult]) -> Table:
-    """Return the trials with their requests, who is missing, tokens and costs."""
+    """Return the trials with their requests, what is missing in each arm, tokens and costs."""
+    arms = tuple(dict.fromkeys(name for result in results for name in result.significance.arm_names))
     return Table(
         title="Trials",
         headers=(
@@ -109,25 +112,28 @@ def trials_table(results: Sequence[TrialResult]) -> Table:
             "Prompt set",
             "Items",
             "Requests",
-            "Missing in control",
-            "Missing in treatment",
+            *(f"Missing in {name}" for name in arms),
             "Tokens",
             "USD",
         ),
-        rows=tuple(_trial_row(result) for result in results),
+        rows=tuple(_trial_row(result, arms) for result in results),
         notes=tuple(_trials_notes(results)),
-        align="lllrrrrrr",
+        align="lllrr" + "r" * len(arms) + "rr",
     )
 
 
 def _trials_notes(results: Sequence[TrialResult]) -> Iterator[str]:
+    for result in results:
+        differences = arm_differences(result.facts.trial)
+        if differences:
+            yield f"Differences of arms in {result.facts.trial.slug}: {differences}."
     if not all(result.costs.priced for result in results):
         yield "A trial without USD has a model without a price."
     shared = sum(result.facts.shared_requests for result in results)
     if shared:
         yield (
-            f"{count(shared)} requests are the same in several trials (as a control that they share is): each of these "
-            "was asked and paid for once, and stands in the figures of every trial that it belongs to."
+            f"{count(shared)} requests are the same in several trials (as a {CONTROL} that they share is): each of "
+            "these was asked and paid for once, and stands in the figures of every trial that it belongs to."
         )
 
 
@@ -139,8 +145,7 @@ def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted
         metric_text(row.metric).label,
         temperature(row.temp),
         count(row.n_pairs),
-        rate(row.control.mean_paired, decimals),
-        rate(row.treatment.mean_paired, decimals),
+        *(rate(arm.mean_paired, decimals) for arm in row.arms),
         effect(row.difference, row.ci_low, row.ci_high),
         _other_rule(row),
         p_value(row.p),
@@ -155,9 +160,9 @@ def _other_rule(row: Endpoint) -> str:
     return MISSING if found is None else effect(found.difference, found.ci_low, found.ci_high)
 
 
-def _trial_row(result: TrialResult) -> tuple[str, ...]:
+def _trial_row(result: TrialResult, arms: Sequence[ArmName]) -> tuple[str, ...]:
     trial, costs = result.facts.trial, result.costs
-    attrition = [result.significance.attrition.get(name) for name in ("control", "treatment")]
+    attrition = [result.significance.attrition.get(name) for name in arms]
     return (
         trial.slug,
         trial.model.alias,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec import UNSET
+
 from promptrial.documents.cost_report import Cost, CostReport
-from promptrial.documents.significance import ArmAttrition, MissingBounds, Significance
-from promptrial.model import CONDITIONS, Condition, Trial
+from promptrial.documents.significance import SIDES, ArmAttrition, Significance
+from promptrial.model import Trial
+from promptrial.model.arms import CONTROL, ArmName, Contrast, control_first
 from promptrial.model.responses import NO_TEXT
-from promptrial.reporting.facts import RunFacts, TrialFacts, without_folders
+from promptrial.reporting.facts import RunFacts, TrialFacts, arm_differences, without_folders
 from promptrial.reporting.tables.cells import (
     Table,
     amount,
@@ -23,6 +26,7 @@ from promptrial.reporting.tables.cells import (
     significant,
     temperature,
 )
+from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
 from promptrial.reporting.tables.effects import overall_endpoints
 from promptrial.reporting.tables.missing import rule_text
 from promptrial.reporting.tables.words import metric_text, reason_text
@@ -33,13 +37,12 @@ __all__ = [
     "costs_table",
     "datasets_table",
     "design_table",
-    "missing_answers",
     "pairs_table",
     "provenance_table",
     "questions_table",
 ]
 
-_PAIRING: Final = "each item is its own control: its answers in both arms are compared at the same temperature"
+_PAIRING: Final = f"each item is its own {CONTROL}: its answers in both arms are compared at the same temperature"
 _BOUNDS_NOTES: Final = (
     "Over all planned answers to the items that the metric applies to.",
     "Missing scores take the values that make the difference smallest, then largest.",
@@ -50,12 +53,14 @@ _BOUNDS_NOTES: Final = (
 def design_table(facts: TrialFacts, significance: Significance) -> Table:
     """Return what was compared and how it was sampled."""
     trial, run, settings = facts.trial, facts.run, significance.settings
+    differences = arm_differences(trial)
     rows = [
         ("Experiment", run.experiment),
         ("Trial", trial.slug),
         ("Model", f"{trial.model.alias} ({without_folders(trial.model.shown_id)}), served by {trial.model.provider}"),
         ("Prompt set", trial.prompt_set),
         ("Arms", ", ".join(trial.conditions)),
+        *([("Differences of arms", differences)] if differences else []),
         ("Items", f"{count(run.n_items)} ({count(run.n_open)} open-book, {count(run.n_closed)} closed-book)"),
         ("Requests planned for each arm", count(facts.requests_per_arm)),
         ("Temperatures", ", ".join(_temperature_with_samples(trial, temp) for temp in trial.temps)),
@@ -83,20 +88,21 @@ def datasets_table(run: RunFacts) -> Table:
 
 def questions_table(significance: Significance) -> Table:
     """Return what each metric asks of an answer, whether it is confirmatory, and its pairs at each temperature."""
-    pairs: dict[str, list[str]] = {}
+    pairs: dict[str, dict[Contrast, list[str]]] = {}
     for row in overall_endpoints(significance):
-        pairs.setdefault(row.metric, []).append(count(row.n_pairs))
+        pairs.setdefault(row.metric, {}).setdefault(row.compared, []).append(count(row.n_pairs))
     rows = []
     for name, counts in pairs.items():
         text, wanted = metric_text(name), significance.settings.wanted.get(name, "depends on the item")
         role = "primary" if name in significance.settings.primary else "exploratory"
-        rows.append((text.label, role, " / ".join(counts), wanted, text.asks))
-    return Table("Endpoints", ("Endpoint", "Role", "Pairs", "Wanted", "Question"), tuple(rows), (), "llrll")
+        rows.append((text.label, role, "; ".join(map(" / ".join, counts.values())), wanted, text.asks))
+    notes = [] if significance.contrasts is UNSET else [f"Pairs: {'; '.join(map(str, significance.compared))}."]
+    return Table("Endpoints", ("Endpoint", "Role", "Pairs", "Wanted", "Question"), tuple(rows), tuple(notes), "llrll")
 
 
 def attrition_table(significance: Significance) -> Table:
     """Return what became of the requests of each arm: answered, answered with an error (by its code), or not at all."""
-    arms = [(name, significance.attrition[name]) for name in CONDITIONS if name in significance.attrition]
+    arms = [(name, significance.attrition[name]) for name in control_first(significance.attrition)]
     reasons = sorted({reason for _, arm in arms for reason, times in arm.reasons.items() if times})
     headers = (
         "Arm",
@@ -118,15 +124,15 @@ def _reason_header(reason: str) -> str:
 
 def pairs_table(significance: Significance) -> Table:
     """Return how many items each endpoint has as pairs, and why the others are none."""
-    return Table(
+    endpoints = overall_endpoints(significance)
+    table = Table(
         title="From items to pairs",
         headers=(
             "Endpoint",
             "Temp.",
             "Items",
             "Pairs",
-            "Control only",
-            "Treatment only",
+            *(f"{side} only" for side in SIDE_HEADERS),
             "In neither",
             "Not applicable",
         ),
@@ -139,24 +145,24 @@ def pairs_table(significance: Significance) -> Table:
                     (
                         row.n_items,
                         row.n_pairs,
-                        row.n_control_only,
-                        row.n_treatment_only,
+                        *row.one_side_only,
                         row.n_lost,
                         row.n_not_applicable,
                     ),
                 ),
             )
-            for row in overall_endpoints(significance)
+            for row in endpoints
         ),
         notes=("An item with a score in one arm only, or in neither, is not a pair and is not compared.",),
         align="lrrrrrrr",
     )
+    return with_contrasts(table, endpoints)
 
 
 def bounds_table(significance: Significance) -> Table:
     """Return how far the effects could move if the missing scores were as one-sided as they can be."""
-    rows = []
-    for row in overall_endpoints(significance):
+    rows, endpoints = [], overall_endpoints(significance)
+    for row in endpoints:
         bounds = row.bounds
         decimals = points_decimals(bounds.low, bounds.high)
         rows.append(
@@ -164,45 +170,35 @@ def bounds_table(significance: Significance) -> Table:
                 metric_text(row.metric).label,
                 temperature(row.temp),
                 count(bounds.n_items),
-                *map(count, missing_answers(bounds)),
+                *map(count, bounds.answers_missing),
                 interval(bounds.low, bounds.high, decimals),
             )
         )
     reasons = dict.fromkeys(
-        f"{metric_text(row.metric).label}: {row.bounds.reason}."
-        for row in overall_endpoints(significance)
+        f"{metric_text(row.metric).label}{contrast_suffix(row)}: {row.bounds.reason}."
+        for row in endpoints
         if row.bounds.reason is not None
     )
-    return Table(
+    table = Table(
         title="Worst-case bounds",
         headers=(
             "Endpoint",
             "Temp.",
             "Items",
-            "Answers missing in control",
-            "Answers missing in treatment",
+            *(f"Answers missing in {side}" for side in SIDES),
             "Range of the difference, pp",
         ),
         rows=tuple(rows),
         notes=(*_BOUNDS_NOTES, *reasons),
         align="lrrrrr",
     )
-
-
-def missing_answers(bounds: MissingBounds) -> tuple[int, int]:
-    """Return the missing answers of control and treatment; of an older document, the items without any answer."""
-    answers = bounds.n_answers_missing_control, bounds.n_answers_missing_treatment
-    items = bounds.n_missing_control, bounds.n_missing_treatment
-    control, treatment = (
-        fallback if counted is None else counted for counted, fallback in zip(answers, items, strict=True)
-    )
-    return control, treatment
+    return with_contrasts(table, endpoints)
 
 
 def costs_table(costs: CostReport) -> Table:
-    """Return tokens and USD of each arm, and of both where there are two."""
-    arms: list[tuple[str, Cost]] = [(name, costs.conditions[name]) for name in CONDITIONS if name in costs.conditions]
-    both = [("both", costs)] if len(arms) > 1 else []
+    """Return tokens and USD of each arm, and of all together where there are several."""
+    arms: list[tuple[str, Cost]] = [(name, costs.conditions[name]) for name in control_first(costs.conditions)]
+    together = [("both" if len(arms) == 2 else "all", costs)] if len(arms) > 1 else []
     return Table(
         title="Costs",
         headers=(
@@ -216,7 +212,7 @@ def costs_table(costs: CostReport) -> Table:
             "USD",
             "USD per right answer",
         ),
-        rows=tuple((name, *_cost_cells(cost)) for name, cost in (*arms, *both)),
+        rows=tuple((name, *_cost_cells(cost)) for name, cost in (*arms, *together)),
         notes=tuple(_cost_notes(costs)),
         align="lrrrrrrrr",
     )
@@ -310,13 +306,13 @@ def _cost_notes(costs: CostReport) -> Iterable[str]:
         )
         if costs.cached_tokens:
             yield f"{count(costs.cached_tokens)} prompt tokens came from a cache; they are priced like the others."
-    for name in CONDITIONS:
+    for name in control_first(costs.conditions):
         yield from _unknown_note(name, costs)
 
 
-def _unknown_note(name: Condition, costs: CostReport) -> Iterable[str]:
-    arm = costs.conditions.get(name)
-    if arm is not None and arm.tokens_unknown:
+def _unknown_note(name: ArmName, costs: CostReport) -> Iterable[str]:
+    arm = costs.conditions[name]
+    if arm.tokens_unknown:
         yield (
             f"The usage of {count(arm.tokens_unknown)} of {count(arm.answered)} answers of the {name} arm was not "
             "reported: its tokens and USD are lower bounds."

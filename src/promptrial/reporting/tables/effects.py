@@ -1,13 +1,22 @@
 """The tables of effects and decisions: primary, exploratory, by subset, equivalence, and the short one. Pure.
 
-Every row says on how many pairs it stands. Effects are treatment minus control.
+Every row says on how many pairs it stands. Effects are the second side of a contrast minus the first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from promptrial.documents.significance import Endpoint, Estimate, HypothesisTest, Interaction, Scope, Significance
+from promptrial.documents.significance import (
+    SIDES,
+    Endpoint,
+    Estimate,
+    HypothesisTest,
+    Interaction,
+    Scope,
+    Significance,
+)
+from promptrial.model.arms import Contrast
 from promptrial.reporting.tables.cells import (
     MISSING,
     Table,
@@ -22,6 +31,7 @@ from promptrial.reporting.tables.cells import (
     significant,
     temperature,
 )
+from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
 from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
 from promptrial.reporting.tables.words import (
     correction_text,
@@ -50,7 +60,8 @@ __all__ = [
 ]
 
 
-_MarginRows = Mapping[tuple[str, float, Scope, str, str], Estimate]
+_Place = tuple[Contrast, str, float, Scope, str, str]
+_MarginRows = Mapping[_Place, Estimate]
 
 
 def overall_endpoints(significance: Significance) -> list[Endpoint]:
@@ -99,7 +110,7 @@ def interaction_table(significance: Significance, scope: Scope) -> Table:
     rows = [row for row in significance.interactions if row.scope == scope]
     kinds = {"dataset": "data sets", "type": "item types"}
     reasons = (f"{_compared(row)}: {row.reason}." for row in rows if row.reason is not None)
-    return Table(
+    table = Table(
         title=f"Differences of the effects between {kinds.get(scope, 'subsets')}",
         headers=(
             "Subset",
@@ -120,13 +131,16 @@ def interaction_table(significance: Significance, scope: Scope) -> Table:
         ),
         align="lllrrrrrl",
     )
+    return with_contrasts(table, rows)
 
 
 def equivalence_table(significance: Significance) -> Table:
     """Return the tests against a margin; without rows when no margin was given."""
-    rows = {(row.metric, row.temp, row.scope, row.subset, row.quantity): row for row in significance.estimates}
+    rows = {
+        (row.compared, row.metric, row.temp, row.scope, row.subset, row.quantity): row for row in significance.estimates
+    }
     tests = [test for test in significance.tests if test.hypothesis != "difference"]
-    return Table(
+    table = Table(
         title="Equivalence and non-inferiority",
         headers=(
             "Endpoint",
@@ -140,10 +154,7 @@ def equivalence_table(significance: Significance) -> Table:
             "Adjusted p",
             "Decision",
         ),
-        rows=tuple(
-            _margin_row(test, rows.get((test.metric, test.temp, test.scope, test.subset, test.hypothesis)))
-            for test in tests
-        ),
+        rows=tuple(_margin_row(test, rows.get(_place(test))) for test in tests),
         notes=(
             "Equivalence: the difference lies within the margin on both sides. Non-inferiority looks at one side only.",
             *_family_notes(significance, (test.family for test in tests)),
@@ -151,6 +162,11 @@ def equivalence_table(significance: Significance) -> Table:
         ),
         align="llrlrrrrrl",
     )
+    return with_contrasts(table, tests)
+
+
+def _place(test: HypothesisTest) -> _Place:
+    return test.compared, test.metric, test.temp, test.scope, test.subset, test.hypothesis
 
 
 def interaction_notes(significance: Significance) -> Iterator[str]:
@@ -165,7 +181,7 @@ def interaction_notes(significance: Significance) -> Iterator[str]:
 def summary_table(significance: Significance) -> Table:
     """Return the effects over all items in short: the same figures as the primary and exploratory tables."""
     confidence = level(significance.settings.confidence)
-    primary = significance.settings.primary
+    primary, endpoints = significance.settings.primary, overall_endpoints(significance)
     rows = [
         (
             metric_text(row.metric).label,
@@ -177,31 +193,31 @@ def summary_table(significance: Significance) -> Table:
             p_value(row.p_adjusted),
             decision(row),
         )
-        for row in overall_endpoints(significance)
+        for row in endpoints
     ]
-    return Table(
-        title="Effects over all items, treatment minus control",
+    table = Table(
+        title=f"Effects over all items, {SIDES[1]} minus {SIDES[0]}",
         headers=(
             "Endpoint",
             "Role",
             "Temp.",
             "Pairs",
-            "Control",
-            "Treatment",
+            *SIDE_HEADERS,
             f"Difference, pp ({confidence} CI)",
             "Adjusted p",
             "Decision",
         ),
         rows=tuple(rows),
         notes=(
-            *_reasons(overall_endpoints(significance)),
-            *caution_notes(overall_endpoints(significance)),
-            *attrition_notes(overall_endpoints(significance)),
+            *_reasons(endpoints),
+            *caution_notes(endpoints),
+            *attrition_notes(endpoints),
             *interaction_notes(significance),
             *sensitivity_notes(primary_endpoints(significance)),
         ),
         align="llrrrrrrl",
     )
+    return with_contrasts(table, endpoints)
 
 
 def decision(endpoint: Endpoint) -> str:
@@ -218,7 +234,7 @@ def decision_text(endpoint: Endpoint, *, significant: bool | None) -> str:
     if _applies_to_none(endpoint):
         return "not applicable"
     if significant:
-        return f"significant: treatment {direction(endpoint.difference)}"
+        return f"significant: {endpoint.compared.treatment} {direction(endpoint.difference)}"
     if endpoint.clusters_needed is not None:
         units = "cluster" if endpoint.clustered else "pair"
         return f"not estimable with {count(endpoint.n_clusters)} {units}{'' if endpoint.n_clusters == 1 else 's'}"
@@ -238,8 +254,7 @@ def _effects_table(
         "Temp.",
         "Pairs",
         "Clusters",
-        "Control",
-        "Treatment",
+        *SIDE_HEADERS,
         f"Difference, pp ({level(significance.settings.confidence)} CI)",
         "p",
         "Adjusted p",
@@ -250,7 +265,7 @@ def _effects_table(
     if lead is not None:
         headers, align = (lead[0], *headers), "l" + align
         rows = [(lead[1](endpoint), *row) for endpoint, row in zip(endpoints, rows, strict=True)]
-    return Table(title, headers, tuple(rows), _effect_notes(significance, endpoints), align)
+    return with_contrasts(Table(title, headers, tuple(rows), _effect_notes(significance, endpoints), align), endpoints)
 
 
 def _effect_row(endpoint: Endpoint) -> tuple[str, ...]:
@@ -276,7 +291,8 @@ def _p_cell(endpoint: Endpoint) -> str:
 def _means(endpoint: Endpoint) -> tuple[str, str]:
     """Return the mean of each arm over the pairs, so that their difference is the one shown."""
     decimals = points_decimals(endpoint.ci_low, endpoint.ci_high)
-    return rate(endpoint.control.mean_paired, decimals), rate(endpoint.treatment.mean_paired, decimals)
+    first, second = (rate(arm.mean_paired, decimals) for arm in endpoint.arms)
+    return first, second
 
 
 def _effect_notes(significance: Significance, endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
@@ -312,8 +328,8 @@ def _family_notes(significance: Significance, names: Iterable[str | None]) -> tu
 
 def _reasons(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
     reasons = (
-        f"{metric_text(row.metric).label}, {subset_text(row.scope, row.subset)}, temperature {temperature(row.temp)}: "
-        f"{row.reason}."
+        f"{metric_text(row.metric).label}{contrast_suffix(row)}, {subset_text(row.scope, row.subset)}, temperature "
+        f"{temperature(row.temp)}: {row.reason}."
         for row in endpoints
         if row.reason is not None and not _applies_to_none(row)
     )
@@ -322,13 +338,13 @@ def _reasons(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
 
 def caution_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
     """Yield what has to be known beside the effects: the endpoints of one caution together."""
-    groups: dict[tuple[str, str, float], dict[str, None]] = {}
+    groups: dict[tuple[str, str, str, float], dict[str, None]] = {}
     for row in endpoints:
         for caution in row.cautions:
-            key = caution, subset_text(row.scope, row.subset), row.temp
+            key = caution, contrast_suffix(row), subset_text(row.scope, row.subset), row.temp
             groups.setdefault(key, {})[metric_text(row.metric).label] = None
-    for (caution, subset, temp), metrics in groups.items():
-        yield f"{listing(list(metrics))}, {subset}, temperature {temperature(temp)}: {caution}."
+    for (caution, contrast, subset, temp), metrics in groups.items():
+        yield f"{listing(list(metrics))}{contrast}, {subset}, temperature {temperature(temp)}: {caution}."
 
 
 def _applies_to_none(endpoint: Endpoint) -> bool:
@@ -352,16 +368,16 @@ def _interaction_row(row: Interaction) -> tuple[str, ...]:
 
 def _compared(row: Interaction) -> str:
     subsets = f"{subset_text(row.scope, row.subset)} minus {subset_text(row.scope, row.other)}"
-    return f"{metric_text(row.metric).label}, {subsets}, temperature {temperature(row.temp)}"
+    return f"{metric_text(row.metric).label}{contrast_suffix(row)}, {subsets}, temperature {temperature(row.temp)}"
 
 
 def _margin_notes(tests: Iterable[HypothesisTest], rows: _MarginRows) -> Iterator[str]:
     """Yield by which test each margin was tested, and how many pairs one that was not shown would need."""
     groups: dict[str, dict[str, None]] = {}
     for test in tests:
-        row = rows.get((test.metric, test.temp, test.scope, test.subset, test.hypothesis))
+        row = rows.get(_place(test))
         for note in () if row is None else (*row.notes, *([] if row.reason is None else [row.reason])):
-            where = f"{metric_text(test.metric).label}, {quantity_text(test.hypothesis)}"
+            where = f"{metric_text(test.metric).label}{contrast_suffix(test)}, {quantity_text(test.hypothesis)}"
             groups.setdefault(note, {})[where] = None
     yield from (f"{'; '.join(where)}: {note}." for note, where in groups.items())
 

@@ -6,10 +6,11 @@ over all items; the rows of subsets stand in ``significance.json``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from promptrial.documents.significance import SCORE_QUANTITIES, ArmMean, Endpoint, Estimate, Significance
+from promptrial.documents.significance import SCORE_QUANTITIES, SIDES, ArmMean, Endpoint, Estimate, Significance
+from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting.tables.cells import (
     MISSING,
     Table,
@@ -24,6 +25,7 @@ from promptrial.reporting.tables.cells import (
     significant,
     temperature,
 )
+from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
 from promptrial.reporting.tables.effects import overall_endpoints
 from promptrial.reporting.tables.words import method_text, metric_text, quantity_text
 
@@ -37,6 +39,9 @@ __all__ = [
 ]
 
 _DETECTABLE: Final = "detectable_at_80_percent_power"
+_ODDS_NOTE: Final = (
+    f"The odds ratio is {SIDES[1]}-only pairs over {SIDES[0]}-only pairs; only these discordant pairs carry it."
+)
 _PRECISION_NOTES: Final = (
     "The design effect says how many times larger the variance is because items share passages.",
     "A true difference smaller than the detectable one would often be missed by a trial of this size.",
@@ -50,13 +55,18 @@ _SELECTIVE_NOTES: Final = (
 def arms_table(significance: Significance) -> Table:
     """Return each arm on its own: the mean over all of its scored items, which may be more than the pairs."""
     confidence = level(significance.settings.confidence)
+    means: dict[tuple[str, float], dict[ArmName, ArmMean]] = {}
+    for row in overall_endpoints(significance):
+        arms = means.setdefault((row.metric, row.temp), {})
+        for arm, mean in zip(row.compared.sides, row.arms, strict=True):
+            arms.setdefault(arm, mean)
     return Table(
         title="Each arm on its own",
         headers=("Endpoint", "Temp.", "Arm", "Scored items", f"Mean ({confidence} CI)", "Interval by"),
         rows=tuple(
-            (metric_text(row.metric).label, temperature(row.temp), arm, count(mean.n_scored), *_arm_cells(mean))
-            for row in overall_endpoints(significance)
-            for arm, mean in (("control", row.control), ("treatment", row.treatment))
+            (metric_text(metric).label, temperature(temp), arm, count(mean.n_scored), *_arm_cells(mean))
+            for (metric, temp), arms in means.items()
+            for arm, mean in arms.items()
         ),
         notes=("Two intervals that overlap do not show that the arms are alike: the arms are compared item by item.",),
         align="lrlrrl",
@@ -66,41 +76,38 @@ def arms_table(significance: Significance) -> Table:
 def binary_table(significance: Significance) -> Table:
     """Return the pairs of each 0/1 endpoint by outcome, McNemar's p-values and the odds ratio of discordant pairs."""
     rows = [row for row in _overall(significance) if row.method == "mcnemar"]
-    odds = {(row.metric, row.temp): row for row in rows if row.quantity == "odds_ratio"}
-    return Table(
+    odds = {_endpoint(row): row for row in rows if row.quantity == "odds_ratio"}
+    shown = [row for row in rows if row.quantity == "risk_difference"]
+    table = Table(
         title="Pairs of 0/1 endpoints",
         headers=(
             "Endpoint",
             "Temp.",
             "Pairs",
             "1 in both",
-            "Treatment only",
-            "Control only",
+            *(f"{side} only" for side in reversed(SIDE_HEADERS)),
             "0 in both",
             "Mid-p",
             "Exact p",
             f"Odds ratio ({level(significance.settings.confidence)} CI)",
         ),
-        rows=tuple(
-            (*_label(row), *_table_cells(row), _odds_cell(odds.get((row.metric, row.temp))))
-            for row in rows
-            if row.quantity == "risk_difference"
-        ),
+        rows=tuple((*_label(row), *_table_cells(row), _odds_cell(odds.get(_endpoint(row)))) for row in shown),
         notes=(
-            "The odds ratio is treatment-only pairs over control-only pairs; only these discordant pairs carry it.",
+            _ODDS_NOTE,
             *_notes(rows, _by_method),
         ),
         align="lrrrrrrrrr",
     )
+    return with_contrasts(table, shown)
 
 
 def methods_table(significance: Significance) -> Table:
     """Return what every method makes of the same effects, the one that decides marked."""
-    decides = {(row.metric, row.temp): row.p_method for row in overall_endpoints(significance)}
+    decides = {_endpoint(row): row.p_method for row in overall_endpoints(significance)}
     apart = {"odds_ratio", "equivalence", "non_inferiority"}  # shown in tables of their own
     rows = [row for row in _overall(significance) if row.method != "effect_size" and row.quantity not in apart]
     confidence = significance.settings.confidence
-    return Table(
+    table = Table(
         title="The same effects by every method",
         headers=(
             "Endpoint",
@@ -119,7 +126,7 @@ def methods_table(significance: Significance) -> Table:
                 quantity_text(row.quantity),
                 _estimate_cell(row, confidence),
                 p_value(row.p),
-                "yes" if decides[row.metric, row.temp] == row.method else "",
+                "yes" if decides[_endpoint(row)] == row.method else "",
             )
             for row in rows
         ),
@@ -129,25 +136,27 @@ def methods_table(significance: Significance) -> Table:
         ),
         align="lrrllrrl",
     )
+    return with_contrasts(table, rows)
 
 
 def effect_sizes_table(significance: Significance) -> Table:
     """Return the effects in units that can be compared."""
     rows = [row for row in _overall(significance) if row.method == "effect_size"]
     confidence = significance.settings.confidence
-    return Table(
+    table = Table(
         title="Effect sizes",
         headers=("Endpoint", "Temp.", "Pairs", "Measure", f"Estimate ({level(confidence)} CI)"),
         rows=tuple((*_label(row), quantity_text(row.quantity), _estimate_cell(row, confidence)) for row in rows),
         notes=_notes(rows, _by_quantity),
         align="lrrlr",
     )
+    return with_contrasts(table, rows)
 
 
 def precision_table(significance: Significance) -> Table:
     """Return how precise the differences are, and how large a difference these data could have shown."""
     rows = [row for row in _overall(significance) if row.method == "paired_difference"]
-    return Table(
+    table = Table(
         title="Precision",
         headers=(
             "Endpoint",
@@ -164,15 +173,18 @@ def precision_table(significance: Significance) -> Table:
         notes=(*(_PRECISION_NOTES if rows else ()), *_undetectable(rows)),
         align="lrrrrrrrr",
     )
+    return with_contrasts(table, rows)
 
 
 def selective_table(significance: Significance) -> Table:
     """Return coverage and selective accuracy: how often an arm answers, and how often it is right when it does."""
     rows = [row for row in significance.selective if row.scope == "overall"]
     reasons = (
-        f"{metric_text(row.metric).label}, {row.quantity}: {row.reason}." for row in rows if row.reason is not None
+        f"{metric_text(row.metric).label}{contrast_suffix(row)}, {row.quantity}: {row.reason}."
+        for row in rows
+        if row.reason is not None
     )
-    return Table(
+    table = Table(
         title="Coverage and selective accuracy",
         headers=("Measure", "Temp.", "Pairs", "Of", f"Value ({level(significance.settings.confidence)} CI)"),
         rows=tuple(
@@ -186,13 +198,18 @@ def selective_table(significance: Significance) -> Table:
         notes=(*(_SELECTIVE_NOTES if rows else ()), *reasons),
         align="lrrlr",
     )
+    return with_contrasts(table, rows)
 
 
 def _overall(significance: Significance) -> list[Estimate]:
     """Return the estimates over all items, in the order in which the endpoints are shown."""
-    shown = {(row.metric, row.temp): place for place, row in enumerate(overall_endpoints(significance))}
-    rows = [row for row in significance.estimates if row.scope == "overall" and (row.metric, row.temp) in shown]
-    return sorted(rows, key=lambda row: shown[row.metric, row.temp])
+    shown = {_endpoint(row): place for place, row in enumerate(overall_endpoints(significance))}
+    rows = [row for row in significance.estimates if row.scope == "overall" and _endpoint(row) in shown]
+    return sorted(rows, key=lambda row: shown[_endpoint(row)])
+
+
+def _endpoint(row: Estimate | Endpoint) -> tuple[Contrast, str, float]:
+    return row.compared, row.metric, row.temp
 
 
 def _label(row: Estimate | Endpoint) -> tuple[str, str, str]:
@@ -279,10 +296,17 @@ def _notes(rows: Sequence[Estimate], subject: Callable[[Estimate], str]) -> tupl
     several = len({row.temp for row in rows}) > 1
     remarks: dict[str, dict[str, None]] = {}
     for row in rows:
-        where = metric_text(row.metric).label + (f" at {temperature(row.temp)}" if several else "")
+        where = (
+            metric_text(row.metric).label + (f" at {temperature(row.temp)}" if several else "") + contrast_suffix(row)
+        )
         for text in (*row.notes, *(() if row.reason is None else (row.reason,))):
             remarks.setdefault(f"{subject(row)}: {text}", {})[where] = None
-    return tuple(f"{text[0].upper()}{text[1:]} ({', '.join(where)})." for text, where in remarks.items())
+    return tuple(f"{text[0].upper()}{text[1:]} ({_separated(where)})." for text, where in remarks.items())
+
+
+def _separated(names: Collection[str]) -> str:
+    """Return names with commas between them, or semicolons where a name has a comma in it."""
+    return ("; " if any("," in name for name in names) else ", ").join(names)
 
 
 def _by_method(row: Estimate) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from promptrial.documents.significance import AttritionTest, Endpoint, MissingRule, MissingSensitivity, Significance
+from promptrial.model.arms import Contrast
 from promptrial.reporting.tables.cells import (
     Table,
     count,
@@ -17,11 +18,11 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, side_phrases, with_contrasts
 from promptrial.reporting.tables.words import listing, metric_text, subset_text
 
-__all__ = ["attrition_notes", "lost_unequally", "missing_rule_table", "rule_text", "sensitivity_notes"]
+__all__ = ["attrition_notes", "missing_rule_table", "rule_text", "sensitivity_notes"]
 
-_ARMS: Final = ("the control", "the treatment")
 _RULES: Final[dict[MissingRule, str]] = {"exclude": "left out", "failure": "counted as failures"}
 
 
@@ -37,15 +38,18 @@ def missing_rule_table(significance: Significance) -> Table:
     """
     rows = [(row, row.missing_sensitivity) for row in significance.endpoints if row.missing_sensitivity is not None]
     rule: MissingRule = "exclude" if significance.settings.missing == "failure" else "failure"
-    reasons = (f"{metric_text(row.metric).label}: {found.reason}." for row, found in rows if found.reason is not None)
-    return Table(
+    reasons = (
+        f"{metric_text(row.metric).label}{contrast_suffix(row)}: {found.reason}."
+        for row, found in rows
+        if found.reason is not None
+    )
+    table = Table(
         title=f"Primary endpoints, missing answers {rule_text(rule)}",
         headers=(
             "Endpoint",
             "Temp.",
             "Pairs",
-            "Control",
-            "Treatment",
+            *SIDE_HEADERS,
             f"Difference, pp ({level(significance.settings.confidence)} CI)",
             "p",
         ),
@@ -58,15 +62,16 @@ def missing_rule_table(significance: Significance) -> Table:
         ),
         align="lrrrrrr",
     )
+    return with_contrasts(table, [row for row, _ in rows])
 
 
 def sensitivity_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
     """Yield the effect under the other rule of each endpoint that lacks answers."""
     for row in endpoints:
         found, lost = row.missing_sensitivity, row.attrition
-        if found is None or lost is None or not lost.n_missing_control + lost.n_missing_treatment:
+        if found is None or lost is None or not any(missing for missing, _ in lost.missing_of_planned):
             continue
-        name = f"{metric_text(row.metric).label} at temperature {temperature(row.temp)}"
+        name = f"{metric_text(row.metric).label}{contrast_suffix(row)} at temperature {temperature(row.temp)}"
         figures = (
             f"not available: {found.reason}"
             if found.difference is None
@@ -75,26 +80,27 @@ def sensitivity_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
         yield f"{name}, missing answers {rule_text(found.missing)}: {figures}."
 
 
-def attrition_notes(endpoints: Iterable[Endpoint], sides: tuple[str, str] = _ARMS) -> Iterator[str]:
-    """Yield what the two sides lost where they lost it unequally: endpoints of the same items together."""
-    groups: dict[tuple[AttritionTest, str, float], dict[str, None]] = {}
+def attrition_notes(endpoints: Iterable[Endpoint], sides: tuple[str, str] | None = None) -> Iterator[str]:
+    """Yield what the two sides lost where they lost it unequally: endpoints of the same items together.
+
+    ``sides`` names them; without it the names are those of the arms.
+    """
+    groups: dict[tuple[AttritionTest, Contrast, str, str, float], dict[str, None]] = {}
     for row in endpoints:
         if row.attrition is not None and row.attrition.differs:
-            key = row.attrition, subset_text(row.scope, row.subset), row.temp
-            groups.setdefault(key, {})[metric_text(row.metric).label] = None
-    for (found, subset, temp), metrics in groups.items():
-        yield f"{listing(list(metrics))}, {subset}, temperature {temperature(temp)}: {lost_unequally(found, sides)}."
+            where = contrast_suffix(row), subset_text(row.scope, row.subset), row.temp
+            groups.setdefault((row.attrition, row.compared, *where), {})[metric_text(row.metric).label] = None
+    for (found, arms, contrast, subset, temp), metrics in groups.items():
+        said = _lost_unequally(found, arms, sides)
+        yield f"{listing(list(metrics))}{contrast}, {subset}, temperature {temperature(temp)}: {said}."
 
 
-def lost_unequally(found: AttritionTest, sides: tuple[str, str] = _ARMS) -> str:
+def _lost_unequally(found: AttritionTest, arms: Contrast, sides: tuple[str, str] | None = None) -> str:
     """Return what the two sides lost and how improbable that is by chance."""
-    who = "the arms" if sides == _ARMS else listing(sides)
-    arms = (
-        (sides[0], found.n_missing_control, found.n_planned_control),
-        (sides[1], found.n_missing_treatment, found.n_planned_treatment),
-    )
+    who = "the arms" if sides is None else listing(sides)
     lost = [
-        f"{count(missing)} of {count(planned)} ({rate(missing / planned)}) in {arm}" for arm, missing, planned in arms
+        f"{count(missing)} of {count(planned)} ({rate(missing / planned)}) in {side}"
+        for side, (missing, planned) in zip(sides or side_phrases(arms), found.missing_of_planned, strict=True)
     ]
     return f"{who} lost different shares of their answers: {listing(lost)} ({p_phrase(found.p)})"
 
@@ -103,8 +109,7 @@ def _cells(found: MissingSensitivity) -> tuple[str, ...]:
     decimals = points_decimals(found.ci_low, found.ci_high)
     return (
         count(found.n_pairs),
-        rate(found.control, decimals),
-        rate(found.treatment, decimals),
+        *(rate(mean, decimals) for mean in found.means),
         effect(found.difference, found.ci_low, found.ci_high),
         p_value(found.p),
     )
