@@ -6,10 +6,23 @@ import hashlib
 import heapq
 from collections.abc import Iterable
 from functools import partial
+from typing import Protocol
 
 from promptrial.model import Item
 
-__all__ = ["sample", "sampling_hash"]
+__all__ = ["Named", "sample", "sampling_hash"]
+
+
+class Named(Protocol):
+    """What an item's place in a sample depends on, besides the seed."""
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+
+    @property
+    def id(self) -> str:
+        """Unique within the data set."""
 
 
 def sample(items: Iterable[Item], size: int | None, seed: int) -> list[Item]:
@@ -44,6 +57,6 @@ def sample(items: Iterable[Item], size: int | None, seed: int) -> list[Item]:
     return heapq.nsmallest(size, items, key=key)
 
 
-def sampling_hash(item: Item, seed: int) -> bytes:
+def sampling_hash(item: Named, seed: int) -> bytes:
     """Return the SHA-256 of ``seed|dataset|id``, by which items are drawn and ordered."""
     return hashlib.sha256(f"{seed}|{item.dataset}|{item.id}".encode()).digest()

@@ -227,7 +227,11 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One shard of a resume key: items ``start`` to ``stop`` of the prepared order, one arm, one temperature."""
+    """One shard of a resume key: items ``start`` to ``stop``, one arm, one temperature.
+
+    Positions count within the items that a step of growth added, in prepared order; a run that never grew has step 0
+    alone (see ``design.growth``).
+    """
 
     trial_slug: str
     temp: float
@@ -236,6 +240,7 @@ class Part:
     start: int
     stop: int
     rows: int = field(default=0)
+    step: int = 0
 
     @property
     def resume_key(self) -> str:
