@@ -19,8 +19,10 @@ from promptrial.config.effective import config_hash, difference, effective, to_y
 from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
+from promptrial.design.growth import before_growth
 from promptrial.design.trials import models_used, trials_of
 from promptrial.documents.files import read_bytes
+from promptrial.engine import growing
 from promptrial.engine.facts import phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.origin import (
@@ -51,7 +53,7 @@ from promptrial.phases.prepare import changed_sources
 from promptrial.phases.services import Services
 from promptrial.phases.spec import AskedBy, RunSpec
 from promptrial.store import atomic, records
-from promptrial.store.records import Manifest, Origin, RunState
+from promptrial.store.records import Growth, Manifest, Origin, RunState
 from promptrial.store.rundir import RunDir
 
 __all__ = ["Opened", "RunRequest", "asked_by", "new_run_ids", "open_run", "start", "take_up"]
@@ -89,7 +91,8 @@ class Opened:
     ``origin`` is what it was started with: as the state says, or, if that is lost, as the trials do; None if that is
     not on record. It is ``lost`` if it was begun and has no state. ``remark`` says why a configuration is used that
     nobody has named. It is ``corrected`` if nothing was asked yet by the run's own copy of the configuration, which is
-    whole and may be replaced.
+    whole and may be replaced. ``growth`` is each enlargement of the sample, oldest first; if it ``grows`` now, the last
+    one is not on record yet.
     """
 
     run: RunDir
@@ -107,6 +110,8 @@ class Opened:
     lost: bool = False
     remark: str = ""
     corrected: bool = False
+    growth: tuple[Growth, ...] = ()
+    grows: bool = False
 
     @property
     def trusted_code(self) -> frozenset[str]:
@@ -155,6 +160,11 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
         opened = replace(opened, remark=_remark(opened))
     if opened.drift and not (request.force or request.plan_only):
         raise _drifted(opened) if goes_on else _not_another(opened)
+    if opened.grows and not (request.begins or request.plan_only):
+        raise UsageError(
+            f"the sample would grow ({growing.sentence(opened.growth[-1])}), and none of the chosen steps draws items",
+            hint="begin with the prepare step, or choose no steps",
+        )
     return opened
 
 
@@ -189,8 +199,11 @@ class _Found:
         used_models, used_sets = models_used(trials), {trial.prompt_set for trial in trials}
         tree = effective(loaded, used_models, used_sets)
         digest = config_hash(tree)
-        resolved_hash = config_hash(effective(replace(loaded, placeholders={}), used_models, used_sets))
-        drift = self._drift(tree, digest) or _environment_drift(self.origin, loaded, resolved_hash)
+        resolved = effective(replace(loaded, placeholders={}), used_models, used_sets)
+        old = self._grown_from(digest)
+        before, before_resolved = (each if old is None else before_growth(old, each) for each in (tree, resolved))
+        drift = self._drift(before) or _environment_drift(self.origin, loaded, config_hash(before_resolved))
+        new = growing.new_growth(self.run, old, tree) if before != tree else None
         if self._asked_nothing():  # by the earlier configuration, so that no answers can be mixed
             drift = ()
         return Opened(
@@ -203,12 +216,20 @@ class _Found:
             overrides=self.overrides,
             state=self.state,
             drift=drift,
-            resolved_hash=resolved_hash,
+            resolved_hash=config_hash(resolved),
             dry_run=self.dry_run,
             origin=self.origin,
             lost=self.lost,
             corrected=self._asked_nothing() and own_copy(self.run) is not None,
+            growth=growing.growth_on_record(self.run, self.origin) + (() if new is None else (new,)),
+            grows=new is not None,
         )
+
+    def _grown_from(self, digest: str) -> dict[str, Any] | None:
+        """Return the configuration that the run may grow from; None if nothing changed, or its state is lost."""
+        if self.state is None or self.state.config_hash == digest:
+            return None
+        return growing.recorded_tree(self.run, self.origin)
 
     def _asked_nothing(self) -> bool:
         """Whether nothing was asked by what the run was started with: it may then still be corrected."""
@@ -218,12 +239,12 @@ class _Found:
         known = list(itertools.dropwhile(lambda entry: entry[0] != first.name, self.state.known_phases.items()))
         return not any(phase.status == "completed" for _, phase in known) and not holds_answers(self.run)
 
-    def _drift(self, tree: dict[str, Any], digest: str) -> tuple[str, ...]:
-        if self.origin is not None and self.origin.config_hash == digest:
+    def _drift(self, tree: dict[str, Any]) -> tuple[str, ...]:
+        if self.origin is not None and self.origin.config_hash == config_hash(tree):
             return ()
         if self.origin is None and not is_begun(self.run):
             return ()
-        old = own_copy(self.run)
+        old = growing.recorded_tree(self.run, self.origin)
         if old is None:
             return (f"{self.run.config_path.name} is missing or damaged, so the keys that changed cannot be named",)
         lines = tuple(difference(old, tree))
@@ -314,6 +335,8 @@ def _new_state(opened: Opened, services: Services) -> RunState:
         state.resolved_hash = opened.resolved_hash
     if opened.dry_run:
         state.dry_run = True
+    if opened.growth:
+        state.growth = list(opened.growth)
     return state
 
 
@@ -347,22 +370,22 @@ def _say_remark(opened: Opened, services: Services) -> None:
 
 
 def take_up(opened: Opened, spec: RunSpec, services: Services) -> RunState:
-    """Take up a run that has a state: record forced drift, load the manifests."""
+    """Take up a run that has a state: record growth and forced drift, load the manifests.
+
+    Raises
+    ------
+    ConfigDriftError
+        If the run cannot grow as it is told to; nothing is changed then.
+    """
     state = opened.state
     if state is None:
         return start(opened, spec, services)
+    if opened.grows:
+        growing.check_sources(spec, state)
     _clear_leftovers(opened, services)
     if opened.config_file != opened.run.config_path and not _is_recorded(opened, state):
         record_file(state, opened.config_file)
-    if opened.drift:
-        _record_drift(opened, services, state)
-    if state.config_hash != opened.config_hash or opened.drift:
-        state.config_hash = opened.config_hash
-        if opened.overrides:
-            state.overrides = opened.overrides
-        if opened.loaded.placeholders:
-            state.resolved_hash = opened.resolved_hash
-        records.save(opened.run.state_path, state)  # first: the drift is found by the configuration that still stands
+    _record_changes(opened, services, state)
     _say_remark(opened, services)
     _write_config(opened, services)
     for phase in phases():
@@ -373,6 +396,27 @@ def take_up(opened: Opened, spec: RunSpec, services: Services) -> RunState:
     for text in changed_sources(spec):
         services.events.warn(text)
     return state
+
+
+def _record_changes(opened: Opened, services: Services, state: RunState) -> None:
+    """Let the state say how the configuration has changed: the sample grew, or the change was forced.
+
+    Side effects: the state is saved, before the run's own copy of the configuration, by which the change is found.
+    """
+    if opened.grows:
+        what = growing.sentence(opened.growth[-1])
+        services.events.say(f"the sample grows ({what}); nothing is asked again, and new items go into new parts")
+        state.growth = list(opened.growth)
+    if opened.drift:
+        _record_drift(opened, services, state)
+    if state.config_hash == opened.config_hash and not opened.drift:
+        return
+    state.config_hash = opened.config_hash
+    if opened.overrides:
+        state.overrides = opened.overrides
+    if opened.loaded.placeholders:
+        state.resolved_hash = opened.resolved_hash
+    records.save(opened.run.state_path, state)
 
 
 def _is_recorded(opened: Opened, state: RunState) -> bool:
@@ -404,10 +448,14 @@ def _write_config(opened: Opened, services: Services) -> None:
 
 
 def _is_an_earlier_one(opened: Opened) -> bool:
-    """Whether the run's own copy is what it was before a forced change: a kill came before the new one was written."""
+    """Whether the run's own copy is what it was before a forced change, or before it grew.
+
+    A kill came before the new one was written, or it is about to be written.
+    """
     own = own_copy(opened.run)
     forced = opened.origin.drift if opened.origin is not None else []
-    return own is not None and config_hash(own) in {entry.get("from") for entry in forced}
+    earlier = {entry.get("from") for entry in forced} | {growth.config_hash for growth in opened.growth}
+    return own is not None and config_hash(own) in earlier
 
 
 def _load_state(run: RunDir) -> tuple[RunState | None, bool]:

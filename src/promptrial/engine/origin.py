@@ -33,6 +33,7 @@ __all__ = [
     "own_folder",
     "record_file",
     "recorded_file",
+    "trial_manifests",
     "why_own_copy",
 ]
 
@@ -45,9 +46,14 @@ def find_origin(run: RunDir) -> Origin | None:
     A trial that a forced change left out keeps what it knew: the one that has seen most changes, and was worked on
     last, is right.
     """
-    found = [(manifest.origin, manifest) for manifest in _manifests(run) if isinstance(manifest.origin, Origin)]
-    newest = max(found, key=lambda each: (len(each[0].drift), each[1].timestamps.get("updated_at", "")), default=None)
+    found = [(manifest.origin, manifest) for manifest in trial_manifests(run) if isinstance(manifest.origin, Origin)]
+    newest = max(found, key=lambda each: (*_changes(each[0]), each[1].timestamps.get("updated_at", "")), default=None)
     return None if newest is None else newest[0]
+
+
+def _changes(origin: Origin) -> tuple[int, int]:
+    """Return how often a run was changed by force, and how often it grew."""
+    return len(origin.drift), len(origin.growth) if isinstance(origin.growth, list) else 0
 
 
 def holds_work(run: RunDir) -> bool:
@@ -66,7 +72,7 @@ def knows_jobs(run: RunDir) -> bool:
     """Whether a job at a provider is named in a run: beside its results, in a manifest, or in a journal."""
     if any(run.root.glob(f"*/results/*{breadcrumbs.JOB_FILE}")):
         return True
-    if any(part.intents for manifest in _manifests(run) for part in manifest.parts.values()):
+    if any(part.intents for manifest in trial_manifests(run) for part in manifest.parts.values()):
         return True
     folders = (path.parent.name for path in run.root.glob("*/results"))
     return any(event.key is not None for slug in folders for event in run.trial(slug).journal.salvage())
@@ -149,7 +155,8 @@ def why_own_copy(run: RunDir, state: RunState | None, origin: Origin | None) -> 
 # --- its records ----------------------------------------------------------------------------------------------------
 
 
-def _manifests(run: RunDir) -> Iterator[TrialManifest]:
+def trial_manifests(run: RunDir) -> Iterator[TrialManifest]:
+    """Yield the manifests of all trials, but for damaged ones."""
     for path in sorted(run.root.glob(f"*/results/{_MANIFEST}")):
         with suppress(OSError, CorruptRecordError):
             yield records.load(path, TrialManifest)

@@ -198,6 +198,7 @@ def spec_of(request: RunRequest, opened: Opened) -> RunSpec:
         rebuy=request.rebuy,
         asked_by=asked_by(opened),
         trusted_code=opened.trusted_code,
+        growth=opened.growth,
     )
 
 

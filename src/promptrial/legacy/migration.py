@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from promptrial.phases import build, prepare
 from promptrial.phases.prepared import encode_item, item_keys, prepared_files
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.work import parts_of, worklist
+from promptrial.phases.work import part_row, parts_of, worklist
 from promptrial.store import atomic, jsonl, records
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, Manifest, PartRecord, Receipt, RunState
@@ -250,7 +250,7 @@ def _write_manifests(spec: RunSpec, services: Services, items: Sequence[Item]) -
         part for trial in spec.trials for part in cut_parts(trial, len(items), parts_per_dataset=1, lines_per_part=None)
     ]
     facts = {
-        "parts": [{**asdict(part), "part": part.name} for part in parts],
+        "parts": [part_row(part) for part in parts],
         "items": len(items),
         "requests": sum(part.rows for part in parts),
         "unrecorded": {run.relative(run.trial(p.trial_slug).requests(p.name)): _which(spec, p) for p in parts},

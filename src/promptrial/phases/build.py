@@ -11,16 +11,20 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any, Final
 
+import msgspec
+
 from promptrial.design import prompts
-from promptrial.design.parts import cut_parts
+from promptrial.design.growth import cut_steps
 from promptrial.design.trials import templates_of
 from promptrial.model import Arm, Item, ModelSpec, Part, TaskTemplates, Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.prepared import ItemReader, item_keys
+from promptrial.phases.sample import added_items, steps
 from promptrial.phases.services import Services
 from promptrial.phases.settings import scoring_settings
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.work import part_row
 from promptrial.providers.request_rows import encode_request_row
 from promptrial.scoring import selftest
 from promptrial.store.atomic import AtomicFile
@@ -40,7 +44,14 @@ def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> obj
         "parts_per_dataset": config.parts_per_dataset,
         "lines_per_part": config.lines_per_part,
         "scoring": config.scoring.model_dump(mode="json"),
+        **_earlier_steps(spec),
     }
+
+
+def _earlier_steps(spec: RunSpec) -> dict[str, Any]:
+    """Return what a receipt says of growth: nothing of a run that never grew."""
+    *earlier, _ = steps(spec)
+    return {"steps": [asdict(step) | {"sizes": list(step.sizes.items())} for step in earlier]} if earlier else {}
 
 
 def _describe(trial: Trial, common: TaskTemplates) -> dict[str, Any]:
@@ -68,30 +79,30 @@ def _describe_model(model: ModelSpec) -> dict[str, Any]:
 
 def _run(spec: RunSpec, services: Services) -> Produced:
     _check_refusals(spec)
-    config = spec.config
-    n_items = sum(1 for _ in item_keys(spec.run))
+    keys = list(item_keys(spec.run))
+    added = added_items(spec, keys)
     rows: list[dict[str, Any]] = []
     artifacts = {}
-    cut = {
-        trial.slug: cut_parts(
-            trial, n_items, parts_per_dataset=config.parts_per_dataset, lines_per_part=config.lines_per_part
-        )
-        for trial in spec.trials
-    }
+    cut = {trial.slug: cut_steps(trial, steps(spec), [len(found) for found in added]) for trial in spec.trials}
     reader = ItemReader(spec.run)
     total = sum(part.rows for parts in cut.values() for part in parts)
     with services.progress.task("build", RUN, total) as task:
         for trial in spec.trials:
-            for _span, shard in groupby(cut[trial.slug], key=lambda part: (part.start, part.stop)):
+            for _, shard in groupby(cut[trial.slug], key=lambda part: (part.step, part.start, part.stop)):
                 arms = list(shard)
-                members = reader.take(arms[0].start, arms[0].stop)
+                members = reader.at(added[arms[0].step][arms[0].start : arms[0].stop])
                 for part in arms:
                     services.stop.check()
                     path = spec.run.trial(trial.slug).requests(part.name)
                     artifacts[path] = _write(spec, part, trial, members)
-                    rows.append({**asdict(part), "part": part.name})
+                    rows.append(part_row(part))
                     task.advance(part.rows)
-    return Produced(artifacts, {"parts": rows, "items": n_items, "requests": total})
+    return Produced(artifacts, {"parts": rows, "items": len(keys), "requests": total, **_growth(spec)})
+
+
+def _growth(spec: RunSpec) -> dict[str, Any]:
+    """Return the growth of the run as a fact, for it must be known even where every other record of it is lost."""
+    return {"growth": msgspec.to_builtins(spec.growth)} if spec.growth else {}
 
 
 def _space(spec: RunSpec, size_read: int) -> int:

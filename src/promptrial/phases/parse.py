@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import msgspec
 
 from promptrial import registry
+from promptrial.design.growth import Piece, pieces_of
 from promptrial.documents.files import open_regular
 from promptrial.errors import DataError
 from promptrial.model import Arm, Completion, Part, RequestId, Trial, ids
@@ -29,12 +30,12 @@ from promptrial.model.responses import ThinkTags, is_cut, settle
 from promptrial.model.units import Unit
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.prepared import ItemKey, item_keys
+from promptrial.phases.sample import added_items, parts_in_table_order
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import parts_of
 from promptrial.providers.request_rows import row_id
 from promptrial.reporting.responses import response_warnings
-from promptrial.runtime.progress import Task
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 from promptrial.store.tables import Column, TableWriter
@@ -165,12 +166,16 @@ def _parse(spec: RunSpec, services: Services, trial: Trial, columns: tuple[Colum
     results = spec.run.trial(trial.slug).results
     with _outputs(results, trial, columns, _think_tags(spec, trial)) as output:
         keys = list(item_keys(spec.run))
-        parts = parts_of(spec, trial)
+        parts, added = parts_of(spec, trial), added_items(spec, keys)
+        known: dict[str, _Index] = {}
         with services.progress.task("parse", Unit(trial.slug), sum(part.rows for part in parts)) as task:
-            for part in parts:
+            for piece in pieces_of(parts_in_table_order(spec, trial), parts, added):
                 services.stop.check()
+                part = piece.part
                 path = spec.run.trial(trial.slug).part_results(part.name)
-                _parse_part(path, trial.arm(part.condition), _requests(part, keys, trial), output, task)
+                held = [keys[at] for at in added[part.step][part.start : part.stop]]
+                _parse_piece(path, piece, _requests(part, held, trial), known, trial.arm(part.condition), output)
+                task.advance(part.rows // len(held) * (piece.stop - piece.start))
         _say_conflicts(spec, services, trial, output)
         for warning in response_warnings(output.report.arms):
             services.events.warn(f"{trial.slug}: {warning}")
@@ -209,36 +214,74 @@ def _outputs(
         )
 
 
-def _requests(part: Part, keys: Sequence[ItemKey], trial: Trial) -> list[RequestId]:
+def _requests(part: Part, items: Sequence[ItemKey], trial: Trial) -> list[RequestId]:
+    """Return the requests of a part, in order; ``items`` are those that it holds."""
     temp = repr(part.temp)
     return [
         RequestId(key.dataset, key.id, part.condition, temp, sample_index, key.type)
-        for key in keys[part.start : part.stop]
+        for key in items
         for sample_index in range(trial.samples_per_item[temp])
     ]
 
 
-def _parse_part(path: Path, arm: Arm, requests: Sequence[RequestId], output: _Output, task: Task) -> None:
+class _Index(NamedTuple):
+    """Where the row of each request of a part stands, and which requests have two rows that say different things.
+
+    A row's place is its start (``_ABSENT`` if there is none) and its length in bytes.
+    """
+
+    starts: array[int]
+    lengths: array[int]
+    conflicts: set[int]
+
+
+def _parse_piece(
+    path: Path,
+    piece: Piece,
+    requests: Sequence[RequestId],
+    known: dict[str, _Index],
+    arm: Arm,
+    output: _Output,
+) -> None:
+    """Read the rows of a piece; ``requests`` are those of its whole part, whose index is made once and kept."""
     parse_row: _ParseRow = registry.load("provider", arm.model.provider).parse_row
-    counts = output.report.arms[arm.name]
-    counts.expected += len(requests)
+    n_items = piece.part.stop - piece.part.start
+    first, end = (len(requests) // n_items * position for position in (piece.start, piece.stop))
     with open_regular(path) as file:
-        starts, lengths, conflicts = _index_rows(path, file, requests, parse_row, output)
-        for position, (rid, start, length) in enumerate(zip(requests, starts, lengths, strict=True)):
-            line = b"" if start == _ABSENT else os.pread(file.fileno(), length, start)
-            completion = _parsed(line, parse_row) if line else None
-            if completion is None:
-                if line:
-                    output.report.malformed_lines += 1
-                    output.set_apart(line)
-                counts.missing += 1
-                output.report.missing_ids.setdefault(arm.name, []).append(ids.canonical(rid))
-                continue
-            if position in conflicts:
-                error = f"{_CONFLICT}: two rows answer it differently"
-                completion = replace(completion, text="", finish_reason=None, reasoning=None, error=error)
-            output.take(rid, completion, line)
-    task.advance(len(requests))
+        if piece.part.name not in known:
+            known[piece.part.name] = _index_rows(path, file, requests, parse_row, output)
+        _take_rows(file, requests, range(first, end), known[piece.part.name], parse_row, output)
+    if piece.stop - piece.start == n_items:  # nothing else is read from it
+        del known[piece.part.name]
+
+
+def _take_rows(
+    file: BinaryIO,
+    requests: Sequence[RequestId],
+    positions: range,
+    index: _Index,
+    parse_row: _ParseRow,
+    output: _Output,
+) -> None:
+    """Write and count the responses to the requests at some positions of a part."""
+    condition = requests[positions.start].condition
+    arm = output.report.arms[condition]
+    arm.expected += len(positions)
+    for position in positions:
+        rid, start = requests[position], index.starts[position]
+        line = b"" if start == _ABSENT else os.pread(file.fileno(), index.lengths[position], start)
+        completion = _parsed(line, parse_row) if line else None
+        if completion is None:
+            if line:
+                output.report.malformed_lines += 1
+                output.set_apart(line)
+            arm.missing += 1
+            output.report.missing_ids.setdefault(condition, []).append(ids.canonical(rid))
+            continue
+        if position in index.conflicts:
+            error = f"{_CONFLICT}: two rows answer it differently"
+            completion = replace(completion, text="", finish_reason=None, reasoning=None, error=error)
+        output.take(rid, completion, line)
 
 
 def _index_rows(
@@ -247,10 +290,8 @@ def _index_rows(
     requests: Sequence[RequestId],
     parse_row: _ParseRow,
     output: _Output,
-) -> tuple[array[int], array[int], set[int]]:
-    """Return where the row of each request stands, and which requests have two rows that say different things.
-
-    A row's place is its start (``_ABSENT`` if there is none) and its length in bytes.
+) -> _Index:
+    """Read where the row of each request of a part stands.
 
     Raises
     ------
@@ -292,7 +333,7 @@ def _index_rows(
             else:
                 conflicts.add(position)
                 output.set_apart(line)
-    return starts, lengths, conflicts
+    return _Index(starts, lengths, conflicts)
 
 
 def _parsed(line: bytes, parse_row: _ParseRow) -> Completion | None:

@@ -11,6 +11,7 @@ from promptrial.config.environment import expanded
 from promptrial.config.schema import DatasetConfig, HubConfig
 from promptrial.datasets.base import DatasetFormat, Notice
 from promptrial.datasets.sampling import sample
+from promptrial.design.growth import last_step
 from promptrial.errors import ConfigError, DataError
 from promptrial.model import Item, Trial
 from promptrial.model.units import RUN
@@ -25,10 +26,10 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 from promptrial.store.rundir import digest_of
 
-__all__ = ["PHASE", "changed_sources"]
+__all__ = ["PHASE", "changed_sources", "missing_sources"]
 
 
-def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> object:
+def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> dict[str, Any]:
     config = spec.config
     return {
         "datasets": {
@@ -41,7 +42,7 @@ def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> obj
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:
-    earlier = _earlier_sources(spec)
+    earlier, sizes = _earlier_sources(spec), last_step(spec.config).sizes
     chosen: list[Item] = []
     sources: dict[str, Any] = {}
     with services.progress.task("prepare", RUN, len(spec.config.datasets)) as task:
@@ -49,7 +50,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
             services.stop.check()
             golds = GoldCheck(spec.config.scoring.extra_refusals)
             source, rows = _source(spec, services, name, dataset, earlier.get(name, {}), golds.notice)
-            items = sample(_stoppable(services, rows), _size(spec, dataset), spec.config.seed)
+            items = sample(_stoppable(services, rows), sizes[name], spec.config.seed)
             rules = rules_for(dataset.format, dataset.rules or source.get("rules"), dataset.tokens)
             for sentence in golds.warnings(name, items, rules):
                 services.events.warn(sentence)
@@ -64,21 +65,30 @@ def _run(spec: RunSpec, services: Services) -> Produced:
 
 def changed_sources(spec: RunSpec) -> list[str]:
     """Return a sentence for each local question file that is no longer what the run was prepared from."""
-    sentences = []
+    return [
+        f"datasets.{name}.path: {path} has changed since this run was prepared; the run keeps the questions "
+        "that it has. Start a new run to ask the new ones"
+        for name, path, recorded in _local_sources(spec)
+        if path.is_file() and jsonl.digest(path).sha256 != recorded
+    ]
+
+
+def missing_sources(spec: RunSpec) -> list[str]:
+    """Return a sentence for each local question file that the run was prepared from and that is not there any more."""
+    return [
+        f"datasets.{name}.path: {path} is {'another file' if path.is_file() else 'not there'}; the run was prepared "
+        f"from one with SHA-256 {recorded}"
+        for name, path, recorded in _local_sources(spec)
+        if not path.is_file() or jsonl.digest(path).sha256 != recorded
+    ]
+
+
+def _local_sources(spec: RunSpec) -> Iterator[tuple[str, Path, str]]:
+    """Yield name, path and recorded SHA-256 of each local question file that the run was prepared from."""
     for name, recorded in _earlier_sources(spec).items():
         dataset = spec.config.datasets.get(name)
-        path = spec.config_folder / dataset.path if dataset is not None and dataset.path is not None else None
-        if path is not None and path.is_file() and jsonl.digest(path).sha256 != recorded.get("sha256"):
-            sentences.append(
-                f"datasets.{name}.path: {path} has changed since this run was prepared; the run keeps the questions "
-                "that it has. Start a new run to ask the new ones"
-            )
-    return sentences
-
-
-def _size(spec: RunSpec, dataset: DatasetConfig) -> int | None:
-    sizes = [size for size in (dataset.size, spec.config.limit_items) if size is not None]
-    return min(sizes) if sizes else None
+        if dataset is not None and dataset.path is not None:
+            yield name, spec.config_folder / dataset.path, str(recorded.get("sha256"))
 
 
 def _source(
@@ -146,12 +156,23 @@ def _hub_source(
 
 
 def _earlier_sources(spec: RunSpec) -> dict[str, Any]:
-    """Return what this run was prepared from before, if it was, under the same settings."""
+    """Return what this run was prepared from before, if it was, under settings that differ by growth at most."""
     manifest = load_manifest(spec.run.prepared / "manifest.json")
-    if manifest is None or manifest.receipt.inputs.get("plan") != digest_of(_settings(spec, {}, None)):
+    if manifest is None or manifest.receipt.inputs.get("plan") not in {
+        digest_of(settings) for settings in _settings_by_step(spec)
+    }:
         return {}
     sources: dict[str, Any] = manifest.facts.get("sources", {})
     return sources
+
+
+def _settings_by_step(spec: RunSpec) -> Iterator[object]:
+    """Yield the settings of now, and those before each growth."""
+    settings = _settings(spec, {}, None)
+    yield settings
+    for size in (growth.before for growth in spec.growth):
+        datasets = {name: {**values, "size": size.sizes.get(name)} for name, values in settings["datasets"].items()}
+        yield {**settings, "limit_items": size.limit_items, "datasets": datasets}
 
 
 def _stoppable(services: Services, rows: Iterable[Item]) -> Iterator[Item]:

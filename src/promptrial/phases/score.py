@@ -21,11 +21,11 @@ from promptrial.model.responses import is_blank
 from promptrial.model.units import Unit
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.prepared import ItemReader
+from promptrial.phases.sample import parts_in_table_order
 from promptrial.phases.scorers import RECORD, make_scorers, record_of, scorer_receipt, worst_columns
 from promptrial.phases.services import Services
 from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.work import parts_of
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, ScoringSettings, prepare_gold, score_answer, worst_scores
 from promptrial.scoring.contract import RESPONSE_COLUMNS, Response, Scorer
@@ -103,7 +103,7 @@ def score_part(spec: RunSpec, trial: Trial, name: str, stem: Path) -> dict[Path,
     It needs nothing but the specification, so any process can do it. The rows are those that the phase itself writes of
     this part; those of all parts, in order, are its table.
     """
-    part = next(part for part in parts_of(spec, trial) if part.name == name)
+    part = next(part for part in parts_in_table_order(spec, trial) if part.name == name)
     scorers = _Scorers.of(spec)
     items = ItemReader(spec.run).take(part.start, part.stop)
     own = {(item.dataset, item.id, part.condition, repr(part.temp)) for item in items}
@@ -119,7 +119,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     results = spec.run.trial(trial.slug).results
     scorers = _Scorers.of(spec)
     answers = _Answers(_answers(spec, trial, scorers.read), _again(spec))
-    parts = parts_of(spec, trial)
+    parts = parts_in_table_order(spec, trial)
     reader = ItemReader(spec.run)
     with (
         TableWriter(results / "per_item_scores", scorers.columns) as table,

@@ -13,6 +13,7 @@ from typing import Literal
 
 from promptrial.config.schema import ExperimentConfig
 from promptrial.model import Trial
+from promptrial.store.records import Growth
 from promptrial.store.rundir import RunDir
 
 __all__ = ["AskedBy", "RunSpec"]
@@ -49,6 +50,8 @@ class RunSpec:
     asked_by : AskedBy
     trusted_code : frozenset of str
         SHA-256 of the code in the configuration that may run here.
+    growth : tuple of Growth
+        Each enlargement of the sample, oldest first.
     """
 
     run: RunDir
@@ -62,6 +65,7 @@ class RunSpec:
     rebuy: bool = False
     asked_by: AskedBy = "this"
     trusted_code: frozenset[str] = frozenset()
+    growth: tuple[Growth, ...] = ()
 
     def trial(self, slug: str) -> Trial:
         """Return the trial with this slug."""

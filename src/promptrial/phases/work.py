@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -22,7 +23,7 @@ from promptrial.store import jsonl
 from promptrial.store.records import Manifest, load
 from promptrial.store.rundir import digest_of
 
-__all__ = ["part_names", "parts_of", "shared_key", "shared_rows", "worklist"]
+__all__ = ["built", "part_names", "part_row", "parts_of", "shared_key", "shared_rows", "worklist"]
 
 _BYTES_PER_TOKEN: Final = 4
 
@@ -120,8 +121,26 @@ def shared_rows(spec: RunSpec) -> dict[str, int]:
 
 def parts_of(spec: RunSpec, trial: Trial) -> list[Part]:
     """Return the parts that the build phase cut a trial into, in order."""
-    manifest = load(spec.run.batch_inputs / "manifest.json", Manifest)
-    return _parts_by_trial(manifest).get(trial.slug, [])
+    return _parts_by_trial(built(spec)).get(trial.slug, [])
+
+
+def built(spec: RunSpec) -> Manifest:
+    """Return what the build phase left.
+
+    Raises
+    ------
+    FileNotFoundError, CorruptRecordError
+        If it is not there, or damaged.
+    """
+    return load(spec.run.batch_inputs / "manifest.json", Manifest)
+
+
+def part_row(part: Part) -> dict[str, Any]:
+    """Return a part as the build phase records it; the step only of a part that a growth added."""
+    row = {**asdict(part), "part": part.name}
+    if part.step == 0:
+        del row["step"]
+    return row
 
 
 def part_names(spec: RunSpec, trials: tuple[Trial, ...]) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ __all__ = [
     "ArmRecord",
     "Checkpoint",
     "FileRecord",
+    "Growth",
     "Intent",
     "Manifest",
     "Origin",
@@ -35,6 +36,7 @@ __all__ = [
     "PhaseStatus",
     "Receipt",
     "RunState",
+    "SampleSize",
     "StageRecord",
     "TrialManifest",
     "encoded",
@@ -148,6 +150,28 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
         return self.job is not None and self.status != "submitting"
 
 
+class SampleSize(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How large a sample may be: ``limit_items``, and the ``size`` of each data set in order; None is all there are."""
+
+    limit_items: int | None = None
+    sizes: dict[str, int | None] = {}
+
+
+class Growth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One growth of a run, recorded before its first new item is drawn.
+
+    ``config_hash`` is the digest of the configuration before it; ``parts_per_dataset`` and ``lines_per_part`` are how
+    the requests before it were cut into parts. ``statistics`` says whether statistics of the smaller sample existed.
+    """
+
+    config_hash: str
+    before: SampleSize
+    after: SampleSize
+    parts_per_dataset: int | None = None
+    lines_per_part: int | None = None
+    statistics: bool = False
+
+
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """What a run was started with, as its state says it; every trial keeps a copy, for a state may be lost."""
 
@@ -157,6 +181,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     resolved_hash: str | None = None
     drift: list[dict[str, Any]] = []
+    growth: list[Growth] | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
     def of(cls, state: RunState) -> Origin:
@@ -243,11 +268,11 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
     """``run_state.json``.
 
     A ``dry_run`` has met an emulator instead of hosted providers. ``overrides`` are the flags that the run was started
-    with; ``drift`` is what was forced; ``resolved_hash`` is the digest of the
-    configuration with the values of the environment filled in, where it holds any. ``config_path`` is the absolute path
-    of the configuration file, ``config_sha256`` the digest of its bytes: both stand here alone, and in no archive.
-    ``config_file`` is the same path as it was given, unless that is absolute. ``phases`` has every phase of this
-    program, and those that another version has besides.
+    with; ``drift`` is what was forced; ``growth`` is each enlargement of the sample, oldest first; ``resolved_hash`` is
+    the digest of the configuration with the values of the environment filled in, where it holds any. ``config_path`` is
+    the absolute path of the configuration file, ``config_sha256`` the digest of its bytes: both stand here alone, and
+    in no archive. ``config_file`` is the same path as it was given, unless that is absolute. ``phases`` has every phase
+    of this program, and those that another version has besides.
     """
 
     schema_version: Literal[1] = 1
@@ -264,6 +289,7 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
     overrides: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     resolved_hash: str | msgspec.UnsetType = msgspec.UNSET
     drift: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    growth: list[Growth] | msgspec.UnsetType = msgspec.UNSET
 
     def forget_place(self) -> None:
         """Drop where the configuration stood: elsewhere, a file of that name is another project's."""

@@ -1,0 +1,120 @@
+"""Growing a run: a sample that became larger is no drift. What is recorded of it, and when it is refused.
+
+The growth is on record, in the state and then in every trial, before the first new item is drawn: the parts that were
+asked before can then be told from the new ones, whatever is lost or killed later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import msgspec
+
+from promptrial import registry
+from promptrial.config.effective import config_hash
+from promptrial.engine.origin import holds_answers, own_copy, trial_manifests
+from promptrial.errors import ConfigDriftError
+from promptrial.phases.base import load_manifest
+from promptrial.phases.prepare import missing_sources
+from promptrial.phases.spec import RunSpec
+from promptrial.store.records import Growth, Origin, RunState, SampleSize
+from promptrial.store.rundir import RunDir
+
+__all__ = ["check_sources", "growth_on_record", "new_growth", "recorded_tree", "sentence"]
+
+
+def growth_on_record(run: RunDir, origin: Origin | None) -> tuple[Growth, ...]:
+    """Return each growth of a run, oldest first: as its records say, or, if they are lost, as its requests do."""
+    if origin is not None:
+        return tuple(origin.growth) if isinstance(origin.growth, list) else ()
+    built = load_manifest(run.batch_inputs / "manifest.json")
+    found = built.facts.get("growth", []) if built is not None else []
+    return tuple(msgspec.convert(found, list[Growth]))
+
+
+def recorded_tree(run: RunDir, origin: Origin | None) -> dict[str, Any] | None:
+    """Return the configuration that a run goes by; None if its own copy is lost or damaged.
+
+    The own copy may be that of before the last growth: a kill came before it was written again.
+    """
+    own, growth = own_copy(run), growth_on_record(run, origin)
+    if own is None or not growth or origin is None or config_hash(own) == origin.config_hash:
+        return own
+    return _with_sizes(own, growth[-1].after)
+
+
+def _with_sizes(tree: Mapping[str, Any], size: SampleSize) -> dict[str, Any]:
+    found = deepcopy(dict(tree))
+    found["limit_items"] = size.limit_items
+    for name, dataset in found["datasets"].items():
+        if name in size.sizes:
+            dataset["size"] = size.sizes[name]
+    return found
+
+
+def new_growth(run: RunDir, old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Growth | None:
+    """Return what to record of a sample that became larger; None if no request was written yet, so that none is kept.
+
+    Parameters
+    ----------
+    run : RunDir
+    old, new : mapping
+        The configuration that the run goes by, and the one that it has from now on.
+    """
+    if old is None or not ((run.batch_inputs / "manifest.json").exists() or holds_answers(run)):
+        return None
+    return Growth(
+        config_hash=config_hash(dict(old)),
+        before=_size(old),
+        after=_size(new),
+        parts_per_dataset=old.get("parts_per_dataset"),
+        lines_per_part=old.get("lines_per_part"),
+        statistics=_has_statistics(run),
+    )
+
+
+def _size(tree: Mapping[str, Any]) -> SampleSize:
+    return SampleSize(tree["limit_items"], {name: dataset["size"] for name, dataset in tree["datasets"].items()})
+
+
+def _has_statistics(run: RunDir) -> bool:
+    """Whether anybody may have seen statistics of the run: they are there, or were committed."""
+    if any(run.root.glob("*/results/significance.json")):
+        return True
+    return any(registry.STAGES["stats"] in manifest.stage_status for manifest in trial_manifests(run))
+
+
+def check_sources(spec: RunSpec, state: RunState | None) -> None:
+    """Refuse to grow a run whose question files are not those that it was prepared from.
+
+    Raises
+    ------
+    ConfigDriftError
+        Names the files, and what to do.
+    """
+    hint = "or start a new run with another --run_id"
+    if state is not None and state.migrated is True:
+        raise ConfigDriftError(
+            f"run {spec.run.run_id} cannot grow: an older tool drew its sample, in another order",
+            hint=f"resume it with the size that it has, {hint}",
+        )
+    if problems := missing_sources(spec):
+        lines = "\n  ".join(problems)
+        raise ConfigDriftError(
+            f"run {spec.run.run_id} cannot grow, for its questions have changed:\n  {lines}",
+            hint=f"put back the files that it was prepared from, {hint}",
+        )
+
+
+def sentence(growth: Growth) -> str:
+    """Return what grew, and from what to what: ``limit_items: 10 -> 20``."""
+    before, after = growth.before, growth.after
+    sizes = {f"datasets.{name}.size": (before.sizes.get(name), size) for name, size in after.sizes.items()}
+    changes = {"limit_items": (before.limit_items, after.limit_items), **sizes}
+    return ", ".join(f"{key}: {_shown(was)} -> {_shown(now)}" for key, (was, now) in changes.items() if was != now)
+
+
+def _shown(size: int | None) -> str:
+    return "all" if size is None else str(size)

@@ -1,0 +1,42 @@
+"""The sample of a run: by which steps it grew, which items each step added, and the order of the tables. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from promptrial.design.growth import Step, items_of_steps, last_step, smaller, steps_of
+from promptrial.design.parts import cut_parts
+from promptrial.model import Part, Trial
+from promptrial.phases.prepared import ItemKey
+from promptrial.phases.spec import RunSpec
+from promptrial.phases.work import built, parts_of
+from promptrial.store.records import Growth
+
+__all__ = ["added_items", "parts_in_table_order", "steps"]
+
+
+def steps(spec: RunSpec) -> tuple[Step, ...]:
+    """Return the steps by which a run came to its sample; one for a run that never grew."""
+    return steps_of((_before(growth) for growth in spec.growth), last_step(spec.config))
+
+
+def _before(growth: Growth) -> Step:
+    sizes = {name: smaller(size, growth.before.limit_items) for name, size in growth.before.sizes.items()}
+    return Step(sizes, growth.parts_per_dataset, growth.lines_per_part)
+
+
+def added_items(spec: RunSpec, keys: Sequence[ItemKey]) -> tuple[Sequence[int], ...]:
+    """Return, for each step, the positions of the prepared items that it added; ``keys`` are those of all items."""
+    return items_of_steps(keys, steps(spec), spec.config.seed)
+
+
+def parts_in_table_order(spec: RunSpec, trial: Trial) -> list[Part]:
+    """Return the parts that a fresh run of this size would have: tables have their rows in the order of these.
+
+    A run that never grew has these very parts. Positions are those of all prepared items.
+    """
+    if not spec.growth:
+        return parts_of(spec, trial)
+    config, n_items = spec.config, built(spec).facts["items"]
+    how = {"parts_per_dataset": config.parts_per_dataset, "lines_per_part": config.lines_per_part}
+    return list(cut_parts(trial, n_items, **how))

@@ -1,0 +1,212 @@
+"""A run whose sample grows: it asks the new items alone, and ends with the files that a fresh run of that size has."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support import fake_provider
+from tests.support.project import Outcome, Project
+
+TRIALS = ("--prompt_sets", "main,other")
+MADE_BEFORE = ("prepared/", "batch_inputs/", ".state.lock", "run.log", "run_state.json")
+"""What does not have to be the same in a grown run and a fresh one, besides manifests and the parts themselves."""
+PART = re.compile(r"/t0\w*_p\d+/")
+
+
+@pytest.fixture(autouse=True)
+def _count_calls() -> None:
+    fake_provider.CALLS.clear()
+
+
+def changed(project: Project, **changes: Any) -> None:
+    """Edit the configuration file; None removes a key."""
+    tree = yaml.safe_load(project.config.read_text())
+    tree |= changes
+    project.config.write_text(yaml.safe_dump({key: value for key, value in tree.items() if value is not None}))
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def results(root: Path) -> dict[str, bytes]:
+    """Return every file that is made from *parse* on, but for manifests."""
+    return {
+        path: data
+        for path, data in files(root).items()
+        if not path.startswith(MADE_BEFORE) and not path.endswith("manifest.json") and not PART.search(path)
+    }
+
+
+def requests(root: Path) -> dict[str, bytes]:
+    """Return the request file of every part."""
+    return {path: data for path, data in files(root).items() if path.startswith("batch_inputs/") and "/t0" in path}
+
+
+def lines(found: dict[str, bytes]) -> Counter[tuple[str, bytes]]:
+    return Counter((name.split("/")[1], line) for name, data in found.items() for line in data.splitlines())
+
+
+def state(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project.run_root() / "run_state.json").read_text())
+    return found
+
+
+def grow(project: Project, *flags: str) -> Outcome:
+    outcome = project.run("--resume", *flags)
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def like_a_fresh_run(project: Project, *flags: str) -> None:
+    """Require, of all that is asked and of all that is made from the answers, what a fresh run with these flags has."""
+    outcome = project.run(*flags, "--experiments_dir", "fresh")
+    assert outcome.code == 0, outcome.err
+    grown, fresh = project.run_root(), project.root / "fresh/run_r"
+    assert len(results(fresh)) > 10
+    assert results(grown) == results(fresh)
+    assert lines(requests(grown)) == lines(requests(fresh))
+    assert {path: data for path, data in files(grown).items() if path.startswith("prepared/")} == {
+        path: data for path, data in files(fresh).items() if path.startswith("prepared/")
+    }
+
+
+def test_a_larger_limit_asks_the_new_items_alone_and_without_force(project: Project) -> None:
+    assert project.run("--limit_items", "2", "--to_step", "parse").code == 0
+    first = requests(project.run_root())
+    assert fake_provider.CALLS.total() == 2 * 4
+    outcome = grow(project, "--limit_items", "4")
+    assert "the sample grows (limit_items: 2 -> 4); nothing is asked again" in outcome.err
+    assert fake_provider.CALLS.total() == 2 * 8
+    assert set(fake_provider.CALLS.values()) == {1}
+    grown = requests(project.run_root())
+    assert {name: grown[name] for name in first} == first
+    assert sorted(Path(name).stem for name in grown.keys() - first.keys()) == [
+        "t0_control_p003", "t0_control_p004", "t0_treatment_p003", "t0_treatment_p004",
+    ]  # fmt: skip
+    like_a_fresh_run(project, "--limit_items", "4")
+
+
+def test_a_resume_without_the_flag_keeps_the_grown_size(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    grow(project, "--limit_items", "4")
+    assert state(project)["overrides"] == {"limit_items": 4}
+    before = files(project.run_root())
+    assert "nothing was left to do" in grow(project).err
+    after = files(project.run_root())
+    assert {path for path in after if after[path] != before[path]} <= {"run.log", ".state.lock"}
+
+
+def test_it_grows_twice_and_is_cut_by_its_parts_setting_at_each_step(project: Project) -> None:
+    changed(project, parts_per_dataset=None, lines_per_part=3)
+    assert project.run("--limit_items", "1", "--to_step", "poll").code == 0
+    first = requests(project.run_root())
+    grow(project, "--limit_items", "3", "--to_step", "poll")
+    second = requests(project.run_root())
+    grow(project, "--limit_items", "7")
+    third = requests(project.run_root())
+    assert first.items() <= second.items() <= third.items()
+    assert [len(found) for found in (first, second, third)] == [2, 2 + 2 * 2, 2 + 2 * 2 + 2 * 3]
+    assert len(state(project)["growth"]) == 2
+    assert set(fake_provider.CALLS.values()) == {1}
+    like_a_fresh_run(project, "--limit_items", "7")
+
+
+def test_the_file_of_the_configuration_may_make_it_grow_and_the_size_of_one_data_set(project: Project) -> None:
+    datasets = yaml.safe_load(project.config.read_text())["datasets"]
+    datasets["closed_set"]["size"] = 3
+    changed(project, datasets=datasets, limit_items=4)
+    assert project.run("--to_step", "poll").code == 0
+    datasets["closed_set"]["size"] = 6
+    changed(project, datasets=datasets)
+    assert "datasets.closed_set.size: 3 -> 6" in grow(project, "--to_step", "poll").err
+    changed(project, limit_items=None)
+    assert "limit_items: 4 -> all" in grow(project).err
+    assert set(fake_provider.CALLS.values()) == {1}
+    assert fake_provider.CALLS.total() == 2 * (6 + 6)
+    like_a_fresh_run(project)
+
+
+def test_replicates_temperatures_and_shared_arms_grow(project: Project) -> None:
+    changed(project, temps=[0.0, 0.7], samples_per_item={"0.0": 1, "0.7": 3})
+    assert project.run(*TRIALS, "--limit_items", "2").code == 0
+    grow(project, "--limit_items", "5")
+    # Three arms are asked, for the control arm is the same in both trials.
+    assert fake_provider.CALLS.total() == 3 * 2 * 5 * 4
+    like_a_fresh_run(project, *TRIALS, "--limit_items", "5")
+
+
+def test_a_larger_limit_than_there_are_items_is_reached_once_and_adds_nothing_later(project: Project) -> None:
+    assert project.run("--limit_items", "7").code == 0
+    grow(project, "--limit_items", "50")
+    assert fake_provider.CALLS.total() == 2 * (6 + 8)
+    grow(project, "--limit_items", "60")
+    assert fake_provider.CALLS.total() == 2 * (6 + 8)
+    assert set(fake_provider.CALLS.values()) == {1}
+
+
+def test_it_grows_before_anything_is_asked_and_keeps_the_requests_that_are_written(project: Project) -> None:
+    assert project.run("--limit_items", "2", "--to_step", "build").code == 0
+    first = requests(project.run_root())
+    grow(project, "--limit_items", "4")
+    assert first.items() <= requests(project.run_root()).items()
+    like_a_fresh_run(project, "--limit_items", "4")
+
+
+def test_before_requests_are_written_another_limit_is_no_growth(project: Project) -> None:
+    assert project.run("--limit_items", "2", "--to_step", "prepare").code == 0
+    grow(project, "--limit_items", "4")
+    assert "growth" not in state(project)
+    assert len(requests(project.run_root())) == 4
+
+
+# --- what is no growth ------------------------------------------------------------------------------------------------
+
+
+def test_a_smaller_limit_and_another_seed_are_drift(project: Project) -> None:
+    assert project.run("--limit_items", "4", "--to_step", "poll").code == 0
+    before = files(project.run_root())
+    outcome = project.run("--resume", "--limit_items", "2")
+    assert outcome.code == 3
+    assert "limit_items: 4 -> 2" in outcome.err
+    changed(project, seed=5)
+    outcome = project.run("--resume", "--limit_items", "6")
+    assert outcome.code == 3
+    assert "seed: 20260101 -> 5" in outcome.err
+    assert "limit_items" not in outcome.err
+    assert files(project.run_root()) == before
+
+
+def test_a_changed_question_file_stops_growth_before_anything_is_recorded(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    before = files(project.run_root())
+    path = project.root / "config/closed.jsonl"
+    original = path.read_text()
+    path.write_text(original.replace("Question 1?", "Question one?"))
+    for problem in ("is another file", "is not there"):
+        outcome = project.run("--resume", "--limit_items", "4")
+        assert outcome.code == 3, outcome.err
+        assert "run r cannot grow, for its questions have changed" in outcome.err
+        assert f"config/closed.jsonl {problem}" in outcome.err
+        assert "put back the files" in outcome.err
+        path.unlink(missing_ok=True)
+    after = files(project.run_root())
+    assert {name for name in after if after[name] != before[name]} <= {"run.log", ".state.lock"}
+    path.write_text(original)
+    grow(project, "--limit_items", "4")
+    like_a_fresh_run(project, "--limit_items", "4")
+
+
+def test_steps_that_draw_no_items_refuse_a_larger_sample(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    outcome = project.run("--resume", "--from_step", "score", "--limit_items", "4")
+    assert outcome.code == 2
+    assert "the sample would grow (limit_items: 2 -> 4)" in outcome.err
+    assert "growth" not in state(project)
