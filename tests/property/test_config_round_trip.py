@@ -12,7 +12,9 @@ from promptrial.config.loading import load_config
 from tests.support.configs import base, tree_of
 
 # Whatever a UTF-8 file can hold, with more than its share of what means something in YAML.
-texts = st.text(st.characters(codec="utf-8") | st.sampled_from("\n\t\x85:#-'\"{}[]$%&*!|>@`\\"))
+texts = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0") | st.sampled_from("\n\t\x85:#-'\"{}[]$%&*!|>@`\\")
+)
 prompts = texts.filter(lambda text: text.strip() != "")
 shares = st.floats(0, 1, exclude_min=True, exclude_max=True)
 
