@@ -16,18 +16,10 @@ import msgspec
 import pytest
 
 from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, ResultsTornError, TransientError
-from promptrial.providers import http
-from promptrial.providers.http import (
-    HttpClient,
-    Kind,
-    NotFoundError,
-    RejectedError,
-    Service,
-    Timeouts,
-    UnprovenEndError,
-    is_loopback,
-    printable,
-)
+from promptrial.providers import http, http_bodies
+from promptrial.providers.http import HttpClient
+from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError, printable
+from promptrial.providers.http_service import Service, Timeouts, is_loopback
 from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted
 
 KEY = "fw_" + "secretsecret"
@@ -277,7 +269,7 @@ def test_an_error_body_without_end_is_read_to_a_limit(server: ScriptedServer, cl
 def test_an_answer_that_is_too_long_is_no_answer(
     server: ScriptedServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "_MAX_ANSWER", 1000)
+    monkeypatch.setattr(http_bodies, "_MAX_ANSWER", 1000)
     server.on("POST", "/v1/things", json_reply({"name": "x" * 2000}))
     assert type(failure(client)) is TransientError
     assert type(failure(client, Kind.CREATES)) is OutcomeUnknownError

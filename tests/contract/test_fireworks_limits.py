@@ -15,8 +15,10 @@ import msgspec
 import pytest
 
 from promptrial.errors import OutcomeUnknownError, ProviderError, TransferStoppedError, TransientError
-from promptrial.providers import http
-from promptrial.providers.http import HttpClient, Kind, Service, Timeouts, UnusableBodyError
+from promptrial.providers import http_bodies
+from promptrial.providers.http import HttpClient
+from promptrial.providers.http_outcomes import Kind, UnusableBodyError
+from promptrial.providers.http_service import Service, Timeouts
 from tests.support.http_scripted import Reply, ScriptedServer, bare, reply, scripted
 
 KEY = "fw_" + "secretsecret"
@@ -244,7 +246,7 @@ def test_an_answer_packed_as_gzip_is_read_and_one_that_breaks_off_is_not(
 def test_a_file_beyond_the_limit_is_refused_by_what_it_announces_or_brings(
     server: ScriptedServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch, announced: bool
 ) -> None:
-    monkeypatch.setattr(http, "_MAX_FILE", 10_000)
+    monkeypatch.setattr(http_bodies, "_MAX_FILE", 10_000)
     answer = reply(200, ROWS[:18], announce=18_000) if announced else bare(200, ROWS)
     server.on("GET", "/file", answer)
     match = "announces 18000 bytes" if announced else "more than 10,000 bytes"

@@ -32,7 +32,7 @@ from promptrial.providers.base import BatchProvider, JobRef, JobState, JobStatus
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.providers.fireworks_account import account_slug, model_name, service
 from promptrial.providers.fireworks_wire import STATES, Job, job_status
-from promptrial.providers.http import Service, Timeouts
+from promptrial.providers.http_service import Service, Timeouts
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from tests.support.emulator_client import EmulatorClient
 from tests.support.emulator_fixtures import Start, emulator, shared, start

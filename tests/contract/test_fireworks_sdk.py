@@ -24,7 +24,7 @@ from promptrial.model import Completion, Message, ModelSpec, Request, RequestId,
 from promptrial.providers.base import JobRef, JobStatus, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.providers.fireworks_wire import STATES, Dataset, Job, job_status, last_segment
-from promptrial.providers.http import Service
+from promptrial.providers.http_service import Service
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial_emulator.server import EmulatorServer
 from tests.support.emulator_client import EmulatorClient

@@ -20,6 +20,7 @@ from promptrial.archive.contents import Content, contents_of
 from promptrial.archive.manifest import DIGEST, MANIFEST, ArchivedFile, Completeness, digest_line, encode
 from promptrial.archive.places import LocalFolder
 from promptrial.providers import http
+from promptrial.providers.http_service import Timeouts
 from promptrial.store.rundir import RunDir
 from tests.support.archives import expanding_archive
 from tests.support.hosted_fixtures import hosted, process
@@ -485,7 +486,7 @@ def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project
 def test_a_download_made_to_fill_the_disk_or_to_last_for_ever_ends_in_one_sentence(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], said: str
 ) -> None:
-    monkeypatch.setattr(http, "Timeouts", partial(http.Timeouts, file_s=2.0))
+    monkeypatch.setattr(http, "Timeouts", partial(Timeouts, file_s=2.0))
     hosted.emulator.fault("F13", "download", count=-1, **options)
     outcome = hosted.run()
     assert outcome.code == 1

@@ -10,7 +10,7 @@ from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
 from promptrial.jobs.submission import Submission
 from promptrial.jobs.work import PartWork
-from promptrial.providers import http
+from promptrial.providers import http_outcomes
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.runtime.events import Redactor
@@ -72,8 +72,8 @@ def key_is_the_name() -> None:
 def says_the_key() -> None:
     """Name the key in messages, where a person would look for it, and keep it in what is written down."""
     Redactor.__call__ = lambda self, text: text  # type: ignore[method-assign]  # noqa: ARG005
-    real = http._Call.text
-    http._Call.text = lambda self, problem: f"{real(self, problem)} ({self.service.key})"  # type: ignore[method-assign]
+    real = http_outcomes.Call.text
+    http_outcomes.Call.text = lambda self, problem: f"{real(self, problem)} ({self.service.key})"  # type: ignore[method-assign]
 
 
 BUGS: Final[dict[str, Callable[[], None]]] = {

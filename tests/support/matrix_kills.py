@@ -19,6 +19,7 @@ import httpx
 from httpx._transports import default as transports
 
 from promptrial.providers import http
+from promptrial.providers.http_service import Timeouts
 from promptrial.runtime.clock import SystemClock
 from promptrial_emulator.fireworks.routes import _PATHS
 from tests.support import crash_points
@@ -52,7 +53,7 @@ def hurry() -> None:
     SystemClock.wait = wait  # type: ignore[method-assign]
     SystemClock.monotonic = lambda self: time.monotonic() + skipped  # type: ignore[method-assign]  # noqa: ARG005
     transports.create_ssl_context = lambda **_options: certificates  # type: ignore[attr-defined]
-    http.Timeouts = partial(http.Timeouts, read_s=_READ_S, transfer_s=_READ_S, file_s=_FILE_S)  # type: ignore[misc, assignment]
+    http.Timeouts = partial(Timeouts, read_s=_READ_S, transfer_s=_READ_S, file_s=_FILE_S)  # type: ignore[assignment, attr-defined]
 
 
 def watch_calls(at: At) -> None:

@@ -17,7 +17,7 @@ from promptrial.providers.base import JobLookup, JobRef, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.providers.fireworks_account import api_path
 from promptrial.providers.fireworks_wire import Job, last_segment
-from promptrial.providers.http import NotFoundError
+from promptrial.providers.http_outcomes import NotFoundError
 
 __all__ = ["OTHER_VENDORS", "NoLookup", "OwnNames"]
 

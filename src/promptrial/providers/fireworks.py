@@ -45,15 +45,9 @@ from promptrial.providers.fireworks_wire import (
     job_status,
     last_segment,
 )
-from promptrial.providers.http import (
-    HttpClient,
-    Kind,
-    NotFoundError,
-    RejectedError,
-    Service,
-    Timeouts,
-    UnprovenEndError,
-)
+from promptrial.providers.http import HttpClient
+from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError
+from promptrial.providers.http_service import Service, Timeouts
 
 __all__ = ["FireworksProvider"]
 

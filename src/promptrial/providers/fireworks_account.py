@@ -13,7 +13,8 @@ from urllib.parse import quote, urlsplit
 
 from promptrial.errors import ConfigError, PromptrialError
 from promptrial.model import ModelSpec
-from promptrial.providers.http import RejectedError, Service, is_loopback
+from promptrial.providers.http_outcomes import RejectedError
+from promptrial.providers.http_service import Service, is_loopback
 
 __all__ = ["API_BASE", "HiddenNames", "account_slug", "api_path", "dataset_name", "model_name", "service"]
 

@@ -12,7 +12,8 @@ from promptrial.errors import PermanentError, ResultsGoneError, TransientError
 from promptrial.providers.base import PartPayload, Staged
 from promptrial.providers.fireworks_account import api_path
 from promptrial.providers.fireworks_wire import FAILED_PRECONDITION, Anything, Dataset, SignedUrls, last_segment
-from promptrial.providers.http import HttpClient, NotFoundError, RejectedError
+from promptrial.providers.http import HttpClient
+from promptrial.providers.http_outcomes import NotFoundError, RejectedError
 
 __all__ = ["MULTIPART_LIMIT", "Datasets", "RowFiles", "UnfinishedError"]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from promptrial.providers.base import JobState, JobStatus
-from promptrial.providers.http import printable
+from promptrial.providers.http_outcomes import printable
 
 __all__ = [
     "FAILED_PRECONDITION",
