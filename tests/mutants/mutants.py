@@ -142,8 +142,8 @@ MUTANTS: Final = (
     Mutant(
         "a shared arm is bought again when a filter leaves out the trial that has its answers",
         "jobs/queue.py",
-        "any(twin.downloaded for twin in each.twins)",
-        "any(twin.downloaded for twin in group)",
+        "any(duplicate.downloaded for duplicate in each.duplicates)",
+        "any(duplicate.downloaded for duplicate in group)",
         ("tests/unit/test_queue.py",),
     ),
     Mutant(

@@ -39,7 +39,7 @@ class Lab:
         self.calls = Calls(self.clock, self.stop, events, Backoff(first_s=2.0), PATIENCE_S)
 
     def made(self, call: Callable[[], str], provider: str = "vendor") -> str:
-        return self.live(self.calls.made(call, provider, "key"))
+        return self.live(self.calls.retried(call, provider, "key"))
 
     def live(self, steps: Steps[str]) -> str:
         while True:
@@ -68,7 +68,7 @@ def script(*outcomes: str | Exception) -> Callable[[], str]:
 
 
 def test_a_call_is_made_again_until_it_works_with_growing_waits(lab: Lab) -> None:
-    steps = lab.calls.made(
+    steps = lab.calls.retried(
         script(TransientError("1"), TransientError("2", retry_after_s=30.0), "done"), "vendor", "key"
     )
     assert 1 <= next(steps) <= 2
@@ -94,7 +94,7 @@ def test_a_call_is_made_again_until_it_works_with_growing_waits(lab: Lab) -> Non
 def test_a_long_wait_that_a_provider_asks_for_is_bounded_and_said_once(
     lab: Lab, asked_s: float, said: str | None
 ) -> None:
-    steps = lab.calls.made(script(*[TransientError("429", retry_after_s=asked_s)] * 3, "done"), "vendor", "key")
+    steps = lab.calls.retried(script(*[TransientError("429", retry_after_s=asked_s)] * 3, "done"), "vendor", "key")
     waits = []
     with suppress(StopIteration):
         while True:
@@ -106,7 +106,7 @@ def test_a_long_wait_that_a_provider_asks_for_is_bounded_and_said_once(
 
 
 def test_a_transfer_that_a_stop_has_ended_is_not_made_again(lab: Lab) -> None:
-    steps = lab.calls.made(script(TransferStoppedError("stopped"), "done"), "vendor", "key")
+    steps = lab.calls.retried(script(TransferStoppedError("stopped"), "done"), "vendor", "key")
     with pytest.raises(TransferStoppedError):
         next(steps)
 
@@ -114,7 +114,7 @@ def test_a_transfer_that_a_stop_has_ended_is_not_made_again(lab: Lab) -> None:
 @pytest.mark.parametrize("error", [PermanentError("no"), ValueError("odd"), OutcomeUnknownError("?")])
 def test_what_is_not_transient_is_raised_at_once(lab: Lab, error: Exception) -> None:
     with pytest.raises(type(error)):
-        next(lab.calls.made(script(error), "vendor", "key"))
+        next(lab.calls.retried(script(error), "vendor", "key"))
 
 
 def test_a_call_that_goes_on_failing_is_given_up_when_patience_ends_and_the_outage_is_said_once(lab: Lab) -> None:
@@ -132,11 +132,11 @@ def test_once_an_outage_has_lasted_too_long_no_further_part_waits_for_it(lab: La
     with pytest.raises(TransientError):
         lab.made(down)
     with pytest.raises(TransientError, match="down"):  # for a minute nothing is asked at all: it may take long to fail
-        next(lab.calls.made(script("done"), "vendor", "another"))
+        next(lab.calls.retried(script("done"), "vendor", "another"))
     lab.clock.advance(60)
     with pytest.raises(TransientError, match="still"):
-        next(lab.calls.made(script(TransientError("still")), "vendor", "another"))
-    assert next(lab.calls.made(down, "another vendor", "key")) > 0, "an outage is a provider's"
+        next(lab.calls.retried(script(TransientError("still")), "vendor", "another"))
+    assert next(lab.calls.retried(down, "another vendor", "key")) > 0, "an outage is a provider's"
 
 
 def test_a_call_that_took_longer_than_any_outage_may_is_made_again_when_it_is_cut_off(lab: Lab) -> None:
@@ -161,7 +161,7 @@ def test_any_answer_ends_an_outage(lab: Lab, answer: str | Exception) -> None:
     with suppress(PermanentError, QuotaReachedError):
         lab.made(script(answer))
     assert lab.said[-1] == "vendor answers again"
-    assert next(lab.calls.made(down, "vendor", "key")) > 0
+    assert next(lab.calls.retried(down, "vendor", "key")) > 0
 
 
 def test_a_call_that_alone_goes_on_failing_is_given_up_too(lab: Lab) -> None:

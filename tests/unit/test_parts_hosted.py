@@ -184,9 +184,9 @@ def test_an_arm_whose_answers_are_shared_keeps_no_files_of_its_earlier_prompt(la
     folder = second.folder.part_results(second.part.name).parent
     (folder / "by hand.jsonl").write_bytes(b"".join(line + b"\n" for line in old_answers(second)))
     first, _, follower, _ = lab.work(trials=2, question="Other")
-    first.twins.append(follower)
-    follower = replace(follower, request_sha256=first.request_sha256, twins=[first])
-    first.twins[:] = [follower]
+    first.duplicates.append(follower)
+    follower = replace(follower, request_sha256=first.request_sha256, duplicates=[first])
+    first.duplicates[:] = [follower]
     lab.complete([first, follower])
     assert follower.downloaded
     assert [path.name for path in folder.iterdir()] == ["results.jsonl"]

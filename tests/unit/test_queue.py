@@ -460,9 +460,11 @@ def test_a_part_whose_requests_change_while_its_job_runs_is_worked_on_once(
 def test_of_parts_that_ask_the_same_the_one_that_is_furthest_goes_on(lab: Lab) -> None:
     first, _, second, _ = lab.work(trials=2)
     first.folder.requests(first.part.name).write_bytes(second.folder.requests(second.part.name).read_bytes())
-    first = replace(first, key=second.key, request_sha256=second.request_sha256, requests=second.requests, twins=[])
-    second = replace(second, twins=[first])
-    first.twins.append(second)
+    first = replace(
+        first, key=second.key, request_sha256=second.request_sha256, requests=second.requests, duplicates=[]
+    )
+    second = replace(second, duplicates=[first])
+    first.duplicates.append(second)
     lab.vendor.endings.append((JobState.EXPIRED, 0.5))
     lab.vendor.script("submit", None, PermanentError("refused"))
     with pytest.raises(PhaseFailedError, match="refused"):
@@ -478,8 +480,8 @@ def test_of_parts_that_ask_the_same_the_one_that_is_furthest_goes_on(lab: Lab) -
 def test_answers_of_a_trial_that_a_filter_leaves_out_are_copied_and_not_bought_again(lab: Lab) -> None:
     first, _, second, _ = lab.work(trials=2)
     second.folder.requests(second.part.name).write_bytes(first.folder.requests(first.part.name).read_bytes())
-    second = replace(second, key=first.key, request_sha256=first.request_sha256, twins=[first])
-    first.twins.append(second)
+    second = replace(second, key=first.key, request_sha256=first.request_sha256, duplicates=[first])
+    first.duplicates.append(second)
     lab.complete([first])
     lab.vendor.jobs.clear()  # so that no job is left to be found under the common key
     lab.complete([second])
@@ -493,8 +495,8 @@ def test_answers_that_were_being_shared_when_a_process_ended_are_shared_by_the_n
 ) -> None:
     first, _, second, _ = lab.work(trials=2)
     second.folder.requests(second.part.name).write_bytes(first.folder.requests(first.part.name).read_bytes())
-    second = replace(second, key=first.key, request_sha256=first.request_sha256, twins=[first])
-    first.twins.append(second)
+    second = replace(second, key=first.key, request_sha256=first.request_sha256, duplicates=[first])
+    first.duplicates.append(second)
     copied = second.folder.part_results(second.part.name)
     record = RunDir.record
 

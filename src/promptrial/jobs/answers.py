@@ -20,7 +20,7 @@ from promptrial.store import atomic, breadcrumbs, downloads, jsonl
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, Intent
 
-__all__ = ["Answers", "keep_others_apart", "row_ids"]
+__all__ = ["Answers", "row_ids", "set_other_answers_aside"]
 
 _CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
 _APART: Final = "set_aside"
@@ -127,7 +127,7 @@ class Answers:
         return self.work.folder.run.record(target, jsonl.count(target))
 
 
-def keep_others_apart(work: PartWork, recorder: Recorder) -> None:
+def set_other_answers_aside(work: PartWork, recorder: Recorder) -> None:
     """Move what answers other requests out of the way, and bring back what had answered exactly these before.
 
     A row's id does not tell what was asked, so that no old file may stay where the present answers are looked for.
@@ -149,7 +149,7 @@ def keep_others_apart(work: PartWork, recorder: Recorder) -> None:
 
 
 def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
-    """Yield the ids of rows; one that is garbled was paid for all the same, if its id can still be read."""
+    """Yield the ids of rows; a garbled row was paid for too, and counts if its id can still be read."""
     for line in lines:
         try:
             yield row_id(line)

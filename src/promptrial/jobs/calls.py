@@ -55,7 +55,7 @@ class Calls:
     backoff : Backoff
         The waits between two calls.
     patience_s : float
-        How long a call may go on failing, or its provider not answer any call, before it is given up.
+        How long a call may fail again and again, or its provider answer no call, before it is given up.
     """
 
     clock: Clock
@@ -65,7 +65,7 @@ class Calls:
     patience_s: float
     _outages: dict[str, _Outage] = field(default_factory=dict)
 
-    def made(self, call: Callable[[], _T], provider: str, key: str) -> Steps[_T]:
+    def retried(self, call: Callable[[], _T], provider: str, key: str) -> Steps[_T]:
         """Make a call to a provider until it works; ``key`` is what the jitter of the waits is drawn from.
 
         Raises

@@ -210,7 +210,7 @@ class Fetching:
             if short is not None and draft.missing:
                 raise short
             return new, short
-        return (yield from self.calls.made(fetch, self.work.model.provider, f"{job.name} results"))
+        return (yield from self.calls.retried(fetch, self.work.model.provider, f"{job.name} results"))
 
     def _believed(self, draft: _Draft, attempt: int, short: ResultsShortError | None) -> FileRecord:
         """Give what came its final name.

@@ -11,7 +11,7 @@ from itertools import groupby, zip_longest
 
 from promptrial.documents.files import open_regular
 from promptrial.errors import Detached, PhaseFailedError, PromptrialError, StopRequested
-from promptrial.jobs.answers import keep_others_apart
+from promptrial.jobs.answers import set_other_answers_aside
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.hosted import HostedPart
 from promptrial.jobs.late_jobs import LateJobs
@@ -39,9 +39,9 @@ class QueueManager:
     events : EventLog
     stop_event : StopToken
         Once set, no new part or request is begun. A request that this process computes is finished and kept; jobs at
-        a provider are followed to their end, and their answers brought home.
+        a provider are followed to their end, and their answers fetched.
     on_progress : callable, optional
-        Called with the trial and the resume key of a part that was submitted or brought home.
+        Called with the trial and the resume key of a part that was submitted or downloaded.
     settings : QueueSettings, optional
     others : sequence of PartWork, optional
         The run's other parts, which are not worked on: no job that one of them may count on is touched.
@@ -71,7 +71,7 @@ class QueueManager:
         """Give every part a job that has none yet; a part that fails does not stop the others.
 
         At most ``max_concurrent_jobs`` are in flight, so that this may have to wait for jobs to end. The answers of
-        those are brought home by ``collect``, or here if a stop was asked for.
+        those are fetched by ``collect``, or here if a stop was asked for.
 
         Raises
         ------
@@ -86,16 +86,16 @@ class QueueManager:
             if not work.hosted:
                 self._stop.check()
                 LocalPart(work, self._recorder, self._stop).submit()
-        flying = [work for work in self._work if _flies(work)]
+        in_flight = [work for work in self._work if _is_in_flight(work)]
         hosted = [work for work in leaders if work.hosted]
         if hosted:
-            self._schedule().run((self._life(work) for work in (*flying, *hosted)), leave_in_flight=True)
+            self._schedule().run((self._task_of(work) for work in (*in_flight, *hosted)), leave_in_flight=True)
         if self._stop.is_set() or self._failures:
             self._drain(task)
         self._end()
 
     def collect(self, task: Task) -> None:
-        """Bring every part's answers home and seal them; a part that fails does not stop the others.
+        """Fetch every part's answers and seal them; a part that fails does not stop the others.
 
         Raises
         ------
@@ -106,9 +106,9 @@ class QueueManager:
         """
         leaders = [work for work in _leaders(self._work) if not work.downloaded]
         self._collect_local(leaders, task)
-        # Jobs in flight first: whoever has to put unanswered requests into a new job then waits for one of them to end.
-        hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _flies(work))
-        self._schedule().run(self._life(work, task) for work in hosted)
+        # Jobs in flight first: a part that needs a new job for unanswered requests then waits for one of them to end.
+        hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _is_in_flight(work))
+        self._schedule().run(self._task_of(work, task) for work in hosted)
         if self._stop.is_set():
             self._drain(task)
         self._share(task)
@@ -125,7 +125,7 @@ class QueueManager:
                 continue
         return found
 
-    def _life(self, work: PartWork, task: Task | None = None) -> HostedPart:
+    def _task_of(self, work: PartWork, task: Task | None = None) -> HostedPart:
         return HostedPart(
             work, self._recorder, self._settings, self._clock, self._calls, self._stop, self._failures, task
         )
@@ -140,14 +140,14 @@ class QueueManager:
         )
 
     def _drain(self, task: Task) -> None:
-        """Bring home what is in flight; nothing else is begun. What is paid for should not wait for what failed."""
-        flying = [
+        """Fetch what is in flight, and begin nothing else. What is paid for should not wait for what failed."""
+        in_flight = [
             work
             for work in self._work
             if work.hosted and work.has_job and not work.downloaded and work.name not in self._failures
         ]
         schedule = self._schedule()
-        schedule.drain(self._life(work, task) for work in flying)
+        schedule.drain(self._task_of(work, task) for work in in_flight)
         self._share(task)
 
     def _collect_local(self, leaders: list[PartWork], task: Task) -> None:
@@ -171,12 +171,12 @@ class QueueManager:
             self._recorder.record(work, "failed", reason=reason)
 
     def _share(self, task: Task) -> None:
-        """Give the answers of each part that is home to its twins, which ask exactly the same."""
+        """Give the answers of each downloaded part to its duplicates, which ask exactly the same."""
         for work in self._work:
-            source = next((twin for twin in work.twins if twin.downloaded), None)
+            source = next((duplicate for duplicate in work.duplicates if duplicate.downloaded), None)
             if source is None or work.downloaded:
                 continue
-            keep_others_apart(work, self._recorder)
+            set_other_answers_aside(work, self._recorder)
             if work.record.request_sha256 != work.request_sha256:  # so that what is copied counts as its own
                 self._recorder.record(work, "pending", request_sha256=work.request_sha256)
             target = work.folder.part_results(work.part.name)
@@ -212,7 +212,7 @@ class QueueManager:
             raise StopRequested(self._stop.reason)
 
 
-def _flies(work: PartWork) -> bool:
+def _is_in_flight(work: PartWork) -> bool:
     """Whether, as far as is known, a job for its requests is at work at a provider."""
     return work.hosted and work.has_job and work.record.status in {"submitted", "running"}
 
@@ -232,14 +232,14 @@ def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:
 
 
 def _leaders(work: Sequence[PartWork]) -> Iterator[PartWork]:
-    """Yield one part of each group of twins: the one that is furthest, or else the first; none if one is home."""
+    """Yield one part of each group of duplicates: the one with most progress; none if one is downloaded."""
     seen: set[str] = set()
     members = set(work)
     for each in work:
-        if each.request_sha256 in seen and each.twins:
+        if each.request_sha256 in seen and each.duplicates:
             continue
         seen.add(each.request_sha256)
-        group = [each, *(twin for twin in each.twins if twin in members)]
-        if any(twin.downloaded for twin in each.twins):
+        group = [each, *(duplicate for duplicate in each.duplicates if duplicate in members)]
+        if any(duplicate.downloaded for duplicate in each.duplicates):
             continue
         yield max(group, key=lambda member: (member.has_job, bool(member.intents)))

@@ -28,7 +28,7 @@ class Recorder:
     clock : has ``now``
     events : EventLog
     on_progress : callable
-        Called with the trial and the resume key of a part that was submitted or brought home.
+        Called with the trial and the resume key of a part that was submitted or downloaded.
     """
 
     clock: _Now
@@ -41,7 +41,7 @@ class Recorder:
 
         Side effects: a line in the journal, an event in the log; the manifest in memory follows.
         """
-        if status == "submitting":  # whoever is asked now is the one who has to be asked for this again
+        if status == "submitting":  # the engine of this call is the one that the answers have to be fetched from
             fields["engine"] = work.engine or None
         event = PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields)
         work.folder.journal.append(event)
@@ -51,6 +51,12 @@ class Recorder:
         )
         if status in {"submitted", "downloaded"}:
             self.on_progress(work.folder.slug, work.part.resume_key)
+
+    def record_attempt(self, work: PartWork, status: PartStatus, **fields: Any) -> None:  # noqa: ANN401 - of PartEvent
+        """Record a change of a part and of the attempt that it stands at, or that ``attempt`` names."""
+        attempt = fields.get("attempt", work.record.attempt)
+        key = next((intent.key for intent in work.intents if intent.attempt == attempt), None)
+        self.record(work, status, key=key, **fields)
 
     def record_intent(self, work: PartWork, intent: Intent, results: FileRecord) -> None:
         """Record the answers of one attempt; the part stands where it stood. Durable on return."""

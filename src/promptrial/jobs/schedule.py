@@ -1,6 +1,6 @@
-"""Many lives at once in one thread: each runs until it has to wait, and goes on when its wait is over.
+"""Many tasks at once in one thread: each runs until it has to wait, and continues when its wait is over.
 
-A life is a generator that yields how many seconds it wants to wait. The order in which lives go on depends on those
+A task is a generator that yields how many seconds it wants to wait. The order in which tasks continue depends on those
 seconds alone, so that a run does the same each time.
 """
 
@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.stop import StopToken
 
-__all__ = ["Life", "Schedule", "Steps"]
+__all__ = ["PartTask", "Schedule", "Steps"]
 
 _T = TypeVar("_T")
 Steps = Generator[float, None, _T]
@@ -24,15 +24,15 @@ Steps = Generator[float, None, _T]
 _NOTICE_S = 0.5
 
 
-class Life(Protocol):
-    """What a schedule brings to its end."""
+class PartTask(Protocol):
+    """The work on one part, which a schedule brings to its end."""
 
     @property
     def in_flight(self) -> bool:
         """Whether it has a job at a provider, and is therefore brought to its end even if a stop was asked for."""
 
     def steps(self) -> Steps[None]:
-        """Live."""
+        """Do the work, in steps between waits."""
 
     def failed(self, error: Exception) -> None:
         """Take note of an error that ended it."""
@@ -40,71 +40,71 @@ class Life(Protocol):
 
 @dataclass(slots=True)
 class Schedule:
-    """Runs lives, at most ``limit`` at a time.
+    """Runs tasks, at most ``limit`` at a time.
 
     Parameters
     ----------
     clock : Clock
     stop : StopToken
-        Once set, no life is begun, and one that is not in flight is left where it is.
+        Once set, no task is begun, and one that is not in flight is left where it is.
     limit : int
     on_stop : callable
-        Called once with the number of lives in flight, if a stop was asked for while there were some.
+        Called once with the number of tasks in flight, if a stop was asked for while there were some.
     """
 
     clock: Clock
     stop: StopToken
     limit: int
     on_stop: Callable[[int], None] = lambda _count: None
-    _due: list[tuple[float, int, Life, Steps[None]]] = field(default_factory=list)
+    _due: list[tuple[float, int, PartTask, Steps[None]]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
     _said: bool = False
 
-    def run(self, lives: Iterator[Life], *, leave_in_flight: bool = False) -> None:
-        """Bring lives to their end.
+    def run(self, tasks: Iterator[PartTask], *, leave_in_flight: bool = False) -> None:
+        """Bring tasks to their end.
 
-        With ``leave_in_flight`` it is enough that every life is in flight: those are left there once none waits to
-        begin. After a stop it returns when nothing is in flight any more; whoever called then looks at the token.
+        With ``leave_in_flight`` it is enough that every task is in flight: those are left there once none waits to
+        begin. After a stop it returns when nothing is in flight any more; the caller then looks at the token.
         """
-        upcoming = next(lives, None)
+        upcoming = next(tasks, None)
         while upcoming is not None or self._due:
             stopping = self.stop.is_set()
             if stopping:
                 upcoming = None
                 self._keep_what_is_in_flight()
             while upcoming is not None and len(self._due) < self.limit and not self.stop.is_set():
-                begun, upcoming = upcoming, next(lives, None)
-                self._go_on(begun, begun.steps())
+                begun, upcoming = upcoming, next(tasks, None)
+                self._advance(begun, begun.steps())
             if leave_in_flight and upcoming is None and not self.stop.is_set() and self._all_in_flight():
                 return
             if self.stop.is_set() and not stopping:
-                continue  # asked for just now: whatever is not in flight must not go on
+                continue  # asked for just now: a task that is not in flight must not continue
             if self._due and self._wait_until(self._due[0][0], stopping=stopping):
-                _, _, life, steps = heapq.heappop(self._due)
-                self._go_on(life, steps)
+                _, _, task, steps = heapq.heappop(self._due)
+                self._advance(task, steps)
 
-    def drain(self, lives: Iterator[Life]) -> None:
-        """Bring lives that are in flight to their end after a stop was asked for; all of them at once."""
-        for life in lives:
-            self._go_on(life, life.steps())
+    def drain(self, tasks: Iterator[PartTask]) -> None:
+        """Bring tasks that are in flight to their end after a stop was asked for; all of them at once."""
+        for task in tasks:
+            self._advance(task, task.steps())
         self.run(iter(()))
 
-    def _go_on(self, life: Life, steps: Steps[None]) -> None:
+    def _advance(self, task: PartTask, steps: Steps[None]) -> None:
         try:
             seconds = next(steps)
         except StopIteration:
             return
-        except Exception as error:  # noqa: BLE001 - the edge of a life: noted, and the others go on
-            life.failed(error)
+        except Exception as error:  # noqa: BLE001 - the edge of a task: noted, and the others continue
+            task.failed(error)
             return
-        heapq.heappush(self._due, (self.clock.monotonic() + seconds, next(self._order), life, steps))
+        heapq.heappush(self._due, (self.clock.monotonic() + seconds, next(self._order), task, steps))
 
     def _all_in_flight(self) -> bool:
         return all(due[2].in_flight for due in self._due)
 
     def _keep_what_is_in_flight(self) -> None:
-        for _, _, life, steps in self._due:
-            if not life.in_flight:
+        for _, _, task, steps in self._due:
+            if not task.in_flight:
                 steps.close()
         self._due = [entry for entry in self._due if entry[2].in_flight]
         heapq.heapify(self._due)

@@ -22,9 +22,9 @@ from promptrial.errors import (
     ResultsGoneError,
     TransientError,
 )
-from promptrial.jobs.asked import RequestFiles
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.recording import Recorder
+from promptrial.jobs.request_files import RequestFiles
 from promptrial.jobs.schedule import Steps
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.settling import Settling
@@ -80,7 +80,7 @@ class Submission:
         """
         work, doubtful = self.work, self.in_doubt
         attempt = self._attempt(work.part.rows if unanswered is None else len(unanswered))
-        path = self.requests.sent(attempt) if doubtful else self.requests.made(attempt, unanswered)
+        path = self.requests.sent(attempt) if doubtful else self.requests.new(attempt, unanswered)
         payload = self._described(attempt, path)
         if not doubtful:
             self.recorder.record(work, "pending", **self._facts(payload, attempt))
@@ -98,7 +98,7 @@ class Submission:
         last = self.work.intents[-1]
         self.recorder.record(self.work, "expired", key=last.key, attempt=last.attempt, reason=reason)
 
-    def taken_up(self, intent: Intent) -> Steps[None]:
+    def adopt(self, intent: Intent) -> Steps[None]:
         """Let the part stand at the job that an attempt is known to have; nothing is created.
 
         Raises
@@ -266,7 +266,7 @@ class Submission:
         self.recorder.say_once("room", f"{work.name} {reason} (and so may others)")
 
     def _call(self, call: Callable[[], _T], key: str) -> Steps[_T]:
-        return self.calls.made(call, self.work.model.provider, key)
+        return self.calls.retried(call, self.work.model.provider, key)
 
     def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
         provider = self.work.provider()

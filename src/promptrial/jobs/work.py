@@ -20,11 +20,11 @@ _WITH_JOB: frozenset[PartStatus] = frozenset({"submitted", "running", "completed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PartWork:
-    """One part to bring home: where it lives, who answers it, and its requests (a fresh iterator a call).
+    """One part to be answered: where it is, who answers it, and its requests (a fresh iterator a call).
 
     ``request_sha256`` is the digest of what is asked and of whom: answers are kept only as long as both stay the same.
-    ``key`` is what the keys of its jobs begin with. ``twins`` are the parts of other trials that ask exactly the same:
-    one of them is answered, and the others share its answers.
+    ``key`` is what the keys of its jobs begin with. ``duplicates`` are the parts of other trials that ask exactly the
+    same: one of them is answered, and the others share its answers.
     """
 
     folder: TrialDir
@@ -36,7 +36,7 @@ class PartWork:
     key: str
     requests: Callable[[], Iterator[RequestRow]]
     estimate_usd: Callable[[int, int], float | None] = lambda _rows, _size: None
-    twins: list[PartWork] = field(default_factory=list, repr=False)
+    duplicates: list[PartWork] = field(default_factory=list, repr=False)
 
     @property
     def name(self) -> str:
@@ -72,13 +72,13 @@ class PartWork:
 
     @property
     def submitted(self) -> bool:
-        """Whether a job was recorded for exactly these requests, of this part or of a twin."""
-        return self.has_job or any(twin.has_job for twin in self.twins)
+        """Whether a job was recorded for exactly these requests, of this part or of a duplicate."""
+        return self.has_job or any(duplicate.has_job for duplicate in self.duplicates)
 
     @property
-    def twin_is_home(self) -> bool:
-        """Whether the answers are on disk already, under a twin."""
-        return any(twin.downloaded for twin in self.twins)
+    def duplicate_is_downloaded(self) -> bool:
+        """Whether the answers are on disk already, under a duplicate."""
+        return any(duplicate.downloaded for duplicate in self.duplicates)
 
     @property
     def downloaded(self) -> bool:

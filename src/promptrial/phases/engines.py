@@ -37,10 +37,10 @@ def engine_for(
     """
     own = [item for item in work if item.folder.slug == trial.slug and item.model == model]
     recorded = next((item.engine for item in own), {})
-    if recorded and all(item.downloaded or item.twin_is_home for item in own):
+    if recorded and all(item.downloaded or item.duplicate_is_downloaded for item in own):
         return recorded
     now = _engine_now(spec, services, model)
-    for each in (each for item in own for each in (item, *item.twins)):
+    for each in (each for item in own for each in (item, *item.duplicates)):
         for engine in _asked_of(each):
             _require_same(trial.slug, engine, now)
     return now

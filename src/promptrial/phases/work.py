@@ -29,7 +29,7 @@ _BYTES_PER_TOKEN: Final = 4
 
 
 def worklist(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> list[PartWork]:
-    """Return the parts of the trials in order, with their twins in any trial; empty before the build phase has run."""
+    """Return the parts of the trials in order, with their duplicates in any trial; empty before *build* has run."""
     manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
     if manifest is None:
         return []
@@ -101,7 +101,7 @@ def _introduce_twins(work: list[PartWork]) -> None:
         groups.setdefault(each.request_sha256, []).append(each)
     for group in groups.values():
         for each in group:
-            each.twins.extend(other for other in group if other is not each)
+            each.duplicates.extend(other for other in group if other is not each)
 
 
 def shared_rows(spec: RunSpec) -> dict[str, int]:

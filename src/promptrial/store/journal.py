@@ -147,7 +147,7 @@ def fold(parts: dict[str, PartRecord], events: list[PartEvent]) -> None:
             old = PartRecord(resume_key=old.resume_key, attempt=old.attempt, intents=old.intents)
         lost = event.lost or msgspec.UNSET
         new = msgspec.structs.replace(
-            old, status=event.status, reason=event.reason, lost=lost, **_news(event, _CARRIED)
+            old, status=event.status, reason=event.reason, lost=lost, **_changed_fields(event, _CARRIED)
         )
         parts[event.part] = new if event.key is None else _with_intent(new, event, event.key)
 
@@ -159,12 +159,12 @@ def _with_intent(part: PartRecord, event: PartEvent, key: str) -> PartRecord:
     if key not in known:
         intents.append(Intent(key=key, attempt=part.attempt, status=event.status))
     at = known.index(key) if key in known else -1
-    news = _news(event, (*_CARRIED, "rows", "estimated_usd", "engine"))
+    changes = _changed_fields(event, (*_CARRIED, "rows", "estimated_usd", "engine"))
     if event.status == "downloaded":  # the sealed file may hold several attempts; an intent keeps that of its own
-        news.pop("results", None)
-    intents[at] = msgspec.structs.replace(intents[at], status=event.status, reason=event.reason, **news)
+        changes.pop("results", None)
+    intents[at] = msgspec.structs.replace(intents[at], status=event.status, reason=event.reason, **changes)
     return msgspec.structs.replace(part, intents=tuple(intents))
 
 
-def _news(event: PartEvent, names: tuple[str, ...]) -> dict[str, Any]:
+def _changed_fields(event: PartEvent, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(event, name) for name in names if getattr(event, name) is not None}

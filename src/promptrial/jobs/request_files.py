@@ -27,7 +27,7 @@ class RequestFiles:
     work: PartWork
     answers: Answers
 
-    def made(self, attempt: int, unanswered: frozenset[str] | None) -> Path:
+    def new(self, attempt: int, unanswered: frozenset[str] | None) -> Path:
         """Return the file of an attempt that is about to be made, written if it is not the built one.
 
         Parameters
@@ -83,6 +83,6 @@ class RequestFiles:
             return False
         built, count = jsonl.lines(self._path(1)), 0
         for count, line in enumerate(jsonl.lines(path), 1):  # noqa: B007 - counted
-            if line not in built:  # goes on from where the line before was found
+            if line not in built:  # continues behind the line found before
                 return False
         return rows is None or count == rows

@@ -1,0 +1,95 @@
+"""Looking at a job of a provider until it has ended, or until the provider no longer knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from promptrial.errors import PermanentError
+from promptrial.jobs.calls import Calls
+from promptrial.jobs.recording import Recorder
+from promptrial.jobs.schedule import Steps
+from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.settling import Settling
+from promptrial.jobs.work import PartWork
+from promptrial.providers.base import JobRef, JobState, JobStatus
+from promptrial.runtime.clock import Clock
+
+__all__ = ["JobWatch"]
+
+_GROWTH: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class JobWatch:
+    """Watches the jobs of one part.
+
+    Parameters
+    ----------
+    work : PartWork
+    recorder : Recorder
+    settings : QueueSettings
+    clock : Clock
+    calls : Calls
+    """
+
+    work: PartWork
+    recorder: Recorder
+    settings: QueueSettings
+    clock: Clock
+    calls: Calls
+
+    def until_end(self, job: JobRef) -> Steps[JobStatus]:
+        """Look at a job until it has ended, or the provider has not known it for the settling time.
+
+        Raises
+        ------
+        PermanentError
+            If it has not ended within the deadline.
+        """
+        provider, wait_s, began = self.work.provider(), self.settings.poll_s, self.clock.monotonic()
+        missing: Settling | None = None
+        said = ""
+        while True:
+            status = yield from self.calls.retried(
+                lambda: provider.status(job), self.work.model.provider, f"{job.name} status"
+            )
+            if status.state is JobState.MISSING:
+                missing = missing or Settling(self.settings, self.clock)
+                if missing.is_over():
+                    return replace(status, message=f"the provider does not know job {job.name} any more")
+                yield missing.wait_s
+                continue
+            if status.state is not JobState.WORKING:
+                return status
+            missing = None
+            if self.work.record.status != "running":
+                self.recorder.record_attempt(self.work, "running")
+            if status.message and status.message != said:
+                said = status.message
+                self.recorder.say_once("job", f"{self.work.name}: {said} (and so may others)")
+            if self.clock.monotonic() - began > self.settings.deadline_s:
+                raise PermanentError(
+                    f"job {job.name} has not ended within {_duration(self.settings.deadline_s)}",
+                    hint="look at it at the provider: a model that is not served may never begin. A resume waits for "
+                    "it again; if you delete the job there, resume with --rebuy to ask its requests again",
+                )
+            yield wait_s
+            wait_s = min(wait_s * _GROWTH, self.settings.longest_poll_s)
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the largest unit of which there are at least two, rounded to three figures.
+
+    Examples
+    --------
+    >>> [_duration(seconds) for seconds in (0.5, 1, 90, 150, 93600, 172800)]
+    ['0.5 seconds', '1 second', '90 seconds', '2.5 minutes', '26 hours', '48 hours']
+    """
+    size, unit = next(
+        each
+        for each in ((3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
+        if seconds >= 2 * each[0] or each[0] == 1.0
+    )
+    count = f"{seconds / size:.3g}"
+    return f"{count} {unit}{'' if count == '1' else 's'}"
