@@ -22,6 +22,7 @@ __all__ = [
     "SCORER_ALIASES",
     "STAGES",
     "STATISTICS",
+    "STATISTIC_VERSIONS",
     "PartState",
     "load",
     "near_misses",
@@ -98,6 +99,10 @@ STATISTICS: Final[Mapping[str, str]] = {
     "tost": "promptrial.stats.tost:STATISTIC",
 }
 """What is computed on the pairs of an endpoint."""
+
+STATISTIC_VERSIONS: Final[Mapping[str, int]] = {}
+"""The version of a statistic, if it is not 1. Raise it when its numbers change; finished runs then compute them again.
+"""
 
 _TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "phase": PHASES,

@@ -53,12 +53,12 @@ def receipt_of(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> R
 
 
 def inputs_of(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> dict[str, str]:
-    """Return the digests of what a phase would be made from now: plan values, and artifacts of what it reads.
+    """Return the digests of what a phase would be made from now: plan values, versions, artifacts of what it reads.
 
     A trial reads what was made for it, and what was made for the whole run; the whole run reads everything.
     """
     trial = None if unit.trial is None else spec.trial(unit.trial)
-    inputs = {"plan": digest_of(phase.settings(spec, services.manifests, trial))}
+    inputs = {"plan": digest_of(phase.settings(spec, services.manifests, trial)), **phase.code(spec)}
     for name in phase.reads:
         files = artifacts_of(spec, services, registry.load("phase", name), unit)
         inputs[name] = digest_of({path: file.sha256 for path, file in files.items()})

@@ -63,6 +63,10 @@ class Phase:
         part by part.
     files : tuple of str
         Patterns, relative to the run root, of files that it makes and no receipt names.
+    version : int
+        Raise it when its artifacts change though nothing that it reads does; finished runs then make them again.
+    made_with : callable
+        Returns what else of the code its artifacts depend on, name -> version: only what is not as it first was.
     result : callable, optional
         Returns what there is to say of a trial when the run has ended; one phase has it.
     """
@@ -76,6 +80,8 @@ class Phase:
     space: Callable[[RunSpec, int], int] = lambda _spec, size_read: size_read
     lacking: Callable[[TrialManifest, Trial], str] = lambda _manifest, _trial: ""
     files: tuple[str, ...] = ()
+    version: int = 1
+    made_with: Callable[[RunSpec], Mapping[str, str]] = lambda _spec: {}
     result: Callable[[RunSpec, Services, Trial], TrialResult] | None = None
 
     @property
@@ -97,6 +103,11 @@ class Phase:
     def planned(self) -> PhaseSpec:
         """What planning needs to know."""
         return PhaseSpec(self.name, self.reads, self.content_addressed)
+
+    def code(self, spec: RunSpec) -> dict[str, str]:
+        """Return what a receipt says of the code: nothing, while all of it is as it first was."""
+        own = {} if self.version == 1 else {"version": str(self.version)}
+        return own | dict(self.made_with(spec))
 
     def units(self, spec: RunSpec) -> tuple[Unit, ...]:
         """Return the units whose facts tell how far it is: each trial, then the whole run, as it works on them."""

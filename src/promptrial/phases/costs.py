@@ -11,6 +11,7 @@ from promptrial.documents import cost_report
 from promptrial.documents.cost_report import Price
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.arms import ArmName
+from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.services import Services
@@ -119,5 +120,6 @@ PHASE = Phase(
     name="costs",
     reads=("parse", "score"),
     settings=_settings,
+    made_with=lambda _spec: versions.schema(cost_report.SCHEMA_VERSION, first=1),
     run_trial=_run,
 )

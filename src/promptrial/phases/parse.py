@@ -28,6 +28,7 @@ from promptrial.model import Arm, Completion, Part, RequestId, Trial, ids
 from promptrial.model.arms import ArmName
 from promptrial.model.responses import ThinkTags, is_cut, settle
 from promptrial.model.units import Unit
+from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.sample import added_items, parts_in_table_order
@@ -395,6 +396,7 @@ PHASE = Phase(
     name="parse",
     settings=_settings,
     reads=("prepare", "build", "poll"),
+    made_with=lambda _spec: versions.added_columns(PREDICTION_COLUMNS, first=15),
     run_trial=_run,
     space=lambda _spec, size_read: 2 * size_read,  # combined rows, CSV and Parquet of what poll brought home
 )

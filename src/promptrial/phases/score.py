@@ -19,6 +19,7 @@ from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Part, Trial, ids
 from promptrial.model.responses import is_blank
 from promptrial.model.units import Unit
+from promptrial.phases import versions
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.prepared import ItemReader
 from promptrial.phases.sample import parts_in_table_order
@@ -37,6 +38,15 @@ from promptrial.store.tables import Column, TableWriter, read_batches
 
 __all__ = ["PHASE", "score_columns", "score_part"]
 
+IDENTITY_COLUMNS: Final[tuple[Column, ...]] = (
+    ("item_key", "text"),
+    ("dataset", "category"),
+    ("cluster", "text"),
+    ("type", "category"),
+    ("condition", "category"),
+    ("temp", "category"),
+    ("n_samples", "int"),
+)
 _READ: Final = ("dataset", "item_id", "condition", "temp", "response_text", "error")
 
 
@@ -84,17 +94,8 @@ def score_columns(scorers: Iterable[str], worst: Iterable[str] = ()) -> tuple[Co
 
     Identity, then mean and standard deviation by scorer, then the worst score by item of those in ``worst``.
     """
-    identity: tuple[Column, ...] = (
-        ("item_key", "text"),
-        ("dataset", "category"),
-        ("cluster", "text"),
-        ("type", "category"),
-        ("condition", "category"),
-        ("temp", "category"),
-        ("n_samples", "int"),
-    )
     scores = [name for scorer in scorers for name in (scorer, f"{scorer}_std")]
-    return identity + tuple((name, "float") for name in (*scores, *(f"{scorer}_worst" for scorer in worst)))
+    return IDENTITY_COLUMNS + tuple((name, "float") for name in (*scores, *(f"{scorer}_worst" for scorer in worst)))
 
 
 def score_part(spec: RunSpec, trial: Trial, name: str, stem: Path) -> dict[Path, FileRecord]:
@@ -227,5 +228,6 @@ PHASE = Phase(
         **chosen_rules(spec),
         **scorer_receipt(spec.config),
     },
+    made_with=lambda _spec: versions.added_columns(IDENTITY_COLUMNS, first=7),
     run_trial=_run,
 )

@@ -13,6 +13,7 @@ from promptrial.documents.significance import ArmAttrition
 from promptrial.model import Trial, ids
 from promptrial.model.arms import ArmName, compared_arms
 from promptrial.model.units import Unit
+from promptrial.phases import versions
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import ItemReader
@@ -159,5 +160,6 @@ PHASE = Phase(
     name="stats",
     reads=("prepare", "parse", "score"),
     settings=lambda spec, _manifests, _trial: spec.config.stats.model_dump(mode="json") | scorer_receipt(spec.config),
+    made_with=lambda _spec: {**versions.statistics(), **versions.schema(significance.SCHEMA_VERSION, first=2)},
     run_trial=_run,
 )

@@ -75,7 +75,7 @@ class Receipt(msgspec.Struct, frozen=True):
     """What a phase made and what it made it from.
 
     ``artifacts`` maps paths relative to the run root to file records. ``inputs`` maps names (``plan``, or a phase
-    that was read) to digests.
+    that was read) to digests, and names of code to versions, where these are not the first.
     """
 
     artifacts: dict[str, FileRecord]

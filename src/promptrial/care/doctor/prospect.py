@@ -74,13 +74,19 @@ def _left(sight: Sight, actions: Sequence[Action]) -> Iterator[Finding]:
     """Yield the first phase that the state calls completed and the plan does not, where nothing else explains that."""
     for action in actions:
         if not action.done and sight.completed(action.phase):
-            if action.reason.endswith("plan changed"):
+            if _is_of_the_code(action.reason):
                 meaning = f"{action.phase} was made by another version of this program, or of what it depends on"
                 yield _finding(sight, "drift", "warning", sight.run.state_path, meaning, sight.mend)
             else:
                 meaning = f"{action.phase} counts as completed, and the plan says: {action}"
                 yield _finding(sight, "not_done", "warning", sight.run.state_path, meaning, sight.mend)
             return
+
+
+def _is_of_the_code(reason: str) -> bool:
+    """Whether a phase is to run again because the program is another one: none of what it reads has changed."""
+    changed = reason.rpartition(": ")[2].removesuffix(" changed").split(", ")
+    return reason.endswith(" changed") and not {*changed} & {*registry.PHASES}
 
 
 def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[Finding]:

@@ -1,0 +1,48 @@
+"""What a receipt says of the code that made an artifact: only what is not as in the first version of a run's records.
+
+A receipt that says nothing of a version therefore counts as the first, and the runs of older programs stay done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from promptrial import registry
+from promptrial.store.tables import Column
+
+__all__ = ["added_columns", "schema", "statistics"]
+
+_FIRST_STATISTICS: Final = (
+    "score",
+    "mcnemar",
+    "paired_difference",
+    "cr2",
+    "bootstrap",
+    "permutation",
+    "wilcoxon",
+    "effect_size",
+    "tost",
+)
+
+
+def statistics() -> dict[str, str]:
+    """Return the version of each statistic that is new or changed, and ``none`` for one that is gone."""
+    versions = {name: registry.STATISTIC_VERSIONS.get(name, 1) for name in registry.STATISTICS}
+    gone = {f"statistic {name}": "none" for name in _FIRST_STATISTICS if name not in versions}
+    other = {name: version for name, version in versions.items() if name not in _FIRST_STATISTICS or version != 1}
+    return gone | {f"statistic {name}": str(version) for name, version in other.items()}
+
+
+def schema(version: int, first: int) -> dict[str, str]:
+    """Return the version of a document's schema, if it is not the first."""
+    return {} if version == first else {"schema": str(version)}
+
+
+def added_columns(columns: Sequence[Column], first: int) -> dict[str, str]:
+    """Return the names of the columns behind the first ones of a table, if there are any.
+
+    The first ones keep their names, kinds and order; where one of them means something else, the phase has another
+    version.
+    """
+    return {"columns": ", ".join(name for name, _ in columns[first:])} if len(columns) > first else {}
