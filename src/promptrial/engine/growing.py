@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from promptrial import registry
 from promptrial.config.effective import config_hash
 from promptrial.engine.origin import holds_answers, own_copy, trial_manifests
 from promptrial.errors import ConfigDriftError
+from promptrial.phases import stats
 from promptrial.phases.base import load_manifest
 from promptrial.phases.prepare import missing_sources
 from promptrial.phases.spec import RunSpec
@@ -83,7 +83,7 @@ def _has_statistics(run: RunDir) -> bool:
     """Whether anybody may have seen statistics of the run: they are there, or were committed."""
     if any(run.root.glob("*/results/significance.json")):
         return True
-    return any(registry.STAGES["stats"] in manifest.stage_status for manifest in trial_manifests(run))
+    return any(stats.PHASE.stage in manifest.stage_status for manifest in trial_manifests(run))
 
 
 def check_sources(spec: RunSpec, state: RunState | None) -> None:
