@@ -17,6 +17,7 @@ from tests.support.project import Outcome, Project
 TRIALS = ("--prompt_sets", "main,other")
 MADE_BEFORE = ("prepared/", "batch_inputs/", ".state.lock", "run.log", "run_state.json")
 """What does not have to be the same in a grown run and a fresh one, besides manifests and the parts themselves."""
+WARNING = re.compile(rb"- Warning: the sample grew [^\n]*\n")
 PART = re.compile(r"/t0\w*_p\d+/")
 
 
@@ -66,12 +67,15 @@ def grow(project: Project, *flags: str) -> Outcome:
 
 
 def like_a_fresh_run(project: Project, *flags: str) -> None:
-    """Require, of all that is asked and of all that is made from the answers, what a fresh run with these flags has."""
+    """Require, of all that is asked and of all that is made from the answers, what a fresh run with these flags has.
+
+    Only the warning in a report that the run grew late may be more.
+    """
     outcome = project.run(*flags, "--experiments_dir", "fresh")
     assert outcome.code == 0, outcome.err
     grown, fresh = project.run_root(), project.root / "fresh/run_r"
     assert len(results(fresh)) > 10
-    assert results(grown) == results(fresh)
+    assert {path: WARNING.sub(b"", data) for path, data in results(grown).items()} == results(fresh)
     assert lines(requests(grown)) == lines(requests(fresh))
     assert {path: data for path, data in files(grown).items() if path.startswith("prepared/")} == {
         path: data for path, data in files(fresh).items() if path.startswith("prepared/")
@@ -92,6 +96,22 @@ def test_a_larger_limit_asks_the_new_items_alone_and_without_force(project: Proj
         "t0_control_p003", "t0_control_p004", "t0_treatment_p003", "t0_treatment_p004",
     ]  # fmt: skip
     like_a_fresh_run(project, "--limit_items", "4")
+
+
+def test_the_reports_name_each_growth_that_came_after_statistics_and_no_other(project: Project) -> None:
+    assert project.run("--limit_items", "2", "--to_step", "score").code == 0
+    pages = [project.run_root() / "aggregate_report.md", project.trial_folder() / "reports/report.md"]
+    grow(project, "--limit_items", "3")
+    assert not any(b"the sample grew" in page.read_bytes() for page in pages)
+    grow(project, "--limit_items", "5")
+    first, second = (
+        "(open_set from 3 to 5 and closed_set from 3 to 5 items)",
+        "(open_set from 5 to 6 and closed_set from 5 to 7 items)",
+    )
+    assert all(first in page.read_text() for page in pages)
+    grow(project, "--limit_items", "7")
+    assert all(page.read_text().index(first) < page.read_text().index(second) for page in pages)
+    like_a_fresh_run(project, "--limit_items", "7")
 
 
 def test_a_resume_without_the_flag_keeps_the_grown_size(project: Project) -> None:
@@ -165,6 +185,36 @@ def test_before_requests_are_written_another_limit_is_no_growth(project: Project
     grow(project, "--limit_items", "4")
     assert "growth" not in state(project)
     assert len(requests(project.run_root())) == 4
+
+
+def test_the_plan_says_how_much_is_new_and_changes_nothing(project: Project) -> None:
+    changed(project, samples_per_item=3)
+    assert project.run("--limit_items", "2", "--to_step", "poll").code == 0
+    before = files(project.run_root())
+    outcome = project.call("plan", "--run_id", "r", "--limit_items", "7")
+    said = "the sample grows (limit_items: 2 -> 7): 9 new items, 54 new requests; nothing is asked again\n"
+    assert said in outcome.out
+    assert "submit   execute (only requests that build changes)" in outcome.out
+    assert "drifted" not in outcome.out
+    assert said in project.run("--resume", "--plan_only", "--limit_items", "7").out
+    found = json.loads(project.call("plan", "--run_id", "r", "--limit_items", "7", "--json").out)
+    assert found["growth"] == {
+        "change": "limit_items: 2 -> 7", "items": 9, "requests": 54, "refused": "",
+    }  # fmt: skip
+    assert files(project.run_root()) == before
+    (project.root / "config/closed.jsonl").unlink()
+    outcome = project.call("plan", "--run_id", "r", "--limit_items", "7")
+    assert "a resume would be refused: run r cannot grow, for its questions have changed" in outcome.out
+
+
+def test_the_plan_of_an_interrupted_growth_says_what_is_left(project: Project) -> None:
+    assert project.run("--limit_items", "2", "--to_step", "poll").code == 0
+    grow(project, "--limit_items", "4", "--to_step", "prepare")
+    assert "(limit_items: 2 -> 4): 4 new items, 8 new requests" in project.run("--resume", "--plan_only").out
+    grow(project, "--to_step", "build")
+    plan = project.run("--resume", "--plan_only").out
+    assert "submit   execute (4 of 8 parts left)" in plan
+    assert "grows" not in plan
 
 
 # --- what is no growth ------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from promptrial.cli.options import Parser, add_run_flags, experiments_dir, overrides
@@ -12,6 +13,7 @@ from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
+    from promptrial.engine.growing import Outlook
     from promptrial.engine.session import Planned
 
 __all__ = ["DESCRIPTION", "as_json", "as_text", "configure", "execute"]
@@ -54,12 +56,26 @@ def as_text(planned: Planned) -> str:
     lines = [f"run {opened.run.run_id} ({known}), {len(opened.trials)} trial(s){dry}:"]
     lines += [f"  {trial.slug}" for trial in opened.trials]
     lines += [f"{action.phase:<8} {action}" for action in planned.actions]
+    if planned.growth is not None:
+        lines += [_growth(planned.growth)]
     if opened.remark:
         lines += [opened.remark]
     if opened.drift:
         lines += ["the configuration has drifted; a resume would be refused without --force:"]
         lines += [f"  {line}" for line in opened.drift]
     return "\n".join(lines) + "\n"
+
+
+def _growth(growth: Outlook) -> str:
+    """Return what the sample will gain, or why it cannot grow."""
+    if growth.refused:
+        return f"the sample would grow ({growth.change}); a resume would be refused: {growth.refused}"
+    new = (
+        "as many new items as there are"
+        if growth.items is None
+        else f"{growth.items} new items, {growth.requests} new requests"
+    )
+    return f"the sample grows ({growth.change}): {new}; nothing is asked again"
 
 
 def as_json(planned: Planned) -> str:
@@ -76,4 +92,6 @@ def as_json(planned: Planned) -> str:
             {"phase": action.phase, "action": action.verb, "reason": action.reason} for action in planned.actions
         ],
     }
+    if planned.growth is not None:
+        value["growth"] = asdict(planned.growth)
     return json.dumps(value, indent=2) + "\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,14 +16,15 @@ import msgspec
 from promptrial.config.effective import config_hash
 from promptrial.engine.origin import holds_answers, own_copy, trial_manifests
 from promptrial.errors import ConfigDriftError
+from promptrial.model import Trial
 from promptrial.phases import stats
 from promptrial.phases.base import load_manifest
-from promptrial.phases.prepare import missing_sources
+from promptrial.phases.prepare import missing_sources, most_items
 from promptrial.phases.spec import RunSpec
 from promptrial.store.records import Growth, Origin, RunState, SampleSize
 from promptrial.store.rundir import RunDir
 
-__all__ = ["check_sources", "growth_on_record", "new_growth", "recorded_tree", "sentence"]
+__all__ = ["Outlook", "check_sources", "growth_on_record", "new_growth", "outlook", "recorded_tree", "sentence"]
 
 
 def growth_on_record(run: RunDir, origin: Origin | None) -> tuple[Growth, ...]:
@@ -106,6 +108,41 @@ def check_sources(spec: RunSpec, state: RunState | None) -> None:
             f"run {spec.run.run_id} cannot grow, for its questions have changed:\n  {lines}",
             hint=f"put back the files that it was prepared from, {hint}",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a growth that is not built yet will add.
+
+    ``change`` names the sizes that grew. Of ``items`` and ``requests`` there may be fewer where questions come from the
+    hub; None if the number is not known. ``refused`` says why the run cannot grow; empty if it can.
+    """
+
+    change: str
+    items: int | None = None
+    requests: int | None = None
+    refused: str = ""
+
+
+def outlook(spec: RunSpec, state: RunState | None) -> Outlook | None:
+    """Return what the last growth will add; None if the run never grew, or its new requests are written already."""
+    built = load_manifest(spec.run.batch_inputs / "manifest.json")
+    if not spec.growth or built is None or len(built.facts.get("growth", ())) == len(spec.growth):
+        return None
+    change = sentence(spec.growth[-1])
+    try:
+        check_sources(spec, state)
+    except ConfigDriftError as error:
+        return Outlook(change, refused=error.message)
+    total = most_items(spec)
+    if total is None:
+        return Outlook(change)
+    items = total - int(built.facts["items"])
+    return Outlook(change, items, items * sum(_requests_per_item(trial) for trial in spec.trials))
+
+
+def _requests_per_item(trial: Trial) -> int:
+    return len(trial.conditions) * sum(trial.samples_per_item.values())
 
 
 def sentence(growth: Growth) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from promptrial.config.loading import environment, filled_in
 from promptrial.design.plan import Action, Selection
 from promptrial.engine.facts import facts_of, phases, receipt_of
+from promptrial.engine.growing import Outlook, outlook
 from promptrial.engine.loop import Engine
 from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run, start, take_up
@@ -58,6 +59,8 @@ class Planned:
 
     opened: Opened
     actions: tuple[Action, ...]
+    growth: Outlook | None = None
+    """What the sample will gain by a growth whose requests are not written yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def preview(
     spec, services = spec_of(request, opened), services_of(opened, env, invocation, Providers(env))
     load_manifests(spec, services, read_only=True)
     state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
-    return Planned(opened, Engine(spec, services, state).plan(selection))
+    return Planned(opened, Engine(spec, services, state).plan(selection), outlook(spec, opened.state))
 
 
 def follow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 from promptrial.store.rundir import digest_of
 
-__all__ = ["PHASE", "changed_sources", "missing_sources"]
+__all__ = ["PHASE", "changed_sources", "missing_sources", "most_items"]
 
 
 def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> dict[str, Any]:
@@ -81,6 +82,28 @@ def missing_sources(spec: RunSpec) -> list[str]:
         for name, path, recorded in _local_sources(spec)
         if not path.is_file() or jsonl.digest(path).sha256 != recorded
     ]
+
+
+def most_items(spec: RunSpec) -> int | None:
+    """Return how many items the sample will have; of data sets on the hub, which are not asked, at most.
+
+    None if that is not known, because all items of a data set on the hub are wanted.
+
+    Raises
+    ------
+    DataError
+        For a question file that is wrong.
+    """
+    sizes, total = last_step(spec.config).sizes, 0
+    for name, dataset in spec.config.datasets.items():
+        found = sizes[name]
+        if dataset.path is not None:
+            format_: DatasetFormat = registry.load("dataset format", dataset.format)
+            found = sum(1 for _ in islice(format_.read(spec.config_folder / dataset.path, name), found))
+        if found is None:
+            return None
+        total += found
+    return total
 
 
 def _local_sources(spec: RunSpec) -> Iterator[tuple[str, Path, str]]:

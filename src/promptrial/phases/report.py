@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+
 from promptrial import __version__
 from promptrial.documents import cost_report, significance
 from promptrial.documents.files import read_bytes
@@ -14,6 +16,7 @@ from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.older import older_figures, older_scores_path
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import item_keys
+from promptrial.phases.sample import grown_late
 from promptrial.phases.services import Services
 from promptrial.phases.settings import evaluation_rules
 from promptrial.phases.spec import RunSpec
@@ -73,6 +76,7 @@ def _run_facts(spec: RunSpec) -> RunFacts:
         n_open=types["open"],
         n_closed=types["closed"],
         dry_run=spec.dry_run,
+        grown_late=grown_late(spec),
     )
 
 
@@ -134,7 +138,14 @@ def _settings(spec: RunSpec, manifests: Manifests, trial: Trial | None) -> objec
         "dry_run": spec.dry_run,
         "shared": [shared[each.slug] for each in concerned],
         "engines": {each.slug: _recorded(spec, manifests[each.slug], each) for each in concerned},
+        **_grown_late(spec),
     }
+
+
+def _grown_late(spec: RunSpec) -> dict[str, Any]:
+    """Return what a receipt says of growth: nothing where none came after statistics, and so none is reported."""
+    late = [growth.after for growth in spec.growth if growth.statistics]
+    return {"grown_late": msgspec.to_builtins(late)} if late else {}
 
 
 def _recorded(spec: RunSpec, manifest: TrialManifest, trial: Trial) -> object:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from promptrial.design.growth import Step, items_of_steps, last_step, smaller, steps_of
 from promptrial.design.parts import cut_parts
 from promptrial.model import Part, Trial
-from promptrial.phases.prepared import ItemKey
+from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import built, parts_of
+from promptrial.reporting.facts import GrowthFacts
 from promptrial.store.records import Growth
 
-__all__ = ["added_items", "parts_in_table_order", "steps"]
+__all__ = ["added_items", "grown_late", "parts_in_table_order", "steps"]
 
 
 def steps(spec: RunSpec) -> tuple[Step, ...]:
@@ -28,6 +30,20 @@ def _before(growth: Growth) -> Step:
 def added_items(spec: RunSpec, keys: Sequence[ItemKey]) -> tuple[Sequence[int], ...]:
     """Return, for each step, the positions of the prepared items that it added; ``keys`` are those of all items."""
     return items_of_steps(keys, steps(spec), spec.config.seed)
+
+
+def grown_late(spec: RunSpec) -> tuple[GrowthFacts, ...]:
+    """Return each growth that added items when statistics of the smaller sample existed, oldest first."""
+    if not any(growth.statistics for growth in spec.growth):
+        return ()
+    keys = list(item_keys(spec.run))
+    added = [Counter(keys[at].dataset for at in positions) for positions in added_items(spec, keys)]
+    found, held = [], added[0]
+    for growth, new in zip(spec.growth, added[1:], strict=True):
+        if growth.statistics and new:
+            found.append(GrowthFacts({name: (held[name], held[name] + new[name]) for name in new}))
+        held = held + new
+    return tuple(found)
 
 
 def parts_in_table_order(spec: RunSpec, trial: Trial) -> list[Part]:

@@ -16,6 +16,7 @@ from promptrial.model.arms import ArmName, contrasts_of
 
 __all__ = [
     "DatasetFacts",
+    "GrowthFacts",
     "OlderFigure",
     "ParseFacts",
     "RunFacts",
@@ -43,10 +44,18 @@ class DatasetFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class GrowthFacts:
+    """A growth of the sample: data set -> items before and after it, of the data sets that grew."""
+
+    datasets: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What all trials of a run have in common. ``n_open`` and ``n_closed`` count its items by type.
 
-    In a ``dry_run`` hosted answers came from an emulator.
+    In a ``dry_run`` hosted answers came from an emulator. ``grown_late`` is each growth of the sample that came when
+    statistics of the smaller one existed, oldest first.
     """
 
     run_id: str
@@ -58,6 +67,7 @@ class RunFacts:
     n_open: int
     n_closed: int
     dry_run: bool = False
+    grown_late: tuple[GrowthFacts, ...] = ()
 
     @property
     def n_items(self) -> int:

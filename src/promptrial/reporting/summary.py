@@ -12,7 +12,7 @@ from promptrial.documents.cost_report import CostReport
 from promptrial.documents.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
 from promptrial.model import Trial
 from promptrial.model.arms import PAIR, control_first
-from promptrial.reporting.facts import TrialFacts, TrialResult, arm_differences
+from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult, arm_differences
 from promptrial.reporting.responses import response_warnings
 from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
 from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
@@ -43,6 +43,7 @@ def trial_sentences(result: TrialResult) -> list[str]:
     return [
         _compared(facts),
         *([f"The arms differ in more than the system prompt: {differences}."] if differences else []),
+        *_growth(facts.run),
         *(f"Warning: {text}" for text in response_warnings(significance.attrition)),
         *(_primary(row, significance, facts.trial) for row in primary_endpoints(significance)),
         *caution_notes(primary_endpoints(significance)),
@@ -66,6 +67,7 @@ def run_sentences(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, 
     texts = [
         f"{_counted(len(results), 'trial')} with {_counted(len(rows), 'primary test')}{undone}.",
         *(f"Warning: {slug}: {text}" for slug, text in _response_warnings(results)),
+        *(_growth(results[0].facts.run) if results else ()),
     ]
     if not tested:
         return texts
@@ -114,6 +116,16 @@ def _compared(facts: TrialFacts) -> str:
         return f"The {arms[0]} and the {arms[1]} prompt {where}, were compared. {asked} in each arm."
     how = "were compared, each with the first" if facts.compares else "were run without one to compare them with"
     return f"The arms {listing(arms)} {where}, {how}. {asked} in each arm."
+
+
+def _growth(run: RunFacts) -> Iterator[str]:
+    """Yield a warning for each growth that someone who had seen statistics may have decided on."""
+    for growth in run.grown_late:
+        sets = [f"{name} from {count(before)} to {count(after)}" for name, (before, after) in growth.datasets.items()]
+        yield (
+            f"Warning: the sample grew when statistics of the smaller one existed ({listing(sets)} items). "
+            "Intervals and p-values assume a size that was fixed before any result was seen."
+        )
 
 
 def _asked(trial: Trial, temp: float) -> str:
