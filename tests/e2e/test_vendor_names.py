@@ -1,4 +1,4 @@
-"""Whole runs at vendors that name their jobs themselves: lost records are found again, and nothing is paid for twice."""
+"""Whole runs at vendors that name their jobs themselves: lost records are found again, nothing is paid for twice."""
 
 from __future__ import annotations
 
