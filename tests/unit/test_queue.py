@@ -62,7 +62,7 @@ def test_both_arms_of_a_shard_are_sent_side_by_side_and_the_trials_in_turn(lab: 
 def test_a_job_that_takes_half_a_day_is_looked_at_once_a_minute_at_the_most(lab: Lab) -> None:
     lab.vendor.takes_s = 12 * HOUR_S
     work = lab.work()
-    lab.complete(work, poll_s=10.0, longest_poll_s=60.0)
+    lab.complete(work, poll_interval_s=10.0, longest_poll_interval_s=60.0)
     looks = [
         call.at for call in lab.vendor.calls if call.operation == "status" and call.name.startswith("pt-trial1-t0-c")
     ]
@@ -125,7 +125,7 @@ def test_an_outage_that_lasts_half_an_hour_ends_the_work_of_every_part_and_a_res
 def test_a_full_quota_is_waited_for_however_long_it_takes_and_is_said_once(lab: Lab) -> None:
     work = lab.work(shards=3)
     lab.vendor.script("submit", *[QuotaReachedError("in use: 16, quota: 16")] * 200)
-    lab.complete(work, quota_s=60.0)
+    lab.complete(work, quota_wait_s=60.0)
     assert statuses(work) == ["downloaded"] * 6
     assert sum("quota" in text for text in lab.said) == 1, lab.said
     at = [call.at for call in lab.vendor.calls if call.operation == "submit" and "control-p001" in call.name]

@@ -28,6 +28,7 @@ from promptrial.model.responses import ThinkTags
 
 __all__ = [
     "DatasetConfig",
+    "ExecutionConfig",
     "ExperimentConfig",
     "HubConfig",
     "MaxNewTokens",

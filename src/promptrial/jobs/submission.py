@@ -203,7 +203,7 @@ class Submission:
 
     def _staged(self, payload: PartPayload) -> Steps[Staged]:
         """Upload the requests and wait until a job may be made from them. Repeating that is harmless."""
-        provider, end = self.work.provider(), self.clock.monotonic() + self.settings.deadline_s
+        provider, end = self.work.provider(), self.clock.monotonic() + self.settings.job_deadline_s
 
         def stage() -> Staged:
             try:
@@ -214,7 +214,7 @@ class Submission:
         while not (staged := (yield from self._call(stage, payload.key))).ready:
             if self.clock.monotonic() > end:
                 raise TransientError(f"the uploaded requests {staged.name} never became ready")
-            yield self.settings.poll_s
+            yield self.settings.poll_interval_s
         return staged
 
     def _created(self, payload: PartPayload, *, doubtful: bool) -> Steps[JobRef]:
@@ -256,7 +256,7 @@ class Submission:
                 if not waited:
                     self._note_the_wait(payload, full)
                 waited = True
-                yield self.settings.quota_s
+                yield self.settings.quota_wait_s
 
     def _note_the_wait(self, payload: PartPayload, full: QuotaReachedError) -> None:
         """Record why there is no job yet, so that ``status`` can tell a run that waits; say it for the first part."""

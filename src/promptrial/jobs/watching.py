@@ -47,7 +47,7 @@ class JobWatch:
         PermanentError
             If it has not ended within the deadline.
         """
-        provider, wait_s, began = self.work.provider(), self.settings.poll_s, self.clock.monotonic()
+        provider, wait_s, began = self.work.provider(), self.settings.poll_interval_s, self.clock.monotonic()
         missing: Settling | None = None
         said = ""
         while True:
@@ -68,14 +68,14 @@ class JobWatch:
             if status.message and status.message != said:
                 said = status.message
                 self.recorder.say_once("job", f"{self.work.name}: {said} (and so may others)")
-            if self.clock.monotonic() - began > self.settings.deadline_s:
+            if self.clock.monotonic() - began > self.settings.job_deadline_s:
                 raise PermanentError(
-                    f"job {job.name} has not ended within {_duration(self.settings.deadline_s)}",
+                    f"job {job.name} has not ended within {_duration(self.settings.job_deadline_s)}",
                     hint="look at it at the provider: a model that is not served may never begin. A resume waits for "
                     "it again; if you delete the job there, resume with --rebuy to ask its requests again",
                 )
             yield wait_s
-            wait_s = min(wait_s * _GROWTH, self.settings.longest_poll_s)
+            wait_s = min(wait_s * _GROWTH, self.settings.longest_wait_s)
 
 
 def _duration(seconds: float) -> str:

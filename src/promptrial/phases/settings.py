@@ -11,7 +11,6 @@ from promptrial.documents.significance import StatsSettings
 from promptrial.jobs.settings import QueueSettings
 from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
-from promptrial.runtime.retry import Backoff
 from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 
@@ -72,16 +71,17 @@ _DRY_OUTAGE_S: Final = 20.0
 
 def queue_settings(spec: RunSpec) -> QueueSettings:
     """Return how patient the queue is; in a dry run it has no reason to be."""
-    execution, dry = spec.config.execution, spec.dry_run
-    return QueueSettings(
-        max_concurrent_jobs=execution.max_concurrent_jobs,
-        poll_s=_DRY_POLL_S if dry else execution.poll_interval_s,
-        longest_poll_s=_DRY_POLL_S if dry else max(execution.poll_interval_s, execution.longest_poll_interval_s),
-        settle_s=10 * _DRY_POLL_S if dry else execution.settle_s,
-        quota_s=10 * _DRY_POLL_S if dry else execution.quota_wait_s,
-        deadline_s=execution.job_deadline_s,
-        max_attempts=execution.max_attempts,
-        backoff=Backoff(first_s=_DRY_POLL_S if dry else execution.first_retry_s),
-        outage_s=min(execution.outage_s, _DRY_OUTAGE_S) if dry else execution.outage_s,
-        rebuy=spec.rebuy,
+    execution = spec.config.execution
+    settings = QueueSettings(**dict(execution), rebuy=spec.rebuy)
+    if not spec.dry_run:
+        return settings
+    return settings.model_copy(
+        update={
+            "poll_interval_s": _DRY_POLL_S,
+            "longest_poll_interval_s": _DRY_POLL_S,
+            "settle_s": 10 * _DRY_POLL_S,
+            "quota_wait_s": 10 * _DRY_POLL_S,
+            "first_retry_s": _DRY_POLL_S,
+            "outage_s": min(execution.outage_s, _DRY_OUTAGE_S),
+        }
     )
