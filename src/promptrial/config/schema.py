@@ -22,6 +22,7 @@ from promptrial import registry
 from promptrial.config.arms import PromptSetConfig, TaskInstructions
 from promptrial.config.scorers import ScorerConfig, canonical_names, named_types, settings_problems
 from promptrial.config.strict import Name, Strict
+from promptrial.documents.significance import MissingRule, StatsSettings
 from promptrial.model import ids
 from promptrial.model.arms import ArmName
 from promptrial.model.responses import ThinkTags
@@ -209,30 +210,33 @@ class ProviderPricing(Strict):
     models: dict[str, PriceConfig] = Field({})
 
 
+_STATS: Final = StatsSettings()  # each key of `stats` is a field of it, and has its default
+
+
 class StatsConfig(Strict):
     """How effects are tested."""
 
     unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"missing"})
 
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    confidence: OpenShare = 0.95
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = _STATS.alpha
+    confidence: OpenShare = _STATS.confidence
     primary: Annotated[tuple[ScorerName, ...], AfterValidator(_no_repeats)] = Field(
-        (next(iter(registry.SCORERS)),),
+        _STATS.primary,
         description="confirmatory endpoints, Holm-corrected together; by default the first of the default pack, or the "
         "first scorer where that does not run",
     )
-    bootstrap_samples: Annotated[int, Field(ge=1000, le=_MOST_SAMPLES), _Number] = 10_000
+    bootstrap_samples: Annotated[int, Field(ge=1000, le=_MOST_SAMPLES), _Number] = _STATS.bootstrap_samples
     permutation_samples: Annotated[
         int,
         Field(ge=999, le=_MOST_SAMPLES, description="random sign flips to begin with; at least 9,999 are drawn"),
         _Number,
-    ] = 10_000
-    random_seed: Natural = 1337
+    ] = _STATS.permutation_samples
+    random_seed: Natural = _STATS.random_seed
     tost_margins: dict[ScorerName, Margin] = Field(
-        {}, description="endpoint -> margin: adds an equivalence test for it"
+        _STATS.tost_margins, description="endpoint -> margin: adds an equivalence test for it"
     )
-    missing: Literal["exclude", "failure"] = Field(
-        "exclude", description="missing answers are left out of what decides, or count as failures in it"
+    missing: MissingRule = Field(
+        _STATS.missing, description="missing answers are left out of what decides, or count as failures in it"
     )
 
 

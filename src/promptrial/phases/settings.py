@@ -48,16 +48,8 @@ def _recorded_rules(spec: RunSpec) -> dict[str, str]:
 
 def stats_settings(config: ExperimentConfig, scorers: Mapping[str, Declaration]) -> StatsSettings:
     """Return how effects are tested; what the scores of each scorer are is as it declares them."""
-    stats = config.stats
     return StatsSettings(
-        alpha=stats.alpha,
-        confidence=stats.confidence,
-        primary=stats.primary,
-        bootstrap_samples=stats.bootstrap_samples,
-        permutation_samples=stats.permutation_samples,
-        random_seed=stats.random_seed,
-        tost_margins=dict(stats.tost_margins),
-        missing=stats.missing,
+        **dict(config.stats),
         graded=tuple(name for name, each in scorers.items() if each.scale == "continuous"),
         wanted={name: each.direction for name, each in scorers.items() if each.direction is not None},
         ranges={name: each.range for name, each in scorers.items()},

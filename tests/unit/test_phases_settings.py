@@ -1,0 +1,106 @@
+"""What a configuration says of statistics and of the queue reaches them whole, and each default stands once."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, asdict, fields
+from typing import Any
+
+import pytest
+
+from promptrial import registry
+from promptrial.config.schema import ExecutionConfig, StatsConfig, UnsupportedConfig
+from promptrial.documents.significance import StatsSettings
+from promptrial.engine.opening import RunRequest, open_run
+from promptrial.engine.session import spec_of
+from promptrial.jobs.settings import QueueSettings
+from promptrial.phases.settings import queue_settings, stats_settings
+from promptrial.phases.spec import RunSpec
+from promptrial.scoring.packs.question_answering.unsupported import Unsupported
+from tests.support.project import Project
+
+STATS: dict[str, Any] = {
+    "alpha": 0.01,
+    "confidence": 0.9,
+    "primary": ["f1"],
+    "bootstrap_samples": 2000,
+    "permutation_samples": 3000,
+    "random_seed": 7,
+    "tost_margins": {"f1": 0.2},
+    "missing": "failure",
+}
+EXECUTION: dict[str, Any] = {
+    "max_concurrent_jobs": 3,
+    "share_identical_arms": False,
+    "max_attempts": 5,
+    "poll_interval_s": 11.0,
+    "longest_poll_interval_s": 77.0,
+    "settle_s": 12.0,
+    "quota_wait_s": 13.0,
+    "first_retry_s": 1.5,
+    "outage_s": 14.0,
+    "job_deadline_s": 15.0,
+}
+
+
+def spec_of_project(project: Project, *, dry_run: bool = False, rebuy: bool = False) -> RunSpec:
+    experiments = project.root / "experiments"
+    request = RunRequest(experiments, "r", config=project.config, dry_run=dry_run, rebuy=rebuy)
+    return spec_of(request, open_run(request, {}))
+
+
+def plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def test_the_values_of_this_test_are_all_keys_and_none_has_its_default() -> None:
+    for kind, given in ((StatsConfig, STATS), (ExecutionConfig, EXECUTION)):
+        assert {*given} == {*kind.model_fields}
+        assert not [name for name, value in given.items() if plain(getattr(kind(), name)) == value]
+
+
+def test_every_key_of_stats_reaches_the_statistics(project: Project) -> None:
+    project.write_config({"stats": STATS})
+    settings = stats_settings(spec_of_project(project).config, {})
+    assert {name: plain(getattr(settings, name)) for name in STATS} == STATS
+
+
+def test_every_key_of_execution_and_leave_to_buy_again_reach_the_queue(project: Project) -> None:
+    project.write_config({"execution": EXECUTION})
+    settings = queue_settings(spec_of_project(project, rebuy=True))
+    assert {name: getattr(settings, name) for name in EXECUTION} == EXECUTION
+    assert settings.rebuy
+    assert settings.backoff.first_s == 1.5
+    assert settings.longest_wait_s == 77.0
+
+
+def test_the_longest_wait_is_never_below_the_first() -> None:
+    assert QueueSettings(poll_interval_s=90.0).longest_wait_s == 90.0
+
+
+def test_a_dry_run_waits_for_nothing_and_keeps_what_is_not_a_wait(project: Project) -> None:
+    project.write_config({"execution": EXECUTION})
+    settings = queue_settings(spec_of_project(project, dry_run=True))
+    waits = ("poll_interval_s", "longest_wait_s", "settle_s", "quota_wait_s", "first_retry_s")
+    assert all(getattr(settings, name) <= 0.2 for name in waits)
+    assert (settings.max_attempts, settings.max_concurrent_jobs, settings.job_deadline_s) == (5, 3, 15.0)
+
+
+def test_each_default_of_stats_is_that_of_the_statistics() -> None:
+    own = StatsConfig()
+    for field in fields(StatsSettings):
+        if field.name in StatsConfig.model_fields:
+            default = field.default if field.default is not MISSING else {}
+            assert getattr(own, field.name) == default
+
+
+def test_the_first_scorer_of_the_default_pack_is_the_primary_endpoint_by_default() -> None:
+    assert StatsSettings().primary == (next(iter(registry.SCORERS)),)
+
+
+def test_a_setting_of_the_queue_that_is_out_of_range_is_refused_where_it_is_made() -> None:
+    with pytest.raises(ValueError, match="max_attempts"):
+        QueueSettings(max_attempts=0)
+
+
+def test_the_scorer_of_unsupported_claims_has_the_defaults_of_its_section() -> None:
+    assert asdict(Unsupported()) == UnsupportedConfig().model_dump()
