@@ -47,7 +47,11 @@ SURVEYS: Final = {
 BUGS: Final = {
     "write_in_place": ("after create .*trial_manifest", "key is name", "trial_manifest.json does not load"),
     "existing_files_are_done": ("after replace .*predictions", "key is name", "(differs|is missing|ended with 1)"),
-    "no_mended_tail": ("amid append .*results.partial", "key is name", "results.partial.jsonl.corrupt.1 is left over"),
+    "no_repaired_tail": (
+        "amid append .*results.partial",
+        "key is name",
+        "results.partial.jsonl.corrupt.1 is left over",
+    ),
     "forgotten_journal": ("before append .*run.log", "none", "created again, though it was on record"),
     "no_lookup": ("append .*jobs.journal", "key is name", "created twice"),
 }

@@ -29,7 +29,7 @@ SEEDS: Final = (1, 2)
 BUGS: Final = {
     "existing_files_are_done": "differs",
     "kept_sentinel": "(ended with 5 instead of 0|a stale sentinel was left)",
-    "plan_that_mends": "the plan changed",
+    "plan_that_repairs": "the plan changed",
     "no_lock": "(ended with 0 instead of 4|beside the writer ended with 0)",
     "times_decide": "a touched file changed the plan",
 }

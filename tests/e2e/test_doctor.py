@@ -208,8 +208,8 @@ def test_without_a_state_the_command_finds_out_what_the_run_was_started_with(pro
     document = examined(project)
     assert document["status"] == ("no_state" if damage == "lost" else "damaged")
     (found,) = (each for each in document["findings"] if each["severity"] == "error")
-    mends = {"lost": "promptrial resume r", "garbled": "promptrial run --run_id r --resume"}
-    assert found["command"] == mends[damage]
+    commands = {"lost": "promptrial resume r", "garbled": "promptrial run --run_id r --resume"}
+    assert found["command"] == commands[damage]
     obey(project, found)
     assert fake_provider.CALLS.total() == before, "nothing was asked again"
     assert findings(project, grave=True) == []
@@ -228,8 +228,8 @@ def test_without_a_state_the_command_finishes_what_was_begun_though_its_configur
     (project.root / "config" / "treatment.txt").write_text("Something else.\n")
     found = findings(project, grave=True)
     own = "--config experiments/run_r/effective_config.yaml"
-    mends = {"lost": f"promptrial resume r {own}", "garbled": f"promptrial run --run_id r {own} --resume"}
-    assert {each["command"] for each in found} == {mends[damage]}
+    commands = {"lost": f"promptrial resume r {own}", "garbled": f"promptrial run --run_id r {own} --resume"}
+    assert {each["command"] for each in found} == {commands[damage]}
     assert "prompt_sets.main.treatment.text" in found[-1]["meaning"]
     obey(project, *found)
     assert fake_provider.CALLS.total() == before

@@ -20,10 +20,10 @@ def test_any_prefix_of_a_valid_file_mends_to_its_whole_lines(lines: list[bytes],
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(jsonl, "_CHUNK", chunk):
         path = Path(folder) / "rows.jsonl"
         path.write_bytes(prefix)
-        cut = jsonl.mend_tail(path)
-        mended = path.read_bytes()
-        again = jsonl.mend_tail(path)
-    assert mended + prefix[len(mended) :] == prefix
-    assert cut == len(prefix) - len(mended)
+        cut = jsonl.repair_tail(path)
+        repaired = path.read_bytes()
+        again = jsonl.repair_tail(path)
+    assert repaired + prefix[len(repaired) :] == prefix
+    assert cut == len(prefix) - len(repaired)
     assert again == 0
-    assert mended == b"".join(line + b"\n" for line in lines[: prefix.count(b"\n")])
+    assert repaired == b"".join(line + b"\n" for line in lines[: prefix.count(b"\n")])

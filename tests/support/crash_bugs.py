@@ -51,9 +51,9 @@ def no_file_fsync() -> None:
     atomic._fsync = lambda fd: fsync(fd) if stat.S_ISDIR(os.fstat(fd).st_mode) else None
 
 
-def no_mended_tail() -> None:
+def no_repaired_tail() -> None:
     """Append behind a torn line."""
-    jsonl.mend_tail = lambda path: 0  # noqa: ARG005 - likewise
+    jsonl.repair_tail = lambda path: 0  # noqa: ARG005 - likewise
 
 
 def forgotten_journal() -> None:
@@ -101,7 +101,7 @@ def kept_sentinel() -> None:
     atomic.remove = forgetful
 
 
-def plan_that_mends() -> None:
+def plan_that_repairs() -> None:
     """Set damaged manifests aside while only planning."""
     load = manifests.load_manifests
     session.load_manifests = lambda spec, services, **_: load(spec, services)  # type: ignore[attr-defined]
@@ -131,12 +131,12 @@ BUGS: Final[dict[str, Callable[[], None]]] = {
         write_in_place,
         no_folder_fsync,
         no_file_fsync,
-        no_mended_tail,
+        no_repaired_tail,
         forgotten_journal,
         no_lookup,
         existing_files_are_done,
         kept_sentinel,
-        plan_that_mends,
+        plan_that_repairs,
         no_lock,
         times_decide,
     )

@@ -23,23 +23,23 @@ def test_blank_lines_are_counted_though_left_out(tmp_path: Path) -> None:
 def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     assert list(jsonl.lines(tmp_path / "a")) == []
-    assert jsonl.mend_tail(tmp_path / "a") == 0
+    assert jsonl.repair_tail(tmp_path / "a") == 0
 
 
 def test_a_file_that_is_not_there_is_left_so_by_mending(tmp_path: Path) -> None:
-    assert jsonl.mend_tail(tmp_path / "a") == 0
+    assert jsonl.repair_tail(tmp_path / "a") == 0
     assert not (tmp_path / "a").exists()
 
 
 def test_a_whole_file_is_not_touched_by_mending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(b"one\ntwo\n")
     monkeypatch.setattr("promptrial.store.atomic.truncate", None)
-    assert jsonl.mend_tail(tmp_path / "a") == 0
+    assert jsonl.repair_tail(tmp_path / "a") == 0
 
 
 def test_a_file_of_one_torn_line_becomes_empty(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b'{"torn')
-    assert jsonl.mend_tail(tmp_path / "a") == 6
+    assert jsonl.repair_tail(tmp_path / "a") == 6
     assert (tmp_path / "a").read_bytes() == b""
 
 
@@ -49,7 +49,7 @@ def test_a_torn_line_longer_than_a_chunk_is_cut_off_whole(
 ) -> None:
     monkeypatch.setattr(jsonl, "_CHUNK", chunk)
     (tmp_path / "a").write_bytes(b"one\ntwo\nthree is torn")
-    assert jsonl.mend_tail(tmp_path / "a") == 13
+    assert jsonl.repair_tail(tmp_path / "a") == 13
     assert (tmp_path / "a").read_bytes() == b"one\ntwo\n"
 
 

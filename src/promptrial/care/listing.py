@@ -113,5 +113,5 @@ def _usd(run: RunDir, trials: Sequence[str]) -> float | None:
 def _trial_usd(path: Path) -> float | None:
     try:
         return cost_report.decode(read_bytes(path)).usd
-    except (FileNotFoundError, ValueError, RecursionError):  # not there yet, or damaged: a resume makes it anew
+    except (FileNotFoundError, ValueError, RecursionError):  # not there yet, or damaged: a resume writes it again
         return None

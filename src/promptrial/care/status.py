@@ -135,7 +135,7 @@ def _manifests(run: RunDir, trials: tuple[str, ...]) -> dict[str, TrialManifest]
 
 
 def built_by(run: RunDir) -> Manifest | None:
-    """Return what the build phase left; None before it has run, and for a damaged one: a resume builds anew."""
+    """Return what the build phase left; None before it has run, and for a damaged one: a resume builds it again."""
     try:
         built = records.load(run.batch_inputs / "manifest.json", Manifest)
     except (FileNotFoundError, CorruptRecordError):

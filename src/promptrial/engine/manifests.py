@@ -43,7 +43,7 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
     for trial in spec.trials:
         folder = spec.run.trial(trial.slug)
         fold(services.manifests[trial.slug].parts, folder.journal.salvage())
-        _mend_journal(services, folder, read_only)
+        _repair_journal(services, folder, read_only)
 
 
 def _with_engines(fresh: TrialManifest, manifest: TrialManifest) -> dict[str, ArmRecord] | msgspec.UnsetType:
@@ -54,7 +54,7 @@ def _with_engines(fresh: TrialManifest, manifest: TrialManifest) -> dict[str, Ar
     return {name: msgspec.structs.replace(arm, engine=known.get(name, {})) for name, arm in fresh.arms.items()}
 
 
-def _mend_journal(services: Services, folder: TrialDir, read_only: bool) -> None:  # noqa: FBT001
+def _repair_journal(services: Services, folder: TrialDir, read_only: bool) -> None:  # noqa: FBT001
     """Set a damaged journal aside, once the manifest holds what could still be read of it."""
     try:
         folder.journal.read()

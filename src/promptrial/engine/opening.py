@@ -300,7 +300,7 @@ def _first_to_ask() -> Phase:
 def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
     """Write what a new run starts from: the effective configuration, the manifests and the state, in that order."""
     state = _new_state(opened, services)
-    if opened.run.state_path.exists():  # it is there, and damaged: it is made anew from the receipts
+    if opened.run.state_path.exists():  # it is there, and damaged: it is built again from the receipts
         set_aside(services, opened.run.state_path)
     _clear_leftovers(opened, services)
     if opened.dry_run:  # before anything else can say so: it must not be taken for a run that may spend

@@ -32,7 +32,7 @@ from promptrial.runtime.progress import NoProgress, Progress
 from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
 from promptrial.store import atomic, records
 from promptrial.store.atomic import Appender
-from promptrial.store.jsonl import mend_tail
+from promptrial.store.jsonl import repair_tail
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
 
 __all__ = ["Finished", "Invocation", "Planned", "follow", "preview", "services_of", "spec_of"]
@@ -122,7 +122,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
         providers = Providers(env, opened.run.root if opened.dry_run else None)
         spec, services = spec_of(request, opened), services_of(opened, env, invocation, providers)
         providers.stop_asked = services.stop.is_set
-        mend_tail(opened.run.log_path)
+        repair_tail(opened.run.log_path)
         with (
             Appender(opened.run.log_path, durable=False) as log,
             stop_on_signals(services.stop, invocation.say, invocation.resume_command),

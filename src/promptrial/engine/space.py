@@ -1,7 +1,7 @@
 """Whether the disk has room for what a phase is about to write. Looks, and writes nothing.
 
 How much that is can only be estimated, from the size of what the phase reads; too little room is found here, before
-hours of work, and not in the middle of a file. A disk that fills up all the same loses nothing: see ``store.atomic``.
+hours of work, and not in the middle of a file. A disk that fills up anyway loses nothing: see ``store.atomic``.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class LocalPart:
     def _finished(self) -> frozenset[str]:
         """Return the ids of the rows that are whole; a torn last row is cut off, a damaged file is set aside."""
         path = self.work.folder.part_rows(self.work.part.name)
-        if cut := jsonl.mend_tail(path):
+        if cut := jsonl.repair_tail(path):
             said = f"{self.work.name}: the last row was torn ({cut} bytes) and is asked for again"
             self.recorder.events.warn(said)
         try:

@@ -18,7 +18,7 @@ __all__ = ["require_leave_to_buy_again"]
 
 _IN_DOUBT: Final = ("submitting", "unknown")
 _UNSHARED: Final = "--no_sharing would ask again what another trial of this run has asked"
-_CUT_ANEW: Final = (
+_CUT_AGAIN: Final = (
     "the arms below have the same prompt as before, and their requests were cut or chosen otherwise since they were "
     "paid for, so that all of them would be asked again"
 )
@@ -35,7 +35,7 @@ def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
     if spec.rebuy or spec.dry_run:
         return
     hosted = [each for each in work if each.hosted]
-    for reason, again in ((_UNSHARED, _unshared(spec, hosted)), (_CUT_ANEW, _cut_anew(spec, hosted))):
+    for reason, again in ((_UNSHARED, _unshared(spec, hosted)), (_CUT_AGAIN, _cut_again(spec, hosted))):
         parts = list(again)
         if parts:
             raise _refusal(spec, reason, parts)
@@ -52,7 +52,7 @@ def _unshared(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
             yield each
 
 
-def _cut_anew(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
+def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
     """Yield parts without a job of arms whose prompt is the one on record, and whose earlier requests were paid for."""
     wanted = {each.request_sha256 for each in work}
     for each in work:

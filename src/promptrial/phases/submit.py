@@ -25,7 +25,7 @@ __all__ = ["PHASE"]
 
 def _run(spec: RunSpec, services: Services) -> Produced:
     """Record engine and job of each part. Side effects: manifests, the job journals and, for hosted providers, jobs."""
-    if spec.asked_by == "this":  # then requests that had to be built anew are what they were
+    if spec.asked_by == "this":  # then requests that were built again are what they were
         _recover(spec, services)
     work = worklist(spec, services, spec.active)
     require_leave_to_buy_again(spec, worklist(spec, services, spec.trials))

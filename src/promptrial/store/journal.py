@@ -25,9 +25,9 @@ __all__ = ["Journal", "PartEvent", "fold"]
 class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A change of one part; fields left at None keep the value that they had.
 
-    ``pending`` and ``submitting`` stand before a job, and begin anew: no job or result of an earlier one is kept beside
-    them. ``lost`` says that answers cannot be had any more; any later change takes that back. A change with a ``key``
-    is one of the intent of that key as well; with ``intent_only``, of nothing else.
+    ``pending`` and ``submitting`` come before a job: no job or result of an earlier one is kept beside them. ``lost``
+    says that answers cannot be fetched any more; any later change takes that back. A change with a ``key`` is one of
+    the intent of that key as well; with ``intent_only``, of nothing else.
     ``schema_version`` is left out as long as it is 1.
     """
 
@@ -68,7 +68,7 @@ class Journal:
     def append(self, event: PartEvent) -> None:
         """Record a change; durable on return."""
         if self._appender is None:
-            jsonl.mend_tail(self.path)
+            jsonl.repair_tail(self.path)
             self._appender = atomic.Appender(self.path)
         self._appender.append(msgspec.json.encode(event))
 

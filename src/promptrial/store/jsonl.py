@@ -11,7 +11,7 @@ from typing import NamedTuple
 from promptrial.documents.files import open_regular
 from promptrial.store import atomic
 
-__all__ = ["FileDigest", "count", "digest", "lines", "mend_tail", "numbered_lines"]
+__all__ = ["FileDigest", "count", "digest", "lines", "numbered_lines", "repair_tail"]
 
 _CHUNK = 1 << 20
 
@@ -46,7 +46,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, stripped
 
 
-def mend_tail(path: Path) -> int:
+def repair_tail(path: Path) -> int:
     """Cut off a last line that has no newline, as a kill during an append leaves it; return the bytes cut.
 
     Side effects: truncates the file, durably. A file that does not exist is left so.

@@ -184,5 +184,5 @@ def _finding(sight: Sight, path: Path, meaning: str, kind: Kind = "record") -> F
         severity="warning" if kind == "torn" else "error",
         file=sight.run.relative(path),
         meaning=meaning,
-        command=sight.mend,
+        command=sight.repair,
     )

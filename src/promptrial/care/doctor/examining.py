@@ -61,8 +61,8 @@ def _findings(sight: Sight) -> list[Finding]:
 def _of_legacy(sight: Sight) -> Iterator[Finding]:
     """Yield what can be said of a run in another form than ours."""
     meaning = "an older tool made this run; it is brought into this program's form first, and nothing is asked again"
-    if sight.mend.endswith("path/to/prepared"):
+    if sight.repair.endswith("path/to/prepared"):
         meaning += ". The questions that it asked are not in its folder: name theirs"
-    yield Finding(kind="legacy", severity="warning", file=".", meaning=meaning, command=sight.mend)
+    yield Finding(kind="legacy", severity="warning", file=".", meaning=meaning, command=sight.repair)
     yield from process_findings(sight)
     yield from set_aside_files(sight)

@@ -25,10 +25,10 @@ def process_findings(sight: Sight) -> Iterator[Finding]:
         meaning = (
             "it asks a process to stop, and none works on the run; the next one removes it, and is not stopped by it"
         )
-        yield _finding(sight, "stop_sentinel", "note", run.sentinel_path, meaning, sight.mend)
+        yield _finding(sight, "stop_sentinel", "note", run.sentinel_path, meaning, sight.repair)
     for path in sorted(run.root.rglob(".*.tmp")):
         meaning = f"{_size(path)}, left by an interrupted write; the next process removes it"
-        yield _finding(sight, "leftover", "note", path, meaning, sight.mend)
+        yield _finding(sight, "leftover", "note", path, meaning, sight.repair)
 
 
 def _of_holder(sight: Sight, by: Holder) -> Finding:
@@ -37,7 +37,7 @@ def _of_holder(sight: Sight, by: Holder) -> Finding:
     if not by.works:
         gone = "is gone" if by.alive is False else f"has not shown itself for {by.silent_s:,.0f} s"
         meaning = f"left by {who}, which {gone}; it blocks nobody"
-        return _finding(sight, "lock", "warning", path, meaning, sight.mend)
+        return _finding(sight, "lock", "warning", path, meaning, sight.repair)
     if by.silent:
         meaning = f"held by {who}, which has not shown itself for {by.silent_s:,.0f} s: it is suspended"
         return _finding(sight, "lock", "warning", path, meaning, f"kill -CONT {by.pid}" if by.pid else None)
@@ -53,10 +53,10 @@ def phase_findings(sight: Sight) -> Iterator[Finding]:
     for name, phase in sight.state.known_phases.items():
         if phase.status == "failed":
             meaning = f"{name} failed: {phase.last_error or 'no reason is on record'}"
-            yield _finding(sight, "failed", "error", path, meaning, sight.mend)
+            yield _finding(sight, "failed", "error", path, meaning, sight.repair)
         elif phase.status == "in_progress":
             meaning = f"{name} was in progress, and the process that worked on it is gone"
-            yield _finding(sight, "interrupted", "warning", path, meaning, sight.mend)
+            yield _finding(sight, "interrupted", "warning", path, meaning, sight.repair)
 
 
 def set_aside_files(sight: Sight) -> Iterator[Finding]:

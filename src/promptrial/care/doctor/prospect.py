@@ -67,7 +67,7 @@ def _opened(sight: Sight) -> tuple[Opened, RunSpec, Services]:
 
 def _unreadable(sight: Sight, error: PromptrialError | OSError) -> Finding:
     said = sight.said(error) if isinstance(error, PromptrialError) else f"{error.filename}: {error.strerror}"
-    return _finding(sight, "drift", "error", sight.run.config_path, f"it does not load any more: {said}", sight.mend)
+    return _finding(sight, "drift", "error", sight.run.config_path, f"it does not load any more: {said}", sight.repair)
 
 
 def _left(sight: Sight, actions: Sequence[Action]) -> Iterator[Finding]:
@@ -76,10 +76,10 @@ def _left(sight: Sight, actions: Sequence[Action]) -> Iterator[Finding]:
         if not action.done and sight.completed(action.phase):
             if _is_of_the_code(action.reason):
                 meaning = f"{action.phase} was made by another version of this program, or of what it depends on"
-                yield _finding(sight, "drift", "warning", sight.run.state_path, meaning, sight.mend)
+                yield _finding(sight, "drift", "warning", sight.run.state_path, meaning, sight.repair)
             else:
                 meaning = f"{action.phase} counts as completed, and the plan says: {action}"
-                yield _finding(sight, "not_done", "warning", sight.run.state_path, meaning, sight.mend)
+                yield _finding(sight, "not_done", "warning", sight.run.state_path, meaning, sight.repair)
             return
 
 
@@ -99,7 +99,7 @@ def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[F
     if recorded is None:
         return
     severity: Severity = "note" if finished else "warning"
-    command = f"{run.command('run')} --config {quoted(run.config_path)} --resume" if sight.state else sight.mend
+    command = f"{run.command('run')} --config {quoted(run.config_path)} --resume" if sight.state else sight.repair
     if not recorded.exists():
         meaning = f"{recorded}, which the run was started with, is not there; a resume uses the run's own copy"
         yield _finding(sight, "drift", "note", run.config_path, meaning, None)
@@ -129,7 +129,7 @@ def _space(sight: Sight, spec: RunSpec, services: Services, actions: Sequence[Ac
                 check_space(spec, services, phase, unit)
             except DiskSpaceError as error:
                 meaning = f"{error.message}; free some, then resume"
-                yield _finding(sight, "disk_space", "error", sight.run.root, meaning, sight.mend)
+                yield _finding(sight, "disk_space", "error", sight.run.root, meaning, sight.repair)
                 return
 
 

@@ -50,7 +50,7 @@ class Sight:
         What the build phase left.
     trials : tuple of str
         The trials of the run; where it is not known which there are, every folder that looks like one.
-    mend : str
+    repair : str
         The command that resumes the run, and repairs its records. It has ``--rebuy`` where a resume without it has
         found out that answers are lost, or a job is in doubt, and would find that out again.
     legacy : bool
@@ -69,7 +69,7 @@ class Sight:
     by: Holder | None
     built: Manifest | None
     trials: tuple[str, ...]
-    mend: str
+    repair: str
     legacy: bool = False
     manifests: dict[str, TrialManifest] = field(default_factory=dict)
     late_jobs: dict[str, str] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Sight:
     def put_aside_first(self, path: Path) -> str:
         """Return the command that moves a file out of the way, where ``store.atomic`` would, and then goes on."""
         number = next(n for n in itertools.count(1) if not path.with_name(f"{path.name}.corrupt.{n}").exists())
-        return f"mv {quoted(path)} {quoted(path.with_name(f'{path.name}.corrupt.{number}'))} && {self.mend}"
+        return f"mv {quoted(path)} {quoted(path.with_name(f'{path.name}.corrupt.{number}'))} && {self.repair}"
 
     def parts_of(self, slug: str) -> dict[str, int] | None:
         """Return the parts that the requests of a trial are cut into, and their rows; None if that is not known."""
@@ -113,7 +113,7 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
     folders = tuple(sorted(path.parent.name for path in run.root.glob("*/results") if path.is_dir()))
     trials = folders if built is None else tuple(dict.fromkeys(row["trial_slug"] for row in built.facts["parts"]))
     manifests = dict(_manifests(run, folders))
-    mend = _older_command(run) if older else _command(run, state, env)
+    repair = _older_command(run) if older else _command(run, state, env)
     return Sight(
         run=run,
         invocation=invocation,
@@ -123,7 +123,7 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
         by=holder(run.lock_path, invocation.clock),
         built=built,
         trials=trials,
-        mend=f"{mend} --rebuy" if _needs_rebuy(manifests, trials, built) else mend,
+        repair=f"{repair} --rebuy" if _needs_rebuy(manifests, trials, built) else repair,
         legacy=legacy and (state is None or state.migrated is not True),
         manifests=manifests,
         late_jobs=_late_jobs(run),

@@ -156,7 +156,7 @@ def _fetched_and_lost(sight: Sight, folder: TrialDir, name: str, part: PartRecor
 def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, home: bool) -> Iterator[Finding]:
     """Yield attempts that later ones took the place of, and whose answers never came.
 
-    Once the part is home nothing is left to mend in the run; a job that was accepted may still be at work, though.
+    Once the part is home nothing is left to repair in the run; a job that was accepted may still be at work, though.
     """
     last = part.intents[-1]
     for intent in part.intents:
@@ -175,7 +175,7 @@ def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, 
             severity="note" if home else "warning",
             file=sight.run.relative(folder.manifest_path),
             meaning=meaning,
-            command=(_stop_command(sight, folder.slug, _name(intent)) if accepted else None) if home else sight.mend,
+            command=(_stop_command(sight, folder.slug, _name(intent)) if accepted else None) if home else sight.repair,
         )
 
 
@@ -269,5 +269,5 @@ def _about(intents: tuple[Intent, ...]) -> str:
 
 
 def _finding(sight: Sight, kind: Kind, severity: Severity, path: Path, meaning: str) -> Finding:
-    command = None if severity == "note" else sight.mend
+    command = None if severity == "note" else sight.repair
     return Finding(kind=kind, severity=severity, file=sight.run.relative(path), meaning=meaning, command=command)
