@@ -11,63 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
-from promptrial import registry
 from promptrial.design.plan import Action, Selection, decide, decide_one, facts_by_phase
 from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, receipt_of
 from promptrial.engine.space import check_space
 from promptrial.errors import PhaseBlockedError, PhaseFailedError, PromptrialError, StopRequested
-from promptrial.model import Trial
 from promptrial.model.units import RUN, Unit
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
-from promptrial.store.records import ArmRecord, Manifest, Receipt, RunState, StageRecord, TrialManifest
+from promptrial.store.records import Manifest, Receipt, RunState, StageRecord, TrialManifest
 
-__all__ = ["Engine", "new_manifest"]
-
-
-def _arm_records(trial: Trial) -> dict[str, ArmRecord] | msgspec.UnsetType:
-    own = {
-        name: ArmRecord(
-            model_id=model.shown_id,
-            model_alias=model.alias,
-            provider=model.provider,
-            hosted=not registry.load("provider", model.provider).local,
-        )
-        for name, model in trial.own_models.items()
-    }
-    return own or msgspec.UNSET
-
-
-def new_manifest(spec: RunSpec, trial: Trial, now: str) -> TrialManifest:
-    """Return the manifest of a trial in which nothing has happened; ``now`` is the time in UTC."""
-    return TrialManifest(
-        run_id=spec.run.run_id,
-        trial={
-            "model_id": trial.model.shown_id,
-            "model_alias": trial.model.alias,
-            "provider": trial.model.provider,
-            "prompt_set": trial.prompt_set,
-            "top_p": trial.top_p,
-            "top_k": trial.top_k,
-            "max_new_tokens": {
-                "open_book": trial.max_new_tokens["open"],
-                "closed_book": trial.max_new_tokens["closed"],
-            },
-            "stop": list(spec.stop_as_written(trial)),
-            "seed": trial.seed,
-            "conditions": list(trial.conditions),
-        },
-        prompts={name: {"sha256": prompt.sha256} for name, prompt in trial.prompts.items()},
-        temps=list(trial.temps),
-        samples_per_item=dict(trial.samples_per_item),
-        hosted=not registry.load("provider", trial.model.provider).local,
-        arms=_arm_records(trial),
-        timestamps={"created_at": now},
-    )
+__all__ = ["Engine"]
 
 
 @dataclass(slots=True)

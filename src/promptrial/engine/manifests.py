@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
-from promptrial.engine.loop import new_manifest
+from promptrial import registry
 from promptrial.errors import CorruptRecordError
+from promptrial.model import Trial
 from promptrial.phases.recovery import recover_parts
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -17,9 +18,50 @@ from promptrial.store.journal import fold
 from promptrial.store.records import ArmRecord, TrialManifest
 from promptrial.store.rundir import TrialDir
 
-__all__ = ["load_manifests", "load_whole", "set_aside"]
+__all__ = ["load_manifests", "load_whole", "new_manifest", "set_aside"]
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
+
+
+def new_manifest(spec: RunSpec, trial: Trial, now: str) -> TrialManifest:
+    """Return the manifest of a trial in which nothing has happened; ``now`` is the time in UTC."""
+    return TrialManifest(
+        run_id=spec.run.run_id,
+        trial={
+            "model_id": trial.model.shown_id,
+            "model_alias": trial.model.alias,
+            "provider": trial.model.provider,
+            "prompt_set": trial.prompt_set,
+            "top_p": trial.top_p,
+            "top_k": trial.top_k,
+            "max_new_tokens": {
+                "open_book": trial.max_new_tokens["open"],
+                "closed_book": trial.max_new_tokens["closed"],
+            },
+            "stop": list(spec.stop_as_written(trial)),
+            "seed": trial.seed,
+            "conditions": list(trial.conditions),
+        },
+        prompts={name: {"sha256": prompt.sha256} for name, prompt in trial.prompts.items()},
+        temps=list(trial.temps),
+        samples_per_item=dict(trial.samples_per_item),
+        hosted=not registry.load("provider", trial.model.provider).local,
+        arms=_arm_records(trial),
+        timestamps={"created_at": now},
+    )
+
+
+def _arm_records(trial: Trial) -> dict[str, ArmRecord] | msgspec.UnsetType:
+    own = {
+        name: ArmRecord(
+            model_id=model.shown_id,
+            model_alias=model.alias,
+            provider=model.provider,
+            hosted=not registry.load("provider", model.provider).local,
+        )
+        for name, model in trial.own_models.items()
+    }
+    return own or msgspec.UNSET
 
 
 def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False) -> None:

@@ -21,7 +21,8 @@ from promptrial.design.parts import cut_parts
 from promptrial.design.plan import select_phases
 from promptrial.documents.files import read_bytes
 from promptrial.engine.facts import inputs_of
-from promptrial.engine.loop import Engine, new_manifest
+from promptrial.engine.loop import Engine
+from promptrial.engine.manifests import new_manifest
 from promptrial.engine.opening import Opened, RunRequest, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.session import Invocation, services_of, spec_of
