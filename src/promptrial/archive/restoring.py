@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from promptrial.archive.contents import LEFT_OUT
 from promptrial.archive.manifest import OWN_FILES, ArchivedFile, ArchiveManifest
 from promptrial.archive.packing import Member
@@ -91,6 +93,7 @@ def _exists(run: RunDir, place: Place) -> UsageError:
 def _fill(staging: Path, run: RunDir, place: Place, manifest: ArchiveManifest, each: Callable[[], None]) -> None:
     _check_room(staging, manifest.size)
     _unpack(place, staging, manifest, each)
+    _distrust(staging / run.state_path.name)
     if run.run_id != manifest.run_id:
         _rename(staging, run.run_id)
     try:
@@ -171,6 +174,15 @@ def _changed(place: Place, path: str) -> CorruptRecordError:
         f"{place.shown}: {path} has changed since it was verified a moment ago",
         hint=f"look again: promptrial verify {place.shown}",
     )
+
+
+def _distrust(path: Path) -> None:
+    """Forget which code could run where the run was made: an archive that was written honestly says nothing of it."""
+    if path.exists():
+        state = records.load(path, RunState)
+        if state.trusted_code is not msgspec.UNSET:
+            state.trusted_code = msgspec.UNSET
+            records.save(path, state)
 
 
 def _rename(folder: Path, run_id: str) -> None:

@@ -36,6 +36,8 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "force", "resume even if the configuration changed; recorded in the state", action="store_true")
     add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
              action="store_true")  # fmt: skip
+    add_flag(parser, "allow_code", "let code that came with the run be executed; recorded in the state",
+             action="store_true")  # fmt: skip
     add_flag(parser, "archive", "archive the run when it has finished, to paths.archive_dir of the configuration or "
              "else experiments/archives", action="store_true")  # fmt: skip
     add_flag(parser, "log_level", "minimum log level on stderr (default: info)", default="info",
@@ -77,6 +79,7 @@ def _request(args: argparse.Namespace, run_id: str, selection: Selection) -> Run
         begins="prepare" in selection.phases,
         dry_run=args.dry_run,
         rebuy=args.rebuy,
+        allow_code=args.allow_code,
     )
 
 

@@ -22,7 +22,7 @@ from promptrial.config.tree import dotted
 from promptrial.design.growth import before_growth
 from promptrial.design.trials import models_used, trials_of
 from promptrial.documents.files import read_bytes
-from promptrial.engine import growing
+from promptrial.engine import growing, rescoring
 from promptrial.engine.facts import phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.origin import (
@@ -82,6 +82,8 @@ class RunRequest:
     dry_run: bool = False
     rebuy: bool = False
     """Whether answers that a provider has lost may be paid for again."""
+    allow_code: bool = False
+    """Whether code that came with the run may run here, now and later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class Opened:
     not on record. It is ``lost`` if it was begun and has no state. ``remark`` says why a configuration is used that
     nobody has named. It is ``corrected`` if nothing was asked yet by the run's own copy of the configuration, which is
     whole and may be replaced. ``growth`` is each enlargement of the sample, oldest first; if it ``grows`` now, the last
-    one is not on record yet.
+    one is not on record yet. ``rescored`` has a line for each key that changed and asks nothing, ``trusted_code`` the
+    SHA-256 of the code that may run.
     """
 
     run: RunDir
@@ -112,12 +115,8 @@ class Opened:
     corrected: bool = False
     growth: tuple[Growth, ...] = ()
     grows: bool = False
-
-    @property
-    def trusted_code(self) -> frozenset[str]:
-        """SHA-256 of the code that may run: what stands in files beside the configuration."""
-        digests = {entry.sha256 for entry in self.loaded.experiment.scorers_in_use.values() if entry.sha256}
-        return frozenset(digests - self.loaded.carried)
+    rescored: tuple[str, ...] = ()
+    trusted_code: frozenset[str] = frozenset()
 
 
 def new_run_ids(now: str, experiments: Path) -> Iterator[str]:
@@ -150,7 +149,8 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     goes_on = rebuilt or state is not None  # else it is begun, and is what its flags say and no more
     remembered = origin.overrides if origin is not None and goes_on else {}
     overrides = {**remembered, **{_join(path): value for path, value in request.overrides.items()}}
-    found = _Found(run, state, origin, lost, overrides, _dry_run(request, run, state, origin))
+    dry_run = _dry_run(request, run, state, origin)
+    found = _Found(run, state, origin, lost, overrides, dry_run, request.allow_code)
     opened = found.opened(_config_file(request, run, state, origin if goes_on else None), env)
     file_known = origin is not None or request.config is not None
     if rebuilt and opened.drift and not file_known:  # it was not the default one, then
@@ -188,6 +188,7 @@ class _Found:
     lost: bool
     overrides: dict[str, Any]
     dry_run: bool
+    allow_code: bool
 
     def opened(self, config_file: Path, env: Mapping[str, str]) -> Opened:
         """Read a configuration, and compare it with the run's."""
@@ -200,10 +201,13 @@ class _Found:
         tree = effective(loaded, used_models, used_sets)
         digest = config_hash(tree)
         resolved = effective(replace(loaded, placeholders={}), used_models, used_sets)
-        old = self._grown_from(digest)
-        before, before_resolved = (each if old is None else before_growth(old, each) for each in (tree, resolved))
+        old = self._changed_from(digest)
+        asked, asked_resolved = (rescoring.as_before(old, each) for each in (tree, resolved))
+        before, before_resolved = (
+            each if old is None else before_growth(old, each) for each in (asked, asked_resolved)
+        )
         drift = self._drift(before) or _environment_drift(self.origin, loaded, config_hash(before_resolved))
-        new = growing.new_growth(self.run, old, tree) if before != tree else None
+        new = growing.new_growth(self.run, old, tree) if before != asked else None
         if self._asked_nothing():  # by the earlier configuration, so that no answers can be mixed
             drift = ()
         return Opened(
@@ -223,10 +227,12 @@ class _Found:
             corrected=self._asked_nothing() and own_copy(self.run) is not None,
             growth=growing.growth_on_record(self.run, self.origin) + (() if new is None else (new,)),
             grows=new is not None,
+            rescored=rescoring.changes(old, tree),
+            trusted_code=rescoring.trusted_code(loaded, self.state, allow=self.allow_code),
         )
 
-    def _grown_from(self, digest: str) -> dict[str, Any] | None:
-        """Return the configuration that the run may grow from; None if nothing changed, or its state is lost."""
+    def _changed_from(self, digest: str) -> dict[str, Any] | None:
+        """Return the configuration that the run went by; None if nothing changed, or its state is lost."""
         if self.state is None or self.state.config_hash == digest:
             return None
         return growing.recorded_tree(self.run, self.origin)
@@ -337,6 +343,7 @@ def _new_state(opened: Opened, services: Services) -> RunState:
         state.dry_run = True
     if opened.growth:
         state.growth = list(opened.growth)
+    rescoring.record(state, (), opened.trusted_code, services.clock.now(), opened.config_hash)
     return state
 
 
@@ -399,7 +406,7 @@ def take_up(opened: Opened, spec: RunSpec, services: Services) -> RunState:
 
 
 def _record_changes(opened: Opened, services: Services, state: RunState) -> None:
-    """Let the state say how the configuration has changed: the sample grew, or the change was forced.
+    """Let the state say how the configuration has changed: the sample grew, scoring changed, or a change was forced.
 
     Side effects: the state is saved, before the run's own copy of the configuration, by which the change is found.
     """
@@ -409,7 +416,10 @@ def _record_changes(opened: Opened, services: Services, state: RunState) -> None
         state.growth = list(opened.growth)
     if opened.drift:
         _record_drift(opened, services, state)
-    if state.config_hash == opened.config_hash and not opened.drift:
+    if opened.rescored:
+        services.events.say("what is scored has changed; nothing is asked again:\n  " + "\n  ".join(opened.rescored))
+    told = rescoring.record(state, opened.rescored, opened.trusted_code, services.clock.now(), state.config_hash)
+    if state.config_hash == opened.config_hash and not (opened.drift or told):
         return
     state.config_hash = opened.config_hash
     if opened.overrides:
@@ -455,6 +465,7 @@ def _is_an_earlier_one(opened: Opened) -> bool:
     own = own_copy(opened.run)
     forced = opened.origin.drift if opened.origin is not None else []
     earlier = {entry.get("from") for entry in forced} | {growth.config_hash for growth in opened.growth}
+    earlier |= set(rescoring.earlier_hashes(opened.state))
     return own is not None and config_hash(own) in earlier
 
 

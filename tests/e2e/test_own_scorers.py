@@ -1,0 +1,280 @@
+"""Scorers that the configuration chooses, settings included, and scorers in a file of the user's."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from promptrial.documents import scorers as documents
+from tests.support.project import Project
+
+ROOT = Path(__file__).parents[2]
+POLITE = {"type": "python", "file": "scorers/polite.py", "words": ["paris", "don't know"]}
+BRIEF = '''
+"""Brevity, from what is on record of a response."""
+from dataclasses import dataclass
+from promptrial.scoring.contract import Declaration, Scorer
+
+@dataclass(frozen=True)
+class Brief(Scorer):
+    at_most: int = 40
+    declared = Declaration(label="Brevity", meaning="Is the answer short?", scale="binary", direction="higher",
+                           needs=("response",))
+
+    def score(self, gold, answer):
+        return (answer.response.completion_tokens or 0) <= self.at_most
+
+SCORER = Brief
+'''
+PACK = {"em": None, "f1": None, "abstain_rate": None, "false_answer_rate": None, "unsupported_rate": None}
+
+
+@pytest.fixture
+def own(project: Project) -> Project:
+    """Return a project with two scorers of its own beside the configuration."""
+    folder = project.root / "config" / "scorers"
+    folder.mkdir()
+    shutil.copy(ROOT / "docs/examples/polite.py", folder)
+    (folder / "brief.py").write_text(BRIEF)
+    return project
+
+
+def rows(project: Project, run_id: str = "r") -> list[dict[str, str]]:
+    with (project.trial_folder(run_id) / "results/per_item_scores.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def significance(project: Project, run_id: str = "r") -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((project.trial_folder(run_id) / "results/significance.json").read_text())
+    return document
+
+
+def phases_run(project: Project, text: str, run_id: str = "r") -> list[str]:
+    """Return the phases that the last invocation of a run executed."""
+    log = [json.loads(line) for line in (project.run_root(run_id) / "run.log").read_text().splitlines()]
+    last = max(place for place, event in enumerate(log) if event["event"] == "begin")
+    assert text == "" or any(text in json.dumps(event) for event in log[last:]), log[last:]
+    return [event["phase"] for event in log[last:] if event["event"] == "phase"]
+
+
+def done(project: Project, *flags: str, run_id: str = "r") -> None:
+    outcome = project.run(*flags, run_id=run_id)
+    assert outcome.code == 0, outcome.err
+
+
+SCORING = ["score", "stats", "costs", "report"]
+
+
+def test_a_scorer_added_to_a_finished_run_runs_score_to_report_and_asks_nothing(own: Project) -> None:
+    done(own)
+    before = {path: digest for path, digest in own.snapshot().items() if "results.jsonl" in path}
+    own.write_config({"scorers": PACK | {"polite": POLITE}})
+    done(own, "--resume")
+    assert phases_run(own, "what is scored has changed; nothing is asked again") == SCORING
+    assert before.items() <= own.snapshot().items()
+    state = json.loads((own.run_root() / "run_state.json").read_text())
+    assert "drift" not in state
+    assert [entry["keys"][0].split(":")[0] for entry in state["rescored"]] == ["scorers"]
+    assert {"polite", "polite_std", "polite_worst"} <= rows(own)[0].keys()
+    assert sum(float(row["polite"] or 0) for row in rows(own)) > 0
+
+    done(own, "--resume")
+    assert phases_run(own, "nothing was left to do") == []
+
+
+def test_an_edit_of_the_file_runs_score_to_report_and_a_changed_setting_too(own: Project) -> None:
+    own.write_config({"scorers": {"em": None, "polite": POLITE}})
+    done(own)
+    path = own.root / "config/scorers/polite.py"
+    path.write_text(path.read_text().replace('label="Politeness"', 'label="Courtesy"'))
+    done(own, "--resume")
+    assert phases_run(own, "scorers.polite.text: differs at character") == SCORING
+    assert "Courtesy" in next(own.trial_folder().glob("reports/report.md")).read_text()
+    own.write_config({"scorers": {"em": None, "polite": POLITE | {"most": 3}}})
+    done(own, "--resume")
+    assert phases_run(own, "scorers.polite.most") == SCORING
+    done(own, "--resume")
+    assert phases_run(own, "nothing was left to do") == []
+
+
+def test_back_to_the_default_pack_the_files_are_as_they_were(own: Project) -> None:
+    done(own)
+    names = ("per_item_scores.csv", "per_item_scores.parquet", "significance.json", "costs.json")
+    results = own.trial_folder() / "results"
+    before = {name: (results / name).read_bytes() for name in names}
+    own.write_config({"scorers": {"polite": POLITE, "em": None}})
+    done(own, "--resume", "--force")  # the primary endpoint changes
+    assert (results / "scorers.json").exists()
+    own.write_config({})
+    done(own, "--resume", "--force")
+    assert {name: (results / name).read_bytes() for name in names} == before
+    assert not (results / "scorers.json").exists()
+
+
+def test_a_list_that_is_the_default_pack_in_its_order_has_nothing_to_do(own: Project) -> None:
+    done(own)
+    own.write_config({"scorers": PACK})
+    done(own, "--resume")
+    assert phases_run(own, "nothing was left to do") == []
+
+
+def test_another_primary_endpoint_is_drift_though_another_scorer_is_none(own: Project) -> None:
+    done(own)
+    own.write_config({"scorers": {"polite": POLITE}})
+    outcome = own.run("--resume")
+    assert outcome.code == 3
+    assert "stats.primary" in outcome.err
+    assert "scorers." not in outcome.err
+
+
+def test_a_run_without_exact_match_goes_through_report_and_gates(own: Project) -> None:
+    scorers = {"polite": POLITE, "brief": {"type": "python", "file": "scorers/brief.py", "at_most": 30}}
+    own.write_config({"scorers": scorers, "stats": {"bootstrap_samples": 1000, "permutation_samples": 999,
+                                                    "primary": ["polite"], "tost_margins": {"polite": 2}}})  # fmt: skip
+    for run_id in ("a", "b"):
+        done(own, run_id=run_id)
+    assert list(rows(own, "a")[0])[7:] == [
+        "polite", "polite_std", "brief", "brief_std", "polite_worst", "brief_worst"
+    ]  # fmt: skip
+    assert {row["brief"] for row in rows(own, "a")} <= {"0.0", "1.0", ""}
+    document = significance(own, "a")
+    assert {row["metric"] for row in document["endpoints"]} == {"polite", "brief"}
+    assert document["settings"]["primary"] == ["polite"]
+    assert document["settings"]["ranges"] == {"polite": [0.0, 10.0], "brief": [0.0, 1.0]}
+    assert {row["scale"] for row in document["endpoints"] if row["metric"] == "polite"} == {"graded"}
+    assert document["selective"] == []
+    report = next(own.trial_folder("a").glob("reports/report.md")).read_text()
+    assert "Politeness" in report
+    assert "How many polite words does the answer have?" in report
+    assert "Exact match" not in report
+    costs = json.loads((own.trial_folder("a") / "results/costs.json").read_text())
+    assert {arm["correct"] for arm in costs["conditions"].values()} == {None}
+    recorded = documents.decode((own.trial_folder("a") / "results/scorers.json").read_bytes())
+    assert [each.name for each in recorded.scorers] == ["polite", "brief"]
+
+    outcome = own.call("compare", "a", "b", "--gate", "polite >= -5", "--gate", "brief >= -0.9")
+    assert outcome.code == 0, outcome.err
+    outcome = own.call("compare", "a", "b", "--gate", "polit >= -5")
+    assert outcome.code == 2
+    assert "unknown metric 'polit'; did you mean 'polite'?; known: polite, brief" in outcome.err
+    outcome = own.call("compare", "a", "b", "--gate", "polite >= -11")
+    assert outcome.code == 2
+    assert "outside -10 to 10" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os\nraise OSError('no\\nway')\n", "scorer mine: scorers/mine.py cannot be imported: OSError: no way"),
+        ("def broken(:\n", "scorer mine: scorers/mine.py cannot be imported: SyntaxError: "),
+        ("SCORER = 3\n", "scorer mine: scorers/mine.py has no SCORER that is a dataclass derived from"),
+        (
+            BRIEF.replace("(answer.response", "1 / 0 + (answer.response"),
+            "failed on item 'tides-1' of open_set: ZeroDiv",
+        ),
+        (BRIEF.replace("(answer.response", "2 + (answer.response"), "the score of item 'tides-1' of open_set is"),
+        (BRIEF.replace("        return", "        raise SystemExit(0)\n        return"), "open_set: SystemExit: 0"),
+    ],
+)
+def test_what_goes_wrong_in_the_users_code_is_one_sentence_and_leaves_nothing_half_written(
+    own: Project, code: str, said: str
+) -> None:
+    (own.root / "config/scorers/mine.py").write_text(code)
+    own.write_config({"scorers": {"mine": {"type": "python", "file": "scorers/mine.py"}}})
+    outcome = own.run()
+    assert outcome.code == 1
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err
+    names = {path.name for path in (own.trial_folder() / "results").iterdir()}
+    assert not {name for name in names if "score" in name}
+    (own.root / "config/scorers/mine.py").write_text(BRIEF)
+    done(own, "--resume")
+    assert phases_run(own, "") == SCORING
+
+
+def test_a_wrong_setting_of_a_file_is_named_with_its_key(own: Project) -> None:
+    own.write_config({"scorers": {"polite": POLITE | {"mots": 3}}})
+    outcome = own.run()
+    assert outcome.code == 2
+    assert "scorers.polite.mots: unknown setting; did you mean 'most'?; known: words, most" in outcome.err
+
+
+@pytest.mark.parametrize("place", ["../outside.py", "/etc/hostname", "scorers/link.py", "scorers/none.py"])
+def test_code_that_leads_out_of_the_folder_of_the_configuration_is_refused_with_file_and_line(
+    own: Project, place: str
+) -> None:
+    (own.root / "outside.py").write_text(BRIEF)
+    (own.root / "config/scorers/link.py").symlink_to(own.root / "outside.py")
+    own.write_config({"scorers": {"mine": {"type": "python", "file": place}}})
+    outcome = own.run()
+    assert outcome.code == 2
+    line = 1 + own.config.read_text().splitlines().index(f"    file: {place}")
+    assert f"config/eval_config.yaml:{line}: scorers.mine.file: " in outcome.err
+    assert ("leads out of the folder" in outcome.err) == (place != "scorers/none.py")
+
+
+def test_only_score_runs_the_code(own: Project) -> None:
+    mark = own.root / "imported"
+    (own.root / "config/scorers/mine.py").write_text(f"open({str(mark)!r}, 'a').close()\n{BRIEF}")
+    own.write_config({"scorers": {"mine": {"type": "python", "file": "scorers/mine.py"}}})
+    done(own, "--to_step", "parse")
+    commands = [
+        ["plan", "--run_id", "r"],
+        ["status", "r"],
+        ["doctor", "r"],
+        ["list"],
+        ["run", "--run_id", "r", "--plan_only"],
+    ]
+    for command in commands:
+        assert own.call(*command).code == 0
+        assert not mark.exists(), command
+    done(own, "--resume", "--only_step", "score")
+    assert mark.exists()
+    mark.unlink()
+    done(own, "--resume")
+    assert own.call("compare", "r", "r").code == 0
+    assert own.call("archive", "r").code == 0
+    assert not mark.exists()
+
+
+def test_code_of_a_run_made_elsewhere_runs_only_once_it_is_allowed(own: Project) -> None:
+    own.write_config({"scorers": PACK | {"polite": POLITE}})
+    done(own)
+    assert own.call("archive", "r", "--to", "box").code == 0
+    shutil.rmtree(own.run_root())
+    shutil.rmtree(own.root / "config" / "scorers")
+    own.config.unlink()
+    assert own.call("unarchive", "box", "--to", "elsewhere").code == 0
+    place = ("--experiments_dir", "elsewhere")
+    assert own.call("resume", "r", *place).code == 0, "there is nothing to do, and no code runs"
+    state = own.root / "elsewhere/run_r/run_state.json"
+    assert "trusted_code" not in json.loads(state.read_text())
+    (table,) = state.parent.glob("*/results/per_item_scores.csv")
+    table.unlink()
+    outcome = own.call("resume", "r", *place)
+    assert outcome.code == 2
+    assert "scorer polite: the code of scorers/polite.py (SHA-256 " in outcome.err
+    assert "--allow_code" in outcome.err
+    outcome = own.call("resume", "r", *place, "--allow_code")
+    assert outcome.code == 0, outcome.err
+    assert len(json.loads(state.read_text())["trusted_code"]) == 1
+    table.unlink()
+    assert own.call("resume", "r", *place).code == 0, "it was allowed once"
+
+
+def test_the_run_keeps_the_code_as_a_block_of_its_configuration(own: Project) -> None:
+    own.write_config({"scorers": {"em": None, "polite": POLITE}})
+    done(own)
+    text = (own.run_root() / "effective_config.yaml").read_text()
+    assert "    class Polite(Scorer):\n" in text.replace("      class", "    class")
+    entry = yaml.safe_load(text)["scorers"]["polite"]
+    assert entry["text"] == (own.root / "config/scorers/polite.py").read_text()
+    own.config.unlink()
+    done(own, "--resume", "--from_step", "score")
+    assert phases_run(own, "") == []
