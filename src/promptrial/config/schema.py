@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from promptrial import registry
 from promptrial.config.arms import PromptSetConfig, TaskInstructions
+from promptrial.config.costs import CostsConfig
 from promptrial.config.scorers import ScorerConfig, canonical_names, named_types, settings_problems
 from promptrial.config.strict import Name, Strict
 from promptrial.documents.significance import MissingRule, StatsSettings
@@ -307,7 +308,7 @@ class ExecutionConfig(Strict):
 class ExperimentConfig(Strict):
     """The whole configuration of an experiment."""
 
-    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"scorers"})
+    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"costs", "scorers"})
 
     name: Name = Field("experiment", description="the experiment's name in reports")
     question: str = Field("", description="what the experiment asks, in one sentence, for the report")
@@ -342,6 +343,7 @@ class ExperimentConfig(Strict):
     scorers: Annotated[dict[str, ScorerConfig], Field(min_length=1), BeforeValidator(named_types)] | None = Field(
         None, description="which scorers run, each under the name of its column; the default pack if null"
     )
+    costs: CostsConfig = Field(CostsConfig(), description="which answers the cost per good answer counts")
     stats: StatsConfig = Field(StatsConfig(), description="endpoints, levels, margins and resampling")
     sweep: SweepConfig = Field(SweepConfig(), description="the trials: every combination of these lists")
     trials: Annotated[tuple[TrialConfig, ...], Field(min_length=1)] | None = Field(
@@ -385,8 +387,8 @@ class ExperimentConfig(Strict):
         return self
 
     @model_validator(mode="after")
-    def _scorers_of_stats(self) -> Self:
-        """Return the configuration with `stats` calling every scorer by the name of its column."""
+    def _scorers_by_name(self) -> Self:
+        """Return the configuration with `stats` calling scorers by their columns; all names must exist."""
         known = self.scorers_in_use
         primary = tuple(dict.fromkeys(canonical_names(self.stats.primary, known)))
         margins = dict(
@@ -399,6 +401,8 @@ class ExperimentConfig(Strict):
             _check_known(("stats", "primary", index), "scorer", name, known)
         for key, name in zip(self.stats.tost_margins, margins, strict=True):
             _check_known(("stats", "tost_margins", key), "scorer", name, known)
+        if self.costs.criterion is not None:
+            _check_known(("costs", "criterion", "scorer"), "scorer", self.costs.criterion.scorer, known)
         if (primary, margins) == (self.stats.primary, self.stats.tost_margins):
             return self
         stats = self.stats.model_copy(update={"primary": primary, "tost_margins": margins})

@@ -1,4 +1,4 @@
-"""Tokens x price -> USD, by arm and per right answer. Pure: who counts the tokens is up to the caller.
+"""Tokens x price -> USD, by arm and per good answer. Pure: who counts the tokens is up to the caller.
 
 The document that is returned, ``costs.json``, is described in ``promptrial.documents.cost_report``.
 """
@@ -96,8 +96,7 @@ def cost_report(
     usage : mapping
         One entry for each arm that was run, at least one.
     correct : mapping
-        Exactly right answers of each arm: the sum over items of exact match times ``n_samples``. None, or no entry,
-        where nothing was scored.
+        Answers of each arm that meet the criterion. None, or no entry, where nothing was scored.
     price : Price or None
         None for a model without a price: every amount is then null, which is not the same as free.
     own : mapping, optional
@@ -152,7 +151,7 @@ def _cost(usage: TokenUsage, correct: float | None, price: Price | None) -> Cost
 
 
 def _per_correct(amount: float | None, correct: float | None, unknown: int) -> float | None:
-    if amount is None or not correct or unknown:  # part of the cost over all of the right answers would flatter
+    if amount is None or not correct or unknown:  # part of the cost over all good answers would flatter
         return None
     return amount / correct
 

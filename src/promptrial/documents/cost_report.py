@@ -32,9 +32,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     counts the other responses, with or without an answer in them; tokens and ``usd`` are lower bounds when it is above
     0. Tokens are null when no usage is known at all, and
     ``cached_tokens``, which are part of the prompt tokens, also when the provider never says how many there were.
-    ``correct`` counts exactly right answers, and is null when none was scored. ``usd`` is null when the model has no
-    price or no usage is known: never 0 for want of knowledge. ``usd_per_correct`` is null as well when nothing is right
-    or part of the usage is unknown.
+    ``correct`` counts the answers that meet the criterion, and is null when none was scored. ``usd`` is null when the
+    model has no price or no usage is known: never 0 for want of knowledge. ``usd_per_correct`` is null as well when no
+    answer meets the criterion or part of the usage is unknown.
     """
 
     requests: int
@@ -52,7 +52,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 class CostReport(Cost, frozen=True, kw_only=True):
     """The whole document: the cost of all arms together, and of each under ``conditions``.
 
-    ``price`` is that of the trial's model; ``arm_prices`` has those of arms that another model answers.
+    ``price`` is that of the trial's model; ``arm_prices`` has those of arms that another model answers. ``criterion``
+    says in words what the configuration counts; it is null where nothing can be counted, and not there where exactly
+    right answers are.
     """
 
     schema_version: Literal[1]
@@ -60,6 +62,7 @@ class CostReport(Cost, frozen=True, kw_only=True):
     price: Price | None
     conditions: dict[ArmName, Cost]
     arm_prices: dict[ArmName, Price | None] | msgspec.UnsetType = msgspec.UNSET
+    criterion: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 def encode(document: CostReport) -> bytes:

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from promptrial.costs import amounts, prices
+import msgspec
+
+from promptrial.config.costs import CriterionConfig
+from promptrial.costs import amounts, criterion, prices
 from promptrial.documents import cost_report
 from promptrial.documents.cost_report import Price
+from promptrial.documents.scorers import Declaration
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.arms import ArmName
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.parse import ParseReport
+from promptrial.phases.scorers import declared
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store.atomic import AtomicFile
@@ -53,12 +58,20 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
         )
         for condition, arm in sums.items()
     }
+    scorers = declared(results)
+    chosen = spec.config.costs.criterion
+    counted = chosen or criterion.default_criterion(scorers)
     document = amounts.cost_report(
         usage,
-        _correct(results / "per_item_scores.parquet", trial),
+        {}
+        if counted is None
+        else _meeting(results / "per_item_scores.parquet", trial, counted, scorers[counted.scorer]),
         _price(spec, trial.model),
         {name: _price(spec, model) for name, model in trial.own_models.items() if name in trial.conditions},
     )
+    if counted is None or chosen is not None:
+        words = None if counted is None else criterion.in_words(counted, scorers[counted.scorer])
+        document = msgspec.structs.replace(document, criterion=words)
     path = results / "costs.json"
     with AtomicFile(path) as file:
         file.write(cost_report.encode(document))
@@ -74,6 +87,8 @@ def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> obje
         "pricing": {name: terms.model_dump(mode="json") for name, terms in spec.config.pricing.items()},
         "model": _named(trial.model) if trial else None,
     }
+    if spec.config.costs.criterion is not None:
+        settings["criterion"] = spec.config.costs.criterion.model_dump(mode="json")
     own = {name: _named(model) for name, model in trial.own_models.items()} if trial else {}
     return settings | {"arms": own} if own else settings
 
@@ -102,15 +117,18 @@ def _token_sums(services: Services, path: Path, trial: Trial) -> dict[ArmName, _
     return sums
 
 
-def _correct(path: Path, trial: Trial) -> dict[ArmName, float | None]:
-    """Return the exactly right answers of each arm: exact match times the number of answers, summed over items."""
+def _meeting(path: Path, trial: Trial, counted: CriterionConfig, scorer: Declaration) -> dict[ArmName, float | None]:
+    """Return the answers of each arm that meet the criterion: their share times the answers, summed over items."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     correct: dict[ArmName, float | None] = dict.fromkeys(trial.conditions)
-    for batch in read_batches(path, ("condition", "n_samples", "em")):
+    for batch in read_batches(path, ("condition", "n_samples", counted.scorer)):
         for condition in trial.conditions:
             rows = batch.filter(pc.equal(batch.column("condition"), condition))
-            right = pc.sum(pc.multiply(rows.column("em"), rows.column("n_samples"))).as_py()
+            score = rows.column(counted.scorer).to_numpy(zero_copy_only=False)
+            share = pa.array(criterion.share_meeting(counted, scorer, score), from_pandas=True)
+            right = pc.sum(pc.multiply(share, rows.column("n_samples"))).as_py()
             if right is not None:
                 correct[condition] = (correct[condition] or 0.0) + right
     return correct

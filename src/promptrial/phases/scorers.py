@@ -76,7 +76,8 @@ def scorer_receipt(config: ExperimentConfig) -> dict[str, Any]:
     """
     entries, pack = config.scorers_in_use, load_scorers()
     versions = {entry.type: pack[entry.type].declared.version for entry in entries.values() if entry.type in pack}
-    if list(entries.items()) == [(name, ScorerConfig(type=name)) for name in pack] and set(versions.values()) == {1}:
+    plain = [(name, entry.model_dump()) for name, entry in entries.items()] == [(name, {"type": name}) for name in pack]
+    if plain and set(versions.values()) == {1}:
         return {}
     scorers = [
         {

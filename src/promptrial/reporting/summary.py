@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from msgspec import UNSET
+
 from promptrial.documents.cost_report import CostReport
 from promptrial.documents.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
 from promptrial.model import Trial
@@ -89,9 +91,8 @@ def cost_sentence(costs: CostReport) -> str:
     if costs.usd is None:
         return f"Cost: {tokens}; in USD unknown, because the model has no price in the configuration (`pricing`)."
     by_arm = listing([f"{amount(cost.usd)} for the {name} arm" for name, cost in arms if cost.usd is not None])
-    each = (
-        "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD for each exactly right answer"
-    )
+    good = "exactly right answer" if costs.criterion is UNSET else "answer that meets the criterion"
+    each = "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD for each {good}"
     return f"Cost: {bound}{amount(costs.usd)} USD ({by_arm}), {tokens}{each}."
 
 

@@ -205,12 +205,12 @@ def costs_table(costs: CostReport) -> Table:
             "Arm",
             "Requests",
             "Answered",
-            "Exactly right",
+            "Exactly right" if costs.criterion is UNSET else "Meets the criterion",
             "Prompt tokens",
             "Answer tokens",
             "All tokens",
             "USD",
-            "USD per right answer",
+            "USD per right answer" if costs.criterion is UNSET else "USD per such answer",
         ),
         rows=tuple((name, *_cost_cells(cost)) for name, cost in (*arms, *together)),
         notes=tuple(_cost_notes(costs)),
@@ -295,6 +295,13 @@ def _cost_cells(cost: Cost) -> tuple[str, ...]:
 
 
 def _cost_notes(costs: CostReport) -> Iterable[str]:
+    if costs.criterion is None:
+        yield (
+            "How many answers meet a criterion is not available: no scorer says whether an answer is right, and "
+            "`costs.criterion` in the configuration names none."
+        )
+    elif costs.criterion is not UNSET:
+        yield f"The criterion: {costs.criterion}."
     if costs.price is None:
         yield "The model has no price in the configuration: its cost in USD is unknown, not 0."
     else:

@@ -1,0 +1,39 @@
+"""What costs are counted for: the `costs` section of the configuration."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from promptrial.config.strict import Strict
+
+__all__ = ["CostsConfig", "CriterionConfig"]
+
+
+class CriterionConfig(Strict):
+    """When an answer counts as good: one bound on one score."""
+
+    scorer: str = Field(description="a scorer that runs")
+    at_least: float | None = Field(None, exclude_if=lambda value: value is None, description="the lowest good score")
+    at_most: float | None = Field(None, exclude_if=lambda value: value is None, description="the highest good score")
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("give exactly one of `at_least` and `at_most`")
+        return self
+
+    def is_met(self, score: float) -> bool:
+        """Tell whether a score is good."""
+        return score >= self.at_least if self.at_least is not None else score <= (self.at_most or 0.0)
+
+
+class CostsConfig(Strict):
+    """What costs are counted for."""
+
+    criterion: CriterionConfig | None = Field(
+        None,
+        description="which answers the cost per good answer counts; those that are right by the default pack's exact "
+        "match if null, and none where no scorer says whether an answer is right",
+    )
