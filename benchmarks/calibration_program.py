@@ -160,7 +160,7 @@ def _outside(value: float, low: float, high: float) -> bool:
 
 def _gate(text: str, sample: PairedSample) -> tuple[str, bool]:
     """Decide a gate and return its kind, and whether verdict, p-value and limit say the same."""
-    gate = parse_gate(text, dict.fromkeys(METRICS))
+    gate = parse_gate(text)
     verdict = decide(gate, sample, SETTINGS.alpha)
     if verdict.p is None or verdict.limit is None:
         return "gate without a p-value", verdict.passed is False

@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptrial import registry
-from promptrial.comparison.gates import Gate, Verdict, decide, parse_gate
+from promptrial.comparison.gates import Gate, Verdict, decide, parse_gate, resolved
 from promptrial.documents.significance import StatsSettings
 from promptrial.errors import UsageError
 from promptrial.stats.margins import PairsNeeded, margin_test
 from promptrial.stats.pairing import PairedSample
 from tests.support.score_tables import sample_of
+
+RANGES = dict.fromkeys(registry.SCORERS, (0.0, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -30,9 +32,9 @@ from tests.support.score_tables import sample_of
     ],
 )
 def test_a_gate_is_read_whatever_its_spaces(text: str, gate: Gate) -> None:
-    assert parse_gate(text, registry.SCORERS) == gate
-    assert parse_gate(str(gate), registry.SCORERS) == gate
-    assert math.copysign(1, gate.bound) == math.copysign(1, parse_gate(text, registry.SCORERS).bound)
+    assert parse_gate(text) == gate
+    assert parse_gate(str(gate)) == gate
+    assert math.copysign(1, gate.bound) == math.copysign(1, parse_gate(text).bound)
 
 
 @pytest.mark.parametrize(
@@ -45,20 +47,34 @@ def test_a_gate_is_read_whatever_its_spaces(text: str, gate: Gate) -> None:
 )  # fmt: skip
 def test_anything_else_is_refused_with_the_grammar_and_the_metrics(text: str) -> None:
     with pytest.raises(UsageError, match="METRIC >= NUMBER") as refused:
-        parse_gate(text, registry.SCORERS)
+        parse_gate(text)
     assert all(name in refused.value.message for name in registry.SCORERS)
 
 
 def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="did you mean 'abstain_rate'") as refused:
-        parse_gate("abstein_rate >= 0", registry.SCORERS)
+        resolved(parse_gate("abstein_rate >= 0"), RANGES)
     assert all(name in refused.value.message for name in registry.SCORERS)
 
 
 @pytest.mark.parametrize("bound", ["-1.01", "1.5", "100"])
 def test_a_bound_that_no_difference_can_pass_is_refused(bound: str) -> None:
     with pytest.raises(UsageError, match="outside -1 to 1"):
-        parse_gate(f"em >= {bound}", registry.SCORERS)
+        resolved(parse_gate(f"em >= {bound}"), RANGES)
+
+
+def test_a_bound_is_held_to_the_range_of_its_own_metric() -> None:
+    assert resolved(parse_gate("polite >= -10"), {"polite": (0.0, 10.0)}).bound == -10
+    with pytest.raises(UsageError, match="outside -10 to 10"):
+        resolved(parse_gate("polite >= -10.5"), {"polite": (0.0, 10.0)})
+
+
+def test_a_gate_takes_the_other_names_of_the_default_pack_where_it_runs() -> None:
+    assert resolved(parse_gate("exact_match >= 0"), RANGES).metric == "em"
+    assert resolved(parse_gate("token_f1 >= 0"), RANGES).metric == "f1"
+    assert resolved(parse_gate("abstention >= 0"), RANGES).metric == "abstain_rate"
+    with pytest.raises(UsageError, match="unknown metric 'exact_match'"):
+        resolved(parse_gate("exact_match >= 0"), {"polite": (0.0, 10.0)})
 
 
 BINARY = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.0, 1.0])), min_size=3, max_size=30)

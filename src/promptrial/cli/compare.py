@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from promptrial import registry
 from promptrial.care.status import find_run
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
 from promptrial.errors import UsageError
@@ -39,7 +38,7 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "force", "compare even if items, scorer, model or decoding differ", action="store_true")
     group = parser.add_argument_group("gates")
     add_flag(parser, "gate", "a bound on B minus A: 'METRIC >= -MARGIN' or 'METRIC <= MARGIN', METRIC@SUBSET for open, "
-             f"closed or a data set; may be repeated. Metrics: {', '.join(registry.SCORERS)}", group=group,
+             "closed or a data set; may be repeated. Metrics are the scorers that both runs have", group=group,
              type=_gates, action="extend", default=(), metavar="GATE")  # fmt: skip
     add_flag(
         parser, "alpha", "level of significance (default: 0.05)", group=group, type=_level, default=0.05, metavar="X"
@@ -62,16 +61,18 @@ def execute(args: argparse.Namespace) -> int:
     """
     from promptrial.comparison import pages
     from promptrial.comparison.comparing import ComparisonRequest, compare
+    from promptrial.comparison.reading import scorers_of
+    from promptrial.reporting.tables.words import wording
 
     if (args.trial_a is None) != (args.trial_b is None):
         raise UsageError("--trial_a and --trial_b name one trial of each run: give both")
     if args.junit is not None and not args.gate:
         raise UsageError("--junit writes gates: give at least one --gate")
-    experiments = experiments_dir(args)
+    runs = [find_run(experiments_dir(args), name) for name in (args.run_a, args.run_b)]
     comparison = compare(
         ComparisonRequest(
-            a=find_run(experiments, args.run_a),
-            b=find_run(experiments, args.run_b),
+            a=runs[0],
+            b=runs[1],
             trials=None if args.trial_a is None else (args.trial_a, args.trial_b),
             conditions=CONDITIONS if args.condition == "both" else (args.condition,),
             gates=tuple(args.gate),
@@ -79,8 +80,9 @@ def execute(args: argparse.Namespace) -> int:
             force=args.force,
         )
     )
-    _write_files(args, comparison)
-    print_result(_as_json(comparison) if args.json else pages.as_text(comparison))
+    with wording(scorers_of(runs[0]) | scorers_of(runs[1])):
+        _write_files(args, comparison)
+        print_result(_as_json(comparison) if args.json else pages.as_text(comparison))
     for gate in comparison.gates:
         if not gate.passed:
             say_to_stderr(f"gate {pages.gate_words(gate)}")
@@ -109,7 +111,7 @@ def _gates(text: str) -> list[Gate]:
     from promptrial.comparison.gates import parse_gate
 
     try:
-        return [parse_gate(each, registry.SCORERS) for each in text.split(";")]
+        return [parse_gate(each) for each in text.split(";")]
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

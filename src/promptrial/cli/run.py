@@ -129,12 +129,14 @@ def _as_text(finished: Finished) -> str:
     from promptrial.reporting.responses import response_warnings
     from promptrial.reporting.summary import cost_sentence
     from promptrial.reporting.tables import summary_table
+    from promptrial.reporting.tables.words import wording
 
     run = finished.opened.run
     blocks = []
     for result in finished.results:
         trial = run.trial(result.facts.trial.slug)
-        table = summary_text(summary_table(result.significance))
+        with wording(result.facts.scorers):
+            table = summary_text(summary_table(result.significance))
         warnings = "".join(f"Warning: {text}\n\n" for text in response_warnings(result.significance.attrition))
         blocks.append(
             f"{trial.slug}\n\n{warnings}{table}\n{cost_sentence(result.costs)}\nReport: {trial.reports / 'report.md'}\n"

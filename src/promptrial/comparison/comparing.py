@@ -13,8 +13,16 @@ from typing import Any
 from promptrial.comparison.agreement import agreements, match_items, refusal
 from promptrial.comparison.arms import changes, side_by_side
 from promptrial.comparison.document import Comparison, GateResult, ItemMatch, Pair, Side
-from promptrial.comparison.gates import Gate, decide
-from promptrial.comparison.reading import RunSide, TrialSide, read_items, read_run, read_score_table, read_trial
+from promptrial.comparison.gates import Gate, decide, resolved
+from promptrial.comparison.reading import (
+    RunSide,
+    TrialSide,
+    read_items,
+    read_run,
+    read_score_table,
+    read_scorers,
+    read_trial,
+)
 from promptrial.config.effective import difference
 from promptrial.documents.significance import ArmAttrition, Scope, Significance, StatsSettings, number
 from promptrial.errors import UsageError
@@ -60,9 +68,10 @@ def compare(request: ComparisonRequest) -> Comparison:
     for slug_a, slug_b in matched:
         trials = _Trials(read_trial(a, slug_a), read_trial(b, slug_b), items)
         trials.check(force=request.force)
+        asked = [resolved(gate, trials.ranges) for gate in request.gates]
         for condition in request.conditions:
             table = trials.table(condition)
-            gates += _decided(request, trials, condition, table)
+            gates += _decided(request.alpha, asked, trials, condition, table)
             pairs.append(trials.pair(condition, table, request.alpha))
     return Comparison(
         schema_version=1,
@@ -165,6 +174,12 @@ class _Trials:
             and _engine(self.a) == _engine(self.b)
         )
 
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The lowest and the highest score of each metric that both have."""
+        scorers, others = (read_scorers(each) for each in (self.a, self.b))
+        return {name: each.range for name, each in scorers.items() if name in others}
+
     def settings(self, alpha: float) -> StatsSettings:
         """Return the settings that A was analysed with, at another level."""
         return replace(self.a.significance.settings, alpha=alpha)
@@ -207,16 +222,16 @@ def _side(trial: TrialSide, condition: Condition) -> Side:
 
 
 def _decided(
-    request: ComparisonRequest, trials: _Trials, condition: Condition, table: ScoreTable
+    alpha: float, gates: Sequence[Gate], trials: _Trials, condition: Condition, table: ScoreTable
 ) -> Iterator[GateResult]:
     """Yield the result of each gate at each temperature."""
-    settings, same = trials.settings(request.alpha), trials.same_requests(condition)
-    for gate in request.gates:
+    settings, same = trials.settings(alpha), trials.same_requests(condition)
+    for gate in gates:
         scope, subset, chosen = _subset(gate, table)
         for temp in table.temps:
             pairing = under_rule(pairing_of(table, gate.metric, temp, DEFAULT_CONTRAST, settings), settings.missing)
             sample = pairing.sample(scope, subset, chosen)
-            verdict = decide(gate, sample, request.alpha, same_requests=same, settings=settings)
+            verdict = decide(gate, sample, alpha, same_requests=same, settings=settings)
             yield GateResult(
                 gate=str(gate),
                 metric=gate.metric,
@@ -228,7 +243,7 @@ def _decided(
                 condition=condition,
                 trial_a=trials.a.slug,
                 trial_b=trials.b.slug,
-                alpha=request.alpha,
+                alpha=alpha,
                 n_pairs=sample.n_pairs,
                 difference=number(sample.totals.mean),
                 limit=verdict.limit,

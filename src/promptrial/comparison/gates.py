@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from promptrial.comparison.document import Relation
+from promptrial.config.scorers import canonical_names
 from promptrial.documents.significance import StatsSettings
 from promptrial.errors import UsageError
-from promptrial.registry import near_misses
+from promptrial.registry import SCORERS, near_misses
 from promptrial.stats.margins import PairsNeeded, margin_notes, margin_test, pairs_needed
 from promptrial.stats.pairing import PairedSample
 
-__all__ = ["GRAMMAR", "Gate", "Verdict", "decide", "parse_gate"]
+__all__ = ["GRAMMAR", "Gate", "Verdict", "decide", "parse_gate", "resolved"]
 
 GRAMMAR: Final = (
-    "METRIC >= NUMBER or METRIC <= NUMBER, the number from -1 to 1; METRIC@SUBSET for a data set, open or closed"
+    "METRIC >= NUMBER or METRIC <= NUMBER, the number a difference; METRIC@SUBSET for a data set, open or closed"
 )
 _GATE: Final = re.compile(
     r"\s*(?P<metric>[A-Za-z0-9_]+)(?:@(?P<subset>[A-Za-z0-9_]+))?\s*(?P<relation>>=|<=)"
@@ -49,29 +50,51 @@ class Gate:
         return 1 if self.relation == ">=" else -1
 
 
-def parse_gate(text: str, metrics: Mapping[str, object]) -> Gate:
-    """Read a gate such as ``em@open >= -0.01``.
+def parse_gate(text: str) -> Gate:
+    """Read a gate such as ``f1@open >= -0.01``. Which metrics there are depends on the runs; see ``resolved``.
 
     Raises
     ------
     UsageError
-        If it is none; names what is allowed.
+        If it is none; says what is expected.
 
     Examples
     --------
-    >>> print(parse_gate(" em@open>=-.010", {"em": ""}))
-    em@open >= -0.01
+    >>> print(parse_gate(" f1@open>=-.010"))
+    f1@open >= -0.01
     """
     found = _GATE.fullmatch(text)
     if found is None:
-        raise UsageError(f"{text!r} is not a gate: expected {GRAMMAR}; metrics: {', '.join(metrics)}")
-    metric, bound = found["metric"], float(found["bound"])
-    if metric not in metrics:
-        raise UsageError(f"{text!r}: unknown metric {metric!r}{near_misses(metric, metrics)}")
-    if not -1 <= bound <= 1:
-        raise UsageError(f"{text!r}: the number is outside -1 to 1, which no difference of scores can be")
+        metrics = f"the scorers of both runs, by default {', '.join(SCORERS)}"
+        raise UsageError(f"{text!r} is not a gate: expected {GRAMMAR}; metrics: {metrics}")
     relation: Relation = ">=" if found["relation"] == ">=" else "<="
-    return Gate(metric, relation, bound + 0.0, found["subset"])
+    return Gate(found["metric"], relation, float(found["bound"]) + 0.0, found["subset"])
+
+
+def resolved(gate: Gate, ranges: Mapping[str, tuple[float, float]]) -> Gate:
+    """Return a gate whose metric goes by the name of its column.
+
+    Parameters
+    ----------
+    gate : Gate
+    ranges : mapping
+        Metric of both runs -> its lowest and highest score.
+
+    Raises
+    ------
+    UsageError
+        If there is no such metric, or no difference of its scores can be as large as the bound.
+    """
+    (metric,) = canonical_names([gate.metric], ranges)
+    if metric not in ranges:
+        raise UsageError(f"gate {gate}: unknown metric {gate.metric!r}{near_misses(gate.metric, ranges)}")
+    low, high = ranges[metric]
+    if abs(gate.bound) > high - low:
+        width = high - low
+        raise UsageError(
+            f"gate {gate}: the number is outside {-width:g} to {width:g}, which no difference of scores can be"
+        )
+    return replace(gate, metric=metric)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,12 @@ from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.documents import cost_report, significance
 from promptrial.documents.cost_report import CostReport
 from promptrial.documents.files import read_bytes
+from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Significance
 from promptrial.errors import CorruptRecordError, UsageError
 from promptrial.model import ids
 from promptrial.phases.prepared import ItemReader, encode_item
+from promptrial.phases.scorers import declared
 from promptrial.phases.stats import PlannedItems, read_scores
 from promptrial.store import records
 from promptrial.store.records import Manifest, RunState, StageRecord, TrialManifest
@@ -28,7 +30,16 @@ from promptrial.store.rundir import RunDir
 if TYPE_CHECKING:
     from promptrial.stats.pairing import ScoreTable
 
-__all__ = ["RunSide", "TrialSide", "read_items", "read_run", "read_score_table", "read_trial"]
+__all__ = [
+    "RunSide",
+    "TrialSide",
+    "read_items",
+    "read_run",
+    "read_score_table",
+    "read_scorers",
+    "read_trial",
+    "scorers_of",
+]
 
 _Document = TypeVar("_Document")
 _ITEMS_AT_ONCE: Final = 1000
@@ -147,6 +158,16 @@ def read_score_table(trial: TrialSide, planned: PlannedItems) -> ScoreTable:
     return read_scores(results / "per_item_scores.parquet", planned, manifest.samples_per_item, arms)
 
 
+def read_scorers(trial: TrialSide) -> dict[str, Declaration]:
+    """Return what the scorers of a trial say of themselves, by metric."""
+    return declared(trial.side.run.trial(trial.slug).results)
+
+
+def scorers_of(run: RunDir) -> dict[str, Declaration]:
+    """Return what the scorers of a run say of themselves, by metric."""
+    return {name: each for path in sorted(run.root.glob("*/results")) for name, each in declared(path).items()}
+
+
 def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Identity:
     datasets = side.tree.get("datasets") or {}
     return Identity(
@@ -157,6 +178,7 @@ def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Id
             "formats": {name: dataset.get("format") for name, dataset in datasets.items()},
             **_chosen("rules", datasets),
             **_chosen("tokens", datasets),
+            **({"scorers": side.tree["scorers"]} if "scorers" in side.tree else {}),
         },
         model={
             "id": manifest.trial.get("model_id"),

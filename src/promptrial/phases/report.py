@@ -17,6 +17,7 @@ from promptrial.phases.older import older_figures, older_scores_path
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import item_keys
 from promptrial.phases.sample import grown_late
+from promptrial.phases.scorers import declared
 from promptrial.phases.services import Services
 from promptrial.phases.settings import evaluation_rules
 from promptrial.phases.spec import RunSpec
@@ -24,6 +25,7 @@ from promptrial.phases.work import shared_rows
 from promptrial.reporting import markdown
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.tables import PrimaryKey, primary_p_values
+from promptrial.reporting.tables.words import wording
 from promptrial.scoring.normalize import EvaluationRules
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, TrialManifest, load
@@ -53,6 +55,7 @@ def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult
         ),
         shared_requests=shared_rows(spec)[trial.slug],
         older=older_figures(spec.run.trial(trial.slug)),
+        scorers=declared(results),
     )
     return TrialResult(
         facts,
@@ -90,7 +93,7 @@ def _dataset_facts(name: str, source: dict[str, Any], rules: EvaluationRules) ->
 def _run_trial(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     path = spec.run.trial(trial.slug).reports / "report.md"
     result = trial_result(spec, services, trial)
-    with AtomicFile(path) as file:
+    with AtomicFile(path) as file, wording(result.facts.scorers):
         file.write(markdown.trial_report(result.facts, result.significance, result.costs).encode())
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
@@ -99,7 +102,7 @@ def _run_whole(spec: RunSpec, services: Services) -> Produced:
     """Write the report of all trials, their primary tests corrected together."""
     results = [trial_result(spec, services, trial) for trial in spec.trials]
     path = spec.run.aggregate_report
-    with AtomicFile(path) as file:
+    with AtomicFile(path) as file, wording(results[0].facts.scorers if results else {}):
         file.write(markdown.aggregate_report(_run_facts(spec), results, _adjusted(results)).encode())
     trials = [_describe(spec, trial) for trial in spec.trials]
     return Produced({path: FileRecord(file.sha256(), file.size)}, {"run_id": spec.run.run_id, "trials": trials})

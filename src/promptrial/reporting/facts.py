@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 
 from promptrial.documents.cost_report import CostReport
+from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Significance
 from promptrial.model import Arm, ModelSpec, Trial
 from promptrial.model.arms import ArmName, contrasts_of
@@ -107,7 +108,8 @@ class TrialFacts:
 
     ``prompt_tokens`` holds the length of each arm's system prompt, None where no tokenizer is available; ``engine`` is
     the provider's fingerprint of model and engine. ``shared_requests`` are those that an earlier trial asks too: they
-    are asked only once. ``older`` holds an older tool's figures of a migrated trial.
+    are asked only once. ``older`` holds an older tool's figures of a migrated trial; ``scorers``, by metric, what the
+    scorers say of themselves.
     """
 
     run: RunFacts
@@ -117,6 +119,7 @@ class TrialFacts:
     parse: ParseFacts
     shared_requests: int = 0
     older: tuple[OlderFigure, ...] = ()
+    scorers: Mapping[str, Declaration] = field(default_factory=dict)
 
     @property
     def compares(self) -> bool:

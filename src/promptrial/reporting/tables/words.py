@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Family, Scope
+from promptrial.registry import SCORERS, load
 from promptrial.reporting.tables.cells import MISSING
 
 __all__ = [
@@ -20,6 +24,7 @@ __all__ = [
     "quantity_text",
     "reason_text",
     "subset_text",
+    "wording",
 ]
 
 
@@ -31,24 +36,9 @@ class MetricText:
     asks: str
 
 
+_SCORERS: ContextVar[Mapping[str, Declaration]] = ContextVar("_SCORERS", default=MappingProxyType({}))
 _METRICS: Final[Mapping[str, MetricText]] = MappingProxyType(
     {
-        "em": MetricText(
-            "Exact match",
-            "Is the normalised answer an accepted one or, if the question has no answer, a refusal?",
-        ),
-        "f1": MetricText(
-            "Token F1", "How much do the tokens of the answer overlap with those of the closest accepted one?"
-        ),
-        "abstain_rate": MetricText(
-            "Abstention", "Does the model decline to answer? Right if the question has no answer, wrong otherwise."
-        ),
-        "false_answer_rate": MetricText(
-            "False answers", "Does the model answer a question that has no answer? Unanswerable items only."
-        ),
-        "unsupported_rate": MetricText(
-            "Unsupported claims", "Does the answer claim what its passage does not support? Open-book items only."
-        ),
         "coverage": MetricText("Coverage", "How many items are answered rather than declined?"),
         "selective_accuracy": MetricText("Selective accuracy", "How many of the answers given are right?"),
     }
@@ -107,9 +97,24 @@ _SUBSETS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 )
 
 
+@contextmanager
+def wording(scorers: Mapping[str, Declaration]) -> Iterator[None]:
+    """Name metrics, for as long as the context lasts, by what the scorers of a run say of themselves."""
+    token = _SCORERS.set(scorers)
+    try:
+        yield
+    finally:
+        _SCORERS.reset(token)
+
+
 def metric_text(name: str) -> MetricText:
-    """Return a metric in words."""
-    return _METRICS.get(name) or MetricText(name, MISSING)
+    """Return a metric in words: its scorer's own, where that is in ``wording`` or in the default pack."""
+    if name in _METRICS:
+        return _METRICS[name]
+    scorer = _SCORERS.get().get(name)
+    if scorer is None and name in SCORERS:
+        scorer = load("scorer", name)().declared
+    return MetricText(name, MISSING) if scorer is None else MetricText(scorer.label, scorer.meaning)
 
 
 def method_text(name: str | None) -> str:
