@@ -8,10 +8,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from promptrial.documents import scorers as documents
+from promptrial.scoring.packs.question_answering.token_f1 import TokenF1
 from tests.support.project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +78,7 @@ def test_a_scorer_added_to_a_finished_run_runs_score_to_report_and_asks_nothing(
     before = {path: digest for path, digest in own.snapshot().items() if "results.jsonl" in path}
     own.write_config({"scorers": PACK | {"polite": POLITE}})
     done(own, "--resume")
+    assert phases_run(own, "score: execute (scorer polite, scorers changed)") == SCORING
     assert phases_run(own, "what is scored has changed; nothing is asked again") == SCORING
     assert before.items() <= own.snapshot().items()
     state = json.loads((own.run_root() / "run_state.json").read_text())
@@ -103,6 +106,18 @@ def test_an_edit_of_the_file_runs_score_to_report_and_a_changed_setting_too(own:
     assert phases_run(own, "nothing was left to do") == []
 
 
+def test_a_new_version_of_a_scorer_of_the_pack_runs_score_to_report(
+    own: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(own)
+    newer = msgspec.structs.replace(TokenF1.declared, version=2)
+    monkeypatch.setattr(TokenF1, "declared", newer)
+    done(own, "--resume")
+    assert phases_run(own, "score: execute (scorer f1 changed)") == SCORING
+    done(own, "--resume")
+    assert phases_run(own, "nothing was left to do") == []
+
+
 def test_back_to_the_default_pack_the_files_are_as_they_were(own: Project) -> None:
     done(own)
     names = ("per_item_scores.csv", "per_item_scores.parquet", "significance.json", "costs.json")
@@ -117,12 +132,13 @@ def test_back_to_the_default_pack_the_files_are_as_they_were(own: Project) -> No
     assert not (results / "scorers.json").exists()
 
 
-def test_a_list_that_is_the_default_pack_in_its_order_has_nothing_to_do(own: Project) -> None:
+def test_a_list_that_is_the_default_pack_in_its_order_changes_only_the_digest_in_the_report(own: Project) -> None:
     done(own)
     text = own.config.read_text() + "scorers:\n" + "".join(f"  {name}:\n" for name in PACK)
     own.config.write_text(text)
     done(own, "--resume")
-    assert phases_run(own, "nothing was left to do") == []
+    assert phases_run(own, "what is scored has changed; nothing is asked again") == ["report"]
+    assert not (own.trial_folder() / "results/scorers.json").exists()
 
 
 def test_another_primary_endpoint_is_drift_though_another_scorer_is_none(own: Project) -> None:

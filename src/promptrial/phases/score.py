@@ -23,7 +23,7 @@ from promptrial.phases import versions
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.prepared import ItemReader
 from promptrial.phases.sample import parts_in_table_order
-from promptrial.phases.scorers import RECORD, make_scorers, record_of, scorer_receipt, worst_columns
+from promptrial.phases.scorers import RECORD, make_scorers, record_of, scorer_versions, worst_columns
 from promptrial.phases.services import Services
 from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
 from promptrial.phases.spec import RunSpec
@@ -139,7 +139,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
 
 def _record(spec: RunSpec, path: Path, scorers: Mapping[str, Scorer]) -> dict[Path, FileRecord]:
     """Record what the columns mean, unless the default pack ran as it is; then there is no such file."""
-    if not scorer_receipt(spec.config):
+    if not scorer_versions(spec.config):
         if path.exists():
             atomic.remove(path)
         return {}
@@ -226,8 +226,7 @@ PHASE = Phase(
         "scoring": spec.config.scoring.model_dump(mode="json"),
         "formats": {name: dataset.format for name, dataset in spec.config.datasets.items()},
         **chosen_rules(spec),
-        **scorer_receipt(spec.config),
     },
-    made_with=lambda _spec: versions.added_columns(IDENTITY_COLUMNS, first=7),
+    made_with=lambda spec: {**versions.added_columns(IDENTITY_COLUMNS, first=7), **scorer_versions(spec.config)},
     run_trial=_run,
 )

@@ -20,8 +20,9 @@ from promptrial.errors import ConfigError, CorruptRecordError
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.base import load_scorers
 from promptrial.scoring.contract import Scorer
+from promptrial.store.rundir import digest_of
 
-__all__ = ["RECORD", "declared", "make_scorers", "record_of", "scorer_receipt", "worst_columns"]
+__all__ = ["RECORD", "declared", "make_scorers", "record_of", "scorer_versions", "worst_columns"]
 
 RECORD = "scorers.json"
 """The file that says what the columns of ``per_item_scores`` mean; none where the default pack ran as it is."""
@@ -69,26 +70,23 @@ def _from_file(spec: RunSpec, name: str, entry: ScorerConfig) -> type[Scorer]:
     return scorer_class(name, entry.file, entry.text)
 
 
-def scorer_receipt(config: ExperimentConfig) -> dict[str, Any]:
+def scorer_versions(config: ExperimentConfig) -> dict[str, str]:
     """Return what a receipt says of scorers: nothing where the default pack runs as it is, in its first version.
 
-    A scorer of the package has a version, one in a file the digest of the file.
+    Otherwise the list, and of each scorer that is not such one of the pack a digest of its type, its settings and its
+    version; one in a file has the digest of the file for a version.
     """
     entries, pack = config.scorers_in_use, load_scorers()
-    versions = {entry.type: pack[entry.type].declared.version for entry in entries.values() if entry.type in pack}
-    plain = [(name, entry.model_dump()) for name, entry in entries.items()] == [(name, {"type": name}) for name in pack]
-    if plain and set(versions.values()) == {1}:
-        return {}
-    scorers = [
-        {
-            "name": name,
-            "type": entry.type,
-            "settings": entry.settings,
-            "version": versions.get(entry.type, entry.sha256),
-        }
+    known = {
+        name: pack[entry.type].declared.version if entry.type in pack else entry.sha256
         for name, entry in entries.items()
-    ]
-    return {"scorers": scorers, "worst_columns": worst_columns(config)}
+    }
+    own = {
+        f"scorer {name}": digest_of({"type": entry.type, "settings": entry.settings, "version": known[name]})
+        for name, entry in entries.items()
+        if entry.model_dump() != {"type": name} or known[name] != 1
+    }
+    return own if [*entries] == [*pack] else {"scorers": ", ".join(entries), **own}
 
 
 def worst_columns(config: ExperimentConfig) -> list[str]:

@@ -17,7 +17,7 @@ from promptrial.phases import versions
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import ItemReader
-from promptrial.phases.scorers import declared, scorer_receipt
+from promptrial.phases.scorers import declared, scorer_versions
 from promptrial.phases.services import Services
 from promptrial.phases.settings import stats_settings
 from promptrial.phases.spec import RunSpec
@@ -159,7 +159,11 @@ def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
 PHASE = Phase(
     name="stats",
     reads=("prepare", "parse", "score"),
-    settings=lambda spec, _manifests, _trial: spec.config.stats.model_dump(mode="json") | scorer_receipt(spec.config),
-    made_with=lambda _spec: {**versions.statistics(), **versions.schema(significance.SCHEMA_VERSION, first=2)},
+    settings=lambda spec, _manifests, _trial: spec.config.stats.model_dump(mode="json"),
+    made_with=lambda spec: {
+        **versions.statistics(),
+        **versions.schema(significance.SCHEMA_VERSION, first=2),
+        **scorer_versions(spec.config),
+    },
     run_trial=_run,
 )
