@@ -39,7 +39,8 @@ class EmulatorSettings:
         The folder with ``open_book.jsonl`` and ``closed_book.jsonl`` that the oracle reads; it need not exist before
         the first job is answered.
     accuracy, abstention, effect : float
-        Of the oracle: the share of right answers and of abstentions, and what is added to accuracy for the treatment.
+        Of the oracle: the share of right answers and of abstentions, and what is added to accuracy for
+        every arm but control.
     seed : int
         Another seed gives other answers.
     clock : {"step", "manual"}

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from promptrial.care import smoke_checks
 from promptrial.model import ids
 from promptrial.model.arms import arm_code
 from promptrial.providers.request_rows import RequestRow
 from promptrial.store import records
 from promptrial.store.records import TrialManifest
+from promptrial.store.rundir import RunDir
 from tests.support import fake_provider
 from tests.support.project import Project
 
@@ -141,6 +143,14 @@ def test_a_named_arm_that_no_prompt_set_has_is_refused_with_the_known_ones(proje
     assert not project.run_root().exists()
 
 
+def test_an_a_a_trial_is_run_and_said_to_be_one(project: Project) -> None:
+    of_set(project, {"control": "control.txt", "treatment": {"text": "You are a careful assistant."}})
+    done = project.run(*TO_PARSE)
+    assert done.code == 0
+    assert "the arms control and treatment send the same messages to the same model (an A/A trial)" in done.err
+    assert asked_by_arm() == {"c": 14, "t": 14}
+
+
 # --- arms that differ in more than their prompts ---------------------------------------------------------------------
 
 OWN = {"open_book": {"text": "{context}\n{question}"}, "closed_book": {"text": "In short: {question}"}}
@@ -251,3 +261,47 @@ def test_a_hosted_arm_beside_a_local_one_is_asked_by_a_job_and_resumes(project: 
     assert again.code == 0, again.err
     assert set(fake_provider.CALLS.values()) == {1}, "the local arm is not asked again, though the manifest was lost"
     assert all(len(part.intents) == 1 for name, part in manifest(project).parts.items() if "big" in name)
+
+
+# --- a whole run -----------------------------------------------------------------------------------------------------
+
+
+def test_the_jobs_of_three_hosted_arms_are_each_paid_for_once_whatever_arm_is_added(project: Project) -> None:
+    hosted = {"provider": "fireworks", "models": {"m1": {"id": "accounts/fireworks/models/small"}}, "pricing": {}}
+    project.write_config(hosted)
+    assert project.run("--dry_run").code == 0
+    run = RunDir(project.root / "experiments", "r")
+    assert len(smoke_checks.spending(run).jobs) == 4
+    of_set(project, THREE, **hosted)
+    assert project.run("--resume", "--force").code == 0
+    spent = smoke_checks.spending(run)
+    assert len(spent.jobs) == 6
+    assert list(smoke_checks.spending_problems(spent, 6, 6)) == []
+    assert project.run("--dry_run", run_id="whole").code == 0
+    for name in ("predictions.csv", "per_item_scores.csv"):
+        found = {
+            path.read_bytes()
+            for run_id in ("r", "whole")
+            for path in project.run_root(run_id).glob(f"*/results/{name}")
+        }
+        assert len(found) == 1, f"{name}: a run that was given an arm later is a run that had it from the start"
+
+
+def test_three_arms_run_to_a_report_and_have_nothing_left_to_do(project: Project) -> None:
+    of_set(project, THREE)
+    done = project.run()
+    assert done.code == 0, done.err
+    results = project.trial_folder() / "results"
+    import pyarrow.parquet as pq
+
+    scores = pq.read_table(results / "per_item_scores.parquet").to_pylist()
+    assert Counter(row["condition"] for row in scores) == {"control": 14, "treatment": 14, "short": 14}
+    assert set(json.loads((results / "costs.json").read_text())["conditions"]) == {"control", "treatment", "short"}
+    report = (project.trial_folder() / "reports" / "report.md").read_text()
+    assert "short" in report
+    before = project.snapshot()
+    again = project.run("--resume")
+    assert "nothing was left to do" in again.err
+    assert {path for path, digest in project.snapshot().items() if before.get(path) != digest} <= {
+        "run.log", "run_state.json",
+    }  # fmt: skip

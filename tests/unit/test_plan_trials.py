@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptrial.design.parts import cut_parts
-from promptrial.design.trials import models_used, trials_of
+from promptrial.design.trials import arms_alike, models_used, trials_of
 from promptrial.errors import ConfigError
 from promptrial.model import Trial
 from tests.support.configs import base, loaded
@@ -201,3 +201,22 @@ def test_a_trial_runs_those_of_its_arms_that_are_named_and_is_refused_without_an
     assert [trial.conditions for trial in chosen] == [("b", "control"), ("control",)]
     with pytest.raises(ConfigError, match="prompt set y has no arm a or b; its arms: control, treatment"):
         trials(tmp_path, {"prompt_sets": prompt_sets, "conditions": ["a", "b"]})
+
+
+def test_arms_that_differ_in_their_names_alone_are_found_among_those_that_are_run(tmp_path: Path) -> None:
+    own = {"open_book": {"text": "{context} {question}"}, "closed_book": {"text": "{question}"}}
+    treatments = {
+        "inline": {"text": "You are careful."},
+        "big": {"prompt": "control.txt", "model": "m2"},
+        "asked": {"prompt": "control.txt", "task_instructions": own},
+        "other": "treatment.txt",
+    }
+    changes: dict[str, Any] = {
+        "models": {"m1": {"id": "a"}, "m2": {"id": "b"}},
+        "sweep": {"models": ["m1"]},
+        "prompt_sets": {"main": {"control": "control.txt", "treatments": treatments}},
+    }
+    (trial,) = trials(tmp_path, changes)
+    assert list(arms_alike(trial)) == [("control", "inline")]
+    (trial,) = trials(tmp_path, changes | {"conditions": ["control", "big", "other"]})
+    assert list(arms_alike(trial)) == []

@@ -15,7 +15,6 @@ from promptrial.cli.options import Parser, add_flag
 from promptrial.config.environment import DEFAULT_CONFIG, environment
 from promptrial.errors import MissingDependencyError
 from promptrial.model import ModelSpec
-from promptrial.model.arms import CONTROL
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def configure(parser: Parser) -> None:
              default=DEFAULT_CONFIG)  # fmt: skip
     add_flag(parser, "tolerance", "relative difference in length that a filler may have (default: 0.02)", type=_share,
              default=0.02, metavar="X")  # fmt: skip
-    add_flag(parser, "match_to", "prompt set whose first treatment fillers must match in length (default: default)",
+    add_flag(parser, "match_to", "prompt set whose second arm fillers must match in length (default: default)",
              default="default", metavar="NAME")  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
@@ -180,22 +179,21 @@ def _tables(found: AuditDocument, model: ModelAudit) -> Iterator[Table]:
             each.prompt_set,
             name,
             count(arm.tokens),
-            count(each.arms[CONTROL].tokens),
+            count(first.tokens),
             _signed(each.more_tokens),
             amount(each.usd_per_1000_items),
         )
         for each in model.prompt_sets
-        for name, arm in each.arms.items()
-        if name != CONTROL
+        for (_, first), (name, arm) in [each.arms.items()]
     )
     notes = [f"Tokenizer: {model.tokenizer}."]
     notes += [] if model.exact else ["Under the model's own tokenizer, tokens and what they cost are others."]
     times = "once" if found.requests_per_item == 1 else f"{found.requests_per_item} times"
     notes.append(
-        f"USD: what the prompt costs more than that of {CONTROL} in 1,000 items, each asked {times} in each arm, at "
-        "the configured price of input; answers are not in it."
+        f"USD: what the prompt costs more than that of the first arm in 1,000 items, each asked {times} in each arm, "
+        "at the configured price of input; answers are not in it."
     )
-    headers = ("Prompt set", "Arm", "Tokens", f"Tokens of {CONTROL}", "Difference", "USD per 1,000 items")
+    headers = ("Prompt set", "Arm", "Tokens", "Tokens of the first", "Difference", "USD per 1,000 items")
     yield Table(f"Prompts for {model.model}, served by {model.provider}", headers, rows, tuple(notes), "llrrrr")
     if model.length_matches:
         yield _matches(found, model)

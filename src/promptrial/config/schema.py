@@ -316,15 +316,13 @@ class ExperimentConfig(Strict):
     provider: ProviderName = Field("embedded", description="where models are served; a model may name another provider")
     models: dict[Name, ModelConfig] = Field(min_length=1, description="the models, each under a short name of your own")
     prompt_sets: dict[Name, PromptSetConfig] = Field(
-        min_length=1, description="each a control and what is compared with it: system prompts, as files or as text"
+        min_length=1, description="the arms that are compared: system prompts, as files or as text"
     )
     task_instructions: TaskInstructions = Field(
         description="the user message of each type of question, the same in every arm that has none of its own"
     )
     datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1, description="the question sets")
-    conditions: Axis[ArmName] | None = Field(
-        None, description="the arms to run, all of them if null; a comparison needs control and another"
-    )
+    conditions: Axis[ArmName] | None = Field(None, description="the arms to run, all of them if null")
     temps: Temperatures = Field((0.0,), description="sampling temperatures; every item is asked at each")
     samples_per_item: Replicates = Field(1, description="replicates of each item: one number, or one per temperature")
     max_new_tokens: MaxNewTokens = Field(MaxNewTokens(), description="token limit of an answer, by type of question")

@@ -241,8 +241,8 @@ def _contrasts(
     arms = {
         arm: _arm(place, each.prompt, counters[each.model or alias]) for arm, each, place in _placed(name, prompt_set)
     }
-    for contrast in contrasts_of(tuple(arms)):
-        pair = (contrast.control, contrast.treatment)
+    for second, first in contrasts_of(tuple(arms)):
+        pair = (first, second)
         before, after = (arms[arm].tokens for arm in pair)
         yield PromptSetAudit(
             prompt_set=name,

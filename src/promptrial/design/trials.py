@@ -13,7 +13,7 @@ from promptrial.errors import ConfigError
 from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
 from promptrial.model.arms import ArmName
 
-__all__ = ["models_used", "templates_of", "trials_of"]
+__all__ = ["arms_alike", "models_used", "templates_of", "trials_of"]
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -42,6 +42,14 @@ def trials_of(
 def models_used(trials: Iterable[Trial]) -> set[str]:
     """Return the aliases of the models that trials, and arms of theirs, name."""
     return {model.alias for trial in trials for model in (trial.model, *(arm.model for arm in trial.arms))}
+
+
+def arms_alike(trial: Trial) -> Iterator[tuple[ArmName, ArmName]]:
+    """Yield each two arms that are run and differ in their names alone, as the arms of an A/A trial do."""
+    arms = [trial.arm(name) for name in trial.conditions]
+    for one, other in itertools.combinations(arms, 2):
+        if (one.prompt.text, one.model, one.templates) == (other.prompt.text, other.model, other.templates):
+            yield one.name, other.name
 
 
 def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:

@@ -20,7 +20,7 @@ from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
 from promptrial.design.growth import before_growth
-from promptrial.design.trials import models_used, trials_of
+from promptrial.design.trials import arms_alike, models_used, trials_of
 from promptrial.documents.files import read_bytes
 from promptrial.engine import growing, rescoring
 from promptrial.engine.facts import phases
@@ -311,7 +311,7 @@ def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
     _clear_leftovers(opened, services)
     if opened.dry_run:  # before anything else can say so: it must not be taken for a run that may spend
         atomic.make_folder(opened.run.emulator)
-    _say_remark(opened, services)
+    _say_remarks(opened, services)
     _write_config(opened, services)
     load_manifests(spec, services)
     origin = Origin.of(state)
@@ -371,9 +371,15 @@ def _tell_trials(spec: RunSpec, services: Services, state: RunState) -> None:
                 records.save(path, manifest)
 
 
-def _say_remark(opened: Opened, services: Services) -> None:
+def _say_remarks(opened: Opened, services: Services) -> None:
     if opened.remark:
         services.events.warn(opened.remark)
+    for trial in opened.trials:
+        for one, other in arms_alike(trial):
+            services.events.warn(
+                f"{trial.slug}: the arms {one} and {other} send the same messages to the same model (an A/A trial): "
+                "a difference between them is due to chance"
+            )
 
 
 def take_up(opened: Opened, spec: RunSpec, services: Services) -> RunState:
@@ -393,7 +399,7 @@ def take_up(opened: Opened, spec: RunSpec, services: Services) -> RunState:
     if opened.config_file != opened.run.config_path and not _is_recorded(opened, state):
         record_file(state, opened.config_file)
     _record_changes(opened, services, state)
-    _say_remark(opened, services)
+    _say_remarks(opened, services)
     _write_config(opened, services)
     for phase in phases():
         if phase.manifest:

@@ -11,7 +11,7 @@ from typing import Any
 
 from promptrial import registry
 from promptrial.legacy.reading import LegacyRun, LegacyTrial
-from promptrial.model import CONDITIONS
+from promptrial.model.arms import PAIR
 
 __all__ = ["converted"]
 
@@ -51,7 +51,7 @@ def converted(run: LegacyRun, name: str, datasets: Sequence[str]) -> dict[str, A
 
 
 def _prompt_set(trial: LegacyTrial) -> dict[str, Any]:
-    return {name: _lost(f"{name} prompt of {trial.prompt_set}", trial.prompts.get(name, "")) for name in CONDITIONS}
+    return {name: _lost(f"{name} prompt of {trial.prompt_set}", trial.prompts.get(name, "")) for name in PAIR}
 
 
 def _lost(what: str, sha256: str = "") -> dict[str, Any]:

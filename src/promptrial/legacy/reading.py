@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.documents.files import read_bytes
-from promptrial.model import CONDITIONS, Condition
+from promptrial.model.arms import PAIR, ArmName
 
 __all__ = ["LegacyRun", "LegacyTrial", "is_legacy_config", "read_run"]
 
@@ -39,8 +39,8 @@ class LegacyTrial:
     top_p: float
     top_k: int
     max_new_tokens: Mapping[str, int]
-    prompts: Mapping[Condition, str]
-    tokens: Mapping[Condition, int]
+    prompts: Mapping[ArmName, str]
+    tokens: Mapping[ArmName, int]
     manifest: Mapping[str, Any]
 
 
@@ -110,8 +110,8 @@ def _trial(run: LegacyRun, folder: Path) -> LegacyTrial | None:
             "open_book": int(limits.get("open_book") or (named["second"] if named else 1024)),
             "closed_book": int(limits.get("closed_book") or (named["first"] if named else 1024)),
         },
-        prompts={name: str(prompts[name]["sha256"]) for name in CONDITIONS if "sha256" in prompts.get(name, {})},
-        tokens={name: int(prompts[name]["tokens"]) for name in CONDITIONS if "tokens" in prompts.get(name, {})},
+        prompts={name: str(prompts[name]["sha256"]) for name in PAIR if "sha256" in prompts.get(name, {})},
+        tokens={name: int(prompts[name]["tokens"]) for name in PAIR if "tokens" in prompts.get(name, {})},
         manifest=manifest,
     )
 

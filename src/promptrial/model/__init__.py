@@ -181,9 +181,9 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Arms and decoding parameters: one controlled comparison.
+    """Arms and decoding parameters: one comparison.
 
-    ``arms`` are those of the prompt set, control first; ``conditions`` names those that are run, in the order of their
+    ``arms`` are those of the prompt set, in its order; ``conditions`` names those that are run, in the order of their
     parts. ``model`` answers every arm that has none of its own.
     """
 
@@ -244,12 +244,12 @@ class Part:
 
     @property
     def resume_key(self) -> str:
-        """For example ``t0_control``."""
+        """Temperature and arm: ``t07_short``."""
         return f"{temperature_label(self.temp)}_{self.condition}"
 
     @property
     def name(self) -> str:
-        """For example ``t0_control_p001``."""
+        """Resume key and number: ``t07_short_p001``."""
         return f"{self.resume_key}_p{self.index:03d}"
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from promptrial.documents.files import open_csv
-from promptrial.model import CONDITIONS
+from promptrial.model.arms import PAIR
 from promptrial.phases.scorers import declared
 from promptrial.reporting.facts import OlderFigure
 from promptrial.store.rundir import OLDER, TrialDir
@@ -32,7 +32,7 @@ def older_figures(folder: TrialDir) -> tuple[OlderFigure, ...]:
     return tuple(
         OlderFigure(metric, condition, *then[metric, condition], *now.get((metric, condition), (None, 0)))
         for metric in metrics
-        for condition in CONDITIONS
+        for condition in PAIR
         if (metric, condition) in then
     )
 

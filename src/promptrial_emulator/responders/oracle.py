@@ -24,6 +24,7 @@ import msgspec
 from promptrial.datasets.base import cluster_id
 from promptrial.errors import ConfigError, DataError
 from promptrial.model import Item, RequestId, ids
+from promptrial.model.arms import CONTROL
 from promptrial.store import jsonl
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words, fraction
 from promptrial_emulator.settings import EmulatorSettings
@@ -125,7 +126,7 @@ class OracleResponder:
 
     def _text(self, model: str, rid: RequestId, question: _Question, choice: int) -> str:
         settings = self._settings
-        accuracy = settings.accuracy + (settings.effect if rid.condition == "treatment" else 0.0)
+        accuracy = settings.accuracy + (settings.effect if rid.condition != CONTROL else 0.0)
         hard = hardness(settings.seed, model, rid, question.passage, choice)
         if question.is_unanswerable:
             return ABSTENTION if hard < accuracy else _wrong(model, rid, choice)
