@@ -13,6 +13,7 @@ from promptrial.errors import UsageError
 from promptrial.jobs.work import PartWork
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_key
+from promptrial.store.records import Intent, PartRecord
 
 __all__ = ["require_leave_to_buy_again"]
 
@@ -60,9 +61,21 @@ def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
             continue
         same_arm = f"{each.part.name.rpartition('_p')[0]}_p"
         records = (record for name, record in each.manifest.parts.items() if name.startswith(same_arm))
-        bought = {i.request_sha256 for record in records for i in record.intents if i.job is not None}
-        if bought - wanted:
+        if any(_paid_otherwise(record, wanted) for record in records):
             yield each
+
+
+def _paid_otherwise(record: PartRecord, wanted: set[str]) -> bool:
+    """Whether requests of a part were paid for that are not wanted any more, though their prompt may be.
+
+    A part that was asked again since, with as many requests, holds the same items: its prompt was another one before.
+    """
+    first: dict[str | None, Intent] = {}
+    for intent in record.intents:
+        if intent.job is not None:
+            first.setdefault(intent.request_sha256, intent)
+    now = {intent.rows for digest, intent in first.items() if digest in wanted}
+    return any(digest not in wanted and intent.rows not in now for digest, intent in first.items())
 
 
 def _unchanged_arms(spec: RunSpec, work: PartWork) -> set[str]:
