@@ -66,6 +66,11 @@ def _reword(project: Project) -> None:
     (project.root / "config" / "treatment.txt").write_text("Be careful and accurate.\n")
 
 
+def _finish(project: Project) -> None:
+    """Finish a run."""
+    _require(project.run())
+
+
 def _interrupt(project: Project) -> None:
     """Kill a run in the middle of the third answer that it records."""
 
@@ -82,6 +87,7 @@ SCENARIOS: Final = {
     "second crash": Scenario(_interrupt, ("--resume",)),
     "repair": Scenario(_damage, ("--resume",)),
     "changed prompt": Scenario(_reword, ("--resume", "--force")),
+    "grown": Scenario(_finish, ("--resume", "--limit_items=2")),
 }
 
 
