@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from promptrial.documents.scorers import Role
-from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
+from promptrial.documents.significance import Significance
+from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName, Contrast
 from promptrial.stats.pairing import BoolArray, PairedSample, ScoreTable, pair_scores
 
 ROLES: Mapping[Role, str] = {"accuracy": "em", "abstention": "abstain_rate", "false_answer": "false_answer_rate"}
@@ -124,6 +126,13 @@ def with_arms(table: ScoreTable, *names: ArmName) -> ScoreTable:
             if table.arm_names[code] in place
         },
     )
+
+
+def of_contrast(document: Significance, contrast: Contrast) -> Significance:
+    """The document with the rows of one contrast alone."""
+    tables = ("endpoints", "tests", "estimates", "selective", "interactions")
+    rows = {name: tuple(row for row in getattr(document, name) if row.compared == contrast) for name in tables}
+    return msgspec.structs.replace(document, **rows)
 
 
 def without_rows(table: ScoreTable, arm: ArmName) -> ScoreTable:

@@ -23,7 +23,7 @@ from promptrial.reporting.tables import Table, primary_p_values
 from promptrial.reporting.tables.cells import count, effect, p_value, rate
 from promptrial.stats.analysis import analyse
 from promptrial.stats.attrition import arm_attrition
-from tests.support.score_tables import trial_table, with_arms
+from tests.support.score_tables import of_contrast, trial_table, with_arms
 from tests.support.values import make_trial
 from tests.unit import test_reporting_pages as pages
 
@@ -87,7 +87,7 @@ def test_a_table_has_the_rows_of_each_contrast_under_its_name(make: object) -> N
     both = make(analysed(*ARMS))
     assert list(dict.fromkeys(column(both, "Contrast"))) == CONTRASTS
     for contrast, name in zip((SHORT, BIG), CONTRASTS, strict=True):
-        alone = make(analysed(*ARMS).of(contrast))
+        alone = make(of_contrast(analysed(*ARMS), contrast))
         assert [row for row in both.rows if row[0] == name] == list(alone.rows)
         assert alone.rows
 

@@ -15,7 +15,7 @@ from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, Contrast, compared_arm
 from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.multiplicity import holm
 from promptrial.stats.score_table import ScoreTable
-from tests.support.score_tables import trial_table, with_arms, without_rows
+from tests.support.score_tables import of_contrast, trial_table, with_arms, without_rows
 
 ARMS: Final = ("control", "short", "long")
 SHORT: Final = Contrast("short")
@@ -49,11 +49,11 @@ def test_each_contrast_has_the_numbers_of_a_trial_of_its_two_arms_alone(
     document: Significance, contrast: Contrast
 ) -> None:
     alone = analyse(with_arms(three_armed(), *contrast.sides), QUICK)
-    of_contrast = document.of(contrast)
+    found = of_contrast(document, contrast)
     for rows in ("endpoints", "estimates", "selective", "interactions", "tests"):
-        assert uncorrected(getattr(of_contrast, rows)) == uncorrected(getattr(alone, rows)), rows
-    assert of_contrast.endpoints
-    assert of_contrast.interactions
+        assert uncorrected(getattr(found, rows)) == uncorrected(getattr(alone, rows)), rows
+    assert found.endpoints
+    assert found.interactions
 
 
 def test_the_name_of_the_treatment_changes_random_numbers_alone() -> None:
@@ -84,7 +84,7 @@ def test_declared_margins_are_one_family_over_all_contrasts_too(document: Signif
 
 def test_leads_are_families_of_one_contrast_so_that_another_arm_does_not_change_them(document: Significance) -> None:
     alone = analyse(with_arms(three_armed(), "control", "short"), QUICK)
-    of_short = document.of(SHORT)
+    of_short = of_contrast(document, SHORT)
     leads = [row for row in of_short.endpoints if row.family is not None and row.family != "primary"]
     assert {str(row.family).partition("/")[0] for row in leads} == {"exploratory", "subgroups"}
     assert leads == [row for row in alone.endpoints if row.family is not None and row.family != "primary"]
@@ -120,7 +120,16 @@ def test_a_document_of_control_and_treatment_names_no_contrast() -> None:
     assert b"contrast" not in significance.encode(document)
     assert document.compared == (DEFAULT_CONTRAST,)
     assert {row.compared for row in document.endpoints} == {DEFAULT_CONTRAST}
-    assert document.of(DEFAULT_CONTRAST) == document
+
+
+def test_where_a_document_has_several_contrasts_each_of_them_is_named() -> None:
+    named = replace(three_armed(), arm_names=("control", "treatment", "long"))
+    document = analyse(named, QUICK)
+    assert document.compared == (DEFAULT_CONTRAST, LONG)
+    assert {row.contrast for row in document.endpoints} == {"treatment vs control", "long vs control"}
+    alone = analyse(with_arms(named, *PAIR), QUICK)
+    found = of_contrast(document, DEFAULT_CONTRAST)
+    assert uncorrected(found.estimates) == uncorrected(alone.estimates), "the random numbers are those of before"
 
 
 def test_the_name_of_a_contrast_has_to_name_two_arms() -> None:
@@ -130,7 +139,11 @@ def test_the_name_of_a_contrast_has_to_name_two_arms() -> None:
 
 
 def only(document: Significance, contrast: Contrast) -> Endpoint:
-    rows = [row for row in document.of(contrast).endpoints if (row.metric, row.scope, row.temp) == ("em", "overall", 0)]
+    rows = [
+        row
+        for row in of_contrast(document, contrast).endpoints
+        if (row.metric, row.scope, row.temp) == ("em", "overall", 0)
+    ]
     [found] = rows
     return found
 
@@ -146,7 +159,9 @@ def test_an_arm_without_any_answer_is_compared_with_nothing_and_leaves_the_other
     assert lost.attrition is not None
     assert lost.attrition.differs
     alone = analyse(with_arms(table, "control", "short"), QUICK)
-    assert document.of(SHORT).endpoints == alone.endpoints, "a test that cannot be made does not count in the family"
+    assert of_contrast(document, SHORT).endpoints == alone.endpoints, (
+        "a test that cannot be made does not count in the family"
+    )
     assert [family.size for family in document.families if family.name == "primary"] == [4]
 
 

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial.care.status import find_run
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.cli.options import ALL_ARMS, Parser, add_experiments_dir, add_flag, experiments_dir, names
 from promptrial.errors import UsageError
-from promptrial.model import CONDITIONS
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
+    from promptrial.comparison.comparing import ArmChoice
     from promptrial.comparison.document import Comparison
     from promptrial.comparison.gates import Gate
+    from promptrial.model.arms import ArmName
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Compare the same arm of two runs, trial by trial: effects, items fixed and broken, costs.
+DESCRIPTION = """Compare the same arms of two runs, trial by trial: effects, items fixed and broken, costs.
 
 Runs whose items, scorer, model or decoding differ are refused; prompts may differ. A gate such as 'em >= -0.01' passes
 if B is shown to be worse than A by less than that (non-inferiority); if one fails, or cannot be estimated, the exit
@@ -32,7 +33,10 @@ def configure(parser: Parser) -> None:
     parser.add_argument("run_a", metavar="RUN_A", help="name of the run to compare with, the baseline")
     parser.add_argument("run_b", metavar="RUN_B", help="name of the run to compare")
     add_experiments_dir(parser)
-    add_flag(parser, "condition", "the arm (default: treatment)", choices=(*CONDITIONS, "both"), default="treatment")
+    add_flag(parser, "arms", "names of arms, separated by commas (default: the treatments that both runs have)",
+             type=names, rivals=("condition",), metavar="A,B")  # fmt: skip
+    add_flag(parser, "condition", f"this arm only; {ALL_ARMS} takes all that both runs have. An alias of --arms",
+             rivals=("arms",), metavar="ARM")  # fmt: skip
     add_flag(parser, "trial_a", "the trial of A, if trial names differ (needs --trial_b)", metavar="SLUG")
     add_flag(parser, "trial_b", "the trial of B to compare it with", metavar="SLUG")
     add_flag(parser, "force", "compare even if items, scorer, model or decoding differ", action="store_true")
@@ -74,7 +78,7 @@ def execute(args: argparse.Namespace) -> int:
             a=runs[0],
             b=runs[1],
             trials=None if args.trial_a is None else (args.trial_a, args.trial_b),
-            conditions=CONDITIONS if args.condition == "both" else (args.condition,),
+            arms=_arms(args),
             gates=tuple(args.gate),
             alpha=args.alpha,
             force=args.force,
@@ -87,6 +91,15 @@ def execute(args: argparse.Namespace) -> int:
         if not gate.passed:
             say_to_stderr(f"gate {pages.gate_words(gate)}")
     return _GATE_FAILED if comparison.passed is False else 0
+
+
+def _arms(args: argparse.Namespace) -> tuple[ArmName, ...] | ArmChoice:
+    if args.arms is not None and args.condition is not None:
+        raise UsageError("--arms excludes --condition")
+    if args.condition == ALL_ARMS:
+        return "all"
+    named = args.arms or ([] if args.condition is None else [args.condition])
+    return tuple(named) or "treatments"
 
 
 def _write_files(args: argparse.Namespace, comparison: Comparison) -> None:

@@ -23,17 +23,20 @@ if TYPE_CHECKING:  # importing the configuration costs half a second that --help
     from promptrial.config.loading import KeyPath
 
 __all__ = [
+    "ALL_ARMS",
     "Parser",
     "add_experiments_dir",
     "add_flag",
     "add_run_flags",
     "add_run_id",
     "experiments_dir",
+    "names",
     "overrides",
     "resume_command",
 ]
 
-_ALL_ARMS: Final = "both"
+ALL_ARMS: Final = "both"
+"""What ``--condition`` takes for all arms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +189,13 @@ def add_run_flags(parser: Parser) -> None:
     add_flag(parser, "to_step", "stop after this step", group=group, rivals=("only_step",), metavar="STEP")
     add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
     group = parser.add_argument_group("what to run (remembered by the run)")
-    add_flag(parser, "models", "aliases of models, separated by commas", group=group, type=_names, metavar="A,B")
-    add_flag(parser, "prompt_sets", "names of prompt sets, separated by commas", group=group, type=_names,
+    add_flag(parser, "models", "aliases of models, separated by commas", group=group, type=names, metavar="A,B")
+    add_flag(parser, "prompt_sets", "names of prompt sets, separated by commas", group=group, type=names,
              metavar="A,B")  # fmt: skip
     add_flag(parser, "temps", "temperatures, separated by commas", group=group, type=_numbers, metavar="T,T")
-    add_flag(parser, "arms", "names of arms, separated by commas (default: all)", group=group, type=_names,
+    add_flag(parser, "arms", "names of arms, separated by commas (default: all)", group=group, type=names,
              rivals=("condition",), metavar="A,B")  # fmt: skip
-    add_flag(parser, "condition", f"run this arm only; {_ALL_ARMS} runs all. An alias of --arms", group=group,
+    add_flag(parser, "condition", f"run this arm only; {ALL_ARMS} runs all. An alias of --arms", group=group,
              rivals=("arms",), metavar="ARM")  # fmt: skip
     add_flag(parser, "limit_items", "use at most N items of each dataset", group=group, type=_positive, metavar="N")
     add_flag(parser, "parts_per_dataset", "split each arm into N parts", group=group, type=_positive,
@@ -244,7 +247,7 @@ def _arms(args: argparse.Namespace) -> dict[KeyPath, object]:
     if args.arms is not None:
         return {("conditions",): args.arms}
     if args.condition is not None:
-        return {("conditions",): None if args.condition == _ALL_ARMS else [args.condition]}
+        return {("conditions",): None if args.condition == ALL_ARMS else [args.condition]}
     return {}
 
 
@@ -257,16 +260,17 @@ def _execution(args: argparse.Namespace) -> dict[KeyPath, object]:
     return values
 
 
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
+def names(text: str) -> list[str]:
+    """Read names that stand between commas."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
         raise argparse.ArgumentTypeError("expected names separated by commas")
-    return names
+    return found
 
 
 def _numbers(text: str) -> list[float]:
     try:
-        return [float(number) for number in _names(text)]
+        return [float(number) for number in names(text)]
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected numbers separated by commas, got {text!r}") from error
 

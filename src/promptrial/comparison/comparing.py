@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import product
+from typing import Literal
 
 from promptrial.comparison.agreement import agreements, match_items, refusal
 from promptrial.comparison.arms import changes, side_by_side
-from promptrial.comparison.document import Comparison, GateResult, ItemMatch, Pair, Side
+from promptrial.comparison.document import Agreement, Comparison, GateResult, ItemMatch, Pair, Side
 from promptrial.comparison.gates import Gate, decide, resolved
 from promptrial.comparison.reading import (
     RunSide,
@@ -26,25 +27,30 @@ from promptrial.comparison.reading import (
 from promptrial.config.effective import difference
 from promptrial.documents.significance import ArmAttrition, Scope, Significance, StatsSettings, number
 from promptrial.errors import UsageError
-from promptrial.model import Condition
-from promptrial.model.arms import DEFAULT_CONTRAST, ArmName
+from promptrial.model.arms import CONTROL, DEFAULT_CONTRAST, TREATMENT, ArmName
 from promptrial.phases.stats import planned_items
 from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.missing import under_rule
 from promptrial.stats.pairing import BoolArray, IntArray, ScoreTable
 from promptrial.store.rundir import RunDir
 
-__all__ = ["ComparisonRequest", "compare"]
+__all__ = ["ArmChoice", "ComparisonRequest", "compare"]
+
+
+ArmChoice = Literal["treatments", "all"]
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRequest:
-    """What to compare. ``trials`` names one trial of each run; None matches them by name."""
+    """What to compare. ``trials`` names one trial of each run; None matches them by name.
+
+    ``arms`` are names, or what to take of the arms that both trials ran.
+    """
 
     a: RunDir
     b: RunDir
     trials: tuple[str, str] | None
-    conditions: tuple[Condition, ...]
+    arms: tuple[ArmName, ...] | ArmChoice
     gates: tuple[Gate, ...]
     alpha: float
     force: bool
@@ -65,14 +71,17 @@ def compare(request: ComparisonRequest) -> Comparison:
     items = _Items(a, b)
     pairs: list[Pair] = []
     gates: list[GateResult] = []
+    only_a: list[str] = []
+    only_b: list[str] = []
     for slug_a, slug_b in matched:
         trials = _Trials(read_trial(a, slug_a), read_trial(b, slug_b), items)
-        trials.check(force=request.force)
-        asked = [resolved(gate, trials.ranges) for gate in request.gates]
-        for condition in request.conditions:
-            table = trials.table(condition)
-            gates += _decided(request.alpha, asked, trials, condition, table)
-            pairs.append(trials.pair(condition, table, request.alpha))
+        only_a += [f"{slug_a}: {arm}" for arm in trials.a.arms if arm not in trials.b.arms]
+        only_b += [f"{slug_b}: {arm}" for arm in trials.b.arms if arm not in trials.a.arms]
+        for arm in trials.arms(request.arms):
+            trials.check(arm, force=request.force)
+            table, asked = trials.table(arm), [resolved(gate, trials.ranges) for gate in request.gates]
+            gates += _decided(request.alpha, asked, trials, arm, table)
+            pairs.append(trials.pair(arm, table, request.alpha))
     return Comparison(
         schema_version=1,
         run_a=request.a.run_id,
@@ -82,6 +91,8 @@ def compare(request: ComparisonRequest) -> Comparison:
         unmatched_a=unmatched_a,
         unmatched_b=unmatched_b,
         pairs=tuple(pairs),
+        arms_only_a=tuple(only_a),
+        arms_only_b=tuple(only_b),
         gates=tuple(gates),
         passed=all(gate.passed for gate in gates) if gates else None,
     )
@@ -126,12 +137,36 @@ class _Trials:
         self.a = a
         self.b = b
         self.items = items
-        self.agreements = agreements(a.identity, b.identity, items.match)
         self._scores: tuple[ScoreTable, ScoreTable] | None = None
 
-    def check(self, *, force: bool) -> None:
-        """Refuse trials that may not be compared, and those of which no item or temperature can be paired."""
-        differing = [each for each in self.agreements if not each.same]
+    def arms(self, wanted: tuple[ArmName, ...] | ArmChoice) -> tuple[ArmName, ...]:
+        """Return the arms to compare.
+
+        Raises
+        ------
+        UsageError
+            If one that is wanted was not run in both; where a choice finds none in common, of all that there are.
+        """
+        if isinstance(wanted, str):
+            everything = tuple(dict.fromkeys([*self.a.arms, *self.b.arms]))
+            chosen = everything if wanted == "all" else tuple(name for name in everything if name != CONTROL)
+            wanted = tuple(name for name in chosen if name in self.a.arms and name in self.b.arms)
+            wanted = wanted or chosen or (TREATMENT,)
+        for trial, arm in product((self.a, self.b), wanted):
+            if arm not in trial.arms:
+                raise UsageError(
+                    f"run {trial.side.run.run_id}: {trial.slug} was run without the {arm} arm",
+                    hint=f"its arms: {', '.join(trial.arms) or 'none'}",
+                )
+        return wanted
+
+    def agreements(self, arm: ArmName) -> tuple[Agreement, ...]:
+        """Return what the arm of both must have in common."""
+        return agreements(self.a.identity_of(arm), self.b.identity_of(arm), self.items.match)
+
+    def check(self, arm: ArmName, *, force: bool) -> None:
+        """Refuse arms that may not be compared, and trials of which no item or temperature can be paired."""
+        differing = [each for each in self.agreements(arm) if not each.same]
         names = f"{self.a.side.run.run_id}/{self.a.slug} and {self.b.side.run.run_id}/{self.b.slug}"
         if differing and not force:
             raise UsageError(
@@ -142,19 +177,16 @@ class _Trials:
         if not {*self.a.manifest.temps} & {*self.b.manifest.temps}:
             raise UsageError(f"{names} cannot be compared: they have no temperature in common")
 
-    def table(self, condition: Condition) -> ScoreTable:
+    def table(self, arm: ArmName) -> ScoreTable:
         """Return the scores of one arm of both."""
-        for trial in (self.a, self.b):
-            if condition not in trial.manifest.trial.get("conditions", ()):
-                raise UsageError(f"run {trial.side.run.run_id}: {trial.slug} was run without the {condition} arm")
         if self._scores is None:
             self._scores = (
                 read_score_table(self.a, self.items.planned_a),
                 read_score_table(self.b, self.items.planned_b),
             )
-        return side_by_side(*self._scores, self.items.common, condition)
+        return side_by_side(*self._scores, self.items.common, arm)
 
-    def same_requests(self, condition: Condition) -> bool:
+    def same_requests(self, arm: ArmName) -> bool:
         """Whether an arm of both sends the same requests to the same engine, as far as that is on record.
 
         It is not for a migrated run, whose older tool may have kept no texts; but a trial is the same as itself.
@@ -164,14 +196,14 @@ class _Trials:
             return True
         if any(side.migrated for side in sides):
             return False
-        prompt, instructions = self.a.prompt_sha256(condition), self.a.instructions
+        prompt, instructions = self.a.prompt_sha256(arm), self.a.instructions(arm)
         return (
-            all(each.same for each in self.agreements)
+            all(each.same for each in self.agreements(arm))
             and prompt is not None
-            and prompt == self.b.prompt_sha256(condition)
+            and prompt == self.b.prompt_sha256(arm)
             and None not in instructions
-            and instructions == self.b.instructions
-            and _engine(self.a) == _engine(self.b)
+            and instructions == self.b.instructions(arm)
+            and self.a.engine_of(arm) == self.b.engine_of(arm)
         )
 
     @property
@@ -184,48 +216,44 @@ class _Trials:
         """Return the settings that A was analysed with, at another level."""
         return replace(self.a.significance.settings, alpha=alpha)
 
-    def pair(self, condition: Condition, table: ScoreTable, alpha: float) -> Pair:
+    def pair(self, arm: ArmName, table: ScoreTable, alpha: float) -> Pair:
         """Return everything that there is to say of an arm."""
+        found = self.agreements(arm)
         return Pair(
-            condition=condition,
-            a=_side(self.a, condition),
-            b=_side(self.b, condition),
-            agreements=self.agreements,
-            forced=tuple(each.aspect for each in self.agreements if not each.same),
-            same_requests=self.same_requests(condition),
+            condition=arm,
+            a=_side(self.a, arm),
+            b=_side(self.b, arm),
+            agreements=found,
+            forced=tuple(each.aspect for each in found if not each.same),
+            same_requests=self.same_requests(arm),
             items=self.items.match,
             changes=changes(table),
-            significance=self._significance(condition, table, alpha),
+            significance=self._significance(arm, table, alpha),
         )
 
-    def _significance(self, condition: Condition, table: ScoreTable, alpha: float) -> Significance:
+    def _significance(self, arm: ArmName, table: ScoreTable, alpha: float) -> Significance:
         attrition: dict[ArmName, ArmAttrition] = {}
         for place, trial in zip(DEFAULT_CONTRAST.sides, (self.a, self.b), strict=True):
-            if condition in trial.significance.attrition:
-                attrition[place] = trial.significance.attrition[condition]
+            if arm in trial.significance.attrition:
+                attrition[place] = trial.significance.attrition[arm]
         return analyse(table, self.settings(alpha), attrition)
 
 
-def _engine(trial: TrialSide) -> dict[str, Any]:
-    """Return the engine that a trial asked; whose account paid for it makes no difference to the answers."""
-    return {name: value for name, value in trial.manifest.engine.items() if name != "account"}
-
-
-def _side(trial: TrialSide, condition: Condition) -> Side:
+def _side(trial: TrialSide, arm: ArmName) -> Side:
     return Side(
         run_id=trial.side.run.run_id,
         trial=trial.slug,
         dry_run=trial.side.dry_run,
-        prompt_sha256=trial.prompt_sha256(condition),
-        cost=None if trial.costs is None else trial.costs.conditions.get(condition),
+        prompt_sha256=trial.prompt_sha256(arm),
+        cost=None if trial.costs is None else trial.costs.conditions.get(arm),
     )
 
 
 def _decided(
-    alpha: float, gates: Sequence[Gate], trials: _Trials, condition: Condition, table: ScoreTable
+    alpha: float, gates: Sequence[Gate], trials: _Trials, arm: ArmName, table: ScoreTable
 ) -> Iterator[GateResult]:
     """Yield the result of each gate at each temperature."""
-    settings, same = trials.settings(alpha), trials.same_requests(condition)
+    settings, same = trials.settings(alpha), trials.same_requests(arm)
     for gate in gates:
         scope, subset, chosen = _subset(gate, table)
         for temp in table.temps:
@@ -240,7 +268,7 @@ def _decided(
                 scope=scope,
                 subset=subset,
                 temp=temp,
-                condition=condition,
+                condition=arm,
                 trial_a=trials.a.slug,
                 trial_b=trials.b.slug,
                 alpha=alpha,

@@ -9,7 +9,7 @@ import msgspec
 from promptrial.documents import schemas
 from promptrial.documents.cost_report import Cost
 from promptrial.documents.significance import Scope, Significance
-from promptrial.model import Condition
+from promptrial.model.arms import ArmName
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -82,12 +82,13 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """One arm of a trial of run A beside the same arm of a trial of run B.
 
-    ``significance`` has the shape of ``significance.json``, where ``control`` stands for run A and ``treatment`` for
-    run B, so that every difference is B minus A. ``forced`` names the aspects that differ and were looked past.
-    ``same_requests``: prompts and all else that a request is made of are the same, so that B differs by chance alone.
+    ``significance`` has the shape of ``significance.json``, where the first side of each row stands for run A and the
+    second for run B, so that every difference is B minus A. ``forced`` names the aspects that differ and were looked
+    past. ``same_requests``: prompts and all else that a request is made of are the same, so that B differs by chance
+    alone.
     """
 
-    condition: Condition
+    condition: ArmName
     a: Side
     b: Side
     agreements: tuple[Agreement, ...]
@@ -115,7 +116,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope
     subset: str
     temp: float
-    condition: Condition
+    condition: ArmName
     trial_a: str
     trial_b: str
     alpha: float
@@ -134,8 +135,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """The whole document. ``passed`` is whether every gate passed, null without a gate.
 
-    ``unmatched_*`` are trials that the other run lacks. ``configuration`` says line by line what differs between the
-    two configurations.
+    ``unmatched_*`` are trials that the other run lacks, ``arms_only_*`` arms (``TRIAL: ARM``) that were run in one of
+    the two alone. ``configuration`` says line by line what differs between the two configurations.
     """
 
     schema_version: Literal[1]
@@ -148,6 +149,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     pairs: tuple[Pair, ...]
     gates: tuple[GateResult, ...]
     passed: bool | None
+    arms_only_a: tuple[str, ...] = ()
+    arms_only_b: tuple[str, ...] = ()
 
 
 def json_schema() -> dict[str, Any]:

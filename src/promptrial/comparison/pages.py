@@ -101,6 +101,9 @@ def _about_the_runs(comparison: Comparison) -> Iterator[str]:
     for name, slugs in (("A", comparison.unmatched_a), ("B", comparison.unmatched_b)):
         if slugs:
             yield f"not compared, in {name} alone: {', '.join(slugs)}"
+    for name, arms in (("A", comparison.arms_only_a), ("B", comparison.arms_only_b)):
+        if arms:
+            yield f"arms that were run in {name} alone: {', '.join(arms)}"
     yield from _turned_gates(comparison)
     lines = comparison.configuration
     if not lines:

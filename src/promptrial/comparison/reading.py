@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -20,6 +20,7 @@ from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Significance
 from promptrial.errors import CorruptRecordError, UsageError
 from promptrial.model import ids
+from promptrial.model.arms import ArmName, control_first
 from promptrial.phases.prepared import ItemReader, encode_item
 from promptrial.phases.scorers import declared
 from promptrial.phases.stats import PlannedItems, read_scores
@@ -73,14 +74,33 @@ class TrialSide:
     costs: CostReport | None
 
     @property
-    def instructions(self) -> list[object]:
-        """The SHA-256 of the task instructions, which are a part of every request."""
-        instructions = self.side.tree.get("task_instructions") or {}
+    def arms(self) -> tuple[ArmName, ...]:
+        """The arms that were run."""
+        return control_first(self.manifest.trial.get("conditions", ()))
+
+    def identity_of(self, arm: ArmName) -> Identity:
+        """Return what an arm is besides its prompts; the model is that which answers the arm."""
+        own = self.manifest.own(arm)
+        if own is None:
+            return self.identity
+        return replace(self.identity, model={**self.identity.model, "id": own.model_id, "provider": own.provider})
+
+    def engine_of(self, arm: ArmName) -> dict[str, Any]:
+        """Return the engine that answered an arm; whose account paid for it makes no difference to the answers."""
+        own = self.manifest.own(arm)
+        engine = self.manifest.engine if own is None else own.engine
+        return {name: value for name, value in engine.items() if name != "account"}
+
+    def instructions(self, arm: ArmName) -> list[object]:
+        """Return the SHA-256 of the task instructions of an arm, which are a part of every request."""
+        arms = (self.side.tree.get("prompt_sets") or {}).get(self.manifest.trial.get("prompt_set")) or {}
+        own = {**arms, **(arms.get("treatments") or {})}.get(arm) or {}
+        instructions = own.get("task_instructions") or self.side.tree.get("task_instructions") or {}
         return [prompt.get("sha256") for _, prompt in sorted(instructions.items())]
 
-    def prompt_sha256(self, condition: str) -> str | None:
+    def prompt_sha256(self, arm: ArmName) -> str | None:
         """Return the SHA-256 of an arm's system prompt."""
-        sha256 = self.manifest.prompts.get(condition, {}).get("sha256")
+        sha256 = self.manifest.prompts.get(arm, {}).get("sha256")
         return None if sha256 is None else str(sha256)
 
 
@@ -153,9 +173,7 @@ def read_trial(side: RunSide, slug: str) -> TrialSide:
 def read_score_table(trial: TrialSide, planned: PlannedItems) -> ScoreTable:
     """Read the scores of a trial; ``planned`` are all items of its run."""
     results = trial.side.run.trial(trial.slug).results
-    manifest = trial.manifest
-    arms = tuple(manifest.trial.get("conditions", ()))
-    return read_scores(results / "per_item_scores.parquet", planned, manifest.samples_per_item, arms)
+    return read_scores(results / "per_item_scores.parquet", planned, trial.manifest.samples_per_item, trial.arms)
 
 
 def read_scorers(trial: TrialSide) -> dict[str, Declaration]:

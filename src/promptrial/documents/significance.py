@@ -7,9 +7,9 @@ that is not available is null and a ``reason`` says why; it is never NaN, and ne
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -44,7 +44,6 @@ __all__ = [
     "encode",
     "json_schema",
     "number",
-    "row_label",
 ]
 
 SCHEMA_VERSION: Final = 2
@@ -135,7 +134,7 @@ ContrastName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,31} vs [a-
 
 
 class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of one contrast: ``short vs control``. The contrast ``treatment vs control`` is not named."""
+    """A row of one contrast: ``short vs control``. It is not named where the only one is ``treatment vs control``."""
 
     contrast: ContrastName | UnsetType = UNSET
 
@@ -146,14 +145,6 @@ class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
             return DEFAULT_CONTRAST
         treatment, _, control = self.contrast.partition(" vs ")
         return Contrast(treatment, control)
-
-
-_Row = TypeVar("_Row", bound=ComparedRow)
-
-
-def row_label(contrast: Contrast) -> str | UnsetType:
-    """Return what the rows of a contrast hold as ``contrast``: nothing for the only one of a prompt set of two."""
-    return UNSET if contrast == DEFAULT_CONTRAST else str(contrast)
 
 
 class Estimate(ComparedRow, frozen=True, kw_only=True):
@@ -467,29 +458,12 @@ class Significance(msgspec.Struct, frozen=True, kw_only=True):
         """The arms of the contrasts: control first, then the treatments."""
         return tuple(dict.fromkeys(side for contrast in self.compared for side in contrast.sides))
 
-    def of(self, contrast: Contrast) -> Significance:
-        """Return the document with the rows of one contrast alone; families keep their sizes."""
-        return msgspec.structs.replace(
-            self,
-            endpoints=_rows_of(contrast, self.endpoints),
-            tests=_rows_of(contrast, self.tests),
-            estimates=_rows_of(contrast, self.estimates),
-            selective=_rows_of(contrast, self.selective),
-            interactions=_rows_of(contrast, self.interactions),
-            contrasts=contrasts_field([contrast]),
-        )
-
 
 def contrasts_field(contrasts: Sequence[Contrast]) -> tuple[ContrastArms, ...] | UnsetType:
     """Return what a document of these contrasts holds as ``contrasts``."""
     if tuple(contrasts) == (DEFAULT_CONTRAST,):
         return UNSET
     return tuple(ContrastArms(name=str(each), treatment=each.treatment, control=each.control) for each in contrasts)
-
-
-def _rows_of(contrast: Contrast, rows: Iterable[_Row]) -> tuple[_Row, ...]:
-    label = row_label(contrast)
-    return tuple(row for row in rows if row.contrast == label)
 
 
 def number(value: float | None) -> float | None:

@@ -22,7 +22,6 @@ from promptrial.documents.significance import (
     HypothesisTest,
     StatsSettings,
     number,
-    row_label,
 )
 from promptrial.stats.attrition import missing_bounds
 from promptrial.stats.cautions import cautions, largest_cluster
@@ -52,7 +51,7 @@ def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSett
     largest, share = largest_cluster(sample)
     means = [_arm_mean(sample, side, settings.confidence) for side in (0, 1)]
     return Endpoint(
-        contrast=row_label(sample.contrast),
+        contrast=sample.label,
         metric=sample.metric,
         temp=sample.temp,
         scope=sample.scope,

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.documents.significance import Interaction, StatsSettings, number, row_label
+from promptrial.documents.significance import Interaction, StatsSettings, number
 from promptrial.stats.cr2 import Cr2, cr2
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.sign_flips import clusters_needed
@@ -125,7 +125,7 @@ def _row(
     reason: str | None = None,
 ) -> Interaction:
     return Interaction(
-        contrast=row_label(sample.contrast),
+        contrast=sample.label,
         metric=sample.metric,
         temp=sample.temp,
         scope=sample.scope,

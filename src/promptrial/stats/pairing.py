@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from promptrial.documents.significance import Scope
-from promptrial.model.arms import Contrast
+from promptrial.model.arms import DEFAULT_CONTRAST, Contrast
 from promptrial.stats.score_table import BoolArray, FloatArray, IntArray, ScoreTable
 
 __all__ = [
@@ -155,6 +156,8 @@ class PairedSample:
 
     Attributes
     ----------
+    label : str, optional
+        What rows name the contrast; unset where it is the only one and has no name.
     items : ndarray of int, shape (n_pairs,)
         Which items are paired, ascending.
     whole_arms : tuple of ArmScores
@@ -177,6 +180,7 @@ class PairedSample:
     """
 
     contrast: Contrast
+    label: str | UnsetType
     metric: str
     temp: float
     scope: Scope
@@ -215,6 +219,8 @@ class Pairing:
 
     Attributes
     ----------
+    label : str, optional
+        As in ``PairedSample``.
     planned : tuple of int
         The answers planned for each item in each arm.
     cluster : ndarray of int, shape (n_items,)
@@ -230,6 +236,7 @@ class Pairing:
     """
 
     contrast: Contrast
+    label: str | UnsetType
     metric: str
     temp: float
     binary: bool
@@ -252,6 +259,7 @@ class Pairing:
         cluster = self.cluster[items]
         return PairedSample(
             contrast=self.contrast,
+            label=self.label,
             metric=self.metric,
             temp=self.temp,
             scope=scope,
@@ -338,6 +346,7 @@ def pair_scores(
     everything = np.ones(len(table.item_keys), dtype=np.bool_)
     return Pairing(
         contrast=contrast,
+        label=UNSET if table.contrasts == (DEFAULT_CONTRAST,) else str(contrast),
         metric=metric,
         temp=temp,
         binary=binary,

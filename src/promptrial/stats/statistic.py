@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from promptrial.documents.significance import SCORE_QUANTITIES, Estimate, StatsSettings, number, row_label
+from promptrial.documents.significance import SCORE_QUANTITIES, Estimate, StatsSettings, number
 from promptrial.stats.pairing import PairedSample
 
 __all__ = ["Statistic", "estimate_row", "floor_p_value"]
@@ -52,7 +52,7 @@ def estimate_row(
     widest = sample.largest_difference if quantity in SCORE_QUANTITIES else math.inf
     low, high = (None if (limit := number(end)) is None else min(max(limit, -widest), widest) for end in interval)
     return Estimate(
-        contrast=row_label(sample.contrast),
+        contrast=sample.label,
         metric=sample.metric if metric is None else metric,
         temp=sample.temp,
         scope=sample.scope,

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import UNSET
 
-from promptrial.documents.cost_report import Cost, CostReport
+from promptrial.documents.cost_report import Cost, CostReport, Price
 from promptrial.documents.significance import SIDES, ArmAttrition, Significance
 from promptrial.model import Trial
 from promptrial.model.arms import CONTROL, ArmName, Contrast, control_first
@@ -302,19 +302,24 @@ def _cost_notes(costs: CostReport) -> Iterable[str]:
         )
     elif costs.criterion is not UNSET:
         yield f"The criterion: {costs.criterion}."
-    if costs.price is None:
-        yield "The model has no price in the configuration: its cost in USD is unknown, not 0."
-    else:
-        price = costs.price
-        discount = f", less {rate(price.batch_discount, 0)} for batches" if price.batch_discount else ""
-        yield (
-            f"Price: {significant(price.input_per_million)} USD for a million prompt tokens, "
-            f"{significant(price.output_per_million)} USD for a million answer tokens{discount}."
-        )
-        if costs.cached_tokens:
-            yield f"{count(costs.cached_tokens)} prompt tokens came from a cache; they are priced like the others."
+    own = {} if costs.arm_prices is UNSET else costs.arm_prices
+    yield _price_note(costs.price, "")
+    for name, price in own.items():
+        yield _price_note(price, f" of the {name} arm")
+    if costs.price is not None and costs.cached_tokens:
+        yield f"{count(costs.cached_tokens)} prompt tokens came from a cache; they are priced like the others."
     for name in control_first(costs.conditions):
         yield from _unknown_note(name, costs)
+
+
+def _price_note(price: Price | None, whose: str) -> str:
+    if price is None:
+        return f"The model{whose} has no price in the configuration: its cost in USD is unknown, not 0."
+    discount = f", less {rate(price.batch_discount, 0)} for batches" if price.batch_discount else ""
+    return (
+        f"Price{whose}: {significant(price.input_per_million)} USD for a million prompt tokens, "
+        f"{significant(price.output_per_million)} USD for a million answer tokens{discount}."
+    )
 
 
 def _unknown_note(name: ArmName, costs: CostReport) -> Iterable[str]:
