@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from promptrial.documents import significance
@@ -36,13 +37,17 @@ def test_a_trial_of_three_arms_is_analysed_and_reported_by_contrast(project: Pro
     tests = [test for test in found.tests if test.family == "primary"]
     assert [test.compared for test in tests] == [PAIRED, SHORT]
     assert [family.size for family in found.families if family.name == "primary"] == [2]
-    assert list(found.attrition) == ["control", "treatment", "short"]
     page = (project.trial_folder() / "reports" / "report.md").read_text()
     assert "The arms control, treatment and short of the set main" in page
     for name in ("treatment vs control", "short vs control", "### Short"):
         assert name in page
+    in_order = "14 of 14 in the control arm, 14 of 14 in the treatment arm and 14 of 14 in the short arm"
+    assert f"Missing answers: none ({in_order})." in page
+    assert re.findall(r"^\| (\w+) +\|", page.partition("## Costs")[2], re.MULTILINE)[1:5] == [
+        "control", "treatment", "short", "all",
+    ]  # fmt: skip
     aggregate = (project.run_root() / "aggregate_report.md").read_text()
-    assert "| Missing in short |" in aggregate
+    assert "| Missing in control | Missing in treatment | Missing in short |" in aggregate
     assert "over the 2 primary tests" in aggregate
     assert "short vs control" in done.out
     assert "nothing was left to do" in project.run("--resume").err

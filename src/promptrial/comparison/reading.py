@@ -87,9 +87,7 @@ class TrialSide:
 
     def engine_of(self, arm: ArmName) -> dict[str, Any]:
         """Return the engine that answered an arm; whose account paid for it makes no difference to the answers."""
-        own = self.manifest.own(arm)
-        engine = self.manifest.engine if own is None else own.engine
-        return {name: value for name, value in engine.items() if name != "account"}
+        return {name: value for name, value in self.manifest.engine_of(arm).items() if name != "account"}
 
     def instructions(self, arm: ArmName) -> list[object]:
         """Return the SHA-256 of the task instructions of an arm, which are a part of every request."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -12,6 +13,7 @@ from promptrial import __version__
 from promptrial.documents import cost_report, significance
 from promptrial.documents.files import read_bytes
 from promptrial.model import Trial
+from promptrial.model.arms import ArmName
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.older import older_figures, older_scores_path
 from promptrial.phases.parse import ParseReport
@@ -32,6 +34,7 @@ from promptrial.store.records import FileRecord, TrialManifest, load
 
 __all__ = ["PHASE", "trial_result"]
 
+_Value = TypeVar("_Value")
 _PAGE_BYTES: Final = 1 << 20
 """What a report has at most; how much it was made from says nothing of that."""
 
@@ -46,6 +49,7 @@ def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult
         trial=replace(trial, stop=spec.stop_as_written(trial)),
         prompt_tokens={name: manifest.prompts.get(name, {}).get("tokens") for name in trial.conditions},
         engine=manifest.engine,
+        own_engines={name: manifest.engine_of(name) for name in trial.own_models},
         parse=ParseFacts(
             duplicates_ignored=parsed.duplicates_ignored,
             unknown_ids=parsed.unknown_ids,
@@ -57,11 +61,18 @@ def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult
         older=older_figures(spec.run.trial(trial.slug)),
         scorers=declared(results),
     )
+    found = significance.decode(read_bytes(results / "significance.json"))
+    costs = cost_report.decode(read_bytes(results / "costs.json"))
     return TrialResult(
         facts,
-        significance.decode(read_bytes(results / "significance.json")),
-        cost_report.decode(read_bytes(results / "costs.json")),
+        msgspec.structs.replace(found, attrition=_in_order(found.attrition, trial)),
+        msgspec.structs.replace(costs, conditions=_in_order(costs.conditions, trial)),
     )
+
+
+def _in_order(by_arm: Mapping[ArmName, _Value], trial: Trial) -> dict[ArmName, _Value]:
+    """Return what a document holds by arm in the order of results; in a file, keys are sorted."""
+    return {name: by_arm[name] for name in trial.arms_run if name in by_arm}
 
 
 def _run_facts(spec: RunSpec) -> RunFacts:

@@ -136,7 +136,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     with services.progress.task("stats", Unit(trial.slug), 1) as task:
         scores, planned = results / "per_item_scores.parquet", planned_items(spec.run)
         table = read_scores(scores, planned, trial.samples_per_item, trial.arms_run)
-        document = analyse(table, stats_settings(spec.config, declared(results)), _attrition(results, trial))
+        document = analyse(table, stats_settings(spec.config, declared(results)), _attrition(results))
         task.advance()
     path = results / "significance.json"
     with AtomicFile(path) as file:
@@ -144,16 +144,15 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
 
-def _attrition(results: Path, trial: Trial) -> dict[ArmName, ArmAttrition]:
+def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
     from promptrial.stats.attrition import arm_attrition
 
     report = load(results / "parse_report.json", ParseReport)
-    arms = {name: report.arms[name] for name in trial.arms_run}
     return {
         name: arm_attrition(
             arm.expected, arm.answered, {**arm.errors, "missing": arm.missing}, arm.empty, arm.truncated
         )
-        for name, arm in arms.items()
+        for name, arm in report.arms.items()
     }
 
 

@@ -107,9 +107,9 @@ class TrialFacts:
     """One trial: what was compared, on which engine, and what parsing found.
 
     ``prompt_tokens`` holds the length of each arm's system prompt, None where no tokenizer is available; ``engine`` is
-    the provider's fingerprint of model and engine. ``shared_requests`` are those that an earlier trial asks too: they
-    are asked only once. ``older`` holds an older tool's figures of a migrated trial; ``scorers``, by metric, what the
-    scorers say of themselves.
+    the provider's fingerprint of model and engine, ``own_engines`` those of arms that another model answers.
+    ``shared_requests`` are those that an earlier trial asks too: they are asked only once. ``older`` holds an older
+    tool's figures of a migrated trial; ``scorers``, by metric, what the scorers say of themselves.
     """
 
     run: RunFacts
@@ -118,6 +118,7 @@ class TrialFacts:
     engine: Mapping[str, str | int | float | bool]
     parse: ParseFacts
     shared_requests: int = 0
+    own_engines: Mapping[ArmName, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
     older: tuple[OlderFigure, ...] = ()
     scorers: Mapping[str, Declaration] = field(default_factory=dict)
 

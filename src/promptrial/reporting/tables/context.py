@@ -252,6 +252,11 @@ def provenance_table(facts: TrialFacts, significance: Significance) -> Table:
         ("Configuration, SHA-256", facts.run.config_hash),
         ("promptrial", facts.run.package_version),
         *((f"Engine: {name}", _engine_value(value)) for name, value in sorted(facts.engine.items())),
+        *(
+            (f"Engine of the {arm} arm: {name}", _engine_value(value))
+            for arm, engine in facts.own_engines.items()
+            for name, value in sorted(engine.items())
+        ),
         *prompts,
         ("Resampling", _resampling(settings.bootstrap_samples, settings.permutation_samples, settings.random_seed)),
         ("Statistics, schema version", str(significance.schema_version)),
