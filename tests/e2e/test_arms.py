@@ -95,6 +95,20 @@ def test_an_added_arm_asks_its_own_requests_and_no_other_again(project: Project)
     assert set(fake_provider.CALLS.values()) == {1}
 
 
+def test_an_arm_that_is_added_to_a_grown_run_is_cut_like_the_others(project: Project) -> None:
+    pair(project)
+    assert project.run("--limit_items", "2", *TO_PARSE).code == 0
+    assert project.run("--resume", "--limit_items", "4", *TO_PARSE).code == 0
+    before = dict(fake_provider.CALLS)
+    of_set(project, THREE)
+    resumed = project.run("--resume", "--force", *TO_PARSE)
+    assert resumed.code == 0, resumed.err
+    assert {wire: n for wire, n in fake_provider.CALLS.items() if wire in before} == before
+    assert asked_by_arm() == {"c": 8, "t": 8, "x7gya": 8}
+    names = {name.replace("short", "control") for name in manifest(project).parts if "short" in name}
+    assert names == {name for name in manifest(project).parts if "control" in name}
+
+
 @pytest.mark.parametrize(
     "treatments",
     [

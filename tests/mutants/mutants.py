@@ -174,4 +174,55 @@ MUTANTS: Final = (
         "{path: path for path, file in files.items()}",
         ("tests/unit/test_engine_facts.py",),
     ),
+    Mutant(
+        "an arm with a model of its own is asked of the trial's",
+        "phases/work.py",
+        "model=model,",
+        "model=trial.model,",
+        ("tests/e2e/test_arms.py",),
+    ),
+    Mutant(
+        "the digest of a part names the trial's model and not the arm's",
+        "phases/work.py",
+        """    model = trial.arm(part.condition).model
+    return""",
+        """    model = trial.model
+    return""",
+        ("tests/e2e/test_arms.py",),
+    ),
+    Mutant(
+        "an arm is hosted where the trial's model is",
+        "store/records.py",
+        "return self.hosted if own is None else own.hosted",
+        "return self.hosted",
+        ("tests/e2e/test_arms.py",),
+    ),
+    Mutant(
+        "the tokens of an arm are priced by the trial's model",
+        "costs/amounts.py",
+        "prices = {arm: (own or {}).get(arm, price) for arm in ran}",
+        "prices = dict.fromkeys(ran, price)",
+        ("tests/e2e/test_arms.py", "tests/unit/test_costs.py"),
+    ),
+    Mutant(
+        "an arm asks with the templates that the others share",
+        "design/trials.py",
+        "templates=templates_of(arm.task_instructions or config.task_instructions)",
+        "templates=templates_of(config.task_instructions)",
+        ("tests/unit/test_plan_trials.py",),
+    ),
+    Mutant(
+        "a value of the environment is written down where an arm names its prompt by `prompt`",
+        "config/effective.py",
+        "path = _recorded_at(given)",
+        "path = given",
+        ("tests/unit/test_config_arms.py",),
+    ),
+    Mutant(
+        "refusals in the templates of an arm are not tested",
+        "design/prompts.py",
+        "return list(dict.fromkeys([*templates, *(arm.prompt.text for arm in arms)]))",
+        "return list(dict.fromkeys(arm.prompt.text for arm in arms))",
+        ("tests/unit/test_prompts.py", "tests/e2e/test_arms.py"),
+    ),
 )

@@ -62,7 +62,7 @@ class TaskInstructions(Strict):
 
 
 class ArmConfig(Strict):
-    """An arm: the path of its system prompt, or a section. Recorded with the keys of its prompt beside its own."""
+    """An arm: the path of its system prompt, or a section with these keys."""
 
     also_takes: ClassVar[tuple[str, ...]] = _OF_PROMPTS[:3]
 
@@ -112,7 +112,7 @@ Treatments = Annotated[dict[Annotated[ArmName, AfterValidator(_treatment_name)],
 class PromptSetConfig(Strict):
     """A control and what is compared with it: one `treatment`, or several `treatments`."""
 
-    control: ArmConfig
+    control: ArmConfig = Field(description="the arm that the others are compared with")
     treatment: ArmConfig | None = Field(None, exclude_if=_is_none, description="the arm that is compared with control")
     treatments: Treatments | None = Field(
         None, exclude_if=_is_none, description="instead of `treatment`: several of them, each under a name"
