@@ -65,8 +65,8 @@ MUTANTS: Final = (
     Mutant(
         "right answers are not weighted by samples",
         "phases/costs.py",
-        'pc.multiply(rows.column("em"), rows.column("n_samples"))',
-        'rows.column("em")',
+        'pc.multiply(share, rows.column("n_samples"))',
+        "share",
         ("tests/unit/test_phases_costs.py",),
     ),
     Mutant(
@@ -121,7 +121,7 @@ MUTANTS: Final = (
     Mutant(
         "contrasts share their random numbers",
         "stats/analysis.py",
-        "*names, *arm)",
+        "*names, *named)",
         "*names)",
         _CONTRASTS,
     ),

@@ -32,3 +32,10 @@ def test_nothing_but_its_adapter_knows_fireworks() -> None:
         if "fireworks" in re.sub(r"config/[\w.]+\.yaml", "", line).lower()
     ]
     assert found == []
+
+
+def test_the_arms_are_named_in_at_most_15_modules() -> None:
+    """All others iterate over the sides of a contrast, or over arms in their order. Comments and docstrings count."""
+    named = re.compile(r"\b(treatment|control)\b")
+    found = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if named.search(path.read_text("utf-8"))]
+    assert len(found) <= 15, sorted(found)

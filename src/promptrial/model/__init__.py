@@ -206,7 +206,7 @@ class Trial:
 
     @property
     def arms_run(self) -> tuple[ArmName, ...]:
-        """The names of the arms that are run, in the order of results: control first, then as in the prompt set."""
+        """The names of the arms that are run, in the order of results, which is that of the prompt set."""
         return tuple(arm.name for arm in self.arms if arm.name in self.conditions)
 
     @property

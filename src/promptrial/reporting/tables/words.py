@@ -138,7 +138,7 @@ def reason_text(reason: str) -> str:
 
 
 def direction(difference: float | None) -> str:
-    """Return where the treatment lies: ``higher``, ``lower``, or neither."""
+    """Return where the second side lies: ``higher``, ``lower``, or neither."""
     if not difference:
         return "neither higher nor lower"
     return "higher" if difference > 0 else "lower"
