@@ -145,7 +145,8 @@ class TrialResult:
 def arm_differences(trial: Trial) -> str:
     """Return in what each arm differs from the first one; empty if none differs in more than the system prompt.
 
-    For example ``big against small: model m2 (vendor/m2, served by openai) in place of m1 (vendor/m1, served by openai)``.
+    For example ``big against small: model m2 (vendor/m2, served by openai) in place of m1 (vendor/m1, served by
+    openai)``.
     """
     first, *others = (trial.arm(name) for name in trial.arms_run)
     differences = {arm.name: _differences(first, arm) for arm in others}
