@@ -39,3 +39,19 @@ def test_the_arms_are_named_in_at_most_15_modules() -> None:
     named = re.compile(r"\b(treatment|control)\b")
     found = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if named.search(path.read_text("utf-8"))]
     assert len(found) <= 15, sorted(found)
+
+
+PACK = ("scoring/", "legacy/", "registry.py")
+"""Where the default pack is: its scorers, the measures of an older tool, and the line that names it."""
+
+
+def test_no_module_outside_scoring_names_exact_match() -> None:
+    """Other parts ask scorers what they are, so that a run may do without exact match."""
+    found = [
+        f"{path.relative_to(ROOT).as_posix()}:{number}"
+        for path in sorted(ROOT.rglob("*.py"))
+        if not path.relative_to(ROOT).as_posix().startswith(PACK)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"""["'](em|exact_match)["']""", line)
+    ]
+    assert found == []

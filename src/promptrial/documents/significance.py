@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from promptrial.documents import schemas
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName, Contrast
+from promptrial.registry import SCORERS
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -98,7 +99,7 @@ class StatsSettings:
 
     alpha: float = 0.05
     confidence: float = 0.95
-    primary: tuple[str, ...] = ("em",)
+    primary: tuple[str, ...] = tuple(SCORERS)[:1]
     bootstrap_samples: int = 10_000
     permutation_samples: int = 10_000
     random_seed: int = 1337

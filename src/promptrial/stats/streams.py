@@ -14,7 +14,7 @@ def stream(seed: int, *names: object) -> np.random.Generator:
 
     Examples
     --------
-    >>> [stream(1337, "em", 0.0, method).random() for method in ("bootstrap", "bootstrap")]
+    >>> [stream(1337, "f1", 0.0, method).random() for method in ("bootstrap", "bootstrap")]
     [0.7689044891796177, 0.7689044891796177]
     """
     digest = hashlib.sha256("\0".join(map(str, names)).encode()).digest()
