@@ -17,6 +17,7 @@ from docs.examples import clerk, short, superiority
 from promptrial.providers.base import BatchProvider
 from promptrial.scoring.contract import Scorer
 from promptrial.stats.statistic import Statistic
+from tests.support.project import Project
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/extending.md").read_text()
@@ -86,3 +87,31 @@ def test_a_trial_of_all_examples_shows_what_each_of_them_does(source: Path, tmp_
     described = [row for row in document["estimates"] if row["method"] == "superiority"]
     share = {row["metric"]: row["estimate"] for row in described if row["scope"] == "overall"}
     assert share["em"] == pytest.approx(7 / 12)
+
+
+def phases_of_last_call(project: Project) -> list[str]:
+    """Return the phases that the last invocation executed."""
+    log = [json.loads(line) for line in (project.run_root() / "run.log").read_text().splitlines()]
+    last = max(place for place, event in enumerate(log) if event["event"] == "begin")
+    return [event["phase"] for event in log[last:] if event["event"] == "phase"]
+
+
+def test_a_scorer_of_ones_own_is_one_file_and_one_line(project: Project) -> None:
+    """A run, a resume with nothing to do, an edit, and a resume that scores again and asks nothing."""
+    (scorers,) = re.findall(r"^```yaml\n(scorers:\n(?:  .*\n)*)```", PAGE, re.MULTILINE)
+    (place,) = re.findall(r"^`(\S+)`, beside the configuration:", PAGE, re.MULTILINE)
+    file = project.config.parent / place
+    file.parent.mkdir()
+    shutil.copy(ROOT / "docs/examples/polite.py", file)
+    project.config.write_text(project.config.read_text() + scorers)
+    assert project.run().code == 0
+    with (project.trial_folder() / "results/per_item_scores.csv").open() as table:
+        assert {"em", "f1", "polite"} <= set(csv.DictReader(table).fieldnames or ())
+    assert project.run("--resume").code == 0
+    assert phases_of_last_call(project) == []
+
+    file.write_text(file.read_text().replace("text.count(word)", "3.0 * text.count(word)"))
+    assert project.run("--resume").code == 0
+    assert phases_of_last_call(project) == ["score", "stats", "costs", "report"]
+    assert project.run("--resume").code == 0
+    assert phases_of_last_call(project) == []
