@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from promptrial.documents import scorers as documents
+from promptrial.engine import opening
 from promptrial.scoring.packs.question_answering.token_f1 import TokenF1
 from tests.support.project import Project
 
@@ -293,3 +294,61 @@ def test_the_run_keeps_the_code_as_a_block_of_its_configuration(own: Project) ->
     own.config.unlink()
     done(own, "--resume", "--from_step", "score")
     assert phases_run(own, "") == []
+
+
+def test_costs_count_the_answers_that_meet_the_criterion(own: Project) -> None:
+    own.write_config(
+        {"scorers": {"em": None, "polite": POLITE}, "costs": {"criterion": {"scorer": "polite", "at_least": 1}}}
+    )
+    done(own)
+    costs = json.loads((own.trial_folder() / "results/costs.json").read_text())
+    met = dict.fromkeys(costs["conditions"], 0)
+    for row in rows(own):
+        met[row["condition"]] += float(row["polite"] or 0) >= 1
+    assert {arm: cost["correct"] for arm, cost in costs["conditions"].items()} == met
+    assert costs["criterion"] == "Politeness of at least 1"
+    report = next(own.trial_folder().glob("reports/report.md")).read_text()
+    assert "Meets the criterion" in report
+    assert "The criterion: Politeness of at least 1." in report
+    assert "for each answer that meets the criterion" in report
+
+    own.write_config({"scorers": {"em": None, "polite": POLITE}})
+    done(own, "--resume")
+    assert phases_run(own, "what is scored has changed; nothing is asked again") == ["costs", "report"]
+    assert "criterion" not in json.loads((own.trial_folder() / "results/costs.json").read_text())
+
+    own.write_config({"costs": {"criterion": {"scorer": "polite", "at_least": 1}}})
+    outcome = own.run("--resume")
+    assert outcome.code == 2
+    assert "costs.criterion.scorer: unknown scorer 'polite'" in outcome.err
+
+
+def test_without_a_criterion_the_report_says_that_the_number_is_not_available(own: Project) -> None:
+    own.write_config({"scorers": {"polite": POLITE}})
+    done(own)
+    report = next(own.trial_folder().glob("reports/report.md")).read_text()
+    assert "How many answers meet a criterion is not available" in report
+    assert json.loads((own.trial_folder() / "results/costs.json").read_text())["criterion"] is None
+
+
+def test_a_kill_between_the_state_and_the_configuration_loses_no_change_of_scoring(
+    own: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(own)
+    own.write_config({"scorers": PACK | {"polite": POLITE}})
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "_write_config", kill)
+        with pytest.raises(Killed):
+            own.run("--resume")
+    done(own, "--resume")
+    assert phases_run(own, "") == SCORING
+    assert "polite" in (own.run_root() / "effective_config.yaml").read_text()
+    log = (own.run_root() / "run.log").read_text()
+    assert "damaged, or changed by hand" not in log
