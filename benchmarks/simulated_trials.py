@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from promptrial import registry
 from promptrial.datasets.base import DatasetFormat, cluster_id
-from promptrial.model import CONDITIONS, Item, RequestId, ids
+from promptrial.model import Item, RequestId, ids
+from promptrial.model.arms import PAIR
 from promptrial.phases.prepared import encode_item
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, ScoringSettings, load_scorers, prepare_gold, score_answer, worst_scores
@@ -127,7 +128,7 @@ def answers(design: Design, settings: EmulatorSettings) -> Iterator[list[str]]:
     """
     requests = (
         RequestId(item.dataset, item.id, condition, repr(TEMP), sample, item.type)
-        for condition in CONDITIONS
+        for condition in PAIR
         for item in design.items
         for sample in range(design.replicates)
     )
@@ -148,13 +149,13 @@ def score_table(design: Design, texts: Iterator[list[str]]) -> ScoreTable:
     scorers, gold = load_scorers(), design.gold
     rows = [
         summarize_replicates([score_answer(each, Response(text), scorers) for text in found], len(scorers))
-        for each, found in zip(gold * len(CONDITIONS), texts, strict=True)
+        for each, found in zip(gold * len(PAIR), texts, strict=True)
     ]
     means, spreads = (np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in ("means", "stds"))
     worst = np.array([worst_scores(item, scorers) for item in design.items])
     dataset_names, dataset = _codes([item.dataset for item in design.items])
     _, cluster = _codes([cluster_id(item) for item in design.items])
-    n, arms = len(design.items), len(CONDITIONS)
+    n, arms = len(design.items), len(PAIR)
     return ScoreTable(
         item_keys=[ids.item_key(item.dataset, item.id) for item in design.items],
         dataset_names=dataset_names,

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from promptrial.errors import ConfigError, DataError
-from promptrial.model import Condition, RequestId, ids
+from promptrial.model import RequestId, ids
+from promptrial.model.arms import ArmName
 from promptrial.scoring.refusals import is_abstention
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, in_step
 from promptrial_emulator.responders.echo import EchoResponder
@@ -52,7 +53,7 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def request_row(item: str, condition: Condition = "control", *, sample: int = 0, temp: str = "0.0", **body: Any) -> Any:
+def request_row(item: str, condition: ArmName = "control", *, sample: int = 0, temp: str = "0.0", **body: Any) -> Any:
     """Return the input row of a question."""
     rid = RequestId("squad", item, condition, temp, sample, "open")
     return {

@@ -224,7 +224,7 @@ QUESTIONS = {
     "deep and closed": ("open.json", f'{{"version":"v2.0","data":{DEEP}{"]" * 100_000}}}', "JSON nested too deeply"),
     "long number": ("closed.jsonl", f'{{"id":{LONG},"question":"q","answers":["x"]}}\n', "Number out of range"),
     "half a letter": ("closed.jsonl", '{"id":"a","question":"q\\ud800","answers":["x"]}\n', "not valid JSON"),
-    "NUL": ("closed.jsonl", '{"id":"a\\u0000","question":"q","answers":["x"]}\n', "a control or invisible character"),
+    "NUL": ("closed.jsonl", '{"id":"a\\u0000","question":"q","answers":["x"]}\n', "an invisible character"),
 }
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptrial.design.parts import cut_parts
-from promptrial.model import CONDITIONS, Part, Trial
+from promptrial.model import Part, Trial
+from promptrial.model.arms import PAIR
 from tests.support.values import make_trial
 
 n_items = st.integers(0, 200)
@@ -16,7 +17,7 @@ n_items = st.integers(0, 200)
 @st.composite
 def trials(draw: st.DrawFn) -> Trial:
     temps = draw(st.lists(st.sampled_from([0.0, 0.25, 0.7, 1.0]), min_size=1, max_size=3, unique=True))
-    conditions = draw(st.sampled_from([CONDITIONS, CONDITIONS[::-1], CONDITIONS[:1], CONDITIONS[1:]]))
+    conditions = draw(st.sampled_from([PAIR, PAIR[::-1], PAIR[:1], PAIR[1:]]))
     replicates = {repr(temp): draw(st.integers(1, 12)) for temp in temps}
     return make_trial(temps=tuple(temps), samples_per_item=replicates, conditions=conditions)
 

@@ -11,8 +11,7 @@ from promptrial.comparison.agreement import Identity, agreements, match_items, r
 from promptrial.comparison.arms import changes, side_by_side
 from promptrial.comparison.reading import _chosen
 from promptrial.documents.significance import Significance, StatsSettings
-from promptrial.model import CONDITIONS, Condition
-from promptrial.model.arms import DEFAULT_CONTRAST
+from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
 from promptrial.stats.analysis import analyse
 from promptrial.stats.pairing import ScoreTable, pair_scores
 from tests.support.score_tables import METRICS, table_of, trial_table
@@ -42,12 +41,12 @@ def shuffled(table: ScoreTable, seed: int) -> ScoreTable:
     )
 
 
-def analysed(a: ScoreTable, b: ScoreTable, condition: Condition = "treatment") -> Significance:
+def analysed(a: ScoreTable, b: ScoreTable, condition: ArmName = "treatment") -> Significance:
     return analyse(side_by_side(a, b, a.item_keys, condition), QUICK)
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
-def test_a_run_beside_itself_differs_in_nothing_in_whatever_order(condition: Condition) -> None:
+@pytest.mark.parametrize("condition", PAIR)
+def test_a_run_beside_itself_differs_in_nothing_in_whatever_order(condition: ArmName) -> None:
     run = trial_table(80, temps=(0.0, 0.7))
     found = analysed(run, shuffled(run, 1), condition)
     assert {row.temp for row in found.endpoints} == {0.0, 0.7}

@@ -13,7 +13,7 @@ from promptrial.costs.prices import price_for, usd
 from promptrial.documents import cost_report as document
 from promptrial.documents.cost_report import Price
 from promptrial.errors import NewerVersionError
-from promptrial.model import CONDITIONS, Condition
+from promptrial.model.arms import PAIR, ArmName
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "costs.schema.json"
 PRICE = Price(input_per_million=2.0, output_per_million=10.0, batch_discount=0.5)
@@ -34,7 +34,7 @@ def usage(
     return TokenUsage(requests, answered, prompt, completion, prompt + completion, None, unknown)
 
 
-def both(control: TokenUsage, treatment: TokenUsage) -> dict[Condition, TokenUsage]:
+def both(control: TokenUsage, treatment: TokenUsage) -> dict[ArmName, TokenUsage]:
     return {"control": control, "treatment": treatment}
 
 
@@ -184,7 +184,7 @@ def test_a_model_or_provider_that_is_not_listed_has_no_price(provider: str, alia
 
 def test_the_document_reads_back_and_equal_reports_give_equal_bytes() -> None:
     counts = both(usage(), usage(unknown=2))
-    correct: dict[Condition, float | None] = {"control": 1 / 3, "treatment": None}
+    correct: dict[ArmName, float | None] = {"control": 1 / 3, "treatment": None}
     report = cost_report(counts, correct, PRICE)
 
     assert document.decode(document.encode(report)) == report
@@ -211,9 +211,9 @@ def test_the_published_schema_is_the_one_of_the_code() -> None:
 def test_every_report_fits_the_published_schema_and_its_arms_add_up(
     counts: list[tuple[int, int, int]], correct: float | None, priced: bool
 ) -> None:
-    arms: dict[Condition, TokenUsage] = {
+    arms: dict[ArmName, TokenUsage] = {
         condition: usage(prompt, completion, requests=6, answered=5, unknown=unknown)
-        for condition, (prompt, completion, unknown) in zip(CONDITIONS, counts, strict=False)
+        for condition, (prompt, completion, unknown) in zip(PAIR, counts, strict=False)
     }
     report = cost_report(arms, dict.fromkeys(arms, correct), PRICE if priced else None)
     row = json.loads(document.encode(report))

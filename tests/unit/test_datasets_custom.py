@@ -78,8 +78,8 @@ def test_an_unanswerable_row_may_leave_its_answers_out(tmp_path: Path) -> None:
         ("a,Q?,x,,,,\n", "FILE:2: 7 cells under a header of 6"),
         ('a,Q?,"x\ny,,,\n', "FILE:2: not valid CSV"),
         ('a,Q?,"x"y,,,\n', "FILE:2: not valid CSV"),
-        ("a\tb,Q?,x,,,\n", "FILE:2: the id holds a control or invisible character: 'a\\tb'"),
-        ("a,Q?,x,,,k\u2028\n", "FILE:2: the cluster holds a control or invisible character"),
+        ("a\tb,Q?,x,,,\n", "FILE:2: the id holds an invisible character: 'a\\tb'"),
+        ("a,Q?,x,,,k\u2028\n", "FILE:2: the cluster holds an invisible character"),
         ("", "FILE:1: no questions in the file"),
     ],
 )

@@ -87,8 +87,8 @@ def test_a_file_without_questions_is_an_error(tmp_path: Path, name: str, text: s
     [
         ({"id": "first"}, "duplicate id 'first', first at FILE:8: data[0].paragraphs[0].qas[0]"),
         ({"id": ""}, "the id is empty"),
-        ({"id": "a\nb"}, "the id holds a control or invisible character: 'a\\nb'"),
-        ({"id": "a\u200bb"}, "the id holds a control or invisible character"),
+        ({"id": "a\nb"}, "the id holds an invisible character: 'a\\nb'"),
+        ({"id": "a\u200bb"}, "the id holds an invisible character"),
         ({"id": " a"}, "begins or ends with a space"),
         ({"id": 7}, "Expected `str`, got `int` - at `$.id`"),
         ({"question": ""}, "id 'a': the question is empty"),

@@ -25,8 +25,8 @@ from promptrial.documents.significance import (
     Significance,
     StatsSettings,
 )
-from promptrial.model import CONDITIONS, Condition, ModelSpec, Prompt
-from promptrial.model.arms import DEFAULT_CONTRAST
+from promptrial.model import ModelSpec, Prompt
+from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
 from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markdown import aggregate_report, trial_report
@@ -176,7 +176,7 @@ def document(*endpoints: Endpoint, **changes: Any) -> Significance:
 
 
 def facts(slug: str = "model-set-tp1-tk50-mx32-32", **changes: Any) -> TrialFacts:
-    prompts: dict[Condition, Prompt] = {
+    prompts: dict[ArmName, Prompt] = {
         "control": Prompt("Answer with care.", "a" * 64),
         "treatment": Prompt("Say so when you do not know.\n```\nnot code\n```", "b" * 64),
     }
@@ -216,8 +216,8 @@ def facts(slug: str = "model-set-tp1-tk50-mx32-32", **changes: Any) -> TrialFact
 
 
 def costs(price: Price | None = PRICE, unknown: int = 0) -> CostReport:
-    usage: dict[Condition, TokenUsage] = {
-        name: TokenUsage(104, 100, 10_000, 2_000, 12_000, None, unknown) for name in CONDITIONS
+    usage: dict[ArmName, TokenUsage] = {
+        name: TokenUsage(104, 100, 10_000, 2_000, 12_000, None, unknown) for name in PAIR
     }
     return cost_report(usage, {"control": 30.0, "treatment": 45.0}, price)
 
@@ -698,7 +698,7 @@ def real_document(seed: int, shift: float = 0.3) -> Significance:
         bootstrap_samples=200, permutation_samples=200, tost_margins={"em": 0.1}, wanted=SETTINGS.wanted
     )
     arms = {"control": arm_attrition(n, n, {}), "treatment": arm_attrition(n, n - 1, {"timeout": 1})}
-    return analyse(table, settings, {name: arms[name] for name in CONDITIONS})
+    return analyse(table, settings, {name: arms[name] for name in PAIR})
 
 
 def test_the_page_has_its_sections_in_order_and_is_well_formed() -> None:

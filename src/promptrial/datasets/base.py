@@ -177,7 +177,7 @@ def cluster_id(item: Item) -> str:
 
 def _check_name(place: Place, what: str, text: str) -> None:
     if not text.isprintable():
-        raise place.error(f"the {what} holds a control or invisible character: {_shown(text)}")
+        raise place.error(f"the {what} holds an invisible character: {_shown(text)}")
     if not text or text != text.strip():
         raise place.error(f"the {what} is empty, or begins or ends with a space: {_shown(text)}")
 

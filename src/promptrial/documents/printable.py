@@ -1,6 +1,6 @@
 r"""Escaping of characters that a terminal would obey instead of show. What is printed, and where, is decided elsewhere.
 
-Escaped are control characters other than newline and tab (they move the cursor, colour, erase, or end a line early),
+Escaped are characters that move the cursor, colour, erase or end a line early (all of C0 and C1 but newline and tab),
 marks that change the direction of text, line and paragraph separators, the byte-order mark, and lone surrogates, which
 no encoding can write. Each is written as ``\u`` and four hexadecimal digits, as JSON does it, so that JSON stays JSON.
 """

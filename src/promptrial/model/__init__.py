@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from promptrial.model.arms import PAIR, ArmName
+from promptrial.model.arms import ArmName
 
 __all__ = [
-    "CONDITIONS",
     "Arm",
     "Completion",
-    "Condition",
     "Item",
     "ItemType",
     "Message",
@@ -33,9 +31,7 @@ __all__ = [
     "temperature_label",
 ]
 
-Condition = ArmName
 ItemType = Literal["open", "closed"]
-CONDITIONS: Final = PAIR
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):

@@ -136,7 +136,7 @@ def segments(text: str) -> Iterator[tuple[Kind, str]]:
 
 
 def is_blank(text: str) -> bool:
-    r"""Tell whether a text has no visible character: nothing but white space, control and format characters.
+    r"""Tell whether a text has no visible character: nothing but white space and characters that print nothing.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What Fireworks' control plane says, as typed values, and what its job states mean. No call is made here.
+"""What the Fireworks API says, as typed values, and what its job states mean. No call is made here.
 
 Only what the adapter reads is declared; other fields are ignored. Numbers come as text (proto3 JSON), and fields that
 are for people alone are read whatever their type, so that an odd one cannot keep a finished job from being fetched.

@@ -1,7 +1,7 @@
 r"""A table written twice, row group by row group: Parquet for the program, CSV for people. Bounded memory.
 
-In the CSV a cell that a spreadsheet would run as a formula is preceded by an apostrophe, a control character is written
-as ``\uXXXX``, and a missing value is an empty cell. Parquet holds the exact values.
+In the CSV a cell that a spreadsheet would run as a formula is preceded by an apostrophe, a character that cannot be
+printed is written as ``\uXXXX``, and a missing value is an empty cell. Parquet holds the exact values.
 """
 
 from __future__ import annotations
