@@ -3,7 +3,8 @@
 ``tests/data/runs_of_0.1.0.tar.gz`` holds a run on the embedded model, a dry run of hosted jobs with replicates and a
 control arm that two prompt sets share, and a migrated run of an older tool, each finished, with their configurations.
 ``runs_before_open_core.tar.gz`` holds the same three, made later, before arms, scorers and units of work became data:
-their statistics, costs and reports are made again to the same bytes too.
+their statistics, costs and reports are made again to the same bytes too. ``run_to_grow.tar.gz`` holds a finished dry
+run of two of five items in two trials, made before runs could grow.
 """
 
 from __future__ import annotations
@@ -105,3 +106,22 @@ def test_everything_that_is_made_from_its_answers_is_made_again_to_the_same_byte
     after = digests(root)
     names = [path.relative_to(root).as_posix() for path in made]
     assert {each: after[each] for each in names} == {each: before[each] for each in names}
+
+
+def test_a_run_of_an_earlier_version_grows_and_keeps_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = unpacked("run_to_grow", tmp_path, monkeypatch)
+    flags = ("--config", "config/hosted.yaml", "--dry_run", "--prompt_sets", "main,other")
+    root = project.run_root("small")
+    parts = ("batch_inputs/*/*.jsonl", "*/results/t0*/results.jsonl")
+    before = {path: path.read_bytes() for pattern in parts for path in root.glob(pattern)}
+    outcome = project.run("--resume", *flags, "--limit_items", "4", run_id="small")
+    assert outcome.code == 0, outcome.err
+    assert {path: path.read_bytes() for path in before} == before
+    assert sum(1 for pattern in parts for _ in root.glob(pattern)) == 2 * len(before)
+    outcome = project.run(*flags, "--limit_items", "4", "--experiments_dir", "fresh", run_id="small")
+    assert outcome.code == 0, outcome.err
+    made = ("predictions.csv", "per_item_scores.csv", "costs.json")
+    for path in (path for name in made for path in root.glob(f"*/results/{name}")):
+        fresh = tmp_path / "fresh/run_small" / path.relative_to(root)
+        assert path.read_bytes() == fresh.read_bytes(), path
+    assert "nothing was left to do" in project.run("--resume", run_id="small").err
