@@ -103,3 +103,25 @@ def test_an_arm_that_another_model_answers_is_told_in_the_report_and_compared_by
     assert refused.code == 2
     assert "model differs" in refused.err
     assert compared(project, "a", "b", "--arms", "control")["pairs"][0]["same_requests"] is True
+
+
+def test_a_run_that_got_more_arms_later_is_compared_with_all_of_them(project: Project) -> None:
+    of_set(project, THREE)
+    assert project.run("--arms", "control,short").code == 0
+    assert statistics(project).compared == (SHORT,)
+    assert project.run("--resume", "--force", "--condition", "both").code == 0
+    assert statistics(project).compared == (PAIRED, SHORT)
+    both = compared(project, "r", "r", "--condition", "both")
+    assert [pair["condition"] for pair in both["pairs"]] == ["control", "treatment", "short"]
+
+
+def test_treatments_without_the_control_are_described_and_compared_with_nothing(project: Project) -> None:
+    of_set(project, THREE)
+    done = project.run("--arms", "treatment,short")
+    assert done.code == 0, done.err
+    found = statistics(project)
+    assert found.compared == (PAIRED, SHORT)
+    assert {test.p for test in found.tests} <= {None}
+    assert all(row.treatment.n_scored and not row.control.n_scored for row in found.endpoints if row.metric == "em")
+    page = (project.trial_folder() / "reports" / "report.md").read_text()
+    assert "were run without one to compare them with" in page
