@@ -82,7 +82,7 @@ class StatsSettings:
     tost_margins : dict
         Metric -> equivalence margin on the scale of the metric, above 0.
     graded : tuple of str
-        Metrics that are graded by nature, even where every score happens to be 0 or 1.
+        Metrics that are continuous by nature, even where every score happens to be 0 or 1.
     wanted : dict
         Metric -> whether ``higher`` or ``lower`` is better. Without an entry neither is said to be, and
         non-inferiority is not tested.

@@ -207,9 +207,9 @@ class _Tail:
 
     def _window(self, points: FloatArray) -> tuple[IntArray, IntArray]:
         """Return the first and the last b that matter at each point."""
-        centre, spread = self.n * points, _WINDOW * np.sqrt(self.n * points * (1 - points)) + 2 * _WINDOW
-        first = np.maximum(np.floor(centre - spread), 0).astype(np.int64)
-        return first, np.minimum(np.ceil(centre + spread), self.n).astype(np.int64)
+        centre, half_width = self.n * points, _WINDOW * np.sqrt(self.n * points * (1 - points)) + 2 * _WINDOW
+        first = np.maximum(np.floor(centre - half_width), 0).astype(np.int64)
+        return first, np.minimum(np.ceil(centre + half_width), self.n).astype(np.int64)
 
     def _largest(self, b: IntArray) -> IntArray:
         """Find the largest c by bisection: between those of every sixteenth b, as they rise with b."""

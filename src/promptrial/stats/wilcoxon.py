@@ -1,4 +1,4 @@
-"""Wilcoxon's signed-rank test of graded scores, a sensitivity analysis beside the sign flips.
+"""Wilcoxon's signed-rank test of continuous scores, a sensitivity analysis beside the sign flips.
 
 It is not made on binary scores: on differences of -1, 0 and 1 it is McNemar's asymptotic test, and would pass for a
 second piece of evidence.
