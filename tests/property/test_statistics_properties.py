@@ -15,12 +15,13 @@ from scipy import stats
 
 from promptrial.documents.significance import Estimate, Significance, StatsSettings
 from promptrial.stats.analysis import analyse
+from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.effect_size import cliffs_delta, rank_biserial
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.mcnemar import mcnemar, odds_ratio_interval
 from promptrial.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, holm
 from promptrial.stats.paired import clustered_se, paired_difference
-from promptrial.stats.pairing import ScoreTable, cluster_totals
+from promptrial.stats.pairing import ScoreTable
 from promptrial.stats.resampling import sign_flip_sums
 from promptrial.stats.risk_difference import PairedTable, newcombe_interval, tango_interval
 from promptrial.stats.sign_flips import sign_flips

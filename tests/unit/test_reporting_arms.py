@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from promptrial.documents.significance import MissingBounds
+from promptrial.documents.missing import MissingBounds
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.tables.aggregate import aggregate_table, primary_p_values, rejected, trials_table
 from promptrial.reporting.tables.cells import Table

@@ -14,14 +14,13 @@ from markdown_it import MarkdownIt
 from promptrial.costs.amounts import TokenUsage, cost_report
 from promptrial.documents import significance
 from promptrial.documents.cost_report import CostReport, Price
+from promptrial.documents.missing import ArmAttrition, MissingBounds
 from promptrial.documents.significance import (
-    ArmAttrition,
     ArmMean,
     Endpoint,
     Estimate,
     Family,
     HypothesisTest,
-    MissingBounds,
     Significance,
     StatsSettings,
 )

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptrial.documents.significance import Endpoint, MissingRule, StatsSettings, Wanted
+from promptrial.documents.missing import MissingRule
+from promptrial.documents.significance import Endpoint, StatsSettings, Wanted
 from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.attrition import missing_bounds

@@ -13,11 +13,12 @@ from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats import bootstrap, effect_size, mcnemar, paired_t, permutation, score, wilcoxon
 from promptrial.stats import tost as tost_module
 from promptrial.stats.attrition import arm_attrition, missing_bounds
+from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.difference import difference_test
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.intervals import clopper_pearson, wilson
 from promptrial.stats.paired import paired_difference, variance_split
-from promptrial.stats.pairing import Arm, PairedSample, cluster_totals
+from promptrial.stats.pairing import Arm, PairedSample
 from promptrial.stats.power import (
     connor_sample_size,
     mcnemar_power,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from promptrial.model.arms import DEFAULT_CONTRAST
-from promptrial.stats.pairing import PairCounts, ScoreTable, cluster_totals, pair_scores
+from promptrial.stats.clusters import cluster_totals
+from promptrial.stats.pairing import PairCounts, ScoreTable, pair_scores
 from tests.support.score_tables import sample_of, table_of, trial_table
 
 NAN = math.nan

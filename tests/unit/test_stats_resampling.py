@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from promptrial.stats.bootstrap import bca_interval, cluster_bootstrap
-from promptrial.stats.pairing import ClusterTotals, cluster_totals
+from promptrial.stats.clusters import ClusterTotals, cluster_totals
 from promptrial.stats.resampling import (
     all_sign_flip_sums,
     all_subset_sums,

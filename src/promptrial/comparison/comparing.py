@@ -25,7 +25,8 @@ from promptrial.comparison.reading import (
     read_trial,
 )
 from promptrial.config.effective import difference
-from promptrial.documents.significance import ArmAttrition, Scope, Significance, StatsSettings, number
+from promptrial.documents.missing import ArmAttrition
+from promptrial.documents.significance import Scope, Significance, StatsSettings, number
 from promptrial.errors import UsageError
 from promptrial.model.arms import CONTROL, DEFAULT_CONTRAST, TREATMENT, ArmName
 from promptrial.phases.stats import planned_items

@@ -23,7 +23,8 @@ from promptrial.config.arms import PromptSetConfig, TaskInstructions
 from promptrial.config.costs import CostsConfig
 from promptrial.config.scorers import ScorerConfig, canonical_names, named_types, settings_problems
 from promptrial.config.strict import Name, Strict
-from promptrial.documents.significance import MissingRule, StatsSettings
+from promptrial.documents.missing import MissingRule
+from promptrial.documents.significance import StatsSettings
 from promptrial.model import ids
 from promptrial.model.arms import ArmName
 from promptrial.model.responses import ThinkTags

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from promptrial.documents import significance
+from promptrial.documents.missing import ArmAttrition
 from promptrial.documents.scorers import ROLES, with_role
-from promptrial.documents.significance import ArmAttrition
 from promptrial.model import Trial, ids
 from promptrial.model.arms import ArmName, compared_arms
 from promptrial.model.units import Unit

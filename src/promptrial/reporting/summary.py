@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import UNSET
 
 from promptrial.documents.cost_report import CostReport
-from promptrial.documents.significance import ArmAttrition, Endpoint, HypothesisTest, Significance, StatsSettings
+from promptrial.documents.missing import ArmAttrition
+from promptrial.documents.significance import Endpoint, HypothesisTest, Significance, StatsSettings
 from promptrial.model import Trial
 from promptrial.model.arms import PAIR, control_first
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult, arm_differences

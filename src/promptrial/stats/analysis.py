@@ -16,17 +16,14 @@ import msgspec
 import numpy as np
 
 from promptrial import registry
+from promptrial.documents.missing import ArmAttrition, AttritionTest, MissingRule, MissingSensitivity
 from promptrial.documents.scorers import Role
 from promptrial.documents.significance import (
-    ArmAttrition,
-    AttritionTest,
     Endpoint,
     Estimate,
     Hypothesis,
     HypothesisTest,
     Interaction,
-    MissingRule,
-    MissingSensitivity,
     Scope,
     Significance,
     StatsSettings,

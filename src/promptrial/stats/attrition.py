@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from promptrial.documents.significance import ArmAttrition, MissingBounds
+from promptrial.documents.missing import ArmAttrition, MissingBounds
 from promptrial.stats.pairing import ArmScores, PairedSample
 
 __all__ = ["arm_attrition", "missing_bounds"]

@@ -10,8 +10,9 @@ import numpy as np
 from scipy import special
 
 from promptrial.documents.significance import Estimate, StatsSettings
+from promptrial.stats.clusters import DECIMALS, ClusterTotals
 from promptrial.stats.paired import FEW_CLUSTERS
-from promptrial.stats.pairing import DECIMALS, ClusterTotals, FloatArray, PairedSample
+from promptrial.stats.pairing import FloatArray, PairedSample
 from promptrial.stats.resampling import bootstrap_means
 from promptrial.stats.statistic import estimate_row
 

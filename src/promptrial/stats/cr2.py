@@ -14,8 +14,9 @@ import numpy as np
 from scipy import special
 
 from promptrial.documents.significance import Estimate, StatsSettings
+from promptrial.stats.clusters import ClusterTotals, cluster_totals
 from promptrial.stats.paired import without_variation_of
-from promptrial.stats.pairing import ClusterTotals, FloatArray, IntArray, PairedSample, cluster_totals
+from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.statistic import estimate_row, floor_p_value
 
 __all__ = ["STATISTIC", "Cr2", "cr2", "intraclass_correlation"]

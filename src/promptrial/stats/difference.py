@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from promptrial.documents.significance import StatsSettings
+from promptrial.stats.clusters import ClusterTotals, cluster_totals
 from promptrial.stats.effective import INTERVAL_SLOPE, Density, EffectivePairs, density, effective_pairs
 from promptrial.stats.intervals import level_text
 from promptrial.stats.paired import paired_difference, without_variation
-from promptrial.stats.pairing import ClusterTotals, FloatArray, IntArray, PairedSample, cluster_totals
+from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.risk_difference import paired_table, score_p_value, tango_limits
 from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, clusters_needed, sign_flips
 

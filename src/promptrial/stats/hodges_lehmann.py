@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from promptrial.stats.pairing import DECIMALS, FloatArray, IntArray
+from promptrial.stats.clusters import DECIMALS
+from promptrial.stats.pairing import FloatArray, IntArray
 
 __all__ = ["hodges_lehmann"]
 

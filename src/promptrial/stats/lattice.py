@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.stats.pairing import DECIMALS, FloatArray, IntArray
+from promptrial.stats.clusters import DECIMALS
+from promptrial.stats.pairing import FloatArray, IntArray
 
 __all__ = ["exact_sign_flip_p", "lattice_steps"]
 

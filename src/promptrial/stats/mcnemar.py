@@ -16,8 +16,9 @@ from scipy import special
 
 from promptrial.documents.significance import SIDES, Estimate, StatsSettings
 from promptrial.stats.binomial import log_half_binomial_cdf, log_half_binomial_pmf
+from promptrial.stats.clusters import ClusterTotals
 from promptrial.stats.intervals import clopper_pearson
-from promptrial.stats.pairing import ClusterTotals, PairedSample
+from promptrial.stats.pairing import PairedSample
 from promptrial.stats.risk_difference import PairedTable, newcombe_interval, paired_table, tango_interval
 from promptrial.stats.statistic import estimate_row, floor_p_value
 

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.documents.significance import AttritionTest, Estimate, MissingRule
+from promptrial.documents.missing import AttritionTest, MissingRule
+from promptrial.documents.significance import Estimate
 from promptrial.stats.pairing import Arm, FloatArray, PairedSample, Pairing
 
 __all__ = [

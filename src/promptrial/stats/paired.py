@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from promptrial.stats.pairing import Arm, ClusterTotals, FloatArray, IntArray, cluster_totals
+from promptrial.stats.clusters import ClusterTotals, cluster_totals
+from promptrial.stats.pairing import Arm, FloatArray, IntArray
 from promptrial.stats.statistic import floor_p_value
 
 __all__ = [

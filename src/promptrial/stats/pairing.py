@@ -1,43 +1,36 @@
-"""What a pair is, and what a cluster is: a long table of scores -> paired arrays. Decided here, once, for every method.
+"""What a pair is: a long table of scores -> paired arrays. Decided here, once, for every method.
 
 A pair is an item that has a score in both arms of a contrast at the same temperature. Whatever has two sides here is in
 the order of ``Contrast.sides``: control, then treatment; a difference is the second side minus the first. The unit of
 analysis is the item, whose score is already the mean of its replicates, or the cluster of items that share a passage.
-One function, ``cluster_totals``, decides cluster identity for standard errors, degrees of freedom, the bootstrap and
-sign flips alike.
+How clusters are formed of items is decided in ``clusters``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from msgspec import UNSET, UnsetType
 
 from promptrial.documents.significance import Scope
 from promptrial.model.arms import DEFAULT_CONTRAST, Contrast
+from promptrial.stats.clusters import DECIMALS, ClusterTotals, cluster_totals
 from promptrial.stats.score_table import BoolArray, FloatArray, IntArray, ScoreTable
 
 __all__ = [
-    "DECIMALS",
     "Arm",
     "ArmScores",
     "BoolArray",
-    "ClusterTotals",
     "FloatArray",
     "IntArray",
     "PairCounts",
     "PairedSample",
     "Pairing",
     "ScoreTable",
-    "cluster_totals",
     "pair_scores",
 ]
-
-DECIMALS: Final = 12
-"""Differences and their sums are rounded to so many decimals, so that equal ones compare equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,66 +51,6 @@ class PairCounts:
     def applies(self) -> bool:
         """Whether the metric applies to any item."""
         return self.items > self.not_applicable
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ClusterTotals:
-    """Clusters of a sample: ``sums`` of the values and ``sizes``, shape (n_clusters,), in order of cluster code."""
-
-    sums: FloatArray
-    sizes: IntArray
-
-    @property
-    def n_clusters(self) -> int:
-        """How many clusters there are."""
-        return len(self.sizes)
-
-    @property
-    def n_items(self) -> int:
-        """How many items there are."""
-        return int(self.sizes.sum())
-
-    @property
-    def clustered(self) -> bool:
-        """Whether any cluster holds more than one item."""
-        return bool(self.sizes.size) and int(self.sizes.max()) > 1
-
-    @property
-    def mean(self) -> float:
-        """The mean over items; NaN without any."""
-        return float(self.sums.sum() / self.n_items) if self.sizes.size else float("nan")
-
-
-def cluster_totals(values: FloatArray, cluster: IntArray | None = None) -> ClusterTotals:
-    """Sum values within clusters.
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (n_items,)
-    cluster : ndarray of int, shape (n_items,), optional
-        Non-negative codes; equal codes are one cluster. Without it every item is a cluster of its own.
-
-    Returns
-    -------
-    ClusterTotals
-        Sums are rounded to ``DECIMALS``, so that clusters with equal sums fall together however they were added up.
-
-    Notes
-    -----
-    O(n_items + highest code) time and memory.
-
-    Examples
-    --------
-    >>> totals = cluster_totals(np.array([1.0, 2.0, 4.0]), np.array([7, 7, 3]))
-    >>> totals.sums.tolist(), totals.sizes.tolist()
-    ([4.0, 3.0], [1, 2])
-    """
-    if cluster is None:
-        return ClusterTotals(np.round(values, DECIMALS), np.ones(len(values), dtype=np.int64))
-    sizes = np.bincount(cluster)
-    sums = np.bincount(cluster, weights=values, minlength=len(sizes))
-    present = sizes > 0
-    return ClusterTotals(np.round(sums[present], DECIMALS), sizes[present].astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

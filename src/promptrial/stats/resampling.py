@@ -19,7 +19,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from promptrial.stats.pairing import ClusterTotals, FloatArray, IntArray
+from promptrial.stats.clusters import ClusterTotals
+from promptrial.stats.pairing import FloatArray, IntArray
 
 __all__ = ["all_sign_flip_sums", "all_subset_sums", "bootstrap_means", "sign_flip_sums", "subset_sums"]
 

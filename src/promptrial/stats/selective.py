@@ -12,8 +12,9 @@ import numpy as np
 from scipy import special
 
 from promptrial.documents.significance import SIDES, Estimate, Scope, StatsSettings
+from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.intervals import wilson
-from promptrial.stats.pairing import BoolArray, FloatArray, IntArray, PairedSample, Pairing, cluster_totals
+from promptrial.stats.pairing import BoolArray, FloatArray, IntArray, PairedSample, Pairing
 from promptrial.stats.statistic import estimate_row
 
 __all__ = ["Ratio", "ratio_estimate", "selective_rows"]

@@ -17,8 +17,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from promptrial.stats.clusters import ClusterTotals
 from promptrial.stats.lattice import exact_sign_flip_p, lattice_steps
-from promptrial.stats.pairing import ClusterTotals, FloatArray
+from promptrial.stats.pairing import FloatArray
 from promptrial.stats.resampling import all_sign_flip_sums, all_subset_sums, subset_sums
 from promptrial.stats.streams import stream
 

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 
 from promptrial.documents.significance import Estimate, StatsSettings
-from promptrial.stats.pairing import DECIMALS, FloatArray, PairedSample
+from promptrial.stats.clusters import DECIMALS
+from promptrial.stats.pairing import FloatArray, PairedSample
 from promptrial.stats.statistic import estimate_row, floor_p_value
 
 __all__ = ["STATISTIC", "WilcoxonTest", "signed_rank_sums", "wilcoxon_test"]

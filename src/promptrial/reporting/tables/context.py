@@ -8,7 +8,8 @@ from typing import Final
 from msgspec import UNSET
 
 from promptrial.documents.cost_report import Cost, CostReport, Price
-from promptrial.documents.significance import SIDES, ArmAttrition, Significance
+from promptrial.documents.missing import ArmAttrition
+from promptrial.documents.significance import SIDES, Significance
 from promptrial.model import Trial
 from promptrial.model.arms import CONTROL, ArmName, Contrast, control_first
 from promptrial.model.responses import NO_TEXT

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from promptrial.documents.significance import AttritionTest, Endpoint, MissingRule, MissingSensitivity, Significance
+from promptrial.documents.missing import AttritionTest, MissingRule, MissingSensitivity
+from promptrial.documents.significance import Endpoint, Significance
 from promptrial.model.arms import Contrast
 from promptrial.reporting.tables.cells import (
     Table,
