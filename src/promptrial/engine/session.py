@@ -17,8 +17,9 @@ from promptrial.engine.facts import facts_of, phases, receipt_of
 from promptrial.engine.growing import Outlook, outlook
 from promptrial.engine.loop import Engine
 from promptrial.engine.manifests import load_manifests
-from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run, start, take_up
+from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run
 from promptrial.engine.providers import Providers
+from promptrial.engine.starting import resume, start
 from promptrial.errors import Detached, StopRequested, UsageError
 from promptrial.model import Trial
 from promptrial.model.units import RUN, Unit
@@ -132,7 +133,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
             stale.say(services.events)
             services.events.event("begin", run_id=opened.run.run_id, config_hash=opened.config_hash)
             try:
-                state = start(opened, spec, services) if opened.state is None else take_up(opened, spec, services)
+                state = start(opened, spec, services) if opened.state is None else resume(opened, spec, services)
                 Engine(spec, services, state).run(selection)
             except BaseException as error:  # the process edge: recorded and raised on
                 with suppress(OSError):  # a full disk may be what went wrong

@@ -1,0 +1,201 @@
+"""What is written when a run starts or is resumed: its configuration, the manifests of its trials, its state.
+
+Everything here needs the run's lock. What is on disk, and whether the run may go on, is ``opening``'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from promptrial.config.effective import config_hash, to_yaml
+from promptrial.design.trials import arms_alike
+from promptrial.documents.files import read_bytes
+from promptrial.engine import growing, rescoring
+from promptrial.engine.facts import phases
+from promptrial.engine.manifests import load_manifests, load_whole, set_aside
+from promptrial.engine.opening import Opened
+from promptrial.engine.origin import holds_work, own_copy, record_file
+from promptrial.phases.prepare import changed_sources
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
+from promptrial.store import atomic, records
+from promptrial.store.records import Manifest, Origin, RunState
+
+__all__ = ["resume", "start"]
+
+_NOT_ON_RECORD: Final = "what the run was started with is not on record, and so not what was forced"
+
+
+def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
+    """Write what a new run starts from: the effective configuration, the manifests and the state, in that order."""
+    state = _new_state(opened, services)
+    if opened.run.state_path.exists():  # it is there, and damaged: it is built again from the receipts
+        set_aside(services, opened.run.state_path)
+    _clear_leftovers(opened, services)
+    if opened.dry_run:  # before anything else can say so: it must not be taken for a run that may spend
+        atomic.make_folder(opened.run.emulator)
+    _say_remarks(opened, services)
+    _write_config(opened, services)
+    load_manifests(spec, services)
+    origin = Origin.of(state)
+    for slug, manifest in services.manifests.items():
+        manifest.origin = origin
+        records.save(opened.run.trial(slug).manifest_path, manifest)
+    records.save(opened.run.state_path, state)
+    return state
+
+
+def _new_state(opened: Opened, services: Services) -> RunState:
+    """Return the state of a run in which nothing has begun, or of one whose state is lost."""
+    state, known = records.new_state(opened.run.run_id, opened.config_hash), opened.origin
+    if opened.config_file != opened.run.config_path:  # a run is never started with its own copy
+        record_file(state, opened.config_file)
+    elif known is not None and known.config_file is not None:
+        state.config_file = known.config_file
+    if known is not None and known.drift:
+        state.drift = known.drift
+    if opened.drift:
+        _record_drift(opened, services, state)
+    elif known is None and holds_work(opened.run):  # a resume that is cut short must not forget that nothing is known
+        state.drift = [{"at": services.clock.now(), "from": None, "keys": [_NOT_ON_RECORD]}]
+    if opened.overrides:
+        state.overrides = opened.overrides
+    if opened.loaded.placeholders:
+        state.resolved_hash = opened.resolved_hash
+    if opened.dry_run:
+        state.dry_run = True
+    if opened.growth:
+        state.growth = list(opened.growth)
+    rescoring.record(state, (), opened.trusted_code, services.clock.now(), opened.config_hash)
+    return state
+
+
+def _record_drift(opened: Opened, services: Services, state: RunState) -> None:
+    services.events.warn("resuming with a changed configuration (--force):\n  " + "\n  ".join(opened.drift))
+    earlier = state.drift if isinstance(state.drift, list) else []
+    own, origin = own_copy(opened.run), opened.origin
+    before = origin.config_hash if origin is not None else None if own is None else config_hash(own)
+    state.drift = [*earlier, {"at": services.clock.now(), "from": before, "keys": list(opened.drift)}]
+
+
+def _tell_trials(spec: RunSpec, services: Services, state: RunState) -> None:
+    """Let every trial say what the run was started with, and what was forced since, for the state may be lost.
+
+    Side effects: manifests that are on disk and say otherwise are saved.
+    """
+    for slug, manifest in services.manifests.items():
+        origin, known = Origin.of(state), manifest.origin
+        if origin.config_file is None and isinstance(known, Origin):  # an archive does not have it
+            origin = msgspec.structs.replace(origin, config_file=known.config_file)
+        if known != origin:
+            manifest.origin = origin
+            path = spec.run.trial(slug).manifest_path
+            if path.exists():
+                records.save(path, manifest)
+
+
+def _say_remarks(opened: Opened, services: Services) -> None:
+    if opened.remark:
+        services.events.warn(opened.remark)
+    for trial in opened.trials:
+        for one, other in arms_alike(trial):
+            services.events.warn(
+                f"{trial.slug}: the arms {one} and {other} send the same messages to the same model (an A/A trial): "
+                "a difference between them is due to chance"
+            )
+
+
+def resume(opened: Opened, spec: RunSpec, services: Services) -> RunState:
+    """Resume a run that has a state: record growth and forced drift, load the manifests.
+
+    Raises
+    ------
+    ConfigDriftError
+        If the run cannot grow as it is told to; nothing is changed then.
+    """
+    state = opened.state
+    if state is None:
+        return start(opened, spec, services)
+    if opened.grows:
+        growing.check_sources(spec, state)
+    _clear_leftovers(opened, services)
+    if opened.config_file != opened.run.config_path and not _is_recorded(opened, state):
+        record_file(state, opened.config_file)
+    _record_changes(opened, services, state)
+    _say_remarks(opened, services)
+    _write_config(opened, services)
+    for phase in phases():
+        if phase.manifest:
+            load_whole(services, spec.run.root / phase.manifest, Manifest, read_only=False)
+    load_manifests(spec, services)
+    _tell_trials(spec, services, state)
+    for text in changed_sources(spec):
+        services.events.warn(text)
+    return state
+
+
+def _record_changes(opened: Opened, services: Services, state: RunState) -> None:
+    """Let the state say how the configuration has changed: the sample grew, scoring changed, or a change was forced.
+
+    Side effects: the state is saved, before the run's own copy of the configuration, by which the change is found.
+    """
+    if opened.grows:
+        what = growing.sentence(opened.growth[-1])
+        services.events.say(f"the sample grows ({what}); nothing is asked again, and new items go into new parts")
+        state.growth = list(opened.growth)
+    if opened.drift:
+        _record_drift(opened, services, state)
+    if opened.rescored:
+        services.events.say("what is scored has changed; nothing is asked again:\n  " + "\n  ".join(opened.rescored))
+    told = rescoring.record(state, opened.rescored, opened.trusted_code, services.clock.now(), state.config_hash)
+    if state.config_hash == opened.config_hash and not (opened.drift or told):
+        return
+    state.config_hash = opened.config_hash
+    if opened.overrides:
+        state.overrides = opened.overrides
+    if opened.loaded.placeholders:
+        state.resolved_hash = opened.resolved_hash
+    records.save(opened.run.state_path, state)
+
+
+def _is_recorded(opened: Opened, state: RunState) -> bool:
+    """Whether a state knows the file that is read, by its absolute path."""
+    if not isinstance(state.config_path, str):
+        return False
+    recorded = Path(state.config_path)
+    return recorded.exists() and recorded.samefile(opened.config_file)
+
+
+def _clear_leftovers(opened: Opened, services: Services) -> None:
+    """Remove the temporary files that an earlier process left."""
+    for leftover in atomic.sweep(opened.run.root):
+        services.events.event("sweep", text=f"removed {leftover.name}, left by an interrupted write")
+
+
+def _write_config(opened: Opened, services: Services) -> None:
+    """Write the effective configuration unless it stands there already, byte by byte.
+
+    What stands there instead is set aside, if it is not even the configuration from which the run has drifted.
+    """
+    path, data = opened.run.config_path, to_yaml(opened.tree)
+    if path.exists() and read_bytes(path) == data:
+        return
+    if path.exists() and not opened.drift and not _is_an_earlier_one(opened) and not opened.corrected:
+        services.events.warn(f"{path}: damaged, or changed by hand; it is written again")
+        set_aside(services, path)
+    atomic.write_bytes(path, data)
+
+
+def _is_an_earlier_one(opened: Opened) -> bool:
+    """Whether the run's own copy is what it was before a forced change, or before it grew.
+
+    A kill came before the new one was written, or it is about to be written.
+    """
+    own = own_copy(opened.run)
+    forced = opened.origin.drift if opened.origin is not None else []
+    earlier = {entry.get("from") for entry in forced} | {growth.config_hash for growth in opened.growth}
+    earlier |= set(rescoring.earlier_hashes(opened.state))
+    return own is not None and config_hash(own) in earlier
