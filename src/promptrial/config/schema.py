@@ -310,6 +310,8 @@ class ExperimentConfig(Strict):
     """The whole configuration of an experiment."""
 
     unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"costs", "scorers"})
+    only_rescores: ClassVar[tuple[str, ...]] = ("scorers", "costs")
+    """Keys that ask nothing: when they change, the answers that there are are scored again, and that is no drift."""
 
     name: Name = Field("experiment", description="the experiment's name in reports")
     question: str = Field("", description="what the experiment asks, in one sentence, for the report")

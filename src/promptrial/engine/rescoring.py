@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from promptrial.config.effective import difference
 from promptrial.config.loading import LoadedConfig
+from promptrial.config.schema import ExperimentConfig
 from promptrial.store.records import RunState
 
 __all__ = ["as_before", "changes", "earlier_hashes", "record", "trusted_code"]
 
-_KEYS: Final = ("scorers", "costs")
+_KEYS: Final = ExperimentConfig.only_rescores
 
 
 def as_before(old: Mapping[str, Any] | None, tree: dict[str, Any]) -> dict[str, Any]:
