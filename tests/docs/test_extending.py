@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,41 +18,68 @@ from docs.examples import clerk, short, superiority
 from promptrial.providers.base import BatchProvider
 from promptrial.scoring.contract import Scorer
 from promptrial.stats.statistic import Statistic
+from tests.support.emulator_client import EmulatorClient
 from tests.support.project import Project
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/extending.md").read_text()
-PLACES = re.findall(r"^`src/(promptrial/\S+\.py)`:\n\n<!-- generated: example (\S+) -->", PAGE, re.MULTILINE)
+PLACES = re.findall(r"^`src/(promptrial\w*/\S+\.py)`:\n\n<!-- generated: example (\S+) -->", PAGE, re.MULTILINE)
 LINES = re.findall(
-    r'^# src/promptrial/registry\.py, (?:at the end of|in) (\w+)(?: behind ("\w+"))?\n(    .*)$', PAGE, re.MULTILINE
+    r'^# src/(promptrial\S+\.py), (?:at the end of|in) (\w+)(?: behind ("\w+"))?\n(    .*)$', PAGE, re.MULTILINE
 )
+BASE = """
+name: ext
+provider: {provider}
+models:
+  anna: {{id: accounts/fireworks/models/small}}
+prompt_sets:
+  default:
+    control: {root}/config/prompts/control.txt
+    treatment: {root}/config/prompts/operational_only.txt
+task_instructions:
+  open_book: {root}/config/task_instructions/open_book.txt
+  closed_book: {root}/config/task_instructions/closed_book.txt
+datasets:
+  own: {{format: {format}, path: {root}/docs/examples/{questions}}}
+execution: {{poll_interval_s: 0.01, longest_poll_interval_s: 0.02, settle_s: 0.1, first_retry_s: 0.01}}
+"""
 
 
-def extended(registry: str) -> str:
-    """Return the registry with every line that the page prints, each at the place that it names."""
-    for table, behind, line in LINES:
-        start = registry.index(f"{table}: Final")
-        place = registry.index("\n}", start) if not behind else registry.index("\n", registry.index(behind, start))
-        registry = f"{registry[:place]}\n{line}{registry[place:]}"
-    return registry
+def copied(target: Path) -> Path:
+    """Return a folder with a copy of both packages as they are."""
+    for package in ("promptrial", "promptrial_emulator"):
+        shutil.copytree(ROOT / "src" / package, target / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+def extend(source: Path, *names: str) -> None:
+    """Add examples to a copy: of each the one file, at its place, and the one line that the page prints for it."""
+    for place, name in PLACES:
+        if name not in names:
+            continue
+        assert not (source / place).exists()
+        shutil.copy(ROOT / "docs/examples" / name, source / place)
+        module = place.removesuffix(".py").replace("/", ".")
+        ((file, table, behind, line),) = (each for each in LINES if f"{module}:" in each[3])
+        path = source / file
+        text = path.read_text()
+        start = text.index(f"{table}: Final")
+        at = text.index("\n}", start) if not behind else text.index("\n", text.index(behind, start))
+        path.write_text(f"{text[:at]}\n{line}{text[at:]}")
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Return a copy of the package with all examples added."""
-    shutil.copytree(ROOT / "src/promptrial", tmp_path / "promptrial", ignore=shutil.ignore_patterns("__pycache__"))
-    for place, name in PLACES:
-        assert not (tmp_path / place).exists()
-        shutil.copy(ROOT / "docs/examples" / name, tmp_path / place)
-    path = tmp_path / "promptrial/registry.py"
-    path.write_text(extended(path.read_text()))
-    return tmp_path
+    """Return a copy of the packages with all examples added."""
+    made = copied(tmp_path / "source")
+    extend(made, *(name for _, name in PLACES))
+    return made
 
 
 def test_the_page_adds_one_of_each_kind() -> None:
-    assert len(PLACES) == 5
-    tables = [table for table, _, _ in LINES]
-    assert sorted(tables) == ["DATASETS", "PHASES", "PROVIDERS", "SCORERS", "STATISTICS"]
+    assert len(PLACES) == 6
+    tables = [table for _, table, _, _ in LINES]
+    assert sorted(tables) == ["DATASETS", "FAULTS", "PHASES", "PROVIDERS", "SCORERS", "STATISTICS"]
 
 
 def test_the_examples_keep_the_protocols_that_they_are_examples_of() -> None:
@@ -115,3 +143,91 @@ def test_a_scorer_of_ones_own_is_one_file_and_one_line(project: Project) -> None
     assert phases_of_last_call(project) == ["score", "stats", "costs", "report"]
     assert project.run("--resume").code == 0
     assert phases_of_last_call(project) == []
+
+
+# --- one new file and one line, a run, a resume and a second resume --------------------------------------------------
+
+
+class Lab:
+    """A run of a small trial by a copy of the program, which gets an example added before or after it began."""
+
+    def __init__(
+        self, folder: Path, provider: str = "clerk", file_format: str = "custom", questions: str = "questions.jsonl"
+    ) -> None:
+        self.folder = folder
+        self.source = copied(folder / "source")
+        config = BASE.format(root=ROOT, provider=provider, format=file_format, questions=questions)
+        (folder / "trial.yaml").write_text(config)
+
+    def run(self, *flags: str, env: Mapping[str, str] | None = None) -> list[str]:
+        """Run, and return the phases that were executed."""
+        words = [sys.executable, "-m", "promptrial", "run", "--config", "trial.yaml", "--run_id", "e", *flags]
+        env = {**os.environ, "PYTHONPATH": str(self.source), **(env or {})}
+        outcome = subprocess.run(words, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
+        assert outcome.returncode == 0, outcome.stderr
+        executed = re.findall(r"^(\w+): execute", outcome.stderr, re.MULTILINE)
+        assert ("nothing was left to do" in outcome.stderr) == (not executed)
+        return executed
+
+    def results(self) -> Path:
+        return next((self.folder / "experiments/run_e").glob("*/results"))
+
+
+ALL = ["prepare", "build", "submit", "poll", "parse", "score", "stats", "costs", "report"]
+
+
+def test_a_provider_is_one_file_and_one_line(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    extend(lab.source, "clerk.py")
+    assert lab.run("--to_step", "build") == ALL[:2]
+    assert lab.run("--resume") == ALL[2:]
+    assert lab.run("--resume") == []
+
+
+def test_a_format_of_question_files_is_one_file_and_one_line(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, file_format="tabbed", questions="metals.tsv")
+    extend(lab.source, "clerk.py", "tabbed.py")
+    assert lab.run("--to_step", "prepare") == ALL[:1]
+    assert lab.run("--resume") == ALL[1:]
+    assert lab.run("--resume") == []
+
+
+@pytest.mark.parametrize(
+    ("example", "runs_again", "made"),
+    [
+        ("short.py", ["score", "stats", "costs", "report"], "short_rate"),
+        ("superiority.py", ["stats", "report"], "superiority"),
+        ("changed.py", ["changed"], ""),
+    ],
+)
+def test_added_to_a_finished_run_it_runs_what_depends_on_it_and_nothing_else(
+    example: str, runs_again: list[str], made: str, tmp_path: Path
+) -> None:
+    lab = Lab(tmp_path)
+    extend(lab.source, "clerk.py")
+    assert lab.run() == ALL
+    extend(lab.source, example)
+    assert lab.run("--resume") == runs_again
+    assert made in (lab.results() / "significance.json").read_text()
+    assert lab.run("--resume") == []
+
+
+def test_a_fault_of_the_emulator_is_one_file_and_one_line(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, provider="fireworks")
+    extend(lab.source, "login.py")
+    words = [sys.executable, "-m", "promptrial", "emulator", "--state", str(tmp_path / "state")]
+    env = {**os.environ, "PYTHONPATH": str(lab.source)}
+    with subprocess.Popen(words, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        client = EmulatorClient(process.stdout.readline().split()[-1])
+        try:
+            where = {"FIREWORKS_API_BASE": client.url, "FIREWORKS_API_KEY": "emulator-key"}
+            where["FIREWORKS_ACCOUNT_ID"] = "emulator"
+            client.fault("F19", "get_download_endpoint")
+            assert lab.run("--to_step", "submit", env=where) == ALL[:3]
+            assert lab.run("--resume", env=where) == ALL[3:]
+            assert client.fired() == [1]
+            assert lab.run("--resume", env=where) == []
+        finally:
+            client.close()
+            process.terminate()

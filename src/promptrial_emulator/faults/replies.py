@@ -1,8 +1,9 @@
-"""How faults F1 to F6 and F17 look on the wire: what a call is answered before it is applied, or after."""
+"""How faults F1 to F6, F17 and those with a file of their own look on the wire: before a call is applied, or after."""
 
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from collections.abc import Callable
 from email.utils import format_datetime
 from typing import Final
@@ -11,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 from promptrial.runtime.clock import SystemClock
-from promptrial_emulator.faults.rules import Fault, Injected
+from promptrial_emulator.faults.rules import FAULTS, Fault, Injected
 from promptrial_emulator.wire import Raw, Reset, Stall
 
 __all__ = ["ErrorReply", "after_commit", "before_commit", "unanswered"]
@@ -35,7 +36,14 @@ def before_commit(faults: Injected, error: ErrorReply) -> ASGIApp | None:
         return error(403, "the key has lost its access")
     if faults.get("F17", "hidden"):
         return error(404, "resource not found")
-    return None
+    return next((_own_answer(fault, error) for fault in faults.all() if FAULTS[fault.name].answer), None)
+
+
+def _own_answer(fault: Fault, error: ErrorReply) -> ASGIApp:
+    """Return the answer of a fault that has a file of its own."""
+    module, _, attribute = FAULTS[fault.name].answer.partition(":")
+    answer: Callable[[Fault, ErrorReply], ASGIApp] = getattr(importlib.import_module(module), attribute)
+    return answer(fault, error)
 
 
 def after_commit(faults: Injected, response: ASGIApp, error: ErrorReply) -> ASGIApp:

@@ -1,8 +1,8 @@
 """Faults on demand: which there are, the rules that a test sets, and which of them a call meets.
 
-How a fault looks on the wire is for ``fault_replies`` and ``fault_transfers``, and what it does to a job for
-``fireworks_schedule`` and ``fault_rows``. A rule counts the calls to its operation from the moment it was set; it and
-how often it has fired survive the emulator being killed.
+How a fault looks on the wire is in ``replies`` and ``transfers``, and what it does to a job in ``fireworks.schedule``
+and ``rows``; a fault that answers in the place of a call can have a file of its own. A rule counts the calls to its
+operation from the moment it was set; it and how often it has fired survive the emulator being killed.
 """
 
 from __future__ import annotations
@@ -35,11 +35,16 @@ _Operations = frozenset[str] | None
 
 
 class FaultKind(NamedTuple):
-    """A fault: what it is, its variants (the first is the default) with the operations they fit, its options."""
+    """A fault: what it is, its variants (the first is the default) with the operations they fit, its options.
+
+    ``answer`` is ``module:attribute`` of a function ``(fault, error) -> response`` that answers in the place of the
+    call; empty for the faults that ``replies``, ``transfers`` and ``rows`` know.
+    """
 
     summary: str
     variants: Mapping[str, _Operations]
     options: Mapping[str, Any]
+    answer: str = ""
 
 
 def _each(operations: _Operations, *variants: str) -> dict[str, _Operations]:
