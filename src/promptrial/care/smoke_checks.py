@@ -91,7 +91,10 @@ class Spending:
 def spending(run: RunDir) -> Spending:
     """Read the emulator's ledger, and the run's own. Side effects: starts an emulator on its folder, and ends it."""
     intents = [
-        intent.key for manifest in _manifests(run) for part in manifest.parts.values() for intent in part.intents
+        intent.job or intent.key
+        for manifest in _manifests(run)
+        for part in manifest.parts.values()
+        for intent in part.intents
     ]
     parts = records.load(run.batch_inputs / "manifest.json", Manifest).facts["parts"]
     return Spending(tuple(_accepted(run)), tuple(intents), len(parts))

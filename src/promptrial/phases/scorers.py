@@ -20,6 +20,7 @@ from promptrial.errors import ConfigError, CorruptRecordError
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.base import load_scorers
 from promptrial.scoring.contract import Scorer
+from promptrial.scoring.packs.question_answering import FIRST
 from promptrial.store.rundir import digest_of
 
 __all__ = ["RECORD", "declared", "make_scorers", "record_of", "scorer_versions", "worst_columns"]
@@ -71,7 +72,7 @@ def _from_file(spec: RunSpec, name: str, entry: ScorerConfig) -> type[Scorer]:
 
 
 def scorer_versions(config: ExperimentConfig) -> dict[str, str]:
-    """Return what a receipt says of scorers: nothing where the default pack runs as it is, in its first version.
+    """Return what a receipt says of scorers: nothing where the default pack runs as it was in its first version.
 
     Otherwise the list, and of each scorer that is not such one of the pack a digest of its type, its settings and its
     version; one in a file has the digest of the file for a version.
@@ -86,7 +87,7 @@ def scorer_versions(config: ExperimentConfig) -> dict[str, str]:
         for name, entry in entries.items()
         if entry.model_dump() != {"type": name} or known[name] != 1
     }
-    return own if [*entries] == [*pack] else {"scorers": ", ".join(entries), **own}
+    return own if tuple(entries) == FIRST else {"scorers": ", ".join(entries), **own}
 
 
 def worst_columns(config: ExperimentConfig) -> list[str]:
@@ -120,7 +121,7 @@ def declared(results: Path) -> dict[str, Declaration]:
     """
     path = results / RECORD
     if not path.exists():
-        return {name: scorer.declared for name, scorer in load_scorers().items()}
+        return {name: scorer.declared for name, scorer in load_scorers().items() if name in FIRST}
     try:
         record = documents.decode(read_bytes(path))
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,68 @@
+"""The places that docs/extending.md names for changes exist, and are where such a change is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from promptrial import registry
+
+ROOT: Final = Path(__file__).parents[2]
+SECTION: Final = (
+    (ROOT / "docs/extending.md").read_text().partition("## Where do I change ...?")[2].partition("\n## ")[0]
+)
+ROWS: Final = dict(re.findall(r"^\| (?!what should|---)(.+?) \| (.+) \|$", SECTION, re.MULTILINE))
+BESIDE: Final[Mapping[str, Mapping[str, str]]] = {
+    "src/promptrial/providers/fireworks.py": registry.PROVIDERS,
+    "src/promptrial/scoring/packs/question_answering/exact_match.py": registry.SCORERS,
+    "src/promptrial/stats/cr2.py": registry.STATISTICS,
+    "src/promptrial/phases/costs.py": registry.PHASES,
+    "src/promptrial/datasets/custom.py": registry.DATASETS,
+}
+"""Where things are files beside each other: the table that names all of them."""
+HOLDS: Final = {
+    "src/promptrial/phases/parse.py": r"^PREDICTION_COLUMNS: Final",
+    "src/promptrial/cli/options.py": r"^def add_run_flags\(",
+    "src/promptrial/errors.py": r"^    exit_code\b.* = \d",
+    "src/promptrial/config/schema.py": r"^class ExperimentConfig\(",
+    "src/promptrial/costs/prices.py": r"^def usd\(",
+    "src/promptrial/runtime/events.py": r"^class (EventLog|Redactor)\b",
+    "src/promptrial/care/doctor/examining.py": r"^def examine\(",
+    "src/promptrial/reporting/tables/effects.py": r"\"not significant\"",
+    "src/promptrial/archive/contents.py": r"^LEFT_OUT: Final",
+    "src/promptrial_emulator/faults/rules.py": r"^FAULTS: Final",
+}
+"""What is changed there, and stands in no other file of the program."""
+
+
+def places(cell: str) -> list[str]:
+    return re.findall(r"`(src/[\w/]+\.py)`", cell)
+
+
+def test_fifteen_changes_name_one_place_each_and_all_are_there() -> None:
+    assert len(ROWS) == 15
+    named = [place for cell in ROWS.values() for place in places(cell)]
+    assert [len(places(cell)) for cell in ROWS.values()] == [1] * 15
+    assert sorted(named) == sorted({*BESIDE, *HOLDS})
+    assert [place for place in named if not (ROOT / place).is_file()] == []
+
+
+@pytest.mark.parametrize("place", BESIDE)
+def test_all_of_a_kind_stand_beside_the_one_that_is_named(place: str) -> None:
+    files = {f"src/{target.partition(':')[0].replace('.', '/')}.py" for target in BESIDE[place].values()}
+    assert place in files
+    assert {str(Path(file).parent) for file in files} == {str(Path(place).parent)}
+
+
+@pytest.mark.parametrize("place", HOLDS)
+def test_what_is_changed_there_stands_there_alone(place: str) -> None:
+    found = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        if re.search(HOLDS[place], path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert found == [place]
