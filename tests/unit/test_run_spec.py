@@ -16,6 +16,7 @@ from promptrial.engine.providers import Providers
 from promptrial.engine.session import Invocation, services_of, spec_of
 from promptrial.model.units import Unit
 from promptrial.phases import score
+from promptrial.phases.base import Phase
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import parts_of
@@ -101,6 +102,6 @@ def test_the_environment_with_its_keys_is_no_part_of_a_run_specification() -> No
     assert "env" not in {field.name for field in fields(RunSpec)}
 
 
-@pytest.mark.parametrize("kind", [RunSpec, Services])
-def test_what_phases_are_given_has_at_most_twelve_fields(kind: type) -> None:
+@pytest.mark.parametrize("kind", [RunSpec, Services, Phase])
+def test_a_phase_and_what_it_is_given_have_at_most_twelve_fields(kind: type) -> None:
     assert len(fields(kind)) <= 12
