@@ -127,6 +127,7 @@ def _as_json(finished: Finished, archived: Archived | None) -> str:
 def _as_text(finished: Finished) -> str:
     from promptrial.reporting.plain import summary_text
     from promptrial.reporting.responses import response_warnings
+    from promptrial.reporting.scaling import as_shares
     from promptrial.reporting.summary import cost_sentence
     from promptrial.reporting.tables import summary_table
     from promptrial.reporting.tables.words import wording
@@ -136,7 +137,7 @@ def _as_text(finished: Finished) -> str:
     for result in finished.results:
         trial = run.trial(result.facts.trial.slug)
         with wording(result.facts.scorers):
-            table = summary_text(summary_table(result.significance))
+            table = summary_text(summary_table(as_shares(result.significance)))
         warnings = "".join(f"Warning: {text}\n\n" for text in response_warnings(result.significance.attrition))
         blocks.append(
             f"{trial.slug}\n\n{warnings}{table}\n{cost_sentence(result.costs)}\nReport: {trial.reports / 'report.md'}\n"

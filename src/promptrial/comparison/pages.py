@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from promptrial.comparison.document import Changes, Comparison, GateResult, Pair, Side
 from promptrial.documents.significance import Endpoint
 from promptrial.reporting.markup import bullets, inline, table_block
 from promptrial.reporting.plain import one_line, summary_text
+from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.tables.cells import (
     MISSING,
     Table,
@@ -86,7 +89,8 @@ def _sections(comparison: Comparison) -> Iterator[_Section]:
     title = f"B, run {comparison.run_b}, compared with A, run {comparison.run_a}"
     gates = (_gates_table(comparison),) if comparison.gates else ()
     yield _Section(title, tuple(_about_the_runs(comparison)), gates)
-    for pair in comparison.pairs:
+    for each in comparison.pairs:
+        pair = msgspec.structs.replace(each, significance=as_shares(each.significance))
         a, b = pair.a.trial, pair.b.trial
         names = a if a == b else f"{a} in A, {b} in B"
         tables = (_effects_table(pair), _changes_table(pair), _costs_table(pair))

@@ -6,6 +6,7 @@ The same values give the same bytes. Everything that comes from outside is escap
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from promptrial.documents.cost_report import CostReport
@@ -16,6 +17,7 @@ from promptrial.reporting import tables
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markup import bullets, fenced, inline, line, table_block
 from promptrial.reporting.plain import printable
+from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.summary import run_sentences, trial_sentences
 from promptrial.reporting.tables import PrimaryKey, Table
 from promptrial.reporting.tables.cells import MISSING, count, level
@@ -32,6 +34,7 @@ _SUBSETS: Final[tuple[Scope, ...]] = ("dataset", "type")
 
 def trial_report(facts: TrialFacts, significance: Significance, costs: CostReport) -> str:
     """Return ``report.md`` of one trial."""
+    significance = as_shares(significance)
     result = TrialResult(facts, significance, costs)
     return _page(
         f"# Trial {inline(facts.trial.slug)}\n",
@@ -67,6 +70,7 @@ def aggregate_report(run: RunFacts, results: Sequence[TrialResult], adjusted: Ma
     KeyError
         If a primary test has no entry in ``adjusted``.
     """
+    results = [replace(result, significance=as_shares(result.significance)) for result in results]
     links = "".join(f"- [{inline(slug)}]({slug}/reports/report.md)\n" for slug in (r.facts.trial.slug for r in results))
     return _page(
         f"# Run {inline(run.run_id)}\n",

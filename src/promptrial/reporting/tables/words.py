@@ -114,7 +114,15 @@ def metric_text(name: str) -> MetricText:
     scorer = _SCORERS.get().get(name)
     if scorer is None and name in SCORERS:
         scorer = load("scorer", name)().declared
-    return MetricText(name, MISSING) if scorer is None else MetricText(scorer.label, scorer.meaning)
+    return MetricText(name, MISSING) if scorer is None else MetricText(scorer.label, _asks(scorer))
+
+
+def _asks(scorer: Declaration) -> str:
+    """Return what a scorer asks of an answer, and how its scores are shown where they do not go from 0 to 1."""
+    if scorer.range == (0.0, 1.0):
+        return scorer.meaning
+    low, high = scorer.range
+    return f"{scorer.meaning} Shown as a share of its range, {low:g} to {high:g}."
 
 
 def method_text(name: str | None) -> str:
