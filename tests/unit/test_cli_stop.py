@@ -73,7 +73,7 @@ def test_a_process_that_starts_while_it_is_asked_does_not_take_the_request_for_a
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It removes what was left for an earlier process, then writes its name: asked before that, it is asked again."""
-    held = RunLock(run.lock_path, since="now", before_named=lambda: atomic.remove(run.sentinel_path))
+    held = RunLock(run.lock_path, since="now", on_acquired=lambda: atomic.remove(run.sentinel_path))
     early = lock.Holder(None, "", "", alive=True, silent_s=0.0)
     looks = iter([early])
     write, real = atomic.write_bytes, lock.holder

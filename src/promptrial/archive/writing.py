@@ -68,7 +68,7 @@ def archive_run(run: RunDir, place: Place, invocation: Invocation, *, incomplete
             run.lock_path,
             since=invocation.clock.now(),
             clock=invocation.clock,
-            before_named=lambda: atomic.remove(run.sentinel_path),
+            on_acquired=lambda: atomic.remove(run.sentinel_path),
         ) as lock,
         stop_on_signals(stop, invocation.say, invocation.resume_command),
         beside_the_work(stop, lock.beat, BEAT_EVERY_S),

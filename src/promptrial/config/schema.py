@@ -51,7 +51,7 @@ _Value = TypeVar("_Value")
 _Values = TypeVar("_Values", bound=Sequence[object])
 
 
-def _no_truth(value: object) -> object:
+def _reject_booleans(value: object) -> object:
     """Refuse ``yes`` and ``true`` where a number is expected; Python would take them for 1."""
     if isinstance(value, bool):
         raise ValueError(f"expected a number; given: {value}")  # noqa: TRY004 - pydantic reports ValueError, and lets TypeError pass
@@ -86,7 +86,7 @@ def _no_repeats(values: _Values) -> _Values:
     return values
 
 
-_Number = BeforeValidator(_no_truth)
+_Number = BeforeValidator(_reject_booleans)
 _MOST_SAMPLES: Final = 10_000_000  # more would take hours, after every answer is paid for
 _LARGEST: Final = 2**31 - 1  # as a wire format takes; a count beyond it is an error
 DatasetName = Annotated[str, AfterValidator(_dataset_name)]

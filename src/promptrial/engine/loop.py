@@ -196,7 +196,7 @@ class Engine:
     def _note_stop(self, reason: str) -> None:
         """Say in the state that a stop was asked for, as soon as it is seen: what is in flight may take hours yet."""
         self.state.stop_requested = True
-        with suppress(OSError):  # the stop goes on; what it saves at its end is not optional
+        with suppress(OSError):  # the stop continues; what it saves at its end is not optional
             self.services.events.event("stop", reason=reason)
             self._save_state()
 

@@ -61,7 +61,7 @@ class RunRequest:
     config: Path | None = None
     overrides: Mapping[KeyPath, object] = field(default_factory=dict)
     unnamed: bool = False
-    """Whether the name was made up, so that a run of this name is another one."""
+    """Whether the program chose the name, so that an existing run of this name is another one."""
     resume: bool = False
     force: bool = False
     steps_named: bool = False
@@ -69,7 +69,7 @@ class RunRequest:
     begins: bool = True
     """Whether the steps asked for include the first, so that a run may begin with them."""
     rebuild: bool = False
-    """Whether a run whose state is lost is one to go on with, and not a new one."""
+    """Whether a run whose state is lost is resumed, and not started as a new one."""
     dry_run: bool = False
     rebuy: bool = False
     """Whether answers that a provider has lost may be paid for again."""
@@ -355,8 +355,8 @@ def _config_file(request: RunRequest, run: RunDir, state: RunState | None, origi
 def _dry_run(request: RunRequest, run: RunDir, state: RunState | None, origin: Origin | None) -> bool:
     """Return whether hosted providers are emulated: a run is dry from its beginning, or never.
 
-    One of which no record says so is told by its emulator, which is there from the beginning: it must never go on with
-    a provider that wants to be paid, and one that has met such a provider must not forget it.
+    Where no record says so, the folder of the emulator does: it is made first. A dry run must never reach a provider
+    that is paid, and a run that has reached one must not become a dry run.
     """
     was_dry = run.emulator.exists() if origin is None else origin.dry_run
     was_real = state is not None or (knows_jobs(run) if origin is None else holds_work(run))

@@ -51,7 +51,7 @@ class Invocation:
     stop_when: Callable[[], bool] | None = None
     """Asked wherever the run looks whether to stop."""
     resume_command: str = ""
-    """What a person types to go on with the run, if it is stopped."""
+    """The command that resumes the run, if it is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
         opened.run.lock_path,
         since=invocation.clock.now(),
         clock=invocation.clock,
-        before_named=stale.remove,
+        on_acquired=stale.remove,
         stop_command=opened.run.command("stop"),
     ) as lock:
         opened.run.check_links()

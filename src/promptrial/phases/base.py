@@ -110,7 +110,7 @@ class Phase:
         return own | dict(self.made_with(spec))
 
     def units(self, spec: RunSpec) -> tuple[Unit, ...]:
-        """Return the units whose facts tell how far it is: each trial, then the whole run, as it works on them."""
+        """Return the units that have a fact of their own: each trial, then the whole run, in the order of the work."""
         by_trial = self.run_trial is not None or self.content_addressed
         trials = tuple(Unit(trial.slug) for trial in spec.trials) if by_trial else ()
         return trials if self.content_addressed or self.run_whole is None else (*trials, RUN)

@@ -1,4 +1,4 @@
-"""Which engine answers a trial: what is on record of it, and that no other one goes on with what it began."""
+"""Which engine answers a trial: what is recorded, and the refusal to continue with another one."""
 
 from __future__ import annotations
 

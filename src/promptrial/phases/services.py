@@ -37,7 +37,7 @@ class Services:
     checkpoint : callable
         Called with a unit that is done: a trial, or a piece of it.
     save_manifest : callable
-        Called with a trial whose manifest has to be durable before the phase goes on.
+        Called with a trial whose manifest has to be durable before the phase continues.
     """
 
     clock: Clock

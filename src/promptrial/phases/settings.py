@@ -58,7 +58,7 @@ def stats_settings(config: ExperimentConfig, scorers: Mapping[str, Declaration])
 
 _DRY_POLL_S: Final = 0.02
 _DRY_OUTAGE_S: Final = 20.0
-"""An emulator's clock goes on with each call, so that there is nothing to be gained by waiting."""
+"""An emulator's clock moves on with each call, so waiting gains nothing."""
 
 
 def queue_settings(spec: RunSpec) -> QueueSettings:

@@ -169,8 +169,8 @@ class RunLock:
         The time to show to a second writer.
     clock : Clock, optional
         For the waits: a writer tries for a second before it gives up.
-    before_named : callable, optional
-        Called once the lock is held, before anybody can see by whom: what is asked of its holder comes after that.
+    on_acquired : callable, optional
+        Called once the lock is held, before the file names its holder. Requests to the holder come after that.
     stop_command : str, optional
         What a second writer is told to type if it does not want to wait.
 
@@ -188,10 +188,10 @@ class RunLock:
         *,
         since: str,
         clock: Clock | None = None,
-        before_named: Callable[[], None] = lambda: None,
+        on_acquired: Callable[[], None] = lambda: None,
         stop_command: str = "",
     ) -> None:
-        self._before_named = before_named
+        self._on_acquired = on_acquired
         self._stop_command = stop_command
         self._path = path
         self._since = since
@@ -215,7 +215,7 @@ class RunLock:
         try:
             with atomic.naming(self._path):
                 os.ftruncate(fd, 0)  # a dead holder's name is never this one's
-            self._before_named()
+            self._on_acquired()
             with atomic.naming(self._path):
                 os.lseek(fd, 0, os.SEEK_SET)
                 os.write(fd, text.encode())
