@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,11 @@ from promptrial.providers.http_service import Timeouts
 from promptrial.runtime.stop import SOFTLY
 from promptrial.store.rundir import RunDir
 from tests.support.hosted_fixtures import hosted, process
-from tests.support.hosted_run import HostedProject
+from tests.support.hosted_run import MODEL, HostedProject, configuration
 
 __all__ = ["hosted", "process"]
 
+TO_PARSE = ("--to_step", "parse")
 TRIALS = ("--prompt_sets", "main,other", "--parts_per_dataset", "1")
 
 
@@ -135,3 +137,40 @@ def test_a_stop_is_noticed_while_a_file_comes_and_the_resume_fetches_it(
     outcome = hosted.run("--resume")
     assert outcome.code == 0, outcome.err
     hosted.paid_once()
+
+
+def test_an_arm_whose_name_begins_like_another_is_not_taken_for_it(hosted: HostedProject) -> None:
+    """Parts of ``rules_plus`` were paid for and its prompt changes; those of ``rules`` were never asked."""
+    arms = {"rules": {"text": "Follow the rules."}, "rules_plus": {"text": "Follow all rules."}}
+
+    def configure(treatments: dict[str, Any]) -> None:
+        hosted.project.write_config(
+            configuration({"prompt_sets": {"main": {"control": "control.txt", "treatments": treatments}}})
+        )
+
+    configure(arms)
+    assert hosted.run("--arms", "control,rules_plus", *TO_PARSE).code == 0
+    configure(arms | {"rules_plus": {"text": "Follow each rule."}})
+    outcome = hosted.run("--condition", "both", "--resume", "--force", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize("change", ["templates", "model"])
+def test_an_arm_with_other_templates_or_another_model_asks_something_else_and_needs_no_leave(
+    hosted: HostedProject, change: str
+) -> None:
+    own = {"open_book": {"text": "{context} {question}"}, "closed_book": {"text": "{question}"}}
+    models = {"models": {"m1": {"id": MODEL}, "m2": {"id": MODEL}}, "sweep": {"models": ["m1"]}}
+
+    def configure(arm: dict[str, Any]) -> None:
+        prompt_set = {"control": "control.txt", "treatments": {"a": {"prompt": "treatment.txt"} | arm}}
+        hosted.project.write_config(configuration(models | {"prompt_sets": {"main": prompt_set}}))
+
+    configure({"task_instructions": own})
+    assert hosted.run(*TO_PARSE).code == 0
+    jobs = len(hosted.jobs())
+    other = own | {"closed_book": {"text": "Briefly: {question}"}}
+    configure({"task_instructions": other} if change == "templates" else {"task_instructions": own, "model": "m2"})
+    outcome = hosted.run("--resume", "--force", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == jobs + {"templates": 2, "model": 0}[change]

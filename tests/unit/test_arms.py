@@ -2,6 +2,7 @@
 
 import pytest
 
+from promptrial.model import Part, arm_of
 from promptrial.model.arms import ARM_PATTERN, CONTROL, HASHED_CODE, Contrast, arm_code, arms_by_code, contrasts_of
 
 
@@ -33,3 +34,9 @@ def test_two_arms_with_one_code_are_refused_by_name() -> None:
 @pytest.mark.parametrize("name", ["", "A", "1a", "_a", "a-b", "a" * 33, "é"])
 def test_a_name_outside_the_pattern_is_no_arm(name: str) -> None:
     assert ARM_PATTERN.fullmatch(name) is None
+
+
+def test_the_arm_of_a_resume_key_may_hold_underscores() -> None:
+    part = Part("m1-main", 0.25, "a_p001", 2, 0, 1)
+    assert (part.resume_key, part.name) == ("t025_a_p001", "t025_a_p001_p002")
+    assert arm_of(part.resume_key) == "a_p001"

@@ -10,6 +10,7 @@ from typing import Literal
 
 from promptrial import registry
 from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.model import arm_of
 from promptrial.runtime.clock import Clock
 from promptrial.store import jsonl, records
 from promptrial.store.lock import Holder, holder
@@ -147,7 +148,7 @@ def _waiting_for(manifests: list[TrialManifest]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for manifest in manifests:
         for part in manifest.parts.values():
-            arm = part.resume_key.partition("_")[2]
+            arm = arm_of(part.resume_key)
             if manifest.is_hosted(arm) and part.job is not None and part.status in _IN_FLIGHT:
                 counts[manifest.provider_of(arm)] += 1
     return {name: count for name, count in counts.items() if count}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from dataclasses import asdict
+from typing import Any, Final
 
 from promptrial.config.arms import TaskInstructions
 from promptrial.config.schema import ExperimentConfig, MaxNewTokens, ModelConfig, TrialConfig
@@ -13,7 +14,7 @@ from promptrial.errors import ConfigError
 from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
 from promptrial.model.arms import ArmName
 
-__all__ = ["arms_alike", "models_used", "templates_of", "trials_of"]
+__all__ = ["arms_alike", "described_model", "models_used", "own_of", "templates_of", "trials_of"]
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -50,6 +51,19 @@ def arms_alike(trial: Trial) -> Iterator[tuple[ArmName, ArmName]]:
     for one, other in itertools.combinations(arms, 2):
         if (one.prompt.text, one.model, one.templates) == (other.prompt.text, other.model, other.templates):
             yield one.name, other.name
+
+
+def own_of(arm: Arm, trial: Trial, common: TaskTemplates) -> dict[str, Any]:
+    """Return what an arm has of its own: its model, and templates other than those in common."""
+    own: dict[str, Any] = {} if arm.model == trial.model else {"model": described_model(arm.model)}
+    return own if arm.templates == common else {**own, "templates": asdict(arm.templates)}
+
+
+def described_model(model: ModelSpec) -> dict[str, Any]:
+    """Return what a model is, without the folder that its configuration happens to stand in."""
+    values = asdict(model)
+    del values["folder"]
+    return values
 
 
 def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:

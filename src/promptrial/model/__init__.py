@@ -28,6 +28,7 @@ __all__ = [
     "Sampling",
     "TaskTemplates",
     "Trial",
+    "arm_of",
     "temperature_label",
 ]
 
@@ -247,6 +248,11 @@ class Part:
     def name(self) -> str:
         """Resume key and number: ``t07_short_p001``."""
         return f"{self.resume_key}_p{self.index:03d}"
+
+
+def arm_of(resume_key: str) -> ArmName:
+    """Return the arm of a resume key: of ``t07_short`` it is ``short``."""
+    return resume_key.partition("_")[2]
 
 
 def temperature_label(temp: float) -> str:

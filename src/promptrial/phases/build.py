@@ -15,8 +15,8 @@ import msgspec
 
 from promptrial.design import prompts
 from promptrial.design.growth import cut_steps
-from promptrial.design.trials import templates_of
-from promptrial.model import Arm, Item, ModelSpec, Part, TaskTemplates, Trial
+from promptrial.design.trials import described_model, own_of, templates_of
+from promptrial.model import Item, Part, TaskTemplates, Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.prepared import ItemReader, item_keys
@@ -61,20 +61,9 @@ def _describe(trial: Trial, common: TaskTemplates) -> dict[str, Any]:
     """
     values = asdict(trial)
     del values["arms"]
-    values |= {"model": _describe_model(trial.model), "prompts": {arm.name: asdict(arm.prompt) for arm in trial.arms}}
-    own = {arm.name: each for arm in trial.arms if (each := _own(arm, trial, common))}
+    values |= {"model": described_model(trial.model), "prompts": {arm.name: asdict(arm.prompt) for arm in trial.arms}}
+    own = {arm.name: each for arm in trial.arms if (each := own_of(arm, trial, common))}
     return {**values, "arms": own} if own else values
-
-
-def _own(arm: Arm, trial: Trial, common: TaskTemplates) -> dict[str, Any]:
-    own: dict[str, Any] = {} if arm.model == trial.model else {"model": _describe_model(arm.model)}
-    return own if arm.templates == common else {**own, "templates": asdict(arm.templates)}
-
-
-def _describe_model(model: ModelSpec) -> dict[str, Any]:
-    values = asdict(model)
-    del values["folder"]
-    return values
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:

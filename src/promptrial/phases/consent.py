@@ -11,6 +11,7 @@ from typing import Final
 
 from promptrial.errors import UsageError
 from promptrial.jobs.work import PartWork
+from promptrial.phases.settings import own_digest
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_key
 from promptrial.store.records import Intent, PartRecord
@@ -59,8 +60,7 @@ def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
     for each in work:
         if each.submitted or each.intents or each.part.condition not in _unchanged_arms(spec, each):
             continue
-        same_arm = f"{each.part.name.rpartition('_p')[0]}_p"
-        records = (record for name, record in each.manifest.parts.items() if name.startswith(same_arm))
+        records = (part for part in each.manifest.parts.values() if part.resume_key == each.part.resume_key)
         if any(_paid_otherwise(record, wanted) for record in records):
             yield each
 
@@ -79,13 +79,18 @@ def _paid_otherwise(record: PartRecord, wanted: set[str]) -> bool:
 
 
 def _unchanged_arms(spec: RunSpec, work: PartWork) -> set[str]:
-    """Return the arms whose prompt is the one that was sent last.
+    """Return the arms whose prompt, with what else is their own, is the one that was sent last.
 
     Only *submit* records token counts. An entry without them was made for a lost manifest: it says what is wanted now.
     """
-    sent = {arm: entry.get("sha256") for arm, entry in work.manifest.prompts.items() if "tokens" in entry}
-    prompts = spec.trial(work.folder.slug).prompts
-    return {arm for arm, prompt in prompts.items() if sent.get(arm) == prompt.sha256}
+    sent = {
+        name: (entry.get("sha256"), entry.get("own"))
+        for name, entry in work.manifest.prompts.items()
+        if "tokens" in entry
+    }
+    trial = spec.trial(work.folder.slug)
+    wanted = {arm.name: (arm.prompt.sha256, own_digest(spec.config, trial, arm)) for arm in trial.arms}
+    return {name for name, prompt in wanted.items() if sent.get(name) == prompt}
 
 
 def _refusal(spec: RunSpec, reason: str, again: Sequence[PartWork]) -> UsageError:

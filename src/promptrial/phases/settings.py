@@ -6,20 +6,29 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from promptrial.config.schema import ExperimentConfig
+from promptrial.design.trials import own_of, templates_of
 from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import StatsSettings
 from promptrial.jobs.settings import QueueSettings
+from promptrial.model import Arm, Trial
 from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.normalize import EvaluationRules, rules_for
+from promptrial.store.rundir import digest_of
 
-__all__ = ["chosen_rules", "evaluation_rules", "queue_settings", "scoring_settings", "stats_settings"]
+__all__ = ["chosen_rules", "evaluation_rules", "own_digest", "queue_settings", "scoring_settings", "stats_settings"]
 
 
 def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
     """Return how items and answers are prepared for scoring."""
     return ScoringSettings(extra_refusals=config.scoring.extra_refusals)
+
+
+def own_digest(config: ExperimentConfig, trial: Trial, arm: Arm) -> str | None:
+    """Return the digest of what an arm has of its own besides its prompt; None where that is nothing."""
+    own = own_of(arm, trial, templates_of(config.task_instructions))
+    return digest_of(own) if own else None
 
 
 def evaluation_rules(spec: RunSpec) -> dict[str, EvaluationRules]:

@@ -14,6 +14,8 @@ from typing import Final
 from promptrial import registry
 from promptrial.care.doctor.document import Finding, Kind, Severity
 from promptrial.care.doctor.sight import Sight, file_problem, quoted
+from promptrial.model import arm_of
+from promptrial.model.arms import ArmName
 from promptrial.providers.base import BatchProvider
 from promptrial.store import breadcrumbs
 from promptrial.store.breadcrumbs import Breadcrumb
@@ -175,7 +177,9 @@ def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, 
             severity="note" if home else "warning",
             file=sight.run.relative(folder.manifest_path),
             meaning=meaning,
-            command=(_stop_command(sight, folder.slug, _name(intent)) if accepted else None) if home else sight.repair,
+            command=(_stop_command(sight, folder.slug, arm_of(part.resume_key), _name(intent)) if accepted else None)
+            if home
+            else sight.repair,
         )
 
 
@@ -221,7 +225,7 @@ def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: Breadcrumb | No
         severity="warning",
         file=sight.run.relative(path),
         meaning=f"{meaning}; stop it at the provider, then put this file away",
-        command=_put_away(sight, folder.slug, crumb, path),
+        command=_put_away(sight, folder.slug, arm_of(name.rpartition("_p")[0]), crumb, path),
     )
 
 
@@ -239,22 +243,22 @@ def _knows(part: PartRecord, crumb: Breadcrumb) -> bool:
     return crumb.name in known or answered
 
 
-def _put_away(sight: Sight, slug: str, crumb: Breadcrumb, path: Path) -> str:
+def _put_away(sight: Sight, slug: str, arm: ArmName, crumb: Breadcrumb, path: Path) -> str:
     """Return the command that stops a job, where its provider has one, and puts the file away that names it."""
-    stop = _stop_command(sight, slug, crumb.name)
+    stop = _stop_command(sight, slug, arm, crumb.name)
     return f"{f'{stop} && ' if stop else ''}mv {quoted(path)} {shlex.quote(f'{path}.settled')}"
 
 
-def _stop_command(sight: Sight, slug: str, job: str) -> str | None:
+def _stop_command(sight: Sight, slug: str, arm: ArmName, job: str) -> str | None:
     """Return the command by which a person stops a job; None if there is none, or the provider is an emulator."""
     manifest = sight.manifests.get(slug)
     if manifest is None or sight.run.emulator.exists():
         return None
-    name = str(manifest.trial.get("provider"))
+    name = manifest.provider_of(arm)
     if name not in registry.PROVIDERS:
         return None
     provider: type[BatchProvider] = registry.load("provider", name)
-    return provider.stop_by_hand(job, manifest.engine)
+    return provider.stop_by_hand(job, manifest.engine_of(arm))
 
 
 def _name(intent: Intent) -> str:
