@@ -137,7 +137,7 @@ class BatchProvider(Protocol):
         """
 
     def count_tokens(self, model: ModelSpec, text: str) -> int | None:
-        """Return how many tokens the model's tokenizer makes of a text, or None where it is not to be had."""
+        """Return how many tokens the model's tokenizer makes of a text, or None if there is no tokenizer to ask."""
 
     def stage(self, payload: PartPayload) -> Staged:
         """Upload the requests, as far as that goes without waiting; call again until it is ready.

@@ -102,7 +102,7 @@ class EmbeddedProvider:
         Raises
         ------
         ConfigError, MissingDependencyError
-            If the model is not to be had.
+            If the model is not available.
         PermanentError
             If an answer would not be repeatable.
         """

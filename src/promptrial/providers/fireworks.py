@@ -192,7 +192,7 @@ class FireworksProvider:
         Raises
         ------
         ResultsTornError
-            If a file ends in the middle of a row; those of the other files were given all the same.
+            If a file ends in the middle of a row; those of the other files were given before.
         ResultsEmptyError
             If rows are missing, and an output file is empty or not there that may not be: the job did not end badly,
             and Fireworks does not say that it has processed nothing.

@@ -92,7 +92,7 @@ def _is_of_the_code(reason: str) -> bool:
 def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[Finding]:
     """Yield what has changed in the file that the run was started with, and in the prompts that it names.
 
-    A finished run keeps what it was made from. Another one is finished by its own copy, or goes on with the change.
+    A finished run keeps what it was made from. Another one is finished by its own copy, or continues with the change.
     """
     run = sight.run
     recorded = recorded_file(run, sight.state, origin)

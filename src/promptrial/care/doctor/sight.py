@@ -1,4 +1,4 @@
-"""What every check looks at, read once: state, manifests, who holds the run, and the command that goes on with it."""
+"""What every check looks at, read once: state, manifests, who holds the run, and the command that resumes it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Sight:
         return self.state is not None and self.state.phases[phase].status == "completed"
 
     def put_aside_first(self, path: Path) -> str:
-        """Return the command that moves a file out of the way, where ``store.atomic`` would, and then goes on."""
+        """Return the command that moves a file out of the way, where ``store.atomic`` would, and then resumes."""
         number = next(n for n in itertools.count(1) if not path.with_name(f"{path.name}.corrupt.{n}").exists())
         return f"mv {quoted(path)} {quoted(path.with_name(f'{path.name}.corrupt.{number}'))} && {self.repair}"
 
@@ -204,7 +204,7 @@ class _Logged(msgspec.Struct):
 
 
 def _command(run: RunDir, state: RunState | None, env: dict[str, str]) -> str:
-    """Return what goes on with a run of our own.
+    """Return the command that resumes a run of our own.
 
     If its state is lost, a resume finds out what it was; where that has changed since, the run's own copy finishes it.
     """
@@ -230,7 +230,7 @@ def _drifts(run: RunDir, config: Path | None, env: dict[str, str]) -> bool:
 
 
 def _older_command(run: RunDir) -> str:
-    """Return what migrates a run of an older tool, again if need be, and goes on with it."""
+    """Return what migrates a run of an older tool, again if need be, and resumes it."""
     kept = any(run.prepared.glob("*.jsonl"))
     return f"{run.rebuild_command}{'' if kept else ' --prepared path/to/prepared'}"
 
