@@ -151,14 +151,15 @@ class MatrixLab:
             flags = self._help(case, folder, verdict)
             verdict.resumes += 1
             code = self._resume(folder, verdict, flags)
-        verdict.parked = not registry.load("provider", self._vendor).keyed and any(
-            part.status == "unknown" for part in parts_of(folder).values()
-        )
+        may_park = not registry.load("provider", self._vendor).keyed
+        verdict.parked = may_park and any(part.status == "unknown" for part in parts_of(folder).values())
         if code != (1 if verdict.parked else 0):
             verdict.problems.append(f"the last resume ended with {code}: {_last_words(folder)}")
         if case.endured and verdict.resumes and not verdict.parked:
             verdict.problems.append("the run did not outlast it: a resume was needed")
-        verdict.problems += final_problems(case, folder, self._emulator.ledger(), parked=verdict.parked)
+        verdict.problems += final_problems(
+            case, folder, self._emulator.ledger(), may_park=may_park, parked=verdict.parked
+        )
         verdict.tables = {path.name: path.read_bytes() for name in _TABLES for path in folder.rglob(name)}
         shutil.rmtree(folder)
         return verdict

@@ -48,8 +48,12 @@ def problems_of_wreck(folder: Path, ledger: Ledger) -> Iterator[str]:
             yield f"{path.name} holds the key"
 
 
-def final_problems(case: Case, folder: Path, ledger: Ledger, *, parked: bool) -> Iterator[str]:
-    """Yield what is wrong with what the last process left; with ``parked``, a part may have stayed without a job."""
+def final_problems(case: Case, folder: Path, ledger: Ledger, *, may_park: bool, parked: bool) -> Iterator[str]:
+    """Yield what is wrong with what the last process left.
+
+    With ``may_park``, an attempt that was parked and then given up with leave to pay again may have no job; with
+    ``parked``, a part may have stayed without one.
+    """
     yield from _record_problems(folder, finished=True)
     yield from (f"{path.name} is left over" for path in folder.rglob("*.tmp"))
     parts, jobs = parts_of(folder), _of("create_job", ledger)
@@ -58,7 +62,9 @@ def final_problems(case: Case, folder: Path, ledger: Ledger, *, parked: bool) ->
     if len(jobs) > wanted or (len(jobs) < least and not parked):
         yield f"{len(jobs)} jobs were created, not {wanted}"
     intents = [intent for part in parts.values() for intent in part.intents]
-    yield from _ledger_problems(jobs, [intent for intent in intents if intent.status != "unknown" or not parked])
+    given_up = {"expired", "unknown"} if parked else {"expired"}
+    excused = [intent for intent in intents if may_park and intent.job is None and intent.status in given_up]
+    yield from _ledger_problems(jobs, [intent for intent in intents if intent not in excused])
     if not case.loses_requests:
         made = Counter(row["id"] for row in _of("create_dataset", ledger))
         yield from (f"data set {name} was made {times} times" for name, times in made.items() if times > 1)
