@@ -25,6 +25,7 @@ class Mutant:
 
 _PAGES: Final = ("tests/unit/test_reporting_arms.py",)
 _CONTRASTS: Final = ("tests/unit/test_stats_contrasts.py",)
+_JOB_NAMES: Final = ("tests/unit/test_jobs_vendor_names.py",)
 
 MUTANTS: Final = (
     Mutant(
@@ -266,5 +267,33 @@ MUTANTS: Final = (
         "return max(self.poll_interval_s, self.longest_poll_interval_s)",
         "return self.longest_poll_interval_s",
         ("tests/unit/test_phases_settings.py",),
+    ),
+    Mutant(
+        "a job of a vendor that names it is asked about by our key",
+        "jobs/submission.py",
+        "return JobRef(intent.job)",
+        "return JobRef(intent.key)",
+        _JOB_NAMES,
+    ),
+    Mutant(
+        "a vendor whose jobs cannot be looked up is given a second job of one key",
+        "jobs/submission.py",
+        "if doubts and (not provider.keyed or",
+        "if doubts and ((provider.lookup is not JobLookup.NONE and not provider.keyed) or",
+        _JOB_NAMES,
+    ),
+    Mutant(
+        "a late job of a vendor that names it is stopped under our key",
+        "jobs/late_jobs.py",
+        "return provider.find(_bare_payload(work, intent))",
+        "return JobRef(intent.key)",
+        _JOB_NAMES,
+    ),
+    Mutant(
+        "answers of a job without a recorded name count as never owed",
+        "jobs/collection.py",
+        "return intent.results is None and intent.status in _WITH_JOB",
+        "return intent.results is None and intent.job is not None and intent.status in _WITH_JOB",
+        _JOB_NAMES,
     ),
 )
