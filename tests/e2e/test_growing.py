@@ -217,6 +217,72 @@ def test_the_plan_of_an_interrupted_growth_says_what_is_left(project: Project) -
     assert "grows" not in plan
 
 
+def test_a_stop_in_the_middle_of_a_growth_is_resumed_without_the_flag(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    sentinel = project.run_root() / "STOP_REQUESTED"
+    fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 13 else None)
+    assert project.run("--resume", "--limit_items", "5").code == 5
+    fake_provider.BEFORE_ROW.clear()
+    assert 8 < fake_provider.CALLS.total() < 20
+    assert "run r: stopped, " in project.call("status", "--run_id", "r").out
+    grow(project)
+    assert set(fake_provider.CALLS.values()) == {1}
+    like_a_fresh_run(project, "--limit_items", "5")
+
+
+@pytest.mark.parametrize("step", ["prepare", "build", "poll", "stats"])
+def test_a_run_that_is_not_grown_to_its_end_is_not_finished(project: Project, step: str) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    assert "run r: finished" in project.call("status", "--run_id", "r").out
+    grow(project, "--limit_items", "4", "--to_step", step)
+    assert "run r: incomplete" in project.call("status", "--run_id", "r").out
+    assert project.call("archive", "r").code != 0
+    doctor = project.call("doctor", "r", "--json")
+    assert doctor.code == 0, doctor.out
+    grow(project)
+    assert "run r: finished, 16 of 16 answers" in project.call("status", "--run_id", "r").out
+
+
+@pytest.mark.parametrize("lost", ["run_state.json", "*/results/trial_manifest.json", "batch_inputs/manifest.json"])
+def test_a_grown_run_that_loses_a_record_keeps_its_parts(project: Project, lost: str) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    grow(project, "--limit_items", "4")
+    before = requests(project.run_root())
+    for path in project.run_root().glob(lost):
+        path.unlink()
+    outcome = project.call("resume", "r")
+    assert outcome.code == 0, outcome.err
+    assert requests(project.run_root()) == before
+    assert set(fake_provider.CALLS.values()) == {1}
+    assert len(state(project)["growth"]) == 1
+    like_a_fresh_run(project, "--limit_items", "4")
+
+
+def test_the_growth_is_known_even_if_the_state_and_all_manifests_are_lost(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    grow(project, "--limit_items", "4")
+    before = requests(project.run_root())
+    for path in (project.run_root() / "run_state.json", *project.run_root().glob("*/results/trial_manifest.json")):
+        path.unlink()
+    outcome = project.call("resume", "r", "--config", str(project.run_root() / "effective_config.yaml"))
+    assert outcome.code == 0, outcome.err
+    assert requests(project.run_root()) == before
+
+
+def test_a_grown_run_is_archived_restored_compared_and_grows_again(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    grow(project, "--limit_items", "3")
+    assert project.run("--limit_items", "3", run_id="fresh").code == 0
+    compared = project.call("compare", "r", "fresh")
+    assert compared.code == 0, compared.err
+    assert project.call("archive", "r", "--to", "kept").code == 0
+    assert project.call("unarchive", "kept", "--run_id", "again").code == 0
+    fake_provider.CALLS.clear()
+    outcome = project.run("--resume", "--limit_items", "4", run_id="again")
+    assert outcome.code == 0, outcome.err
+    assert fake_provider.CALLS.total() == 2 * 2
+
+
 # --- what is no growth ------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +292,7 @@ def test_a_smaller_limit_and_another_seed_are_drift(project: Project) -> None:
     outcome = project.run("--resume", "--limit_items", "2")
     assert outcome.code == 3
     assert "limit_items: 4 -> 2" in outcome.err
+    assert "a sample may grow, and never shrinks" in outcome.err
     changed(project, seed=5)
     outcome = project.run("--resume", "--limit_items", "6")
     assert outcome.code == 3

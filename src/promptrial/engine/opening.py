@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from promptrial.config.effective import config_hash, difference, effective
 from promptrial.config.environment import DEFAULT_CONFIG
@@ -248,11 +249,15 @@ class _Found:
         return lines or (() if self.origin is None else ("the recorded hash differs, though no key does",))
 
 
+_SIZE: Final = re.compile(r"(limit_items|datasets\.\w+\.size): ")
+
+
 def _drifted(opened: Opened) -> ConfigDriftError:
     run, lines = opened.run, "\n  ".join(opened.drift)
+    shrinks = "a sample may grow, and never shrinks: " if any(map(_SIZE.match, opened.drift)) else ""
     return ConfigDriftError(
         f"run {run.run_id} was started with another configuration than {opened.config_file} is now:\n  {lines}",
-        hint="undo the change, start a new run with another --run_id, or accept the change with --force",
+        hint=f"{shrinks}undo the change, start a new run with another --run_id, or accept the change with --force",
     )
 
 

@@ -22,7 +22,7 @@ from promptrial.phases.prepare import changed_sources
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
-from promptrial.store.records import Manifest, Origin, RunState
+from promptrial.store.records import Manifest, Origin, PhaseState, RunState
 
 __all__ = ["resume", "start"]
 
@@ -146,6 +146,7 @@ def _record_changes(opened: Opened, services: Services, state: RunState) -> None
         what = growing.sentence(opened.growth[-1])
         services.events.say(f"the sample grows ({what}); nothing is asked again, and new items go into new parts")
         state.growth = list(opened.growth)
+        state.phases |= {name: PhaseState() for name in state.known_phases}  # of the larger sample, nothing is done yet
     if opened.drift:
         _record_drift(opened, services, state)
     if opened.rescored:
