@@ -87,7 +87,7 @@ def test_a_larger_limit_asks_the_new_items_alone_and_without_force(project: Proj
     first = requests(project.run_root())
     assert fake_provider.CALLS.total() == 2 * 4
     outcome = grow(project, "--limit_items", "4")
-    assert "the sample grows (limit_items: 2 -> 4); nothing is asked again" in outcome.err
+    assert "the sample grows (limit_items: 2 -> 4); no item that it has is asked again" in outcome.err
     assert fake_provider.CALLS.total() == 2 * 8
     assert set(fake_provider.CALLS.values()) == {1}
     grown = requests(project.run_root())
@@ -192,7 +192,7 @@ def test_the_plan_says_how_much_is_new_and_changes_nothing(project: Project) -> 
     assert project.run("--limit_items", "2", "--to_step", "poll").code == 0
     before = files(project.run_root())
     outcome = project.call("plan", "--run_id", "r", "--limit_items", "7")
-    said = "the sample grows (limit_items: 2 -> 7): 9 new items, 54 new requests; nothing is asked again\n"
+    said = "the sample grows (limit_items: 2 -> 7): 9 new items, 54 new requests; no item that it has is asked again\n"
     assert said in outcome.out
     assert "submit   execute (only requests that build changes)" in outcome.out
     assert "drifted" not in outcome.out
@@ -281,6 +281,18 @@ def test_a_grown_run_is_archived_restored_compared_and_grows_again(project: Proj
     outcome = project.run("--resume", "--limit_items", "4", run_id="again")
     assert outcome.code == 0, outcome.err
     assert fake_provider.CALLS.total() == 2 * 2
+
+
+def test_growth_after_a_forced_smaller_sample_asks_again_nothing_that_the_smaller_one_has(project: Project) -> None:
+    assert project.run("--limit_items", "2", "--to_step", "poll").code == 0
+    grow(project, "--limit_items", "3", "--to_step", "poll")
+    grow(project, "--limit_items", "1", "--force", "--to_step", "poll")
+    smaller = {name: data for name, data in requests(project.run_root()).items() if re.search("_p00[12]", name)}
+    fake_provider.CALLS.clear()
+    grow(project, "--limit_items", "2")
+    assert smaller.items() <= requests(project.run_root()).items()
+    assert fake_provider.CALLS.total() == 2 * 2
+    like_a_fresh_run(project, "--limit_items", "2")
 
 
 # --- what is no growth ------------------------------------------------------------------------------------------------

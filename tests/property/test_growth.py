@@ -143,6 +143,28 @@ def test_the_arms_of_a_new_part_hold_the_same_items(drawn: tuple[dict[str, list[
         assert len({(part.temp, part.index, part.step, part.start, part.stop) for part in shard}) == 1
 
 
+@given(
+    st.lists(st.dictionaries(st.sampled_from("ab"), st.none() | st.integers(1, 6), min_size=1), min_size=2, max_size=6),
+    st.lists(st.integers(1, 3), min_size=6, max_size=6),
+)
+def test_no_part_changes_when_a_sample_grows_that_was_made_smaller_by_force_before(
+    samples: list[dict[str, int | None]], cuts: list[int]
+) -> None:
+    questions = {name: [_item(name, n, is_open=n % 2 == 0) for n in range(6)] for name in "ab"}
+    on_record: list[Step] = []
+    last, before = Step({}), _Files()
+    for sizes, lines_per_part in zip(samples, cuts, strict=False):
+        step = Step(sizes, lines_per_part=lines_per_part)
+        grows = sizes.keys() == last.sizes.keys() and all(
+            _no_smaller(size, last.sizes[name]) == size for name, size in sizes.items()
+        )
+        if grows:
+            on_record.append(last)
+        after = part_files(questions, make_trial(), steps_of(on_record, step))
+        assert not grows or {name: after.get(name) for name in before} == before
+        last, before = step, after
+
+
 def test_a_sample_that_is_made_smaller_by_force_cuts_earlier_steps_short() -> None:
     earlier = [Step({"a": 4, "gone": 3}), Step({"a": None})]
     assert [dict(step.sizes) for step in steps_of(earlier, Step({"a": 6, "b": 2}))] == [

@@ -75,7 +75,7 @@ def _growth(growth: Outlook) -> str:
         if growth.items is None
         else f"{growth.items} new items, {growth.requests} new requests"
     )
-    return f"the sample grows ({growth.change}): {new}; nothing is asked again"
+    return f"the sample grows ({growth.change}): {new}; no item that it has is asked again"
 
 
 def as_json(planned: Planned) -> str:

@@ -68,14 +68,17 @@ def smaller(one: int | None, other: int | None) -> int | None:
 def steps_of(earlier: Iterable[Step], last: Step) -> tuple[Step, ...]:
     """Return the steps by which a run came to its sample, the last one as its configuration says it.
 
-    A sample that was made smaller by force cuts every earlier step short.
+    A sample that was made smaller by force cuts every step before it short, for good: what a later step adds goes into
+    parts of its own, even if an earlier one has held it.
     """
-    kept = (replace(step, sizes=_cut_short(step.sizes, last.sizes)) for step in earlier)
-    return (*kept, last)
+    kept: tuple[Step, ...] = (last,)
+    for step in reversed(tuple(earlier)):
+        kept = (replace(step, sizes=_cut_short(step.sizes, kept[0].sizes)), *kept)
+    return kept
 
 
-def _cut_short(sizes: Mapping[str, int | None], last: Mapping[str, int | None]) -> dict[str, int | None]:
-    return {name: smaller(size, last[name]) for name, size in sizes.items() if name in last}
+def _cut_short(sizes: Mapping[str, int | None], later: Mapping[str, int | None]) -> dict[str, int | None]:
+    return {name: smaller(size, later[name]) for name, size in sizes.items() if name in later}
 
 
 def items_of_steps(keys: Sequence[_Key], steps: Sequence[Step], seed: int) -> tuple[Sequence[int], ...]:

@@ -144,7 +144,9 @@ def _record_changes(opened: Opened, services: Services, state: RunState) -> None
     """
     if opened.grows:
         what = growing.sentence(opened.growth[-1])
-        services.events.say(f"the sample grows ({what}); nothing is asked again, and new items go into new parts")
+        services.events.say(
+            f"the sample grows ({what}); no item that it has is asked again, and new items go into new parts"
+        )
         state.growth = list(opened.growth)
         state.phases |= {name: PhaseState() for name in state.known_phases}  # of the larger sample, nothing is done yet
     if opened.drift:
