@@ -159,7 +159,7 @@ def test_runs_that_cannot_be_compared_are_refused_by_name_and_digest_unless_forc
     (pair,) = found["pairs"]
     assert aspect in pair["forced"]
     assert {each["aspect"]: each["same"] for each in pair["agreements"]}[aspect] is False
-    assert f"looked past (--force): {aspect}" in project.call("compare", "a", "b", "--force").out
+    assert f"compared although it differs (--force): {aspect}" in project.call("compare", "a", "b", "--force").out
     em = next(row for row in pair["significance"]["endpoints"] if row["metric"] == "em")
     assert em["n_pairs"] == pair["items"]["common"] == (6 if aspect == "items" else 14)
     assert {row["temp"] for row in pair["significance"]["endpoints"]} == {0.0}

@@ -76,7 +76,7 @@ def _of_common(column: FloatArray, places: IntArray, n_common: int) -> FloatArra
 
 
 class _Rows:
-    """The rows of a table that are compared, their items and data sets coded anew.
+    """The rows of a table that are compared, their items and data sets with codes of the common table.
 
     ``places`` has the place of each of the table's items among the common ones, -1 for another.
     """

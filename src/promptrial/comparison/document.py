@@ -83,9 +83,9 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """One arm of a trial of run A beside the same arm of a trial of run B.
 
     ``significance`` has the shape of ``significance.json``, where the first side of each row stands for run A and the
-    second for run B, so that every difference is B minus A. ``forced`` names the aspects that differ and were looked
-    past. ``same_requests``: prompts and all else that a request is made of are the same, so that B differs by chance
-    alone.
+    second for run B, so that every difference is B minus A. ``forced`` names the aspects that differ although the
+    arms are compared (``--force``). ``same_requests``: prompts and all else that a request is made of are the same, so
+    that B differs by chance alone.
     """
 
     condition: ArmName

@@ -132,7 +132,7 @@ def _about_the_pair(pair: Pair) -> Iterator[str]:
     for each in pair.agreements:
         if not each.same:
             what = "; ".join(each.differences) or f"SHA-256 {each.a[:_DIGITS]} -> {each.b[:_DIGITS]}"
-            yield f"looked past (--force): {each.aspect}, A -> B: {what}"
+            yield f"compared although it differs (--force): {each.aspect}, A -> B: {what}"
     dry = [name for name, side in (("A", pair.a), ("B", pair.b)) if side.dry_run]
     if dry:
         yield f"dry run: {listing(dry)}; an emulator answered, so the figures say nothing about a model"

@@ -40,7 +40,7 @@ __all__ = ["cost_sentence", "run_sentences", "trial_sentences"]
 
 
 def trial_sentences(result: TrialResult) -> list[str]:
-    """Return what was compared, what was found, who is missing and what it cost."""
+    """Return what was compared, what was found, what is missing and what it cost."""
     facts, significance = result.facts, result.significance
     differences = arm_differences(facts.trial)
     return [

@@ -1,4 +1,4 @@
-"""Who is missing, and how much that could matter: requests by reason, and worst-case bounds on an effect."""
+"""Which answers are missing, and how much that could matter: requests by reason, and worst-case bounds on an effect."""
 
 from __future__ import annotations
 

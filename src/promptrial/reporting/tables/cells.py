@@ -1,7 +1,7 @@
 """How figures are written, once for every table and sentence, and what a table is. Pure.
 
-Scores lie in [0, 1] and are written as percentages, their differences as percentage points. A figure that is not to be
-had is ``MISSING``, never 0. A cell is plain text: whoever puts it on a page escapes it.
+Scores lie in [0, 1] and are written as percentages, their differences as percentage points. A figure that is not
+available is ``MISSING``, never 0. A cell is plain text: what puts it on a page escapes it.
 """
 
 from __future__ import annotations

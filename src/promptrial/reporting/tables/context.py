@@ -1,4 +1,4 @@
-"""The tables around the effects: design, data, questions, who is missing, costs, provenance. Pure."""
+"""The tables around the effects: design, data, questions, missing answers, costs, provenance. Pure."""
 
 from __future__ import annotations
 
