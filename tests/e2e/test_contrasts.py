@@ -79,6 +79,11 @@ def test_runs_are_compared_by_every_treatment_that_both_have_or_by_the_arm_that_
     assert [arm.partition(": ")[2] for arm in found["arms_only_b"]] == ["late"]
     assert found["arms_only_a"] == []
     assert "arms that were run in B alone" in project.call("compare", "a", "b").out
+    failed = project.call("compare", "a", "b", "--gate", "em >= 0.5")
+    assert failed.code == 100
+    for arm in ("treatment", "short"):
+        assert f"gate em >= 0.5 in the {arm} arm: failed" in failed.err
+        assert f"em >= 0.5 in the {arm} arm: " in failed.out
     both = compared(project, "a", "b", "--condition", "both")
     assert [pair["condition"] for pair in both["pairs"]] == ["control", "treatment", "short"]
     named = compared(project, "a", "b", "--arms", "short,control")

@@ -87,9 +87,8 @@ def execute(args: argparse.Namespace) -> int:
     with wording(scorers_of(runs[0]) | scorers_of(runs[1])):
         _write_files(args, comparison)
         print_result(_as_json(comparison) if args.json else pages.as_text(comparison))
-    for gate in comparison.gates:
-        if not gate.passed:
-            say_to_stderr(f"gate {pages.gate_words(gate)}")
+    for failure in pages.failures(comparison):
+        say_to_stderr(failure)
     return _GATE_FAILED if comparison.passed is False else 0
 
 

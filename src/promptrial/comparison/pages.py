@@ -30,7 +30,7 @@ from promptrial.reporting.tables.missing import attrition_notes, sensitivity_not
 from promptrial.reporting.tables.words import correction_text, listing, method_text, metric_text, subset_text
 from promptrial.stats.margins import PairsNeeded, needed_note
 
-__all__ = ["as_markdown", "as_text", "gate_words"]
+__all__ = ["as_markdown", "as_text", "failures", "gate_words"]
 
 _SHOWN_ITEMS: Final = 5
 _SHOWN_LINES: Final = 10
@@ -65,17 +65,27 @@ def as_markdown(comparison: Comparison) -> str:
     return "\n".join(blocks)
 
 
-def gate_words(gate: GateResult) -> str:
-    """Return how a gate was decided, in a sentence."""
+def gate_words(gate: GateResult, where: str = "") -> str:
+    """Return how a gate was decided, in a sentence; ``where`` follows the gate."""
     decided, needed = "passed" if gate.passed else "failed", _pairs_needed(gate)
     if gate.reason is not None and gate.limit is None:
-        return f"{gate.gate}: {decided}: {gate.reason}{needed}"
+        return f"{gate.gate}{where}: {decided}: {gate.reason}{needed}"
     side = "lower" if gate.relation == ">=" else "upper"
     p = f", p = {gate.p:.3g}" if gate.p is not None else ""
     return (
-        f"{gate.gate}: {decided}: B minus A is {gate.difference:+.4f}, {side} limit {gate.limit:+.4f} at "
+        f"{gate.gate}{where}: {decided}: B minus A is {gate.difference:+.4f}, {side} limit {gate.limit:+.4f} at "
         f"{level(1 - gate.alpha)} one-sided{p}, {gate.n_pairs} pairs ({method_text(gate.method)}){needed}"
     )
+
+
+def failures(comparison: Comparison) -> list[str]:
+    """Return how each gate that failed was decided; the arm is named where several were compared."""
+    return [f"gate {gate_words(gate, _where(gate, comparison))}" for gate in comparison.gates if not gate.passed]
+
+
+def _where(gate: GateResult, comparison: Comparison) -> str:
+    several = len({pair.condition for pair in comparison.pairs}) > 1
+    return f" in the {gate.condition} arm" if several else ""
 
 
 def _pairs_needed(gate: GateResult) -> str:
@@ -162,15 +172,15 @@ def _gates_table(comparison: Comparison) -> Table:
         headers=("Gate", *trial_header, "Arm", "Items", "Temp.", "Pairs", "B - A",
                  f"Limit ({level(1 - comparison.alpha)} one-sided)", "p", "Outcome"),
         rows=tuple(rows),
-        notes=tuple(dict.fromkeys(note for gate in comparison.gates for note in _gate_notes(gate))),
+        notes=tuple(dict.fromkeys(note for gate in comparison.gates for note in _gate_notes(gate, comparison))),
         align="l" + "l" * several + "llrrrrrl",
     )  # fmt: skip
 
 
-def _gate_notes(gate: GateResult) -> Iterator[str]:
+def _gate_notes(gate: GateResult, comparison: Comparison) -> Iterator[str]:
     said = [*([gate.reason] if gate.reason else []), *gate.notes]
     if said:
-        yield f"{gate.gate}: {'; '.join(said)}{_pairs_needed(gate)}."
+        yield f"{gate.gate}{_where(gate, comparison)}: {'; '.join(said)}{_pairs_needed(gate)}."
 
 
 def _number(value: float | None) -> str:
