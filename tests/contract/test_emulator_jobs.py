@@ -50,6 +50,18 @@ class TestCreating:
             assert name.startswith("bij-")
             assert len(name) == len("bij-xxxxxxxx")
 
+    def test_a_vendor_that_names_its_jobs_ignores_the_ids_that_are_asked_for(self, start: Start) -> None:
+        emulator = start(job_names="vendor")
+        dataset, name = emulator.dataset(), emulator.new()
+        made = [emulator.post_job(name, dataset, outputDatasetId=f"o-{name}", displayName=name) for _ in range(2)]
+        assert [each.status_code for each in made] == [200, 200], "a second job of one id is another job"
+        names = {each.json()[key].rpartition("/")[2] for each in made for key in ("name", "outputDatasetId")}
+        assert len(names) == 4
+        assert names.isdisjoint({name, f"o-{name}"})
+        assert emulator.get_job(name).status_code == 404
+        listed = emulator.http.get("batchInferenceJobs", params={"filter": f'displayName = "{name}"'}).json()
+        assert [each["displayName"] for each in listed["batchInferenceJobs"]] == [name, name]
+
     def test_an_id_is_given_once(self, emulator: EmulatorClient) -> None:
         name = emulator.job()
         assert refusal(emulator.post_job(name, emulator.dataset())) == (409, 6)
