@@ -145,7 +145,7 @@ MUTANTS: Final = (
         "jobs/queue.py",
         "any(duplicate.downloaded for duplicate in each.duplicates)",
         "any(duplicate.downloaded for duplicate in group)",
-        ("tests/unit/test_queue.py",),
+        ("tests/unit/test_jobs_queue.py",),
     ),
     Mutant(
         "a move does not flush the folder that a file left",
