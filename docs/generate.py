@@ -29,7 +29,7 @@ from promptrial.cli.main import COMMANDS, build_parser, main
 from promptrial.comparison import document as comparison
 from promptrial.config.explaining import models_in
 from promptrial.config.schema import ExperimentConfig
-from promptrial.design import audit
+from promptrial.design import audit_document
 from promptrial.documents import cost_report, significance
 from promptrial.phases.base import Phase
 from promptrial.store import records
@@ -160,7 +160,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "list": run_documents.list_schema(),
         "compare": comparison.json_schema(),
         "doctor": doctor.json_schema(),
-        "audit": audit.json_schema(),
+        "audit": audit_document.json_schema(),
         "archive_manifest": archive_manifest.json_schema(),
     }
 

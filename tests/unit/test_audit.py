@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from promptrial.design.audit import AuditDocument, Counter, audit, estimated_tokens, refusals_in
+from promptrial.design.audit import Counter, audit, estimated_tokens, refusals_in
+from promptrial.design.audit_document import AuditDocument
 from promptrial.phases.settings import scoring_settings
 from tests.support import configs
 

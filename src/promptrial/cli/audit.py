@@ -19,7 +19,8 @@ from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.config.loading import LoadedConfig
-    from promptrial.design.audit import AuditDocument, Counter, Gold, ModelAudit
+    from promptrial.design.audit import Counter
+    from promptrial.design.audit_document import AuditDocument, Gold, ModelAudit
     from promptrial.engine.providers import Providers
     from promptrial.providers.base import BatchProvider
     from promptrial.reporting.tables.cells import Table
@@ -79,7 +80,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _golds(loaded: LoadedConfig) -> list[Gold]:
     """Return the accepted answers in local question files that read as refusals; say which file cannot be read."""
-    from promptrial.design.audit import Gold
+    from promptrial.design.audit_document import Gold
     from promptrial.errors import DataError
     from promptrial.scoring.golds import GoldCheck
 

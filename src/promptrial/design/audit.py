@@ -10,14 +10,21 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Final, Literal
-
-import msgspec
+from typing import Final
 
 from promptrial.config.arms import ArmConfig, PromptConfig, PromptSetConfig
 from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for, usd
-from promptrial.documents import schemas
+from promptrial.design.audit_document import (
+    Arm,
+    AuditDocument,
+    Gold,
+    How,
+    LengthMatch,
+    ModelAudit,
+    PromptSetAudit,
+    Refusal,
+)
 from promptrial.errors import SelfTestError
 from promptrial.model.arms import ArmName, contrasts_of
 from promptrial.scoring import selftest
@@ -26,21 +33,12 @@ from promptrial.scoring.refusals import is_abstention
 
 __all__ = [
     "FILLER",
-    "Arm",
-    "AuditDocument",
     "Counter",
-    "Gold",
-    "LengthMatch",
-    "ModelAudit",
-    "PromptSetAudit",
-    "Refusal",
     "audit",
     "estimated_tokens",
-    "json_schema",
     "refusals_in",
 ]
 
-_VERSION: Final = 1
 _ITEMS: Final = 1000
 FILLER: Final = "length_matched"
 """What the name of a prompt file (or of a prompt set, for its contrasts) holds that must be as long as another."""
@@ -49,101 +47,6 @@ _ROUNDING: Final = 1e-6
 """Tokens; 0.29 x 100 is a little less than 29 in floating point."""
 _QUOTED: Final = re.compile(r"[\"“]([^\"“”\n]*\w[^\"“”\n]*)[\"”]")
 _LABEL: Final = re.compile(r"^[\w ]{1,30}: ")
-
-How = Literal["mandated", "quoted", "line"]
-"""How a refusal stands in a prompt."""
-
-
-class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm of a prompt set; ``tokens`` is null where its text is not on record.
-
-    ``file`` is the key of the configuration where the text stands inline.
-    """
-
-    file: str
-    sha256: str
-    tokens: int | None
-
-
-class LengthMatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a filler is as long as the prompt that it stands for.
-
-    ``ratio`` is its tokens by those of ``to``; ``passed`` is null where no tokenizer counted, which is no pass.
-    """
-
-    filler: str
-    to: str
-    tokens: int | None
-    to_tokens: int | None
-    ratio: float | None
-    passed: bool | None
-
-
-class PromptSetAudit(msgspec.Struct, frozen=True, kw_only=True):
-    """Two arms of a prompt set that are compared: how many tokens more the second has, and what that costs.
-
-    A set with several contrasts has one entry for each.
-
-    ``usd_per_1000_items`` is the price of those tokens in every request of 1,000 items, null without a price: answers
-    are not in it, for their lengths are not known before a run.
-    """
-
-    prompt_set: str
-    arms: dict[ArmName, Arm]
-    more_tokens: int | None
-    usd_per_1000_items: float | None
-
-
-class ModelAudit(msgspec.Struct, frozen=True, kw_only=True):
-    """The prompt sets as one model reads them. ``exact`` says that the tokenizer is the model's own."""
-
-    model: str
-    provider: str
-    tokenizer: str
-    exact: bool
-    prompt_sets: tuple[PromptSetAudit, ...]
-    length_matches: tuple[LengthMatch, ...]
-
-
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A refusal that stands in a prompt: mandated by it, in quotes without a mandate, or as a line of an example.
-
-    ``recognised`` says whether the scorer takes it for an abstention, in every typesetting if it is mandated.
-    """
-
-    file: str
-    text: str
-    how: How
-    recognised: bool
-
-
-class Gold(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted answer that reads as a refusal, at ``place`` (``file:line:``); ``only`` if all of its item do."""
-
-    dataset: str
-    place: str
-    item_id: str
-    text: str
-    only: bool
-
-
-class AuditDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``audit --json`` holds. ``passed`` unless one of ``problems`` speaks against it.
-
-    ``golds`` are accepted answers, in local question files, that read as refusals. They speak against nothing.
-
-    ``requests_per_item`` is how often each item is asked in each arm: replicates at all temperatures.
-    """
-
-    schema_version: Literal[1]
-    experiment: str
-    requests_per_item: int
-    tolerance: float
-    models: tuple[ModelAudit, ...]
-    refusals: tuple[Refusal, ...]
-    passed: bool
-    problems: tuple[str, ...]
-    golds: tuple[Gold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +109,6 @@ def estimated_tokens(text: str) -> int:
     (3, 0)
     """
     return -(-len(text.encode()) // _BYTES_PER_TOKEN)
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of ``audit --json``, as published in ``docs/schemas``."""
-    return schemas.json_schema(AuditDocument, f"promptrial audit --json, schema_version {_VERSION}")
 
 
 # --- tokens and what they cost ----------------------------------------------------------------------------------------
