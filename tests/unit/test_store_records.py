@@ -13,6 +13,7 @@ from promptrial import registry
 from promptrial.errors import CorruptRecordError, IllegalTransitionError, NewerVersionError
 from promptrial.store import atomic, records
 from promptrial.store.records import (
+    ArmRecord,
     Checkpoint,
     FileRecord,
     Manifest,
@@ -396,3 +397,14 @@ def test_a_name_of_a_part_or_a_trial_is_one_step_of_a_path(tmp_path: Path, name:
         (tmp_path / "record.json").write_bytes(msgspec.json.encode(record))
         with pytest.raises(CorruptRecordError, match="a name"):
             load(tmp_path / "record.json", type(record))
+
+
+def test_an_arm_with_a_model_of_its_own_says_who_answers_it_and_the_others_are_the_trials() -> None:
+    own = ArmRecord(model_id="big", model_alias="m2", provider="hosted", hosted=True, engine={"model": "big"})
+    manifest = TrialManifest(
+        run_id="r", trial={"provider": "local"}, prompts={}, temps=[0.0], samples_per_item={"0.0": 1},
+        engine={"model": "small"}, arms={"big": own},
+    )  # fmt: skip
+    assert [manifest.provider_of(arm) for arm in ("control", "big")] == ["local", "hosted"]
+    assert [manifest.is_hosted(arm) for arm in ("control", "big")] == [False, True]
+    assert [manifest.engine_of(arm) for arm in ("control", "big")] == [{"model": "small"}, {"model": "big"}]
