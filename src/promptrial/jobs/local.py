@@ -19,7 +19,7 @@ __all__ = ["LocalPart", "finished_rows"]
 
 @dataclass(frozen=True, slots=True)
 class LocalPart:
-    """The life of one part."""
+    """The work on one part."""
 
     work: PartWork
     recorder: Recorder

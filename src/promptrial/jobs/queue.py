@@ -1,7 +1,8 @@
 """QueueManager: brings the parts of all trials from pending to downloaded, over any provider, many jobs at a time.
 
 It owns the order of work, how many jobs are in flight, what happens after a stop and what is said of failures. What
-happens to one part is ``parts``'; which parts there are, the phases'. Nothing here decides whether a phase is done.
+happens to one part is in ``hosted`` and ``local``; the phases say which parts there are. Nothing here decides whether a
+phase is done.
 """
 
 from __future__ import annotations
