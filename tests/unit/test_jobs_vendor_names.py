@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from promptrial.errors import OutcomeUnknownError, PhaseFailedError, TransientError
+from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobLookup, JobState
 from promptrial.store.breadcrumbs import JOB_FILE, read
 from promptrial.store.journal import PartEvent, fold
+from promptrial.store.records import PartStatus
 from tests.support.hosted_provider import Lab, Lost, answered_ids, asked_ids, statuses
 
 OWN_NAMES = [JobLookup.SEARCH, JobLookup.NONE]
@@ -193,6 +196,46 @@ def forget_the_name(work: PartWork) -> None:
     assert work.intents[0].job is None
 
 
+def forget_the_file(work: PartWork) -> None:
+    (work.folder.results / f"{work.part.name}{JOB_FILE}").unlink()
+
+
+def test_a_process_that_ended_before_the_name_was_recorded_has_noted_it_beside_the_results(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = lab.work()[:1]
+    record = Recorder.record
+
+    def die_first(self: Recorder, work: PartWork, status: PartStatus, **fields: Any) -> None:
+        if status == "submitted":
+            raise KeyboardInterrupt
+        record(self, work, status, **fields)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "record", die_first)
+        with pytest.raises(KeyboardInterrupt):
+            lab.submit(work)
+    lab.new_process()
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"]
+    assert lab.vendor.count("submit") == 1
+    assert work[0].record.job == lab.vendor.name_of(key_of(work[0]))
+
+
+@pytest.mark.parametrize("change", [{"key": "pt-other-a1"}, {"request_sha256": "0" * 64}])
+def test_a_note_of_another_attempt_or_of_other_requests_is_not_believed(
+    without_lookup: Lab, change: dict[str, str]
+) -> None:
+    lab = without_lookup
+    (work,) = lab.work()[:1]
+    lab.submit([work])
+    forget_the_name(work)
+    path = work.folder.results / f"{work.part.name}{JOB_FILE}"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+        lab.complete([work])
+
+
 def test_a_name_that_is_in_no_record_is_searched_for_by_our_key(searchable: Lab) -> None:
     (work,) = searchable.work()[:1]
     searchable.submit([work])
@@ -208,6 +251,7 @@ def test_where_it_cannot_be_found_out_its_requests_are_paid_for_again_only_with_
     (work,) = lab.work()[:1]
     lab.submit([work])
     forget_the_name(work)
+    forget_the_file(work)
     for _ in range(2):
         with pytest.raises(PhaseFailedError, match=r"cannot be found out .*ask these 4 requests again .*--rebuy"):
             lab.complete([work])
@@ -222,6 +266,7 @@ def test_or_its_answers_are_taken_from_files_by_hand(without_lookup: Lab) -> Non
     (work,) = lab.work()[:1]
     lab.submit([work])
     forget_the_name(work)
+    forget_the_file(work)
     put_by_hand(work, asked_ids(work))
     lab.complete([work])
     assert work.downloaded

@@ -271,17 +271,25 @@ class Submission:
     def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
         provider = self.work.provider()
         if provider.lookup is JobLookup.NONE:
-            return None
+            return self._noted(payload)
         return (yield from self._call(lambda: provider.find(payload), f"{payload.key} find"))
+
+    def _noted(self, payload: PartPayload) -> JobRef | None:
+        """Return the job that the file beside the results names, if that was written for this very attempt."""
+        crumb = breadcrumbs.read(self.work.folder.results / f"{self.work.part.name}{breadcrumbs.JOB_FILE}")
+        if crumb is None or crumb.request_sha256 != self.work.request_sha256 or crumb.key != payload.key:
+            return None
+        return JobRef(crumb.name, crumb.outputDatasetId)
 
     def _settled(self, payload: PartPayload, why: str) -> Steps[JobRef | None]:
         """Look until the job is found, or has not been found for long enough to say that it was not created.
 
-        Where a job cannot be found by its key, None is returned immediately, and does not mean that there is none.
+        Where the vendor's jobs cannot be looked up there is one look, at what was noted here before the record was
+        written; that none is found does not mean then that there is none.
         """
         self.recorder.events.warn(f"{self.work.name}: whether job {payload.key} was created is not known: {why}")
         if self.work.provider().lookup is JobLookup.NONE:
-            return None
+            return self._noted(payload)
         settling = Settling(self.settings, self.clock)
         while True:
             found = yield from self._found(payload)
