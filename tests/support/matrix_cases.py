@@ -7,7 +7,7 @@ run was seen to make.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
 from promptrial_emulator.faults.rules import FAULTS
@@ -93,7 +93,8 @@ class Kill(NamedTuple):
 class Case:
     """A run that meets a fault (or none), and is killed (or not).
 
-    ``lasting`` faults are met at that call and at every later one of its operation, also by the first resume.
+    ``lasting`` faults are met at that call and at every later one of its operation, also by the first resume. ``made``
+    says whether the call comes after a job was created: a vendor that is asked for a job by its key is asked before.
     """
 
     step: Step
@@ -102,6 +103,7 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict)
     lasting: bool = False
     kill: Kill | None = None
+    made: bool = True
 
     def __str__(self) -> str:
         options = "".join(f" {name}={value}" for name, value in self.options.items())
@@ -134,8 +136,7 @@ class Case:
         """Whether the vendor loses what was paid for, so that only a person can decide to pay again."""
         if (self.fault, self.variant) == ("F12", "no_rows"):
             return True
-        after = self.step.nth > 1 or self.step.operation != "get_job"
-        return (self.fault, self.variant) == ("F17", "vanished") and self.step.operation != "get_dataset" and after
+        return (self.fault, self.variant) == ("F17", "vanished") and self.step.operation != "get_dataset" and self.made
 
     @property
     def loses_requests(self) -> bool:
@@ -184,14 +185,15 @@ def all_cases(steps: Sequence[Step]) -> list[Case]:
 
 def _faults_at(step: Step, steps: Sequence[Step]) -> Iterator[Case]:
     first = next(each for each in steps if each.operation == step.operation)
+    made = any(each.operation == "create_job" for each in steps[: steps.index(step)])
     for name, kind in FAULTS.items():
         for variant, fits in kind.variants.items():
             if (fits is None or step.operation in fits) and (name not in _OF_JOBS or step == first):
-                yield Case(step=step, fault=name, variant=variant)
+                yield Case(step=step, fault=name, variant=variant, made=made)
         for more, variant, options in _MORE:
             fits = kind.variants.get(variant)
             if more == name and (fits is None or step.operation in fits) and step == first:
-                yield Case(step=step, fault=name, variant=variant, options=options)
+                yield Case(step=step, fault=name, variant=variant, options=options, made=made)
 
 
 def _around(case: Case, steps: Sequence[Step]) -> Iterator[Case]:
@@ -208,6 +210,4 @@ def _around(case: Case, steps: Sequence[Step]) -> Iterator[Case]:
 
 
 def _with(case: Case, *, kill: Kill | None = None, lasting: bool = False) -> Case:
-    return Case(
-        step=case.step, fault=case.fault, variant=case.variant, options=case.options, lasting=lasting, kill=kill
-    )
+    return replace(case, lasting=lasting, kill=kill)
