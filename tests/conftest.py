@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,9 +34,13 @@ settings.register_profile("promptrial", deadline=None, suppress_health_check=[He
 settings.load_profile("promptrial")
 
 
+_NUMBERS = itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No flag of the person who runs the tests reaches the program under test."""
+def _quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No flag and no consent of the person who runs the tests reaches the program under test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / f"state-{next(_NUMBERS)}"))
     for name in list(os.environ):
         if name.startswith("PROMPTRIAL_"):
             monkeypatch.delenv(name)

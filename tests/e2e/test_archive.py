@@ -245,7 +245,12 @@ def test_a_restored_run_has_nothing_left_to_do(
     state, of_old = json.loads(restored["run_state.json"]), json.loads(kept.pop("run_state.json"))
     assert {key for key in of_old if key not in state} == {"config_file", "config_path", "config_sha256"}
     assert state == {key: value for key, value in of_old.items() if key in state}
-    assert {path: data for path, data in restored.items() if path != "run_state.json"} == kept
+    changed = {path for path, data in kept.items() if restored[path] != data}
+    assert {Path(path).name for path in changed} == {"trial_manifest.json"}, "and there only where the file stood"
+    for path in changed:
+        manifest, of_old = json.loads(restored[path]), json.loads(kept[path])
+        of_old["origin"]["config_file"] = None
+        assert manifest == of_old
     fake_provider.CALLS.clear()
     outcome = finished.call("run", "--run_id", "r", "--experiments_dir", "restored", "--resume")
     assert outcome.code == 0, outcome.err

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ import pytest
 import yaml
 
 from promptrial.documents import scorers as documents
-from promptrial.engine import opening
+from promptrial.engine import starting
 from promptrial.scoring.packs.question_answering.token_f1 import TokenF1
+from promptrial.store.records import RunState
 from tests.support.project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -259,18 +262,20 @@ def test_only_score_runs_the_code(own: Project) -> None:
     assert not mark.exists()
 
 
-def test_code_of_a_run_made_elsewhere_runs_only_once_it_is_allowed(own: Project) -> None:
+def test_code_of_a_run_made_elsewhere_runs_only_once_it_is_allowed(
+    own: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own.write_config({"scorers": PACK | {"polite": POLITE}})
     done(own)
     assert own.call("archive", "r", "--to", "box").code == 0
     shutil.rmtree(own.run_root())
     shutil.rmtree(own.root / "config" / "scorers")
     own.config.unlink()
+    another_machine(own, monkeypatch)
     assert own.call("unarchive", "box", "--to", "elsewhere").code == 0
     place = ("--experiments_dir", "elsewhere")
     assert own.call("resume", "r", *place).code == 0, "there is nothing to do, and no code runs"
     state = own.root / "elsewhere/run_r/run_state.json"
-    assert "trusted_code" not in json.loads(state.read_text())
     (table,) = state.parent.glob("*/results/per_item_scores.csv")
     table.unlink()
     outcome = own.call("resume", "r", *place)
@@ -279,9 +284,157 @@ def test_code_of_a_run_made_elsewhere_runs_only_once_it_is_allowed(own: Project)
     assert "--allow_code" in outcome.err
     outcome = own.call("resume", "r", *place, "--allow_code")
     assert outcome.code == 0, outcome.err
-    assert len(json.loads(state.read_text())["trusted_code"]) == 1
+    assert "trusted_code" not in json.loads(state.read_text())
     table.unlink()
     assert own.call("resume", "r", *place).code == 0, "it was allowed once"
+
+
+def another_machine(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that was allowed is known there."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(own.root / "another-machine"))
+
+
+@pytest.fixture
+def mark(own: Project) -> Path:
+    """Return the file that hostile code would leave; the code stands in ``hostile.py``, outside of the project."""
+    left = own.root / "it-ran"
+    (own.root / "hostile.py").write_text(f"open({str(left)!r}, 'a').close()\n{BRIEF}")
+    return left
+
+
+def _own_copy_without_text(own: Project, run: Path) -> None:
+    """Let the run's own copy name a file of the run."""
+    shutil.copy(own.root / "hostile.py", run / "prepared/notes.txt")
+    path = run / "effective_config.yaml"
+    tree = yaml.safe_load(path.read_text())
+    tree["scorers"] = {"em": None, "mine": {"type": "python", "file": "prepared/notes.txt"}}
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+
+
+def _own_copy_with_text(own: Project, run: Path) -> None:
+    path = run / "effective_config.yaml"
+    tree = yaml.safe_load(path.read_text())
+    tree["scorers"] = {
+        "em": None,
+        "mine": {"type": "python", "file": "m.py", "text": (own.root / "hostile.py").read_text()},
+    }
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+
+
+def _other_configuration(own: Project, folder: Path) -> Path:
+    """Write a configuration with its files and hostile code into a folder; return it."""
+    shutil.copytree(own.root / "config", folder)
+    shutil.copy(own.root / "hostile.py", folder / "mine.py")
+    tree = yaml.safe_load(own.config.read_text())
+    tree["scorers"] = {"em": None, "mine": {"type": "python", "file": "mine.py"}}
+    (folder / "c.yaml").write_text(yaml.safe_dump(tree))
+    return folder / "c.yaml"
+
+
+def _state_leads(own: Project, run: Path, to: Path) -> None:
+    path = run / "run_state.json"
+    state = json.loads(path.read_text())
+    digest = hashlib.sha256((own.root / "hostile.py").read_bytes()).hexdigest()
+    state |= {"config_path": str(to.absolute()), "config_file": str(to), "trusted_code": [digest]}
+    path.write_text(json.dumps(state))
+
+
+def _state_leads_into_the_run(own: Project, run: Path) -> None:
+    _state_leads(own, run, _other_configuration(own, run / "prepared/config"))
+
+
+def _state_leads_elsewhere(own: Project, run: Path) -> None:
+    _state_leads(own, run, _other_configuration(own, own.root / "downloads"))
+
+
+def _state_leads_to_a_link(own: Project, run: Path) -> None:
+    """Beside the link to the project's configuration stands other code."""
+    folder = _other_configuration(own, own.root / "downloads").parent
+    (folder / "link.yaml").symlink_to(own.config)
+    tree = yaml.safe_load(own.config.read_text())
+    tree["scorers"] = {"em": None, "mine": {"type": "python", "file": "mine.py"}}
+    own.config.write_text(yaml.safe_dump(tree))
+    _state_leads(own, run, folder / "link.yaml")
+
+
+def _origin_leads_elsewhere(own: Project, run: Path) -> None:
+    (run / "run_state.json").unlink()
+    (path,) = run.glob("*/results/trial_manifest.json")
+    manifest = json.loads(path.read_text())
+    manifest["origin"]["config_file"] = str(_other_configuration(own, own.root / "downloads"))
+    path.write_text(json.dumps(manifest))
+
+
+def _state_trusts_the_own_copy(own: Project, run: Path) -> None:
+    _own_copy_with_text(own, run)
+    _state_leads(own, run, run / "effective_config.yaml")
+
+
+HOSTILE = [
+    _own_copy_without_text,
+    _own_copy_with_text,
+    _state_leads_into_the_run,
+    _state_leads_elsewhere,
+    _state_leads_to_a_link,
+    _origin_leads_elsewhere,
+    _state_trusts_the_own_copy,
+]
+
+
+@pytest.mark.parametrize("archived", [False, True])
+@pytest.mark.parametrize("change", HOSTILE)
+def test_no_run_folder_that_came_from_elsewhere_gets_code_of_its_own_run(
+    own: Project, mark: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Project, Path], None], archived: bool
+) -> None:
+    """Neither as a copied folder nor from an archive, whatever its records say."""
+    done(own, "--to_step", "parse")
+    run = own.root / "elsewhere/run_r"
+    if archived:
+        change(own, own.run_root())
+        with monkeypatch.context() as patch:  # a hostile archive is not written by this program
+            patch.setattr(RunState, "forget_place", lambda _: None)
+            assert own.call("archive", "r", "--incomplete", "--to", "box").code == 0
+        assert own.call("unarchive", "box", "--to", "elsewhere").code == 0
+    else:
+        shutil.copytree(own.run_root(), run)
+        change(own, run)
+    place = ("--experiments_dir", "elsewhere")
+    for flags in ((), ("--force",)):
+        own.call("resume", "r", *place, *flags)
+        own.call("run", "--run_id", "r", *place, "--resume", *flags)
+        assert not mark.exists()
+    monkeypatch.chdir(run)
+    own.call("resume", "r", "--experiments_dir", "..", "--force")
+    assert not mark.exists()
+
+
+def test_a_restored_run_has_forgotten_where_its_configuration_stood(
+    own: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(own)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunState, "forget_place", lambda _: None)
+        assert own.call("archive", "r", "--to", "box").code == 0
+    assert own.call("unarchive", "box", "--to", "elsewhere").code == 0
+    run = own.root / "elsewhere/run_r"
+    state = json.loads((run / "run_state.json").read_text())
+    assert not state.keys() & {"config_file", "config_path", "config_sha256"}
+    (path,) = run.glob("*/results/trial_manifest.json")
+    assert json.loads(path.read_text())["origin"]["config_file"] is None
+
+
+def test_an_edited_file_beside_a_configuration_that_only_the_record_names_runs_once_it_is_named(own: Project) -> None:
+    own.write_config({"scorers": {"em": None, "polite": POLITE}})
+    named = own.config.rename(own.root / "config/mine.yaml")
+    done(own, "--config", str(named))
+    path = own.root / "config/scorers/polite.py"
+    assert own.call("resume", "r", "--from_step", "score").code == 0, "this code is known"
+    path.write_text(path.read_text().replace('label="Politeness"', 'label="Courtesy"'))
+    outcome = own.call("resume", "r")
+    assert outcome.code == 2
+    assert "or name the configuration, if it is yours, with --config FILE" in outcome.err
+    assert own.call("resume", "r", "--config", str(named)).code == 0
+    assert own.call("resume", "r", "--from_step", "score").code == 0
 
 
 def test_the_run_keeps_the_code_as_a_block_of_its_configuration(own: Project) -> None:
@@ -344,7 +497,7 @@ def test_a_kill_between_the_state_and_the_configuration_loses_no_change_of_scori
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "_write_config", kill)
+        patch.setattr(starting, "_write_config", kill)
         with pytest.raises(Killed):
             own.run("--resume")
     done(own, "--resume")

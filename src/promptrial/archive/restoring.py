@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,7 @@ from promptrial.errors import CorruptRecordError, DiskSpaceError, PromptrialErro
 from promptrial.runtime.clock import Clock
 from promptrial.store import atomic, records
 from promptrial.store.lock import RunLock
-from promptrial.store.records import RunState, TrialManifest
+from promptrial.store.records import Origin, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
 __all__ = ["Restored", "restore"]
@@ -93,7 +94,7 @@ def _exists(run: RunDir, place: Place) -> UsageError:
 def _fill(staging: Path, run: RunDir, place: Place, manifest: ArchiveManifest, each: Callable[[], None]) -> None:
     _check_room(staging, manifest.size)
     _unpack(place, staging, manifest, each)
-    _distrust(staging / run.state_path.name)
+    _forget_place(staging)
     if run.run_id != manifest.run_id:
         _rename(staging, run.run_id)
     try:
@@ -176,13 +177,21 @@ def _changed(place: Place, path: str) -> CorruptRecordError:
     )
 
 
-def _distrust(path: Path) -> None:
-    """Forget which code could run where the run was made: an archive that was written honestly says nothing of it."""
-    if path.exists():
-        state = records.load(path, RunState)
-        if state.trusted_code is not msgspec.UNSET:
-            state.trusted_code = msgspec.UNSET
-            records.save(path, state)
+def _forget_place(folder: Path) -> None:
+    """Forget where the configuration stood: elsewhere, a file of that name is another project's.
+
+    An archive may have been written by anybody, and damaged records go into archives too; those are left as they are.
+    """
+    with suppress(FileNotFoundError, CorruptRecordError):
+        state = records.load(folder / "run_state.json", RunState)
+        state.forget_place()
+        records.save(folder / "run_state.json", state)
+    for path in sorted(folder.glob("*/results/trial_manifest.json")):
+        with suppress(CorruptRecordError):
+            manifest = records.load(path, TrialManifest)
+            if isinstance(manifest.origin, Origin) and manifest.origin.config_file is not None:
+                manifest.origin = msgspec.structs.replace(manifest.origin, config_file=None)
+                records.save(path, manifest)
 
 
 def _rename(folder: Path, run_id: str) -> None:

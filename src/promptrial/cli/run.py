@@ -36,7 +36,7 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "force", "resume even if the configuration changed; recorded in the state", action="store_true")
     add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
              action="store_true")  # fmt: skip
-    add_flag(parser, "allow_code", "let code that came with the run be executed; recorded in the state",
+    add_flag(parser, "allow_code", "let code that came with the run be executed, now and later",
              action="store_true")  # fmt: skip
     add_flag(parser, "archive", "archive the run when it has finished, to paths.archive_dir of the configuration or "
              "else experiments/archives", action="store_true")  # fmt: skip

@@ -1,8 +1,12 @@
-"""Code that a configuration names: read and hashed here, and never run. Where it may stand is decided here too."""
+"""Code that a configuration names: read and hashed here, and never run. Where it may stand is decided here too.
+
+The folder of a run may come from anybody: no file in it is read for code.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -12,48 +16,61 @@ from promptrial.config.tree import Lines, dotted, place
 from promptrial.documents.files import read_text
 from promptrial.errors import ConfigError
 
-__all__ = ["read_code"]
+__all__ = ["lies_in_a_run", "read_code"]
 
 _MAX_BYTES: Final = 1_000_000
+_OF_A_RUN: Final = ("effective_config.yaml", "run_state.json", "MANIFEST.json")
+"""Files by which the folder of a run is known, also one that was unpacked from an archive by hand."""
 
 
 def read_code(path: Path, experiment: ExperimentConfig, line_of: Lines) -> ExperimentConfig:
     """Return the configuration with the text and the digest of every scorer that stands in a file.
 
-    A run's own copy of the configuration carries both, and no file is read.
+    A run's own copy of the configuration carries both, and no file is read. One without a text is damaged.
 
     Raises
     ------
     ConfigError
-        Naming file, line and key: if the file lies outside the folder of the configuration, also by way of a link,
-        cannot be read, or is not what the digest says.
+        Naming file, line and key: if the file lies outside the folder of the configuration or in that of a run, also
+        by way of a link, cannot be read, or is not what the digest says.
     """
     entries = dict(experiment.scorers or {})
     for name, entry in entries.items():
         if entry.type == PYTHON:
             try:
-                entries[name] = _with_code(path.parent, entry)
+                entries[name] = _with_code(path, entry)
             except ConfigError as error:
                 at = ("scorers", name, "file")
                 raise ConfigError(f"{place(path, line_of, at)}: {dotted(at)}: {error.message}") from None
     return experiment.model_copy(update={"scorers": entries}) if entries else experiment
 
 
-def _with_code(folder: Path, entry: ScorerConfig) -> ScorerConfig:
-    text = entry.text or _read(folder, entry.file)
+def _with_code(path: Path, entry: ScorerConfig) -> ScorerConfig:
+    text = entry.text or _read(path, entry.file)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     if entry.sha256 not in {"", sha256}:
         raise ConfigError(f"the text of {entry.file} has SHA-256 {sha256}, not {entry.sha256} as given here")
     return entry.model_copy(update={"text": text, "sha256": sha256})
 
 
-def _read(folder: Path, file: str) -> str:
-    path, relative = folder / file, PurePosixPath(file)
-    outside = relative.is_absolute() or ".." in relative.parts
+def lies_in_a_run(path: Path) -> bool:
+    """Whether a file lies in the folder of a run: as its path is written, or as it is with links followed."""
+    folders = {*Path(os.path.abspath(path)).parents, *path.resolve().parents}  # noqa: PTH100 - links are not followed
+    return any(os.path.lexists(folder / name) for folder in folders for name in _OF_A_RUN)
+
+
+def _read(configuration: Path, file: str) -> str:
+    if lies_in_a_run(configuration):
+        raise ConfigError(f"the text of {file} is not there, as it is in every run's own copy: it is damaged")
+    folder, relative = configuration.parent, PurePosixPath(file)
+    path, outside = folder / file, relative.is_absolute() or ".." in relative.parts
     try:
-        if outside or not path.resolve(strict=True).is_relative_to(folder.resolve(strict=True)):
+        real = path.resolve(strict=True)
+        if outside or not real.is_relative_to(folder.resolve(strict=True)):
             raise ConfigError(f"{file} leads out of the folder of the configuration; code must stand below it")
-        text = read_text(path, _MAX_BYTES)
+        if lies_in_a_run(path):
+            raise ConfigError(f"{file} stands in the folder of a run; copy it to where your own files are, and read it")
+        text = read_text(real, _MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(f"{path}: file not found") from None
     except OSError as error:

@@ -20,7 +20,7 @@ from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.config.tree import dotted
 from promptrial.design.growth import before_growth
 from promptrial.design.trials import models_used, trials_of
-from promptrial.engine import growing, rescoring
+from promptrial.engine import code_consent, growing, rescoring
 from promptrial.engine.facts import phases
 from promptrial.engine.origin import (
     find_origin,
@@ -142,7 +142,7 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     remembered = origin.overrides if origin is not None and goes_on else {}
     overrides = {**remembered, **{_join(path): value for path, value in request.overrides.items()}}
     dry_run = _dry_run(request, run, state, origin)
-    found = _Found(run, state, origin, lost, overrides, dry_run, request.allow_code)
+    found = _Found(request, run, state, origin, lost, overrides, dry_run)
     opened = found.opened(_config_file(request, run, state, origin if goes_on else None), env)
     file_known = origin is not None or request.config is not None
     if rebuilt and opened.drift and not file_known:  # it was not the default one, then
@@ -174,13 +174,13 @@ def _remark(opened: Opened) -> str:
 class _Found:
     """What is known of a run before a configuration is read."""
 
+    request: RunRequest
     run: RunDir
     state: RunState | None
     origin: Origin | None
     lost: bool
     overrides: dict[str, Any]
     dry_run: bool
-    allow_code: bool
 
     def opened(self, config_file: Path, env: Mapping[str, str]) -> Opened:
         """Read a configuration, and compare it with the run's."""
@@ -220,7 +220,11 @@ class _Found:
             growth=growing.growth_on_record(self.run, self.origin) + (() if new is None else (new,)),
             grows=new is not None,
             rescored=rescoring.changes(old, tree),
-            trusted_code=rescoring.trusted_code(loaded, self.state, allow=self.allow_code),
+            trusted_code=code_consent.trusted_code(
+                loaded,
+                named=code_consent.is_named(self.request.config, config_file),
+                allow=self.request.allow_code,
+            ),
         )
 
     def _changed_from(self, digest: str) -> dict[str, Any] | None:

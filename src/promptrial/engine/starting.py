@@ -13,7 +13,7 @@ import msgspec
 from promptrial.config.effective import config_hash, to_yaml
 from promptrial.design.trials import arms_alike
 from promptrial.documents.files import read_bytes
-from promptrial.engine import growing, rescoring
+from promptrial.engine import code_consent, growing, rescoring
 from promptrial.engine.facts import phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.opening import Opened
@@ -38,6 +38,7 @@ def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
     if opened.dry_run:  # before anything else can say so: it must not be taken for a run that may spend
         atomic.make_folder(opened.run.emulator)
     _say_remarks(opened, services)
+    _remember_code(opened, services)
     _write_config(opened, services)
     load_manifests(spec, services)
     origin = Origin.of(state)
@@ -69,7 +70,6 @@ def _new_state(opened: Opened, services: Services) -> RunState:
         state.dry_run = True
     if opened.growth:
         state.growth = list(opened.growth)
-    rescoring.record(state, (), opened.trusted_code, services.clock.now(), opened.config_hash)
     return state
 
 
@@ -95,6 +95,12 @@ def _tell_trials(spec: RunSpec, services: Services, state: RunState) -> None:
             path = spec.run.trial(slug).manifest_path
             if path.exists():
                 records.save(path, manifest)
+
+
+def _remember_code(opened: Opened, services: Services) -> None:
+    problem = code_consent.remember(opened.trusted_code)
+    if problem is not None:
+        services.events.warn(problem)
 
 
 def _say_remarks(opened: Opened, services: Services) -> None:
@@ -126,6 +132,7 @@ def resume(opened: Opened, spec: RunSpec, services: Services) -> RunState:
         record_file(state, opened.config_file)
     _record_changes(opened, services, state)
     _say_remarks(opened, services)
+    _remember_code(opened, services)
     _write_config(opened, services)
     for phase in phases():
         if phase.manifest:
@@ -153,8 +160,8 @@ def _record_changes(opened: Opened, services: Services, state: RunState) -> None
         _record_drift(opened, services, state)
     if opened.rescored:
         services.events.say("what is scored has changed; nothing is asked again:\n  " + "\n  ".join(opened.rescored))
-    told = rescoring.record(state, opened.rescored, opened.trusted_code, services.clock.now(), state.config_hash)
-    if state.config_hash == opened.config_hash and not (opened.drift or told):
+    rescoring.record(state, opened.rescored, services.clock.now(), state.config_hash)
+    if state.config_hash == opened.config_hash and not opened.drift:
         return
     state.config_hash = opened.config_hash
     if opened.overrides:

@@ -64,9 +64,10 @@ def _from_file(spec: RunSpec, name: str, entry: ScorerConfig) -> type[Scorer]:
 
     if entry.sha256 not in spec.trusted_code:
         raise ConfigError(
-            f"scorer {name}: the code of {entry.file} (SHA-256 {entry.sha256}) came with the run, and was never "
-            "allowed to run here",
-            hint=f"read it in {spec.run.config_path}, then allow it once: {spec.run.resume_command} --allow_code",
+            f"scorer {name}: the code of {entry.file} (SHA-256 {entry.sha256}) may not run yet: nobody named the "
+            "configuration that it comes from, nor allowed it on this machine",
+            hint=f"read it, then allow it once: {spec.run.resume_command} --allow_code; "
+            "or name the configuration, if it is yours, with --config FILE",
         )
     return scorer_class(name, entry.file, entry.text)
 

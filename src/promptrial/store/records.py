@@ -272,8 +272,8 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
     the digest of the configuration with the values of the environment filled in, where it holds any. ``config_path`` is
     the absolute path of the configuration file, ``config_sha256`` the digest of its bytes: both stand here alone, and
     in no archive. ``config_file`` is the same path as it was given, unless that is absolute. ``rescored`` is what
-    changed of the keys that ask nothing; ``trusted_code`` has the SHA-256 of the code that may run here, and stands in
-    no archive either. ``phases`` has every phase of this program, and those that another version has besides.
+    changed of the keys that ask nothing. ``phases`` has every phase of this program, and those that another version has
+    besides.
     """
 
     schema_version: Literal[1] = 1
@@ -292,11 +292,10 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
     drift: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
     growth: list[Growth] | msgspec.UnsetType = msgspec.UNSET
     rescored: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
-    trusted_code: list[str] | msgspec.UnsetType = msgspec.UNSET
 
     def forget_place(self) -> None:
-        """Drop where the configuration stood: elsewhere, a file of that name is another project's, and so is code."""
-        self.config_file = self.config_path = self.config_sha256 = self.trusted_code = msgspec.UNSET
+        """Drop where the configuration stood: elsewhere, a file of that name is another project's."""
+        self.config_file = self.config_path = self.config_sha256 = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Add the phases that the version which wrote it did not have; those that only it has stay, behind ours."""

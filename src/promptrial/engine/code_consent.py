@@ -1,0 +1,103 @@
+"""Whether code that a configuration names may run, and where it is kept that somebody has allowed it.
+
+Nothing in the folder of a run can answer that: such a folder may come from anybody. So what was allowed is kept in a
+folder of the user's, one file for each SHA-256 of a text of code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from promptrial.config.code import lies_in_a_run
+from promptrial.config.environment import DEFAULT_CONFIG
+from promptrial.config.loading import LoadedConfig
+from promptrial.config.scorers import PYTHON
+from promptrial.errors import PromptrialError
+from promptrial.store import atomic
+
+__all__ = ["is_known", "is_named", "may_run", "remember", "trusted_code"]
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def may_run(*, from_file: bool, named: bool, known: bool, allow: bool) -> bool:
+    """Decide whether a text of code may run.
+
+    Parameters
+    ----------
+    from_file : bool
+        Whether it stands in a file beside the configuration, and not in the configuration itself. No file in the folder
+        of a run is ever read for code.
+    named : bool
+        Whether the user named the configuration, and no record of a run led to it.
+    known : bool
+        Whether this user let the same text run before.
+    allow : bool
+        Whether the command says that all of it may run.
+    """
+    return allow or known or (from_file and named)
+
+
+def trusted_code(loaded: LoadedConfig, *, named: bool, allow: bool) -> frozenset[str]:
+    """Return the SHA-256 of the code of a configuration that may run."""
+    digests = {entry.sha256 for entry in loaded.experiment.scorers_in_use.values() if entry.type == PYTHON}
+    return frozenset(
+        sha256
+        for sha256 in digests
+        if may_run(from_file=sha256 not in loaded.carried, named=named, known=is_known(sha256), allow=allow)
+    )
+
+
+def is_named(asked: Path | None, used: Path) -> bool:
+    """Whether the user named a configuration: with the command, or as the default one of the current folder.
+
+    Paths are compared as they are written: beside a link stands other code than beside the file it leads to.
+    """
+    return os.path.abspath(asked or DEFAULT_CONFIG) == os.path.abspath(used) and not lies_in_a_run(used)  # noqa: PTH100
+
+
+def is_known(sha256: str) -> bool:
+    """Whether this user let code with this digest run before."""
+    folder = _folder()
+    return folder is not None and bool(_SHA256.fullmatch(sha256)) and os.path.isfile(folder / sha256)  # noqa: PTH113
+
+
+def remember(digests: Iterable[str]) -> str | None:
+    """Keep that code may run; return what is to be said if that cannot be kept.
+
+    Side effects: writes an empty file for each digest that is not known.
+    """
+    new = [sha256 for sha256 in sorted(digests) if not is_known(sha256)]
+    if not new:
+        return None
+    folder = _folder()
+    if folder is None:
+        return _not_kept("there is no home folder")
+    try:
+        atomic.make_folder(folder)
+        for sha256 in new:
+            atomic.write_bytes(folder / sha256, b"")
+    except (OSError, PromptrialError) as error:
+        return _not_kept(str(error))
+    return None
+
+
+def _not_kept(why: str) -> str:
+    return f"it cannot be kept that this code may run ({why}); another resume may need --allow_code"
+
+
+def _folder() -> Path | None:
+    """Return where it is kept what the user allowed; None if the user has no home.
+
+    A ``.env`` has no say in it, for it may stand in a folder that came from elsewhere; nor has a relative path.
+    """
+    given = os.environ.get("XDG_STATE_HOME", "")
+    try:
+        state = Path(given) if Path(given).is_absolute() else Path.home() / ".local/state"
+    except RuntimeError:
+        return None
+    return state / "promptrial/allowed_code"
