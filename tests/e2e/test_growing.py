@@ -333,6 +333,45 @@ def test_a_changed_question_file_stops_growth_before_anything_is_recorded(projec
     like_a_fresh_run(project, "--limit_items", "4")
 
 
+def test_a_changed_question_file_stops_growth_though_the_record_of_the_prepared_items_is_lost(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    (project.run_root() / "prepared/manifest.json").unlink()
+    before = files(project.run_root())
+    path = project.root / "config/closed.jsonl"
+    original = path.read_text()
+    path.write_text(original.replace("Question 1?", "Question one?"))
+    outcome = project.run("--resume", "--limit_items", "4")
+    assert outcome.code == 3, outcome.err
+    assert "config/closed.jsonl is another file" in outcome.err
+    outcome = project.run("--resume")
+    assert outcome.code == 2, outcome.err
+    assert "config/closed.jsonl is not the file that this run was prepared from" in outcome.err
+    after = files(project.run_root())
+    records = {"run.log", ".state.lock", "run_state.json", "m1-main-tp1-tk50-mx64-64/results/trial_manifest.json"}
+    assert {name for name in after if after[name] != before[name]} <= records
+    path.write_text(original)
+    grow(project, "--limit_items", "4")
+    assert set(fake_provider.CALLS.values()) == {1}
+    like_a_fresh_run(project, "--limit_items", "4")
+
+
+def test_a_run_does_not_grow_if_no_record_says_which_questions_it_was_prepared_from(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    for name in ("prepared", "batch_inputs"):
+        (project.run_root() / name / "manifest.json").unlink()
+    before = files(project.run_root())
+    outcome = project.run("--resume", "--limit_items", "4")
+    assert outcome.code == 3, outcome.err
+    assert "run r cannot grow: no record says from which question files it was prepared" in outcome.err
+    assert "resume it with the size that it has" in outcome.err
+    after = files(project.run_root())
+    assert {name for name in after if after[name] != before[name]} <= {"run.log", ".state.lock"}
+    grow(project)
+    grow(project, "--limit_items", "4")
+    assert set(fake_provider.CALLS.values()) == {1}
+    like_a_fresh_run(project, "--limit_items", "4")
+
+
 def test_steps_that_draw_no_items_refuse_a_larger_sample(project: Project) -> None:
     assert project.run("--limit_items", "2").code == 0
     outcome = project.run("--resume", "--from_step", "score", "--limit_items", "4")

@@ -19,7 +19,7 @@ from promptrial.errors import ConfigDriftError
 from promptrial.model import Trial
 from promptrial.phases import stats
 from promptrial.phases.base import load_manifest
-from promptrial.phases.prepare import missing_sources, most_items
+from promptrial.phases.prepare import knows_sources, missing_sources, most_items
 from promptrial.phases.spec import RunSpec
 from promptrial.store.records import Growth, Origin, RunState, SampleSize
 from promptrial.store.rundir import RunDir
@@ -89,7 +89,7 @@ def _has_statistics(run: RunDir) -> bool:
 
 
 def check_sources(spec: RunSpec, state: RunState | None) -> None:
-    """Refuse to grow a run whose question files are not those that it was prepared from.
+    """Refuse to grow a run whose question files are not those that it was prepared from, or are not on record.
 
     Raises
     ------
@@ -101,6 +101,11 @@ def check_sources(spec: RunSpec, state: RunState | None) -> None:
         raise ConfigDriftError(
             f"run {spec.run.run_id} cannot grow: an older tool drew its sample, in another order",
             hint=f"resume it with the size that it has, {hint}",
+        )
+    if not knows_sources(spec):
+        raise ConfigDriftError(
+            f"run {spec.run.run_id} cannot grow: no record says from which question files it was prepared",
+            hint=f"resume it with the size that it has, which records them, and let it grow then; {hint}",
         )
     if problems := missing_sources(spec):
         lines = "\n  ".join(problems)

@@ -86,7 +86,16 @@ def _run(spec: RunSpec, services: Services) -> Produced:
                     artifacts[path] = _write(spec, part, trial, members)
                     rows.append(part_row(part))
                     task.advance(part.rows)
-    return Produced(artifacts, {"parts": rows, "items": len(keys), "requests": total, **_growth(spec)})
+    return Produced(artifacts, {"parts": rows, "items": len(keys), "requests": total, **_drawn(spec), **_growth(spec)})
+
+
+def _drawn(spec: RunSpec) -> dict[str, Any]:
+    """Return as a fact from which questions the items were drawn, for *prepare* may lose its record of them."""
+    prepared = load_manifest(spec.run.prepared / "manifest.json")
+    if prepared is None:
+        return {}
+    drawn = {"plan": prepared.receipt.inputs.get("plan"), "sources": prepared.facts.get("sources", {})}
+    return {"prepared_from": drawn}
 
 
 def _growth(spec: RunSpec) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 from promptrial.store.rundir import digest_of
 
-__all__ = ["PHASE", "changed_sources", "missing_sources", "most_items"]
+__all__ = ["PHASE", "changed_sources", "knows_sources", "missing_sources", "most_items"]
 
 
 def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> dict[str, Any]:
@@ -72,6 +72,11 @@ def changed_sources(spec: RunSpec) -> list[str]:
         for name, path, recorded in _local_sources(spec)
         if path.is_file() and jsonl.digest(path).sha256 != recorded
     ]
+
+
+def knows_sources(spec: RunSpec) -> bool:
+    """Return whether any record says what the run was prepared from."""
+    return _on_record(spec) is not None
 
 
 def missing_sources(spec: RunSpec) -> list[str]:
@@ -180,13 +185,23 @@ def _hub_source(
 
 def _earlier_sources(spec: RunSpec) -> dict[str, Any]:
     """Return what this run was prepared from before, if it was, under settings that differ by growth at most."""
-    manifest = load_manifest(spec.run.prepared / "manifest.json")
-    if manifest is None or manifest.receipt.inputs.get("plan") not in {
-        digest_of(settings) for settings in _settings_by_step(spec)
-    }:
+    recorded = _on_record(spec)
+    if recorded is None or recorded[0] not in {digest_of(settings) for settings in _settings_by_step(spec)}:
         return {}
-    sources: dict[str, Any] = manifest.facts.get("sources", {})
-    return sources
+    return recorded[1]
+
+
+def _on_record(spec: RunSpec) -> tuple[object, dict[str, Any]] | None:
+    """Return the digest of the settings that items were drawn by, and the sources: as *build* says if the own are lost.
+
+    None if there is no record, or only one of an earlier version, in which *build* does not repeat them.
+    """
+    prepared = load_manifest(spec.run.prepared / "manifest.json")
+    if prepared is not None:
+        return prepared.receipt.inputs.get("plan"), prepared.facts.get("sources", {})
+    built = load_manifest(spec.run.batch_inputs / "manifest.json")
+    drawn = None if built is None else built.facts.get("prepared_from")
+    return None if drawn is None else (drawn["plan"], drawn["sources"])
 
 
 def _settings_by_step(spec: RunSpec) -> Iterator[object]:
