@@ -138,10 +138,14 @@ def test_scores_at_the_ends_of_the_range_are_accepted() -> None:
 
 def test_what_goes_wrong_in_a_scorer_is_one_sentence_that_names_scorer_item_and_exception() -> None:
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
-    for given, said in ((None, "TypeError: "), ("much", "TypeError: ")):
-        with pytest.raises(ScoreError, match=rf"^scorer wild failed on item '1' of s: {said}") as caught:
-            score_answer(gold, Response("Rollo"), {"wild": Wild(given)})  # type: ignore[arg-type]
+    for given in (None, "much"):
+        with pytest.raises(ScoreError, match=r"^scorer wild failed on item '1' of s: TypeError: ") as caught:
+            score_answer(gold, Response("Rollo"), {"wild": Wild(given, "continuous")})  # type: ignore[arg-type]
         assert "\n" not in caught.value.message
+        with pytest.raises(
+            ScoreError, match=rf"^scorer wild: the score of item '1' of s is {given!r}; its range: 0 or 2"
+        ):
+            score_answer(gold, Response("Rollo"), {"wild": Wild(given)})  # type: ignore[arg-type]
     broken = {"wild": Wild(broken=True)}
     attempts: list[Callable[[], object]] = [
         lambda: score_answer(gold, Response("Rollo"), broken),

@@ -28,7 +28,7 @@ from promptrial.phases.services import Services
 from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.aggregate import summarize_replicates
-from promptrial.scoring.base import Gold, ScoringSettings, prepare_gold, score_answer, worst_scores
+from promptrial.scoring.base import Gold, Panel, ScoringSettings, prepare_gold, worst_scores
 from promptrial.scoring.contract import RESPONSE_COLUMNS, Response, Scorer
 from promptrial.scoring.normalize import EvaluationRules
 from promptrial.store import atomic
@@ -60,12 +60,13 @@ class _Scorers:
 
     all: dict[str, Scorer]
     worst: dict[str, Scorer]
+    panel: Panel
 
     @classmethod
     def of(cls, spec: RunSpec) -> Self:
         """Make them."""
         scorers = make_scorers(spec)
-        return cls(scorers, {name: scorers[name] for name in worst_columns(spec.config)})
+        return cls(scorers, {name: scorers[name] for name in worst_columns(spec.config)}, Panel(scorers))
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -171,7 +172,7 @@ def _score_part(
     temp = repr(part.temp)
     for subject in subjects:
         responses = answers.take(subject.dataset, subject.item_id, part.condition, temp)
-        scores = [score_answer(subject.gold, response, scorers.all) for response in responses]
+        scores = [scorers.panel.score(subject.gold, response) for response in responses]
         summary = summarize_replicates(scores, len(scorers.all))
         pairs = [value for pair in zip(summary.means, summary.stds, strict=True) for value in pair]
         table.append((*subject.lead, part.condition, temp, summary.n_samples, *pairs, *subject.worst))

@@ -15,6 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
 import msgspec
 
@@ -29,6 +30,7 @@ from promptrial.scoring.support import Passage
 __all__ = [
     "AcceptedAnswers",
     "Gold",
+    "Panel",
     "PreparedAnswer",
     "ScoringSettings",
     "accepted_answers",
@@ -165,6 +167,36 @@ def prepare_answer(gold: Gold, response: Response) -> PreparedAnswer:
     return PreparedAnswer(False, normalized, gold.rules.split(words), text, response)
 
 
+class Panel:
+    """Scorers, laid out once to score many answers: what they declare does not change."""
+
+    def __init__(self, scorers: Mapping[str, Scorer]) -> None:
+        self._rows = [
+            (name, scorer.applies, scorer.score, *scorer.declared.range, scorer.declared.scale == "continuous")
+            for name, scorer in scorers.items()
+        ]
+
+    def score(self, gold: Gold, response: Response) -> tuple[float, ...]:
+        """Return what ``score_answer`` does."""
+        answer, item = prepare_answer(gold, response), gold.item
+        scores: list[float] = []
+        name = ""
+        try:
+            for name, applies, measure, low, high, continuous in self._rows:
+                if not applies(item):
+                    scores.append(math.nan)
+                    continue
+                score = measure(gold, answer)
+                if not (score in (low, high) or (continuous and low < score < high)):
+                    _refuse(name, item, score, (low, high), continuous=continuous)
+                scores.append(score + 0.0)  # a float, also of what is a truth value
+        except PromptrialError:
+            raise
+        except (Exception, SystemExit) as error:  # the edge to code that may be the user's
+            raise _failed(name, item, error) from error
+        return tuple(scores)
+
+
 def score_answer(gold: Gold, response: Response, scorers: Mapping[str, Scorer]) -> tuple[float, ...]:
     """Return the score of a response by each scorer, in order; NaN where the scorer does not apply to the item.
 
@@ -180,25 +212,14 @@ def score_answer(gold: Gold, response: Response, scorers: Mapping[str, Scorer]) 
     >>> score_answer(gold, Response("The viking Rollo"), load_scorers())
     (0.0, 0.6666666666666666, 0.0, nan, nan)
     """
-    answer = prepare_answer(gold, response)
-    return tuple([_score(name, scorer, gold, answer) for name, scorer in scorers.items()])
+    return Panel(scorers).score(gold, response)
 
 
-def _score(name: str, scorer: Scorer, gold: Gold, answer: PreparedAnswer) -> float:
-    try:
-        if not scorer.applies(gold.item):
-            return math.nan
-        score = scorer.score(gold, answer)
-        low, high = scorer.declared.range
-        if score in (low, high) or (low < score < high and scorer.declared.scale == "continuous"):
-            return float(score)
-    except PromptrialError:
-        raise
-    except (Exception, SystemExit) as error:  # the edge to code that may be the user's
-        raise _failed(name, gold.item, error) from error
-    allowed = f"from {low:g} to {high:g}" if scorer.declared.scale == "continuous" else f"{low:g} or {high:g}"
+def _refuse(name: str, item: Item, score: float, ends: tuple[float, float], *, continuous: bool) -> NoReturn:
+    low, high = ends
+    allowed = f"from {low:g} to {high:g}" if continuous else f"{low:g} or {high:g}"
     raise ScoreError(
-        f"scorer {name}: the score of item {gold.item.id!r} of {gold.item.dataset} is {score!r}; its range: {allowed}",
+        f"scorer {name}: the score of item {item.id!r} of {item.dataset} is {score!r}; its range: {allowed}",
         hint="correct the scorer, or the range that it declares",
     )
 
