@@ -26,6 +26,7 @@ class Mutant:
 _PAGES: Final = ("tests/unit/test_reporting_arms.py",)
 _CONTRASTS: Final = ("tests/unit/test_stats_contrasts.py",)
 _JOB_NAMES: Final = ("tests/unit/test_jobs_vendor_names.py",)
+_GROWTH: Final = ("tests/property/test_growth.py",)
 
 MUTANTS: Final = (
     Mutant(
@@ -295,5 +296,47 @@ MUTANTS: Final = (
         "return intent.results is None and intent.status in _WITH_JOB",
         "return intent.results is None and intent.job is not None and intent.status in _WITH_JOB",
         _JOB_NAMES,
+    ),
+    Mutant(
+        "the first item of a step of growth stands in the step before",
+        "design/growth.py",
+        "if size is None or rank < size)",
+        "if size is None or rank <= size)",
+        _GROWTH,
+    ),
+    Mutant(
+        "parts of a growth take the names of earlier parts",
+        "design/growth.py",
+        "index=first + part.index,",
+        "index=part.index,",
+        _GROWTH,
+    ),
+    Mutant(
+        "tables of a grown run have their rows in the order of its parts",
+        "design/growth.py",
+        "    if len(added) == 1:\n        yield",
+        "    if added:\n        yield",
+        _GROWTH,
+    ),
+    Mutant(
+        "a smaller sample counts as growth",
+        "design/growth.py",
+        "(isinstance(now, int) and now > was)",
+        "isinstance(now, int)",
+        ("tests/unit/test_growth.py",),
+    ),
+    Mutant(
+        "a run that was killed while it grew goes by its smaller configuration",
+        "engine/growing.py",
+        "return _with_sizes(own, growth[-1].after)",
+        "return own",
+        ("tests/unit/test_growth.py",),
+    ),
+    Mutant(
+        "a run that grows takes the newest commit of a data set on the hub",
+        "phases/prepare.py",
+        "for size in (growth.before for growth in spec.growth):",
+        "for size in ():",
+        ("tests/unit/test_growth.py",),
     ),
 )
