@@ -232,3 +232,20 @@ def test_arms_without_the_one_that_they_are_compared_with_are_described_and_not_
         "The arms short and big of the set main, on the model small, were run without one to compare them with."
         in first
     )
+
+
+def test_an_arm_without_any_answer_is_told_and_the_other_contrast_stands() -> None:
+    table = trial_table(60, effect=0.8, arms=ARMS)
+    silent = table.rows_of("big")
+    metrics = {name: np.where(silent, np.nan, scores) for name, scores in table.metrics.items()}
+    table = replace(table, metrics=metrics, n_samples=np.where(silent, 0, table.n_samples))
+    answered = {"control": 60, "short": 60, "big": 0}
+    attrition = {name: arm_attrition(60, answered[name], {"timeout": 60 - answered[name]}) for name in ARMS}
+    document = analyse(table, SETTINGS, attrition)
+    page = trial_report(facts(), document, costs())
+    assert "Exact match, big vs control (primary) could not be tested: no pair" in page
+    assert "Exact match, short vs control (primary): " in page
+    assert "60 of 60 (100.0%) in the big arm" in page
+    [row] = [row for row in tables.primary_table(document).rows if row[0] == "big vs control"]
+    assert row[-1] == "not estimable"
+    assert [row for row in tables.primary_table(document).rows if row[0] == "short vs control"]
