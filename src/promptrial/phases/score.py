@@ -2,7 +2,7 @@
 
 Predictions stand in request order, so items and answers are read side by side, and only one shard of items is held in
 memory at a time. A request that was not answered has no score: it lowers ``n_samples`` and never enters a mean. A text
-without a visible character is no answer either, whoever wrote the predictions.
+without a visible character is no answer either, also in predictions of an older version.
 """
 
 from __future__ import annotations
