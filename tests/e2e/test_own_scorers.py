@@ -199,6 +199,23 @@ def test_a_run_without_exact_match_goes_through_report_and_gates(own: Project) -
         ),
         (BRIEF.replace("        return", "        return 0.5  #"), "of open_set is 0.5; its range: 0 or 1"),
         (BRIEF.replace("        return", "        raise SystemExit(0)\n        return"), "open_set: SystemExit: 0"),
+        (
+            BRIEF + "\nBrief.worst = lambda self, item: 0.5\n",
+            "scorer mine: the worst score of item 'rust-2' of open_set is 0.5; its range: 0 or 1",
+        ),
+        (BRIEF.replace('"higher"', '"up"'), "scorers/mine.py cannot be used: Invalid enum value 'up'"),
+        (BRIEF.replace("needs=(", "range=(1, 0), needs=("), "scorers/mine.py cannot be used: the range must go from"),
+        (BRIEF.replace("needs=(", "role='accuracy', range=(0, 9), needs=("), "the role 'accuracy' needs binary scores"),
+        (BRIEF.replace("declared =", "said ="), "cannot be used: NotImplementedError: it has no `declared`"),
+        (BRIEF.replace("at_most:", "section = 'nope'\n    at_most:"), "cannot be used: AttributeError: "),
+        (
+            BRIEF.replace("    def score", "    def __post_init__(self):\n        1 / 0\n\n    def score"),
+            "scorer mine: scorers/mine.py cannot be used: ZeroDivisionError: division by zero",
+        ),
+        (
+            BRIEF.replace("    declared =", "    declared = property(lambda self: [][1])\n    other ="),
+            "scorer mine: scorers/mine.py cannot be used: IndexError: list index out of range",
+        ),
     ],
 )
 def test_what_goes_wrong_in_the_users_code_is_one_sentence_and_leaves_nothing_half_written(
@@ -215,6 +232,20 @@ def test_what_goes_wrong_in_the_users_code_is_one_sentence_and_leaves_nothing_ha
     (own.root / "config/scorers/mine.py").write_text(BRIEF)
     done(own, "--resume")
     assert phases_run(own, "") == SCORING
+
+
+@pytest.mark.parametrize("settings", [{}, {"at_most": 30}])
+def test_settings_that_the_class_refuses_are_an_error_of_the_configuration(
+    own: Project, settings: dict[str, int]
+) -> None:
+    code = BRIEF.replace(
+        "    def score", "    def __post_init__(self):\n        raise ValueError('too long')\n\n    def score"
+    )
+    (own.root / "config/scorers/mine.py").write_text(code)
+    own.write_config({"scorers": {"mine": {"type": "python", "file": "scorers/mine.py", **settings}}})
+    outcome = own.run()
+    assert outcome.code == 2
+    assert "scorers.mine: too long" in outcome.err
 
 
 def test_a_wrong_setting_of_a_file_is_named_with_its_key(own: Project) -> None:

@@ -3,6 +3,7 @@
 # ruff: noqa: RUF001 - dashes of every kind
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import pytest
 
 from promptrial import registry
 from promptrial.config.typed import SettingsError, typed
+from promptrial.documents import scorers as documents
 from promptrial.documents.scorers import Scale
 from promptrial.errors import ScoreError
 from promptrial.model import Item
@@ -128,6 +130,55 @@ def test_a_score_outside_the_declared_range_is_an_error_that_names_item_and_scor
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
     with pytest.raises(ScoreError, match=rf"scorer wild: the score of item '1' of s is .*; its range: {allowed}"):
         score_answer(gold, Response("Rollo"), {"wild": Wild(score, scale)})
+
+
+@pytest.mark.parametrize(
+    ("worst", "scale", "allowed"),
+    [(-5.0, "continuous", "from 0 to 2"), (math.nan, "continuous", "from 0 to 2"), (1.0, "binary", "0 or 2")],
+)
+def test_a_worst_score_outside_the_declared_range_is_an_error_too(worst: float, scale: Scale, allowed: str) -> None:
+    @dataclass(frozen=True)
+    class Worse(Wild):
+        def worst(self, item: Item) -> float:
+            return worst if item is ANSWERABLE else 0.0
+
+    with pytest.raises(ScoreError, match=rf"scorer wild: the worst score of item '1' of s is .*; its range: {allowed}"):
+        worst_scores(ANSWERABLE, {"wild": Worse(0.0, scale)})
+
+
+def declaration(**changed: object) -> object:
+    """Return a declaration of anything: none of its values is checked when it is made."""
+    return Declaration(**{"label": "L", "meaning": "M?", "scale": "binary", "direction": "higher"} | changed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        (declaration(direction="up"), "Invalid enum value 'up' - at `$.direction`"),
+        (declaration(needs=("weather",)), "Invalid enum value 'weather'"),
+        (declaration(scale="ordinal"), "Invalid enum value 'ordinal'"),
+        (declaration(role="best"), "Invalid enum value 'best'"),
+        (declaration(label=3), "Expected `str`, got `int`"),
+        (declaration(label=object()), "Encoding objects of type object is unsupported"),
+        (declaration(label=" "), "the label is empty"),
+        (declaration(range=(1, 0)), "from a lower to a higher number; given: 1 to 0"),
+        (declaration(range=(1, 1)), "from a lower to a higher number; given: 1 to 1"),
+        (declaration(range=(0, math.inf)), "Expected `float`, got `null`"),
+        (declaration(range=(math.nan, 1)), "Expected `float`, got `null`"),
+        (declaration(range=(0, 1, 2)), "Expected `array` of length 2"),
+        (declaration(role="accuracy", range=(0, 10)), "the role 'accuracy' needs binary scores of 0 and 1"),
+        (declaration(role="abstention", scale="continuous"), "the role 'abstention' needs binary scores"),
+        ({"label": "L"}, "`declared` is no Declaration; given: dict"),
+    ],
+)
+def test_a_declaration_that_no_record_can_hold_is_refused(declared: object, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        documents.checked(declared)
+
+
+def test_every_scorer_of_the_pack_declares_what_is_read_back() -> None:
+    for scorer in load_scorers().values():
+        assert documents.checked(scorer.declared) == scorer.declared
 
 
 def test_scores_at_the_ends_of_the_range_are_accepted() -> None:

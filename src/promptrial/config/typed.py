@@ -38,6 +38,8 @@ def typed(kind: type[_Kind], values: Mapping[str, object]) -> _Kind:
         return _checked(kind, values) if values else kind()
     except TypeError as error:  # without values: a field has no default
         raise SettingsError(str(error).rpartition("() ")[2]) from error
+    except ValueError as error:  # without values: the defaults do not go together
+        raise error if isinstance(error, SettingsError) else SettingsError(str(error)) from error
 
 
 def _checked(kind: type[_Kind], values: Mapping[str, object]) -> _Kind:

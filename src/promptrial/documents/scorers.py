@@ -23,6 +23,7 @@ __all__ = [
     "Role",
     "Scale",
     "ScorerRecord",
+    "checked",
     "decode",
     "encode",
     "json_schema",
@@ -46,8 +47,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     ``passage``, or the rest of the ``response`` (reasoning, finish reason, token counts).
 
     ``role`` says what the scores mean to other parts: ``accuracy`` (the answer is right), ``abstention`` (the model
-    declined), ``false_answer`` (it answered a question that has no answer; applies to those alone). ``version`` grows
-    with every change of the code that changes a score.
+    declined), ``false_answer`` (it answered a question that has no answer; applies to those alone). Scores with a role
+    are binary, 0 or 1. ``version`` grows with every change of the code that changes a score.
     """
 
     label: str
@@ -78,6 +79,31 @@ class ScorerRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     schema_version: Literal[1] = 1
     scorers: tuple[RecordedScorer, ...]
+
+
+def checked(declared: object) -> Declaration:
+    """Return a declaration with the types that it is read back with.
+
+    Raises
+    ------
+    ValueError
+        If it is none, cannot be written down and read back, has no label, a range that is not from a lower to a higher
+        finite number, or a role whose scores are not 0 or 1.
+    """
+    if not isinstance(declared, Declaration):
+        raise ValueError(f"`declared` is no Declaration; given: {type(declared).__name__}")  # noqa: TRY004 - as below
+    try:
+        made = msgspec.json.decode(msgspec.json.encode(declared), type=Declaration)
+    except TypeError as error:  # a value that no JSON has
+        raise ValueError(str(error)) from error
+    low, high = made.range  # what is not finite is null in JSON, and so refused above
+    if not low < high:
+        raise ValueError(f"the range must go from a lower to a higher number; given: {low:g} to {high:g}")
+    if not made.label.strip():
+        raise ValueError("the label is empty")
+    if made.role is not None and (made.scale, made.range) != ("binary", (0.0, 1.0)):
+        raise ValueError(f"the role {made.role!r} needs binary scores of 0 and 1: change them, or leave it out")
+    return made
 
 
 def with_role(declared: Mapping[str, Declaration], role: Role) -> str | None:

@@ -16,9 +16,9 @@ from promptrial.config.typed import SettingsError, typed
 from promptrial.documents import scorers as documents
 from promptrial.documents.files import read_bytes
 from promptrial.documents.scorers import Declaration, RecordedScorer, ScorerRecord
-from promptrial.errors import ConfigError, CorruptRecordError
+from promptrial.errors import ConfigError, CorruptRecordError, PromptrialError, ScoreError
 from promptrial.phases.spec import RunSpec
-from promptrial.scoring.base import load_scorers
+from promptrial.scoring.base import in_one_sentence, load_scorers
 from promptrial.scoring.contract import Scorer
 from promptrial.scoring.packs.question_answering import FIRST
 from promptrial.store.rundir import digest_of
@@ -37,7 +37,7 @@ def make_scorers(spec: RunSpec) -> dict[str, Scorer]:
     ConfigError
         If code of the configuration may not run here, or settings are wrong.
     ScoreError
-        If the file of a scorer fails.
+        If the file of a scorer fails, or declares what no table or record can hold.
 
     Side effects: runs the files that the configuration names.
     """
@@ -47,10 +47,20 @@ def make_scorers(spec: RunSpec) -> dict[str, Scorer]:
 def _made(spec: RunSpec, name: str, entry: ScorerConfig) -> Scorer:
     kind: type[Scorer] = registry.load("scorer", entry.type) if entry.type != PYTHON else _from_file(spec, name, entry)
     try:
-        return typed(kind, _settings(spec.config, kind, entry))
+        scorer = typed(kind, _settings(spec.config, kind, entry))
+        documents.checked(scorer.declared)
     except SettingsError as error:
         at = ".".join(filter(None, ["scorers", name, error.key]))
         raise ConfigError(f"{at}: {error.problem}", hint="correct it in the configuration") from None
+    except PromptrialError:
+        raise
+    except (Exception, SystemExit) as error:  # the edge to code that may be the user's
+        said = str(error) if isinstance(error, ValueError) else in_one_sentence(error)
+        raise ScoreError(
+            f"scorer {name}: {entry.file or entry.type} cannot be used: {said}",
+            hint="correct the file, then resume the run",
+        ) from error
+    return scorer
 
 
 def _settings(config: ExperimentConfig, kind: type[Scorer], entry: ScorerConfig) -> dict[str, Any]:
@@ -97,7 +107,11 @@ def worst_columns(config: ExperimentConfig) -> list[str]:
 
 
 def record_of(config: ExperimentConfig, scorers: Mapping[str, Scorer]) -> ScorerRecord:
-    """Return what *score* records of its scorers."""
+    """Return what *score* records of its scorers, as it is read back."""
+    return documents.decode(documents.encode(_record(config, scorers)))
+
+
+def _record(config: ExperimentConfig, scorers: Mapping[str, Scorer]) -> ScorerRecord:
     return ScorerRecord(
         scorers=tuple(
             RecordedScorer(

@@ -34,6 +34,7 @@ __all__ = [
     "PreparedAnswer",
     "ScoringSettings",
     "accepted_answers",
+    "in_one_sentence",
     "load_scorers",
     "prepare_answer",
     "prepare_gold",
@@ -118,7 +119,7 @@ def worst_scores(item: Item, scorers: Mapping[str, Scorer]) -> tuple[float, ...]
     Raises
     ------
     ScoreError
-        If a scorer fails.
+        If a scorer fails, or says a worst score outside its declared range; names the scorer and the item.
     """
     return tuple([_worst(name, scorer, item) for name, scorer in scorers.items()])
 
@@ -188,7 +189,7 @@ class Panel:
                     continue
                 score = measure(gold, answer)
                 if not (score in (low, high) or (continuous and low < score < high)):
-                    _refuse(name, item, score, (low, high), continuous=continuous)
+                    _refuse(name, item, "score", score, (low, high), continuous=continuous)
                 scores.append(score + 0.0)  # a float, also of what is a truth value
         except PromptrialError:
             raise
@@ -215,27 +216,41 @@ def score_answer(gold: Gold, response: Response, scorers: Mapping[str, Scorer]) 
     return Panel(scorers).score(gold, response)
 
 
-def _refuse(name: str, item: Item, score: float, ends: tuple[float, float], *, continuous: bool) -> NoReturn:
+def _refuse(name: str, item: Item, what: str, score: float, ends: tuple[float, float], *, continuous: bool) -> NoReturn:
     low, high = ends
     allowed = f"from {low:g} to {high:g}" if continuous else f"{low:g} or {high:g}"
     raise ScoreError(
-        f"scorer {name}: the score of item {item.id!r} of {item.dataset} is {score!r}; its range: {allowed}",
+        f"scorer {name}: the {what} of item {item.id!r} of {item.dataset} is {score!r}; its range: {allowed}",
         hint="correct the scorer, or the range that it declares",
     )
 
 
 def _worst(name: str, scorer: Scorer, item: Item) -> float:
     try:
-        return float(scorer.worst(item)) if scorer.applies(item) else math.nan
+        if not scorer.applies(item):
+            return math.nan
+        worst, (low, high), continuous = (
+            scorer.worst(item),
+            scorer.declared.range,
+            scorer.declared.scale == "continuous",
+        )
+        if not (worst in (low, high) or (continuous and low < worst < high)):
+            _refuse(name, item, "worst score", worst, (low, high), continuous=continuous)
+        return float(worst)
     except PromptrialError:
         raise
     except (Exception, SystemExit) as error:  # likewise
         raise _failed(name, item, error) from error
 
 
+def in_one_sentence(error: BaseException) -> str:
+    """Return what an exception in code of the user's says, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
+
+
 def _failed(name: str, item: Item, error: BaseException) -> ScoreError:
     """Return the one sentence about an exception in a scorer, which may be the user's own code."""
-    said = f"{type(error).__name__}: {error}".strip().replace("\n", " ")
+    said = in_one_sentence(error)
     return ScoreError(
         f"scorer {name} failed on item {item.id!r} of {item.dataset}: {said}",
         hint="correct the scorer, then resume the run; only score to report run again",

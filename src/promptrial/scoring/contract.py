@@ -53,7 +53,7 @@ class Scorer:
     @abstractmethod
     def declared(self) -> Declaration:
         """What the scores mean: a class attribute, or a property where it depends on the settings."""
-        raise NotImplementedError
+        raise NotImplementedError("it has no `declared`")
 
     def applies(self, item: Item) -> bool:
         """Tell whether the measure is defined for answers to this item; it may depend on the item alone."""
@@ -79,4 +79,4 @@ class Scorer:
     @abstractmethod
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """Return the score, within the declared range, of an answer to an item that the measure applies to."""
-        raise NotImplementedError
+        raise NotImplementedError("it has no method `score`")

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from promptrial.errors import ScoreError
+from promptrial.scoring.base import in_one_sentence
 from promptrial.scoring.contract import Scorer
 
 __all__ = ["scorer_class"]
@@ -40,9 +41,9 @@ def scorer_class(name: str, path: str, text: str) -> type[Scorer]:
     try:
         exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - this is what the user configured
     except (Exception, SystemExit) as error:
-        said = f"{type(error).__name__}: {error}".replace("\n", " ")
         raise ScoreError(
-            f"scorer {name}: {path} cannot be imported: {said}", hint="correct the file, then resume the run"
+            f"scorer {name}: {path} cannot be imported: {in_one_sentence(error)}",
+            hint="correct the file, then resume the run",
         ) from error
     found: Any = getattr(module, "SCORER", None)
     is_scorer = isinstance(found, type) and issubclass(found, Scorer) and is_dataclass(found)
