@@ -163,6 +163,22 @@ def test_replicates_temperatures_and_shared_arms_grow(project: Project) -> None:
     like_a_fresh_run(project, *TRIALS, "--limit_items", "5")
 
 
+def test_three_arms_grow_and_an_arm_that_joins_a_grown_run_is_asked_alone(project: Project) -> None:
+    treatments = {"long": {"text": "Be accurate and complete."}, "short": {"text": "Be brief."}}
+    changed(project, prompt_sets={"main": {"control": "control.txt", "treatments": treatments}})
+    assert project.run("--limit_items", "2").code == 0
+    grow(project, "--limit_items", "4")
+    assert fake_provider.CALLS.total() == 3 * 8
+    first = requests(project.run_root())
+    treatments["third"] = {"text": "Answer in one word."}
+    changed(project, prompt_sets={"main": {"control": "control.txt", "treatments": treatments}})
+    grow(project, "--force")
+    assert fake_provider.CALLS.total() == 4 * 8
+    assert set(fake_provider.CALLS.values()) == {1}
+    assert first.items() <= requests(project.run_root()).items()
+    like_a_fresh_run(project, "--limit_items", "4")
+
+
 def test_a_larger_limit_than_there_are_items_is_reached_once_and_adds_nothing_later(project: Project) -> None:
     assert project.run("--limit_items", "7").code == 0
     grow(project, "--limit_items", "50")
