@@ -179,6 +179,16 @@ def test_three_arms_grow_and_an_arm_that_joins_a_grown_run_is_asked_alone(projec
     like_a_fresh_run(project, "--limit_items", "4")
 
 
+def test_a_run_grows_and_is_scored_otherwise_in_one_resume(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    changed(project, scorers={"em": None, "f1": None})
+    outcome = grow(project, "--limit_items", "4")
+    assert "limit_items: 2 -> 4" in outcome.err
+    assert "what is scored has changed" in outcome.err
+    assert set(fake_provider.CALLS.values()) == {1}
+    like_a_fresh_run(project, "--limit_items", "4")
+
+
 def test_a_larger_limit_than_there_are_items_is_reached_once_and_adds_nothing_later(project: Project) -> None:
     assert project.run("--limit_items", "7").code == 0
     grow(project, "--limit_items", "50")
