@@ -188,24 +188,26 @@ def _clear_leftovers(opened: Opened, services: Services) -> None:
 def _write_config(opened: Opened, services: Services) -> None:
     """Write the effective configuration unless it stands there already, byte by byte.
 
-    What stands there instead is set aside, if it is not even the configuration from which the run has drifted.
+    What stands there instead is set aside, unless it says the same in another order, or is an earlier configuration of
+    this run.
     """
     path, data = opened.run.config_path, to_yaml(opened.tree)
     if path.exists() and read_bytes(path) == data:
         return
-    if path.exists() and not opened.drift and not _is_an_earlier_one(opened) and not opened.corrected:
+    if path.exists() and not opened.drift and not _is_known(opened) and not opened.corrected:
         services.events.warn(f"{path}: damaged, or changed by hand; it is written again")
         set_aside(services, path)
     atomic.write_bytes(path, data)
 
 
-def _is_an_earlier_one(opened: Opened) -> bool:
-    """Whether the run's own copy is what it was before a forced change, or before it grew.
+def _is_known(opened: Opened) -> bool:
+    """Whether the run's own copy says what the configuration says, or what it said before a forced change or a growth.
 
-    A kill came before the new one was written, or it is about to be written.
+    The order of keys, such as that of arms, is no part of what it says. It is an earlier one if a kill came before the
+    new one was written, or if that is about to be written.
     """
     own = own_copy(opened.run)
     forced = opened.origin.drift if opened.origin is not None else []
     earlier = {entry.get("from") for entry in forced} | {growth.config_hash for growth in opened.growth}
     earlier |= set(rescoring.earlier_hashes(opened.state))
-    return own is not None and config_hash(own) in earlier
+    return own is not None and config_hash(own) in earlier | {opened.config_hash}
