@@ -129,6 +129,20 @@ def test_arms_that_are_reordered_or_removed_ask_nothing_again(project: Project, 
     assert sum(fake_provider.CALLS.values()) == 42, "an arm that comes back has its answers still"
 
 
+def test_another_order_of_arms_needs_no_force_and_is_no_damage(project: Project) -> None:
+    of_set(project, THREE)
+    assert project.run(*TO_PARSE).code == 0
+    of_set(project, {"control": "control.txt", "treatments": {"short": "other.txt", "treatment": "treatment.txt"}})
+    resumed = project.run("--resume", *TO_PARSE)
+    assert resumed.code == 0, resumed.err
+    assert "damaged" not in resumed.err
+    assert not list(project.run_root().glob("*.corrupt.*"))
+    own = yaml.safe_load((project.run_root() / "effective_config.yaml").read_text())
+    assert list(own["prompt_sets"]["main"]["treatments"]) == ["short", "treatment"]
+    assert sum(fake_provider.CALLS.values()) == 42
+    assert "nothing was left to do" in project.run("--resume", *TO_PARSE).err
+
+
 def test_the_arms_of_one_trial_are_told_apart_in_predictions(project: Project) -> None:
     of_set(project, THREE)
     assert project.run(*TO_PARSE).code == 0
@@ -243,6 +257,21 @@ def test_another_model_of_one_arm_asks_that_arm_alone_again(project: Project) ->
     resumed = project.run("--resume", "--force", *TO_PARSE)
     assert resumed.code == 0, resumed.err
     assert asked_by_arm() == {"c": 14, arm_code("big"): 28}
+
+
+@pytest.mark.parametrize("changed", ["m1", "m2"])
+def test_a_model_that_was_changed_by_force_has_no_engine_on_record_before_it_is_asked(
+    project: Project, changed: str
+) -> None:
+    arms = {"m1": "control", "m2": "big"}
+    of_models(project, {"prompt": "control.txt", "model": "m2"})
+    assert project.run(*TO_PARSE).code == 0
+    before = {alias: manifest(project).engine_of(arm) for alias, arm in arms.items()}
+    of_models(project, {"prompt": "control.txt", "model": "m2"}, models=MODELS | {changed: {"id": "vendor/model-3"}})
+    assert project.run("--resume", "--force", "--to_step", "build").code == 0
+    assert {alias: manifest(project).engine_of(arm) for alias, arm in arms.items()} == before | {changed: {}}
+    assert project.run("--resume", *TO_PARSE).code == 0
+    assert manifest(project).engine_of(arms[changed])["model"] == "vendor/model-3"
 
 
 def test_a_model_whose_arms_are_not_run_is_not_opened(project: Project) -> None:

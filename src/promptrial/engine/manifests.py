@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -76,6 +77,8 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
         if manifest is None:
             lost.append(trial)
         else:  # what the trial is may have changed, if that was forced
+            if _is_another_model(manifest.trial, fresh.trial):
+                manifest.engine = {}
             manifest.trial, manifest.temps, manifest.samples_per_item = fresh.trial, fresh.temps, fresh.samples_per_item
             manifest.hosted, manifest.arms = fresh.hosted, _with_engines(fresh, manifest)
         services.manifests[trial.slug] = manifest or fresh
@@ -88,12 +91,26 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
         _repair_journal(services, folder, read_only)
 
 
+def _is_another_model(recorded: Mapping[str, object], fresh: Mapping[str, object]) -> bool:
+    """Whether the model of a trial is not the one on record, so that the engine on record did not answer for it."""
+    keys = ("model_id", "model_alias", "provider")
+    return any(recorded.get(key, fresh[key]) != fresh[key] for key in keys)  # an older tool recorded fewer of them
+
+
 def _with_engines(fresh: TrialManifest, manifest: TrialManifest) -> dict[str, ArmRecord] | msgspec.UnsetType:
-    """Return the records of arms with a model of their own as they are now, with the engines that are on record."""
+    """Return the records of arms with a model of their own as they are now.
+
+    The engine on record is kept of an arm whose model is the same.
+    """
     if isinstance(fresh.arms, msgspec.UnsetType):
         return fresh.arms
-    known = {name: record.engine for name, record in (manifest.arms or {}).items()}
-    return {name: msgspec.structs.replace(arm, engine=known.get(name, {})) for name, arm in fresh.arms.items()}
+    return {name: _with_engine(arm, manifest.own(name)) for name, arm in fresh.arms.items()}
+
+
+def _with_engine(arm: ArmRecord, recorded: ArmRecord | None) -> ArmRecord:
+    if recorded is None or msgspec.structs.replace(recorded, engine=arm.engine) != arm:
+        return arm
+    return recorded
 
 
 def _repair_journal(services: Services, folder: TrialDir, read_only: bool) -> None:  # noqa: FBT001
