@@ -213,7 +213,8 @@ def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: Breadcrumb | No
     part = None if manifest is None else manifest.parts.get(name)
     if wanted and (part is None or _knows(part, crumb) or part.status != "downloaded"):
         if part is None or not _knows(part, crumb):
-            meaning = f"job {crumb.name} of {name} is named here and not on record; a resume looks it up by its key"
+            known = f"job {crumb.name} of {name} is named here and not on record"
+            meaning = f"{known}; a resume adopts it, if it asks what the part still asks"
             yield _finding(sight, "orphan_job", "warning", path, meaning)
         return
     if part is not None and _knows(part, crumb) and part.status not in (*_IN_FLIGHT, *_IN_DOUBT):
