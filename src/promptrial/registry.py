@@ -15,6 +15,8 @@ from promptrial.errors import ConfigError
 
 __all__ = [
     "DATASETS",
+    "PACK_CONTINUOUS",
+    "PACK_PRIMARY",
     "PART_STATES",
     "PHASES",
     "PROVIDERS",
@@ -79,6 +81,13 @@ SCORERS: Final[Mapping[str, str]] = {
 }
 """The default pack, question answering: what is measured on an answer unless `scorers` in the configuration says
 otherwise. The keys are the columns of ``per_item_scores``."""
+
+PACK_PRIMARY: Final = ("em",)
+"""The primary endpoint where `stats.primary` does not say. It is part of the digest of every such configuration: with
+another one, finished runs would count as changed."""
+
+PACK_CONTINUOUS: Final = ("f1",)
+"""The scorers of the default pack whose scores are continuous, for statistics of scores that no scorer declares."""
 
 SCORER_ALIASES: Final[Mapping[str, str]] = {
     "exact_match": "em",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
@@ -15,6 +17,7 @@ from promptrial.engine.session import spec_of
 from promptrial.jobs.settings import QueueSettings
 from promptrial.phases.settings import queue_settings, stats_settings
 from promptrial.phases.spec import RunSpec
+from promptrial.scoring.base import load_scorers
 from promptrial.scoring.packs.question_answering.unsupported import Unsupported
 from tests.support.project import Project
 
@@ -104,3 +107,24 @@ def test_a_setting_of_the_queue_that_is_out_of_range_is_refused_where_it_is_made
 
 def test_the_scorer_of_unsupported_claims_has_the_defaults_of_its_section() -> None:
     assert asdict(Unsupported()) == UnsupportedConfig().model_dump()
+
+
+def test_the_default_primary_endpoint_does_not_depend_on_the_order_of_the_registry() -> None:
+    """It is part of the digest of every configuration that names none, so finished runs would count as changed."""
+    assert registry.PACK_PRIMARY == ("em",)
+    assert registry.PACK_CONTINUOUS == ("f1",)
+    script = (
+        "from promptrial import registry\n"
+        "registry.SCORERS = dict(reversed(registry.SCORERS.items()))\n"
+        "from promptrial.config.schema import StatsConfig\n"
+        "from promptrial.documents.significance import StatsSettings\n"
+        "print(StatsConfig().primary, StatsSettings().primary, StatsSettings().graded)"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said == "('em',) ('em',) ('f1',)\n"
+
+
+def test_the_default_pack_declares_what_the_constants_say_of_it() -> None:
+    declared = {name: scorer.declared for name, scorer in load_scorers().items()}
+    assert {*registry.PACK_PRIMARY} <= {*declared}
+    assert tuple(name for name, each in declared.items() if each.scale == "continuous") == registry.PACK_CONTINUOUS

@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from promptrial.documents import schemas
 from promptrial.documents.missing import ArmAttrition, AttritionTest, MissingBounds, MissingRule, MissingSensitivity
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName, Contrast
-from promptrial.registry import SCORERS
+from promptrial.registry import PACK_CONTINUOUS, PACK_PRIMARY
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -94,12 +94,12 @@ class StatsSettings:
 
     alpha: float = 0.05
     confidence: float = 0.95
-    primary: tuple[str, ...] = tuple(SCORERS)[:1]
+    primary: tuple[str, ...] = PACK_PRIMARY
     bootstrap_samples: int = 10_000
     permutation_samples: int = 10_000
     random_seed: int = 1337
     tost_margins: dict[str, float] = field(default_factory=dict)
-    graded: tuple[str, ...] = ("f1",)
+    graded: tuple[str, ...] = PACK_CONTINUOUS
     wanted: dict[str, Wanted] = field(default_factory=dict)
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     missing: MissingRule = "exclude"
