@@ -94,6 +94,28 @@ def test_runs_are_compared_by_every_treatment_that_both_have_or_by_the_arm_that_
     assert "its arms: control, treatment, short" in refused.err
 
 
+def test_a_gate_never_passes_over_an_arm_that_run_b_lacks(project: Project) -> None:
+    of_set(project, THREE)
+    assert project.run(run_id="a").code == 0
+    assert project.run("--arms", "control", run_id="only_control").code == 0
+    assert project.run("--arms", "control,short", run_id="fewer").code == 0
+    gate = ("--gate", "em >= -0.99")
+    for run_b, choice, absent in (
+        ("only_control", ["--condition", "both"], "treatment"),
+        ("only_control", [], "treatment"),
+        ("fewer", ["--condition", "both"], "treatment"),
+        ("fewer", [], "treatment"),
+    ):
+        refused = project.call("compare", "a", run_b, *choice, *gate)
+        assert refused.code == 2, (run_b, choice)
+        assert f"run {run_b}: m1-main-tp1-tk50-mx64-64 was run without the {absent} arm" in refused.err
+    assert "name the arms to compare with --arms" in refused.err
+    assert project.call("compare", "fewer", "a", "--condition", "both", *gate).code == 2
+    assert compared(project, "fewer", "a", *gate)["gates"][0]["condition"] == "short"
+    assert compared(project, "a", "fewer", "--arms", "short", *gate)["gates"][0]["condition"] == "short"
+    assert [pair["condition"] for pair in compared(project, "a", "fewer")["pairs"]] == ["short"]
+
+
 def test_an_arm_that_another_model_answers_is_told_in_the_report_and_compared_by_that_model(project: Project) -> None:
     of_models(project, {"prompt": "control.txt", "model": "m2"})
     assert project.run(run_id="a").code == 0

@@ -78,7 +78,7 @@ def compare(request: ComparisonRequest) -> Comparison:
         trials = _Trials(read_trial(a, slug_a), read_trial(b, slug_b), items)
         only_a += [f"{slug_a}: {arm}" for arm in trials.a.arms if arm not in trials.b.arms]
         only_b += [f"{slug_b}: {arm}" for arm in trials.b.arms if arm not in trials.a.arms]
-        for arm in trials.arms(request.arms):
+        for arm in trials.arms(request.arms, gated=bool(request.gates)):
             trials.check(arm, force=request.force)
             table, asked = trials.table(arm), [resolved(gate, trials.ranges) for gate in request.gates]
             gates += _decided(request.alpha, asked, trials, arm, table)
@@ -140,26 +140,33 @@ class _Trials:
         self.items = items
         self._scores: tuple[ScoreTable, ScoreTable] | None = None
 
-    def arms(self, wanted: tuple[ArmName, ...] | ArmChoice) -> tuple[ArmName, ...]:
+    def arms(self, wanted: tuple[ArmName, ...] | ArmChoice, *, gated: bool) -> tuple[ArmName, ...]:
         """Return the arms to compare.
 
         Raises
         ------
         UsageError
-            If one that is wanted was not run in both; where a choice finds none in common, of all that there are.
+            If one that is wanted was not run in both; where a choice finds none in common, of all that there are. If
+            ``gated``, so that no gate passes over an arm: if B lacks one of those that were chosen, or A lacks one of
+            all.
         """
         if isinstance(wanted, str):
-            everything = tuple(dict.fromkeys([*self.a.arms, *self.b.arms]))
-            chosen = everything if wanted == "all" else tuple(name for name in everything if name != CONTROL)
-            wanted = tuple(name for name in chosen if name in self.a.arms and name in self.b.arms)
-            wanted = wanted or chosen or (TREATMENT,)
+            chosen = self._chosen(wanted, [*self.a.arms, *self.b.arms])
+            common = tuple(name for name in chosen if name in self.a.arms and name in self.b.arms)
+            needed = (chosen if wanted == "all" else self._chosen(wanted, self.a.arms)) if gated else common
+            wanted = needed or common or chosen or (TREATMENT,)
         for trial, arm in product((self.a, self.b), wanted):
             if arm not in trial.arms:
                 raise UsageError(
                     f"run {trial.side.run.run_id}: {trial.slug} was run without the {arm} arm",
-                    hint=f"its arms: {', '.join(trial.arms) or 'none'}",
+                    hint=f"its arms: {', '.join(trial.arms) or 'none'}; name the arms to compare with --arms",
                 )
         return wanted
+
+    @staticmethod
+    def _chosen(choice: ArmChoice, arms: Sequence[ArmName]) -> tuple[ArmName, ...]:
+        """Return which of the arms a choice takes, each once."""
+        return tuple(name for name in dict.fromkeys(arms) if choice == "all" or name != CONTROL)
 
     def agreements(self, arm: ArmName) -> tuple[Agreement, ...]:
         """Return what the arm of both must have in common."""
