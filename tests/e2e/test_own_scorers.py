@@ -536,3 +536,30 @@ def test_a_kill_between_the_state_and_the_configuration_loses_no_change_of_scori
     assert "polite" in (own.run_root() / "effective_config.yaml").read_text()
     log = (own.run_root() / "run.log").read_text()
     assert "damaged, or changed by hand" not in log
+
+
+@pytest.mark.parametrize("elsewhere", ["scorers", "models"])
+def test_a_value_of_the_environment_in_a_scorer_is_no_drift_when_the_list_or_the_value_changes(
+    own: Project, monkeypatch: pytest.MonkeyPatch, elsewhere: str
+) -> None:
+    """Whether or not the environment gives a value to what is asked, too."""
+    monkeypatch.setenv("WORD", "paris")
+    monkeypatch.setenv("MODEL", "vendor/model-1")
+    polite, models = POLITE | {"words": ["${WORD}"]}, {"m1": {"id": "${MODEL}"}}
+    more = {"models": models} if elsewhere == "models" else {}
+    own.write_config({"scorers": {"em": None, "polite": polite}, **more})
+    done(own)
+    own.write_config({"scorers": {"em": None, "f1": None, "polite": polite}, **more})
+    done(own, "--resume")
+    assert phases_run(own, "nothing is asked again") == SCORING
+    assert "drift" not in json.loads((own.run_root() / "run_state.json").read_text())
+    monkeypatch.setenv("WORD", "known")
+    done(own, "--resume")
+    assert phases_run(own, "scorer polite changed") == SCORING
+    done(own, "--resume")
+    assert phases_run(own, "nothing was left to do") == []
+    if elsewhere == "models":
+        monkeypatch.setenv("MODEL", "vendor/model-2")
+        outcome = own.run("--resume")
+        assert outcome.code == 3
+        assert "models.m1.id (${MODEL})" in outcome.err

@@ -1,6 +1,7 @@
 """Reading a configuration: where each value comes from, and what is said of what is wrong."""
 
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -455,3 +456,43 @@ def test_a_provider_added_to_the_registry_is_known_to_the_configuration(
 ) -> None:
     monkeypatch.setitem(registry.PROVIDERS, "extra", "somewhere:Extra")
     assert loaded(tmp_path, {"provider": "extra"}).experiment.provider == "extra"
+
+
+TREATMENTS = {"control": "control.txt", "treatments": {"a": {"text": "SAID"}}}
+TEMPLATE = {"open_book": "open.txt", "closed_book": {"text": "SAID {question}"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"prompt_sets": {"main": {"control": {"text": "SAID"}, "treatment": "treatment.txt"}}},
+         "prompt_sets.main.control.text"),
+        ({"prompt_sets": {"main": {"control": {"prompt": {"text": "SAID"}}, "treatment": "treatment.txt"}}},
+         "prompt_sets.main.control.prompt.text"),
+        ({"prompt_sets": {"main": TREATMENTS}}, "prompt_sets.main.treatments.a.text"),
+        ({"task_instructions": TEMPLATE}, "task_instructions.closed_book.text"),
+        ({"prompt_sets": {"main": {"control": {"path": "control.txt", "task_instructions": TEMPLATE},
+                                   "treatment": "treatment.txt"}}},
+         "prompt_sets.main.control.task_instructions.closed_book.text"),
+        ({"scorers": {"mine": {"type": "python", "file": "mine.py", "text": "SAID"}}}, "scorers.mine.text"),
+    ],
+)  # fmt: skip
+def test_a_text_in_the_configuration_stays_as_it_is_and_holds_what_a_request_can_hold(
+    tmp_path: Path, changes: dict[str, Any], key: str
+) -> None:
+    def saying(text: str) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(json.dumps(changes).replace("SAID", json.dumps(text)[1:-1]))
+        return base() | said
+
+    assert not load_config(write(tmp_path, saying("cost: ${NO_SUCH}")), {}).placeholders
+    assert f"{key}: a NUL character is not allowed" in complaint(tmp_path, saying("a\0b"))
+    assert "invalid Unicode" in complaint(tmp_path, json.dumps(saying("a\udc80")))
+
+
+def test_a_setting_of_a_scorer_that_is_called_text_takes_values_of_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("SCORER = 1")
+    scorers = {"mine": {"type": "python", "file": "mine.py", "rules": {"text": "${W}", "deep": [{"text": "${W}"}]}}}
+    loaded = load_config(write(tmp_path, base() | {"scorers": scorers}), {"W": "please"})
+    assert loaded.experiment.scorers_in_use["mine"].settings == {
+        "rules": {"text": "please", "deep": [{"text": "please"}]}
+    }

@@ -26,6 +26,15 @@ from promptrial.errors import ConfigError
 __all__ = ["KeyPath", "LoadedConfig", "environment", "filled_in", "load_config"]
 
 _SHOWN: Final = 20
+_TEXTS_OF_AN_ARM: Final[frozenset[KeyPath]] = frozenset(
+    {
+        ("text",),
+        ("prompt", "text"),
+        ("task_instructions", "open_book", "text"),
+        ("task_instructions", "closed_book", "text"),
+    }
+)
+"""Keys that lead from an arm to a text that is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +132,9 @@ def _interpolate(
         return {key: _interpolate(path, item, env, line_of, placeholders, (*at, key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_interpolate(path, item, env, line_of, placeholders, (*at, index)) for index, item in enumerate(value)]
-    if not isinstance(value, str) or _is_prompt_text(at):
+    if not isinstance(value, str):
         return value
-    if not VARIABLE.search(value):
+    if _is_text(at) or not VARIABLE.search(value):
         _check_text(place(path, line_of, at), dotted(at), value)
         return value
 
@@ -153,10 +162,12 @@ def _check_text(where: str, key: str, text: object) -> None:
             raise ConfigError(f"{where}: {key}: not valid Unicode text: it holds bytes that are not UTF-8")
 
 
-def _is_prompt_text(at: KeyPath) -> bool:
+def _is_text(at: KeyPath) -> bool:
     """Whether the text of a prompt or of code stands here, which may speak of ``${VAR}`` and is used as it is."""
-    of_text = at[0] in {"prompt_sets", "task_instructions", "scorers"} and at[-1] == "text"
-    return of_text and at[-2] != "treatments"
+    if at[0] != "prompt_sets":
+        return at[0] in {"task_instructions", "scorers"} and at[2:] == ("text",)
+    in_arm = at[4:] if at[2:3] == ("treatments",) else at[3:]
+    return in_arm in _TEXTS_OF_AN_ARM
 
 
 def _used_sets(experiment: ExperimentConfig) -> set[str]:

@@ -192,12 +192,11 @@ class _Found:
         used_models, used_sets = models_used(trials), {trial.prompt_set for trial in trials}
         tree = effective(loaded, used_models, used_sets)
         digest = config_hash(tree)
-        resolved = effective(replace(loaded, placeholders={}), used_models, used_sets)
+        # Values of the environment in keys that ask nothing may change: what is scored says so itself.
+        resolved = rescoring.without(effective(replace(loaded, placeholders={}), used_models, used_sets))
         old = self._changed_from(digest)
-        asked, asked_resolved = (rescoring.as_before(old, each) for each in (tree, resolved))
-        before, before_resolved = (
-            each if old is None else before_growth(old, each) for each in (asked, asked_resolved)
-        )
+        asked = rescoring.as_before(old, tree)
+        before, before_resolved = (each if old is None else before_growth(old, each) for each in (asked, resolved))
         drift = self._drift(before) or _environment_drift(self.origin, loaded, config_hash(before_resolved))
         new = growing.new_growth(self.run, old, tree) if before != asked else None
         if self._asked_nothing():  # by the earlier configuration, so that no answers can be mixed

@@ -12,7 +12,7 @@ from promptrial.config.effective import difference
 from promptrial.config.schema import ExperimentConfig
 from promptrial.store.records import RunState
 
-__all__ = ["as_before", "changes", "earlier_hashes", "record"]
+__all__ = ["as_before", "changes", "earlier_hashes", "record", "without"]
 
 _KEYS: Final = ExperimentConfig.only_rescores
 
@@ -22,7 +22,12 @@ def as_before(old: Mapping[str, Any] | None, tree: dict[str, Any]) -> dict[str, 
     if old is None:
         return tree
     kept = {key: old[key] for key in _KEYS if key in old}
-    return {key: value for key, value in tree.items() if key not in _KEYS} | kept
+    return without(tree) | kept
+
+
+def without(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration without the keys that ask nothing."""
+    return {key: value for key, value in tree.items() if key not in _KEYS}
 
 
 def changes(old: Mapping[str, Any] | None, tree: dict[str, Any]) -> tuple[str, ...]:

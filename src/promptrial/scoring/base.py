@@ -229,11 +229,8 @@ def _worst(name: str, scorer: Scorer, item: Item) -> float:
     try:
         if not scorer.applies(item):
             return math.nan
-        worst, (low, high), continuous = (
-            scorer.worst(item),
-            scorer.declared.range,
-            scorer.declared.scale == "continuous",
-        )
+        worst, (low, high) = scorer.worst(item), scorer.declared.range
+        continuous = scorer.declared.scale == "continuous"
         if not (worst in (low, high) or (continuous and low < worst < high)):
             _refuse(name, item, "worst score", worst, (low, high), continuous=continuous)
         return float(worst)

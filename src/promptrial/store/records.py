@@ -269,11 +269,11 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
 
     A ``dry_run`` has met an emulator instead of hosted providers. ``overrides`` are the flags that the run was started
     with; ``drift`` is what was forced; ``growth`` is each enlargement of the sample, oldest first; ``resolved_hash`` is
-    the digest of the configuration with the values of the environment filled in, where it holds any. ``config_path`` is
-    the absolute path of the configuration file, ``config_sha256`` the digest of its bytes: both stand here alone, and
-    in no archive. ``config_file`` is the same path as it was given, unless that is absolute. ``rescored`` is what
-    changed of the keys that ask nothing. ``phases`` has every phase of this program, and those that another version has
-    besides.
+    the digest of the configuration with the values of the environment filled in, where it holds any, and without
+    the keys that ask nothing. ``config_path`` is the absolute path of the configuration file, ``config_sha256`` the
+    digest of its bytes: both stand here alone, and in no archive. ``config_file`` is the same path as it was given,
+    unless that is absolute. ``rescored`` is what changed of the keys that ask nothing. ``phases`` has every phase
+    of this program, and those that another version has besides.
     """
 
     schema_version: Literal[1] = 1
