@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from functools import partial
 from typing import Any
@@ -174,3 +175,39 @@ def test_an_arm_with_other_templates_or_another_model_asks_something_else_and_ne
     outcome = hosted.run("--resume", "--force", *TO_PARSE)
     assert outcome.code == 0, outcome.err
     assert len(hosted.jobs()) == jobs + {"templates": 2, "model": 0}[change]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"models": {"m1": {"id": f"{MODEL}-2"}}},
+        {"task_instructions": {"open_book": {"text": "{context} {question}"}, "closed_book": {"text": "{question}"}}},
+        {"stop": ["\n\n"]},
+    ],
+    ids=["model", "templates", "stop"],
+)
+def test_a_trial_that_asks_something_else_in_all_arms_needs_no_leave(
+    hosted: HostedProject, change: dict[str, Any]
+) -> None:
+    models = {"models": {"m1": {"id": MODEL}}}
+    hosted.project.write_config(configuration(models))
+    assert hosted.run(*TO_PARSE).code == 0
+    jobs = len(hosted.jobs())
+    hosted.project.write_config(configuration(models | change))
+    outcome = hosted.run("--resume", "--force", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert len(hosted.jobs()) == 2 * jobs
+
+
+def test_a_record_of_an_earlier_version_that_does_not_say_how_an_arm_was_asked_keeps_the_need_of_leave(
+    hosted: HostedProject,
+) -> None:
+    assert hosted.run("--parts_per_dataset", "1", *TO_PARSE).code == 0
+    path = hosted.results() / "trial_manifest.json"
+    record = json.loads(path.read_text())
+    for entry in record["prompts"].values():
+        del entry["asked_with"]
+    path.write_text(json.dumps(record))
+    outcome = hosted.run("--parts_per_dataset", "2", "--resume", "--force", *TO_PARSE)
+    assert outcome.code == 2, outcome.err
+    assert "all of them would be asked again: " in outcome.err

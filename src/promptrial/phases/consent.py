@@ -6,12 +6,13 @@ parts once for each trial, as it was told to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from promptrial.errors import UsageError
 from promptrial.jobs.work import PartWork
-from promptrial.phases.settings import own_digest
+from promptrial.model import Prompt
+from promptrial.phases.settings import asked_with
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_key
 from promptrial.store.records import Intent, PartRecord
@@ -79,18 +80,17 @@ def _paid_otherwise(record: PartRecord, wanted: set[str]) -> bool:
 
 
 def _unchanged_arms(spec: RunSpec, work: PartWork) -> set[str]:
-    """Return the arms whose prompt, with what else is their own, is the one that was sent last.
+    """Return the arms whose prompt is the one that was sent last, to the same model and by the same templates.
 
     Only *submit* records token counts. An entry without them was made for a lost manifest: it says what is wanted now.
     """
-    sent = {
-        name: (entry.get("sha256"), entry.get("own"))
-        for name, entry in work.manifest.prompts.items()
-        if "tokens" in entry
-    }
-    trial = spec.trial(work.folder.slug)
-    wanted = {arm.name: (arm.prompt.sha256, own_digest(spec.config, trial, arm)) for arm in trial.arms}
-    return {name for name, prompt in wanted.items() if sent.get(name) == prompt}
+    trial, sent = spec.trial(work.folder.slug), work.manifest.prompts
+    return {arm.name for arm in trial.arms if _was_sent(sent.get(arm.name, {}), arm.prompt, asked_with(trial, arm))}
+
+
+def _was_sent(entry: Mapping[str, Any], prompt: Prompt, wanted: str) -> bool:
+    """Whether an entry is of this prompt; one of an earlier version does not say what it was asked with."""
+    return "tokens" in entry and entry.get("sha256") == prompt.sha256 and entry.get("asked_with", wanted) == wanted
 
 
 def _refusal(spec: RunSpec, reason: str, again: Sequence[PartWork]) -> UsageError:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from promptrial.config.schema import ExperimentConfig
-from promptrial.design.trials import own_of, templates_of
 from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import StatsSettings
 from promptrial.jobs.settings import QueueSettings
@@ -17,7 +17,7 @@ from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.store.rundir import digest_of
 
-__all__ = ["chosen_rules", "evaluation_rules", "own_digest", "queue_settings", "scoring_settings", "stats_settings"]
+__all__ = ["asked_with", "chosen_rules", "evaluation_rules", "queue_settings", "scoring_settings", "stats_settings"]
 
 
 def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
@@ -25,10 +25,13 @@ def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
     return ScoringSettings(extra_refusals=config.scoring.extra_refusals)
 
 
-def own_digest(config: ExperimentConfig, trial: Trial, arm: Arm) -> str | None:
-    """Return the digest of what an arm has of its own besides its prompt; None where that is nothing."""
-    own = own_of(arm, trial, templates_of(config.task_instructions))
-    return digest_of(own) if own else None
+def asked_with(trial: Trial, arm: Arm) -> str:
+    """Return the digest of what the requests of an arm depend on besides its prompt and the items.
+
+    That is its model, its templates and the stop sequences; what else there is stands in the name of the trial.
+    """
+    model = [arm.model.provider, arm.model.id, arm.model.path]
+    return digest_of({"model": model, "templates": asdict(arm.templates), "stop": list(trial.stop)})
 
 
 def evaluation_rules(spec: RunSpec) -> dict[str, EvaluationRules]:

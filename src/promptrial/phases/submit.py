@@ -14,7 +14,7 @@ from promptrial.phases.consent import require_leave_to_buy_again
 from promptrial.phases.engines import engine_for
 from promptrial.phases.recovery import recover_parts
 from promptrial.phases.services import Services
-from promptrial.phases.settings import own_digest, queue_settings
+from promptrial.phases.settings import asked_with, queue_settings
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import worklist
 from promptrial.store import breadcrumbs
@@ -39,14 +39,14 @@ def _run(spec: RunSpec, services: Services) -> Produced:
         _check(services, model)
     for trial in spec.active:
         services.stop.check()
-        _describe(spec, services, trial, {model: engines[trial.slug, model] for model in trial.models})
+        _describe(services, trial, {model: engines[trial.slug, model] for model in trial.models})
     queue = QueueManager(work, services.clock, services.events, services.stop, services.part_done, queue_settings(spec))
     with services.progress.task("submit", RUN, None) as task:
         queue.submit(task)
     return Produced({})
 
 
-def _describe(spec: RunSpec, services: Services, trial: Trial, engines: Mapping[ModelSpec, dict[str, Any]]) -> None:
+def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict[str, Any]]) -> None:
     """Record engines and prompts of a trial. Side effects: saves its manifest, before anything is asked for.
 
     The tokens of an arm that is not run, and would be by another model, are not counted: that model is not asked.
@@ -60,11 +60,10 @@ def _describe(spec: RunSpec, services: Services, trial: Trial, engines: Mapping[
             own.engine = engines[arm.model]
         counts = own is None or arm.model in engines
         tokens = services.provider(arm.model.provider).count_tokens(arm.model, arm.prompt.text) if counts else None
-        digest = own_digest(spec.config, trial, arm)
         manifest.prompts[arm.name] = {
             "sha256": arm.prompt.sha256,
             "tokens": tokens,
-            **({} if digest is None else {"own": digest}),
+            "asked_with": asked_with(trial, arm),
         }
     services.save_manifest(trial.slug)  # whoever resumes must know which engine was asked
 
