@@ -563,3 +563,56 @@ def test_a_value_of_the_environment_in_a_scorer_is_no_drift_when_the_list_or_the
         outcome = own.run("--resume")
         assert outcome.code == 3
         assert "models.m1.id (${MODEL})" in outcome.err
+
+
+def test_runs_are_compared_by_the_scorers_that_both_have_wherever_their_files_are(own: Project) -> None:
+    own.write_config({"scorers": {"em": None, "polite": POLITE}})
+    done(own, run_id="a")
+    (own.root / "config/scorers/polite.py").rename(own.root / "config/scorers/manners.py")
+    brief = {"type": "python", "file": "scorers/brief.py"}
+    own.write_config({"scorers": {"brief": brief, "polite": POLITE | {"file": "scorers/manners.py"}, "em": None}})
+    done(own, run_id="b")
+    outcome = own.call("compare", "a", "b", "--json")
+    assert outcome.code == 0, outcome.err
+    (pair,) = json.loads(outcome.out)["pairs"]
+    assert all(each["same"] for each in pair["agreements"])
+    assert {row["metric"] for row in pair["significance"]["endpoints"]} == {"em", "polite"}
+
+
+@pytest.mark.parametrize("change", ["setting", "file"])
+def test_a_metric_that_is_measured_differently_in_both_runs_is_not_compared(own: Project, change: str) -> None:
+    own.write_config({"scorers": {"em": None, "polite": POLITE}})
+    done(own, run_id="a")
+    if change == "file":
+        path = own.root / "config/scorers/polite.py"
+        path.write_text(path.read_text() + "\n# another file\n")
+    own.write_config({"scorers": {"em": None, "polite": POLITE | ({"most": 3} if change == "setting" else {})}})
+    done(own, run_id="b")
+    outcome = own.call("compare", "a", "b")
+    assert outcome.code == 2
+    assert "scorer differs" in outcome.err
+    assert f"scorers.polite.{'settings.most' if change == 'setting' else 'sha256'}: " in outcome.err
+    forced = own.call("compare", "a", "b", "--force")
+    assert forced.code == 0
+    assert "compared although it differs (--force): scorer" in forced.out
+
+
+def test_runs_without_a_scorer_in_common_are_refused_even_by_force(own: Project) -> None:
+    for run_id, scorers in (("a", {"em": None}), ("b", {"polite": POLITE})):
+        own.write_config({"scorers": scorers, "stats": {"primary": list(scorers), "tost_margins": {}}})
+        done(own, run_id=run_id)
+    outcome = own.call("compare", "a", "b", "--force")
+    assert outcome.code == 2
+    assert "no scorer has the same name in both" in outcome.err
+
+
+def test_a_primary_metric_that_only_one_run_has_is_left_out(own: Project) -> None:
+    own.write_config({"scorers": {"polite": POLITE, "em": None},
+                      "stats": {"primary": ["polite", "em"], "tost_margins": {"polite": 1}}})  # fmt: skip
+    done(own, run_id="a")
+    own.write_config({"scorers": {"em": None}})
+    done(own, run_id="b")
+    outcome = own.call("compare", "a", "b", "--json")
+    assert outcome.code == 0, outcome.err
+    (pair,) = json.loads(outcome.out)["pairs"]
+    assert {row["metric"] for row in pair["significance"]["endpoints"]} == {"em"}

@@ -116,7 +116,14 @@ def test_items_match_by_key_and_content() -> None:
 
 
 def identity() -> Identity:
-    return Identity({"open_book.jsonl": "1"}, "s", {"scoring": {"x": 1}}, {"id": "m"}, {"temps": [0.0], "seed": 1})
+    return Identity(
+        items={"open_book.jsonl": "1"},
+        scorer_sha256="s",
+        scorer={"scoring": {"x": 1}},
+        metrics={"em": {"type": "em", "settings": {}, "version": 1}},
+        model={"id": "m"},
+        decoding={"temps": [0.0], "seed": 1},
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,6 +131,11 @@ def identity() -> Identity:
     [
         (replace(identity(), items={"open_book.jsonl": "2"}), "items", "1 items are the same in both"),
         (replace(identity(), scorer_sha256="t", scorer={"scoring": {"x": 2}}), "scorer", "scoring.x: 1 -> 2"),
+        (
+            replace(identity(), metrics={"em": {"type": "em", "settings": {}, "version": 2}, "other": {}}),
+            "scorer",
+            "scorers.em.version: 1 -> 2",
+        ),
         (replace(identity(), model={"id": "n"}), "model", 'id: "m" -> "n"'),
         (replace(identity(), decoding={"temps": [0.0], "seed": 2}), "decoding", "seed: 1 -> 2"),
     ],
@@ -141,8 +153,10 @@ def test_what_differs_is_named_with_both_digests(other: Identity, aspect: str, s
 
 def test_trials_that_agree_have_nothing_to_say() -> None:
     _, items = match_items({"a": b"1"}, {"a": b"1"})
-    found = agreements(identity(), identity(), items)
-    assert all(each.same and each.a == each.b and not each.differences for each in found)
+    more = replace(identity(), metrics={**identity().metrics, "other": {"type": "f1"}})
+    for other in (identity(), more):
+        found = agreements(identity(), other, items)
+        assert all(each.same and each.a == each.b and not each.differences for each in found)
 
 
 def test_what_was_planned_goes_with_the_arm_that_it_was_planned_for() -> None:

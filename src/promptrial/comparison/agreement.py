@@ -21,14 +21,16 @@ _SHORT = 12
 class Identity:
     """What a trial is besides its prompts.
 
-    ``items`` are the SHA-256 of the prepared files by name. ``scorer_sha256`` is that of the settings which the scores
-    on disk were made with; ``scorer`` are these settings, to say what differs. A dry run's answers are no model's, so
+    ``items`` are the SHA-256 of the prepared files by name. ``scorer_sha256`` is that of the settings of all scorers
+    which the scores on disk were made with; ``scorer`` are these settings, to say what differs. ``metrics`` says what
+    decides about each score besides: type, settings of its own, version. A dry run's answers are no model's, so
     ``model`` holds whether it was one.
     """
 
     items: Mapping[str, str]
     scorer_sha256: str
     scorer: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Any]]
     model: Mapping[str, Any]
     decoding: Mapping[str, Any]
 
@@ -51,10 +53,24 @@ def agreements(a: Identity, b: Identity, items: ItemMatch) -> tuple[Agreement, .
     """Compare two trials, aspect by aspect."""
     return (
         _agreement("items", _digest(a.items), _digest(b.items), _item_words(items)),
-        _agreement("scorer", a.scorer_sha256, b.scorer_sha256, _lines(a.scorer, b.scorer)),
+        _scorer_agreement(a, b),
         _agreement("model", _digest(a.model), _digest(b.model), _lines(a.model, b.model)),
         _agreement("decoding", _digest(a.decoding), _digest(b.decoding), _lines(a.decoding, b.decoding)),
     )
+
+
+def _scorer_agreement(a: Identity, b: Identity) -> Agreement:
+    """Compare how the metrics that both have were scored; another metric of one run changes nothing."""
+    common = [name for name in a.metrics if name in b.metrics]
+    (sha256_a, words_a), (sha256_b, words_b) = _scored(a, common), _scored(b, common)
+    return _agreement("scorer", sha256_a, sha256_b, _lines(words_a, words_b))
+
+
+def _scored(identity: Identity, metrics: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Return the digest of all that decides about the scores of some metrics, and what to say of it."""
+    scorers = {name: identity.metrics[name] for name in metrics}
+    digest = _digest({"settings": identity.scorer_sha256, "scorers": scorers})
+    return digest, {**identity.scorer, "scorers": scorers}
 
 
 def refusal(differing: Sequence[Agreement]) -> str:

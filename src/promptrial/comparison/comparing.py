@@ -182,6 +182,8 @@ class _Trials:
             )
         if not self.items.common:
             raise UsageError(f"{names} cannot be compared: no item is the same in both")
+        if not {*self.a.identity.metrics} & {*self.b.identity.metrics}:
+            raise UsageError(f"{names} cannot be compared: no scorer has the same name in both")
         if not {*self.a.manifest.temps} & {*self.b.manifest.temps}:
             raise UsageError(f"{names} cannot be compared: they have no temperature in common")
 

@@ -22,7 +22,7 @@ from promptrial.errors import CorruptRecordError, UsageError
 from promptrial.model import ids
 from promptrial.model.arms import ArmName, control_first
 from promptrial.phases.prepared import ItemReader, encode_item
-from promptrial.phases.scorers import declared
+from promptrial.phases.scorers import declared, made_by
 from promptrial.phases.stats import PlannedItems, read_scores
 from promptrial.store import records
 from promptrial.store.records import Manifest, RunState, StageRecord, TrialManifest
@@ -162,7 +162,7 @@ def read_trial(side: RunSide, slug: str) -> TrialSide:
         side=side,
         slug=slug,
         manifest=manifest,
-        identity=_identity(side, manifest, scored),
+        identity=_identity(side, slug, manifest, scored),
         significance=_decoded(run, slug, "significance.json", significance.decode),
         costs=_costs(side, manifest, slug),
     )
@@ -184,7 +184,7 @@ def scorers_of(run: RunDir) -> dict[str, Declaration]:
     return {name: each for path in sorted(run.root.glob("*/results")) for name, each in declared(path).items()}
 
 
-def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Identity:
+def _identity(side: RunSide, slug: str, manifest: TrialManifest, scored: StageRecord) -> Identity:
     datasets = side.tree.get("datasets") or {}
     return Identity(
         items=side.items,
@@ -194,8 +194,8 @@ def _identity(side: RunSide, manifest: TrialManifest, scored: StageRecord) -> Id
             "formats": {name: dataset.get("format") for name, dataset in datasets.items()},
             **_chosen("rules", datasets),
             **_chosen("tokens", datasets),
-            **({"scorers": side.tree["scorers"]} if "scorers" in side.tree else {}),
         },
+        metrics=made_by(side.run.trial(slug).results),
         model={
             "id": manifest.trial.get("model_id"),
             "provider": manifest.trial.get("provider"),

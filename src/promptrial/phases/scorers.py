@@ -23,7 +23,7 @@ from promptrial.scoring.contract import Scorer
 from promptrial.scoring.packs.question_answering import FIRST
 from promptrial.store.rundir import digest_of
 
-__all__ = ["RECORD", "declared", "make_scorers", "record_of", "scorer_versions", "worst_columns"]
+__all__ = ["RECORD", "declared", "made_by", "make_scorers", "record_of", "scorer_versions", "worst_columns"]
 
 RECORD = "scorers.json"
 """The file that says what the columns of ``per_item_scores`` mean; none where the default pack ran as it is."""
@@ -134,13 +134,41 @@ def declared(results: Path) -> dict[str, Declaration]:
     CorruptRecordError
         If the record is damaged.
     """
-    path = results / RECORD
-    if not path.exists():
+    record = _recorded(results / RECORD)
+    if record is None:
         return {name: scorer.declared for name, scorer in load_scorers().items() if name in FIRST}
+    return {each.name: each.declared for each in record.scorers}
+
+
+def made_by(results: Path) -> dict[str, dict[str, Any]]:
+    """Return what decides about the scores of a scored trial, by column: type, settings, version.
+
+    A scorer in a file has the SHA-256 of the file for a version. Where the file is kept makes no difference.
+
+    Raises
+    ------
+    CorruptRecordError
+        If the record is damaged.
+    """
+    record = _recorded(results / RECORD)
+    if record is None:
+        return {name: {"type": name, "settings": {}, "version": 1} for name in FIRST}
+    return {
+        each.name: {
+            "type": each.type,
+            "settings": each.settings,
+            **({"version": each.declared.version} if each.sha256 is None else {"sha256": each.sha256}),
+        }
+        for each in record.scorers
+    }
+
+
+def _recorded(path: Path) -> ScorerRecord | None:
+    if not path.exists():
+        return None
     try:
-        record = documents.decode(read_bytes(path))
+        return documents.decode(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise CorruptRecordError(
             f"{path}: cannot be read: {error}", hint="resume the run: score is repeated then"
         ) from error
-    return {each.name: each.declared for each in record.scorers}
