@@ -54,8 +54,9 @@ BUGS: Final = {
     "expired_is_lost": ("F10 expired at create_job 1$", False, "jobs were created, not 3|was asked again"),
     "says_the_key": ("F2 json at create_job 1$", False, "holds the key"),
     "key_is_the_name": ("^killed after the call create_job", False, "the last resume ended with 1|has the job"),
+    "no_note": ("^killed before the line after create_job", False, "although a file beside the results names its job"),
 }
-AT_ANOTHER_VENDOR: Final = {"key_is_the_name": "own_names"}
+AT_ANOTHER_VENDOR: Final = {"key_is_the_name": "own_names", "no_note": "no_lookup"}
 PLANTED: Final = {
     bug: Matrix(bug=bug, only=only, repeats=repeats, vendor=AT_ANOTHER_VENDOR.get(bug, "fireworks"))
     for bug, (only, repeats, _) in BUGS.items()

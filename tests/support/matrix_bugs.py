@@ -69,6 +69,11 @@ def key_is_the_name() -> None:
     Submission._found = found  # type: ignore[method-assign]
 
 
+def no_note() -> None:
+    """Do not believe the file beside the results, which names the job."""
+    Submission._noted = lambda self, payload: None  # type: ignore[method-assign]  # noqa: ARG005
+
+
 def says_the_key() -> None:
     """Name the key in messages, where a person would look for it, and keep it in what is written down."""
     Redactor.__call__ = lambda self, text: text  # type: ignore[method-assign]  # noqa: ARG005
@@ -86,6 +91,7 @@ BUGS: Final[dict[str, Callable[[], None]]] = {
         new_key_each_time,
         expired_is_lost,
         key_is_the_name,
+        no_note,
         says_the_key,
     )
 }

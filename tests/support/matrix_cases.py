@@ -89,6 +89,9 @@ class Kill(NamedTuple):
     step: Step
 
 
+_WHEN_NOTED: Final = {Kill("before the line after", Step("create_job", nth)) for nth in (1, 2)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """A run that meets a fault (or none), and is killed (or not).
@@ -123,6 +126,11 @@ class Case:
             "count": -1 if self.lasting else 1,
             **self.options,
         }
+
+    @property
+    def noted(self) -> bool:
+        """Whether the process dies once the file beside the results names the job, and before the record does."""
+        return not self.fault and self.kill is not None and self.kill in _WHEN_NOTED
 
     @property
     def another_job(self) -> bool:

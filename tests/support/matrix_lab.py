@@ -153,6 +153,8 @@ class MatrixLab:
             code = self._resume(folder, verdict, flags)
         may_park = not registry.load("provider", self._vendor).keyed
         verdict.parked = may_park and any(part.status == "unknown" for part in parts_of(folder).values())
+        if verdict.parked and case.noted:
+            verdict.problems.append("a part was parked although a file beside the results names its job")
         if code != (1 if verdict.parked else 0):
             verdict.problems.append(f"the last resume ended with {code}: {_last_words(folder)}")
         if case.endured and verdict.resumes and not verdict.parked:
