@@ -123,7 +123,7 @@ MUTANTS: Final = (
     Mutant(
         "contrasts share their random numbers",
         "stats/analysis.py",
-        "*names, *named)",
+        "*names, *arm)",
         "*names)",
         _CONTRASTS,
     ),

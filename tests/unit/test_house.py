@@ -2,12 +2,54 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import promptrial
 
 ROOT = Path(promptrial.__file__).parent
+NOT_AN_ARM = re.compile(r"control (characters?|tokens?|plane)")
+"""Terms that have the word and are no arm."""
+
+
+def spoken(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
+    """Yield line, word or text, and whether it is a name, of all that code says. Comments and docstrings are free."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    prose = {
+        id(line.value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented)
+        for line in node.body
+        if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        line = getattr(node, "lineno", 0)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield line, node.value, False
+        for field in ("id", "attr", "arg", "name", "asname", "module"):
+            name = getattr(node, field, None)
+            if isinstance(name, str):
+                yield line, name, True
+
+
+def modules() -> Iterator[tuple[str, list[tuple[int, str, bool]]]]:
+    for path in sorted(ROOT.rglob("*.py")):
+        yield path.relative_to(ROOT).as_posix(), [*spoken(ast.parse(path.read_text(encoding="utf-8")))]
+
+
+def names_an_arm(text: str) -> bool:
+    return re.search(r"\b(treatment|control)\b", NOT_AN_ARM.sub("", text.lower())) is not None
+
+
+def test_names_and_texts_are_counted_and_comments_and_docstrings_are_not() -> None:
+    code = (
+        '"""Of the control."""\n# control\ndef f(treatment=1):\n    "control"\n'
+        '    return row.control, CONTROL, f"the {x} control", "a control character", n_control_only, control_first\n'
+    )
+    found = [text for _, text, _ in spoken(ast.parse(code)) if names_an_arm(text)]
+    assert sorted(found) == [" control", "CONTROL", "control", "treatment"]
 
 
 def test_the_package_has_at_most_24_modules_and_packages_at_its_root() -> None:
@@ -25,20 +67,19 @@ def test_every_package_says_what_it_is_for_in_one_line() -> None:
 def test_nothing_but_its_adapter_knows_fireworks() -> None:
     """Outside the adapter, the registry and what reads older runs, only file names of ``config/`` hold the word."""
     found = [
-        f"{path.relative_to(ROOT)}:{number}"
-        for path in sorted(ROOT.rglob("*.py"))
-        if path.name != "registry.py" and not path.match("providers/fireworks*.py") and "legacy" not in path.parts
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if "fireworks" in re.sub(r"config/[\w.]+\.yaml", "", line).lower()
+        f"{path}:{line}"
+        for path, said in modules()
+        if path != "registry.py" and not path.startswith(("providers/fireworks", "legacy/"))
+        for line, text, _ in said
+        if "fireworks" in re.sub(r"config/[\w.]+\.yaml", "", text).lower()
     ]
     assert found == []
 
 
 def test_the_arms_are_named_in_at_most_15_modules() -> None:
-    """All others iterate over the sides of a contrast, or over arms in their order. Comments and docstrings count."""
-    named = re.compile(r"\b(treatment|control)\b")
-    found = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if named.search(path.read_text("utf-8"))]
-    assert len(found) <= 15, sorted(found)
+    """All others iterate over the sides of a contrast, or over arms in their order."""
+    found = [path for path, said in modules() if any(names_an_arm(text) for _, text, _ in said)]
+    assert len(found) <= 15, found
 
 
 PACK = ("scoring/", "legacy/", "registry.py")
@@ -48,10 +89,10 @@ PACK = ("scoring/", "legacy/", "registry.py")
 def test_no_module_outside_scoring_names_exact_match() -> None:
     """Other parts ask scorers what they are, so that a run may do without exact match."""
     found = [
-        f"{path.relative_to(ROOT).as_posix()}:{number}"
-        for path in sorted(ROOT.rglob("*.py"))
-        if not path.relative_to(ROOT).as_posix().startswith(PACK)
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if re.search(r"""["'](em|exact_match)["']""", line)
+        f"{path}:{line}"
+        for path, said in modules()
+        if not path.startswith(PACK)
+        for line, text, is_name in said
+        if text in {"em", "exact_match"} and not is_name
     ]
     assert found == []

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from promptrial.cli.options import Parser, add_flag
 from promptrial.errors import UsageError
-from promptrial.model.arms import CONTROL
 from promptrial.runtime.stop import StopToken, stop_on_signals
 from promptrial.runtime.terminal import print_result, say_to_stderr
 from promptrial_emulator.server import EmulatorServer
@@ -40,7 +39,7 @@ def configure(parser: Parser) -> None:
         default = getattr(defaults, name)
         add_flag(parser, name, f"{text} of the oracle (default: {default})", group=group, type=_share, default=default,
                  metavar="X")  # fmt: skip
-    add_flag(parser, "effect", f"added to the accuracy of every arm but {CONTROL} (default: {defaults.effect})",
+    add_flag(parser, "effect", f"added to the accuracy of every arm but control (default: {defaults.effect})",
              group=group, type=_number, default=defaults.effect, metavar="X")  # fmt: skip
     add_flag(parser, "seed", f"seed of the answers (default: {defaults.seed})", group=group, type=int,
              default=defaults.seed, metavar="N")  # fmt: skip

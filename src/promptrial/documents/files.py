@@ -193,7 +193,7 @@ def path_problem(path: str) -> str:
     if any(step in {"", ".", ".."} for step in path.split("/")):
         return "a name that leads out of its folder"
     if _ODD_LETTERS.search(path) or _DRIVE.match(path):
-        return "a name with a backslash, a drive or an unprintable character"
+        return "a name with a backslash, a drive or a control character"
     if not path.isascii() and path.encode(errors="replace").decode() != path:
         return "a name that is not UTF-8"
     return ""

@@ -17,7 +17,6 @@ import msgspec
 from promptrial.documents.files import open_csv
 from promptrial.legacy.reading import LegacyTrial
 from promptrial.model import RequestId, ids
-from promptrial.model.arms import PAIR
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.store import jsonl
 from promptrial.store.rundir import OLDER
@@ -25,7 +24,7 @@ from promptrial.store.rundir import OLDER
 __all__ = ["FoundAnswers", "find_answers"]
 
 _MAX_DIGITS: Final = 20
-_PART: Final = re.compile(rf"(?P<key>t\d+_({'|'.join(PAIR)}))_p\d\d?")
+_PART: Final = re.compile(r"(?P<key>t\d+_(control|treatment))_p\d\d?")
 """The older tool's part folders: two digits at most, where ours have three and more."""
 
 

@@ -210,7 +210,7 @@ class Engine:
         return self._call("POST", "/apply-template", {"messages": messages}, _Rendered).prompt
 
     def tokenize(self, text: str, *, special: bool) -> tuple[int, ...]:
-        """Return the tokens of a text; with ``special``, of a rendered one, with its special tokens."""
+        """Return the tokens of a text; with ``special``, of a rendered one, with its control tokens."""
         body = {"content": text, "add_special": special, "parse_special": special}
         return tuple(self._call("POST", "/tokenize", body, _Tokens).tokens)
 

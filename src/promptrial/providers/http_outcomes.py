@@ -147,7 +147,7 @@ class Reply:
 
 
 def printable(text: str, limit: int = _MAX_TEXT) -> str:
-    """Return a text from outside as one line of printable characters, without the queries of URLs."""
+    """Return a text from outside as one line without control characters and without the queries of URLs."""
     plain = "".join(character if character.isprintable() else " " for character in text)
     plain = " ".join(_QUERY.sub(r"\1?...", plain).split())
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."

@@ -1,4 +1,4 @@
-"""Text for a terminal: an aligned table, and the cleaning of text that may hold unprintable characters."""
+"""Text for a terminal: an aligned table, and the cleaning of text that may hold control characters."""
 
 from __future__ import annotations
 

@@ -258,9 +258,9 @@ def _rows(sample: PairedSample, settings: StatsSettings, statistics: Sequence[St
 
 
 def _stream(sample: PairedSample, settings: StatsSettings, *names: str) -> np.random.Generator:
-    """Return the random numbers of an endpoint; but for the default contrast, its second arm is among their names."""
-    named = () if sample.contrast == DEFAULT_CONTRAST else sample.contrast.sides[1:]
-    return stream(settings.random_seed, sample.metric, sample.temp, *names, *named)
+    """Return the random numbers of an endpoint; but for the default contrast, its treatment is among their names."""
+    arm = () if sample.contrast == DEFAULT_CONTRAST else (sample.contrast.treatment,)
+    return stream(settings.random_seed, sample.metric, sample.temp, *names, *arm)
 
 
 def _selective(

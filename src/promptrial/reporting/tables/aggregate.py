@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from promptrial.documents.significance import Endpoint
-from promptrial.model.arms import CONTROL, ArmName, Contrast
+from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting.facts import TrialResult, arm_differences
 from promptrial.reporting.tables.cells import (
     MISSING,
@@ -87,7 +87,7 @@ def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey
         rows=tuple(_aggregate_row(key, result, row, adjusted[key]) for key, result, row in rows),
         notes=(
             f"Adjusted over all: Holm's method over the {count(tested)} primary tests of all trials.",
-            f"It holds however the tests depend on each other, as those of trials with the same items or {CONTROL} do.",
+            "It holds however the tests depend on each other, as those of trials with the same items or control do.",
             *(f"{key[0]}: {note}" for key, _, row in rows for note in caution_notes([row])),
         ),
         align="llrrrrrrrrrl",
@@ -132,7 +132,7 @@ def _trials_notes(results: Sequence[TrialResult]) -> Iterator[str]:
     shared = sum(result.facts.shared_requests for result in results)
     if shared:
         yield (
-            f"{count(shared)} requests are the same in several trials (as a {CONTROL} that they share is): each of "
+            f"{count(shared)} requests are the same in several trials (as a control that they share is): each of "
             "these was asked and paid for once, and stands in the figures of every trial that it belongs to."
         )
 

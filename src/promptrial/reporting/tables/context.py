@@ -11,7 +11,7 @@ from promptrial.documents.cost_report import Cost, CostReport, Price
 from promptrial.documents.missing import ArmAttrition
 from promptrial.documents.significance import SIDES, Significance
 from promptrial.model import Trial
-from promptrial.model.arms import CONTROL, ArmName, Contrast, control_first
+from promptrial.model.arms import ArmName, Contrast, control_first
 from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.facts import RunFacts, TrialFacts, arm_differences, without_folders
 from promptrial.reporting.tables.cells import (
@@ -43,7 +43,7 @@ __all__ = [
     "questions_table",
 ]
 
-_PAIRING: Final = f"each item is its own {CONTROL}: its answers in both arms are compared at the same temperature"
+_PAIRING: Final = "each item is its own control: its answers in both arms are compared at the same temperature"
 _BOUNDS_NOTES: Final = (
     "Over all planned answers to the items that the metric applies to.",
     "Missing scores take the values that make the difference smallest, then largest.",

@@ -234,8 +234,7 @@ def decision_text(endpoint: Endpoint, *, significant: bool | None) -> str:
     if _applies_to_none(endpoint):
         return "not applicable"
     if significant:
-        _, compared = endpoint.compared.sides
-        return f"significant: {compared} {direction(endpoint.difference)}"
+        return f"significant: {endpoint.compared.treatment} {direction(endpoint.difference)}"
     if endpoint.clusters_needed is not None:
         units = "cluster" if endpoint.clustered else "pair"
         return f"not estimable with {count(endpoint.n_clusters)} {units}{'' if endpoint.n_clusters == 1 else 's'}"
