@@ -11,12 +11,13 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from promptrial import registry
 from promptrial.store import records
 from promptrial.store.records import TrialManifest
 from promptrial.store.rundir import RunDir
 from tests.support.doctor import examined, findings, obey, the_one
 from tests.support.hosted_fixtures import hosted, process
-from tests.support.hosted_run import HostedProject
+from tests.support.hosted_run import MODEL, HostedProject, configuration
 
 __all__ = ["hosted", "process"]
 
@@ -270,3 +271,31 @@ def test_a_dry_run_that_lost_its_state_is_never_taken_to_a_real_provider(hosted:
     state = json.loads((hosted.project.run_root() / "run_state.json").read_text())
     assert state["dry_run"] is True
     assert examined(hosted.project)["healthy"]
+
+
+def test_the_job_of_an_arm_with_a_provider_of_its_own_is_stopped_there_in_the_account_that_it_was_made_in(
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")
+
+    def configure(text: str) -> None:
+        treatment = {"prompt": {"text": text}, "model": "m2"}
+        models = {"m1": {"id": "small", "provider": "fake"}, "m2": {"id": MODEL}}
+        sets = {"main": {"control": "control.txt", "treatments": {"big": treatment}}}
+        hosted.project.write_config(
+            configuration({"models": models, "sweep": {"models": ["m1"]}, "prompt_sets": sets, "pricing": {}})
+        )
+
+    configure("Be brief.")
+    assert hosted.run("--to_step", "submit").code == 0
+    made = [job["id"] for job in hosted.jobs()]
+    configure("Be long.")
+    assert hosted.run("--resume", "--force").code == 0
+    path = hosted.results() / "trial_manifest.json"
+    manifest = records.load(path, TrialManifest)
+    own = manifest.own("big")
+    assert own is not None
+    own.engine = {**own.engine, "account": "another"}
+    records.save(path, manifest)
+    commands = {each["command"] for each in findings(hosted.project, "superseded_job")}
+    assert commands == {f"firectl batch-inference-job delete {job} -a hosted" for job in made}

@@ -7,9 +7,9 @@ the provider knows is not asked: a resume does that.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from promptrial import registry
 from promptrial.care.doctor.document import Finding, Kind, Severity
@@ -177,9 +177,7 @@ def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, 
             severity="note" if home else "warning",
             file=sight.run.relative(folder.manifest_path),
             meaning=meaning,
-            command=(_stop_command(sight, folder.slug, arm_of(part.resume_key), _name(intent)) if accepted else None)
-            if home
-            else sight.repair,
+            command=(_stop_attempt(sight, folder.slug, part, intent) if accepted else None) if home else sight.repair,
         )
 
 
@@ -250,8 +248,17 @@ def _put_away(sight: Sight, slug: str, arm: ArmName, crumb: Breadcrumb, path: Pa
     return f"{f'{stop} && ' if stop else ''}mv {quoted(path)} {shlex.quote(f'{path}.settled')}"
 
 
-def _stop_command(sight: Sight, slug: str, arm: ArmName, job: str) -> str | None:
-    """Return the command by which a person stops a job; None if there is none, or the provider is an emulator."""
+def _stop_attempt(sight: Sight, slug: str, part: PartRecord, intent: Intent) -> str | None:
+    return _stop_command(sight, slug, arm_of(part.resume_key), _name(intent), intent.engine)
+
+
+def _stop_command(
+    sight: Sight, slug: str, arm: ArmName, job: str, engine: Mapping[str, Any] | None = None
+) -> str | None:
+    """Return the command by which a person stops a job; None if there is none, or the provider is an emulator.
+
+    ``engine`` is the one that was asked, if that is on record; otherwise it is taken to be the one of the arm.
+    """
     manifest = sight.manifests.get(slug)
     if manifest is None or sight.run.emulator.exists():
         return None
@@ -259,7 +266,7 @@ def _stop_command(sight: Sight, slug: str, arm: ArmName, job: str) -> str | None
     if name not in registry.PROVIDERS:
         return None
     provider: type[BatchProvider] = registry.load("provider", name)
-    return provider.stop_by_hand(job, manifest.engine_of(arm))
+    return provider.stop_by_hand(job, engine or manifest.engine_of(arm))
 
 
 def _name(intent: Intent) -> str:
