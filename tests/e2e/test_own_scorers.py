@@ -16,6 +16,8 @@ import yaml
 
 from promptrial.documents import scorers as documents
 from promptrial.engine import starting
+from promptrial.errors import CorruptRecordError
+from promptrial.phases.scorers import declared
 from promptrial.scoring.packs.question_answering.token_f1 import TokenF1
 from promptrial.store.records import RunState
 from tests.support.project import Project
@@ -616,3 +618,37 @@ def test_a_primary_metric_that_only_one_run_has_is_left_out(own: Project) -> Non
     assert outcome.code == 0, outcome.err
     (pair,) = json.loads(outcome.out)["pairs"]
     assert {row["metric"] for row in pair["significance"]["endpoints"]} == {"em"}
+
+
+def test_an_own_measure_of_accuracy_decides_on_costs_under_its_own_name_and_on_gates(own: Project) -> None:
+    code = BRIEF.replace("needs=(", 'role="accuracy", needs=(').replace('label="Brevity"', 'label="Right enough"')
+    (own.root / "config/scorers/mine.py").write_text(code)
+    own.write_config(
+        {
+            "scorers": {
+                "mine": {"type": "python", "file": "scorers/mine.py"},
+                "abstain_rate": None,
+                "unsupported_rate": None,
+            }
+        }
+    )
+    done(own)
+    costs = json.loads((own.trial_folder() / "results/costs.json").read_text())
+    assert costs["criterion"] == "Right enough of at least 1"
+    report = next(own.trial_folder().glob("reports/report.md")).read_text()
+    assert "The criterion: Right enough of at least 1." in report
+    assert "Exactly right" not in report
+    outcome = own.call("compare", "r", "r", "--gate", "mine >= -0.5")
+    assert outcome.code == 0, outcome.err
+
+
+def test_a_record_of_scorers_that_was_changed_by_hand_to_what_no_scorer_may_declare_is_damaged(own: Project) -> None:
+    own.write_config({"scorers": {"em": None, "polite": POLITE}})
+    done(own)
+    path = own.trial_folder() / "results/scorers.json"
+    record = json.loads(path.read_text())
+    record["scorers"][0]["declared"]["range"] = [0, 9]
+    path.write_text(json.dumps(record))
+    with pytest.raises(CorruptRecordError, match="the role 'accuracy' needs binary scores of 0 and 1"):
+        declared(path.parent)
+    assert "unexpected error" not in own.call("compare", "r", "r").err

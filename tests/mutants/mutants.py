@@ -30,6 +30,34 @@ _GROWTH: Final = ("tests/property/test_growth.py",)
 
 MUTANTS: Final = (
     Mutant(
+        "code beside a configuration that a record led to runs",
+        "engine/code_consent.py",
+        "return allow or known or (from_file and named)",
+        "return allow or known or from_file",
+        ("tests/unit/test_code_consent.py",),
+    ),
+    Mutant(
+        "a file is read for code that a configuration in a run names",
+        "config/code.py",
+        "if lies_in_a_run(configuration):",
+        "if lies_in_a_run(configuration) and file.startswith('/'):",
+        ("tests/unit/test_code_consent.py",),
+    ),
+    Mutant(
+        "a recorded configuration counts as named through a link",
+        "engine/code_consent.py",
+        "os.path.abspath(asked or DEFAULT_CONFIG) == os.path.abspath(used)",
+        "os.path.realpath(asked or DEFAULT_CONFIG) == os.path.realpath(used)",
+        ("tests/unit/test_code_consent.py",),
+    ),
+    Mutant(
+        "a worst score outside the range is taken",
+        "scoring/base.py",
+        "if not (worst in (low, high) or (continuous and low < worst < high)):",
+        "if not (worst in (low, high) or continuous):",
+        ("tests/unit/test_scoring_scorers.py",),
+    ),
+    Mutant(
         "arms are swapped in the aggregate table",
         "reporting/tables/aggregate.py",
         "for arm in row.arms)",

@@ -45,6 +45,7 @@ def table_of(
         n_samples=(~np.isnan(scores)).astype(np.int64),
         metrics={metric: scores},
         roles={role: name for role, name in ROLES.items() if name == metric},
+        unanswerable=np.zeros(n, dtype=np.bool_),
     )
 
 
@@ -108,6 +109,7 @@ def trial_table(
             "unsupported_rate": np.where(is_open, 1.0, np.nan),
         },
         roles=ROLES,
+        unanswerable=unanswerable,
     )
 
 

@@ -38,6 +38,7 @@ def shuffled(table: ScoreTable, seed: int) -> ScoreTable:
         n_samples=table.n_samples[rows],
         metrics={name: column[rows] for name, column in table.metrics.items()},
         roles=table.roles,
+        unanswerable=None if table.unanswerable is None else table.unanswerable[items],
     )
 
 

@@ -692,6 +692,7 @@ def real_document(seed: int, shift: float = 0.3) -> Significance:
         n_samples=n_samples,
         metrics=metrics,
         roles=ROLES,
+        unanswerable=np.arange(n) % 2 == 1,
     )
     settings = StatsSettings(
         bootstrap_samples=200, permutation_samples=200, tost_margins={"em": 0.1}, wanted=SETTINGS.wanted

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from promptrial.comparison.arms import side_by_side
 from promptrial.documents.significance import StatsSettings
 from promptrial.model.arms import DEFAULT_CONTRAST
-from promptrial.stats.pairing import pair_scores
+from promptrial.stats.analysis import analyse
+from promptrial.stats.pairing import ScoreTable, pair_scores
 from promptrial.stats.selective import selective_rows
 from tests.support.score_tables import table_of
 
@@ -32,3 +34,41 @@ def test_right_refusals_of_some_replicates_are_no_right_answers() -> None:
     found = {(row.metric, row.quantity): row.estimate for row in rows}
     assert found["coverage", "control"] == pytest.approx(4.5 / 6)
     assert found["selective_accuracy", "control"] == pytest.approx(3 / 4.5)
+
+
+def unanswerable_alone() -> ScoreTable:
+    """Two replicates of every item: one abstains, which is right, and one answers, which is not."""
+    half, planned = [0.5] * 4, {(0, 0.0): 2, (1, 0.0): 2}
+    em, abstains = table_of(half, half), table_of(half, half, metric="abstain_rate")
+    return replace(
+        em,
+        metrics={**em.metrics, **abstains.metrics},
+        roles={**em.roles, **abstains.roles},
+        planned_samples=planned,
+        n_samples=2 * em.n_samples,
+        unanswerable=np.ones(4, dtype=np.bool_),
+    )
+
+
+def test_the_plan_says_what_has_no_answer_and_no_other_scorer_has_to_run_for_it() -> None:
+    rows = {(row.metric, row.quantity): row.estimate for row in analyse(unanswerable_alone(), QUICK).selective}
+    assert rows["coverage", "control"] == 0.5
+    assert rows["selective_accuracy", "control"] == rows["selective_accuracy", "treatment"] == 0
+
+
+def test_there_is_no_selective_accuracy_where_nothing_says_what_has_no_answer() -> None:
+    assert analyse(replace(unanswerable_alone(), unanswerable=None), QUICK).selective == ()
+    with pytest.raises(ValueError, match=r"unanswerable has shape \(3,\); items: 4"):
+        replace(unanswerable_alone(), unanswerable=np.ones(3, dtype=np.bool_))
+
+
+def test_two_runs_that_are_compared_keep_what_has_no_answer() -> None:
+    table = unanswerable_alone()
+    common = table.item_keys[1:]
+    beside = side_by_side(table, table, common, "treatment")
+    assert beside.unanswerable is not None
+    assert beside.unanswerable.tolist() == [True] * 3
+    mixed = replace(table, unanswerable=np.array([True, False, True, False]))
+    beside = side_by_side(mixed, mixed, common, "treatment")
+    assert beside.unanswerable is not None
+    assert beside.unanswerable.tolist() == [False, True, False]

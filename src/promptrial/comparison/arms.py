@@ -65,6 +65,9 @@ def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], arm: ArmNa
         cluster_names=a.cluster_names,
         roles={role: name for role, name in a.roles.items() if b.roles.get(role) == name},
         worst={name: _of_common(worst, taken[0].places, len(common)) for name, worst in a.worst.items()},
+        unanswerable=None
+        if a.unanswerable is None
+        else _of_common(a.unanswerable.astype(np.float64), taken[0].places, len(common)) == 1,
     )
 
 

@@ -127,7 +127,10 @@ def decode(data: bytes) -> ScorerRecord:
         If a newer version of the program made it.
     """
     schemas.check_version(data, SCHEMA_VERSION, "scorers.json")
-    return msgspec.json.decode(data, type=ScorerRecord)
+    record = msgspec.json.decode(data, type=ScorerRecord)
+    for scorer in record.scorers:
+        checked(scorer.declared)
+    return record
 
 
 def json_schema() -> dict[str, Any]:

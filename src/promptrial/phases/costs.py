@@ -21,6 +21,7 @@ from promptrial.phases.parse import ParseReport
 from promptrial.phases.scorers import declared
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
+from promptrial.scoring.packs.question_answering.exact_match import ExactMatch
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
 from promptrial.store.tables import read_batches
@@ -69,7 +70,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
         _price(spec, trial.model),
         {name: _price(spec, model) for name, model in trial.own_models.items() if name in trial.conditions},
     )
-    if counted is None or chosen is not None:
+    if counted is None or chosen is not None or scorers[counted.scorer] != ExactMatch.declared:
         words = None if counted is None else criterion.in_words(counted, scorers[counted.scorer])
         document = msgspec.structs.replace(document, criterion=words)
     path = results / "costs.json"

@@ -42,21 +42,23 @@ class PlannedItems:
     """The items of a run, in order, as the statistics need to know them before any answer is seen.
 
     ``worst`` holds by scorer and item the score of a missing answer that counts as a failure, NaN where the scorer does
-    not apply.
+    not apply. ``unanswerable`` says which items have no answer.
     """
 
     keys: list[str]
     worst: dict[str, list[float]]
+    unanswerable: list[bool]
 
 
 def planned_items(run: RunDir) -> PlannedItems:
     """Read what the statistics need to know of every planned item; the score table has it for scorers of no pack."""
     scorers = load_scorers()
     reader, start = ItemReader(run), 0
-    planned = PlannedItems([], {name: [] for name in scorers})
+    planned = PlannedItems([], {name: [] for name in scorers}, [])
     while items := reader.take(start, start + _ITEMS_AT_ONCE):
         for item in items:
             planned.keys.append(ids.item_key(item.dataset, item.id))
+            planned.unanswerable.append(item.is_unanswerable)
             for name, worst in zip(scorers, worst_scores(item, scorers), strict=True):
                 planned.worst[name].append(worst)
         start += _ITEMS_AT_ONCE
@@ -126,6 +128,7 @@ def read_scores(
         },
         worst={name: worst_of(name) for name in scorers},
         roles={role: name for role in ROLES if (name := with_role(scorers, role)) is not None},
+        unanswerable=np.array(planned.unanswerable, dtype=np.bool_),
     )
 
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from promptrial import registry
 from promptrial.documents.missing import ArmAttrition, AttritionTest, MissingRule, MissingSensitivity
-from promptrial.documents.scorers import Role
 from promptrial.documents.significance import (
     Endpoint,
     Estimate,
@@ -138,7 +137,7 @@ def _analyse_contrast(
             analyst = _Analyst(pairing, settings, statistics, attrition_tests if both else None)
             found.results.extend(analyst.results(subsets))
             found.interactions.extend(analyst.interactions(subsets))
-        found.selective.extend(_selective(pairings, table.roles, subsets, settings))
+        found.selective.extend(_selective(pairings, table, subsets, settings))
     return found
 
 
@@ -264,14 +263,11 @@ def _stream(sample: PairedSample, settings: StatsSettings, *names: str) -> np.ra
 
 
 def _selective(
-    pairings: Mapping[str, Pairing], roles: Mapping[Role, str], subsets: Sequence[_Subset], settings: StatsSettings
+    pairings: Mapping[str, Pairing], table: ScoreTable, subsets: Sequence[_Subset], settings: StatsSettings
 ) -> Iterator[Estimate]:
-    by_role = {role: pairings[name] for role, name in roles.items() if name in pairings}
-    if "accuracy" not in by_role or "abstention" not in by_role:
+    by_role = {role: pairings[name] for role, name in table.roles.items() if name in pairings}
+    if "accuracy" not in by_role or "abstention" not in by_role or table.unanswerable is None:
         return
     accuracy, abstention = by_role["accuracy"], by_role["abstention"]
-    unanswerable: BoolArray = np.zeros(len(accuracy.cluster), dtype=np.bool_)
-    if "false_answer" in by_role:  # it applies to unanswerable items alone, and so tells them apart
-        unanswerable = np.logical_or.reduce([~np.isnan(arm.score) for arm in by_role["false_answer"].arms])
     for scope, subset, chosen in subsets:
-        yield from selective_rows(accuracy, abstention, unanswerable, settings, scope, subset, chosen)
+        yield from selective_rows(accuracy, abstention, table.unanswerable, settings, scope, subset, chosen)

@@ -50,6 +50,8 @@ class ScoreTable:
     roles : mapping of str to str
         What metrics mean: the one that says whether an answer is right (``accuracy``), whether the model declined
         (``abstention``), whether it answered what has no answer (``false_answer``). What has no entry is not measured.
+    unanswerable : ndarray of bool, shape (n_items,), optional
+        Which planned items have no answer. None if that is not known; selective accuracy is then not estimated.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class ScoreTable:
     cluster_names: Sequence[str] = ()
     arm_names: Sequence[ArmName] = PAIR
     roles: Mapping[Role, str] = field(default_factory=dict)
+    unanswerable: BoolArray | None = None
 
     def __post_init__(self) -> None:
         self._check_lengths()
@@ -144,6 +147,8 @@ class ScoreTable:
                     raise ValueError(
                         f"an item has {most} answers at temp {temp}; planned were {self.planned(arm, temp)}"
                     )
+        if self.unanswerable is not None and self.unanswerable.shape != (len(self.item_keys),):
+            raise ValueError(f"unanswerable has shape {self.unanswerable.shape}; items: {len(self.item_keys)}")
         for name, column in self.worst.items():
             if column.shape != (len(self.item_keys),):
                 raise ValueError(f"worst scores of {name} have shape {column.shape}; items: {len(self.item_keys)}")
