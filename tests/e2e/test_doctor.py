@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -432,6 +432,34 @@ def test_what_another_version_of_the_program_wrote_is_found_and_made_anew(
     assert "report was made by another version of this program" in found["meaning"]
     obey(project, found)
     assert findings(project) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            {"scorers": {"em": None, "polite": {"type": "python", "file": "polite.py", "words": ["${WORD}"]}}},
+            "made with other scorers, or other settings or versions of them",
+        ),
+        (
+            {"scoring": {"extra_refusals": ["${WORD}"]}},
+            "made by another version of this program, or with other values of the configuration",
+        ),
+    ],
+)
+def test_what_was_made_with_other_scorers_or_values_is_not_put_down_to_the_program(
+    project: Project, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any], said: str
+) -> None:
+    shutil.copy(Path(__file__).parents[2] / "docs/examples/polite.py", project.root / "config")
+    project.write_config(config)
+    monkeypatch.setenv("WORD", "paris")
+    assert project.run().code == 0
+    monkeypatch.setenv("WORD", "known")
+    found = findings(project, "drift")[0]
+    assert found["meaning"].partition(" was ")[2] == said
+    if "scorers" in config:  # another value elsewhere is drift, which a resume accepts by --force alone
+        obey(project, found)
+        assert findings(project) == []
 
 
 def test_a_value_of_the_environment_that_is_not_there_is_named(

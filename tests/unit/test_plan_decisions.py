@@ -113,6 +113,16 @@ def test_the_lack_of_one_trial_does_not_block_another() -> None:
     assert action == Action("score", "execute", "1 of 2 trials: missing", (Unit("b"),))
 
 
+def test_an_action_says_what_kinds_of_input_have_changed() -> None:
+    found = [
+        Fact("score", Unit("a"), "scorers changed", differs=frozenset({"scorers"})),
+        Fact("score", Unit("b"), "plan changed", differs=frozenset({"values"})),
+        Fact("score", Unit("c"), ""),
+    ]
+    (action,) = decide([PhaseSpec("score", ())], ALL, found)
+    assert action.differs == {"scorers", "values"}
+
+
 def test_whole_run_work_touches_every_trial() -> None:
     actions = {a.phase: a for a in decide(PHASES, ALL, facts({"prepare": "gone"}, ("a", "b")))}
     assert actions["score"].units == (Unit("a"), Unit("b"))

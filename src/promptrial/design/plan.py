@@ -17,6 +17,7 @@ from promptrial.model.units import RUN, Unit
 __all__ = [
     "Action",
     "Fact",
+    "InputKind",
     "PhaseSpec",
     "Selection",
     "decide",
@@ -73,14 +74,20 @@ class PhaseSpec:
     runs again does not make it run again."""
 
 
+InputKind = Literal["program", "scorers", "upstream", "values"]
+"""What something is made from: the version of this program (of a phase, a statistic, a table), the scorers (which, of
+what settings and version), what other phases have made, and the values of the configuration. The values that a report
+is made from hold the program's version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """What stands on disk of one unit of a phase.
 
     ``missing`` is empty when the phase is done; otherwise it says what is lacking, in a few words. ``left`` and
     ``total`` count parts where the phase works part by part. ``changed`` says that what it would make may differ from
-    what it made before: it never finished, or what it is made from has changed. ``unsettled`` says that nothing may be
-    lacking after all: that shows when the phases that it reads have run.
+    what it made before: it never finished, or what it is made from has changed, which is of the kinds in ``differs``.
+    ``unsettled`` says that nothing may be lacking after all: that shows when the phases that it reads have run.
     """
 
     phase: str
@@ -90,6 +97,7 @@ class Fact:
     total: int | None = None
     changed: bool = False
     unsettled: bool = False
+    differs: frozenset[InputKind] = frozenset()
 
     @property
     def done(self) -> bool:
@@ -102,7 +110,11 @@ Verb = Literal["execute", "skip", "blocked"]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a phase would do, and why. ``units`` are those it would work on."""
+    """What a phase would do, and why. ``units`` are those it would work on.
+
+    ``differs`` are the kinds of what its artifacts were made from that has changed since; none where it only reads of a
+    phase that runs again.
+    """
 
     phase: str
     verb: Verb
@@ -110,6 +122,7 @@ class Action:
     units: tuple[Unit, ...] = ()
     done: bool = False
     """Skipped because there is nothing left to do."""
+    differs: frozenset[InputKind] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.verb} ({self.reason})"
@@ -158,7 +171,8 @@ def decide_one(
         lacking = next((f for f in facts.get(name, []) if not f.done and _among(f.unit, waiting)), None)
         if lacking is not None and earlier[name].verb != "execute":
             return Action(phase.name, "blocked", f"needs {name}: {lacking.missing}")
-    return Action(phase.name, "execute", _why(phase, own, rerun, units), units)
+    differs = frozenset(kind for fact in own if not fact.done for kind in fact.differs)
+    return Action(phase.name, "execute", _why(phase, own, rerun, units), units, differs=differs)
 
 
 def _wanted(facts: Sequence[Fact], selection: Selection) -> list[Fact]:

@@ -11,10 +11,11 @@ from promptrial.model.units import RUN, Unit
 from promptrial.phases.base import Phase, load_manifest
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.versions import input_kind
 from promptrial.phases.work import part_names, worklist
 from promptrial.registry import PartState
 from promptrial.store.records import FileRecord, Receipt
-from promptrial.store.rundir import digest_of
+from promptrial.store.rundir import changed_inputs, digest_of
 
 __all__ = ["all_facts", "artifacts_of", "facts_of", "inputs_of", "phases", "receipt_of"]
 
@@ -38,7 +39,8 @@ def facts_of(spec: RunSpec, services: Services, phase: Phase) -> Iterator[Fact]:
         receipt, inputs = receipt_of(spec, services, phase, unit), inputs_of(spec, services, phase, unit)
         missing = spec.run.problem(receipt, inputs)
         changed = receipt is None or receipt.inputs != inputs
-        yield Fact(phase.name, unit, missing, changed=changed)
+        differs = frozenset(map(input_kind, changed_inputs(receipt, inputs)))
+        yield Fact(phase.name, unit, missing, changed=changed, differs=differs)
 
 
 def receipt_of(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> Receipt | None:

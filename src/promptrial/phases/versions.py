@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from promptrial import registry
+from promptrial.design.plan import InputKind
 from promptrial.store.tables import Column
 
-__all__ = ["added_columns", "schema", "statistics"]
+__all__ = ["added_columns", "input_kind", "schema", "statistics"]
 
 _FIRST_STATISTICS: Final = (
     "score",
@@ -46,3 +47,12 @@ def added_columns(columns: Sequence[Column], first: int) -> dict[str, str]:
     version.
     """
     return {"columns": ", ".join(name for name, _ in columns[first:])} if len(columns) > first else {}
+
+
+def input_kind(name: str) -> InputKind:
+    """Return of what kind an input is, by its name in a receipt."""
+    if name == "plan":
+        return "values"
+    if name in registry.PHASES:
+        return "upstream"
+    return "scorers" if name.partition(" ")[0] in {"scorer", "scorers"} else "program"

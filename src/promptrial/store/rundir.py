@@ -21,7 +21,7 @@ from promptrial.store import jsonl
 from promptrial.store.journal import Journal, fold
 from promptrial.store.records import FileRecord, Receipt, TrialManifest, load
 
-__all__ = ["OLDER", "RUN_ID_PATTERN", "RunDir", "TrialDir", "check_run_id", "digest_of"]
+__all__ = ["OLDER", "RUN_ID_PATTERN", "RunDir", "TrialDir", "changed_inputs", "check_run_id", "digest_of"]
 
 OLDER: Final = "older"
 """The folder, of a trial and of the run, to which a migration moves what the older tool had made."""
@@ -44,6 +44,13 @@ def check_run_id(run_id: str) -> str:
 def digest_of(value: object) -> str:
     """Return the SHA-256 (hex) of a value's canonical JSON."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def changed_inputs(receipt: Receipt | None, inputs: Mapping[str, str]) -> list[str]:
+    """Return the names of the inputs whose digest is not the one of a receipt, sorted; none without a receipt."""
+    if receipt is None:
+        return []
+    return sorted(name for name in {*inputs, *receipt.inputs} if inputs.get(name) != receipt.inputs.get(name))
 
 
 class RunDir:
@@ -122,8 +129,7 @@ class RunDir:
         """
         if receipt is None:
             return "not done yet"
-        changed = sorted(name for name in {*inputs, *receipt.inputs} if inputs.get(name) != receipt.inputs.get(name))
-        if changed:
+        if changed := changed_inputs(receipt, inputs):
             return f"{', '.join(changed)} changed"
         return next((text for path, file in receipt.artifacts.items() if (text := self.file_problem(path, file))), "")
 

@@ -6,14 +6,15 @@ is on disk; what such a change means for a resume is said by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from promptrial import registry
 from promptrial.care.doctor.document import Finding, Kind, Severity
 from promptrial.care.doctor.sight import Sight, quoted
-from promptrial.design.plan import Action, select_phases
+from promptrial.design.plan import Action, InputKind, select_phases
 from promptrial.engine.loop import Engine
 from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, open_run
@@ -32,6 +33,14 @@ from promptrial.store import records
 from promptrial.store.records import Origin
 
 __all__ = ["prospects"]
+
+
+_CAUSES: Final[Mapping[InputKind, str]] = {
+    "program": "by another version of this program, or of what it depends on",
+    "scorers": "with other scorers, or other settings or versions of them",
+    "values": "by another version of this program, or with other values of the configuration",
+}
+"""What a phase may have been made with that a resume would not use, but for what other phases made."""
 
 
 def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
@@ -74,19 +83,14 @@ def _left(sight: Sight, actions: Sequence[Action]) -> Iterator[Finding]:
     """Yield the first phase that the state calls completed and the plan does not, where nothing else explains that."""
     for action in actions:
         if not action.done and sight.completed(action.phase):
-            if _is_of_the_code(action.reason):
-                meaning = f"{action.phase} was made by another version of this program, or of what it depends on"
+            if action.differs and "upstream" not in action.differs:
+                causes = " and ".join(_CAUSES[kind] for kind in sorted(action.differs))
+                meaning = f"{action.phase} was made {causes}"
                 yield _finding(sight, "drift", "warning", sight.run.state_path, meaning, sight.repair)
             else:
                 meaning = f"{action.phase} counts as completed, and the plan says: {action}"
                 yield _finding(sight, "not_done", "warning", sight.run.state_path, meaning, sight.repair)
             return
-
-
-def _is_of_the_code(reason: str) -> bool:
-    """Whether a phase is to run again because the program is another one: none of what it reads has changed."""
-    changed = reason.rpartition(": ")[2].removesuffix(" changed").split(", ")
-    return reason.endswith(" changed") and not {*changed} & {*registry.PHASES}
 
 
 def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[Finding]:
