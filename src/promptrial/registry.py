@@ -94,7 +94,7 @@ SCORER_ALIASES: Final[Mapping[str, str]] = {
     "token_f1": "f1",
     "abstention": "abstain_rate",
 }
-"""Other names that `stats` in the configuration and gates take for scorers of the default pack."""
+"""Other names that `stats` and `costs` in the configuration and gates take for scorers of the default pack."""
 
 STATISTICS: Final[Mapping[str, str]] = {
     "score": "promptrial.stats.score:STATISTIC",

@@ -177,6 +177,17 @@ def test_an_a_a_trial_is_run_and_said_to_be_one(project: Project) -> None:
     assert done.code == 0
     assert "the arms control and treatment send the same messages to the same model (an A/A trial)" in done.err
     assert asked_by_arm() == {"c": 14, "t": 14}
+    again = project.run("--resume", *TO_PARSE)
+    assert again.code == 0
+    assert "an A/A trial" not in again.err
+
+
+def test_arms_that_become_alike_by_a_forced_change_are_said_to_be(project: Project) -> None:
+    assert project.run(*TO_PARSE).code == 0
+    of_set(project, {"control": "control.txt", "treatment": "control.txt"})
+    done = project.run("--resume", "--force", *TO_PARSE)
+    assert done.code == 0, done.err
+    assert "an A/A trial" in done.err
 
 
 # --- arms that differ in more than their prompts ---------------------------------------------------------------------

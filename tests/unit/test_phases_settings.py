@@ -14,6 +14,7 @@ from promptrial.config.schema import ExecutionConfig, StatsConfig, UnsupportedCo
 from promptrial.documents.significance import StatsSettings
 from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.session import spec_of
+from promptrial.errors import ConfigError
 from promptrial.jobs.settings import QueueSettings
 from promptrial.phases.settings import queue_settings, stats_settings
 from promptrial.phases.spec import RunSpec
@@ -128,3 +129,15 @@ def test_the_default_pack_declares_what_the_constants_say_of_it() -> None:
     declared = {name: scorer.declared for name, scorer in load_scorers().items()}
     assert {*registry.PACK_PRIMARY} <= {*declared}
     assert tuple(name for name, each in declared.items() if each.scale == "continuous") == registry.PACK_CONTINUOUS
+
+
+def test_the_criterion_of_costs_takes_the_other_names_of_scorers_that_stats_take(project: Project) -> None:
+    project.write_config({"costs": {"criterion": {"scorer": "token_f1", "at_least": 0.5}}})
+    other = spec_of_project(project)
+    project.write_config({"costs": {"criterion": {"scorer": "f1", "at_least": 0.5}}})
+    own = spec_of_project(project)
+    assert other.config.costs == own.config.costs
+    assert other.config_hash == own.config_hash
+    project.write_config({"costs": {"criterion": {"scorer": "token_f2", "at_least": 0.5}}})
+    with pytest.raises(ConfigError, match=r"costs\.criterion\.scorer: unknown scorer 'token_f2'"):
+        spec_of_project(project)

@@ -319,6 +319,16 @@ def test_an_unpriced_model_has_no_cost_in_usd_and_none_of_zero() -> None:
     assert [row[-2:] for row in costs_table(costs(None)).rows] == [(MISSING, MISSING)] * 3
 
 
+def test_the_price_of_a_trials_model_that_answers_no_arm_is_not_spoken_of() -> None:
+    price = Price(input_per_million=1.0, output_per_million=2.0, batch_discount=0.0)
+    some = msgspec.structs.replace(costs(None), arm_prices={"treatment": price})
+    both = msgspec.structs.replace(costs(None), arm_prices={"control": price, "treatment": price})
+    assert "The model has no price" in " ".join(costs_table(some).notes)
+    notes = " ".join(costs_table(both).notes)
+    assert "The model has no price" not in notes
+    assert "Price of the control arm" in notes
+
+
 def test_costs_of_partly_unknown_usage_are_lower_bounds() -> None:
     page = trial_report(facts(), document(), costs(unknown=7))
 

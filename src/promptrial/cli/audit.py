@@ -43,7 +43,7 @@ def configure(parser: Parser) -> None:
              default=DEFAULT_CONFIG)  # fmt: skip
     add_flag(parser, "tolerance", "relative difference in length that a filler may have (default: 0.02)", type=_share,
              default=0.02, metavar="X")  # fmt: skip
-    add_flag(parser, "match_to", "prompt set whose second arm fillers must match in length (default: default)",
+    add_flag(parser, "match_to", "prompt set whose first treatment sets the length of fillers (default: default)",
              default="default", metavar="NAME")  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 

@@ -389,7 +389,7 @@ class ExperimentConfig(Strict):
 
     @model_validator(mode="after")
     def _scorers_by_name(self) -> Self:
-        """Return the configuration with `stats` calling scorers by their columns; all names must exist."""
+        """Return the configuration with `stats` and `costs` calling scorers by their columns; all names must exist."""
         known = self.scorers_in_use
         primary = tuple(dict.fromkeys(canonical_names(self.stats.primary, known)))
         margins = dict(
@@ -402,12 +402,16 @@ class ExperimentConfig(Strict):
             _check_known(("stats", "primary", index), "scorer", name, known)
         for key, name in zip(self.stats.tost_margins, margins, strict=True):
             _check_known(("stats", "tost_margins", key), "scorer", name, known)
-        if self.costs.criterion is not None:
-            _check_known(("costs", "criterion", "scorer"), "scorer", self.costs.criterion.scorer, known)
-        if (primary, margins) == (self.stats.primary, self.stats.tost_margins):
-            return self
-        stats = self.stats.model_copy(update={"primary": primary, "tost_margins": margins})
-        return self.model_copy(update={"stats": stats})
+        changed: dict[str, object] = {}
+        if (primary, margins) != (self.stats.primary, self.stats.tost_margins):
+            changed["stats"] = self.stats.model_copy(update={"primary": primary, "tost_margins": margins})
+        if (criterion := self.costs.criterion) is not None:
+            (name,) = canonical_names([criterion.scorer], known)
+            _check_known(("costs", "criterion", "scorer"), "scorer", name, known)
+            if name != criterion.scorer:
+                criterion = criterion.model_copy(update={"scorer": name})
+                changed["costs"] = self.costs.model_copy(update={"criterion": criterion})
+        return self.model_copy(update=changed) if changed else self
 
     @property
     def scorers_in_use(self) -> dict[str, ScorerConfig]:

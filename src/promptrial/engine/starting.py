@@ -104,8 +104,11 @@ def _remember_code(opened: Opened, services: Services) -> None:
 
 
 def _say_remarks(opened: Opened, services: Services) -> None:
+    """Warn of what the configuration means. Arms that are alike are named when a run begins or its arms may change."""
     if opened.remark:
         services.events.warn(opened.remark)
+    if opened.state is not None and not opened.drift:
+        return
     for trial in opened.trials:
         for one, other in arms_alike(trial):
             services.events.warn(

@@ -309,7 +309,8 @@ def _cost_notes(costs: CostReport) -> Iterable[str]:
     elif costs.criterion is not UNSET:
         yield f"The criterion: {costs.criterion}."
     own = {} if costs.arm_prices is UNSET else costs.arm_prices
-    yield _price_note(costs.price, "")
+    if not costs.conditions or costs.conditions.keys() - own.keys():  # else no arm is answered by the trial's model
+        yield _price_note(costs.price, "")
     for name, price in own.items():
         yield _price_note(price, f" of the {name} arm")
     if costs.price is not None and costs.cached_tokens:
