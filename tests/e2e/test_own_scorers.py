@@ -441,6 +441,26 @@ def test_no_run_folder_that_came_from_elsewhere_gets_code_of_its_own_run(
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("command", [("resume", "r"), ("run", "--run_id", "r", "--resume")])
+def test_no_file_in_the_current_folder_can_allow_code(
+    own: Project, mark: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """The current folder may be that of a run which came from elsewhere."""
+    done(own, "--to_step", "parse")
+    run = own.run_root()
+    _own_copy_with_text(own, run)
+    (run / ".env").write_text("PROMPTRIAL_ALLOW_CODE=true\n")
+    monkeypatch.chdir(run)
+    outcome = own.call(*command, "--config", "effective_config.yaml", "--experiments_dir", "..")
+    assert outcome.code == 2
+    assert ".env: PROMPTRIAL_ALLOW_CODE: a file cannot give it" in outcome.err
+    assert not mark.exists()
+    monkeypatch.setenv("PROMPTRIAL_ALLOW_CODE", "true")
+    (run / ".env").unlink()
+    outcome = own.call(*command, "--config", "effective_config.yaml", "--experiments_dir", "..", "--force")
+    assert mark.exists(), outcome.err
+
+
 def test_a_restored_run_has_forgotten_where_its_configuration_stood(
     own: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

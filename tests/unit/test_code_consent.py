@@ -49,7 +49,20 @@ def test_a_configuration_is_named_by_the_command_or_is_the_default_one_of_this_f
     (project.root / "elsewhere").mkdir()
     (project.root / "elsewhere/link.yaml").symlink_to(project.config)
     used_path = Path(used.format(root=project.root))
-    assert code_consent.is_named(None if asked is None else Path(asked), used_path) is named
+    run = Path("experiments/run_r")
+    assert code_consent.is_named(None if asked is None else Path(asked), used_path, run) is named
+
+
+def test_no_configuration_below_the_folder_of_the_run_is_named_though_nothing_else_tells_that_it_is_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = project.root / "experiments/run_r"
+    (run / "config").mkdir(parents=True)
+    (run / "config/eval_config.yaml").write_text("")
+    monkeypatch.chdir(run)
+    default = Path("config/eval_config.yaml")
+    assert code_consent.is_named(None, default, Path("../run_other"))
+    assert not code_consent.is_named(None, default, Path("../run_r"))
 
 
 def with_run(project: Project) -> Path:

@@ -41,7 +41,11 @@ ALL_ARMS: Final = "both"
 
 @dataclass(frozen=True, slots=True)
 class _Flag:
-    """A flag as it may be set without being typed. ``rivals`` are the flags that it excludes."""
+    """A flag as it may be set without being typed. ``rivals`` are the flags that it excludes.
+
+    One that is not ``in_dotenv`` is set by the environment alone: a ``.env`` may stand in a folder that came
+    from elsewhere.
+    """
 
     name: str
     convert: Callable[[str], object]
@@ -49,6 +53,7 @@ class _Flag:
     default: object
     required: bool
     rivals: tuple[str, ...]
+    in_dotenv: bool
 
     @property
     def variable(self) -> str:
@@ -97,12 +102,22 @@ class Parser(argparse.ArgumentParser):
 
     def _fill(self, values: dict[str, Any]) -> None:
         for source, variables in (("environment variable", os.environ), (".env:", dotenv(Path.cwd()))):
+            if source == ".env:":
+                self._check_dotenv(variables)
             values |= _given(self.flags.values(), values, source, variables)
         missing = [f"--{flag.name}" for flag in self.flags.values() if flag.required and flag.name not in values]
         if missing:
             self.error(f"the following arguments are required: {', '.join(missing)}")
         for flag in self.flags.values():
             values.setdefault(flag.name, flag.default)
+
+    def _check_dotenv(self, variables: Mapping[str, str]) -> None:
+        for flag in self.flags.values():
+            if not flag.in_dotenv and variables.get(flag.variable):
+                raise UsageError(
+                    f".env: {flag.variable}: a file cannot give it, for the file may have come from elsewhere",
+                    hint=f"remove it from .env, and give --{flag.name} with the command",
+                )
 
 
 def _given(
@@ -125,9 +140,10 @@ def add_flag(
     default: object = None,
     required: bool = False,
     rivals: tuple[str, ...] = (),
+    in_dotenv: bool = True,
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Add ``--name`` with its hyphenated twin and its environment variable."""
+    """Add ``--name`` with its hyphenated twin and its environment variable, which ``.env`` may set unless told."""
     spellings = dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])
     is_switch = options.get("action") == "store_true"
     (group or parser).add_argument(
@@ -140,6 +156,7 @@ def add_flag(
         default=False if is_switch else default,
         required=required,
         rivals=rivals,
+        in_dotenv=in_dotenv,
     )
 
 

@@ -51,7 +51,7 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
              action="store_true")  # fmt: skip
     add_flag(parser, "allow_code", "let code that came with the run be executed, now and later",
-             action="store_true")  # fmt: skip
+             action="store_true", in_dotenv=False)  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
     add_flag(parser, "log_level", "minimum log level on stderr (default: info)", default="info",
              choices=("debug", "info", "warning", "error"))  # fmt: skip

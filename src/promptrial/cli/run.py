@@ -37,7 +37,7 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
              action="store_true")  # fmt: skip
     add_flag(parser, "allow_code", "let code that came with the run be executed, now and later",
-             action="store_true")  # fmt: skip
+             action="store_true", in_dotenv=False)  # fmt: skip
     add_flag(parser, "archive", "archive the run when it has finished, to paths.archive_dir of the configuration or "
              "else experiments/archives", action="store_true")  # fmt: skip
     add_flag(parser, "log_level", "minimum log level on stderr (default: info)", default="info",

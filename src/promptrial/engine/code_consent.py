@@ -52,12 +52,15 @@ def trusted_code(loaded: LoadedConfig, *, named: bool, allow: bool) -> frozenset
     )
 
 
-def is_named(asked: Path | None, used: Path) -> bool:
+def is_named(asked: Path | None, used: Path, run: Path) -> bool:
     """Whether the user named a configuration: with the command, or as the default one of the current folder.
 
-    Paths are compared as they are written: beside a link stands other code than beside the file it leads to.
+    Paths are compared as they are written: beside a link stands other code than beside the file it leads to. None that
+    lies in the folder of a run counts, nor one below ``run``, the folder of this run, whatever that holds.
     """
-    return os.path.abspath(asked or DEFAULT_CONFIG) == os.path.abspath(used) and not lies_in_a_run(used)  # noqa: PTH100
+    if lies_in_a_run(used) or used.resolve().is_relative_to(run.resolve()):
+        return False
+    return os.path.abspath(asked or DEFAULT_CONFIG) == os.path.abspath(used)  # noqa: PTH100 - links are not followed
 
 
 def is_known(sha256: str) -> bool:

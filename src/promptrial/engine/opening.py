@@ -221,7 +221,7 @@ class _Found:
             rescored=rescoring.changes(old, tree),
             trusted_code=code_consent.trusted_code(
                 loaded,
-                named=code_consent.is_named(self.request.config, config_file),
+                named=code_consent.is_named(self.request.config, config_file, self.run.root),
                 allow=self.request.allow_code,
             ),
         )
