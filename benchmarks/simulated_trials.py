@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from promptrial import registry
 from promptrial.datasets.base import DatasetFormat, cluster_id
+from promptrial.documents.scorers import ROLES, with_role
 from promptrial.model import Item, RequestId, ids
 from promptrial.model.arms import PAIR
 from promptrial.phases.prepared import encode_item
@@ -155,6 +156,7 @@ def score_table(design: Design, texts: Iterator[list[str]]) -> ScoreTable:
     worst = np.array([worst_scores(item, scorers) for item in design.items])
     dataset_names, dataset = _codes([item.dataset for item in design.items])
     _, cluster = _codes([cluster_id(item) for item in design.items])
+    declared = {name: scorer.declared for name, scorer in scorers.items()}
     n, arms = len(design.items), len(PAIR)
     return ScoreTable(
         item_keys=[ids.item_key(item.dataset, item.id) for item in design.items],
@@ -171,6 +173,8 @@ def score_table(design: Design, texts: Iterator[list[str]]) -> ScoreTable:
         deviations={name: spreads[:, column] for column, name in enumerate(scorers)},
         planned_samples={(arm, TEMP): design.replicates for arm in range(arms)},
         worst={name: worst[:, column] for column, name in enumerate(scorers)},
+        roles={role: name for role in ROLES if (name := with_role(declared, role)) is not None},
+        unanswerable=np.array([item.is_unanswerable for item in design.items]),
     )
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from promptrial.documents import significance
+from promptrial.model.arms import PAIR
 from promptrial.phases.prepared import ItemReader
 from promptrial.stats.analysis import analyse
 from promptrial.store.rundir import RunDir
@@ -87,7 +88,7 @@ def test_the_truth_is_what_scores_come_to_on_the_average(lab: Any, name: str, tm
         for metric in lab.truth(design, EFFECT):
             scores = table.metrics[metric]
             applies = scores == scores  # noqa: PLR0124 - NaN is what differs from itself
-            means = [scores[applies & (table.condition == arm)].mean() for arm in (0, 1)]
+            means = [scores[applies & table.rows_of(arm)].mean() for arm in PAIR]
             seen.setdefault(metric, []).append(float(means[1] - means[0]))
     assert "em" in seen
     for metric, differences in seen.items():

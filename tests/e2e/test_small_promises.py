@@ -41,7 +41,7 @@ def test_a_typo_that_is_fixed_before_anything_was_asked_is_no_drift_and_damages_
 
 
 def test_a_correction_that_was_cut_short_is_no_damage_either(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from promptrial.engine import opening
+    from promptrial.engine import starting
 
     assert project.run("--to_step", "build").code == 0
     (project.root / "config/treatment.txt").write_text("Be accurate.\n")
@@ -50,7 +50,7 @@ def test_a_correction_that_was_cut_short_is_no_damage_either(project: Project, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "_write_config", cut)  # the state is saved by then
+        patch.setattr(starting, "_write_config", cut)  # the state is saved by then
         assert project.run("--resume").code == 130
     assert project.run("--resume").code == 0
     assert not list(project.run_root().rglob("*.corrupt.*"))

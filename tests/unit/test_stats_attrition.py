@@ -183,7 +183,13 @@ def test_items_of_the_plan_without_any_row_are_lost_answers_of_clusters_of_their
     scores = rng.integers(0, 2, (2, 12)).astype(float).tolist()
     table = table_of(*scores, cluster=[n // 2 for n in range(12)])
     keys = [*table.item_keys, "set|lost", "set|too"]
-    planned = replace(table, item_keys=keys, worst={"em": np.zeros(14)}, cluster_names=[f"c{n}" for n in range(12)])
+    planned = replace(
+        table,
+        item_keys=keys,
+        worst={"em": np.zeros(14)},
+        cluster_names=[f"c{n}" for n in range(12)],
+        unanswerable=np.zeros(14, np.bool_),
+    )
     settings = replace(QUICK, missing=missing)
     [row] = [row for row in analyse(planned, settings).endpoints if row.scope == "overall"]
     assert (row.n_items, row.n_pairs) == (14, 14 if missing == "failure" else 12)

@@ -36,7 +36,7 @@ def test_a_missing_score_never_enters_a_mean_as_0() -> None:
 
 def test_an_item_without_any_row_counts_as_lost() -> None:
     table = table_of([1, 0], [1, 1])
-    planned = changed(table, item_keys=[*table.item_keys, "set|never_answered"])
+    planned = changed(table, item_keys=[*table.item_keys, "set|never_answered"], unanswerable=np.zeros(3, np.bool_))
     assert pair_scores(planned, "em", 0.0, DEFAULT_CONTRAST).sample().counts.lost == 1
 
 
