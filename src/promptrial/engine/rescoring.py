@@ -19,10 +19,7 @@ _KEYS: Final = ExperimentConfig.only_rescores
 
 def as_before(old: Mapping[str, Any] | None, tree: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration with the keys that ask nothing as they were; the rest of a difference is drift."""
-    if old is None:
-        return tree
-    kept = {key: old[key] for key in _KEYS if key in old}
-    return without(tree) | kept
+    return tree if old is None else without(tree) | _scoring(old)
 
 
 def without(tree: Mapping[str, Any]) -> dict[str, Any]:
