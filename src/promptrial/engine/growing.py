@@ -21,7 +21,7 @@ from promptrial.phases import stats
 from promptrial.phases.base import load_manifest
 from promptrial.phases.prepare import knows_sources, missing_sources, most_items
 from promptrial.phases.spec import RunSpec
-from promptrial.store.records import Growth, Origin, RunState, SampleSize
+from promptrial.store.records import Growth, Origin, RunState, SampleSize, listed
 from promptrial.store.rundir import RunDir
 
 __all__ = ["Outlook", "check_sources", "growth_on_record", "new_growth", "outlook", "recorded_tree", "sentence"]
@@ -30,7 +30,7 @@ __all__ = ["Outlook", "check_sources", "growth_on_record", "new_growth", "outloo
 def growth_on_record(run: RunDir, origin: Origin | None) -> tuple[Growth, ...]:
     """Return each growth of a run, oldest first: as its records say, or, if they are lost, as its requests do."""
     if origin is not None:
-        return tuple(origin.growth) if isinstance(origin.growth, list) else ()
+        return tuple(listed(origin.growth))
     built = load_manifest(run.batch_inputs / "manifest.json")
     found = built.facts.get("growth", []) if built is not None else []
     return tuple(msgspec.convert(found, list[Growth]))

@@ -18,7 +18,7 @@ from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.engine.facts import phases
 from promptrial.errors import CorruptRecordError
 from promptrial.store import breadcrumbs, jsonl, records
-from promptrial.store.records import Origin, RunState, TrialManifest
+from promptrial.store.records import Origin, RunState, TrialManifest, listed
 from promptrial.store.rundir import RunDir
 
 __all__ = [
@@ -53,7 +53,7 @@ def find_origin(run: RunDir) -> Origin | None:
 
 def _changes(origin: Origin) -> tuple[int, int]:
     """Return how often a run was changed by force, and how often it grew."""
-    return len(origin.drift), len(origin.growth) if isinstance(origin.growth, list) else 0
+    return len(origin.drift), len(listed(origin.growth))
 
 
 def holds_work(run: RunDir) -> bool:

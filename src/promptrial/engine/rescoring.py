@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from promptrial.config.effective import difference
 from promptrial.config.schema import ExperimentConfig
-from promptrial.store.records import RunState
+from promptrial.store.records import RunState, listed
 
 __all__ = ["as_before", "changes", "earlier_hashes", "record", "without"]
 
@@ -39,11 +39,10 @@ def _scoring(tree: Mapping[str, Any]) -> dict[str, Any]:
 def record(state: RunState, changed: tuple[str, ...], now: str, before: str) -> None:
     """Put into a state what changed since ``before``, a digest."""
     if changed:
-        earlier = state.rescored if isinstance(state.rescored, list) else []
-        state.rescored = [*earlier, {"at": now, "from": before, "keys": list(changed)}]
+        state.rescored = [*listed(state.rescored), {"at": now, "from": before, "keys": list(changed)}]
 
 
 def earlier_hashes(state: RunState | None) -> Iterator[str]:
     """Yield the digests of the configurations from which scoring was changed."""
-    if state is not None and isinstance(state.rescored, list):
-        yield from (entry["from"] for entry in state.rescored)
+    if state is not None:
+        yield from (entry["from"] for entry in listed(state.rescored))

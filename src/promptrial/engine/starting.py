@@ -22,7 +22,7 @@ from promptrial.phases.prepare import changed_sources
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
-from promptrial.store.records import Manifest, Origin, PhaseState, RunState
+from promptrial.store.records import Manifest, Origin, PhaseState, RunState, listed
 
 __all__ = ["resume", "start"]
 
@@ -75,10 +75,9 @@ def _new_state(opened: Opened, services: Services) -> RunState:
 
 def _record_drift(opened: Opened, services: Services, state: RunState) -> None:
     services.events.warn("resuming with a changed configuration (--force):\n  " + "\n  ".join(opened.drift))
-    earlier = state.drift if isinstance(state.drift, list) else []
     own, origin = own_copy(opened.run), opened.origin
     before = origin.config_hash if origin is not None else None if own is None else config_hash(own)
-    state.drift = [*earlier, {"at": services.clock.now(), "from": before, "keys": list(opened.drift)}]
+    state.drift = [*listed(state.drift), {"at": services.clock.now(), "from": before, "keys": list(opened.drift)}]
 
 
 def _tell_trials(spec: RunSpec, services: Services, state: RunState) -> None:

@@ -41,6 +41,7 @@ __all__ = [
     "TrialManifest",
     "encoded",
     "json_schema",
+    "listed",
     "load",
     "new_state",
     "save",
@@ -61,6 +62,7 @@ PartStatus = Literal[
     "unknown",
 ]
 _Record = TypeVar("_Record", bound=msgspec.Struct)
+_Value = TypeVar("_Value")
 
 
 class FileRecord(msgspec.Struct, frozen=True):
@@ -148,6 +150,11 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
         if state == "downloaded":
             return self.status == "downloaded"
         return self.job is not None and self.status != "submitting"
+
+
+def listed(values: list[_Value] | msgspec.UnsetType) -> list[_Value]:
+    """Return a list that a record may lack; empty where it does."""
+    return [] if isinstance(values, msgspec.UnsetType) else values
 
 
 class SampleSize(msgspec.Struct, frozen=True, omit_defaults=True):
