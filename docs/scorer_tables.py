@@ -85,13 +85,12 @@ def settings(name: str) -> str:
 def steps() -> str:
     """Return one row for each step of ``extract``: what it finds, and its settings."""
     rows = ["| step | what it finds | settings, with defaults |", "|---|---|---|"]
-    for name, entry in registry.EXTRACTS.items():
+    for name in registry.EXTRACTS:
         kind = registry.load("extract step", name)
         finds = _one_line(re.split(r"\n\n", inspect.cleandoc(kind.__doc__))[0])
         known = _described(kind)
         own = [each for each in fields(kind) if each.name not in {name, "missing"}]
         listed = "; ".join(f"`{each.name}: {_default(each)}` {known.get(each.name, '')}".rstrip(" .") for each in own)
-        del entry
         rows.append(f"| `{name}` | {finds} | {listed} |")
     return "\n".join(rows) + "\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -35,6 +34,7 @@ from promptrial.scoring.types.fuzzy import Fuzzy
 from promptrial.scoring.types.json_schema import JsonSchema
 from tests.support import fake_provider
 from tests.support.project import Project
+from tests.support.scoring_runs import SCORING, done, phases_run, rows
 
 HEAD = f"#!{sys.executable} -IS\nimport json, os, sys, time\n"
 LENGTH = HEAD + (
@@ -42,7 +42,6 @@ LENGTH = HEAD + (
     "    asked = json.loads(line)\n"
     "    print(json.dumps({'id': asked['id'], 'score': min(1, len(asked['response']['text']) / 100)}))\n"
 )
-SCORING = ["score", "stats", "costs", "report"]
 
 
 def write(folder: Path, code: str, name: str = "score.py") -> None:
@@ -61,22 +60,6 @@ def own(project: Project) -> Project:
 def configure(own: Project, *command: str, **settings: Any) -> None:
     words = list(command) or ["./score.py"]
     own.write_config({"scorers": {"em": None, "mine": {"type": "command", "command": words, **settings}}})
-
-
-def rows(own: Project) -> list[dict[str, str]]:
-    with (own.trial_folder() / "results/per_item_scores.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def phases_run(own: Project) -> list[str]:
-    log = [json.loads(line) for line in (own.run_root() / "run.log").read_text().splitlines()]
-    last = max(place for place, event in enumerate(log) if event["event"] == "begin")
-    return [event["phase"] for event in log[last:] if event["event"] == "phase"]
-
-
-def done(own: Project, *flags: str) -> None:
-    outcome = own.run(*flags)
-    assert outcome.code == 0, outcome.err
 
 
 # --- in a run --------------------------------------------------------------------------------------------------------

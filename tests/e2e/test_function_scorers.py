@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from typing import Any
 
@@ -20,6 +19,7 @@ from tests.support import fake_provider
 from tests.support.hosted_fixtures import hosted, process
 from tests.support.hosted_run import HostedProject
 from tests.support.project import Project
+from tests.support.scoring_runs import SCORING, done, phases_run, rows
 
 __all__ = ["hosted", "process"]
 
@@ -39,7 +39,6 @@ def short(answer: str, most: int) -> bool:
 def about_bread(item) -> bool:
     return "bread" in item.question
 '''
-SCORING = ["score", "stats", "costs", "report"]
 
 
 @pytest.fixture
@@ -51,22 +50,6 @@ def own(project: Project) -> Project:
 
 def configure(own: Project, scorer: dict[str, Any], **scorers: Any) -> None:
     own.write_config({"scorers": {"mine": {"type": "python", **scorer}, **scorers}})
-
-
-def rows(own: Project) -> list[dict[str, str]]:
-    with (own.trial_folder() / "results/per_item_scores.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def phases_run(own: Project) -> list[str]:
-    log = [json.loads(line) for line in (own.run_root() / "run.log").read_text().splitlines()]
-    last = max(place for place, event in enumerate(log) if event["event"] == "begin")
-    return [event["phase"] for event in log[last:] if event["event"] == "phase"]
-
-
-def done(own: Project, *flags: str) -> None:
-    outcome = own.run(*flags)
-    assert outcome.code == 0, outcome.err
 
 
 def recorded(own: Project) -> dict[str, Any]:

@@ -313,7 +313,7 @@ MUTANTS: Final = (
     Mutant(
         "a scorer that needs a gold answer is used on questions without one",
         "scoring/contract.py",
-        '"gold": lambda item: bool(item.answers) or item.is_unanswerable,',
+        '"gold": lambda item: item.has_gold,',
         '"gold": lambda item: bool(item.id),',
         ("tests/unit/test_phases_needs.py",),
     ),
@@ -341,8 +341,8 @@ MUTANTS: Final = (
     Mutant(
         "digests of older runs cover the packaged templates of choices",
         "model/templates.py",
-        "if kind not in _UNRECORDED or text != DEFAULT_TEXTS[kind]",
-        "if kind",
+        "return kind in ALWAYS_RECORDED or text != DEFAULT_TEXTS[kind]",
+        "return True",
         ("tests/unit/test_prompts.py",),
     ),
     Mutant(
@@ -369,8 +369,8 @@ MUTANTS: Final = (
     Mutant(
         "the first question of a kind is looked for in another order than that of the prepared items",
         "phases/prepare.py",
-        "in_order = (item for kind, _ in prepared_files(spec.run) for item in chosen if item.type == kind)",
-        "in_order = reversed(chosen)",
+        "enumerate(in_order(spec.run, chosen))",
+        "enumerate(reversed(chosen))",
         ("tests/e2e/test_messages.py", "tests/e2e/test_choices.py"),
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 ``v1`` has manifests without a schema version and no ``run_state.json``. ``v2`` is a little later: its manifests are of
 version 2, and its state claims more than its trial folders hold. Both were made from the same prepared questions. In
-both, one trial went all the way to a report. The real runs that the formats were read from stand in ``../shared``.
+both, one trial went all the way to a report. The formats were read from real runs, which are no part of the project.
 """
 
 from __future__ import annotations

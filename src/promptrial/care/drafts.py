@@ -7,7 +7,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,6 @@ from promptrial.model.arms import PAIR, ArmName
 
 if TYPE_CHECKING:
     from promptrial.config.loading import KeyPath, LoadedConfig
-    from promptrial.model import Item
 
 __all__ = [
     "CONFIG_NAME",
@@ -188,6 +187,7 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
     A configuration in a temporary folder stands for the new one, so that nothing is written if anything is wrong. Its
     questions have the path that was typed, which is the one that messages should name.
     """
+    from promptrial.engine.question_files import all_items
     from promptrial.engine.resolving import load_resolved
 
     with tempfile.TemporaryDirectory(prefix="promptrial-") as name:
@@ -206,26 +206,19 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
         path.write_text(configuration_text(draft), encoding="utf-8")
         loaded, resolution = load_resolved(path, env, folder=Path())
         _check_models(loaded)
-        items = sum(1 for _ in islice(_items(loaded), MOST_COUNTED + 1))
+        items = sum(1 for _ in islice(all_items(loaded), MOST_COUNTED + 1))
     return _Found(_fitting(resolution.values, items), resolution.sentences, items)
 
 
 def _check_models(loaded: LoadedConfig) -> None:
     """Refuse a model that its provider cannot have; a key may still be missing."""
-    from promptrial.design.trials import trials_of
+    from promptrial.design.trials import models_asked, trials_of
     from promptrial.engine.checking import misnamed
 
     trials = trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
-    problems = list(misnamed(dict.fromkeys(model for trial in trials for model in trial.models)))
+    problems = list(misnamed(models_asked(trials)))
     if problems:
         raise UsageError("\n".join(problems))
-
-
-def _items(loaded: LoadedConfig) -> Iterator[Item]:
-    from promptrial.engine.question_files import read_items
-
-    for name, dataset in loaded.experiment.datasets.items():
-        yield from read_items(loaded, name, dataset)
 
 
 def _fitting(values: Mapping[KeyPath, object], items: int) -> Fitting:

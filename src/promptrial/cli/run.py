@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from promptrial.engine.opening import RunRequest
     from promptrial.engine.session import Finished
 
-__all__ = ["DESCRIPTION", "configure", "execute", "follow_and_print", "parsed"]
+__all__ = ["DESCRIPTION", "NAMES_TRIED", "configure", "execute", "follow_and_print", "parsed"]
 
 DESCRIPTION = "Run an experiment, or resume one. Without flags: the sample experiment on the embedded model."
 
-_NAMES = 100
+NAMES_TRIED = 100
 """How many names are tried for a run that was given none."""
 
 
@@ -64,7 +64,7 @@ def execute(args: argparse.Namespace) -> int:
     selection = select_phases(args.only_step, args.from_step, args.to_step)
     if args.run_id is not None:
         return follow_and_print(args, _request(args, args.run_id, selection), selection)
-    for run_id in itertools.islice(new_run_ids(SystemClock().now(), experiments_dir(args)), _NAMES):
+    for run_id in itertools.islice(new_run_ids(SystemClock().now(), experiments_dir(args)), NAMES_TRIED):
         try:
             return follow_and_print(args, _request(args, run_id, selection), selection)
         except (RunExistsError, RunLockedError) as error:  # begun by another process in this very second

@@ -33,8 +33,6 @@ It is a run like any other, in experiments/: it can be stopped, resumed, grown a
 prompts are kept in experiments/tries/, to be looked at, changed and run again."""
 _ITEMS: Final = 30
 _TRIES: Final = "tries"
-_NAMES: Final = 100
-"""How many names are tried for a run that was given none."""
 
 
 def configure(parser: Parser) -> None:
@@ -102,7 +100,7 @@ def _place(args: argparse.Namespace) -> tuple[str, Path]:
                 f"run {args.run_id} exists already", hint=f"resume it: {run.resume_command}; or choose another --run_id"
             )
         return args.run_id, experiments / _TRIES / args.run_id
-    for run_id in itertools.islice(new_run_ids(SystemClock().now(), experiments), _NAMES):
+    for run_id in itertools.islice(new_run_ids(SystemClock().now(), experiments), run_command.NAMES_TRIED):
         folder = experiments / _TRIES / run_id
         if not os.path.lexists(folder):
             return run_id, folder

@@ -8,17 +8,13 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from promptrial.config.strict import Name, Strict
+from promptrial.config.strict import Name, Strict, is_none
 from promptrial.model.arms import ARM_PATTERN, CONTROL, TREATMENT, ArmName, arms_by_code
 from promptrial.model.templates import KINDS, ItemKind
 
 __all__ = ["ArmConfig", "PromptConfig", "PromptSetConfig", "TaskInstructions"]
 
 _OF_PROMPTS: Final = ("path", "sha256", "text", "lost")
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 class PromptConfig(Strict):
@@ -56,7 +52,7 @@ class PromptConfig(Strict):
 
 
 def _template(holds: str, of: str) -> Any:  # noqa: ANN401 - pydantic's own, so that the field's type is the annotation's
-    return Field(None, exclude_if=_is_none, description=f"of {of}; holds {holds}")
+    return Field(None, exclude_if=is_none, description=f"of {of}; holds {holds}")
 
 
 class TaskInstructions(Strict):
@@ -84,11 +80,11 @@ class ArmConfig(Strict):
 
     prompt: PromptConfig = Field(description="the system prompt; `path` or `text` may stand here in its place")
     model: Name | None = Field(
-        None, exclude_if=_is_none, description="an alias from `models` that answers this arm; that of the trial if null"
+        None, exclude_if=is_none, description="an alias from `models` that answers this arm; that of the trial if null"
     )
     task_instructions: TaskInstructions | None = Field(
         None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="user messages of this arm alone; that of the experiment for each left out",
     )
 
@@ -131,9 +127,9 @@ class PromptSetConfig(Strict):
     """A control and what is compared with it: one `treatment`, or several `treatments`."""
 
     control: ArmConfig = Field(description="the arm that the others are compared with")
-    treatment: ArmConfig | None = Field(None, exclude_if=_is_none, description="the arm that is compared with control")
+    treatment: ArmConfig | None = Field(None, exclude_if=is_none, description="the arm that is compared with control")
     treatments: Treatments | None = Field(
-        None, exclude_if=_is_none, description="instead of `treatment`: several of them, each under a name"
+        None, exclude_if=is_none, description="instead of `treatment`: several of them, each under a name"
     )
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from promptrial.config.strict import Strict
+from promptrial.config.strict import Strict, is_none
 
 __all__ = ["CostsConfig", "CriterionConfig"]
 
@@ -15,8 +15,8 @@ class CriterionConfig(Strict):
     """When an answer counts as good: one bound on one score."""
 
     scorer: str = Field(description="a scorer that runs")
-    at_least: float | None = Field(None, exclude_if=lambda value: value is None, description="the lowest good score")
-    at_most: float | None = Field(None, exclude_if=lambda value: value is None, description="the highest good score")
+    at_least: float | None = Field(None, exclude_if=is_none, description="the lowest good score")
+    at_most: float | None = Field(None, exclude_if=is_none, description="the highest good score")
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:

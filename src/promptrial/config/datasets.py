@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from promptrial.config.strict import Positive, Strict, Words, registered
+from promptrial.config.strict import Positive, Strict, Words, is_none, registered
 from promptrial.errors import ConfigError
 from promptrial.model import ids
 
@@ -33,17 +33,17 @@ def _format_name(value: str) -> str:
 
 
 def encoding_name(value: str) -> str:
-    try:
-        "".encode(value)
-    except (LookupError, ValueError):
-        raise ValueError(
-            f"unknown encoding {value!r}; for example utf-8, utf-16, cp1252, latin-1, shift_jis, gb18030"
-        ) from None
+    """Return the name of an encoding of text.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    from promptrial.documents.codecs import text_codec  # looks up every codec that there is
+
+    text_codec(value)
     return value
-
-
-def _is_absent(value: object) -> bool:
-    return value is None
 
 
 DatasetName = Annotated[str, AfterValidator(_dataset_name)]
@@ -67,22 +67,22 @@ class HubConfig(Strict):
 class ColumnsConfig(Strict):
     """Which column holds what. A column that is not named here is found by its well-known names."""
 
-    question: Words | None = Field(None, exclude_if=_is_absent, description="the question")
+    question: Words | None = Field(None, exclude_if=is_none, description="the question")
     answers: _Several | None = Field(
-        None, exclude_if=_is_absent, description="the accepted answers; a list of columns takes those of each"
+        None, exclude_if=is_none, description="the accepted answers; a list of columns takes those of each"
     )
-    id: Words | None = Field(None, exclude_if=_is_absent, description="the id; made from the content if there is none")
-    context: Words | None = Field(None, exclude_if=_is_absent, description="the passage that the question is about")
+    id: Words | None = Field(None, exclude_if=is_none, description="the id; made from the content if there is none")
+    context: Words | None = Field(None, exclude_if=is_none, description="the passage that the question is about")
     cluster: Words | None = Field(
-        None, exclude_if=_is_absent, description="rows with the same text are treated as dependent"
+        None, exclude_if=is_none, description="rows with the same text are treated as dependent"
     )
-    unanswerable: Words | None = Field(None, exclude_if=_is_absent, description="whether no answer is right")
+    unanswerable: Words | None = Field(None, exclude_if=is_none, description="whether no answer is right")
     choices: _Several | None = Field(
-        None, exclude_if=_is_absent, description="the choices, a list in one column or one in each of several columns"
+        None, exclude_if=is_none, description="the choices, a list in one column or one in each of several columns"
     )
-    category: Words | None = Field(None, exclude_if=_is_absent, description="a group of items, such as a topic")
+    category: Words | None = Field(None, exclude_if=is_none, description="a group of items, such as a topic")
     messages: Words | None = Field(
-        None, exclude_if=_is_absent, description="the turns of a conversation before the question"
+        None, exclude_if=is_none, description="the turns of a conversation before the question"
     )
 
     @property
@@ -102,33 +102,33 @@ class DatasetConfig(Strict):
     path: str | None = Field(None, description="a local file, relative to this configuration file")
     hub: HubConfig | None = None
     columns: ColumnsConfig | None = Field(
-        None, exclude_if=_is_absent, description="which column holds what; recognised by their names if null"
+        None, exclude_if=is_none, description="which column holds what; recognised by their names if null"
     )
     encoding: Encoding | None = Field(
-        None, exclude_if=_is_absent, description="the encoding of a text file; UTF-8, or UTF-16 with its mark, if null"
+        None, exclude_if=is_none, description="the encoding of a text file; UTF-8, or UTF-16 with its mark, if null"
     )
     sheet: Words | None = Field(
         None,
-        exclude_if=_is_absent,
+        exclude_if=is_none,
         description="the sheet of an Excel workbook; if null, the first visible one with rows",
     )
     separator: Words | None = Field(
-        None, exclude_if=_is_absent, description="what stands between several answers in one cell, for example `;`"
+        None, exclude_if=is_none, description="what stands between several answers in one cell, for example `;`"
     )
     first_choice: Literal[0, 1] | None = Field(
         None,
-        exclude_if=_is_absent,
+        exclude_if=is_none,
         description="the number of the first choice, where answers are numbers of choices; by the file if null",
     )
     size: Positive | None = Field(None, description="how many items to sample; all of them if null")
     rules: RulesName | None = Field(
         None,
-        exclude_if=_is_absent,
+        exclude_if=is_none,
         description="the evaluation that exact match and token F1 follow; that of the format if null",
     )
     tokens: Literal["words", "characters"] | None = Field(
         None,
-        exclude_if=_is_absent,
+        exclude_if=is_none,
         description="what token F1 counts in scripts without spaces; characters in custom sets without `rules`, else "
         "words, if null",
     )

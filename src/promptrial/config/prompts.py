@@ -14,12 +14,9 @@ from promptrial.config.reading import read_named
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.tree import KeyPath, Lines, dotted, place
 from promptrial.errors import ConfigError
-from promptrial.model.templates import DEFAULT_TEXTS, ItemKind
+from promptrial.model.templates import ALWAYS_RECORDED, DEFAULT_TEXTS, ItemKind, is_recorded
 
 __all__ = ["read_prompts"]
-
-_ALWAYS_RECORDED: Final[tuple[ItemKind, ...]] = ("open_book", "closed_book")
-"""Templates that stand in the record of every run, the packaged ones too."""
 
 _SHOWN: Final = 60
 _WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]|[^/\s]*\\[^/\s]*$")
@@ -55,19 +52,10 @@ def read_prompts(
 
 
 def _filled(instructions: TaskInstructions) -> TaskInstructions:
-    """Return the instructions of an experiment as they are recorded.
-
-    Those of choices stand there only if they are not the packaged ones: there were none when older runs began.
-    """
-    texts = {kind: each for kind, each in instructions.given.items() if _is_recorded(kind, each)}
-    packaged = {
-        kind: PromptConfig(text=DEFAULT_TEXTS[kind]).with_text(DEFAULT_TEXTS[kind]) for kind in _ALWAYS_RECORDED
-    }
+    """Return the instructions of an experiment as they are recorded."""
+    texts = {kind: each for kind, each in instructions.given.items() if is_recorded(kind, each.text)}
+    packaged = {kind: PromptConfig(text=DEFAULT_TEXTS[kind]).with_text(DEFAULT_TEXTS[kind]) for kind in ALWAYS_RECORDED}
     return TaskInstructions(**(packaged | texts))
-
-
-def _is_recorded(kind: ItemKind, template: PromptConfig) -> bool:
-    return kind in _ALWAYS_RECORDED or template.text != DEFAULT_TEXTS[kind]
 
 
 @dataclass(frozen=True, slots=True)

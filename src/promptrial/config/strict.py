@@ -17,7 +17,7 @@ from pydantic import (
 
 from promptrial import registry
 
-__all__ = ["LARGEST", "Name", "Number", "Positive", "Strict", "Words", "registered"]
+__all__ = ["LARGEST", "Name", "Number", "Positive", "Strict", "Words", "is_none", "registered"]
 
 LARGEST: Final = 2**31 - 1
 """The largest count: as a wire format takes it."""
@@ -58,6 +58,11 @@ def _reject_booleans(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError(f"expected a number; given: {value}")  # noqa: TRY004 - pydantic reports ValueError, and lets TypeError pass
     return value
+
+
+def is_none(value: object) -> bool:
+    """Whether a key is null: what no record has of a key whose default that is."""
+    return value is None
 
 
 Number = BeforeValidator(_reject_booleans)

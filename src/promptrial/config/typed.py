@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from promptrial.registry import near_misses
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["SettingsError", "typed"]
 
@@ -44,12 +48,18 @@ def typed(kind: type[_Kind], values: Mapping[str, object]) -> _Kind:
         raise error if isinstance(error, SettingsError) else SettingsError(str(error)) from error
 
 
+@lru_cache(maxsize=64)
+def _adapter(kind: type[object]) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
 def _checked(kind: type[_Kind], values: Mapping[str, object]) -> _Kind:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(kind)
-        made: _Kind = adapter.validate_python(dict(values))
+        made: _Kind = _adapter(kind).validate_python(dict(values))  # type: ignore[arg-type]  # a class can be hashed
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         message = _WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import msgspec
 
@@ -36,6 +36,7 @@ __all__ = [
     "cluster_id",
     "ignore",
     "new_item",
+    "no_other_reader",
     "reading_of",
 ]
 
@@ -86,6 +87,11 @@ class Reading(NamedTuple):
     say: Callable[[str], None] = _say_nothing
 
 
+def no_other_reader(*_arguments: object) -> NoReturn:
+    """Stand where a format has its reader whose files are not read as tables."""
+    raise AssertionError("tables are read by table_items")
+
+
 _AS_RECOGNISED: Final = Reading()
 QuickSample = Callable[[Path, str, Reading, int, int, Callable[[], None]], list[tuple[Place, Item]] | None]
 """``(path, dataset, reading, size, seed, check)`` -> the items that are drawn, with their places."""
@@ -116,7 +122,8 @@ class DatasetFormat:
         None where each row decides.
     hub : HubDefaults or None
     file_items : callable
-        ``(path, dataset)`` -> the items of an official file, each with its place.
+        ``(path, dataset)`` -> the items of an official file, each with its place. This and the next two are for formats
+        without ``table_items``.
     columns : type of Struct
         The columns of a Parquet row.
     row_item : callable
@@ -140,9 +147,9 @@ class DatasetFormat:
     name: str
     type: ItemType | None
     hub: HubDefaults | None
-    file_items: Callable[[Path, str], Iterator[tuple[Place, Item]]]
-    columns: _StructType
-    row_item: Callable[[Place, str, Any], Item]
+    file_items: Callable[[Path, str], Placed] = no_other_reader
+    columns: _StructType = msgspec.Struct
+    row_item: Callable[[Place, str, Any], Item] = no_other_reader
     duplicate_hint: str = "ids must be unique: remove or rename one of the two"
     table_items: Callable[[Path, str, Reading], Placed] | None = None
     quick_sample: QuickSample | None = None
@@ -183,10 +190,7 @@ class DatasetFormat:
         DataError
             At the first thing wrong; the message begins with ``file:row:``.
         """
-        items = self.table_items or self._parquet_items
-        return _noticed(
-            self._unique((one for path in paths for one in items(path, dataset, reading)), paths[0]), notice
-        )
+        return _noticed(self.placed(paths, dataset, reading), notice)
 
     def placed(self, paths: Sequence[Path], dataset: str, reading: Reading = _AS_RECOGNISED) -> Placed:
         """Yield the items of one or more files as one question set, each with its place.

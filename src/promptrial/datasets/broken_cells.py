@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO, Final
 from xml.etree import ElementTree as ET
 
+from promptrial.datasets.content import overlapping
 from promptrial.datasets.values import BrokenCell
 
 __all__ = ["broken_cells", "column_number"]
@@ -22,7 +23,6 @@ Cell = tuple[int, int]
 _BOOK: Final = "xl/workbook.xml"
 _LINKS: Final = "xl/_rels/workbook.xml.rels"
 _CHUNK: Final = 1 << 20
-_OVERLAP: Final = 64
 _MOST_LISTED: Final = 4 << 20
 _SHOWN: Final = 200
 _NUMBER: Final = re.compile("[0-9]{1,7}")
@@ -80,12 +80,7 @@ def _elements(archive: zipfile.ZipFile, name: str, tag: str) -> Iterator[ET.Elem
 
 def _is_suspect(archive: zipfile.ZipFile, name: str) -> bool:
     with archive.open(name) as part:
-        end = b""
-        while chunk := part.read(_CHUNK):
-            if _SUSPECT.search(end + chunk):
-                return True
-            end = chunk[-_OVERLAP:]
-    return False
+        return any(_SUSPECT.search(each) is not None for each in overlapping(part))
 
 
 class _Cells:

@@ -16,7 +16,7 @@ from promptrial.datasets.place import Place
 from promptrial.datasets.values import is_list_cell, is_missing, list_of_cell, read_text, read_truth, text_of
 from promptrial.model import Item, Message
 
-__all__ = ["MOST_KEPT", "Cells"]
+__all__ = ["MOST_KEPT", "Cells", "drop_long"]
 
 _BAR: Final = "|"
 _BAR_COLUMNS: Final = frozenset({"answers", "choices", "options"})
@@ -39,7 +39,7 @@ class Cells:
     is_sheet : bool
         Whether cells hold single values, as in CSV and Excel, so that a list must be written in one cell.
     separator : str or None
-        What the configuration says to stand between several answers in a cell.
+        What stands, by the configuration, between several answers in a cell.
     trims : bool
         Whether spaces around accepted answers are dropped.
     keep : tuple of (str, str)
@@ -187,10 +187,16 @@ class Cells:
 
     def _extra(self, row: _Row) -> dict[str, str]:
         found = {key: text for column, key in self.keep if (text := text_of(row.get(column)))}
-        for key in [key for key, text in found.items() if len(text) > MOST_KEPT]:
-            del found[key]
-            self.too_long.add(key)
+        self.too_long.update(drop_long(found))
         return found
+
+
+def drop_long(kept: dict[str, str]) -> list[str]:
+    """Take out of the values that are kept those that are too long, and return their names."""
+    long = [key for key, text in kept.items() if len(text) > MOST_KEPT]
+    for key in long:
+        del kept[key]
+    return long
 
 
 def _is_number(value: object) -> bool:

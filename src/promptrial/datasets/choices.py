@@ -6,7 +6,7 @@ Which way a file takes is decided from all of its rows, so that a row alone cann
 2. else letters, if every answer is a letter: ``B``, ``b``, ``(B)``, ``B.``;
 3. else numbers. A number of JSON or Parquet is an index and counts from 0. One in text, as in every cell of CSV, and
    one in a cell of Excel count from 0 if some answer is 0, and from 1 if some answer is the number of its choices; a
-   file with neither may be meant in both ways and is refused. What the configuration says decides instead.
+   file with neither could be meant either way and is refused. What the configuration says decides instead.
 
 A file in which no way fits every answer is refused at the first row that does not fit the way of most rows.
 """
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
-from promptrial.datasets.place import Place
+from promptrial.datasets.place import Place, shown
 from promptrial.errors import DataError
 from promptrial.model.templates import LETTERS
 
@@ -88,11 +88,10 @@ class ChoiceKey(NamedTuple):
         return None if number is None else _at(marked.choices, number - self.first)
 
     def _refused(self, place: Place, answer: str, choices: Sequence[str]) -> DataError:
-        shown = repr(answer if len(answer) <= 60 else answer[:60] + "...")
         other = 1 - self.first
         counted = f"if they count from {other}, write `first_choice: {other}` in the section of the data set; "
         return place.error(
-            f"the answer {shown} names none of the {len(choices)} choices; in this file {self.sentence}",
+            f"the answer {shown(answer)} names none of the {len(choices)} choices; in this file {self.sentence}",
             hint=f"{counted if self.way == 'numbers' else ''}give every answer as the text, or every answer as the "
             f"letter of its choice; {_SEE}",
         )

@@ -12,10 +12,10 @@ from dataclasses import dataclass, fields
 from itertools import count
 from typing import Final
 
-from promptrial.datasets.place import Place
+from promptrial.datasets.place import Place, shown
 from promptrial.model.templates import LETTERS
 
-__all__ = ["NAMES", "WELL_KNOWN", "Columns", "Given", "listed", "match_columns"]
+__all__ = ["NAMES", "WELL_KNOWN", "Columns", "Given", "flat", "listed", "match_columns"]
 
 Given = Mapping[str, str | tuple[str, ...]]
 """Role -> column or columns, as the section ``columns`` of the configuration gives them."""
@@ -73,11 +73,6 @@ class Columns:
         }
 
     @property
-    def used(self) -> frozenset[str]:
-        """Every column that holds something."""
-        return frozenset(_flat(self.given.values()))
-
-    @property
     def kept(self) -> tuple[tuple[str, str], ...]:
         """Column and name of what is kept with a question.
 
@@ -92,7 +87,7 @@ class Columns:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What people should know of the choice."""
-        said = ", ".join(f"{role} from {listed(_flat([value]))}" for role, value in self.given.items())
+        said = ", ".join(f"{role} from {listed(flat([value]))}" for role, value in self.given.items())
         kept = (f"kept beside the question: {listed(self.others)}",) if self.others else ()
         renamed = tuple(
             f"column {column!r} is kept as {name!r}, because {self.category!r} is the category"
@@ -122,7 +117,7 @@ def match_columns(place: Place, names: Sequence[str], given: Given) -> Columns:
         holds two things; the message lists the columns.
     """
     header = _header(place, names)
-    taken = {role: tuple(_given_column(role, name, header) for name in _flat([of])) for role, of in given.items()}
+    taken = {role: tuple(_given_column(role, name, header) for name in flat([of])) for role, of in given.items()}
     used = {name for columns in taken.values() for name in columns}
     _check_once(place, taken)
     for role, known in WELL_KNOWN.items():
@@ -254,11 +249,12 @@ def _slips(role: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield name, close[0]
 
 
-def _flat(values: Iterable[str | tuple[str, ...]]) -> list[str]:
+def flat(values: Iterable[str | tuple[str, ...]]) -> list[str]:
+    """Return columns, of which some are given as one name and some as several, in one list."""
     return [name for value in values for name in ((value,) if isinstance(value, str) else value)]
 
 
 def listed(names: Sequence[str]) -> str:
     """Return the first names of a list as a text for people, and how many more there are."""
-    shown = ", ".join(repr(name if len(name) <= 60 else name[:60] + "...") for name in names[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    first = ", ".join(shown(name) for name in names[:_SHOWN])
+    return first + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

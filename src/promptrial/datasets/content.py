@@ -15,18 +15,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from promptrial.datasets.place import Place, empty_file, open_binary
 from promptrial.documents.codecs import text_codec
 from promptrial.errors import DataError
 
-__all__ = ["HEAD", "Content", "open_content"]
+__all__ = ["HEAD", "Content", "open_content", "overlapping"]
 
 HEAD: Final = 1 << 20
 """How many bytes are looked at to recognise what a file holds."""
 
 _CHUNK: Final = 1 << 20
+_OVERLAP: Final = 64
 _MOST_SPOOLED: Final = 4 << 30
 _MOST_LINE: Final = 256 << 20
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -66,7 +67,7 @@ class Content:
         The encoding of the text in the file; ``utf-8`` for binary content, where it means nothing.
     head : bytes
         The first bytes, decompressed; of text, as UTF-8 without a byte-order mark. At most ``HEAD``, and text beyond
-        what is not in the encoding is left out, so that whoever reads on finds the error.
+        what is not in the encoding is left out; reading the whole file then finds the error.
     """
 
     path: Path
@@ -251,6 +252,14 @@ def _readable(path: Path, file: BinaryIO | gzip.GzipFile, compression: str) -> I
             f"the {_COMPRESSION_WORDS[compression]} data are damaged or incomplete: {problem}",
             hint="download or copy the file again; see docs/questions.md#compression",
         ) from error
+
+
+def overlapping(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the bytes of a file in chunks, each with the end of the one before, so that a short text is found."""
+    end = b""
+    while chunk := file.read(_CHUNK):
+        yield end + chunk
+        end = chunk[-_OVERLAP:]
 
 
 def _transcoded(path: Path, file: BinaryIO, codec: str, size: int = _CHUNK) -> Iterator[bytes]:

@@ -64,7 +64,7 @@ def conversation(messages: Sequence[ChatMessage], notes: Notes) -> Conversation:
     Raises
     ------
     MisfitError
-        If no message of the user is the last, or the last but one; for a role or a content that cannot be sent.
+        If neither the last message nor the one before it is the user's; for a role or a content that cannot be sent.
     """
     system: list[str] = []
     turns: list[Message] = []

@@ -14,9 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final, NoReturn
-
-import msgspec
+from typing import Final
 
 from promptrial.datasets.base import DatasetFormat, Placed, Reading
 from promptrial.datasets.cells import MOST_KEPT, Cells
@@ -218,22 +216,10 @@ def _check_spelling(place: Place, columns: Iterable[str], present: Sequence[str]
         )
 
 
-def _no_other_reader(*_arguments: object) -> NoReturn:
-    """Stand where formats that are no tables have their reader."""
-    raise AssertionError("tables are read by table_items")
-
-
-class _NoColumns(msgspec.Struct):
-    """Tables have the columns that they have."""
-
-
 FORMAT: Final = DatasetFormat(
     name="custom",
     type=None,
     hub=None,
-    file_items=_no_other_reader,
-    columns=_NoColumns,
-    row_item=_no_other_reader,
     table_items=_table_items,
     quick_sample=_quick_sample,
 )

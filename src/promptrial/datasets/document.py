@@ -9,14 +9,13 @@ from __future__ import annotations
 import codecs
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
 from promptrial.datasets.json_errors import error_byte, json_error, too_deep
-from promptrial.datasets.place import SEE_FORMATS, Place, open_binary
+from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.datasets.type_words import in_words
 
 __all__ = ["JsonDocument"]
@@ -33,20 +32,20 @@ class JsonDocument:
     Parameters
     ----------
     path : Path
-    content : file, optional
-        A real file with the document, where that is not the file at ``path`` itself.
+        As messages name it.
+    content : file
+        A real file with the document.
 
     Raises
     ------
     DataError
-        If the file cannot be read, is empty, or is not UTF-8; the line is that of the first bad byte.
+        If it is not UTF-8; the line is that of the first bad byte.
     """
 
-    def __init__(self, path: Path, content: BinaryIO | None = None) -> None:
+    def __init__(self, path: Path, content: BinaryIO) -> None:
         self._path = path
-        with open_binary(path) if content is None else nullcontext(content) as file:
-            # Never closed by hand: raw entries are views of it. It goes when the last of them does.
-            self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        # Never closed by hand: raw entries are views of it. It goes when the last of them does.
+        self._bytes = mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ)
         self._offset = 0
         self._line = 1
         self._check_utf8()
@@ -105,16 +104,20 @@ class JsonDocument:
         DataError
             If an entry is not of that kind.
         """
-        for index, raw in enumerate(raws):
-            text = bytes(raw)
-            if text.startswith(b"{"):  # anything shorter could be found too early, and is refused below
-                self._advance(text)
-            place = Place(self._path, self._line, f"{name}[{index}]")
+        for place, text in self.texts(raws, name):
             try:
                 entry = msgspec.json.decode(text, type=kind)
             except msgspec.ValidationError as error:
                 raise place.error(in_words(error), hint=f"{_COMPARE}; {SEE_FORMATS}") from error
             yield place, entry
+
+    def texts(self, raws: Sequence[msgspec.Raw], name: str) -> Iterator[tuple[Place, bytes]]:
+        """Yield the entries of one list as they are written; the arguments are those of ``entries``."""
+        for index, raw in enumerate(raws):
+            text = bytes(raw)
+            if text.startswith(b"{"):  # anything shorter could be found too early, and is no row
+                self._advance(text)
+            yield Place(self._path, self._line, f"{name}[{index}]"), text
 
     def _advance(self, text: bytes) -> None:
         """Move to where an entry begins: its exact bytes, next after the entry before or inside the one around it."""

@@ -7,7 +7,6 @@ words for what is wrong.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Final
 
 from promptrial.datasets.base import DatasetFormat, Placed, Reading
 from promptrial.datasets.place import Place
-from promptrial.datasets.sampling import sampling_hash
+from promptrial.datasets.sampling import sampling_hash, smallest
 from promptrial.model import Item
 
 __all__ = ["Drawn", "draw"]
@@ -64,8 +63,7 @@ def draw(
         if drawn is not None:
             return drawn
     placed = _checked(format_.placed(paths, dataset, reading), check)
-    key = partial(_hash, seed=seed)
-    return sorted(placed, key=key) if size is None else heapq.nsmallest(size, placed, key=key)
+    return smallest(placed, size, partial(_hash, seed=seed))
 
 
 def _hash(placed: tuple[Place, Item], seed: int) -> bytes:

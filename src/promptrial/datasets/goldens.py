@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from promptrial.datasets.layout import layout_format
-from promptrial.datasets.shapes import Draft, Notes, Variant, flat, passage
+from promptrial.datasets.shapes import Draft, Notes, Variant, flat, passage, stated
 
 __all__ = ["DEEPEVAL", "RAGAS"]
 
@@ -52,21 +52,17 @@ class _OldestRagas(msgspec.Struct):
 
 def _golden(row: _Golden, _notes: Notes) -> Iterator[Draft]:
     context = passage(row.retrieval_context) or passage(row.context)
-    yield Draft(row.input, _stated(row.expected_output), context=context, extra=flat(row.additional_metadata))
+    yield Draft(row.input, stated(row.expected_output), context=context, extra=flat(row.additional_metadata))
 
 
 def _ragas(row: _Ragas, _notes: Notes) -> Iterator[Draft]:
     context = passage(row.retrieved_contexts) or passage(row.reference_contexts)
-    yield Draft(row.user_input, _stated(row.reference), context=context)
+    yield Draft(row.user_input, stated(row.reference), context=context)
 
 
 def _older_ragas(row: _OlderRagas | _OldestRagas, _notes: Notes) -> Iterator[Draft]:
-    answers = _stated(row.ground_truth) if isinstance(row, _OlderRagas) else [*filter(str.strip, row.ground_truths)]
+    answers = stated(row.ground_truth) if isinstance(row, _OlderRagas) else [*filter(str.strip, row.ground_truths)]
     yield Draft(row.question, answers, context=passage(row.contexts))
-
-
-def _stated(text: str | None) -> list[str]:
-    return [text] if text is not None and text.strip() else []
 
 
 _GIVEN_BEFORE: Final = frozenset({"actual_output", "response", "answer", "retrieved_context_ids"})

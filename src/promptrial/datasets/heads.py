@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from promptrial.datasets.content import HEAD, open_content
+from promptrial.datasets.content import HEAD
 from promptrial.datasets.json_objects import is_list_of_objects, is_usual, unwrapped
 from promptrial.datasets.table import Table, open_table
 
@@ -55,14 +55,10 @@ def read_head(
         megabyte of a JSON document.
     """
     table = open_table(path, encoding, names, sheet)
-    content = open_content(path, encoding)
-    if table.kind in {"list", "object"} and len(content.head) >= HEAD:
-        rows = [unwrapped(row) for row in _json_rows(content.head.decode(errors="ignore"))]
-        if not rows:
-            rows = [row for _, row in islice(table.rows(), ROWS)]
-    else:
-        rows = [row for _, row in islice(table.rows(), ROWS)]
-    return Head(table, tuple(rows))
+    head, rows = table.content.head, list[dict[str, Any]]()
+    if table.kind in {"list", "object"} and len(head) >= HEAD:
+        rows = [unwrapped(row) for row in _json_rows(head.decode(errors="ignore"))]
+    return Head(table, tuple(rows or [row for _, row in islice(table.rows(), ROWS)]))
 
 
 def _json_rows(text: str) -> list[dict[str, Any]]:

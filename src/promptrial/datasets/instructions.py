@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from promptrial.datasets.layout import layout_format
-from promptrial.datasets.shapes import Draft, Notes, Variant, passage
+from promptrial.datasets.shapes import Draft, Notes, Variant, passage, stated
 
 __all__ = ["FORMAT"]
 
@@ -32,12 +32,11 @@ class _Dolly(msgspec.Struct):
 
 def _alpaca(row: _Alpaca, _notes: Notes) -> Iterator[Draft]:
     parts = [part for part in (row.instruction.strip(), row.input.strip()) if part]
-    yield Draft("\n\n".join(parts), [row.output] if row.output.strip() else [])
+    yield Draft("\n\n".join(parts), stated(row.output))
 
 
 def _dolly(row: _Dolly, _notes: Notes) -> Iterator[Draft]:
-    answers = [row.response] if row.response.strip() else []
-    yield Draft(row.instruction, answers, context=passage(row.context))
+    yield Draft(row.instruction, stated(row.response), context=passage(row.context))
 
 
 FORMAT: Final = layout_format(

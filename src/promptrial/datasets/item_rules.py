@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from promptrial.datasets.place import Place
+from promptrial.datasets.place import Place, shown
 from promptrial.model import Item, Message
 from promptrial.model.templates import LETTERS
 
@@ -51,7 +51,7 @@ def check_item(place: Place, item: Item, *, needs_gold: bool) -> None:
         or _turns_problem(item.messages)
     )
     if found is not None:
-        raise place.error(f"id {_shown(item.id)}: {found[0]}", hint=found[1])
+        raise place.error(f"id {shown(item.id)}: {found[0]}", hint=found[1])
 
 
 def _text_problem(item: Item) -> _Found:
@@ -66,7 +66,7 @@ def _text_problem(item: Item) -> _Found:
 
 def _gold_problem(item: Item, *, needs_gold: bool) -> _Found:
     if item.is_unanswerable and item.answers:
-        return f"marked unanswerable, but has answers: {_shown(item.answers[0])}", _MARKED
+        return f"marked unanswerable, but has answers: {shown(item.answers[0])}", _MARKED
     if needs_gold and not item.is_unanswerable and not item.answers:
         return "no answers, and not marked unanswerable", _NO_GOLD
     return None
@@ -81,9 +81,9 @@ def _choices_problem(choices: Sequence[str], accepted: Sequence[str]) -> _Found:
         return "a choice is empty", _CHOICES
     doubled = next((answer for answer in accepted if choices.count(answer) > 1), None)
     if doubled is not None:
-        return f"the right choice {_shown(doubled)} stands there twice, so that two letters would be right", _CHOICES
+        return f"the right choice {shown(doubled)} stands there twice, so that two letters would be right", _CHOICES
     none_of_them = next((answer for answer in accepted if answer not in choices), None)
-    return None if none_of_them is None else (f"the answer {_shown(none_of_them)} is none of the choices", _CHOICES)
+    return None if none_of_them is None else (f"the answer {shown(none_of_them)} is none of the choices", _CHOICES)
 
 
 def _turns_problem(messages: Sequence[Message]) -> _Found:
@@ -98,10 +98,6 @@ def _turns_problem(messages: Sequence[Message]) -> _Found:
 
 def _check_name(place: Place, what: str, text: str, hint: str) -> None:
     if not text.isprintable():
-        raise place.error(f"the {what} holds an invisible character: {_shown(text)}", hint=hint)
+        raise place.error(f"the {what} holds an invisible character: {shown(text)}", hint=hint)
     if not text or text != text.strip():
-        raise place.error(f"the {what} is empty, or begins or ends with a space: {_shown(text)}", hint=hint)
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+        raise place.error(f"the {what} is empty, or begins or ends with a space: {shown(text)}", hint=hint)

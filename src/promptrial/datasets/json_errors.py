@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from promptrial.datasets.place import Place
+from promptrial.datasets.place import Place, shown
 from promptrial.datasets.type_words import in_words
 from promptrial.errors import DataError
 
@@ -98,7 +98,7 @@ def type_error(place: Place, error: msgspec.ValidationError) -> DataError:
 
 def _shown(text: bytes) -> str:
     line = text.split(b"\n", 1)[0].strip().decode(errors="replace")
-    return repr(line if len(line) <= _SHOWN else line[:_SHOWN] + "...")
+    return shown(line)
 
 
 def check_keys(place: Place, text: bytes, value: Mapping[str, object]) -> None:
@@ -116,9 +116,8 @@ def check_keys(place: Place, text: bytes, value: Mapping[str, object]) -> None:
         try:
             json.loads(text, object_pairs_hook=_without_repeats)
         except _RepeatedKeyError as error:
-            key = repr(error.key if len(error.key) <= _SHOWN else error.key[:_SHOWN] + "...")
             raise place.error(
-                f"the key {key} stands twice in one object",
+                f"the key {shown(error.key)} stands twice in one object",
                 hint=f'keep one of the two; several answers are one list: ["first", "second"]; {_SEE}',
             ) from error
         except RecursionError as error:

@@ -95,10 +95,10 @@ def list_rows(content: Content, layout: JsonLayout) -> Iterator[Row]:
             held = holding(Place(content.path, 1), root)
             name, raws = held.name, held.listed
             yield from ((Place(content.path, 1, f"row {index}"), row) for index, row in enumerate(held.made, 1))
-        for place, raw in document.entries(raws, msgspec.Raw, name):
-            text = bytes(raw)
+        decode = msgspec.json.Decoder(dict[str, object]).decode
+        for place, text in document.texts(raws, name):
             try:
-                row = msgspec.json.decode(text, type=dict[str, object])
+                row = decode(text)
             except msgspec.ValidationError as error:
                 raise type_error(place, error) from error
             except RecursionError as error:

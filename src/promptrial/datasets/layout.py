@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,7 +15,7 @@ from promptrial.datasets.columns import NAMES
 from promptrial.datasets.content_ids import content_id
 from promptrial.datasets.heads import read_head
 from promptrial.datasets.parquet import parquet_rows
-from promptrial.datasets.place import Place
+from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.datasets.shapes import Draft, MisfitError, Notes, Variant
 from promptrial.datasets.table import Row, open_table
 from promptrial.datasets.type_words import in_words
@@ -23,9 +23,8 @@ from promptrial.datasets.values import text_of
 from promptrial.errors import DataError
 from promptrial.model import Item, ItemType
 
-__all__ = ["Layout", "hub_rows", "layout_format", "no_other_reader", "typed", "with_official_files"]
+__all__ = ["Layout", "hub_rows", "layout_format", "typed", "with_official_files"]
 
-_SEE: Final = "see docs/questions.md#formats"
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
@@ -73,7 +72,7 @@ class Layout:
                 for draft in variant.read(row, notes):
                     yield place, _item(place, dataset, draft)
             except MisfitError as error:
-                raise place.error(str(error), hint=_SEE) from error
+                raise place.error(str(error), hint=SEE_FORMATS) from error
         for remark in notes.remarks:
             reading.say(remark)
 
@@ -93,9 +92,6 @@ def layout_format(
         name=name,
         type=type_,
         hub=None,
-        file_items=no_other_reader,
-        columns=msgspec.Struct,
-        row_item=no_other_reader,
         table_items=partial(_table_items, name, layout),
         layout=layout,
         scorers=scorers,
@@ -113,7 +109,7 @@ def _refuse_columns(name: str, path: Path, reading: Reading) -> None:
     if reading.columns:
         raise Place(path, 1).error(
             f"the format {name} has keys of its own, and takes no `columns`",
-            hint=f"remove `columns`, or write `format: custom` to read the file as a table of your own; {_SEE}",
+            hint=f"remove `columns`, or write `format: custom` to read the file as a table of your own; {SEE_FORMATS}",
         )
 
 
@@ -188,12 +184,7 @@ def typed(place: Place, row: Mapping[str, object], kind: type[_T]) -> _T:
     try:
         return msgspec.convert(row, kind)
     except msgspec.ValidationError as error:
-        raise place.error(in_words(error), hint=_SEE) from error
-
-
-def no_other_reader(*_arguments: object) -> NoReturn:
-    """Stand where formats that are no tables have their reader."""
-    raise AssertionError("rows of a layout are read by table_items")
+        raise place.error(in_words(error), hint=SEE_FORMATS) from error
 
 
 def _item(place: Place, dataset: str, draft: Draft) -> Item:

@@ -1,22 +1,15 @@
-"""Reading question files line by line: UTF-8 text, and one JSON object a line. Streams; holds one line at a time."""
+"""Reading question files line by line: UTF-8 text. Streams; holds one line at a time."""
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
-import msgspec
-
-from promptrial.datasets.json_errors import error_byte, json_error, too_deep
-from promptrial.datasets.place import SEE_FORMATS, Place, open_binary
+from promptrial.datasets.place import Place, open_binary
 from promptrial.datasets.separated import not_utf8
-from promptrial.datasets.type_words import in_words
 
-__all__ = ["decode_json", "json_lines", "text_lines"]
-
-T = TypeVar("T")
+__all__ = ["text_lines"]
 
 
 def text_lines(path: Path) -> Iterator[tuple[Place, str]]:
@@ -35,35 +28,3 @@ def text_lines(path: Path) -> Iterator[tuple[Place, str]]:
             except UnicodeDecodeError as error:
                 raise not_utf8(place, error) from error
             yield place, line
-
-
-def json_lines(path: Path, kind: type[T]) -> Iterator[tuple[Place, T]]:
-    """Yield each line that is not blank, decoded as ``kind``.
-
-    Raises
-    ------
-    DataError
-        As ``text_lines``, and for a line that is not JSON of that kind.
-    """
-    for place, line in text_lines(path):
-        if line.strip():
-            yield place, decode_json(place, line, kind)
-
-
-def decode_json(place: Place, line: str, kind: type[T]) -> T:
-    """Decode one JSON text.
-
-    Raises
-    ------
-    DataError
-        If it is not valid JSON, or not of that kind.
-    """
-    try:
-        return msgspec.json.decode(line, type=kind)
-    except msgspec.ValidationError as error:
-        raise place.error(in_words(error), hint=f"correct the line; {SEE_FORMATS}") from error
-    except RecursionError as error:
-        raise too_deep(place) from error
-    except msgspec.DecodeError as error:
-        raw, at = line.encode(), error_byte(error)
-        raise json_error(place, error, raw if at is None else raw[at:]) from error

@@ -22,11 +22,12 @@ from typing import Any, Final
 import msgspec
 
 from promptrial import registry
-from promptrial.datasets.base import DatasetFormat, Placed, Reading
+from promptrial.datasets.base import DatasetFormat, Placed, Reading, no_other_reader
 from promptrial.datasets.columns import NAMES, WELL_KNOWN, fold
 from promptrial.datasets.custom import items_of_table
 from promptrial.datasets.heads import ROWS
-from promptrial.datasets.layout import Layout, no_other_reader
+from promptrial.datasets.layout import Layout
+from promptrial.datasets.place import SEE_FORMATS
 from promptrial.datasets.recognising import recognise_rows
 from promptrial.datasets.shapes import Scalar, Variant
 from promptrial.datasets.table import Row, Table, open_table
@@ -34,8 +35,6 @@ from promptrial.datasets.type_words import in_words
 from promptrial.datasets.values import text_of
 
 __all__ = ["FORMAT"]
-
-_SEE: Final = "see docs/questions.md#formats"
 
 
 class _Sample(msgspec.Struct):
@@ -53,15 +52,11 @@ def _table_items(path: Path, dataset: str, reading: Reading) -> Placed:
     found = recognise_rows(path, first, table.words, reading.columns)
     inner: DatasetFormat = registry.load("dataset format", found.format)
     if inner.layout is None:
-        with_gold = replace(table, _read=partial(_with_targets, table, reading))
+        with_gold = replace(table, _read=partial(_samples, table, reading, _with_target))
         yield from items_of_table(with_gold, dataset, reading)
         return
     reading.note(f"each `doc` is in the format {found.format}")
     yield from inner.layout.items(_documents(table, reading), dataset, reading)
-
-
-def _with_targets(table: Table, reading: Reading) -> Iterator[Row]:
-    return _samples(table, reading, _with_target)
 
 
 def _documents(table: Table, reading: Reading) -> Iterator[Row]:
@@ -82,7 +77,7 @@ def _samples(table: Table, reading: Reading, content: Callable[[_Sample], dict[s
         try:
             sample = msgspec.convert(row, _Sample)
         except msgspec.ValidationError as error:
-            raise place.error(f"not a logged sample: {in_words(error)}", hint=_SEE) from error
+            raise place.error(f"not a logged sample: {in_words(error)}", hint=SEE_FORMATS) from error
         doc = content(sample)
         known = (sample.doc_id, sha256(text_of(doc).encode()).digest())
         if known in seen:
@@ -98,9 +93,6 @@ FORMAT: Final = DatasetFormat(
     name="lm_eval_samples",
     type=None,
     hub=None,
-    file_items=no_other_reader,
-    columns=msgspec.Struct,
-    row_item=no_other_reader,
     table_items=_table_items,
     layout=Layout(
         "lm-evaluation-harness samples (`samples_*.jsonl`): `doc`, `doc_id`, `target`, `arguments`",

@@ -20,7 +20,7 @@ import msgspec
 
 from promptrial.datasets.base import DatasetFormat, HubDefaults, Placed, Reading, new_item
 from promptrial.datasets.columns import NAMES
-from promptrial.datasets.layout import Layout, no_other_reader, typed, with_official_files
+from promptrial.datasets.layout import Layout, typed, with_official_files
 from promptrial.datasets.place import Place
 from promptrial.datasets.shapes import Draft, Notes, Variant
 from promptrial.datasets.table import open_table
@@ -57,7 +57,6 @@ FORMAT: Final = with_official_files(
         type="closed",
         hub=HubDefaults("google-research-datasets/nq_open", "nq_open"),
         layout=Layout("NQ-open: a `question`, and a list under `answer`", (Variant(_Row, _drafts),)),
-        file_items=no_other_reader,
         columns=_Row,
         row_item=_row_item,
         scorers=("exact_match", "token_f1"),

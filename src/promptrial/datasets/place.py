@@ -11,10 +11,18 @@ from typing import Final, NamedTuple
 from promptrial.documents.files import open_regular
 from promptrial.errors import DataError
 
-__all__ = ["SEE_FORMATS", "Place", "empty_file", "open_binary"]
+__all__ = ["SEE_FORMATS", "Place", "empty_file", "open_binary", "shown"]
 
 SEE_FORMATS: Final = "see docs/questions.md#formats"
 """The end of a hint about what a question file may be."""
+
+
+_SHOWN: Final = 60
+
+
+def shown(text: str) -> str:
+    """Return a text as messages quote it, cut after 60 characters."""
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
 class Place(NamedTuple):

@@ -25,9 +25,8 @@ import msgspec
 from promptrial.config.yaml_text import YamlError
 from promptrial.datasets.base import DatasetFormat, Placed, Reading
 from promptrial.datasets.columns import NAMES, WELL_KNOWN, fold
-from promptrial.datasets.content import open_content
 from promptrial.datasets.document import JsonDocument
-from promptrial.datasets.layout import Layout, no_other_reader
+from promptrial.datasets.layout import Layout
 from promptrial.datasets.shapes import Draft, MisfitError, Notes, Variant, flat, passage
 from promptrial.datasets.table import Row, Table, open_table
 from promptrial.datasets.values import text_of
@@ -203,12 +202,12 @@ def _with_defaults(added: Mapping[str, Any], rows: Iterable[Row]) -> Iterator[Ro
         yield place, merged
 
 
-def _default_test(table: Table, encoding: str | None) -> object:
+def _default_test(table: Table) -> object:
     """Return ``defaultTest`` of a configuration of promptfoo; None if there is none, or the file is no configuration.
 
     What is wrong with the text is said when its tests are read.
     """
-    content = open_content(table.path, encoding)
+    content = table.content
     try:
         if table.kind == "yaml":
             with content.open() as file:
@@ -224,7 +223,7 @@ def _default_test(table: Table, encoding: str | None) -> object:
 
 def _table_items(path: Path, dataset: str, reading: Reading) -> Placed:
     table = open_table(path, reading.encoding, NAMES, reading.sheet)
-    default = _default_test(table, reading.encoding)
+    default = _default_test(table)
     if default is not None and not isinstance(default, dict):
         reading.say("`defaultTest` names a file, which is not read")
     rows = _with_defaults(default, table.rows()) if isinstance(default, dict) else table.rows()
@@ -240,9 +239,6 @@ FORMAT: Final = DatasetFormat(
     name="promptfoo",
     type=None,
     hub=None,
-    file_items=no_other_reader,
-    columns=msgspec.Struct,
-    row_item=no_other_reader,
     table_items=_table_items,
     layout=_LAYOUT,
 )

@@ -1,4 +1,4 @@
-"""The sample of a table of separated values, with as little work for each row as can be.
+"""The sample of a table of separated values, with as little work per row as possible.
 
 A row is plain if its cells need no more than a look: then its id, and the hash by which it is drawn, follow from its
 question and passage or its id alone, and it becomes an item only if it is drawn. Every other row becomes an item at
@@ -77,7 +77,7 @@ def quick_result(
     -----
     Memory is O(size), and 8 bytes a row.
     """
-    if table.kind != "separated" or cells.columns.choices or cells.columns.messages:
+    if cells.columns.choices or cells.columns.messages:
         return None
     with table.content.open(lines=True) as file:
         reader = csv_reader(map(bytes.decode, file), table.separator)
@@ -173,7 +173,9 @@ class _Rows:
             lengths = (1 + sum(cell.count("\n") for cell in record) for record in records)
             lines = list(accumulate(lengths, initial=line))
         if set(map(len, records)) != {len(self._names)}:
-            kept = [(at, record) for at, record in zip(lines, records, strict=False) if record]  # blank lines are not
+            kept = [
+                (at, record) for at, record in zip(lines, records, strict=False) if record
+            ]  # blank lines are no records
             if any(len(record) != len(self._names) for _, record in kept):
                 raise _NotPlainError
             lines, records = [at for at, _ in kept], [record for _, record in kept]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,8 @@ from promptrial import registry
 from promptrial.datasets.base import DatasetFormat
 from promptrial.datasets.columns import NAMES, WELL_KNOWN, fold, match_columns
 from promptrial.datasets.heads import read_head
-from promptrial.datasets.place import Place
+from promptrial.datasets.layout import Layout
+from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.datasets.suggesting import as_yaml, check_answers
 from promptrial.errors import DataError
 
@@ -27,7 +28,6 @@ CUSTOM: Final = "custom"
 """The format of tables with columns of one's own."""
 
 Given = Mapping[str, str | tuple[str, ...]]
-_SEE: Final = "see docs/questions.md#formats"
 _SHOWN: Final = 20
 _SLIP: Final = 0.85
 
@@ -79,7 +79,7 @@ def recognise(
     """
     head = read_head(path, encoding, NAMES, sheet)
     if not any(head.rows):
-        raise Place(path, 1).error("no questions in the file", hint=_SEE)
+        raise Place(path, 1).error("no questions in the file", hint=SEE_FORMATS)
     found = recognise_rows(path, head.rows, head.table.words, columns or {})
     if found.format == CUSTOM and not columns:
         check_answers(path, head.rows, found.columns)
@@ -100,33 +100,31 @@ def recognise_rows(path: Path, rows: Sequence[Mapping[str, Any]], words: str, co
     columns : mapping
         As the configuration gives them.
     """
-    fitting = [(name, format_) for name, format_ in _layouts() if format_.layout.identifies(rows)]  # type: ignore[union-attr]
-    found = [one for one in fitting if re.search(one[1].file_names, path.name, re.IGNORECASE)]
+    fitting = [(format_, layout) for format_, layout in _layouts() if layout.identifies(rows)]
+    found = [one for one in fitting if re.search(one[0].file_names, path.name, re.IGNORECASE)]
     if columns:
-        found = [one for one in found if one[1].layout is not None and one[1].layout.takes_columns]
+        found = [one for one in found if one[1].takes_columns]
     if len(found) > 1:
-        raise _ambiguous(path, [name for name, _ in found])
+        raise _ambiguous(path, [format_.name for format_, _ in found])
     if found:
-        name, format_ = found[0]
-        said = f"read as {words}, in the format {name} ({_about(format_)})"
-        return Recognised(name, dict(columns), (said,), format_.scorers)
-    unnamed = [name for name, format_ in fitting if format_.file_names]
+        format_, layout = found[0]
+        said = f"read as {words}, in the format {format_.name} ({layout.about})"
+        return Recognised(format_.name, dict(columns), (said,), format_.scorers)
+    unnamed = [format_.name for format_, _ in fitting if format_.file_names]
     return _custom(path, rows, words, columns, unnamed)
 
 
-def _layouts() -> list[tuple[str, DatasetFormat]]:
-    formats = ((name, registry.load("dataset format", name)) for name in registry.DATASETS)
-    return [(name, format_) for name, format_ in formats if format_.layout is not None]
-
-
-def _about(format_: DatasetFormat) -> str:
-    return "" if format_.layout is None else format_.layout.about
+def _layouts() -> Iterator[tuple[DatasetFormat, Layout]]:
+    for name in registry.DATASETS:
+        format_: DatasetFormat = registry.load("dataset format", name)
+        if format_.layout is not None:
+            yield format_, format_.layout
 
 
 def _ambiguous(path: Path, names: Sequence[str]) -> DataError:
     return Place(path, 1).error(
         f"this may be any of several formats: {', '.join(names)}",
-        hint=f"write which it is in the section of the data set: `format: {names[0]}`; {_SEE}",
+        hint=f"write which it is in the section of the data set: `format: {names[0]}`; {SEE_FORMATS}",
     )
 
 
@@ -153,7 +151,7 @@ def _without_question(path: Path, names: Sequence[str], rows: Sequence[Mapping[s
         wanted = f"question: {as_yaml(question)}" + (f", answers: {as_yaml(answers)}" if answers else "")
         hint = f"if it is in {question!r}, write `columns: {{{wanted}}}` in the section of the data set"
     problem = f"no column is known to hold the question; the columns are {shown} (read as {words})"
-    return Place(path, 1).error(problem, hint=f"{hint}; {_SEE}")
+    return Place(path, 1).error(problem, hint=f"{hint}; {SEE_FORMATS}")
 
 
 def _slips(names: Sequence[str]) -> bool:

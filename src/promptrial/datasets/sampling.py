@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from promptrial.model import Item
 
-__all__ = ["Named", "sample", "sampling_hash"]
+__all__ = ["Named", "sample", "sampling_hash", "smallest"]
+
+_Value = TypeVar("_Value")
 
 
 class Named(Protocol):
@@ -49,12 +51,14 @@ def sample(items: Iterable[Item], size: int | None, seed: int) -> list[Item]:
     Each item is equally likely to be drawn; passages are not drawn as a whole, so clusters may be cut. Memory is
     O(size), time O(n log size).
     """
-    key = partial(sampling_hash, seed=seed)
-    if size is None:
-        return sorted(items, key=key)
-    if size < 0:
+    if size is not None and size < 0:
         raise ValueError(f"size of a sample must be 0 or more, not {size}")
-    return heapq.nsmallest(size, items, key=key)
+    return smallest(items, size, partial(sampling_hash, seed=seed))
+
+
+def smallest(values: Iterable[_Value], size: int | None, key: Callable[[_Value], bytes]) -> list[_Value]:
+    """Return the ``size`` values whose keys are smallest, in the order of the key; all of them if None."""
+    return sorted(values, key=key) if size is None else heapq.nsmallest(size, values, key=key)
 
 
 def sampling_hash(item: Named, seed: int) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from promptrial.datasets.cells import MOST_KEPT
+from promptrial.datasets.cells import MOST_KEPT, drop_long
 from promptrial.datasets.columns import WELL_KNOWN, fold
 from promptrial.datasets.type_words import in_words
 from promptrial.datasets.values import text_of
@@ -31,6 +31,7 @@ __all__ = [
     "flat",
     "id_of",
     "passage",
+    "stated",
 ]
 
 _TOO_LONG: Final = f"values longer than {MOST_KEPT:,} characters, which are not kept"
@@ -95,7 +96,8 @@ class Variant:
     drafts : callable
         ``(row, notes)`` -> the questions of the row. Raises ``MisfitError``.
     signs : set of str
-        Keys of which a file must have at least one to be taken for this layout, where ``kind`` alone says too little.
+        Keys of which a file must have at least one to be taken for this layout, where ``kind`` alone is not specific
+        enough.
     unless : set of str
         Keys with which a row is not taken for this layout by itself.
     left_out : set of str
@@ -150,9 +152,8 @@ class Variant:
             raise MisfitError(in_words(error)) from error
         known = _keys(self.kind)
         beside = flat({key: row[key] for key in row if key not in known and key not in self.left_out})
-        for key in [key for key, text in beside.items() if len(text) > MOST_KEPT]:
+        for key in drop_long(beside):
             notes.remark(_TOO_LONG, key)
-            del beside[key]
         drafts = list(self.drafts(typed, notes))
         own = next((key for name in WELL_KNOWN["id"] for key in beside if fold(key) == name), None)
         if own is not None and len(drafts) == 1 and drafts[0].id is None:
@@ -221,3 +222,8 @@ def passage(texts: str | Sequence[str] | None) -> str | None:
         return None
     whole = texts if isinstance(texts, str) else "\n\n".join(text for text in texts if text.strip())
     return whole if whole.strip() else None
+
+
+def stated(text: str | None) -> list[str]:
+    """Return a text as the only accepted answer; none where it is blank or not there."""
+    return [text] if text is not None and text.strip() else []

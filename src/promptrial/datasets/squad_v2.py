@@ -18,10 +18,10 @@ from typing import Final
 
 import msgspec
 
-from promptrial.datasets.base import DatasetFormat, HubDefaults, Placed, Reading, new_item
-from promptrial.datasets.content import open_content
+from promptrial.datasets.base import DatasetFormat, HubDefaults, Placed, Reading, new_item, no_other_reader
+from promptrial.datasets.content import open_content, overlapping
 from promptrial.datasets.document import JsonDocument
-from promptrial.datasets.layout import Layout, hub_rows, no_other_reader, typed, with_official_files
+from promptrial.datasets.layout import Layout, hub_rows, typed, with_official_files
 from promptrial.datasets.parquet import parquet_rows
 from promptrial.datasets.place import Place
 from promptrial.datasets.shapes import Draft, Notes, Variant
@@ -31,8 +31,6 @@ __all__ = ["FORMAT"]
 
 # Quotes inside a JSON text are escaped, so these are keys.
 _SECOND: Final = re.compile(rb'"is_impossible"\s*:|"version"\s*:\s*"?[vV]?2')
-_CHUNK: Final = 1 << 20
-_OVERLAP: Final = 64
 
 
 class _File(msgspec.Struct):
@@ -131,16 +129,8 @@ def _is_second(path: Path) -> bool:
     rows = hub_rows(path, Reading(), _Columns)
     if rows is not None:
         return any(not typed(place, row, _Columns).answers.text for place, row in rows)
-    return any(_SECOND.search(line) is not None for line in _chunks(path))
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a file, each chunk with the end of the one before."""
     with open_content(path).open() as file:
-        end = b""
-        while chunk := file.read(_CHUNK):
-            yield end + chunk
-            end = chunk[-_OVERLAP:]
+        return any(_SECOND.search(part) is not None for part in overlapping(file))
 
 
 def _drafts(row: _Columns, _notes: Notes) -> Iterator[Draft]:
@@ -162,7 +152,6 @@ FORMAT: Final = with_official_files(
             "SQuAD 1.1 and 2.0: official JSON, or rows with `context`, `question` and `answers: {text: [...]}`",
             (Variant(_Columns, _drafts), Variant(_OfficialRow, no_other_reader)),
         ),
-        file_items=no_other_reader,
         columns=_Columns,
         row_item=_row_item,
         scorers=("exact_match", "token_f1"),

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import msgspec
 
-from promptrial.datasets.columns import fold, listed
+from promptrial.datasets.choices import lettered
+from promptrial.datasets.columns import Given, flat, fold, listed
 from promptrial.datasets.place import Place
 from promptrial.model.templates import LETTERS
 
 __all__ = ["as_yaml", "check_answers"]
 
-Given = Mapping[str, str | tuple[str, ...]]
 _SEE: Final = "see docs/questions.md#questions-without-a-gold-answer"
 _PLAIN: Final = re.compile(r"[^\W\d]\w*")
 _WORDS: Final = """
@@ -38,11 +38,10 @@ _LAST_WORDS: Final = frozenset(map(fold, _WORDS.split()))
 _FIRST_WORDS: Final = frozenset({"answer", "correct", "gold", "expected", "right", "target", "reference"})
 _THINGS: Final = frozenset({"text", "key", "letter", "option", "choice", "index", "idx", "value", "number", "label"})
 """What follows one of the first words in a name such as ``correct_option`` or ``answer_text``."""
-_LETTER: Final = re.compile(r"\(?([A-Za-z])[).:]?")
 
 
 def check_answers(path: Path, rows: Sequence[Mapping[str, Any]], columns: Given) -> None:
-    """Refuse a table without a column of answers that has one that looks like it, or that has choices.
+    """Refuse a table without a column of answers, if another column looks like answers, or the questions have choices.
 
     Parameters
     ----------
@@ -59,8 +58,8 @@ def check_answers(path: Path, rows: Sequence[Mapping[str, Any]], columns: Given)
     """
     if columns.get("answers"):
         return
-    choices = _names(columns.get("choices", ()))
-    used = {name for value in columns.values() for name in _names(value)}
+    choices = tuple(flat([columns.get("choices", ())]))
+    used = set(flat(columns.values()))
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     others = [name for name in names if name not in used and any(row.get(name) not in (None, "") for row in rows)]
     found = next(_looking_like(others), None)
@@ -82,10 +81,6 @@ def check_answers(path: Path, rows: Sequence[Mapping[str, Any]], columns: Given)
         )
 
 
-def _names(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else value
-
-
 def _looking_like(names: Sequence[str]) -> Iterator[str]:
     """Yield the columns whose names say that they hold answers."""
     for name in names:
@@ -99,14 +94,10 @@ def _looking_like(names: Sequence[str]) -> Iterator[str]:
 def _marks_choices(values: Sequence[Any], rows: Sequence[Mapping[str, Any]], choices: Sequence[str]) -> bool:
     """Tell whether every value of a column is a letter of a choice, or the text of one in its row."""
     if len(choices) < 2:
-        return all(isinstance(value, str) and _LETTER.fullmatch(value.strip()) for value in values)
-    letters = LETTERS[: len(choices)].upper()
+        return all(isinstance(value, str) and lettered(LETTERS, value) is not None for value in values)
     return all(
         isinstance(value, str)
-        and (
-            ((match := _LETTER.fullmatch(value.strip())) is not None and match[1].upper() in letters)
-            or value in [row.get(name) for name in choices]
-        )
+        and (lettered(choices, value) is not None or value in [row.get(name) for name in choices])
         for value, row in zip(values, rows, strict=True)
     )
 

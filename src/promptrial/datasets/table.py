@@ -38,7 +38,7 @@ _YAML = frozenset({".yaml", ".yml"})
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file of rows, opened anew each time its rows are read.
+    """A file of rows, opened again each time its rows are read.
 
     Attributes
     ----------

@@ -19,10 +19,10 @@ from typing import Final
 
 import msgspec
 
-from promptrial.datasets.base import DatasetFormat, HubDefaults, Placed, Reading, new_item
+from promptrial.datasets.base import DatasetFormat, HubDefaults, Placed, Reading, new_item, no_other_reader
 from promptrial.datasets.content import open_content
 from promptrial.datasets.document import JsonDocument
-from promptrial.datasets.layout import Layout, no_other_reader, with_official_files
+from promptrial.datasets.layout import Layout, with_official_files
 from promptrial.datasets.place import Place
 from promptrial.datasets.shapes import Draft, Notes, Variant
 from promptrial.model import Item
@@ -119,7 +119,6 @@ FORMAT: Final = with_official_files(
             "TriviaQA: official JSON, or rows with `question` and `answer: {value, aliases, normalized_aliases}`",
             (Variant(_Columns, _drafts), Variant(_Question, no_other_reader)),
         ),
-        file_items=no_other_reader,
         columns=_Columns,
         row_item=_row_item,
         scorers=("exact_match", "token_f1"),

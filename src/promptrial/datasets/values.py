@@ -62,7 +62,7 @@ def is_missing(value: object) -> bool:
 
 
 def has_values(values: Iterable[object]) -> bool:
-    """Whether a row of a table holds anything but nothing and spaces; one that does not is passed over."""
+    """Whether a row of a table holds anything besides empty cells and spaces; one that does not is passed over."""
     return any(text_of(value).strip() for value in values)
 
 

@@ -17,13 +17,12 @@ import yaml
 
 from promptrial.config import yaml_text
 from promptrial.datasets.json_objects import is_usual
-from promptrial.datasets.place import Place
+from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.datasets.separated import Row
 from promptrial.datasets.values import text_of
 
 __all__ = ["load_questions", "yaml_rows"]
 
-_SEE: Final = "see docs/questions.md#formats"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
@@ -77,12 +76,12 @@ def yaml_rows(path: Path, file: BinaryIO) -> Iterator[Row]:
     try:
         value = load_questions(file, nodes.append)
     except yaml_text.YamlError as error:
-        raise Place(path, error.line or 1).error(f"not readable as YAML: {error.problem}", hint=_SEE) from error
+        raise Place(path, error.line or 1).error(f"not readable as YAML: {error.problem}", hint=SEE_FORMATS) from error
     name, rows, entries = _list(path, value, nodes)
     for index, (row, node) in enumerate(zip(rows, entries, strict=True)):
         place = Place(path, node.start_mark.line + 1, f"{name}[{index}]")
         if not isinstance(row, dict):
-            raise place.error(f"not a mapping: {str(row)[:60]!r}", hint=f"write the test itself here; {_SEE}")
+            raise place.error(f"not a mapping: {str(row)[:60]!r}", hint=f"write the test itself here; {SEE_FORMATS}")
         yield place, row
 
 
@@ -96,7 +95,9 @@ def _list(path: Path, value: object, nodes: list[yaml.Node]) -> tuple[str, list[
         if chosen:
             node = next(inner for key, inner in nodes[0].value if key.value == chosen[0])
             return chosen[0], value[chosen[0]], node.value
-    raise Place(path, 1).error("no list of mappings", hint=f"write the questions as a list: - question: ...; {_SEE}")
+    raise Place(path, 1).error(
+        "no list of mappings", hint=f"write the questions as a list: - question: ...; {SEE_FORMATS}"
+    )
 
 
 def _holds_mapping(values: list[object]) -> bool:

@@ -15,7 +15,7 @@ from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
 from promptrial.model.arms import ArmName
 from promptrial.model.templates import DEFAULT_TEXTS
 
-__all__ = ["arms_alike", "described_model", "models_used", "own_of", "templates_of", "trials_of"]
+__all__ = ["arms_alike", "described_model", "models_asked", "models_used", "own_of", "templates_of", "trials_of"]
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -44,6 +44,11 @@ def trials_of(
 def models_used(trials: Iterable[Trial]) -> set[str]:
     """Return the aliases of the models that trials, and arms of theirs, name."""
     return {model.alias for trial in trials for model in (trial.model, *(arm.model for arm in trial.arms))}
+
+
+def models_asked(trials: Iterable[Trial]) -> tuple[ModelSpec, ...]:
+    """Return the models of the arms that are run, each once, in the order of the trials."""
+    return tuple(dict.fromkeys(model for trial in trials for model in trial.models))
 
 
 def arms_alike(trial: Trial) -> Iterator[tuple[ArmName, ArmName]]:

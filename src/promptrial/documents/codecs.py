@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from encodings.aliases import aliases
+from functools import cache
 from typing import Final
 
 __all__ = ["text_codec"]
@@ -15,7 +16,12 @@ _NOT_TEXT: Final = frozenset(
         *("mbcs", "oem", "idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"),
     }
 )
-_KNOWN: Final = frozenset(codecs.lookup(name).name for name in {*aliases.values(), "utf_8_sig"} - _NOT_TEXT)
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Return the usual names of all encodings of text; every codec that there is has to be looked up for that."""
+    return frozenset(codecs.lookup(name).name for name in {*aliases.values(), "utf_8_sig"} - _NOT_TEXT)
 
 
 def text_codec(name: str) -> str:
@@ -35,9 +41,8 @@ def text_codec(name: str) -> str:
         found = codecs.lookup(name).name
     except (LookupError, ValueError, UnicodeError):
         found = ""
-    if found not in _KNOWN:
+    if found not in _known():
         raise ValueError(
-            f"unknown encoding {name[:60]!r}; give the name of one of Python's text encodings, such as utf-8, "
-            "utf-16, cp1252 or shift_jis"
+            f"unknown encoding {name[:60]!r}; for example utf-8, utf-16, cp1252, latin-1, shift_jis, gb18030"
         )
     return found

@@ -18,7 +18,7 @@ from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.costs.prices import price_for
 from promptrial.datasets.base import Notice
 from promptrial.design.prompts import messages_of
-from promptrial.design.trials import arms_alike, trials_of
+from promptrial.design.trials import arms_alike, models_asked, trials_of
 from promptrial.engine.question_files import check_subgroup_columns, read_items, recognised_source
 from promptrial.engine.resolving import Resolution, is_local, load_resolved
 from promptrial.errors import ConfigProblemsError, PromptrialError
@@ -193,7 +193,7 @@ def _first_items(loaded: LoadedConfig, name: str, dataset: DatasetConfig, notice
 
 def _models(trials: tuple[Trial, ...], env: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:
     """Yield why a model cannot be asked: no weights or engine here, or no key for a hosted one."""
-    models = dict.fromkeys(model for trial in trials for model in trial.models)
+    models = models_asked(trials)
     yield from misnamed(models)
     for name in dict.fromkeys(model.provider for model in models):
         if dry_run and not is_local(name):
@@ -228,8 +228,7 @@ def _refused(provider: BatchProvider, models: Sequence[ModelSpec]) -> Iterator[s
 
 
 def _unpriced(loaded: LoadedConfig, trials: tuple[Trial, ...], *, is_decided: bool) -> Iterator[str]:
-    models = dict.fromkeys(model for trial in trials for model in trial.models)
-    for model in models:
+    for model in models_asked(trials):
         if not is_decided and is_local(model.provider):
             continue  # it may get a price of 0
         if price_for(loaded.experiment.pricing, model.provider, model.alias, model.id) is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from promptrial import registry
 from promptrial.design.plan import Fact
@@ -35,8 +35,9 @@ def facts_of(spec: RunSpec, services: Services, phase: Phase) -> Iterator[Fact]:
     if phase.part_state is not None:
         yield from _part_facts(spec, services, phase, phase.part_state)
         return
+    code = phase.code(spec)  # the same for every unit
     for unit in phase.units(spec):
-        receipt, inputs = receipt_of(spec, services, phase, unit), inputs_of(spec, services, phase, unit)
+        receipt, inputs = receipt_of(spec, services, phase, unit), inputs_of(spec, services, phase, unit, code)
         missing = spec.run.problem(receipt, inputs)
         changed = receipt is None or receipt.inputs != inputs
         differs = frozenset(map(input_kind, changed_inputs(receipt, inputs)))
@@ -54,13 +55,19 @@ def receipt_of(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> R
     return stage.receipt if stage is not None and stage.status == "completed" else None
 
 
-def inputs_of(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> dict[str, str]:
+def inputs_of(
+    spec: RunSpec, services: Services, phase: Phase, unit: Unit, code: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the digests of what a phase would be made from now: plan values, versions, artifacts of what it reads.
 
     A trial reads what was made for it, and what was made for the whole run; the whole run reads everything.
+    ``code`` is what the phase says of its versions; it is asked if that is not given.
     """
     trial = None if unit.trial is None else spec.trial(unit.trial)
-    inputs = {"plan": digest_of(phase.settings(spec, services.manifests, trial)), **phase.code(spec)}
+    inputs = {
+        "plan": digest_of(phase.settings(spec, services.manifests, trial)),
+        **(phase.code(spec) if code is None else code),
+    }
     for name in phase.reads:
         files = artifacts_of(spec, services, registry.load("phase", name), unit)
         inputs[name] = digest_of({path: file.sha256 for path, file in files.items()})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from promptrial import registry
@@ -17,9 +15,18 @@ from promptrial.datasets.recognising import recognise
 from promptrial.design.defaults import Default
 from promptrial.errors import ConfigError
 from promptrial.model import Item
+from promptrial.phases.prepare import question_file
 from promptrial.phases.subgroups import check_columns
 
-__all__ = ["Source", "check_subgroup_columns", "is_there", "read_items", "recognised_source", "recorded_source"]
+__all__ = [
+    "Source",
+    "all_items",
+    "check_subgroup_columns",
+    "is_there",
+    "read_items",
+    "recognised_source",
+    "recorded_source",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def recognised_source(loaded: LoadedConfig, name: str, dataset: DatasetConfig) -
         repository = dataset.hub.repo if dataset.hub is not None else ""
         format_ = _hub_format(name, repository)
         return Source((Default(("datasets", name, "format"), format_, f"the format of {repository}"),))
-    path = _file(loaded, name, dataset)
+    path = question_file(loaded.folder, name, dataset)
     given = {} if dataset.columns is None else dataset.columns.given
     found = recognise(path, dataset.encoding, given, dataset.sheet)
     why = f"recognised in {loaded.placeholders.get(('datasets', name, 'path'), dataset.path)}"
@@ -125,7 +132,14 @@ def read_items(loaded: LoadedConfig, name: str, dataset: DatasetConfig, notice: 
         At the first thing wrong.
     """
     format_: DatasetFormat = registry.load("dataset format", dataset.known_format)
-    return format_.read(_file(loaded, name, dataset), name, notice, reading_of(dataset, loaded.experiment.subgroups))
+    path = question_file(loaded.folder, name, dataset)
+    return format_.read(path, name, notice, reading_of(dataset, loaded.experiment.subgroups))
+
+
+def all_items(loaded: LoadedConfig) -> Iterator[Item]:
+    """Yield the items of every question set, as ``read_items`` does of one."""
+    for name, dataset in loaded.experiment.datasets.items():
+        yield from read_items(loaded, name, dataset)
 
 
 def check_subgroup_columns(loaded: LoadedConfig) -> None:
@@ -142,15 +156,4 @@ def check_subgroup_columns(loaded: LoadedConfig) -> None:
     """
     config = loaded.experiment
     if config.subgroups and all(dataset.path is not None for dataset in config.datasets.values()):
-        sets = (read_items(loaded, name, dataset) for name, dataset in config.datasets.items())
-        check_columns(config.subgroups, chain.from_iterable(sets))
-
-
-def _file(loaded: LoadedConfig, name: str, dataset: DatasetConfig) -> Path:
-    path = loaded.folder / str(dataset.path)
-    if not path.is_file():
-        raise ConfigError(
-            f"datasets.{name}.path: {path} is not a file",
-            hint="correct the path; it starts from the folder of the configuration file",
-        )
-    return path
+        check_columns(config.subgroups, all_items(loaded))

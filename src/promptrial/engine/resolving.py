@@ -228,7 +228,7 @@ def _from_questions(loaded: LoadedConfig, found: Resolution, known: Recorded | N
     config = loaded.experiment
     anew = known is None or not known.tree
     is_open = config.scorers is None and ("scorers",) not in found.values
-    if is_open and (known is None or not known.tree or known.tree.get("scorers")):
+    if is_open and (known is None or anew or known.tree.get("scorers")):
         fit = _fitted(loaded, found.scorers)
         if fit is not None:
             found = found.with_more(scoring_defaults(config, fit), _sentences(loaded, fit))

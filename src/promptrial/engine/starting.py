@@ -176,10 +176,10 @@ def look_at_questions(spec: RunSpec, services: Services, *, begins: bool) -> cor
 
     They correct a run only when its prepared items are whole and ``begins`` says that *prepare* is to run.
     """
-    warnings = tuple(prepare.changed_sources(spec).values())
-    if warnings and begins and _keeps_items(spec, services):
-        return corrections.find(spec, services)
-    return corrections.Found({}, warnings)
+    changed = prepare.changed_sources(spec)
+    if changed and begins and _keeps_items(spec, services):
+        return corrections.find(spec, services, changed)
+    return corrections.Found({}, tuple(changed.values()))
 
 
 def _record_corrections(opened: Opened, found: corrections.Found, services: Services, state: RunState) -> None:

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Literal, get_args
 
-__all__ = ["DEFAULT_TEXTS", "KINDS", "LETTERS", "ItemKind", "TaskTemplates", "written_choices"]
+__all__ = [
+    "ALWAYS_RECORDED",
+    "DEFAULT_TEXTS",
+    "KINDS",
+    "LETTERS",
+    "ItemKind",
+    "TaskTemplates",
+    "is_recorded",
+    "written_choices",
+]
 
 ItemKind = Literal["open_book", "closed_book", "open_book_choices", "closed_book_choices"]
 """Whether an item has a passage, and whether it has choices."""
@@ -23,7 +32,8 @@ DEFAULT_TEXTS: Final[dict[ItemKind, str]] = {
     "closed_book_choices": "{question}\n\n{choices}\n\nAnswer with the letter of the correct choice.",
 }
 """The template of each kind where a configuration gives none. Frozen: another text would change requests."""
-_UNRECORDED: Final[tuple[ItemKind, ...]] = ("open_book_choices", "closed_book_choices")
+ALWAYS_RECORDED: Final[tuple[ItemKind, ...]] = ("open_book", "closed_book")
+"""Templates that stand in the record of every run, the packaged ones too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,15 @@ class TaskTemplates:
         Runs from before there were choices keep their digests in this way.
         """
         texts: dict[str, str] = asdict(self)
-        return {kind: text for kind, text in texts.items() if kind not in _UNRECORDED or text != DEFAULT_TEXTS[kind]}
+        return {kind: texts[kind] for kind in KINDS if is_recorded(kind, texts[kind])}
+
+
+def is_recorded(kind: ItemKind, text: str) -> bool:
+    """Whether records and digests have a template: one of choices only if it is not the packaged one.
+
+    There were none of those when older runs began.
+    """
+    return kind in ALWAYS_RECORDED or text != DEFAULT_TEXTS[kind]
 
 
 def written_choices(choices: Sequence[str]) -> str:

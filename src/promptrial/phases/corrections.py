@@ -14,8 +14,8 @@ import msgspec
 
 from promptrial.errors import PromptrialError
 from promptrial.model import Item
-from promptrial.phases.prepare import changed_sources, read_again
-from promptrial.phases.prepared import all_items, prepared_files
+from promptrial.phases.prepare import read_again
+from promptrial.phases.prepared import all_items, in_order
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_subgroups
@@ -32,7 +32,7 @@ class Found:
     warnings: tuple[str, ...]
 
 
-def find(spec: RunSpec, services: Services) -> Found:
+def find(spec: RunSpec, services: Services, changed: Mapping[str, str]) -> Found:
     """Look at the question files that have changed since the run was prepared; nothing is written.
 
     Parameters
@@ -40,15 +40,17 @@ def find(spec: RunSpec, services: Services) -> Found:
     spec : RunSpec
         Its prepared items must be whole.
     services : Services
+    changed : mapping
+        Data set -> a warning, for each whose file has changed.
     """
     sources: dict[str, CorrectedSource] = {}
     warnings: list[str] = []
     items = list(all_items(spec.run))
-    for name, warning in changed_sources(spec).items():
+    for name, warning in changed.items():
         before = [item for item in items if item.dataset == name]
         try:
             again, sha256 = read_again(spec, services, name)
-            n = corrected(before, _in_order(spec, again))
+            n = corrected(before, in_order(spec.run, again))
             if n is None:
                 warnings.append(warning)
                 continue
@@ -72,7 +74,3 @@ def corrected(before: Sequence[Item], after: Sequence[Item]) -> int | None:
 def _sent(item: Item) -> Item:
     """Return an item without what no request has."""
     return msgspec.structs.replace(item, answers=(), is_unanswerable=False, cluster=None, extra={})
-
-
-def _in_order(spec: RunSpec, items: Sequence[Item]) -> list[Item]:
-    return [item for kind, _ in prepared_files(spec.run) for item in items if item.type == kind]

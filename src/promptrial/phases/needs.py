@@ -7,7 +7,7 @@ needs one has always applied to open-book items alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from promptrial.documents.scorers import Need
@@ -15,16 +15,13 @@ from promptrial.errors import DataError
 from promptrial.model import Item
 from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
+from promptrial.scoring.contract import item_tests
 
 __all__ = ["LackCheck", "check_recorded", "lack_facts"]
 
 Needs = Mapping[str, Sequence[Need]]
 """What each scorer needs, by name."""
 
-_LACKS: Final[Mapping[Need, Callable[[Item], bool]]] = {
-    "gold": lambda item: not item.has_gold,
-    "choices": lambda item: not item.choices,
-}
 _WORDS: Final[Mapping[Need, tuple[str, str]]] = {
     "gold": ("no gold answer", "questions-without-a-gold-answer"),
     "choices": ("no choices", "choices"),
@@ -36,13 +33,14 @@ class LackCheck:
     """Refuses the items of a question set that lack what a scorer needs; it notices their places as they are read."""
 
     def __init__(self, needs: Needs) -> None:
-        self._scorers = {need: names for need in _LACKS if (names := _scorers_that_need(need, needs))}
+        self._scorers = {need: names for need in _WORDS if (names := _scorers_that_need(need, needs))}
         self._places: dict[Need, dict[str, str]] = {need: {} for need in self._scorers}
+        self._tests = {need: item_tests((need,)) for need in self._scorers}
 
     def notice(self, place: object, item: Item) -> None:
         """Look at an item that stands at ``place``."""
         for need, places in self._places.items():
-            if _LACKS[need](item):
+            if not all(test(item) for test in self._tests[need]):
                 places[item.id] = str(place)
 
     def check(self, dataset: str, items: Sequence[Item]) -> None:

@@ -21,7 +21,7 @@ from promptrial.model import Item, Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.needs import LackCheck, lack_facts
-from promptrial.phases.prepared import encode_item, prepared_files
+from promptrial.phases.prepared import encode_item, in_order, prepared_files
 from promptrial.phases.scorers import known_needs
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -118,8 +118,7 @@ def read_again(spec: RunSpec, services: Services, name: str) -> tuple[list[Item]
 def _examples(spec: RunSpec, chosen: Sequence[Item]) -> dict[str, int]:
     """Return the position of the first item of each kind, in prepared order; reports show its whole message."""
     first: dict[str, int] = {}
-    in_order = (item for kind, _ in prepared_files(spec.run) for item in chosen if item.type == kind)
-    for position, item in enumerate(in_order):
+    for position, item in enumerate(in_order(spec.run, chosen)):
         first.setdefault(item.kind, position)
     return first
 
@@ -222,12 +221,7 @@ def _source(
     format_: DatasetFormat = registry.load("dataset format", dataset.known_format)
     if dataset.hub is not None:
         return _hub_source(spec, services, name, dataset.hub, format_, earlier)
-    path = spec.config_folder / str(dataset.path)
-    if not path.is_file():
-        raise ConfigError(
-            f"datasets.{name}.path: {path} is not a file",
-            hint="correct the path; it starts from the folder of the configuration file",
-        )
+    path = question_file(spec.config_folder, name, dataset)
     digest = jsonl.digest(path)
     if digest.sha256 not in {earlier.get("sha256", digest.sha256), spec.corrected_sources.get(name)}:
         raise DataError(
@@ -237,6 +231,23 @@ def _source(
     written = spec.as_written(str(dataset.path), "datasets", name, "path")
     source = {"path": written, "sha256": digest.sha256, "size": digest.size, **_rules(format_, [path])}
     return source, format_, [path]
+
+
+def question_file(folder: Path, name: str, dataset: DatasetConfig) -> Path:
+    """Return the path of a question set that is a file here.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not there.
+    """
+    path = folder / str(dataset.path)
+    if not path.is_file():
+        raise ConfigError(
+            f"datasets.{name}.path: {path} is not a file",
+            hint="correct the path; it starts from the folder of the configuration file",
+        )
+    return path
 
 
 def _rules(format_: DatasetFormat, paths: list[Path]) -> dict[str, str]:

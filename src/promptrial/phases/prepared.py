@@ -5,7 +5,7 @@ Open-book items come first, then closed-book ones; a position in that order is w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -17,7 +17,16 @@ from promptrial.model import Item, ItemType, ids
 from promptrial.store import jsonl
 from promptrial.store.rundir import RunDir
 
-__all__ = ["ItemKey", "ItemReader", "all_items", "encode_item", "item_keys", "item_tokens", "prepared_files"]
+__all__ = [
+    "ItemKey",
+    "ItemReader",
+    "all_items",
+    "encode_item",
+    "in_order",
+    "item_keys",
+    "item_tokens",
+    "prepared_files",
+]
 
 _Row = TypeVar("_Row", bound=msgspec.Struct)
 _FILES: Final[tuple[tuple[ItemType, str], ...]] = (("open", "open_book.jsonl"), ("closed", "closed_book.jsonl"))
@@ -84,6 +93,12 @@ class ItemReader:
         if isinstance(positions, range):  # they follow one another
             return self.take(positions.start, positions.stop)
         return [item for position in positions for item in self.take(position, position + 1)]
+
+
+def in_order(run: RunDir, items: Iterable[Item]) -> list[Item]:
+    """Return items in prepared order; items of one type stay in theirs."""
+    held = list(items)
+    return [item for kind, _ in prepared_files(run) for item in held if item.type == kind]
 
 
 def all_items(run: RunDir) -> Iterator[Item]:

@@ -13,7 +13,7 @@ from promptrial.config.commands import program_path
 from promptrial.config.scorers import ScorerConfig
 from promptrial.documents.printable import escaped
 from promptrial.errors import ConfigError, ScoreError
-from promptrial.runtime.clock import Clock, SystemClock
+from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.program import Ended, Limits, bare_environment, run_program
 from promptrial.scoring.contract import Scorer
 from promptrial.scoring.types.command import MAX_REPLY_BYTES, Command, ProgramScorer
@@ -21,6 +21,7 @@ from promptrial.scoring.types.command import MAX_REPLY_BYTES, Command, ProgramSc
 __all__ = ["program_scorer"]
 
 _SPARE_BYTES: Final = 64_000
+_NAME_IT: Final = "resume with --config FILE, the configuration that the program lies beside"
 
 
 def program_scorer(
@@ -29,7 +30,6 @@ def program_scorer(
     command: Command,
     folder: Path,
     check_stop: Callable[[], None],
-    clock: Clock | None = None,
 ) -> Scorer:
     """Return a command as a scorer that can be run.
 
@@ -45,7 +45,6 @@ def program_scorer(
         The folder of the configuration.
     check_stop : callable
         Raises if a stop was asked for.
-    clock : Clock, optional
 
     Raises
     ------
@@ -65,10 +64,7 @@ def program_scorer(
             hint=_NAME_IT,
         )
     argv = (path, *command.command[1:])
-    return ProgramScorer(name, command, _Program(name, command, argv, folder, env, check_stop, clock or SystemClock()))
-
-
-_NAME_IT: Final = "resume with --config FILE, the configuration that the program lies beside"
+    return ProgramScorer(name, command, _Program(name, command, argv, folder, env, check_stop))
 
 
 @dataclass(frozen=True)
@@ -81,12 +77,13 @@ class _Program:
     folder: Path
     env: dict[str, str]
     check_stop: Callable[[], None]
-    clock: Clock
 
     def __call__(self, lines: Iterable[bytes], n: int) -> bytes:
         limits = Limits(self.command.time_limit_s, _SPARE_BYTES + n * MAX_REPLY_BYTES)
         try:
-            ended = run_program(self.argv, self.folder, self.env, lines, limits, self.clock.monotonic, self.check_stop)
+            ended = run_program(
+                self.argv, self.folder, self.env, lines, limits, SystemClock().monotonic, self.check_stop
+            )
         except OSError as error:
             raise self._failed(f"{self.argv[0]} cannot be started: {error.strerror}") from error
         problem = _problem(ended, limits, n)

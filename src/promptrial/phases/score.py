@@ -159,7 +159,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     scorers = _Scorers.of(spec, services.stop.check)
     _check(spec, scorers.all)
     answers = _Answers(_answers(spec, trial, scorers.read), _again(spec))
-    counts: _Counts = {name: {} for name in make_extracts(spec.config)}
+    counts: _Counts = {name: {} for name, entry in spec.config.scorers_in_use.items() if entry.extract is not None}
     parts = parts_in_table_order(spec, trial)
     reader = ItemReader(spec.run)
     with (

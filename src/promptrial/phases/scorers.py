@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -154,12 +154,13 @@ def scorer_versions(config: ExperimentConfig) -> dict[str, str]:
         name: entry.sha256 if entry.type == PYTHON else _of_package(config, entry).declared.version
         for name, entry in entries.items()
     }
+    made = {name: _made_with(entry) for name, entry in entries.items()}
     own = {
         f"scorer {name}": digest_of(
-            {"type": entry.type, "settings": entry.settings, "version": known[name]} | _made_with(entry)
+            {"type": entry.type, "settings": entry.settings, "version": known[name]} | made[name]
         )
         for name, entry in entries.items()
-        if entry.model_dump() != {"type": name} or known[name] != 1 or _made_with(entry)
+        if entry.model_dump() != {"type": name} or known[name] != 1 or made[name]
     }
     return own if tuple(entries) == FIRST else {"scorers": ", ".join(entries), **own}
 
@@ -240,6 +241,10 @@ def declared(results: Path) -> dict[str, Declaration]:
     return {each.name: documents.as_found(each) for each in record.scorers}
 
 
+_IF_ANY: Final = ("function", "libraries", "extract")
+"""What a record of a scorer has only where there is one."""
+
+
 def made_by(results: Path) -> dict[str, dict[str, Any]]:
     """Return what decides about the scores of a scored trial, by column: type, settings, version.
 
@@ -259,9 +264,7 @@ def made_by(results: Path) -> dict[str, dict[str, Any]]:
             "settings": each.settings,
             **({"version": each.declared.version} if each.type != PYTHON else {}),
             **({} if each.sha256 is None else {"sha256": each.sha256}),
-            **({} if each.function is msgspec.UNSET else {"function": each.function}),
-            **({} if each.libraries is msgspec.UNSET else {"libraries": each.libraries}),
-            **({} if each.extract is msgspec.UNSET else {"extract": each.extract}),
+            **{key: value for key in _IF_ANY if (value := getattr(each, key)) is not msgspec.UNSET},
         }
         for each in record.scorers
     }

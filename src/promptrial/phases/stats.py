@@ -17,7 +17,7 @@ from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.parse import ParseReport
-from promptrial.phases.prepared import ItemReader
+from promptrial.phases.prepared import all_items
 from promptrial.phases.scorers import declared, scorer_versions
 from promptrial.phases.services import Services
 from promptrial.phases.settings import stats_settings
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["PHASE", "PlannedItems", "planned_items", "read_scores"]
 
 _TYPES: Final = ("open", "closed")
-
-
-_ITEMS_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +51,12 @@ class PlannedItems:
 def planned_items(run: RunDir) -> PlannedItems:
     """Read what the statistics need to know of every planned item; the score table has it for scorers of no pack."""
     scorers = load_scorers()
-    reader, start = ItemReader(run), 0
     planned = PlannedItems([], {name: [] for name in scorers}, [])
-    while items := reader.take(start, start + _ITEMS_AT_ONCE):
-        for item in items:
-            planned.keys.append(ids.item_key(item.dataset, item.id))
-            planned.unanswerable.append(item.is_unanswerable)
-            for name, worst in zip(scorers, worst_scores(item, scorers), strict=True):
-                planned.worst[name].append(worst)
-        start += _ITEMS_AT_ONCE
+    for item in all_items(run):
+        planned.keys.append(ids.item_key(item.dataset, item.id))
+        planned.unanswerable.append(item.is_unanswerable)
+        for name, worst in zip(scorers, worst_scores(item, scorers), strict=True):
+            planned.worst[name].append(worst)
     return planned
 
 

@@ -248,14 +248,16 @@ class Panel:
         self._groups: dict[Extract | None, list[str]] = {}
         for name in self._names:
             self._groups.setdefault((extracts or {}).get(name), []).append(name)
+        self._layout = [
+            (extract, names, [row for row in self._rows if row[0] in names], [n for n in names if n in self._batched])
+            for extract, names in self._groups.items()
+        ]
         self._is_plain = not extracts and not self._batched
         self._answers = 0
         self._not_found: Counter[str] = Counter()
 
     def score(self, gold: Gold, response: Response) -> tuple[float, ...]:
         """Return what ``score_answer`` does."""
-        if self._is_plain:
-            return tuple(self._score(self._rows, gold, prepare_answer(gold, response)))
         return self.score_all([(gold, response)])[0]
 
     def score_all(self, pairs: Sequence[tuple[Gold, Response]]) -> list[tuple[float, ...]]:
@@ -264,14 +266,11 @@ class Panel:
             return [tuple(self._score(self._rows, gold, prepare_answer(gold, response))) for gold, response in pairs]
         self._answers += len(pairs)
         columns: dict[str, list[float]] = {}
-        for extract, names in self._groups.items():
+        for extract, names, rows, batched in self._layout:
             answers = [(gold, self._prepared(gold, response, extract, names)) for gold, response in pairs]
-            rows = [row for row in self._rows if row[0] in names]
             scored = [self._score(rows, gold, answer) for gold, answer in answers]
             columns |= {row[0]: [scores[place] for scores in scored] for place, row in enumerate(rows)}
-            columns |= {
-                name: _score_batch(name, self._batched[name], answers) for name in names if name in self._batched
-            }
+            columns |= {name: _score_batch(name, self._batched[name], answers) for name in batched}
         return list(zip(*(columns[name] for name in self._names), strict=True))
 
     def _prepared(self, gold: Gold, response: Response, extract: Extract | None, names: list[str]) -> PreparedAnswer:
@@ -315,11 +314,11 @@ def _score_batch(name: str, scorer: BatchScorer, answers: Sequence[tuple[Gold, P
     """Return the column of a scorer that takes many answers at once."""
     (low, high), continuous = scorer.declared.range, scorer.declared.scale == "continuous"
     column = [math.nan] * len(answers)
-    places = list[int]()
+    applies, places = _applies(scorer), list[int]()
     for place, (gold, answer) in enumerate(answers):
         if answer.normalized == _NOTHING and _of_nothing(scorer) is not None:
             column[place] = _worst(name, scorer, gold.item)
-        elif scorer.applies(gold.item):
+        elif applies is None or applies(gold.item):
             places.append(place)
     if not places:
         return column

@@ -42,7 +42,7 @@ RESPONSE_COLUMNS: Final = Response.__struct_fields__[1:]
 
 
 _TESTS: Final[Mapping[Need, Callable[[Item], bool]]] = {
-    "gold": lambda item: bool(item.answers) or item.is_unanswerable,
+    "gold": lambda item: item.has_gold,
     "choices": lambda item: bool(item.choices),
     "passage": lambda item: item.context is not None,
 }

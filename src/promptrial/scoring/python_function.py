@@ -175,12 +175,11 @@ def _scale(function: Callable[..., object]) -> Scale:
 
 
 def _has_all(item: Item, required: tuple[str, ...]) -> bool:
-    """Whether an item has what parameters without a default stand for."""
-    return (
-        (bool(item.answers) or "golds" not in required)
-        and (bool(item.choices) or "choices" not in required)
-        and (item.context is not None or "context" not in required)
-    )
+    """Whether an item has accepted answers, if a parameter without a default stands for them.
+
+    An unanswerable item has none, though it has a gold; what else such parameters stand for is in ``needs``.
+    """
+    return bool(item.answers) or "golds" not in required
 
 
 def _arguments(wanted: tuple[str, ...], item: Item, response: Response) -> dict[str, object]:

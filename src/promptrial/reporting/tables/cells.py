@@ -19,6 +19,7 @@ __all__ = [
     "amount",
     "count",
     "effect",
+    "effect_in_words",
     "interval",
     "level",
     "margin",
@@ -156,6 +157,12 @@ def effect(value: float | None, low: float | None, high: float | None, unit: Sco
     decimals = points_decimals(low, high, unit)
     text = f"{points(value, decimals, unit)} ({interval(low, high, decimals, unit)})"
     return f"{text} {unit.name}" if unit.name else text
+
+
+def effect_in_words(value: float | None, low: float | None, high: float | None, unit: ScoreUnit = PERCENT) -> str:
+    """Return a difference with its interval for a sentence, whose unit is written out in any case."""
+    text = effect(value, low, high, unit)
+    return text if unit.name else f"{text} {unit.of_differences}"
 
 
 def margin(value: float, unit: ScoreUnit = PERCENT) -> str:

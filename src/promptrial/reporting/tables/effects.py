@@ -23,6 +23,7 @@ from promptrial.reporting.tables.cells import (
     Table,
     count,
     effect,
+    effect_in_words,
     level,
     margin,
     p_phrase,
@@ -59,6 +60,7 @@ __all__ = [
     "primary_endpoints",
     "primary_table",
     "subgroup_table",
+    "summary_cells",
     "summary_table",
 ]
 
@@ -183,9 +185,7 @@ def interaction_notes(significance: Significance) -> Iterator[str]:
     """Yield where the effect on a primary endpoint differs between subsets."""
     for row in significance.interactions:
         if row.significant and row.metric in significance.settings.primary:
-            unit = score_unit(row.metric)
-            figures = effect(row.difference, row.ci_low, row.ci_high, unit)
-            figures = figures if unit.name else f"{figures} percentage points"
+            figures = effect_in_words(row.difference, row.ci_low, row.ci_high, score_unit(row.metric))
             yield f"{_compared(row)}: the effects differ, by {figures} (adjusted {p_phrase(row.p_adjusted)})."
 
 
@@ -197,12 +197,7 @@ def summary_table(significance: Significance) -> Table:
         (
             metric_text(row.metric).label,
             "primary" if row.metric in primary else "exploratory",
-            temperature(row.temp),
-            count(row.n_pairs),
-            *paired_means(row),
-            effect(row.difference, row.ci_low, row.ci_high, score_unit(row.metric)),
-            p_value(row.p_adjusted),
-            decision(row),
+            *summary_cells(row),
         )
         for row in endpoints
     ]
@@ -297,6 +292,18 @@ def _p_cell(endpoint: Endpoint) -> str:
     """Return the p-value, with its Monte Carlo standard error where it was sampled."""
     error = endpoint.monte_carlo_se
     return f"{p_value(endpoint.p)} (SE {significant(error, 1)})" if error else p_value(endpoint.p)
+
+
+def summary_cells(endpoint: Endpoint) -> tuple[str, ...]:
+    """Return what a short table says of an effect: temperature, pairs, means, difference, adjusted p, decision."""
+    return (
+        temperature(endpoint.temp),
+        count(endpoint.n_pairs),
+        *paired_means(endpoint),
+        effect(endpoint.difference, endpoint.ci_low, endpoint.ci_high, score_unit(endpoint.metric)),
+        p_value(endpoint.p_adjusted),
+        decision(endpoint),
+    )
 
 
 def paired_means(endpoint: Endpoint) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from promptrial.reporting.tables.cells import (
     Table,
     count,
     effect,
+    effect_in_words,
     level,
     p_phrase,
     p_value,
@@ -80,7 +81,8 @@ def sensitivity_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
         figures = (
             f"not available: {found.reason}"
             if found.difference is None
-            else f"{_effect(found, score_unit(row.metric))}, {p_phrase(found.p)}"
+            else f"{effect_in_words(found.difference, found.ci_low, found.ci_high, score_unit(row.metric))}, "
+            f"{p_phrase(found.p)}"
         )
         yield f"{name}, missing answers {rule_text(found.missing)}: {figures}."
 
@@ -108,11 +110,6 @@ def _lost_unequally(found: AttritionTest, arms: Contrast, sides: tuple[str, str]
         for side, (missing, planned) in zip(sides or side_phrases(arms), found.missing_of_planned, strict=True)
     ]
     return f"{who} lost different shares of their answers: {listing(lost)} ({p_phrase(found.p)})"
-
-
-def _effect(found: MissingSensitivity, unit: ScoreUnit) -> str:
-    text = effect(found.difference, found.ci_low, found.ci_high, unit)
-    return text if unit.name else f"{text} {unit.of_differences}"
 
 
 def _cells(found: MissingSensitivity, unit: ScoreUnit) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from promptrial.documents.significance import SIDES, Significance
 from promptrial.documents.subgroups import subgroup_of
-from promptrial.reporting.tables.cells import Table, count, effect, level, p_value, temperature
+from promptrial.reporting.tables.cells import Table, level
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, with_contrasts
-from promptrial.reporting.tables.effects import decision, paired_means
-from promptrial.reporting.tables.words import metric_text, score_unit
+from promptrial.reporting.tables.effects import summary_cells
+from promptrial.reporting.tables.words import metric_text
 
 __all__ = ["subgroup_summaries"]
 
@@ -23,19 +23,7 @@ def subgroup_summaries(significance: Significance) -> list[Table]:
 def _summary(significance: Significance, scope: str) -> Table:
     primary = significance.settings.primary
     endpoints = [row for row in significance.endpoints if row.scope == scope and row.metric in primary]
-    rows = tuple(
-        (
-            row.subset,
-            metric_text(row.metric).label,
-            temperature(row.temp),
-            count(row.n_pairs),
-            *paired_means(row),
-            effect(row.difference, row.ci_low, row.ci_high, score_unit(row.metric)),
-            p_value(row.p_adjusted),
-            decision(row),
-        )
-        for row in endpoints
-    )
+    rows = tuple((row.subset, metric_text(row.metric).label, *summary_cells(row)) for row in endpoints)
     interval = f"Difference, pp ({level(significance.settings.confidence)} CI)"
     headers = ("Subset", "Endpoint", "Temp.", "Pairs", *SIDE_HEADERS, interval, "Adjusted p", "Decision")
     title = f"Effects by {subgroup_of(scope)}, {SIDES[1]} minus {SIDES[0]} ({_EXPLORATORY})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +28,7 @@ _MAX_BATCH_BYTES: Final = 8_000_000
 _LONGEST_TIME_S: Final = 86_400.0
 
 Exchange = Callable[[Iterable[bytes], int], bytes]
-"""Gives lines, so many, to a program that is started for them, and returns what it wrote."""
+"""Gives a number of lines to a program that is started for them, and returns what it wrote."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Command(Stated, BatchScorer):
             raise ValueError(f"`time_limit_s` must be above 0 and at most {_LONGEST_TIME_S:,.0f} seconds")
         checked(self.declared)
 
-    @property
+    @cached_property
     def declared(self) -> Declaration:
         """What the configuration says."""
         return self.said_of("command")
@@ -88,14 +89,10 @@ class ProgramScorer(BatchScorer):
     command: Command
     exchange: Exchange
 
-    @property
+    @cached_property
     def declared(self) -> Declaration:
         """What the configuration says."""
         return self.command.said_of(self.name)
-
-    def applies(self, item: Item) -> bool:
-        """Items that have what ``needs`` lists."""
-        return self.command.applies(item)
 
     def score_batch(self, answers: Sequence[tuple[Gold, PreparedAnswer]]) -> Sequence[float]:
         """Return the scores of answers, in order; the program is started once for each batch."""
@@ -117,7 +114,7 @@ class _ProtocolError(ValueError):
 
 
 def _batches(answers: Sequence[tuple[Gold, PreparedAnswer]], *, whole: bool) -> Iterator[list[tuple[bytes, Gold]]]:
-    """Yield the lines of answers with their items, so many at a time as bounded memory takes."""
+    """Yield the lines of answers with their items, as many at a time as bounded memory takes."""
     batch: list[tuple[bytes, Gold]] = []
     size = 0
     for gold, answer in answers:

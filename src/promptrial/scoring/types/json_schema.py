@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final
 
 from promptrial.scoring.base import Gold, PreparedAnswer
@@ -72,7 +72,7 @@ class JsonSchema(Scorer):
             needs=("gold",) if self._wanted else (),
         )
 
-    @property
+    @cached_property
     def _wanted(self) -> Mapping[str, str]:
         return self.fields if isinstance(self.fields, dict) else {path: f"{_GOLD}.{path}" for path in self.fields}
 
@@ -113,6 +113,9 @@ class JsonSchema(Scorer):
         )
 
 
+_accepted: Final = lru_cache(maxsize=8192)(read_json)  # an accepted answer is asked for by every field and answer
+
+
 def _is(gold: Gold, text: str, wanted: str, value: object) -> bool:
     """Whether a value of the answer is the wanted one of an accepted answer."""
     if value is MISSING:
@@ -120,7 +123,7 @@ def _is(gold: Gold, text: str, wanted: str, value: object) -> bool:
     if wanted == _GOLD and isinstance(value, str):
         return gold.rules.normalize(value) == gold.rules.normalize(text)
     try:
-        accepted = read_json(text)
+        accepted = _accepted(text)
     except ValueError as error:
         if wanted == _GOLD:
             return False

@@ -31,7 +31,7 @@ def _read(number: Number) -> Fraction:
 class Numeric(Scorer):
     """Whether the last number of the answer equals the last number of an accepted answer.
 
-    Worked answers so need no marker: of "12 / 3 = 4 an hour, and 4 * 5 = 20" the number is 20. In a text that is
+    So worked answers need no marker: of "12 / 3 = 4 an hour, and 4 * 5 = 20" the number is 20. In a text that is
     nothing but a number, plain spaces part thousands too ("1 000"). Numbers are compared exactly, as fractions. What is
     read as a number, and what is not, stands in ``scoring.numbers.numbers_in``. Items none of whose accepted answers
     has a number are left out; an abstention scores as for exact match.
