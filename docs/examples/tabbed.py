@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from promptrial.datasets.base import DatasetFormat, new_item
+from promptrial.datasets.base import DatasetFormat, Reading, new_item
 from promptrial.datasets.lines import text_lines
 from promptrial.datasets.place import Place
 from promptrial.model import Item
@@ -22,8 +22,8 @@ class _Row(msgspec.Struct):
     answer: str
 
 
-def _file_items(path: Path, dataset: str) -> Iterator[tuple[Place, Item]]:
-    for place, line in text_lines(path):
+def _file_items(path: Path, dataset: str, reading: Reading) -> Iterator[tuple[Place, Item]]:
+    for place, line in text_lines(path, reading.encoding):
         cells = line.rstrip("\r\n").split("\t")
         if len(cells) != len(_Row.__struct_fields__):
             raise place.error(f"{len(cells)} cells; expected id, question, answer, separated by tabs")

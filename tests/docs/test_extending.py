@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from docs.examples import clerk, short, superiority
+from docs.examples import clerk, short, superiority, tabbed
+from promptrial.datasets.base import Reading
+from promptrial.errors import DataError
 from promptrial.providers.base import BatchProvider
 from promptrial.scoring.contract import Scorer
 from promptrial.stats.statistic import Statistic
@@ -190,6 +192,22 @@ def test_a_format_of_question_files_is_one_file_and_one_line(tmp_path: Path) -> 
     assert lab.run("--to_step", "prepare") == ALL[:1]
     assert lab.run("--resume") == ALL[1:]
     assert lab.run("--resume") == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "shift_jis"])
+def test_the_example_of_a_format_reads_its_files_in_the_encoding_that_the_configuration_names(
+    encoding: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "q.tsv"
+    path.write_text("q1\t金の記号は何か\tAu\nq2\t鉄の記号は何か\tFe\n", encoding=encoding)
+    items = [*tabbed.FORMAT.read(path, "own", reading=Reading(encoding))]
+    assert [(item.id, item.question, item.answers) for item in items] == [
+        ("q1", "金の記号は何か", ("Au",)),
+        ("q2", "鉄の記号は何か", ("Fe",)),
+    ]
+    path.write_bytes(b"q1\tA?\tb\nq2\t\xff?\tc\n")
+    with pytest.raises(DataError, match=r"q\.tsv:2: not UTF-8: invalid start byte at byte 4 of the line"):
+        list(tabbed.FORMAT.read(path, "own"))
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,16 @@ def test_without_a_choice_nothing_is_recorded_and_the_report_names_the_formats_r
     assert "| closed_set | custom | squad_v2, by character |" in report(project, "r")
 
 
+def test_the_version_of_an_official_squad_file_is_read_in_the_encoding_of_the_configuration(project: Project) -> None:
+    with_squad_v1(project)
+    path = project.root / "config" / "open.json"
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-16-le")
+    project.write_config({"datasets": {**DATASETS, "open_set": DATASETS["open_set"] | {"encoding": "utf-16-le"}}})
+    outcome = project.call("run", "--run_id", "r", "--to_step", "prepare")
+    assert outcome.code == 0, outcome.err
+    assert sources(project, "r")["open_set"]["rules"] == "squad_v1"
+
+
 def exact_matches(project: Project, dataset: str) -> float:
     with (project.trial_folder() / "results/per_item_scores.csv").open(newline="") as file:
         return sum(float(row["em"]) for row in csv.DictReader(file) if row["dataset"] == dataset)

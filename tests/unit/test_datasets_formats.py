@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from promptrial import registry
-from promptrial.datasets.base import DatasetFormat, cluster_id
+from promptrial.datasets.base import DatasetFormat, Reading, cluster_id
 from promptrial.errors import ConfigError
 from promptrial.model import Item
 from tests.support.questions import made_up_file, real_file
@@ -102,8 +102,8 @@ def test_a_squad_file_tells_by_which_version_it_is_scored(
     path = tmp_path / "s.json"
     paragraph = f'{{"context": "Norway", "qas": [{SQUAD_QUESTION % question}]}}'
     path.write_text(f'{{{version}"data": [{{"title": "t", "paragraphs": [{paragraph}]}}]}}')
-    assert official("squad_v2").rules([path]) == rules
-    assert official("nq_open").rules([path]) is None
+    assert official("squad_v2").rules([path], Reading()) == rules
+    assert official("nq_open").rules([path], Reading()) is None
 
 
 def test_a_key_is_found_across_the_chunks_in_which_a_file_is_read(
@@ -113,7 +113,7 @@ def test_a_key_is_found_across_the_chunks_in_which_a_file_is_read(
     path = tmp_path / "s.json"
     for padding in range(80):
         path.write_text(" " * padding + '{"data": [], "is_impossible": false}' + " " * 100)
-        assert official("squad_v2").rules([path]) is None
+        assert official("squad_v2").rules([path], Reading()) is None
 
 
 def test_nq_ids_come_from_the_question_alone(tmp_path: Path) -> None:

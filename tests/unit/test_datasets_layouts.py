@@ -255,7 +255,7 @@ def test_an_official_document_may_be_compressed_and_in_utf16(tmp_path: Path, enc
     packed.write_bytes(gzip.compress(source.read_text(encoding="utf-8").encode(encoding)))
     format_: DatasetFormat = registry.load("dataset format", "squad_v2")
     assert list(format_.read(packed, "mine")) == list(format_.read(source, "mine"))
-    assert format_.rules([packed]) == format_.rules([source])
+    assert format_.rules([packed], Reading()) == format_.rules([source], Reading())
 
 
 def test_integer_ids_of_the_official_file_become_text() -> None:
@@ -284,10 +284,10 @@ def test_rows_of_squad_that_all_have_answers_are_version_1_and_one_without_makes
     row = {"id": 1, "context": "C", "question": "Q?", "answers": {"text": ["C"], "answer_start": [0]}}
     path = tmp_path / "q.jsonl"
     read("squad_v2", path, row)
-    assert format_.rules([path]) == "squad_v1"
+    assert format_.rules([path], Reading()) == "squad_v1"
     ((_, item), _) = read("squad_v2", path, row, row | {"id": 2, "answers": {"text": [], "answer_start": []}})
     assert item.is_unanswerable
-    assert format_.rules([path]) is None
+    assert format_.rules([path], Reading()) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from promptrial import registry
-from promptrial.datasets.base import DatasetFormat
+from promptrial.datasets.base import DatasetFormat, Reading
 from promptrial.errors import DataError
 from promptrial.model import Item
 
@@ -51,9 +51,9 @@ def squad_row(item_id: str, *answers: str) -> dict[str, Any]:
 
 def test_squad_rows_that_all_have_answers_are_scored_as_version_1_1(tmp_path: Path) -> None:
     first = write(tmp_path / "1.parquet", [squad_row("a", "x"), squad_row("b", "y")])
-    assert official("squad_v2").rules([first]) == "squad_v1"
+    assert official("squad_v2").rules([first], Reading()) == "squad_v1"
     second = write(tmp_path / "2.parquet", [squad_row("c", "x"), squad_row("d")])
-    assert official("squad_v2").rules([first, second]) is None
+    assert official("squad_v2").rules([first, second], Reading()) is None
 
 
 def test_squad_rows_without_answers_are_unanswerable(tmp_path: Path) -> None:

@@ -134,7 +134,28 @@ def test_a_recognised_format_is_scored_by_its_official_rules_and_any_other_like_
     name: str, rules: str
 ) -> None:
     format_: DatasetFormat = registry.load("dataset format", recognise(SHAPES / name).format)
-    assert str(rules_for(format_.name, format_.rules([SHAPES / name]))) == rules
+    assert str(rules_for(format_.name, format_.rules([SHAPES / name], Reading()))) == rules
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32", "cp037"])
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_file_is_recognised_read_and_scored_alike_in_an_encoding_that_the_configuration_names(
+    name: str, encoding: str, tmp_path: Path
+) -> None:
+    text = (SHAPES / name).read_text(encoding="utf-8")
+    text = text.encode(encoding, errors="replace").decode(encoding)  # cp037 has no typographic quotes
+    plain, encoded = tmp_path / "plain" / name, tmp_path / "encoded" / name
+    for path, codec in {plain: "utf-8", encoded: encoding}.items():
+        path.parent.mkdir()
+        path.write_text(text, encoding=codec, newline="")
+    columns = EXPECTED[name].get("columns")
+    expected, found = recognise(plain, columns=columns), recognise(encoded, encoding, columns)
+    assert (found.format, found.columns, found.scorers) == (expected.format, expected.columns, expected.scorers)
+    format_: DatasetFormat = registry.load("dataset format", found.format)
+    reading = Reading(columns=found.columns)
+    in_encoding = reading._replace(encoding=encoding)
+    assert [*format_.read(encoded, "mine", reading=in_encoding)] == [*format_.read(plain, "mine", reading=reading)]
+    assert format_.rules([encoded], in_encoding) == format_.rules([plain], reading)
 
 
 def test_the_official_file_and_the_rows_of_the_hub_hold_the_same_questions() -> None:

@@ -122,8 +122,8 @@ class DatasetFormat:
         None where each row decides.
     hub : HubDefaults or None
     file_items : callable
-        ``(path, dataset)`` -> the items of an official file, each with its place. This and the next two are for formats
-        without ``table_items``.
+        ``(path, dataset, reading)`` -> the items of an official file, each with its place. This and the next two are
+        for formats without ``table_items``.
     columns : type of Struct
         The columns of a Parquet row.
     row_item : callable
@@ -141,13 +141,14 @@ class DatasetFormat:
     scorers : tuple of str
         Types of scorers that fit what such files hold, where the format says more than the questions themselves.
     rules : callable
-        ``paths`` -> the name of the rules by which these files are scored, where that is not the format's name.
+        ``(paths, reading)`` -> the name of the rules by which these files are scored, where that is not the format's
+        name.
     """
 
     name: str
     type: ItemType | None
     hub: HubDefaults | None
-    file_items: Callable[[Path, str], Placed] = no_other_reader
+    file_items: Callable[[Path, str, Reading], Placed] = no_other_reader
     columns: _StructType = msgspec.Struct
     row_item: Callable[[Place, str, Any], Item] = no_other_reader
     duplicate_hint: str = "ids must be unique: remove or rename one of the two"
@@ -156,7 +157,7 @@ class DatasetFormat:
     layout: Layout | None = None
     file_names: str = ""
     scorers: tuple[str, ...] = ()
-    rules: Callable[[Sequence[Path]], str | None] = lambda _paths: None
+    rules: Callable[[Sequence[Path], Reading], str | None] = lambda _paths, _reading: None
 
     def read(
         self, path: Path, dataset: str, notice: Notice = ignore, reading: Reading = _AS_RECOGNISED
@@ -206,7 +207,7 @@ class DatasetFormat:
     def _items_by_ending(self, path: Path, dataset: str, reading: Reading) -> Placed:
         if path.suffix.lower() == ".parquet":
             return self._parquet_items(path, dataset, reading)
-        return self.file_items(path, dataset)
+        return self.file_items(path, dataset, reading)
 
     def _parquet_items(self, path: Path, dataset: str, _reading: Reading) -> Placed:
         for place, row in parquet_rows(path, self.columns):

@@ -115,21 +115,21 @@ def _row_item(place: Place, dataset: str, row: _Columns) -> Item:
     )
 
 
-def _rules(paths: Sequence[Path]) -> str | None:
+def _rules(paths: Sequence[Path], reading: Reading) -> str | None:
     """Return ``squad_v1`` for version 1.1: no ``is_impossible``, and a version that does not say 2.
 
     The hub's rows say neither; there, a set in which every question has an answer is version 1.1.
     """
-    return None if any(map(_is_second, paths)) else "squad_v1"
+    return None if any(_is_second(path, reading) for path in paths) else "squad_v1"
 
 
-def _is_second(path: Path) -> bool:
+def _is_second(path: Path, reading: Reading) -> bool:
     if path.suffix.lower() == ".parquet":
         return any(not row.answers.text for _, row in parquet_rows(path, _Columns))
-    rows = hub_rows(path, Reading(), _Columns)
+    rows = hub_rows(path, reading, _Columns)
     if rows is not None:
         return any(not typed(place, row, _Columns).answers.text for place, row in rows)
-    with open_content(path).open() as file:
+    with open_content(path, reading.encoding).open() as file:
         return any(_SECOND.search(part) is not None for part in overlapping(file))
 
 

@@ -90,6 +90,8 @@ def _read(spec: RunSpec, services: Services, name: str, dataset: DatasetConfig, 
     remarks, golds, lacks = _Remarks(), GoldCheck(spec.config.scoring.extra_refusals), LackCheck(needs)
     reading = reading_of(dataset, spec.config.subgroups)._replace(note=remarks.noted.append, say=remarks.said.append)
     source, format_, paths = _source(spec, services, name, dataset, earlier)
+    if (own_rules := format_.rules(paths, reading)) is not None:
+        source["rules"] = own_rules
     size = last_step(spec.config).sizes[name]
     drawn = draw(format_, paths, name, reading, size, spec.config.seed, services.stop.check)
     notice = both(golds, lacks)
@@ -229,7 +231,7 @@ def _source(
             hint=f"restore the file with SHA-256 {earlier['sha256']}, or start a new run",
         )
     written = spec.as_written(str(dataset.path), "datasets", name, "path")
-    source = {"path": written, "sha256": digest.sha256, "size": digest.size, **_rules(format_, [path])}
+    source = {"path": written, "sha256": digest.sha256, "size": digest.size}
     return source, format_, [path]
 
 
@@ -250,12 +252,6 @@ def question_file(folder: Path, name: str, dataset: DatasetConfig) -> Path:
     return path
 
 
-def _rules(format_: DatasetFormat, paths: list[Path]) -> dict[str, str]:
-    """Return the rules of these files where they are not the format's."""
-    rules = format_.rules(paths)
-    return {} if rules is None else {"rules": rules}
-
-
 def _hub_source(
     spec: RunSpec,
     services: Services,
@@ -273,11 +269,7 @@ def _hub_source(
     client = Hub(cache / "hub", services.env.get("HF_ENDPOINT") or HUB_ENDPOINT, services.env.get("HF_TOKEN"))
     fetched = client.fetch(location, commit=earlier.get("commit"), progress=lambda _done, _all: services.stop.check())
     hidden = [text for at, text in spec.written.items() if at[:3] == ("datasets", name, "hub")]
-    source = {
-        "hub": " ".join(hidden) or str(location),
-        "commit": fetched.commit,
-        **_rules(format_, list(fetched.paths)),
-    }
+    source = {"hub": " ".join(hidden) or str(location), "commit": fetched.commit}
     return source, format_, fetched.paths
 
 
