@@ -1,7 +1,8 @@
-"""The ASGI app of an emulator: the API that it stands in for, the control API, and the guard at the door."""
+"""The ASGI app of an emulator: the APIs that it stands in for, the control API, and the guard at the door."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,10 +13,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from promptrial_emulator.api import Api
 from promptrial_emulator.control import control_routes
 from promptrial_emulator.core import Core
-from promptrial_emulator.fireworks.routes import FireworksApi
 from promptrial_emulator.requests_seen import Recorder, Requests
+from promptrial_emulator.serving import ServedApi, routes
 
 __all__ = ["LOOPBACK", "make_app"]
 
@@ -44,11 +46,11 @@ class _OwnPagesAlone:
             await self._app(scope, receive, send)
 
 
-def make_app(core: Core) -> Starlette:
+def make_app(core: Core, apis: Iterable[Api]) -> Starlette:
     """Return the app."""
-    fireworks, requests = FireworksApi(core), Requests()
+    served, requests = [ServedApi(api, core) for api in apis], Requests()
     return Starlette(
-        routes=[*control_routes(core, fireworks.state, requests), *fireworks.routes()],
+        routes=[*control_routes(core, [each.parts.state for each in served], requests), *routes(served)],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False),
             Middleware(_OwnPagesAlone),

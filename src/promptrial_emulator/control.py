@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,9 +19,13 @@ from promptrial_emulator.requests_seen import Requests
 __all__ = ["control_routes"]
 
 
-def control_routes(core: Core, state: Any, requests: Requests) -> list[BaseRoute]:  # noqa: ANN401 - returns JSON
-    """Return the routes; ``state`` gives the objects of the emulated API."""
-    control = _Control(core, state, requests)
+State = Callable[[], dict[str, Any]]
+"""Gives the objects of one API, in collections by name."""
+
+
+def control_routes(core: Core, states: Sequence[State], requests: Requests) -> list[BaseRoute]:
+    """Return the routes; ``states`` give the objects of the emulated APIs."""
+    control = _Control(core, states, requests)
     return [
         Route("/__emu/clock", control.clock, methods=["GET"]),
         Route("/__emu/clock", control.advance, methods=["POST"]),
@@ -35,9 +40,9 @@ def control_routes(core: Core, state: Any, requests: Requests) -> list[BaseRoute
 
 
 class _Control:
-    def __init__(self, core: Core, state: Any, requests: Requests) -> None:  # noqa: ANN401
+    def __init__(self, core: Core, states: Sequence[State], requests: Requests) -> None:
         self._core = core
-        self._state = state
+        self._states = states
         self._requests = requests
 
     async def clock(self, _request: Request) -> Response:
@@ -83,7 +88,8 @@ class _Control:
         return await self.state(request)
 
     async def state(self, _request: Request) -> Response:
-        return _answer({"clock": self._clock(), **self._state()})
+        objects = {name: found for state in self._states for name, found in state().items()}
+        return _answer({"clock": self._clock(), **objects})
 
     async def requests(self, _request: Request) -> Response:
         return _answer({"rows": self._requests.rows()})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from promptrial.store import atomic
 from promptrial_emulator.answering import Answering
+from promptrial_emulator.api import Api
 from promptrial_emulator.clock import VirtualClock
 from promptrial_emulator.database import Database
 from promptrial_emulator.faults.rules import Faults
@@ -38,8 +39,8 @@ class Core:
     settling: list[Callable[[float], None]] = field(default_factory=list)
 
     @classmethod
-    def open(cls, folder: Path, settings: EmulatorSettings, operations: frozenset[str]) -> Core:
-        """Open the state in a folder, or begin one.
+    def open(cls, folder: Path, settings: EmulatorSettings, apis: Mapping[str, Api]) -> Core:
+        """Open the state in a folder, or begin one; ``apis`` are those that it is for, by name.
 
         Side effects: makes the folder, and sweeps what an interrupted upload left in it.
         """
@@ -52,7 +53,7 @@ class Core:
             database,
             VirtualClock(database, settings.clock_step_s),
             Ledger(database),
-            Faults(database, operations),
+            Faults(database, apis),
             files,
             Answering(settings),
         )

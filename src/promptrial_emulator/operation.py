@@ -23,7 +23,7 @@ from promptrial_emulator.faults.replies import ErrorReply, after_commit, before_
 from promptrial_emulator.faults.rules import Fault, Injected
 from promptrial_emulator.wire import Reset
 
-__all__ = ["ApiError", "Body", "Call", "Handler", "LateCalls", "Operation", "whole_body"]
+__all__ = ["Admit", "ApiError", "Body", "Call", "Handler", "Handling", "LateCalls", "Operation", "Reader", "whole_body"]
 
 
 class ApiError(Exception):
@@ -74,7 +74,9 @@ Handler = Callable[[Call], ASGIApp]
 Reader = Callable[[Request, int], Awaitable[Body]]
 
 
-class _Admit(Protocol):
+class Admit(Protocol):
+    """Says who may not call."""
+
     def __call__(self, request: Request) -> Response | None:
         """Return how a call is refused that nobody may make, or None."""
 
@@ -84,14 +86,12 @@ async def whole_body(request: Request, number: int) -> Body:  # noqa: ARG001 - a
     return Body(await request.body())
 
 
-class Operation:
-    """An operation.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handling:
+    """How an operation is answered.
 
-    Parameters
+    Attributes
     ----------
-    core : Core
-    name : str
-        What fault rules and the ledger call it.
     handle : callable
         Applies a call; runs in a transaction, and is undone if it raises ``ApiError``.
     admit : callable
@@ -106,31 +106,36 @@ class Operation:
         Whether a call moves the clock.
     """
 
-    def __init__(
-        self,
-        core: Core,
-        name: str,
-        handle: Handler,
-        *,
-        admit: _Admit,
-        error: ErrorReply,
-        read: Reader = whole_body,
-        vanish: Callable[[Call], None] | None = None,
-        ticks: bool = True,
-    ) -> None:
+    handle: Handler
+    admit: Admit
+    error: ErrorReply
+    read: Reader = whole_body
+    vanish: Callable[[Call], None] | None = None
+    ticks: bool = True
+
+
+class Operation:
+    """An operation.
+
+    Parameters
+    ----------
+    core : Core
+    api, name : str
+        What fault rules call it.
+    handling : Handling
+    """
+
+    def __init__(self, core: Core, api: str, name: str, handling: Handling) -> None:
         self.name = name
-        self.handle = handle
+        self._api = api
         self._core = core
-        self._admit = admit
-        self._error = error
-        self._read = read
-        self._vanish = vanish
-        self._ticks = ticks and core.settings.clock == "step"
+        self._handling = handling
+        self._ticks = handling.ticks and core.settings.clock == "step"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
         request = Request(scope, receive)
-        reply: ASGIApp = self._admit(request) or await self._admitted(request)
+        reply: ASGIApp = self._handling.admit(request) or await self._admitted(request)
         await reply(scope, receive, send)
 
     async def _admitted(self, request: Request) -> ASGIApp:
@@ -138,7 +143,7 @@ class Operation:
         if faults.get("F3"):
             return Reset()
         try:
-            body = await self._read(request, number)
+            body = await self._handling.read(request, number)
         except ApiError as error:
             return error.response
         except ClientDisconnect:
@@ -153,27 +158,28 @@ class Operation:
         with self._core.database.transaction():
             now = self._core.clock.tick() if self._ticks else self._core.clock.now()
             self._core.settle(now)
-            return self._core.database.next_number("calls"), now, self._core.faults.met(self.name)
+            return self._core.database.next_number("calls"), now, self._core.faults.met(self._api, self.name)
 
     def _reply(self, call: Call) -> ASGIApp:
         """Apply a call, unless a fault prevents it, and return its answer."""
-        if early := before_commit(call.faults, self._error):
+        error, vanish = self._handling.error, self._handling.vanish
+        if early := before_commit(call.faults, error):
             call.body.discard()
             return early
         if late := call.faults.get("F8"):
             with self._core.database.transaction():
-                LateCalls(self._core).keep(self.name, call, call.now + late.options["delay_s"])
-            return unanswered(late, self._error)
-        if self._vanish is not None and call.faults.get("F17", "vanished"):
+                LateCalls(self._core, self._api).keep(self.name, call, call.now + late.options["delay_s"])
+            return unanswered(late, error)
+        if vanish is not None and call.faults.get("F17", "vanished"):
             with self._core.database.transaction():
-                self._vanish(call)
+                vanish(call)
         try:
             with self._core.database.transaction():
-                response = self.handle(call)
-        except ApiError as error:
+                response = self._handling.handle(call)
+        except ApiError as refusal:
             call.body.discard()
-            return error.response
-        return after_commit(call.faults, response, self._error)
+            return refusal.response
+        return after_commit(call.faults, response, error)
 
 
 class _LateCall(msgspec.Struct):
@@ -185,29 +191,38 @@ class _LateCall(msgspec.Struct):
     query: dict[str, str]
     body: str
     faults: list[Fault]
+    api: str
     open: bool = True
 
     @classmethod
-    def of(cls, operation: str, call: Call, at: float) -> Self:
+    def of(cls, api: str, operation: str, call: Call, at: float) -> Self:
         body = call.body.data.decode(errors="replace")
         faults = [fault for fault in call.faults.all() if fault.name != "F8"]
-        return cls(str(call.number), call.number, operation, at, dict(call.path), dict(call.query), body, faults)
+        return cls(str(call.number), call.number, operation, at, dict(call.path), dict(call.query), body, faults, api)
 
 
 class LateCalls:
-    """Calls that are applied long after their clients gave up: what a proxy does that has kept a request."""
+    """Calls that are applied long after their clients gave up: what a proxy does that has kept a request.
 
-    def __init__(self, core: Core) -> None:
+    Parameters
+    ----------
+    core : Core
+    api : str
+        The one that they are calls of.
+    """
+
+    def __init__(self, core: Core, api: str) -> None:
+        self._api = api
         self._calls: Final = Collection(core.database, "late_call", _LateCall)
 
     def keep(self, operation: str, call: Call, at: float) -> None:
         """Apply a call at a later time."""
-        self._calls.put(_LateCall.of(operation, call, at))
+        self._calls.put(_LateCall.of(self._api, operation, call, at))
 
     def apply_due(self, now: float, handlers: Mapping[str, Handler]) -> None:
         """Apply what is due, as if it came in at the time that it was due; nobody hears of a refusal."""
         for late in self._calls.all():
-            if late.at > now:
+            if late.at > now or late.api != self._api:
                 continue
             self._calls.remove(late.id)
             faults, body = Injected(late.faults), Body(late.body.encode())

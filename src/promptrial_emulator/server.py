@@ -106,9 +106,9 @@ def _run(folder: Path, settings: EmulatorSettings) -> _Running:
         import python_multipart  # noqa: F401 - starlette imports it when the first form arrives
         import uvicorn
 
+        from promptrial_emulator.apis import APIS
         from promptrial_emulator.app import make_app
         from promptrial_emulator.core import Core
-        from promptrial_emulator.fireworks.routes import OPERATIONS
         from promptrial_emulator.wire import WireProtocol
     except ImportError as error:
         raise MissingDependencyError(
@@ -117,12 +117,13 @@ def _run(folder: Path, settings: EmulatorSettings) -> _Running:
         ) from error
     listener = _listener(settings.port)
     try:
-        core = Core.open(folder, settings, OPERATIONS)
+        core = Core.open(folder, settings, APIS)
     except BaseException:
         listener.close()
         raise
     config = uvicorn.Config(
-        make_app(core), http=WireProtocol, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
+        make_app(core, APIS.values()), http=WireProtocol,
+        ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
         proxy_headers=False, server_header=False, timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=_IDLE_S,
     )  # fmt: skip
     server = uvicorn.Server(config)

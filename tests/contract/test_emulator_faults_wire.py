@@ -22,7 +22,7 @@ import pytest
 
 from promptrial.runtime.clock import SystemClock
 from promptrial_emulator.faults.rules import FAULTS
-from promptrial_emulator.fireworks.routes import OPERATIONS
+from promptrial_emulator.fireworks.api import FIREWORKS
 from tests.support.emulator_client import EmulatorClient, chat_row, jsonl
 from tests.support.emulator_fixtures import Start, emulator, shared, start
 
@@ -485,6 +485,15 @@ class TestRules:
         assert [number for number, status in enumerate(statuses, 1) if status == 503] == [2, 5]
         assert emulator.fired() == [2]
 
+    def test_a_rule_that_names_an_api_meets_its_calls(self, emulator: EmulatorClient) -> None:
+        emulator.fault("F2", "list_jobs", api="fireworks")
+        assert [emulator.http.get("batchInferenceJobs").status_code for _ in range(2)] == [503, 200]
+
+    def test_a_rule_without_a_variant_takes_the_first_that_fits(self, emulator: EmulatorClient) -> None:
+        emulator.fault("F14", "get_download_endpoint")
+        rules = emulator.plain.get(f"{emulator.url}/__emu/faults").json()["rules"]
+        assert [rule["variant"] for rule in rules] == ["clock_skew"]
+
     def test_minus_one_is_for_ever(self, emulator: EmulatorClient) -> None:
         emulator.fault("F2", "list_jobs", count=-1)
         assert {emulator.http.get("batchInferenceJobs").status_code for _ in range(5)} == {503}
@@ -511,6 +520,8 @@ class TestRules:
             ({"fault": "F1", "operation": "get_job", "count": True}, "count is True"),
             ({"fault": "F1", "operation": "get_job", "status": 1}, "unknown option 'status'; allowed: seconds"),
             ({"fault": "F1", "operation": "get_job", "seconds": "1"}, "option seconds is '1'"),
+            ({"fault": "F1", "operation": "get_job", "api": "telnet"}, "api is 'telnet'; allowed: "),
+            ({"fault": "F1", "operation": "get_job", "api": 5}, "api is 5; allowed: "),
             ("F1", "expected an object"),
         ],
     )
@@ -534,4 +545,4 @@ class TestRules:
             for word in (*kind.variants, *kind.options):
                 assert f"`{word}`" in rows[name], (name, word)
         listed = page.partition("\nOperations: ")[2].partition("\n\n")[0]
-        assert set(re.findall(r"`(\w+)`", listed)) == OPERATIONS
+        assert set(re.findall(r"`(\w+)`", listed)) == {*FIREWORKS.operations}

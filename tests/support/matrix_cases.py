@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
 from promptrial_emulator.faults.rules import FAULTS
+from promptrial_emulator.fireworks.api import FIREWORKS
 
 __all__ = ["Case", "Kill", "Step", "all_cases", "steps_of"]
 
@@ -196,11 +197,10 @@ def _faults_at(step: Step, steps: Sequence[Step]) -> Iterator[Case]:
     made = any(each.operation == "create_job" for each in steps[: steps.index(step)])
     for name, kind in FAULTS.items():
         for variant, fits in kind.variants.items():
-            if (fits is None or step.operation in fits) and (name not in _OF_JOBS or step == first):
+            if FIREWORKS.meets(step.operation, fits) and (name not in _OF_JOBS or step == first):
                 yield Case(step=step, fault=name, variant=variant, made=made)
         for more, variant, options in _MORE:
-            fits = kind.variants.get(variant)
-            if more == name and (fits is None or step.operation in fits) and step == first:
+            if more == name and FIREWORKS.meets(step.operation, kind.variants[variant]) and step == first:
                 yield Case(step=step, fault=name, variant=variant, options=options, made=made)
 
 

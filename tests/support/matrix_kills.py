@@ -21,7 +21,7 @@ from httpx._transports import default as transports
 from promptrial.providers import http
 from promptrial.providers.http_service import Timeouts
 from promptrial.runtime.clock import SystemClock
-from promptrial_emulator.fireworks.routes import _PATHS
+from promptrial_emulator.fireworks.api import FIREWORKS
 from tests.support import crash_points
 from tests.support.matrix_cases import Kill, Step
 
@@ -32,7 +32,8 @@ _READ_S: Final = 0.4
 _FILE_S: Final = 1.0
 """A file that comes a byte at a time costs a real wait, too."""
 _OPERATIONS: Final = {
-    name: (method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))) for name, (method, path) in _PATHS.items()
+    name: (kind.method, re.compile(re.sub(r"\{\w+\}", "[^/]+", kind.path)))
+    for name, kind in FIREWORKS.operations.items()
 }
 _JOURNAL: Final = "jobs.journal.jsonl"
 At = Callable[[str, Step, str], None]

@@ -1,5 +1,7 @@
 """Faults on demand: which there are, the rules that a test sets, and which of them a call meets.
 
+A fault fits operations by what they do (their traits), whatever API they belong to.
+
 How a fault looks on the wire is in ``replies`` and ``transfers``, and what it does to a job in ``fireworks.schedule``
 and ``rows``; a fault that answers in the place of a call can have a file of its own. A rule counts the calls to its
 operation from the moment it was set; it and how often it has fired survive the emulator being killed.
@@ -7,108 +9,96 @@ operation from the moment it was set; it and how often it has fired survive the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from promptrial.errors import UsageError
+from promptrial_emulator.api import ANY, Api, Trait
 from promptrial_emulator.database import Collection, Database
 
 __all__ = ["FAULTS", "Fault", "FaultKind", "Faults", "Injected", "Rule"]
 
-_CREATES: Final = frozenset({"create_job", "create_dataset"})
-_JOB: Final = frozenset({"create_job"})
-_LISTS: Final = frozenset({"list_datasets", "list_jobs"})
-_DOWNLOAD: Final = frozenset({"download"})
-_SIGNED: Final = frozenset({"download", "put_signed"})
-_ENDPOINTS: Final = frozenset({"get_download_endpoint", "get_upload_endpoint"})
-_JSON: Final = frozenset(
-    {"create_dataset", "upload", "get_upload_endpoint", "validate_upload", "get_dataset", "list_datasets",
-     "delete_dataset", "get_download_endpoint", "create_job", "get_job", "list_jobs", "delete_job",
-     "get_model"}
-)  # fmt: skip
-_APPLIED: Final = _JSON | {"put_signed"}
-_READS: Final = frozenset({"get_dataset", "get_download_endpoint", "download", "get_job"})
-_ANY: Final = None
-_Operations = frozenset[str] | None
-
 
 class FaultKind(NamedTuple):
-    """A fault: what it is, its variants (the first is the default) with the operations they fit, its options.
+    """A fault: what it is, its variants (the first that fits is the default), its options.
+
+    A variant stands with the trait that an operation needs to meet it.
 
     ``answer`` is ``module:attribute`` of a function ``(fault, error) -> response`` that answers in the place of the
     call; empty for the faults that ``replies``, ``transfers`` and ``rows`` know.
     """
 
     summary: str
-    variants: Mapping[str, _Operations]
+    variants: Mapping[str, Trait | None]
     options: Mapping[str, Any]
     answer: str = ""
 
 
-def _each(operations: _Operations, *variants: str) -> dict[str, _Operations]:
-    return dict.fromkeys(variants, operations)
+def _each(trait: Trait | None, *variants: str) -> dict[str, Trait | None]:
+    return dict.fromkeys(variants, trait)
 
 
 FAULTS: Final[dict[str, FaultKind]] = {
-    "F1": FaultKind("429", _each(_ANY, "seconds", "date", "absent", "huge"), {"seconds": 2}),
-    "F2": FaultKind("server error", _each(_ANY, "json", "html"), {"status": 503}),
-    "F3": FaultKind("reset before the request is read", _each(_ANY, "reset"), {}),
-    "F4": FaultKind("request read, reset before it is applied", _each(_ANY, "reset"), {}),
-    "F5": FaultKind("applied, then no answer", _each(_APPLIED, "reset", "stall", "error"), {"status": 500}),
+    "F1": FaultKind("429", _each(ANY, "seconds", "date", "absent", "huge"), {"seconds": 2}),
+    "F2": FaultKind("server error", _each(ANY, "json", "html"), {"status": 503}),
+    "F3": FaultKind("reset before the request is read", _each(ANY, "reset"), {}),
+    "F4": FaultKind("request read, reset before it is applied", _each(ANY, "reset"), {}),
+    "F5": FaultKind("applied, then no answer", _each("applied", "reset", "stall", "error"), {"status": 500}),
     "F6": FaultKind(
-        "applied, then a 200 that cannot be read", _each(_JSON, "truncated", "short_length", "not_json", "empty"), {}
+        "applied, then a 200 that cannot be read", _each("json", "truncated", "short_length", "not_json", "empty"), {}
     ),
-    "F7": FaultKind("created, but not to be seen for a while", _each(_CREATES, "hidden"), {"delay_s": 60.0}),
+    "F7": FaultKind("created, but not to be seen for a while", _each("create", "hidden"), {"delay_s": 60.0}),
     "F8": FaultKind(
         "applied after the client gave up",
-        _each(_CREATES, "stall", "reset", "error"),
+        _each("create", "stall", "reset", "error"),
         {"delay_s": 60.0, "status": 504},
     ),
     "F9": FaultKind(
         "states of a job",
-        _each(_JOB, "slow", "stuck", "skipped", "unknown", "repeated"),
+        _each("job", "slow", "stuck", "skipped", "unknown", "repeated"),
         {"factor": 10.0, "state": ""},
     ),
     "F10": FaultKind(
         "a job that ends otherwise, with a share of its rows",
-        _each(_JOB, "failed", "expired", "cancelled", "early_stopped"),
+        {**_each("job", "failed", "expired", "cancelled"), "early_stopped": "fireworks job"},
         {"share": 0.5, "output": False, "message": "the job was ended by a fault"},
     ),
     "F11": FaultKind(
         "rows that are errors or odd answers",
-        _each(_JOB, "code_message", "text", "in_response", "status_body", "billed", "no_id", "garbage", "refusal",
-              "length", "empty", "null_content", "content_filter", "tool_calls", "reasoning_field", "reasoning_alone",
-              "think_tags", "think_end_tag", "think_unclosed", "odd_usage"),
+        _each("fireworks job", "code_message", "text", "in_response", "status_body", "billed", "no_id", "garbage")
+        | _each("job", "refusal", "length", "empty", "null_content", "content_filter", "tool_calls", "reasoning_field",
+                "reasoning_alone", "think_tags", "think_end_tag", "think_unclosed", "odd_usage"),
         {"share": 0.5, "code": 500, "finish_reason": ""},
     ),
     "F12": FaultKind(
         "the file of results",
-        _each(_JOB, "shuffled", "duplicate_same", "duplicate_different", "unknown_id", "no_id", "missing_rows",
+        _each("job", "shuffled", "duplicate_same", "duplicate_different", "unknown_id", "no_id", "missing_rows",
               "blank_lines", "crlf", "bom", "no_final_newline", "torn_last_line", "invalid_utf8", "long_line",
               "skipped_row", "no_rows", "foreign_rows"),
         {"rows": 5000},
     ),
     "F13": FaultKind(
         "the transfer of a download",
-        _each(_DOWNLOAD, "short_length", "unfinished_chunk", "close_delimited", "gzip_cut", "empty", "wrong_type",
+        _each("download", "short_length", "unfinished_chunk", "close_delimited", "gzip_cut", "empty", "wrong_type",
               "redirect", "row_boundary", "dripped", "nested_gzip", "gzip_bomb"),
         {"at": 0.5, "location": "", "every_s": 0.05},
     ),
     "F14": FaultKind(
         "a signed URL that is too old",
-        {"expired": _SIGNED, "mid_transfer": _DOWNLOAD, "clock_skew": _ENDPOINTS},
+        {"expired": "signed", "mid_transfer": "signed download", "clock_skew": "signs"},
         {},
     ),
     "F15": FaultKind(
-        "counts that do not match the files", _each(_JOB, "progress", "example_count"), {"offset": 1}
+        "counts that do not match the files", {"progress": "job", "example_count": "fireworks job"}, {"offset": 1}
     ),
-    "F16": FaultKind("pages of a list", _each(_LISTS, "repeated_token", "shift", "skip", "stale"), {"by": 1}),
+    "F16": FaultKind("pages of a list", _each("list", "repeated_token", "shift", "skip", "stale"), {"by": 1}),
     "F17": FaultKind(
-        "an object or the access to it is gone", {"vanished": _READS, "hidden": _ANY, "no_access": _ANY}, {}
+        "an object or the access to it is gone", {"vanished": "read", "hidden": ANY, "no_access": ANY}, {}
     ),
-    "F18": FaultKind("no quota left", _each(_JOB, "quota"), {"in_use": 16}),
+    "F18": FaultKind("no quota left", _each("fireworks job", "quota"), {"in_use": 16}),
 }  # fmt: skip
 
 
@@ -137,7 +127,10 @@ class Injected:
 
 
 class Rule(msgspec.Struct, kw_only=True):
-    """When a fault applies: to which calls of an operation, and how often it has been seen and has fired."""
+    """When a fault applies: to which calls of an operation, and how often it has been seen and has fired.
+
+    ``api`` is the only one whose calls count; empty: those of every API that has such an operation.
+    """
 
     id: str
     serial: int
@@ -148,6 +141,7 @@ class Rule(msgspec.Struct, kw_only=True):
     every: int
     variant: str
     options: dict[str, Any]
+    api: str = ""
     seen: int = 0
     fired: int = 0
 
@@ -170,20 +164,20 @@ class Faults:
     Parameters
     ----------
     database : Database
-    operations : frozenset of str
-        The operations that rules may name.
+    apis : mapping
+        The APIs by name, whose operations rules may name.
     """
 
-    def __init__(self, database: Database, operations: frozenset[str]) -> None:
+    def __init__(self, database: Database, apis: Mapping[str, Api]) -> None:
         self._database = database
         self._rules = Collection(database, "fault_rule", Rule)
-        self._operations = operations
+        self._apis = apis
 
-    def met(self, operation: str) -> Injected:
+    def met(self, api: str, operation: str) -> Injected:
         """Count a call in every rule of its operation, and return the faults that it meets."""
         found = []
         for rule in self._rules.open():
-            if rule.operation == operation:
+            if rule.operation == operation and self._concerns(rule, api):
                 if rule.meets():
                     found.append(Fault(rule.fault, rule.variant, rule.options))
                 self._rules.put(rule)
@@ -208,21 +202,27 @@ class Faults:
         """Forget every rule."""
         self._rules.clear()
 
+    def _concerns(self, rule: Rule, api: str) -> bool:
+        return rule.api in ("", api) and self._apis[api].meets(
+            rule.operation, FAULTS[rule.fault].variants[rule.variant]
+        )
+
     def _rule(self, position: int, given: object) -> Rule:
         at = f"rule {position}"
         if not isinstance(given, dict):
             raise UsageError(f"{at}: expected an object")
-        values = {"nth": 1, "count": 1, "every": 1, "variant": None, **given}
+        values = {"nth": 1, "count": 1, "every": 1, "variant": None, "api": "", **given}
         fault = _text(at, values, "fault", FAULTS)
-        operation = _text(at, values, "operation", self._operations)
+        apis = [*self._apis.values()] if values["api"] == "" else [self._apis[_text(at, values, "api", self._apis)]]
+        operation = _text(at, values, "operation", {name for api in apis for name in api.operations})
         kind = FAULTS[fault]
         if values["variant"] is None:
-            values["variant"] = next(iter(kind.variants))
+            values["variant"] = _default_variant(kind, operation, apis)
         variant = _text(at, values, "variant", kind.variants)
-        fits = kind.variants[variant]
-        if fits is not None and operation not in fits:
-            raise UsageError(f"{at}: {variant} of {fault} fits {', '.join(sorted(fits))}, not {operation}")
-        known = {"fault", "operation", "variant", "nth", "count", "every"}
+        if not _fits(kind, variant, operation, apis):
+            fit = sorted({name for api in apis for name in api.operations if _fits(kind, variant, name, [api])})
+            raise UsageError(f"{at}: {variant} of {fault} fits {', '.join(fit) or 'nothing'}, not {operation}")
+        known = {"fault", "operation", "variant", "nth", "count", "every", "api"}
         serial = self._database.next_number("fault_rules")
         return Rule(
             id=str(serial),
@@ -233,11 +233,21 @@ class Faults:
             count=_whole(at, values, "count", least=-1),
             every=_whole(at, values, "every"),
             variant=variant,
+            api=values["api"],
             options=_options(at, kind, {key: value for key, value in given.items() if key not in known}),
         )
 
 
-def _text(at: str, values: Mapping[str, Any], key: str, allowed: Mapping[str, object] | frozenset[str]) -> str:
+def _fits(kind: FaultKind, variant: str, operation: str, apis: Iterable[Api]) -> bool:
+    return any(api.meets(operation, kind.variants[variant]) for api in apis)
+
+
+def _default_variant(kind: FaultKind, operation: str, apis: Sequence[Api]) -> str:
+    """Return the first variant that fits, or the very first if none does."""
+    return next((each for each in kind.variants if _fits(kind, each, operation, apis)), next(iter(kind.variants)))
+
+
+def _text(at: str, values: Mapping[str, Any], key: str, allowed: Mapping[str, object] | AbstractSet[str]) -> str:
     value = values.get(key)
     if not isinstance(value, str) or value not in allowed:
         raise UsageError(f"{at}: {key} is {value!r}; allowed: {', '.join(sorted(allowed))}")

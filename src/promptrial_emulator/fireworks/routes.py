@@ -1,14 +1,12 @@
-"""The Fireworks API put together: which path and method is which operation, and who is let in."""
+"""The Fireworks API put together: who answers which operation, and who is let in."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from promptrial_emulator.core import Core
 from promptrial_emulator.fireworks.datasets import Datasets
@@ -18,114 +16,62 @@ from promptrial_emulator.fireworks.model import Fireworks
 from promptrial_emulator.fireworks.models import get_model
 from promptrial_emulator.fireworks.settling import settle_job
 from promptrial_emulator.fireworks.storage import Storage, storage_refusal
-from promptrial_emulator.operation import Handler, LateCalls, Operation, whole_body
+from promptrial_emulator.operation import Handler, Handling
+from promptrial_emulator.serving import ApiParts
 from promptrial_emulator.uploads import Uploads
 
-__all__ = ["OPERATIONS", "FireworksApi"]
-
-_ACCOUNT: Final = "/v1/accounts/{account}"
-_PATHS: Final[dict[str, tuple[str, str]]] = {
-    "upload": ("POST", _ACCOUNT + "/datasets/{id}:upload"),
-    "get_upload_endpoint": ("POST", _ACCOUNT + "/datasets/{id}:getUploadEndpoint"),
-    "validate_upload": ("POST", _ACCOUNT + "/datasets/{id}:validateUpload"),
-    "get_download_endpoint": ("GET", _ACCOUNT + "/datasets/{id}:getDownloadEndpoint"),
-    "create_dataset": ("POST", _ACCOUNT + "/datasets"),
-    "list_datasets": ("GET", _ACCOUNT + "/datasets"),
-    "get_dataset": ("GET", _ACCOUNT + "/datasets/{id}"),
-    "delete_dataset": ("DELETE", _ACCOUNT + "/datasets/{id}"),
-    "create_job": ("POST", _ACCOUNT + "/batchInferenceJobs"),
-    "list_jobs": ("GET", _ACCOUNT + "/batchInferenceJobs"),
-    "get_job": ("GET", _ACCOUNT + "/batchInferenceJobs/{id}"),
-    "delete_job": ("DELETE", _ACCOUNT + "/batchInferenceJobs/{id}"),
-    "get_model": ("GET", _ACCOUNT + "/models/{id}"),
-    "put_signed": ("PUT", "/storage/upload/{id}/{registration}/{name}"),
-    "download": ("GET", "/storage/dataset/{id}/{name}"),
-}
-"""Paths with a verb come first: the id in the others matches a verb too."""
-OPERATIONS: Final = frozenset(_PATHS)
+__all__ = ["make"]
 
 
-class FireworksApi:
-    """The operations of one emulator, as routes, and what time does to its objects."""
+def make(core: Core) -> ApiParts:
+    """Return the parts of the API on a core."""
+    fireworks = Fireworks(core)
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
-        self._fireworks = Fireworks(core)
-        storage = Storage(self._fireworks)
-        datasets, jobs = Datasets(self._fireworks, storage), Jobs(self._fireworks)
-        self._handlers: dict[str, Handler] = {
-            "upload": datasets.upload,
-            "get_upload_endpoint": datasets.get_upload_endpoint,
-            "validate_upload": datasets.validate_upload,
-            "get_download_endpoint": datasets.get_download_endpoint,
-            "create_dataset": datasets.create,
-            "list_datasets": datasets.list,
-            "get_dataset": datasets.get,
-            "delete_dataset": datasets.delete,
-            "create_job": jobs.create,
-            "list_jobs": jobs.list,
-            "get_job": jobs.get,
-            "delete_job": jobs.delete,
-            "get_model": partial(get_model, core),
-            "put_signed": storage.put,
-            "download": storage.get,
-        }
-        self._vanishing = {
-            "get_dataset": datasets.vanish,
-            "get_download_endpoint": datasets.vanish,
-            "download": datasets.vanish,
-            "get_job": jobs.vanish,
-        }
-        core.settling.append(self._settle)
+    def settle(now: float) -> None:
+        for job in fireworks.jobs.open():
+            settle_job(fireworks, job, now)
 
-    def routes(self) -> list[BaseRoute]:
-        """Return the routes, and at the end one that refuses whatever is no operation."""
-        found: list[BaseRoute] = []
-        for path in dict.fromkeys(path for _, path in _PATHS.values()):
-            methods = {method: self._operation(name) for name, (method, at) in _PATHS.items() if at == path}
-            found.append(Route(path, _ByMethod(methods)))
-        return [*found, Route("/v1/{rest:path}", _ByMethod({}, status=404))]
-
-    def state(self) -> dict[str, Any]:
-        """Return every object as the API shows it, hidden ones as well."""
-        now = self._core.clock.now()
+    def state() -> dict[str, Any]:
+        now = core.clock.now()
         return {
-            "datasets": [self._fireworks.shown_dataset(each, now) for each in self._fireworks.datasets.all()],
-            "jobs": [self._fireworks.shown_job(each, now) for each in self._fireworks.jobs.all()],
+            "datasets": [fireworks.shown_dataset(each, now) for each in fireworks.datasets.all()],
+            "jobs": [fireworks.shown_job(each, now) for each in fireworks.jobs.all()],
         }
 
-    def _operation(self, name: str) -> Operation:
-        uploads = Uploads(self._core, error_response)
-        readers = {"upload": uploads.form_file, "put_signed": uploads.streamed}
-        signed = _PATHS[name][1].startswith("/storage/")
-        return Operation(
-            self._core,
-            name,
-            self._handlers[name],
-            admit=_anyone if signed else partial(_admitted, self._core, anywhere=name == "get_model"),
-            error=storage_refusal if signed else error_response,
-            read=readers.get(name, whole_body),
-            vanish=self._vanishing.get(name),
-            ticks=not signed,
-        )
-
-    def _settle(self, now: float) -> None:
-        LateCalls(self._core).apply_due(now, self._handlers)
-        for job in self._fireworks.jobs.open():
-            settle_job(self._fireworks, job, now)
+    return ApiParts(_handling(fireworks), error_response, settle, state)
 
 
-class _ByMethod:
-    """The operations of one path; another method is refused as the API words it."""
+def _handling(fireworks: Fireworks) -> dict[str, Handling]:
+    core, storage = fireworks.core, Storage(fireworks)
+    datasets, jobs, uploads = Datasets(fireworks, storage), Jobs(fireworks), Uploads(core, error_response)
+    ours = partial(_control_plane, core)
+    return {
+        "upload": ours(datasets.upload, read=uploads.form_file),
+        "get_upload_endpoint": ours(datasets.get_upload_endpoint),
+        "validate_upload": ours(datasets.validate_upload),
+        "get_download_endpoint": ours(datasets.get_download_endpoint, vanish=datasets.vanish),
+        "create_dataset": ours(datasets.create),
+        "list_datasets": ours(datasets.list),
+        "get_dataset": ours(datasets.get, vanish=datasets.vanish),
+        "delete_dataset": ours(datasets.delete),
+        "create_job": ours(jobs.create),
+        "list_jobs": ours(jobs.list),
+        "get_job": ours(jobs.get, vanish=jobs.vanish),
+        "delete_job": ours(jobs.delete),
+        "get_model": ours(partial(get_model, core), anywhere=True),
+        "put_signed": _storage(storage.put, read=uploads.streamed),
+        "download": _storage(storage.get, vanish=datasets.vanish),
+    }
 
-    def __init__(self, methods: dict[str, Operation], status: int = 405) -> None:
-        self._methods = methods
-        self._status = status
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        operation = self._methods.get(scope["method"])
-        refusal = error_response(self._status, "Method Not Allowed" if self._status == 405 else "Not Found")
-        await (operation or refusal)(scope, receive, send)
+def _control_plane(core: Core, handle: Handler, *, anywhere: bool = False, **parts: Any) -> Handling:  # noqa: ANN401
+    """Return what a call with the key meets."""
+    return Handling(handle=handle, admit=partial(_admitted, core, anywhere=anywhere), error=error_response, **parts)
+
+
+def _storage(handle: Handler, **parts: Any) -> Handling:  # noqa: ANN401 - fields of Handling
+    """Return what a call of a signed URL meets."""
+    return Handling(handle=handle, admit=_anyone, error=storage_refusal, ticks=False, **parts)
 
 
 def _anyone(request: Request) -> Response | None:  # noqa: ARG001 - a signature is looked at later
