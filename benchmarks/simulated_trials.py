@@ -142,7 +142,7 @@ def answers(design: Design, settings: EmulatorSettings) -> Iterator[list[str]]:
 def _text(reply: object) -> str:
     if not isinstance(reply, Answer):
         raise TypeError(f"the oracle refused a request: {reply}")
-    return reply.choices[0].text
+    return reply.choices[0].text or ""
 
 
 def score_table(design: Design, texts: Iterator[list[str]]) -> ScoreTable:

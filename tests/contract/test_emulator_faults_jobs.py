@@ -9,7 +9,7 @@ import pytest
 
 from promptrial.model.responses import settle
 from promptrial.providers.chat_rows import parse_chat_row
-from promptrial_emulator.faults.rows import REASONING
+from promptrial_emulator.faults.answers import REASONING
 from promptrial_emulator.faults.rules import FAULTS
 from tests.support.emulator_client import EmulatorClient, chat_row, text_of
 from tests.support.emulator_fixtures import Start, emulator, shared, start

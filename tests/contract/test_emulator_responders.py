@@ -68,7 +68,7 @@ def texts(settings: EmulatorSettings, rows: Iterable[Any], model: str = MODEL) -
     found = []
     for reply in OracleResponder(settings).replies(model, asked):
         assert isinstance(reply, Answer)
-        found.append(reply.choices[0].text)
+        found.append(reply.choices[0].text or "")
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from promptrial.documents.significance import Significance
-from promptrial_emulator.faults.rows import REASONING
+from promptrial_emulator.faults.answers import REASONING
 from tests.support.doctor import findings
 from tests.support.hosted_fixtures import hosted, process
 from tests.support.hosted_run import HostedProject, configuration

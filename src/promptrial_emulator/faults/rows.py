@@ -1,4 +1,4 @@
-"""Faults F11 and F12: rows that are errors or odd answers, and files of rows that are not as they should be. Pure.
+"""Fault F12: files of rows that are not as they should be, whatever API the rows are of. Pure.
 
 What is chosen, is chosen by position or by hash, so that the same job is spoilt in the same way again.
 """
@@ -6,6 +6,7 @@ What is chosen, is chosen by position or by hash, so that the same job is spoilt
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -13,10 +14,13 @@ import msgspec
 
 from promptrial_emulator.faults.rules import Fault
 
-__all__ = ["REASONING", "bad_row", "garbled", "spread"]
+__all__ = ["garbled", "spread"]
 
 _LONG: Final = 5_000_000
 _BOM: Final = b"\xef\xbb\xbf"
+_TEXTS: Final = ("content", "text")
+"""Where an answer's text stands: in the message of a chat completion, or in a part of an answer in parts."""
+_START_OF_TEXT: Final = re.compile(rb'("(?:content|text)":")')
 _encode: Final = msgspec.json.encode
 
 
@@ -29,99 +33,6 @@ def spread(position: int, share: float) -> bool:
     [False, True, False, True]
     """
     return int((position + 1) * share) > int(position * share)
-
-
-def bad_row(row: dict[str, Any], fault: Fault) -> tuple[bytes, bool]:
-    """Return what becomes of a good row, and whether it belongs to the errors."""
-    if fault.variant in _ANSWERS:
-        _ANSWERS[fault.variant](row["response"])
-        if reason := fault.options.get("finish_reason"):
-            _choice(row["response"])["finish_reason"] = reason
-        return _encode(row), False
-    return _error(row, fault), True
-
-
-def _error(row: dict[str, Any], fault: Fault) -> bytes:
-    name, code = row["custom_id"], fault.options["code"]
-    error = {"code": code, "message": "the request failed"}
-    if fault.variant == "garbage":
-        return b"upstream connect error or disconnect/reset before headers"
-    shapes: dict[str, dict[str, Any]] = {
-        "code_message": {"custom_id": name, "error": error},
-        "text": {"custom_id": name, "error": "the request failed"},
-        "in_response": {"custom_id": name, "response": {"error": error}},
-        "status_body": {"custom_id": name, "response": {"status_code": code, "body": {"error": error}}},
-        "billed": {"custom_id": name, "error": error, "response": {"usage": row["response"]["usage"]}},
-        "no_id": {"error": error},
-    }
-    return _encode(shapes[fault.variant])
-
-
-_Response = dict[str, Any]
-_Change = Callable[[_Response], None]
-REASONING: Final = "Who is asked for here? It might be Paris. Or I do not know."
-
-
-def _choice(response: _Response) -> dict[str, Any]:
-    choice: dict[str, Any] = response["choices"][0]
-    return choice
-
-
-def _message(finish_reason: str | None = None, **message: object) -> _Change:
-    """Return what changes keys of the message, and why it ended."""
-
-    def change(response: _Response) -> None:
-        choice = _choice(response)
-        choice["message"] |= message
-        choice["finish_reason"] = finish_reason or choice["finish_reason"]
-
-    return change
-
-
-def _text(pattern: str, finish_reason: str | None = None) -> _Change:
-    """Return what puts text around the answer, which stands for ``{}``."""
-
-    def change(response: _Response) -> None:
-        content = pattern.format(_choice(response)["message"]["content"])
-        _message(finish_reason, content=content)(response)
-
-    return change
-
-
-def _reason(response: _Response) -> None:
-    usage, tokens = response["usage"], len(REASONING.split())
-    usage["completion_tokens"] += tokens
-    usage["total_tokens"] += tokens
-    usage["completion_tokens_details"] = {"reasoning_tokens": tokens}
-
-
-def _both(*changes: _Change) -> _Change:
-    def change(response: _Response) -> None:
-        for each in changes:
-            each(response)
-
-    return change
-
-
-def _odd_usage(response: _Response) -> None:
-    response["usage"] = {"prompt_tokens": -1, "completion_tokens": 2**63, "total_tokens": "11"}
-
-
-_CALL: Final = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
-_ANSWERS: Final[dict[str, _Change]] = {
-    "refusal": _message(content=None, refusal="I can't help with that."),
-    "length": _message("length"),
-    "empty": _message(content=""),
-    "null_content": _message(content=None),
-    "content_filter": _message("content_filter", content=None),
-    "tool_calls": _message("tool_calls", content=None, tool_calls=[_CALL]),
-    "reasoning_field": _both(_reason, _message(reasoning_content=REASONING)),
-    "reasoning_alone": _both(_reason, _message("length", content=None, reasoning_content=REASONING)),
-    "think_tags": _both(_reason, _text(f"<think>\n{REASONING}\n</think>\n\n{{}}")),
-    "think_end_tag": _both(_reason, _text(f"{REASONING}\n</think>\n\n{{}}")),
-    "think_unclosed": _both(_reason, _text(f"<think>\n{REASONING}", "length")),
-    "odd_usage": _odd_usage,
-}
 
 
 def garbled(lines: list[bytes], fault: Fault) -> bytes:
@@ -168,7 +79,20 @@ def _first(change: Callable[[dict[str, Any]], None], *, added: bool = False) -> 
 
 
 def _other_answer(row: dict[str, Any]) -> None:
-    row["response"]["choices"][0]["message"]["content"] += " (said again)"
+    _say_again(row)
+
+
+def _say_again(value: object) -> bool:
+    """Change the first text of an answer, wherever its API has it, and tell whether there was one."""
+    if isinstance(value, list):
+        return any(_say_again(each) for each in value)
+    if not isinstance(value, dict):
+        return False
+    for key in _TEXTS:
+        if isinstance(value.get(key), str):
+            value[key] += " (said again)"
+            return True
+    return any(_say_again(each) for each in value.values())
 
 
 def _other_id(row: dict[str, Any]) -> None:
@@ -184,7 +108,7 @@ def _padded(row: dict[str, Any]) -> None:
 
 
 def _invalid_utf8(lines: list[bytes]) -> list[bytes]:
-    return [lines[0].replace(b'"content":"', b'"content":"\xff\xfe', 1), *lines[1:]] if lines else lines
+    return [_START_OF_TEXT.sub(rb"\1" + b"\xff\xfe", lines[0], count=1), *lines[1:]] if lines else lines
 
 
 _ROWS: Final[dict[str, Callable[[list[bytes]], list[bytes]]]] = {

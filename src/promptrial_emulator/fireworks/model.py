@@ -14,7 +14,8 @@ from promptrial_emulator.faults.rules import Fault, Injected
 from promptrial_emulator.fireworks.inputs import InputFacts
 from promptrial_emulator.fireworks.messages import refused
 from promptrial_emulator.fireworks.outputs import Outcome
-from promptrial_emulator.fireworks.schedule import TERMINAL, Stage, current
+from promptrial_emulator.fireworks.schedule import TERMINAL
+from promptrial_emulator.stages import Stage, current
 from promptrial_emulator.stored_file import StoredFile
 
 __all__ = ["Dataset", "Fireworks", "Job"]

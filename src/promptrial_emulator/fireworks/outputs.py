@@ -6,7 +6,6 @@ killed at it just does it again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,10 @@ import msgspec
 from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl
 from promptrial.store.atomic import AtomicFile
-from promptrial_emulator.faults.rows import bad_row, garbled, spread
+from promptrial_emulator.faults.rows import garbled, spread
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.fireworks.inputs import input_rows
+from promptrial_emulator.fireworks.rows import row_of
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step
 from promptrial_emulator.stored_file import StoredFile
 
@@ -27,7 +27,6 @@ __all__ = ["Order", "Outcome", "answer_rows"]
 
 RESULTS: Final = "BIJOutputSet.jsonl"
 ERRORS: Final = "error-data"
-_CREATED: Final = 1_767_225_600  # the clock's epoch: an answer does not depend on when it was made
 _PARAMETERS: Final = {
     "maxTokens": "max_tokens", "temperature": "temperature", "topP": "top_p", "topK": "top_k", "n": "n",
 }  # fmt: skip
@@ -157,34 +156,6 @@ def _chat_row(order: Order, name: str, body: Mapping[str, Any]) -> ChatRow:
 
 def _line(order: Order, position: int, name: str, reply: Answer | Refusal) -> tuple[bytes, bool]:
     """Return the row of a reply, and whether it belongs to the errors."""
-    if isinstance(reply, Refusal):
-        return msgspec.json.encode({"custom_id": name, "error": {"code": reply.code, "message": reply.message}}), True
-    row = {"custom_id": name, "response": _completion(order, name, reply)}
     fault = order.faults.get("F11")
-    if fault is not None and spread(position, fault.options["share"]):
-        return bad_row(row, fault)
-    return msgspec.json.encode(row), False
-
-
-def _completion(order: Order, name: str, answer: Answer) -> dict[str, Any]:
-    mark = msgspec.json.encode((order.seed, order.model, name, [choice.text for choice in answer.choices]))
-    return {
-        "id": f"chatcmpl-{hashlib.sha256(mark).hexdigest()[:24]}",
-        "object": "chat.completion",
-        "created": _CREATED,
-        "model": order.model,
-        "choices": [
-            {
-                "index": index,
-                "message": {"role": "assistant", "content": choice.text},
-                "finish_reason": choice.finish_reason,
-            }
-            for index, choice in enumerate(answer.choices)
-        ],
-        "usage": {
-            "prompt_tokens": answer.prompt_tokens,
-            "completion_tokens": answer.completion_tokens,
-            "total_tokens": answer.prompt_tokens + answer.completion_tokens,
-            "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
-        },
-    }
+    meets = fault is not None and spread(position, fault.options["share"])
+    return row_of(name, order.model, order.seed, reply, fault if meets else None)

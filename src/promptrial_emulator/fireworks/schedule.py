@@ -10,24 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from promptrial_emulator.faults.rules import Injected
+from promptrial_emulator.stages import Stage
 
-__all__ = ["TERMINAL", "JobPlan", "Stage", "current", "has_output", "plan_stages", "share_of_rows"]
+__all__ = ["TERMINAL", "JobPlan", "has_output", "plan_stages", "share_of_rows"]
 
 _PREFIX: Final = "JOB_STATE_"
 _USUAL: Final = ("VALIDATING", "PENDING", "CREATING", "RUNNING", "COMPLETED")
 TERMINAL: Final = frozenset(_PREFIX + name for name in ("COMPLETED", "FAILED", "EXPIRED", "EARLY_STOPPED", "CANCELLED"))
 _WITH_OUTPUT: Final = frozenset(_PREFIX + name for name in ("COMPLETED", "EXPIRED", "EARLY_STOPPED"))
 _PARTIAL: Final = 0.5
-
-
-class Stage(msgspec.Struct, frozen=True):
-    """From when on a job is in a state."""
-
-    at: float
-    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +45,6 @@ def plan_stages(job: JobPlan) -> list[Stage]:
     if kept[-1].state not in TERMINAL:
         kept.append(Stage(job.expires_at, _full("EXPIRED")))
     return kept
-
-
-def current(stages: Sequence[Stage], now: float) -> Stage:
-    """Return where a job is at a time."""
-    return next(stage for stage in reversed(stages) if stage.at <= now or stage is stages[0])
 
 
 def has_output(state: str, faults: Injected) -> bool:

@@ -11,7 +11,8 @@ from promptrial.runtime.terminal import say_to_stderr
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.fireworks.model import Dataset, Fireworks, Job
 from promptrial_emulator.fireworks.outputs import Order, Outcome, answer_rows
-from promptrial_emulator.fireworks.schedule import TERMINAL, Stage, current, has_output, share_of_rows
+from promptrial_emulator.fireworks.schedule import TERMINAL, has_output, share_of_rows
+from promptrial_emulator.stages import Stage, current
 
 __all__ = ["settle_job"]
 

@@ -42,20 +42,31 @@ class ChatRow:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One text of an answer, and why it ended."""
+    """One text of an answer (or None), why it ended, and what a model may say beside it.
 
-    text: str
+    ``finish_reason`` is in the words of chat completions: ``stop``, ``length``, ``content_filter``, ``tool_calls``.
+    """
+
+    text: str | None
     finish_reason: str
+    refusal: str | None = None
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model answered, and the tokens that it took."""
+    """What a model answered, and the tokens that it took; ``reasoning_tokens`` are among those of the completion.
+
+    ``odd_total`` is what a fault tells as the total, in the place of details that add up.
+    """
 
     choices: tuple[Choice, ...]
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int
+    reasoning_tokens: int = 0
+    odd_total: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,7 @@ def answer_in_words(row: ChatRow, texts: Iterable[str]) -> Answer:
     return Answer(
         choices,
         prompt_tokens=sum(counts),
-        completion_tokens=sum(len(choice.text.split()) for choice in choices),
+        completion_tokens=sum(len((choice.text or "").split()) for choice in choices),
         cached_tokens=counts[0] if leading else 0,
     )
 
