@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Self
 import msgspec
 
 from promptrial.model import Completion, ModelSpec
+from promptrial.model.instances import Instance
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.request_rows import RequestRow
@@ -23,11 +24,12 @@ class ClerkProvider:
 
     name: ClassVar[str] = "clerk"
     local: ClassVar[bool] = True
+    jobs: ClassVar[bool] = False
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
 
     @classmethod
-    def open(cls, env: Mapping[str, str]) -> Self:  # noqa: ARG003 - the Protocol's
+    def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:  # noqa: ARG003 - the Protocol's
         """Return the clerk; nothing of the environment is needed."""
         return cls()
 
@@ -54,6 +56,10 @@ class ClerkProvider:
         """Return the part itself: nothing is computed before ``results`` is read."""
         return JobRef(payload.key)
 
+    def fence(self, payload: PartPayload) -> bool:  # noqa: ARG002 - the Protocol's
+        """Return True: nothing is asked that could come late."""
+        return True
+
     def status(self, job: JobRef) -> JobStatus:  # noqa: ARG002 - the Protocol's
         """Return that the answers can be had."""
         return JobStatus(JobState.READY)
@@ -75,9 +81,14 @@ class ClerkProvider:
         """Return None: a local job stops with its process."""
 
     @staticmethod
-    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:  # noqa: ARG004 - the Protocol's
-        """Return an empty environment: nothing is asked outside this process."""
-        return {}
+    def emulated(
+        instance: Instance,
+        url: str,  # noqa: ARG004 - the Protocol's
+        key: str,  # noqa: ARG004
+        account: str,  # noqa: ARG004
+    ) -> tuple[Instance, Mapping[str, str]]:
+        """Return the instance and an empty environment: nothing is asked outside this process."""
+        return instance, {}
 
     @staticmethod
     def parse_row(line: bytes) -> Completion:

@@ -249,6 +249,10 @@ class OutcomeUnknownError(ProviderError):
     """The call may have taken effect although no answer says so; look before it is made again."""
 
 
+class FencedError(OutcomeUnknownError):
+    """The call has no effect now and never will: it may be made again, as another attempt."""
+
+
 class AlreadyThereError(OutcomeUnknownError):
     """What the call would make is there already: an earlier call has made it."""
 
@@ -259,6 +263,10 @@ class PermanentError(ProviderError):
 
 class ResultsGoneError(PermanentError):
     """The vendor no longer has the results of a job."""
+
+
+class NotOursError(PermanentError):
+    """A job that was taken for ours is somebody else's."""
 
 
 class DiskSpaceError(PromptrialError):

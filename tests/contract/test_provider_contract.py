@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from promptrial import registry
+from promptrial.config.instances import preset_instance
 from promptrial.errors import ConfigError, OutcomeUnknownError, PermanentError, PromptrialError
 from promptrial.model import Message, Request, RequestId, Sampling
 from promptrial.providers.base import BatchProvider, JobLookup, JobRef, JobState, JobStatus, PartPayload
@@ -41,7 +42,7 @@ class Subject:
     @contextmanager
     def another(self, env: Mapping[str, str] | None = None) -> Iterator[BatchProvider]:
         """Open it once more, as another process would, or in another environment."""
-        provider = self.kind.open(self.case.env if env is None else env)
+        provider = self.kind.open(self.case.env if env is None else env, self.case.instance)
         try:
             yield provider
         finally:
@@ -106,15 +107,15 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp(name)
     kind: type[BatchProvider] = OTHER_VENDORS.get(name) or registry.load("provider", name)
     with cases[name](folder / "server") as case:
-        provider = kind.open(case.env)
+        provider = kind.open(case.env, case.instance)
         yield Subject(kind, provider, case, folder)
         provider.close()
 
 
 @pytest.fixture
 def hosted(subject: Subject) -> Subject:
-    if subject.kind.local:
-        pytest.skip(f"{NOT_THIS_PROVIDER}: it answers in this process, so there is no job to create, find or lose")
+    if not subject.kind.jobs:
+        pytest.skip(f"{NOT_THIS_PROVIDER}: it answers request by request, so there is no job to create, find or lose")
     return subject
 
 
@@ -124,8 +125,9 @@ def test_every_registered_provider_has_a_case_and_no_case_is_left_over() -> None
 
 class TestOpening:
     def test_the_environment_of_an_emulator_leads_there_and_holds_nothing_else(self, subject: Subject) -> None:
-        env = subject.kind.emulated("http://127.0.0.1:9", "emulator-key", "emulator")
-        with subject.another(env) as provider:
+        given = subject.case.instance or preset_instance(subject.case.model.adapter)
+        instance, env = subject.kind.emulated(given, "http://127.0.0.1:9", "emulator-key", "emulator")
+        with closing(subject.kind.open(env, instance)) as provider:
             place = provider.fingerprint(subject.case.model).get("api") if not subject.kind.local else None
         assert place in {None, "127.0.0.1:9"}
         assert (env == {}) == subject.kind.local
@@ -140,25 +142,25 @@ class TestOpening:
         for name in hosted.case.needed:
             env = {key: value for key, value in hosted.case.env.items() if key != name}
             with pytest.raises(ConfigError, match=name) as caught:
-                hosted.kind.open(env)
+                hosted.kind.open(env, hosted.case.instance)
             assert caught.value.hint
             with pytest.raises(ConfigError, match=name):
-                hosted.kind.open({**env, name: " "})
+                hosted.kind.open({**env, name: " "}, hosted.case.instance)
 
     def test_without_any_environment_a_hosted_one_does_not_open_and_a_local_one_does(self, subject: Subject) -> None:
         if subject.kind.local:
-            subject.kind.open({}).close()
+            subject.kind.open({}, subject.case.instance).close()
         else:
             with pytest.raises(ConfigError):
-                subject.kind.open({})
+                subject.kind.open({}, subject.case.instance)
 
     def test_one_that_made_no_call_can_be_closed_and_closed_again(self, subject: Subject) -> None:
-        provider = subject.kind.open(subject.case.env)
+        provider = subject.kind.open(subject.case.env, subject.case.instance)
         provider.close()
         provider.close()
 
     def test_one_that_was_used_can_be_closed_and_closed_again(self, subject: Subject) -> None:
-        provider = subject.kind.open(subject.case.env)
+        provider = subject.kind.open(subject.case.env, subject.case.instance)
         provider.check(subject.case.model)
         provider.stage(subject.payload())
         provider.close()

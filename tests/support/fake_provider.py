@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from promptrial.model import Completion, ModelSpec
+from promptrial.model.instances import Instance
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.request_rows import RequestRow
 
@@ -36,11 +37,12 @@ class FakeProvider:
 
     name: ClassVar[str] = "fake"
     local: ClassVar[bool] = True
+    jobs: ClassVar[bool] = False
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
 
     @classmethod
-    def open(cls, env: Mapping[str, str]) -> Self:
+    def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
         return cls()
 
     def check(self, model: ModelSpec) -> None:
@@ -60,6 +62,9 @@ class FakeProvider:
 
     def submit(self, payload: PartPayload) -> JobRef:
         return JobRef(payload.key)
+
+    def fence(self, payload: PartPayload) -> bool:
+        return True
 
     def status(self, job: JobRef) -> JobStatus:
         return JobStatus(JobState.READY)
@@ -82,8 +87,13 @@ class FakeProvider:
         return None
 
     @staticmethod
-    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:  # noqa: ARG004 - the Protocol's
-        return {}
+    def emulated(
+        instance: Instance,
+        url: str,  # noqa: ARG004 - the Protocol's
+        key: str,  # noqa: ARG004
+        account: str,  # noqa: ARG004
+    ) -> tuple[Instance, Mapping[str, str]]:
+        return instance, {}
 
     @staticmethod
     def parse_row(line: bytes) -> Completion:

@@ -20,6 +20,7 @@ from promptrial.jobs.queue import QueueManager
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
 from promptrial.model import Completion, Message, ModelSpec, Part, Request, RequestId, Sampling
+from promptrial.model.instances import Instance
 from promptrial.model.units import RUN
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
@@ -63,12 +64,14 @@ class Vendor:
 
     ``script`` says what the next calls of an operation meet: an error to raise, a function to call first, or None for
     nothing. Of ``gone`` jobs the output is left, and their ids stay taken; requests in ``skipped`` never get a row.
-    ``endings`` gives the jobs of the next keys another end than READY, with a share of the rows answered. Unless our
-    key is the name (``lookup``), the vendor gives its jobs names that show nothing of it.
+    ``endings`` gives the jobs of the next keys another end than READY, with a share of the rows answered. ``fences``
+    is what a fence comes to. Unless our key is the name (``lookup``), the vendor gives its jobs names that show nothing
+    of it.
     """
 
     clock: FakeClock
     keyed: bool = True
+    fences: bool = False
     lookup: JobLookup = JobLookup.KEY_IS_NAME
     takes_s: float = 100.0
     jobs: dict[str, list[Job]] = field(default_factory=dict)
@@ -126,6 +129,7 @@ class HostedProvider:
 
     name: ClassVar[str] = "hosted"
     local: ClassVar[bool] = False
+    jobs: ClassVar[bool] = True
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
@@ -133,7 +137,7 @@ class HostedProvider:
         self.lookup = vendor.lookup
 
     @classmethod
-    def open(cls, env: Mapping[str, str]) -> Self:
+    def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
         raise NotImplementedError
 
     def check(self, model: ModelSpec) -> None:
@@ -164,6 +168,10 @@ class HostedProvider:
             raise OutcomeUnknownError("no answer")
         return JobRef(name, f"{name}-out")
 
+    def fence(self, payload: PartPayload) -> bool:
+        self.vendor.met("fence", payload.key)
+        return self.vendor.fences
+
     def status(self, job: JobRef) -> JobStatus:
         self.vendor.met("status", job.name)
         if job.name not in self.vendor.jobs:
@@ -193,7 +201,7 @@ class HostedProvider:
         return f"stop {job}"
 
     @staticmethod
-    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:
+    def emulated(instance: Instance, url: str, key: str, account: str) -> tuple[Instance, Mapping[str, str]]:
         raise NotImplementedError
 
     def parse_row(self, line: bytes) -> Completion:

@@ -15,6 +15,7 @@ from typing import Final
 import pytest
 
 from promptrial.model import ModelSpec
+from promptrial.model.instances import Instance
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings, JobNames
 from tests.support.emulator_client import EmulatorClient
@@ -32,6 +33,8 @@ class ProviderCase:
     ----------
     env : mapping
         An environment in which it can be opened.
+    instance : Instance, optional
+        With what it is opened; without one, as the preset of its own name.
     needed : tuple of str
         The variables without any one of which it cannot.
     secrets : tuple of str
@@ -47,6 +50,7 @@ class ProviderCase:
 
     env: Mapping[str, str]
     model: ModelSpec
+    instance: Instance | None = None
     no_model: str = ""
     needed: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()

@@ -125,7 +125,7 @@ class Smoke:
             If a model of it is answered by this process.
         """
         for trial in open_run(self._request(UNINTERRUPTED), environment(self.env, Path.cwd())).trials:
-            if any(registry.load("provider", model.provider).local for model in trial.models):
+            if any(registry.load("provider", model.adapter).local for model in trial.models):
                 raise UsageError(
                     f"{trial.slug} is answered on this machine; the smoke test is one of hosted jobs",
                     hint="name a configuration with a hosted provider: --config config/eval_config.fireworks.yaml",

@@ -115,13 +115,17 @@ def _counters(loaded: LoadedConfig, env: Mapping[str, str]) -> Iterator[dict[str
 
     A hosted provider has no tokenizer to ask, and is not opened: an audit needs no key.
     """
+    from promptrial.config.instances import instance_of
     from promptrial.engine.providers import Providers
 
-    providers, config = Providers(env), loaded.experiment
+    config = loaded.experiment
+    providers = Providers(env, config.providers)
     try:
         found: dict[str, Counter] = {}
         for alias, model in config.models.items():
-            spec = ModelSpec(alias, model.id, model.provider or config.provider, model.path, folder=str(loaded.folder))
+            provider = model.provider or config.provider
+            adapter = instance_of(config.providers, provider).adapter
+            spec = ModelSpec(alias, model.id, provider, model.path, folder=str(loaded.folder), adapter=adapter)
             found[alias] = _own(providers, spec) or _stand_in(providers)
         yield found
     finally:
@@ -130,7 +134,7 @@ def _counters(loaded: LoadedConfig, env: Mapping[str, str]) -> Iterator[dict[str
 
 def _own(providers: Providers, spec: ModelSpec) -> Counter | None:
     """Return the tokenizer of a model that is answered on this machine; None where there is none to be had."""
-    if not registry.load("provider", spec.provider).local:
+    if not registry.load("provider", spec.adapter).local:
         return None
     return _counter(providers(spec.provider), spec, f"{spec.alias}'s own", exact=True)
 

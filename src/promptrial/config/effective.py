@@ -40,6 +40,7 @@ def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> 
     if isinstance(tree["samples_per_item"], dict):
         temps = loaded.experiment.all_temps()
         tree["samples_per_item"] = {key: n for key, n in tree["samples_per_item"].items() if float(key) in temps}
+    _keep_providers(tree, loaded, models)
     tree["models"] = {name: tree["models"][name] for name in tree["models"] if name in models}
     tree["prompt_sets"] = {name: tree["prompt_sets"][name] for name in tree["prompt_sets"] if name in prompt_sets}
     if tree["conditions"] is None and all(
@@ -49,6 +50,20 @@ def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> 
     if tree["trials"] is not None:
         tree["sweep"] = type(loaded.experiment.sweep)().model_dump(mode="json")
     return with_placeholders(tree, loaded.placeholders)
+
+
+def _keep_providers(tree: dict[str, Any], loaded: LoadedConfig, models: set[str]) -> None:
+    """Keep those providers that serve one of the models, and of them what is no matter of how they are reached."""
+    config = loaded.experiment
+    used = {config.models[alias].provider or config.provider for alias in models}
+    kept = {
+        name: {key: value for key, value in tree["providers"][name].items() if key not in type(entry).unrecorded}
+        for name, entry in config.providers.items()
+        if name in used
+    }
+    tree.pop("providers", None)
+    if kept:
+        tree["providers"] = kept
 
 
 def with_placeholders(tree: dict[str, Any], placeholders: Mapping[KeyPath, str]) -> dict[str, Any]:

@@ -25,7 +25,6 @@ _OTHER_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "prompt": "prompt_sets",
         "prompt_set": "prompt_sets",
         "prompts": "prompt_sets",
-        "providers": "provider",
         "questions": "datasets",
         "repeat": "samples_per_item",
         "repeats": "samples_per_item",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import (
@@ -23,14 +22,16 @@ from promptrial.config.arms import PromptSetConfig, TaskInstructions
 from promptrial.config.costs import CostsConfig
 from promptrial.config.datasets import DatasetConfig, DatasetName, too_long
 from promptrial.config.execution import ExecutionConfig, PathsConfig
+from promptrial.config.instances import adapter_of, known_instances
+from promptrial.config.models import ModelConfig, ProviderName
+from promptrial.config.providers import ProviderConfig
 from promptrial.config.scorers import ScorerConfig, column_of, named_types, settings_problems
-from promptrial.config.strict import LARGEST, Name, Number, Positive, Strict, Words, registered
+from promptrial.config.strict import LARGEST, Name, Number, Positive, Strict, Words
 from promptrial.config.typed import SettingsError
 from promptrial.documents.missing import MissingRule
 from promptrial.documents.significance import StatsSettings
 from promptrial.model import ids
 from promptrial.model.arms import ArmName
-from promptrial.model.responses import ThinkTags
 
 __all__ = [
     "ExperimentConfig",
@@ -67,7 +68,6 @@ def _one_line(value: str) -> str:
 
 
 _MOST_SAMPLES: Final = 10_000_000  # more would take hours, after every answer is paid for
-ProviderName = Annotated[str, AfterValidator(partial(registered, "provider"))]
 ScorerName = str  # checked against the scorers that run, which another key names
 # Rounding makes exact what is a multiple of 0.001 but for its last bit. Adding 0.0 makes -0.0 the 0.0 that it equals.
 Temperature = Annotated[
@@ -106,29 +106,6 @@ Replicates = Annotated[
     | Annotated[dict[str, Count], AfterValidator(_temperature_keys), Tag("by_temperature")],
     Discriminator(lambda value: "by_temperature" if isinstance(value, Mapping) else "number"),
 ]
-
-
-class ModelConfig(Strict):
-    """A model under its alias (the key in ``models``): its id, or a section with these keys."""
-
-    id: str = Field(description="the provider's name of the model")
-    provider: ProviderName | None = Field(None, description="where it is served; the top-level `provider` if not given")
-    path: str | None = Field(
-        None,
-        description="embedded engine: a GGUF file to use instead of the packaged model, relative to this "
-        "configuration file",
-    )
-    think_tags: ThinkTags = Field(
-        "separate",
-        exclude_if=lambda setting: setting == "separate",
-        description="text between think tags in an answer: `separate` keeps it as reasoning and does not score it, "
-        "`as_answer` scores it as part of the answer",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_id(cls, value: object) -> object:
-        return {"id": value} if isinstance(value, str) else value
 
 
 class MaxNewTokens(Strict):
@@ -226,7 +203,9 @@ class TrialConfig(Strict):
 class ExperimentConfig(Strict):
     """The whole configuration of an experiment."""
 
-    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"costs", "scorers", "subgroups", "unscorable"})
+    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset(
+        {"costs", "providers", "scorers", "subgroups", "unscorable"}
+    )
     only_rescores: ClassVar[tuple[str, ...]] = ("scorers", "costs", "unscorable", "subgroups")
     """Keys that ask nothing: when they change, the answers that there are are scored again, and that is no drift."""
 
@@ -234,6 +213,9 @@ class ExperimentConfig(Strict):
     question: str = Field("", description="what the experiment asks, in one sentence, for the report")
     seed: Natural = Field(20260101, description="decides which items are sampled, and each request's own seed")
     provider: ProviderName = Field("embedded", description="where models are served; a model may name another provider")
+    providers: dict[Name, ProviderConfig] = Field(
+        {}, description="servers under names of your own; vendors that are known need no entry"
+    )
     models: dict[Name, ModelConfig] = Field(min_length=1, description="the models, each under a short name of your own")
     prompt_sets: dict[Name, PromptSetConfig] = Field(
         min_length=1, description="the arms that are compared: system prompts, as files or as text"
@@ -289,6 +271,20 @@ class ExperimentConfig(Strict):
         for index, trial in enumerate(self.trials or ()):
             _check_known(("trials", index, "model"), "model", trial.model, known["model"])
             _check_known(("trials", index, "prompt_set"), "prompt set", trial.prompt_set, known["prompt set"])
+        return self
+
+    @model_validator(mode="after")
+    def _providers_exist(self) -> Self:
+        known = known_instances(self.providers)
+        _check_known(("provider",), "provider", self.provider, known)
+        for alias, model in self.models.items():
+            if model.provider is not None:
+                _check_known(("models", alias, "provider"), "provider", model.provider, known)
+        for name in self.pricing:
+            _check_known(("pricing", name), "provider", name, known)
+        for name, entry in self.providers.items():
+            if adapter_of(entry) is None:
+                raise _wrong(("providers", name, "mode"), f"{entry.type} has no API of this mode")
         return self
 
     @model_validator(mode="after")

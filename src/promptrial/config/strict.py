@@ -21,7 +21,7 @@ __all__ = ["LARGEST", "Name", "Number", "Positive", "Strict", "Words", "is_none"
 
 LARGEST: Final = 2**31 - 1
 """The largest count: as a wire format takes it."""
-_TABLES: Final = {"provider": registry.PROVIDERS, "dataset format": registry.DATASETS}
+_TABLES: Final = {"dataset format": registry.DATASETS}
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -9,13 +9,23 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from promptrial.config.arms import TaskInstructions
+from promptrial.config.instances import instance_of
 from promptrial.config.schema import ExperimentConfig, MaxNewTokens, ModelConfig, TrialConfig
 from promptrial.errors import ConfigError
 from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
 from promptrial.model.arms import ArmName
 from promptrial.model.templates import DEFAULT_TEXTS
 
-__all__ = ["arms_alike", "described_model", "models_asked", "models_used", "own_of", "templates_of", "trials_of"]
+__all__ = [
+    "arms_alike",
+    "asked_of",
+    "described_model",
+    "models_asked",
+    "models_used",
+    "own_of",
+    "templates_of",
+    "trials_of",
+]
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -68,8 +78,19 @@ def own_of(arm: Arm, trial: Trial, common: TaskTemplates) -> dict[str, Any]:
 def described_model(model: ModelSpec) -> dict[str, Any]:
     """Return what a model is, without the folder that its configuration happens to stand in."""
     values = asdict(model)
-    del values["folder"]
+    for name in ("folder", "adapter", "options"):
+        del values[name]
+    if model.adapter != model.provider:
+        values["adapter"] = model.adapter
+    if given := model.options.given():
+        values["options"] = given
     return values
+
+
+def asked_of(model: ModelSpec) -> list[Any]:
+    """Return what of a model is part of what is asked: where, which one, and what else its requests say."""
+    given = model.options.given()
+    return [model.provider, model.id, model.path, *([given] if given else [])]
 
 
 def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:
@@ -152,11 +173,14 @@ def _model_spec(
     config: ExperimentConfig, alias: str, written: Mapping[tuple[str | int, ...], str], folder: str
 ) -> ModelSpec:
     model: ModelConfig = config.models[alias]
+    provider = model.provider or config.provider
     return ModelSpec(
         alias=alias,
         id=model.id,
-        provider=model.provider or config.provider,
+        provider=provider,
         path=model.path,
         written_id=written.get(("models", alias, "id")),
         folder=folder,
+        adapter=instance_of(config.providers, provider).adapter,
+        options=model.options,
     )

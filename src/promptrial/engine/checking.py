@@ -14,7 +14,9 @@ from typing import Final
 
 from promptrial import registry
 from promptrial.config.datasets import DatasetConfig
+from promptrial.config.instances import instance_of
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
+from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for
 from promptrial.datasets.base import Notice
 from promptrial.design.prompts import messages_of
@@ -124,7 +126,7 @@ def check_run(
     problems: list[str] = []
     notes: list[str] = []
     datasets = list(_datasets(loaded, trials if whole else (), problems, notes))
-    problems += _models(trials, env, dry_run=dry_run)
+    problems += _models(loaded.experiment, trials, env, dry_run=dry_run)
     notes += _unpriced(loaded, trials, is_decided=resolution is not None)
     notes += _alike(trials) if whole else ()
     return Checked(tuple(problems), tuple(notes), resolution.sentences if resolution else (), tuple(datasets))
@@ -191,15 +193,19 @@ def _first_items(loaded: LoadedConfig, name: str, dataset: DatasetConfig, notice
     return items, next(rows, None) is None
 
 
-def _models(trials: tuple[Trial, ...], env: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:
+def _models(
+    config: ExperimentConfig, trials: tuple[Trial, ...], env: Mapping[str, str], *, dry_run: bool
+) -> Iterator[str]:
     """Yield why a model cannot be asked: no weights or engine here, or no key for a hosted one."""
     models = models_asked(trials)
     yield from misnamed(models)
     for name in dict.fromkeys(model.provider for model in models):
-        if dry_run and not is_local(name):
+        instance = instance_of(config.providers, name)
+        kind: type[BatchProvider] = registry.load("provider", instance.adapter)
+        if dry_run and not kind.local:
             continue
         try:
-            provider: BatchProvider = registry.load("provider", name).open(env)
+            provider = kind.open(env, instance)
         except PromptrialError as error:
             yield str(error)
             continue
@@ -210,7 +216,7 @@ def _models(trials: tuple[Trial, ...], env: Mapping[str, str], *, dry_run: bool)
 def misnamed(models: Iterable[ModelSpec]) -> Iterator[str]:
     """Yield why the name of a model can be none of its provider's; nothing is opened, and no key needed."""
     for model in models:
-        provider = registry.load("provider", model.provider)
+        provider = registry.load("provider", model.adapter)
         if isinstance(provider, ChecksNames):
             try:
                 provider.check_name(model)
@@ -229,7 +235,7 @@ def _refused(provider: BatchProvider, models: Sequence[ModelSpec]) -> Iterator[s
 
 def _unpriced(loaded: LoadedConfig, trials: tuple[Trial, ...], *, is_decided: bool) -> Iterator[str]:
     for model in models_asked(trials):
-        if not is_decided and is_local(model.provider):
+        if not is_decided and is_local(loaded.experiment, model.provider):
             continue  # it may get a price of 0
         if price_for(loaded.experiment.pricing, model.provider, model.alias, model.id) is None:
             yield f"models.{model.alias}: has no price in `pricing`; costs in USD will be unknown"

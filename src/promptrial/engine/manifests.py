@@ -32,6 +32,7 @@ def new_manifest(spec: RunSpec, trial: Trial, now: str) -> TrialManifest:
             "model_id": trial.model.shown_id,
             "model_alias": trial.model.alias,
             "provider": trial.model.provider,
+            **({"adapter": trial.model.adapter} if trial.model.adapter != trial.model.provider else {}),
             "prompt_set": trial.prompt_set,
             "top_p": trial.top_p,
             "top_k": trial.top_k,
@@ -46,7 +47,7 @@ def new_manifest(spec: RunSpec, trial: Trial, now: str) -> TrialManifest:
         prompts={name: {"sha256": prompt.sha256} for name, prompt in trial.prompts.items()},
         temps=list(trial.temps),
         samples_per_item=dict(trial.samples_per_item),
-        hosted=not registry.load("provider", trial.model.provider).local,
+        hosted=registry.load("provider", trial.model.adapter).jobs,
         arms=_arm_records(trial),
         timestamps={"created_at": now},
     )
@@ -58,7 +59,8 @@ def _arm_records(trial: Trial) -> dict[str, ArmRecord] | msgspec.UnsetType:
             model_id=model.shown_id,
             model_alias=model.alias,
             provider=model.provider,
-            hosted=not registry.load("provider", model.provider).local,
+            hosted=registry.load("provider", model.adapter).jobs,
+            adapter=msgspec.UNSET if model.adapter == model.provider else model.adapter,
         )
         for name, model in trial.own_models.items()
     }

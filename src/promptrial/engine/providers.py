@@ -1,12 +1,16 @@
-"""The adapters that a process uses, made when first asked for; in a dry run, the hosted ones meet an emulator."""
+"""The adapters that a process uses, made when first asked for; in a dry run, all but local ones meet an emulator."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial import registry
+from promptrial.config.instances import instance_of
+from promptrial.config.providers import ProviderConfig
+from promptrial.model.instances import Connection, Instance
 from promptrial.providers.base import BatchProvider, HeedsStop
 from promptrial_emulator.settings import EmulatorSettings
 
@@ -19,12 +23,14 @@ _DRY_SETTINGS: Final = EmulatorSettings(responder="oracle", accuracy=0.6, absten
 
 
 class Providers:
-    """Adapters by name.
+    """Adapters by the name of their instance.
 
     Parameters
     ----------
     env : mapping
         Where they find keys and addresses.
+    instances : mapping, optional
+        The section ``providers`` of the configuration; presets need no entry.
     dry_run : Path, optional
         The folder of a run that must not reach a provider. Hosted adapters then speak to an emulator on the loopback,
         which this process starts when it is first needed and which keeps its state there: the code and the HTTP are the
@@ -36,9 +42,15 @@ class Providers:
         Returns whether a stop was asked for; adapters ask it while a transfer goes on.
     """
 
-    def __init__(self, env: Mapping[str, str], dry_run: Path | None = None) -> None:
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        instances: Mapping[str, ProviderConfig] | None = None,
+        dry_run: Path | None = None,
+    ) -> None:
         self.stop_asked: Callable[[], bool] = lambda: False
         self._env = env
+        self._instances = instances or {}
         self._dry_run = dry_run
         self._made: dict[str, BatchProvider] = {}
         self._emulator: EmulatorServer | None = None
@@ -54,8 +66,12 @@ class Providers:
             If a package that it, or the emulator, needs is not installed.
         """
         if name not in self._made:
-            kind: type[BatchProvider] = registry.load("provider", name)
-            made = kind.open(self._env if kind.local or self._dry_run is None else self._emulated(kind, self._dry_run))
+            instance = instance_of(self._instances, name)
+            kind: type[BatchProvider] = registry.load("provider", instance.adapter)
+            env = self._env
+            if self._dry_run is not None and not kind.local:
+                instance, env = self._emulated(kind, instance, self._dry_run)
+            made = kind.open(env, instance)
             if isinstance(made, HeedsStop):
                 made.heed(self.stop_asked)
             self._made[name] = made
@@ -68,14 +84,13 @@ class Providers:
         if self._emulator is not None:
             self._emulator.stop()
 
-    def _emulated(self, kind: type[BatchProvider], run: Path) -> Mapping[str, str]:
-        """Return an environment that leads an adapter to the emulator, and holds no real key."""
+    def _emulated(self, kind: type[BatchProvider], instance: Instance, run: Path) -> tuple[Instance, Mapping[str, str]]:
+        """Return with what an adapter is opened to meet the emulator: no real key, and none of the user's headers."""
         if self._emulator is None:
-            from dataclasses import replace
-
             from promptrial_emulator.server import EmulatorServer
 
             settings = replace(_DRY_SETTINGS, questions=run / "prepared")
             self._emulator = EmulatorServer(run / ".emulator", settings)
             self._emulator.start()
-        return kind.emulated(self._emulator.url, _DRY_SETTINGS.key, _DRY_SETTINGS.account)
+        bare = replace(instance, headers=(), connection=Connection())
+        return kind.emulated(bare, self._emulator.url, _DRY_SETTINGS.key, _DRY_SETTINGS.account)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,9 @@ from msgspec import UNSET, UnsetType
 from promptrial import registry
 from promptrial.config.datasets import ColumnsConfig, DatasetConfig
 from promptrial.config.effective import effective
+from promptrial.config.instances import instance_of
 from promptrial.config.loading import LoadedConfig, load_config
+from promptrial.config.schema import ExperimentConfig
 from promptrial.config.scorers import PRIMARY
 from promptrial.config.tree import KeyPath
 from promptrial.design.defaults import Default, gives, local_prices, scoring_defaults, stop_sequences
@@ -151,9 +154,9 @@ def load_resolved(
     return load(resolution.values) if resolution.values else given, resolution
 
 
-def is_local(provider: str) -> bool:
-    """Tell whether the answers of a provider are computed on this machine."""
-    return bool(registry.load("provider", provider).local)
+def is_local(config: ExperimentConfig, provider: str) -> bool:
+    """Tell whether the answers of a provider are computed in this process."""
+    return bool(registry.load("provider", instance_of(config.providers, provider).adapter).local)
 
 
 def _joined(at: KeyPath) -> str:
@@ -233,7 +236,8 @@ def _from_questions(loaded: LoadedConfig, found: Resolution, known: Recorded | N
         if fit is not None:
             found = found.with_more(scoring_defaults(config, fit), _sentences(loaded, fit))
     if anew:
-        found = found.with_more([*stop_sequences(config, is_local), *local_prices(config, is_local)])
+        local = partial(is_local, config)
+        found = found.with_more([*stop_sequences(config, local), *local_prices(config, local)])
     return found
 
 

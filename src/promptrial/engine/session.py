@@ -41,7 +41,7 @@ from promptrial.store.jsonl import repair_tail
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
 from promptrial.store.records import Correction, listed
 
-__all__ = ["Finished", "Invocation", "Planned", "follow", "preview", "services_of", "spec_of"]
+__all__ = ["Finished", "Invocation", "Planned", "follow", "preview", "providers_of", "services_of", "spec_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def preview(
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = _narrowed(selection, opened, trial_filter)
-    spec, services = spec_of(request, opened), services_of(opened, env, invocation, Providers(env))
+    spec, services = spec_of(request, opened), services_of(opened, env, invocation, providers_of(opened, env))
     load_manifests(spec, services, read_only=True)
     state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
     actions = Engine(_as_corrected(spec, services, opened), services, state).plan(selection)
@@ -148,7 +148,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
     ) as lock:
         opened.run.check_links()
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
-        providers = Providers(env, opened.run.root if opened.dry_run else None)
+        providers = providers_of(opened, env, dry_run=opened.dry_run)
         spec, services = spec_of(request, opened), services_of(opened, env, invocation, providers)
         providers.stop_asked = services.stop.is_set
         repair_tail(opened.run.log_path)
@@ -241,6 +241,11 @@ def spec_of(request: RunRequest, opened: Opened) -> RunSpec:
         code=TrustedCode(opened.trusted_code, opened.config_file),
         history=SampleHistory(opened.growth, () if opened.origin is None else tuple(listed(opened.origin.corrections))),
     )
+
+
+def providers_of(opened: Opened, env: Mapping[str, str], *, dry_run: bool = False) -> Providers:
+    """Return the adapters of an opened run; with ``dry_run``, an emulator in its folder answers for hosted ones."""
+    return Providers(env, opened.loaded.experiment.providers, opened.run.root if dry_run else None)
 
 
 def services_of(opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: Providers) -> Services:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from promptrial.errors import (
+    FencedError,
+    NotOursError,
     OutcomeUnknownError,
     PermanentError,
     ProviderError,
@@ -17,6 +19,7 @@ from promptrial.errors import (
 from promptrial.jobs.answers import Answers, set_other_answers_aside
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.collection import Collection, owes_answers
+from promptrial.jobs.doubts import Doubts
 from promptrial.jobs.fetching import Fetching
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.request_files import RequestFiles
@@ -49,6 +52,8 @@ class HostedPart:
         Once set, no further attempt is made.
     failures : dict
         Where an error that ends this task is noted, under the part's name.
+    doubts : Doubts
+        The jobs of the run that are known.
     task : Task, optional
         Counts rows that were fetched; without one, this ends when its job does, and nothing is fetched.
     """
@@ -60,6 +65,7 @@ class HostedPart:
     calls: Calls
     stop: StopToken
     failures: dict[str, str]
+    doubts: Doubts
     task: Task | None = None
     _is_salvaging: bool = field(default=False, init=False)
     _gave_up: bool = field(default=False, init=False)
@@ -71,7 +77,9 @@ class HostedPart:
     def __post_init__(self) -> None:
         self._answers = Answers(self.work, self.recorder)
         requests = RequestFiles(self.work, self._answers)
-        self._submission = Submission(self.work, self.recorder, self.settings, self.clock, self.calls, requests)
+        self._submission = Submission(
+            self.work, self.recorder, self.settings, self.clock, self.calls, requests, self.doubts
+        )
         events = self.recorder.events
         fetching = Fetching(self.work, self._answers, self.settings, self.clock, self.calls, events)
         self._watch = JobWatch(self.work, self.recorder, self.settings, self.clock, self.calls)
@@ -86,6 +94,7 @@ class HostedPart:
 
     def failed(self, error: Exception) -> None:
         """Note why this part was not finished; that its answers are lost is recorded."""
+        self.doubts.done(self.work)
         self.failures[self.work.name] = self.recorder.events.redact(_message(error))
         if isinstance(error, ResultsGoneError):
             self.recorder.record_not_here(self.work, self.recorder.events.redact(error.message), lost=True)
@@ -117,7 +126,13 @@ class HostedPart:
             if self.task is None:
                 self._note_the_end(status)
                 return
-            if (yield from self._collect(status, self.task)) or self.stop.is_set():
+            try:
+                is_finished = yield from self._collect(status, self.task)
+            except NotOursError as error:
+                self._submission.disown(error.message)
+                self.recorder.events.warn(f"{self.work.name}: {error.message}; its own job is looked for")
+                continue
+            if is_finished or self.stop.is_set():
                 return
 
     def _record(self, status: PartStatus, **fields: object) -> None:
@@ -168,6 +183,10 @@ class HostedPart:
                 raise
             self._gave_up = True
             self._submission.give_up(error.message)
+            return False
+        except FencedError as error:
+            self._submission.give_up(error.message)
+            self.recorder.events.warn(f"{self.work.name}: {error.message}")
             return False
         except OutcomeUnknownError as error:
             by_hand, left = self._answers.ids_by_hand(), self._answers.unanswered()

@@ -90,7 +90,7 @@ def _job_of(work: PartWork, intent: Intent) -> JobRef | None:
             return JobRef(intent.key)
         case JobLookup.SEARCH:
             return provider.find(_bare_payload(work, intent))
-        case JobLookup.NONE:
+        case JobLookup.GUESS | JobLookup.NONE:  # a guess is not sure enough to stop a job
             return None
 
 
@@ -105,6 +105,8 @@ def _bare_payload(work: PartWork, intent: Intent) -> PartPayload:
         size=0,
         sha256="",
         requests=lambda: iter(()),
+        since=intent.asked_at or None,
+        staged=intent.dataset,
     )
 
 

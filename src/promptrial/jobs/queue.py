@@ -14,6 +14,7 @@ from promptrial.documents.files import open_regular
 from promptrial.errors import Detached, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.jobs.answers import set_other_answers_aside
 from promptrial.jobs.calls import Calls
+from promptrial.jobs.doubts import Doubts
 from promptrial.jobs.hosted import HostedPart
 from promptrial.jobs.late_jobs import LateJobs
 from promptrial.jobs.local import LocalPart, finished_rows
@@ -67,6 +68,7 @@ class QueueManager:
         self._calls = Calls(clock, stop_event, events, self._settings.backoff, self._settings.outage_s)
         self._recorder = Recorder(clock, events, on_progress)
         self._failures: dict[str, str] = {}
+        self._doubts = Doubts([*self._work, *self._others])
 
     def submit(self, task: Task) -> None:
         """Give every part a job that has none yet; a part that fails does not stop the others.
@@ -88,8 +90,10 @@ class QueueManager:
                 self._stop.check()
                 LocalPart(work, self._recorder, self._stop).submit()
         in_flight = [work for work in self._work if _is_in_flight(work)]
-        hosted = [work for work in leaders if work.hosted]
+        # What is in doubt comes first: at some vendors nothing may be created before that is settled.
+        hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _is_in_doubt(work))
         if hosted:
+            self._doubts.expect(hosted)
             self._schedule().run((self._task_of(work) for work in (*in_flight, *hosted)), leave_in_flight=True)
         if self._stop.is_set() or self._failures:
             self._drain(task)
@@ -109,6 +113,7 @@ class QueueManager:
         self._collect_local(leaders, task)
         # Jobs in flight first: a part that needs a new job for unanswered requests then waits for one of them to end.
         hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _is_in_flight(work))
+        self._doubts.expect(hosted)
         self._schedule().run(self._task_of(work, task) for work in hosted)
         if self._stop.is_set():
             self._drain(task)
@@ -128,7 +133,15 @@ class QueueManager:
 
     def _task_of(self, work: PartWork, task: Task | None = None) -> HostedPart:
         return HostedPart(
-            work, self._recorder, self._settings, self._clock, self._calls, self._stop, self._failures, task
+            work,
+            self._recorder,
+            self._settings,
+            self._clock,
+            self._calls,
+            self._stop,
+            self._failures,
+            self._doubts,
+            task,
         )
 
     def _schedule(self) -> Schedule:
@@ -147,6 +160,7 @@ class QueueManager:
             for work in self._work
             if work.hosted and work.has_job and not work.downloaded and work.name not in self._failures
         ]
+        self._doubts.expect(in_flight)
         schedule = self._schedule()
         schedule.drain(self._task_of(work, task) for work in in_flight)
         self._share(task)
@@ -216,6 +230,10 @@ class QueueManager:
 def _is_in_flight(work: PartWork) -> bool:
     """Whether, as far as is known, a job for its requests is at work at a provider."""
     return work.hosted and work.has_job and work.record.status in {"submitted", "running"}
+
+
+def _is_in_doubt(work: PartWork) -> bool:
+    return bool(work.intents) and work.intents[-1].status in {"submitting", "unknown"}
 
 
 def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:

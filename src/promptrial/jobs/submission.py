@@ -8,7 +8,7 @@ Elsewhere a job that cannot be found is parked as ``unknown``, and never created
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,6 +16,7 @@ import msgspec
 
 from promptrial.errors import (
     AlreadyThereError,
+    FencedError,
     OutcomeUnknownError,
     PermanentError,
     QuotaReachedError,
@@ -23,6 +24,7 @@ from promptrial.errors import (
     TransientError,
 )
 from promptrial.jobs.calls import Calls
+from promptrial.jobs.doubts import Doubts
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.request_files import RequestFiles
 from promptrial.jobs.schedule import Steps
@@ -38,6 +40,7 @@ from promptrial.store.records import Intent
 __all__ = ["Submission"]
 
 _T = TypeVar("_T")
+_SEARCHED: Final = frozenset({JobLookup.SEARCH, JobLookup.GUESS})
 _MOST_DOUBTS: Final = 8
 """How often it may have to be found out whether a job was created."""
 
@@ -54,6 +57,7 @@ class Submission:
     clock : Clock
     calls : Calls
     requests : RequestFiles
+    doubts : Doubts
     """
 
     work: PartWork
@@ -62,6 +66,8 @@ class Submission:
     clock: Clock
     calls: Calls
     requests: RequestFiles
+    doubts: Doubts
+    _fences: int = field(default=0, init=False)
 
     def steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
         """Create the job, or adopt the one that an earlier call has created.
@@ -75,9 +81,18 @@ class Submission:
         ------
         PermanentError, TransientError
             If the vendor refuses; nothing was created then.
+        FencedError
+            If none was created, and now none can be: another attempt is due.
         OutcomeUnknownError
             If it cannot be found out whether a job was created: the part is then parked as ``unknown``.
         """
+        yield from self.doubts.turn(self.work)
+        try:
+            return (yield from self._steps(unanswered))
+        finally:
+            self.doubts.done(self.work)
+
+    def _steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
         work, doubtful = self.work, self.in_doubt
         attempt = self._attempt(work.part.rows if unanswered is None else len(unanswered))
         path = self.requests.sent(attempt) if doubtful else self.requests.new(attempt, unanswered)
@@ -87,7 +102,10 @@ class Submission:
         staged = yield from self._staged(payload)
         if not doubtful:
             yield 0.0  # a stop that was asked for during the upload is noticed before anything is paid for
-        self.recorder.record(work, "submitting", dataset=staged.name, **self._facts(payload, attempt))
+        payload = replace(payload, staged=staged.name, since=self._since(payload))
+        self.recorder.record(
+            work, "submitting", dataset=staged.name, asked_at=payload.since, **self._facts(payload, attempt)
+        )
         job = yield from self._created(payload, doubtful=doubtful)
         self._leave_breadcrumbs(job, payload.key, attempt, staged.name)
         self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
@@ -97,6 +115,12 @@ class Submission:
         """Count the attempt that is in doubt as lost: what is asked next is another one."""
         last = self.work.intents[-1]
         self.recorder.record(self.work, "expired", key=last.key, attempt=last.attempt, reason=reason)
+
+    def disown(self, reason: str) -> None:
+        """Take back that the attempt's job is the one on record: which is its job is in doubt again."""
+        last = self.work.intents[-1]
+        facts = {"request_sha256": last.request_sha256, "dataset": last.dataset, "rows": last.rows}
+        self.recorder.record(self.work, "submitting", key=last.key, attempt=last.attempt, reason=reason, **facts)
 
     def adopt(self, intent: Intent) -> Steps[None]:
         """Let the part stand at the job that an attempt is known to have; nothing is created.
@@ -188,6 +212,7 @@ class Submission:
     def _described(self, attempt: int, path: Path) -> PartPayload:
         work, digest = self.work, jsonl.digest(path)
         key = next((intent.key for intent in work.intents if intent.attempt == attempt), f"{work.key}-a{attempt}")
+        known = next((intent for intent in work.intents if intent.key == key), None)
         return PartPayload(
             key=key,  # as it was, if the attempt was made before: how keys are computed may have changed since
             dataset_key=key,
@@ -197,7 +222,16 @@ class Submission:
             size=digest.size,
             sha256=digest.sha256,
             requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
+            since=None if known is None else known.asked_at or None,
+            known=self.doubts.known,
+            staged=None if known is None else known.dataset,
         )
+
+    def _since(self, payload: PartPayload) -> float | None:
+        """Return when the job was first asked for, if it may have to be searched by that."""
+        if self.work.provider().lookup not in _SEARCHED:
+            return None
+        return self.clock.timestamp() if payload.since is None else payload.since
 
     # --- upload and creation -------------------------------------------------------------------------------------
 
@@ -232,7 +266,8 @@ class Submission:
             if doubts and (not provider.keyed or doubts >= _MOST_DOUBTS):
                 if there and provider.lookup is JobLookup.KEY_IS_NAME:
                     return self._gone(payload)
-                raise self._parked(payload)
+                found = yield from self._fenced(payload)
+                break
             try:
                 return (yield from self._submitted(payload))
             except OutcomeUnknownError as error:
@@ -240,6 +275,25 @@ class Submission:
                 found = yield from self._settled(payload, error.message)
         self.recorder.events.say(f"{self.work.name}: job {found.name} is there already, and is adopted")
         return found
+
+    def _fenced(self, payload: PartPayload) -> Steps[JobRef]:
+        """Return the job that was there after all; without one, make sure that none can come.
+
+        Raises
+        ------
+        FencedError
+            If that is sure.
+        OutcomeUnknownError
+            If not: the part is parked.
+        """
+        provider = self.work.provider()
+        if self._fences < _MOST_DOUBTS and (yield from self._call(lambda: provider.fence(payload), payload.key)):
+            found = yield from self._found(payload)  # it may have been created just before
+            if found is not None:
+                return found
+            self._fences += 1
+            raise FencedError(f"job {payload.key} was not created; its requests are sent again")
+        raise self._parked(payload)
 
     def _submitted(self, payload: PartPayload) -> Steps[JobRef]:
         """Make the one call, again only where it is known to have changed nothing; a refusal is put on record."""

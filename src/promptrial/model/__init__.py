@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from promptrial.model.arms import ArmName
+from promptrial.model.instances import RequestOptions
 from promptrial.model.templates import ItemKind, TaskTemplates
 
 __all__ = [
@@ -149,6 +150,9 @@ class ModelSpec:
     ``written_id`` is the id as it stands in the file where that holds ``${VAR}``; whatever is kept names the model by
     ``shown_id``, so that a value of the environment is never written down. ``path`` starts from ``folder``, which is
     where the configuration stands: no part of what the model is, and so left out of every digest.
+
+    ``provider`` names the instance that serves it, and ``adapter`` the one of the registry that speaks to it: the same
+    name, if nothing else is given.
     """
 
     alias: str
@@ -157,6 +161,12 @@ class ModelSpec:
     path: str | None = None
     written_id: str | None = None
     folder: str = field(default="", compare=False)
+    adapter: str = ""
+    options: RequestOptions = RequestOptions()  # noqa: RUF009 - it cannot change
+
+    def __post_init__(self) -> None:
+        if not self.adapter:
+            object.__setattr__(self, "adapter", self.provider)
 
     @property
     def weights(self) -> str | None:

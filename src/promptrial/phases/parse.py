@@ -245,7 +245,7 @@ def _parse_piece(
     output: _Output,
 ) -> None:
     """Read the rows of a piece; ``requests`` are those of its whole part, whose index is made once and kept."""
-    parse_row: _ParseRow = registry.load("provider", arm.model.provider).parse_row
+    parse_row: _ParseRow = registry.load("provider", arm.model.adapter).parse_row
     n_items = piece.part.stop - piece.part.start
     first, end = (len(requests) // n_items * position for position in (piece.start, piece.stop))
     with open_regular(path) as file:

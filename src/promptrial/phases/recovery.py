@@ -147,5 +147,5 @@ def _job_name(work: PartWork, crumb: Breadcrumb | None, key: str, attempt: int) 
     """Return what the vendor calls the job of an attempt, if that can be told from what is here."""
     if crumb is not None and crumb.attempt == attempt:
         return crumb.name
-    provider: type[BatchProvider] = registry.load("provider", work.model.provider)
+    provider: type[BatchProvider] = registry.load("provider", work.model.adapter)
     return key if provider.lookup is JobLookup.KEY_IS_NAME else None

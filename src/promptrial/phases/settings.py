@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from promptrial.config.schema import ExperimentConfig
+from promptrial.design.trials import asked_of
 from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import StatsSettings
 from promptrial.jobs.settings import QueueSettings
@@ -29,7 +30,7 @@ def asked_with(trial: Trial, arm: Arm) -> str:
 
     That is its model, its templates and the stop sequences; what else there is stands in the name of the trial.
     """
-    model = [arm.model.provider, arm.model.id, arm.model.path]
+    model = asked_of(arm.model)
     return digest_of({"model": model, "templates": arm.templates.recorded(), "stop": list(trial.stop)})
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for, usd
+from promptrial.design.trials import asked_of
 from promptrial.jobs.work import PartWork
 from promptrial.model import ModelSpec, Part, Trial
 from promptrial.phases.base import load_manifest
@@ -69,7 +70,7 @@ def _request_sha256(manifest: Manifest, trial: Trial, part: Part) -> str:
     unrecorded: dict[str, str] = manifest.facts.get("unrecorded", {})
     asked = file.sha256 if file is not None else unrecorded[path]
     model = trial.arm(part.condition).model
-    return digest_of([asked, model.provider, model.id, model.path])
+    return digest_of([asked, *asked_of(model)])
 
 
 def _key(run_id: str, request_sha256: str, slug: str | None) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from promptrial.model import Completion, ModelSpec
+from promptrial.model.instances import Instance
 from promptrial.providers.request_rows import RequestRow
 
 __all__ = [
@@ -52,6 +53,9 @@ class JobLookup(enum.StrEnum):
     """We choose the name of a job, and it is our key."""
     SEARCH = "search"
     """The vendor chooses the name, and ``find`` searches the vendor's jobs for our key."""
+    GUESS = "guess"
+    """The vendor chooses the name and shows nothing of ours before the job has ended: ``find`` returns the one job that
+    may be ours, and ``results`` says if it is not. Only one job of an instance may be in doubt at a time."""
     NONE = "none"
     """The vendor chooses the name, and a job cannot be found by our key: ``find`` is not called."""
 
@@ -91,6 +95,10 @@ class PartPayload:
     else. ``dataset_key`` names the requests themselves. Both match ``[a-z][a-z0-9-]{0,55}``. ``path`` is the file of
     the requests, a line each, and ``rows``, ``size`` (bytes) and ``sha256`` (hex) describe it. ``requests`` opens a
     fresh iterator over the requests still wanted, in order, on each call; a local engine is asked for those alone.
+
+    ``since`` is when the job was first asked for, in seconds since 1970, where that is on record; ``known`` returns the
+    names of all jobs of the run that are on record. A vendor that keeps no keys is searched with both. ``staged`` is
+    what the vendor calls the uploaded requests, once that is on record.
     """
 
     key: str
@@ -101,6 +109,9 @@ class PartPayload:
     size: int
     sha256: str
     requests: Callable[[], Iterator[RequestRow]]
+    since: float | None = None
+    known: Callable[[], frozenset[str]] = frozenset
+    staged: str | None = None
 
 
 @runtime_checkable
@@ -136,15 +147,19 @@ class BatchProvider(Protocol):
 
     name: ClassVar[str]
     local: ClassVar[bool]
-    """True when answers are computed by or for this process, row by row, so that repeats cost compute only."""
+    """True when answers are computed in this process, so that they cost no money and need no connection."""
+    jobs: ClassVar[bool]
+    """True when answers come in jobs that run on without this process; otherwise each is had by a call of its own."""
     keyed: ClassVar[bool]
     """True when the vendor refuses a second job of one key, so that creating it again is harmless."""
     lookup: ClassVar[JobLookup]
     """How a job is found by our key. A local engine, which can compute every job again, finds all of them."""
 
     @classmethod
-    def open(cls, env: Mapping[str, str]) -> Self:
-        """Return an adapter for the credentials and addresses in an environment. Makes no call.
+    def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
+        """Return an adapter for an instance, or for the preset of its own name. Makes no call.
+
+        ``env`` is where keys and addresses are looked up.
 
         Raises
         ------
@@ -167,7 +182,7 @@ class BatchProvider(Protocol):
     def stage(self, payload: PartPayload) -> Staged:
         """Upload the requests, as far as that goes without waiting; call again until it is ready.
 
-        Calling it again never uploads twice what the vendor has whole.
+        Calling it again never uploads twice what the vendor has whole. From then on payloads say what it is called.
         """
 
     def find(self, payload: PartPayload) -> JobRef | None:
@@ -190,6 +205,12 @@ class BatchProvider(Protocol):
             If the vendor has no room for it now.
         """
 
+    def fence(self, payload: PartPayload) -> bool:
+        """Make sure that no job can come any more of a call for this payload whose outcome is not known.
+
+        Returns whether that is certain. Called after the job was not found for the settling time.
+        """
+
     def status(self, job: JobRef) -> JobStatus:
         """Return what the vendor says of the job now."""
 
@@ -204,6 +225,8 @@ class BatchProvider(Protocol):
             If they were cut short: what was yielded is then not all there is.
         ResultsGoneError
             If the vendor no longer has them.
+        NotOursError
+            If the job, found as ``JobLookup.GUESS`` allows, is somebody else's.
         """
 
     def cancel(self, job: JobRef) -> None:
@@ -220,8 +243,10 @@ class BatchProvider(Protocol):
         """
 
     @staticmethod
-    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:
-        """Return the environment in which ``open`` leads to a local emulator; empty for an engine of this process.
+    def emulated(instance: Instance, url: str, key: str, account: str) -> tuple[Instance, Mapping[str, str]]:
+        """Return with what ``open`` leads to a local emulator: an instance, and an environment that is all it needs.
+
+        The environment of an engine of this process is empty.
 
         Raises
         ------

@@ -21,6 +21,7 @@ import msgspec
 
 from promptrial.documents.files import open_regular
 from promptrial.model import Completion, Message, ModelSpec, Sampling
+from promptrial.model.instances import Instance
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.embedded_engine import Engine, RequestRefusedError, identity, require_engine, weights_path
@@ -49,6 +50,7 @@ class EmbeddedProvider:
 
     name: ClassVar[str] = "embedded"
     local: ClassVar[bool] = True
+    jobs: ClassVar[bool] = False
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
 
@@ -58,7 +60,7 @@ class EmbeddedProvider:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, env: Mapping[str, str]) -> Self:  # noqa: ARG003 - the Protocol's
+    def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:  # noqa: ARG003 - the Protocol's
         """Return a provider; it needs nothing of the environment."""
         return cls()
 
@@ -93,6 +95,10 @@ class EmbeddedProvider:
     def submit(self, payload: PartPayload) -> JobRef:
         """Return the part itself. Nothing is computed before ``results`` is read."""
         return JobRef(payload.key)
+
+    def fence(self, payload: PartPayload) -> bool:  # noqa: ARG002 - the Protocol's
+        """Return True: nothing is asked that could come late."""
+        return True
 
     def status(self, job: JobRef) -> JobStatus:  # noqa: ARG002 - the Protocol's
         """Return ``READY``."""
@@ -133,9 +139,14 @@ class EmbeddedProvider:
         """Return None: a local job stops with its process."""
 
     @staticmethod
-    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:  # noqa: ARG004 - the Protocol's
-        """Return an empty environment: nothing is asked outside this process."""
-        return {}
+    def emulated(
+        instance: Instance,
+        url: str,  # noqa: ARG004 - the Protocol's
+        key: str,  # noqa: ARG004
+        account: str,  # noqa: ARG004
+    ) -> tuple[Instance, Mapping[str, str]]:
+        """Return the instance and an empty environment: nothing is asked outside this process."""
+        return instance, {}
 
     @staticmethod
     def parse_row(line: bytes) -> Completion:

@@ -26,12 +26,14 @@ from promptrial.errors import (
     TransientError,
 )
 from promptrial.model import Completion, ModelSpec
+from promptrial.model.instances import Instance
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import (
     HiddenNames,
     account_slug,
     api_path,
+    as_environment,
     dataset_name,
     model_name,
     service,
@@ -74,6 +76,7 @@ class FireworksProvider:
 
     name: ClassVar[str] = "fireworks"
     local: ClassVar[bool] = False
+    jobs: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
 
@@ -86,8 +89,12 @@ class FireworksProvider:
         self._datasets = Datasets(self._http, account, multipart_limit)
 
     @classmethod
-    def open(cls, env: Mapping[str, str]) -> Self:
-        """Return an adapter for ``FIREWORKS_API_KEY``, ``FIREWORKS_ACCOUNT_ID`` and ``FIREWORKS_API_BASE``."""
+    def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
+        """Return an adapter for ``FIREWORKS_API_KEY``, ``FIREWORKS_ACCOUNT_ID`` and ``FIREWORKS_API_BASE``.
+
+        An instance that says another variable, account or address is followed instead.
+        """
+        env = env if instance is None else as_environment(env, instance)
         return cls(service(env), account_slug(env))
 
     def heed(self, stop_asked: Callable[[], bool]) -> None:
@@ -183,6 +190,10 @@ class FireworksProvider:
                 raise TransientError(error.message) from error  # the requests are not ready yet
             raise
         return _ref(last_segment(job.name))
+
+    def fence(self, payload: PartPayload) -> bool:  # noqa: ARG002 - the Protocol's
+        """Return False: a call of before may still come, and then its key is taken."""
+        return False
 
     def status(self, job: JobRef) -> JobStatus:
         """Return the job's state in our words."""
@@ -286,9 +297,10 @@ class FireworksProvider:
         return f"firectl batch-inference-job delete {shlex.quote(job)}{account}"
 
     @staticmethod
-    def emulated(url: str, key: str, account: str) -> Mapping[str, str]:
+    def emulated(instance: Instance, url: str, key: str, account: str) -> tuple[Instance, Mapping[str, str]]:
         """Return the three variables that ``open`` reads."""
-        return {"FIREWORKS_API_BASE": url, "FIREWORKS_API_KEY": key, "FIREWORKS_ACCOUNT_ID": account}
+        env = {"FIREWORKS_API_BASE": url, "FIREWORKS_API_KEY": key, "FIREWORKS_ACCOUNT_ID": account}
+        return replace(instance, base_url="", key="", account=""), env
 
     @staticmethod
     def parse_row(line: bytes) -> Completion:

@@ -13,10 +13,20 @@ from urllib.parse import quote, urlsplit
 
 from promptrial.errors import ConfigError, PromptrialError
 from promptrial.model import ModelSpec
+from promptrial.model.instances import Instance
 from promptrial.providers.http_outcomes import RejectedError
 from promptrial.providers.http_service import Service, is_loopback
 
-__all__ = ["API_BASE", "HiddenNames", "account_slug", "api_path", "dataset_name", "model_name", "service"]
+__all__ = [
+    "API_BASE",
+    "HiddenNames",
+    "account_slug",
+    "api_path",
+    "as_environment",
+    "dataset_name",
+    "model_name",
+    "service",
+]
 
 API_BASE: Final = "https://api.fireworks.ai"
 _KEY: Final = "FIREWORKS_API_KEY"
@@ -29,6 +39,12 @@ _OWN_MODELS: Final = "accounts/fireworks/models/"
 _WHERE: Final = (
     "it is the NAME in the full names of your own models and data sets, accounts/NAME/..., which the web console shows"
 )
+
+
+def as_environment(env: Mapping[str, str], instance: Instance) -> Mapping[str, str]:
+    """Return an environment in whose three variables stands what an instance says of key, account and address."""
+    said = {_KEY: env.get(instance.key or _KEY, ""), _ACCOUNT: instance.account, _BASE: instance.base_url}
+    return {**env, **{name: value for name, value in said.items() if value}}
 
 
 def service(env: Mapping[str, str]) -> Service:

@@ -7,6 +7,7 @@ redirect, and stands in no message. What paths and bodies mean is up to the adap
 
 from __future__ import annotations
 
+import ssl
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ import msgspec
 
 from promptrial import __version__
 from promptrial.documents.files import open_regular
-from promptrial.errors import PermanentError, ResultsTornError
+from promptrial.errors import ConfigError, PermanentError, ResultsTornError
 from promptrial.providers.exchange import Exchange, Watch
 from promptrial.providers.http_bodies import (
     decoded,
@@ -202,10 +203,16 @@ class HttpClient:
                 trust_env = not self.service.is_here
                 agent = {"User-Agent": f"promptrial/{__version__}"}
                 # Plain, because a gzip body that is cut short is no error to the library.
-                keyed = {"Authorization": f"Bearer {self.service.key}", "Accept-Encoding": "identity"}
+                keyed = {"Accept-Encoding": "identity", **self.service.own_headers}
+                options: dict[str, Any] = {
+                    "timeout": timeout,
+                    "trust_env": trust_env,
+                    "proxy": self.service.proxy,
+                    "verify": _trusted(self.service.ca_file),
+                }
                 self._clients = (
-                    httpx.Client(headers=agent | keyed, timeout=timeout, trust_env=trust_env),
-                    httpx.Client(headers=agent | {"Accept-Encoding": "gzip"}, timeout=timeout, trust_env=trust_env),
+                    httpx.Client(headers=agent | keyed, **options),
+                    httpx.Client(headers=agent | {"Accept-Encoding": "gzip"}, **options),
                 )
                 for client in self._clients:
                     self._watch.install(client)
@@ -261,3 +268,21 @@ class HttpClient:
         raise PermanentError(
             call.text(f"it leads to {address.scheme}://{address.host}, and only {allowed} is followed")
         )
+
+
+def _trusted(ca_file: str | None) -> ssl.SSLContext | bool:
+    """Return what certificates are checked against: the public ones, or those of a file.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read.
+    """
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"ca_file {ca_file}: cannot be read: {error}", hint="give a PEM file with the certificates to trust"
+        ) from None

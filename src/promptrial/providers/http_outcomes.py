@@ -105,7 +105,7 @@ class Call:
 
     def text(self, problem: str) -> str:
         """Return a message on one line, without the key."""
-        text = printable(problem.replace(self.service.key, "[key]"))
+        text = printable(self.service.without_secrets(problem))
         return f"{self.service.vendor}: could not {self.what}: {text}"
 
     def not_now(self, problem: str, retry_after_s: float | None = None) -> TransientError:
@@ -127,7 +127,7 @@ class Call:
     def rejected(self, reply: Reply, hint: str | None = None) -> RejectedError:
         """Return the error of a call that the vendor refused; what is not there, or no longer, is a kind of its own."""
         kind = NotFoundError if reply.status in {404, 410} else RejectedError
-        detail = printable(reply.detail.replace(self.service.key, "[key]"))
+        detail = printable(self.service.without_secrets(reply.detail))
         return kind(self.text(reply.problem), hint=hint, status=reply.status, detail=detail, code=reply.code)
 
 
@@ -184,7 +184,12 @@ def refusal(call: Call, reply: Reply) -> ProviderError:
         return call.uncertain(reply.problem, reply.retry_after_s)
     hint = None
     if reply.status in {401, 403}:
-        hint = f"check {call.service.key_variable}: it must be a key that may do this, and of this account"
+        variable = call.service.key_variable
+        hint = (
+            f"check {variable}: it must be a key that may do this, and of this account"
+            if variable
+            else "it wants a key: name the variable that holds it, `key: NAME`, in `providers`"
+        )
     elif 300 <= reply.status < 400:
         hint = "check the API's address: it redirects elsewhere, and the key is not sent there"
     return call.rejected(reply, hint)

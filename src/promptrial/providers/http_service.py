@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from promptrial.model.instances import Authentication
+
 __all__ = ["Service", "Timeouts", "is_loopback"]
 
 
@@ -32,18 +34,45 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A vendor's API: its name for messages, address without a slash at the end, key, and where the key came from."""
+    """A vendor's API: its name for messages, address without a slash at the end, key, and where the key came from.
+
+    An empty key is not sent. ``auth`` says in which header it goes, ``headers`` what else goes with each call: their
+    values may be secret. ``proxy`` and ``ca_file`` are those of ``model.instances.Connection``.
+    """
 
     vendor: str
     base_url: str
     key: str = field(repr=False)
     key_variable: str
+    auth: Authentication = "bearer"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
 
     @property
     def place(self) -> str:
         """The host, and the port if the address names one."""
         parts = urlsplit(self.base_url)
         return f"{parts.hostname or ''}:{parts.port}" if parts.port is not None else parts.hostname or ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must stand in no message: the key, and the values of headers."""
+        return tuple(text for text in (self.key, *(value for _, value in self.headers)) if text)
+
+    @property
+    def own_headers(self) -> dict[str, str]:
+        """The headers that go to the vendor's own address alone."""
+        if not self.key:
+            return dict(self.headers)
+        own = {"Authorization": f"Bearer {self.key}"} if self.auth == "bearer" else {self.auth: self.key}
+        return own | dict(self.headers)
+
+    def without_secrets(self, text: str) -> str:
+        """Return a text in which no secret stands."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "[key]" if secret == self.key else "[header]")
+        return text
 
     @property
     def is_here(self) -> bool:

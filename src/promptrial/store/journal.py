@@ -44,6 +44,7 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: int | None = None
     estimated_usd: float | None = None
     engine: dict[str, Any] | None = None
+    asked_at: float | None = None
     intent_only: bool = False
     lost: bool = False
     schema_version: int = 1
@@ -159,7 +160,7 @@ def _with_intent(part: PartRecord, event: PartEvent, key: str) -> PartRecord:
     if key not in known:
         intents.append(Intent(key=key, attempt=part.attempt, status=event.status))
     at = known.index(key) if key in known else -1
-    changes = _changed_fields(event, (*_CARRIED, "rows", "estimated_usd", "engine"))
+    changes = _changed_fields(event, (*_CARRIED, "rows", "estimated_usd", "engine", "asked_at"))
     if event.status == "downloaded":  # the sealed file may hold several attempts; an intent keeps that of its own
         changes.pop("results", None)
     intents[at] = msgspec.structs.replace(intents[at], status=event.status, reason=event.reason, **changes)

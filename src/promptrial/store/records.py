@@ -110,7 +110,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to have requests answered by a job that may cost money: what was meant, and what became of it.
 
     ``key`` is what we sent with the job, so that it can be found by it; ``job`` is what the vendor calls it, and stands
-    here once that is known. ``estimated_usd`` is the estimated cost when the attempt was decided on, None without a
+    here once that is known. ``asked_at`` is when it was first asked for, in seconds since 1970, where the vendor's
+    jobs are searched by that. ``estimated_usd`` is the estimated cost when the attempt was decided on, None without a
     price. ``results`` is the file of its answers as they came, ``engine`` who was asked.
     """
 
@@ -125,6 +126,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     results: FileRecord | None = None
     reason: str | None = None
     engine: dict[str, Any] | None = None
+    asked_at: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +223,7 @@ class ArmRecord(msgspec.Struct, kw_only=True):
     provider: str
     hosted: bool
     engine: dict[str, Any] = {}
+    adapter: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class TrialManifest(msgspec.Struct, kw_only=True, dict=True):
@@ -257,6 +260,12 @@ class TrialManifest(msgspec.Struct, kw_only=True, dict=True):
         """Return who answers an arm."""
         own = self.own(arm)
         return str(self.trial.get("provider")) if own is None else own.provider
+
+    def adapter_of(self, arm: str) -> str:
+        """Return the adapter of who answers an arm, where it is not of the same name."""
+        own = self.own(arm)
+        adapter = self.trial.get("adapter") if own is None else own.adapter
+        return str(adapter) if adapter else self.provider_of(arm)
 
     def is_hosted(self, arm: str) -> bool:
         """Return whether the answers of an arm are computed elsewhere."""

@@ -19,8 +19,7 @@ from promptrial.engine.loop import Engine
 from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, open_run
 from promptrial.engine.origin import recorded_file
-from promptrial.engine.providers import Providers
-from promptrial.engine.session import services_of, spec_of
+from promptrial.engine.session import providers_of, services_of, spec_of
 from promptrial.engine.space import check_space
 from promptrial.errors import DiskSpaceError, PromptrialError
 from promptrial.model.units import RUN
@@ -69,7 +68,7 @@ def _opened(sight: Sight) -> tuple[Opened, RunSpec, Services]:
     run, quiet = sight.run, replace(sight.invocation, say=lambda _text: None)
     request = RunRequest(run.root.parent, run.run_id, config=run.config_path, plan_only=True, reads_questions=False)
     opened = open_run(request, sight.env)
-    spec, services = spec_of(request, opened), services_of(opened, sight.env, quiet, Providers(sight.env))
+    spec, services = spec_of(request, opened), services_of(opened, sight.env, quiet, providers_of(opened, sight.env))
     load_manifests(spec, services, read_only=True)
     return opened, spec, services
 

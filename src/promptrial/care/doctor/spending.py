@@ -262,7 +262,7 @@ def _stop_command(
     manifest = sight.manifests.get(slug)
     if manifest is None or sight.run.emulator.exists():
         return None
-    name = manifest.provider_of(arm)
+    name = manifest.adapter_of(arm)
     if name not in registry.PROVIDERS:
         return None
     provider: type[BatchProvider] = registry.load("provider", name)

@@ -1,0 +1,111 @@
+"""Servers that a configuration may name without describing them: data, and nothing else.
+
+Addresses and variables are those that the vendors document. A preset is an instance by itself (``provider: groq``), and
+the ``type`` of others (``providers: {second: {type: groq, key: OTHER_KEY}}``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from promptrial.model.instances import Authentication
+
+__all__ = ["PRESETS", "Preset"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A vendor or a kind of server.
+
+    ``batch`` and ``live`` are the adapters that speak to it, None where it has no such API; the first that there is, in
+    that order, is used unless ``mode`` says otherwise. ``hosts`` are those that its key may be sent to; ``options`` is
+    what its adapters are told.
+    """
+
+    label: str
+    batch: str | None = None
+    live: str | None = None
+    base_url: str = ""
+    key: str = ""
+    hosts: tuple[str, ...] = ()
+    auth: Authentication = "bearer"
+    options: tuple[tuple[str, str], ...] = ()
+
+    def adapter(self, mode: str | None) -> str | None:
+        """Return the adapter for a mode, or for the usual one; None if it has none."""
+        if mode is None:
+            return self.batch or self.live
+        return self.batch if mode == "batch" else self.live
+
+
+PRESETS: Final[Mapping[str, Preset]] = {
+    "embedded": Preset("the embedded engine", live="embedded"),
+    "fireworks": Preset("Fireworks", batch="fireworks", key="FIREWORKS_API_KEY", hosts=("api.fireworks.ai",)),
+    "openai": Preset(
+        "OpenAI",
+        batch="openai",
+        live="openai_compatible",
+        base_url="https://api.openai.com/v1",
+        key="OPENAI_API_KEY",
+        hosts=("api.openai.com",),
+        options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused")),
+    ),
+    "azure": Preset(
+        "Azure OpenAI",
+        batch="openai",
+        live="openai_compatible",
+        key="AZURE_OPENAI_API_KEY",
+        hosts=(".openai.azure.com", ".services.ai.azure.com"),
+        auth="api-key",
+        options=(("endpoint_prefix", ""), ("max_tokens", "max_completion_tokens"), ("top_k", "refused")),
+    ),
+    "groq": Preset(
+        "Groq",
+        batch="openai",
+        live="openai_compatible",
+        base_url="https://api.groq.com/openai/v1",
+        key="GROQ_API_KEY",
+        hosts=("api.groq.com",),
+        options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused")),
+    ),
+    "anthropic": Preset(
+        "Anthropic",
+        batch="anthropic",
+        live="anthropic_live",
+        base_url="https://api.anthropic.com",
+        key="ANTHROPIC_API_KEY",
+        hosts=("api.anthropic.com",),
+        auth="x-api-key",
+    ),
+    "openai_compatible": Preset("the server", live="openai_compatible"),
+    "vllm": Preset(
+        "vLLM", live="openai_compatible", base_url="http://127.0.0.1:8000/v1", options=(("server", "vllm"),)
+    ),
+    "llamacpp": Preset(
+        "llama.cpp", live="openai_compatible", base_url="http://127.0.0.1:8080/v1", options=(("server", "llamacpp"),)
+    ),
+    "ollama": Preset(
+        "Ollama", live="openai_compatible", base_url="http://127.0.0.1:11434/v1", options=(("server", "ollama"),)
+    ),
+    "lmstudio": Preset(
+        "LM Studio", live="openai_compatible", base_url="http://127.0.0.1:1234/v1", options=(("server", "lmstudio"),)
+    ),
+    "openrouter": Preset(
+        "OpenRouter",
+        live="openai_compatible",
+        base_url="https://openrouter.ai/api/v1",
+        key="OPENROUTER_API_KEY",
+        hosts=("openrouter.ai",),
+    ),
+    "together": Preset(
+        "Together",
+        live="openai_compatible",
+        base_url="https://api.together.xyz/v1",
+        key="TOGETHER_API_KEY",
+        hosts=("api.together.xyz", "api.together.ai"),
+    ),
+    "batch_file": Preset("the batch file", batch="batch_file"),
+}
+"""By the name that a configuration uses."""

@@ -1,0 +1,102 @@
+"""May an instance be asked, where, and with which key: its address and variables turned into a ``Service``.
+
+The key of a vendor goes to that vendor's hosts and to this machine; another host has to be trusted by name, in the
+environment and not in a configuration file, which may come from somebody else. No call is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from promptrial.errors import ConfigError
+from promptrial.model.instances import Instance
+from promptrial.providers.http_service import Service, Timeouts, is_loopback
+
+__all__ = ["TRUSTED_HOSTS", "service_of", "timeouts_of"]
+
+TRUSTED_HOSTS: Final = "PROMPTRIAL_TRUSTED_HOSTS"
+"""The variable that names further hosts, with commas between them, that keys may be sent to."""
+
+
+def service_of(instance: Instance, env: Mapping[str, str]) -> Service:
+    """Return the API of an instance, with its key from the environment.
+
+    Raises
+    ------
+    ConfigError
+        If it has no address, or none that its key may be sent to, or the key is missing or cannot be one.
+    """
+    base = _checked_base(instance)
+    key = _key(instance, env)
+    secret = bool(key or instance.headers)
+    host = urlsplit(base).hostname or ""
+    if secret and not is_loopback(host):
+        if base.startswith("http://"):
+            raise _bad_base(instance, "starts with http:// and so would send the key unencrypted; use https://")
+        if not _is_trusted(host, instance, env):
+            raise ConfigError(
+                f"providers.{instance.name}: {instance.key or 'its headers'} would be sent to {host}, which is none of "
+                f"{instance.label}'s own hosts",
+                hint=f"if you trust that host, put {TRUSTED_HOSTS}={host} into .env, or export it",
+            )
+    reached = instance.connection
+    return Service(
+        instance.label, base, key, instance.key if key else "", instance.auth, instance.headers, reached.proxy,
+        reached.ca_file,
+    )  # fmt: skip
+
+
+def timeouts_of(instance: Instance) -> Timeouts:
+    """Return how long its calls may take, where it says so, and else the usual times."""
+    usual, said = Timeouts(), instance.connection
+    read_s = said.read_s or usual.read_s
+    return Timeouts(
+        connect_s=said.connect_s or usual.connect_s,
+        read_s=read_s,
+        transfer_s=max(usual.transfer_s, read_s),
+        call_s=max(usual.call_s, read_s),
+    )
+
+
+def _key(instance: Instance, env: Mapping[str, str]) -> str:
+    if not instance.key:
+        return ""
+    key = env.get(instance.key, "").strip()
+    if not key:
+        raise ConfigError(
+            f"{instance.key} is not set; it holds an API key of {instance.label}",
+            hint=f"put {instance.key}=... into .env, or export it",
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConfigError(f"{instance.key} holds spaces or other characters that no key has", hint="copy the key again")
+    return key
+
+
+def _is_trusted(host: str, instance: Instance, env: Mapping[str, str]) -> bool:
+    named = (text.strip().lower() for text in env.get(TRUSTED_HOSTS, "").split(","))
+    allowed = (*instance.hosts, *(text for text in named if text))
+    return any(host == each or (each.startswith(".") and host.endswith(each)) for each in allowed)
+
+
+def _checked_base(instance: Instance) -> str:
+    try:
+        parts = urlsplit(instance.base_url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise _bad_base(instance, "is not an address") from None
+    if not instance.base_url:
+        raise _bad_base(instance, "is missing")
+    if parts.scheme not in {"http", "https"} or not host:
+        raise _bad_base(instance, "is not an address")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise _bad_base(instance, "holds more than a host and a path")
+    return instance.base_url.rstrip("/")
+
+
+def _bad_base(instance: Instance, why: str) -> ConfigError:
+    return ConfigError(
+        f"providers.{instance.name}: its base_url {why}",
+        hint=f"write `providers: {{{instance.name}: {{type: ..., base_url: https://HOST/PATH}}}}`",
+    )
