@@ -35,6 +35,7 @@ from promptrial.providers.http_outcomes import (
     UnprovenEndError,
     UnusableBodyError,
     explained,
+    refusal,
     storage_refusal,
 )
 from promptrial.providers.http_service import Service, Timeouts, is_loopback
@@ -117,15 +118,27 @@ class HttpClient:
 
     def upload(self, path: str, file: Path, name: str, *, what: str) -> None:
         """Post a file as the part ``file`` of a form, in bounded memory. Repeatable: the last one counts."""
+        self._post_form(Call(self.service, what), path, file, name, {})
+
+    def create_file(
+        self, path: str, file: Path, name: str, into: type[T], *, what: str, fields: Mapping[str, str]
+    ) -> T:
+        """Post a file as the part ``file`` of a form, behind its other fields, in bounded memory; return the answer.
+
+        It counts as repeatable: another copy of a file costs nothing.
+        """
         call = Call(self.service, what)
+        return decoded(call, self._post_form(call, path, file, name, fields), into)
+
+    def _post_form(self, call: Call, path: str, file: Path, name: str, fields: Mapping[str, str]) -> bytes:
         with open_regular(file) as content:
             part = {"file": (name, content, "application/octet-stream")}
             with (
                 explained(call),
                 self._watch.on(self._upload_exchange()),
-                self._keyed("POST", path, files=part, timeout=self._for_files()) as response,
+                self._keyed("POST", path, data=fields, files=part, timeout=self._for_files()) as response,
             ):
-                success_body(call, response)
+                return success_body(call, response)
 
     def put(self, url: str, file: Path, headers: Mapping[str, str], *, what: str) -> None:
         """Put a file to a signed URL without our key, in bounded memory.
@@ -165,25 +178,42 @@ class HttpClient:
         PermanentError
             If the URL leads to what is not https (nor this machine, where the API is).
         """
-        call = Call(self.service, what)
-        times = self._timeouts
-        exchange = Exchange(times.file_s, least_rate=times.least_rate, stop=self.stop_asked, grace_s=times.stopping_s)
+        call, exchange = Call(self.service, what), self._download_exchange()
         with explained(call), self._following(call, url, exchange) as response:
-            try:
-                content = unpacked_content(call, response, self._watch.over(exchange, raw_bytes(call, response)))
-                yield from split_lines(not_a_page(call, content), _MAX_LINE)
-                if not _END_IS_TOLD & response.headers.keys():
-                    raise UnprovenEndError(call.text("it came without a length, and may have been cut short"))
-            except CutShortError as error:  # the library has read the body to an end that it knows to be the end
-                if _END_IS_TOLD & response.headers.keys():
-                    raise ResultsTornError(call.text(f"cut short: {error}")) from error
-                raise call.not_now(f"cut short: {error}") from error
-            except EOFError as error:
-                raise call.not_now(f"cut short: {error}") from error
-            except zlib.error as error:
-                raise call.not_now(f"damaged on the way: {error}") from error
-            except LineTooLongError as error:
-                raise UnusableBodyError(call.text(str(error))) from error
+            yield from self._lines_of(call, response, exchange)
+
+    def own_lines(self, path: str, *, what: str) -> Iterator[bytes]:
+        """Yield the lines of a file that the API itself gives, with our key, in bounded memory; none if it is empty.
+
+        The path starts with a slash, and no redirect is followed. Lines, and the errors of a body, are those of
+        ``lines``; a status that is no success means what it means for any repeatable call.
+        """
+        call, exchange = Call(self.service, what), self._download_exchange()
+        with explained(call), ExitStack() as stack:
+            with self._watch.on(exchange):
+                response = stack.enter_context(self._keyed("GET", path, timeout=self._for_files()))
+                if response.status_code != 200:
+                    told = read_reply(response)
+                    raise call.not_now(told.problem) if response.is_success else refusal(call, told)
+            yield from self._lines_of(call, response, exchange)
+
+    def _lines_of(self, call: Call, response: httpx.Response, exchange: Exchange) -> Iterator[bytes]:
+        """Yield the lines of a body that has begun to come."""
+        try:
+            content = unpacked_content(call, response, self._watch.over(exchange, raw_bytes(call, response)))
+            yield from split_lines(not_a_page(call, content), _MAX_LINE)
+            if not _END_IS_TOLD & response.headers.keys():
+                raise UnprovenEndError(call.text("it came without a length, and may have been cut short"))
+        except CutShortError as error:  # the library has read the body to an end that it knows to be the end
+            if _END_IS_TOLD & response.headers.keys():
+                raise ResultsTornError(call.text(f"cut short: {error}")) from error
+            raise call.not_now(f"cut short: {error}") from error
+        except EOFError as error:
+            raise call.not_now(f"cut short: {error}") from error
+        except zlib.error as error:
+            raise call.not_now(f"damaged on the way: {error}") from error
+        except LineTooLongError as error:
+            raise UnusableBodyError(call.text(str(error))) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -221,6 +251,10 @@ class HttpClient:
     def _upload_exchange(self) -> Exchange:
         times = self._timeouts
         return Exchange(times.file_s, least_rate=times.least_rate, stop=self.stop_asked)
+
+    def _download_exchange(self) -> Exchange:
+        times = self._timeouts
+        return Exchange(times.file_s, least_rate=times.least_rate, stop=self.stop_asked, grace_s=times.stopping_s)
 
     def _for_files(self) -> httpx.Timeout:
         return self._waits(self._timeouts.transfer_s)
