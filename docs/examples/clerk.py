@@ -27,6 +27,7 @@ class ClerkProvider:
     jobs: ClassVar[bool] = False
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
+    understands: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:  # noqa: ARG003 - the Protocol's

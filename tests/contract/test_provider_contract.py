@@ -10,7 +10,7 @@ import itertools
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from promptrial import registry
 from promptrial.config.instances import preset_instance
 from promptrial.errors import ConfigError, OutcomeUnknownError, PermanentError, PromptrialError
 from promptrial.model import Message, Request, RequestId, Sampling
+from promptrial.model.instances import RequestOptions
 from promptrial.providers.base import BatchProvider, JobLookup, JobRef, JobState, JobStatus, PartPayload
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.store import jsonl
@@ -136,6 +137,9 @@ class TestOpening:
         if subject.kind.name in OTHER_VENDORS:
             pytest.skip(f"{NOT_THIS_PROVIDER}: it is not in the registry")
         assert registry.load("provider", subject.kind.name) is subject.kind
+
+    def test_the_options_that_it_understands_are_options_of_requests(self, subject: Subject) -> None:
+        assert subject.kind.understands <= {each.name for each in fields(RequestOptions)}
 
     def test_each_variable_that_is_missing_is_named_with_what_to_do(self, hosted: Subject) -> None:
         assert hosted.case.needed

@@ -152,9 +152,16 @@ MUTANTS: Final = (
     Mutant(
         "a check looks at no model",
         "engine/checking.py",
-        "    problems += _models(trials, env, dry_run=dry_run)\n",
+        "    problems += unservable(loaded.experiment, trials, env, dry_run=dry_run)\n",
         "",
         ("tests/e2e/test_minimal_configuration.py",),
+    ),
+    Mutant(
+        "an option that the vendor lacks is sent, because its adapter knows it",
+        "engine/serving.py",
+        'kind.understands.difference(instance.option("lacks").split())',
+        "kind.understands",
+        ("tests/unit/test_engine_serving.py",),
     ),
     Mutant(
         "type of scorer: includes gives an abstention on an unanswerable question no credit",

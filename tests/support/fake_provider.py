@@ -40,6 +40,7 @@ class FakeProvider:
     jobs: ClassVar[bool] = False
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
+    understands: ClassVar[frozenset[str]] = frozenset({"extra_body"})
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:

@@ -130,6 +130,7 @@ class HostedProvider:
     name: ClassVar[str] = "hosted"
     local: ClassVar[bool] = False
     jobs: ClassVar[bool] = True
+    understands: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor

@@ -213,7 +213,7 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
 def _check_models(loaded: LoadedConfig) -> None:
     """Refuse a model that its provider cannot have; a key may still be missing."""
     from promptrial.design.trials import models_asked, trials_of
-    from promptrial.engine.checking import misnamed
+    from promptrial.engine.serving import misnamed
 
     trials = trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
     problems = list(misnamed(models_asked(trials)))

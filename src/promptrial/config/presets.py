@@ -21,7 +21,7 @@ class Preset:
 
     ``batch`` and ``live`` are the adapters that speak to it, None where it has no such API; the first that there is, in
     that order, is used unless ``mode`` says otherwise. ``hosts`` are those that its key may be sent to; ``options`` is
-    what its adapters are told.
+    what its adapters are told; under ``lacks`` stand the options of requests that its adapters know, and it does not.
     """
 
     label: str
@@ -68,7 +68,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         base_url="https://api.groq.com/openai/v1",
         key="GROQ_API_KEY",
         hosts=("api.groq.com",),
-        options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused")),
+        options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused"), ("lacks", "endpoint")),
     ),
     "anthropic": Preset(
         "Anthropic",

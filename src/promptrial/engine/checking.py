@@ -5,31 +5,27 @@ Every problem is found at once, not the first alone. Nothing is sent or written,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from promptrial import registry
 from promptrial.config.datasets import DatasetConfig
-from promptrial.config.instances import instance_of
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
-from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for
 from promptrial.datasets.base import Notice
 from promptrial.design.prompts import messages_of
 from promptrial.design.trials import arms_alike, models_asked, trials_of
 from promptrial.engine.question_files import check_subgroup_columns, read_items, recognised_source
 from promptrial.engine.resolving import Resolution, is_local, load_resolved
+from promptrial.engine.serving import unservable
 from promptrial.errors import ConfigProblemsError, PromptrialError
-from promptrial.model import Item, Message, ModelSpec, Trial
+from promptrial.model import Item, Message, Trial
 from promptrial.phases.needs import LackCheck
 from promptrial.phases.prepare import both
 from promptrial.phases.scorers import known_needs
 from promptrial.phases.subgroups import check_subgroups
-from promptrial.providers.base import BatchProvider, ChecksNames
 from promptrial.scoring.golds import GoldCheck
 from promptrial.scoring.normalize import rules_for
 
@@ -126,7 +122,7 @@ def check_run(
     problems: list[str] = []
     notes: list[str] = []
     datasets = list(_datasets(loaded, trials if whole else (), problems, notes))
-    problems += _models(loaded.experiment, trials, env, dry_run=dry_run)
+    problems += unservable(loaded.experiment, trials, env, dry_run=dry_run)
     notes += _unpriced(loaded, trials, is_decided=resolution is not None)
     notes += _alike(trials) if whole else ()
     return Checked(tuple(problems), tuple(notes), resolution.sentences if resolution else (), tuple(datasets))
@@ -191,46 +187,6 @@ def _first_items(loaded: LoadedConfig, name: str, dataset: DatasetConfig, notice
     rows = read_items(loaded, name, dataset, notice)
     items = list(islice(rows, _READ))
     return items, next(rows, None) is None
-
-
-def _models(
-    config: ExperimentConfig, trials: tuple[Trial, ...], env: Mapping[str, str], *, dry_run: bool
-) -> Iterator[str]:
-    """Yield why a model cannot be asked: no weights or engine here, or no key for a hosted one."""
-    models = models_asked(trials)
-    yield from misnamed(models)
-    for name in dict.fromkeys(model.provider for model in models):
-        instance = instance_of(config.providers, name)
-        kind: type[BatchProvider] = registry.load("provider", instance.adapter)
-        if dry_run and not kind.local:
-            continue
-        try:
-            provider = kind.open(env, instance)
-        except PromptrialError as error:
-            yield str(error)
-            continue
-        with closing(provider):
-            yield from _refused(provider, [model for model in models if model.provider == name])
-
-
-def misnamed(models: Iterable[ModelSpec]) -> Iterator[str]:
-    """Yield why the name of a model can be none of its provider's; nothing is opened, and no key needed."""
-    for model in models:
-        provider = registry.load("provider", model.adapter)
-        if isinstance(provider, ChecksNames):
-            try:
-                provider.check_name(model)
-            except PromptrialError as error:
-                yield f"models.{model.alias}: {error}"
-
-
-def _refused(provider: BatchProvider, models: Sequence[ModelSpec]) -> Iterator[str]:
-    """Yield why a model cannot be asked; a hosted provider is not called."""
-    for model in models if provider.local else ():
-        try:
-            provider.check(model)
-        except PromptrialError as error:
-            yield str(error)
 
 
 def _unpriced(loaded: LoadedConfig, trials: tuple[Trial, ...], *, is_decided: bool) -> Iterator[str]:

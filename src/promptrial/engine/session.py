@@ -21,6 +21,7 @@ from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.question_files import check_subgroup_columns
+from promptrial.engine.serving import require_understood
 from promptrial.engine.starting import look_at_questions, resume
 from promptrial.errors import Detached, StopRequested, UsageError
 from promptrial.model import Trial
@@ -136,6 +137,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = _narrowed(selection, opened, trial_filter)
+    require_understood(opened.loaded.experiment, opened.trials)
     if opened.state is None and not opened.lost:  # a new run that would be refused leaves nothing behind
         check_subgroup_columns(opened.loaded)
     stale = _StaleSentinel(opened.run.sentinel_path)

@@ -154,6 +154,9 @@ class BatchProvider(Protocol):
     """True when the vendor refuses a second job of one key, so that creating it again is harmless."""
     lookup: ClassVar[JobLookup]
     """How a job is found by our key. A local engine, which can compute every job again, finds all of them."""
+    understands: ClassVar[frozenset[str]]
+    """The fields of ``RequestOptions`` that it can send; another one given for a model is refused before anything is
+    asked."""
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:

@@ -53,6 +53,7 @@ class EmbeddedProvider:
     jobs: ClassVar[bool] = False
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
+    understands: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, engines: int | None = None) -> None:
         self._engines = engines

@@ -79,6 +79,7 @@ class FireworksProvider:
     jobs: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
+    understands: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self, api: Service, account: str, timeouts: Timeouts | None = None, multipart_limit: int = MULTIPART_LIMIT

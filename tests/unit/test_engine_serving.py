@@ -1,0 +1,66 @@
+"""What is refused of models and servers before anything is asked."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from promptrial import registry
+from promptrial.design.trials import models_asked, trials_of
+from promptrial.engine.serving import misunderstood, require_understood
+from promptrial.errors import ConfigProblemsError
+from promptrial.model import Trial
+from tests.support.configs import loaded
+from tests.support.fake_provider import FakeProvider
+
+
+class Talkative(FakeProvider):
+    """An adapter that understands two options."""
+
+    understands: ClassVar[frozenset[str]] = frozenset({"endpoint", "reasoning_effort"})
+
+
+@pytest.fixture(autouse=True)
+def _adapters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.PROVIDERS, "openai", f"{__name__}:Talkative")
+    monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")
+
+
+def problems(folder: Path, **model: Any) -> list[str]:
+    config = loaded(folder, {"models": {"m1": {"id": "x", **model}}}).experiment
+    return list(misunderstood(config, models_asked(trials_of(config))))
+
+
+def test_an_option_that_the_adapter_understands_is_no_problem(tmp_path: Path) -> None:
+    assert problems(tmp_path, provider="openai", endpoint="responses", reasoning_effort="low") == []
+
+
+def test_each_option_that_it_does_not_understand_is_named_with_those_that_it_does(tmp_path: Path) -> None:
+    found = problems(tmp_path, provider="openai", cache_prompt="1h", thinking_budget=9, endpoint="responses")
+    assert found == [
+        f"models.m1.{key}: OpenAI (openai) does not take this key; it takes: endpoint, reasoning_effort\n"
+        "  next: remove it, or name another `provider`"
+        for key in ("cache_prompt", "thinking_budget")
+    ]
+
+
+def test_a_vendor_may_lack_what_its_adapter_understands(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, provider="groq", endpoint="responses", reasoning_effort="low")
+    assert found.startswith("models.m1.endpoint: Groq (openai) does not take this key; it takes: reasoning_effort\n")
+
+
+def test_an_option_at_its_default_asks_for_nothing(tmp_path: Path) -> None:
+    assert problems(tmp_path, provider="fireworks", endpoint="chat", sampling="explicit", cache_prompt="off") == []
+
+
+def test_a_run_is_refused_for_every_such_option_at_once(tmp_path: Path) -> None:
+    models = {"m1": {"id": "x", "provider": "fake", "sampling": "provider_default"}}
+    models["m2"] = {"id": "y", "provider": "embedded", "extra_body": {"min_p": 0.1}}  # type: ignore[dict-item]
+    config = loaded(tmp_path, {"models": models}).experiment
+    trials: tuple[Trial, ...] = trials_of(config)
+    with pytest.raises(ConfigProblemsError) as caught:
+        require_understood(config, trials)
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "models.m1.sampling",
+        "models.m2.extra_body",
+    ]
