@@ -1,0 +1,116 @@
+"""Requests are written as OpenAI's batch files have them, and rows without an answer are told from refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from promptrial.config.instances import preset_instance
+from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model.instances import RequestOptions
+from promptrial.providers.openai_rows import RowShape, is_unanswered, openai_line
+from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
+
+MODEL = ModelSpec("m", "org/model-7b", "files", adapter="batch_file")
+VLLM, OPENAI = RowShape(), RowShape(max_tokens="max_completion_tokens", top_k=False)
+
+
+def row(stop: tuple[str, ...] = ()) -> RequestRow:
+    sampling = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=64, stop=stop, seed=11)
+    messages = (Message("system", "Be brief."), Message("user", "Wer war's? ☃"))
+    request = Request(RequestId("d", "q1", "control", "0.7", 0, "closed"), messages, sampling)
+    return decode_request_row(encode_request_row(request))
+
+
+def written(shape: RowShape, stop: tuple[str, ...] = (), **options: object) -> dict[str, object]:
+    line = openai_line(row(stop), replace(MODEL, options=RequestOptions(**options)), shape)  # type: ignore[arg-type]
+    assert b"\n" not in line
+    found: dict[str, object] = json.loads(line)
+    return found
+
+
+def test_a_line_has_the_four_keys_and_every_sampling_parameter() -> None:
+    assert written(VLLM, stop=("END",)) == {
+        "custom_id": row().custom_id,
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {
+            "model": "org/model-7b",
+            "messages": [
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "Wer war's? ☃"},
+            ],
+            "max_tokens": 64,
+            "stop": ["END"],
+            "temperature": 0.7,
+            "top_p": 0.9,
+            "seed": 11,
+            "top_k": 40,
+        },
+    }
+
+
+def test_no_stop_sequences_are_no_empty_list() -> None:
+    assert "stop" not in written(VLLM)["body"]  # type: ignore[operator]
+
+
+def test_a_vendor_without_top_k_is_sent_none_and_its_own_name_of_the_limit() -> None:
+    body = written(OPENAI)["body"]
+    assert isinstance(body, dict)
+    assert body["max_completion_tokens"] == 64
+    assert not {"top_k", "max_tokens"} & body.keys()
+
+
+def test_a_model_that_chooses_its_own_sampling_is_sent_none() -> None:
+    body = written(VLLM, sampling="provider_default", reasoning_effort="low", extra_body='{"guided":{"a":1}}')["body"]
+    assert isinstance(body, dict)
+    assert body.keys() == {"model", "messages", "max_tokens", "reasoning_effort", "guided"}
+
+
+def test_the_responses_api_has_names_of_its_own() -> None:
+    found = written(OPENAI, endpoint="responses", reasoning_effort="high")
+    assert found["url"] == "/v1/responses"
+    body = found["body"]
+    assert isinstance(body, dict)
+    assert body.keys() == {"model", "input", "max_output_tokens", "reasoning", "temperature", "top_p"}
+    assert body["reasoning"] == {"effort": "high"}
+
+
+@pytest.mark.parametrize(
+    ("preset", "shape"),
+    [
+        ("openai", OPENAI),
+        ("groq", OPENAI),
+        ("azure", replace(OPENAI, prefix="")),
+        ("vllm", VLLM),
+    ],
+)
+def test_presets_say_the_shape(preset: str, shape: RowShape) -> None:
+    assert RowShape.of(preset_instance(preset)) == shape
+
+
+@pytest.mark.parametrize(
+    ("outcome", "unanswered"),
+    [
+        ({"response": None, "error": {"code": "batch_expired", "message": "m"}}, True),
+        ({"response": None, "error": {"code": "batch_cancelled", "message": "m"}}, True),
+        ({"response": {"status_code": 0, "request_id": "", "body": {}}, "error": None}, True),
+        ({"response": {"status_code": 429, "body": {"error": {"message": "slow"}}}, "error": None}, True),
+        ({"response": {"status_code": 503, "body": None}, "error": {"message": "m"}}, True),
+        ({"response": {"status_code": 400, "body": None}, "error": {"code": 400, "message": "m"}}, False),
+        ({"response": {"status_code": 200, "body": {}}, "error": None}, False),
+        ({"response": {"status_code": True, "body": {}}}, False),
+        ({"response": {"status_code": "0", "body": {}}}, False),
+        ({"response": {"content": "text"}}, False),
+        ({"response": 7}, False),
+    ],
+)
+def test_rows_without_an_answer_are_told_from_refusals(outcome: dict[str, object], unanswered: bool) -> None:
+    assert is_unanswered(json.dumps({"custom_id": "a", **outcome}).encode()) is unanswered
+
+
+def test_a_row_that_cannot_be_read_counts_as_one() -> None:
+    assert not is_unanswered(b'{"custom_id": "a", "response"')
+    assert not is_unanswered(b"[" * 100_000)
