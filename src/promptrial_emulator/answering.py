@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as Unfinished
 from typing import Generic, TypeVar
 
 from promptrial.errors import StopRequested
-from promptrial_emulator.responders.base import Responder
+from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder
 from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
 
 __all__ = ["Answering"]
@@ -58,6 +58,10 @@ class Answering(Generic[_T]):
             if self._begun[serial].done():  # the work's own error, of the same kind
                 raise
             return None
+
+    def reply(self, model: str, row: ChatRow) -> Answer | Refusal:
+        """Return the reply to one live request, once the rows that are being answered are done."""
+        return self._thread.submit(lambda: next(iter(self._loaded().replies(model, [row])))).result()
 
     def close(self) -> None:
         """Leave off at the next row."""

@@ -17,6 +17,7 @@ Trait = Literal[
     "create",  # it makes an object that is looked for later
     "job",  # it makes a job, with which faults stay
     "fireworks job",
+    "anthropic job",
     "list",  # it answers with pages
     "read",  # it reads one object, which may have vanished
     "download",  # it answers with a file

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from promptrial_emulator.anthropic.api import ANTHROPIC
 from promptrial_emulator.api import Api
 from promptrial_emulator.fireworks.api import FIREWORKS
 
 __all__ = ["APIS"]
 
-APIS: Final[Mapping[str, Api]] = {api.name: api for api in (FIREWORKS,)}
+APIS: Final[Mapping[str, Api]] = {api.name: api for api in (ANTHROPIC, FIREWORKS)}
 """By name. A path that two of them have belongs to the first whose headers a request has, or that needs none."""

@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-__all__ = ["RESPONDERS", "SPOKEN", "ClockMode", "EmulatorSettings", "JobNames", "UnsupportedModel"]
+__all__ = [
+    "RESPONDERS",
+    "SPOKEN",
+    "AnthropicSettings",
+    "ClockMode",
+    "EmulatorSettings",
+    "JobNames",
+    "Samplers",
+    "UnsupportedModel",
+]
 
 ClockMode = Literal["step", "manual"]
 UnsupportedModel = Literal["pending", "invalid", "not_found"]
 JobNames = Literal["client", "vendor"]
+Samplers = Literal["rows", "batch"]
 
 SPOKEN: Final = "Fireworks batch API"
 """What it speaks, for people."""
@@ -21,6 +31,27 @@ RESPONDERS: Final[dict[str, str]] = {
     "embedded": "promptrial_emulator.responders.embedded:EmbeddedResponder",
 }
 """Who answers the rows: name -> ``module:attribute``, imported when the first job needs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnthropicSettings:
+    """How the Anthropic API of an emulator behaves.
+
+    Attributes
+    ----------
+    samplers : {"rows", "batch"}
+        What sampler fields are under a version that lacks them: errors of their rows, or a reason to refuse the whole
+        batch.
+    rows_cap, body_cap : int
+        The most requests, and the most bytes of body, that one batch may have.
+    queued_rows : int, optional
+        How many requests of batches may wait for their answers at once.
+    """
+
+    samplers: Samplers = "rows"
+    rows_cap: int = 100_000
+    body_cap: int = 256_000_000
+    queued_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +97,7 @@ class EmulatorSettings:
     patience_s : float
         For how many real seconds a call waits for rows that its job has to show now; a job whose rows take longer
         stays RUNNING meanwhile.
+    anthropic : AnthropicSettings
     """
 
     port: int = 0
@@ -88,3 +120,4 @@ class EmulatorSettings:
     expired_status: Literal[400, 403] = 400
     job_names: JobNames = "client"
     patience_s: float = 10.0
+    anthropic: AnthropicSettings = AnthropicSettings()

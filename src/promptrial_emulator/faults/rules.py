@@ -50,7 +50,11 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "F6": FaultKind(
         "applied, then a 200 that cannot be read", _each("json", "truncated", "short_length", "not_json", "empty"), {}
     ),
-    "F7": FaultKind("created, but not to be seen for a while", _each("create", "hidden"), {"delay_s": 60.0}),
+    "F7": FaultKind(
+        "created, but not to be seen for a while",
+        {"hidden": "create", "results": "anthropic job"},
+        {"delay_s": 60.0},
+    ),
     "F8": FaultKind(
         "applied after the client gave up",
         _each("create", "stall", "reset", "error"),
@@ -70,7 +74,9 @@ FAULTS: Final[dict[str, FaultKind]] = {
         "rows that are errors or odd answers",
         _each("fireworks job", "code_message", "text", "in_response", "status_body", "billed", "no_id", "garbage")
         | _each("job", "refusal", "length", "empty", "null_content", "content_filter", "tool_calls", "reasoning_field",
-                "reasoning_alone", "think_tags", "think_end_tag", "think_unclosed", "odd_usage"),
+                "reasoning_alone", "think_tags", "think_end_tag", "think_unclosed", "odd_usage")
+        | _each("anthropic job", "errored", "errored_text", "errored_flat", "errored_no_id", "canceled_row",
+                "expired_row", "unknown_result", "stop_sequence", "context_window", "two_blocks"),
         {"share": 0.5, "code": 500, "finish_reason": ""},
     ),
     "F12": FaultKind(
@@ -98,7 +104,7 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "F17": FaultKind(
         "an object or the access to it is gone", {"vanished": "read", "hidden": ANY, "no_access": ANY}, {}
     ),
-    "F18": FaultKind("no quota left", _each("fireworks job", "quota"), {"in_use": 16}),
+    "F18": FaultKind("no quota left", {"quota": "fireworks job", "queue": "anthropic job"}, {"in_use": 16}),
 }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""The Anthropic API of the emulator: message batches, live messages and models."""
