@@ -16,6 +16,7 @@ Trait = Literal[
     "json",  # it answers with JSON
     "create",  # it makes an object that is looked for later
     "job",  # it makes a job, with which faults stay
+    "answer",  # it has requests answered, at once or in a job
     "fireworks job",
     "anthropic job",
     "list",  # it answers with pages

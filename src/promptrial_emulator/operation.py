@@ -21,6 +21,8 @@ from promptrial_emulator.core import Core
 from promptrial_emulator.database import Collection
 from promptrial_emulator.faults.replies import ErrorReply, after_commit, before_commit, unanswered
 from promptrial_emulator.faults.rules import Fault, Injected
+from promptrial_emulator.requests_seen import PRIVATE_HEADERS
+from promptrial_emulator.stored_file import StoredFile
 from promptrial_emulator.wire import Reset
 
 __all__ = ["Admit", "ApiError", "Body", "Call", "Handler", "Handling", "LateCalls", "Operation", "Reader", "whole_body"]
@@ -182,23 +184,43 @@ class Operation:
         return after_commit(call.faults, response, error)
 
 
-class _LateCall(msgspec.Struct):
+class _LateCall(msgspec.Struct, kw_only=True):
     id: str
     serial: int
     operation: str
     at: float
     path: dict[str, str]
     query: dict[str, str]
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: str
+    file: StoredFile | None = None
     faults: list[Fault]
     api: str
     open: bool = True
 
     @classmethod
     def of(cls, api: str, operation: str, call: Call, at: float) -> Self:
-        body = call.body.data.decode(errors="replace")
-        faults = [fault for fault in call.faults.all() if fault.name != "F8"]
-        return cls(str(call.number), call.number, operation, at, dict(call.path), dict(call.query), body, faults, api)
+        body = call.body
+        return cls(
+            id=str(call.number),
+            serial=call.number,
+            operation=operation,
+            at=at,
+            path=dict(call.path),
+            query=dict(call.query),
+            headers={name: value for name, value in call.headers.items() if name not in PRIVATE_HEADERS},
+            body=body.data.decode(errors="replace"),
+            file=None if body.path is None else StoredFile(body.name, body.path.name, body.size, body.sha256),
+            faults=[fault for fault in call.faults.all() if fault.name != "F8"],
+            api=api,
+        )
+
+    def call(self, files: Path) -> Call:
+        """Return the call; ``files`` is the folder in which its file was kept."""
+        kept, body = self.file, Body(self.body.encode())
+        if kept is not None:
+            body = Body(b"", files / kept.path, kept.name, kept.size, kept.sha256)
+        return Call(self.serial, self.at, self.path, self.query, self.headers, Injected(self.faults), "", body)
 
 
 class LateCalls:
@@ -213,6 +235,7 @@ class LateCalls:
 
     def __init__(self, core: Core, api: str) -> None:
         self._api = api
+        self._files = core.files
         self._calls: Final = Collection(core.database, "late_call", _LateCall)
 
     def keep(self, operation: str, call: Call, at: float) -> None:
@@ -225,9 +248,8 @@ class LateCalls:
             if late.at > now or late.api != self._api:
                 continue
             self._calls.remove(late.id)
-            faults, body = Injected(late.faults), Body(late.body.encode())
-            call = Call(late.serial, late.at, late.path, late.query, {}, faults, "", body)
+            call = late.call(self._files)
             try:
                 handlers[late.operation](call)
             except ApiError:
-                continue
+                call.body.discard()

@@ -12,11 +12,12 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Recorder", "Requests"]
+__all__ = ["PRIVATE_HEADERS", "Recorder", "Requests"]
 
 _KEPT: Final = 10_000
 _LARGEST: Final = 64 << 10
-_PRIVATE: Final = frozenset({"authorization", "cookie"})
+PRIVATE_HEADERS: Final = frozenset({"authorization", "api-key", "cookie", "x-api-key"})
+"""The headers that hold secrets; they are never kept."""
 _CONTROL: Final = "/__emu/"
 
 
@@ -28,7 +29,7 @@ class _Request:
         self._path = scope["raw_path"].decode("latin-1")
         self._query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         headers = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-        self._headers = {name: value for name, value in headers if name not in _PRIVATE}
+        self._headers = {name: value for name, value in headers if name not in PRIVATE_HEADERS}
         self._keeps = self._headers.get("content-type", "").startswith("application/json")
         self._body = bytearray()
         self._size = 0

@@ -21,8 +21,8 @@ import httpx
 import pytest
 
 from promptrial.runtime.clock import SystemClock
+from promptrial_emulator.apis import APIS
 from promptrial_emulator.faults.rules import FAULTS
-from promptrial_emulator.fireworks.api import FIREWORKS
 from tests.support.emulator_client import EmulatorClient, chat_row, jsonl
 from tests.support.emulator_fixtures import Start, emulator, shared, start
 
@@ -513,9 +513,9 @@ class TestRules:
         ("rule", "said"),
         [
             ({"fault": "F99", "operation": "get_job"}, "fault is 'F99'; allowed: F1, F10"),
-            ({"fault": "F1", "operation": "teleport"}, "operation is 'teleport'; allowed: create_dataset"),
+            ({"fault": "F1", "operation": "teleport", "api": "fireworks"}, "operation is 'teleport'; allowed: create_dataset"),
             ({"fault": "F1", "operation": "get_job", "variant": "x"}, "variant is 'x'; allowed: absent, date"),
-            ({"fault": "F13", "operation": "get_job"}, "short_length of F13 fits download, not get_job"),
+            ({"fault": "F13", "operation": "get_job", "api": "fireworks"}, "short_length of F13 fits download, not get_job"),
             ({"fault": "F1", "operation": "get_job", "nth": 0}, "nth is 0; allowed: whole numbers from 1"),
             ({"fault": "F1", "operation": "get_job", "count": True}, "count is True"),
             ({"fault": "F1", "operation": "get_job", "status": 1}, "unknown option 'status'; allowed: seconds"),
@@ -544,5 +544,6 @@ class TestRules:
         for name, kind in FAULTS.items():
             for word in (*kind.variants, *kind.options):
                 assert f"`{word}`" in rows[name], (name, word)
-        listed = page.partition("\nOperations: ")[2].partition("\n\n")[0]
-        assert set(re.findall(r"`(\w+)`", listed)) == {*FIREWORKS.operations}
+        for api in APIS.values():
+            listed = page.partition(f"\nOperations of `{api.name}`: ")[2].partition("\n\n")[0]
+            assert set(re.findall(r"`(\w+)`", listed)) == {*api.operations}, api.name

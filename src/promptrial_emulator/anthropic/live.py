@@ -13,9 +13,10 @@ from promptrial_emulator.anthropic.caching import use_cache
 from promptrial_emulator.anthropic.messages import json_response, refused
 from promptrial_emulator.anthropic.model import Anthropic
 from promptrial_emulator.anthropic.params import BadParamsError, MessageParams, read_params
-from promptrial_emulator.anthropic.replies import message
+from promptrial_emulator.anthropic.replies import as_asked, message
 from promptrial_emulator.clock import timestamp
 from promptrial_emulator.database import Collection
+from promptrial_emulator.faults.answers import odd_answer
 from promptrial_emulator.operation import Call
 from promptrial_emulator.responders.base import Refusal
 
@@ -44,7 +45,9 @@ class Live:
         if isinstance(reply, Refusal):
             raise refused(reply.code, reply.message)
         use = use_cache(_LivePrefixes(self._prefixes, call), params.breakpoints)
-        shown = message(self._core.settings.seed, params, reply, use, "standard")
+        fault, answer = call.faults.get("F11"), as_asked(params, reply)
+        answer = answer if fault is None else odd_answer(answer, fault)
+        shown = message(self._core.settings.seed, params, answer, use, "standard")
         digest = hashlib.sha256(call.body.data).hexdigest()
         self._core.ledger.record(call.now, "message", shown["id"], model=params.model, sha256=digest)
         return json_response(shown)

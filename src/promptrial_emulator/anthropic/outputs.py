@@ -18,13 +18,14 @@ import msgspec
 
 from promptrial.store import jsonl
 from promptrial.store.atomic import AtomicFile
-from promptrial_emulator.anthropic.caching import SeenPrefixes, use_cache
+from promptrial_emulator.anthropic.caching import CacheUse, SeenPrefixes, use_cache
 from promptrial_emulator.anthropic.messages import error_object
 from promptrial_emulator.anthropic.model import Outcome
 from promptrial_emulator.anthropic.params import BadParamsError, MessageParams, read_params
-from promptrial_emulator.anthropic.replies import message
+from promptrial_emulator.anthropic.replies import as_asked, message
 from promptrial_emulator.anthropic.row_faults import bad_row
 from promptrial_emulator.anthropic.schedule import Rest
+from promptrial_emulator.faults.answers import ODD_ANSWERS, odd_answer
 from promptrial_emulator.faults.rows import garbled, spread
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step
@@ -122,7 +123,7 @@ def _lines(order: Order, responder: Responder, counts: Counter[str]) -> Iterator
             line, count = _not_answered(order, row.name, reply)
         elif isinstance(row.asks, MessageParams):
             use = use_cache(prefixes, row.asks.breakpoints)
-            line, count = _answered(order, row, message(order.seed, row.asks, reply, use, "batch"))
+            line, count = _answered(order, row, row.asks, reply, use)
         counts[count] += 1
         yield line
 
@@ -149,13 +150,19 @@ def _by_model(responder: Responder, rows: Iterator[MessageParams]) -> Iterator[A
         yield from responder.replies(model, (params.chat for params in group))
 
 
-def _answered(order: Order, row: _Row, shown: dict[str, Any]) -> tuple[bytes, str]:
-    """Return the line of a message, and the count that it belongs to."""
-    good = {"custom_id": row.name, "result": {"type": "succeeded", "message": shown}}
+def _answered(order: Order, row: _Row, asks: MessageParams, reply: Answer, use: CacheUse) -> tuple[bytes, str]:
+    """Return the line of an answer, and the count that it belongs to."""
     fault = order.faults.get("F11")
-    if fault is not None and spread(row.position, fault.options["share"]):
-        return bad_row(good, fault)
-    return msgspec.json.encode(good), "succeeded"
+    if fault is not None and not spread(row.position, fault.options["share"]):
+        fault = None
+    answer = as_asked(asks, reply)
+    if fault is not None and fault.variant in ODD_ANSWERS:
+        answer, fault = odd_answer(answer, fault), None
+    shown = message(order.seed, asks, answer, use, "batch")
+    if fault is not None:
+        return bad_row(row.name, shown, fault)
+    result = {"type": "succeeded", "message": shown}
+    return msgspec.json.encode({"custom_id": row.name, "result": result}), "succeeded"
 
 
 def _not_answered(order: Order, name: str, reply: Refusal) -> tuple[bytes, str]:

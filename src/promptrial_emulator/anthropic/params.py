@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from promptrial_emulator.anthropic.caching import Breakpoint, breakpoints
-from promptrial_emulator.faults.rows import REASONING
+from promptrial_emulator.faults.answers import REASONING
 from promptrial_emulator.responders.base import ChatRow, content
 
 __all__ = [

@@ -73,10 +73,10 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "F11": FaultKind(
         "rows that are errors or odd answers",
         _each("fireworks job", "code_message", "text", "in_response", "status_body", "billed", "no_id", "garbage")
-        | _each("job", "refusal", "length", "empty", "null_content", "content_filter", "tool_calls", "reasoning_field",
-                "reasoning_alone", "think_tags", "think_end_tag", "think_unclosed", "odd_usage")
+        | _each("answer", "refusal", "length", "empty", "null_content", "content_filter", "tool_calls",
+                "reasoning_field", "reasoning_alone", "think_tags", "think_end_tag", "think_unclosed", "odd_usage")
         | _each("anthropic job", "errored", "errored_text", "errored_flat", "errored_no_id", "canceled_row",
-                "expired_row", "unknown_result", "stop_sequence", "context_window", "two_blocks"),
+                "expired_row", "unknown_result", "stop_sequence", "context_window", "no_content", "two_blocks"),
         {"share": 0.5, "code": 500, "finish_reason": ""},
     ),
     "F12": FaultKind(

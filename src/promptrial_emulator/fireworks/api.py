@@ -33,7 +33,7 @@ FIREWORKS: Final = Api(
         "list_datasets": _call("GET", "/datasets", "list"),
         "get_dataset": _call("GET", "/datasets/{id}", "read"),
         "delete_dataset": _call("DELETE", "/datasets/{id}"),
-        "create_job": _call("POST", "/batchInferenceJobs", "create", "job", "fireworks job"),
+        "create_job": _call("POST", "/batchInferenceJobs", "create", "job", "answer", "fireworks job"),
         "list_jobs": _call("GET", "/batchInferenceJobs", "list"),
         "get_job": _call("GET", "/batchInferenceJobs/{id}", "read"),
         "delete_job": _call("DELETE", "/batchInferenceJobs/{id}"),
