@@ -513,9 +513,15 @@ class TestRules:
         ("rule", "said"),
         [
             ({"fault": "F99", "operation": "get_job"}, "fault is 'F99'; allowed: F1, F10"),
-            ({"fault": "F1", "operation": "teleport", "api": "fireworks"}, "operation is 'teleport'; allowed: create_dataset"),
+            (
+                {"fault": "F1", "operation": "teleport", "api": "fireworks"},
+                "operation is 'teleport'; allowed: create_dataset",
+            ),
             ({"fault": "F1", "operation": "get_job", "variant": "x"}, "variant is 'x'; allowed: absent, date"),
-            ({"fault": "F13", "operation": "get_job", "api": "fireworks"}, "short_length of F13 fits download, not get_job"),
+            (
+                {"fault": "F13", "operation": "get_job", "api": "fireworks"},
+                "short_length of F13 fits download, not get_job",
+            ),
             ({"fault": "F1", "operation": "get_job", "nth": 0}, "nth is 0; allowed: whole numbers from 1"),
             ({"fault": "F1", "operation": "get_job", "count": True}, "count is True"),
             ({"fault": "F1", "operation": "get_job", "status": 1}, "unknown option 'status'; allowed: seconds"),

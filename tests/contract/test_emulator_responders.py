@@ -118,6 +118,12 @@ class TestOracle:
         assert product(1) > 0.02
         assert product(4) == pytest.approx(0, abs=0.045)
 
+    def test_the_attempt_at_the_end_of_an_id_changes_no_answer(self, questions: Path) -> None:
+        rows = [*map(request_row, items())]
+        tagged = [{**row, "custom_id": row["custom_id"] + "-abcdef27"} for row in rows]
+        settings = settings_of(questions)
+        assert texts(settings, tagged) == texts(settings, rows)
+
     def test_replicates_are_drawn_anew(self, questions: Path) -> None:
         settings = settings_of(questions, accuracy=0.5)
         first, second = (
