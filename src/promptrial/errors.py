@@ -27,7 +27,9 @@
         │   ├── ResultsShortError            results came to an end, and rows are missing; read them again
         │   │   ├── ResultsTornError         their last row is not whole
         │   │   └── ResultsEmptyError        a file of results is empty or not there, and should not be
-        │   └── TransferStoppedError         a stop was asked for while a file came or went
+        │   ├── TransferStoppedError         a stop was asked for while a file came or went
+        │   ├── SlowDownError                the provider asks for fewer requests at once
+        │   └── LoadingError                 the server is there, and loads its model
         ├── QuotaReachedError                no room for another job until one that runs has ended
         ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
         │   └── AlreadyThereError            it was refused, for what it makes is there already
@@ -56,6 +58,7 @@ __all__ = [
     "Detached",
     "DiskSpaceError",
     "IllegalTransitionError",
+    "LoadingError",
     "MissingDependencyError",
     "NewerVersionError",
     "OutcomeUnknownError",
@@ -76,6 +79,7 @@ __all__ = [
     "RunLockedError",
     "ScoreError",
     "SelfTestError",
+    "SlowDownError",
     "StopRequested",
     "TransferStoppedError",
     "TransientError",
@@ -239,6 +243,14 @@ class ResultsEmptyError(ResultsShortError):
 
 class TransferStoppedError(TransientError):
     """A file that came or went was left, because a stop was asked for; not to be tried again before a resume."""
+
+
+class SlowDownError(TransientError):
+    """The provider asks for fewer requests at once."""
+
+
+class LoadingError(TransientError):
+    """The server is there, and does not answer requests before it has loaded its model."""
 
 
 class QuotaReachedError(ProviderError):

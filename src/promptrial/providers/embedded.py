@@ -15,16 +15,17 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
 from promptrial.documents.files import open_regular
 from promptrial.model import Completion, Message, ModelSpec, Sampling
 from promptrial.model.instances import Instance
-from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.embedded_engine import Engine, RequestRefusedError, identity, require_engine, weights_path
+from promptrial.providers.live import AnswersDirectly, error_row
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
 from promptrial.providers.request_rows import RequestRow
 
@@ -35,7 +36,7 @@ _AHEAD_PER_ENGINE: Final = 2
 """Requests begun ahead of the row being read, so that no engine waits while rows are written in order."""
 
 
-class EmbeddedProvider:
+class EmbeddedProvider(AnswersDirectly):
     """llama.cpp behind the same Protocol as the hosted providers.
 
     A model is loaded when it is first needed and stays until ``close``. A request that does not fit the context
@@ -50,9 +51,6 @@ class EmbeddedProvider:
 
     name: ClassVar[str] = "embedded"
     local: ClassVar[bool] = True
-    jobs: ClassVar[bool] = False
-    keyed: ClassVar[bool] = True
-    lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
     understands: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, engines: int | None = None) -> None:
@@ -85,26 +83,6 @@ class EmbeddedProvider:
         weights_path(model)
         require_engine()
 
-    def stage(self, payload: PartPayload) -> Staged:
-        """Return the part itself: there is nowhere to send it."""
-        return Staged(payload.dataset_key, ready=True)
-
-    def find(self, payload: PartPayload) -> JobRef:
-        """Return the part itself: it can always be (re)computed, and gives the same rows each time."""
-        return JobRef(payload.key)
-
-    def submit(self, payload: PartPayload) -> JobRef:
-        """Return the part itself. Nothing is computed before ``results`` is read."""
-        return JobRef(payload.key)
-
-    def fence(self, payload: PartPayload) -> bool:  # noqa: ARG002 - the Protocol's
-        """Return True: nothing is asked that could come late."""
-        return True
-
-    def status(self, job: JobRef) -> JobStatus:  # noqa: ARG002 - the Protocol's
-        """Return ``READY``."""
-        return JobStatus(JobState.READY)
-
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:  # noqa: ARG002 - the Protocol's
         """Compute the rows in the order of their requests; may be closed between any two.
 
@@ -127,17 +105,6 @@ class EmbeddedProvider:
         finally:
             for future in begun:
                 future.cancel()
-
-    def cancel(self, job: JobRef) -> None:
-        """Do nothing: a local job ends when its ``results`` are closed."""
-
-    def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:  # noqa: ARG002 - the Protocol's
-        """Return nothing: there is nothing to fetch."""
-        return ()
-
-    @staticmethod
-    def stop_by_hand(job: str, engine: Mapping[str, Any]) -> None:
-        """Return None: a local job stops with its process."""
 
     @staticmethod
     def emulated(
@@ -205,12 +172,12 @@ class _Pool:
         try:
             return self._answered(request, model)
         except RequestRefusedError as error:
-            return _error_row(request.custom_id, "engine_error", error.message)
+            return error_row(request.custom_id, "engine_error", error.message)
 
     def _answered(self, request: RequestRow, model: ModelSpec) -> bytes:
         prompt, limit = prompt_of(self.reader, request.body.messages), request.body.max_tokens
         if len(prompt.tokens) + limit > self.reader.n_ctx:
-            return _error_row(
+            return error_row(
                 request.custom_id,
                 "context_length_exceeded",
                 f"the prompt has {len(prompt.tokens)} tokens and the answer may have {limit}; "
@@ -303,16 +270,6 @@ class _AnswerRow(msgspec.Struct, frozen=True):
     response: _Chat
 
 
-class _RowError(msgspec.Struct, frozen=True):
-    code: str
-    message: str
-
-
-class _ErrorRow(msgspec.Struct, frozen=True):
-    custom_id: str
-    error: _RowError
-
-
 def _answer_row(wire_id: str, model_id: str, answer: Answer) -> bytes:
     """Return the row of an answer: a chat completion without clock, chance or anything that the cache did."""
     message = _ChatMessage("assistant", answer.text)
@@ -320,10 +277,6 @@ def _answer_row(wire_id: str, model_id: str, answer: Answer) -> bytes:
     choices = (_ChatChoice(0, message, answer.finish_reason),)
     chat = _Chat(f"chatcmpl-{wire_id}", "chat.completion", 0, model_id, choices, usage)
     return msgspec.json.encode(_AnswerRow(wire_id, chat))
-
-
-def _error_row(wire_id: str, code: str, message: str) -> bytes:
-    return msgspec.json.encode(_ErrorRow(wire_id, _RowError(code, message)))
 
 
 def _engines_for(path: Path) -> int:

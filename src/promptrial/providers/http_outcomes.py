@@ -4,7 +4,8 @@
 
     what happened                                     repeatable call    call that creates
     no connection, no DNS, no TLS: nothing was sent   TransientError     TransientError
-    429                                               TransientError     TransientError    (with retry_after_s)
+    429                                               SlowDownError      SlowDownError     (with retry_after_s)
+    429 because the account has no credit             RejectedError      RejectedError
     408, 5xx, time-out, reset, unreadable 2xx         TransientError     OutcomeUnknownError
     the whole exchange took too long                  TransientError     OutcomeUnknownError
     401, 403 (names the variable of the key), 404     RejectedError      RejectedError     (404, 410: NotFoundError)
@@ -29,6 +30,7 @@ from promptrial.errors import (
     OutcomeUnknownError,
     PermanentError,
     ProviderError,
+    SlowDownError,
     TransferStoppedError,
     TransientError,
 )
@@ -50,6 +52,8 @@ __all__ = [
 ]
 
 _MAX_TEXT: Final = 500
+_NO_CREDIT: Final = "insufficient_quota"
+"""OpenAI's code where an account has no credit left: the wait that a 429 asks for elsewhere would never end."""
 _QUERY: Final = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
 
 
@@ -178,8 +182,10 @@ def _named(error: Exception) -> str:
 
 def refusal(call: Call, reply: Reply) -> ProviderError:
     """Return what an answer of the API that is no success means."""
+    if reply.status == 429 and reply.code == _NO_CREDIT:
+        return call.rejected(reply, f"add credit to the account at {call.service.vendor}, then resume")
     if reply.status == 429:
-        return call.not_now(reply.problem, reply.retry_after_s)
+        return SlowDownError(call.text(reply.problem), retry_after_s=reply.retry_after_s)
     if reply.status == 408 or reply.status >= 500:
         return call.uncertain(reply.problem, reply.retry_after_s)
     hint = None
