@@ -1,0 +1,117 @@
+"""A vendor that keeps no keys apart may still let us make sure that no job comes of a lost call: then another is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptrial.errors import OutcomeUnknownError, PermanentError, PhaseFailedError
+from promptrial.jobs.work import PartWork
+from promptrial.providers.base import JobLookup
+from tests.support.hosted_provider import Lab, Lost, answered_ids, asked_ids, statuses
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab.make(tmp_path, keyed=False, lookup=JobLookup.SEARCH, fences=True)
+
+
+def lost() -> OutcomeUnknownError:
+    return OutcomeUnknownError("no answer")
+
+
+def keys(work: PartWork) -> list[str]:
+    return [intent.key for intent in work.intents]
+
+
+def test_requests_whose_job_was_not_created_and_cannot_come_any_more_are_sent_as_another_attempt(lab: Lab) -> None:
+    (work,) = lab.work()[:1]
+    lab.vendor.script("submit", lost())
+    lab.complete([work], settle_s=60.0)
+    (first, second) = [call for call in lab.vendor.calls if call.operation == "submit"]
+    assert [first.name, second.name] == keys(work) == [f"{work.key}-a1", f"{work.key}-a2"]
+    assert second.at - first.at >= 60
+    assert lab.vendor.names("fence") == [first.name]
+    assert [intent.status for intent in work.intents] == ["expired", "downloaded"]
+    assert set(lab.vendor.asked().values()) == {1}
+    assert answered_ids(work) == asked_ids(work)
+
+
+def test_a_job_that_is_there_is_adopted_and_nothing_is_fenced(lab: Lab) -> None:
+    (work,) = lab.work()[:1]
+    lab.vendor.script("submit", Lost())
+    lab.complete([work])
+    assert lab.vendor.count("fence") == 0
+    assert set(lab.vendor.asked().values()) == {1}
+
+
+def test_a_job_that_appears_while_the_fence_is_put_up_is_adopted(lab: Lab) -> None:
+    (work,) = lab.work()[:1]
+    lab.vendor.script("submit", lost())
+    lab.vendor.script("fence", lambda: lab.vendor.create(f"{work.key}-a1", asked_ids(work)))
+    lab.complete([work])
+    assert lab.vendor.count("submit") == 1
+    assert set(lab.vendor.asked().values()) == {1}
+
+
+@pytest.mark.parametrize("happening", [None, PermanentError("you may not delete files")])
+def test_a_part_that_cannot_be_fenced_is_parked_and_its_requests_are_not_sent_again(
+    lab: Lab, happening: Exception | None
+) -> None:
+    (work,) = lab.work()[:1]
+    lab.vendor.fences = False
+    lab.vendor.script("submit", lost())
+    lab.vendor.script("fence", happening)
+    with pytest.raises(PhaseFailedError):
+        lab.submit([work])
+    assert lab.vendor.count("submit") == 1
+    assert work.intents[-1].status in {"unknown", "submitting"}
+
+
+def test_a_vendor_that_answers_no_call_is_not_asked_for_ever(lab: Lab) -> None:
+    (work,) = lab.work()[:1]
+    lab.vendor.script("submit", *[lost() for _ in range(50)])
+    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+        lab.submit([work])
+    assert lab.vendor.count("submit") == 9
+    assert statuses([work]) == ["unknown"]
+
+
+@pytest.mark.parametrize("moment", ["submit", "fence"])
+def test_a_kill_around_the_fence_leaves_one_job_for_the_requests(lab: Lab, moment: str) -> None:
+    (work,) = lab.work()[:1]
+    lab.vendor.script("submit", lost())
+    lab.vendor.script(moment, _kill())
+    with pytest.raises(KeyboardInterrupt):
+        lab.submit([work])
+    lab.new_process()
+    (work,) = lab.work()[:1]
+    lab.complete([work])
+    assert set(lab.vendor.asked().values()) == {1}
+    assert answered_ids(work) == asked_ids(work)
+
+
+def test_when_a_job_was_asked_for_is_kept_over_a_kill_so_that_it_can_be_searched_by_that(lab: Lab) -> None:
+    (work,) = lab.work()[:1]
+    began = lab.clock.timestamp()
+    lab.vendor.script("submit", lost(), _kill())
+    with pytest.raises(KeyboardInterrupt):
+        lab.submit([work])
+    assert work.intents[0].asked_at == pytest.approx(began, abs=1)
+
+
+def test_a_vendor_whose_jobs_are_not_searched_has_no_time_on_record(tmp_path: Path) -> None:
+    lab = Lab.make(tmp_path)
+    (work,) = lab.work()[:1]
+    lab.complete([work])
+    assert not any(intent.asked_at for intent in work.intents)
+
+
+def _kill() -> Callable[[], Any]:
+    def kill() -> None:
+        raise KeyboardInterrupt
+
+    return kill
