@@ -1,4 +1,4 @@
-"""A vendor that keeps no keys apart may still let us make sure that no job comes of a lost call: then another is made."""
+"""A vendor that keeps no keys apart may let us make sure that no job comes of a lost call: then another is made."""
 
 from __future__ import annotations
 
