@@ -158,7 +158,8 @@ class HostedProvider:
         assert self.vendor.lookup is not JobLookup.NONE, "there is no look-up"
         self.vendor.met("find", payload.key)
         name = self.vendor.name_of(payload.key)
-        return JobRef(name) if name in self.vendor.jobs else None
+        there = [job for job in self.vendor.jobs.get(name, ()) if job.state is not JobState.NO_ROOM]
+        return JobRef(name) if there else None
 
     def submit(self, payload: PartPayload) -> JobRef:
         lost, name = self.vendor.met("submit", payload.key), self.vendor.name_of(payload.key)

@@ -113,16 +113,13 @@ class HostedPart:
         yield from self._adopt_earlier_job()
         while True:
             if not self.work.has_job:
-                yield from self._collection.earlier_answers(self.work.intents)
-                self._collection.take_by_hand()
-                if self._answers.ids() and not self._answers.unanswered():
-                    self._collection.seal(frozenset())
-                    return
-                if self._has_failed_too_often():
+                if (yield from self._is_settled()):
                     return
                 if not (yield from self._obtain_job()):
                     continue
-            status = yield from self._watch.until_end(JobRef(str(self.work.record.job)))
+            status = yield from self._ended()
+            if status is None:
+                continue
             if self.task is None:
                 self._note_the_end(status)
                 return
@@ -134,6 +131,23 @@ class HostedPart:
                 continue
             if is_finished or self.stop.is_set():
                 return
+
+    def _is_settled(self) -> Steps[bool]:
+        """Whether no job is needed any more: earlier ones have answered everything, or were as many as are allowed."""
+        yield from self._collection.earlier_answers(self.work.intents)
+        self._collection.take_by_hand()
+        if self._answers.ids() and not self._answers.unanswered():
+            self._collection.seal(frozenset())
+            return True
+        return self._has_failed_too_often()
+
+    def _ended(self) -> Steps[JobStatus | None]:
+        """Follow the job to its end; return None if the vendor had no room for it, once that may have changed."""
+        status = yield from self._watch.until_end(JobRef(str(self.work.record.job)))
+        if status.state is not JobState.NO_ROOM:
+            return status
+        yield from self._submission.wait_for_room(status.message)
+        return None
 
     def _record(self, status: PartStatus, **fields: object) -> None:
         self.recorder.record_attempt(self.work, status, **fields)

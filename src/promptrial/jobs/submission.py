@@ -116,6 +116,24 @@ class Submission:
         last = self.work.intents[-1]
         self.recorder.record(self.work, "expired", key=last.key, attempt=last.attempt, reason=reason)
 
+    def wait_for_room(self, message: str) -> Steps[None]:
+        """Take back the job that the vendor had no room for, and wait: the same attempt is made again then.
+
+        Nothing of it was begun, so that it counts neither as a job nor as an attempt.
+        """
+        last, reason = self.work.intents[-1], self.recorder.events.redact(f"waits for room: {message}")
+        self.recorder.record(
+            self.work,
+            "pending",
+            key=last.key,
+            attempt=last.attempt,
+            rows=last.rows,
+            request_sha256=last.request_sha256,
+            reason=reason,
+        )
+        self.recorder.say_once("room", f"{self.work.name} {reason} (and so may others)")
+        yield self.settings.quota_wait_s
+
     def disown(self, reason: str) -> None:
         """Take back that the attempt's job is the one on record: which is its job is in doubt again."""
         last = self.work.intents[-1]

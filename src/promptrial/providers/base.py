@@ -42,6 +42,8 @@ class JobState(enum.StrEnum):
     """Ended without all results; ``results`` gives what there is, mostly nothing."""
     CANCELLED = "cancelled"
     """Ended by someone; ``results`` gives what there is."""
+    NO_ROOM = "no room"
+    """Ended before any of it was begun, because the vendor had no room for it: it is no job, and may be made again."""
     MISSING = "missing"
     """The vendor does not know the job, now; that alone does not mean that it never will."""
 
@@ -190,6 +192,8 @@ class BatchProvider(Protocol):
 
     def find(self, payload: PartPayload) -> JobRef | None:
         """Return the job that an earlier call created for this payload's key, or None if none is found.
+
+        One for which there was no room counts as none.
 
         It looks at the payload's key, dataset key and model alone, and is not called where ``lookup`` is NONE.
 

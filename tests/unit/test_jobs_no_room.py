@@ -1,0 +1,93 @@
+"""A job that the vendor takes and then finds no room for: its requests wait, and are sent again as the same attempt."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from promptrial.errors import OutcomeUnknownError, StopRequested
+from promptrial.providers.base import JobLookup, JobState
+from tests.support.hosted_provider import Lab, Lost, answered_ids, asked_ids, statuses
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab.make(tmp_path, keyed=False, lookup=JobLookup.SEARCH, takes_s=1.0)
+
+
+def full(lab: Lab, times: int) -> None:
+    lab.vendor.endings.extend([(JobState.NO_ROOM, 0.0)] * times)
+
+
+def test_its_requests_are_sent_again_until_there_is_room_and_no_attempt_is_counted(lab: Lab) -> None:
+    work = lab.work()[:1]
+    full(lab, 20)
+    lab.complete(work, max_attempts=1, quota_wait_s=60.0, poll_interval_s=1.0)
+    assert statuses(work) == ["downloaded"]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    (intent,) = work[0].record.intents
+    assert intent.attempt == 1
+    assert lab.vendor.count("submit") == 21
+    at = [call.at for call in lab.vendor.calls if call.operation == "submit"]
+    assert all(after - before >= 60 for before, after in itertools.pairwise(at))
+    assert not any("failed" in text for text in lab.said)
+
+
+def test_it_is_said_once_for_all_parts_and_stands_in_the_record_while_it_waits(lab: Lab) -> None:
+    work, seen = lab.work(shards=2), []
+    lab.vendor.message = "in progress"
+    full(lab, 4)
+    lab.vendor.script(
+        "stage", None, None, None, None, lambda: seen.append([each.record.reason for each in work if each.intents])
+    )
+    lab.complete(work, poll_interval_s=1.0)
+    assert statuses(work) == ["downloaded"] * 4
+    assert sum("waits for room" in text for text in lab.said) == 1, lab.said
+    assert any("waits for room" in str(reason) for reason in seen[0])
+    assert work[0].record.reason is None
+    assert set(lab.vendor.asked().values()) == {2}, "each part was sent twice, and answered once"
+
+
+def test_a_stop_while_it_waits_creates_nothing_and_a_resume_makes_the_same_attempt(lab: Lab) -> None:
+    work = lab.work()[:1]
+    full(lab, 1)
+    lab.submit(work)
+    lab.new_process(lambda: lab.clock.monotonic() > 30)
+    with pytest.raises(StopRequested):
+        lab.collect(work, quota_wait_s=60.0)
+    assert lab.vendor.count("submit") == 1
+    assert statuses(work) == ["pending"]
+    lab.new_process()
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"]
+    assert [intent.attempt for intent in work[0].record.intents] == [1]
+    assert lab.vendor.count("submit") == 2
+
+
+def test_one_whose_creation_got_no_answer_is_not_taken_for_a_job(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.fences = True
+    full(lab, 1)
+    lab.vendor.script("submit", Lost())
+    lab.complete(work, settle_s=60.0)
+    assert statuses(work) == ["downloaded"]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+
+
+def test_requests_that_an_earlier_job_left_unanswered_wait_as_well(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings.extend([(JobState.EXPIRED, 0.5), (JobState.NO_ROOM, 0.0)])
+    lab.complete(work, max_attempts=2, poll_interval_s=1.0)
+    assert statuses(work) == ["downloaded"]
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert [intent.attempt for intent in work[0].record.intents] == [1, 2]
+
+
+def test_an_unknown_outcome_stays_unknown_where_nothing_can_be_fenced(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.vendor.script("submit", OutcomeUnknownError("no answer"))
+    with pytest.raises(Exception, match="cannot be found out"):
+        lab.submit(work)
+    assert statuses(work) == ["unknown"]
