@@ -30,6 +30,7 @@ _GROWTH: Final = ("tests/property/test_growth.py",)
 _COLUMNS: Final = ("tests/unit/test_datasets_columns.py",)
 _TABLES: Final = ("tests/unit/test_datasets_table.py",)
 _FILES: Final = ("tests/property/test_question_files.py",)
+_BLOCKS: Final = ("tests/property/test_plain_blocks.py",)
 _LAYOUTS: Final = ("tests/unit/test_datasets_layouts.py",)
 _RECOGNISING: Final = ("tests/unit/test_recognising.py",)
 _SHAPES: Final = ("tests/unit/test_question_shapes.py",)
@@ -1252,9 +1253,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "the quick way forgets that a record has several lines",
-        "datasets/quick.py",
-        "lengths = (1 + sum(cell.count",
-        "lengths = (1 + 0 * sum(cell.count",
+        "datasets/blocks.py",
+        "lines = np.searchsorted(self.newlines, starts)",
+        "lines = places",
         _FILES,
     ),
     Mutant(
@@ -1267,8 +1268,43 @@ MUTANTS: Final = (
     Mutant(
         "the quick way draws by the largest hashes",
         "datasets/quick.py",
-        "        self._chosen.sort()\n",
-        "        self._chosen.sort(reverse=True)\n",
+        "            self._chosen.sort()\n",
+        "            self._chosen.sort(reverse=True)\n",
         _FILES,
+    ),
+    Mutant(
+        "the quick way lets text stand behind a quoted cell",
+        "datasets/blocks.py",
+        "((before, _NEWLINE), (behind, _RETURN))",
+        "((before, _NEWLINE),)",
+        _BLOCKS,
+    ),
+    Mutant(
+        "the quick way counts blank lines as records",
+        "datasets/blocks.py",
+        "starts, ends = starts[are_filled], ends[are_filled]",
+        "starts, ends = starts[:n_records], ends[:n_records]",
+        _BLOCKS,
+    ),
+    Mutant(
+        "the quick way takes a carriage return within a line for the end of a record",
+        "datasets/blocks.py",
+        "if np.count_nonzero(characters == _RETURN) != ",
+        "if 0 > ",
+        _BLOCKS,
+    ),
+    Mutant(
+        "the quick way hashes a backslash as it stands",
+        "datasets/id_columns.py",
+        """b"\\\\" in values or bool""",
+        "bool",
+        _BLOCKS,
+    ),
+    Mutant(
+        "the quick way takes every character above ASCII for a letter",
+        "datasets/blocks.py",
+        "return _which(cells, ~_is_visible(first),",
+        "return _which(cells, first <= _SPACE,",
+        _BLOCKS,
     ),
 )

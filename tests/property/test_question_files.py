@@ -182,11 +182,14 @@ def test_the_same_questions_give_the_same_items_and_ids_in_every_kind_of_file(ro
 # --- the quick way ----------------------------------------------------------------------------------------------------
 
 
-def drawn(data: bytes, reading: Reading, *, quick: bool, size: int) -> tuple[object, list[str]]:
+def drawn(data: bytes, reading: Reading, *, quick: bool, size: int, block: int = 1 << 20) -> tuple[object, list[str]]:
+    """Draw a sample of a file that counts as large, read in blocks of about so many bytes."""
     said: list[str] = []
     reading = reading._replace(note=said.append, say=said.append)
     format_ = FORMAT if quick else replace(FORMAT, quick_sample=None)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("promptrial.datasets.custom._LEAST", 0)
+        patch.setattr("promptrial.datasets.quick._BLOCK", block)
         path = Path(folder) / "q.csv"
         path.write_bytes(data)
         try:
@@ -212,6 +215,10 @@ PLAIN = st.sampled_from(
         "[",
         "true",
         "k\u2028",
+        "\\",
+        'say ""',
+        "\u95ee\uff1f",
+        "\t",
         "zwei, drei",
     ]
 )
@@ -229,29 +236,46 @@ ROWS = st.lists(st.lists(PLAIN, min_size=4, max_size=4), min_size=1, max_size=6)
     ),
     ROWS,
     st.integers(1, 4),
-    st.sampled_from([b"", b"\n", b"\n\nQ9?,a,b,c\n", b"x,y\n", b'"a"b,c,d,e\n', b"\xff\n"]),
+    st.sampled_from([1, 8, 64, 1 << 20]),
+    st.sampled_from(
+        [
+            b"",
+            b"\n",
+            b"Q8?,a,b",
+            b"Q8?,a,b,c",
+            b'Q8?,a,b,"c\n',
+            b'5"?,a,b,c\n',
+            b"\0?,a,b,c\n",
+            b"\n\nQ9?,a,b,c\n",
+            b"x,y\n",
+            b'"a"b,c,d,e\n',
+            b"\xff\n",
+        ]
+    ),
     st.sampled_from([None, ";"]),
 )
 @example(
-    ["question", "answer", "note", ""], [["Q\n1?", "a", "n", ""], ["Q2?", "b", "n", ""]], 2, b"\n\nQ9?,a,b,\n", None
+    ["question", "answer", "note", ""], [["Q\n1?", "a", "n", ""], ["Q2?", "b", "n", ""]], 2, 8, b"\n\nQ9?,a,b,\n", None
 )
-@example(["question", "answer", "id", "note"], [["Q1?", "a", "1", ""], [" ", "", "", ""]], 1, b"", None)
+@example(["question", "answer", "id", "note"], [["Q1?", "a", "1", ""], [" ", "", "", ""]], 1, 8, b"", None)
 @example(
     ["question", "answer", "id", "note"],
     [["Q1?", "a", "1", ""], ["Q2?", "b", "1", ""], ["", "a", "2", ""]],
     1,
+    64,
     b"",
     None,
 )
 @settings(max_examples=200, deadline=None)
 def test_the_quick_way_draws_what_the_general_way_draws(
-    header: list[str], rows: list[list[str]], size: int, end: bytes, separator: str | None
+    header: list[str], rows: list[list[str]], size: int, block: int, end: bytes, separator: str | None
 ) -> None:
     out = io.StringIO()
     csv.writer(out).writerows([header, *rows])
     reading = Reading(separator=separator)
     data = out.getvalue().encode() + end
-    assert drawn(data, reading, quick=True, size=size) == drawn(data, reading, quick=False, size=size)
+    expected = drawn(data, reading, quick=False, size=size)
+    assert drawn(data, reading, quick=True, size=size, block=block) == expected
 
 
 @pytest.mark.parametrize("quick", [True, False])
@@ -264,7 +288,9 @@ def test_a_row_of_spaces_is_passed_over_and_counted_however_a_file_is_read(*, qu
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
-def test_the_quick_way_is_taken_for_a_plain_file_and_draws_the_same_from_many_rows(size: int, tmp_path: Path) -> None:
+def test_the_quick_way_is_taken_for_a_plain_file_and_draws_the_same_from_many_rows(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [
         {
             "question": f"Q{n}?" + "\n" * (n % 97 == 0),
@@ -275,7 +301,9 @@ def test_the_quick_way_is_taken_for_a_plain_file_and_draws_the_same_from_many_ro
         for n in range(6000)
     ]
     data = as_csv(rows)
-    assert drawn(data, Reading(), quick=True, size=size) == drawn(data, Reading(), quick=False, size=size)
+    expected = drawn(data, Reading(), quick=False, size=size)
+    assert drawn(data, Reading(), quick=True, size=size, block=5000) == expected
+    monkeypatch.setattr("promptrial.datasets.custom._LEAST", 0)
     (tmp_path / "q.csv").write_bytes(data)
     assert FORMAT.quick_sample is not None
     assert FORMAT.quick_sample(tmp_path / "q.csv", "mine", Reading(), size, 7, lambda: None) is not None

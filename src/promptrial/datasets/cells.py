@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ from promptrial.model import Item, Message
 __all__ = ["MOST_KEPT", "Cells", "drop_long"]
 
 _BAR: Final = "|"
+_LIST: Final = "["
 _BAR_COLUMNS: Final = frozenset({"answers", "choices", "options"})
 MOST_KEPT: Final = 65_536
 """The most characters of a value of a column that is only kept."""
@@ -142,30 +144,20 @@ class Cells:
             texts = [read_text(place, column, value) or ""]
         return [text.strip() for text in texts] if self.trims else texts
 
-    def may_hold_several(self, column: str, cells: Iterable[str]) -> bool:
-        """Whether some of the cells of a column may hold several answers, or a list that is wrong."""
-        separator, is_plural = self._separator_of(column), self._is_plural(column)
-        if separator is None:
-            return False
-        return any(separator in cell or (is_plural and is_list_cell(cell)) for cell in cells)
-
-    def _separator_of(self, column: str) -> str | None:
-        return self.separator or (_BAR if self._is_plural(column) else None)
-
-    def _is_plural(self, column: str) -> bool:
-        return self.is_sheet and fold(column) in _BAR_COLUMNS
+    def signs_of_several(self, column: str) -> tuple[str, ...]:
+        """Return the texts of which a cell of a column holds one if it holds several answers, or a wrong list."""
+        return _signs(column, self.is_sheet, self.separator)
 
     def _split(self, place: Place, column: str, cell: str) -> list[str]:
-        if not cell.strip():
-            return []
-        if not self.may_hold_several(column, [cell]):
-            return [cell]
-        if is_list_cell(cell) and self._is_plural(column):
+        signs = self.signs_of_several(column)
+        if not any(sign in cell for sign in signs):
+            return [cell] if cell.strip() else []
+        if _LIST in signs and is_list_cell(cell):
             try:
                 return list_of_cell(cell)
             except ValueError as error:
                 raise place.error(f"{column} {error}", hint=f'write them as ["first", "second"]; {_SEE}') from error
-        return [part.strip() for part in cell.split(self._separator_of(column))]
+        return [part.strip() for part in cell.split(signs[0])]
 
     def _messages(self, place: Place, row: _Row) -> tuple[Message, ...]:
         column = self.columns.messages
@@ -189,6 +181,13 @@ class Cells:
         found = {key: text for column, key in self.keep if (text := text_of(row.get(column)))}
         self.too_long.update(drop_long(found))
         return found
+
+
+@cache
+def _signs(column: str, is_sheet: bool, separator: str | None) -> tuple[str, ...]:  # noqa: FBT001 - a fact of the file
+    """Return the separator, if there is one, and the bracket of a list where a cell may hold one."""
+    is_plural = is_sheet and fold(column) in _BAR_COLUMNS
+    return (separator or _BAR, _LIST) if is_plural else ((separator,) if separator else ())
 
 
 def drop_long(kept: dict[str, str]) -> list[str]:

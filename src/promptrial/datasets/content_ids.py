@@ -10,7 +10,7 @@ import msgspec
 
 from promptrial.model import Item, Message
 
-__all__ = ["content_id", "has_content_id", "ids_of_questions"]
+__all__ = ["asked_text", "content_id", "has_content_id"]
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -23,16 +23,14 @@ def content_id(
     It covers what is asked: question, passage, choices and turns, as a JSON list. It does not cover accepted answers,
     so that a corrected gold keeps the id, and with it the answers of models.
     """
-    asked = _ENCODER.encode((question, context, choices, messages))
-    return "q" + hashlib.sha256(asked).hexdigest()[:16]
+    return "q" + hashlib.sha256(asked_text(question, context, choices, messages)).hexdigest()[:16]
 
 
-def ids_of_questions(questions: Sequence[str]) -> list[bytes]:
-    """Return ``content_id`` of each of many questions that have nothing beside them, as ASCII, in half the time."""
-    encode, sha256 = _ENCODER.encode, hashlib.sha256
-    digests = b"".join([sha256(encode((question, None, (), ()))).digest() for question in questions])
-    digits = digests.hex().encode()
-    return [b"q" + digits[at : at + 16] for at in range(0, len(digits), 64)]
+def asked_text(
+    question: str, context: str | None = None, choices: Sequence[str] = (), messages: Sequence[Message] = ()
+) -> bytes:
+    """Return what the id of a question covers: a JSON list, without spaces, of question, passage, choices and turns."""
+    return _ENCODER.encode((question, context, choices, messages))
 
 
 def has_content_id(item: Item) -> bool:

@@ -20,8 +20,8 @@ from promptrial.datasets.base import DatasetFormat, Placed, Reading
 from promptrial.datasets.cells import MOST_KEPT, Cells
 from promptrial.datasets.choices import choice_key
 from promptrial.datasets.columns import NAMES, Columns, listed, match_columns
+from promptrial.datasets.content import HEAD
 from promptrial.datasets.place import Place
-from promptrial.datasets.quick import quick_result
 from promptrial.datasets.table import Row, Table, open_table
 from promptrial.datasets.values import has_values
 from promptrial.errors import DataError
@@ -34,6 +34,8 @@ SHEETS: Final = frozenset({"separated", "xlsx"})
 
 _FIRST: Final = 100
 """How many rows are looked at for their columns; later ones may bring more where rows name their columns."""
+_LEAST: Final = HEAD
+"""A smaller file is read before the libraries of the quick way are loaded."""
 _EARLIER: Final = Columns(
     question="question",
     answers=("answers",),
@@ -81,8 +83,10 @@ def _quick_sample(
 ) -> list[tuple[Place, Item]] | None:
     """Return a sample of a plain table of separated values, as ``drawing.draw`` does; None if it is no such table."""
     table = open_table(path, reading.encoding, NAMES, reading.sheet)
-    if table.kind != "separated":
+    if table.kind != "separated" or len(table.content.head) < _LEAST:
         return None
+    from promptrial.datasets.quick import quick_result
+
     remarks: list[Callable[[], None]] = []  # said once, here or by the general way
     later = reading._replace(
         note=lambda text: remarks.append(partial(reading.note, text)),

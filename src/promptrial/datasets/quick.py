@@ -1,4 +1,4 @@
-"""The sample of a table of separated values, with as little work per row as possible.
+"""The sample of a large table of separated values, with as little work per row as possible.
 
 A row is plain if its cells need no more than a look: then its id, and the hash by which it is drawn, follow from its
 question and passage or its id alone, and it becomes an item only if it is drawn. Every other row becomes an item at
@@ -9,35 +9,44 @@ record that is no CSV, an id that stands twice) is left to the general way, whic
 from __future__ import annotations
 
 import csv
-import hashlib
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import accumulate, count, islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import chain
+from typing import BinaryIO, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
 
 from promptrial.datasets.base import are_names
+from promptrial.datasets.blocks import (
+    Block,
+    Mask,
+    are_blank,
+    are_filled,
+    are_odd,
+    contain,
+    joined,
+    plain_block,
+)
 from promptrial.datasets.cells import Cells
-from promptrial.datasets.content_ids import content_id, ids_of_questions
+from promptrial.datasets.id_columns import HASH, content_ids, sha256_of
 from promptrial.datasets.place import Place
 from promptrial.datasets.separated import column_names, csv_reader, is_declaration
 from promptrial.datasets.table import Table
 from promptrial.datasets.values import has_values
 from promptrial.model import Item
 
-if TYPE_CHECKING:
-    import numpy as np
-
 __all__ = ["QuickResult", "quick_result"]
 
-_CHUNK: Final = 128  # small enough for the caches of a processor
-_CHECK_EVERY: Final = 32
-_SLACK: Final = 1000
+_BLOCK: Final = 1 << 20  # the work of a smaller block is mostly that of calls; a larger one leaves the caches
 Record = list[str]
-_Read = tuple[list[bytes], Sequence[int], list[Record]]
-"""Ids, lines and records of some rows."""
-Test = Callable[[list[str]], bool]
-"""Whether some cell of a column needs more than a look."""
+_Row = tuple[int, str | Item]
+"""The line of a row, and its text, or its item if that was made already."""
+_Ids = tuple[pa.BinaryArray, Callable[[np.ndarray], list[_Row]]]
+"""The ids of some rows, and what returns those at some places."""
+Test = Callable[[pa.BinaryArray], Mask]
+"""Which cells of a column need more than a look."""
 
 
 class QuickResult(NamedTuple):
@@ -83,17 +92,12 @@ def quick_result(
         reader = csv_reader(map(bytes.decode, file), table.separator)
         try:
             header = next((one for one in reader if one and not is_declaration(one, table.separator)), [])
-            rows = _Rows(table.path, dataset, cells, column_names(header))
+            rows = _Rows(table, dataset, cells, column_names(header))
             sample = _Sample(f"{seed}|{dataset}|".encode(), size)
-            line = reader.line_num + 1
-            for number in count():
-                if not number % _CHECK_EVERY:
-                    check()
-                if not (records := list(islice(reader, _CHUNK))):
-                    break
-                sample.add(*rows.read(records, line, reader.line_num + 1 - line))
-                line = reader.line_num + 1
-            return QuickResult([rows.item(*one) for one in sample.rows()], rows.empty)
+            for ids, rows_at in rows.read(file, reader.line_num + 1):
+                check()
+                sample.add(ids, rows_at)
+            return QuickResult([rows.placed(*one) for one in sample.rows()], rows.empty)
         except (csv.Error, UnicodeDecodeError, _NotPlainError):
             return None
 
@@ -104,51 +108,48 @@ class _Sample:
     def __init__(self, prefix: bytes, size: int) -> None:
         self._prefix = prefix
         self._size = size
-        self._chosen: list[tuple[bytes, int, Record]] = []
-        self._bound = b"\xff" * 33  # a hash that is not below this is not among the smallest
+        self._chosen: list[tuple[bytes, int, str | Item]] = []
+        self._bound = b"\xff" * 8
         self._keys: list[np.ndarray] = []
 
-    def add(self, ids: list[bytes], lines: Sequence[int], records: list[Record]) -> None:
+    def add(self, ids: pa.BinaryArray, rows_at: Callable[[np.ndarray], list[_Row]]) -> None:
         """Take in rows."""
-        import numpy as np
+        hashes = sha256_of(joined(self._prefix, ids))
+        keys = np.frombuffer(hashes, ">u8")[:: HASH // 8].astype(np.uint64)
+        bound = int.from_bytes(self._bound, "big")
+        if len(keys) > self._size:
+            bound = min(bound, int(np.partition(keys, self._size)[self._size]))
+        places = np.flatnonzero(keys <= bound)
+        for at, row in zip(places.tolist(), rows_at(places), strict=True):
+            self._chosen.append((hashes[HASH * at : HASH * (at + 1)], *row))
+        self._keys.append(keys)
+        if len(self._chosen) > self._size:
+            self._chosen.sort()
+            del self._chosen[self._size :]
+            self._bound = self._chosen[-1][0][:8]  # a hash that begins with more is not among the smallest
 
-        sha256, prefix, bound = hashlib.sha256, self._prefix, self._bound
-        keys = [sha256(prefix + item_id).digest() for item_id in ids]
-        self._chosen += [(key, lines[at], records[at]) for at, key in enumerate(keys) if key < bound]
-        self._keys.append(np.frombuffer(b"".join(keys), dtype=np.uint64)[::4].copy())
-        if len(self._chosen) >= 2 * self._size + _SLACK:
-            self._cut()
-
-    def rows(self) -> list[tuple[int, Record]]:
-        """Return line and record of the rows that are drawn, in order.
+    def rows(self) -> list[_Row]:
+        """Return the rows that are drawn, in order.
 
         Raises
         ------
         _NotPlainError
             If there is no row, or the hashes of two begin alike: an id stands twice, unless by a rare chance.
         """
-        import numpy as np
-
         if not self._keys:
             raise _NotPlainError
         keys = np.sort(np.concatenate(self._keys))
         if not len(keys) or (keys[1:] == keys[:-1]).any():
             raise _NotPlainError
-        self._cut()
-        return [(line, record) for _, line, record in self._chosen]
-
-    def _cut(self) -> None:
-        self._chosen.sort()
-        del self._chosen[self._size :]
-        if len(self._chosen) == self._size:
-            self._bound = self._chosen[-1][0]
+        return [(line, row) for _, line, row in sorted(self._chosen)]
 
 
 class _Rows:
     """The rows of a file: which are plain, and the id of each."""
 
-    def __init__(self, path: Path, dataset: str, cells: Cells, names: list[str]) -> None:
-        self._path = path
+    def __init__(self, table: Table, dataset: str, cells: Cells, names: list[str]) -> None:
+        self._path = table.path
+        self._separator = table.separator
         self._dataset = dataset
         self._cells = cells
         self._names = names
@@ -156,80 +157,117 @@ class _Rows:
         self._id = _index(names, cells.columns.id)
         self._passage = _index(names, cells.columns.context)
         self._tests = _tests(cells, names)
+        self._wanted = sorted({self._question, *(at for at, _ in self._tests)})
         self.empty = 0
 
-    def read(self, records: list[Record], line: int, n_lines: int) -> _Read:
-        """Return ids, lines and records of the rows with values.
+    def read(self, file: BinaryIO, line: int) -> Iterator[_Ids]:
+        """Yield the rows of a file block by block, from a line on; those without a value are counted.
 
         Raises
         ------
         _NotPlainError
             For a record with more or fewer cells than the header, and a value in a column without a name.
+        csv.Error, UnicodeDecodeError
+            For a record that is no CSV, or no UTF-8.
         DataError
             For a row that is wrong.
         """
-        lines: Sequence[int] = range(line, line + n_lines)
-        if n_lines != len(records):  # a record has as many lines as its cells have ends of lines, and one
-            lengths = (1 + sum(cell.count("\n") for cell in record) for record in records)
-            lines = list(accumulate(lengths, initial=line))
-        if set(map(len, records)) != {len(self._names)}:
-            kept = [
-                (at, record) for at, record in zip(lines, records, strict=False) if record
-            ]  # blank lines are no records
-            if any(len(record) != len(self._names) for _, record in kept):
-                raise _NotPlainError
-            lines, records = [at for at, _ in kept], [record for _, record in kept]
-        questions = [record[self._question] for record in records]
-        if not all(map(str.strip, questions)) or any(
-            test([record[at] for record in records]) for at, test in self._tests
-        ):
-            return self._read_each(records, lines)
-        return self._ids(questions, records), lines, records
+        while text := file.read(_BLOCK) + file.readline():
+            text += b"" if text.endswith(b"\n") else b"\n"  # at the end of the file
+            block = plain_block(text, self._separator, len(self._names), self._wanted)
+            if block is not None:
+                yield from self._of_block(block, line)
+                line += len(block.newlines)
+            else:
+                records, n_lines = _records(text, file, self._separator)
+                yield from self._of_records((line + before, record) for before, record in records)
+                line += n_lines
 
-    def _ids(self, questions: list[str], records: list[Record]) -> list[bytes]:
+    def placed(self, line: int, row: str | Item) -> tuple[Place, Item]:
+        """Return a row as an item, with its place."""
+        return Place(self._path, line), row if isinstance(row, Item) else self._item(line, self._record(row))
+
+    def _of_block(self, block: Block, line: int) -> Iterator[_Ids]:
+        """Yield the plain rows of a block, and the others."""
+        is_odd = np.zeros(len(block.ends), bool)
+        for at, test in self._tests:
+            is_odd |= test(block.cells[at])
+
+        def rows_at(places: np.ndarray) -> list[_Row]:
+            return [(line + before, text) for before, text in block.records(places)]
+
+        odd, plain = np.flatnonzero(is_odd), np.flatnonzero(~is_odd)
+        if len(odd):
+            yield from self._of_records((at, self._record(str(text))) for at, text in rows_at(odd))
+        if len(plain):
+            cells = {at: column.take(pa.array(plain)) if len(odd) else column for at, column in block.cells.items()}
+            yield self._ids(cells), lambda places: rows_at(plain[places])
+
+    def _ids(self, cells: Mapping[int, pa.BinaryArray]) -> pa.BinaryArray:
         if self._id is not None:
-            return [record[self._id].encode() for record in records]
-        if self._passage is not None:
-            at = self._passage
-            return [
-                content_id(asked, record[at] or None).encode() for asked, record in zip(questions, records, strict=True)
-            ]
-        return ids_of_questions(questions)
+            return cells[self._id]
+        return content_ids(cells[self._question], None if self._passage is None else cells[self._passage])
 
-    def _read_each(self, records: list[Record], lines: Sequence[int]) -> _Read:
-        """Make an item of each row, some of which are not plain."""
-        found: list[tuple[bytes, int, Record]] = []
-        for line, record in zip(lines, records, strict=False):
+    def _of_records(self, records: Iterable[tuple[int, Record]]) -> Iterator[_Ids]:
+        """Make an item of each row with values."""
+        found: list[tuple[int, Item]] = []
+        for line, record in records:
+            if len(record) != len(self._names):
+                raise _NotPlainError
             if any(cell.strip() for name, cell in zip(self._names, record, strict=True) if not name):
                 raise _NotPlainError
             if has_values(record):
-                found.append((self.item(line, record)[1].id.encode(), line, record))
+                found.append((line, self._item(line, record)))
             else:
                 self.empty += 1
-        return [one[0] for one in found], [one[1] for one in found], [one[2] for one in found]
+        if found:
+            ids = pa.array([item.id.encode() for _, item in found], pa.binary())
+            yield ids, lambda places: [found[at] for at in places.tolist()]
 
-    def item(self, line: int, record: Record) -> tuple[Place, Item]:
-        """Return a row as an item, with its place."""
-        place = Place(self._path, line)
+    def _record(self, text: str) -> Record:
+        return next(csv_reader(io.StringIO(text, newline=""), self._separator))
+
+    def _item(self, line: int, record: Record) -> Item:
         row = {name: cell for name, cell in zip(self._names, record, strict=True) if name}
-        return place, self._cells.item(place, self._dataset, row)
+        return self._cells.item(Place(self._path, line), self._dataset, row)
+
+
+def _records(text: bytes, file: BinaryIO, separator: str) -> tuple[list[tuple[int, Record]], int]:
+    """Return the records that begin in a block, and the number of lines read, some of them behind the block.
+
+    Each has the number of lines before it. Blank lines are no records.
+    """
+    reader, n_lines = csv_reader(map(bytes.decode, chain(io.BytesIO(text), file)), separator), text.count(b"\n")
+    found: list[tuple[int, Record]] = []
+    while (before := reader.line_num) < n_lines:
+        if record := next(reader):
+            found.append((before, record))
+    return found, reader.line_num
 
 
 def _tests(cells: Cells, names: list[str]) -> list[tuple[int, Test]]:
-    """Return the columns that need a look, and what tells that one of their cells may be wrong or hold several values.
+    """Return the columns that need a look, and what tells which of their cells may be wrong or hold several values.
 
     What tells it is what the general way asks of each cell.
     """
     columns = cells.columns
     looks: list[tuple[str | None, Test]] = [
-        (columns.id, lambda texts: not are_names(texts)),
-        (columns.cluster, lambda texts: not are_names([text for text in texts if text])),
-        (columns.context, lambda texts: any(map(str.isspace, texts))),
-        (columns.unanswerable, any),
-        *((column, partial(cells.may_hold_several, column)) for column in columns.answers),
+        (columns.question, are_blank),
+        (columns.id, partial(are_odd, is_odd=lambda text: not are_names([text]))),
+        (columns.cluster, partial(are_odd, is_odd=lambda text: text and not are_names([text]))),
+        (columns.context, lambda passages: are_filled(passages) & are_blank(passages)),
+        (columns.unanswerable, are_filled),
+        *((column, partial(_may_hold_several, cells, column)) for column in columns.answers),
     ]
     named = [(names.index(column), test) for column, test in looks if column in names]
-    return named + [(at, has_values) for at, name in enumerate(names) if not name]
+    return named + [(at, are_filled) for at, name in enumerate(names) if not name]
+
+
+def _may_hold_several(cells: Cells, column: str, values: pa.BinaryArray) -> Mask:
+    found = np.zeros(len(values), bool)
+    for text in cells.signs_of_several(column):
+        found |= contain(values, text)
+    return found
 
 
 def _index(names: list[str], column: str | None) -> int | None:
