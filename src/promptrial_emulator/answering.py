@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Unfinished
 from typing import Generic, TypeVar
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class Answering(Generic[_T]):
-    """The work on the rows of jobs, each known by its job's number. A killed emulator begins it anew.
+    """The work on the rows of jobs, each known by its job's number or another key. A killed emulator begins it anew.
 
     Parameters
     ----------
@@ -29,20 +29,21 @@ class Answering(Generic[_T]):
     def __init__(self, settings: EmulatorSettings) -> None:
         self._settings = settings
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="emulator-rows")
-        self._begun: dict[int, Future[_T]] = {}
-        self._waited: set[int] = set()
+        self._begun: dict[Hashable, Future[_T]] = {}
+        self._waited: set[Hashable] = set()
         self._stopping = threading.Event()
         self._responder: Responder | None = None
+        self._live: Responder | None = None
 
-    def begin(self, serial: int, work: Callable[[Responder, Callable[[], None]], _T]) -> None:
+    def begin(self, key: Hashable, work: Callable[[Responder, Callable[[], None]], _T]) -> None:
         """Have a job's rows answered, unless that was begun.
 
         ``work`` gets the responder and a function to call between rows, which raises when the emulator stops.
         """
-        if serial not in self._begun:
-            self._begun[serial] = self._thread.submit(lambda: work(self._loaded(), self._check))
+        if key not in self._begun:
+            self._begun[key] = self._thread.submit(lambda: work(self._loaded(), self._check))
 
-    def result(self, serial: int) -> _T | None:
+    def result(self, key: Hashable) -> _T | None:
         """Return what the work gave, or None while it is not done; the first time waits for it, with patience.
 
         Raises
@@ -50,25 +51,34 @@ class Answering(Generic[_T]):
         Exception
             What the work raised.
         """
-        patience = 0.0 if serial in self._waited else self._settings.patience_s
-        self._waited.add(serial)
+        patience = 0.0 if key in self._waited else self._settings.patience_s
+        self._waited.add(key)
         try:
-            return self._begun[serial].result(patience)
+            return self._begun[key].result(patience)
         except Unfinished:
-            if self._begun[serial].done():  # the work's own error, of the same kind
+            if self._begun[key].done():  # the work's own error, of the same kind
                 raise
             return None
 
     def reply(self, model: str, row: ChatRow) -> Answer | Refusal:
-        """Return the reply to one live request, once the rows that are being answered are done."""
-        return self._thread.submit(lambda: next(iter(self._loaded().replies(model, [row])))).result()
+        """Return the reply to one live request, in the thread that asks, which is always the same one.
+
+        Raises
+        ------
+        PromptrialError
+            If nothing can be answered at all.
+        """
+        if self._live is None:  # one of its own, as the other may be at work in its thread
+            self._live = self._made()
+        return next(iter(self._live.replies(model, [row])))
 
     def close(self) -> None:
         """Leave off at the next row."""
         self._stopping.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
-        if self._responder is not None:
-            self._responder.close()
+        for responder in (self._responder, self._live):
+            if responder is not None:
+                responder.close()
 
     def _check(self) -> None:
         if self._stopping.is_set():
@@ -76,7 +86,10 @@ class Answering(Generic[_T]):
 
     def _loaded(self) -> Responder:
         if self._responder is None:
-            module, _, attribute = RESPONDERS[self._settings.responder].partition(":")
-            made: Responder = getattr(importlib.import_module(module), attribute)(self._settings)
-            self._responder = made
+            self._responder = self._made()
         return self._responder
+
+    def _made(self) -> Responder:
+        module, _, attribute = RESPONDERS[self._settings.responder].partition(":")
+        made: Responder = getattr(importlib.import_module(module), attribute)(self._settings)
+        return made

@@ -19,6 +19,10 @@ Trait = Literal[
     "answer",  # it has requests answered, at once or in a job
     "fireworks job",
     "anthropic job",
+    "openai job",
+    "row files",  # the rows of its job come in files
+    "openai answers",
+    "live",  # it answers one request at once
     "list",  # it answers with pages
     "read",  # it reads one object, which may have vanished
     "download",  # it answers with a file
@@ -57,6 +61,8 @@ class Api:
         Below which paths this API refuses what is no operation of any.
     prefixes : tuple of str
         What its paths may stand behind.
+    request_id : str
+        The header that names each answer; empty: there is none.
     headers : tuple of str
         Where another API has the same path, this one is meant if a request has one of these headers; empty: if no
         other is.
@@ -68,6 +74,7 @@ class Api:
     operations: Mapping[str, OperationKind]
     roots: tuple[str, ...]
     prefixes: tuple[str, ...] = ("",)
+    request_id: str = ""
     headers: tuple[str, ...] = ()
 
     def meets(self, operation: str, trait: Trait | None) -> bool:

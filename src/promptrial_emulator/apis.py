@@ -8,8 +8,9 @@ from typing import Final
 from promptrial_emulator.anthropic.api import ANTHROPIC
 from promptrial_emulator.api import Api
 from promptrial_emulator.fireworks.api import FIREWORKS
+from promptrial_emulator.openai.api import OPENAI
 
 __all__ = ["APIS"]
 
-APIS: Final[Mapping[str, Api]] = {api.name: api for api in (ANTHROPIC, FIREWORKS)}
+APIS: Final[Mapping[str, Api]] = {api.name: api for api in (ANTHROPIC, FIREWORKS, OPENAI)}
 """By name. A path that two of them have belongs to the first whose headers a request has, or that needs none."""

@@ -15,12 +15,12 @@ def chat_completion(answer: Answer, *, name: str, model: str, created: int) -> d
         "id": name,
         "object": "chat.completion",
         "created": created,
-        "model": model,
+        "model": answer.model or model,
         "choices": [
             {"index": index, "message": _message(choice), "finish_reason": choice.finish_reason}
             for index, choice in enumerate(answer.choices)
         ],
-        "usage": chat_usage(answer),
+        **({"usage": chat_usage(answer)} if answer.counted else {}),
     }
 
 

@@ -77,6 +77,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         atomic.make_folder(path.parent)
+        self._durable = True
         try:
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.OperationalError as error:
@@ -107,8 +108,11 @@ class Database:
             raise CorruptRecordError(f"{path}: state of version {version}; this emulator reads {_VERSION}")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All of the block is kept, durably, or nothing of it."""
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """All of the block is kept or nothing of it; durably, or only so that it outlives this process."""
+        if durable != self._durable:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -7,7 +7,8 @@ drawn; the body is read; the call is applied, in one transaction; it is answered
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
@@ -38,13 +39,14 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a call brought: bytes, or one file that was put on the disk, with its name, size and SHA-256."""
+    """What a call brought: bytes, or one file that was put on the disk, what is known of it, and the form's fields."""
 
     data: bytes = b""
     path: Path | None = None
     name: str = ""
     size: int = 0
     sha256: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def discard(self) -> None:
         """Remove the file of a call that was not applied."""
@@ -106,6 +108,9 @@ class Handling:
         Makes the object of a call disappear, for fault F17.
     ticks : bool
         Whether a call moves the clock.
+    light : bool
+        Whether a call is one of thousands: it does not move the clock, nor anything else that time moves, and it is
+        answered before what it changed is safe from a power cut (it is safe from the emulator being killed).
     """
 
     handle: Handler
@@ -114,6 +119,7 @@ class Handling:
     read: Reader = whole_body
     vanish: Callable[[Call], None] | None = None
     ticks: bool = True
+    light: bool = False
 
 
 class Operation:
@@ -132,7 +138,7 @@ class Operation:
         self._api = api
         self._core = core
         self._handling = handling
-        self._ticks = handling.ticks and core.settings.clock == "step"
+        self._ticks = handling.ticks and not handling.light and core.settings.clock == "step"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
@@ -157,10 +163,14 @@ class Operation:
         return self._reply(call)
 
     def _begin(self) -> tuple[int, float, Injected]:
-        with self._core.database.transaction():
+        with self._transaction():
             now = self._core.clock.tick() if self._ticks else self._core.clock.now()
-            self._core.settle(now)
+            if not self._handling.light:
+                self._core.settle(now)
             return self._core.database.next_number("calls"), now, self._core.faults.met(self._api, self.name)
+
+    def _transaction(self) -> AbstractContextManager[None]:
+        return self._core.database.transaction(durable=not self._handling.light)
 
     def _reply(self, call: Call) -> ASGIApp:
         """Apply a call, unless a fault prevents it, and return its answer."""
@@ -176,7 +186,7 @@ class Operation:
             with self._core.database.transaction():
                 vanish(call)
         try:
-            with self._core.database.transaction():
+            with self._transaction():
                 response = self._handling.handle(call)
         except ApiError as refusal:
             call.body.discard()
@@ -194,6 +204,7 @@ class _LateCall(msgspec.Struct, kw_only=True):
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: str
     file: StoredFile | None = None
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
     faults: list[Fault]
     api: str
     open: bool = True
@@ -211,6 +222,7 @@ class _LateCall(msgspec.Struct, kw_only=True):
             headers={name: value for name, value in call.headers.items() if name not in PRIVATE_HEADERS},
             body=body.data.decode(errors="replace"),
             file=None if body.path is None else StoredFile(body.name, body.path.name, body.size, body.sha256),
+            fields=dict(body.fields),
             faults=[fault for fault in call.faults.all() if fault.name != "F8"],
             api=api,
         )
@@ -219,7 +231,7 @@ class _LateCall(msgspec.Struct, kw_only=True):
         """Return the call; ``files`` is the folder in which its file was kept."""
         kept, body = self.file, Body(self.body.encode())
         if kept is not None:
-            body = Body(b"", files / kept.path, kept.name, kept.size, kept.sha256)
+            body = Body(b"", files / kept.path, kept.name, kept.size, kept.sha256, self.fields)
         return Call(self.serial, self.at, self.path, self.query, self.headers, Injected(self.faults), "", body)
 
 

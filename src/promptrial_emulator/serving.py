@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import itertools
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from promptrial_emulator.api import Api
 from promptrial_emulator.core import Core
@@ -60,6 +62,7 @@ class ServedApi:
         self.parts = make(core)
         self.operations = {name: Operation(core, api.name, name, self.parts.handling[name]) for name in api.operations}
         self._late = LateCalls(core, api.name)
+        self._mark, self._answers = secrets.token_hex(8), itertools.count()
         core.settling.append(self._settle)
 
     def methods(self, path: str) -> dict[str, Operation]:
@@ -69,6 +72,19 @@ class ServedApi:
     def meant(self, headers: Headers) -> bool:
         """Whether a request for a path that other APIs have too is for this one."""
         return not self.api.headers or any(name in headers for name in self.api.headers)
+
+    def named(self, send: Send) -> Send:
+        """Return what sends an answer under a name of its own, if this API names its answers."""
+        if not self.api.request_id:
+            return send
+        name, mark = self.api.request_id.encode(), f"req_{self._mark}{next(self._answers):016x}".encode()
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), (name, mark)]}
+            await send(message)
+
+        return sent
 
     def _settle(self, now: float) -> None:
         self._late.apply_due(now, {name: handling.handle for name, handling in self.parts.handling.items()})
@@ -101,7 +117,8 @@ class _Path:
             headers = Headers(scope=scope)
             served, methods = next((owner for owner in self._owners if owner[0].meant(headers)), self._owners[-1])
         operation = methods.get(scope["method"])
-        await (operation or served.parts.error(_WRONG_METHOD, "Method Not Allowed"))(scope, receive, send)
+        reply = operation or served.parts.error(_WRONG_METHOD, "Method Not Allowed")
+        await reply(scope, receive, served.named(send))
 
 
 class _Nowhere:
@@ -112,4 +129,4 @@ class _Nowhere:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a call."""
-        await self._served.parts.error(_NOT_FOUND, "Not Found")(scope, receive, send)
+        await self._served.parts.error(_NOT_FOUND, "Not Found")(scope, receive, self._served.named(send))

@@ -13,6 +13,8 @@ __all__ = [
     "ClockMode",
     "EmulatorSettings",
     "JobNames",
+    "OpenAiSettings",
+    "Overflow",
     "Samplers",
     "UnsupportedModel",
 ]
@@ -21,6 +23,7 @@ ClockMode = Literal["step", "manual"]
 UnsupportedModel = Literal["pending", "invalid", "not_found"]
 JobNames = Literal["client", "vendor"]
 Samplers = Literal["rows", "batch"]
+Overflow = Literal["refuse", "truncate"]
 
 SPOKEN: Final = "Fireworks batch API"
 """What it speaks, for people."""
@@ -52,6 +55,41 @@ class AnthropicSettings:
     rows_cap: int = 100_000
     body_cap: int = 256_000_000
     queued_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAiSettings:
+    """How the OpenAI API of an emulator behaves.
+
+    Attributes
+    ----------
+    rows, file_bytes : int
+        The most rows and bytes that the input file of a batch may have.
+    enqueued_tokens : int, optional
+        How many prompt tokens of one model may be in batches that have not ended; a batch above that fails.
+    fixed_sampling : frozenset of str
+        Models that refuse ``temperature`` (but 1), ``top_p`` and ``max_tokens``, as reasoning models do.
+    strict : bool
+        Whether live calls, as batches always do, refuse parameters that OpenAI does not know; other servers take them.
+    context_tokens : int, optional
+        The most prompt tokens of a request; of one that has more ``overflow`` says what becomes.
+    overflow : {"refuse", "truncate"}
+        An error, or an answer to the last tokens alone, which only ``usage.prompt_tokens`` shows.
+    gzip : bool
+        Whether files are sent compressed to clients that accept it.
+    latency_s : float
+        How long a live answer takes, in real seconds.
+    """
+
+    rows: int = 50_000
+    file_bytes: int = 200_000_000
+    enqueued_tokens: int | None = None
+    fixed_sampling: frozenset[str] = frozenset()
+    strict: bool = False
+    context_tokens: int | None = None
+    overflow: Overflow = "refuse"
+    gzip: bool = False
+    latency_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +136,8 @@ class EmulatorSettings:
         For how many real seconds a call waits for rows that its job has to show now; a job whose rows take longer
         stays RUNNING meanwhile.
     anthropic : AnthropicSettings
+    openai : OpenAiSettings
+        What concerns the OpenAI API alone.
     """
 
     port: int = 0
@@ -121,3 +161,4 @@ class EmulatorSettings:
     job_names: JobNames = "client"
     patience_s: float = 10.0
     anthropic: AnthropicSettings = AnthropicSettings()
+    openai: OpenAiSettings = OpenAiSettings()

@@ -47,18 +47,19 @@ class Uploads:
         return Body(path=path, size=file.size, sha256=file.sha256())
 
     async def form_file(self, request: Request, number: int) -> Body:
-        """Keep the one part of a form that is named ``file``."""
+        """Keep the one part of a form that is named ``file``, and the fields beside it."""
         try:
             async with request.form(max_files=1, max_fields=8) as form:
                 found = form.get("file")
                 if not isinstance(found, UploadFile):
                     raise ApiError(self._error(400, "expected multipart/form-data with one part named file"))
-                return await asyncio.to_thread(self._keep, found, number)
+                fields = {name: value for name, value in form.items() if isinstance(value, str)}
+                return await asyncio.to_thread(self._keep, found, number, fields)
         except (MultiPartException, HTTPException) as error:
             raise ApiError(self._error(400, f"not a form with one file: {error}")) from error
 
-    def _keep(self, found: UploadFile, number: int) -> Body:
+    def _keep(self, found: UploadFile, number: int, fields: dict[str, str]) -> Body:
         path = self._core.files / f"upload-{number}"
         with AtomicFile(path) as file:
             shutil.copyfileobj(found.file, file, _CHUNK)
-        return Body(path=path, name=found.filename or "file", size=file.size, sha256=file.sha256())
+        return Body(path=path, name=found.filename or "file", size=file.size, sha256=file.sha256(), fields=fields)

@@ -365,7 +365,9 @@ class TestWhoIsLetIn:
     def test_an_account_that_is_not_the_keys_is_not_found(self, emulator: EmulatorClient) -> None:
         assert refusal(emulator.http.get(f"{emulator.url}/v1/accounts/other/datasets")) == (404, 5)
 
-    @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/x", 404), ("POST", "/v1/accounts/x", 404)])
+    @pytest.mark.parametrize(
+        ("method", "path", "status"), [("GET", "/v1/accounts/x/y", 404), ("POST", "/v1/accounts/x", 404)]
+    )
     def test_a_path_that_is_no_operation_is_not_found(
         self, emulator: EmulatorClient, method: str, path: str, status: int
     ) -> None:

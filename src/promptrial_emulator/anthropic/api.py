@@ -32,7 +32,7 @@ ANTHROPIC: Final = Api(
         "results": _kind("GET", _BATCHES + "/{id}/results", "read", "download"),
         "message": _call("POST", "/v1/messages", "answer"),
         "list_models": _call("GET", "/v1/models"),
-        "get_model": _call("GET", "/v1/models/{id}"),
+        "get_model": _call("GET", "/v1/models/{id:path}"),
     },
     roots=("/v1/messages",),
     headers=("anthropic-version",),

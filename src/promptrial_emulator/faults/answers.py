@@ -64,5 +64,8 @@ ODD_ANSWERS: Final[dict[str, _Change]] = {
     "think_end_tag": _reasoned(_around(f"{REASONING}\n</think>\n\n{{}}")),
     "think_unclosed": _reasoned(_around(f"<think>\n{REASONING}", finish_reason="length")),
     "odd_usage": lambda answer: replace(answer, prompt_tokens=-1, completion_tokens=2**63, odd_total="11"),
+    "other_model": lambda answer: replace(answer, model="another-model"),
+    "short_usage": lambda answer: replace(answer, prompt_tokens=answer.prompt_tokens // 4),
+    "no_usage": lambda answer: replace(answer, counted=False),
 }
 """By variant."""

@@ -27,7 +27,7 @@ _HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-le
 def before_commit(faults: Injected, error: ErrorReply) -> ASGIApp | None:
     """Return what a call is answered instead of being applied, or None."""
     if fault := faults.get("F4"):
-        return Reset()
+        return unanswered(fault, error)
     if fault := faults.get("F1"):
         return _too_many(fault, error)
     if fault := faults.get("F2"):

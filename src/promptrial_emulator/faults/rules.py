@@ -45,7 +45,9 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "F1": FaultKind("429", _each(ANY, "seconds", "date", "absent", "huge"), {"seconds": 2}),
     "F2": FaultKind("server error", _each(ANY, "json", "html"), {"status": 503}),
     "F3": FaultKind("reset before the request is read", _each(ANY, "reset"), {}),
-    "F4": FaultKind("request read, reset before it is applied", _each(ANY, "reset"), {}),
+    "F4": FaultKind(
+        "request read, connection lost before it is applied", {"reset": ANY, "stall": "live"}, {}
+    ),
     "F5": FaultKind("applied, then no answer", _each("applied", "reset", "stall", "error"), {"status": 500}),
     "F6": FaultKind(
         "applied, then a 200 that cannot be read", _each("json", "truncated", "short_length", "not_json", "empty"), {}
@@ -72,7 +74,10 @@ FAULTS: Final[dict[str, FaultKind]] = {
     ),
     "F11": FaultKind(
         "rows that are errors or odd answers",
-        _each("fireworks job", "code_message", "text", "in_response", "status_body", "billed", "no_id", "garbage")
+        _each("fireworks job", "code_message", "text", "in_response", "billed")
+        | _each("row files", "status_body", "no_id", "garbage")
+        | _each("openai job", "batch_expired", "batch_cancelled", "status_zero", "no_body")
+        | _each("openai answers", "other_model", "short_usage", "no_usage")
         | _each("answer", "refusal", "length", "empty", "null_content", "content_filter", "tool_calls",
                 "reasoning_field", "reasoning_alone", "think_tags", "think_end_tag", "think_unclosed", "odd_usage")
         | _each("anthropic job", "errored", "errored_text", "errored_flat", "errored_no_id", "canceled_row",
@@ -98,13 +103,21 @@ FAULTS: Final[dict[str, FaultKind]] = {
         {},
     ),
     "F15": FaultKind(
-        "counts that do not match the files", {"progress": "job", "example_count": "fireworks job"}, {"offset": 1}
+        "counts and names that do not match the files",
+        _each("job", "progress")
+        | _each("fireworks job", "example_count")
+        | _each("openai job", "failed_zero", "empty_ids", "empty_files"),
+        {"offset": 1},
     ),
     "F16": FaultKind("pages of a list", _each("list", "repeated_token", "shift", "skip", "stale"), {"by": 1}),
     "F17": FaultKind(
         "an object or the access to it is gone", {"vanished": "read", "hidden": ANY, "no_access": ANY}, {}
     ),
-    "F18": FaultKind("no quota left", {"quota": "fireworks job", "queue": "anthropic job"}, {"in_use": 16}),
+    "F18": FaultKind(
+        "no quota left",
+        {"quota": "fireworks job", "token_limit": "openai job", "queue": "anthropic job"},
+        {"in_use": 16, "limit": 90_000},
+    ),
 }  # fmt: skip
 
 

@@ -19,6 +19,8 @@ def _call(method: str, path: str, *traits: Trait) -> OperationKind:
     return _kind(method, _ACCOUNT + path, "applied", "json", *traits)
 
 
+_JOB: Final[tuple[Trait, ...]] = ("create", "job", "row files", "fireworks job", "answer")
+
 FIREWORKS: Final = Api(
     name="fireworks",
     spoken="Fireworks batch API",
@@ -33,7 +35,7 @@ FIREWORKS: Final = Api(
         "list_datasets": _call("GET", "/datasets", "list"),
         "get_dataset": _call("GET", "/datasets/{id}", "read"),
         "delete_dataset": _call("DELETE", "/datasets/{id}"),
-        "create_job": _call("POST", "/batchInferenceJobs", "create", "job", "answer", "fireworks job"),
+        "create_job": _call("POST", "/batchInferenceJobs", *_JOB),
         "list_jobs": _call("GET", "/batchInferenceJobs", "list"),
         "get_job": _call("GET", "/batchInferenceJobs/{id}", "read"),
         "delete_job": _call("DELETE", "/batchInferenceJobs/{id}"),
@@ -41,5 +43,5 @@ FIREWORKS: Final = Api(
         "put_signed": _kind("PUT", "/storage/upload/{id}/{registration}/{name}", "applied", "signed"),
         "download": _kind("GET", "/storage/dataset/{id}/{name}", "read", "download", "signed", "signed download"),
     },
-    roots=("/v1/accounts", "/v1"),
+    roots=("/v1/accounts",),
 )

@@ -58,7 +58,8 @@ class Choice:
 class Answer:
     """What a model answered, and the tokens that it took; ``reasoning_tokens`` are among those of the completion.
 
-    ``odd_total`` is what a fault tells as the total, in the place of details that add up.
+    ``odd_total`` is what a fault tells as the total, in the place of details that add up; ``model`` the name that it
+    tells in the place of the one that was asked; ``counted`` is false where no tokens are told.
     """
 
     choices: tuple[Choice, ...]
@@ -67,14 +68,18 @@ class Answer:
     cached_tokens: int
     reasoning_tokens: int = 0
     odd_total: str | None = None
+    model: str | None = None
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a row has no answer: an HTTP status and a sentence."""
+    """Why a row has no answer: an HTTP status and a sentence; for APIs that tell, a word for it and the field."""
 
     code: int
     message: str
+    reason: str | None = None
+    param: str | None = None
 
 
 class Responder(Protocol):

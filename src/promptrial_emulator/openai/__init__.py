@@ -1,0 +1,1 @@
+"""The OpenAI API: files and batches, and the live endpoints that many servers share."""

@@ -1,0 +1,157 @@
+"""Answering a batch's rows and writing its two files: answers, and errors with what was left undone.
+
+Runs beside the calls, on a snapshot of the batch; the same snapshot always gives the same bytes, so an emulator that is
+killed at it just does it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from promptrial.store.atomic import AtomicFile
+from promptrial_emulator.faults.answers import ODD_ANSWERS, odd_answer
+from promptrial_emulator.faults.rows import garbled, spread
+from promptrial_emulator.faults.rules import Injected
+from promptrial_emulator.openai.answers import answer_body, settled
+from promptrial_emulator.openai.inputs import input_rows
+from promptrial_emulator.openai.requests import chat_row
+from promptrial_emulator.openai.rows import answer_row, fault_row, refusal_row, unfinished_row
+from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step
+from promptrial_emulator.settings import EmulatorSettings
+from promptrial_emulator.stored_file import StoredFile
+
+__all__ = ["Order", "Outcome", "answer_rows"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be answered: the file, which share of its rows, for which endpoint, and with which faults.
+
+    ``ending`` is the state in which the batch ends; ``folder`` and ``prefix`` say where the files go.
+    """
+
+    batch: str
+    endpoint: str
+    model: str
+    input: Path
+    share: float
+    ending: str
+    settings: EmulatorSettings
+    faults: Injected
+    folder: Path
+    prefix: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of the rows, the tokens that they took, and the files; a file without rows is None."""
+
+    succeeded: int
+    failed: int
+    usage: dict[str, Any]
+    output: StoredFile | None
+    errors: StoredFile | None
+
+
+class _Counts:
+    """Running totals."""
+
+    def __init__(self) -> None:
+        self.succeeded = self.failed = self.input = self.output = self.cached = self.reasoning = 0
+
+    def count(self, reply: Answer | Refusal, *, failed: bool) -> None:
+        self.failed += failed
+        self.succeeded += not failed
+        if isinstance(reply, Answer):
+            self.input += reply.prompt_tokens
+            self.output += reply.completion_tokens
+            self.cached += reply.cached_tokens
+            self.reasoning += reply.reasoning_tokens
+
+    def usage(self) -> dict[str, Any]:
+        return {
+            "input_tokens": self.input,
+            "input_tokens_details": {"cached_tokens": self.cached},
+            "output_tokens": self.output,
+            "output_tokens_details": {"reasoning_tokens": self.reasoning},
+            "total_tokens": self.input + self.output,
+        }
+
+
+def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -> Outcome:
+    """Answer the rows and write the files.
+
+    ``check`` is called between rows and raises when the emulator stops.
+    """
+    counts, kept = _Counts(), list[bytes]()
+    output, errors = (order.folder / f"{order.prefix}-{name}" for name in ("output", "errors"))
+    garble = order.faults.get("F12")
+    with AtomicFile(output) as results, AtomicFile(errors) as failures:
+        for position, (row, reply) in enumerate(_replies(order, responder)):
+            check()
+            line, failed = _line(order, position, row, reply)
+            counts.count(reply, failed=failed)
+            if failed and not _belongs_to_output(order):
+                failures.write(line + b"\n")
+            elif garble is None:
+                results.write(line + b"\n")
+            else:
+                kept.append(line)
+        if garble is not None:
+            results.write(garbled(kept, garble))
+        for name in _left_undone(order):
+            failures.write(unfinished_row(order.batch, name, order.ending) + b"\n")
+        shown = bool(order.faults.get("F15", "empty_files"))
+        files = [
+            StoredFile(f"{order.batch}_{kind}.jsonl", path.name, file.size, file.sha256())
+            if file.size or shown else None
+            for kind, path, file in (("output", output, results), ("error", errors, failures))
+        ]  # fmt: skip
+    return Outcome(counts.succeeded, counts.failed, counts.usage(), *files)
+
+
+_Asked = tuple[str, Mapping[str, Any]]
+
+
+def _replies(order: Order, responder: Responder) -> Iterator[tuple[ChatRow, Answer | Refusal]]:
+    """Yield each row that the batch gets to with its reply, in order."""
+    rows = (row for position, row in enumerate(input_rows(order.input)) if spread(position, order.share))
+    asking = in_step(
+        rows,
+        lambda row: chat_row(order.endpoint, *row, order.settings, strict=True),
+        lambda asked: responder.replies(order.model, asked),
+    )
+    for (name, body), reply in asking:
+        row = ChatRow(name, [], body)
+        yield row, settled(reply, row, order.settings.openai) if isinstance(reply, Answer) else reply
+
+
+def _left_undone(order: Order) -> Iterator[str]:
+    """Yield the ids of the rows that the batch does not get to."""
+    if order.share < 1:
+        for position, (name, _) in enumerate(input_rows(order.input)):
+            if not spread(position, order.share):
+                yield name
+
+
+def _line(order: Order, position: int, row: ChatRow, reply: Answer | Refusal) -> tuple[bytes, bool]:
+    """Return the row of a reply, and whether it belongs to the errors."""
+    if isinstance(reply, Refusal):
+        return refusal_row(order.batch, row.custom_id, reply), True
+    fault = order.faults.get("F11")
+    if fault is not None and not spread(position, fault.options["share"]):
+        fault = None
+    if fault is not None and fault.variant not in ODD_ANSWERS:
+        return fault_row(order.batch, row.custom_id, fault), True
+    answer = reply if fault is None else odd_answer(reply, fault)
+    body = answer_body(order.endpoint, row, answer, order.settings.seed)
+    return answer_row(order.batch, row.custom_id, body), False
+
+
+def _belongs_to_output(order: Order) -> bool:
+    """Whether errors stand in the file of answers, as in one of a vLLM server."""
+    return order.faults.get("F11", "no_body") is not None
