@@ -74,11 +74,11 @@ calibrate: $(VENV)/.ready ## measure how often tests err and intervals cover: en
 .venv-sdk/.ready: tests/contract/sdk-constraints.txt
 	@echo "setting up .venv-sdk (once) ..."
 	@$(PYTHON) -m venv .venv-sdk
-	@.venv-sdk/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< fireworks-ai
+	@.venv-sdk/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< anthropic fireworks-ai
 	@touch $@
 
-sdk: $(VENV)/.ready-dev .venv-sdk/.ready ## let the vendor's own SDK drive the emulator, and compare our client with it
-	@$(BIN)/python -m pytest -rs tests/contract/test_fireworks_sdk.py
+sdk: $(VENV)/.ready-dev .venv-sdk/.ready ## let the vendors' own SDKs drive the emulator, and compare our clients with them
+	@$(BIN)/python -m pytest -rs tests/contract/test_*_sdk.py
 
 docs: $(VENV)/.ready-dev ## write help texts and references into the docs, and build them into build/site
 	@$(BIN)/python docs/generate.py

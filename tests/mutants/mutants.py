@@ -14,7 +14,7 @@ __all__ = ["MUTANTS", "Mutant"]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One bug: in ``module`` (below ``src/promptrial``), ``old`` becomes ``new``; one of ``tests`` must then fail."""
+    """One bug: in ``module`` (from ``src/promptrial``), ``old`` becomes ``new``; one of ``tests`` must then fail."""
 
     name: str
     module: str
@@ -43,8 +43,54 @@ _OCCURRENCES: Final = ("tests/unit/test_scoring_occurrences.py",)
 _NUMBERS: Final = ("tests/unit/test_scoring_numbers.py",)
 _CHOOSING: Final = ("tests/unit/test_scoring_choosing.py",)
 _EXTRACTS: Final = ("tests/unit/test_scoring_extracts.py",)
+_ANTHROPIC: Final = "../promptrial_emulator/anthropic/"
+_MESSAGE_BATCHES: Final = ("tests/contract/test_emulator_anthropic_batches.py",)
+_MESSAGES: Final = ("tests/contract/test_emulator_anthropic_messages.py",)
+_MESSAGE_FAULTS: Final = ("tests/contract/test_emulator_anthropic_faults.py",)
 
 MUTANTS: Final = (
+    Mutant(
+        "the emulator's prompt cache is written by every row",
+        _ANTHROPIC + "caching.py",
+        "read = max((end.tokens for end in ends if prefixes.has(end.digest)), default=0)",
+        "read = 0",
+        _MESSAGES,
+    ),
+    Mutant(
+        "thinking is not paid as output",
+        _ANTHROPIC + "replies.py",
+        "completion_tokens=answer.completion_tokens + THOUGHT_TOKENS",
+        "completion_tokens=answer.completion_tokens",
+        _MESSAGES,
+    ),
+    Mutant(
+        "the counts of a message batch move before its end",
+        _ANTHROPIC + "model.py",
+        '"processing": batch.rows, "succeeded": 0',
+        '"processing": batch.rows - 1, "succeeded": 1',
+        _MESSAGE_BATCHES,
+    ),
+    Mutant(
+        "of two keys the bearer token decides",
+        _ANTHROPIC + "routes.py",
+        "if _KEY in request.headers:",
+        'if "authorization" not in request.headers:',
+        _MESSAGE_BATCHES,
+    ),
+    Mutant(
+        "a late message batch forgets the version that it was asked with",
+        "../promptrial_emulator/operation.py",
+        "self.serial, self.at, self.path, self.query, self.headers,",
+        "self.serial, self.at, self.path, self.query, {},",
+        _MESSAGE_FAULTS,
+    ),
+    Mutant(
+        "the rows that an expired message batch did not answer are called errors",
+        _ANTHROPIC + "schedule.py",
+        '"expired": "expired"',
+        '"expired": "errored"',
+        _MESSAGE_FAULTS,
+    ),
     Mutant(
         "a resume decides anew from a question file that has changed",
         "engine/resolving.py",

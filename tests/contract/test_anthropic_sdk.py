@@ -1,0 +1,178 @@
+"""Anthropic's own SDK drives the emulator, its retry layer included.
+
+That the SDK, its types checked strictly, takes the emulator for its API is evidence that the emulator is faithful.
+``make sdk`` installs the SDK.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptrial_emulator.server import EmulatorServer
+from tests.support.anthropic_client import MODEL, NEWER, OLDER, AnthropicClient, anthropic_client, params, request
+from tests.support.emulator_client import EmulatorClient
+from tests.support.skips import SDK
+
+ROOT = Path(__file__).parents[2]
+PYTHON = ROOT / ".venv-sdk/bin/python"
+CHILD = ROOT / "tests/support/anthropic_sdk_child.py"
+PINNED = dict(
+    line.split("==") for line in (ROOT / "tests/contract/sdk-constraints.txt").read_text().splitlines() if "==" in line
+)
+pytestmark = pytest.mark.skipif(not [*ROOT.glob(".venv-sdk/lib/*/site-packages/anthropic")], reason=SDK)
+
+CACHED = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+ROWS = [
+    request("plain"),
+    request("thinking", max_tokens=4096, thinking={"type": "enabled", "budget_tokens": 1024}),
+    request("writes", system=[CACHED]),
+    request("reads", system=[CACHED]),
+    request("cut", "one two three four", max_tokens=2),
+    request("wrong", max_tokens=0),
+]
+UNSENT = {"batches": set[str](), "messages": {"container", "diagnostics"}, "models": {
+    "capabilities", "deprecated_at", "line", "retires_at",
+}}  # fmt: skip
+"""Fields that the SDK declares and the emulator leaves out: there is nothing here that they could tell."""
+
+
+def sdk(api: AnthropicClient, scenario: str, version: str = "") -> dict[str, Any]:
+    """Have the SDK do something; without a version it sends its own."""
+    plan = {"scenario": scenario, "requests": ROWS, "message": params("Say it."), "version": version}
+    env = {"PATH": os.environ["PATH"], "ANTHROPIC_BASE_URL": api.emulator.url, "ANTHROPIC_API_KEY": "emulator-key"}
+    outcome = subprocess.run(
+        [PYTHON, CHILD], input=json.dumps(plan), capture_output=True, text=True, check=False, timeout=100, env=env
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    found: dict[str, Any] = json.loads(outcome.stdout)
+    return found
+
+
+def requests_seen(api: AnthropicClient) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.emulator.plain.get(f"{api.emulator.url}/__emu/requests").json()["rows"]
+    return rows
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[AnthropicClient]:
+    with (
+        EmulatorServer(tmp_path / "state") as server,
+        closing(EmulatorClient(server.url)) as emulator,
+        anthropic_client(emulator) as client,
+    ):
+        yield client
+
+
+class TestBatch:
+    @pytest.fixture(scope="module")
+    @staticmethod
+    def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """What the SDK made of a batch under its own version, and the requests that the emulator saw."""
+        with (
+            EmulatorServer(tmp_path_factory.mktemp("sdk")) as server,
+            closing(EmulatorClient(server.url)) as emulator,
+            anthropic_client(emulator) as api,
+        ):
+            return sdk(api, "batch"), requests_seen(api)
+
+    def test_the_sdk_is_the_pinned_one_and_asks_for_the_newer_version(self, told: Any) -> None:
+        assert told[0]["version"] == PINNED["anthropic"]
+        assert {row["headers"]["anthropic-version"] for row in told[1]} == {NEWER}
+
+    def test_the_sdk_declares_what_the_emulator_shows_but_for_what_is_listed(self, told: Any) -> None:
+        for kind, left_out in UNSENT.items():
+            for each in told[0][kind]:
+                assert (each["undeclared"], set(each["unsent"])) == ([], left_out), kind
+
+    def test_a_batch_is_seen_to_its_end(self, told: Any) -> None:
+        shown = [each["read"] for each in told[0]["batches"]]
+        statuses = [each["processing_status"] for each in shown]
+        assert statuses[0] == "in_progress"
+        assert statuses[-2:] == ["ended", "canceling"]
+        counts = {"processing": 0, "succeeded": 5, "errored": 1, "canceled": 0, "expired": 0}
+        assert shown[-2]["request_counts"] == counts
+        assert shown[0]["request_counts"]["processing"] == len(ROWS)
+
+    def test_results_of_each_kind_are_read(self, told: Any) -> None:
+        results = told[0]["results"]
+        assert {name: each["type"] for name, each in results.items()} == {
+            **dict.fromkeys([row["custom_id"] for row in ROWS], "succeeded"), "wrong": "errored",
+        }  # fmt: skip
+        assert results["wrong"]["error"]["error"]["type"] == "invalid_request_error"
+        assert [block["type"] for block in results["thinking"]["message"]["content"]] == ["thinking", "text"]
+        assert results["cut"]["message"]["stop_reason"] == "max_tokens"
+        assert results["writes"]["message"]["usage"]["cache_creation"]["ephemeral_1h_input_tokens"] == 2
+        assert results["reads"]["message"]["usage"]["cache_read_input_tokens"] == 2
+
+    def test_results_are_fetched_as_the_sdk_does(self, told: Any) -> None:
+        fetched = [row for row in told[1] if row["path"].endswith("/results")]
+        assert {row["headers"]["accept"] for row in fetched} == {"application/binary"}
+
+    def test_a_cancelled_batch_has_rows_that_were_not_carried_out(self, told: Any) -> None:
+        shown, results = told[0]["cancelled"]
+        assert shown["cancel_initiated_at"] is not None
+        assert shown["request_counts"]["canceled"] == [each["type"] for each in results.values()].count("canceled") > 0
+
+    def test_lists_go_page_by_page_from_the_newest_and_a_batch_is_deleted(self, told: Any) -> None:
+        assert told[0]["listed"] == told[0]["made"][::-1]
+        assert told[0]["deleted"] == {"id": told[0]["made"][0], "type": "message_batch_deleted"}
+        assert told[0]["none"]["class"] == "NotFoundError"
+
+    def test_a_live_message_and_a_model_are_read(self, told: Any) -> None:
+        message = told[0]["messages"][0]["read"]
+        assert message["content"][0]["text"].startswith("Say it. [")
+        assert (message["stop_reason"], message["usage"]["service_tier"]) == ("end_turn", "standard")
+        assert told[0]["models"][0]["read"]["id"] == MODEL
+
+
+class TestVersions:
+    def test_samplers_are_refused_under_the_sdks_own_version(self, api: AnthropicClient) -> None:
+        found = sdk(api, "sampled")
+        assert {each["type"] for each in found["results"].values()} == {"errored"}
+        assert (found["live"]["class"], found["live"]["status"]) == ("BadRequestError", 400)
+
+    def test_samplers_are_taken_under_an_older_one(self, api: AnthropicClient) -> None:
+        found = sdk(api, "sampled", OLDER)
+        kinds = {name: each["type"] for name, each in found["results"].items()}
+        assert {name for name, kind in kinds.items() if kind == "errored"} == {"thinking", "wrong"}
+        assert found["live"] == {"class": None}
+        assert {row["headers"]["anthropic-version"] for row in requests_seen(api)} == {OLDER}
+
+
+class TestRefusals:
+    def test_refusals_have_the_classes_that_the_sdk_gives_them(self, api: AnthropicClient) -> None:
+        found = sdk(api, "refusals")
+        assert {name: (each["class"], each["status"]) for name, each in found.items() if name != "version"} == {
+            "bad key": ("AuthenticationError", 401),
+            "bad id": ("BadRequestError", 400),
+            "id twice": ("BadRequestError", 400),
+            "deleted too soon": ("BadRequestError", 400),
+            "never made": ("NotFoundError", 404),
+            "sampler": ("BadRequestError", 400),
+        }
+        assert "requests.0.custom_id" in found["bad id"]["body"]["error"]["message"]
+
+
+class TestRetries:
+    @pytest.mark.parametrize("rule", [{}, {"variant": "error", "status": 529}])
+    def test_its_retry_layer_makes_two_batches_of_one_create(self, api: AnthropicClient, rule: dict[str, Any]) -> None:
+        """What our own client must not do: after "committed, then reset" the SDK creates again, without a key."""
+        api.fault("F5", "create_batch", **rule)
+        api.fault("F5", "message", **rule)
+        found = sdk(api, "retried")
+        assert api.made() == 2
+        assert len(api.emulator.ledger("message")) == 2
+        assert found["batch"] == api.list()["data"][0]["id"]
+        digests = {row["facts"]["sha256"] for row in api.emulator.ledger("create_batch")}
+        assert len(digests) == 1, "the same body, twice"
+        posts = [row for row in requests_seen(api) if row["path"] == "/v1/messages/batches" and row["method"] == "POST"]
+        assert [row["headers"]["x-stainless-retry-count"] for row in posts] == ["0", "1"]
+        assert not any("idempotency" in name for row in posts for name in row["headers"])
