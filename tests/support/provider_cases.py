@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from promptrial.config.instances import preset_instance
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings, JobNames
 from tests.support.emulator_client import EmulatorClient
+from tests.support.llama_server import MODEL, llama_server
 from tests.support.other_vendors import OTHER_VENDORS
 from tests.support.skips import ENGINE, engine_is_installed
 
@@ -82,9 +84,23 @@ def _fireworks(folder: Path, job_names: JobNames = "client") -> Iterator[Provide
         client.close()
 
 
+@contextmanager
+def _openai_compatible(_folder: Path) -> Iterator[ProviderCase]:
+    if not engine_is_installed():
+        pytest.skip(ENGINE)
+    with llama_server() as url:
+        yield ProviderCase(
+            env={},
+            instance=replace(preset_instance("llamacpp"), base_url=url),
+            model=ModelSpec("smol", MODEL, "llamacpp", adapter="openai_compatible"),
+            no_model="another-model",
+        )
+
+
 CASES: Final[Mapping[str, Callable[[Path], AbstractContextManager[ProviderCase]]]] = {
     "embedded": _embedded,
     "fireworks": _fireworks,
+    "openai_compatible": _openai_compatible,
 }
 """By the provider's name in the registry. Each starts what it needs in a folder, and skips the test if it cannot."""
 

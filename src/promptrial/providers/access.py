@@ -7,6 +7,7 @@ environment and not in a configuration file, which may come from somebody else. 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -48,11 +49,12 @@ def service_of(instance: Instance, env: Mapping[str, str]) -> Service:
     )  # fmt: skip
 
 
-def timeouts_of(instance: Instance) -> Timeouts:
-    """Return how long its calls may take, where it says so, and else the usual times."""
-    usual, said = Timeouts(), instance.connection
+def timeouts_of(instance: Instance, usual: Timeouts | None = None) -> Timeouts:
+    """Return how long its calls may take, where it says so, and else the usual times of its adapter."""
+    usual, said = usual or Timeouts(), instance.connection
     read_s = said.read_s or usual.read_s
-    return Timeouts(
+    return replace(
+        usual,
         connect_s=said.connect_s or usual.connect_s,
         read_s=read_s,
         transfer_s=max(usual.transfer_s, read_s),

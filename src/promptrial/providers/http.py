@@ -48,6 +48,7 @@ __all__ = ["HttpClient"]
 
 T = TypeVar("T")
 _MAX_HOPS: Final = 5
+_KEPT_OPEN: Final = 20
 _MAX_LINE: Final = MAX_LINE
 _END_IS_TOLD: Final = frozenset({"content-length", "transfer-encoding", "content-encoding"})
 
@@ -59,6 +60,8 @@ class HttpClient:
     ----------
     service : Service
     timeouts : Timeouts, optional
+    many : bool
+        Whether it is called by many threads at once, so that as many connections are kept open; else at most 20 are.
 
     Attributes
     ----------
@@ -66,8 +69,9 @@ class HttpClient:
         Returns whether a stop was asked for; asked while a file comes or goes.
     """
 
-    def __init__(self, service: Service, timeouts: Timeouts | None = None) -> None:
+    def __init__(self, service: Service, timeouts: Timeouts | None = None, *, many: bool = False) -> None:
         self.service = service
+        self._many = many
         self.stop_asked: Callable[[], bool] = lambda: False
         self._watch = Watch()
         self._timeouts = timeouts or Timeouts()
@@ -92,7 +96,7 @@ class HttpClient:
         method, path : str
             The path starts with a slash: an absolute URL is never called with our key.
         into : type
-            What the JSON of the answer is decoded as.
+            What the JSON of the answer is decoded as; ``msgspec.Raw`` takes the body as it is.
         what : str
             The words after ``could not`` in messages.
         kind : Kind
@@ -236,6 +240,7 @@ class HttpClient:
                 keyed = {"Accept-Encoding": "identity", **self.service.own_headers}
                 options: dict[str, Any] = {
                     "timeout": timeout,
+                    "limits": httpx.Limits(max_keepalive_connections=None if self._many else _KEPT_OPEN),
                     "trust_env": trust_env,
                     "proxy": self.service.proxy,
                     "verify": _trusted(self.service.ca_file),

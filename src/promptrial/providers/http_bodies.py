@@ -10,7 +10,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 
@@ -53,8 +53,10 @@ def success_body(call: Call, response: httpx.Response) -> bytes:
 
 def decoded(call: Call, body: bytes, into: type[T]) -> T:
     """Return a JSON body as a type; one that cannot be read leaves the outcome of its call uncertain."""
+    if into is msgspec.Raw:
+        return cast("T", msgspec.Raw(body))
     try:
-        return msgspec.json.decode(body, type=into)
+        return msgspec.json.decode(body.removeprefix(BOM), type=into)
     except (msgspec.DecodeError, RecursionError) as error:
         raise call.uncertain(f"the answer cannot be read: {error}") from error
 

@@ -1,0 +1,130 @@
+"""From the answer of a live ``/chat/completions`` to the raw row that is kept, and what people should know of it.
+
+The row is ``{"custom_id", "response": {...}}``. Of the answer these keys are kept, as they came: ``id``, ``model``,
+``system_fingerprint``, ``choices``, ``usage``, ``error`` and, of a server that routes to others, ``provider``. What
+else servers add, such as times, changes with each run and says nothing of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from promptrial.model import Completion, ModelSpec
+from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.http_outcomes import printable
+from promptrial.providers.live import LiveAnswer, Note
+from promptrial.providers.request_rows import RequestRow
+
+__all__ = ["ChatReply", "FailedReplyError", "answer_of", "fewest_tokens"]
+
+_MAY_WORK_LATER: Final = frozenset({408, 429})
+
+
+class ChatReply(msgspec.Struct):
+    """What is kept of an answer."""
+
+    id: Raw | UnsetType = UNSET
+    model: Any = UNSET
+    provider: Raw | UnsetType = UNSET
+    system_fingerprint: Raw | UnsetType = UNSET
+    choices: Raw | UnsetType = UNSET
+    usage: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+
+
+class _Row(msgspec.Struct):
+    custom_id: str
+    response: ChatReply
+
+
+class _Error(msgspec.Struct):
+    code: Any = None
+    message: Any = None
+
+
+class FailedReplyError(Exception):
+    """An answer says, with the status 200, that the server has failed. ``status`` is the one that it names."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def answer_of(reply: ChatReply, request: RequestRow, model: ModelSpec, window: int | None, larger: str) -> LiveAnswer:
+    """Return the row of an answer, and what is to be said of it.
+
+    Parameters
+    ----------
+    reply : ChatReply
+    request : RequestRow
+    model : ModelSpec
+    window : int or None
+        The tokens of the model's context, if known.
+    larger : str
+        How it is made larger.
+
+    Raises
+    ------
+    FailedReplyError
+        If the answer holds an error of the server, which may be gone later.
+    ValueError
+        If it holds neither an answer nor an error, or cannot be read.
+    """
+    _require_no_failure(reply)
+    # Between the tokens of JSON a newline is a space; within them there is none.
+    row = msgspec.json.encode(_Row(request.custom_id, reply)).replace(b"\n", b" ").replace(b"\r", b" ")
+    completion = parse_chat_row(row)
+    return LiveAnswer(row, tuple(_notes(reply, completion, request, model, window, larger)))
+
+
+def fewest_tokens(request: RequestRow) -> int:
+    """Return how many tokens a prompt has at least: one for each word, since no usual tokenizer joins two words."""
+    return sum(len(message.content.split()) for message in request.body.messages)
+
+
+def _require_no_failure(reply: ChatReply) -> None:
+    if reply.error is UNSET or reply.choices is not UNSET:
+        return
+    try:
+        error = msgspec.json.decode(reply.error, type=_Error | None)
+    except (ValueError, RecursionError):
+        return
+    code = None if error is None else error.code
+    if error is not None and isinstance(code, int) and (code in _MAY_WORK_LATER or 500 <= code < 600):
+        raise FailedReplyError(code, printable(str(error.message)))
+
+
+def _notes(
+    reply: ChatReply, answer: Completion, request: RequestRow, model: ModelSpec, window: int | None, larger: str
+) -> Iterator[Note]:
+    named = reply.model if isinstance(reply.model, str) else ""
+    if named and not _is_same(named, model.id):
+        yield Note(
+            f"model {printable(named, 80)}",
+            f"model {model.shown_id} was asked for, and {printable(named, 80)} answers",
+        )
+    if answer.error is not None or not answer.prompt_tokens:
+        return
+    fewest, limit, read = fewest_tokens(request), request.body.max_tokens, answer.prompt_tokens
+    if read < fewest:
+        yield Note(
+            "cut",
+            f"the server read {read} tokens of a prompt that has at least {fewest}: it has cut the prompt without "
+            f"saying so; {larger}",
+        )
+    elif window is not None and read in {window, window - limit}:
+        yield Note(
+            "full",
+            f"the server read {read} tokens of a prompt, exactly what its context of {window} leaves: it may have cut "
+            f"the prompt without saying so; {larger}",
+        )
+
+
+def _is_same(named: str, asked: str) -> bool:
+    """Whether a name is the one asked for, perhaps with a folder, a version or the ending of a file."""
+    short, wanted = (text.rpartition("/")[2].casefold().removesuffix(".gguf") for text in (named, asked))
+    return short == wanted or short.startswith((f"{wanted}-", f"{wanted}:")) or wanted.startswith(f"{short}:")

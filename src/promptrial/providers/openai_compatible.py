@@ -1,0 +1,316 @@
+"""Any server with ``/chat/completions``, asked request by request: vLLM, llama.cpp, Ollama, OpenAI's own, and others.
+
+What kinds of servers take and tell is in ``chat_servers``, the rows in ``chat_replies``, what an HTTP outcome means in
+``http``. Nothing is repeated here, and nothing waits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any, ClassVar, Final, Self
+
+import msgspec
+
+from promptrial.errors import ConfigError, PermanentError, ProviderError, SlowDownError, TransientError
+from promptrial.model import Completion, ModelSpec
+from promptrial.model.instances import Instance
+from promptrial.providers.access import service_of, timeouts_of
+from promptrial.providers.base import JobRef, PartPayload
+from promptrial.providers.chat_replies import ChatReply, FailedReplyError, answer_of
+from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.chat_servers import KINDS, ServerFacts, facts_of, require_loaded
+from promptrial.providers.http import HttpClient
+from promptrial.providers.http_outcomes import Call, NotFoundError, RejectedError, printable
+from promptrial.providers.http_service import Timeouts
+from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, answers_in_turn, error_row
+from promptrial.providers.openai_rows import RowShape, openai_body
+from promptrial.providers.request_rows import RequestRow
+
+__all__ = ["OpenAICompatibleProvider"]
+
+_PATIENT: Final = Timeouts(read_s=600.0, call_s=600.0)
+"""An answer may be long, wait for others, and comes in one piece."""
+_REFUSED_ALONE: Final = frozenset({400, 413, 422})
+_PARAMETER: Final = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter", "invalid_parameter"})
+_OVERFLOW: Final = re.compile(
+    r"context[ _](length|size|window)|maximum context|max_model_len|too many tokens", re.IGNORECASE
+)
+_NO_MODEL: Final = re.compile(
+    r"model_not_found|not a valid model|model\b.{0,200}\b(does not exist|not found)", re.IGNORECASE
+)
+_ANSWER: Final = "answer a request"
+_SHOWN: Final = 8
+"""Names of served models in a message."""
+
+
+class _Served(msgspec.Struct):
+    id: str = ""
+    max_model_len: int | None = None
+    context_length: int | None = None
+    context_window: int | None = None
+
+    @property
+    def window(self) -> int | None:
+        return self.max_model_len or self.context_length or self.context_window
+
+
+class _Models(msgspec.Struct):
+    data: list[_Served] = []
+
+
+class _Tokens(msgspec.Struct):
+    tokens: list[Any]
+
+
+class OpenAICompatibleProvider(AnswersDirectly):
+    """One server or vendor. May be used by several threads.
+
+    Parameters
+    ----------
+    instance : Instance
+    env : mapping
+        Where its key is looked up.
+    """
+
+    name: ClassVar[str] = "openai_compatible"
+    local: ClassVar[bool] = False
+    understands: ClassVar[frozenset[str]] = frozenset({"sampling", "reasoning_effort", "extra_body"})
+
+    def __init__(self, instance: Instance, env: Mapping[str, str]) -> None:
+        service, times = service_of(instance, env), timeouts_of(instance, _PATIENT)
+        self._instance = instance
+        self._http = HttpClient(service, times, many=True)
+        self._root = HttpClient(replace(service, base_url=service.base_url.removesuffix("/v1")), times)
+        self._kind = instance.option("server")
+        self._facts: dict[str, ServerFacts] = {}
+        self._served: list[_Served] | None = None
+
+    @classmethod
+    def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
+        """Return an adapter for an instance. Makes no call.
+
+        Raises
+        ------
+        ConfigError
+            If it has no address, or its key is missing.
+        """
+        return cls(instance or Instance(cls.name, cls.name, "the server"), env)
+
+    def check(self, model: ModelSpec) -> None:
+        """Refuse what no server answers as it is meant here; then find out whether this one is ready and has the model.
+
+        The list of models is believed of a server on one's own machine, or of a kind that is known to list what it
+        serves; elsewhere the first answer tells.
+
+        Raises
+        ------
+        ConfigError
+            If ``extra_body`` asks for several answers, or for one in pieces.
+        LoadingError
+            If the server is still loading its model.
+        PermanentError
+            If the key is wrong, or the model is not served: names those that are.
+        """
+        _check_extra(model)
+        require_loaded(self._root, self._kind)
+        served = self._models()
+        names = [each.id for each in served]
+        believed = self._kind in KINDS or self._http.service.is_here
+        if believed and names and not any(_is_called(name, model.id) for name in names):
+            raise self._no_such_model(model)
+
+    def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
+        """Return the adapter, host and model and, of a kind of server that tells, its version and the model's digest.
+
+        Raises
+        ------
+        LoadingError
+            If the server is still loading its model.
+        TransientError
+            If it cannot be asked.
+        """
+        return {
+            "provider": self.name,
+            "api": self._http.service.place,
+            "model": model.shown_id,
+            **self._facts_of(model).known,
+        }
+
+    def count_tokens(self, model: ModelSpec, text: str) -> int | None:  # noqa: ARG002 - the Protocol's
+        """Return how many tokens llama.cpp makes of a text; None of other servers."""
+        if self._kind != "llamacpp":
+            return None
+        try:
+            return len(
+                self._root.call("POST", "/tokenize", _Tokens, what="count tokens", body={"content": text}).tokens
+            )
+        except ProviderError:  # a number for people, which nothing depends on
+            return None
+
+    @property
+    def in_flight(self) -> int:
+        """The most requests at once: of llama.cpp two for each slot, so that none is ever idle."""
+        slots = min((facts.slots for facts in self._facts.values() if facts.slots), default=None)
+        return self._instance.limits.in_flight or (2 * slots if slots else IN_FLIGHT)
+
+    def answer(self, request: RequestRow, model: ModelSpec) -> LiveAnswer:
+        """Answer one request, with one call; see ``live.LiveProvider``."""
+        facts = self._facts.get(model.id, ServerFacts({}))
+        body = self._body(request, model)
+        try:
+            reply = self._http.call("POST", "/chat/completions", ChatReply, what=_ANSWER, body=body)
+            return answer_of(reply, request, model, facts.window, self._larger)
+        except RejectedError as error:
+            return LiveAnswer(self._refused(error, request, model, facts))
+        except FailedReplyError as error:
+            kind = SlowDownError if error.status == 429 else TransientError
+            raise kind(self._could_not_answer(f"{error.status}: {error}")) from error
+        except ValueError as error:
+            raise TransientError(self._could_not_answer(str(error))) from error
+
+    def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:  # noqa: ARG002 - the Protocol's
+        """Ask for the answers one after the other; may be closed between any two."""
+        return answers_in_turn(self, payload)
+
+    @staticmethod
+    def emulated(
+        instance: Instance,
+        url: str,
+        key: str,
+        account: str,  # noqa: ARG004 - the Protocol's
+    ) -> tuple[Instance, Mapping[str, str]]:
+        """Return the instance at the emulator's live endpoints, which tell nothing of a kind of server."""
+        variable = instance.key or "EMULATOR_API_KEY"
+        options = tuple((name, value) for name, value in instance.options if name != "server")
+        return replace(instance, base_url=f"{url}/v1", key=variable, auth="bearer", options=options), {variable: key}
+
+    @staticmethod
+    def parse_row(line: bytes) -> Completion:
+        """Read one row of ``results``.
+
+        Raises
+        ------
+        ValueError
+            If it is not one.
+        """
+        return parse_chat_row(line)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+        self._root.close()
+
+    def _could_not_answer(self, problem: str) -> str:
+        return Call(self._http.service, _ANSWER).text(problem)
+
+    # --- what is sent --------------------------------------------------------------------------------------------
+
+    def _body(self, request: RequestRow, model: ModelSpec) -> dict[str, Any]:
+        kind, shape = KINDS.get(self._kind), RowShape.of(self._instance)
+        own = kind.neutral if kind is not None and model.options.sampling == "explicit" else {}
+        if kind is not None and not kind.top_k:
+            shape = replace(shape, top_k=False)
+        return {"stream": False, **own, **openai_body(request, model, shape)}
+
+    # --- what the server tells -----------------------------------------------------------------------------------
+
+    @property
+    def _larger(self) -> str:
+        kind = KINDS.get(self._kind)
+        return "give the server a larger context window" if kind is None else kind.larger
+
+    def _facts_of(self, model: ModelSpec) -> ServerFacts:
+        if model.id not in self._facts:
+            if self._kind not in KINDS:
+                self._facts[model.id] = ServerFacts({})
+            else:
+                try:
+                    require_loaded(self._root, self._kind)
+                    window = next((each.window for each in self._models() if each.id == model.id), None)
+                    self._facts[model.id] = facts_of(self._root, self._kind, model.id, window)
+                except TransientError as error:
+                    raise self._not_there(error) from error
+        return self._facts[model.id]
+
+    def _not_there(self, error: TransientError) -> TransientError:
+        """Return the error with what to do if the server does not run."""
+        if "no connection" not in error.message:
+            return error
+        where = f"providers: {{{self._instance.name}: {{type: {self._kind}, base_url: ...}}}}"
+        hint = f"start it ({KINDS[self._kind].start}), or say where it is: `{where}`"
+        return type(error)(f"{error.message} at {self._http.service.place}", hint=hint)
+
+    def _models(self) -> list[_Served]:
+        """Return the models that the server lists; none if it has no such list."""
+        if self._served is None:
+            try:
+                self._served = self._http.call("GET", "/models", _Models, what="list its models").data
+            except RejectedError as error:
+                if error.status in {401, 403}:
+                    raise
+                self._served = []
+        return self._served
+
+    def _no_such_model(self, model: ModelSpec, said: str = "") -> PermanentError:
+        try:
+            names = [printable(each.id, 100) for each in self._models() if each.id]
+        except ProviderError:
+            names = []
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        served = f"; it serves: {', '.join(names[:_SHOWN])}{more}" if names else ""
+        what = f"{self._instance.label} at {self._http.service.place} does not serve {model.shown_id!r}"
+        return PermanentError(
+            what + (f" ({said})" if said else "") + served,
+            hint=f"write one of them as models.{model.alias}.id" if names else f"correct models.{model.alias}.id",
+        )
+
+    # --- what it refuses -----------------------------------------------------------------------------------------
+
+    def _refused(self, error: RejectedError, request: RequestRow, model: ModelSpec, facts: ServerFacts) -> bytes:
+        """Return the row of a request that was refused for what it holds.
+
+        Raises
+        ------
+        PermanentError
+            If every request would be refused.
+        """
+        said = f"{error.code} {error.detail}"
+        if isinstance(error, NotFoundError) or (error.status in _REFUSED_ALONE and _NO_MODEL.search(said)):
+            raise self._no_such_model(model, f"HTTP {error.status}: {error.detail}") from error
+        if error.code in _PARAMETER:
+            raise PermanentError(
+                error.message,
+                hint=f"if the model takes no such parameter, set models.{model.alias}.sampling: provider_default, or "
+                "correct `extra_body`",
+            ) from error
+        if error.status not in _REFUSED_ALONE:
+            raise error
+        if _OVERFLOW.search(said):
+            window = f"; the context window has {facts.window}" if facts.window else ""
+            limit = f"the answer may have {request.body.max_tokens} tokens{window}"
+            text = f"{error.detail}; {limit}; {self._larger}"
+            return error_row(request.custom_id, "context_length_exceeded", text)
+        code = error.code if error.code and error.code != str(error.status) else f"http_{error.status}"
+        return error_row(request.custom_id, code, error.detail)
+
+
+def _is_called(served: str, asked: str) -> bool:
+    """Whether a served model is the one that is asked for: Ollama adds ``:latest``, llama.cpp lists paths of files."""
+    if asked in {served, served.removesuffix(":latest")}:
+        return True
+    file = PurePosixPath(served.replace("\\", "/"))
+    return file.suffix == ".gguf" and asked in {file.name, file.stem}
+
+
+def _check_extra(model: ModelSpec) -> None:
+    extra = msgspec.json.decode(model.options.extra_body) if model.options.extra_body else {}
+    for key, only in (("stream", False), ("n", 1)):
+        if extra.get(key, only) != only:
+            raise ConfigError(
+                f"models.{model.alias}.extra_body.{key}: {extra[key]!r}; allowed: {only!r}, since a request has one "
+                "answer, read as a whole",
+                hint="remove the key",
+            )

@@ -1,0 +1,439 @@
+"""The adapter of live chat servers: what it sends to each kind, what it reads, and what each outcome means."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from promptrial.config.instances import preset_instance
+from promptrial.config.presets import PRESETS
+from promptrial.errors import ConfigError, LoadingError, PermanentError, SlowDownError, TransientError
+from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model.instances import Connection, Instance, Limits, RequestOptions
+from promptrial.providers.live import IN_FLIGHT, LiveAnswer, LiveProvider
+from promptrial.providers.openai_compatible import OpenAICompatibleProvider
+from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
+from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted
+
+MODEL = ModelSpec("m1", "small-7b", "here", adapter="openai_compatible")
+KEY = "sk-" + "livesecret"
+CHAT: dict[str, Any] = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1795931263,
+    "model": "small-7b",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Paris"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 30, "completion_tokens": 2, "total_tokens": 32},
+    "timings": {"predicted_ms": 17.5},
+}
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted() as server:
+        yield server
+
+
+def provider(server: ScriptedServer, kind: str = "", **fields: Any) -> OpenAICompatibleProvider:
+    options = (("server", kind),) if kind else ()
+    given = Instance("here", "openai_compatible", "the server", base_url=f"{server.url}/v1", options=options)
+    return OpenAICompatibleProvider.open({"SOME_KEY": KEY}, replace(given, **fields))
+
+
+QUESTION = "What is the capital of France?"
+
+
+def row(text: str = QUESTION, *, stop: tuple[str, ...] = (), max_tokens: int = 16) -> RequestRow:
+    request = Request(
+        RequestId("set", "q1", "control", "0.0", 0, "closed"),
+        (Message("system", "Be brief."), Message("user", text)),
+        Sampling(temperature=0.0, top_p=1.0, top_k=40, max_tokens=max_tokens, stop=stop, seed=7),
+    )
+    return decode_request_row(encode_request_row(request))
+
+
+def asked(server: ScriptedServer, kind: str = "", model: ModelSpec = MODEL, **fields: Any) -> dict[str, Any]:
+    """Return the body of a request as it was sent."""
+    server.on("POST", "/v1/chat/completions", json_reply(CHAT))
+    provider(server, kind, **fields).answer(row(stop=("\n",)), model)
+    body: dict[str, Any] = json.loads(server.asked[-1].body)
+    return body
+
+
+def answered(server: ScriptedServer, told: Reply, kind: str = "", request: RequestRow | None = None) -> LiveAnswer:
+    server.on("POST", "/v1/chat/completions", told)
+    server.on("GET", "/v1/models", json_reply({"data": [{"id": "small-7b"}, {"id": "large"}]}))
+    return provider(server, kind).answer(request or row(), MODEL)
+
+
+def with_options(**options: Any) -> ModelSpec:
+    return ModelSpec("m1", "small-7b", "here", adapter="openai_compatible", options=RequestOptions(**options))
+
+
+# --- what is sent ----------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_server_is_sent_every_parameter_that_openai_has_and_top_k(server: ScriptedServer) -> None:
+    assert asked(server) == {
+        "model": "small-7b",
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": QUESTION}],
+        "max_tokens": 16,
+        "stop": ["\n"],
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "top_k": 40,
+        "seed": 7,
+        "stream": False,
+    }  # fmt: skip
+    assert "authorization" not in server.asked[-1].headers
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("llamacpp", {"top_k": 40, "min_p": 0.0, "repeat_penalty": 1.0}),
+        ("vllm", {"top_k": 40, "min_p": 0.0, "repetition_penalty": 1.0}),
+        ("lmstudio", {"top_k": 40, "repeat_penalty": 1.0}),
+        ("ollama", {}),
+    ],
+)
+def test_samplers_that_a_kind_of_server_would_set_by_itself_are_sent_without_effect(
+    server: ScriptedServer, kind: str, expected: dict[str, float]
+) -> None:
+    plain = asked(server)
+    assert {key: value for key, value in asked(server, kind).items() if key not in plain or key == "top_k"} == expected
+
+
+@pytest.mark.parametrize("name", ["openai", "azure", "groq"])
+def test_vendors_without_top_k_are_not_sent_it_and_their_limit_has_its_own_name(
+    server: ScriptedServer, name: str
+) -> None:
+    body = asked(server, options=PRESETS[name].options)
+    assert "top_k" not in body
+    assert "max_tokens" not in body
+    assert body["max_completion_tokens"] == 16
+
+
+def test_with_the_providers_default_no_sampler_is_sent_at_all(server: ScriptedServer) -> None:
+    body = asked(server, "llamacpp", with_options(sampling="provider_default", reasoning_effort="low"))
+    assert body.keys() == {"model", "messages", "max_tokens", "stop", "stream", "reasoning_effort"}
+
+
+def test_extra_keys_are_sent_as_they_are_and_win(server: ScriptedServer) -> None:
+    body = asked(server, "llamacpp", with_options(extra_body='{"cache_prompt":false,"min_p":0.1}'))
+    assert (body["cache_prompt"], body["min_p"]) == (False, 0.1)
+
+
+@pytest.mark.parametrize("extra", ['{"stream":true}', '{"n":2}'])
+def test_extra_keys_that_would_change_what_an_answer_is_are_refused_before_anything_is_sent(
+    server: ScriptedServer, extra: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"models\.m1\.extra_body") as caught:
+        provider(server).check(with_options(extra_body=extra))
+    assert caught.value.hint
+    assert server.asked == []
+
+
+def test_a_key_is_sent_where_one_is_named_and_stands_in_no_message(server: ScriptedServer) -> None:
+    server.on("POST", "/v1/chat/completions", json_reply({"error": {"message": f"bad key {KEY}"}}, 401))
+    with pytest.raises(PermanentError) as caught:
+        provider(server, key="SOME_KEY").answer(row(), MODEL)
+    assert server.asked[-1].headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in str(caught.value)
+    assert "SOME_KEY" in str(caught.value)
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def test_a_row_keeps_what_the_answer_says_and_nothing_that_changes_with_the_clock(server: ScriptedServer) -> None:
+    kept = json.loads(answered(server, json_reply(CHAT)).row)
+    assert kept == {
+        "custom_id": row().custom_id,
+        "response": {key: CHAT[key] for key in ("id", "model", "choices", "usage")},
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(CHAT, indent=1).replace("\n", "\r\n").encode(),
+        b"\xef\xbb\xbf" + json.dumps(CHAT).encode(),
+        json.dumps(CHAT).encode() + b"\r\n\r\n",
+    ],
+    ids=["CRLF", "BOM", "newlines at the end"],
+)
+def test_an_answer_may_come_in_odd_wrappings_and_is_one_line(server: ScriptedServer, body: bytes) -> None:
+    given = answered(server, reply(200, body, Content_Type="text/plain; charset=latin-1"))
+    assert b"\n" not in given.row
+    assert b"\r" not in given.row
+    assert provider(server).parse_row(given.row).text == "Paris"
+
+
+def test_reasoning_is_kept_beside_the_answer(server: ScriptedServer) -> None:
+    message = {"role": "assistant", "content": "Paris", "reasoning_content": "France, so Paris."}
+    chat = CHAT | {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    read = provider(server).parse_row(answered(server, json_reply(chat)).row)
+    assert (read.text, read.reasoning) == ("Paris", "France, so Paris.")
+
+
+# --- what an outcome means -------------------------------------------------------------------------------------------
+
+WHOLE = json.dumps(CHAT).encode()
+CUT_GZIP = gzip.compress(WHOLE)[:-20]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        json_reply({"error": {"message": "overloaded"}}, 503),
+        json_reply({"error": {"message": "internal"}}, 500),
+        reply(408),
+        Reply(end="reset"),
+        reply(200, WHOLE[:-40], announce=len(WHOLE)),
+        reply(200, WHOLE[:-40]),
+        bare(200, WHOLE[:-40]),
+        reply(200, CUT_GZIP, Content_Encoding="gzip"),
+        reply(200, b""),
+        reply(200, b"<html><body>Bad gateway</body></html>", Content_Type="text/html"),
+        reply(200, b"[" * 100_000),
+        json_reply(CHAT | {"choices": []}),
+        json_reply({"id": "x"}),
+        reply(200, json.dumps(CHAT).encode().replace(b"Paris", b"\xff\xfe")),
+        json_reply({"error": {"code": 502, "message": "the upstream failed"}}),
+    ],
+)
+def test_what_may_work_later_is_never_kept_as_an_answer(server: ScriptedServer, told: Reply) -> None:
+    with pytest.raises(TransientError) as caught:
+        answered(server, told)
+    assert not isinstance(caught.value, SlowDownError)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        json_reply({"error": {"message": "slow down"}}, 429, Retry_After="7"),
+        json_reply({"error": {"code": 429, "message": "the upstream is busy"}}),
+    ],
+)
+def test_a_server_that_asks_for_fewer_requests_is_understood(server: ScriptedServer, told: Reply) -> None:
+    with pytest.raises(SlowDownError):
+        answered(server, told)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (
+            {
+                "code": 400,
+                "message": "request (6031 tokens) exceeds the available context size (2048 tokens), try increasing it",
+                "type": "exceed_context_size_error",
+            },
+            "llamacpp",
+        ),
+        ({"message": "This model's maximum context length is 2048, you requested 6031", "code": 400}, "vllm"),
+        ({"message": "too long: 6031", "code": "context_length_exceeded"}, ""),
+    ],
+)  # fmt: skip
+def test_a_prompt_that_is_too_long_is_an_error_of_that_request_with_the_tokens_and_what_to_do(
+    server: ScriptedServer, error: dict[str, Any], kind: str
+) -> None:
+    read = provider(server).parse_row(answered(server, json_reply({"error": error}, 400), kind).row)
+    assert read.error is not None
+    assert read.error.startswith("context_length_exceeded: ")
+    assert "6031" in read.error
+    assert "may have 16 tokens" in read.error
+    assert any(way in read.error for way in ("larger --ctx-size", "larger --max-model-len", "larger context window"))
+
+
+def test_a_filtered_request_is_an_error_of_that_request(server: ScriptedServer) -> None:
+    error = {"message": "The response was filtered", "code": "content_filter"}
+    read = provider(server).parse_row(answered(server, json_reply({"error": error}, 400)).row)
+    assert read.error == "content_filter: The response was filtered"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        json_reply({"error": {"message": "The model `small-7b` does not exist.", "code": 404}}, 404),
+        json_reply({"error": {"message": "no", "code": "model_not_found"}}, 400),
+        json_reply({"error": {"message": "small-7b is not a valid model ID", "code": 400}}, 400),
+    ],
+)
+def test_a_model_that_is_not_served_ends_the_work_and_says_what_is_served(server: ScriptedServer, told: Reply) -> None:
+    with pytest.raises(PermanentError, match="does not serve 'small-7b'") as caught:
+        answered(server, told)
+    assert "small-7b, large" in caught.value.message
+    assert "models.m1.id" in str(caught.value.hint)
+
+
+def test_a_parameter_that_the_model_refuses_ends_the_work_and_says_how_to_leave_it_out(server: ScriptedServer) -> None:
+    error = {"message": "'temperature' does not support 0.0", "code": "unsupported_value"}
+    with pytest.raises(PermanentError) as caught:
+        answered(server, json_reply({"error": error}, 400))
+    assert "models.m1.sampling: provider_default" in str(caught.value.hint)
+
+
+# --- what people should know -----------------------------------------------------------------------------------------
+
+
+def test_another_models_name_in_an_answer_is_noted(server: ScriptedServer) -> None:
+    (note,) = answered(server, json_reply(CHAT | {"model": "tiny-1b"})).notes
+    assert note.text == "model small-7b was asked for, and tiny-1b answers"
+
+
+@pytest.mark.parametrize(
+    "name", ["small-7b", "org/small-7b", "small-7b-2026-01-01", "small-7b:latest", "/m/small-7b.gguf"]
+)
+def test_a_version_of_the_model_that_was_asked_for_is_not(server: ScriptedServer, name: str) -> None:
+    assert answered(server, json_reply(CHAT | {"model": name})).notes == ()
+
+
+def test_a_prompt_that_the_server_has_cut_is_noted_with_what_to_set(server: ScriptedServer) -> None:
+    long = row("word " * 100)
+    (note,) = answered(server, json_reply(CHAT), "ollama", long).notes
+    assert "read 30 tokens of a prompt that has at least 102" in note.text
+    assert "OLLAMA_CONTEXT_LENGTH" in note.text
+
+
+@pytest.mark.parametrize("tokens", [None, 0, -5, "many", 102, 5000])
+def test_unknown_or_possible_numbers_of_tokens_are_no_cut(server: ScriptedServer, tokens: object) -> None:
+    usage = {"prompt_tokens": tokens, "completion_tokens": 2}
+    assert answered(server, json_reply(CHAT | {"usage": usage}), "ollama", row("word " * 100)).notes == ()
+
+
+def test_a_prompt_that_fills_the_window_to_the_token_is_noted(server: ScriptedServer) -> None:
+    _llamacpp(server, n_ctx=46)
+    made = provider(server, "llamacpp")
+    made.fingerprint(MODEL)
+    server.on("POST", "/v1/chat/completions", json_reply(CHAT))
+    (note,) = made.answer(row(max_tokens=16), MODEL).notes
+    assert "exactly what its context of 46 leaves" in note.text
+    assert made.answer(row(max_tokens=15), MODEL).notes == ()
+
+
+# --- before the first request ----------------------------------------------------------------------------------------
+
+
+def _llamacpp(server: ScriptedServer, n_ctx: int = 2048, slots: int = 1) -> None:
+    props = {
+        "build_info": "b1234-abc",
+        "model_path": "/somebody/models/small-7b.gguf",
+        "total_slots": slots,
+        "chat_template": "{{ messages }}",
+        "default_generation_settings": {"n_ctx": n_ctx},
+    }
+    server.on("GET", "/health", json_reply({"status": "ok"}))
+    server.on("GET", "/props", json_reply(props))
+    server.on("GET", "/v1/models", json_reply({"data": [{"id": "small-7b"}]}))
+
+
+def test_llamacpp_tells_its_build_model_file_and_window_and_no_path(server: ScriptedServer) -> None:
+    _llamacpp(server)
+    found = provider(server, "llamacpp").fingerprint(MODEL)
+    assert found == {
+        "provider": "openai_compatible",
+        "api": f"127.0.0.1:{server.port}",
+        "model": "small-7b",
+        "server": "llama.cpp",
+        "server_version": "b1234-abc",
+        "weights_file": "small-7b.gguf",
+        "chat_template_sha256": found["chat_template_sha256"],
+        "window": 2048,
+    }
+
+
+def test_ollama_tells_its_version_and_the_digest_of_the_model(server: ScriptedServer) -> None:
+    server.on("GET", "/v1/models", json_reply({"data": [{"id": "small-7b:latest"}]}))
+    server.on("GET", "/api/version", json_reply({"version": "0.9.1"}))
+    server.on("GET", "/api/tags", json_reply({"models": [{"name": "small-7b:latest", "digest": "ab12"}]}))
+    made = provider(server, "ollama")
+    found = made.fingerprint(MODEL)
+    assert (found["server_version"], found["model_digest"]) == ("0.9.1", "ab12")
+    made.check(MODEL)
+
+
+def test_vllm_tells_its_version_and_the_longest_context(server: ScriptedServer) -> None:
+    server.on("GET", "/health", reply(200))
+    server.on("GET", "/version", json_reply({"version": "0.14.0"}))
+    server.on("GET", "/v1/models", json_reply({"data": [{"id": "small-7b", "max_model_len": 8192}]}))
+    found = provider(server, "vllm").fingerprint(MODEL)
+    assert (found["server"], found["server_version"], found["window"]) == ("vLLM", "0.14.0", 8192)
+
+
+def test_a_server_that_keeps_its_properties_to_itself_is_asked_anyway(server: ScriptedServer) -> None:
+    _llamacpp(server)
+    server.on("GET", "/props", json_reply({"error": {"message": "disabled"}}, 403))
+    assert "server_version" not in provider(server, "llamacpp").fingerprint(MODEL)
+
+
+def test_a_vendor_is_not_asked_for_facts(server: ScriptedServer) -> None:
+    assert provider(server).fingerprint(MODEL)["api"] == f"127.0.0.1:{server.port}"
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("call", ["check", "fingerprint"])
+def test_a_server_that_is_still_loading_its_model_is_told_from_one_that_fails(
+    server: ScriptedServer, call: str
+) -> None:
+    loading = {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
+    server.on("GET", "/health", json_reply(loading, 503))
+    with pytest.raises(LoadingError, match="Loading model"):
+        getattr(provider(server, "llamacpp"), call)(MODEL)
+
+
+def test_a_server_that_does_not_run_is_said_with_how_to_start_it() -> None:
+    with scripted() as server:
+        gone = server
+    with pytest.raises(TransientError, match=f"at 127.0.0.1:{gone.port}") as caught:
+        provider(gone, "llamacpp").fingerprint(MODEL)
+    assert "llama-server -m MODEL.gguf --port 8080" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("served", ["small-7b", "/models/small-7b.gguf", "small-7b:latest"])
+def test_a_served_model_may_be_called_in_a_shorter_way(server: ScriptedServer, served: str) -> None:
+    server.on("GET", "/v1/models", json_reply({"data": [{"id": served}]}))
+    provider(server).check(MODEL)
+
+
+def test_a_model_that_a_server_on_this_machine_does_not_list_is_refused_before_anything_is_asked(
+    server: ScriptedServer,
+) -> None:
+    server.on("GET", "/v1/models", json_reply({"data": [{"id": "large"}]}))
+    with pytest.raises(PermanentError, match="it serves: large"):
+        provider(server).check(MODEL)
+
+
+@pytest.mark.parametrize("told", [reply(404), json_reply({"data": []}), reply(405)])
+def test_without_a_list_the_first_answer_tells(server: ScriptedServer, told: Reply) -> None:
+    server.on("GET", "/v1/models", told)
+    provider(server).check(MODEL)
+
+
+def test_requests_at_once_are_as_configured_or_two_for_each_slot_or_the_usual(server: ScriptedServer) -> None:
+    _llamacpp(server, slots=4)
+    made = provider(server, "llamacpp")
+    assert isinstance(made, LiveProvider)
+    assert made.in_flight == IN_FLIGHT
+    made.fingerprint(MODEL)
+    assert made.in_flight == 8
+    assert provider(server, limits=Limits(in_flight=3)).in_flight == 3
+
+
+def test_an_answer_is_waited_for_as_long_as_the_instance_says(server: ScriptedServer) -> None:
+    server.on("POST", "/v1/chat/completions", Reply(end="stall"))
+    with pytest.raises(TransientError, match="ReadTimeout"):
+        provider(server, connection=Connection(read_s=0.1)).answer(row(), MODEL)
+
+
+def test_openai_is_asked_live_by_the_preset(server: ScriptedServer) -> None:
+    instance, env = OpenAICompatibleProvider.emulated(preset_instance("openai"), server.url, KEY, "")
+    server.on("POST", "/v1/chat/completions", json_reply(CHAT))
+    OpenAICompatibleProvider.open(env, instance).answer(row(), MODEL)
+    assert server.asked[-1].headers["authorization"] == f"Bearer {KEY}"
