@@ -64,6 +64,7 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "embedded": "promptrial.providers.embedded:EmbeddedProvider",
     "fireworks": "promptrial.providers.fireworks:FireworksProvider",
     "openai_compatible": "promptrial.providers.openai_compatible:OpenAICompatibleProvider",
+    "anthropic": "promptrial.providers.anthropic:AnthropicProvider",
 }
 """Where answers come from."""
 

@@ -5,6 +5,8 @@ A new provider joins the contract by one entry of ``CASES``; what the contract a
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +19,9 @@ import pytest
 from promptrial.config.instances import preset_instance
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
+from promptrial.providers.anthropic_ids import Nonce
+from promptrial.providers.anthropic_messages import write_requests
+from promptrial.providers.base import PartPayload
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings, JobNames
 from tests.support.emulator_client import EmulatorClient
@@ -47,7 +52,9 @@ class ProviderCase:
     no_model : str
         An id that the provider takes for none; empty if it believes any.
     jobs : callable
-        Returns the keys of all jobs that were ever accepted, one entry for each.
+        Returns the marks of all jobs that were ever accepted, one entry for each.
+    mark : callable
+        Returns the mark of a payload's job: its key, where the vendor is told that.
     """
 
     env: Mapping[str, str]
@@ -58,6 +65,7 @@ class ProviderCase:
     secrets: tuple[str, ...] = ()
     locked_out: Mapping[str, str] = field(default_factory=dict)
     jobs: Callable[[], list[str]] = list
+    mark: Callable[[PartPayload], str] = lambda payload: payload.key
 
 
 @contextmanager
@@ -97,10 +105,38 @@ def _openai_compatible(_folder: Path) -> Iterator[ProviderCase]:
         )
 
 
+@contextmanager
+def _anthropic(folder: Path) -> Iterator[ProviderCase]:
+    key, model = "sk-ant-" + "contractsecret", "claude-haiku-4-5"
+    with EmulatorServer(folder, EmulatorSettings(key=key, models=frozenset({model}))) as server:
+        client = EmulatorClient(server.url, key=key)
+        yield ProviderCase(
+            env={"ANTHROPIC_API_KEY": key},
+            instance=replace(preset_instance("anthropic"), base_url=server.url),
+            model=ModelSpec("small", model, "anthropic"),
+            no_model="claude-of-tomorrow",
+            needed=("ANTHROPIC_API_KEY",),
+            secrets=(key,),
+            locked_out={"ANTHROPIC_API_KEY": "sk-ant-" + "wrongsecret"},
+            jobs=lambda: [row["facts"]["sha256"] for row in client.ledger("create_batch")],
+            mark=_sha256_of_batch,
+        )
+        client.close()
+
+
+def _sha256_of_batch(payload: PartPayload) -> str:
+    """Return what the ledger keeps of a batch: no key is told, but the ids in the body hold a nonce of it."""
+    body = io.BytesIO()
+    nonce = Nonce(payload.key, lambda: (row.custom_id for row in payload.requests()))
+    write_requests(body, payload.requests(), payload.model, nonce)
+    return hashlib.sha256(body.getvalue()).hexdigest()
+
+
 CASES: Final[Mapping[str, Callable[[Path], AbstractContextManager[ProviderCase]]]] = {
     "embedded": _embedded,
     "fireworks": _fireworks,
     "openai_compatible": _openai_compatible,
+    "anthropic": _anthropic,
 }
 """By the provider's name in the registry. Each starts what it needs in a folder, and skips the test if it cannot."""
 

@@ -125,9 +125,9 @@ class Completion:
     """A provider's answer to one request, in the same shape whoever gave it.
 
     ``wire_id`` is the id that went over the wire. ``error`` is None for an answer; otherwise it names the reason
-    and ``text`` is empty. Token counts are None where the provider did not say; ``cached_tokens`` are part of the
-    prompt's, ``reasoning_tokens`` of the completion's. ``reasoning`` is what the model wrote before it answered, as far
-    as it was given apart from the text.
+    and ``text`` is empty. Token counts are None where the provider did not say; ``cached_tokens``, which were read from
+    a cache, and ``cache_write_tokens``, which were written to it, are part of the prompt's, ``reasoning_tokens`` of the
+    completion's. ``reasoning`` is what the model wrote before it answered, as far as it was given apart from the text.
     """
 
     wire_id: str
@@ -141,6 +141,7 @@ class Completion:
     error: str | None = None
     reasoning: str | None = None
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ from promptrial.providers.http_bodies import (
 from promptrial.providers.http_outcomes import (
     Call,
     Kind,
+    Reply,
     UnprovenEndError,
     UnusableBodyError,
     explained,
@@ -143,6 +144,41 @@ class HttpClient:
                 self._keyed("POST", path, data=fields, files=part, timeout=self._for_files()) as response,
             ):
                 return success_body(call, response)
+
+    def create(
+        self, path: str, content: IO[bytes], into: type[T], *, what: str, turned_away: Callable[[Reply], bool]
+    ) -> T:
+        """Post an open file of JSON as the body of a call that creates, in bounded memory, and return the answer.
+
+        Parameters
+        ----------
+        path : str
+        content : file
+            Read from where it stands to its end.
+        into : type
+        what : str
+        turned_away : callable
+            Tells of an answer that is no success whether the vendor says with it that it has not looked at the call:
+            then it changed nothing, whatever its status.
+
+        Raises
+        ------
+        TransientError, OutcomeUnknownError, RejectedError
+            As the table of ``http_outcomes`` says. A stop does not end it: what it did would not be known then.
+        """
+        call, headers = Call(self.service, what, Kind.CREATES), {"Content-Type": "application/json"}
+        times = self._timeouts
+        options: dict[str, Any] = {"content": content, "headers": headers, "timeout": self._for_files()}
+        with (
+            explained(call),
+            self._watch.on(Exchange(times.file_s, least_rate=times.least_rate)),
+            self._keyed("POST", path, **options) as response,
+        ):
+            if not response.is_success:
+                told = read_reply(response)
+                raise call.not_now(told.problem, told.retry_after_s) if turned_away(told) else refusal(call, told)
+            answer = success_body(call, response)
+        return decoded(call, answer, into)
 
     def put(self, url: str, file: Path, headers: Mapping[str, str], *, what: str) -> None:
         """Put a file to a signed URL without our key, in bounded memory.

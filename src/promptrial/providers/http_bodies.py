@@ -74,21 +74,22 @@ def read_reply(response: httpx.Response) -> Reply:
                 break
     except (httpx.HTTPError, TooSlowError):
         body += b" (the rest is missing)"
-    detail, code = _explanation(bytes(body[:_MAX_ERROR_BODY]))
-    return Reply(response.status_code, detail, code, _retry_after(response.headers))
+    detail, code, kind = _explanation(bytes(body[:_MAX_ERROR_BODY]))
+    return Reply(response.status_code, detail, code, _retry_after(response.headers), kind)
 
 
-def _explanation(body: bytes) -> tuple[str, str]:
-    """Return the message and the code in an error's body: JSON, bare or below ``error``, or else text without tags."""
+def _explanation(body: bytes) -> tuple[str, str, str]:
+    """Return message, code and type in an error's body: JSON, bare or below ``error``, or else text without tags."""
     try:
         data = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
-        return html.unescape(_TAG.sub(" ", body.decode(errors="replace"))), ""
+        return html.unescape(_TAG.sub(" ", body.decode(errors="replace"))), "", ""
     inner = data.get("error", data) if isinstance(data, dict) else data
     if not isinstance(inner, dict):
-        return str(inner), ""
-    message, code = inner.get("message"), inner.get("code")
-    return str(inner if message is None else message), "" if code is None else str(code)
+        return str(inner), "", ""
+    message, code, kind = (inner.get(name) for name in ("message", "code", "type"))
+    said = str(inner if message is None else message)
+    return said, "" if code is None else str(code), kind if isinstance(kind, str) else ""
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

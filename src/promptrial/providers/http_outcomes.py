@@ -78,13 +78,18 @@ class RejectedError(PermanentError):
         What the vendor said, cleaned.
     code : str
         The vendor's own code, as text; empty if there is none.
+    kind : str
+        What the vendor calls the kind of the error, likewise.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, status: int, detail: str = "", code: str = "") -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, status: int, detail: str = "", code: str = "", kind: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.detail = detail
         self.code = code
+        self.kind = kind
 
 
 class NotFoundError(RejectedError):
@@ -132,7 +137,14 @@ class Call:
         """Return the error of a call that the vendor refused; what is not there, or no longer, is a kind of its own."""
         kind = NotFoundError if reply.status in {404, 410} else RejectedError
         detail = printable(self.service.without_secrets(reply.detail))
-        return kind(self.text(reply.problem), hint=hint, status=reply.status, detail=detail, code=reply.code)
+        return kind(
+            self.text(reply.problem),
+            hint=hint,
+            status=reply.status,
+            detail=detail,
+            code=reply.code,
+            kind=printable(self.service.without_secrets(reply.type)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,8 @@ class Reply:
     detail: str
     code: str
     retry_after_s: float | None
+    type: str = ""
+    """What the vendor calls the kind of the error, where its body says so beside the message."""
 
     @property
     def problem(self) -> str:

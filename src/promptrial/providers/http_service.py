@@ -37,7 +37,8 @@ class Service:
     """A vendor's API: its name for messages, address without a slash at the end, key, and where the key came from.
 
     An empty key is not sent. ``auth`` says in which header it goes, ``headers`` what else goes with each call: their
-    values may be secret. ``proxy`` and ``ca_file`` are those of ``model.instances.Connection``.
+    values may be secret; those of ``plain_headers`` are not. ``proxy`` and ``ca_file`` are those of
+    ``model.instances.Connection``.
     """
 
     vendor: str
@@ -48,6 +49,7 @@ class Service:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     proxy: str | None = field(default=None, repr=False)
     ca_file: str | None = None
+    plain_headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def place(self) -> str:
@@ -63,10 +65,11 @@ class Service:
     @property
     def own_headers(self) -> dict[str, str]:
         """The headers that go to the vendor's own address alone."""
+        sent = {**dict(self.plain_headers), **dict(self.headers)}
         if not self.key:
-            return dict(self.headers)
+            return sent
         own = {"Authorization": f"Bearer {self.key}"} if self.auth == "bearer" else {self.auth: self.key}
-        return own | dict(self.headers)
+        return own | sent
 
     def without_secrets(self, text: str) -> str:
         """Return a text in which no secret stands."""

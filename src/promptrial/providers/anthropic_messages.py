@@ -1,0 +1,159 @@
+"""From a neutral request to the parameters of one message of Anthropic's, and what it takes of a model's options. Pure.
+
+What the vendor is known to refuse is refused here, before anything is sent. ``seed`` does not exist there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, Final
+
+import msgspec
+
+from promptrial.errors import ConfigError, PermanentError
+from promptrial.model import Message, ModelSpec
+from promptrial.providers.anthropic_ids import Nonce
+from promptrial.providers.request_rows import RequestRow
+
+__all__ = ["API_VERSION", "check_budget", "check_options", "message_params", "write_requests"]
+
+API_VERSION: Final = "2023-06-01"
+"""The version of the API that is asked for, unless told otherwise: later ones refuse sampling parameters."""
+_WITHOUT_SAMPLERS: Final = "2026-10-21"
+"""The first version that refuses temperature, top_p and top_k."""
+_LEAST_BUDGET: Final = 1024
+_TAKE_BOTH: Final = (
+    *("claude-2", "claude-3", "claude-instant"),
+    *("claude-opus-4-0", "claude-opus-4-2", "claude-sonnet-4-0", "claude-sonnet-4-2"),
+)
+"""What the names of models begin with that take temperature and top_p together; later ones refuse that."""
+_DEFAULT: Final = 1.0
+"""The vendor's own temperature and top_p: one that has this value is not sent beside the other."""
+_LEAVE_OUT: Final = "or leave them to the vendor: `sampling: provider_default` of the model"
+
+
+def check_budget(model: ModelSpec) -> None:
+    """Refuse a thinking budget that is too small.
+
+    Raises
+    ------
+    ConfigError
+    """
+    budget = model.options.thinking_budget
+    if budget is not None and budget < _LEAST_BUDGET:
+        raise ConfigError(
+            f"`thinking_budget: {budget}` is below the {_LEAST_BUDGET} tokens that Anthropic takes at the least",
+            hint=f"set it to {_LEAST_BUDGET} or more, or leave it out",
+        )
+
+
+def check_options(model: ModelSpec, version: str) -> None:
+    """Refuse options of a model that a version of the API does not take.
+
+    Raises
+    ------
+    ConfigError
+        Naming the model.
+    """
+    check_budget(model)
+    if version >= _WITHOUT_SAMPLERS and model.options.sampling == "explicit":
+        raise ConfigError(
+            f"models.{model.alias}: version {version} of Anthropic's API takes no temperature, top_p and top_k",
+            hint=f"ask for `api_version: {API_VERSION}` in `providers`, {_LEAVE_OUT}",
+        )
+
+
+def message_params(row: RequestRow, model: ModelSpec) -> dict[str, Any]:
+    """Return the parameters of a request.
+
+    Raises
+    ------
+    PermanentError
+        If it asks for what the vendor, or this model of it, is known to refuse.
+    """
+    options, body = model.options, row.body
+    system, turns = _split(row)
+    budget = options.thinking_budget or 0
+    params: dict[str, Any] = {"model": model.id, "max_tokens": body.max_tokens + budget}
+    if system:
+        params["system"] = system if options.cache_prompt == "off" else [_cached(system, options.cache_prompt)]
+    params["messages"] = turns
+    if options.sampling == "explicit":
+        params |= _samplers(row, model, thinks=budget > 0)
+    if body.stop:
+        params["stop_sequences"] = body.stop
+    if budget:
+        params["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    if options.reasoning_effort is not None:
+        params["output_config"] = {"effort": options.reasoning_effort}
+    return params | (msgspec.json.decode(options.extra_body) if options.extra_body else {})
+
+
+def write_requests(file: IO[bytes], rows: Iterable[RequestRow], model: ModelSpec, nonce: Nonce) -> None:
+    """Write the body of the call that creates a batch, a request after the other.
+
+    Raises
+    ------
+    PermanentError
+        As ``message_params`` does.
+    """
+    encode, separator = msgspec.json.Encoder().encode, b'{"requests":['
+    for row in rows:
+        file.write(separator)
+        file.write(encode({"custom_id": nonce.sent(row.custom_id), "params": message_params(row, model)}))
+        separator = b","
+    file.write(b"]}")
+
+
+def _split(row: RequestRow) -> tuple[str, list[Message]]:
+    """Return the system prompt, which stands apart from the messages, and these."""
+    messages = row.body.messages
+    first = next((at for at, each in enumerate(messages) if each.role != "system"), len(messages))
+    if any(each.role == "system" for each in messages[first:]):
+        raise PermanentError(
+            f"request {row.custom_id}: a system message stands behind another one, and Anthropic takes one at the "
+            "beginning alone",
+            hint="write the conversation of that question without system messages",
+        )
+    return "\n\n".join(each.content for each in messages[:first] if each.content.strip()), list(messages[first:])
+
+
+def _cached(system: str, ttl: str) -> dict[str, Any]:
+    return {"type": "text", "text": system, "cache_control": {"type": "ephemeral", "ttl": ttl}}
+
+
+def _samplers(row: RequestRow, model: ModelSpec, *, thinks: bool) -> dict[str, Any]:
+    body = row.body
+    if not 0 <= body.temperature <= 1:
+        raise _refused(
+            f"temperature {body.temperature:g} is above 1, the highest that Anthropic takes", "lower `temps`"
+        )
+    if thinks:
+        if body.temperature != _DEFAULT or body.top_p != _DEFAULT:
+            raise _refused(
+                f"{model.id} with a thinking budget takes no temperature but 1 and no top_p, and they are "
+                f"{body.temperature:g} and {body.top_p:g}",
+                "set `temps: [1.0]` and `top_p: 1.0`",
+            )
+        return {}
+    return dict(_pair(row, model)) | {"top_k": body.top_k}
+
+
+def _pair(row: RequestRow, model: ModelSpec) -> Iterator[tuple[str, float]]:
+    """Yield temperature and, where it does anything, top_p."""
+    body = row.body
+    if body.top_p == _DEFAULT:
+        yield "temperature", body.temperature
+        return
+    if model.id.startswith(_TAKE_BOTH):
+        yield "temperature", body.temperature
+    elif body.temperature != _DEFAULT:
+        raise _refused(
+            f"{model.id} takes temperature or top_p and not both, and they are {body.temperature:g} and {body.top_p:g}",
+            "set `top_p: 1.0`, or `temps: [1.0]`",
+        )
+    yield "top_p", body.top_p
+
+
+def _refused(what: str, instead: str) -> PermanentError:
+    return PermanentError(f"Anthropic: {what}", hint=f"{instead}, {_LEAVE_OUT}")

@@ -1,0 +1,88 @@
+"""Where Anthropic's API is asked, in which version, and what its refusals mean to both of its adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from promptrial.config.instances import preset_instance
+from promptrial.errors import ConfigError, PermanentError
+from promptrial.model import ModelSpec
+from promptrial.model.instances import Instance
+from promptrial.providers.access import service_of
+from promptrial.providers.anthropic_messages import API_VERSION
+from promptrial.providers.anthropic_wire import Anything
+from promptrial.providers.http import HttpClient
+from promptrial.providers.http_outcomes import NotFoundError
+from promptrial.providers.http_service import Service
+
+__all__ = ["PRESET", "VERSION_HEADER", "anthropic_service", "check_model", "emulated", "fingerprint", "version_of"]
+
+PRESET: Final = "anthropic"
+VERSION_HEADER: Final = "anthropic-version"
+_NOT_FOUND: Final = "not_found_error"
+
+
+def version_of(instance: Instance) -> str:
+    """Return the version of the API that an instance asks for.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be one.
+    """
+    version = instance.option("api_version", API_VERSION)
+    if not (version.isascii() and version.isprintable()) or " " in version:
+        raise ConfigError(
+            f"providers.{instance.name}.api_version: {version!r} is no version", hint=f"write it as {API_VERSION!r}"
+        )
+    return version
+
+
+def anthropic_service(env: Mapping[str, str], instance: Instance) -> Service:
+    """Return the API of an instance; each call says the version."""
+    service = service_of(instance, env)
+    return replace(service, plain_headers=((VERSION_HEADER, version_of(instance)),))
+
+
+def fingerprint(model: ModelSpec, service: Service, name: str) -> dict[str, str | int | float | bool]:
+    """Return the model's name, where it is served, the version, and that there is no seed."""
+    version = dict(service.plain_headers)[VERSION_HEADER]
+    return {
+        "provider": name,
+        "model": model.shown_id,
+        "api": service.place,
+        "api_version": version,
+        "seed": "not taken by this API",
+    }
+
+
+def check_model(http: HttpClient, model: ModelSpec) -> None:
+    """Ask for a model, which a wrong key cannot; only a clear "no such model" is believed.
+
+    Raises
+    ------
+    PermanentError
+        If the key is refused, or there is no such model.
+    """
+    try:
+        http.call("GET", f"/v1/models/{_quoted(model.id)}", Anything, what=f"look up the model {model.shown_id}")
+    except NotFoundError as error:
+        if error.kind == _NOT_FOUND:
+            raise PermanentError(
+                f"{http.service.vendor} has no model {model.shown_id} for this key",
+                hint="check the model's `id` in the configuration",
+            ) from None
+
+
+def emulated(instance: Instance, url: str, key: str) -> tuple[Instance, Mapping[str, str]]:
+    """Return with what an adapter is opened to reach an emulator."""
+    variable = instance.key or preset_instance(PRESET).key
+    return replace(instance, base_url=url, key=variable, auth="x-api-key"), {variable: key}
+
+
+def _quoted(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text, safe="")

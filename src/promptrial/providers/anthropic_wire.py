@@ -1,0 +1,80 @@
+"""What Anthropic's API says of message batches, as typed values, and what a batch's status means. No call is made here.
+
+Only what the adapter reads is declared. Counts say nothing before a batch has ended, and after that are no more than a
+hint; fields that are for people are read whatever their type.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from promptrial.providers.base import JobState, JobStatus
+from promptrial.providers.http_outcomes import printable
+
+__all__ = ["OVERLOADED", "RATE_LIMIT", "Anything", "Batch", "BatchPage", "batch_status"]
+
+OVERLOADED: Final = "overloaded_error"
+RATE_LIMIT: Final = "rate_limit_error"
+"""Types of errors by which the vendor turns a call away."""
+_WORKING: Final = frozenset({"in_progress", "canceling"})
+_ENDED: Final = "ended"
+
+
+class Anything(msgspec.Struct):
+    """Any JSON object: for answers that say nothing beyond yes."""
+
+
+class Batch(msgspec.Struct):
+    """A message batch."""
+
+    id: str
+    processing_status: str = ""
+    request_counts: Any = None
+    results_url: Any = None
+    cancel_initiated_at: Any = None
+    archived_at: Any = None
+
+    @property
+    def total(self) -> int | None:
+        """How many requests it has: the one thing that its counts tell at any time. None if they cannot be read."""
+        counts = self.request_counts
+        if not isinstance(counts, dict) or not counts:
+            return None
+        values = list(counts.values())
+        return sum(values) if all(type(value) is int for value in values) else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its results can be read, unless they were removed."""
+        return self.processing_status == _ENDED
+
+    def count(self, name: str) -> int:
+        """Return how many requests it says ended so; 0 if it does not say."""
+        found = self.request_counts.get(name) if isinstance(self.request_counts, dict) else 0
+        return found if type(found) is int else 0
+
+
+class BatchPage(msgspec.Struct):
+    """A page of batches, newest first."""
+
+    data: list[Batch]
+    has_more: bool = False
+    last_id: str | None = None
+
+
+def batch_status(batch: Batch) -> JobStatus:
+    """Return a batch's status in our words. A status that is not known counts as working, and is said."""
+    if batch.processing_status in _WORKING:
+        return JobStatus(JobState.WORKING, "it is being canceled" if batch.processing_status == "canceling" else "")
+    if not batch.has_ended:
+        said = f"Anthropic says {printable(batch.processing_status)!r}, a status that is not known here"
+        return JobStatus(JobState.WORKING, said)
+    if batch.cancel_initiated_at is not None:
+        return JobStatus(JobState.CANCELLED, f"canceled at {printable(str(batch.cancel_initiated_at), 40)}")
+    if batch.archived_at is not None:
+        return JobStatus(JobState.READY, f"its results were removed at {printable(str(batch.archived_at), 40)}")
+    if expired := batch.count("expired"):
+        return JobStatus(JobState.EXPIRED, f"{expired} of its requests expired")
+    return JobStatus(JobState.READY)

@@ -1,0 +1,142 @@
+"""A neutral request as the parameters of one message, and what is refused before anything is sent."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any, Literal
+
+import msgspec
+import pytest
+
+from promptrial.errors import ConfigError, PermanentError
+from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model.instances import RequestOptions
+from promptrial.providers.anthropic_ids import Nonce
+from promptrial.providers.anthropic_messages import check_budget, check_options, message_params, write_requests
+from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
+
+_USER = Message("user", "What?")
+_SYSTEM = Message("system", "Be brief.")
+
+
+def asked(*messages: Message, **sampling: Any) -> RequestRow:
+    usual = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
+    identity = RequestId("set", "q1", "control", "0.0", 0, "closed")
+    request = Request(identity, messages or (_SYSTEM, _USER), replace(usual, **sampling))
+    return decode_request_row(encode_request_row(request))
+
+
+def model(name: str = "claude-haiku-4-5", **options: Any) -> ModelSpec:
+    return ModelSpec("m", name, "anthropic", options=RequestOptions(**options))
+
+
+def params(row: RequestRow, spec: ModelSpec | None = None) -> Any:
+    """Return the parameters as they are sent."""
+    return msgspec.json.decode(msgspec.json.encode(message_params(row, spec or model())))
+
+
+def test_the_system_prompt_stands_apart_and_there_is_no_seed() -> None:
+    assert params(asked()) == {
+        "model": "claude-haiku-4-5",
+        "max_tokens": 8,
+        "system": "Be brief.",
+        "messages": [{"role": "user", "content": "What?"}],
+        "temperature": 0.0,
+        "top_k": 50,
+    }
+
+
+def test_without_a_system_prompt_or_with_a_blank_one_none_is_sent() -> None:
+    assert "system" not in params(asked(_USER))
+    assert "system" not in params(asked(Message("system", " \n"), _USER))
+
+
+def test_a_conversation_keeps_its_turns() -> None:
+    turns = (_USER, Message("assistant", "This."), Message("user", "And?"))
+    assert [each["content"] for each in params(asked(_SYSTEM, *turns))["messages"]] == ["What?", "This.", "And?"]
+
+
+def test_a_system_message_within_a_conversation_is_refused_by_the_name_of_its_request() -> None:
+    with pytest.raises(PermanentError, match="set-q1-c-0-0-c"):
+        params(asked(_SYSTEM, _USER, _SYSTEM))
+
+
+def test_stop_sequences_have_their_own_name() -> None:
+    assert params(asked(stop=("\nQ:", "END")))["stop_sequences"] == ["\nQ:", "END"]
+
+
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+def test_a_cached_prompt_is_a_block_that_says_for_how_long(ttl: Literal["5m", "1h"]) -> None:
+    block = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": ttl}}
+    assert params(asked(), model(cache_prompt=ttl))["system"] == [block]
+    assert "system" not in params(asked(_USER), model(cache_prompt=ttl))
+
+
+class TestSamplers:
+    def test_a_temperature_above_one_is_refused(self) -> None:
+        assert params(asked(temperature=1.0))["temperature"] == 1.0
+        with pytest.raises(PermanentError, match="above 1") as caught:
+            params(asked(temperature=1.1))
+        assert "temps" in (caught.value.hint or "")
+
+    def test_top_p_alone_is_sent_where_the_temperature_is_the_vendors_own(self) -> None:
+        sent = params(asked(temperature=1.0, top_p=0.9))
+        assert (sent.get("temperature"), sent["top_p"]) == (None, 0.9)
+
+    @pytest.mark.parametrize("name", ["claude-3-5-haiku-latest", "claude-sonnet-4-20250514", "claude-opus-4-0"])
+    def test_older_models_take_both(self, name: str) -> None:
+        sent = params(asked(temperature=0.5, top_p=0.9), model(name))
+        assert (sent["temperature"], sent["top_p"]) == (0.5, 0.9)
+
+    @pytest.mark.parametrize("name", ["claude-opus-4-1", "claude-sonnet-4-5-20250929", "claude-haiku-4-5", "other"])
+    def test_later_ones_take_one_and_both_are_refused(self, name: str) -> None:
+        with pytest.raises(PermanentError, match="not both") as caught:
+            params(asked(temperature=0.5, top_p=0.9), model(name))
+        assert "provider_default" in (caught.value.hint or "")
+
+    def test_left_to_the_vendor_none_is_sent_and_none_is_refused(self) -> None:
+        sent = params(asked(temperature=2.0, top_p=0.5), model(sampling="provider_default"))
+        assert not sent.keys() & {"temperature", "top_p", "top_k"}
+
+    @pytest.mark.parametrize("version", ["2026-10-21", "2027-01-01"])
+    def test_a_version_without_them_is_refused_unless_they_are_left_to_the_vendor(self, version: str) -> None:
+        with pytest.raises(ConfigError, match=version) as caught:
+            check_options(model(), version)
+        assert "api_version: 2023-06-01" in (caught.value.hint or "")
+        check_options(model(sampling="provider_default"), version)
+        check_options(model(), "2023-06-01")
+
+
+class TestThinking:
+    def test_its_budget_comes_on_top_of_the_answers_limit(self) -> None:
+        sent = params(asked(temperature=1.0), model(thinking_budget=2048))
+        assert (sent["max_tokens"], sent["thinking"]) == (2056, {"type": "enabled", "budget_tokens": 2048})
+        assert not sent.keys() & {"temperature", "top_p", "top_k"}
+
+    @pytest.mark.parametrize("sampling", [{"temperature": 0.0}, {"temperature": 1.0, "top_p": 0.9}])
+    def test_other_samplers_than_the_vendors_own_are_refused(self, sampling: dict[str, float]) -> None:
+        with pytest.raises(PermanentError, match="thinking budget") as caught:
+            params(asked(**sampling), model(thinking_budget=2048))
+        assert "temps: [1.0]" in (caught.value.hint or "")
+        assert params(asked(**sampling), model(thinking_budget=2048, sampling="provider_default"))["thinking"]
+
+    def test_a_budget_below_the_least_is_refused(self) -> None:
+        check_budget(model(thinking_budget=1024))
+        with pytest.raises(ConfigError, match="1024"):
+            check_budget(model(thinking_budget=1023))
+
+    def test_effort_goes_into_the_output_configuration(self) -> None:
+        assert params(asked(), model(reasoning_effort="low"))["output_config"] == {"effort": "low"}
+
+
+def test_extra_keys_are_added_as_they_are() -> None:
+    sent = params(asked(), model(extra_body='{"metadata":{"user_id":"u"},"top_k":5}'))
+    assert (sent["metadata"], sent["top_k"]) == ({"user_id": "u"}, 5)
+
+
+def test_the_body_of_a_batch_holds_each_request_under_its_id_with_the_nonce() -> None:
+    file, nonce = io.BytesIO(), Nonce("pt-a1", lambda: ())
+    write_requests(file, [asked(), asked()], model(), nonce)
+    body = msgspec.json.decode(file.getvalue())
+    assert body == {"requests": [{"custom_id": nonce.sent("set-q1-c-0-0-c"), "params": params(asked())}] * 2}
