@@ -21,7 +21,7 @@ Trait = Literal[
     "anthropic job",
     "openai job",
     "row files",  # the rows of its job come in files
-    "openai answers",
+    "answer details",  # its answers name the model and count the tokens of each request
     "live",  # it answers one request at once
     "list",  # it answers with pages
     "read",  # it reads one object, which may have vanished

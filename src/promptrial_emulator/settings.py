@@ -49,12 +49,15 @@ class AnthropicSettings:
         The most requests, and the most bytes of body, that one batch may have.
     queued_rows : int, optional
         How many requests of batches may wait for their answers at once.
+    latency_s : float
+        How long a live answer takes, in real seconds.
     """
 
     samplers: Samplers = "rows"
     rows_cap: int = 100_000
     body_cap: int = 256_000_000
     queued_rows: int | None = None
+    latency_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,7 @@ class EmulatorSettings:
         For how many real seconds a call waits for rows that its job has to show now; a job whose rows take longer
         stays RUNNING meanwhile.
     anthropic : AnthropicSettings
+        What concerns the Anthropic API alone.
     openai : OpenAiSettings
         What concerns the OpenAI API alone.
     """

@@ -11,13 +11,13 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
 
-__all__ = ["Dripped", "Raw", "Reset", "Stall", "WireProtocol"]
+__all__ = ["Delayed", "Dripped", "Raw", "Reset", "Stall", "WireProtocol"]
 
 _EXTENSION: Final = "promptrial.connection"
 _ARRIVAL_S: Final = 0.05  # a reset would overtake what the client has not read yet
@@ -65,6 +65,26 @@ class Stall:
         """Wait."""
         _connection(scope).silent = True
         await _gone(receive)
+
+
+class Delayed:
+    """A reply that comes after a while.
+
+    Parameters
+    ----------
+    reply : ASGI app
+    seconds : float
+        Of real time.
+    """
+
+    def __init__(self, reply: ASGIApp, seconds: float) -> None:
+        self._reply = reply
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait, then answer."""
+        await asyncio.sleep(self._seconds)
+        await self._reply(scope, receive, send)
 
 
 class Raw:

@@ -63,6 +63,14 @@ class TestRefused:
             assert [*(tmp_path / "own/files").iterdir()] == []
             assert api.post_batch().status_code == 200
 
+    def test_f4_silence_before_a_message_is_answered(self, api: AnthropicClient) -> None:
+        before = len(api.emulator.ledger("message"))
+        api.fault("F4", "message", variant="stall")
+        api.http.timeout = httpx.Timeout(20, read=0.2)
+        with pytest.raises(httpx.ReadTimeout):
+            api.message()
+        assert len(api.emulator.ledger("message")) == before
+
     def test_f17_a_key_without_access_and_objects_that_are_gone(self, api: AnthropicClient) -> None:
         batch = api.batch()
         api.fault("F17", "get_batch", variant="no_access")
@@ -310,6 +318,12 @@ class TestRows:
         usage = self.lines(api, "odd_usage")[1]["result"]["message"]["usage"]
         assert (usage["input_tokens"], usage["output_tokens"]) == (-1, 2**63)
         assert usage["cache_read_input_tokens"] == "11"
+
+    def test_f11_another_model_and_usage_that_is_short_or_missing(self, api: AnthropicClient) -> None:
+        assert self.lines(api, "other_model")[1]["result"]["message"]["model"] == "another-model"
+        whole, short = (row["result"]["message"]["usage"]["input_tokens"] for row in self.lines(api, "short_usage")[:2])
+        assert short < whole
+        assert "usage" not in self.lines(api, "no_usage")[1]["result"]["message"]
 
     def test_f11_a_stop_reason_of_the_tests_choice(self, api: AnthropicClient) -> None:
         rows = self.lines(api, "null_content", share=1.0, finish_reason="unheard_of")

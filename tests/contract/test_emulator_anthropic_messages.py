@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from promptrial.model import RequestId, ids
 from promptrial_emulator.faults.answers import REASONING
+from promptrial_emulator.settings import AnthropicSettings
 from tests.support.anthropic_client import (
     MODEL,
     NEWER,
     OLDER,
     AnthropicClient,
     anthropic_client,
+    params,
     refusal,
     request,
     text_of,
 )
-from tests.support.emulator_client import EmulatorClient
+from tests.support.emulator_client import EmulatorClient, jsonl
 from tests.support.emulator_fixtures import Start, emulator, shared, start
 
 __all__ = ["emulator", "shared", "start"]
@@ -272,7 +277,38 @@ class TestLive:
         assert text_of({"message": message}).startswith("one two three [")
         entry = api.emulator.ledger("message", message["id"])[-1]
         body = reply.request.content
-        assert entry["facts"] == {"model": MODEL, "sha256": hashlib.sha256(body).hexdigest()}
+        digest = hashlib.sha256(body).hexdigest()
+        assert entry["facts"] == {"model": MODEL, "sha256": digest, "client_request_id": None}
+
+    def test_the_oracle_finds_the_question_of_a_message_by_the_id_that_its_client_gave(
+        self, start: Start, tmp_path: Path
+    ) -> None:
+        question = {"id": "q1", "dataset": "mine", "question": "?", "context": "x", "answers": ["gold"]}
+        (tmp_path / "open_book.jsonl").write_bytes(jsonl([question]))
+        own = start(responder="oracle", questions=tmp_path, accuracy=1.0)
+        name = ids.wire_encode(RequestId("mine", "q1", "control", "0.7", 0, "open"))
+        with anthropic_client(own) as api:
+            reply = api.http.post("messages", json=params(), headers={"x-client-request-id": name})
+            assert text_of({"message": reply.json()}) == "gold"
+            assert own.ledger("message")[0]["facts"]["client_request_id"] == name
+            assert refusal(api.message()) == (400, "invalid_request_error")
+
+    def test_a_message_that_nobody_can_answer_is_a_500(self, start: Start) -> None:
+        with anthropic_client(start(responder="oracle")) as api:
+            assert refusal(api.message()) == (500, "api_error")
+
+    def test_live_calls_do_not_move_the_clock(self, api: AnthropicClient) -> None:
+        url = f"{api.emulator.url}/__emu/clock"
+        before = api.emulator.plain.get(url).json()["seconds"]
+        api.message()
+        api.http.get("models")
+        assert api.emulator.plain.get(url).json()["seconds"] == before
+
+    def test_answers_may_take_their_time(self, start: Start) -> None:
+        with anthropic_client(start(anthropic=AnthropicSettings(latency_s=5.0))) as api:
+            api.http.timeout = httpx.Timeout(20, read=0.2)
+            with pytest.raises(httpx.ReadTimeout):
+                api.message()
 
     def test_a_refused_message_leaves_no_entry(self, api: AnthropicClient) -> None:
         before = len(api.emulator.ledger("message"))

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
+from promptrial.errors import PromptrialError
 from promptrial_emulator.anthropic import lists
 from promptrial_emulator.anthropic.caching import use_cache
 from promptrial_emulator.anthropic.messages import json_response, refused
@@ -19,6 +21,7 @@ from promptrial_emulator.database import Collection
 from promptrial_emulator.faults.answers import odd_answer
 from promptrial_emulator.operation import Call
 from promptrial_emulator.responders.base import Refusal
+from promptrial_emulator.wire import Delayed
 
 __all__ = ["Live"]
 
@@ -38,10 +41,13 @@ class Live:
         self._core = anthropic.core
         self._prefixes = Collection(anthropic.core.database, "anthropic_prefix", _Prefix)
 
-    def message(self, call: Call) -> Response:
+    def message(self, call: Call) -> ASGIApp:
         """Answer one request."""
         params = self._params(call)
-        reply = self._core.answering.reply(params.model, params.chat)
+        try:
+            reply = self._core.answering.reply(params.model, params.chat)
+        except PromptrialError as error:
+            raise refused(500, error.message) from error
         if isinstance(reply, Refusal):
             raise refused(reply.code, reply.message)
         use = use_cache(_LivePrefixes(self._prefixes, call), params.breakpoints)
@@ -49,8 +55,12 @@ class Live:
         answer = answer if fault is None else odd_answer(answer, fault)
         shown = message(self._core.settings.seed, params, answer, use, "standard")
         digest = hashlib.sha256(call.body.data).hexdigest()
-        self._core.ledger.record(call.now, "message", shown["id"], model=params.model, sha256=digest)
-        return json_response(shown)
+        self._core.ledger.record(
+            call.now, "message", shown["id"], model=params.model, sha256=digest,
+            client_request_id=params.chat.custom_id or None,
+        )  # fmt: skip
+        delay_s = self._core.settings.anthropic.latency_s
+        return Delayed(json_response(shown), delay_s) if delay_s else json_response(shown)
 
     def list_models(self, call: Call) -> Response:
         """Show a page of models."""

@@ -62,12 +62,16 @@ def message(seed: int, params: MessageParams, answer: Answer, use: CacheUse, tie
         "id": f"msg_{mark[:24]}",
         "type": "message",
         "role": "assistant",
-        "model": params.model,
+        "model": answer.model or params.model,
         "content": _blocks(params, choice, mark),
         "stop_reason": reason,
         "stop_sequence": stop,
         "stop_details": _details(choice) if reason == "refusal" else None,
-        "usage": {**_input(answer, use), **_output(answer, tokens), "service_tier": tier},
+        **(
+            {"usage": {**_input(answer, use), **_output(answer, tokens), "service_tier": tier}}
+            if answer.counted
+            else {}
+        ),
     }
 
 

@@ -50,9 +50,9 @@ def _handling(anthropic: Anthropic) -> dict[str, Handling]:
         "cancel_batch": ours(handle=batches.cancel),
         "delete_batch": ours(handle=batches.delete),
         "results": ours(handle=batches.results, vanish=batches.vanish),
-        "message": ours(handle=live.message),
-        "list_models": ours(handle=live.list_models),
-        "get_model": ours(handle=live.get_model),
+        "message": ours(handle=live.message, light=True),
+        "list_models": ours(handle=live.list_models, light=True),
+        "get_model": ours(handle=live.get_model, light=True),
     }
 
 

@@ -77,7 +77,7 @@ FAULTS: Final[dict[str, FaultKind]] = {
         _each("fireworks job", "code_message", "text", "in_response", "billed")
         | _each("row files", "status_body", "no_id", "garbage")
         | _each("openai job", "batch_expired", "batch_cancelled", "status_zero", "no_body")
-        | _each("openai answers", "other_model", "short_usage", "no_usage")
+        | _each("answer details", "other_model", "short_usage", "no_usage")
         | _each("answer", "refusal", "length", "empty", "null_content", "content_filter", "tool_calls",
                 "reasoning_field", "reasoning_alone", "think_tags", "think_end_tag", "think_unclosed", "odd_usage")
         | _each("anthropic job", "errored", "errored_text", "errored_flat", "errored_no_id", "canceled_row",

@@ -17,7 +17,7 @@ def _call(method: str, path: str, *traits: Trait) -> OperationKind:
     return _kind(method, path, "applied", "json", *traits)
 
 
-_JOB: Final[tuple[Trait, ...]] = ("create", "job", "row files", "openai job", "answer", "openai answers")
+_JOB: Final[tuple[Trait, ...]] = ("create", "job", "row files", "openai job", "answer", "answer details")
 
 OPENAI: Final = Api(
     name="openai",
@@ -33,8 +33,8 @@ OPENAI: Final = Api(
         "list_batches": _call("GET", "/v1/batches", "list"),
         "cancel_batch": _call("POST", "/v1/batches/{id}/cancel"),
         "get_batch": _call("GET", "/v1/batches/{id}", "read"),
-        "chat_completion": _call("POST", "/v1/chat/completions", "live", "answer", "openai answers"),
-        "create_response": _call("POST", "/v1/responses", "live", "answer", "openai answers"),
+        "chat_completion": _call("POST", "/v1/chat/completions", "live", "answer", "answer details"),
+        "create_response": _call("POST", "/v1/responses", "live", "answer", "answer details"),
         "list_models": _call("GET", "/v1/models"),
         "get_model": _call("GET", "/v1/models/{id:path}"),
         "health": _call("GET", "/health"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import Any, Final
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from promptrial.errors import PromptrialError
 from promptrial_emulator.core import Core
@@ -17,6 +16,7 @@ from promptrial_emulator.openai.messages import EPOCH_S, json_object, json_respo
 from promptrial_emulator.openai.requests import CHAT, chat_row
 from promptrial_emulator.operation import Call
 from promptrial_emulator.responders.base import Refusal
+from promptrial_emulator.wire import Delayed
 
 __all__ = ["Live"]
 
@@ -55,7 +55,7 @@ class Live:
             client_request_id=name or None,
         )  # fmt: skip
         delay_s = self._settings.openai.latency_s
-        return _Delayed(json_response(given), delay_s) if delay_s else json_response(given)
+        return Delayed(json_response(given), delay_s) if delay_s else json_response(given)
 
     def models(self, call: Call) -> Response:  # noqa: ARG002 - a Handler
         """Show every model."""
@@ -77,23 +77,3 @@ class Live:
         length = self._settings.openai.context_tokens
         told = {} if length is None else {"max_model_len": length}
         return {"id": name, "object": "model", "created": EPOCH_S, "owned_by": "emulator", **told}
-
-
-class _Delayed:
-    """A reply that comes after a while.
-
-    Parameters
-    ----------
-    reply : ASGI app
-    seconds : float
-        Of real time.
-    """
-
-    def __init__(self, reply: ASGIApp, seconds: float) -> None:
-        self._reply = reply
-        self._seconds = seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait, then answer."""
-        await asyncio.sleep(self._seconds)
-        await self._reply(scope, receive, send)
