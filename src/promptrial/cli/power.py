@@ -1,0 +1,247 @@
+"""``promptrial power``: what a trial of a given size can show, and how many questions a difference needs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from promptrial.cli.options import Parser, add_flag
+from promptrial.errors import UsageError
+from promptrial.runtime.terminal import print_result, say_to_stderr
+
+if TYPE_CHECKING:
+    from promptrial.reporting.curves import Curve
+    from promptrial.stats.planning import Design
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = """Say what a trial can show, before a question is asked.
+
+With --n: the smallest difference that so many questions find, and the power for others. With --detect: how many
+questions a difference needs. Both rest on what is assumed of the scores: the share of questions that one arm alone
+answers rightly (--discordance), or for scores on a scale the standard deviation of their difference (--sd).
+"""
+
+_USUAL_ICC: Final = 0.1
+_USUAL_WITHIN: Final = 0.5
+_DIFFERENCES: Final = (0.01, 0.02, 0.03, 0.05)
+_STEPS: Final = 40
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    size = parser.add_argument_group("one of these")
+    add_flag(parser, "n", "questions", group=size, type=_count, metavar="N", rivals=("detect",))
+    add_flag(parser, "detect", "a difference to be found, such as 0.03", group=size, type=_above_0, metavar="X",
+             rivals=("n",))  # fmt: skip
+    scores = parser.add_argument_group("what is assumed of the scores")
+    add_flag(
+        parser, "baseline", "share of right answers of the prompt that there is", group=scores, type=_share, metavar="X"
+    )
+    add_flag(parser, "discordance", "share of questions that one arm alone answers rightly (default: as if the arms "
+             "were independent, 2 x (1 - x) of --baseline x)", group=scores, type=_share,
+             metavar="X")  # fmt: skip
+    add_flag(parser, "sd", "scores on a scale: the standard deviation of an item's difference", group=scores,
+             type=_above_0, metavar="X")  # fmt: skip
+    add_flag(parser, "clusters", "questions that share passages: passages x questions each, such as 50x4, or x4",
+             group=scores, type=_clusters, metavar="CxM")  # fmt: skip
+    add_flag(parser, "icc", f"how alike differences of a passage are, 0 to 1 (default with --clusters: {_USUAL_ICC})",
+             group=scores, type=_share, metavar="X")  # fmt: skip
+    add_flag(parser, "replicates", "answers of each arm to each question (default: 1)", group=scores, type=_count,
+             default=1, metavar="K")  # fmt: skip
+    add_flag(parser, "within", "share of the variance that is between replicates of one question (default with "
+             f"--replicates: {_USUAL_WITHIN}; 0 at temperature 0)", group=scores, type=_share, metavar="X")  # fmt: skip
+    add_flag(parser, "alpha", "level of the two-sided test (default: 0.05)", type=_share, default=0.05, metavar="X")
+    add_flag(parser, "power", "probability of finding it (default: 0.8)", type=_share, default=0.8, metavar="X")
+    add_flag(parser, "svg", "also draw the curve into this new file", type=Path, metavar="FILE")
+    add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print what was asked for.
+
+    Raises
+    ------
+    UsageError
+        If assumptions are missing, or cannot all hold; or if the file of ``--svg`` exists.
+    """
+    design, said = _design(args)
+    n = _questions(args, design)
+    result = _result(design, n, args.detect)
+    curve = _curve(design, n, args.detect)
+    if args.json:
+        print_result(json.dumps({"assumed": said, **result}, indent=1) + "\n")
+    else:
+        from promptrial.reporting.curves import as_text
+
+        print_result(
+            "\n".join([f"Assumed: {'; '.join(said)}.", "", *_sentences(design, result), "", as_text(curve), ""])
+        )
+    if args.svg is not None:
+        _draw(curve, args.svg)
+    return 0
+
+
+# --- what is assumed --------------------------------------------------------------------------------------------------
+
+
+def _design(args: argparse.Namespace) -> tuple[Design, list[str]]:
+    """Return what is assumed, and the sentences that say it."""
+    from promptrial.stats.planning import Design
+
+    if args.sd is not None and (args.discordance is not None or args.baseline is not None):
+        raise UsageError("--sd is for scores on a scale: leave --baseline and --discordance out, or leave --sd out")
+    if args.sd is None and args.discordance is None and args.baseline is None:
+        raise UsageError(
+            "nothing is assumed of the scores",
+            hint="give --discordance (with or without --baseline), or --baseline alone, or --sd",
+        )
+    said: list[str] = []
+    discordance = args.discordance
+    if args.sd is not None:
+        said.append(f"an item's difference has a standard deviation of {args.sd:g}")
+    else:
+        guessed = discordance is None
+        discordance = 2 * args.baseline * (1 - args.baseline) if guessed else discordance
+        why = ", as if the arms were independent" if guessed else ""
+        said.append(f"one arm alone answers {discordance:.1%} of questions rightly{why}")
+    if args.baseline is not None:
+        said.insert(0, f"the baseline answers {args.baseline:.1%} of questions rightly")
+    size = 1.0 if args.clusters is None else float(args.clusters[1])
+    icc = args.icc if args.icc is not None else _USUAL_ICC if size > 1 else 0.0
+    if size > 1:
+        said.append(f"{size:g} questions a passage, whose differences have an intraclass correlation of {icc:g}")
+    within = args.within if args.within is not None else _USUAL_WITHIN if args.replicates > 1 else 0.0
+    if args.replicates > 1:
+        said.append(f"{args.replicates} answers to each question, between which {within:.0%} of the variance lies")
+    said.append(f"two-sided test at {args.alpha:g}, power {args.power:.0%}")
+    design = Design(
+        discordance=discordance, sd=args.sd, baseline=args.baseline, cluster_size=size, icc=icc,
+        replicates=args.replicates, within=within, alpha=args.alpha, power=args.power,
+    )  # fmt: skip
+    if design.largest < 0:
+        most = 2 * min(args.baseline, 1 - args.baseline)
+        raise UsageError(f"--discordance {discordance:g} cannot be with --baseline {args.baseline:g}: at most {most:g}")
+    return design, said
+
+
+def _questions(args: argparse.Namespace, design: Design) -> int | None:
+    """Return the number of questions, if that is given."""
+    passages = None if args.clusters is None else args.clusters[0]
+    by_clusters = None if passages is None else round(passages * design.cluster_size)
+    if args.n is not None and by_clusters is not None and args.n != by_clusters:
+        raise UsageError(f"--n {args.n} and --clusters disagree: these are {by_clusters} questions")
+    n: int | None = args.n if args.n is not None else by_clusters
+    if (n is None) == (args.detect is None):
+        raise UsageError("give one of --n (or --clusters CxM) and --detect")
+    if n is not None and n < 2 * design.cluster_size:
+        raise UsageError(f"{n} questions are too few: at least two passages, or two questions, are needed")
+    if args.detect is not None and args.detect > design.largest:
+        raise UsageError(
+            f"--detect {args.detect:g}: with what is assumed no difference is larger than {design.largest:g}",
+            hint="a larger share of questions has to differ: give another --discordance",
+        )
+    return n
+
+
+# --- what follows -----------------------------------------------------------------------------------------------------
+
+
+def _result(design: Design, n: int | None, delta: float | None) -> dict[str, Any]:
+    """Return the figures: as many questions find what, and a difference needs how many."""
+    from promptrial.stats.planning import detectable, power_at, questions_needed
+
+    wanted = sorted(each for each in {*_DIFFERENCES, *([delta] if delta else [])} if each <= design.largest)
+    found: dict[str, Any] = {
+        "questions_needed": [{"difference": each, "n": questions_needed(design, each)} for each in wanted]
+    }
+    if n is None:
+        return found
+    powers = [{"difference": each, "power": power_at(design, n, each)} for each in wanted]
+    return {"n": n, "detectable": detectable(design, n), "power": powers, **found}
+
+
+def _sentences(design: Design, result: dict[str, Any]) -> list[str]:
+    lines = []
+    if "n" in result:
+        found = result["detectable"]
+        of = f"{result['n']:,} questions"
+        lines.append(
+            f"{of} find no difference with that power: with what is assumed none is large enough."
+            if found is None
+            else f"{of} find a difference of {_written(design, found)} or more."
+        )
+        lines.append("")
+    powers = {row["difference"]: row["power"] for row in result.get("power", ())}
+    lines += ["difference   questions needed" + ("   power" if powers else "")]
+    for row in result["questions_needed"]:
+        needed = "more than a billion" if row["n"] is None else f"{row['n']:,}"
+        power = f"{powers[row['difference']]:8.0%}" if powers else ""
+        lines.append(f"{_written(design, row['difference']):>10}   {needed:>16}{power}")
+    return lines
+
+
+def _written(design: Design, delta: float) -> str:
+    return f"{delta:.3g}" if design.discordance is None else f"{100 * delta:.3g} points"
+
+
+def _curve(design: Design, n: int | None, delta: float | None) -> Curve:
+    """Return the power over the difference for a number of questions, or over the questions for a difference."""
+    from promptrial.reporting.curves import Curve
+    from promptrial.stats.planning import detectable, power_at, questions_needed
+
+    if n is not None:
+        found = detectable(design, n)
+        last = min(design.largest, 2 * found if found is not None else design.largest)
+        points = [(last * step / _STEPS, power_at(design, n, last * step / _STEPS)) for step in range(_STEPS + 1)]
+        ends = ("0", _written(design, last))
+        return Curve(f"Power of {n:,} questions", "true difference", "power", tuple(points), design.power, ends)
+    wanted = delta or 0.0
+    most = 2 * (questions_needed(design, wanted) or 2)
+    first = max(2, round(2 * design.cluster_size))
+    sizes = sorted({first + round((most - first) * step / _STEPS) for step in range(_STEPS + 1)})
+    points = [(float(size), power_at(design, size, wanted)) for size in sizes]
+    title = f"Power for a difference of {_written(design, wanted)}"
+    return Curve(title, "questions", "power", tuple(points), design.power, (f"{first:,}", f"{most:,}"))
+
+
+def _draw(curve: Curve, path: Path) -> None:
+    from promptrial.reporting.curves import as_svg
+    from promptrial.store.new_files import write_new
+
+    write_new(path.parent, {PurePosixPath(path.name): as_svg(curve).encode()})
+    say_to_stderr(f"{path} has the curve")
+
+
+# --- what flags take --------------------------------------------------------------------------------------------------
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 10**9:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to a billion; got {text!r}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1; got {text!r}")
+    return value
+
+
+def _above_0(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0; got {text!r}")
+    return value
+
+
+def _clusters(text: str) -> tuple[int | None, int]:
+    found = re.fullmatch(r"([1-9][0-9]{0,8})?x([1-9][0-9]{0,5})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"expected passages x questions, such as 50x4, or x4; got {text!r}")
+    return None if found[1] is None else int(found[1]), int(found[2])

@@ -1,0 +1,203 @@
+"""What a trial of a given size can show, and how large it has to be: from stated assumptions, before any answer.
+
+Pairs of 0/1 scores without clusters: the power of the test that decides, McNemar's without correction, is summed over
+all outcomes. Scores on a scale, clusters and replicates: Student's t with the standard error that the assumptions
+imply, which is the figure that a report calls detectable.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import special
+
+from promptrial.stats.power import connor_sample_size, minimum_detectable_effect
+
+__all__ = ["Design", "detectable", "power_at", "questions_needed", "score_test_power"]
+
+_MOST_ENUMERATED: Final = 200_000
+"""Pairs up to which the exact power is summed; above, the normal approximation differs by less than 0.001."""
+_MOST: Final = 10**9
+_HALVINGS: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """What is assumed of a paired comparison.
+
+    Attributes
+    ----------
+    discordance : float, optional
+        The share of pairs of single answers of which one is right and the other wrong, in (0, 1]. Without it the scores
+        are on a scale, and ``sd`` is given.
+    sd : float, optional
+        The standard deviation of the difference between the two scores of an item, above 0.
+    baseline : float, optional
+        The mean score of the control, in [0, 1], for binary scores: no difference may lead out of [0, 1].
+    cluster_size : float
+        Items that share a passage, on average; 1 without clusters.
+    icc : float
+        The intraclass correlation of the differences within a cluster, in [0, 1].
+    replicates : int
+        Answers of each arm to each item.
+    within : float
+        The share of the variance of a difference that is between replicates of one item, in [0, 1].
+    alpha : float
+        The level of the two-sided test.
+    power : float
+        The probability with which a difference is to be found.
+    """
+
+    discordance: float | None = None
+    sd: float | None = None
+    baseline: float | None = None
+    cluster_size: float = 1.0
+    icc: float = 0.0
+    replicates: int = 1
+    within: float = 0.0
+    alpha: float = 0.05
+    power: float = 0.8
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the power is that of the score test on independent 0/1 pairs, summed over all outcomes."""
+        return self.discordance is not None and self.cluster_size == 1 and self.replicates == 1
+
+    @property
+    def design_effect(self) -> float:
+        """By how much clusters raise the variance: ``1 + (m - 1) icc``."""
+        return 1 + (self.cluster_size - 1) * self.icc
+
+    @property
+    def largest(self) -> float:
+        """The largest difference that the assumptions allow; infinite for scores on a scale."""
+        if self.discordance is None:
+            return math.inf
+        if self.baseline is None:
+            return self.discordance
+        return min(self.discordance, 2 * min(1 - self.baseline, self.baseline) - self.discordance)
+
+    def variance(self, delta: float) -> float:
+        """Return the variance of an item's difference between arm means, if ``delta`` is the true difference."""
+        single = self.sd**2 if self.sd is not None else (self.discordance or 0.0) - delta**2
+        return single * (1 - self.within + self.within / self.replicates)
+
+    def standard_error(self, n: float, delta: float) -> float:
+        """Return the standard error of the difference over ``n`` items."""
+        return math.sqrt(self.variance(delta) * self.design_effect / n)
+
+    def degrees_of_freedom(self, n: float) -> float:
+        """Return those of the standard error: clusters less one, at least a tenth so that quantiles exist."""
+        return max(n / self.cluster_size - 1, 0.1)
+
+
+def score_test_power(n: int, treatment_only: float, control_only: float, alpha: float = 0.05) -> float:
+    """Compute the exact unconditional power of McNemar's test without correction, two-sided.
+
+    The probability that ``(b - c)^2 / (b + c)`` reaches the quantile of chi-square with one degree of freedom, summed
+    over the number of discordant pairs.
+
+    Parameters
+    ----------
+    n : int
+        Pairs.
+    treatment_only, control_only : float
+        Probabilities of the two kinds of discordant pairs; their sum is in (0, 1].
+    alpha : float
+
+    Returns
+    -------
+    float
+        In [0, 1]; the size of the test where the probabilities are equal.
+
+    References
+    ----------
+    McNemar, Q. (1947). Note on the sampling error of the difference between correlated proportions or percentages.
+    Psychometrika 12:153-157.
+
+    Examples
+    --------
+    >>> round(score_test_power(20, 0.5, 0.0), 4)  # at least 4 of one kind, and none of the other
+    0.9987
+    """
+    psi = treatment_only + control_only
+    discordant = np.arange(n + 1)
+    weight = special.bdtr(discordant, n, psi) - np.where(discordant, special.bdtr(discordant - 1, n, psi), 0.0)
+    z = -special.ndtri(alpha / 2)
+    most = np.floor((discordant - z * np.sqrt(discordant)) / 2 + 1e-9)  # of the rarer kind, where the test rejects
+    rejects = (most >= 0) & (discordant > 0)
+    few = np.where(rejects, most, 0.0).astype(np.float64)
+    low = special.bdtr(few, discordant, treatment_only / psi) + special.bdtr(few, discordant, control_only / psi)
+    return float((weight * np.where(rejects, low, 0.0)).sum())
+
+
+def power_at(design: Design, n: int, delta: float) -> float:
+    """Return the probability that a difference of this size is found with ``n`` items.
+
+    Parameters
+    ----------
+    design : Design
+    n : int
+        At least 2.
+    delta : float
+        Not negative, and at most ``design.largest``.
+    """
+    if design.is_exact and n <= _MOST_ENUMERATED:
+        psi = float(design.discordance or 0.0)
+        return score_test_power(n, (psi + delta) / 2, (psi - delta) / 2, design.alpha)
+    se, df = design.standard_error(n, delta), design.degrees_of_freedom(n)
+    if se == 0:
+        return 1.0
+    critical = float(special.stdtrit(df, 1 - design.alpha / 2))
+    return float(special.stdtr(df, delta / se - critical))
+
+
+def detectable(design: Design, n: int) -> float | None:
+    """Return the smallest difference that is found with ``design.power``; None if the assumptions allow none so large.
+
+    For scores on a scale this is ``(t_(1-alpha/2) + t_power) SE``, as in ``minimum_detectable_effect``.
+    """
+    if design.discordance is None:
+        se, df = design.standard_error(n, 0.0), design.degrees_of_freedom(n)
+        return minimum_detectable_effect(se, df, alpha=design.alpha, power=design.power)
+    if design.largest <= 0 or power_at(design, n, design.largest) < design.power:
+        return None
+    low, high = 0.0, design.largest
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if power_at(design, n, middle) < design.power else (low, middle)
+    return high
+
+
+def questions_needed(design: Design, delta: float) -> int | None:
+    """Return how many items find a difference of this size with ``design.power``; None if none that large is possible.
+
+    The power of a test of counts rises in small waves: one item fewer falls short, and so may a few items more.
+    """
+    if not 0 < delta <= design.largest:
+        return None
+    enough = _least(lambda n: power_at(design, n, delta) >= design.power, _first_guess(design, delta))
+    return None if enough is None else math.ceil(math.ceil(enough / design.cluster_size) * design.cluster_size)
+
+
+def _first_guess(design: Design, delta: float) -> int:
+    if design.is_exact:
+        return max(2, math.ceil(connor_sample_size(delta, float(design.discordance or 0.0), alpha=design.alpha)))
+    return 2
+
+
+def _least(is_enough: Callable[[int], bool], guess: int) -> int | None:
+    """Return a number that is enough while the one below is not, looked for from a guess."""
+    low, high = 1, max(2, guess)
+    while not is_enough(high):
+        low, high = high, high * 2
+        if high > _MOST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return high
