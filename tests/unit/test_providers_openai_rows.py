@@ -69,12 +69,21 @@ def test_a_model_that_chooses_its_own_sampling_is_sent_none() -> None:
     assert body.keys() == {"model", "messages", "max_tokens", "reasoning_effort", "guided"}
 
 
+def test_an_extra_object_is_merged_into_the_one_that_is_there_and_anything_else_takes_its_place() -> None:
+    extra = '{"reasoning":{"summary":"auto"},"store":true}'
+    body = written(OPENAI, endpoint="responses", reasoning_effort="high", extra_body=extra)["body"]
+    assert isinstance(body, dict)
+    assert body["reasoning"] == {"effort": "high", "summary": "auto"}
+    assert body["store"] is True
+
+
 def test_the_responses_api_has_names_of_its_own() -> None:
     found = written(OPENAI, endpoint="responses", reasoning_effort="high")
     assert found["url"] == "/v1/responses"
     body = found["body"]
     assert isinstance(body, dict)
-    assert body.keys() == {"model", "input", "max_output_tokens", "reasoning", "temperature", "top_p"}
+    assert body.keys() == {"model", "input", "max_output_tokens", "reasoning", "temperature", "top_p", "store"}
+    assert body["store"] is False
     assert body["reasoning"] == {"effort": "high"}
 
 

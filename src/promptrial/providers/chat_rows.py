@@ -4,13 +4,15 @@
 
     {"custom_id", "response": {CHAT}}                                    the completion itself
     {"custom_id", "response": {"status_code", "request_id", "body": {CHAT}}, "error": null}          OpenAI, vLLM
+    {"custom_id", "response": {"status_code", "request_id", "body": {RESPONSE}}, "error": null}      /v1/responses
     {"custom_id", "response": {"body": {"choices"}, "usage"}}            rows of earlier tools
     {"custom_id", "error": {"code", "message"}, "usage"}                 a failed request, also beside a response;
                                                                          the error may be a text
 
 A message may hold ``reasoning_content`` or ``reasoning`` beside its ``content``, or a ``refusal`` instead of it. Keys
 that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is unknown, and so is
-usage that cannot be read; the answer beside it counts. ``promptrial.model.responses`` says which responses are answers.
+usage that cannot be read; the answer beside it counts. What a RESPONSE holds is in ``response_bodies``, and which
+responses are answers in ``promptrial.model.responses``.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import msgspec
 
 from promptrial.model import Completion
 from promptrial.model.responses import is_blank
+from promptrial.providers.response_bodies import read_output
 
 __all__ = ["parse_chat_row"]
 
@@ -54,21 +57,35 @@ class _CompletionDetails(msgspec.Struct, gc=False):
 
 
 class _Usage(msgspec.Struct, gc=False):
-    """Token counts, None where they are not known."""
+    """Token counts, None where they are not known. The last four are what a RESPONSE calls them."""
 
     prompt_tokens: _Count = None
     completion_tokens: _Count = None
     total_tokens: _Count = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
+    input_tokens: _Count = None
+    output_tokens: _Count = None
+    input_tokens_details: _PromptDetails | None = None
+    output_tokens_details: _CompletionDetails | None = None
+
+    @property
+    def asked(self) -> int | None:
+        return self.input_tokens if self.prompt_tokens is None else self.prompt_tokens
+
+    @property
+    def answered(self) -> int | None:
+        return self.output_tokens if self.completion_tokens is None else self.completion_tokens
 
     @property
     def cached_tokens(self) -> int | None:
-        return None if self.prompt_tokens_details is None else self.prompt_tokens_details.cached_tokens
+        details = self.prompt_tokens_details or self.input_tokens_details
+        return None if details is None else details.cached_tokens
 
     @property
     def reasoning_tokens(self) -> int | None:
-        return None if self.completion_tokens_details is None else self.completion_tokens_details.reasoning_tokens
+        details = self.completion_tokens_details or self.output_tokens_details
+        return None if details is None else details.reasoning_tokens
 
 
 class _Error(msgspec.Struct, gc=False):
@@ -82,6 +99,9 @@ class _Chat(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: msgspec.Raw = msgspec.Raw()
     error: _Error | str | None = None
+    output: msgspec.Raw = msgspec.Raw()
+    status: Any = None
+    incomplete_details: Any = None
 
 
 class _Response(_Chat, gc=False):
@@ -118,6 +138,8 @@ def parse_chat_row(line: bytes) -> Completion:
     error = _error(row, response, chat)
     if error is not None:
         return _failed(row, response, chat, error)
+    if response is not None and chat is not None and not chat.choices and chat.output:
+        return _read_response(row, response, chat)
     if response is None or chat is None or not chat.choices:
         raise ValueError(f"row of {row.custom_id!r} holds neither an answer nor an error")
     choice, usage = chat.choices[0], _usage(chat.usage, response.usage, row.usage)
@@ -127,11 +149,28 @@ def parse_chat_row(line: bytes) -> Completion:
         _text(message),
         choice.finish_reason,
         chat.id or response.request_id,
-        usage.prompt_tokens,
-        usage.completion_tokens,
+        usage.asked,
+        usage.answered,
         usage.total_tokens,
         usage.cached_tokens,
         reasoning=_words(message.reasoning_content) or _words(message.reasoning),
+        reasoning_tokens=usage.reasoning_tokens,
+    )
+
+
+def _read_response(row: _Row, response: _Response, chat: _Chat) -> Completion:
+    """Return the completion of a row of ``/v1/responses``."""
+    found, usage = read_output(chat.output, chat.status, chat.incomplete_details), _usage(chat.usage)
+    return Completion(
+        row.custom_id,
+        found.refusal or found.text if is_blank(found.text) else found.text,
+        found.finish_reason,
+        chat.id or response.request_id,
+        usage.asked,
+        usage.answered,
+        usage.total_tokens,
+        usage.cached_tokens,
+        reasoning=_words(found.reasoning),
         reasoning_tokens=usage.reasoning_tokens,
     )
 
@@ -195,7 +234,9 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
         return f"{name}: {error.message}" if error.message else name
     if status is not None and not 200 <= status < 300:
         return f"http_{status}"
-    return None
+    return (
+        "failed: the response says no reason" if chat is not None and chat.output and chat.status == "failed" else None
+    )
 
 
 def _failed(row: _Row, response: _Response | None, chat: _Chat | None, error: str) -> Completion:
@@ -206,8 +247,8 @@ def _failed(row: _Row, response: _Response | None, chat: _Chat | None, error: st
         "",
         None,
         None if response is None else response.request_id or response.id,
-        usage.prompt_tokens,
-        usage.completion_tokens,
+        usage.asked,
+        usage.answered,
         usage.total_tokens,
         usage.cached_tokens,
         error=error,

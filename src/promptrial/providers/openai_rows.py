@@ -64,7 +64,8 @@ def openai_body(row: RequestRow, model: ModelSpec, shape: RowShape) -> dict[str,
     """Return the body of a request, as a live call sends it too.
 
     A parameter that the API does not have is left out: whether that is allowed is for ``check`` to say, before anything
-    is sent. The responses API has neither a seed nor stop sequences.
+    is sent. The responses API has neither a seed nor stop sequences, and would keep each response if not told
+    otherwise. Of extra keys that hold an object, what they do not name stays as it is.
     """
     options, given = model.options, row.body
     body: dict[str, Any] = {"model": model.id}
@@ -75,14 +76,17 @@ def openai_body(row: RequestRow, model: ModelSpec, shape: RowShape) -> dict[str,
         if options.reasoning_effort is not None:
             body["reasoning_effort"] = options.reasoning_effort
     else:
-        body |= {"input": given.messages, "max_output_tokens": given.max_tokens}
+        body |= {"input": given.messages, "max_output_tokens": given.max_tokens, "store": False}
         if options.reasoning_effort is not None:
             body["reasoning"] = {"effort": options.reasoning_effort}
     if options.sampling == "explicit":
         body |= {"temperature": given.temperature, "top_p": given.top_p}
         if options.endpoint == "chat":
             body |= {"seed": given.seed} | ({"top_k": given.top_k} if shape.top_k else {})
-    return body | (msgspec.json.decode(options.extra_body) if options.extra_body else {})
+    for key, value in (msgspec.json.decode(options.extra_body) if options.extra_body else {}).items():
+        there = body.get(key)
+        body[key] = there | value if isinstance(there, dict) and isinstance(value, dict) else value
+    return body
 
 
 class _Error(msgspec.Struct):
