@@ -1,0 +1,59 @@
+"""The commands by which a person fetches or stops a batch without this program: curl, and the key by its variable."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from promptrial.config.presets import PRESETS
+from promptrial.providers.http_service import Service, is_loopback
+
+__all__ = ["fetch_commands", "stop_command"]
+
+_CURL: Final = "curl -sSf"
+_FILES: Final = (("output_file_id", "output"), ("error_file_id", "errors"))
+_FIELD: Final = "import json, sys; print(json.load(sys.stdin)[{name!r}])"
+
+
+def fetch_commands(service: Service, job: str, folder: Path) -> tuple[str, ...]:
+    """Return a command for each file of a batch; a shell asks for the name of the file first."""
+    key = _key(service.auth, service.key_variable) + "".join(
+        f" -H {shlex.quote(f'{n}: ...')}" for n, _ in service.headers
+    )
+    batch = f"{_CURL}{key} {shlex.quote(f'{service.base_url}/batches/{job}')}"
+    commands = []
+    for field, word in _FILES:
+        name = f"$({batch} | python3 -c {shlex.quote(_FIELD.format(name=field))})"
+        target = shlex.quote(str(folder / f"{job}_{word}.jsonl"))
+        commands.append(f'{_CURL}{key} {shlex.quote(service.base_url)}/files/"{name}"/content -o {target}')
+    return (*commands, "# a batch without errors has no second file; curl says then that the address is wrong")
+
+
+def stop_command(job: str, engine: Mapping[str, Any]) -> str | None:
+    """Return the command that cancels a batch, at the address that was recorded; None for an emulator that is gone."""
+    place = str(engine.get("api", ""))
+    if not place or place == "emulator":
+        return None
+    for preset in PRESETS.values():
+        if preset.batch == "openai" and _serves(preset.hosts, urlsplit(f"//{place}").hostname or ""):
+            base = preset.base_url or f"https://{place}/openai/v1"
+            return _cancel(job, base, _key(preset.auth, preset.key))
+    scheme = "http" if is_loopback(urlsplit(f"//{place}").hostname or "") else "https"
+    return _cancel(job, f"{scheme}://{place}/v1", _key("bearer", PRESETS["openai"].key))
+
+
+def _cancel(job: str, base: str, key: str) -> str:
+    return f"{_CURL} -X POST{key} {shlex.quote(f'{base}/batches/{job}/cancel')}"
+
+
+def _key(auth: str, variable: str) -> str:
+    if not variable:
+        return ""
+    return f' -H "Authorization: Bearer ${variable}"' if auth == "bearer" else f' -H "{auth}: ${variable}"'
+
+
+def _serves(hosts: tuple[str, ...], host: str) -> bool:
+    return any(host == each or (each.startswith(".") and host.endswith(each)) for each in hosts)
