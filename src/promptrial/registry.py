@@ -63,6 +63,7 @@ PART_STATES: Final[Mapping[str, PartState]] = {"submit": "submitted", "poll": "d
 PROVIDERS: Final[Mapping[str, str]] = {
     "embedded": "promptrial.providers.embedded:EmbeddedProvider",
     "fireworks": "promptrial.providers.fireworks:FireworksProvider",
+    "openai": "promptrial.providers.openai:OpenAIProvider",
     "openai_compatible": "promptrial.providers.openai_compatible:OpenAICompatibleProvider",
     "anthropic": "promptrial.providers.anthropic:AnthropicProvider",
 }

@@ -93,6 +93,24 @@ def _fireworks(folder: Path, job_names: JobNames = "client") -> Iterator[Provide
 
 
 @contextmanager
+def _openai(folder: Path) -> Iterator[ProviderCase]:
+    key, models = "sk-" + "contractsecret", frozenset({"gpt-4o-mini", "gpt-4o-mini-other"})
+    with EmulatorServer(folder, EmulatorSettings(key=key, models=models)) as server:
+        client = EmulatorClient(server.url, key=key)
+        yield ProviderCase(
+            env={"OPENAI_API_KEY": key},
+            instance=replace(preset_instance("openai"), base_url=f"{server.url}/v1"),
+            model=ModelSpec("mini", "gpt-4o-mini", "openai"),
+            no_model="gpt-none",
+            needed=("OPENAI_API_KEY",),
+            secrets=(key,),
+            locked_out={"OPENAI_API_KEY": "sk-" + "wrongsecret"},
+            jobs=lambda: [row["facts"]["metadata"]["promptrial_key"] for row in client.ledger("create_batch")],
+        )
+        client.close()
+
+
+@contextmanager
 def _openai_compatible(_folder: Path) -> Iterator[ProviderCase]:
     if not engine_is_installed():
         pytest.skip(ENGINE)
@@ -135,6 +153,7 @@ def _sha256_of_batch(payload: PartPayload) -> str:
 CASES: Final[Mapping[str, Callable[[Path], AbstractContextManager[ProviderCase]]]] = {
     "embedded": _embedded,
     "fireworks": _fireworks,
+    "openai": _openai,
     "openai_compatible": _openai_compatible,
     "anthropic": _anthropic,
 }

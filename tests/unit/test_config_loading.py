@@ -160,7 +160,7 @@ def test_a_wrong_value_is_named_with_file_line_key_what_was_given_and_what_is_al
     ("changes", "key", "said"),
     [
         ({"provider": "embeded"}, "provider", "unknown provider 'embeded'; did you mean 'embedded'?; known: embedded"),
-        ({"models": {"m1": {"id": "x", "provider": "nope"}}}, "models.m1.provider", "unknown provider 'nope'; known: "),
+        ({"models": {"m1": {"id": "x", "provider": "zzz"}}}, "models.m1.provider", "unknown provider 'zzz'; known: "),
         ({"datasets": {"q": {"format": "squad", "path": "x"}}}, "datasets.q.format",
          "unknown dataset format 'squad'; did you mean 'squad_v2'?; known: squad_v2, nq_open, triviaqa, custom"),
         ({"stats": {"primary": ["em", "em2"]}}, "stats.primary.1", "unknown scorer 'em2'; did you mean 'em'?;"),
