@@ -37,6 +37,7 @@
             └── ResultsGoneError             the answers that were paid for can no longer be had
 
     StopRequested (BaseException)   exit 5   not an error: the run was asked to stop
+    ├── ActionNeeded                exit 5   a person has to do something before it can be resumed
     └── Detached                    nothing is waited for; exit 130 or 143 after a second SIGINT or SIGTERM, else 5
 
 Exit 6 is reserved for a cost cap; nothing ends with it yet.
@@ -49,6 +50,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 __all__ = [
+    "ActionNeeded",
     "AlreadyThereError",
     "ConfigDriftError",
     "ConfigError",
@@ -293,6 +295,22 @@ class StopRequested(BaseException):
 
     exit_code = 5
     resume_command = ""
+
+
+class ActionNeeded(StopRequested):
+    """Nothing is left to wait for but what a person has to do.
+
+    Parameters
+    ----------
+    message : str
+        What is waited for.
+    steps : iterable of str
+        What to do, a command or a sentence each.
+    """
+
+    def __init__(self, message: str, steps: Iterable[str]) -> None:
+        super().__init__(message)
+        self.steps = tuple(steps)
 
 
 class Detached(StopRequested):

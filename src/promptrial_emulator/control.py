@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -15,6 +16,7 @@ from promptrial_emulator.clock import timestamp
 from promptrial_emulator.core import Core
 from promptrial_emulator.faults.rules import Rule
 from promptrial_emulator.requests_seen import Requests
+from promptrial_emulator.run_batch import run_batch
 
 __all__ = ["control_routes"]
 
@@ -36,6 +38,7 @@ def control_routes(core: Core, states: Sequence[State], requests: Requests) -> l
         Route("/__emu/state", control.state, methods=["GET"]),
         Route("/__emu/state", control.begin_anew, methods=["DELETE"]),
         Route("/__emu/requests", control.requests, methods=["GET"]),
+        Route("/__emu/run_batch", control.run_batch, methods=["POST"]),
     ]
 
 
@@ -94,6 +97,17 @@ class _Control:
     async def requests(self, _request: Request) -> Response:
         return _answer({"rows": self._requests.rows()})
 
+    async def run_batch(self, request: Request) -> Response:
+        """``{"rows": [...]}``: answer the lines of a file of requests as ``vllm run-batch`` does."""
+        given = _rows(await request.body())
+        if given is None:
+            return _answer({"error": 'expected {"rows": [REQUEST, ...]}'}, 400)
+        try:
+            rows = await run_in_threadpool(lambda: [*run_batch(map(bytes, given), self._core.answering.reply)])
+        except ValueError as error:
+            return _answer({"error": str(error)}, 400)
+        return _answer({"rows": [msgspec.Raw(row) for row in rows]})
+
     def _clock(self) -> dict[str, Any]:
         now = self._core.clock.now()
         return {"now": timestamp(now), "seconds": now, "mode": self._core.settings.clock}
@@ -102,6 +116,17 @@ class _Control:
 def _shown(rule: Rule) -> dict[str, Any]:
     fields = {name: getattr(rule, name) for name in rule.__struct_fields__ if name not in ("serial", "options")}
     return {**fields, **rule.options}
+
+
+class _Rows(msgspec.Struct):
+    rows: list[msgspec.Raw]
+
+
+def _rows(data: bytes) -> list[msgspec.Raw] | None:
+    try:
+        return msgspec.json.decode(data, type=_Rows).rows
+    except (ValueError, RecursionError):
+        return None
 
 
 def _body(data: bytes) -> Any:  # noqa: ANN401 - JSON

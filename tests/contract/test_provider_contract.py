@@ -130,6 +130,13 @@ def hosted(subject: Subject) -> Subject:
     return subject
 
 
+@pytest.fixture
+def locked(hosted: Subject) -> Subject:
+    if not hosted.case.needed:
+        pytest.skip(f"{NOT_THIS_PROVIDER}: it needs no key, so that nobody is kept out and nothing is secret")
+    return hosted
+
+
 def test_every_registered_provider_has_a_case_and_no_case_is_left_over() -> None:
     assert list(CASES) == list(registry.PROVIDERS)
 
@@ -151,15 +158,15 @@ class TestOpening:
     def test_the_options_that_it_understands_are_options_of_requests(self, subject: Subject) -> None:
         assert subject.kind.understands <= {each.name for each in fields(RequestOptions)}
 
-    def test_each_variable_that_is_missing_is_named_with_what_to_do(self, hosted: Subject) -> None:
-        assert hosted.case.needed
-        for name in hosted.case.needed:
-            env = {key: value for key, value in hosted.case.env.items() if key != name}
+    def test_each_variable_that_is_missing_is_named_with_what_to_do(self, locked: Subject) -> None:
+        assert locked.case.needed
+        for name in locked.case.needed:
+            env = {key: value for key, value in locked.case.env.items() if key != name}
             with pytest.raises(ConfigError, match=name) as caught:
-                hosted.kind.open(env, hosted.case.instance)
+                locked.kind.open(env, locked.case.instance)
             assert caught.value.hint
             with pytest.raises(ConfigError, match=name):
-                hosted.kind.open({**env, name: " "}, hosted.case.instance)
+                locked.kind.open({**env, name: " "}, locked.case.instance)
 
     def test_without_any_environment_one_that_needs_none_opens_and_no_other(self, subject: Subject) -> None:
         if not subject.case.needed:
@@ -210,22 +217,22 @@ class TestBeforeAJob:
         with subject.another() as other:
             assert other.stage(payload) == again
 
-    def test_whoever_is_not_let_in_learns_it_before_anything_is_uploaded(self, hosted: Subject) -> None:
-        before = hosted.case.jobs()
-        payload = hosted.payload()
-        with hosted.another({**hosted.case.env, **hosted.case.locked_out}) as provider:
+    def test_whoever_is_not_let_in_learns_it_before_anything_is_uploaded(self, locked: Subject) -> None:
+        before = locked.case.jobs()
+        payload = locked.payload()
+        with locked.another({**locked.case.env, **locked.case.locked_out}) as provider:
             calls: list[Callable[[], object]] = [
-                lambda: provider.check(hosted.case.model),
+                lambda: provider.check(locked.case.model),
                 lambda: provider.stage(payload),
                 lambda: provider.submit(payload),
             ]
-            if hosted.kind.lookup is not JobLookup.NONE:
+            if locked.kind.lookup is not JobLookup.NONE:
                 calls.append(lambda: provider.find(payload))
             for call in calls:
                 with pytest.raises(PermanentError) as caught:
                     call()
-                assert any(name in str(caught.value) for name in hosted.case.locked_out)
-        assert hosted.case.jobs() == before
+                assert any(name in str(caught.value) for name in locked.case.locked_out)
+        assert locked.case.jobs() == before
 
 
 class TestAJob:
@@ -275,7 +282,7 @@ class TestAJob:
     def test_the_command_that_stops_it_names_it_as_the_vendor_does(self, subject: Subject) -> None:
         engine = subject.provider.fingerprint(subject.case.model)
         command = subject.kind.stop_by_hand("a job; of ours", engine)
-        if not subject.kind.jobs:
+        if not subject.kind.jobs or not subject.case.needed:
             assert command is None
         else:
             assert command is not None
@@ -385,15 +392,15 @@ def _require_lookup(subject: Subject) -> None:
         pytest.skip(f"{NOT_THIS_PROVIDER}: its jobs cannot be found by our key")
 
 
-def test_no_key_stands_in_anything_that_is_said_or_shown(hosted: Subject) -> None:
-    payload, never = hosted.payload(), JobRef("pt-contract-never-a1")
+def test_no_key_stands_in_anything_that_is_said_or_shown(locked: Subject) -> None:
+    payload, never = locked.payload(), JobRef("pt-contract-never-a1")
     said: list[str] = []
-    with hosted.another({**hosted.case.env, **hosted.case.locked_out}) as wrong:
-        for provider in (hosted.provider, wrong):
+    with locked.another({**locked.case.env, **locked.case.locked_out}) as wrong:
+        for provider in (locked.provider, wrong):
             said += [repr(provider), str(provider), *(repr(value) for value in vars(provider).values())]
-            said += [*provider.by_hand(never, hosted.folder), str(provider.fingerprint(hosted.case.model))]
-            said += _errors_of(provider, hosted.case, payload, never)
-    secrets = {*hosted.case.secrets, *hosted.case.locked_out.values()}
+            said += [*provider.by_hand(never, locked.folder), str(provider.fingerprint(locked.case.model))]
+            said += _errors_of(provider, locked.case, payload, never)
+    secrets = {*locked.case.secrets, *locked.case.locked_out.values()}
     assert secrets
     assert not [text for text in said for secret in secrets if secret in text]
 

@@ -150,12 +150,26 @@ def _sha256_of_batch(payload: PartPayload) -> str:
     return hashlib.sha256(body.getvalue()).hexdigest()
 
 
+@contextmanager
+def _batch_file(folder: Path) -> Iterator[ProviderCase]:
+    files = folder / "files"
+    instance = Instance("files", "batch_file", "the batch file", options=(("folder", str(files)),))
+    with EmulatorServer(folder / "emulator") as server:
+        yield ProviderCase(
+            env={"PROMPTRIAL_BATCH_FILE_EMULATOR": server.url},
+            instance=instance,
+            model=ModelSpec("small", "org/small", "files", adapter="batch_file"),
+            jobs=lambda: [path.name.removesuffix(".job.json") for path in files.glob("*.job.json")],
+        )
+
+
 CASES: Final[Mapping[str, Callable[[Path], AbstractContextManager[ProviderCase]]]] = {
     "embedded": _embedded,
     "fireworks": _fireworks,
     "openai": _openai,
     "openai_compatible": _openai_compatible,
     "anthropic": _anthropic,
+    "batch_file": _batch_file,
 }
 """By the provider's name in the registry. Each starts what it needs in a folder, and skips the test if it cannot."""
 

@@ -17,7 +17,15 @@ from promptrial import __version__
 from promptrial.cli.options import Parser
 from promptrial.config.environment import environment
 from promptrial.documents.files import NotARegularFileError
-from promptrial.errors import ConfigError, Detached, PromptrialError, ReaderGoneError, StopRequested, UsageError
+from promptrial.errors import (
+    ActionNeeded,
+    ConfigError,
+    Detached,
+    PromptrialError,
+    ReaderGoneError,
+    StopRequested,
+    UsageError,
+)
 from promptrial.runtime.events import Redactor
 from promptrial.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
 from promptrial.runtime.terminal import say_to_stderr
@@ -25,6 +33,7 @@ from promptrial.runtime.terminal import say_to_stderr
 __all__ = ["COMMANDS", "Command", "build_parser", "entry_point", "main"]
 
 
+_MOST_STEPS: Final = 40
 _RESUME: Final = "promptrial run --run_id RID --resume"
 _OUT_OF_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OF_THE_WRONG_KIND: Final = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
@@ -114,7 +123,7 @@ def _ending(arguments: Sequence[str] | None = None) -> _Ending:
         args = build_parser(next((word for word in words if word in COMMANDS), None)).parse_args(words)
         code: int = args.execute(args)
     except StopRequested as stop:
-        say_to_stderr(f"stopped ({stop}); resume it with: {stop.resume_command or _RESUME}")
+        say_to_stderr(_how_to_resume(stop))
         return _Ending(stop.exit_code, at_once=isinstance(stop, Detached))
     except Terminated:  # before or after a run, which has handlers of its own
         say_to_stderr("terminated")
@@ -128,6 +137,16 @@ def _ending(arguments: Sequence[str] | None = None) -> _Ending:
         say_to_stderr(_redactor()(_sentence(error, getattr(args, "experiments_dir", None))))
         return _Ending(_code(error))
     return _Ending(code)
+
+
+def _how_to_resume(stop: StopRequested) -> str:
+    """Return why a run stopped and the command that resumes it, after what a person has to do for that."""
+    resume = f"resume it with: {stop.resume_command or _RESUME}"
+    if not isinstance(stop, ActionNeeded):
+        return f"stopped ({stop}); {resume}"
+    steps, left = stop.steps[:_MOST_STEPS], len(stop.steps) - _MOST_STEPS
+    lines = [f"stopped: {stop}", *steps, *([f"# and {left} more like these"] if left > 0 else [])]
+    return "\n  ".join(lines) + f"\nthen {resume}"
 
 
 def _words(arguments: Sequence[str]) -> list[str]:

@@ -64,9 +64,9 @@ def preset_instance(name: str) -> Instance:
     )
 
 
-_OPTIONS: Final = ("api_version", "folder")
+_OPTIONS: Final = ("api_version", "folder", "written_for", "wait", "quiet_s")
 
 
 def _options(preset: Preset, entry: ProviderConfig) -> tuple[tuple[str, str], ...]:
-    given = {name: value for name in _OPTIONS if (value := getattr(entry, name)) is not None}
+    given = {name: str(value) for name in _OPTIONS if (value := getattr(entry, name)) is not None}
     return tuple((dict(preset.options) | given).items())

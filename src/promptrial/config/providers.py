@@ -55,7 +55,7 @@ class ProviderConfig(Strict):
     """A server under a name of your own: an address, the variable of its key, and how much it is given at once."""
 
     unrecorded: ClassVar[frozenset[str]] = frozenset(
-        {"timeout_s", "connect_timeout_s", "proxy", "ca_file", "max_jobs", "max_in_flight"}
+        {"timeout_s", "connect_timeout_s", "proxy", "ca_file", "max_jobs", "max_in_flight", "wait", "quiet_s"}
     )
     """Keys that say how it is reached and not what is asked: no run records them, and they may change at a resume."""
 
@@ -82,7 +82,25 @@ class ProviderConfig(Strict):
         {}, exclude_if=lambda value: not value, description="sent with each call; a secret value is written `${VAR}`"
     )
     folder: Words | None = Field(
-        None, exclude_if=is_none, description="batch_file: where files of requests are written and answers are awaited"
+        None,
+        exclude_if=is_none,
+        description="batch_file: where files of requests are written and answers are awaited, relative to where you "
+        "run; by default `batch_files` in the folder of the run",
+    )
+    written_for: Literal["vllm", "openai", "azure", "groq"] | None = Field(
+        None, exclude_if=is_none, description="batch_file: who takes the files; by default `vllm`"
+    )
+    wait: bool | None = Field(
+        None,
+        exclude_if=is_none,
+        description="batch_file: true waits for the answers; by default the run ends with exit code 5 and the commands "
+        "to run once nothing else is in flight",
+    )
+    quiet_s: Seconds | None = Field(
+        None,
+        exclude_if=is_none,
+        description="batch_file: how long a file that lacks answers must not have changed before it counts as "
+        "finished; by default 600",
     )
     max_rows: Positive | None = Field(
         None, exclude_if=is_none, description="the most requests of a job; by default what the vendor takes"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from promptrial import registry
 from promptrial.config.instances import instance_of
 from promptrial.config.providers import ProviderConfig
-from promptrial.model.instances import Connection, Instance
+from promptrial.model.instances import RUN_FOLDER, Connection, Instance
 from promptrial.providers.base import BatchProvider, HeedsStop
 from promptrial_emulator.settings import EmulatorSettings
 
@@ -35,6 +35,8 @@ class Providers:
         The folder of a run that must not reach a provider. Hosted adapters then speak to an emulator on the loopback,
         which this process starts when it is first needed and which keeps its state there: the code and the HTTP are the
         same, no key is needed, and nothing leaves the machine.
+    run : Path, optional
+        The folder of the run, for adapters that keep files there unless their instance says where.
 
     Attributes
     ----------
@@ -47,11 +49,13 @@ class Providers:
         env: Mapping[str, str],
         instances: Mapping[str, ProviderConfig] | None = None,
         dry_run: Path | None = None,
+        run: Path | None = None,
     ) -> None:
         self.stop_asked: Callable[[], bool] = lambda: False
         self._env = env
         self._instances = instances or {}
         self._dry_run = dry_run
+        self._run = run
         self._made: dict[str, BatchProvider] = {}
         self._emulator: EmulatorServer | None = None
 
@@ -66,7 +70,7 @@ class Providers:
             If a package that it, or the emulator, needs is not installed.
         """
         if name not in self._made:
-            instance = instance_of(self._instances, name)
+            instance = _within(self._run, instance_of(self._instances, name))
             kind: type[BatchProvider] = registry.load("provider", instance.adapter)
             env = self._env
             if self._dry_run is not None and not kind.local:
@@ -94,3 +98,10 @@ class Providers:
             self._emulator.start()
         bare = replace(instance, headers=(), connection=Connection())
         return kind.emulated(bare, self._emulator.url, _DRY_SETTINGS.key, _DRY_SETTINGS.account)
+
+
+def _within(run: Path | None, instance: Instance) -> Instance:
+    """Return an instance that says in which folder the run is."""
+    if run is None:
+        return instance
+    return replace(instance, options=(*instance.options, (RUN_FOLDER, str(run))))

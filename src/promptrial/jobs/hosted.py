@@ -82,15 +82,25 @@ class HostedPart:
         )
         events = self.recorder.events
         fetching = Fetching(self.work, self._answers, self.settings, self.clock, self.calls, events)
-        self._watch = JobWatch(self.work, self.recorder, self.settings, self.clock, self.calls)
+        self._watch = JobWatch(
+            self.work, self.recorder, self.settings, self.clock, self.calls, patient=self.task is not None
+        )
         self._collection = Collection(
             self.work, self.recorder, self.settings, self._answers, self._submission, fetching
         )
 
     @property
     def in_flight(self) -> bool:
-        """Whether it has a job that may still be answering, or has answered something that is not here yet."""
-        return self.work.has_job or self._is_salvaging
+        """Whether it has a job that may still be answering, or has answered something that is not here yet.
+
+        One that waits for a person does not: whoever stops the run need not wait for that.
+        """
+        return (self.work.has_job and self._watch.awaited is None) or self._is_salvaging
+
+    @property
+    def awaited(self) -> JobStatus | None:
+        """What a person has to do before it can go on."""
+        return self._watch.awaited
 
     def failed(self, error: Exception) -> None:
         """Note why this part was not finished; that its answers are lost is recorded."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 
 from promptrial.documents.files import open_regular
-from promptrial.errors import Detached, PhaseFailedError, PromptrialError, StopRequested
+from promptrial.errors import ActionNeeded, Detached, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.jobs.answers import set_other_answers_aside
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.doubts import Doubts
@@ -22,6 +22,7 @@ from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Schedule
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
+from promptrial.providers.base import JobStatus
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
 from promptrial.runtime.progress import Task
@@ -108,18 +109,23 @@ class QueueManager:
             Naming every part that failed and why, and the command that tries just those again.
         StopRequested
             If a stop was asked for; what was finished is on disk.
+        ActionNeeded
+            If nothing is left to wait for but what a person has to do.
         """
         leaders = [work for work in _leaders(self._work) if not work.downloaded]
         self._collect_local(leaders, task)
         # Jobs in flight first: a part that needs a new job for unanswered requests then waits for one of them to end.
         hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _is_in_flight(work))
         self._doubts.expect(hosted)
-        self._schedule().run(self._task_of(work, task) for work in hosted)
+        schedule = self._schedule()
+        schedule.run(self._task_of(work, task) for work in hosted)
         if self._stop.is_set():
             self._drain(task)
         self._share(task)
         LateJobs(self._work, self._others, self._events).stop()
         self._end()
+        awaited = [task.awaited for task, _ in schedule.parked if isinstance(task, HostedPart)]
+        self._end_for_a_person([each for each in awaited if each is not None])
 
     def finished(self) -> int:
         """Return how many rows of the parts are on disk, sealed or not."""
@@ -225,6 +231,11 @@ class QueueManager:
             self._events.warn(error.message)
         if self._stop.is_set():
             raise StopRequested(self._stop.reason)
+
+    def _end_for_a_person(self, awaited: Sequence[JobStatus]) -> None:
+        if awaited:
+            others = f", and {len(awaited) - 1} other jobs wait too" if len(awaited) > 1 else ""
+            raise ActionNeeded(f"{awaited[0].message}{others}", (step for each in awaited for step in each.steps))
 
 
 def _is_in_flight(work: PartWork) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from promptrial.errors import PermanentError
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.recording import Recorder
-from promptrial.jobs.schedule import Steps
+from promptrial.jobs.schedule import FOR_A_PERSON, Steps
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.settling import Settling
 from promptrial.jobs.work import PartWork
@@ -20,7 +20,7 @@ __all__ = ["JobWatch"]
 _GROWTH: Final = 1.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JobWatch:
     """Watches the jobs of one part.
 
@@ -31,6 +31,13 @@ class JobWatch:
     settings : QueueSettings
     clock : Clock
     calls : Calls
+    patient : bool
+        Whether to go on looking at a job that waits for a person, where its provider says so.
+
+    Attributes
+    ----------
+    awaited : JobStatus or None
+        What a person has to do, as long as the job waits for that.
     """
 
     work: PartWork
@@ -38,6 +45,8 @@ class JobWatch:
     settings: QueueSettings
     clock: Clock
     calls: Calls
+    patient: bool = True
+    awaited: JobStatus | None = field(default=None, init=False)
 
     def until_end(self, job: JobRef) -> Steps[JobStatus]:
         """Look at a job until it has ended, or the provider has not known it for the settling time.
@@ -54,6 +63,11 @@ class JobWatch:
             status = yield from self.calls.retried(
                 lambda: provider.status(job), self.work.model.provider, f"{job.name} status"
             )
+            self.awaited = None
+            if status.state is JobState.BY_HAND:
+                yield self._for_a_person(status, wait_s)
+                wait_s = min(wait_s * _GROWTH, self.settings.longest_wait_s)
+                continue
             if status.state is JobState.MISSING:
                 missing = missing or Settling(self.settings, self.clock)
                 if missing.is_over():
@@ -76,6 +90,19 @@ class JobWatch:
                 )
             yield wait_s
             wait_s = min(wait_s * _GROWTH, self.settings.longest_wait_s)
+
+    def _for_a_person(self, status: JobStatus, wait_s: float) -> float:
+        """Put on record what a person has to do, and say it where this process waits for that; return for how long."""
+        self.awaited = status
+        if self.work.record.reason != status.message or self.work.record.status != "running":
+            self.recorder.record_attempt(self.work, "running", reason=self.recorder.events.redact(status.message))
+        if not (status.patient and self.patient):
+            return FOR_A_PERSON
+        steps = "".join(f"\n  {step}" for step in status.steps)
+        self.recorder.say_once(
+            f"by hand {self.work.name} {status.message}", f"{self.work.name}: {status.message}{steps}"
+        )
+        return wait_s
 
 
 def _duration(seconds: float) -> str:

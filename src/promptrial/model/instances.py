@@ -7,9 +7,12 @@ the name of the variable that holds it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-__all__ = ["Authentication", "Connection", "Instance", "Limits", "RequestOptions"]
+__all__ = ["RUN_FOLDER", "Authentication", "Connection", "Instance", "Limits", "RequestOptions"]
+
+RUN_FOLDER: Final = "run_folder"
+"""The option that says in which folder a run is; whoever opens an adapter for a run adds it."""
 
 Authentication = Literal["bearer", "api-key", "x-api-key"]
 """How a key is sent: as ``Authorization: Bearer KEY``, or alone in the header of that name."""

@@ -44,6 +44,8 @@ class JobState(enum.StrEnum):
     """Ended by someone; ``results`` gives what there is."""
     NO_ROOM = "no room"
     """Ended before any of it was begun, because the vendor had no room for it: it is no job, and may be made again."""
+    BY_HAND = "by hand"
+    """A person has to do something before there can be answers: ``JobStatus`` says what."""
     MISSING = "missing"
     """The vendor does not know the job, now; that alone does not mean that it never will."""
 
@@ -75,10 +77,16 @@ class JobRef:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """A job's state and any message. No counts: vendors' counters and their rows do not always agree."""
+    """A job's state and any message. No counts: vendors' counters and their rows do not always agree.
+
+    ``steps`` are what a person has to do, each a command or a comment, where the state is BY_HAND; ``patient`` says
+    whether to look again until that was done, instead of ending once nothing else is in flight.
+    """
 
     state: JobState
     message: str = ""
+    steps: tuple[str, ...] = ()
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,266 @@
+"""Files of requests instead of calls: for ``vllm run-batch``, and for the upload page of a vendor.
+
+A job is a file in a folder; a person, or a program that a person starts, answers it with another file. So a job may
+wait for a person, and is never created twice: its file has our key as its name. What stands in the folder is in
+``batch_folder``, and how answers are read in ``batch_answers``.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
+
+from promptrial.config.presets import PRESETS
+from promptrial.errors import AlreadyThereError, ConfigError, PermanentError, ResultsGoneError
+from promptrial.model import Completion, ModelSpec
+from promptrial.model.instances import RUN_FOLDER, Instance
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.batch_answers import Answered, read_answers
+from promptrial.providers.batch_folder import BatchFolder, FileJob
+from promptrial.providers.batch_rehearsal import Rehearsal
+from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.openai_rows import RowShape, openai_line
+from promptrial.runtime.clock import Clock, SystemClock
+from promptrial.store import atomic
+
+__all__ = ["FOLDER", "BatchFileProvider"]
+
+FOLDER: Final = "batch_files"
+"""The folder of the files within that of the run, unless the instance says another one."""
+_REHEARSAL: Final = "PROMPTRIAL_BATCH_FILE_EMULATOR"
+_QUIET_S: Final = 600.0
+_PAGES: Final[Mapping[str, str]] = {
+    "openai": "https://platform.openai.com/batches",
+    "azure": "the page for batch jobs of your resource",
+    "groq": "https://console.groq.com/batch",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What an instance says: whose files they are, whether to wait for answers, and how long a file has to be quiet."""
+
+    written_for: str
+    patient: bool
+    quiet_s: float
+
+    @classmethod
+    def of(cls, instance: Instance) -> Self:
+        quiet = instance.option("quiet_s")
+        return cls(
+            instance.option("written_for", "vllm"),
+            instance.option("wait") == "True",
+            float(quiet) if quiet else _QUIET_S,
+        )
+
+
+class BatchFileProvider:
+    """Files of requests in one folder.
+
+    Parameters
+    ----------
+    instance : Instance
+    folder : Path, optional
+        Where they are; without one nothing can be written or read.
+    rehearsal : Rehearsal, optional
+        Answers the files in a dry run, as a person would.
+    clock : Clock, optional
+    """
+
+    name: ClassVar[str] = "batch_file"
+    local: ClassVar[bool] = False
+    jobs: ClassVar[bool] = True
+    keyed: ClassVar[bool] = True
+    lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
+    understands: ClassVar[frozenset[str]] = frozenset({"sampling", "reasoning_effort", "extra_body"})
+
+    def __init__(
+        self,
+        instance: Instance,
+        folder: Path | None,
+        rehearsal: Rehearsal | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._instance = instance
+        self._settings = _Settings.of(instance)
+        self._shape = RowShape.of(replace(instance, options=PRESETS[self._settings.written_for].options))
+        self._place = folder
+        self._files = None if folder is None else BatchFolder(folder)
+        self._rehearsal = rehearsal
+        self._clock = clock or SystemClock()
+
+    @classmethod
+    def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
+        """Return an adapter for the folder of an instance, or for ``batch_files`` in the folder of the run."""
+        instance = instance or Instance("batch_file", "batch_file", "the batch file")
+        folder, run = instance.option("folder"), instance.option(RUN_FOLDER)
+        place = Path(folder) if folder else Path(run) / FOLDER if run else None
+        return cls(instance, place, Rehearsal.at(env[_REHEARSAL]) if _REHEARSAL in env else None)
+
+    def check(self, model: ModelSpec) -> None:
+        """Make the folder, and refuse what its files could not say."""
+        if not self._shape.top_k and model.options.sampling == "explicit":
+            raise PermanentError(
+                f"models.{model.alias}: {PRESETS[self._settings.written_for].label} takes no top_k, which each request "
+                "says",
+                hint=f"write `models: {{{model.alias}: {{id: ..., sampling: provider_default}}}}`, which sends no "
+                "temperature, top_p, top_k or seed",
+            )
+        atomic.make_folder(self._folder.path)
+
+    def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
+        """Return the model's name and whose files they are; what answers them can be known to nobody here."""
+        return {"provider": self.name, "model": model.shown_id, "written_for": self._settings.written_for}
+
+    def count_tokens(self, model: ModelSpec, text: str) -> None:
+        """Return None: there is no tokenizer to ask."""
+
+    def stage(self, payload: PartPayload) -> Staged:
+        """Return at once: the file of requests is written with the job."""
+        return Staged(payload.dataset_key, ready=True)
+
+    def find(self, payload: PartPayload) -> JobRef | None:
+        """Return the job on record under this payload's key, or None."""
+        job = self._folder.job(payload.key)
+        if job is None:
+            return None
+        theirs, ours = (job.dataset_key, job.model), (payload.dataset_key, payload.model.id)
+        if theirs != ours:
+            raise PermanentError(
+                f"{self._folder.path} has a job {payload.key} of {theirs[0]} for {theirs[1]}, not of {ours[0]} for "
+                f"{ours[1]}",
+                hint="move it away, or give this instance another `folder`",
+            )
+        return self._ref(job)
+
+    def submit(self, payload: PartPayload) -> JobRef:
+        """Write the file of requests, and then put the job on record beside it."""
+        if self.find(payload) is not None:
+            raise AlreadyThereError(f"{self._folder.requests(payload.key)}: is there already")
+        lines = (openai_line(row, payload.model, self._shape) for row in payload.requests())
+        sha256 = self._folder.write_requests(payload.key, lines)
+        job = FileJob(payload.key, payload.dataset_key, payload.model.id, payload.rows, sha256)
+        self._folder.write_job(job)
+        return self._ref(job)
+
+    def fence(self, payload: PartPayload) -> bool:
+        """Return True: nothing but this process writes a job, so that one that is not there will not come."""
+        return self._folder.job(payload.key) is None
+
+    def status(self, job: JobRef) -> JobStatus:
+        """Return what the files say.
+
+        Raises
+        ------
+        PermanentError
+            If one of them cannot be believed: see ``batch_folder`` and ``batch_answers``.
+        """
+        found = self._folder.job(job.name)
+        if found is None:
+            return JobStatus(JobState.MISSING, f"{self._folder.requests(job.name)}: its record is not there")
+        if found.cancelled:
+            return JobStatus(JobState.CANCELLED)
+        if self._rehearsal is not None and not self._folder.answer_files(found):
+            self._rehearsal.answer(self._folder.requests(job.name), self._folder.results(job.name))
+        return self._judged(found, self._read(found))
+
+    def _judged(self, job: FileJob, answered: Answered) -> JobStatus:
+        counted = f"{len(answered.seen):,} of {job.rows:,} requests have answers"
+        if len(answered.seen) == job.rows:
+            return JobStatus(JobState.READY)
+        if answered.torn:
+            fix = "copy it again, or delete that line to have the rest asked again"
+            return self._for_a_person(f"{answered.torn}; {counted}", fix)
+        if not answered.seen:
+            return self._for_a_person(f"waits for {self._folder.results(job.key)}", *self._steps(job))
+        quiet = self._clock.timestamp() - answered.changed
+        if quiet >= self._settings.quiet_s:
+            return JobStatus(JobState.EXPIRED, f"{counted}, and no file has changed for {quiet:,.0f} s")
+        return JobStatus(
+            JobState.WORKING,
+            f"{self._folder.requests(job.key).name}: {counted}; counts as finished once no file has changed for "
+            f"{self._settings.quiet_s:,.0f} s",
+        )
+
+    def _for_a_person(self, message: str, *steps: str) -> JobStatus:
+        return JobStatus(JobState.BY_HAND, message, steps, patient=self._settings.patient)
+
+    def _steps(self, job: FileJob) -> tuple[str, ...]:
+        requests, results = self._folder.requests(job.key), self._folder.results(job.key)
+        if self._settings.written_for == "vllm":
+            words = ("vllm", "run-batch", "-i", str(requests), "-o", str(results), "--model", job.model)
+            return (shlex.join(words),)
+        page, folder = _PAGES[self._settings.written_for], self._folder.path
+        return (
+            f"# upload {requests} at {page}; when the batch has ended, put its output and error files into {folder}",
+        )
+
+    def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
+        """Yield the answers of all files of the job.
+
+        Raises
+        ------
+        ResultsGoneError
+            If there is no file.
+        PermanentError
+            As ``status``.
+        """
+        found = self._folder.job(job.name)
+        if found is None:
+            raise ResultsGoneError(f"{self._folder.results(job.name)}: is not there, and no record of its job")
+        files = self._folder.answer_files(found)
+        if not files:
+            raise ResultsGoneError(f"{self._folder.results(job.name)}: is not there")
+        wanted = frozenset(row.custom_id for row in payload.requests())
+        yield from read_answers(files, wanted, self._folder.other_models(found), Answered())
+
+    def cancel(self, job: JobRef) -> None:
+        """Take the file of requests away. A program that has read it goes on; its answers are not looked at."""
+        found = self._folder.job(job.name)
+        if found is not None and not found.cancelled:
+            self._folder.cancel(found)
+
+    def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:
+        """Return the command that copies the answers of a job."""
+        return (shlex.join(("cp", str(self._folder.results(job.name)), f"{folder}/")),)
+
+    @staticmethod
+    def stop_by_hand(job: str, engine: Mapping[str, Any]) -> None:
+        """Return None: whoever started a program on the file stops it."""
+
+    @staticmethod
+    def emulated(instance: Instance, url: str, key: str, account: str) -> tuple[Instance, Mapping[str, str]]:  # noqa: ARG004
+        """Return the address at which the emulator answers a file, as a person would have it answered."""
+        options = {name: value for name, value in instance.options if name not in {"folder", "wait"}}
+        return replace(instance, options=tuple(options.items())), {_REHEARSAL: url}
+
+    @staticmethod
+    def parse_row(line: bytes) -> Completion:
+        """Read one row of OpenAI's batch output, or of vLLM's."""
+        return parse_chat_row(line)
+
+    def close(self) -> None:
+        """Close the connections of a dry run."""
+        if self._rehearsal is not None:
+            self._rehearsal.close()
+
+    @property
+    def _folder(self) -> BatchFolder:
+        if self._files is None:
+            raise ConfigError(
+                f"providers.{self._instance.name}: no folder for its files is known outside of a run",
+                hint=f"write `providers: {{{self._instance.name}: {{type: batch_file, folder: PATH}}}}`",
+            )
+        return self._files
+
+    def _read(self, job: FileJob) -> Answered:
+        answered, files = Answered(), self._folder.answer_files(job)
+        for _ in read_answers(files, self._folder.ids(job), self._folder.other_models(job), answered):
+            pass
+        return answered
+
+    def _ref(self, job: FileJob) -> JobRef:
+        return JobRef(job.key, str(self._folder.results(job.key)))

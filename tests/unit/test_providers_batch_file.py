@@ -1,0 +1,392 @@
+"""Files of requests are written once and whole, and files of answers are believed only as far as they can be."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptrial.errors import AlreadyThereError, ConfigError, PermanentError, ResultsGoneError
+from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model.instances import RUN_FOLDER, Instance, RequestOptions
+from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.batch_file import BatchFileProvider
+from promptrial.providers.request_rows import decode_request_row, encode_request_row
+from promptrial.runtime.clock import FakeClock
+from promptrial.store import jsonl
+
+MODEL = ModelSpec("small", "org/small", "files", adapter="batch_file")
+KEY = "pt-trial-0123456789abcdef-a1"
+
+
+def answer(name: str, text: str = "Paris", model: str = "org/small", **row: Any) -> dict[str, Any]:
+    body = {
+        "id": f"chatcmpl-{name}",
+        "model": model,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8},
+    }
+    response = {"status_code": 200, "request_id": f"vllm-batch-{name}", "body": body}
+    return {"id": f"vllm-{name}", "custom_id": name, "response": response, "error": None} | row
+
+
+def vllm_error(name: str, status: int = 400) -> dict[str, Any]:
+    return answer(
+        name,
+        response={"status_code": status, "request_id": "vllm-batch-1", "body": None},
+        error={"message": "too long", "type": "BadRequestError", "code": status},
+    )
+
+
+@dataclass
+class Desk:
+    """A folder with one job of five requests, and the adapter that looks at it."""
+
+    folder: Path
+    clock: FakeClock
+    provider: BatchFileProvider
+    sources: Path
+
+    def payload(self, key: str = KEY, names: Iterable[int] = range(5), model: ModelSpec = MODEL) -> PartPayload:
+        sampling = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=4, stop=(), seed=1)
+        path = self.sources / f"{key}.jsonl"
+        lines = [
+            encode_request_row(
+                Request(RequestId("d", f"q{n}", "control", "0.0", 0, "closed"), (Message("user", f"{n}?"),), sampling)
+            )
+            for n in names
+        ]
+        path.write_bytes(b"".join(line + b"\n" for line in lines))
+        found = jsonl.digest(path)
+        return PartPayload(
+            key=key,
+            dataset_key=key,
+            model=model,
+            path=path,
+            rows=len(lines),
+            size=found.size,
+            sha256=found.sha256,
+            requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
+        )
+
+    def job(self, key: str = KEY, names: Iterable[int] = range(5), model: ModelSpec = MODEL) -> JobRef:
+        return self.provider.submit(self.payload(key, names, model))
+
+    def put(self, name: str, rows: Iterable[dict[str, Any] | bytes], *, age_s: float = 0.0, end: bytes = b"\n") -> Path:
+        path = self.folder / name
+        lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
+        path.write_bytes(end.join(lines) + end)
+        return self.aged(path, age_s)
+
+    def aged(self, path: Path, age_s: float = 0.0) -> Path:
+        at = self.clock.timestamp() - age_s
+        os.utime(path, (at, at))
+        return path
+
+    def status(self, key: str = KEY) -> JobStatus:
+        return self.provider.status(JobRef(key))
+
+    def results(self, key: str = KEY, names: Iterable[int] = range(5)) -> list[str]:
+        rows = self.provider.results(JobRef(key), self.payload(key, names))
+        return [self.provider.parse_row(row).wire_id for row in rows]
+
+
+def ids(*numbers: int) -> list[str]:
+    return [f"d-q{n}-c-0-0-c" for n in numbers]
+
+
+ALL = ids(0, 1, 2, 3, 4)
+
+
+def provider(folder: Path | None, clock: FakeClock | None = None, **options: str) -> BatchFileProvider:
+    instance = Instance("files", "batch_file", "the batch file", options=tuple(options.items()))
+    return BatchFileProvider(instance, folder, clock=clock)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    clock = FakeClock()
+    (tmp_path / "sources").mkdir()
+    folder = tmp_path / "batch_files"
+    return Desk(folder, clock, provider(folder, clock), tmp_path / "sources")
+
+
+class TestWriting:
+    def test_a_job_is_a_file_of_requests_and_a_record(self, desk: Desk) -> None:
+        job = desk.job()
+        assert job.output == str(desk.folder / f"{KEY}.results.jsonl")
+        assert sorted(path.name for path in desk.folder.iterdir()) == [f"{KEY}.job.json", f"{KEY}.requests.jsonl"]
+        rows = [json.loads(line) for line in jsonl.lines(desk.folder / f"{KEY}.requests.jsonl")]
+        assert [row["custom_id"] for row in rows] == ALL
+        assert {row["url"] for row in rows} == {"/v1/chat/completions"}
+        assert {row["body"]["model"] for row in rows} == {"org/small"}
+
+    def test_it_is_found_again_and_never_written_twice(self, desk: Desk) -> None:
+        assert desk.provider.find(desk.payload()) is None
+        job = desk.job()
+        assert provider(desk.folder).find(desk.payload()) == job
+        with pytest.raises(AlreadyThereError):
+            desk.job()
+
+    def test_a_kill_between_the_file_and_its_record_leaves_no_job(self, desk: Desk) -> None:
+        desk.job()
+        (desk.folder / f"{KEY}.job.json").unlink()
+        assert desk.provider.find(desk.payload()) is None
+        assert desk.status().state is JobState.MISSING
+        assert desk.job().name == KEY
+
+    def test_files_of_a_vendor_without_top_k_need_a_model_that_samples_by_itself(self, desk: Desk) -> None:
+        for_openai = provider(desk.folder, written_for="openai")
+        with pytest.raises(PermanentError, match="takes no top_k") as caught:
+            for_openai.check(MODEL)
+        assert "sampling: provider_default" in str(caught.value.hint)
+        free = replace(MODEL, options=RequestOptions(sampling="provider_default"))
+        for_openai.check(free)
+        for_openai.submit(desk.payload(model=free))
+        (body, *_) = [json.loads(line)["body"] for line in jsonl.lines(desk.folder / f"{KEY}.requests.jsonl")]
+        assert body.keys() == {"model", "messages", "max_completion_tokens"}
+
+    def test_the_folder_is_the_instances_or_within_the_run(self, tmp_path: Path) -> None:
+        for options, place in (
+            ({RUN_FOLDER: str(tmp_path / "run_r")}, tmp_path / "run_r/batch_files"),
+            ({RUN_FOLDER: str(tmp_path / "run_r"), "folder": str(tmp_path / "own")}, tmp_path / "own"),
+        ):
+            instance = Instance("files", "batch_file", "the batch file", options=tuple(options.items()))
+            BatchFileProvider.open({}, instance).check(MODEL)
+            assert place.is_dir()
+
+    def test_without_a_run_and_a_folder_nothing_is_written(self) -> None:
+        with pytest.raises(ConfigError, match="no folder"):
+            provider(None).check(MODEL)
+
+    def test_a_dry_run_leaves_the_folder_of_the_instance_alone(self, desk: Desk) -> None:
+        options = (("folder", str(desk.folder)), ("written_for", "vllm"))
+        instance, env = BatchFileProvider.emulated(
+            Instance("files", "batch_file", "the batch file", options=options), "http://127.0.0.1:9", "k", "a"
+        )
+        assert dict(instance.options) == {"written_for": "vllm"}
+        BatchFileProvider.open(env, instance).close()
+
+    def test_a_rehearsal_elsewhere_is_refused(self) -> None:
+        with pytest.raises(ConfigError):
+            BatchFileProvider.open({"PROMPTRIAL_BATCH_FILE_EMULATOR": "https://example.org"})
+
+
+class TestWaiting:
+    def test_a_job_without_answers_waits_for_a_person_with_the_exact_command(self, desk: Desk) -> None:
+        desk.job()
+        status = desk.status()
+        assert (status.state, status.patient) == (JobState.BY_HAND, False)
+        assert status.message == f"waits for {desk.folder / KEY}.results.jsonl"
+        (step,) = status.steps
+        requests, results = desk.folder / f"{KEY}.requests.jsonl", desk.folder / f"{KEY}.results.jsonl"
+        assert shlex.split(step) == [
+            "vllm", "run-batch", "-i", str(requests), "-o", str(results), "--model", "org/small",
+        ]  # fmt: skip
+
+    def test_for_an_upload_page_it_says_where_and_what_comes_back(self, desk: Desk) -> None:
+        desk.job()
+        (step,) = provider(desk.folder, desk.clock, written_for="openai").status(JobRef(KEY)).steps
+        for text in (str(desk.folder / f"{KEY}.requests.jsonl"), "https://platform.openai.com/batches", "error files"):
+            assert text in step
+
+    def test_one_that_may_wait_says_so(self, desk: Desk) -> None:
+        desk.job()
+        assert provider(desk.folder, desk.clock, wait="True").status(JobRef(KEY)).patient
+
+    def test_a_file_that_answers_every_request_is_ready_at_once(self, desk: Desk) -> None:
+        desk.job()
+        desk.put(f"{KEY}.results.jsonl", [answer(name) for name in reversed(ALL)])
+        assert desk.status().state is JobState.READY
+        assert sorted(desk.results()) == ALL
+
+    def test_a_file_that_lacks_answers_is_in_work_until_it_has_not_changed_for_a_while(self, desk: Desk) -> None:
+        desk.job()
+        path = desk.put(f"{KEY}.results.jsonl", [answer(name) for name in ALL[:3]], age_s=599)
+        working = desk.status()
+        assert working.state is JobState.WORKING
+        assert "3 of 5 requests have answers" in working.message
+        desk.aged(path, 600)
+        assert desk.status().state is JobState.EXPIRED
+        assert desk.results() == ALL[:3]
+
+    def test_how_long_that_is_can_be_said(self, desk: Desk) -> None:
+        desk.job()
+        desk.put(f"{KEY}.results.jsonl", [answer(ALL[0])], age_s=2)
+        assert provider(desk.folder, desk.clock, quiet_s="2.0").status(JobRef(KEY)).state is JobState.EXPIRED
+
+    def test_an_empty_file_is_no_answer(self, desk: Desk) -> None:
+        desk.job()
+        desk.put(f"{KEY}.results.jsonl", [], age_s=5000)
+        assert desk.status().state is JobState.BY_HAND
+
+    def test_a_file_that_breaks_off_within_a_line_waits_and_says_where(self, desk: Desk) -> None:
+        desk.job()
+        whole = json.dumps(answer(ALL[1])).encode()
+        path = desk.put(f"{KEY}.results.jsonl", [answer(ALL[0]), whole[:40]])
+        path.write_bytes(path.read_bytes().rstrip(b"\n"))
+        desk.aged(path, 5000)
+        status = desk.status()
+        assert status.state is JobState.BY_HAND
+        assert f"{path}:2: breaks off in the middle of the line; 1 of 5" in status.message
+        assert "delete that line" in status.steps[0]
+
+    def test_ends_of_lines_marks_blank_lines_and_a_missing_last_end_are_nothing_wrong(self, desk: Desk) -> None:
+        desk.job()
+        lines = [json.dumps(answer(name)).encode() for name in ALL]
+        body = b"\xef\xbb\xbf" + b"\r\n\r\n".join(lines)
+        (desk.folder / f"{KEY}.results.jsonl").write_bytes(body)
+        assert desk.status().state is JobState.READY
+        assert desk.results() == ALL
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        "name",
+        ["{}.results.jsonl", "{}_output.jsonl", "{}-results.jsonl", "out of {}.jsonl", "{}.requests_output.jsonl"],
+    )
+    def test_a_name_that_holds_the_key_is_enough(self, desk: Desk, name: str) -> None:
+        desk.job()
+        desk.put(name.format(KEY), [answer(each) for each in ALL])
+        assert desk.status().state is JobState.READY
+
+    def test_a_vendors_own_names_are_told_by_what_they_answer(self, desk: Desk) -> None:
+        desk.job()
+        desk.job("pt-trial-fedcba9876543210-a1", range(5, 9))
+        desk.put("batch_68a_output.jsonl", [answer(each) for each in ALL[:4]])
+        desk.put("batch_68a_error.jsonl", [vllm_error(ALL[4])])
+        desk.put("batch_68b_output.jsonl", [answer(each) for each in ids(5, 6, 7, 8)])
+        assert desk.status().state is JobState.READY
+        assert sorted(desk.results()) == ALL
+        assert desk.results("pt-trial-fedcba9876543210-a1", range(5, 9)) == ids(5, 6, 7, 8)
+
+    def test_one_that_may_answer_two_jobs_is_refused_with_the_name_to_give(self, desk: Desk) -> None:
+        desk.job()
+        desk.job("pt-other-fedcba9876543210-a1")
+        desk.put("batch_68a_output.jsonl", [answer(each) for each in ALL])
+        with pytest.raises(PermanentError, match="may answer") as caught:
+            desk.status()
+        assert f"{KEY}.results.jsonl" in str(caught.value.hint)
+
+    def test_the_tenth_attempt_is_not_the_first(self, desk: Desk) -> None:
+        desk.job()
+        desk.job(f"{KEY}0", range(3))
+        desk.put(f"{KEY}0.results.jsonl", [answer(each) for each in ALL[:3]])
+        assert desk.status().state is JobState.BY_HAND
+        assert desk.status(f"{KEY}0").state is JobState.READY
+
+    def test_answers_to_a_later_attempt_are_its_own(self, desk: Desk) -> None:
+        desk.job()
+        desk.put(f"{KEY}.results.jsonl", [answer(each) for each in ALL[:3]], age_s=700)
+        second = KEY[:-1] + "2"
+        desk.job(second, (3, 4))
+        desk.put("batch_68b_output.jsonl", [answer(each) for each in ALL[3:]])
+        assert desk.status().state is JobState.EXPIRED
+        assert desk.results(second, (3, 4)) == ALL[3:]
+
+    def test_what_is_no_file_of_answers_is_left_alone(self, desk: Desk) -> None:
+        desk.job()
+        desk.put("notes.jsonl", [b"hello"])
+        (desk.folder / "folder.jsonl").mkdir()
+        assert desk.status().state is JobState.BY_HAND
+
+
+class TestRows:
+    def test_vllms_errors_are_final_and_stand_in_the_same_file(self, desk: Desk) -> None:
+        desk.job()
+        desk.put(f"{KEY}.results.jsonl", [*(answer(each) for each in ALL[:4]), vllm_error(ALL[4])])
+        assert desk.status().state is JobState.READY
+        rows = list(desk.provider.results(JobRef(KEY), desk.payload()))
+        assert desk.provider.parse_row(rows[-1]).error == "400: too long"
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            {"response": None, "error": {"code": "batch_expired", "message": "m"}},
+            {"response": {"status_code": 0, "request_id": "", "body": {}}, "error": None},
+            {"response": {"status_code": 500, "body": None}, "error": {"message": "m", "code": 500}},
+        ],
+    )
+    def test_a_request_that_was_not_carried_out_is_left_out_to_be_asked_again(
+        self, desk: Desk, row: dict[str, Any]
+    ) -> None:
+        desk.job()
+        desk.put(f"{KEY}.results.jsonl", [*(answer(each) for each in ALL[:4]), answer(ALL[4], **row)])
+        assert desk.status().state is JobState.READY
+        assert desk.results() == ALL[:4]
+
+    def test_the_same_file_twice_counts_once(self, desk: Desk) -> None:
+        desk.job()
+        for name in (f"{KEY}.results.jsonl", f"{KEY}.results (1).jsonl"):
+            desk.put(name, [answer(each) for each in ALL])
+        assert desk.results() == ALL
+
+    def test_two_answers_to_one_request_are_refused_with_both_places(self, desk: Desk) -> None:
+        desk.job()
+        first = desk.put(f"{KEY}.output.jsonl", [answer(each) for each in ALL])
+        second = desk.put(f"{KEY}.results.jsonl", [answer(ALL[1], "Rome")])
+        with pytest.raises(PermanentError) as caught:
+            desk.status()
+        assert f"{second}:1: answers '{ALL[1]}' otherwise than {first}:2 does" in caught.value.message
+
+    def test_the_file_of_another_part_is_refused(self, desk: Desk) -> None:
+        desk.job()
+        path = desk.put(f"{KEY}.results.jsonl", [answer(each) for each in ids(5, 6)])
+        with pytest.raises(PermanentError) as caught:
+            desk.status()
+        assert caught.value.message.startswith(f"{path}:1: answers 'd-q5-c-0-0-c', which this job does not ask")
+
+    def test_the_file_of_another_models_part_is_refused(self, desk: Desk) -> None:
+        desk.job()
+        desk.job("pt-other-fedcba9876543210-a1", model=replace(MODEL, id="org/large"))
+        desk.put(f"{KEY}.results.jsonl", [answer(each, model="org/large") for each in ALL])
+        with pytest.raises(PermanentError, match="was answered by org/large"):
+            desk.status()
+
+    @pytest.mark.parametrize("line", [b"garbage", b'{"no": "id"}', b"\xff\xfe", b"[" * 5000])
+    def test_a_line_within_a_file_that_is_no_row_is_refused_by_file_and_line(self, desk: Desk, line: bytes) -> None:
+        desk.job()
+        path = desk.put(f"{KEY}.results.jsonl", [answer(ALL[0]), line, answer(ALL[1])])
+        with pytest.raises(PermanentError) as caught:
+            desk.status()
+        assert caught.value.message.startswith(f"{path}:2: is no row of answers")
+        assert caught.value.hint
+
+    def test_requests_that_were_edited_are_refused(self, desk: Desk) -> None:
+        desk.job()
+        path = desk.folder / f"{KEY}.requests.jsonl"
+        path.write_bytes(path.read_bytes().replace(b'"max_tokens":4', b'"max_tokens":9'))
+        with pytest.raises(PermanentError, match="was changed after it was written"):
+            desk.status()
+
+    def test_requests_that_are_gone_are_named_with_what_to_do(self, desk: Desk) -> None:
+        desk.job()
+        (desk.folder / f"{KEY}.requests.jsonl").unlink()
+        with pytest.raises(PermanentError, match="is not there any more") as caught:
+            desk.status()
+        assert "--rebuy" in str(caught.value.hint)
+
+    def test_results_that_vanish_are_gone(self, desk: Desk) -> None:
+        desk.job()
+        with pytest.raises(ResultsGoneError):
+            desk.results()
+
+    def test_a_damaged_record_is_named(self, desk: Desk) -> None:
+        desk.job()
+        (desk.folder / f"{KEY}.job.json").write_text("{")
+        with pytest.raises(PermanentError, match=r"\.job\.json: is no record"):
+            desk.status()
+
+
+def test_a_cancelled_job_takes_its_requests_away(desk: Desk) -> None:
+    job = desk.job()
+    desk.provider.cancel(job)
+    desk.provider.cancel(job)
+    assert not (desk.folder / f"{KEY}.requests.jsonl").exists()
+    assert desk.status().state is JobState.CANCELLED
