@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from promptrial.errors import Detached, PermanentError
-from promptrial.jobs.schedule import Schedule, Steps
+from promptrial.jobs.schedule import FOR_A_PERSON, Schedule, Steps
 from promptrial.runtime.clock import FakeClock
 from promptrial.runtime.stop import StopToken
 
@@ -128,3 +128,48 @@ def test_no_life_is_asked_for_after_a_stop() -> None:
     schedule(diary, limit=1, when=lambda: "b begins" in diary.texts).run(lives())
     assert diary.texts == ["a begins", "a goes on", "a ends", "b begins", "b is left"]
     assert asked == ["a", "b", "c"], "one is looked at ahead, and not begun"
+
+
+class TestWaitingForAPerson:
+    def test_it_takes_no_place_and_ends_the_run_once_nothing_else_goes_on(self) -> None:
+        diary = Diary()
+        waiting = [Sleeper(name, diary, (FOR_A_PERSON,) * 3) for name in "ab"]
+        found = schedule(diary, limit=1)
+        found.run(iter([*waiting, Sleeper("c", diary, (5,))]))
+        assert diary.clock.monotonic() == 5
+        assert "c ends" in diary.texts
+        assert [task for task, _ in found.parked] == waiting
+
+    def test_it_looks_once_more_when_others_have_ended(self) -> None:
+        diary = Diary()
+        found = schedule(diary)
+        found.run(iter([Sleeper("a", diary, (FOR_A_PERSON,)), Sleeper("b", diary, (5,))]))
+        assert diary.texts[-2:] == ["a goes on", "a ends"]
+        assert found.parked == []
+
+    def test_what_goes_on_after_that_look_is_brought_to_its_end(self) -> None:
+        diary = Diary()
+        found = schedule(diary)
+        found.run(iter([Sleeper("a", diary, (FOR_A_PERSON, 7)), Sleeper("b", diary, (5,))]))
+        assert diary.clock.monotonic() == 12
+        assert diary.texts[-1] == "a ends"
+
+    def test_alone_it_is_not_looked_at_again(self) -> None:
+        diary = Diary()
+        schedule(diary).run(iter([Sleeper("a", diary, (FOR_A_PERSON,))]))
+        assert "a goes on" not in diary.texts
+
+    def test_it_counts_as_in_flight_where_that_is_enough(self) -> None:
+        diary = Diary()
+        found = schedule(diary)
+        found.run(
+            iter([Sleeper("a", diary, (FOR_A_PERSON,)), Sleeper("b", diary, (9,), in_flight=True)]),
+            leave_in_flight=True,
+        )
+        assert diary.clock.monotonic() == 0
+
+    def test_a_stop_does_not_wait_for_it(self) -> None:
+        diary = Diary()
+        found = schedule(diary, when=lambda: diary.clock.monotonic() >= 3)
+        found.run(iter([Sleeper("a", diary, (FOR_A_PERSON,)), Sleeper("b", diary, (1,) * 9)]))
+        assert "a goes on" not in diary.texts

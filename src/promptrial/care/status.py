@@ -10,6 +10,7 @@ from typing import Literal
 
 from promptrial import registry
 from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.jobs.watching import awaited_by
 from promptrial.model import arm_of
 from promptrial.runtime.clock import Clock
 from promptrial.store import jsonl, records
@@ -43,6 +44,7 @@ class RunStatus:
     was in progress, and the process that worked on it is gone) or ``incomplete``. ``rows`` and ``expected_rows`` count
     answers on disk and requests built; None before the build phase. ``waiting_for`` counts jobs in flight by
     provider. ``trials`` names those that requests were built for: one that the run has no more may have left a folder.
+    ``awaited`` says of each job that waits for a person what it waits for.
     """
 
     word: StatusWord
@@ -53,6 +55,7 @@ class RunStatus:
     progress: Mapping[str, Progress] = field(default_factory=dict)
     waiting_for: Mapping[str, int] = field(default_factory=dict)
     trials: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
 
     @property
     def working(self) -> bool:
@@ -102,7 +105,9 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     word = _word(state, by, asked=run.sentinel_path.exists(), waits=waits)
     rows = None if built is None else _rows(run, built, manifests)
     expected = None if built is None else int(built.facts["requests"])
-    return RunStatus(word, state, by, rows, expected, _progress(all_manifests, built), waiting_for, trials)
+    return RunStatus(
+        word, state, by, rows, expected, _progress(all_manifests, built), waiting_for, trials, awaited_by(all_manifests)
+    )
 
 
 def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> StatusWord:

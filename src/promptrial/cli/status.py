@@ -12,6 +12,7 @@ import msgspec
 from promptrial.care.run_documents import status_document
 from promptrial.care.status import Progress, RunStatus, find_run, read_status
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
+from promptrial.documents.printable import escaped
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.interrupts import Terminated
 from promptrial.runtime.terminal import print_result
@@ -21,6 +22,7 @@ __all__ = ["DESCRIPTION", "configure", "execute"]
 
 DESCRIPTION = "Show the progress of a run, read from disk. Safe while another process works on it."
 _LOOK_EVERY_S = 1.0
+_MOST_AWAITED = 10
 
 
 def configure(parser: Parser) -> None:
@@ -81,6 +83,9 @@ def _as_text(status: RunStatus) -> str:
         error = f"  ({phase.last_error})" if phase.last_error else ""
         progress = _progress(status.progress.get(name))
         lines.append(f"{name:<8} {phase.status:<12} {progress:<16} {phase.updated_at or ''}{error}".rstrip())
+    lines += [f"         {escaped(text)}" for text in status.awaited[:_MOST_AWAITED]]
+    left = len(status.awaited) - _MOST_AWAITED
+    lines += [f"         and {left} more"] if left > 0 else []
     return "\n".join(lines) + "\n"
 
 

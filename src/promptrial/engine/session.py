@@ -24,6 +24,7 @@ from promptrial.engine.question_files import check_subgroup_columns
 from promptrial.engine.serving import require_understood
 from promptrial.engine.starting import look_at_questions, resume
 from promptrial.errors import Detached, StopRequested, UsageError
+from promptrial.jobs.watching import awaited_by
 from promptrial.model import Trial
 from promptrial.model.units import RUN, Unit
 from promptrial.phases import prepare
@@ -72,6 +73,8 @@ class Planned:
     """A warning if the configuration still has the name or the question of the sample."""
     checked: Checked | None = None
     """What a run would be refused for; None where its questions are drawn already."""
+    awaited: tuple[str, ...] = ()
+    """What each job that waits for a person waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ def preview(
     checked = (
         check_run(opened.loaded, opened.trials, env, opened.resolution, dry_run=opened.dry_run) if begins else None
     )
-    return Planned(opened, actions, outlook(spec, opened.state), copied(spec), checked)
+    awaited = awaited_by(services.manifests.values())
+    return Planned(opened, actions, outlook(spec, opened.state), copied(spec), checked, awaited)
 
 
 def _as_corrected(spec: RunSpec, services: Services, opened: Opened) -> RunSpec:
