@@ -66,6 +66,14 @@ def test_stop_sequences_have_their_own_name() -> None:
     assert params(asked(stop=("\nQ:", "END")))["stop_sequences"] == ["\nQ:", "END"]
 
 
+@pytest.mark.parametrize("stop", ["\n", " \t"])
+def test_a_stop_sequence_of_white_space_is_refused_before_anything_is_sent(stop: str) -> None:
+    """The vendor would refuse every row: each would be an error and final."""
+    with pytest.raises(PermanentError, match="white space alone") as caught:
+        message_params(asked(stop=("Question:", stop)), model())
+    assert "`stop`" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("ttl", ["5m", "1h"])
 def test_a_cached_prompt_is_a_block_that_says_for_how_long(ttl: Literal["5m", "1h"]) -> None:
     block = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": ttl}}

@@ -5,7 +5,7 @@ What the vendor is known to refuse is refused here, before anything is sent. ``s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any, Final
 
 import msgspec
@@ -81,7 +81,7 @@ def message_params(row: RequestRow, model: ModelSpec) -> dict[str, Any]:
     if options.sampling == "explicit":
         params |= _samplers(row, model, thinks=budget > 0)
     if body.stop:
-        params["stop_sequences"] = body.stop
+        params["stop_sequences"] = _stop_sequences(body.stop)
     if budget:
         params["thinking"] = {"type": "enabled", "budget_tokens": budget}
     if options.reasoning_effort is not None:
@@ -116,6 +116,16 @@ def _split(row: RequestRow) -> tuple[str, list[Message]]:
             hint="write the conversation of that question without system messages",
         )
     return "\n\n".join(each.content for each in messages[:first] if each.content.strip()), list(messages[first:])
+
+
+def _stop_sequences(stop: Sequence[str]) -> Sequence[str]:
+    blank = next((each for each in stop if not each.strip()), None)
+    if blank is not None:
+        raise PermanentError(
+            f"Anthropic: the stop sequence {blank!r} is white space alone, which the vendor refuses in every request",
+            hint="remove it from `stop`",
+        )
+    return stop
 
 
 def _cached(system: str, ttl: str) -> dict[str, Any]:
