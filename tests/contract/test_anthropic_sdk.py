@@ -1,21 +1,30 @@
-"""Anthropic's own SDK drives the emulator, its retry layer included.
+"""Anthropic's own SDK drives the emulator, its retry layer included; our client makes the same calls.
 
-That the SDK, its types checked strictly, takes the emulator for its API is evidence that the emulator is faithful.
-``make sdk`` installs the SDK.
+That the SDK, its types checked strictly, takes the emulator for its API is evidence that the emulator is faithful; that
+our client makes the SDK's calls is evidence that it would meet the real API. ``make sdk`` installs the SDK.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from promptrial.config.instances import preset_instance
+from promptrial.model import Completion, Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model.instances import RequestOptions
+from promptrial.providers.anthropic import AnthropicProvider
+from promptrial.providers.base import JobState, PartPayload
+from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial_emulator.server import EmulatorServer
 from tests.support.anthropic_client import MODEL, NEWER, OLDER, AnthropicClient, anthropic_client, params, request
 from tests.support.emulator_client import EmulatorClient
@@ -38,15 +47,16 @@ ROWS = [
     request("cut", "one two three four", max_tokens=2),
     request("wrong", max_tokens=0),
 ]
+OPTIONS = RequestOptions(cache_prompt="1h")
 UNSENT = {"batches": set[str](), "messages": {"container", "diagnostics"}, "models": {
     "capabilities", "deprecated_at", "line", "retires_at",
 }}  # fmt: skip
 """Fields that the SDK declares and the emulator leaves out: there is nothing here that they could tell."""
 
 
-def sdk(api: AnthropicClient, scenario: str, version: str = "") -> dict[str, Any]:
+def sdk(api: AnthropicClient, scenario: str, version: str = "", rows: Any = ROWS) -> dict[str, Any]:
     """Have the SDK do something; without a version it sends its own."""
-    plan = {"scenario": scenario, "requests": ROWS, "message": params("Say it."), "version": version}
+    plan = {"scenario": scenario, "requests": rows, "message": params("Say it."), "version": version}
     env = {"PATH": os.environ["PATH"], "ANTHROPIC_BASE_URL": api.emulator.url, "ANTHROPIC_API_KEY": "emulator-key"}
     outcome = subprocess.run(
         [PYTHON, CHILD], input=json.dumps(plan), capture_output=True, text=True, check=False, timeout=100, env=env
@@ -61,13 +71,19 @@ def requests_seen(api: AnthropicClient) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[AnthropicClient]:
+@contextmanager
+def emulated(folder: Path) -> Iterator[AnthropicClient]:
     with (
-        EmulatorServer(tmp_path / "state") as server,
+        EmulatorServer(folder) as server,
         closing(EmulatorClient(server.url)) as emulator,
         anthropic_client(emulator) as client,
     ):
+        yield client
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[AnthropicClient]:
+    with emulated(tmp_path / "state") as client:
         yield client
 
 
@@ -76,11 +92,7 @@ class TestBatch:
     @staticmethod
     def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """What the SDK made of a batch under its own version, and the requests that the emulator saw."""
-        with (
-            EmulatorServer(tmp_path_factory.mktemp("sdk")) as server,
-            closing(EmulatorClient(server.url)) as emulator,
-            anthropic_client(emulator) as api,
-        ):
+        with emulated(tmp_path_factory.mktemp("sdk")) as api:
             return sdk(api, "batch"), requests_seen(api)
 
     def test_the_sdk_is_the_pinned_one_and_asks_for_the_newer_version(self, told: Any) -> None:
@@ -176,3 +188,115 @@ class TestRetries:
         posts = [row for row in requests_seen(api) if row["path"] == "/v1/messages/batches" and row["method"] == "POST"]
         assert [row["headers"]["x-stainless-retry-count"] for row in posts] == ["0", "1"]
         assert not any("idempotency" in name for row in posts for name in row["headers"])
+
+
+HEADERS = {
+    "accept": "the SDK names JSON, and for results bytes; the API has nothing else to offer",
+    "accept-encoding": "a gzip body that is cut short is no error to the library, so ours asks for a plain one",
+    "content-type": "the SDK names JSON on cancelling too, where there is no body to speak of",
+}
+"""The headers about content in which the calls differ, and why. Method, path, query and JSON have no difference."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The same part by both, each on an emulator of its own, and the requests that the emulators saw."""
+
+    theirs: dict[str, Any]
+    lines: list[Completion]
+    seen_theirs: list[dict[str, Any]]
+    seen_ours: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory: pytest.TempPathFactory) -> Sides:
+    folder = tmp_path_factory.mktemp("sides")
+    with emulated(folder / "ours") as api:
+        completions, seen_ours = ours(api, folder), requests_seen(api)
+    (made,) = (row["json"]["requests"] for row in seen_ours if row["json"])
+    with emulated(folder / "theirs") as api:
+        theirs, seen_theirs = sdk(api, "part", OLDER, expected(made)), requests_seen(api)
+    return Sides(theirs, completions, seen_theirs, seen_ours)
+
+
+def ours(api: AnthropicClient, folder: Path) -> list[Completion]:
+    """Do for a part what the queue does, from the check to the end."""
+    sampling = Sampling(temperature=0.7, top_p=1.0, top_k=40, max_tokens=16, stop=("END",), seed=3)
+    messages = (Message("system", "Be brief."), Message("user", "What is it?"))
+    identities = [RequestId("mine", f"q{number}", "control", "0.7", 0, "closed") for number in range(3)]
+    lines = [encode_request_row(Request(each, messages, sampling)) for each in identities]
+    payload = PartPayload(
+        key="pt-1-a1", dataset_key="pt-1", model=ModelSpec("m", MODEL, "anthropic", options=OPTIONS),
+        path=folder / "requests.jsonl", rows=3, size=1, sha256="",
+        requests=lambda: (decode_request_row(line) for line in lines),
+    )  # fmt: skip
+    instance = replace(preset_instance("anthropic"), base_url=api.emulator.url)
+    with closing(AnthropicProvider.open({"ANTHROPIC_API_KEY": "emulator-key"}, instance)) as provider:
+        provider.check(payload.model)
+        payload = replace(payload, staged=provider.stage(payload).name)
+        assert provider.find(payload) is None
+        job = provider.submit(payload)
+        while provider.status(job).state is JobState.WORKING:
+            pass
+        found = [provider.parse_row(line) for line in provider.results(job, payload)]
+        provider.cancel(job)
+    return found
+
+
+def expected(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the requests as the SDK's types word them, under the ids that ours were sent with."""
+    system = [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
+    more = {"max_tokens": 16, "system": system, "temperature": 0.7, "top_k": 40, "stop_sequences": ["END"]}
+    return [request(row["custom_id"], "What is it?", **more) for row in made]
+
+
+def call(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what a request asks, of a batch without its name."""
+    path = re.sub("msgbatch_[0-9a-f]+", "msgbatch", row["path"])
+    return row["method"], path, tuple(map(tuple, row["query"])), msgspec.json.encode(row["json"], order="sorted")
+
+
+def distinct(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Return each call once, in the order of its first time: how often one asks for a state is one's own affair."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault(call(row), row)
+    return found
+
+
+class TestCalls:
+    def test_both_clients_make_the_same_calls_in_the_same_order(self, sides: Sides) -> None:
+        theirs, mine = distinct(sides.seen_theirs), distinct(sides.seen_ours)
+        assert [*mine] == [*theirs]
+        assert [each[0] for each in mine] == ["GET", "GET", "GET", "POST", "GET", "GET", "POST"]
+
+    def test_headers_differ_as_listed_and_no_further(self, sides: Sides) -> None:
+        theirs, mine = distinct(sides.seen_theirs), distinct(sides.seen_ours)
+        found = set()
+        for each in mine:
+            pair = [about_content(rows[each]) for rows in (theirs, mine)]
+            found |= {name for name in pair[0].keys() | pair[1].keys() if pair[0].get(name) != pair[1].get(name)}
+        assert found == HEADERS.keys()
+        assert {row["headers"]["anthropic-version"] for row in [*theirs.values(), *mine.values()]} == {OLDER}
+
+    def test_both_read_the_same_answers(self, sides: Sides) -> None:
+        results = {name.rpartition("-")[0]: each["message"] for name, each in sides.theirs["results"].items()}
+        assert len(results) == len(sides.lines) == 3
+        for mine in sides.lines:
+            message = results[mine.wire_id]
+            usage = message["usage"]
+            cached, written = usage["cache_read_input_tokens"], usage["cache_creation_input_tokens"]
+            assert (mine.text, mine.error) == (message["content"][0]["text"], None)
+            assert mine.prompt_tokens == usage["input_tokens"] + cached + written
+            assert (mine.completion_tokens, mine.cached_tokens) == (usage["output_tokens"], cached)
+            assert (mine.cache_write_tokens or 0) == written
+        assert sum(mine.cache_write_tokens or 0 for mine in sides.lines) == 2
+
+    def test_a_batch_that_has_ended_is_not_cancelled_and_that_is_no_error_of_ours(self, sides: Sides) -> None:
+        assert sides.theirs["cancelled"]["status"] == 400
+
+
+def about_content(row: dict[str, Any]) -> dict[str, str]:
+    """Return the headers about content, of the request and of the wanted answer."""
+    names = ("accept", "accept-encoding", "content-encoding", "content-type")
+    return {name: row["headers"][name] for name in names if name in row["headers"]}

@@ -74,6 +74,17 @@ class Sdk:
         found["messages"] = [self.message(plan)]
         return found
 
+    def part(self, plan: Plan) -> Plan:
+        """Do what our client does for a part, from its check to the end."""
+        self.batches.list(limit=1)
+        self.client.models.retrieve(plan["message"]["model"])
+        self.batches.list(limit=100)
+        name = self.batches.create(requests=plan["requests"]).id
+        statuses = [each["read"]["processing_status"] for each in self.polled(name)]
+        results = self.results(name)
+        refused = self.refusal(lambda: self.batches.cancel(name))
+        return {"statuses": statuses, "results": results, "cancelled": refused}
+
     def refusals(self, plan: Plan) -> Plan:
         """Ask for what is refused."""
         stranger, first = self.client.with_options(api_key="another-key"), plan["requests"][:1]
