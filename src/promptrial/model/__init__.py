@@ -44,7 +44,7 @@ class Message(msgspec.Struct, frozen=True):
     content: str
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True):
+class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds texts: no cycles to look for
     """One question.
 
     ``answers`` holds the accepted answers (aliases). It is empty for an unanswerable question, and for one without a
