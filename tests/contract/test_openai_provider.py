@@ -29,6 +29,7 @@ from promptrial.model.instances import Instance, RequestOptions
 from promptrial.providers.base import JobRef, JobState, PartPayload
 from promptrial.providers.http_service import Timeouts
 from promptrial.providers.openai import OpenAIProvider
+from promptrial.providers.openai_models import check_model
 from promptrial.providers.openai_wire import STATES
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.store import jsonl
@@ -149,10 +150,10 @@ def test_a_model_that_takes_no_temperature_is_refused_before_anything_is_sent(
 ) -> None:
     model = ModelSpec("m", name, "openai", options=RequestOptions(**options))
     if not refused:
-        OpenAIProvider.check_name(model)
+        check_model(model)
         return
     with pytest.raises(ConfigError, match="takes no temperature") as caught:
-        OpenAIProvider.check_name(model)
+        check_model(model)
     assert "`sampling: provider_default` into `models.m`" in (caught.value.hint or "")
     assert ("reasoning_effort: none" in (caught.value.hint or "")) == name.startswith("gpt-5.")
 
@@ -161,7 +162,7 @@ def test_a_model_that_takes_no_temperature_is_refused_before_anything_is_sent(
 def test_extra_keys_may_not_be_those_that_have_a_place_of_their_own(key: str) -> None:
     model = ModelSpec("m", "gpt-4o", "openai", options=RequestOptions(extra_body=json.dumps({key: 1})))
     with pytest.raises(ConfigError, match=f"may not hold '{key}'"):
-        OpenAIProvider.check_name(model)
+        check_model(model)
 
 
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=16, stop=(), seed=3)

@@ -10,7 +10,7 @@ from promptrial.model import Arm, Item, Message, Part, Request, RequestId, Sampl
 from promptrial.model.arms import ArmName
 from promptrial.model.templates import written_choices
 
-__all__ = ["messages_of", "request_for", "requests_of", "task_message", "texts_of"]
+__all__ = ["messages_of", "request_for", "requests_of", "samplings_of", "task_message", "texts_of"]
 
 _PLACEHOLDER: Final = re.compile(r"\{(?:question|context|choices)\}")
 
@@ -63,6 +63,12 @@ def request_for(item: Item, trial: Trial, name: ArmName, temp: float, sample_ind
             seed=ids.request_seed(rid, trial.seed),
         ),
     )
+
+
+def samplings_of(trial: Trial) -> Iterator[Sampling]:
+    """Yield the decoding parameters at each temperature, with the trial's seed and the largest limit of answers."""
+    for temp in trial.temps:
+        yield Sampling(temp, trial.top_p, trial.top_k, max(trial.max_new_tokens.values()), trial.stop, trial.seed)
 
 
 def requests_of(part: Part, items: Sequence[Item], trial: Trial) -> Iterator[Request]:

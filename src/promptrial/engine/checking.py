@@ -19,7 +19,7 @@ from promptrial.design.prompts import messages_of
 from promptrial.design.trials import arms_alike, models_asked, trials_of
 from promptrial.engine.question_files import check_subgroup_columns, read_items, recognised_source
 from promptrial.engine.resolving import Resolution, is_local, load_resolved
-from promptrial.engine.serving import unservable
+from promptrial.engine.serving import unsent, unservable
 from promptrial.errors import ConfigProblemsError, PromptrialError
 from promptrial.model import Item, Message, Trial
 from promptrial.phases.needs import LackCheck
@@ -123,6 +123,7 @@ def check_run(
     notes: list[str] = []
     datasets = list(_datasets(loaded, trials if whole else (), problems, notes))
     problems += unservable(loaded.experiment, trials, env, dry_run=dry_run)
+    notes += unsent(loaded.experiment, trials)
     notes += _unpriced(loaded, trials, is_decided=resolution is not None)
     notes += _alike(trials) if whole else ()
     return Checked(tuple(problems), tuple(notes), resolution.sentences if resolution else (), tuple(datasets))

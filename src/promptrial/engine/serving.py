@@ -8,12 +8,13 @@ from contextlib import closing
 from promptrial import registry
 from promptrial.config.instances import instance_of
 from promptrial.config.schema import ExperimentConfig
+from promptrial.design.prompts import samplings_of
 from promptrial.design.trials import models_asked
 from promptrial.errors import ConfigProblemsError, PromptrialError
 from promptrial.model import ModelSpec, Trial
-from promptrial.providers.base import BatchProvider, ChecksNames
+from promptrial.providers.base import BatchProvider, ChecksNames, ChecksSampling
 
-__all__ = ["misnamed", "misunderstood", "require_understood", "unservable"]
+__all__ = ["misnamed", "misunderstood", "require_understood", "unsent", "unservable"]
 
 
 def unservable(
@@ -23,6 +24,7 @@ def unservable(
     models = models_asked(trials)
     yield from misnamed(models)
     yield from misunderstood(config, models)
+    yield from unsendable(config, trials)
     for name in dict.fromkeys(model.provider for model in models):
         instance = instance_of(config.providers, name)
         kind: type[BatchProvider] = registry.load("provider", instance.adapter)
@@ -62,15 +64,40 @@ def misunderstood(config: ExperimentConfig, models: Iterable[ModelSpec]) -> Iter
                 yield f"{where} does not take this key; {takes}\n  next: remove it, or name another `provider`"
 
 
+def unsendable(config: ExperimentConfig, trials: tuple[Trial, ...]) -> Iterator[str]:
+    """Yield each decoding parameter that was chosen and that a model or its server does not take."""
+    yield from dict.fromkeys(text for text, refused in _samplings(config, trials) if refused)
+
+
+def unsent(config: ExperimentConfig, trials: tuple[Trial, ...]) -> Iterator[str]:
+    """Yield what is not sent of decoding parameters that nobody chose, because there is no such thing there."""
+    yield from dict.fromkeys(text for text, refused in _samplings(config, trials) if not refused)
+
+
+def _samplings(config: ExperimentConfig, trials: tuple[Trial, ...]) -> Iterator[tuple[str, bool]]:
+    """Yield what adapters say of the decoding parameters of each trial and model, and whether that is a refusal."""
+    for trial, model in [(each, model) for each in trials for model in each.models]:
+        instance = instance_of(config.providers, model.provider)
+        kind = registry.load("provider", instance.adapter)
+        for sampling in samplings_of(trial) if isinstance(kind, ChecksSampling) else ():
+            try:
+                said = kind.check_sampling(model, sampling, instance)
+            except PromptrialError as error:
+                yield f"models.{model.alias}: {error}", True
+            else:
+                if said is not None:
+                    yield f"models.{model.alias}: {said}", False
+
+
 def require_understood(config: ExperimentConfig, trials: tuple[Trial, ...]) -> None:
-    """Refuse options that a server does not take.
+    """Refuse options and decoding parameters that a server does not take.
 
     Raises
     ------
     ConfigProblemsError
         Naming each.
     """
-    problems = list(misunderstood(config, models_asked(trials)))
+    problems = [*misunderstood(config, models_asked(trials)), *unsendable(config, trials)]
     if problems:
         raise ConfigProblemsError(problems)
 

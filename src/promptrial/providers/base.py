@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from promptrial.model import Completion, ModelSpec
+from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.request_rows import RequestRow
 
 __all__ = [
     "BatchProvider",
     "ChecksNames",
+    "ChecksSampling",
     "HeedsStop",
     "JobLookup",
     "JobRef",
@@ -144,6 +145,21 @@ class ChecksNames(Protocol):
         ------
         ConfigError
             Naming the model as the configuration does.
+        """
+
+
+@runtime_checkable
+class ChecksSampling(Protocol):
+    """A source of answers that knows, without a key and without a call, which decoding parameters a model takes."""
+
+    @staticmethod
+    def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
+        """Refuse what was chosen and cannot be sent; return a sentence about what is not sent, if there is that to say.
+
+        Raises
+        ------
+        ConfigError
+            With what to write instead.
         """
 
 

@@ -89,13 +89,8 @@ class OpenAIProvider:
         self._http.stop_asked = stop_asked
 
     @staticmethod
-    def check_name(model: ModelSpec) -> None:
-        """Refuse a model that is known to take no temperature, where it would be sent one."""
-        check_model(model)
-
-    @staticmethod
     def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
-        """Refuse decoding parameters that the API does not have; return a sentence about those that are not sent."""
+        """Refuse what the model or the API does not take; return a sentence about what is not sent."""
         return check_sampling(model, sampling, instance)
 
     def check(self, model: ModelSpec) -> None:
