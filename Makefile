@@ -74,7 +74,7 @@ calibrate: $(VENV)/.ready ## measure how often tests err and intervals cover: en
 .venv-sdk/.ready: tests/contract/sdk-constraints.txt
 	@echo "setting up .venv-sdk (once) ..."
 	@$(PYTHON) -m venv .venv-sdk
-	@.venv-sdk/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< anthropic fireworks-ai
+	@.venv-sdk/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< anthropic fireworks-ai openai
 	@touch $@
 
 sdk: $(VENV)/.ready-dev .venv-sdk/.ready ## let the vendors' own SDKs drive the emulator, and compare our clients with them

@@ -87,7 +87,7 @@ class TestTheStates:
         assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
         assert body["output"][0]["content"][0]["text"] == "one two"
         assert body["usage"]["input_tokens"] == 6
-        assert body["usage"]["input_tokens_details"] == {"cached_tokens": 2}
+        assert body["usage"]["input_tokens_details"] == {"cached_tokens": 2, "cache_write_tokens": 0}
 
 
 BAD_ROWS: dict[str, tuple[bytes, list[tuple[str, int | None, str | None]]]] = {

@@ -1,0 +1,187 @@
+"""OpenAI's own SDK drives the emulator, its retry layer included.
+
+That the SDK, its types checked strictly, takes the emulator for its API is evidence that the emulator is faithful.
+``make sdk`` installs the SDK.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptrial_emulator.server import EmulatorServer
+from tests.support.openai_client import CHAT, MODEL, RESPONSES, OpenAiClient, batch_row, batch_rows, chat_body, ok
+from tests.support.skips import SDK
+
+ROOT = Path(__file__).parents[2]
+PYTHON = ROOT / ".venv-sdk/bin/python"
+CHILD = ROOT / "tests/support/openai_sdk_child.py"
+PINNED = dict(
+    line.split("==") for line in (ROOT / "tests/contract/sdk-constraints.txt").read_text().splitlines() if "==" in line
+)
+pytestmark = pytest.mark.skipif(not [*ROOT.glob(".venv-sdk/lib/*/site-packages/openai")], reason=SDK)
+
+CHAT_ROWS = [
+    batch_row("plain", temperature=0.5, max_tokens=64),
+    batch_row("thinks", reasoning_effort="low"),
+    batch_row("cut", "one two three four", max_tokens=2),
+    batch_row("wrong", top_k=5),
+]
+RESPONSE_ROWS = [
+    batch_row("plain", "Say it.", url=RESPONSES, instructions="Be brief."),
+    batch_row("thinks", url=RESPONSES, reasoning={"effort": "low"}),
+    batch_row("cut", "one two three four", url=RESPONSES, max_output_tokens=2),
+    batch_row("wrong", url=RESPONSES, seed=5),
+]
+UNSENT = {
+    "files": set[str](),
+    "batches": set[str](),
+    "chat": {"metadata", "moderation"},
+    "responses": {
+        "access_programs", "background", "completed_at", "conversation", "image", "input_transformations",
+        "max_tool_calls", "moderation", "prompt", "prompt_cache_diagnostics", "prompt_cache_key",
+        "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "tool_usage", "top_logprobs",
+    },
+    "models": {"shutdown_date"},
+}  # fmt: skip
+"""Fields that the SDK declares and the emulator leaves out: there is nothing here that they could tell."""
+UNDECLARED = {"responses": {"store"}}
+"""Fields that the API echoes, and so the emulator does, but that the SDK does not declare."""
+
+
+def sdk(openai: OpenAiClient, scenario: str, rows: list[dict[str, Any]], endpoint: str = CHAT) -> dict[str, Any]:
+    """Have the SDK do something."""
+    plan = {
+        "scenario": scenario, "rows": rows, "endpoint": endpoint, "chat": chat_body("Say it."),
+        "response": {"model": MODEL, "input": "Say it.", "reasoning": {"effort": "low"}},
+    }  # fmt: skip
+    env = {"PATH": os.environ["PATH"], "OPENAI_BASE_URL": f"{openai.url}/v1", "OPENAI_API_KEY": "emulator-key"}
+    outcome = subprocess.run(
+        [PYTHON, CHILD], input=json.dumps(plan), capture_output=True, text=True, check=False, timeout=100, env=env
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    found: dict[str, Any] = json.loads(outcome.stdout)
+    return found
+
+
+def requests_seen(openai: OpenAiClient) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = ok(openai.plain.get("/__emu/requests"))["rows"]
+    return rows
+
+
+@pytest.fixture
+def openai(tmp_path: Path) -> Iterator[OpenAiClient]:
+    with EmulatorServer(tmp_path / "state") as server, closing(OpenAiClient(server.url)) as client:
+        yield client
+
+
+class TestBatch:
+    @pytest.fixture(scope="class", params=[CHAT, RESPONSES])
+    @staticmethod
+    def told(
+        request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """What the SDK made of a batch for an endpoint, and the requests that the emulator saw."""
+        folder = tmp_path_factory.mktemp("sdk")
+        with EmulatorServer(folder) as server, closing(OpenAiClient(server.url)) as openai:
+            rows = CHAT_ROWS if request.param == CHAT else RESPONSE_ROWS
+            return sdk(openai, "batch", rows, request.param), requests_seen(openai)
+
+    def test_the_sdk_is_the_pinned_one(self, told: Any) -> None:
+        assert told[0]["version"] == PINNED["openai"]
+
+    def test_the_sdk_declares_what_the_emulator_shows_but_for_what_is_listed(self, told: Any) -> None:
+        for kind in ("files", "batches"):
+            for each in told[0][kind]:
+                assert (each["undeclared"], set(each["unsent"])) == ([], UNSENT[kind]), kind
+
+    def test_a_batch_is_seen_to_its_end(self, told: Any) -> None:
+        shown = [each["read"] for each in told[0]["batches"]]
+        statuses = [each["status"] for each in shown]
+        assert statuses == ["validating", "in_progress", "finalizing", "completed", "cancelling"]
+        assert shown[3]["request_counts"] == {"total": 4, "completed": 3, "failed": 1}
+        assert shown[0]["metadata"] == {"intent": "i-1"}
+
+    def test_both_files_are_read_and_their_bodies_fit_the_types(self, told: Any) -> None:
+        output, errors = told[0]["output"], told[0]["errors"]
+        assert (set(output), set(errors)) == ({"plain", "thinks", "cut"}, {"wrong"})
+        assert all(row["read"] for row in output.values())
+        assert errors["wrong"]["response"]["body"]["error"]["code"] == "unknown_parameter"
+        usage = output["thinks"]["read"]["usage"]
+        details = usage.get("completion_tokens_details") or usage["output_tokens_details"]
+        assert details["reasoning_tokens"] == 16
+
+    def test_the_file_goes_up_as_a_form_with_bracketed_fields(self, told: Any) -> None:
+        file = told[0]["files"][0]["read"]
+        assert (file["filename"], file["expires_at"] - file["created_at"]) == ("rows.jsonl", 7200)
+        output = told[0]["files"][1]["read"]
+        assert (output["purpose"], output["expires_at"] - output["created_at"]) == ("batch_output", 7200)
+
+    def test_a_cancelled_batch_ends(self, told: Any) -> None:
+        assert told[0]["cancelled"]["status"] == "cancelled"
+
+    def test_lists_go_page_by_page_from_the_newest_and_a_file_is_deleted(self, told: Any) -> None:
+        name = told[0]["files"][0]["read"]["id"]
+        assert told[0]["listed"] == told[0]["made"][::-1]
+        assert told[0]["listed_files"] == [name]
+        assert told[0]["deleted"] == {"id": name, "object": "file", "deleted": True}
+
+
+class TestLive:
+    def test_answers_and_models_are_read(self, openai: OpenAiClient) -> None:
+        found = sdk(openai, "live", [])
+        for kind in ("chat", "responses", "models"):
+            for each in found[kind]:
+                assert (set(each["undeclared"]), set(each["unsent"])) == (UNDECLARED.get(kind, set()), UNSENT[kind]), (
+                    kind
+                )
+        assert found["chat"][0]["read"]["choices"][0]["message"]["content"].startswith("Say it. [")
+        assert found["text"].startswith("Say it. [")
+        assert [item["type"] for item in found["responses"][0]["read"]["output"]] == ["reasoning", "message"]
+        assert (found["models"][0]["read"]["id"], found["listed"]) == ("a/b", ["emulated-model"])
+
+
+class TestRefusals:
+    def test_refusals_have_the_classes_that_the_sdk_gives_them(self, openai: OpenAiClient) -> None:
+        found = sdk(openai, "refusals", batch_rows(1))
+        kinds = {name: (each["class"], each["status"], each["code"], each["param"])
+                 for name, each in found.items() if name != "version"}  # fmt: skip
+        assert kinds == {
+            "bad key": ("AuthenticationError", 401, "invalid_api_key", None),
+            "no file": ("NotFoundError", 404, None, "input_file_id"),
+            "metadata": ("BadRequestError", 400, "string_above_max_length", "metadata.k"),
+            "no batch": ("NotFoundError", 404, None, None),
+            "no content": ("NotFoundError", 404, None, "id"),
+            "parameter": ("BadRequestError", 400, "invalid_value", "max_tokens"),
+            "no path": ("NotFoundError", 404, None, None),
+        }
+
+    def test_a_batch_that_fails_says_which_row_is_wrong(self, openai: OpenAiClient) -> None:
+        last = sdk(openai, "failing", [batch_row("a"), batch_row("a")])["last"]
+        assert (last["status"], last["output_file_id"]) == ("failed", None)
+        (problem,) = last["errors"]["data"]
+        assert (problem["code"], problem["line"], problem["param"]) == ("duplicate_custom_id", 2, "custom_id")
+
+
+class TestRetries:
+    @pytest.mark.parametrize("rule", [{}, {"variant": "error", "status": 503}])
+    def test_its_retry_layer_makes_two_of_everything(self, openai: OpenAiClient, rule: dict[str, Any]) -> None:
+        """What our own client must not do: after "committed, then reset" the SDK asks again, without a key."""
+        for operation in ("upload", "create_batch", "chat_completion"):
+            openai.fault("F5", operation, **rule)
+        found = sdk(openai, "retried", batch_rows(2))
+        batches = openai.ledger("create_batch")
+        assert [len(openai.ledger(each)) for each in ("upload", "create_batch", "chat_completion")] == [2, 2, 2]
+        assert len({json.dumps(row["facts"]) for row in batches}) == 1, "the same batch, twice"
+        assert batches[0]["facts"]["input_file_id"] == found["file"] == openai.ledger("upload")[1]["id"]
+        assert found["batch"] == ok(openai.http.get("batches"))["data"][0]["id"]
+        posts = [row for row in requests_seen(openai) if (row["method"], row["path"]) == ("POST", "/v1/batches")]
+        assert [row["headers"]["x-stainless-retry-count"] for row in posts] == ["0", "1"]
+        assert not any("idempotency" in name for row in posts for name in row["headers"])
