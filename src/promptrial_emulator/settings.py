@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 __all__ = [
     "RESPONDERS",
-    "SPOKEN",
     "AnthropicSettings",
     "ClockMode",
     "EmulatorSettings",
@@ -24,9 +23,6 @@ UnsupportedModel = Literal["pending", "invalid", "not_found"]
 JobNames = Literal["client", "vendor"]
 Samplers = Literal["rows", "batch"]
 Overflow = Literal["refuse", "truncate"]
-
-SPOKEN: Final = "Fireworks batch API"
-"""What it speaks, for people."""
 
 RESPONDERS: Final[dict[str, str]] = {
     "echo": "promptrial_emulator.responders.echo:EchoResponder",

@@ -357,6 +357,14 @@ class TestFiles:
         assert first["custom_id"] == last["custom_id"]
         assert text_of(first["result"]) + " (said again)" == text_of(last["result"])
 
+    def test_f12_rows_of_requests_that_were_never_made_have_the_shape_of_all_others(self, api: AnthropicClient) -> None:
+        api.fault("F12", "create_batch", variant="foreign_rows", rows=20)
+        batch = api.batch(3)
+        found = api.results(batch)
+        assert len(found) == 23
+        assert {each["type"] for each in found.values()} == {"succeeded"}
+        assert {name for name in found if name.startswith("never-asked-")} == {f"never-asked-{n}" for n in range(20)}
+
     def test_f12_line_ends_and_bytes_of_every_kind(self, api: AnthropicClient) -> None:
         plain = self.content(api, "duplicate_same").splitlines()[:-1]
         assert self.content(api, "crlf") == b"".join(line + b"\r\n" for line in plain)

@@ -1,4 +1,4 @@
-"""``promptrial emulator``: a local stand-in for the hosted batch API, until it is stopped."""
+"""``promptrial emulator``: a local stand-in for vendors' APIs, until it is stopped."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from promptrial.cli.options import Parser, add_flag
 from promptrial.errors import UsageError
 from promptrial.runtime.stop import StopToken, stop_on_signals
 from promptrial.runtime.terminal import print_result, say_to_stderr
+from promptrial_emulator.apis import APIS
 from promptrial_emulator.server import EmulatorServer
-from promptrial_emulator.settings import RESPONDERS, SPOKEN, EmulatorSettings
+from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = f"""Emulate the {SPOKEN} on this machine, at no cost, until SIGINT or SIGTERM.
+_SPOKEN = "; ".join(sorted(api.spoken for api in APIS.values()))
+DESCRIPTION = f"""Emulate vendors' APIs on this machine, at no cost, until SIGINT or SIGTERM.
+
+On one port it speaks: {_SPOKEN}.
 
 The first line on stdout says where it listens. Started again on the same folder, it continues where it stopped."""
 _LOOK_EVERY_S = 3600.0

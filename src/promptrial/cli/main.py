@@ -65,7 +65,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "archive": Command("promptrial.cli.archive", "archive a finished run, so that it can be verified later"),
     "verify": Command("promptrial.cli.verify", "check every file of an archive"),
     "unarchive": Command("promptrial.cli.unarchive", "restore a run from its archive"),
-    "emulator": Command("promptrial.cli.emulator", "emulate the hosted batch API on this machine, at no cost"),
+    "emulator": Command("promptrial.cli.emulator", "emulate vendors' APIs on this machine, at no cost"),
     "smoke": Command("promptrial.cli.smoke", "stop dry runs at chosen points, resume them, and compare"),
 }
 

@@ -21,7 +21,7 @@ def _call(method: str, path: str, *traits: Trait) -> OperationKind:
 
 ANTHROPIC: Final = Api(
     name="anthropic",
-    spoken="Anthropic Messages API",
+    spoken="Anthropic's messages and message batches",
     make="promptrial_emulator.anthropic.routes:make",
     operations={
         "create_batch": _call("POST", _BATCHES, "create", "job", "answer", "answer details", "anthropic job"),

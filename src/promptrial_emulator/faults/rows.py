@@ -39,7 +39,7 @@ def garbled(lines: list[bytes], fault: Fault) -> bytes:
     """Return the file of some rows, spoilt in one way."""
     variant, changed = fault.variant, lines
     if variant == "foreign_rows":
-        changed = [*lines, *_foreign(fault.options["rows"] if lines else 0)]
+        changed = [*lines, *_foreign(lines, fault.options["rows"])]
     elif variant in _ROWS:
         changed = _ROWS[variant](lines)
     if variant == "blank_lines":
@@ -56,8 +56,11 @@ def garbled(lines: list[bytes], fault: Fault) -> bytes:
     return whole
 
 
-def _foreign(count: int) -> Iterator[bytes]:
-    return (_encode({"custom_id": f"never-asked-{n}", "response": {}}) for n in range(count))
+def _foreign(lines: list[bytes], count: int) -> Iterator[bytes]:
+    """Yield copies of the first row under other ids; none if there is no row."""
+    for line in lines[:1]:
+        row = msgspec.json.decode(line)
+        yield from (_encode({**row, "custom_id": f"never-asked-{n}"}) for n in range(count))
 
 
 def _shuffled(lines: list[bytes]) -> list[bytes]:

@@ -23,7 +23,7 @@ _JOB: Final[tuple[Trait, ...]] = ("create", "job", "row files", "fireworks job",
 
 FIREWORKS: Final = Api(
     name="fireworks",
-    spoken="Fireworks batch API",
+    spoken="Fireworks' batches",
     make="promptrial_emulator.fireworks.routes:make",
     # Paths with a verb come first: the id in the others matches a verb too.
     operations={

@@ -21,7 +21,7 @@ _JOB: Final[tuple[Trait, ...]] = ("create", "job", "row files", "openai job", "a
 
 OPENAI: Final = Api(
     name="openai",
-    spoken="OpenAI API",
+    spoken="OpenAI's batches, chat completions and responses",
     make="promptrial_emulator.openai.routes:make",
     operations={
         "upload": _call("POST", "/v1/files", "create"),
