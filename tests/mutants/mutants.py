@@ -25,6 +25,9 @@ class Mutant:
 
 _PAGES: Final = ("tests/unit/test_reporting_arms.py",)
 _CONTRASTS: Final = ("tests/unit/test_stats_contrasts.py",)
+_GUESSING = ("tests/unit/test_jobs_guessing.py",)
+_ANTHROPIC_ADAPTER = ("tests/contract/test_anthropic_provider.py",)
+_ANTHROPIC_ROWS = ("tests/unit/test_providers_anthropic_rows.py",)
 _JOB_NAMES: Final = ("tests/unit/test_jobs_vendor_names.py",)
 _GROWTH: Final = ("tests/property/test_growth.py",)
 _COLUMNS: Final = ("tests/unit/test_datasets_columns.py",)
@@ -827,6 +830,62 @@ MUTANTS: Final = (
         "if doubts and (not provider.keyed or",
         "if doubts and ((provider.lookup is not JobLookup.NONE and not provider.keyed) or",
         _JOB_NAMES,
+    ),
+    Mutant(
+        "a process that ends while a vendor is busy leaves its part in doubt",
+        "jobs/creation.py",
+        "QuotaReachedError) as refused:\n            self._note_refusal(payload, refused)\n",
+        "QuotaReachedError):\n",
+        _GUESSING,
+    ),
+    Mutant(
+        "a job that was disowned is no candidate any more",
+        "jobs/doubts.py",
+        "if intent.status not in _UNDECIDED",
+        "if intent.status",
+        _GUESSING,
+    ),
+    Mutant(
+        "a job is guessed before one was asked for",
+        "jobs/submission.py",
+        "if asked_before or provider.lookup is not JobLookup.GUESS:",
+        "if asked_before or True:",
+        _GUESSING,
+    ),
+    Mutant(
+        "the key is sent to wherever results are said to be",
+        "providers/anthropic.py",
+        'if _origin(theirs) != _origin(base) or not theirs.startswith(base + "/"):',
+        "if not theirs:",
+        _ANTHROPIC_ADAPTER,
+    ),
+    Mutant(
+        "a proxy's 529 counts as a call that was not carried out",
+        "providers/anthropic.py",
+        "return (reply.status, reply.type) in {(429, RATE_LIMIT), (529, OVERLOADED)}",
+        "return reply.status in {429, 529}",
+        _ANTHROPIC_ADAPTER,
+    ),
+    Mutant(
+        "a batch of somebody else's is taken for ours",
+        "providers/anthropic_results.py",
+        "        if self._foreign and not self._is_ours:\n",
+        "        if self._foreign and self._is_ours:\n",
+        _ANTHROPIC_ROWS,
+    ),
+    Mutant(
+        "cached tokens are no part of the prompt",
+        "providers/anthropic_rows.py",
+        "return _count(sum(known)) if",
+        "return known[0] if",
+        _ANTHROPIC_ROWS,
+    ),
+    Mutant(
+        "a request that the vendor was too busy for is an error for ever",
+        "providers/anthropic_rows.py",
+        '"api_error", "overloaded_error", ',
+        '"api_error", ',
+        _ANTHROPIC_ROWS,
     ),
     Mutant(
         "a late job of a vendor that names it is stopped under our key",

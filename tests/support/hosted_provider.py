@@ -15,7 +15,13 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import msgspec
 
-from promptrial.errors import AlreadyThereError, OutcomeUnknownError, ResultsGoneError
+from promptrial.errors import (
+    AlreadyThereError,
+    NotOursError,
+    OutcomeUnknownError,
+    ResultsGoneError,
+    TransientError,
+)
 from promptrial.jobs.queue import QueueManager
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
@@ -66,7 +72,7 @@ class Vendor:
     nothing. Of ``gone`` jobs the output is left, and their ids stay taken; requests in ``skipped`` never get a row.
     ``endings`` gives the jobs of the next keys another end than READY, with a share of the rows answered. ``fences``
     is what a fence comes to. Unless our key is the name (``lookup``), the vendor gives its jobs names that show nothing
-    of it.
+    of it. Jobs in ``hidden`` are there, and not shown.
     """
 
     clock: FakeClock
@@ -80,6 +86,7 @@ class Vendor:
     endings: deque[tuple[JobState, float]] = field(default_factory=deque)
     gone: dict[str, list[Job]] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
     most_in_flight: int = 0
     message: str = ""
 
@@ -106,6 +113,11 @@ class Vendor:
         self.jobs.setdefault(self.name_of(key), []).append(Job(now, now + self.takes_s, state, tuple(ids), answered))
         running = sum(job.ends > now for jobs in self.jobs.values() for job in jobs)
         self.most_in_flight = max(self.most_in_flight, running)
+
+    def add_stranger(self, name: str, rows: int) -> None:
+        """Let somebody else create a job of so many requests."""
+        now, ids = self.clock.monotonic(), tuple(f"theirs-{number}" for number in range(rows))
+        self.jobs[name] = [Job(now, now + self.takes_s, JobState.READY, ids, ids)]
 
     def name_of(self, key: str) -> str:
         """Return what the vendor calls the job of a key."""
@@ -157,9 +169,25 @@ class HostedProvider:
     def find(self, payload: PartPayload) -> JobRef | None:
         assert self.vendor.lookup is not JobLookup.NONE, "there is no look-up"
         self.vendor.met("find", payload.key)
+        if self.vendor.lookup is JobLookup.GUESS:
+            return self._guessed(payload)
         name = self.vendor.name_of(payload.key)
         there = [job for job in self.vendor.jobs.get(name, ()) if job.state is not JobState.NO_ROOM]
         return JobRef(name) if there else None
+
+    def _guessed(self, payload: PartPayload) -> JobRef | None:
+        """Return the one job that may be the payload's: a job that has ended tells, one that works does not."""
+        ours, working = self.vendor.name_of(payload.key), []
+        for name, (*_, job) in self.vendor.jobs.items():
+            if name in payload.known() | self.vendor.hidden or len(job.ids) != payload.rows:
+                continue
+            if self.vendor.clock.monotonic() < job.ends:
+                working.append(name)
+            elif name == ours:
+                return JobRef(name)
+        if len(working) > 1:
+            raise TransientError(f"{len(working)} jobs may be it")
+        return JobRef(working[0]) if working else None
 
     def submit(self, payload: PartPayload) -> JobRef:
         lost, name = self.vendor.met("submit", payload.key), self.vendor.name_of(payload.key)
@@ -187,6 +215,8 @@ class HostedProvider:
         kept = self.vendor.jobs.get(job.name) or self.vendor.gone.get(job.name)
         if not kept:
             raise ResultsGoneError(f"no results of {job.name}")
+        if self.vendor.lookup is JobLookup.GUESS and job.name != self.vendor.name_of(payload.key):
+            raise NotOursError(f"job {job.name} is somebody else's")
         for wire_id in kept[-1].answered:
             if wire_id not in self.vendor.skipped:
                 yield msgspec.json.encode({"custom_id": wire_id, "text": f"answer to {wire_id}"})
@@ -238,7 +268,9 @@ class Lab:
         """Begin as a process does that was not asked to stop."""
         self.stop = StopToken(None, self.clock, when)
 
-    def work(self, *, trials: int = 1, shards: int = 1, rows: int = 4, question: str = "Question") -> list[PartWork]:
+    def work(
+        self, *, trials: int = 1, shards: int = 1, rows: int = 4, question: str = "Question", provider: str = "hosted"
+    ) -> list[PartWork]:
         """Return parts: of each trial both arms of each shard. Another ``question`` is another prompt."""
         run = RunDir(self.root, "r")
         found = []
@@ -255,7 +287,7 @@ class Lab:
                             folder=run.trial(slug),
                             manifest=manifest,
                             part=part,
-                            model=ModelSpec(alias="m", id="model", provider="hosted"),
+                            model=ModelSpec(alias="m", id="model", provider=provider, adapter="hosted"),
                             provider=lambda: HostedProvider(self.vendor),  # type: ignore[arg-type, return-value]
                             request_sha256=digest,
                             key=_key(slug, part, question),

@@ -16,6 +16,7 @@ from promptrial.providers.base import JobLookup
 __all__ = ["Doubts"]
 
 _LOOK_S = 0.05
+_UNDECIDED = frozenset({"submitting", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Doubts:
         self._expected.update(each.name for each in work)
 
     def known(self) -> frozenset[str]:
-        """Return what vendors call the jobs that are on record."""
+        """Return what vendors call the jobs that are on record; one that was disowned is not."""
         return frozenset(_jobs(self.work))
 
     def turn(self, work: PartWork) -> Steps[None]:
@@ -73,4 +74,5 @@ def _in_doubt(work: PartWork) -> bool:
 
 
 def _jobs(work: Iterable[PartWork]) -> Iterable[str]:
-    return (intent.job for each in work for intent in each.record.intents if intent.job is not None)
+    intents = (intent for each in work for intent in each.record.intents if intent.status not in _UNDECIDED)
+    return (intent.job for intent in intents if intent.job is not None)

@@ -18,12 +18,11 @@ from promptrial.errors import (
     AlreadyThereError,
     FencedError,
     OutcomeUnknownError,
-    PermanentError,
-    QuotaReachedError,
     ResultsGoneError,
     TransientError,
 )
 from promptrial.jobs.calls import Calls
+from promptrial.jobs.creation import Creation
 from promptrial.jobs.doubts import Doubts
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.request_files import RequestFiles
@@ -68,6 +67,10 @@ class Submission:
     requests: RequestFiles
     doubts: Doubts
     _fences: int = field(default=0, init=False)
+    _creation: Creation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._creation = Creation(self.work, self.recorder, self.settings, self.calls, self._facts, self._noted)
 
     def steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
         """Create the job, or adopt the one that an earlier call has created.
@@ -102,11 +105,12 @@ class Submission:
         staged = yield from self._staged(payload)
         if not doubtful:
             yield 0.0  # a stop that was asked for during the upload is noticed before anything is paid for
+        asked_before = doubtful or payload.since is not None
         payload = replace(payload, staged=staged.name, since=self._since(payload))
         self.recorder.record(
             work, "submitting", dataset=staged.name, asked_at=payload.since, **self._facts(payload, attempt)
         )
-        job = yield from self._created(payload, doubtful=doubtful)
+        job = yield from self._created(payload, doubtful=doubtful, asked_before=asked_before)
         self._leave_breadcrumbs(job, payload.key, attempt, staged.name)
         self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
         return job
@@ -269,14 +273,18 @@ class Submission:
             yield self.settings.poll_interval_s
         return staged
 
-    def _created(self, payload: PartPayload, *, doubtful: bool) -> Steps[JobRef]:
+    def _created(self, payload: PartPayload, *, doubtful: bool, asked_before: bool) -> Steps[JobRef]:
         """Create the job, or find the one that is there.
+
+        Where a job can only be guessed, none is looked for before one was asked for: it could only be a stranger's.
 
         If it cannot be found, and cannot be created because it is there, it was created and is gone: where its key is
         its name, it counts as one that the provider does not know any more, so that its answers are looked for.
         """
         provider, doubts, there = self.work.provider(), 0, False
-        found = yield from self._found(payload)
+        found = None
+        if asked_before or provider.lookup is not JobLookup.GUESS:
+            found = yield from self._found(payload)
         if found is None and doubtful:
             doubts += 1
             found = yield from self._settled(payload, "an earlier process asked for it, and did not note the answer")
@@ -287,7 +295,7 @@ class Submission:
                 found = yield from self._fenced(payload)
                 break
             try:
-                return (yield from self._submitted(payload))
+                return (yield from self._creation.steps(payload))
             except OutcomeUnknownError as error:
                 doubts, there = doubts + 1, isinstance(error, AlreadyThereError)
                 found = yield from self._settled(payload, error.message)
@@ -312,30 +320,6 @@ class Submission:
             self._fences += 1
             raise FencedError(f"job {payload.key} was not created; its requests are sent again")
         raise self._parked(payload)
-
-    def _submitted(self, payload: PartPayload) -> Steps[JobRef]:
-        """Make the one call, again only where it is known to have changed nothing; a refusal is put on record."""
-        provider, waited = self.work.provider(), False
-        while True:
-            try:
-                return (yield from self._call(lambda: provider.submit(payload), payload.key))
-            except (PermanentError, TransientError) as refused:
-                reason = self.recorder.events.redact(refused.message)
-                facts = self._facts(payload, self.work.record.attempt)
-                self.recorder.record(self.work, "pending", reason=reason, **facts)
-                raise
-            except QuotaReachedError as full:
-                if not waited:
-                    self._note_the_wait(payload, full)
-                waited = True
-                yield self.settings.quota_wait_s
-
-    def _note_the_wait(self, payload: PartPayload, full: QuotaReachedError) -> None:
-        """Record why there is no job yet, so that ``status`` can tell a run that waits; say it for the first part."""
-        work, reason = self.work, self.recorder.events.redact(f"waits for room: {full.message}")
-        facts = self._facts(payload, work.record.attempt)
-        self.recorder.record(work, "submitting", dataset=work.record.dataset, reason=reason, **facts)
-        self.recorder.say_once("room", f"{work.name} {reason} (and so may others)")
 
     def _call(self, call: Callable[[], _T], key: str) -> Steps[_T]:
         return self.calls.retried(call, self.work.model.provider, key)
