@@ -45,6 +45,8 @@ class AnthropicSettings:
         The most requests, and the most bytes of body, that one batch may have.
     queued_rows : int, optional
         How many requests of batches may wait for their answers at once.
+    one_sampler : frozenset of str
+        Models that take ``temperature`` or ``top_p`` and not both, as newer ones do.
     latency_s : float
         How long a live answer takes, in real seconds.
     """
@@ -53,6 +55,7 @@ class AnthropicSettings:
     rows_cap: int = 100_000
     body_cap: int = 256_000_000
     queued_rows: int | None = None
+    one_sampler: frozenset[str] = frozenset()
     latency_s: float = 0.0
 
 

@@ -171,6 +171,17 @@ class TestParameters:
         assert result["error"]["error"]["type"] == "invalid_request_error"
         assert said in result["error"]["error"]["message"]
 
+    def test_some_models_take_temperature_or_top_p_and_not_both(self, start: Start) -> None:
+        with anthropic_client(start(anthropic=AnthropicSettings(one_sampler=frozenset({MODEL})))) as api:
+            both: dict[str, Any] = {"temperature": 1.0, "top_p": 1.0}
+            one_of_them: dict[str, Any] = {"temperature": 0.5, "top_k": 5}
+            live = api.message(**both)
+            assert refusal(live) == (400, "invalid_request_error")
+            assert "`temperature` and `top_p` cannot both be specified" in live.json()["error"]["message"]
+            assert one(api, **both)["error"]["error"]["message"] == live.json()["error"]["message"]
+            assert api.message(**one_of_them).status_code == 200
+            assert api.message(model="claude-other", **both).status_code == 200
+
     def test_no_tokens_at_all_are_refused_in_a_batch_and_fill_the_cache_live(self, api: AnthropicClient) -> None:
         assert one(api, max_tokens=0)["error"]["error"]["type"] == "invalid_request_error"
         message = api.message(max_tokens=0, system=[{**CACHED, "text": "only to fill the cache"}]).json()

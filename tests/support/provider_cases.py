@@ -23,7 +23,7 @@ from promptrial.providers.anthropic_ids import Nonce
 from promptrial.providers.anthropic_messages import write_requests
 from promptrial.providers.base import PartPayload
 from promptrial_emulator.server import EmulatorServer
-from promptrial_emulator.settings import EmulatorSettings, JobNames
+from promptrial_emulator.settings import AnthropicSettings, EmulatorSettings, JobNames
 from tests.support.emulator_client import EmulatorClient
 from tests.support.llama_server import MODEL, llama_server
 from tests.support.other_vendors import OTHER_VENDORS
@@ -126,7 +126,10 @@ def _openai_compatible(_folder: Path) -> Iterator[ProviderCase]:
 @contextmanager
 def _anthropic(folder: Path) -> Iterator[ProviderCase]:
     key, model = "sk-ant-" + "contractsecret", "claude-haiku-4-5"
-    with EmulatorServer(folder, EmulatorSettings(key=key, models=frozenset({model}))) as server:
+    names = frozenset({model})
+    with EmulatorServer(
+        folder, EmulatorSettings(key=key, models=names, anthropic=AnthropicSettings(one_sampler=names))
+    ) as server:
         client = EmulatorClient(server.url, key=key)
         yield ProviderCase(
             env={"ANTHROPIC_API_KEY": key},

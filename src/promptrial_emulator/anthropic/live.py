@@ -84,8 +84,8 @@ class Live:
             params = read_params(name, body, version, batch=False)
         except BadParamsError as error:
             raise refused(400, str(error)) from error
-        if not self._anthropic.supports(params.model):
-            raise refused(404, f"model: {params.model}")
+        if refusal := self._anthropic.refusal(params):
+            raise refused(refusal.code, refusal.message)
         return params
 
 

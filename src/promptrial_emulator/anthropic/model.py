@@ -8,15 +8,18 @@ from typing import Any, Final
 import msgspec
 
 from promptrial_emulator.anthropic.messages import refused
+from promptrial_emulator.anthropic.params import MessageParams
 from promptrial_emulator.anthropic.schedule import ENDED, Stage
 from promptrial_emulator.clock import timestamp
 from promptrial_emulator.core import Core
 from promptrial_emulator.database import Collection
 from promptrial_emulator.faults.rules import Fault, Injected
+from promptrial_emulator.responders.base import Refusal
 from promptrial_emulator.stored_file import StoredFile
 
 __all__ = ["KEPT_S", "Anthropic", "Batch", "Cancellation", "Outcome", "shown_batch"]
 
+_BOTH: Final = {"temperature", "top_p"}
 KEPT_S: Final = 29 * 86_400.0
 """How long after its creation the results of a batch are kept."""
 
@@ -94,6 +97,14 @@ class Anthropic:
         if found is None or found.visible_from > now:
             raise refused(404, f"Message batch not found: {name}")
         return found
+
+    def refusal(self, params: MessageParams) -> Refusal | None:
+        """Return why a request is not answered by its model, or None if it is."""
+        if not self.supports(params.model):
+            return Refusal(404, f"model: {params.model}")
+        if params.model in self.core.settings.anthropic.one_sampler and params.chat.body.keys() >= _BOTH:
+            return Refusal(400, "`temperature` and `top_p` cannot both be specified for this model. Use only one.")
+        return None
 
     def supports(self, model: str) -> bool:
         """Whether there is a model of a name; every name is one unless the settings name them."""

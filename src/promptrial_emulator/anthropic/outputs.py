@@ -42,7 +42,8 @@ _UNFINISHED: Final = Refusal(0, "the batch ended before this request was answere
 class Order:
     """What is to be answered: which rows, which share of them, how, and with which faults.
 
-    ``rest`` is what becomes of the rows beyond the share. ``supports`` says whether there is a model of a name.
+    ``rest`` is what becomes of the rows beyond the share. ``refuses`` says why a model does not answer a
+    request.
     """
 
     input: Path
@@ -51,7 +52,7 @@ class Order:
     rest: Rest
     message: str
     seed: int
-    supports: Callable[[str], bool]
+    refuses: Callable[[MessageParams], Refusal | None]
     faults: Injected
     path: Path
 
@@ -141,7 +142,7 @@ def _asks(order: Order, request: _Request) -> MessageParams | Refusal:
         params = read_params(request.custom_id, request.params, order.version, batch=True)
     except BadParamsError as error:
         return Refusal(400, str(error))
-    return params if order.supports(params.model) else Refusal(404, f"model: {params.model}")
+    return order.refuses(params) or params
 
 
 def _by_model(responder: Responder, rows: Iterator[MessageParams]) -> Iterator[Answer | Refusal]:

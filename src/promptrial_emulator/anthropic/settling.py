@@ -57,7 +57,7 @@ def _order(anthropic: Anthropic, batch: Batch) -> Order:
         rest=rest,
         message=fault.options["message"] if fault else _ENDED_EARLY,
         seed=settings.seed,
-        supports=anthropic.supports,
+        refuses=anthropic.refusal,
         faults=faults,
         path=anthropic.path(f"batch-{batch.serial}-results"),
     )
