@@ -1,21 +1,30 @@
-"""OpenAI's own SDK drives the emulator, its retry layer included.
+"""OpenAI's own SDK drives the emulator, its retry layer included; our client makes the same calls.
 
-That the SDK, its types checked strictly, takes the emulator for its API is evidence that the emulator is faithful.
-``make sdk`` installs the SDK.
+That the SDK, its types checked strictly, takes the emulator for its API is evidence that the emulator is faithful; that
+our client makes the SDK's calls is evidence that it would meet the real API. ``make sdk`` installs the SDK.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
+from promptrial.config.instances import preset_instance
+from promptrial.model import Completion, Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model.instances import RequestOptions
+from promptrial.providers.base import JobState, PartPayload
+from promptrial.providers.openai import OpenAIProvider
+from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial_emulator.server import EmulatorServer
 from tests.support.openai_client import CHAT, MODEL, RESPONSES, OpenAiClient, batch_row, batch_rows, chat_body, ok
 from tests.support.skips import SDK
@@ -56,9 +65,12 @@ UNDECLARED = {"responses": {"store"}}
 """Fields that the API echoes, and so the emulator does, but that the SDK does not declare."""
 
 
-def sdk(openai: OpenAiClient, scenario: str, rows: list[dict[str, Any]], endpoint: str = CHAT) -> dict[str, Any]:
+def sdk(
+    openai: OpenAiClient, scenario: str, rows: list[dict[str, Any]], endpoint: str = CHAT, **more: Any
+) -> dict[str, Any]:
     """Have the SDK do something."""
     plan = {
+        **more,
         "scenario": scenario, "rows": rows, "endpoint": endpoint, "chat": chat_body("Say it."),
         "response": {"model": MODEL, "input": "Say it.", "reasoning": {"effort": "low"}},
     }  # fmt: skip
@@ -185,3 +197,118 @@ class TestRetries:
         posts = [row for row in requests_seen(openai) if (row["method"], row["path"]) == ("POST", "/v1/batches")]
         assert [row["headers"]["x-stainless-retry-count"] for row in posts] == ["0", "1"]
         assert not any("idempotency" in name for row in posts for name in row["headers"])
+
+
+HEADERS = {
+    "accept": "the SDK names JSON, and for files bytes; the API has nothing else to offer",
+    "accept-encoding": "a gzip body that is cut short is no error to the library, so ours asks for a plain one",
+    "content-type": "each names a boundary of its own; the SDK names JSON on cancelling too, where there is no body",
+}
+"""The headers about content in which the calls differ, and why. Method, path, query and JSON have no difference."""
+NAMED = re.compile(r"(file-|batch_)[0-9a-f]{24}")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The same part by both, each on an emulator of its own, and what the emulators saw and kept."""
+
+    theirs: dict[str, Any]
+    lines: list[Completion]
+    seen: tuple[list[dict[str, Any]], list[dict[str, Any]]]
+    uploads: tuple[dict[str, Any], dict[str, Any]]
+    rows: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module", params=["chat", "responses"])
+def sides(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sides:
+    folder, endpoint = tmp_path_factory.mktemp("sides"), CHAT if request.param == "chat" else RESPONSES
+    with EmulatorServer(folder / "ours") as server, closing(OpenAiClient(server.url)) as openai:
+        lines, seen_ours = ours(openai, folder, request.param), requests_seen(openai)
+        (file,) = openai.ledger("upload")
+        rows = [json.loads(line) for line in openai.content(file["id"]).splitlines()]
+        (made,) = (row["json"] for row in seen_ours if row["json"])
+    with EmulatorServer(folder / "theirs") as server, closing(OpenAiClient(server.url)) as openai:
+        theirs = sdk(openai, "part", rows, endpoint, key=made["metadata"])
+        (copy,) = openai.ledger("upload")
+        return Sides(theirs, lines, (requests_seen(openai), seen_ours), (copy["facts"], file["facts"]), rows)
+
+
+def ours(openai: OpenAiClient, folder: Path, endpoint: Literal["chat", "responses"]) -> list[Completion]:
+    """Do for a part what the queue does, from the check to the end."""
+    sampling = Sampling(temperature=0.7, top_p=0.9, top_k=0, max_tokens=16, stop=("END",), seed=3)
+    messages = (Message("system", "Be brief."), Message("user", "What is it?"))
+    ids = [RequestId("mine", f"q{number}", "control", "0.7", 0, "closed") for number in range(3)]
+    lines = [encode_request_row(Request(each, messages, sampling)) for each in ids]
+    content = b"".join(line + b"\n" for line in lines)
+    (folder / "requests.jsonl").write_bytes(content)
+    payload = PartPayload(
+        key="pt-1-a1", dataset_key="pt-1", path=folder / "requests.jsonl", rows=3, size=len(content), sha256="",
+        model=ModelSpec("m", MODEL, "openai", options=RequestOptions(endpoint=endpoint, reasoning_effort="low")),
+        requests=lambda: (decode_request_row(line) for line in lines),
+    )  # fmt: skip
+    instance = replace(preset_instance("openai"), base_url=f"{openai.url}/v1")
+    with closing(OpenAIProvider.open({"OPENAI_API_KEY": "emulator-key"}, instance)) as provider:
+        provider.check(payload.model)
+        payload = replace(payload, staged=provider.stage(payload).name)
+        assert provider.find(payload) is None
+        job = provider.submit(payload)
+        while provider.status(job).state is JobState.WORKING:
+            pass
+        found = [provider.parse_row(line) for line in provider.results(job, payload)]
+        provider.cancel(job)
+    return found
+
+
+def distinct(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Return each call once, in the order of its first time: how often one asks for a state is one's own affair.
+
+    Files and batches stand without their names, which each emulator gives.
+    """
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        body = NAMED.sub(r"\1", msgspec.json.encode(row["json"], order="sorted").decode())
+        call = (row["method"], NAMED.sub(r"\1", row["path"]), tuple(sorted(map(tuple, row["query"]))), body)
+        found.setdefault(call, row)
+    return found
+
+
+def about_content(row: dict[str, Any]) -> dict[str, str]:
+    """Return the headers about content, of the request and of the wanted answer."""
+    names = ("accept", "accept-encoding", "content-encoding", "content-type")
+    return {name: row["headers"][name] for name in names if name in row["headers"]}
+
+
+class TestCalls:
+    def test_both_clients_make_the_same_calls_in_the_same_order(self, sides: Sides) -> None:
+        theirs, mine = ([*distinct(rows)] for rows in sides.seen)
+        assert mine == theirs[:-1]
+        assert [each[0] for each in mine] == ["GET", "GET", "GET", "POST", "GET", "POST", "GET", "GET", "POST"]
+
+    def test_both_upload_the_same_file_under_the_same_name(self, sides: Sides) -> None:
+        theirs, mine = sides.uploads
+        kept = ("filename", "purpose", "rows")
+        assert [theirs[name] for name in kept] == [mine[name] for name in kept] == ["pt-1.jsonl", "batch", 3]
+
+    def test_the_sdk_takes_the_bodies_of_our_rows_as_they_are(self, sides: Sides) -> None:
+        assert sides.seen[0][-1]["json"] == sides.rows[0]["body"]
+
+    def test_headers_differ_as_listed_and_no_further(self, sides: Sides) -> None:
+        theirs, mine = (distinct(rows) for rows in sides.seen)
+        found = set()
+        for each in mine:
+            pair = [about_content(rows[each]) for rows in (theirs, mine)]
+            found |= {name for name in pair[0].keys() | pair[1].keys() if pair[0].get(name) != pair[1].get(name)}
+        assert found == HEADERS.keys()
+
+    def test_both_read_the_same_answers(self, sides: Sides) -> None:
+        assert len(sides.lines) == len(sides.theirs["rows"]) == 3
+        for mine in sides.lines:
+            body = sides.theirs["rows"][mine.wire_id]["read"]
+            usage, chat = body["usage"], "choices" in body
+            text = body["choices"][0]["message"]["content"] if chat else body["output"][-1]["content"][0]["text"]
+            assert (mine.text, mine.error, mine.reasoning_tokens) == (text, None, 16)
+            assert mine.prompt_tokens == usage["prompt_tokens" if chat else "input_tokens"]
+            assert mine.completion_tokens == usage["completion_tokens" if chat else "output_tokens"]
+
+    def test_a_batch_that_has_ended_is_not_cancelled_and_that_is_no_error_of_ours(self, sides: Sides) -> None:
+        assert sides.theirs["cancelled"]["status"] == 400

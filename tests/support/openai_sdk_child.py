@@ -1,7 +1,7 @@
 """OpenAI's own SDK, driven against an emulator in a process of its own.
 
-Reads what to do from stdin, as JSON: ``{"scenario", "rows", "endpoint", "chat", "response"}``. Writes what the SDK made
-of the answers to stdout, as JSON. It shares no code with the program; only names are given.
+Reads what to do from stdin, as JSON: ``{"scenario", "rows", "endpoint", "chat", "response", "key"}``. Writes what the
+SDK made of the answers to stdout, as JSON. It shares no code with the program; only names are given.
 """
 
 from __future__ import annotations
@@ -124,6 +124,23 @@ class Sdk:
             "no path": lambda: self.client.get("/nothing", cast_to=object),
         }
         return {name: self.refusal(call) for name, call in asked.items()}
+
+    def part(self, plan: Plan) -> Plan:
+        """Do for a part what our client does, from the check to the end; ask one of its requests live."""
+        batches, files, key = self.client.batches, self.client.files, plan["key"]
+        batches.list(limit=1)
+        self.client.models.retrieve(plan["rows"][0]["body"]["model"])
+        files.list(purpose="batch", limit=1000, order="desc")
+        content = b"".join(json.dumps(row).encode() + b"\n" for row in plan["rows"])
+        file = files.create(file=(f"{key['promptrial_requests']}.jsonl", content), purpose="batch")
+        batches.list(limit=100)
+        made = batches.create(input_file_id=file.id, endpoint=plan["endpoint"], completion_window="24h", metadata=key)
+        output = self.polled(made.id)[-1]["read"]["output_file_id"]
+        found = {"uploaded": file.to_dict(), "rows": self.rows(output)}
+        found["cancelled"] = self.refusal(lambda: batches.cancel(made.id))
+        live = self.client.chat.completions if plan["endpoint"].endswith("completions") else self.client.responses
+        live.create(**plan["rows"][0]["body"])
+        return found
 
     def retried(self, plan: Plan) -> Plan:
         """Upload, create and ask live once each, with the retries that are the default."""
