@@ -207,6 +207,7 @@ class _LateCall(msgspec.Struct, kw_only=True):
     fields: dict[str, str] = msgspec.field(default_factory=dict)
     faults: list[Fault]
     api: str
+    url: str = ""
     open: bool = True
 
     @classmethod
@@ -225,6 +226,7 @@ class _LateCall(msgspec.Struct, kw_only=True):
             fields=dict(body.fields),
             faults=[fault for fault in call.faults.all() if fault.name != "F8"],
             api=api,
+            url=call.url,
         )
 
     def call(self, files: Path) -> Call:
@@ -232,7 +234,7 @@ class _LateCall(msgspec.Struct, kw_only=True):
         kept, body = self.file, Body(self.body.encode())
         if kept is not None:
             body = Body(b"", files / kept.path, kept.name, kept.size, kept.sha256, self.fields)
-        return Call(self.serial, self.at, self.path, self.query, self.headers, Injected(self.faults), "", body)
+        return Call(self.serial, self.at, self.path, self.query, self.headers, Injected(self.faults), self.url, body)
 
 
 class LateCalls:

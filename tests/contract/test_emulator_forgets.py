@@ -7,6 +7,7 @@ from pathlib import Path
 from promptrial_emulator.server import EmulatorServer
 from tests.support.emulator_client import EmulatorClient, jsonl
 from tests.support.emulator_fixtures import emulator, shared
+from tests.support.openai_client import OpenAiClient
 
 __all__ = ["emulator", "shared"]
 
@@ -51,6 +52,18 @@ def test_a_job_in_work_is_forgotten_with_the_rest(emulator: EmulatorClient) -> N
     forget(emulator)
     assert emulator.get_job(job).status_code == 404
     assert emulator.results(emulator.job())
+
+
+def test_files_and_batches_of_the_openai_api_are_forgotten_too(emulator: EmulatorClient) -> None:
+    openai = OpenAiClient(emulator.url)
+    before, running = openai.ended(2), openai.batch(2)
+    forget(emulator)
+    state = emulator.plain.get(f"{emulator.url}/__emu/state").json()
+    assert (state["files"], state["batches"]) == ([], [])
+    for path in (f"files/{before['output_file_id']}/content", f"batches/{running}"):
+        assert openai.http.get(path).status_code == 404
+    assert openai.ended(2)["status"] == "completed"
+    openai.close()
 
 
 def test_signed_urls_of_before_lead_nowhere(emulator: EmulatorClient) -> None:

@@ -127,6 +127,15 @@ class TestTheWire:
         assert (file["filename"], file["expires_at"] - file["created_at"]) == ("late.jsonl", 3600)
         assert openai.content(file["id"]) == jsonl(batch_rows(2))
 
+    def test_f8_a_late_batch_is_worded_as_the_host_that_was_asked_words_it(self, start_openai: Start) -> None:
+        openai = start_openai({"clock": "manual"})
+        there = OpenAiClient(openai.url, prefix="/openai", headers={"api-key": "emulator-key"})
+        openai.fault("F8", "create_batch", variant="error", delay_s=60)
+        assert there.post_batch(there.file(), endpoint="/chat/completions").status_code == 504
+        openai.advance(60)
+        assert [each["endpoint"] for each in ok(there.http.get("batches"))["data"]] == ["/chat/completions"]
+        there.close()
+
     def test_f8_a_late_batch_of_a_file_that_was_deleted_never_is(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual"})
         file = openai.file()

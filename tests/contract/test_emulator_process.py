@@ -31,6 +31,7 @@ from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
 from tests.support import emulator_responders
 from tests.support.emulator_client import EmulatorClient, chat_row, jsonl
 from tests.support.emulator_fixtures import Start, emulator, shared, start
+from tests.support.openai_client import OpenAiClient, chat_body, ok
 
 __all__ = ["emulator", "shared", "start"]
 
@@ -221,6 +222,35 @@ class TestKilled:
         assert again.client.post_job("unanswered", dataset).status_code == 409
         for name in (job, "unanswered"):
             assert [row["custom_id"] for row in again.client.results(name)] == ["r0", "r1", "r2"]
+
+    def test_files_batches_and_live_answers_of_the_openai_api_are_there_too(
+        self, tmp_path: Path, children: list[Child]
+    ) -> None:
+        children.append(Child(tmp_path))
+        before = OpenAiClient(children[0].client.url)
+        done, running = before.ended(3), before.batch(4)
+        before.fault("F8", "upload", variant="error", delay_s=3600)
+        assert before.post_file(b"{}\n", "late.jsonl").status_code == 504
+        for _ in range(3):
+            ok(before.http.post("chat/completions", json=chat_body()))
+        before.fault("F2", "list_files", count=2)
+        assert before.http.get("files").status_code == 503
+        rows = before.content(done["output_file_id"])
+        seen, ledger = state(children[0].client), before.ledger()
+        before.close()
+        assert children[0].end(signal.SIGKILL) == -signal.SIGKILL
+
+        children.append(Child(tmp_path))
+        again = OpenAiClient(children[1].client.url)
+        assert (state(children[1].client), again.ledger()) == (seen, ledger)
+        assert len(again.ledger("chat_completion")) == 3
+        assert again.content(done["output_file_id"]) == rows
+        assert again.states(running)[-1] == "completed"
+        assert sorted(again.rows(again.get_batch(running)["output_file_id"])) == ["r0", "r1", "r2", "r3"]
+        assert [again.http.get("files").status_code for _ in range(2)] == [503, 200]
+        again.advance(3600)
+        assert "late.jsonl" in {file["filename"] for file in ok(again.http.get("files"))["data"]}
+        again.close()
 
     def test_killed_at_any_moment_it_has_each_job_that_it_said_yes_to_once(
         self, tmp_path: Path, children: list[Child]
