@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from promptrial.errors import Detached, PermanentError
-from promptrial.jobs.schedule import FOR_A_PERSON, Schedule, Steps
+from promptrial.jobs.schedule import FOR_A_PERSON, Lane, PartTask, Schedule, Steps, Wakes
 from promptrial.runtime.clock import FakeClock
 from promptrial.runtime.stop import StopToken
 
@@ -56,8 +56,55 @@ class Sleeper:
         self.errors.append(error)
 
 
-def schedule(diary: Diary, limit: int = 8, when: Callable[[], bool] | None = None) -> Schedule:
-    return Schedule(diary.clock, StopToken(None, diary.clock, when), limit, lambda n: diary.write(f"{n} in flight"))
+@dataclass
+class Waker(Sleeper):
+    """A life that wakes another at its end."""
+
+    of: Sleeper | None = None
+    wakes: Wakes = field(default_factory=Wakes)
+
+    def steps(self) -> Steps[None]:
+        yield from Sleeper.steps(self)
+        assert self.of is not None
+        self.wakes.wake(self.of)
+
+
+@dataclass
+class Busy:
+    """A life that is woken as soon as it waits, a hundred times."""
+
+    diary: Diary
+    wakes: Wakes
+    in_flight: bool = False
+
+    def steps(self) -> Steps[None]:
+        for _ in range(100):
+            self.wakes.wake(self)
+            yield 50.0
+        self.diary.write("busy ends")
+
+    def failed(self, error: Exception) -> None:
+        raise error
+
+
+@dataclass
+class OneLane:
+    """A schedule with one lane."""
+
+    inner: Schedule
+    limit: int
+
+    @property
+    def parked(self) -> list[tuple[PartTask, Steps[None]]]:
+        return self.inner.parked
+
+    def run(self, tasks: Iterable[PartTask], *, leave_in_flight: bool = False) -> None:
+        self.inner.run([Lane.of(tasks, self.limit)], leave_in_flight=leave_in_flight)
+
+
+def schedule(diary: Diary, limit: int = 8, when: Callable[[], bool] | None = None) -> OneLane:
+    stop = StopToken(None, diary.clock, when)
+    return OneLane(Schedule(diary.clock, stop, lambda tasks: diary.write(f"{len(tasks)} in flight")), limit)
 
 
 def test_lives_go_on_in_the_order_in_which_their_waits_end() -> None:
@@ -128,6 +175,44 @@ def test_no_life_is_asked_for_after_a_stop() -> None:
     schedule(diary, limit=1, when=lambda: "b begins" in diary.texts).run(lives())
     assert diary.texts == ["a begins", "a goes on", "a ends", "b begins", "b is left"]
     assert asked == ["a", "b", "c"], "one is looked at ahead, and not begun"
+
+
+def test_lanes_are_worked_on_at_the_same_time_each_with_its_own_limit() -> None:
+    diary = Diary()
+    slow = Lane.of([Sleeper(name, diary, (10,)) for name in ("slow 1", "slow 2")], 1)
+    quick = Lane.of([Sleeper(name, diary, (1,)) for name in ("quick 1", "quick 2", "quick 3")], 2)
+    schedule(diary).inner.run([slow, quick])
+    assert diary.texts[:3] == ["slow 1 begins", "quick 1 begins", "quick 2 begins"]
+    assert (1.0, "quick 3 begins") in diary.entries
+    assert (10.0, "slow 2 begins") in diary.entries
+    assert diary.clock.monotonic() == 20
+
+
+def test_a_task_that_is_woken_continues_before_its_time_and_that_wait_counts_no_more() -> None:
+    diary = Diary()
+    made = schedule(diary).inner
+    sleeper = Sleeper("a", diary, (100, 5))
+    waker = Waker("b", diary, (3,), of=sleeper, wakes=made.wakes)
+    made.run([Lane.of([sleeper, waker], 2)])
+    assert [(at, text) for at, text in diary.entries if text.startswith("a ")] == [
+        (0.0, "a begins"), (3.0, "a goes on"), (8.0, "a goes on"), (8.0, "a ends")
+    ]  # fmt: skip
+
+
+def test_waking_a_task_that_has_ended_does_nothing() -> None:
+    diary = Diary()
+    made = schedule(diary).inner
+    sleeper = Sleeper("a", diary, (1,))
+    made.run([Lane.of([sleeper, Waker("b", diary, (3,), of=sleeper, wakes=made.wakes), Sleeper("c", diary, (9,))], 3)])
+    assert diary.texts[-1] == "c ends"
+
+
+def test_a_task_that_is_woken_again_and_again_does_not_hold_up_the_others() -> None:
+    diary = Diary()
+    made = schedule(diary).inner
+    busy = Busy(diary, made.wakes)
+    made.run([Lane.of([busy, Sleeper("b", diary, (0, 0))], 2)])
+    assert diary.texts.index("b ends") < diary.texts.index("busy ends")
 
 
 class TestWaitingForAPerson:

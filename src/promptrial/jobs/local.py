@@ -1,62 +1,98 @@
-"""A part that this process answers itself: each row is durable as it is computed, and kept through any interruption."""
+"""A part without a job elsewhere: each row is durable as it comes, and kept through any interruption.
+
+``LocalPart`` is the task of one that this process computes itself, a row a step; ``live`` has that of one whose answers
+are asked for one by one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from promptrial.errors import PermanentError
+from promptrial.errors import PermanentError, PromptrialError
 from promptrial.jobs.recording import Recorder
+from promptrial.jobs.schedule import Steps
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobLookup, JobRef, JobState, PartPayload
 from promptrial.providers.request_rows import row_id
 from promptrial.runtime.progress import Task
-from promptrial.runtime.stop import StopToken
 from promptrial.store import atomic, jsonl
 from promptrial.store.records import FileRecord
 
-__all__ = ["LocalPart", "finished_rows"]
+__all__ = ["LocalPart", "PartRows", "finished_rows", "name_job"]
 
 
 @dataclass(frozen=True, slots=True)
-class LocalPart:
-    """The work on one part."""
+class PartRows:
+    """The rows of one part on disk, before and while they are sealed."""
 
     work: PartWork
     recorder: Recorder
-    stop: StopToken
 
-    def submit(self) -> None:
-        """Name the job; nothing is computed yet. Results of other requests are set aside, never mixed in."""
-        work = self.work
-        if work.record.request_sha256 != work.request_sha256:
-            self.recorder.set_aside(work, "answers to the previous requests")
-        self.recorder.record(work, "submitting", request_sha256=work.request_sha256, attempt=1)
-        payload, provider = self._payload(frozenset()), work.provider()
-        found = None if provider.lookup is JobLookup.NONE else provider.find(payload)
-        job = found or provider.submit(payload)
-        self.recorder.record(work, "submitted", job=job.name)
+    def open(self) -> frozenset[str]:
+        """Return the ids of the rows that are here, from whatever an earlier process has left.
 
-    def collect(self, task: Task) -> None:
-        """Compute the rows that are lacking and seal them.
+        A torn last row is cut off, a damaged file is set aside. Side effects: the part is on record as running.
 
         Raises
         ------
-        StopRequested
-            If a stop was asked for; finished rows are on disk.
         PermanentError
-            If requests were left unanswered.
+            If the part was never submitted.
         """
         work = self.work
         if not work.has_job or work.record.job is None:
             raise PermanentError("it was never submitted", hint="select the submit step too")
         self._unseal()
-        job = JobRef(work.record.job)
-        status = work.provider().status(job)
-        if status.state is not JobState.READY:
-            raise PermanentError(f"its job {job.name} is {status.state}: {status.message}")
         self.recorder.record(work, "running")
-        self._append_rows(job, task)
-        self.recorder.record(work, "downloaded", results=self._seal())
+        return self.finished()
+
+    def finished(self) -> frozenset[str]:
+        """Return the ids of the rows that are whole; a torn last row is cut off, a damaged file is set aside."""
+        path = self.work.folder.part_rows(self.work.part.name)
+        if cut := jsonl.repair_tail(path):
+            said = f"{self.work.name}: the last row was torn ({cut} bytes) and is asked for again"
+            self.recorder.events.warn(said)
+        try:
+            return finished_rows(self.work)
+        except ValueError:
+            self.recorder.set_aside(self.work, "a row is damaged")
+            return frozenset()
+
+    def seal(self) -> FileRecord:
+        """Give the rows their final name. What they say is for the parse phase to judge.
+
+        Raises
+        ------
+        PermanentError
+            If requests were left unanswered: a resume asks for those.
+        """
+        work = self.work
+        missing = work.part.rows - len(self.finished())
+        if missing > 0:
+            raise PermanentError(f"{missing} of {work.part.rows} requests were left unanswered")
+        target = work.folder.part_results(work.part.name)
+        atomic.publish(work.folder.part_rows(work.part.name), target)
+        return work.folder.run.record(target, jsonl.count(target))
+
+    def payload(self, finished: frozenset[str]) -> PartPayload:
+        """Return what is still to be asked."""
+        work = self.work
+        return PartPayload(
+            key=f"{work.key}-a{work.record.attempt}",
+            dataset_key=work.key,
+            model=work.model,
+            path=work.folder.requests(work.part.name),
+            rows=work.part.rows - len(finished),
+            size=0,
+            sha256=work.request_sha256,
+            requests=lambda: (row for row in work.requests() if row.custom_id not in finished),
+        )
+
+    def note_failure(self, error: Exception) -> str:
+        """Put on record why the part was not finished, and return that."""
+        reason = self.recorder.events.redact(error.message if isinstance(error, PromptrialError) else str(error))
+        self.recorder.record(self.work, "failed", reason=reason)
+        return reason
 
     def _unseal(self) -> None:
         """Take results that were sealed, but not recorded before a kill, for the rows that they are."""
@@ -69,57 +105,73 @@ class LocalPart:
         else:
             atomic.publish(sealed, rows)
 
-    def _append_rows(self, job: JobRef, task: Task) -> None:
-        work, finished = self.work, self._finished()
-        if len(finished) == work.part.rows:
-            return
-        results = work.provider().results(job, self._payload(finished))
-        with atomic.Appender(work.folder.part_rows(work.part.name)) as appender:
-            for row in results:
-                appender.append(self.recorder.events.redact_row(row))
-                task.advance()
-                self.stop.check()
 
-    def _finished(self) -> frozenset[str]:
-        """Return the ids of the rows that are whole; a torn last row is cut off, a damaged file is set aside."""
-        path = self.work.folder.part_rows(self.work.part.name)
-        if cut := jsonl.repair_tail(path):
-            said = f"{self.work.name}: the last row was torn ({cut} bytes) and is asked for again"
-            self.recorder.events.warn(said)
-        try:
-            return finished_rows(self.work)
-        except ValueError:
-            self.recorder.set_aside(self.work, "a row is damaged")
-            return frozenset()
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalPart:
+    """The work on one part that this process computes; a ``schedule.PartTask``.
 
-    def _seal(self) -> FileRecord:
-        """Give the rows their final name. What they say is for the parse phase to judge.
+    Parameters
+    ----------
+    work : PartWork
+    recorder : Recorder
+    failures : dict
+        Where an error that ends this task is noted, under the part's name.
+    task : Task
+        Counts rows.
+    """
+
+    work: PartWork
+    recorder: Recorder
+    failures: dict[str, str]
+    task: Task
+
+    @property
+    def in_flight(self) -> bool:
+        """Never: it is left between two rows, and what it has computed is kept."""
+        return False
+
+    def failed(self, error: Exception) -> None:
+        """Note why this part was not finished."""
+        self.failures[self.work.name] = PartRows(self.work, self.recorder).note_failure(error)
+
+    def steps(self) -> Steps[None]:
+        """Compute the rows that are lacking and seal them.
 
         Raises
         ------
         PermanentError
-            If requests were left unanswered: a resume asks for those.
+            If requests were left unanswered.
         """
-        work = self.work
-        missing = work.part.rows - len(self._finished())
-        if missing > 0:
-            raise PermanentError(f"{missing} of {work.part.rows} requests were left unanswered")
-        target = work.folder.part_results(work.part.name)
-        atomic.publish(work.folder.part_rows(work.part.name), target)
-        return work.folder.run.record(target, jsonl.count(target))
+        rows = PartRows(self.work, self.recorder)
+        finished = rows.open()
+        job = JobRef(str(self.work.record.job))
+        status = self.work.provider().status(job)
+        if status.state is not JobState.READY:
+            raise PermanentError(f"its job {job.name} is {status.state}: {status.message}")
+        if len(finished) < self.work.part.rows:
+            yield from self._appended(self.work.provider().results(job, rows.payload(finished)))
+        self.recorder.record(self.work, "downloaded", results=rows.seal())
 
-    def _payload(self, finished: frozenset[str]) -> PartPayload:
-        work = self.work
-        return PartPayload(
-            key=f"{work.key}-a{work.record.attempt}",
-            dataset_key=work.key,
-            model=work.model,
-            path=work.folder.requests(work.part.name),
-            rows=work.part.rows - len(finished),
-            size=0,
-            sha256=work.request_sha256,
-            requests=lambda: (row for row in work.requests() if row.custom_id not in finished),
-        )
+    def _appended(self, results: Iterator[bytes]) -> Steps[None]:
+        with atomic.Appender(self.work.folder.part_rows(self.work.part.name)) as appender:
+            for row in results:
+                appender.append(self.recorder.events.redact_row(row))
+                self.task.advance()
+                yield 0.0
+
+
+def name_job(work: PartWork, recorder: Recorder) -> None:
+    """Name the job of a part that has none elsewhere; nothing is asked yet.
+
+    Results of other requests are set aside, never mixed in.
+    """
+    if work.record.request_sha256 != work.request_sha256:
+        recorder.set_aside(work, "answers to the previous requests")
+    recorder.record(work, "submitting", request_sha256=work.request_sha256, attempt=1)
+    payload, provider = PartRows(work, recorder).payload(frozenset()), work.provider()
+    found = None if provider.lookup is JobLookup.NONE else provider.find(payload)
+    job = found or provider.submit(payload)
+    recorder.record(work, "submitted", job=job.name)
 
 
 def finished_rows(work: PartWork) -> frozenset[str]:

@@ -1,28 +1,32 @@
 """QueueManager: brings the parts of all trials from pending to downloaded, over any provider, many jobs at a time.
 
-It owns the order of work, how many jobs are in flight, what happens after a stop and what is said of failures. What
-happens to one part is in ``hosted`` and ``local``; the phases say which parts there are. Nothing here decides whether a
-phase is done.
+It owns the order of work, how much is in flight, what happens after a stop and what is said of failures. What happens
+to one part is in ``hosted``, ``live`` and ``local``; the phases say which parts there are. Nothing here decides whether
+a phase is done.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import groupby, zip_longest
 
 from promptrial.documents.files import open_regular
-from promptrial.errors import ActionNeeded, Detached, PhaseFailedError, PromptrialError, StopRequested
+from promptrial.errors import ActionNeeded, PhaseFailedError, StopRequested
 from promptrial.jobs.answers import set_other_answers_aside
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.doubts import Doubts
 from promptrial.jobs.hosted import HostedPart
 from promptrial.jobs.late_jobs import LateJobs
-from promptrial.jobs.local import LocalPart, finished_rows
+from promptrial.jobs.live import LivePart, LiveQueue
+from promptrial.jobs.local import LocalPart, finished_rows, name_job
 from promptrial.jobs.recording import Recorder
-from promptrial.jobs.schedule import Schedule
+from promptrial.jobs.schedule import Lane, PartTask, Schedule
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobStatus
+from promptrial.providers.live import LiveProvider
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
 from promptrial.runtime.progress import Task
@@ -33,7 +37,7 @@ __all__ = ["PartWork", "QueueManager", "QueueSettings"]
 
 
 class QueueManager:
-    """Works through parts: side by side in both arms, and in turn through the trials.
+    """Works through parts: side by side in both arms, in turn through the trials, and all providers at the same time.
 
     Parameters
     ----------
@@ -41,8 +45,8 @@ class QueueManager:
     clock : Clock
     events : EventLog
     stop_event : StopToken
-        Once set, no new part or request is begun. A request that this process computes is finished and kept; jobs at
-        a provider are followed to their end, and their answers fetched.
+        Once set, no new part or request is begun. A request that this process computes, or that was sent to a server,
+        is finished and kept; jobs at a provider are followed to their end, and their answers fetched.
     on_progress : callable, optional
         Called with the trial and the resume key of a part that was submitted or downloaded.
     settings : QueueSettings, optional
@@ -74,8 +78,9 @@ class QueueManager:
     def submit(self, task: Task) -> None:
         """Give every part a job that has none yet; a part that fails does not stop the others.
 
-        At most ``max_concurrent_jobs`` are in flight, so that this may have to wait for jobs to end. The answers of
-        those are fetched by ``collect``, or here if a stop was asked for.
+        Of one provider at most ``max_concurrent_jobs`` are in flight, or as many as its own limit says, so that this
+        may have to wait for jobs to end. The answers of those are fetched by ``collect``, or here if a stop was asked
+        for.
 
         Raises
         ------
@@ -89,13 +94,13 @@ class QueueManager:
         for work in leaders:
             if not work.hosted:
                 self._stop.check()
-                LocalPart(work, self._recorder, self._stop).submit()
+                name_job(work, self._recorder)
         in_flight = [work for work in self._work if _is_in_flight(work)]
         # What is in doubt comes first: at some vendors nothing may be created before that is settled.
         hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _is_in_doubt(work))
         if hosted:
             self._doubts.expect(hosted)
-            self._schedule().run((self._task_of(work) for work in (*in_flight, *hosted)), leave_in_flight=True)
+            self._schedule().run(self._hosted_lanes([*in_flight, *hosted]), leave_in_flight=True)
         if self._stop.is_set() or self._failures:
             self._drain(task)
         self._end()
@@ -113,12 +118,12 @@ class QueueManager:
             If nothing is left to wait for but what a person has to do.
         """
         leaders = [work for work in _leaders(self._work) if not work.downloaded]
-        self._collect_local(leaders, task)
         # Jobs in flight first: a part that needs a new job for unanswered requests then waits for one of them to end.
         hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _is_in_flight(work))
         self._doubts.expect(hosted)
         schedule = self._schedule()
-        schedule.run(self._task_of(work, task) for work in hosted)
+        with self._answered_here([work for work in leaders if not work.hosted], schedule, task) as lanes:
+            schedule.run([*self._hosted_lanes(hosted, task), *lanes])
         if self._stop.is_set():
             self._drain(task)
         self._share(task)
@@ -150,12 +155,53 @@ class QueueManager:
             task,
         )
 
-    def _schedule(self) -> Schedule:
-        return Schedule(self._clock, self._stop, self._settings.max_concurrent_jobs, self._say_what_is_waited_for)
+    def _hosted_lanes(self, work: Sequence[PartWork], task: Task | None = None) -> list[Lane]:
+        """Return a lane for each provider, with the limit that is its own."""
+        return [
+            Lane.of(
+                [self._task_of(each, task) for each in own], own[0].limits.jobs or self._settings.max_concurrent_jobs
+            )
+            for own in _by_provider(work).values()
+        ]
 
-    def _say_what_is_waited_for(self, jobs: int) -> None:
+    @contextmanager
+    def _answered_here(self, work: Sequence[PartWork], schedule: Schedule, task: Task) -> Iterator[list[Lane]]:
+        """Return the lanes of parts without jobs: one for each live provider, and one for all that is computed here."""
+        lanes, computed = [], []
+        with ExitStack() as opened:
+            for name, own in _by_provider(work).items():
+                provider = own[0].provider()
+                if not isinstance(provider, LiveProvider):
+                    computed += [LocalPart(each, self._recorder, self._failures, task) for each in own]
+                    continue
+                queue = LiveQueue(
+                    provider, name, self._recorder, self._settings, self._clock, self._stop, schedule.wakes
+                )
+                opened.callback(queue.close)
+                lanes.append(self._live_lane(queue, own, task))
+            yield [*lanes, Lane.of(computed, 1)]
+
+    def _live_lane(self, queue: LiveQueue, work: Sequence[PartWork], task: Task) -> Lane:
+        """Return a lane that begins the arms of a shard together, and more parts if those have too few requests."""
+        arms = max(Counter(_shard_of(each) for each in work).values())
+        parts = (LivePart(each, self._recorder, queue, self._failures, task) for each in work)
+        return Lane(parts, lambda at_work: queue.has_room(arms, at_work))
+
+    def _schedule(self) -> Schedule:
+        return Schedule(self._clock, self._stop, self._say_what_is_waited_for)
+
+    def _say_what_is_waited_for(self, tasks: Sequence[PartTask]) -> None:
+        requests = sum(task.outstanding for task in tasks if isinstance(task, LivePart))
+        jobs = sum(not isinstance(task, LivePart) for task in tasks)
+        if not jobs:
+            self._events.say(
+                f"stopping when the {requests} requests in flight are answered; a second signal, or stop --now, stops "
+                "immediately; a resume asks those again that have no answer"
+            )
+            return
+        more = f"{requests} requests and {jobs} jobs" if requests else f"{jobs} jobs"
         self._events.say(
-            f"stopping when the {jobs} jobs in flight have ended; a second signal, or stop --now, leaves them running "
+            f"stopping when the {more} in flight have ended; a second signal, or stop --now, leaves them running "
             "and stops immediately; a resume collects them"
         )
 
@@ -170,26 +216,6 @@ class QueueManager:
         schedule = self._schedule()
         schedule.drain(self._task_of(work, task) for work in in_flight)
         self._share(task)
-
-    def _collect_local(self, leaders: list[PartWork], task: Task) -> None:
-        try:
-            for work in leaders:
-                if not work.hosted:
-                    self._stop.check()
-                    self._collect_here(work, task)
-        except Detached:
-            raise
-        except StopRequested:
-            self._drain(task)
-            raise
-
-    def _collect_here(self, work: PartWork, task: Task) -> None:
-        try:
-            LocalPart(work, self._recorder, self._stop).collect(task)
-        except (PromptrialError, OSError) as error:
-            reason = self._events.redact(error.message if isinstance(error, PromptrialError) else str(error))
-            self._failures[work.name] = reason
-            self._recorder.record(work, "failed", reason=reason)
 
     def _share(self, task: Task) -> None:
         """Give the answers of each downloaded part to its duplicates, which ask exactly the same."""
@@ -247,15 +273,24 @@ def _is_in_doubt(work: PartWork) -> bool:
     return bool(work.intents) and work.intents[-1].status in {"submitting", "unknown"}
 
 
+def _by_provider(work: Sequence[PartWork]) -> dict[str, list[PartWork]]:
+    """Return parts by the instance that answers them, each kind in its order."""
+    found: dict[str, list[PartWork]] = {}
+    for each in work:
+        found.setdefault(each.model.provider, []).append(each)
+    return found
+
+
+def _shard_of(work: PartWork) -> tuple[str, float, int]:
+    return work.folder.slug, work.part.temp, work.part.index
+
+
 def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:
     """Yield the parts shard by shard, the arms of a shard side by side, and the trials in turn."""
     by_trial: dict[str, list[PartWork]] = {}
     for each in work:
         by_trial.setdefault(each.folder.slug, []).append(each)
-    shards = (
-        [list(shard) for _, shard in groupby(parts, key=lambda each: (each.part.temp, each.part.index))]
-        for parts in by_trial.values()
-    )
+    shards = ([list(shard) for _, shard in groupby(parts, key=_shard_of)] for parts in by_trial.values())
     for turn in zip_longest(*shards):
         for shard in turn:
             yield from shard or ()

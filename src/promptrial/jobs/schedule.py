@@ -1,8 +1,9 @@
 """Many tasks at once in one thread: each runs until it has to wait, and continues when its wait is over.
 
 A task is a generator that yields how many seconds it wants to wait. The order in which tasks continue depends on those
-seconds alone, so that a run does the same each time. One that yields ``FOR_A_PERSON`` is parked: it takes no place, and
-continues once nothing else does, for one more look.
+seconds, so that a run does the same each time; only a task that waits for another thread is woken before its time.
+Tasks stand in lanes, each with a limit of its own, so that no kind of work waits for another. One that yields
+``FOR_A_PERSON`` is parked: it takes no place, and continues once nothing else does, for one more look.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import heapq
 import itertools
 import math
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.stop import StopToken
 
-__all__ = ["FOR_A_PERSON", "PartTask", "Schedule", "Steps"]
+__all__ = ["FOR_A_PERSON", "Lane", "PartTask", "Schedule", "Steps", "Wakes"]
 
 _T = TypeVar("_T")
 Steps = Generator[float, None, _T]
@@ -33,7 +35,7 @@ class PartTask(Protocol):
 
     @property
     def in_flight(self) -> bool:
-        """Whether it has a job at a provider, and is therefore brought to its end even if a stop was asked for."""
+        """Whether something of it is at work at a provider, so that it is brought to its end in spite of a stop."""
 
     def steps(self) -> Steps[None]:
         """Do the work, in steps between waits."""
@@ -42,18 +44,88 @@ class PartTask(Protocol):
         """Take note of an error that ended it."""
 
 
+class Lane:
+    """Tasks that share a limit, in the order in which they are begun.
+
+    Parameters
+    ----------
+    tasks : iterable of PartTask
+        Taken one ahead of the one that is begun.
+    has_room : callable
+        Called with how many of them are at work; returns whether another one may be begun.
+    """
+
+    def __init__(self, tasks: Iterable[PartTask], has_room: Callable[[int], bool]) -> None:
+        self._tasks = iter(tasks)
+        self._has_room = has_room
+        self._next: PartTask | None = next(self._tasks, None)
+        self.at_work = 0
+
+    @classmethod
+    def of(cls, tasks: Iterable[PartTask], limit: int) -> Lane:
+        """Return a lane of which so many may be at work at once."""
+        return cls(tasks, lambda at_work: at_work < limit)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a task is left that was not begun."""
+        return self._next is not None
+
+    def take(self) -> PartTask | None:
+        """Return the next task if it may be begun now."""
+        if self._next is None or not self._has_room(self.at_work):
+            return None
+        taken, self._next = self._next, next(self._tasks, None)
+        return taken
+
+    def drop(self) -> None:
+        """Leave what was not begun."""
+        self._next = None
+
+
+class Wakes:
+    """Lets other threads say that a task need not wait any longer."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self._tasks: deque[PartTask] = deque()
+
+    def wake(self, task: PartTask) -> None:
+        """Let a task continue; called by any thread, also of a task that has ended."""
+        self._tasks.append(task)
+        self.event.set()
+
+    def take(self) -> list[PartTask]:
+        """Return those that were woken since the last call, each once, in their order."""
+        self.event.clear()
+        found: dict[int, PartTask] = {}
+        while self._tasks:
+            task = self._tasks.popleft()
+            found[id(task)] = task
+        return list(found.values())
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    task: PartTask
+    steps: Steps[None]
+    lane: Lane | None
+    turn: int = -1
+    """The number of its wait: an older one counts no more."""
+
+
 @dataclass(slots=True)
 class Schedule:
-    """Runs tasks, at most ``limit`` at a time.
+    """Runs tasks.
 
     Parameters
     ----------
     clock : Clock
     stop : StopToken
         Once set, no task is begun, and one that is not in flight is left where it is.
-    limit : int
     on_stop : callable
-        Called once with the number of tasks in flight, if a stop was asked for while there were some.
+        Called once with the tasks in flight, if a stop was asked for while there were some.
+    wakes : Wakes
 
     Attributes
     ----------
@@ -63,57 +135,77 @@ class Schedule:
 
     clock: Clock
     stop: StopToken
-    limit: int
-    on_stop: Callable[[int], None] = lambda _count: None
+    on_stop: Callable[[Sequence[PartTask]], None] = lambda _tasks: None
+    wakes: Wakes = field(default_factory=Wakes)
     parked: list[tuple[PartTask, Steps[None]]] = field(default_factory=list, init=False)
-    _due: list[tuple[float, int, PartTask, Steps[None]]] = field(default_factory=list)
     _look_again: bool = False
-    _order: Iterator[int] = field(default_factory=itertools.count)
+    _running: dict[int, _Running] = field(default_factory=dict)
+    _due: list[tuple[float, int, _Running]] = field(default_factory=list)
+    _turns: Iterator[int] = field(default_factory=itertools.count)
     _said: bool = False
 
-    def run(self, tasks: Iterator[PartTask], *, leave_in_flight: bool = False) -> None:
-        """Bring tasks to their end.
+    def run(self, lanes: Sequence[Lane], *, leave_in_flight: bool = False) -> None:
+        """Bring the tasks of all lanes to their end, those of different lanes side by side.
 
         With ``leave_in_flight`` it is enough that every task is in flight: those are left there once none waits to
         begin. After a stop it returns when nothing is in flight any more; the caller then looks at the token. Tasks
         that wait for a person are left parked.
         """
-        upcoming = next(tasks, None)
-        while upcoming is not None or self._due or self._unparked():
+        while self._running or any(lane.waits for lane in lanes) or self._unparked():
             stopping = self.stop.is_set()
             if stopping:
-                upcoming = None
+                for lane in lanes:
+                    lane.drop()
                 self._keep_what_is_in_flight()
-            while upcoming is not None and len(self._due) < self.limit and not self.stop.is_set():
-                begun, upcoming = upcoming, next(tasks, None)
-                self._advance(begun, begun.steps())
-            if leave_in_flight and upcoming is None and not self.stop.is_set() and self._all_in_flight():
+            else:
+                self._begin(lanes)
+            if leave_in_flight and not self.stop.is_set() and self._all_in_flight(lanes):
                 return
             if self.stop.is_set() and not stopping:
                 continue  # asked for just now: a task that is not in flight must not continue
-            if self._due and self._wait_until(self._due[0][0], stopping=stopping):
-                _, _, task, steps = heapq.heappop(self._due)
-                self._look_again = True
-                self._advance(task, steps)
+            self._continue(stopping=stopping)
 
     def drain(self, tasks: Iterator[PartTask]) -> None:
         """Bring tasks that are in flight to their end after a stop was asked for; all of them at once."""
         for task in tasks:
-            self._advance(task, task.steps())
-        self.run(iter(()))
+            self._start(task, None)
+        self.run(())
 
-    def _advance(self, task: PartTask, steps: Steps[None]) -> None:
+    def _begin(self, lanes: Sequence[Lane]) -> None:
+        """Begin what may be begun, in turn through the lanes."""
+        waiting = list(lanes)
+        while waiting:
+            for lane in list(waiting):
+                task = None if self.stop.is_set() else lane.take()
+                if task is None:
+                    waiting.remove(lane)
+                else:
+                    self._start(task, lane)
+
+    def _start(self, task: PartTask, lane: Lane | None) -> None:
+        if lane is not None:
+            lane.at_work += 1
+        self._resume(_Running(task, task.steps(), lane))
+
+    def _resume(self, running: _Running) -> None:
+        self._running[id(running.task)] = running
+        self._advance(running)
+
+    def _advance(self, running: _Running) -> None:
         try:
-            seconds = next(steps)
+            seconds = next(running.steps)
         except StopIteration:
-            return
+            self._forget(running)
         except Exception as error:  # noqa: BLE001 - the edge of a task: noted, and the others continue
-            task.failed(error)
-            return
-        if seconds == FOR_A_PERSON:
-            self.parked.append((task, steps))
-            return
-        heapq.heappush(self._due, (self.clock.monotonic() + seconds, next(self._order), task, steps))
+            self._forget(running)
+            running.task.failed(error)
+        else:
+            if seconds == FOR_A_PERSON:
+                self._forget(running)
+                self.parked.append((running.task, running.steps))
+                return
+            running.turn = next(self._turns)
+            heapq.heappush(self._due, (self.clock.monotonic() + seconds, running.turn, running))
 
     def _unparked(self) -> bool:
         """Let parked tasks look again if others went on meanwhile; return whether one of them goes on."""
@@ -121,28 +213,51 @@ class Schedule:
             return False
         self._look_again, parked, self.parked = False, self.parked, []
         for task, steps in parked:
-            self._advance(task, steps)
-        return bool(self._due)
+            self._resume(_Running(task, steps, None))
+        return bool(self._running)
 
-    def _all_in_flight(self) -> bool:
-        return all(due[2].in_flight for due in self._due)
+    def _forget(self, running: _Running) -> None:
+        del self._running[id(running.task)]
+        running.turn = -1
+        if running.lane is not None:
+            running.lane.at_work -= 1
+
+    def _continue(self, *, stopping: bool) -> None:
+        """Continue what was woken, and one task whose wait is over; without either, wait for the first."""
+        woken = self.wakes.take()
+        for task in woken:
+            running = self._running.get(id(task))
+            if running is not None:
+                self._look_again = True
+                self._advance(running)
+        self._drop_old_waits()
+        if not self._due:
+            return
+        moment = self._due[0][0]
+        if moment <= self.clock.monotonic() if woken else self._wait_until(moment, stopping=stopping):
+            self._look_again = True
+            self._advance(heapq.heappop(self._due)[2])
+
+    def _drop_old_waits(self) -> None:
+        while self._due and self._due[0][1] != self._due[0][2].turn:
+            heapq.heappop(self._due)
+
+    def _all_in_flight(self, lanes: Sequence[Lane]) -> bool:
+        return not any(lane.waits for lane in lanes) and all(each.task.in_flight for each in self._running.values())
 
     def _keep_what_is_in_flight(self) -> None:
-        for _, _, task, steps in self._due:
-            if not task.in_flight:
-                steps.close()
-        self._due = [entry for entry in self._due if entry[2].in_flight]
-        heapq.heapify(self._due)
-        if self._due and not self._said:
+        for running in [each for each in self._running.values() if not each.task.in_flight]:
+            running.steps.close()
+            self._forget(running)
+        if self._running and not self._said:
             self._said = True
-            self.on_stop(len(self._due))
+            self.on_stop([each.task for each in self._running.values()])
 
     def _wait_until(self, moment: float, *, stopping: bool) -> bool:
-        """Wait; return whether the moment has come, and not a stop. Once one was asked for, none wakes us again."""
-        never = threading.Event()
+        """Wait; return whether the moment has come, and neither a stop nor a wake. Once asked for, no stop wakes us."""
         while (left := moment - self.clock.monotonic()) > 0:
-            if not stopping and self.stop.wait(left):
+            if not stopping and self.stop.is_set():
                 return False
-            if stopping:
-                self.clock.wait(never, min(left, _NOTICE_S))
-        return True
+            if self.clock.wait(self.wakes.event, min(left, _NOTICE_S)):
+                return False
+        return stopping or not self.stop.is_set()

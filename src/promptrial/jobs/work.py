@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptrial.model import ModelSpec, Part
+from promptrial.model.instances import Limits
 from promptrial.providers.base import BatchProvider
 from promptrial.providers.request_rows import RequestRow
 from promptrial.registry import PartState
@@ -23,8 +24,8 @@ class PartWork:
     """One part to be answered: where it is, who answers it, and its requests (a fresh iterator a call).
 
     ``request_sha256`` is the digest of what is asked and of whom: answers are kept only as long as both stay the same.
-    ``key`` is what the keys of its jobs begin with. ``duplicates`` are the parts of other trials that ask exactly the
-    same: one of them is answered, and the others share its answers.
+    ``key`` is what the keys of its jobs begin with, ``limits`` those of its provider. ``duplicates`` are the parts of
+    other trials that ask exactly the same: one of them is answered, and the others share its answers.
     """
 
     folder: TrialDir
@@ -36,6 +37,7 @@ class PartWork:
     key: str
     requests: Callable[[], Iterator[RequestRow]]
     estimate_usd: Callable[[int, int], float | None] = lambda _rows, _size: None
+    limits: Limits = field(default_factory=Limits)
     duplicates: list[PartWork] = field(default_factory=list, repr=False)
 
     @property

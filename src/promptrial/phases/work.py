@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from promptrial.config.instances import instance_of
 from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for, usd
 from promptrial.design.trials import asked_of
@@ -52,6 +53,7 @@ def worklist(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> li
                     key=_key(spec.run.run_id, request_sha256, None if shares else trial.slug),
                     requests=_reader(folder.requests(part.name)),
                     estimate_usd=partial(_estimate, spec.config, trial, model),
+                    limits=instance_of(spec.config.providers, model.provider).limits,
                 )
             )
     if shares:

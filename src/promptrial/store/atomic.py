@@ -15,7 +15,7 @@ import io
 import os
 import secrets
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -161,10 +161,14 @@ class Appender:
 
     def append(self, line: bytes) -> None:
         """Write one line; the newline is added here. A line that does not fit on the disk leaves nothing behind."""
+        self.append_lines((line,))
+
+    def append_lines(self, lines: Iterable[bytes]) -> None:
+        """Write lines, which are durable together; those that do not fit on the disk leave nothing behind."""
         start = os.fstat(self._fd).st_size
         with naming(self._path):
             try:
-                _append(self._fd, line + b"\n")
+                _append(self._fd, b"".join(line + b"\n" for line in lines))
             except BaseException:
                 _cut(self._fd, start)
                 raise

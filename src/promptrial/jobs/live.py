@@ -1,0 +1,313 @@
+"""Parts whose answers are asked for one by one: many requests in flight, each row durable as it comes.
+
+All parts of one instance share a ``LiveQueue``: it says which request is sent next, when, and what its outcome means.
+``LivePart`` writes the rows of one part. Calls are made in other threads (``workers``); everything that is written is
+written in the thread of the schedule.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from promptrial.errors import PermanentError, ProviderError, SlowDownError, TransientError
+from promptrial.jobs.local import PartRows
+from promptrial.jobs.pace import Pace
+from promptrial.jobs.recording import Recorder
+from promptrial.jobs.schedule import Steps, Wakes
+from promptrial.jobs.sealing import in_order
+from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.work import PartWork
+from promptrial.jobs.workers import Workers
+from promptrial.providers.live import LiveAnswer, LiveProvider, Note, error_row
+from promptrial.providers.request_rows import RequestRow
+from promptrial.runtime.clock import Clock
+from promptrial.runtime.progress import Task
+from promptrial.runtime.stop import StopToken
+from promptrial.store import atomic
+
+__all__ = ["LivePart", "LiveQueue"]
+
+_SAID_AFTER: Final = 4
+"""Rounds of failures that are too common to be spoken of."""
+_LOOK_S: Final = 60.0
+"""How long a part waits for nothing but answers, which wake it."""
+_SHORTEST_S: Final = 0.001
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """One request on its way: of which part, and since when it fails."""
+
+    part: LivePart
+    request: RequestRow
+    failures: int = 0
+    failing_since: float | None = None
+    not_before: float = 0.0
+    of_round: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class LiveQueue:
+    """The requests of all parts that one instance answers.
+
+    Parameters
+    ----------
+    provider : LiveProvider
+    name : str
+        The name of the instance.
+    recorder : Recorder
+    settings : QueueSettings
+    clock : Clock
+    stop : StopToken
+        Once set, nothing is sent any more.
+    wakes : Wakes
+        Where a part is woken when one of its answers has come.
+    begin : callable, optional
+        Makes a call in another thread.
+    """
+
+    provider: LiveProvider
+    name: str
+    recorder: Recorder
+    settings: QueueSettings
+    clock: Clock
+    stop: StopToken
+    wakes: Wakes
+    begin: Callable[[Callable[[], None]], None] | None = None
+    error: Exception | None = field(default=None, init=False)
+    """Why nothing is asked of the instance any more."""
+    pace: Pace = field(init=False)
+    _workers: Workers = field(init=False)
+    _begin: Callable[[Callable[[], None]], None] = field(init=False)
+    _parts: deque[LivePart] = field(default_factory=deque, init=False)
+    _came: deque[tuple[_Asked, LiveAnswer | Exception]] = field(default_factory=deque, init=False)
+    _again: list[_Asked] = field(default_factory=list, init=False)
+    _notes: Counter[str] = field(default_factory=Counter, init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.provider.in_flight, self.clock, self.settings.backoff, self.name)
+        self._workers = Workers(f"{self.name} requests")
+        self._begin = self.begin or self._workers.begin
+
+    def has_room(self, side_by_side: int, at_work: int) -> bool:
+        """Return whether another part should begin: so many always, and more if their requests are too few."""
+        return at_work < side_by_side or sum(part.unsent for part in self._parts) < self.pace.most
+
+    @contextmanager
+    def entered(self, part: LivePart) -> Iterator[None]:
+        """Within the block the requests of a part are sent."""
+        self._parts.append(part)
+        try:
+            yield
+        finally:
+            self._parts.remove(part)
+            self._again = [asked for asked in self._again if asked.part is not part]
+
+    def wait_s(self) -> float:
+        """Return after how many seconds there may be something to send, though no answer has come."""
+        now, held = self.clock.monotonic(), self.pace.wait_s()
+        moments = [max(held, asked.not_before - now) for asked in self._again]
+        if any(part.unsent for part in self._parts):
+            moments.append(held)
+        return max(_SHORTEST_S, min((moment for moment in moments if moment > 0), default=_LOOK_S))
+
+    def settle(self) -> None:
+        """Take what has come: give the rows to their parts, and note what each outcome says of the server."""
+        while self._came:
+            asked, outcome = self._came.popleft()
+            asked.part.outstanding -= 1
+            if isinstance(outcome, LiveAnswer):
+                self.pace.answered()
+                self._note(outcome.notes)
+                if asked.part in self._parts:
+                    asked.part.rows.append(outcome.row)
+                    continue
+            self.pace.in_flight -= 1
+            if isinstance(outcome, LiveAnswer) or asked.part not in self._parts:
+                continue
+            if isinstance(outcome, TransientError):
+                self._failed(asked, outcome)
+            else:
+                self.error = self.error or outcome
+
+    def kept(self, rows: int) -> None:
+        """Note that so many rows are on disk: their requests are not in flight any more."""
+        self.pace.in_flight -= rows
+
+    def fill(self) -> None:
+        """Send what may be sent now, in turn through the parts."""
+        if self.error is not None or self.stop.is_set():
+            return
+        while self.pace.may_send() and (asked := self._next()) is not None:
+            asked.of_round = self.pace.sent()
+            asked.part.outstanding += 1
+            self._begin(partial(self._ask, asked))
+
+    def close(self) -> None:
+        """End the threads, and say how often what was said once was true."""
+        self._workers.close()
+        for kind, count in self._notes.items():
+            if count > 1:
+                self.recorder.events.say(f"{self.name}: {count} answers in all: {kind}")
+
+    def _next(self) -> _Asked | None:
+        now = self.clock.monotonic()
+        due = next((asked for asked in self._again if asked.not_before <= now), None)
+        if due is not None:
+            self._again.remove(due)
+            return due
+        for _ in range(len(self._parts)):
+            part = self._parts[0]
+            self._parts.rotate(-1)
+            request = part.next_request()
+            if request is not None:
+                return _Asked(part, request)
+        return None
+
+    def _ask(self, asked: _Asked) -> None:
+        """Make the call; run by other threads."""
+        outcome: LiveAnswer | Exception
+        try:
+            outcome = self.provider.answer(asked.request, asked.part.work.model)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: what it is decides the part's thread
+            outcome = error
+        self._came.append((asked, outcome))
+        self.wakes.wake(asked.part)
+
+    def _failed(self, asked: _Asked, error: TransientError) -> None:
+        now, slow = self.clock.monotonic(), isinstance(error, SlowDownError)
+        note = self.pace.asked_to_slow_down if slow else self.pace.failed
+        if note(asked.of_round, error.retry_after_s):
+            self._say(error, slow=slow)
+        since = self.pace.failing_since
+        if since is not None and now - since >= self.settings.outage_s:
+            self.error = self.error or error
+        asked.failures += 1
+        asked.failing_since = now if asked.failing_since is None else asked.failing_since
+        answered = self.pace.last_answer
+        if now - asked.failing_since >= self.settings.outage_s and (answered or 0.0) > asked.failing_since:
+            said = f"no answer to this request in {self.settings.outage_s:,.0f} s, while others had one: "
+            asked.part.rows.append(error_row(asked.request.custom_id, "not_answered", said + error.message))
+            self.pace.in_flight += 1  # until that is on disk
+            return
+        asked.not_before = now + self.settings.backoff.delay_s(
+            asked.failures, asked.request.custom_id, error.retry_after_s
+        )
+        self._again.append(asked)
+
+    def _say(self, error: TransientError, *, slow: bool) -> None:
+        if slow:
+            text = f"{self.name} asks for fewer requests; at most {int(self.pace.room)} are sent at once now"
+            self.recorder.events.event("info", "debug", text)
+        elif self.pace.failures == _SAID_AFTER:
+            self.recorder.events.warn(
+                f"{self.name} is not responding properly ({error.message}); it is asked again for up to "
+                f"{self.settings.outage_s:,.0f} s"
+            )
+
+    def _note(self, notes: tuple[Note, ...]) -> None:
+        for note in notes:
+            self._notes[note.kind] += 1
+            if self._notes[note.kind] == 1:
+                self.recorder.events.warn(f"{self.name}: {note.text} (and so may others)")
+
+
+@dataclass(slots=True, eq=False)
+class LivePart:
+    """The work on one part; a ``schedule.PartTask``.
+
+    Parameters
+    ----------
+    work : PartWork
+    recorder : Recorder
+    queue : LiveQueue
+    failures : dict
+        Where an error that ends this task is noted, under the part's name.
+    task : Task
+        Counts rows.
+    """
+
+    work: PartWork
+    recorder: Recorder
+    queue: LiveQueue
+    failures: dict[str, str]
+    task: Task
+    outstanding: int = field(default=0, init=False)
+    """Requests that were sent and have not come back."""
+    unsent: int = field(default=0, init=False)
+    rows: list[bytes] = field(default_factory=list, init=False)
+    """Rows that came and are not on disk yet."""
+    _requests: Iterator[RequestRow] = field(default_factory=lambda: iter(()), init=False)
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a request of it has not come back, or its answer is not on disk."""
+        return self.outstanding > 0 or bool(self.rows)
+
+    def failed(self, error: Exception) -> None:
+        """Note why this part was not finished."""
+        self.failures[self.work.name] = PartRows(self.work, self.recorder).note_failure(error)
+
+    def next_request(self) -> RequestRow | None:
+        """Return the next request that was not sent yet."""
+        request = next(self._requests, None)
+        self.unsent = 0 if request is None else max(0, self.unsent - 1)
+        return request
+
+    def steps(self) -> Steps[None]:
+        """Ask for the rows that are lacking, and seal all of them in the order of the requests.
+
+        After a stop it ends as soon as what was sent has come back.
+
+        Raises
+        ------
+        PermanentError, TransientError
+            Why the instance is not asked any more.
+        """
+        part = PartRows(self.work, self.recorder)
+        finished = part.open()
+        left = self.work.part.rows - len(finished)
+        if left > 0:
+            self._requests, self.unsent = part.payload(finished).requests(), left
+            yield from self._asked(left)
+            if self.queue.stop.is_set() and len(part.finished()) < self.work.part.rows:
+                return
+        in_order(self.work)
+        self.recorder.record(self.work, "downloaded", results=part.seal())
+
+    def _asked(self, left: int) -> Steps[None]:
+        queue = self.queue
+        path = self.work.folder.part_rows(self.work.part.name)
+        with atomic.Appender(path) as appender, queue.entered(self):
+            while left > 0:
+                queue.settle()
+                if self.rows:
+                    left -= self._keep(appender)
+                queue.fill()
+                if not self.in_flight and (queue.error is not None or queue.stop.is_set()):
+                    break
+                if left > 0:
+                    yield 0.0 if self.rows else queue.wait_s()
+        if left > 0 and queue.error is not None:
+            raise _unanswered(queue.error, left, self.work.part.rows)
+
+    def _keep(self, appender: atomic.Appender) -> int:
+        """Write the rows that came, durable together; returns how many."""
+        rows, self.rows = self.rows, []
+        appender.append_lines(map(self.recorder.events.redact_row, rows))
+        self.queue.kept(len(rows))
+        self.task.advance(len(rows))
+        return len(rows)
+
+
+def _unanswered(error: Exception, left: int, rows: int) -> Exception:
+    """Return the error of a part, by its kind: what a resume may bring, and what has to be corrected first."""
+    if not isinstance(error, ProviderError):
+        return error
+    kind = TransientError if isinstance(error, TransientError) else PermanentError
+    return kind(f"{left} of {rows} requests were left unanswered: {error.message}", hint=error.hint)
