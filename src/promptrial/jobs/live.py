@@ -284,6 +284,7 @@ class LivePart:
         queue = self.queue
         path = self.work.folder.part_rows(self.work.part.name)
         with atomic.Appender(path) as appender, queue.entered(self):
+            yield 0.0  # the other arms of the shard begin before the first request is sent
             while left > 0:
                 queue.settle()
                 if self.rows:

@@ -89,10 +89,11 @@ class PartRows:
         )
 
     def note_failure(self, error: Exception) -> str:
-        """Put on record why the part was not finished, and return that."""
+        """Put on record why the part was not finished; return that, with what to do."""
         reason = self.recorder.events.redact(error.message if isinstance(error, PromptrialError) else str(error))
         self.recorder.record(self.work, "failed", reason=reason)
-        return reason
+        hint = error.hint if isinstance(error, PromptrialError) else None
+        return f"{reason} ({self.recorder.events.redact(hint)})" if hint else reason
 
     def _unseal(self) -> None:
         """Take results that were sealed, but not recorded before a kill, for the rows that they are."""

@@ -1,0 +1,288 @@
+"""Parts that are answered request by request: how many at once, what failures and stops do, and what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from promptrial.errors import Detached, PermanentError, PhaseFailedError, SlowDownError, StopRequested, TransientError
+from promptrial.jobs.work import PartWork
+from promptrial.providers.live import LiveAnswer, Note
+from promptrial.providers.request_rows import RequestRow
+from promptrial.store import atomic, jsonl
+from tests.support.hosted_provider import answered_ids, asked_ids, statuses
+from tests.support.live_provider import LiveFake, LiveLab
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveLab:
+    return LiveLab.simulated(tmp_path, monkeypatch)
+
+
+def uneven(request: RequestRow, _call: int) -> float:
+    """Return seconds that bring answers back in another order than that of their requests."""
+    return 1.0 + sum(request.custom_id.encode()) * 7919 % 13
+
+
+def first_calls(count: int, error: Exception) -> Callable[[RequestRow, int], None]:
+    """Return what lets so many calls fail, and no later one."""
+    left = [count]
+
+    def meets(_request: RequestRow, _call: int) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise error
+
+    return meets
+
+
+def partial_rows(work: PartWork) -> list[str]:
+    path = work.folder.part_rows(work.part.name)
+    return [msgspec.json.decode(row)["custom_id"] for row in jsonl.lines(path)] if path.exists() else []
+
+
+# --- how many, and in which order ------------------------------------------------------------------------------------
+
+
+def test_as_many_requests_are_in_flight_as_the_instance_takes_and_no_more(lab: LiveLab) -> None:
+    work = lab.parts(shards=3, rows=20)
+    lab.complete(work)
+    assert lab.live.most_out == 8
+    assert lab.clock.monotonic() == pytest.approx(120 / 8, abs=2), "all of them were used all the time"
+    assert set(lab.live.asked().values()) == {1}
+    assert statuses(work) == ["downloaded"] * 6
+
+
+def test_both_arms_of_a_shard_are_asked_side_by_side(lab: LiveLab) -> None:
+    lab.complete(lab.parts(shards=2, rows=20))
+    ahead = 0
+    for _, wire_id in lab.live.calls:
+        ahead += 1 if "-c-" in wire_id else -1
+        assert abs(ahead) <= 8
+    assert sum("-c-" in wire_id for _, wire_id in lab.live.calls[:8]) == 4
+
+
+def test_parts_with_few_requests_are_begun_until_all_places_are_taken(lab: LiveLab) -> None:
+    lab.complete(lab.parts(shards=10, rows=1))
+    assert lab.live.most_out == 8
+    assert lab.clock.monotonic() == pytest.approx(3, abs=1)
+
+
+def test_rows_are_sealed_in_the_order_of_the_requests_however_they_came(lab: LiveLab) -> None:
+    lab.live.takes_s = uneven
+    work = lab.parts(rows=30)
+    lab.complete(work)
+    for each in work:
+        assert answered_ids(each) == asked_ids(each)
+        assert not each.folder.part_rows(each.part.name).exists()
+
+
+def test_timing_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed = []
+    for name, takes_s in (("even", lambda _request, _call: 1.0), ("uneven", uneven)):
+        lab = LiveLab.simulated(tmp_path / name, monkeypatch, takes_s=takes_s)
+        work = lab.parts(rows=30)
+        lab.complete(work)
+        sealed.append([each.folder.part_results(each.part.name).read_bytes() for each in work])
+    assert sealed[0] == sealed[1]
+
+
+def test_a_row_counts_only_when_it_is_on_disk(lab: LiveLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, flushed = [], atomic.Appender.append_lines
+
+    def spied(self: atomic.Appender, lines: Iterable[bytes]) -> None:
+        rows = [*lines]
+        if b'"text"' in rows[0]:
+            seen.append(lab.live.clock.calls_out + len(rows))
+        flushed(self, rows)
+
+    monkeypatch.setattr(atomic.Appender, "append_lines", spied)
+    lab.complete(lab.parts(rows=40))
+    assert max(seen) == 8, "while rows are being written, their places are not given to others"
+
+
+# --- failures --------------------------------------------------------------------------------------------------------
+
+
+def test_requests_that_failed_are_sent_again_after_a_wait_and_answered(lab: LiveLab) -> None:
+    lab.live.meets = first_calls(3, TransientError("HTTP 500"))
+    work = lab.parts(rows=4)
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"] * 2
+    assert sorted(lab.live.asked().values()) == [1] * 5 + [2] * 3
+
+
+def test_a_server_that_asks_for_fewer_is_sent_fewer_and_then_more_again(lab: LiveLab) -> None:
+    lab.live.meets = first_calls(8, SlowDownError("slow down", retry_after_s=30.0))
+    lab.live.in_flight = 8
+    work = lab.parts(rows=60)
+    lab.complete(work)
+    again = [at for at, _ in lab.live.calls[8:]]
+    assert again[0] >= 31, "the wait that was asked for is kept to"
+    at_once = [sum(1 for at, _ in lab.live.calls[8:] if at == moment) for moment in dict.fromkeys(again)]
+    assert at_once[0] == 1, "one tries it first"
+    assert at_once[1] <= 4
+    assert max(at_once) > 4
+    assert set(lab.live.asked().values()) <= {1, 2}
+
+
+def test_an_outage_is_borne_for_so_long_and_then_every_part_is_left_for_a_resume(lab: LiveLab) -> None:
+    lab.live.meets = first_calls(10**9, TransientError("HTTP 503"))
+    work = lab.parts(shards=5, rows=20)
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="10 of 10 parts failed") as caught:
+        lab.collect(work, outage_s=1800.0)
+    assert 1800 <= lab.clock.monotonic() <= 1800 + 61
+    assert "20 of 20 requests were left unanswered: HTTP 503" in caught.value.message
+    assert len(lab.live.calls) < 200, "a server that is down is not flooded"
+    assert sum("is not responding" in text for text in lab.said) == 1
+    lab.live.meets = first_calls(0, TransientError(""))
+    lab.collect(work)
+    assert statuses(work) == ["downloaded"] * 10
+
+
+def test_a_key_that_is_refused_ends_the_work_at_once_and_what_came_is_kept(lab: LiveLab) -> None:
+    def meets(_request: RequestRow, call: int) -> None:
+        if call > 20:
+            raise PermanentError("HTTP 401", hint="check SOME_KEY")
+
+    lab.live.meets = meets
+    work = lab.parts(shards=2, rows=20)
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="check SOME_KEY"):
+        lab.collect(work)
+    kept = sum(len(partial_rows(each)) for each in work)
+    assert 8 <= kept <= 20
+    assert len(lab.live.calls) <= 40
+    lab.live.meets = first_calls(0, TransientError(""))
+    lab.collect(work)
+    assert lab.live.asked().most_common(1)[0][1] <= 2
+    assert statuses(work) == ["downloaded"] * 4
+
+
+def test_a_request_that_never_works_while_others_do_becomes_an_error_of_its_own(lab: LiveLab) -> None:
+    work = lab.parts(rows=900)
+    poison = asked_ids(work[0])[3]
+
+    def meets(request: RequestRow, _call: int) -> None:
+        if request.custom_id == poison:
+            raise TransientError("HTTP 500: bad grammar")
+
+    lab.live.meets = meets
+    lab.complete(work, outage_s=60.0)
+    rows = [msgspec.json.decode(row) for row in jsonl.lines(work[0].folder.part_results(work[0].part.name))]
+    (refused,) = [row for row in rows if "error" in row]
+    assert refused["custom_id"] == poison
+    assert "HTTP 500: bad grammar" in refused["error"]["message"]
+    assert lab.live.asked()[poison] < 15
+
+
+def test_an_error_that_nobody_foresaw_ends_the_parts_and_not_the_process(lab: LiveLab) -> None:
+    lab.live.meets = first_calls(1, ValueError("a bug"))
+    work = lab.parts(rows=20)
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="a bug"):
+        lab.collect(work)
+
+
+def test_what_an_adapter_notes_is_said_once_and_counted(lab: LiveLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = LiveFake.answer
+
+    def noted(self: LiveFake, *args: Any) -> LiveAnswer:
+        return LiveAnswer(plain(self, *args).row, (Note("cut", "the prompt was cut"),))
+
+    monkeypatch.setattr(LiveFake, "answer", noted)
+    lab.complete(lab.parts(rows=4))
+    assert [text for text in lab.said if "cut" in text] == [
+        "warning: live: the prompt was cut (and so may others)",
+        "live: 8 answers in all: cut",
+    ]
+
+
+# --- stops, kills and resumes ----------------------------------------------------------------------------------------
+
+
+def test_a_stop_sends_nothing_more_and_keeps_what_was_in_flight(lab: LiveLab) -> None:
+    work = lab.parts(rows=40)
+    lab.submit(work)
+    lab.new_process(when=lambda: lab.clock.monotonic() >= 2.5)
+    with pytest.raises(StopRequested):
+        lab.collect(work)
+    assert len(lab.live.calls) == sum(len(partial_rows(each)) for each in work) == 24
+    assert max(at for at, _ in lab.live.calls) <= 3
+    assert any("8 requests in flight" in text for text in lab.said), lab.said
+    assert statuses(work) == ["running"] * 2
+    lab.new_process()
+    lab.collect(work)
+    assert set(lab.live.asked().values()) == {1}
+    assert statuses(work) == ["downloaded"] * 2
+
+
+def test_a_stop_while_a_server_is_down_ends_at_once(lab: LiveLab) -> None:
+    lab.live.meets = first_calls(10**9, TransientError("HTTP 503"))
+    work = lab.parts(rows=40)
+    lab.submit(work)
+    lab.new_process(when=lambda: lab.clock.monotonic() >= 100)
+    with pytest.raises(StopRequested):
+        lab.collect(work)
+    assert lab.clock.monotonic() <= 102
+
+
+def test_a_detach_waits_for_nothing_and_a_resume_asks_only_what_has_no_row(lab: LiveLab) -> None:
+    work = lab.parts(rows=40)
+    lab.submit(work)
+
+    def detach() -> None:
+        raise Detached(2)
+
+    lab.clock.at(3.5, detach)  # type: ignore[attr-defined]
+    with pytest.raises(Detached):
+        lab.collect(work)
+    kept = {wire_id for each in work for wire_id in partial_rows(each)}
+    assert len(kept) == 24
+    assert lab.clock.monotonic() == 3.5
+    lab.collect(work)
+    assert {wire_id for wire_id, count in lab.live.asked().items() if count > 1}.isdisjoint(kept)
+    assert statuses(work) == ["downloaded"] * 2
+
+
+@pytest.mark.parametrize("damage", ["torn", "sealed and not recorded", "another order"])
+def test_a_resume_takes_up_what_a_kill_has_left(lab: LiveLab, damage: str) -> None:
+    work = lab.parts(rows=6)
+    lab.submit(work)
+    each = work[0]
+    rows = [b'{"custom_id":"%s"}\n' % wire_id.encode() for wire_id in asked_ids(each)]
+    path = each.folder.part_rows(each.part.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if damage == "torn":
+        path.write_bytes(b"".join(rows[:2]) + rows[2][:-9])
+    elif damage == "another order":
+        path.write_bytes(b"".join(reversed(rows)))
+    else:
+        each.folder.part_results(each.part.name).write_bytes(b"".join(rows))
+    lab.collect(work)
+    assert answered_ids(each) == asked_ids(each)
+    asked_again = sum(wire_id in set(asked_ids(each)) for _, wire_id in lab.live.calls)
+    assert asked_again == (4 if damage == "torn" else 0)
+
+
+# --- beside other providers ------------------------------------------------------------------------------------------
+
+
+def test_jobs_are_followed_while_live_answers_are_asked_for(lab: LiveLab) -> None:
+    hosted = lab.work(rows=4)
+    live = [each for each in lab.parts(trials=2, rows=200) if each.folder.slug == "trial2"]
+    for each in hosted:
+        each.manifest.hosted = True
+    lab.manifests["trial2"].hosted = False
+    work = [*hosted, *live]
+    lab.vendor.takes_s = 30.0
+    lab.complete(work)
+    assert statuses(work) == ["downloaded"] * 4
+    looks = [call.at for call in lab.vendor.calls if call.operation == "status"]
+    assert sum(0 < at < 45 for at in looks) >= 2, "jobs were looked at while requests were in flight"
+    assert lab.clock.monotonic() == pytest.approx(400 / 8, abs=3), "neither waited for the other"

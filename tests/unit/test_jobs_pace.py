@@ -1,0 +1,112 @@
+"""How many requests a server is sent at once, and when: cut and recovered, held and tried again. On a fake clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptrial.jobs.pace import Pace
+from promptrial.runtime.clock import FakeClock
+from promptrial.runtime.retry import Backoff
+
+
+@pytest.fixture
+def pace() -> Pace:
+    return Pace(8, FakeClock(), Backoff(), "here")
+
+
+def sent(pace: Pace, count: int) -> int:
+    """Send so many requests; return the round of the last."""
+    rounds = [pace.sent() for _ in range(count)]
+    return rounds[-1]
+
+
+def come_back(pace: Pace, count: int) -> None:
+    pace.in_flight -= count
+
+
+def test_it_begins_with_as_many_as_are_allowed_and_never_sends_more(pace: Pace) -> None:
+    count = 0
+    while pace.may_send():
+        pace.sent()
+        count += 1
+    assert count == 8
+    for _ in range(100):
+        pace.answered()
+    assert pace.room == 8
+
+
+def test_a_server_that_asks_for_fewer_is_sent_half_as_many_and_one_more_each_round(pace: Pace) -> None:
+    now = sent(pace, 8)
+    assert pace.asked_to_slow_down(now, None)
+    come_back(pace, 8)
+    pace.clock.advance(2)  # type: ignore[attr-defined]
+    pace.answered()
+    assert 4 <= pace.room < 4.5
+    for _ in range(5):
+        pace.answered()
+    assert 5 <= pace.room < 6
+
+
+def test_refusals_of_requests_that_were_sent_together_cut_once(pace: Pace) -> None:
+    now = sent(pace, 8)
+    news = [pace.asked_to_slow_down(now, None) for _ in range(8)]
+    assert news == [True] + [False] * 7
+    assert pace.room == 4
+
+
+def test_it_is_never_cut_below_one(pace: Pace) -> None:
+    for _ in range(20):
+        pace.asked_to_slow_down(pace.sent(), None)
+        come_back(pace, 1)
+    assert pace.room == 1
+    pace.clock.advance(1000)  # type: ignore[attr-defined]
+    assert pace.may_send()
+
+
+def test_after_a_failure_nothing_is_sent_for_a_while_and_then_one_before_the_others(pace: Pace) -> None:
+    now = sent(pace, 8)
+    pace.failed(now, None)
+    come_back(pace, 8)
+    assert not pace.may_send()
+    wait_s = pace.wait_s()
+    assert 0.5 <= wait_s <= 1.0
+    pace.clock.advance(wait_s)  # type: ignore[attr-defined]
+    assert pace.may_send()
+    again = pace.sent()
+    assert not pace.may_send(), "the first one has to come back"
+    pace.failed(again, None)
+    assert 1.0 <= pace.wait_s() <= 2.0
+    assert pace.room == 8, "a failure says nothing of how many it can take"
+    pace.answered()
+    come_back(pace, 1)
+    pace.clock.advance(2)  # type: ignore[attr-defined]
+    assert sum(1 for _ in iter(lambda: pace.may_send() and pace.sent() >= 0, False)) == 8
+
+
+@pytest.mark.parametrize(("asked_s", "expected_s"), [(30.0, 30.0), (1e9, 300.0), (0.0, None)])
+def test_the_wait_that_a_server_asks_for_is_kept_to_up_to_five_minutes(
+    pace: Pace, asked_s: float, expected_s: float | None
+) -> None:
+    pace.asked_to_slow_down(pace.sent(), asked_s)
+    if expected_s is None:
+        assert 0.5 <= pace.wait_s() <= 1.0
+    else:
+        assert pace.wait_s() == expected_s
+
+
+def test_a_late_refusal_can_ask_for_a_longer_wait_and_changes_nothing_else(pace: Pace) -> None:
+    now = sent(pace, 2)
+    pace.failed(now, None)
+    pace.failed(now, 20.0)
+    assert pace.wait_s() == 20.0
+    assert pace.failures == 1
+
+
+def test_since_when_it_fails_is_known_until_it_answers(pace: Pace) -> None:
+    pace.clock.advance(5)  # type: ignore[attr-defined]
+    pace.failed(pace.sent(), None)
+    pace.clock.advance(60)  # type: ignore[attr-defined]
+    pace.failed(pace.sent(), None)
+    assert pace.failing_since == 5
+    pace.answered()
+    assert pace.failing_since is None
