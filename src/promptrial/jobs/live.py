@@ -87,6 +87,7 @@ class LiveQueue:
     _parts: deque[LivePart] = field(default_factory=deque, init=False)
     _came: deque[tuple[_Asked, LiveAnswer | Exception]] = field(default_factory=deque, init=False)
     _again: list[_Asked] = field(default_factory=list, init=False)
+    _shard: tuple[object, ...] = field(default=(), init=False)
     _notes: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
@@ -94,9 +95,11 @@ class LiveQueue:
         self._workers = Workers(f"{self.name} requests")
         self._begin = self.begin or self._workers.begin
 
-    def has_room(self, side_by_side: int, at_work: int) -> bool:
-        """Return whether another part should begin: so many always, and more if their requests are too few."""
-        return at_work < side_by_side or sum(part.unsent for part in self._parts) < self.pace.most
+    def has_room(self, _at_work: int, part: LivePart) -> bool:
+        """Return whether a part should begin: with the other arms of its shard, or if there is too little to send."""
+        is_due = part.shard == self._shard or sum(each.unsent for each in self._parts) < self.pace.most
+        self._shard = part.shard if is_due else self._shard
+        return is_due
 
     @contextmanager
     def entered(self, part: LivePart) -> Iterator[None]:
@@ -243,6 +246,11 @@ class LivePart:
     rows: list[bytes] = field(default_factory=list, init=False)
     """Rows that came and are not on disk yet."""
     _requests: Iterator[RequestRow] = field(default_factory=lambda: iter(()), init=False)
+
+    @property
+    def shard(self) -> tuple[object, ...]:
+        """What the arms of the same questions have in common."""
+        return self.work.shard
 
     @property
     def in_flight(self) -> bool:

@@ -7,10 +7,10 @@ a phase is done.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby, zip_longest
+from typing import Any
 
 from promptrial.documents.files import open_regular
 from promptrial.errors import ActionNeeded, PhaseFailedError, StopRequested
@@ -155,7 +155,7 @@ class QueueManager:
             task,
         )
 
-    def _hosted_lanes(self, work: Sequence[PartWork], task: Task | None = None) -> list[Lane]:
+    def _hosted_lanes(self, work: Sequence[PartWork], task: Task | None = None) -> list[Lane[HostedPart]]:
         """Return a lane for each provider, with the limit that is its own."""
         return [
             Lane.of(
@@ -165,9 +165,10 @@ class QueueManager:
         ]
 
     @contextmanager
-    def _answered_here(self, work: Sequence[PartWork], schedule: Schedule, task: Task) -> Iterator[list[Lane]]:
+    def _answered_here(self, work: Sequence[PartWork], schedule: Schedule, task: Task) -> Iterator[list[Lane[Any]]]:
         """Return the lanes of parts without jobs: one for each live provider, and one for all that is computed here."""
-        lanes, computed = [], []
+        lanes: list[Lane[Any]] = []
+        computed = []
         with ExitStack() as opened:
             for name, own in _by_provider(work).items():
                 provider = own[0].provider()
@@ -178,14 +179,9 @@ class QueueManager:
                     provider, name, self._recorder, self._settings, self._clock, self._stop, schedule.wakes
                 )
                 opened.callback(queue.close)
-                lanes.append(self._live_lane(queue, own, task))
+                parts = [LivePart(each, self._recorder, queue, self._failures, task) for each in own]
+                lanes.append(Lane(parts, queue.has_room))
             yield [*lanes, Lane.of(computed, 1)]
-
-    def _live_lane(self, queue: LiveQueue, work: Sequence[PartWork], task: Task) -> Lane:
-        """Return a lane that begins the arms of a shard together, and more parts if those have too few requests."""
-        arms = max(Counter(_shard_of(each) for each in work).values())
-        parts = (LivePart(each, self._recorder, queue, self._failures, task) for each in work)
-        return Lane(parts, lambda at_work: queue.has_room(arms, at_work))
 
     def _schedule(self) -> Schedule:
         return Schedule(self._clock, self._stop, self._say_what_is_waited_for)
@@ -281,16 +277,12 @@ def _by_provider(work: Sequence[PartWork]) -> dict[str, list[PartWork]]:
     return found
 
 
-def _shard_of(work: PartWork) -> tuple[str, float, int]:
-    return work.folder.slug, work.part.temp, work.part.index
-
-
 def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:
     """Yield the parts shard by shard, the arms of a shard side by side, and the trials in turn."""
     by_trial: dict[str, list[PartWork]] = {}
     for each in work:
         by_trial.setdefault(each.folder.slug, []).append(each)
-    shards = ([list(shard) for _, shard in groupby(parts, key=_shard_of)] for parts in by_trial.values())
+    shards = ([list(shard) for _, shard in groupby(parts, key=lambda each: each.shard)] for parts in by_trial.values())
     for turn in zip_longest(*shards):
         for shard in turn:
             yield from shard or ()

@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.stop import StopToken
@@ -44,7 +44,10 @@ class PartTask(Protocol):
         """Take note of an error that ended it."""
 
 
-class Lane:
+_Task = TypeVar("_Task", bound=PartTask)
+
+
+class Lane(Generic[_Task]):
     """Tasks that share a limit, in the order in which they are begun.
 
     Parameters
@@ -52,28 +55,28 @@ class Lane:
     tasks : iterable of PartTask
         Taken one ahead of the one that is begun.
     has_room : callable
-        Called with how many of them are at work; returns whether another one may be begun.
+        Called with how many of them are at work and the next one; returns whether that may be begun.
     """
 
-    def __init__(self, tasks: Iterable[PartTask], has_room: Callable[[int], bool]) -> None:
+    def __init__(self, tasks: Iterable[_Task], has_room: Callable[[int, _Task], bool]) -> None:
         self._tasks = iter(tasks)
         self._has_room = has_room
-        self._next: PartTask | None = next(self._tasks, None)
+        self._next: _Task | None = next(self._tasks, None)
         self.at_work = 0
 
     @classmethod
-    def of(cls, tasks: Iterable[PartTask], limit: int) -> Lane:
+    def of(cls, tasks: Iterable[_Task], limit: int) -> Lane[_Task]:
         """Return a lane of which so many may be at work at once."""
-        return cls(tasks, lambda at_work: at_work < limit)
+        return cls(tasks, lambda at_work, _task: at_work < limit)
 
     @property
     def waits(self) -> bool:
         """Whether a task is left that was not begun."""
         return self._next is not None
 
-    def take(self) -> PartTask | None:
+    def take(self) -> _Task | None:
         """Return the next task if it may be begun now."""
-        if self._next is None or not self._has_room(self.at_work):
+        if self._next is None or not self._has_room(self.at_work, self._next):
             return None
         taken, self._next = self._next, next(self._tasks, None)
         return taken
@@ -109,7 +112,7 @@ class Wakes:
 class _Running:
     task: PartTask
     steps: Steps[None]
-    lane: Lane | None
+    lane: Lane[Any] | None
     turn: int = -1
     """The number of its wait: an older one counts no more."""
 
@@ -144,7 +147,7 @@ class Schedule:
     _turns: Iterator[int] = field(default_factory=itertools.count)
     _said: bool = False
 
-    def run(self, lanes: Sequence[Lane], *, leave_in_flight: bool = False) -> None:
+    def run(self, lanes: Sequence[Lane[Any]], *, leave_in_flight: bool = False) -> None:
         """Bring the tasks of all lanes to their end, those of different lanes side by side.
 
         With ``leave_in_flight`` it is enough that every task is in flight: those are left there once none waits to
@@ -171,7 +174,7 @@ class Schedule:
             self._start(task, None)
         self.run(())
 
-    def _begin(self, lanes: Sequence[Lane]) -> None:
+    def _begin(self, lanes: Sequence[Lane[Any]]) -> None:
         """Begin what may be begun, in turn through the lanes."""
         waiting = list(lanes)
         while waiting:
@@ -182,7 +185,7 @@ class Schedule:
                 else:
                     self._start(task, lane)
 
-    def _start(self, task: PartTask, lane: Lane | None) -> None:
+    def _start(self, task: PartTask, lane: Lane[Any] | None) -> None:
         if lane is not None:
             lane.at_work += 1
         self._resume(_Running(task, task.steps(), lane))
@@ -242,7 +245,7 @@ class Schedule:
         while self._due and self._due[0][1] != self._due[0][2].turn:
             heapq.heappop(self._due)
 
-    def _all_in_flight(self, lanes: Sequence[Lane]) -> bool:
+    def _all_in_flight(self, lanes: Sequence[Lane[Any]]) -> bool:
         return not any(lane.waits for lane in lanes) and all(each.task.in_flight for each in self._running.values())
 
     def _keep_what_is_in_flight(self) -> None:

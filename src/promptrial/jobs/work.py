@@ -46,6 +46,11 @@ class PartWork:
         return f"{self.folder.slug}/{self.part.name}"
 
     @property
+    def shard(self) -> tuple[str, float, int]:
+        """What the parts of all arms that ask the same questions have in common."""
+        return self.folder.slug, self.part.temp, self.part.index
+
+    @property
     def record(self) -> PartRecord:
         """What is known of the part now."""
         return self.manifest.parts.get(self.part.name) or PartRecord(resume_key=self.part.resume_key)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
-from promptrial.errors import PhaseFailedError
+from promptrial.errors import LoadingError, PhaseFailedError
 from promptrial.jobs.work import PartWork
 from promptrial.model import ModelSpec, Trial
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 
 __all__ = ["engine_for"]
+
+_T = TypeVar("_T")
+_BETWEEN_LOOKS_S: Final = 2.0
 
 
 def engine_for(
@@ -56,8 +59,33 @@ def _asked_of(work: PartWork) -> Iterator[dict[str, Any]]:
 
 def _engine_now(spec: RunSpec, services: Services, model: ModelSpec) -> dict[str, Any]:
     """Return what the provider says; a dry run has a server of its own, whose port is another one each time."""
-    found = dict(services.provider(model.provider).fingerprint(model))
+    provider = services.provider(model.provider)
+    found = dict(_once_loaded(services, lambda: provider.fingerprint(model), spec.config.execution.outage_s))
     return {**found, "api": "emulator"} if spec.dry_run and "api" in found else found
+
+
+def _once_loaded(services: Services, call: Callable[[], _T], patience_s: float) -> _T:
+    """Ask a server once it has loaded its model, which may take minutes.
+
+    Raises
+    ------
+    LoadingError
+        If it has not within so many seconds.
+    StopRequested
+        If a stop was asked for.
+    """
+    end, said = services.clock.monotonic() + patience_s, False
+    while True:
+        try:
+            return call()
+        except LoadingError as error:
+            if services.clock.monotonic() >= end:
+                raise
+            if not said:
+                services.events.say(f"{error.message}: waiting until it has loaded its model")
+            said = True
+            services.stop.wait(_BETWEEN_LOOKS_S)
+            services.stop.check()
 
 
 def _require_same(slug: str, recorded: dict[str, Any], now: dict[str, Any]) -> None:

@@ -1,0 +1,152 @@
+"""Live requests, 64 in flight, against a local stub: the queue beside a bare loop over httpx, and the memory of both.
+
+The bare loop sends the same bodies with 64 threads and one client, decodes each answer and keeps nothing (threads take
+less processor time than ``asyncio`` here). The queue also paces, checks, journals each row durably and seals the rows in
+the order of the requests. Rounds alternate; the figure is the median of their ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import httpx
+from chat_stub import served
+from environment import environment_line
+
+from promptrial.jobs.queue import QueueManager
+from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.work import PartWork
+from promptrial.model import Message, ModelSpec, Part, Request, RequestId, Sampling
+from promptrial.model.instances import Instance, Limits
+from promptrial.model.units import RUN
+from promptrial.providers.openai_compatible import OpenAICompatibleProvider
+from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
+from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.events import EventLog, Redactor
+from promptrial.runtime.progress import NoProgress
+from promptrial.runtime.stop import StopToken
+from promptrial.store import jsonl
+from promptrial.store.records import TrialManifest
+from promptrial.store.rundir import RunDir
+
+IN_FLIGHT = 64
+_MODEL = ModelSpec(alias="m", id="stub", provider="stub", adapter="openai_compatible")
+
+
+def parts(root: Path, requests: int, url: str) -> list[PartWork]:
+    """Return the parts of a trial with two arms, their request files written."""
+    limits = Limits(in_flight=IN_FLIGHT)
+    instance = Instance("stub", "openai_compatible", "the stub", base_url=url, limits=limits)
+    provider = OpenAICompatibleProvider.open({}, instance)
+    manifest = TrialManifest(run_id="r", trial={"name": "t"}, prompts={}, temps=[0.0], samples_per_item={"0.0": 1})
+    run, rows, found = RunDir(root, "r"), 500, []
+    for index in range(1, requests // (2 * rows) + 1):
+        for arm in ("control", "treatment"):
+            part = Part("t", 0.0, arm, index, (index - 1) * rows, index * rows, rows)
+            path = run.trial("t").requests(part.name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"".join(_lines(part)))
+            found.append(
+                PartWork(
+                    folder=run.trial("t"), manifest=manifest, part=part, model=_MODEL, provider=lambda: provider,
+                    request_sha256=jsonl.digest(path).sha256, key=f"pt-{part.name}".replace("_", "-"),
+                    requests=partial(_requests, path),
+                )
+            )  # fmt: skip
+    return found
+
+
+def _requests(path: Path) -> Iterator[RequestRow]:
+    return map(decode_request_row, jsonl.lines(path))
+
+
+def _lines(part: Part) -> Iterator[bytes]:
+    text = "The moon pulls the sea towards it, and the water rises in two bulges. " * 20
+    for number in range(part.start, part.stop):
+        request = Request(
+            RequestId("set", f"q{number}", part.condition, "0.0", 0, "closed"),
+            (Message("system", "Be brief."), Message("user", f"{text} Question {number}?")),
+            Sampling(0.0, 1.0, 50, 24, (), 1),
+        )
+        yield encode_request_row(request) + b"\n"
+
+
+def _body(line: bytes) -> bytes:
+    return json.dumps({"model": "stub", "stream": False} | json.loads(line)["body"]).encode()
+
+
+def queue_s(work: list[PartWork]) -> float:
+    """Return the seconds in which the queue has all answers on disk and sealed."""
+    clock = SystemClock()
+    queue = QueueManager(
+        work, clock, EventLog(clock.now, Redactor({}), lambda _text: None), StopToken(), settings=QueueSettings()
+    )
+    with NoProgress().task("poll", RUN, None) as task:
+        queue.submit(task)
+        began = time.perf_counter()
+        queue.collect(task)
+    return time.perf_counter() - began
+
+
+def bare_s(url: str, bodies: list[bytes]) -> float:
+    """Return the seconds of a bare loop: threads, one client, and nothing kept."""
+    left, lock = iter(bodies), threading.Lock()
+    limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
+    with httpx.Client(limits=limits, timeout=60) as client:
+
+        def ask() -> None:
+            while True:
+                with lock:
+                    body = next(left, None)
+                if body is None:
+                    return
+                answer = client.post(
+                    f"{url}/chat/completions", content=body, headers={"Content-Type": "application/json"}
+                )
+                json.loads(answer.raise_for_status().content)
+
+        threads = [threading.Thread(target=ask) for _ in range(IN_FLIGHT)]
+        began = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    print(environment_line("httpx", "promptrial"))
+    ratios = []
+    with served() as url:
+        for number in range(1, arguments.rounds + 1):
+            with tempfile.TemporaryDirectory() as folder:
+                work = parts(Path(folder), arguments.requests, url)
+                body = {"model": "stub", "stream": False}
+                bodies = [
+                    json.dumps(body | json.loads(line)["body"]).encode() for each in work for line in _lines(each.part)
+                ]
+                bare = bare_s(url, bodies)
+                del bodies
+                queue = queue_s(work)
+            ratios.append(queue / bare)
+            print(f"round {number}: bare loop {bare:.2f} s, queue {queue:.2f} s, ratio {queue / bare:.2f}", flush=True)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"median ratio {statistics.median(ratios):.2f}, limit 1.30; largest memory of the process {memory:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
