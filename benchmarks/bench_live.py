@@ -1,8 +1,8 @@
 """Live requests, 64 in flight, against a local stub: the queue beside a bare loop over httpx, and the memory of both.
 
 The bare loop sends the same bodies with 64 threads and one client, decodes each answer and keeps nothing (threads take
-less processor time than ``asyncio`` here). The queue also paces, checks, journals each row durably and seals the rows in
-the order of the requests. Rounds alternate; the figure is the median of their ratios.
+less processor time than ``asyncio`` here). The queue also paces, checks, journals each row durably and seals the rows
+in the order of the requests. Rounds alternate; the figure is the median of their ratios.
 """
 
 from __future__ import annotations
