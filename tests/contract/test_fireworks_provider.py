@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from promptrial import registry
+from promptrial.config.instances import preset_instance
 from promptrial.errors import (
     ConfigError,
     OutcomeUnknownError,
@@ -41,6 +42,7 @@ from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply,
 __all__ = ["emulator", "shared", "start"]
 
 MODEL = ModelSpec("small", "llama-v3p1-8b-instruct", "fireworks")
+FIREWORKS = preset_instance("fireworks")
 FULL_MODEL = "accounts/fireworks/models/llama-v3p1-8b-instruct"
 SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=16, stop=("\n",), seed=3)
 PATIENT = Timeouts(connect_s=20.0, read_s=20.0, write_s=20.0, pool_s=20.0)
@@ -161,9 +163,9 @@ def test_a_missing_variable_is_named_with_what_to_do(name: str, value: str | Non
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "schlüssel", "\x00x"])
 def test_a_key_that_cannot_be_one_is_refused_unseen(key: str) -> None:
     with pytest.raises(ConfigError, match="FIREWORKS_API_KEY") as caught:
-        service({"FIREWORKS_API_KEY": key})
+        service({"FIREWORKS_API_KEY": key}, FIREWORKS)
     assert key not in str(caught.value)
-    assert service({"FIREWORKS_API_KEY": " fw_key\n"}).key == "fw_key"
+    assert service({"FIREWORKS_API_KEY": " fw_key\n"}, FIREWORKS).key == "fw_key"
 
 
 @pytest.mark.parametrize(
@@ -183,10 +185,10 @@ def test_a_key_that_cannot_be_one_is_refused_unseen(key: str) -> None:
 )
 def test_the_account_is_a_slug_or_reduced_to_one(given: str, slug: str | None) -> None:
     if slug is not None:
-        assert account_slug({"FIREWORKS_ACCOUNT_ID": given}) == slug
+        assert account_slug({"FIREWORKS_ACCOUNT_ID": given}, FIREWORKS) == slug
         return
     with pytest.raises(ConfigError, match="FIREWORKS_ACCOUNT_ID") as caught:
-        account_slug({"FIREWORKS_ACCOUNT_ID": given})
+        account_slug({"FIREWORKS_ACCOUNT_ID": given}, FIREWORKS)
     assert "accounts/NAME" in str(caught.value.hint)
     assert ("e-mail" in caught.value.message) is ("@" in given)
 
@@ -214,10 +216,10 @@ def test_the_account_is_a_slug_or_reduced_to_one(given: str, slug: str | None) -
 def test_the_key_is_sent_over_https_or_to_this_machine(base: str, expected: str | None) -> None:
     env = {**ENV, "FIREWORKS_API_BASE": base}
     if expected is not None:
-        assert service(env).base_url == expected
+        assert service(env, FIREWORKS).base_url == expected
         return
     with pytest.raises(ConfigError, match="FIREWORKS_API_BASE") as caught:
-        service(env)
+        service(env, FIREWORKS)
     assert "secret" not in str(caught.value)
 
 

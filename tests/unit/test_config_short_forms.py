@@ -7,6 +7,7 @@ import pytest
 from promptrial.config.effective import config_hash
 from promptrial.design.trials import trials_of
 from promptrial.errors import ConfigError
+from tests.support.adapters import register_all
 from tests.support.configs import base, complaint, loaded, tree_of
 
 
@@ -14,6 +15,71 @@ def test_a_model_given_as_a_text_is_its_id(tmp_path: Path) -> None:
     short = loaded(tmp_path, {"models": {"m1": "vendor/model-1"}})
     assert short.experiment.models["m1"].id == "vendor/model-1"
     assert config_hash(tree_of(short)) == config_hash(tree_of(loaded(tmp_path)))
+
+
+class TestServersInFrontOfModels:
+    """`openai/gpt-4o-mini` stands for an id and its provider."""
+
+    @pytest.fixture(autouse=True)
+    def _adapters(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        register_all(monkeypatch)
+
+    @staticmethod
+    def named(folder: Path, model: object, **changes: object) -> tuple[str | None, str]:
+        found = loaded(folder, {"models": {"m1": model}, **changes}).experiment.models["m1"]
+        return found.provider, found.id
+
+    @pytest.mark.parametrize(
+        ("text", "provider", "id_"),
+        [
+            ("openai/gpt-4o-mini", "openai", "gpt-4o-mini"),
+            ("openrouter/openai/gpt-4o-mini", "openrouter", "openai/gpt-4o-mini"),
+            ("fireworks/accounts/me/models/tuned", "fireworks", "accounts/me/models/tuned"),
+            ("mine/a model: with odd/words", "mine", "a model: with odd/words"),
+            ("accounts/fireworks/models/x", None, "accounts/fireworks/models/x"),
+            ("OpenAI/gpt-4o-mini", None, "OpenAI/gpt-4o-mini"),
+            ("openai/", None, "openai/"),
+            ("/gpt", None, "/gpt"),
+            ("openai", None, "openai"),
+        ],
+    )
+    def test_the_part_before_the_first_slash_is_a_server_if_one_has_that_name(
+        self, tmp_path: Path, text: str, provider: str | None, id_: str
+    ) -> None:
+        servers = {"mine": {"type": "vllm"}}
+        assert self.named(tmp_path, text, providers=servers) == (provider, id_)
+        assert self.named(tmp_path, {"id": text}, providers=servers) == (provider, id_)
+
+    def test_it_has_the_hash_of_the_long_form(self, tmp_path: Path) -> None:
+        short = loaded(tmp_path, {"models": {"m1": "openai/gpt-4o-mini"}})
+        long = loaded(tmp_path, {"models": {"m1": {"id": "gpt-4o-mini", "provider": "openai"}}})
+        assert config_hash(tree_of(short)) == config_hash(tree_of(long))
+
+    def test_a_model_with_a_provider_or_a_file_of_its_own_is_never_split(self, tmp_path: Path) -> None:
+        assert self.named(tmp_path, {"id": "openai/gpt-oss-20b", "provider": "groq"}) == ("groq", "openai/gpt-oss-20b")
+        assert self.named(tmp_path, {"id": "openai/gpt-oss-20b", "path": "x.gguf"}) == (None, "openai/gpt-oss-20b")
+
+    @pytest.mark.parametrize("provider", ["openrouter", "groq", "mine"])
+    def test_where_the_common_provider_has_ids_with_slashes_a_text_is_such_an_id(
+        self, tmp_path: Path, provider: str
+    ) -> None:
+        servers = {"mine": {"type": "vllm"}}
+        found = self.named(tmp_path, "openai/gpt-oss-20b", provider=provider, providers=servers)
+        assert found == (None, "openai/gpt-oss-20b")
+
+    @pytest.mark.parametrize("provider", ["embedded", "fireworks", "openai"])
+    def test_another_common_provider_does_not_keep_a_model_from_having_its_own(
+        self, tmp_path: Path, provider: str
+    ) -> None:
+        assert self.named(tmp_path, "anthropic/claude-x", provider=provider) == ("anthropic", "claude-x")
+
+    def test_what_a_variable_holds_is_never_split(self, tmp_path: Path) -> None:
+        env = {"MODEL": "openai/gpt-4o-mini", "ID": "gpt-4o-mini"}
+        models = loaded(tmp_path, {"models": {"m1": "${MODEL}", "m2": "openai/${ID}"}}, env)
+        found = models.experiment.models
+        assert (found["m1"].provider, found["m1"].id) == (None, "openai/gpt-4o-mini")
+        assert (found["m2"].provider, found["m2"].id) == ("openai", "gpt-4o-mini")
+        assert tree_of(models)["models"]["m2"]["id"] == "${ID}"
 
 
 def test_a_dataset_given_as_a_text_is_its_path(tmp_path: Path) -> None:

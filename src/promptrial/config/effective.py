@@ -53,14 +53,17 @@ def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> 
 
 
 def _keep_providers(tree: dict[str, Any], loaded: LoadedConfig, models: set[str]) -> None:
-    """Keep those providers that serve one of the models, and of them what is no matter of how they are reached."""
+    """Keep those providers that serve one of the models, and of them what says who is asked, where it is no default."""
+    from promptrial.config.instances import recorded_entry
+
     config = loaded.experiment
     used = {config.models[alias].provider or config.provider for alias in models}
-    kept = {
-        name: {key: value for key, value in tree["providers"][name].items() if key not in type(entry).unrecorded}
+    entries = {
+        name: recorded_entry(name, entry, tree["providers"][name])
         for name, entry in config.providers.items()
         if name in used
     }
+    kept = {name: entry for name, entry in entries.items() if entry}
     tree.pop("providers", None)
     if kept:
         tree["providers"] = kept

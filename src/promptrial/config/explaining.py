@@ -105,7 +105,8 @@ def _sentence(problem: ErrorDetails, at: KeyPath, tree: object, placeholders: Ma
     if problem["type"] == "missing":
         return f"this key is required{examples(at)}"
     allowed = _allowed(problem)
-    sentence = allowed if problem["type"] in _OURS else f"{allowed}; given: {_given(problem['input'])}"
+    shown = problem["type"] not in _OURS and _may_be_shown(at)
+    sentence = f"{allowed}; given: {_given(problem['input'])}" if shown else allowed
     if problem["type"] in {"dict_type", "model_type"}:
         sentence += examples(at)
     for where, text in placeholders.items():
@@ -136,6 +137,11 @@ def _given(value: object) -> str:
     if isinstance(value, dict | BaseModel):
         return "keys and values" if value else "no keys"
     return "nothing" if value is None else repr(value)
+
+
+def _may_be_shown(at: KeyPath) -> bool:
+    """Whether what stands here cannot be a secret that somebody wrote down."""
+    return at[:1] != ("providers",) or not {*at[2:3]} & {"headers", "key", "api_key", "proxy"}
 
 
 def _value_at(tree: Any, at: KeyPath) -> object:  # noqa: ANN401 - a YAML tree

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from promptrial import registry
 from promptrial.config.presets import PRESETS, Preset
 from promptrial.config.providers import ProviderConfig, known_presets
-from promptrial.model.instances import Connection, Instance, Limits
+from promptrial.model.instances import Authentication, Connection, Instance, Limits
 
-__all__ = ["instance_of", "known_instances", "preset_instance"]
+__all__ = ["address_needed", "instance_of", "known_instances", "preset_instance", "recorded_entry"]
+
+_HEADER_OF: Final[Mapping[Authentication, str]] = {
+    "bearer": "authorization",
+    "api-key": "api-key",
+    "x-api-key": "x-api-key",
+}
+"""In which header each way of sending a key puts it, in lower case."""
 
 
 def known_instances(providers: Mapping[str, ProviderConfig]) -> dict[str, str]:
@@ -21,19 +28,26 @@ def known_instances(providers: Mapping[str, ProviderConfig]) -> dict[str, str]:
     }
 
 
+def address_needed(providers: Mapping[str, ProviderConfig], name: str) -> str:
+    """Return an example of the address that a preset needs, and no entry gives; empty if nothing is missing."""
+    return PRESETS[name].address if name in PRESETS and name not in providers else ""
+
+
 def instance_of(providers: Mapping[str, ProviderConfig], name: str) -> Instance:
     """Return the instance of a name, which is one of ``known_instances``, in a configuration that was checked."""
     entry = providers.get(name)
     if entry is None:
         return preset_instance(name)
     preset = PRESETS[entry.type]
+    own_header = any(header.lower() == _HEADER_OF[preset.auth] for header in entry.headers)
+    key = entry.key or ("" if own_header else preset.key)
     return Instance(
         name=name,
         adapter=preset.adapter(entry.mode) or entry.type,
         label=preset.label,
         base_url=entry.base_url or preset.base_url,
-        key=preset.key if entry.key is None else entry.key,
-        hosts=preset.hosts,
+        key=key,
+        hosts=_hosts(preset, key),
         auth=preset.auth,
         account=entry.account or "",
         headers=tuple(entry.headers.items()),
@@ -43,10 +57,37 @@ def instance_of(providers: Mapping[str, ProviderConfig], name: str) -> Instance:
     )
 
 
-def adapter_of(entry: ProviderConfig) -> str | None:
-    """Return the adapter of an entry; None if its vendor has no API of that mode, or its adapter is not there."""
-    found = PRESETS[entry.type].adapter(entry.mode)
-    return found if found in registry.PROVIDERS else None
+def _hosts(preset: Preset, key: str) -> tuple[str, ...]:
+    """Return where a key may go: that of a well-known variable to its own vendor, any other to the type's hosts."""
+    owners = [other for other in PRESETS.values() if other.key and other.key == key]
+    return tuple(host for owner in owners or [preset] for host in owner.hosts)
+
+
+def recorded_entry(name: str, entry: ProviderConfig, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of an entry of `providers` says who is asked, and is not what its type says anyway.
+
+    Parameters
+    ----------
+    name : str
+    entry : ProviderConfig
+    values : mapping
+        The entry as plain values.
+
+    Returns
+    -------
+    dict
+        Empty for an entry that says no more than the preset of its own name.
+    """
+    preset = PRESETS[entry.type]
+    usual = {"base_url": preset.base_url, "key": preset.key}
+    if preset.adapter(entry.mode) == preset.adapter(None):
+        usual["mode"] = entry.mode or ""
+    found = {
+        key: value
+        for key, value in values.items()
+        if key not in type(entry).unrecorded and not (key in usual and value == usual[key])
+    }
+    return {} if found == {"type": name} else found
 
 
 def preset_instance(name: str) -> Instance:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ from promptrial.config.explaining import explain
 from promptrial.config.prompts import read_prompts
 from promptrial.config.reading import read_named
 from promptrial.config.schema import ExperimentConfig
+from promptrial.config.secrets import hidden, misplaced_secrets
+from promptrial.config.short_forms import write_out_servers
 from promptrial.config.tree import KeyPath, Lines, dotted, parse, place
 from promptrial.errors import ConfigError, ConfigProblemsError
 from promptrial.model.templates import KINDS
@@ -50,6 +52,10 @@ class LoadedConfig:
     folder: Path
     placeholders: Mapping[KeyPath, str]
     carried: frozenset[str] = frozenset()
+
+    def filled_in(self) -> LoadedConfig:
+        """Return it with the values of ``${VAR}`` to be written down, but for those that may be secret."""
+        return replace(self, placeholders=hidden(self.placeholders))
 
 
 def load_config(
@@ -83,6 +89,7 @@ def load_config(
     text = read_named(path, "configuration")
     tree, line_of = parse(path, text)
     _apply(path, tree, line_of, overrides or {})
+    write_out_servers(tree)
     placeholders: dict[KeyPath, str] = {}
     resolved = _interpolate(path, tree, env, line_of, placeholders, ())
     try:
@@ -94,6 +101,9 @@ def load_config(
         problems = list(dict.fromkeys(explain(path, error, resolved, line_of, placeholders)))
         more = [f"{path}: and {len(problems) - _SHOWN:,} more problems"] if len(problems) > _SHOWN else []
         raise ConfigProblemsError([*problems[:_SHOWN], *more]) from None
+    for at, problem in misplaced_secrets(experiment.providers, placeholders):
+        raise ConfigError(f"{place(path, line_of, at)}: {dotted(at)}: {problem}")
+    experiment = _placed(experiment, path.parent)
     strict = set(experiment.prompt_sets) if not unused_may_lack else _used_sets(experiment)
     carried = {name for name, entry in (experiment.scorers or {}).items() if is_carried(path, entry)}
     wrong: list[str] = []
@@ -105,6 +115,16 @@ def load_config(
     in_use = experiment.scorers_in_use
     digests = frozenset(in_use[name].sha256 for name in carried if name in in_use)
     return LoadedConfig(experiment, path.parent, _in_full(placeholders), digests)
+
+
+def _placed(experiment: ExperimentConfig, folder: Path) -> ExperimentConfig:
+    """Return the configuration with the files of certificates found from its own folder."""
+    placed = {
+        name: entry.model_copy(update={"ca_file": str(folder / Path(entry.ca_file).expanduser())})
+        for name, entry in experiment.providers.items()
+        if entry.ca_file is not None
+    }
+    return experiment.model_copy(update={"providers": experiment.providers | placed}) if placed else experiment
 
 
 def filled_in(placeholders: Mapping[KeyPath, str], env: Mapping[str, str]) -> dict[str, str]:

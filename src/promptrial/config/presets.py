@@ -12,7 +12,21 @@ from typing import Final
 
 from promptrial.model.instances import Authentication
 
-__all__ = ["PRESETS", "Preset"]
+__all__ = ["KEYS_OF", "PRESETS", "Preset"]
+
+_HTTP: Final = frozenset({"base_url", "key", "headers", "timeout_s", "connect_timeout_s", "proxy", "ca_file"})
+_JOBS: Final = frozenset({"max_rows", "max_bytes", "max_jobs"})
+_LIVE: Final = frozenset({"max_in_flight"})
+KEYS_OF: Final[Mapping[str, frozenset[str]]] = {
+    "embedded": frozenset(),
+    "fireworks": _HTTP | _JOBS | {"account"},
+    "openai": _HTTP | _JOBS,
+    "anthropic": _HTTP | _JOBS | {"api_version"},
+    "openai_compatible": _HTTP | _LIVE,
+    "anthropic_live": _HTTP | _LIVE | {"api_version"},
+    "batch_file": frozenset({"folder", "quiet_s", "wait", "written_for", "max_rows", "max_bytes"}),
+}
+"""The keys of an entry of `providers`, besides `type` and `mode`, that each adapter uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +34,22 @@ class Preset:
     """A vendor or a kind of server.
 
     ``batch`` and ``live`` are the adapters that speak to it, None where it has no such API; the first that there is, in
-    that order, is used unless ``mode`` says otherwise. ``hosts`` are those that its key may be sent to; ``options`` is
-    what its adapters are told; under ``lacks`` stand the options of requests that its adapters know, and it does not.
+    that order, is used unless ``mode`` says otherwise. ``address`` is an example of the ``base_url`` that an entry has
+    to give; empty if there is one already. ``hosts`` are those that its key may be sent to. ``options`` is what its
+    adapters are told; under ``lacks`` stand the options of requests that its adapters know, and it does not.
+    ``ids_with_slashes`` says that its own ids of models may read ``VENDOR/NAME``.
     """
 
     label: str
     batch: str | None = None
     live: str | None = None
     base_url: str = ""
+    address: str = ""
     key: str = ""
     hosts: tuple[str, ...] = ()
     auth: Authentication = "bearer"
     options: tuple[tuple[str, str], ...] = ()
+    ids_with_slashes: bool = False
 
     def adapter(self, mode: str | None) -> str | None:
         """Return the adapter for a mode, or for the usual one; None if it has none."""
@@ -56,6 +74,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         "Azure OpenAI",
         batch="openai",
         live="openai_compatible",
+        address="https://RESOURCE.openai.azure.com/openai/v1",
         key="AZURE_OPENAI_API_KEY",
         hosts=(".openai.azure.com", ".services.ai.azure.com"),
         auth="api-key",
@@ -69,6 +88,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         key="GROQ_API_KEY",
         hosts=("api.groq.com",),
         options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused"), ("lacks", "endpoint")),
+        ids_with_slashes=True,
     ),
     "anthropic": Preset(
         "Anthropic",
@@ -79,18 +99,36 @@ PRESETS: Final[Mapping[str, Preset]] = {
         hosts=("api.anthropic.com",),
         auth="x-api-key",
     ),
-    "openai_compatible": Preset("the server", live="openai_compatible"),
+    "openai_compatible": Preset(
+        "the server", live="openai_compatible", address="http://127.0.0.1:8000/v1", ids_with_slashes=True
+    ),
     "vllm": Preset(
-        "vLLM", live="openai_compatible", base_url="http://127.0.0.1:8000/v1", options=(("server", "vllm"),)
+        "vLLM",
+        live="openai_compatible",
+        base_url="http://127.0.0.1:8000/v1",
+        options=(("server", "vllm"),),
+        ids_with_slashes=True,
     ),
     "llamacpp": Preset(
-        "llama.cpp", live="openai_compatible", base_url="http://127.0.0.1:8080/v1", options=(("server", "llamacpp"),)
+        "llama.cpp",
+        live="openai_compatible",
+        base_url="http://127.0.0.1:8080/v1",
+        options=(("server", "llamacpp"),),
+        ids_with_slashes=True,
     ),
     "ollama": Preset(
-        "Ollama", live="openai_compatible", base_url="http://127.0.0.1:11434/v1", options=(("server", "ollama"),)
+        "Ollama",
+        live="openai_compatible",
+        base_url="http://127.0.0.1:11434/v1",
+        options=(("server", "ollama"),),
+        ids_with_slashes=True,
     ),
     "lmstudio": Preset(
-        "LM Studio", live="openai_compatible", base_url="http://127.0.0.1:1234/v1", options=(("server", "lmstudio"),)
+        "LM Studio",
+        live="openai_compatible",
+        base_url="http://127.0.0.1:1234/v1",
+        options=(("server", "lmstudio"),),
+        ids_with_slashes=True,
     ),
     "openrouter": Preset(
         "OpenRouter",
@@ -98,6 +136,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         base_url="https://openrouter.ai/api/v1",
         key="OPENROUTER_API_KEY",
         hosts=("openrouter.ai",),
+        ids_with_slashes=True,
     ),
     "together": Preset(
         "Together",
@@ -105,7 +144,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
         base_url="https://api.together.xyz/v1",
         key="TOGETHER_API_KEY",
         hosts=("api.together.xyz", "api.together.ai"),
+        ids_with_slashes=True,
     ),
-    "batch_file": Preset("the batch file", batch="batch_file"),
+    "batch_file": Preset("the batch file", batch="batch_file", ids_with_slashes=True),
 }
 """By the name that a configuration uses."""

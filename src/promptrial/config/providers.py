@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Final, Literal
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from promptrial import registry
-from promptrial.config.presets import PRESETS
+from promptrial.config.addresses import checked_address, checked_headers, checked_proxy
+from promptrial.config.presets import KEYS_OF, PRESETS
 from promptrial.config.strict import Number, Positive, Strict, Words, is_none
 
 __all__ = ["ProviderConfig", "known_presets"]
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-Seconds = Annotated[float, Field(gt=0), Number]
+Seconds = Annotated[float, Field(gt=0, le=86_400), Number]
 
 
 def known_presets() -> dict[str, str]:
@@ -42,15 +44,6 @@ def _variable(value: str) -> str:
     return value
 
 
-def _headers(value: dict[str, str]) -> dict[str, str]:
-    for name, text in value.items():
-        if not _HEADER.fullmatch(name):
-            raise ValueError(f"{name!r} is not the name of a header")
-        if not (text.isascii() and text.isprintable()):
-            raise ValueError(f"the value of {name!r} holds characters that no header has")
-    return value
-
-
 class ProviderConfig(Strict):
     """A server under a name of your own: an address, the variable of its key, and how much it is given at once."""
 
@@ -66,7 +59,7 @@ class ProviderConfig(Strict):
         description="`batch` sends jobs that run on without this process, `live` one request after the other; by "
         "default batches where there are some",
     )
-    base_url: Words | None = Field(
+    base_url: Annotated[str, AfterValidator(checked_address)] | None = Field(
         None, exclude_if=is_none, description="the address of its API; by default the one of its type"
     )
     key: Annotated[str, AfterValidator(_variable)] | None = Field(
@@ -78,7 +71,7 @@ class ProviderConfig(Strict):
         description="the account at the vendor, where its key does not tell; by default what its variable says",
     )
     api_version: Words | None = Field(None, exclude_if=is_none, description="anthropic: the version of its API")
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
+    headers: Annotated[dict[str, str], AfterValidator(checked_headers)] = Field(
         {}, exclude_if=lambda value: not value, description="sent with each call; a secret value is written `${VAR}`"
     )
     folder: Words | None = Field(
@@ -118,9 +111,41 @@ class ProviderConfig(Strict):
         None, exclude_if=is_none, description="the longest wait for the next bytes of an answer"
     )
     connect_timeout_s: Seconds | None = Field(None, exclude_if=is_none, description="the longest wait for a connection")
-    proxy: Words | None = Field(
+    proxy: Annotated[str, AfterValidator(checked_proxy)] | None = Field(
         None, exclude_if=is_none, description="an HTTP proxy; by default what the environment says"
     )
     ca_file: Words | None = Field(
-        None, exclude_if=is_none, description="a PEM file with the certificates to trust instead of the public ones"
+        None,
+        exclude_if=is_none,
+        description="a PEM file with the certificates to trust instead of the public ones, relative to this "
+        "configuration file",
     )
+
+    @property
+    def adapter(self) -> str | None:
+        """The adapter that speaks to it; None if it has no API of this mode, or the adapter is not there."""
+        found = PRESETS[self.type].adapter(self.mode)
+        return found if found in registry.PROVIDERS else None
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        for at, problem in self._problems():
+            raise PydanticCustomError("wrong_together", "{problem}", {"problem": problem, "at": at})
+        return self
+
+    def _problems(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield what does not go with the type: the key, and what is wrong."""
+        preset, adapter = PRESETS[self.type], self.adapter
+        if adapter is None:
+            other = "live" if self.mode == "batch" else "batch"
+            yield ("mode",), f"{self.type} has no API of this mode; leave `mode` out, for {other}"
+            return
+        known = type(self).model_fields
+        taken = KEYS_OF.get(adapter, frozenset(known))
+        way = f"{self.type} with `mode: {self.mode}`" if self.mode else self.type
+        keys = ", ".join(name for name in known if name in taken) or "none but `type`"
+        for key in known:
+            if key in self.model_fields_set - {"type", "mode", *taken}:
+                yield (key,), f"not a key of {way}; its keys: {keys}"
+        if preset.address and self.base_url is None:
+            yield (), f"{self.type} needs `base_url`, such as {preset.address}"

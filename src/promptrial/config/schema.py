@@ -22,7 +22,7 @@ from promptrial.config.arms import PromptSetConfig, TaskInstructions
 from promptrial.config.costs import CostsConfig
 from promptrial.config.datasets import DatasetConfig, DatasetName, too_long
 from promptrial.config.execution import ExecutionConfig, PathsConfig
-from promptrial.config.instances import adapter_of, known_instances
+from promptrial.config.instances import address_needed, known_instances
 from promptrial.config.models import ModelConfig, ProviderName
 from promptrial.config.providers import ProviderConfig
 from promptrial.config.scorers import ScorerConfig, column_of, named_types, settings_problems
@@ -276,15 +276,15 @@ class ExperimentConfig(Strict):
     @model_validator(mode="after")
     def _providers_exist(self) -> Self:
         known = known_instances(self.providers)
-        _check_known(("provider",), "provider", self.provider, known)
-        for alias, model in self.models.items():
-            if model.provider is not None:
-                _check_known(("models", alias, "provider"), "provider", model.provider, known)
+        named: dict[tuple[str | int, ...], str] = {
+            ("models", alias, "provider"): model.provider for alias, model in self.models.items() if model.provider
+        }
+        for at, name in ({("provider",): self.provider} | named).items():
+            _check_known(at, "provider", name, known)
+            if example := address_needed(self.providers, name):
+                raise _wrong(at, f"{name} needs an entry in `providers` with its `base_url`, such as {example}")
         for name in self.pricing:
             _check_known(("pricing", name), "provider", name, known)
-        for name, entry in self.providers.items():
-            if adapter_of(entry) is None:
-                raise _wrong(("providers", name, "mode"), f"{entry.type} has no API of this mode")
         return self
 
     @model_validator(mode="after")

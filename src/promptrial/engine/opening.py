@@ -203,7 +203,7 @@ class _Found:
         tree = effective(loaded, used_models, used_sets)
         digest = config_hash(tree)
         # Values of the environment in keys that ask nothing may change: what is scored says so itself.
-        resolved = rescoring.without(effective(replace(loaded, placeholders={}), used_models, used_sets))
+        resolved = rescoring.without(effective(loaded.filled_in(), used_models, used_sets))
         old = self._changed_from(digest)
         asked = rescoring.as_before(old, tree)
         before, before_resolved = (each if old is None else before_growth(old, each) for each in (asked, resolved))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptrial.config.loading import environment, filled_in
+from promptrial.config.secrets import secret_values
 from promptrial.design.plan import Action, Selection
 from promptrial.engine.checking import Checked, check_run
 from promptrial.engine.facts import facts_of, phases, receipt_of
@@ -257,7 +258,9 @@ def providers_of(opened: Opened, env: Mapping[str, str], *, dry_run: bool = Fals
 
 def services_of(opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: Providers) -> Services:
     """Return what the phases of an opened run work with; no manifest is loaded yet."""
-    redactor = Redactor(env, filled_in(opened.loaded.placeholders, env))
+    loaded = opened.loaded
+    secrets = secret_values(loaded.experiment.providers, loaded.placeholders, env)
+    redactor = Redactor(env, filled_in(loaded.placeholders, env), secrets)
     return Services(
         clock=invocation.clock,
         stop=StopToken(opened.run.sentinel_path, invocation.clock, invocation.stop_when),

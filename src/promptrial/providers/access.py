@@ -6,6 +6,7 @@ environment and not in a configuration file, which may come from somebody else. 
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -42,11 +43,43 @@ def service_of(instance: Instance, env: Mapping[str, str]) -> Service:
                 f"{instance.label}'s own hosts",
                 hint=f"if you trust that host, put {TRUSTED_HOSTS}={host} into .env, or export it",
             )
+    _check_proxy(instance, env, host)
     reached = instance.connection
+    _check_certificates(instance)
     return Service(
         instance.label, base, key, instance.key if key else "", instance.auth, instance.headers, reached.proxy,
         reached.ca_file,
     )  # fmt: skip
+
+
+def _check_certificates(instance: Instance) -> None:
+    file = instance.connection.ca_file
+    if file is not None:
+        try:
+            ssl.create_default_context(cafile=file)
+        except OSError as error:  # SSLError is one
+            raise ConfigError(
+                f"providers.{instance.name}.ca_file: {file}: cannot be read: {error.strerror or error}",
+                hint="give a PEM file with the certificates to trust",
+            ) from None
+
+
+def _check_proxy(instance: Instance, env: Mapping[str, str], host: str) -> None:
+    """Refuse a proxy that would read what is sent: plain HTTP to this machine, or TLS that a file says to trust."""
+    proxy = instance.connection.proxy
+    if proxy is None:
+        return
+    if is_loopback(host):
+        raise ConfigError(
+            f"providers.{instance.name}.proxy: its server is on this machine, and is asked without a proxy",
+            hint="remove `proxy`",
+        )
+    through = urlsplit(proxy).hostname or ""
+    if instance.connection.ca_file and not is_loopback(through) and through not in _named_hosts(env):
+        raise ConfigError(
+            f"providers.{instance.name}: with `ca_file`, the proxy {through} could read the key and all requests",
+            hint=f"if you trust that host, put {TRUSTED_HOSTS}={through} into .env, or export it",
+        )
 
 
 def timeouts_of(instance: Instance, usual: Timeouts | None = None) -> Timeouts:
@@ -77,9 +110,13 @@ def _key(instance: Instance, env: Mapping[str, str]) -> str:
 
 
 def _is_trusted(host: str, instance: Instance, env: Mapping[str, str]) -> bool:
-    named = (text.strip().lower() for text in env.get(TRUSTED_HOSTS, "").split(","))
-    allowed = (*instance.hosts, *(text for text in named if text))
+    allowed = (*instance.hosts, *_named_hosts(env))
     return any(host == each or (each.startswith(".") and host.endswith(each)) for each in allowed)
+
+
+def _named_hosts(env: Mapping[str, str]) -> list[str]:
+    named = (text.strip().lower() for text in env.get(TRUSTED_HOSTS, "").split(","))
+    return [text for text in named if text]
 
 
 def _checked_base(instance: Instance) -> str:

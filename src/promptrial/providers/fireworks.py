@@ -27,13 +27,13 @@ from promptrial.errors import (
 )
 from promptrial.model import Completion, ModelSpec
 from promptrial.model.instances import Instance
+from promptrial.providers.access import timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import (
     HiddenNames,
     account_slug,
     api_path,
-    as_environment,
     dataset_name,
     model_name,
     service,
@@ -95,8 +95,10 @@ class FireworksProvider:
 
         An instance that says another variable, account or address is followed instead.
         """
-        env = env if instance is None else as_environment(env, instance)
-        return cls(service(env), account_slug(env))
+        from promptrial.config.instances import preset_instance
+
+        instance = instance or preset_instance("fireworks")
+        return cls(service(env, instance), account_slug(env, instance), timeouts_of(instance))
 
     def heed(self, stop_asked: Callable[[], bool]) -> None:
         """Let transfers of files end when a stop was asked for, as ``Timeouts`` says."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from promptrial.errors import ConfigError, PromptrialError
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
+from promptrial.providers.access import service_of
 from promptrial.providers.http_outcomes import RejectedError
 from promptrial.providers.http_service import Service, is_loopback
 
@@ -22,7 +24,6 @@ __all__ = [
     "HiddenNames",
     "account_slug",
     "api_path",
-    "as_environment",
     "dataset_name",
     "model_name",
     "service",
@@ -41,41 +42,41 @@ _WHERE: Final = (
 )
 
 
-def as_environment(env: Mapping[str, str], instance: Instance) -> Mapping[str, str]:
-    """Return an environment in whose three variables stands what an instance says of key, account and address."""
-    said = {_KEY: env.get(instance.key or _KEY, ""), _ACCOUNT: instance.account, _BASE: instance.base_url}
-    return {**env, **{name: value for name, value in said.items() if value}}
-
-
-def service(env: Mapping[str, str]) -> Service:
+def service(env: Mapping[str, str], instance: Instance) -> Service:
     """Return the API to call, with the key of the environment.
+
+    Its address is the instance's, else that of ``FIREWORKS_API_BASE``, else Fireworks' own.
 
     Raises
     ------
     ConfigError
         If the key is missing or cannot be one, or the address is none that a key may be sent to.
     """
-    key = _needed(env, _KEY, "an API key of your Fireworks account")
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise ConfigError(f"{_KEY} holds spaces or other characters that no key has", hint="copy the key again")
-    base = env.get(_BASE, "").strip() or API_BASE
-    return Service("Fireworks", _checked_base(base), key, _KEY)
+    instance = replace(instance, key=instance.key or _KEY)
+    if instance.base_url:
+        if _ends_with_version(instance.base_url):
+            raise ConfigError(f"providers.{instance.name}: its base_url ends with /v1, which is added to it")
+        return service_of(instance, env)
+    base = _checked_base(env.get(_BASE, "").strip() or API_BASE)
+    host = urlsplit(base).hostname or ""
+    return service_of(replace(instance, base_url=base, hosts=(*instance.hosts, host)), env)
 
 
-def account_slug(env: Mapping[str, str]) -> str:
-    """Return the account's id.
+def account_slug(env: Mapping[str, str], instance: Instance) -> str:
+    """Return the account's id: the instance's, else that of ``FIREWORKS_ACCOUNT_ID``.
 
     Raises
     ------
     ConfigError
         If it is missing, or is something else, such as an e-mail address.
     """
-    given = _needed(env, _ACCOUNT, f"the id of your Fireworks account ({_WHERE})")
+    said = f"providers.{instance.name}.account" if instance.account else _ACCOUNT
+    given = instance.account or _needed(env, _ACCOUNT, f"the id of your Fireworks account ({_WHERE})")
     if "@" in given:
-        raise ConfigError(f"{_ACCOUNT} is an e-mail address; the id of the account is needed", hint=_WHERE)
+        raise ConfigError(f"{said} is an e-mail address; the id of the account is needed", hint=_WHERE)
     slug = given.removeprefix("accounts/").partition("/")[0]
     if not _SLUG.fullmatch(slug):
-        raise ConfigError(f"{_ACCOUNT} {given!r} is not an account id", hint=_WHERE)
+        raise ConfigError(f"{said} {given!r} is not an account id", hint=_WHERE)
     return slug
 
 
@@ -164,9 +165,13 @@ def _checked_base(base: str) -> str:
         raise _bad_base("starts with http:// and so would send the key unencrypted; this machine alone may be http")
     if parts.username is not None or parts.query or parts.fragment:
         raise _bad_base("holds more than a host and a path")
-    if parts.path.rstrip("/").endswith("/v1"):
+    if _ends_with_version(base):
         raise _bad_base("ends with /v1, which is added to it")
     return base.rstrip("/")
+
+
+def _ends_with_version(base: str) -> bool:
+    return urlsplit(base).path.rstrip("/").endswith("/v1")
 
 
 def _bad_base(why: str) -> ConfigError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal
 
 from promptrial.runtime.terminal import say_to_stderr
@@ -33,14 +33,18 @@ class Redactor:
         The environment, ``.env`` included.
     placeholders : mapping, optional
         Value -> text with ``${VAR}``, for values of the configuration that are written down as they stand in its file.
+    more : iterable of str, optional
+        Further secrets: those of variables that are not named like one.
     """
 
-    def __init__(self, env: Mapping[str, str], placeholders: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, env: Mapping[str, str], placeholders: Mapping[str, str] | None = None, more: Iterable[str] = ()
+    ) -> None:
         self._placeholders = {value: text for value, text in (placeholders or {}).items() if value}
         self._value = re.compile(
             "|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in sorted(self._placeholders, key=len, reverse=True))
         )
-        values = {value.strip() for name, value in env.items() if _SECRET_NAME.search(name)}
+        values = {value.strip() for name, value in env.items() if _SECRET_NAME.search(name)} | {*more}
         secrets = {text for value in values if len(value) >= _MIN_SECRET for text in _spellings(value)}
         self._secrets = sorted(secrets, key=len, reverse=True)
         self._keys = [text.encode(errors="surrogateescape") for text in self._secrets if len(text) >= _MIN_KEY]

@@ -1,0 +1,67 @@
+"""Secrets of a configuration: they are written `${VAR}`, and their values stand in nothing that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from promptrial.config.addresses import is_secret_name
+from promptrial.config.environment import VARIABLE
+from promptrial.config.providers import ProviderConfig
+from promptrial.config.tree import KeyPath
+
+__all__ = ["hidden", "misplaced_secrets", "secret_values"]
+
+_HIDDEN: Final = frozenset({"headers", "proxy"})
+"""Keys of an entry of `providers` whose values may be secret."""
+_NEXT: Final = "\n  next: write `${VARIABLE}` in its place, and put VARIABLE=... into .env"
+
+
+def misplaced_secrets(
+    providers: Mapping[str, ProviderConfig], placeholders: Mapping[KeyPath, str]
+) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the key path of each secret that stands where it must not, and what is wrong with it; without the secret.
+
+    Parameters
+    ----------
+    providers : mapping
+        The section of the configuration, variables filled in.
+    placeholders : mapping
+        Key path -> text with ``${VAR}``, for the values that hold one.
+    """
+    for name, entry in providers.items():
+        for header in entry.headers:
+            at: KeyPath = ("providers", name, "headers", header)
+            if is_secret_name(header) and at not in placeholders:
+                yield at, f"a secret must not stand in a configuration{_NEXT}"
+        if (
+            entry.proxy
+            and urlsplit(entry.proxy).password is not None
+            and ("providers", name, "proxy") not in placeholders
+        ):
+            yield ("providers", name, "proxy"), f"a password must not stand in a configuration{_NEXT}"
+        for key in ("base_url", "account"):
+            at = ("providers", name, key)
+            for variable in VARIABLE.findall(placeholders.get(at, "")):
+                if is_secret_name(variable):
+                    yield at, f"{variable} seems to hold a secret, which is sent in `headers` or by `key` alone"
+
+
+def secret_values(
+    providers: Mapping[str, ProviderConfig], placeholders: Mapping[KeyPath, str], env: Mapping[str, str]
+) -> frozenset[str]:
+    """Return the values of the variables that hold keys of servers, or stand in their headers and proxies."""
+    names = {entry.key for entry in providers.values() if entry.key}
+    for text in hidden(placeholders).values():
+        names.update(VARIABLE.findall(text))
+    return frozenset(env[name].strip() for name in names if env.get(name, "").strip())
+
+
+def hidden(placeholders: Mapping[KeyPath, str]) -> dict[KeyPath, str]:
+    """Return those texts with ``${VAR}`` that may hold a secret: another value of theirs changes nothing of a run."""
+    return {at: text for at, text in placeholders.items() if _is_hidden(at)}
+
+
+def _is_hidden(at: KeyPath) -> bool:
+    return at[0] == "providers" and len(at) > 2 and at[2] in _HIDDEN

@@ -1,0 +1,225 @@
+"""Instances: what a name of a configuration comes to, what of it a run records, and which digests it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import yaml
+
+from promptrial import registry
+from promptrial.config.effective import config_hash, to_yaml
+from promptrial.config.instances import instance_of, known_instances, preset_instance
+from promptrial.config.loading import load_config
+from promptrial.config.presets import PRESETS
+from promptrial.design.trials import asked_of, described_model, models_asked, trials_of
+from promptrial.model.instances import Connection, Instance, Limits
+from tests.support.adapters import register_all
+from tests.support.configs import loaded, tree_of
+
+AZURE = {"type": "azure", "base_url": "https://mine.openai.azure.com/openai/v1/"}
+
+
+@pytest.fixture(autouse=True)
+def _adapters(monkeypatch: pytest.MonkeyPatch) -> None:
+    register_all(monkeypatch)
+
+
+def instance(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = None) -> Instance:
+    config = loaded(folder, {"providers": {"mine": entry}}, env).experiment
+    return instance_of(config.providers, "mine")
+
+
+def recorded(folder: Path, changes: dict[str, Any]) -> dict[str, Any]:
+    return tree_of(loaded(folder, changes))
+
+
+class TestWhatANameComesTo:
+    def test_an_entry_has_what_its_preset_says_unless_it_says_otherwise(self, tmp_path: Path) -> None:
+        found = instance(tmp_path, AZURE | {"key": "MY_AZURE_KEY", "max_rows": 7, "max_jobs": 2, "timeout_s": 5})
+        assert found == Instance(
+            name="mine",
+            adapter="openai",
+            label="Azure OpenAI",
+            base_url="https://mine.openai.azure.com/openai/v1",
+            key="MY_AZURE_KEY",
+            hosts=(".openai.azure.com", ".services.ai.azure.com"),
+            auth="api-key",
+            connection=Connection(read_s=5.0),
+            limits=Limits(jobs=2, rows=7),
+            options=PRESETS["azure"].options,
+        )
+
+    @pytest.mark.parametrize(
+        ("entry", "adapter"),
+        [
+            ({"type": "openai"}, "openai"),
+            ({"type": "openai", "mode": "batch"}, "openai"),
+            ({"type": "openai", "mode": "live"}, "openai_compatible"),
+            ({"type": "anthropic", "mode": "live"}, "anthropic_live"),
+            ({"type": "groq"}, "openai"),
+            ({"type": "vllm"}, "openai_compatible"),
+            ({"type": "batch_file"}, "batch_file"),
+        ],
+    )
+    def test_type_and_mode_choose_the_adapter(self, tmp_path: Path, entry: dict[str, Any], adapter: str) -> None:
+        assert instance(tmp_path, entry).adapter == adapter
+
+    def test_what_only_an_adapter_understands_stands_among_its_options(self, tmp_path: Path) -> None:
+        assert (
+            instance(tmp_path, {"type": "anthropic", "api_version": "2023-06-01"}).option("api_version") == "2023-06-01"
+        )
+        assert instance(tmp_path, {"type": "batch_file", "folder": "out"}).option("folder") == "out"
+
+    def test_a_well_known_key_goes_to_the_hosts_of_its_own_vendor_alone(self, tmp_path: Path) -> None:
+        stolen = instance(tmp_path, {"type": "groq", "key": "OPENAI_API_KEY"})
+        assert stolen.hosts == ("api.openai.com",)
+        assert instance(tmp_path, {"type": "groq", "key": "SECOND_GROQ"}).hosts == ("api.groq.com",)
+
+    def test_a_header_in_which_the_key_would_go_takes_its_place(self, tmp_path: Path) -> None:
+        entry = {"type": "openai", "headers": {"authorization": "Bearer ${T}"}}
+        assert instance(tmp_path, entry, {"T": "abc"}).key == ""
+        assert instance(tmp_path, entry | {"key": "K"}, {"T": "abc"}).key == "K"
+        assert instance(tmp_path, {"type": "anthropic", "headers": {"X-API-Key": "${T}"}}, {"T": "abc"}).key == ""
+
+    @pytest.mark.parametrize("name", PRESETS)
+    def test_each_preset_is_an_instance_by_itself(self, name: str) -> None:
+        found, preset = preset_instance(name), PRESETS[name]
+        assert found.name == name
+        assert found.adapter == (preset.batch or preset.live)
+        assert (found.label, found.base_url, found.key, found.hosts) == (
+            preset.label,
+            preset.base_url,
+            preset.key,
+            preset.hosts,
+        )
+
+    def test_names_of_the_configuration_come_before_presets_of_the_same_name(self, tmp_path: Path) -> None:
+        config = loaded(tmp_path, {"providers": {"openai": AZURE}}).experiment
+        assert known_instances(config.providers)["openai"] == "azure"
+        assert instance_of(config.providers, "openai").label == "Azure OpenAI"
+        assert {*registry.PROVIDERS, *PRESETS} <= known_instances(config.providers).keys()
+
+    def test_every_key_is_well_known_at_a_host_and_every_address_of_a_key_is_its_own(self) -> None:
+        for name, preset in PRESETS.items():
+            assert bool(preset.key) == bool(preset.hosts), name
+            assert not preset.key or not preset.base_url or any(host in preset.base_url for host in preset.hosts), name
+
+
+class TestWhatIsRecorded:
+    def test_a_configuration_without_servers_records_none(self, tmp_path: Path) -> None:
+        assert "providers" not in recorded(tmp_path, {})
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            {"timeout_s": 5, "connect_timeout_s": 1},
+            {"proxy": "http://proxy.example:3128"},
+            {"ca_file": "ours.pem"},
+            {"max_jobs": 3},
+            {"mode": "batch"},
+            {"base_url": "https://api.openai.com/v1"},
+            {"key": "OPENAI_API_KEY"},
+            {},
+        ],
+    )
+    def test_how_a_server_is_reached_and_what_is_said_anyway_changes_no_hash(
+        self, tmp_path: Path, entry: dict[str, Any]
+    ) -> None:
+        plain = recorded(tmp_path, {"provider": "openai"})
+        assert recorded(tmp_path, {"provider": "openai", "providers": {"openai": {"type": "openai"} | entry}}) == plain
+        named = recorded(tmp_path, {"provider": "mine", "providers": {"mine": {"type": "openai"}}})
+        again = recorded(tmp_path, {"provider": "mine", "providers": {"mine": {"type": "openai"} | entry}})
+        assert config_hash(again) == config_hash(named)
+        assert named["providers"] == {"mine": {"type": "openai"}}
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            {"mode": "live"},
+            {"base_url": "https://eu.api.openai.com/v1"},
+            {"key": "OTHER_KEY"},
+            {"headers": {"OpenAI-Project": "p"}},
+            {"max_rows": 10},
+            {"max_bytes": 10_000},
+        ],
+    )
+    def test_who_is_asked_and_how_jobs_are_cut_changes_the_hash(self, tmp_path: Path, entry: dict[str, Any]) -> None:
+        named = recorded(tmp_path, {"provider": "mine", "providers": {"mine": {"type": "openai"}}})
+        again = recorded(tmp_path, {"provider": "mine", "providers": {"mine": {"type": "openai"} | entry}})
+        assert config_hash(again) != config_hash(named)
+        assert again["providers"]["mine"] == {"type": "openai"} | entry
+
+    def test_a_server_that_no_model_uses_is_left_out(self, tmp_path: Path) -> None:
+        assert recorded(tmp_path, {"providers": {"mine": AZURE}}) == recorded(tmp_path, {})
+
+    def test_a_secret_stays_as_it_is_written_and_may_change(self, tmp_path: Path) -> None:
+        entry = {"type": "vllm", "headers": {"Authorization": "Bearer ${T}"}, "proxy": "http://u:${P}@p.example:1"}
+        changes = {"provider": "mine", "providers": {"mine": entry}}
+        one, two = (loaded(tmp_path, changes, {"T": f"token{n}", "P": f"word{n}"}) for n in (1, 2))
+        assert tree_of(one)["providers"]["mine"]["headers"] == {"Authorization": "Bearer ${T}"}
+        assert tree_of(one) == tree_of(two)
+        assert tree_of(one.filled_in()) == tree_of(two.filled_in()), "a new token is no drift"
+        assert "token1" not in to_yaml(tree_of(one.filled_in())).decode()
+
+    def test_an_address_from_the_environment_stays_as_it_is_written_and_may_not_change(self, tmp_path: Path) -> None:
+        changes = {"provider": "mine", "providers": {"mine": {"type": "vllm", "base_url": "http://${H}/v1"}}}
+        one, two = (loaded(tmp_path, changes, {"H": f"host{n}.example"}) for n in (1, 2))
+        assert tree_of(one)["providers"]["mine"]["base_url"] == "http://${H}/v1"
+        assert tree_of(one.filled_in()) != tree_of(two.filled_in())
+
+    def test_it_reads_back_to_the_same_values(self, tmp_path: Path) -> None:
+        entry = AZURE | {"headers": {"X-A": "${A}"}, "max_bytes": 9}
+        tree = tree_of(loaded(tmp_path, {"provider": "mine", "providers": {"mine": entry}}, {"A": "1"}))
+        (tmp_path / "run").mkdir()
+        path = tmp_path / "run/effective_config.yaml"
+        path.write_bytes(to_yaml(tree))
+        assert yaml.safe_load(path.read_text()) == tree
+        assert tree_of(load_config(path, {"A": "1"})) == tree
+
+
+class TestOptionsOfAModel:
+    DEFAULTS: ClassVar[dict[str, Any]] = {
+        "endpoint": "chat",
+        "sampling": "explicit",
+        "reasoning_effort": None,
+        "thinking_budget": None,
+        "cache_prompt": "off",
+        "extra_body": {},
+    }
+
+    def test_the_defaults_change_neither_hash_nor_what_is_asked(self, tmp_path: Path) -> None:
+        spelled = loaded(tmp_path, {"models": {"m1": {"id": "vendor/model-1", **self.DEFAULTS}}})
+        plain = loaded(tmp_path)
+        assert tree_of(spelled) == tree_of(plain)
+        (model,) = models_asked(trials_of(spelled.experiment))
+        assert asked_of(model) == ["embedded", "vendor/model-1", None]
+        assert described_model(model) == {
+            "alias": "m1", "id": "vendor/model-1", "provider": "embedded", "path": None, "written_id": None
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("given", "known"),
+        [
+            ({"endpoint": "responses"}, {"endpoint": "responses"}),
+            ({"sampling": "provider_default"}, {"sampling": "provider_default"}),
+            ({"reasoning_effort": "low"}, {"reasoning_effort": "low"}),
+            ({"thinking_budget": 1024}, {"thinking_budget": 1024}),
+            ({"cache_prompt": "1h"}, {"cache_prompt": "1h"}),
+            ({"extra_body": {"b": 1, "a": [True]}}, {"extra_body": '{"a":[true],"b":1}'}),
+        ],
+    )
+    def test_each_other_value_is_part_of_what_is_asked(
+        self, tmp_path: Path, given: dict[str, Any], known: dict[str, Any]
+    ) -> None:
+        config = loaded(tmp_path, {"models": {"m1": {"id": "vendor/model-1", **given}}})
+        (model,) = models_asked(trials_of(config.experiment))
+        assert asked_of(model) == ["embedded", "vendor/model-1", None, known]
+        assert described_model(model)["options"] == known
+        assert config_hash(tree_of(config)) != config_hash(recorded(tmp_path, {}))
+
+    def test_another_server_of_the_same_adapter_is_named_with_it(self, tmp_path: Path) -> None:
+        config = loaded(tmp_path, {"provider": "mine", "providers": {"mine": AZURE}})
+        (model,) = models_asked(trials_of(config.experiment))
+        assert (model.provider, model.adapter, described_model(model)["adapter"]) == ("mine", "openai", "openai")

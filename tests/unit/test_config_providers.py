@@ -1,0 +1,213 @@
+"""The section `providers`: what an entry may say, what is refused with file, line and key, and what stays secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptrial.config.addresses import is_secret_name
+from promptrial.config.presets import KEYS_OF, PRESETS
+from promptrial.config.providers import ProviderConfig
+from promptrial.config.secrets import secret_values
+from tests.support.adapters import register_all
+from tests.support.configs import base, complaint, loaded
+
+SECRET = "sk-" + "verysecretindeed1"
+
+
+@pytest.fixture(autouse=True)
+def _adapters(monkeypatch: pytest.MonkeyPatch) -> None:
+    register_all(monkeypatch)
+
+
+def refused(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = None) -> str:
+    return complaint(folder, base() | {"providers": {"mine": entry}}, env)
+
+
+@pytest.mark.parametrize(
+    ("entry", "key", "said"),
+    [
+        ({}, "providers.mine.type", "this key is required"),
+        ({"type": "opnai"}, "providers.mine.type", "unknown type of provider 'opnai'; did you mean 'openai'?"),
+        (
+            {"type": "vllm", "mode": "batch"},
+            "providers.mine.mode",
+            "vllm has no API of this mode; leave `mode` out, for live",
+        ),
+        ({"type": "fireworks", "mode": "live"}, "providers.mine.mode", "leave `mode` out, for batch"),
+        ({"type": "openai", "mode": "both"}, "providers.mine.mode", "must be 'batch' or 'live'"),
+        (
+            {"type": "azure"},
+            "providers.mine",
+            "azure needs `base_url`, such as https://RESOURCE.openai.azure.com/openai/v1",
+        ),
+        (
+            {"type": "openai_compatible"},
+            "providers.mine",
+            "openai_compatible needs `base_url`, such as http://127.0.0.1:8000/v1",
+        ),
+        (
+            {"type": "openai", "api_version": "2023-06-01"},
+            "providers.mine.api_version",
+            "not a key of openai; its keys: base_url, key",
+        ),
+        ({"type": "anthropic", "account": "me"}, "providers.mine.account", "not a key of anthropic"),
+        ({"type": "anthropic", "folder": "x"}, "providers.mine.folder", "not a key of anthropic"),
+        ({"type": "anthropic", "max_in_flight": 2}, "providers.mine.max_in_flight", "not a key of anthropic"),
+        (
+            {"type": "anthropic", "mode": "live", "max_rows": 2},
+            "providers.mine.max_rows",
+            "not a key of anthropic with `mode: live`",
+        ),
+        (
+            {"type": "embedded", "key": "SOME_KEY"},
+            "providers.mine.key",
+            "not a key of embedded; its keys: none but `type`",
+        ),
+        (
+            {"type": "batch_file", "base_url": "https://x.example"},
+            "providers.mine.base_url",
+            "not a key of batch_file; its keys: folder, written_for",
+        ),
+        ({"type": "vllm", "url": "http://x"}, "providers.mine.url", "unknown key; did you mean 'base_url'?"),
+        (
+            {"type": "vllm", "base_url": "localhost:8000"},
+            "providers.mine.base_url",
+            "expected an address such as https://HOST/v1",
+        ),
+        ({"type": "vllm", "base_url": "ftp://x.example"}, "providers.mine.base_url", "expected an address"),
+        ({"type": "vllm", "base_url": "http://x:port/v1"}, "providers.mine.base_url", "expected an address"),
+        ({"type": "vllm", "base_url": "http://a b/v1"}, "providers.mine.base_url", "expected an address"),
+        (
+            {"type": "vllm", "base_url": f"http://me:{SECRET}@x/v1"},
+            "providers.mine.base_url",
+            "holds no user or password",
+        ),
+        (
+            {"type": "vllm", "base_url": f"http://x/v1?key={SECRET}"},
+            "providers.mine.base_url",
+            "leave out everything from ? or # on",
+        ),
+        ({"type": "openai", "key": SECRET}, "providers.mine.key", "and no key itself"),
+        (
+            {"type": "vllm", "proxy": "proxy.example:3128"},
+            "providers.mine.proxy",
+            "expected the address of an HTTP proxy",
+        ),
+        (
+            {"type": "vllm", "proxy": f"http://me:{SECRET}@p.example:1"},
+            "providers.mine.proxy",
+            "a password must not stand in a configuration",
+        ),
+        ({"type": "vllm", "timeout_s": 0}, "providers.mine.timeout_s", "greater than 0"),
+        ({"type": "vllm", "timeout_s": 1e12}, "providers.mine.timeout_s", "less than or equal to 86400"),
+        ({"type": "vllm", "timeout_s": True}, "providers.mine.timeout_s", "expected a number"),
+        ({"type": "vllm", "max_in_flight": 0}, "providers.mine.max_in_flight", "greater than or equal to 1"),
+        ({"type": "vllm", "headers": f"X-Api-Key: {SECRET}"}, "providers.mine.headers", "expected keys and values"),
+        ({"type": "vllm", "headers": {"A B": "x"}}, "providers.mine.headers", "'A B' is not the name of a header"),
+        (
+            {"type": "vllm", "headers": {"X-A": f"{SECRET}\n"}},
+            "providers.mine.headers",
+            "characters that no header has",
+        ),
+        ({"type": "vllm", "headers": {"X-A": "1", "x-a": "2"}}, "providers.mine.headers", "given twice"),
+        ({"type": "vllm", "headers": {"Host": "evil.example"}}, "providers.mine.headers", "belongs to the connection"),
+        (
+            {"type": "vllm", "headers": {"Authorization": f"Bearer {SECRET}"}},
+            "providers.mine.headers.Authorization",
+            "a secret must not stand in a configuration\n  next: write `${VARIABLE}`",
+        ),
+        (
+            {"type": "vllm", "headers": {"Ocp-Apim-Subscription-Key": SECRET}},
+            "providers.mine.headers.Ocp-Apim-Subscription-Key",
+            "a secret must not stand",
+        ),
+        (
+            {"type": "vllm", "headers": {"x-auth-token": SECRET}},
+            "providers.mine.headers.x-auth-token",
+            "a secret must not stand",
+        ),
+        ({"type": "vllm", "headers": {"Cookie": SECRET}}, "providers.mine.headers.Cookie", "a secret must not stand"),
+    ],
+)
+def test_a_wrong_entry_is_refused_with_file_line_and_key(
+    tmp_path: Path, entry: dict[str, Any], key: str, said: str
+) -> None:
+    found = refused(tmp_path, entry)
+    assert found.startswith("FILE:")
+    assert f": {key}: " in found.partition("\n")[0]
+    assert said in found
+    assert SECRET not in found
+
+
+def test_every_wrong_entry_is_named_at_once(tmp_path: Path) -> None:
+    providers = {"one": {"type": "azure"}, "two": {"type": "vllm", "mode": "batch"}}
+    found = complaint(tmp_path, base() | {"providers": providers})
+    assert "providers.one: azure needs" in found
+    assert "providers.two.mode: vllm has no API" in found
+
+
+def test_an_address_that_takes_a_secret_from_the_environment_is_refused(tmp_path: Path) -> None:
+    entry = {"type": "vllm", "base_url": "https://x.example/${OPENAI_API_KEY}"}
+    found = refused(tmp_path, entry, {"OPENAI_API_KEY": SECRET})
+    assert "providers.mine.base_url: OPENAI_API_KEY seems to hold a secret" in found
+    assert SECRET not in found
+
+
+def test_a_vendor_that_needs_an_address_cannot_be_named_without_an_entry(tmp_path: Path) -> None:
+    found = complaint(tmp_path, base() | {"provider": "azure"})
+    assert "provider: azure needs an entry in `providers` with its `base_url`" in found
+    found = complaint(tmp_path, base() | {"models": {"m1": {"id": "x", "provider": "openai_compatible"}}})
+    assert "models.m1.provider: openai_compatible needs an entry in `providers`" in found
+
+
+def test_an_entry_under_the_name_of_a_preset_needs_no_type(tmp_path: Path) -> None:
+    config = loaded(tmp_path, {"providers": {"openai": {"mode": "live"}}, "provider": "openai"}).experiment
+    assert config.providers["openai"] == ProviderConfig(type="openai", mode="live")
+
+
+def test_a_secret_header_is_taken_from_the_environment(tmp_path: Path) -> None:
+    entry = {"type": "vllm", "headers": {"Authorization": "Bearer ${MINE}", "X-Title": "a trial"}}
+    config = loaded(tmp_path, {"providers": {"mine": entry}}, {"MINE": SECRET})
+    assert config.experiment.providers["mine"].headers["Authorization"] == f"Bearer {SECRET}"
+    assert secret_values(config.experiment.providers, config.placeholders, {"MINE": SECRET}) == {SECRET}
+
+
+def test_the_secrets_of_a_configuration_are_its_keys_and_what_stands_in_headers_and_proxies(tmp_path: Path) -> None:
+    entry = {
+        "type": "vllm",
+        "key": "MY_OWN",
+        "headers": {"X-A": "${A}"},
+        "proxy": "http://u:${B}@p.example:1",
+        "base_url": "http://${C}/v1",
+    }
+    env = {"MY_OWN": "one\n", "A": "two", "B": "three", "C": "host.example", "D": "none"}
+    config = loaded(tmp_path, {"providers": {"mine": entry}}, env)
+    assert secret_values(config.experiment.providers, config.placeholders, env) == {"one", "two", "three"}
+
+
+def test_a_file_of_certificates_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
+    entry = {"type": "vllm", "ca_file": "tls/ours.pem"}
+    config = loaded(tmp_path, {"providers": {"mine": entry, "other": {"type": "groq"}}}).experiment
+    assert config.providers["mine"].ca_file == str(tmp_path / "tls/ours.pem")
+    assert list(config.providers) == ["mine", "other"]
+
+
+def test_the_table_of_keys_names_keys_that_exist_and_each_key_belongs_to_an_adapter() -> None:
+    keys = ProviderConfig.model_fields.keys() - {"type", "mode"}
+    assert frozenset().union(*KEYS_OF.values()) == keys
+    assert {adapter for each in PRESETS.values() for adapter in (each.batch, each.live) if adapter} == KEYS_OF.keys()
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "Proxy-Authorization", "api-key", "X-Session-Id", "Set-Cookie", "X-Amz-Signature"]
+)
+def test_a_header_of_such_a_name_is_secret(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["HTTP-Referer", "X-Title", "OpenAI-Organization", "anthropic-beta"])
+def test_a_header_that_tells_who_asks_is_not(name: str) -> None:
+    assert not is_secret_name(name)

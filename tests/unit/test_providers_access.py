@@ -1,0 +1,188 @@
+"""Where a key may go: hosts, plain HTTP, proxies, certificates; and what a service shows of its secrets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from promptrial.errors import ConfigError
+from promptrial.model.instances import Connection, Instance
+from promptrial.providers.access import TRUSTED_HOSTS, service_of, timeouts_of
+from promptrial.providers.fireworks_account import account_slug
+from promptrial.providers.fireworks_account import service as fireworks_service
+from promptrial.providers.http_service import Timeouts
+
+KEY = "sk-" + "theonlykeythereis"
+ENV = {"THE_KEY": KEY}
+OURS = Instance(
+    "mine", "openai", "Vendor", base_url="https://api.vendor.example/v1", key="THE_KEY",
+    hosts=("api.vendor.example", ".vendor-cloud.example"),
+)  # fmt: skip
+KEYLESS = replace(OURS, key="")
+
+
+def refused(instance: Instance, env: dict[str, str] | None = None) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        service_of(instance, ENV if env is None else env)
+    assert KEY not in f"{caught.value} {caught.value.hint}"
+    assert caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "https://api.vendor.example/v1",
+        "https://API.Vendor.Example/v1",
+        "https://api.vendor.example:8443",
+        "https://mine.vendor-cloud.example/openai/v1",
+        "http://127.0.0.1:8000/v1",
+        "http://localhost:8000/v1",
+        "http://[::1]:8000/v1",
+    ],
+)
+def test_a_key_goes_to_the_hosts_of_its_vendor_and_to_this_machine(base: str) -> None:
+    assert service_of(replace(OURS, base_url=base), ENV).key == KEY
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "https://vendor.example/v1",
+        "https://api.vendor.example.evil.example/v1",
+        "https://evil-api.vendor.example/v1",
+        "https://vendor-cloud.example/v1",
+        "https://evilvendor-cloud.example/v1",
+        "https://127.0.0.1.evil.example/v1",
+    ],
+)
+def test_any_other_host_has_to_be_trusted_by_name(base: str) -> None:
+    host = base.split("/")[2]
+    error = refused(replace(OURS, base_url=base))
+    assert f"THE_KEY would be sent to {host}, which is none of Vendor's own hosts" in error.message
+    assert f"{TRUSTED_HOSTS}={host} into .env" in str(error.hint)
+    for named in (host, f"other.example, {host.upper()} ,"):
+        assert service_of(replace(OURS, base_url=base), {**ENV, TRUSTED_HOSTS: named}).key == KEY
+    refused(replace(OURS, base_url=base), {**ENV, TRUSTED_HOSTS: f"x{host}"})
+
+
+def test_a_domain_is_trusted_with_a_dot_before_it() -> None:
+    deep = replace(OURS, base_url="https://a.b.corp.example/v1")
+    assert service_of(deep, {**ENV, TRUSTED_HOSTS: ".corp.example"}).key == KEY
+    refused(deep, {**ENV, TRUSTED_HOSTS: "corp.example"})
+
+
+@pytest.mark.parametrize("secret", [OURS, replace(KEYLESS, headers=(("X-A", KEY),))], ids=["key", "header"])
+def test_plain_http_to_another_machine_is_refused_however_trusted_it_is(secret: Instance) -> None:
+    plain = replace(secret, base_url="http://api.vendor.example/v1")
+    error = refused(plain, {**ENV, TRUSTED_HOSTS: "api.vendor.example"})
+    assert "would send the key unencrypted" in error.message
+
+
+def test_a_header_needs_a_trusted_host_too() -> None:
+    error = refused(replace(KEYLESS, headers=(("X-A", KEY),), base_url="https://other.example/v1"))
+    assert "its headers would be sent to other.example" in error.message
+
+
+def test_without_key_and_headers_any_address_may_be_asked() -> None:
+    assert service_of(replace(KEYLESS, base_url="http://gpu-box:8000/v1/"), {}).base_url == "http://gpu-box:8000/v1"
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_a_missing_key_is_named_with_what_to_do(value: str | None) -> None:
+    error = refused(OURS, {} if value is None else {"THE_KEY": value})
+    assert error.message.startswith("THE_KEY is not set")
+    assert "THE_KEY=... into .env" in str(error.hint)
+
+
+@pytest.mark.parametrize("value", [f"{KEY} x", f"{KEY}\x07", f"{KEY}é", f"{KEY}\n{KEY}"])
+def test_a_value_that_can_be_no_key_is_refused_without_showing_it(value: str) -> None:
+    assert "THE_KEY holds spaces or other characters" in refused(OURS, {"THE_KEY": value}).message
+
+
+@pytest.mark.parametrize(
+    "base", ["", "vendor", "ftp://x", "https://", "https://x:p", "https://u:p@x", "https://x?a=b", "https://x#a"]
+)
+def test_an_address_that_is_none_is_refused(base: str) -> None:
+    assert "providers.mine: its base_url" in refused(replace(OURS, base_url=base)).message
+
+
+def test_a_server_on_this_machine_is_asked_without_a_proxy() -> None:
+    local = replace(OURS, base_url="http://127.0.0.1:8000/v1", connection=Connection(proxy="http://evil.example:1"))
+    assert "providers.mine.proxy: its server is on this machine" in refused(local).message
+
+
+def test_a_proxy_and_certificates_of_a_configuration_could_read_everything_together(tmp_path: Path) -> None:
+    ca_file = certificates(tmp_path)
+    both = replace(OURS, connection=Connection(proxy="http://proxy.example:3128", ca_file=ca_file))
+    assert "the proxy proxy.example could read the key" in refused(both).message
+    assert service_of(both, {**ENV, TRUSTED_HOSTS: "proxy.example"}).ca_file == ca_file
+    assert service_of(replace(OURS, connection=Connection(proxy="http://proxy.example:3128")), ENV).proxy
+    assert service_of(replace(OURS, connection=Connection(ca_file=ca_file)), ENV).ca_file
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_file_of_certificates_that_cannot_be_read_is_named(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ours.pem"
+    if content is not None:
+        path.write_text(content)
+    error = refused(replace(OURS, connection=Connection(ca_file=str(path))))
+    assert f"providers.mine.ca_file: {path}: cannot be read" in error.message
+
+
+def test_secrets_stand_neither_in_the_text_of_values_nor_in_messages() -> None:
+    given = replace(OURS, headers=(("X-A", "headersecret1"),), connection=Connection(proxy="http://u:pw@p.example:1"))
+    service = service_of(given, ENV)
+    for text in (repr(service), repr(given)):
+        assert not [secret for secret in (KEY, "headersecret1", "u:pw") if secret in text]
+    assert service.without_secrets(f"no {KEY} and headersecret1") == "no [key] and [header]"
+
+
+def test_times_are_the_usual_ones_unless_the_instance_says_otherwise() -> None:
+    assert timeouts_of(OURS) == Timeouts()
+    slow = timeouts_of(replace(OURS, connection=Connection(connect_s=1, read_s=900)))
+    assert (slow.connect_s, slow.read_s, slow.call_s, slow.transfer_s) == (1, 900, 900, 900)
+    assert timeouts_of(replace(OURS, connection=Connection(read_s=1))).call_s == Timeouts().call_s
+
+
+class TestFireworks:
+    ENV: Final = {"FIREWORKS_API_KEY": KEY, "FIREWORKS_ACCOUNT_ID": "me", "OTHER": "fw_another_key"}
+    PLAIN = Instance("fireworks", "fireworks", "Fireworks", key="FIREWORKS_API_KEY", hosts=("api.fireworks.ai",))
+
+    def test_an_address_of_the_configuration_needs_trust_and_one_of_the_environment_has_it(self) -> None:
+        with pytest.raises(ConfigError, match=r"FIREWORKS_API_KEY would be sent to evil\.example"):
+            fireworks_service(self.ENV, replace(self.PLAIN, base_url="https://evil.example"))
+        env = self.ENV | {"FIREWORKS_API_BASE": "https://gateway.example"}
+        assert fireworks_service(env, self.PLAIN).base_url == "https://gateway.example"
+        with pytest.raises(ConfigError, match=r"evil\.example"):
+            fireworks_service(env, replace(self.PLAIN, base_url="https://evil.example"))
+
+    def test_an_instance_has_its_own_key_account_headers_and_connection(self) -> None:
+        own = replace(
+            self.PLAIN, key="OTHER", account="accounts/second", headers=(("X-A", "b"),),
+            connection=Connection(proxy="http://p.example:1"),
+        )  # fmt: skip
+        service = fireworks_service(self.ENV, own)
+        assert (service.key, service.key_variable, service.proxy) == ("fw_another_key", "OTHER", "http://p.example:1")
+        assert service.own_headers == {"Authorization": "Bearer fw_another_key", "X-A": "b"}
+        assert account_slug(self.ENV, own) == "second"
+
+    def test_an_account_of_the_configuration_that_is_none_is_named_as_its_key(self) -> None:
+        with pytest.raises(ConfigError, match=r"providers\.fireworks\.account is an e-mail address"):
+            account_slug(self.ENV, replace(self.PLAIN, account="me@x.example"))
+
+    def test_the_version_is_not_part_of_its_address(self) -> None:
+        with pytest.raises(ConfigError, match="its base_url ends with /v1"):
+            fireworks_service(self.ENV, replace(self.PLAIN, base_url="https://api.fireworks.ai/v1"))
+
+
+def certificates(folder: Path) -> str:
+    """Write the certificates that Python trusts, as a file of one's own."""
+    import certifi
+
+    path = folder / "ours.pem"
+    path.write_text(Path(certifi.where()).read_text())
+    return str(path)
