@@ -112,6 +112,27 @@ def test_two_hundred_runs_are_listed_at_once(project: Project) -> None:
     assert time.process_time() - began < 2, "0.15 s of the processor where it was written"
 
 
+def test_status_and_doctor_without_a_name_are_about_the_run_that_changed_last_and_say_so(project: Project) -> None:
+    for verb in ("status", "doctor"):
+        none = project.call(verb)
+        assert (none.code, none.out) == (2, "")
+        assert none.err.startswith("error: no runs in experiments\n  next: start one with `promptrial run`")
+    assert project.run("--to_step", "prepare", run_id="older").code == 0
+    alone = project.call("status")
+    assert (alone.err, alone.out.partition(":")[0]) == ("run older\n", "run older")
+    assert project.run("--to_step", "prepare", run_id="newer").code == 0
+    (project.run_root("damaged")).mkdir()
+    for verb in ("status", "doctor"):
+        outcome = project.call(verb)
+        assert outcome.code == 0, outcome.err
+        assert outcome.out.startswith("run newer: ")
+        assert outcome.err == (
+            f"run newer; of 3 runs the one that changed last. Others: promptrial list, promptrial {verb} RUN_ID\n"
+        )
+        assert project.call(verb, "older").out.startswith("run older: ")
+    assert json.loads(project.call("status", "--json").out)["run_id"] == "newer"
+
+
 def test_the_script_is_the_same_program(project: Project) -> None:
     assert project.run().code == 0
     command = [

@@ -182,7 +182,9 @@ def test_a_vendors_refusal_text_is_the_answer(hosted: HostedProject) -> None:
     assert set(scored(hosted)) == {1}
 
 
-def test_cut_answers_are_scored_and_counted_and_warned_of(hosted: HostedProject) -> None:
+def test_cut_answers_are_scored_and_counted_and_warned_of(
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spoil(hosted, variant="length", share=0.25)
     outcome = hosted.run("--to_step", "report")
     assert outcome.code == 0, outcome.err
@@ -190,8 +192,15 @@ def test_cut_answers_are_scored_and_counted_and_warned_of(hosted: HostedProject)
     assert {(arms[name]["answered"], arms[name]["truncated"], arms[name]["empty"]) for name in ARMS} == {(N, 2, 0)}
     said = "answers cut off at the token limit: 2 of 14 (14.3%) in the control arm and 2 of 14 (14.3%)"
     assert said in outcome.err
+    assert f"Warning: {said}" in outcome.out
     assert f"Warning: {said}" in first_screen(hosted)
     assert set(scored(hosted)) == {1}
+    monkeypatch.setattr("promptrial.cli.run.are_shown_together", lambda: True)
+    (hosted.results() / "parse_report.json").unlink()
+    parsed_again, nothing_to_do = hosted.run("--resume"), hosted.run("--resume")
+    assert said in parsed_again.err
+    assert said not in parsed_again.out, "a terminal that shows both streams shows it once"
+    assert said in nothing_to_do.out
 
 
 def test_the_doctor_lists_empty_and_truncated_answers_and_finds_nothing_to_mend(hosted: HostedProject) -> None:

@@ -20,7 +20,7 @@ from promptrial.runtime.clock import Clock
 from promptrial.store.records import RunState
 from promptrial.store.rundir import RunDir
 
-__all__ = ["list_runs"]
+__all__ = ["latest_run", "list_runs"]
 
 
 def list_runs(experiments: Path, clock: Clock) -> ListDocument:
@@ -28,6 +28,23 @@ def list_runs(experiments: Path, clock: Clock) -> ListDocument:
     found = [_listed(path, clock) for path in sorted(experiments.glob("run_*")) if path.is_dir()]
     found.sort(key=lambda run: -_seconds(run.updated_at) if run.updated_at else math.inf)
     return ListDocument(schema_version=1, experiments_dir=str(experiments), runs=tuple(found))
+
+
+def latest_run(experiments: Path, clock: Clock) -> tuple[str, int]:
+    """Return the name of the run that changed last, and how many runs there are.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    found = list_runs(experiments, clock).runs
+    if not found:
+        raise UsageError(
+            f"no runs in {experiments}",
+            hint="start one with `promptrial run`, or say with --experiments_dir where yours are",
+        )
+    return found[0].run_id, len(found)
 
 
 def _listed(path: Path, clock: Clock) -> ListedRun:

@@ -7,8 +7,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Final
 
-from promptrial.care.status import find_run
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result
 
@@ -25,7 +24,7 @@ _TO_MEND: Final = 100
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    add_run_id(parser)
+    add_run_id(parser, or_latest=True)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
@@ -36,12 +35,12 @@ def execute(args: argparse.Namespace) -> int:
     Raises
     ------
     UsageError
-        If there is no such run.
+        If there is no such run, or none at all.
     """
     from promptrial.care.doctor.examining import examine
     from promptrial.engine.session import Invocation
 
-    run = find_run(experiments_dir(args), args.run_id)
+    run = run_or_latest(args, "doctor")
     found = examine(run, Invocation(os.environ, SystemClock(), lambda _text: None))
     print_result(_as_json(found) if args.json else _as_text(found))
     return 0 if found.healthy else _TO_MEND

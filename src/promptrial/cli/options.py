@@ -22,6 +22,7 @@ from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:  # importing the configuration costs half a second that --help can do without
     from promptrial.config.loading import KeyPath
+    from promptrial.store.rundir import RunDir
 
 __all__ = [
     "ALL_ARMS",
@@ -39,6 +40,7 @@ __all__ = [
     "overrides",
     "positive",
     "resume_command",
+    "run_or_latest",
 ]
 
 ALL_ARMS: Final = "both"
@@ -192,10 +194,31 @@ def add_flag(
     )
 
 
-def add_run_id(parser: Parser) -> None:
-    """Add the name of a run, as the first word or as ``--run_id``."""
-    parser.add_argument("run_id", nargs="?", metavar="RUN_ID", default=argparse.SUPPRESS, help="name of the run")
-    add_flag(parser, "run_id", "same as RUN_ID", metavar="ID", required=True)
+def add_run_id(parser: Parser, *, or_latest: bool = False) -> None:
+    """Add the name of a run, as the first word or as ``--run_id``; with ``or_latest`` it may be left out."""
+    help_text = "name of the run" + (" (default: the one that changed last)" if or_latest else "")
+    parser.add_argument("run_id", nargs="?", metavar="RUN_ID", default=argparse.SUPPRESS, help=help_text)
+    add_flag(parser, "run_id", "same as RUN_ID", metavar="ID", required=not or_latest)
+
+
+def run_or_latest(args: argparse.Namespace, verb: str) -> RunDir:
+    """Return the run that is named; without a name the one that changed last, which is said.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run, or no run at all.
+    """
+    from promptrial.care.listing import latest_run
+    from promptrial.care.status import find_run
+    from promptrial.runtime.clock import SystemClock
+
+    experiments = experiments_dir(args)
+    if args.run_id is None:
+        args.run_id, count = latest_run(experiments, SystemClock())
+        others = f"; of {count} runs the one that changed last. Others: promptrial list, promptrial {verb} RUN_ID"
+        say_to_stderr(f"run {args.run_id}{others if count > 1 else ''}")
+    return find_run(experiments, args.run_id)
 
 
 def add_experiments_dir(parser: Parser) -> None:

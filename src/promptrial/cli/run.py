@@ -6,14 +6,15 @@ import argparse
 import itertools
 import json
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from promptrial.cli import archive as archive_command
 from promptrial.cli import plan as plan_command
 from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides, resume_command
 from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.terminal import print_result, say_to_stderr
+from promptrial.runtime.terminal import are_shown_together, print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.archive.writing import Archived
@@ -27,6 +28,7 @@ DESCRIPTION = "Run an experiment, or resume one. Without flags: the sample exper
 
 NAMES_TRIED = 100
 """How many names are tried for a run that was given none."""
+_WARNING: Final = "warning: "
 
 
 def configure(parser: Parser) -> None:
@@ -96,19 +98,26 @@ def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: S
     from promptrial.cli.progress import terminal_progress
     from promptrial.engine.session import Invocation, follow
 
-    clock = SystemClock()
-    with terminal_progress(clock, say_to_stderr) as (progress, say):
+    clock, seen = SystemClock(), set[str]()
+    with terminal_progress(clock, partial(_say, seen)) as (progress, say):
         command = resume_command(args, request.run_id)
         invocation = Invocation(os.environ, clock, say, args.log_level, progress, resume_command=command)
         finished = follow(request, selection, invocation, args.trial_filter)
     if not args.json:
-        print_result(_as_text(finished))
+        print_result(_as_text(finished, seen if are_shown_together() else set()))
     archived = archive_command.archive_finished(args, finished)
     if args.json:
         print_result(_as_json(finished, archived))
     elif archived is not None:
         print_result(archive_command.as_text(archived))
     return 0
+
+
+def _say(seen: set[str], text: str) -> None:
+    """Say a sentence, and remember a warning."""
+    say_to_stderr(text)
+    if text.startswith(_WARNING):
+        seen.add(text)
 
 
 def _as_json(finished: Finished, archived: Archived | None) -> str:
@@ -132,7 +141,8 @@ def _as_json(finished: Finished, archived: Archived | None) -> str:
     return json.dumps(value, indent=2) + "\n"
 
 
-def _as_text(finished: Finished) -> str:
+def _as_text(finished: Finished, seen: Collection[str]) -> str:
+    """Return the results; warnings that have been seen beside them are left out."""
     from promptrial.reporting.plain import summary_text
     from promptrial.reporting.responses import response_warnings
     from promptrial.reporting.scaling import as_shares
@@ -148,7 +158,11 @@ def _as_text(finished: Finished) -> str:
             significance = as_shares(result.significance)
             tables = [summary_table(significance), *subgroup_summaries(significance)]
             table = "\n".join(map(summary_text, tables))
-        warnings = "".join(f"Warning: {text}\n\n" for text in response_warnings(result.significance.attrition))
+        warnings = "".join(
+            f"Warning: {text}\n\n"
+            for text in response_warnings(result.significance.attrition)
+            if f"{_WARNING}{trial.slug}: {text}" not in seen
+        )
         blocks.append(
             f"{trial.slug}\n\n{warnings}{table}\n{cost_sentence(result.costs)}\nReport: {trial.reports / 'report.md'}\n"
             f"Answers: {trial.results / 'predictions.csv'}\n"

@@ -10,8 +10,8 @@ import threading
 import msgspec
 
 from promptrial.care.run_documents import status_document
-from promptrial.care.status import Progress, RunStatus, find_run, read_status
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
+from promptrial.care.status import Progress, RunStatus, read_status
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
 from promptrial.documents.printable import escaped
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.interrupts import Terminated
@@ -27,7 +27,7 @@ _MOST_AWAITED = 10
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    add_run_id(parser)
+    add_run_id(parser, or_latest=True)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
     add_flag(parser, "watch", "refresh every second until no process works on the run", action="store_true")
@@ -39,9 +39,9 @@ def execute(args: argparse.Namespace) -> int:
     Raises
     ------
     UsageError
-        If there is no such run.
+        If there is no such run, or none at all.
     """
-    run, clock = find_run(experiments_dir(args), args.run_id), SystemClock()
+    run, clock = run_or_latest(args, "status"), SystemClock()
     if args.watch:
         return _watch(run, clock, as_json=args.json)
     status = read_status(run, clock)

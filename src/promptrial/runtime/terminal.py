@@ -14,9 +14,14 @@ from typing import Final, TextIO
 from promptrial.documents.printable import escaped
 from promptrial.errors import OutputError, ReaderGoneError
 
-__all__ = ["encodable", "print_result", "say_to_stderr"]
+__all__ = ["are_shown_together", "encodable", "print_result", "say_to_stderr"]
 
 _FALLBACK: Final = "utf-8"
+
+
+def are_shown_together() -> bool:
+    """Whether somebody sees stdout and stderr side by side: both are terminals."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
 
 
 def print_result(text: str, *, before: str = "") -> None:
