@@ -14,7 +14,7 @@ from promptrial.model import Item
 from promptrial.scoring.base import ScoringSettings, prepare_gold, score_answer
 from promptrial.scoring.contract import Response
 from promptrial.scoring.python_file import load_module
-from promptrial.scoring.python_function import function_scorer
+from promptrial.scoring.python_function import function_scorer, unsaid_truth
 from tests.support import fake_provider
 from tests.support.hosted_fixtures import hosted, process
 from tests.support.hosted_run import HostedProject
@@ -129,6 +129,43 @@ def test_a_setting_is_an_argument_and_a_truth_value_makes_the_scale_binary(own: 
     done(own, "--resume")
     assert phases_run(own) == SCORING
     assert {row["mine"] for row in rows(own)} == {"1"}
+
+
+def test_truth_values_of_a_function_that_says_no_scale_are_warned_of_with_what_to_write(own: Project) -> None:
+    file = own.root / "config/measures.py"
+    file.write_text(CODE.replace("most: int) -> bool:", "most: int):"))
+    configure(own, {"file": "measures.py:short", "most": 2})
+    outcome = own.run("--to_step", "score")
+    assert outcome.code == 0, outcome.err
+    assert "mine: the function returned only True and False, but its scores are taken as continuous" in outcome.err
+    assert "write `scale: binary` in scorers.mine" in outcome.err
+    assert recorded(own)["declared"]["scale"] == "continuous"
+    configure(own, {"file": "measures.py:short", "most": 2, "scale": "binary"})
+    outcome = own.run("--resume", "--to_step", "score")
+    assert outcome.code == 0, outcome.err
+    assert "returned only True and False" not in outcome.err
+    assert recorded(own)["declared"]["scale"] == "binary"
+
+
+@pytest.mark.parametrize(
+    ("code", "settings", "warned"),
+    [
+        ("def f(answer):\n    return True\n", {}, True),
+        ("import numpy\ndef f(answer):\n    return numpy.float64(len(answer)) > 2\n", {}, True),
+        ("def f(answer):\n    return True\n", {"scale": "continuous"}, False),
+        ("def f(answer) -> float:\n    return True\n", {}, False),
+        ("def f(answer):\n    return True if answer == 'a' else 0.5\n", {}, False),
+        ("def f(answer):\n    return 1\n", {}, False),
+    ],
+)
+def test_a_function_is_warned_of_only_if_all_it_returned_were_truth_values_and_nothing_says_its_scale(
+    code: str, settings: dict[str, Any], *, warned: bool
+) -> None:
+    scorer = function_scorer("mine", "measures.py", "f", load_module("mine", "measures.py", code), settings)
+    gold = prepare_gold(Item(id="q", dataset="d", question="Q?", answers=("a",)), "squad_v2", ScoringSettings())
+    for text in ("a", "long"):
+        score_answer(gold, Response(text), {"mine": scorer})
+    assert bool([*unsaid_truth({"mine": scorer})]) is warned
 
 
 def test_another_function_of_the_same_file_is_another_scorer(own: Project) -> None:

@@ -209,12 +209,13 @@ def run_or_latest(args: argparse.Namespace, verb: str) -> RunDir:
     UsageError
         If there is no such run, or no run at all.
     """
-    from promptrial.care.listing import latest_run
     from promptrial.care.status import find_run
-    from promptrial.runtime.clock import SystemClock
 
     experiments = experiments_dir(args)
     if args.run_id is None:
+        from promptrial.care.listing import latest_run
+        from promptrial.runtime.clock import SystemClock
+
         args.run_id, count = latest_run(experiments, SystemClock())
         others = f"; of {count} runs the one that changed last. Others: promptrial list, promptrial {verb} RUN_ID"
         say_to_stderr(f"run {args.run_id}{others if count > 1 else ''}")

@@ -175,7 +175,9 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
                 _add(counts, part.condition, *scorers.panel.take_counts())
                 task.advance(part.rows)
         answers.check_empty()
-    for warning in _nothing_found(counts):
+    from promptrial.scoring.python_function import unsaid_truth  # plan can do without it
+
+    for warning in (*_nothing_found(counts), *unsaid_truth(scorers.all)):
         services.events.warn(f"{trial.slug}: {warning}")
     return Produced(table.records() | _record(spec, results / RECORD, scorers.all, counts))
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import numbers
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
 from promptrial.scoring.contract import Declaration, Response, Scorer
 
-__all__ = ["FunctionScorer", "function_scorer"]
+__all__ = ["FunctionScorer", "function_scorer", "unsaid_truth"]
 
 _VALUES: Final[Mapping[str, Callable[[Item, Response], object]]] = {
     "answer": lambda _item, response: response.text,
@@ -52,7 +52,8 @@ class FunctionScorer(Scorer):
 
     ``wanted`` are the parameters that get a value of the item or its answer, ``required`` those of them that have no
     default, ``settings`` the other arguments. ``applying`` is the function that says whether it applies to an item,
-    with its parameters.
+    with its parameters. ``unsaid`` holds the types of what it returned (``bool`` for truth values) where nothing says
+    what the scale is, and is None where something does.
     """
 
     name: str
@@ -62,6 +63,7 @@ class FunctionScorer(Scorer):
     settings: Mapping[str, Any]
     said: Declaration
     applying: tuple[Callable[..., object], tuple[str, ...]] | None = None
+    unsaid: set[type] | None = field(default=None, compare=False)
 
     @property
     def declared(self) -> Declaration:
@@ -88,6 +90,8 @@ class FunctionScorer(Scorer):
         """Return what the function returns, as a float; a truth value is 0 or 1."""
         value = self.function(**_arguments(self.wanted, gold.item, answer.response), **self.settings)
         if isinstance(value, numbers.Real | np.bool_):
+            if self.unsaid is not None:
+                self.unsaid.add(bool if isinstance(value, np.bool_) else type(value))
             return float(value)
         raise ScoreError(
             f"scorer {self.name}: item {gold.item.id!r} of {gold.item.dataset}: the function returned "
@@ -136,7 +140,20 @@ def function_scorer(name: str, file: str, function: str, module: ModuleType, set
         of_item = _parameters(other)
         _check(str(settings[APPLIES]), of_item, {}, OF_AN_ITEM)
         applying = (other, tuple(each for each in of_item.names if each in OF_AN_ITEM))
-    return FunctionScorer(name, found, wanted, required, given, said, applying)
+    says_scale = stated.scale is not None or "return" in getattr(found, "__annotations__", {})
+    unsaid = None if says_scale else set[type]()
+    return FunctionScorer(name, found, wanted, required, given, said, applying, unsaid)
+
+
+def unsaid_truth(scorers: Mapping[str, Scorer]) -> Iterator[str]:
+    """Yield a sentence for each function that returned nothing but True and False, where nothing says its scale."""
+    for name, scorer in scorers.items():
+        if isinstance(scorer, FunctionScorer) and scorer.unsaid == {bool}:
+            yield (
+                f"{name}: the function returned only True and False, but its scores are taken as continuous numbers, "
+                f"for nothing says otherwise; write `scale: binary` in scorers.{name}, or `-> bool` behind the "
+                "parameters of the function, and resume (docs/scoring.md#a-function-of-your-own)"
+            )
 
 
 def _function(name: str, file: str, module: ModuleType, function: str) -> Callable[..., object]:
