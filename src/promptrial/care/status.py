@@ -10,7 +10,7 @@ from typing import Literal
 
 from promptrial import registry
 from promptrial.errors import CorruptRecordError, UsageError
-from promptrial.jobs.watching import awaited_by
+from promptrial.jobs.recording import awaited_by
 from promptrial.model import arm_of
 from promptrial.runtime.clock import Clock
 from promptrial.store import jsonl, records

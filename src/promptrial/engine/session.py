@@ -25,7 +25,7 @@ from promptrial.engine.question_files import check_subgroup_columns
 from promptrial.engine.serving import require_understood
 from promptrial.engine.starting import look_at_questions, resume
 from promptrial.errors import Detached, StopRequested, UsageError
-from promptrial.jobs.watching import awaited_by
+from promptrial.jobs.recording import awaited_by
 from promptrial.model import Trial
 from promptrial.model.units import RUN, Unit
 from promptrial.phases import prepare

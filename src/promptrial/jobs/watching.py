@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,9 +14,8 @@ from promptrial.jobs.settling import Settling
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus
 from promptrial.runtime.clock import Clock
-from promptrial.store.records import TrialManifest
 
-__all__ = ["JobWatch", "awaited_by"]
+__all__ = ["JobWatch"]
 
 _GROWTH: Final = 1.5
 
@@ -105,12 +103,6 @@ class JobWatch:
             f"by hand {self.work.name} {status.message}", f"{self.work.name}: {status.message}{steps}"
         )
         return wait_s
-
-
-def awaited_by(manifests: Iterable[TrialManifest]) -> tuple[str, ...]:
-    """Return what each job that waits for a person waits for, as ``JobWatch`` has put it on record."""
-    parts = (part for manifest in manifests for part in manifest.parts.values())
-    return tuple(part.reason for part in parts if part.status == "running" and part.reason is not None)
 
 
 def _duration(seconds: float) -> str:
