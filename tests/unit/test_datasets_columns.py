@@ -290,6 +290,30 @@ def test_spaces_around_answers_in_json_stay_in_a_file_that_earlier_versions_read
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("column", "answer", "separator", "said"),
+    [
+        ("answer", "mercury|quicksilver", None, True),
+        ("answer", "mercury | quicksilver", None, True),
+        ("answer", "|x|", None, False),
+        ("answer", "a || b", None, False),
+        ("answer", "mercury|quicksilver", "|", False),
+        ("answer", "mercury|quicksilver", ";", False),
+        ("answers", "mercury|quicksilver", None, False),
+    ],
+)
+def test_a_bar_between_answers_that_are_not_split_is_told_with_what_to_write(
+    column: str, answer: str, separator: str | None, tmp_path: Path, *, said: bool
+) -> None:
+    _, remarks = written(tmp_path / "q.csv", f"question,{column}\nQ?,{answer}\n", Reading(separator=separator))
+    note = (
+        """column 'answer': some answers hold "|", and each cell is taken as one answer; """
+        """if it stands between several, write `separator: "|"`"""
+    )
+    assert (note in remarks) is said
+    assert said or not any("hold" in remark and "|" in remark for remark in remarks)
+
+
 def test_a_column_of_one_answer_is_not_split_unless_a_separator_is_given(tmp_path: Path) -> None:
     text = "question,answer\nQ?,a | b; c\n"
     assert written(tmp_path / "q.csv", text)[0][0].answers == ("a | b; c",)

@@ -9,6 +9,7 @@ byte. Those versions refused a question that had neither ``answers`` nor the mar
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,6 +48,7 @@ _EARLIER: Final = Columns(
 _EARLIER_NAMES: Final = ("id", "question", "answers", "context", "is_unanswerable", "cluster")
 # "answer" and "unanswerable" are slips of the pen; "context_id" and "question_id" are other columns
 _SLIP: Final = 0.85
+_BAR: Final = re.compile(r"\w\s*\|\s*\w")
 
 
 def _table_items(path: Path, dataset: str, reading: Reading) -> Placed:
@@ -163,6 +165,11 @@ def _source(table: Table, first: Sequence[Row], reading: Reading) -> _Source:
     sentences = _left_out(cells) if is_earlier else (f"read as {table.words}", *columns.sentences)
     for sentence in sentences:
         reading.note(sentence)
+    for column in _bars(cells, [row for _, row in first]):
+        reading.say(
+            f'column {column!r}: some answers hold "|", and each cell is taken as one answer; if it stands between '
+            'several, write `separator: "|"`'
+        )
     cells = _with_key(cells, table, reading)
     return _Source(cells, names, frozenset(names), is_earlier, table, reading)
 
@@ -196,6 +203,14 @@ def _left_out(cells: Cells) -> Iterator[str]:
             f"columns: only {', '.join(_EARLIER_NAMES)}, as in earlier versions, because of `format: custom` without "
             f"`columns`; not used: {listed(unused)}"
         )
+
+
+def _bars(cells: Cells, rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """Yield the columns of answers that are not split, though a bar stands between words in one of the first rows."""
+    for column in cells.columns.answers if cells.is_sheet and not cells.columns.choices else ():
+        texts = (row.get(column) for row in rows)
+        if not cells.signs_of_several(column) and any(isinstance(text, str) and _BAR.search(text) for text in texts):
+            yield column
 
 
 def _kept(columns: Columns, *, everything: bool, wanted: frozenset[str]) -> tuple[tuple[str, str], ...]:
