@@ -132,11 +132,6 @@ def test_a_swapped_file_is_one_clear_error_and_putting_it_right_is_enough(files:
 
 def test_files_of_a_vendors_page_come_back_under_its_own_names(files: Files) -> None:
     files.configure(written_for="openai", folder="for the vendor")
-    files.project.config.write_text(
-        files.project.config.read_text().replace(
-            "id: vendor/model-1", "id: vendor/model-1\n    sampling: provider_default"
-        )
-    )
     first = files.run()
     assert first.code == 5
     folder = files.project.root / "for the vendor"

@@ -141,16 +141,32 @@ class TestWriting:
         assert desk.status().state is JobState.MISSING
         assert desk.job().name == KEY
 
-    def test_files_of_a_vendor_without_top_k_need_a_model_that_samples_by_itself(self, desk: Desk) -> None:
+    def test_files_for_a_vendor_say_what_it_takes_and_what_is_left_out(self, desk: Desk) -> None:
         for_openai = provider(desk.folder, written_for="openai")
-        with pytest.raises(PermanentError, match="takes no top_k") as caught:
-            for_openai.check(MODEL)
-        assert "sampling: provider_default" in str(caught.value.hint)
-        free = replace(MODEL, options=RequestOptions(sampling="provider_default"))
-        for_openai.check(free)
-        for_openai.submit(desk.payload(model=free))
+        for_openai.check(MODEL)
+        for_openai.submit(desk.payload())
         (body, *_) = [json.loads(line)["body"] for line in jsonl.lines(desk.folder / f"{KEY}.requests.jsonl")]
-        assert body.keys() == {"model", "messages", "max_completion_tokens"}
+        assert body.keys() == {"model", "messages", "max_completion_tokens", "temperature", "top_p", "seed"}
+        assert for_openai.fingerprint(MODEL)["sampling"] == "temperature top_p seed"
+
+    def test_a_parameter_that_was_chosen_and_cannot_be_sent_is_refused(self) -> None:
+        sampling = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=4, stop=(), seed=1)
+        instance = Instance("files", "batch_file", "the batch file", options=(("written_for", "openai"),))
+        assert "no top_k: none is sent" in str(BatchFileProvider.check_sampling(MODEL, sampling, instance))
+        with pytest.raises(ConfigError, match="OpenAI's chat completions have no top_k"):
+            BatchFileProvider.check_sampling(MODEL, replace(sampling, top_k=40), instance)
+        for_vllm = Instance("files", "batch_file", "the batch file")
+        assert BatchFileProvider.check_sampling(MODEL, replace(sampling, top_k=40), for_vllm) is None
+
+    @pytest.mark.parametrize("written_for", ["vllm", "groq", "openai", "azure"])
+    def test_the_responses_api_is_refused_where_it_is_not_taken(self, desk: Desk, written_for: str) -> None:
+        model = replace(MODEL, options=RequestOptions(endpoint="responses"))
+        files = provider(desk.folder, written_for=written_for)
+        if written_for in {"openai", "azure"}:
+            files.check(model)
+        else:
+            with pytest.raises(ConfigError, match="responses API"):
+                files.check(model)
 
     def test_the_folder_is_the_instances_or_within_the_run(self, tmp_path: Path) -> None:
         for options, place in (

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any, Final
 
+import msgspec
 import pytest
 
 from promptrial.config.instances import preset_instance
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import RequestOptions
-from promptrial.providers.openai_rows import RowShape, is_unanswered, openai_line
+from promptrial.providers.openai_rows import RowShape, is_unanswered, openai_line, row_overhead
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
 
+_ENCODER: Final = msgspec.json.Encoder()
 MODEL = ModelSpec("m", "org/model-7b", "files", adapter="batch_file")
 VLLM, OPENAI = RowShape(), RowShape(max_tokens="max_completion_tokens", top_k=False)
 
@@ -123,3 +126,22 @@ def test_rows_without_an_answer_are_told_from_refusals(outcome: dict[str, object
 def test_a_row_that_cannot_be_read_counts_as_one() -> None:
     assert not is_unanswered(b'{"custom_id": "a", "response"')
     assert not is_unanswered(b"[" * 100_000)
+
+
+@pytest.mark.parametrize("shape", [VLLM, OPENAI, replace(OPENAI, prefix="")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"sampling": "provider_default"},
+        {"endpoint": "responses", "reasoning_effort": "high"},
+        {"extra_body": '{"metadata":{"a":"ü"}}'},
+    ],
+)
+@pytest.mark.parametrize("stop", [(), ("END", "☃")])
+def test_no_row_is_longer_than_its_overhead_says(
+    shape: RowShape, options: dict[str, Any], stop: tuple[str, ...]
+) -> None:
+    model = replace(MODEL, options=RequestOptions(**options))
+    longer = len(openai_line(row(stop), model, shape)) - len(_ENCODER.encode(row(stop)))
+    assert longer <= row_overhead(model, shape) <= longer + 130

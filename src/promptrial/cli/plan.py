@@ -57,7 +57,7 @@ def as_text(planned: Planned) -> str:
     lines = [f"run {opened.run.run_id} ({known}), {len(opened.trials)} trial(s){dry}:"]
     lines += [f"  {trial.slug}" for trial in opened.trials]
     lines += [f"{action.phase:<8} {action}" for action in planned.actions]
-    lines += [f"now {text}" for text in planned.awaited]
+    lines += [*planned.limits, *(f"now {text}" for text in planned.awaited)]
     if planned.growth is not None:
         lines += [_growth(planned.growth)]
     if planned.checked is not None:
@@ -99,6 +99,8 @@ def as_json(planned: Planned) -> str:
             {"phase": action.phase, "action": action.verb, "reason": action.reason} for action in planned.actions
         ],
     }
+    if planned.limits:
+        value["limits"] = list(planned.limits)
     if planned.awaited:
         value["awaited"] = list(planned.awaited)
     if planned.copied:

@@ -52,7 +52,7 @@ def instance_of(providers: Mapping[str, ProviderConfig], name: str) -> Instance:
         account=entry.account or "",
         headers=tuple(entry.headers.items()),
         connection=Connection(entry.connect_timeout_s, entry.timeout_s, entry.proxy, entry.ca_file),
-        limits=Limits(entry.max_jobs, entry.max_in_flight, entry.max_rows, entry.max_bytes),
+        limits=_limits(preset, entry),
         options=_options(preset, entry),
     )
 
@@ -101,8 +101,15 @@ def preset_instance(name: str) -> Instance:
         key=preset.key,
         hosts=preset.hosts,
         auth=preset.auth,
+        limits=preset.limits,
         options=preset.options,
     )
+
+
+def _limits(preset: Preset, entry: ProviderConfig) -> Limits:
+    """Return the limits that an entry says, else those of whoever takes its files, else those of its type."""
+    usual = preset.limits if entry.written_for is None else PRESETS[entry.written_for].limits
+    return Limits(entry.max_jobs, entry.max_in_flight, entry.max_rows or usual.rows, entry.max_bytes or usual.size)
 
 
 _OPTIONS: Final = ("api_version", "folder", "written_for", "wait", "quiet_s")

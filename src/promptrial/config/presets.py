@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from promptrial.model.instances import Authentication
+from promptrial.model.instances import Authentication, Limits
 
 __all__ = ["KEYS_OF", "PRESETS", "Preset"]
 
@@ -37,7 +37,8 @@ class Preset:
     that order, is used unless ``mode`` says otherwise. ``address`` is an example of the ``base_url`` that an entry has
     to give; empty if there is one already. ``hosts`` are those that its key may be sent to. ``options`` is what its
     adapters are told; under ``lacks`` stand the options of requests that its adapters know, and it does not.
-    ``ids_with_slashes`` says that its own ids of models may read ``VENDOR/NAME``.
+    ``ids_with_slashes`` says that its own ids of models may read ``VENDOR/NAME``. ``limits`` are those of its
+    batches where they are not those of its adapter.
     """
 
     label: str
@@ -50,6 +51,7 @@ class Preset:
     auth: Authentication = "bearer"
     options: tuple[tuple[str, str], ...] = ()
     ids_with_slashes: bool = False
+    limits: Limits = Limits()  # noqa: RUF009 - it cannot change
 
     def adapter(self, mode: str | None) -> str | None:
         """Return the adapter for a mode, or for the usual one; None if it has none."""
@@ -89,6 +91,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         hosts=("api.groq.com",),
         options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused"), ("lacks", "endpoint")),
         ids_with_slashes=True,
+        limits=Limits(rows=50_000, size=100_000_000),
     ),
     "anthropic": Preset(
         "Anthropic",

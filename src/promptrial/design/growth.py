@@ -172,7 +172,8 @@ def pieces_of(order: Iterable[Part], parts: Iterable[Part], added: Sequence[Sequ
     added : sequence of sequences of int
         The positions of each step, as ``items_of_steps`` returns them.
     """
-    if len(added) == 1:
+    order, parts = list(order), list(parts)
+    if len(added) == 1 and order == parts:
         yield from (Piece(part, 0, part.stop - part.start) for part in parts)
         return
     places = _places(parts, added)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from promptrial.model import Part, Trial
 
-__all__ = ["DEFAULT_LINES_PER_PART", "cut_parts"]
+__all__ = ["DEFAULT_LINES_PER_PART", "cut_parts", "pieces_within"]
 
 DEFAULT_LINES_PER_PART: Final = 10_000
 
@@ -35,6 +35,48 @@ def cut_parts(
                 for condition in trial.conditions
             ]
     return tuple(parts)
+
+
+def pieces_within(
+    sizes: Sequence[Sequence[int]], most_bytes: Sequence[int | None], most_items: int | None
+) -> Iterator[tuple[int, int]]:
+    """Yield the pieces into which a part has to be cut so that none is too large in any arm: start and stop, from 0.
+
+    Each piece is as large as can be, and the same for all arms.
+
+    Parameters
+    ----------
+    sizes : sequence of sequences of int
+        For each arm, the bytes of each item's requests.
+    most_bytes : sequence of int or None
+        For each arm, the most bytes of a piece; None for any number.
+    most_items : int or None
+        The most items of a piece.
+
+    Raises
+    ------
+    ValueError
+        If an item does not fit by itself; its position is the argument.
+
+    Examples
+    --------
+    >>> list(pieces_within([[4, 4, 4], [1, 9, 1]], [8, 10], None))
+    [(0, 2), (2, 3)]
+    """
+    start, held = 0, [0] * len(sizes)
+    for at in range(len(sizes[0])):
+        own = [size[at] for size in sizes]
+        if most_items == 0 or _exceed(own, most_bytes):
+            raise ValueError(at)
+        held = [before + size for before, size in zip(held, own, strict=True)]
+        if at - start == most_items or _exceed(held, most_bytes):
+            yield start, at
+            start, held = at, own
+    yield start, len(sizes[0])
+
+
+def _exceed(sizes: Sequence[int], most: Sequence[int | None]) -> bool:
+    return any(limit is not None and size > limit for size, limit in zip(sizes, most, strict=True))
 
 
 def _even_spans(n_items: int, count: int) -> Iterator[tuple[int, int]]:

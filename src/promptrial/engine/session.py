@@ -31,6 +31,7 @@ from promptrial.model.units import RUN, Unit
 from promptrial.phases import prepare
 from promptrial.phases.base import Phase
 from promptrial.phases.copied import copied
+from promptrial.phases.cutting import limit_notes
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec, SampleHistory, TrustedCode
 from promptrial.reporting.facts import TrialResult
@@ -76,6 +77,8 @@ class Planned:
     """What a run would be refused for; None where its questions are drawn already."""
     awaited: tuple[str, ...] = ()
     """What each job that waits for a person waits for."""
+    limits: tuple[str, ...] = ()
+    """What there is to say of the largest job that a provider takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,9 @@ def preview(
         check_run(opened.loaded, opened.trials, env, opened.resolution, dry_run=opened.dry_run) if begins else None
     )
     awaited = awaited_by(services.manifests.values())
-    return Planned(opened, actions, outlook(spec, opened.state), copied(spec), checked, awaited)
+    return Planned(
+        opened, actions, outlook(spec, opened.state), copied(spec), checked, awaited, tuple(limit_notes(spec))
+    )
 
 
 def _as_corrected(spec: RunSpec, services: Services, opened: Opened) -> RunSpec:

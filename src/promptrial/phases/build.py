@@ -1,13 +1,16 @@
 """Build: cut the items into parts and write one request file a part, the arms of the same items side by side.
 
+A part that is larger than its provider takes is cut smaller: see ``cutting``.
+
 Before anything is written, the scorer must recognise every refusal that the prompts mandate: an experiment whose
 refusals would be counted as answers is stopped before it costs anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import groupby
 from typing import Any, Final
 
@@ -19,12 +22,13 @@ from promptrial.design.trials import described_model, own_of, templates_of
 from promptrial.model import Item, Part, TaskTemplates, Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
+from promptrial.phases.cutting import Cutter, as_recorded, own_limits
 from promptrial.phases.prepared import ItemReader, item_keys
 from promptrial.phases.sample import added_items, steps
 from promptrial.phases.services import Services
 from promptrial.phases.settings import scoring_settings
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.work import part_row
+from promptrial.phases.work import part_row, parts_on_record
 from promptrial.providers.request_rows import encode_request_row
 from promptrial.scoring import selftest
 from promptrial.store.atomic import AtomicFile
@@ -45,6 +49,7 @@ def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> obj
         "lines_per_part": config.lines_per_part,
         "scoring": config.scoring.model_dump(mode="json"),
         **_earlier_steps(spec),
+        **own_limits(spec),
     }
 
 
@@ -72,21 +77,34 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     added = added_items(spec, keys)
     rows: list[dict[str, Any]] = []
     artifacts = {}
-    cut = {trial.slug: cut_steps(trial, steps(spec), [len(found) for found in added]) for trial in spec.trials}
-    reader = ItemReader(spec.run)
-    total = sum(part.rows for parts in cut.values() for part in parts)
+    cutter, reader = Cutter(spec), ItemReader(spec.run)
+    cut = {trial.slug: _cut(spec, trial, [len(found) for found in added]) for trial in spec.trials}
+    total = sum(part.rows for parts in cut.values() for part, _ in parts)
     with services.progress.task("build", RUN, total) as task:
         for trial in spec.trials:
-            for _, shard in groupby(cut[trial.slug], key=lambda part: (part.step, part.start, part.stop)):
-                arms = list(shard)
-                members = reader.at(added[arms[0].step][arms[0].start : arms[0].stop])
-                for part in arms:
-                    services.stop.check()
-                    path = spec.run.trial(trial.slug).requests(part.name)
-                    artifacts[path] = _write(spec, part, trial, members)
+            for _, shard in groupby(cut[trial.slug], key=lambda each: _place(each[0])):
+                arms, kept = zip(*shard, strict=True)
+                members = list(reader.at(added[arms[0].step][arms[0].start : arms[0].stop]))
+                write = partial(_write, spec, services, trial)
+                for part, file in cutter.written(trial, arms, members, write, frozen=all(kept)):
+                    artifacts[spec.run.trial(trial.slug).requests(part.name)] = file
                     rows.append(part_row(part))
                     task.advance(part.rows)
-    return Produced(artifacts, {"parts": rows, "items": len(keys), "requests": total, **_drawn(spec), **_growth(spec)})
+    for limits, count in cutter.cut.items():
+        services.events.say(f"{limits.provider} takes at most {limits} a job: {count} parts were cut smaller")
+    facts = {"parts": rows, "items": len(keys), "requests": total, **cutter.facts()}
+    return Produced(artifacts, {**facts, **_drawn(spec), **_growth(spec)})
+
+
+def _cut(spec: RunSpec, trial: Trial, counts: Sequence[int]) -> list[tuple[Part, bool]]:
+    """Return the parts of a trial, each with whether it was one before the run grew."""
+    whole = steps(spec)
+    recorded = parts_on_record(spec).get(trial.slug, []) if len(whole) > 1 else []
+    return as_recorded(cut_steps(trial, whole, counts), recorded, len(whole))
+
+
+def _place(part: Part) -> tuple[float, int, int, int]:
+    return part.temp, part.step, part.start, part.stop
 
 
 def _drawn(spec: RunSpec) -> dict[str, Any]:
@@ -112,10 +130,11 @@ def _space(spec: RunSpec, size_read: int) -> int:
     return repeats * (size_read + n_items * (_ROW_BYTES + 2 * longest))
 
 
-def _write(spec: RunSpec, part: Part, trial: Trial, members: Iterable[Item]) -> FileRecord:
+def _write(spec: RunSpec, services: Services, trial: Trial, part: Part, members: Sequence[Item]) -> FileRecord:
+    services.stop.check()
     rows = 0
     with AtomicFile(spec.run.trial(trial.slug).requests(part.name)) as file:
-        for request in prompts.requests_of(part, list(members), trial):
+        for request in prompts.requests_of(part, members, trial):
             file.write(encode_request_row(request) + b"\n")
             rows += 1
     return FileRecord(file.sha256(), file.size, rows)

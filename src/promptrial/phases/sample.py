@@ -49,10 +49,12 @@ def grown_late(spec: RunSpec) -> tuple[GrowthFacts, ...]:
 def parts_in_table_order(spec: RunSpec, trial: Trial) -> list[Part]:
     """Return the parts that a fresh run of this size would have: tables have their rows in the order of these.
 
-    A run that never grew has these very parts. Positions are those of all prepared items.
+    A run that never grew has these very parts, unless they were cut smaller for their provider: that changes no table.
+    Positions are those of all prepared items.
     """
-    if not spec.growth:
+    facts = built(spec).facts
+    if not spec.growth and "cut" not in facts:
         return parts_of(spec, trial)
-    config, n_items = spec.config, built(spec).facts["items"]
+    config, n_items = spec.config, facts["items"]
     how = {"parts_per_dataset": config.parts_per_dataset, "lines_per_part": config.lines_per_part}
     return list(cut_parts(trial, n_items, **how))

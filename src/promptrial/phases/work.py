@@ -25,7 +25,7 @@ from promptrial.store import jsonl
 from promptrial.store.records import Manifest, load
 from promptrial.store.rundir import digest_of
 
-__all__ = ["built", "part_names", "part_row", "parts_of", "shared_key", "shared_rows", "worklist"]
+__all__ = ["built", "part_names", "part_row", "parts_of", "parts_on_record", "shared_key", "shared_rows", "worklist"]
 
 _BYTES_PER_TOKEN: Final = 4
 
@@ -125,6 +125,12 @@ def shared_rows(spec: RunSpec) -> dict[str, int]:
 def parts_of(spec: RunSpec, trial: Trial) -> list[Part]:
     """Return the parts that the build phase cut a trial into, in order."""
     return _parts_by_trial(built(spec)).get(trial.slug, [])
+
+
+def parts_on_record(spec: RunSpec) -> dict[str, list[Part]]:
+    """Return the parts of each trial that requests were written for last; none where that is not known."""
+    manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
+    return {} if manifest is None else _parts_by_trial(manifest)
 
 
 def built(spec: RunSpec) -> Manifest:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from promptrial.model import Completion, ModelSpec, Sampling
-from promptrial.model.instances import Instance
+from promptrial.model.instances import Instance, Limits
 from promptrial.providers.request_rows import RequestRow
 
 __all__ = [
@@ -25,6 +25,8 @@ __all__ = [
     "JobRef",
     "JobState",
     "JobStatus",
+    "LengthensRows",
+    "LimitsJobs",
     "PartPayload",
     "Staged",
 ]
@@ -161,6 +163,24 @@ class ChecksSampling(Protocol):
         ConfigError
             With what to write instead.
         """
+
+
+@runtime_checkable
+class LimitsJobs(Protocol):
+    """A source of answers whose jobs have a largest size."""
+
+    limits: ClassVar[Limits]
+    """The most rows of a job, and the most bytes of its requests as ``row_overhead`` counts them; an instance may say
+    others."""
+
+
+@runtime_checkable
+class LengthensRows(Protocol):
+    """A source of answers that sends rows longer than the neutral ones."""
+
+    @staticmethod
+    def row_overhead(model: ModelSpec, instance: Instance) -> int:
+        """Return by how many bytes a row is longer, at most, than the neutral one."""
 
 
 class BatchProvider(Protocol):

@@ -13,16 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
-from promptrial.config.presets import PRESETS
+from promptrial.config.presets import PRESETS, Preset
 from promptrial.errors import AlreadyThereError, ConfigError, PermanentError, ResultsGoneError
-from promptrial.model import Completion, ModelSpec
-from promptrial.model.instances import RUN_FOLDER, Instance
+from promptrial.model import Completion, ModelSpec, Sampling
+from promptrial.model.instances import RUN_FOLDER, Instance, Limits
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.batch_answers import Answered, read_answers
 from promptrial.providers.batch_folder import BatchFolder, FileJob
 from promptrial.providers.batch_rehearsal import Rehearsal
 from promptrial.providers.chat_rows import parse_chat_row
-from promptrial.providers.openai_rows import RowShape, openai_line
+from promptrial.providers.openai_models import check_model, check_sampling, sent_of
+from promptrial.providers.openai_rows import RowShape, openai_line, row_overhead
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.store import atomic
 
@@ -32,6 +33,7 @@ FOLDER: Final = "batch_files"
 """The folder of the files within that of the run, unless the instance says another one."""
 _REHEARSAL: Final = "PROMPTRIAL_BATCH_FILE_EMULATOR"
 _QUIET_S: Final = 600.0
+_CHAT_ALONE: Final = frozenset({"vllm", "groq"})
 _PAGES: Final[Mapping[str, str]] = {
     "openai": "https://platform.openai.com/batches",
     "azure": "the page for batch jobs of your resource",
@@ -57,6 +59,16 @@ class _Settings:
         )
 
 
+def _taker(instance: Instance) -> Preset:
+    return PRESETS[instance.option("written_for", "vllm")]
+
+
+def _as_its_taker(instance: Instance) -> Instance:
+    """Return the instance as one of whoever takes its files, which says the shape of rows."""
+    taker = _taker(instance)
+    return replace(instance, label=taker.label, options=taker.options)
+
+
 class BatchFileProvider:
     """Files of requests in one folder.
 
@@ -75,7 +87,9 @@ class BatchFileProvider:
     jobs: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
-    understands: ClassVar[frozenset[str]] = frozenset({"sampling", "reasoning_effort", "extra_body"})
+    understands: ClassVar[frozenset[str]] = frozenset({"endpoint", "sampling", "reasoning_effort", "extra_body"})
+    limits: ClassVar[Limits] = Limits(rows=50_000, size=200_000_000)
+    """Those of OpenAI's page, whoever takes the files."""
 
     def __init__(
         self,
@@ -86,7 +100,7 @@ class BatchFileProvider:
     ) -> None:
         self._instance = instance
         self._settings = _Settings.of(instance)
-        self._shape = RowShape.of(replace(instance, options=PRESETS[self._settings.written_for].options))
+        self._shape = RowShape.of(_as_its_taker(instance))
         self._place = folder
         self._files = None if folder is None else BatchFolder(folder)
         self._rehearsal = rehearsal
@@ -100,20 +114,36 @@ class BatchFileProvider:
         place = Path(folder) if folder else Path(run) / FOLDER if run else None
         return cls(instance, place, Rehearsal.at(env[_REHEARSAL]) if _REHEARSAL in env else None)
 
+    @staticmethod
+    def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
+        """Refuse decoding parameters that whoever takes the files does not have; say which are not sent."""
+        return check_sampling(model, sampling, _as_its_taker(instance))
+
+    @staticmethod
+    def row_overhead(model: ModelSpec, instance: Instance) -> int:
+        """Return by how much a line is longer than the neutral row."""
+        return row_overhead(model, RowShape.of(_as_its_taker(instance)))
+
     def check(self, model: ModelSpec) -> None:
-        """Make the folder, and refuse what its files could not say."""
-        if not self._shape.top_k and model.options.sampling == "explicit":
-            raise PermanentError(
-                f"models.{model.alias}: {PRESETS[self._settings.written_for].label} takes no top_k, which each request "
-                "says",
-                hint=f"write `models: {{{model.alias}: {{id: ..., sampling: provider_default}}}}`, which sends no "
-                "temperature, top_p, top_k or seed",
+        """Make the folder, and refuse an API that whoever takes the files does not have."""
+        if model.options.endpoint == "responses" and self._settings.written_for in _CHAT_ALONE:
+            raise ConfigError(
+                f"models.{model.alias}: {_taker(self._instance).label} takes no requests for the responses API",
+                hint=f"remove `endpoint` from `models.{model.alias}`",
             )
+        if self._settings.written_for == "openai":
+            check_model(model)
         atomic.make_folder(self._folder.path)
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
-        """Return the model's name and whose files they are; what answers them can be known to nobody here."""
-        return {"provider": self.name, "model": model.shown_id, "written_for": self._settings.written_for}
+        """Return the model's name, whose files they are and what they say; who answers them, nobody here knows."""
+        return {
+            "provider": self.name,
+            "model": model.shown_id,
+            "written_for": self._settings.written_for,
+            "endpoint": self._shape.url(model),
+            "sampling": sent_of(model, self._shape),
+        }
 
     def count_tokens(self, model: ModelSpec, text: str) -> None:
         """Return None: there is no tokenizer to ask."""

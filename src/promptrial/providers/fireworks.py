@@ -26,7 +26,7 @@ from promptrial.errors import (
     TransientError,
 )
 from promptrial.model import Completion, ModelSpec
-from promptrial.model.instances import Instance
+from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
@@ -80,6 +80,7 @@ class FireworksProvider:
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
     understands: ClassVar[frozenset[str]] = frozenset()
+    limits: ClassVar[Limits] = Limits(size=500_000_000)
 
     def __init__(
         self, api: Service, account: str, timeouts: Timeouts | None = None, multipart_limit: int = MULTIPART_LIMIT

@@ -25,7 +25,7 @@ from promptrial.errors import (
     TransientError,
 )
 from promptrial.model import Completion, ModelSpec, Sampling
-from promptrial.model.instances import Instance
+from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
@@ -36,7 +36,7 @@ from promptrial.providers.openai_by_hand import fetch_commands, stop_command
 from promptrial.providers.openai_files import Files
 from promptrial.providers.openai_models import check_model, check_sampling, sent_of
 from promptrial.providers.openai_pages import pages
-from promptrial.providers.openai_rows import RowShape, is_unanswered
+from promptrial.providers.openai_rows import RowShape, is_unanswered, row_overhead
 from promptrial.providers.openai_wire import KEY, MODEL, REQUESTS, Anything, Batch, BatchPage
 
 __all__ = ["OpenAIProvider"]
@@ -71,6 +71,7 @@ class OpenAIProvider:
     keyed: ClassVar[bool] = False
     lookup: ClassVar[JobLookup] = JobLookup.SEARCH
     understands: ClassVar[frozenset[str]] = frozenset({"endpoint", "sampling", "reasoning_effort", "extra_body"})
+    limits: ClassVar[Limits] = Limits(rows=50_000, size=200_000_000)
 
     def __init__(self, api: Service, instance: Instance | None = None, timeouts: Timeouts | None = None) -> None:
         self._instance = instance or preset_instance(self.name)
@@ -92,6 +93,11 @@ class OpenAIProvider:
     def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
         """Refuse what the model or the API does not take; return a sentence about what is not sent."""
         return check_sampling(model, sampling, instance)
+
+    @staticmethod
+    def row_overhead(model: ModelSpec, instance: Instance) -> int:
+        """Return by how much a line is longer than the neutral row."""
+        return row_overhead(model, RowShape.of(instance))
 
     def check(self, model: ModelSpec) -> None:
         """Ask for the newest batch, which a wrong key cannot, and for the model.

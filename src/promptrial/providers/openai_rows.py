@@ -15,11 +15,11 @@ from typing import Any, Final, Literal, Self
 
 import msgspec
 
-from promptrial.model import ModelSpec
+from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import Instance
-from promptrial.providers.request_rows import RequestRow, row_id
+from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row, row_id
 
-__all__ = ["RowShape", "is_unanswered", "openai_body", "openai_line"]
+__all__ = ["RowShape", "is_unanswered", "openai_body", "openai_line", "row_overhead"]
 
 MaxTokens = Literal["max_tokens", "max_completion_tokens"]
 
@@ -87,6 +87,19 @@ def openai_body(row: RequestRow, model: ModelSpec, shape: RowShape) -> dict[str,
         there = body.get(key)
         body[key] = there | value if isinstance(there, dict) and isinstance(value, dict) else value
     return body
+
+
+_SHORTEST: Final = Sampling(temperature=0.0, top_p=1.0, top_k=1, max_tokens=1, stop=(), seed=1)
+
+
+def row_overhead(model: ModelSpec, shape: RowShape) -> int:
+    """Return by how many bytes a line is longer, at most, than the neutral row.
+
+    All that both have is of one length in both, so that the row in which the least is left out decides.
+    """
+    request = Request(RequestId("d", "i", "arm", "0.0", 0, "closed"), (Message("user", ""),), _SHORTEST)
+    neutral = encode_request_row(request)
+    return max(0, len(openai_line(decode_request_row(neutral), model, shape)) - len(neutral))
 
 
 class _Error(msgspec.Struct):
