@@ -41,6 +41,17 @@ class TestTheStates:
         assert batch["expires_at"] == batch["created_at"] + 24 * HOUR_S
         assert [batch[name] for name in ("failed_at", "expired_at", "cancelling_at", "cancelled_at")] == [None] * 4
 
+    def test_counts_grow_with_time_and_not_beyond_the_end(self, start_openai: Start) -> None:
+        openai = start_openai({"clock": "manual"})
+        openai.fault("F10", "create_batch", variant="expired", share=0.6)
+        name, found = openai.batch(10), []
+        for seconds in (10, 5, 5, 5, 5):
+            openai.advance(seconds)
+            batch = openai.get_batch(name)
+            found.append((batch["status"], batch["request_counts"]["completed"]))
+        running = [("in_progress", 0), ("in_progress", 2), ("in_progress", 4), ("finalizing", 6)]
+        assert found == [("validating", 0), *running]
+
     def test_a_client_may_miss_states(self, openai: OpenAiClient) -> None:
         name = openai.batch()
         openai.advance(HOUR_S)
@@ -289,6 +300,7 @@ class TestCancelling:
         openai.advance(15 + 6)  # six of the fifteen seconds in which it answers
         first = ok(openai.http.post(f"batches/{name}/cancel"))
         assert (first["status"], first["cancelling_at"]) == ("cancelling", first["in_progress_at"] + 6)
+        assert first["request_counts"] == {"total": 10, "completed": 4, "failed": 0}
         assert ok(openai.http.post(f"batches/{name}/cancel")) == first
         openai.advance(15)
         batch = ok(openai.http.post(f"batches/{name}/cancel"))

@@ -50,8 +50,90 @@ _ANTHROPIC: Final = "../promptrial_emulator/anthropic/"
 _MESSAGE_BATCHES: Final = ("tests/contract/test_emulator_anthropic_batches.py",)
 _MESSAGES: Final = ("tests/contract/test_emulator_anthropic_messages.py",)
 _MESSAGE_FAULTS: Final = ("tests/contract/test_emulator_anthropic_faults.py",)
+_OPENAI: Final = "../promptrial_emulator/openai/"
+_OPENAI_BATCHES: Final = ("tests/contract/test_emulator_openai_batches.py",)
+_OPENAI_FILES: Final = ("tests/contract/test_emulator_openai_files.py",)
+_OPENAI_LIVE: Final = ("tests/contract/test_emulator_openai_live.py",)
+_OPENAI_FAULTS: Final = ("tests/contract/test_emulator_openai_faults.py",)
 
 MUTANTS: Final = (
+    Mutant(
+        "the emulator counts the rows of a batch that is validated",
+        _OPENAI + "model.py",
+        'if batch.state in (VALIDATING, "failed"):',
+        'if batch.state == "failed":',
+        _OPENAI_BATCHES,
+    ),
+    Mutant(
+        "the emulator's OpenAI batches lose the rows that an end cut off",
+        _OPENAI + "outputs.py",
+        "if order.share < 1:",
+        "if order.share < 0:",
+        _OPENAI_BATCHES,
+    ),
+    Mutant(
+        "the emulator takes a batch whose input file is deleted while it is validated",
+        _OPENAI + "settling.py",
+        "if before == VALIDATING and openai.files.find(batch.input) is None:",
+        "if before is None:",
+        _OPENAI_BATCHES,
+    ),
+    Mutant(
+        "the emulator compares the urls of rows with nothing",
+        _OPENAI + "inputs.py",
+        "        if url != endpoint:",
+        "        if url is None:",
+        _OPENAI_BATCHES,
+    ),
+    Mutant(
+        "the emulator counts the lines of problems from 0",
+        _OPENAI + "inputs.py",
+        "found.look_at(number, line)",
+        "found.look_at(number - 1, line)",
+        _OPENAI_BATCHES,
+    ),
+    Mutant(
+        "the emulator cancels a cancelled batch again",
+        _OPENAI + "batches.py",
+        "if batch.state not in (CANCELLING, CANCELLED):",
+        "if batch.state != CANCELLED:",
+        _OPENAI_BATCHES,
+    ),
+    Mutant(
+        "a page of the emulator's files begins with the file that ended the page before",
+        _OPENAI + "lists.py",
+        "return position + 1",
+        "return position",
+        _OPENAI_FILES,
+    ),
+    Mutant(
+        "the emulator shows files that have expired",
+        _OPENAI + "model.py",
+        "and (self.expires_at is None or now < self.expires_at)",
+        "",
+        _OPENAI_FILES,
+    ),
+    Mutant(
+        "a live answer of the emulator is not in its ledger",
+        _OPENAI + "live.py",
+        "client_request_id=name or None,",
+        "client_request_id=None,",
+        _OPENAI_LIVE,
+    ),
+    Mutant(
+        "the emulator forgets the form fields of a file that comes late",
+        "../promptrial_emulator/operation.py",
+        "fields=dict(body.fields),",
+        "fields={},",
+        _OPENAI_FAULTS,
+    ),
+    Mutant(
+        "a fault rule of one API meets the calls of another",
+        "../promptrial_emulator/faults/rules.py",
+        'rule.api in ("", api)',
+        "True",
+        _OPENAI_FAULTS,
+    ),
     Mutant(
         "the emulator's prompt cache is written by every row",
         _ANTHROPIC + "caching.py",

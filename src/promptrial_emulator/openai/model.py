@@ -179,7 +179,7 @@ def shown_batch(batch: Batch, now: float) -> dict[str, Any]:
 
 def _counts(batch: Batch, now: float) -> dict[str, int]:
     """Return the counts: 0 before the batch runs, then an estimate. What was left undone is in the total alone."""
-    if batch.state in (VALIDATING, "failed") or (batch.outcome is None and "in_progress_at" not in batch.times):
+    if batch.state in (VALIDATING, "failed"):
         return {"total": 0, "completed": 0, "failed": 0}
     outcome = batch.outcome
     off = fault.options["offset"] if (fault := batch.injected.get("F15", "progress")) else 0
@@ -189,8 +189,9 @@ def _counts(batch: Batch, now: float) -> dict[str, int]:
 
 
 def _estimate(batch: Batch, now: float) -> int:
-    stage = current(batch.schedule, now)
-    if stage.state != IN_PROGRESS:
-        return batch.facts.rows
+    """Return about how many rows are answered; never more than by its end."""
+    rows, stage = batch.facts.rows * batch.share, current(batch.schedule, now)
     end = next((later.at for later in batch.schedule if later.at > stage.at), stage.at)
-    return int(batch.facts.rows * (now - stage.at) / (end - stage.at)) if end > stage.at else batch.facts.rows
+    if stage.state != IN_PROGRESS or end <= stage.at:
+        return int(rows)
+    return int(rows * (now - stage.at) / (end - stage.at))
