@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from promptrial.errors import PermanentError, PromptrialError, TransientError
+from promptrial.errors import LoadingError, PermanentError, PromptrialError, TransientError
 from promptrial.model import ModelSpec
+from promptrial.phases import engines
 from tests.support.fake_provider import FakeProvider
 from tests.support.project import Project
 
@@ -34,3 +35,35 @@ def test_a_check_that_says_no_ends_the_run_before_anything_is_submitted(
     assert outcome.code == 1
     assert "no such account" in outcome.err
     assert "next: check the account" in outcome.err
+
+
+def test_a_server_that_loads_its_model_is_waited_for_and_that_is_said_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, left = FakeProvider.fingerprint, [2]
+
+    def fingerprint(provider: FakeProvider, model: ModelSpec) -> dict[str, str | int | float | bool]:
+        if left[0]:
+            left[0] -= 1
+            raise LoadingError("could not ask whether it is ready: HTTP 503: Loading model")
+        return known(provider, model)
+
+    monkeypatch.setattr(FakeProvider, "fingerprint", fingerprint)
+    monkeypatch.setattr(engines, "_BETWEEN_LOOKS_S", 0.01)
+    outcome = project.run("--to_step", "submit")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("waiting until it has loaded its model") == 1
+
+
+def test_a_server_that_never_has_loaded_its_model_is_given_up(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fingerprint(_provider: FakeProvider, _model: ModelSpec) -> None:
+        raise LoadingError("could not ask whether it is ready: HTTP 503: Loading model")
+
+    monkeypatch.setattr(FakeProvider, "fingerprint", fingerprint)
+    monkeypatch.setattr(engines, "_BETWEEN_LOOKS_S", 0.01)
+    project.write_config({"execution": {"outage_s": 0.1}})
+    outcome = project.run("--to_step", "submit")
+    assert outcome.code == 1
+    assert "HTTP 503: Loading model" in outcome.err
