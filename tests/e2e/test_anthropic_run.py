@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
-from tests.support.anthropic_run import MODEL, batches, bought_once, trial_on_anthropic
+from tests.support.anthropic_run import MODEL, PRICE, batches, bought_once, trial_on_anthropic
 from tests.support.emulator_client import EmulatorClient
 from tests.support.hosted_fixtures import process
 from tests.support.hosted_run import HostedProject, leaks
@@ -99,3 +100,52 @@ def test_a_temperature_above_one_is_refused_before_anything_is_sent(
     assert "above 1, the highest that Anthropic takes" in outcome.err
     assert "provider_default" in outcome.err
     assert batches(hosted) == []
+
+
+def test_a_cached_prompt_is_costed_by_arm_and_has_a_column_of_its_own(
+    process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {**PRICE, "cached_input_per_million": 0.1, "cache_write_per_million": 2.0}
+    changes = {
+        "models": {"m1": {"id": MODEL, "cache_prompt": "1h"}},
+        "pricing": {"anthropic": {"batch_discount": 0.5, "models": {"m1": rates}}},
+    }
+    hosted = trial_on_anthropic(tmp_path, process, monkeypatch, changes)
+    assert hosted.run("--to_step", "report").code == 0
+    costs = json.loads((hosted.results() / "costs.json").read_text())
+    table = hosted.table()
+    for arm in ("control", "treatment"):
+        rows = table.filter(pc.equal(table.column("condition"), arm))
+        prompt, answer, read, written = (
+            pc.sum(rows.column(name)).as_py()
+            for name in ("prompt_tokens", "completion_tokens", "cached_tokens", "cache_write_tokens")
+        )
+        cost = costs["conditions"][arm]
+        assert read > 0 < written
+        assert cost["cache_read_usd"] == pytest.approx(read * 0.1 / 2e6)
+        assert cost["cache_write_usd"] == pytest.approx(written * 2.0 / 2e6)
+        plain = (prompt - read - written) * 1.0 + answer * 2.0
+        assert cost["usd"] == pytest.approx(plain / 2e6 + cost["cache_read_usd"] + cost["cache_write_usd"])
+    report = (hosted.results().parent / "reports/report.md").read_text()
+    assert "were written to a cache, for" in report
+
+
+def test_without_a_cache_the_table_has_no_column_for_it(hosted: HostedProject) -> None:
+    assert hosted.run("--to_step", "costs").code == 0
+    assert "cache_write_tokens" not in hosted.table().column_names
+    assert "cache_write_tokens" not in json.loads((hosted.results() / "costs.json").read_text())
+
+
+def test_thinking_is_kept_apart_and_paid_as_output(
+    process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = {"id": MODEL, "thinking_budget": 1024, "cache_prompt": "5m"}
+    hosted = trial_on_anthropic(tmp_path, process, monkeypatch, {"models": {"m1": model}, "temps": [1.0]})
+    assert hosted.run("--to_step", "costs").code == 0
+    table = hosted.table()
+    assert table.column_names[-3:] == ["reasoning_tokens", "reasoning", "cache_write_tokens"]
+    assert all(table.column("reasoning").to_pylist())
+    thought, answers = (pc.sum(table.column(name)).as_py() for name in ("reasoning_tokens", "completion_tokens"))
+    assert 0 < thought < answers
+    costs = json.loads((hosted.results() / "costs.json").read_text())
+    assert costs["completion_tokens"] == answers

@@ -11,7 +11,7 @@ import pytest
 from tests.support.emulator_client import EmulatorClient
 from tests.support.hosted_run import HostedProject, configuration, experiment
 
-__all__ = ["MODEL", "batches", "bought_once", "trial_on_anthropic"]
+__all__ = ["MODEL", "PRICE", "batches", "bought_once", "trial_on_anthropic"]
 
 MODEL: Final = "claude-haiku-4-5"
 PRICE: Final = {"input_per_million": 1.0, "output_per_million": 2.0}

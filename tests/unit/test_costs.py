@@ -223,3 +223,67 @@ def test_every_report_fits_the_published_schema_and_its_arms_add_up(
     amounts = [cost.usd for cost in report.conditions.values() if cost.usd is not None]
     assert (report.usd is None) == (not amounts)
     assert (report.usd or 0.0) == pytest.approx(sum(amounts))
+
+
+CACHED = msgspec.structs.replace(PRICE, cached_input_per_million=0.2, cache_write_per_million=4.0)
+
+
+def with_cache(read: int | None, written: int) -> TokenUsage:
+    return TokenUsage(10, 10, 1_000_000, 100_000, 1_100_000, read, cache_write_tokens=written)
+
+
+def test_tokens_read_from_and_written_to_a_cache_have_rates_of_their_own() -> None:
+    full = usd(1_000_000, 100_000, CACHED, cached_tokens=500_000, cache_write_tokens=100_000)
+    assert full == pytest.approx((0.4 * 2.0 + 0.5 * 0.2 + 0.1 * 4.0 + 1.0) / 2)
+
+
+def test_a_rate_alone_leaves_the_other_tokens_at_the_rate_of_the_prompt() -> None:
+    reads = msgspec.structs.replace(PRICE, cached_input_per_million=0.2)
+    assert usd(1_000_000, 0, reads, cached_tokens=500_000, cache_write_tokens=100_000) == pytest.approx(0.55)
+    writes = msgspec.structs.replace(PRICE, cache_write_per_million=4.0)
+    assert usd(1_000_000, 0, writes, cached_tokens=500_000, cache_write_tokens=100_000) == pytest.approx(1.1)
+
+
+def test_more_cached_tokens_than_there_are_cost_nothing_less_than_they_do() -> None:
+    assert usd(100, 0, CACHED, cached_tokens=1_000_000) == pytest.approx(0.1)
+
+
+def test_cache_reads_and_writes_are_amounts_of_their_own_by_arm_and_together() -> None:
+    report = cost_report(both(with_cache(500_000, 0), with_cache(300_000, 200_000)), {}, CACHED)
+    control, treatment = (report.conditions[arm] for arm in PAIR)
+    assert control.cache_read_usd == pytest.approx(0.05)
+    assert control.cache_write_usd is msgspec.UNSET
+    assert treatment.cache_read_usd == pytest.approx(0.03)
+    assert report.cache_read_usd == pytest.approx(0.08)
+    assert treatment.cache_write_usd == report.cache_write_usd == pytest.approx(0.4)
+    assert (control.cache_write_tokens, report.cache_write_tokens) == (msgspec.UNSET, 200_000)
+    assert report.usd == pytest.approx((control.usd or 0) + (treatment.usd or 0))
+
+
+def test_arms_with_prices_of_their_own_add_up_what_their_caches_cost() -> None:
+    report = cost_report(both(with_cache(500_000, 0), with_cache(300_000, 0)), {}, CACHED, {"treatment": PRICE})
+    assert report.cache_read_usd == report.conditions["control"].cache_read_usd == pytest.approx(0.05)
+    assert report.conditions["treatment"].cache_read_usd is msgspec.UNSET
+
+
+@pytest.mark.parametrize("price", [PRICE, None])
+def test_without_rates_or_tokens_of_a_cache_no_key_is_added(price: Price | None) -> None:
+    for found in (cost_report({"control": with_cache(5, 0)}, {}, price), cost_report({"control": usage()}, {}, CACHED)):
+        assert not {"cache_write_tokens", "cache_read_usd", "cache_write_usd"} & set(json.loads(document.encode(found)))
+
+
+def test_a_document_with_a_cache_is_what_its_schema_says_and_is_read_back() -> None:
+    report = cost_report(both(with_cache(500_000, 0), with_cache(300_000, 200_000)), {}, CACHED)
+    data = document.encode(report)
+    jsonschema.validate(json.loads(data), json.loads(SCHEMA.read_bytes()))
+    assert document.decode(data) == report
+
+
+def test_rates_of_a_cache_come_from_the_configuration_and_change_nothing_while_they_are_not_given() -> None:
+    plain = PriceConfig(input_per_million=2, output_per_million=10)
+    assert plain.model_dump(mode="json") == {"input_per_million": 2, "output_per_million": 10}
+    rates = PriceConfig(
+        input_per_million=2, output_per_million=10, cached_input_per_million=0.2, cache_write_per_million=4
+    )
+    found = price_for({"a": ProviderPricing(batch_discount=0.5, models={"m": rates})}, "a", "m", "m")
+    assert found == CACHED

@@ -26,7 +26,7 @@ from promptrial.config.instances import address_needed, known_instances
 from promptrial.config.models import ModelConfig, ProviderName
 from promptrial.config.providers import ProviderConfig
 from promptrial.config.scorers import ScorerConfig, column_of, named_types, settings_problems
-from promptrial.config.strict import LARGEST, Name, Number, Positive, Strict, Words
+from promptrial.config.strict import LARGEST, Name, Number, Positive, Strict, Words, is_none
 from promptrial.config.typed import SettingsError
 from promptrial.documents.missing import MissingRule
 from promptrial.documents.significance import StatsSettings
@@ -125,7 +125,13 @@ class PriceConfig(Strict):
     """USD per million tokens, before the batch discount."""
 
     input_per_million: Price
-    output_per_million: Price
+    output_per_million: Price = Field(description="thinking and reasoning tokens are output")
+    cached_input_per_million: Price | None = Field(
+        None, exclude_if=is_none, description="prompt tokens read from a cache; by default they cost what the others do"
+    )
+    cache_write_per_million: Price | None = Field(
+        None, exclude_if=is_none, description="prompt tokens written to a cache; by default likewise"
+    )
 
 
 class ProviderPricing(Strict):

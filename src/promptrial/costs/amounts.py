@@ -12,7 +12,7 @@ from operator import add
 
 import msgspec
 
-from promptrial.costs.prices import usd
+from promptrial.costs.prices import usd, usd_of
 from promptrial.documents.cost_report import SCHEMA_VERSION, Cost, CostReport, Price
 from promptrial.model.arms import CONTROL, ArmName
 
@@ -32,6 +32,8 @@ class TokenUsage:
         it was paid all the same.
     cached_tokens : int or None
         The part of the prompt tokens that came from a cache; None if no row says.
+    cache_write_tokens : int
+        The part of them that was written to a cache.
     unknown : int
         Responses, with or without an answer in them, whose prompt or completion tokens the provider did not report.
     empty : int
@@ -51,9 +53,11 @@ class TokenUsage:
     cached_tokens: int | None = None
     unknown: int = 0
     empty: int = 0
+    cache_write_tokens: int = 0
 
     def __post_init__(self) -> None:
-        counts = (self.prompt_tokens, self.completion_tokens, self.total_tokens, self.cached_tokens or 0)
+        cache = self.cached_tokens or 0, self.cache_write_tokens
+        counts = (self.prompt_tokens, self.completion_tokens, self.total_tokens, *cache)
         if min(counts) < 0:
             raise ValueError(f"{min(counts)} tokens: counts are not negative")
         if min(self.empty, self.answered) < 0 or not 0 <= self.unknown <= self.responses <= self.requests:
@@ -80,6 +84,7 @@ class TokenUsage:
             cached_tokens=sum(cached) if cached else None,
             unknown=self.unknown + other.unknown,
             empty=self.empty + other.empty,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
         )
 
 
@@ -118,7 +123,7 @@ def cost_report(
         price,
     )
     if own:
-        together = _with_amount(together, _sum_or_none([arm.usd for arm in arms.values()]))
+        together = _with_amount(together, list(arms.values()))
     return CostReport(
         **msgspec.structs.asdict(together),
         schema_version=SCHEMA_VERSION,
@@ -129,14 +134,26 @@ def cost_report(
     )
 
 
-def _with_amount(cost: Cost, amount: float | None) -> Cost:
-    per_correct = _per_correct(amount, cost.correct, cost.tokens_unknown)
-    return msgspec.structs.replace(cost, usd=amount, usd_per_correct=per_correct)
+def _with_amount(cost: Cost, arms: Sequence[Cost]) -> Cost:
+    """Return a cost with the amounts of arms, which have prices of their own, added up."""
+    amount = _sum_or_none([arm.usd for arm in arms])
+    return msgspec.structs.replace(
+        cost,
+        usd=amount,
+        usd_per_correct=_per_correct(amount, cost.correct, cost.tokens_unknown),
+        cache_read_usd=_sum_of_set([arm.cache_read_usd for arm in arms]),
+        cache_write_usd=_sum_of_set([arm.cache_write_usd for arm in arms]),
+    )
+
+
+def _sum_of_set(amounts: Sequence[float | msgspec.UnsetType]) -> float | msgspec.UnsetType:
+    known = [amount for amount in amounts if amount is not msgspec.UNSET]
+    return sum(known) if known else msgspec.UNSET
 
 
 def _cost(usage: TokenUsage, correct: float | None, price: Price | None) -> Cost:
-    amount = usd(usage.prompt_tokens, usage.completion_tokens, price) if price is not None and usage.known else None
-    return Cost(
+    amount = None if price is None or not usage.known else _amount(usage, price)
+    cost = Cost(
         requests=usage.requests,
         answered=usage.answered,
         correct=correct,
@@ -147,6 +164,24 @@ def _cost(usage: TokenUsage, correct: float | None, price: Price | None) -> Cost
         tokens_unknown=usage.unknown,
         usd=amount,
         usd_per_correct=_per_correct(amount, correct, usage.unknown),
+        cache_write_tokens=usage.cache_write_tokens or msgspec.UNSET,
+    )
+    if price is None or amount is None:
+        return cost
+    return msgspec.structs.replace(
+        cost,
+        cache_read_usd=usd_of(usage.cached_tokens, price.cached_input_per_million, price),
+        cache_write_usd=usd_of(usage.cache_write_tokens, price.cache_write_per_million, price),
+    )
+
+
+def _amount(usage: TokenUsage, price: Price) -> float:
+    return usd(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        price,
+        cached_tokens=usage.cached_tokens or 0,
+        cache_write_tokens=usage.cache_write_tokens,
     )
 
 

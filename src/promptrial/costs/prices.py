@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from promptrial.config.schema import ProviderPricing
 from promptrial.documents.cost_report import Price
 
-__all__ = ["price_for", "usd"]
+__all__ = ["price_for", "usd", "usd_of"]
 
 _MILLION: Final = 1_000_000
 
@@ -23,18 +25,50 @@ def price_for(pricing: Mapping[str, ProviderPricing], provider: str, alias: str,
         input_per_million=listed.input_per_million,
         output_per_million=listed.output_per_million,
         batch_discount=terms.batch_discount,
+        cached_input_per_million=_rate(listed.cached_input_per_million),
+        cache_write_per_million=_rate(listed.cache_write_per_million),
     )
 
 
-def usd(prompt_tokens: int, completion_tokens: int, price: Price) -> float:
+def _rate(rate: float | None) -> float | msgspec.UnsetType:
+    return msgspec.UNSET if rate is None else rate
+
+
+def usd(
+    prompt_tokens: int, completion_tokens: int, price: Price, *, cached_tokens: int = 0, cache_write_tokens: int = 0
+) -> float:
     """Return the price of tokens in USD, discount taken off, not rounded.
 
-    Cached prompt tokens are priced like the others, because a price has one rate for input.
+    Parameters
+    ----------
+    prompt_tokens, completion_tokens : int
+        All of them; reasoning tokens are completion tokens.
+    price : Price
+    cached_tokens, cache_write_tokens : int
+        The prompt tokens that were read from a cache, and those written to one. They cost what the others do where the
+        price has no rate of their own.
 
     Examples
     --------
     >>> usd(2_000_000, 1_000_000, Price(input_per_million=0.5, output_per_million=1.0, batch_discount=0.5))
     1.0
     """
-    full = prompt_tokens * price.input_per_million + completion_tokens * price.output_per_million
+    own = [
+        (tokens, rate)
+        for tokens, rate in (
+            (cached_tokens, price.cached_input_per_million),
+            (cache_write_tokens, price.cache_write_per_million),
+        )
+        if rate is not msgspec.UNSET
+    ]
+    plain = max(0, prompt_tokens - sum(tokens for tokens, _ in own))
+    full = plain * price.input_per_million + completion_tokens * price.output_per_million
+    full += sum(tokens * rate for tokens, rate in own)
     return full / _MILLION * (1 - price.batch_discount)
+
+
+def usd_of(tokens: int | None, rate: float | msgspec.UnsetType, price: Price) -> float | msgspec.UnsetType:
+    """Return what tokens cost that have a rate of their own; unset if there are none, or no such rate."""
+    if not tokens or rate is msgspec.UNSET:
+        return msgspec.UNSET
+    return tokens * rate / _MILLION * (1 - price.batch_discount)

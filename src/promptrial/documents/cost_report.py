@@ -18,11 +18,16 @@ SCHEMA_VERSION: Final = 1
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """USD per million tokens before the discount, and the share that the discount takes off every request."""
+    """USD per million tokens before the discount, and the share that the discount takes off every request.
+
+    Prompt tokens that are read from a cache, or written to one, have the rate of the others where none is given.
+    """
 
     input_per_million: float
     output_per_million: float
     batch_discount: float
+    cached_input_per_million: float | msgspec.UnsetType = msgspec.UNSET
+    cache_write_per_million: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +40,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     ``correct`` counts the answers that meet the criterion, and is null when none was scored. ``usd`` is null when the
     model has no price or no usage is known: never 0 for want of knowledge. ``usd_per_correct`` is null as well when no
     answer meets the criterion or part of the usage is unknown.
+
+    ``cache_write_tokens``, a part of the prompt tokens too, are there only if some are. So are ``cache_read_usd`` and
+    ``cache_write_usd``, which are part of ``usd``: where there are such tokens, and the price has a rate for them.
     """
 
     requests: int
@@ -47,6 +55,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     tokens_unknown: int
     usd: float | None
     usd_per_correct: float | None
+    cache_write_tokens: int | msgspec.UnsetType = msgspec.UNSET
+    cache_read_usd: float | msgspec.UnsetType = msgspec.UNSET
+    cache_write_usd: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class CostReport(Cost, frozen=True, kw_only=True):

@@ -17,18 +17,19 @@ from promptrial.model import ModelSpec, Trial
 from promptrial.model.arms import ArmName
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
-from promptrial.phases.parse import ParseReport
+from promptrial.phases.parse import CACHE_COLUMNS, ParseReport
 from promptrial.phases.scorers import declared
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.types.exact_match import ExactMatch
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord, load
-from promptrial.store.tables import read_batches
+from promptrial.store.tables import column_names, read_batches
 
 __all__ = ["PHASE"]
 
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens")
+_CACHE_WRITES: Final = CACHE_COLUMNS[0][0]
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class _Sums:
     completion_tokens: int = 0
     total_tokens: int = 0
     cached_tokens: int | None = None
+    cache_write_tokens: int = 0
     unknown: int = 0
 
 
@@ -56,6 +58,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
             cached_tokens=arm.cached_tokens,
             unknown=arm.unknown + report.arms[condition].empty_usage_unknown,
             empty=report.arms[condition].empty,
+            cache_write_tokens=arm.cache_write_tokens,
         )
         for condition, arm in sums.items()
     }
@@ -102,7 +105,8 @@ def _token_sums(services: Services, path: Path, trial: Trial) -> dict[ArmName, _
     import pyarrow.compute as pc
 
     sums = {condition: _Sums() for condition in trial.conditions}
-    for batch in read_batches(path, ("condition", "error", *_TOKENS)):
+    written = {_CACHE_WRITES} & {*column_names(path)}
+    for batch in read_batches(path, ("condition", "error", *_TOKENS, *written)):
         services.stop.check()
         for condition, arm in sums.items():
             rows = batch.filter(pc.equal(batch.column("condition"), condition))
@@ -112,6 +116,8 @@ def _token_sums(services: Services, path: Path, trial: Trial) -> dict[ArmName, _
             arm.total_tokens += pc.sum(pc.coalesce(total, pc.add(prompt, completion))).as_py() or 0
             if cached.null_count < len(cached):
                 arm.cached_tokens = (arm.cached_tokens or 0) + pc.sum(cached).as_py()
+            if written:
+                arm.cache_write_tokens += pc.sum(rows.column(_CACHE_WRITES)).as_py() or 0
             silent = pc.or_(pc.is_null(prompt), pc.is_null(completion))
             answered = pc.is_null(rows.column("error"))
             arm.unknown += pc.sum(pc.and_(silent, answered)).as_py() or 0

@@ -41,7 +41,7 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.records import FileRecord
 from promptrial.store.tables import Column, TableWriter
 
-__all__ = ["PHASE", "PREDICTION_COLUMNS", "ArmCounts", "ParseReport"]
+__all__ = ["CACHE_COLUMNS", "PHASE", "PREDICTION_COLUMNS", "ArmCounts", "ParseReport"]
 
 PREDICTION_COLUMNS: Final[tuple[Column, ...]] = (
     ("custom_id", "text"),
@@ -62,6 +62,9 @@ PREDICTION_COLUMNS: Final[tuple[Column, ...]] = (
 )
 REASONING_COLUMNS: Final[tuple[Column, ...]] = (("reasoning_tokens", "int"), ("reasoning", "text"))
 """Appended where any response of the trial has reasoning, so that other tables keep their bytes."""
+CACHE_COLUMNS: Final[tuple[Column, ...]] = (("cache_write_tokens", "int"),)
+"""Appended, behind those, where any prompt of the trial was written to a cache."""
+_FURTHER_COLUMNS: Final = (*REASONING_COLUMNS, *CACHE_COLUMNS)
 _ABSENT: Final = -1
 _CONFLICT: Final = "conflicting_answers"
 _ParseRow = Callable[[bytes], Completion]
@@ -118,7 +121,7 @@ class _Output:
     quarantine: AtomicFile
     report: ParseReport
     think_tags: Mapping[ArmName, ThinkTags]
-    with_reasoning: bool
+    further: tuple[Column, ...]
     quarantined: int = 0
     reasons: dict[ArmName, Counter[str]] = field(default_factory=dict)
 
@@ -127,12 +130,13 @@ class _Output:
 
         Raises
         ------
-        _ReasoningFoundError
-            If it has reasoning, and the table has no column for it.
+        _ColumnsLackError
+            If it has something that the table has no column for.
         """
         settled = settle(completion, self.think_tags[rid.condition])
-        if not self.with_reasoning and (settled.reasoning or settled.reasoning_tokens):
-            raise _ReasoningFoundError
+        lacking = [column for column in _needed_columns(settled) if column not in self.further]
+        if lacking:
+            raise _ColumnsLackError(lacking)
         arm = self.report.arms[rid.condition]
         if settled.error is None:
             arm.count_answer(settled)
@@ -141,9 +145,7 @@ class _Output:
             if completion.error is None:
                 arm.count_empty(settled)
         self.combined.write(line + b"\n")
-        row = _prediction(rid, settled)
-        if self.with_reasoning:
-            row += (settled.reasoning_tokens, settled.reasoning)
+        row = _prediction(rid, settled) + tuple(getattr(settled, name) for name, _ in self.further)
         self.predictions.append(row, len(settled.text) + len(settled.reasoning or ""))
 
     def set_apart(self, line: bytes) -> None:
@@ -152,20 +154,39 @@ class _Output:
         self.quarantined += 1
 
 
-class _ReasoningFoundError(Exception):
-    """A response has reasoning, and the table has no column for it."""
+class _ColumnsLackError(Exception):
+    """A response has something that the table has no column for.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Those that it needs.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__(columns)
+        self.columns = columns
+
+
+def _needed_columns(completion: Completion) -> tuple[Column, ...]:
+    if not (completion.reasoning or completion.reasoning_tokens or completion.cache_write_tokens):
+        return ()
+    reasoning = REASONING_COLUMNS if completion.reasoning or completion.reasoning_tokens else ()
+    return (*reasoning, *(CACHE_COLUMNS if completion.cache_write_tokens else ()))
 
 
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
-    try:
-        return _parse(spec, services, trial, PREDICTION_COLUMNS)
-    except _ReasoningFoundError:  # nothing was published; mostly the first row tells
-        return _parse(spec, services, trial, PREDICTION_COLUMNS + REASONING_COLUMNS)
+    further: tuple[Column, ...] = ()
+    while True:
+        try:
+            return _parse(spec, services, trial, further)
+        except _ColumnsLackError as found:  # nothing was published; mostly the first row tells
+            further = tuple(column for column in _FURTHER_COLUMNS if column in {*further, *found.columns})
 
 
-def _parse(spec: RunSpec, services: Services, trial: Trial, columns: tuple[Column, ...]) -> Produced:
+def _parse(spec: RunSpec, services: Services, trial: Trial, further: tuple[Column, ...]) -> Produced:
     results = spec.run.trial(trial.slug).results
-    with _outputs(results, trial, columns, _think_tags(spec, trial)) as output:
+    with _outputs(results, trial, further, _think_tags(spec, trial)) as output:
         keys = list(item_keys(spec.run))
         parts, added = parts_of(spec, trial), added_items(spec, keys)
         known: dict[str, _Index] = {}
@@ -201,16 +222,16 @@ def _say_conflicts(spec: RunSpec, services: Services, trial: Trial, output: _Out
 
 @contextmanager
 def _outputs(
-    results: Path, trial: Trial, columns: tuple[Column, ...], think_tags: Mapping[ArmName, ThinkTags]
+    results: Path, trial: Trial, further: tuple[Column, ...], think_tags: Mapping[ArmName, ThinkTags]
 ) -> Iterator[_Output]:
     with ExitStack() as stack:
         yield _Output(
-            stack.enter_context(TableWriter(results / "predictions", columns)),
+            stack.enter_context(TableWriter(results / "predictions", PREDICTION_COLUMNS + further)),
             stack.enter_context(AtomicFile(results / "results_combined.jsonl")),
             stack.enter_context(AtomicFile(results / "quarantine.jsonl")),
             ParseReport(arms={name: ArmCounts() for name in trial.conditions}),
             think_tags,
-            with_reasoning=columns != PREDICTION_COLUMNS,
+            further,
             reasons={name: Counter() for name in trial.conditions},
         )
 

@@ -152,6 +152,13 @@ def _printable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(texts, type=column.type)])
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """Return the columns of a Parquet file, in their order."""
+    import pyarrow.parquet as pq
+
+    return tuple(pq.read_schema(path, memory_map=False).names)
+
+
 def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the row groups of a Parquet file, at most ``BATCH_ROWS`` rows each."""
     import pyarrow.parquet as pq

@@ -333,10 +333,30 @@ def _cost_notes(costs: CostReport) -> Iterable[str]:
         yield _price_note(costs.price, "")
     for name, price in own.items():
         yield _price_note(price, f" of the {name} arm")
-    if costs.price is not None and costs.cached_tokens:
-        yield f"{count(costs.cached_tokens)} prompt tokens came from a cache; they are priced like the others."
+    yield from _cache_notes(costs)
     for name in control_first(costs.conditions):
         yield from _unknown_note(name, costs)
+
+
+def _cache_notes(costs: CostReport) -> Iterable[str]:
+    """Yield how many prompt tokens were read from a cache, or written to one, by arm where that has a price."""
+    written = None if costs.cache_write_tokens is UNSET else costs.cache_write_tokens
+    known = (
+        (costs.cached_tokens, "came from a cache", costs.cache_read_usd, "cache_read_usd"),
+        (written, "were written to a cache", costs.cache_write_usd, "cache_write_usd"),
+    )
+    for tokens, what, usd, field in known:
+        if not tokens or (costs.price is None and usd is UNSET):
+            continue
+        if usd is UNSET:
+            yield f"{count(tokens)} prompt tokens {what}; they are priced like the others."
+            continue
+        by_arm = [
+            f"{amount(value)} in the {name} arm"
+            for name in control_first(costs.conditions)
+            if (value := getattr(costs.conditions[name], field)) is not UNSET
+        ]
+        yield f"{count(tokens)} prompt tokens {what}, for {amount(usd)} USD of the cost: {', '.join(by_arm)}."
 
 
 def _price_note(price: Price | None, whose: str) -> str:
@@ -345,8 +365,13 @@ def _price_note(price: Price | None, whose: str) -> str:
     discount = f", less {rate(price.batch_discount, 0)} for batches" if price.batch_discount else ""
     return (
         f"Price{whose}: {significant(price.input_per_million)} USD for a million prompt tokens, "
-        f"{significant(price.output_per_million)} USD for a million answer tokens{discount}."
+        f"{significant(price.output_per_million)} USD for a million answer tokens{_cache_rates(price)}{discount}."
     )
+
+
+def _cache_rates(price: Price) -> str:
+    rates = ((price.cached_input_per_million, "read from a cache"), (price.cache_write_per_million, "written to one"))
+    return "".join(f", {significant(value)} USD for a million {what}" for value, what in rates if value is not UNSET)
 
 
 def _unknown_note(name: ArmName, costs: CostReport) -> Iterable[str]:
