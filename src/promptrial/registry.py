@@ -66,6 +66,7 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "openai": "promptrial.providers.openai:OpenAIProvider",
     "openai_compatible": "promptrial.providers.openai_compatible:OpenAICompatibleProvider",
     "anthropic": "promptrial.providers.anthropic:AnthropicProvider",
+    "anthropic_live": "promptrial.providers.anthropic_live:AnthropicLiveProvider",
     "batch_file": "promptrial.providers.batch_file:BatchFileProvider",
 }
 """Where answers come from."""

@@ -149,3 +149,16 @@ def test_thinking_is_kept_apart_and_paid_as_output(
     assert 0 < thought < answers
     costs = json.loads((hosted.results() / "costs.json").read_text())
     assert costs["completion_tokens"] == answers
+
+
+def test_a_trial_by_live_requests_needs_no_batch(
+    process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = {"anthropic": {"type": "anthropic", "mode": "live", "base_url": process.url}}
+    hosted = trial_on_anthropic(tmp_path, process, monkeypatch, {"providers": where})
+    outcome = hosted.run("--to_step", "costs")
+    assert outcome.code == 0, outcome.err
+    assert batches(hosted) == []
+    table = hosted.table()
+    assert len(hosted.emulator.ledger("message")) == len(table)
+    assert set(table.column("error").to_pylist()) == {None}

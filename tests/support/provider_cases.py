@@ -145,6 +145,21 @@ def _anthropic(folder: Path) -> Iterator[ProviderCase]:
         client.close()
 
 
+@contextmanager
+def _anthropic_live(folder: Path) -> Iterator[ProviderCase]:
+    key, model = "sk-ant-" + "contractsecret", "claude-haiku-4-5"
+    with EmulatorServer(folder, EmulatorSettings(key=key, models=frozenset({model}))) as server:
+        yield ProviderCase(
+            env={"ANTHROPIC_API_KEY": key},
+            instance=replace(preset_instance("anthropic"), adapter="anthropic_live", base_url=server.url),
+            model=ModelSpec("small", model, "anthropic", adapter="anthropic_live"),
+            no_model="claude-of-tomorrow",
+            needed=("ANTHROPIC_API_KEY",),
+            secrets=(key,),
+            locked_out={"ANTHROPIC_API_KEY": "sk-ant-" + "wrongsecret"},
+        )
+
+
 def _sha256_of_batch(payload: PartPayload) -> str:
     """Return what the ledger keeps of a batch: no key is told, but the ids in the body hold a nonce of it."""
     body = io.BytesIO()
@@ -172,6 +187,7 @@ CASES: Final[Mapping[str, Callable[[Path], AbstractContextManager[ProviderCase]]
     "openai": _openai,
     "openai_compatible": _openai_compatible,
     "anthropic": _anthropic,
+    "anthropic_live": _anthropic_live,
     "batch_file": _batch_file,
 }
 """By the provider's name in the registry. Each starts what it needs in a folder, and skips the test if it cannot."""

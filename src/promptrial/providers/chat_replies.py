@@ -19,7 +19,7 @@ from promptrial.providers.http_outcomes import printable
 from promptrial.providers.live import LiveAnswer, Note
 from promptrial.providers.request_rows import RequestRow
 
-__all__ = ["ChatReply", "FailedReplyError", "answer_of", "fewest_tokens"]
+__all__ = ["ChatReply", "FailedReplyError", "answer_of", "fewest_tokens", "is_same_model"]
 
 _MAY_WORK_LATER: Final = frozenset({408, 429})
 
@@ -102,7 +102,7 @@ def _notes(
     reply: ChatReply, answer: Completion, request: RequestRow, model: ModelSpec, window: int | None, larger: str
 ) -> Iterator[Note]:
     named = reply.model if isinstance(reply.model, str) else ""
-    if named and not _is_same(named, model.id):
+    if named and not is_same_model(named, model.id):
         yield Note(
             f"model {printable(named, 80)}",
             f"model {model.shown_id} was asked for, and {printable(named, 80)} answers",
@@ -124,7 +124,7 @@ def _notes(
         )
 
 
-def _is_same(named: str, asked: str) -> bool:
+def is_same_model(named: str, asked: str) -> bool:
     """Whether a name is the one asked for, perhaps with a folder, a version or the ending of a file."""
     short, wanted = (text.rpartition("/")[2].casefold().removesuffix(".gguf") for text in (named, asked))
     return short == wanted or short.startswith((f"{wanted}-", f"{wanted}:")) or wanted.startswith(f"{short}:")

@@ -89,6 +89,7 @@ class HttpClient:
         kind: Kind = Kind.REPEATABLE,
         query: Mapping[str, str] | None = None,
         body: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> T:
         """Make one call with our key and return its answer.
 
@@ -104,6 +105,8 @@ class HttpClient:
         query : mapping, optional
         body : object, optional
             Sent as JSON; without it no body is sent at all.
+        headers : mapping, optional
+            Sent besides those of each call.
 
         Raises
         ------
@@ -112,11 +115,11 @@ class HttpClient:
         """
         call = Call(self.service, what, kind)
         content = None if body is None else msgspec.json.encode(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        sent = dict(headers or {}) if body is None else {"Content-Type": "application/json", **(headers or {})}
         with (
             explained(call),
             self._watch.on(Exchange(self._timeouts.call_s)),
-            self._keyed(method, path, params=query, content=content, headers=headers) as response,
+            self._keyed(method, path, params=query, content=content, headers=sent) as response,
         ):
             answer = success_body(call, response)
         return decoded(call, answer, into)

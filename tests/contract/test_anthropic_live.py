@@ -1,0 +1,153 @@
+"""Anthropic's live endpoint against a server that is told each answer: rows, refusals, and what is left for later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from promptrial.config.instances import preset_instance
+from promptrial.errors import ConfigError, PermanentError, SlowDownError, TransientError
+from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model.instances import Limits, RequestOptions
+from promptrial.providers.anthropic_live import AnthropicLiveProvider
+from promptrial.providers.live import IN_FLIGHT, LiveProvider
+from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
+from tests.support.http_scripted import Reply, ScriptedServer, json_reply, reply, scripted
+
+KEY = "sk-ant-" + "livesecret"
+MESSAGES = "/v1/messages"
+MODEL = ModelSpec("m", "claude-haiku-4-5", "anthropic", adapter="anthropic_live")
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted() as server:
+        yield server
+
+
+@pytest.fixture
+def provider(server: ScriptedServer) -> Iterator[AnthropicLiveProvider]:
+    instance = replace(preset_instance("anthropic"), adapter="anthropic_live", base_url=server.url)
+    provider = AnthropicLiveProvider.open({"ANTHROPIC_API_KEY": KEY}, instance)
+    yield provider
+    provider.close()
+
+
+def asked(**sampling: Any) -> RequestRow:
+    usual = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
+    identity = RequestId("set", "q1", "control", "0.0", 0, "closed")
+    request = Request(identity, (Message("user", "What?"),), replace(usual, **sampling))
+    return decode_request_row(encode_request_row(request))
+
+
+def message(**changes: Any) -> dict[str, Any]:
+    usage = {"input_tokens": 3, "output_tokens": 1}
+    text = {"type": "text", "text": "Rome\nor so"}
+    return {"id": "msg_1", "model": "claude-haiku-4-5-20251001", "content": [text], "stop_reason": "end_turn",
+            "usage": usage, "served_at": "changes with each run", **changes}  # fmt: skip
+
+
+def refusal(status: int, kind: str, text: str) -> Reply:
+    return json_reply({"type": "error", "error": {"type": kind, "message": text}}, status)
+
+
+def test_it_is_a_live_adapter_with_a_limit_of_its_own(server: ScriptedServer, provider: AnthropicLiveProvider) -> None:
+    assert isinstance(provider, LiveProvider)
+    assert provider.in_flight == IN_FLIGHT
+    few = replace(preset_instance("anthropic"), base_url=server.url, limits=Limits(in_flight=3))
+    assert AnthropicLiveProvider.open({"ANTHROPIC_API_KEY": KEY}, few).in_flight == 3
+
+
+def test_an_answer_is_a_row_of_one_line_under_the_plain_id_without_what_changes(
+    server: ScriptedServer, provider: AnthropicLiveProvider
+) -> None:
+    server.on("POST", MESSAGES, reply(200, json.dumps(message(), indent=1).encode()))
+    row, notes = provider.answer(asked(), MODEL)
+    found = provider.parse_row(row)
+    assert b"\n" not in row
+    assert b"served_at" not in row
+    assert (found.wire_id, found.text, found.prompt_tokens, notes) == ("set-q1-c-0-0-c", "Rome\nor so", 3, ())
+    (call,) = server.asked
+    assert (call.headers["x-api-key"], call.headers["anthropic-version"]) == (KEY, "2023-06-01")
+    assert json.loads(call.body)["model"] == "claude-haiku-4-5"
+
+
+def test_another_models_name_is_said_and_its_answer_kept(
+    server: ScriptedServer, provider: AnthropicLiveProvider
+) -> None:
+    server.on("POST", MESSAGES, json_reply(message(model="claude-2")))
+    row, (note,) = provider.answer(asked(), MODEL)
+    assert provider.parse_row(row).error is None
+    assert note.text == "model claude-haiku-4-5 was asked for, and claude-2 answers"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, "invalid_request_error"), (413, "request_too_large")])
+def test_a_request_that_is_refused_for_what_it_holds_is_a_final_error_row(
+    server: ScriptedServer, provider: AnthropicLiveProvider, status: int, kind: str
+) -> None:
+    server.on("POST", MESSAGES, refusal(status, kind, "prompt is too long"))
+    row, _ = provider.answer(asked(), MODEL)
+    assert provider.parse_row(row).error == f"{kind}: prompt is too long"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "text"),
+    [
+        (400, "invalid_request_error", "temperature: not supported by this model"),
+        (400, "invalid_request_error", "Your credit balance is too low"),
+        (401, "authentication_error", "invalid x-api-key"),
+        (402, "billing_error", "no"),
+        (403, "permission_error", "no"),
+        (404, "not_found_error", "model: claude-haiku-4-5"),
+    ],
+)
+def test_what_every_request_would_meet_ends_the_part(
+    server: ScriptedServer, provider: AnthropicLiveProvider, status: int, kind: str, text: str
+) -> None:
+    server.on("POST", MESSAGES, refusal(status, kind, text))
+    with pytest.raises(PermanentError, match=f"HTTP {status}"):
+        provider.answer(asked(), MODEL)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Reply(end="reset"),
+        refusal(500, "api_error", "oops"),
+        refusal(529, "overloaded_error", "busy"),
+        reply(200, b"{"),
+        reply(200, b"[]"),
+        reply(200, b"{}"),
+        json_reply({"content": "no list"}),
+        reply(200, json.dumps(message()).encode(), announce=9999),
+    ],
+    ids=str,
+)
+def test_what_may_work_later_is_left_to_its_caller(
+    server: ScriptedServer, provider: AnthropicLiveProvider, told: Reply
+) -> None:
+    server.on("POST", MESSAGES, told)
+    with pytest.raises(TransientError):
+        provider.answer(asked(), MODEL)
+    assert len(server.asked) == 1
+
+
+def test_a_429_asks_for_fewer_at_once(server: ScriptedServer, provider: AnthropicLiveProvider) -> None:
+    server.on("POST", MESSAGES, refusal(429, "rate_limit_error", "slow down"))
+    with pytest.raises(SlowDownError):
+        provider.answer(asked(), MODEL)
+
+
+def test_what_is_known_to_be_refused_is_never_sent(server: ScriptedServer, provider: AnthropicLiveProvider) -> None:
+    with pytest.raises(PermanentError, match="above 1"):
+        provider.answer(asked(temperature=1.5), MODEL)
+    small = replace(MODEL, options=RequestOptions(thinking_budget=5))
+    with pytest.raises(ConfigError, match="thinking_budget"):
+        provider.check(small)
+    with pytest.raises(ConfigError, match="thinking_budget"):
+        provider.check_name(small)
+    assert server.asked == []
