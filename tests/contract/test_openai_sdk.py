@@ -157,7 +157,7 @@ class TestLive:
         assert found["chat"][0]["read"]["choices"][0]["message"]["content"].startswith("Say it. [")
         assert found["text"].startswith("Say it. [")
         assert [item["type"] for item in found["responses"][0]["read"]["output"]] == ["reasoning", "message"]
-        assert (found["models"][0]["read"]["id"], found["listed"]) == ("a/b", ["emulated-model"])
+        assert (found["models"][0]["read"]["id"], found["listed"]) == ("a/b", [])
 
 
 class TestRefusals:

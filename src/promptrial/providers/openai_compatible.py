@@ -42,6 +42,8 @@ _NO_MODEL: Final = re.compile(
     r"model_not_found|not a valid model|model\b.{0,200}\b(does not exist|not found)", re.IGNORECASE
 )
 _ANSWER: Final = "answer a request"
+_NAME: Final = "x-client-request-id"
+"""The header by which OpenAI and its kin put our name of a request into their logs; the emulator knows it by that."""
 _SHOWN: Final = 8
 """Names of served models in a message."""
 
@@ -159,9 +161,9 @@ class OpenAICompatibleProvider(AnswersDirectly):
     def answer(self, request: RequestRow, model: ModelSpec) -> LiveAnswer:
         """Answer one request, with one call; see ``live.LiveProvider``."""
         facts = self._facts.get(model.id, ServerFacts({}))
-        body = self._body(request, model)
+        body, named = self._body(request, model), {_NAME: request.custom_id}
         try:
-            reply = self._http.call("POST", "/chat/completions", ChatReply, what=_ANSWER, body=body)
+            reply = self._http.call("POST", "/chat/completions", ChatReply, what=_ANSWER, body=body, headers=named)
             return answer_of(reply, request, model, facts.window, self._larger)
         except RejectedError as error:
             return LiveAnswer(self._refused(error, request, model, facts))

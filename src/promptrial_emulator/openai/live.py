@@ -22,7 +22,6 @@ __all__ = ["Live"]
 
 _OWN_ID: Final = "x-client-request-id"
 """The header in which a client may name its request; the oracle finds a question by it."""
-_ANY_MODEL: Final = "emulated-model"
 
 
 class Live:
@@ -58,8 +57,8 @@ class Live:
         return Delayed(json_response(given), delay_s) if delay_s else json_response(given)
 
     def models(self, call: Call) -> Response:  # noqa: ARG002 - a Handler
-        """Show every model."""
-        names = sorted(self._settings.models or {_ANY_MODEL})
+        """Show every model; none where any name is one."""
+        names = sorted(self._settings.models or ())
         return json_response({"object": "list", "data": [self._model(name) for name in names]})
 
     def model(self, call: Call) -> Response:
