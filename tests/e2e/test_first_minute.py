@@ -120,6 +120,7 @@ def test_for_programs_the_result_alone_is_on_stdout(desk: Project) -> None:
         ({"--questions": "none.csv"}, "--questions none.csv: there is no such file"),
         ({"--control": "none.txt"}, "--control: there is no file none.txt"),
         ({"--model": "gpt-9"}, "--model gpt-9: no such model"),
+        ({"--model": "anthropic/claude-x"}, "ANTHROPIC_API_KEY is not set"),
         ({"--questions": "bad.jsonl"}, "bad.jsonl:2: "),
         ({"--run_id": "../x"}, "--run_id '../x'"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.care.draft_inputs import as_name, model_named, prompt_given, questions_given
+from promptrial.care.draft_inputs import as_name, model_named, prompt_given, questions_given, variables_needed
 from promptrial.care.question_keys import columns_given, encoding_given, with_flags
 from promptrial.cli.draft_flags import dataset, prompts, words_again
 from promptrial.config.draft import DraftModel
@@ -77,10 +77,44 @@ def test_a_model_is_the_embedded_one_a_file_of_weights_or_one_of_a_provider() ->
     assert hosted == DraftModel("llama-v3", "accounts/fireworks/models/llama-v3", "fireworks")
 
 
-@pytest.mark.parametrize("text", ["gpt-9", "openai/gpt-9", "fireworks/", "none.gguf"])
-def test_another_model_is_an_error_that_lists_what_there_is(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--model .*: (no such model|there is no such file)"):
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("openai/gpt-4o-mini", DraftModel("gpt-4o-mini", "gpt-4o-mini", "openai")),
+        ("openrouter/openai/gpt-4o-mini", DraftModel("gpt-4o-mini", "openai/gpt-4o-mini", "openrouter")),
+        ("llamacpp/any", DraftModel("any", "any", "llamacpp")),
+    ],
+)
+def test_the_part_before_the_first_slash_is_a_provider(text: str, model: DraftModel) -> None:
+    assert model_named(text) == model
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("gpt-9", "no such model"),
+        ("openai/", "no such model"),
+        ("accounts/fireworks/models/x", "no such model: 'accounts' is no provider"),
+        ("none.gguf", "there is no such file"),
+        ("azure/gpt-4o", "azure needs a `base_url`: give it in `providers` of a configuration"),
+    ],
+)
+def test_another_model_is_an_error_that_lists_what_there_is(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
         model_named(text)
+    assert caught.value.message.startswith(f"--model {text}: {said}")
+    assert caught.value.hint is not None
+    assert "GGUF" in caught.value.hint
+
+
+def test_each_variable_that_a_model_needs_and_that_is_not_set_is_named() -> None:
+    assert variables_needed(DraftModel("m", "m"), {}) == []
+    assert variables_needed(DraftModel("m", "m", "llamacpp"), {}) == []
+    assert variables_needed(DraftModel("m", "m", "groq"), {"GROQ_API_KEY": "x"}) == []
+    assert variables_needed(DraftModel("m", "m", "anthropic"), {}) == [
+        "ANTHROPIC_API_KEY is not set: put ANTHROPIC_API_KEY=... into .env, or export it"
+    ]
+    assert len(variables_needed(DraftModel("m", "m", "fireworks"), {})) == 2
 
 
 @pytest.mark.parametrize(("text", "name"), [("täglich neu", "t-glich-neu"), ("--", "trial"), ("a" * 99, "a" * 64)])

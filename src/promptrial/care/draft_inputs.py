@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from promptrial import registry
 from promptrial.config.draft import DraftModel
+from promptrial.config.instances import address_needed, known_instances, preset_instance
 from promptrial.config.reading import read_named
+from promptrial.config.short_forms import split_model
 from promptrial.errors import UsageError
 from promptrial.providers.embedded_engine import BUILT_IN_MODEL, check_installed
 
@@ -23,6 +24,7 @@ __all__ = [
     "questions_given",
     "read_prompt",
     "texts_in_words",
+    "variables_needed",
 ]
 
 _MODEL_ALIAS: Final = BUILT_IN_MODEL.removesuffix("-instruct")
@@ -31,6 +33,8 @@ _LOOKS_LIKE_A_FILE: Final = re.compile(
     re.IGNORECASE,
 )
 """A name with the ending of a text, or one word with a slash; no sentence of a script that has no spaces."""
+_MORE_VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {"fireworks": ("FIREWORKS_ACCOUNT_ID",)}
+"""What an adapter needs of the environment besides a key."""
 _NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -128,14 +132,29 @@ def model_named(text: str | None) -> DraftModel:
             raise UsageError(f"--model {text}: there is no such file", hint="correct the path of the GGUF file")
         alias = as_name(Path(text).stem)
         return DraftModel(alias, alias, path=text)
-    provider, slash, id_ = text.partition("/")
-    if slash and id_ and provider in registry.PROVIDERS:
+    servers = {name for name in known_instances({}) if not address_needed({}, name)}
+    provider, id_ = split_model(text, servers)
+    if provider:
         return DraftModel(as_name(id_.rpartition("/")[2]), id_, provider)
+    first, slash, _ = text.partition("/")
+    what = f"no such model: {first!r} is no provider" if slash else "no such model"
+    if slash and address_needed({}, first):
+        what = f"{first} needs a `base_url`: give it in `providers` of a configuration"
     raise UsageError(
-        f"--model {text}: no such model",
-        hint=f"give {_MODEL_ALIAS}, the path of a GGUF file, or PROVIDER/ID with one of: "
-        f"{', '.join(registry.PROVIDERS)}",
+        f"--model {text}: {what}",
+        hint=f"give {_MODEL_ALIAS}, the path of a GGUF file, or PROVIDER/ID with one of: {', '.join(sorted(servers))}",
     )
+
+
+def variables_needed(model: DraftModel, env: Mapping[str, str]) -> list[str]:
+    """Return a line for each variable that a model needs and the environment does not have."""
+    if not model.provider:
+        return []
+    instance = preset_instance(model.provider)
+    missing = [
+        name for name in (instance.key, *_MORE_VARIABLES.get(instance.adapter, ())) if name and not env.get(name)
+    ]
+    return [f"{name} is not set: put {name}=... into .env, or export it" for name in missing]
 
 
 def as_name(text: str) -> str:

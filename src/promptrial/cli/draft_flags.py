@@ -34,7 +34,8 @@ def add_draft_flags(parser: Parser, *, required: bool) -> None:
              metavar="FILE|TEXT")  # fmt: skip
     add_flag(parser, _OTHER, "the system prompt to test: a file, or the text itself; for several, give "
              "NAME=FILE several times", required=required, action="append", metavar="FILE|TEXT")  # fmt: skip
-    add_flag(parser, "model", "smollm2-135m (default), a GGUF file, or PROVIDER/ID", metavar="NAME")
+    add_flag(parser, "model", "smollm2-135m (default), a GGUF file, or PROVIDER/ID, such as "
+             "openai/gpt-4o-mini", metavar="NAME")  # fmt: skip
 
 
 def prompts(args: argparse.Namespace, missing: Mapping[ArmName, str]) -> dict[ArmName, Path | str]:

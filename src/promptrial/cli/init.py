@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -43,7 +44,7 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If a file exists already, or something given is not there.
     """
-    from promptrial.care.draft_inputs import as_name
+    from promptrial.care.draft_inputs import as_name, variables_needed
     from promptrial.care.drafts import CONFIG_NAME, Given, new_files, sample_prompts
     from promptrial.store.new_files import check_new, write_new
 
@@ -57,8 +58,10 @@ def execute(args: argparse.Namespace) -> int:
         dataset=draft_flags.dataset(args),
     )
     check_new(folder, given.names(copies=False))  # before questions are read, which may take a while
-    made = new_files(folder, given, environment(os.environ, Path.cwd()), shown=shlex.quote(str(config)), copies=False)
+    env = environment(os.environ, Path.cwd())
+    made = new_files(folder, given, env, shown=shlex.quote(str(config)), copies=False)
     write_new(folder, made.files)
+    made = replace(made, sentences=(*made.sentences, *variables_needed(given.model, env)))
     print_result(_as_json(folder, config, made) if args.json else _as_text(folder, config, made))
     return 0
 

@@ -57,9 +57,9 @@ def execute(args: argparse.Namespace) -> int:
     MissingDependencyError
         If the embedded engine or its model is needed and not installed, with the line that installs them.
     UsageError
-        If something given is not there.
+        If something given is not there, or the key of a hosted model.
     """
-    from promptrial.care.draft_inputs import check_engine, texts_in_words
+    from promptrial.care.draft_inputs import check_engine, texts_in_words, variables_needed
     from promptrial.care.drafts import CONFIG_NAME, Given, new_files
     from promptrial.store.new_files import write_new
 
@@ -70,9 +70,12 @@ def execute(args: argparse.Namespace) -> int:
     questions, dataset = draft_flags.questions(args), draft_flags.dataset(args)
     given = Given("try", model, draft_flags.prompts(args, {}), questions, top, dataset)
     check_engine(model)
+    env = environment(os.environ, Path.cwd())
+    if not args.dry_run and (missing := variables_needed(model, env)):
+        raise UsageError("\n".join(missing), hint="to try it without a key and without cost, add --dry_run")
     run_id, folder = _place(args)
     config = folder / CONFIG_NAME
-    made = new_files(folder, given, environment(os.environ, Path.cwd()), shown=shlex.quote(str(config)), copies=True)
+    made = new_files(folder, given, env, shown=shlex.quote(str(config)), copies=True)
     write_new(folder, made.files)
     for sentence in (*texts_in_words(given.prompts), *made.sentences):
         say_to_stderr(sentence)
