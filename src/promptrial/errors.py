@@ -34,6 +34,7 @@
         ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
         │   └── AlreadyThereError            it was refused, for what it makes is there already
         └── PermanentError                   the same call will never work
+            ├── NoSuchModelError             the vendor has no such model
             └── ResultsGoneError             the answers that were paid for can no longer be had
 
     StopRequested (BaseException)   exit 5   not an error: the run was asked to stop
@@ -63,6 +64,7 @@ __all__ = [
     "LoadingError",
     "MissingDependencyError",
     "NewerVersionError",
+    "NoSuchModelError",
     "OutcomeUnknownError",
     "OutputError",
     "PermanentError",
@@ -273,6 +275,10 @@ class AlreadyThereError(OutcomeUnknownError):
 
 class PermanentError(ProviderError):
     """The same call will never work."""
+
+
+class NoSuchModelError(PermanentError):
+    """The vendor says that it has no such model, or not for this key."""
 
 
 class ResultsGoneError(PermanentError):

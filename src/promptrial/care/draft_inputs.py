@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from promptrial.config.draft import DraftModel
-from promptrial.config.instances import address_needed, known_instances, preset_instance
+from promptrial.config.instances import address_needed, known_instances
+from promptrial.config.presets import PRESETS
 from promptrial.config.reading import read_named
 from promptrial.config.short_forms import split_model
 from promptrial.errors import UsageError
@@ -33,8 +34,6 @@ _LOOKS_LIKE_A_FILE: Final = re.compile(
     re.IGNORECASE,
 )
 """A name with the ending of a text, or one word with a slash; no sentence of a script that has no spaces."""
-_MORE_VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {"fireworks": ("FIREWORKS_ACCOUNT_ID",)}
-"""What an adapter needs of the environment besides a key."""
 _NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -150,10 +149,9 @@ def variables_needed(model: DraftModel, env: Mapping[str, str]) -> list[str]:
     """Return a line for each variable that a model needs and the environment does not have."""
     if not model.provider:
         return []
-    instance = preset_instance(model.provider)
-    missing = [
-        name for name in (instance.key, *_MORE_VARIABLES.get(instance.adapter, ())) if name and not env.get(name)
-    ]
+    preset = PRESETS.get(model.provider)
+    needed = () if preset is None else (preset.key, *preset.more_variables)
+    missing = [name for name in needed if name and not env.get(name)]
     return [f"{name} is not set: put {name}=... into .env, or export it" for name in missing]
 
 

@@ -55,6 +55,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "resume": Command("promptrial.cli.resume", "resume a run by its id, also a run of an older tool"),
     "plan": Command("promptrial.cli.plan", "show what a run would do, phase by phase; changes nothing"),
     "config": Command("promptrial.cli.config", "show a configuration with every default, or check it"),
+    "models": Command("promptrial.cli.models", "list the models, and whether their servers can be asked"),
     "power": Command("promptrial.cli.power", "say what a trial can show, and how many questions a difference needs"),
     "stop": Command("promptrial.cli.stop", "ask a run to stop; it can be resumed"),
     "status": Command("promptrial.cli.status", "show the progress of a run"),

@@ -35,7 +35,8 @@ class Preset:
 
     ``batch`` and ``live`` are the adapters that speak to it, None where it has no such API; the first that there is, in
     that order, is used unless ``mode`` says otherwise. ``address`` is an example of the ``base_url`` that an entry has
-    to give; empty if there is one already. ``hosts`` are those that its key may be sent to. ``options`` is what its
+    to give; empty if there is one already. ``more_variables`` are those that it needs besides that
+    of its key. ``hosts`` are those that its key may be sent to. ``options`` is what its
     adapters are told; under ``lacks`` stand the options of requests that its adapters know, and it does not.
     ``ids_with_slashes`` says that its own ids of models may read ``VENDOR/NAME``. ``limits`` are those of its
     batches where they are not those of its adapter.
@@ -47,6 +48,7 @@ class Preset:
     base_url: str = ""
     address: str = ""
     key: str = ""
+    more_variables: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     auth: Authentication = "bearer"
     options: tuple[tuple[str, str], ...] = ()
@@ -62,7 +64,13 @@ class Preset:
 
 PRESETS: Final[Mapping[str, Preset]] = {
     "embedded": Preset("the embedded engine", live="embedded"),
-    "fireworks": Preset("Fireworks", batch="fireworks", key="FIREWORKS_API_KEY", hosts=("api.fireworks.ai",)),
+    "fireworks": Preset(
+        "Fireworks",
+        batch="fireworks",
+        key="FIREWORKS_API_KEY",
+        more_variables=("FIREWORKS_ACCOUNT_ID",),
+        hosts=("api.fireworks.ai",),
+    ),
     "openai": Preset(
         "OpenAI",
         batch="openai",

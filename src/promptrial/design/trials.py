@@ -20,6 +20,7 @@ __all__ = [
     "arms_alike",
     "asked_of",
     "described_model",
+    "model_specs",
     "models_asked",
     "models_used",
     "own_of",
@@ -59,6 +60,13 @@ def models_used(trials: Iterable[Trial]) -> set[str]:
 def models_asked(trials: Iterable[Trial]) -> tuple[ModelSpec, ...]:
     """Return the models of the arms that are run, each once, in the order of the trials."""
     return tuple(dict.fromkeys(model for trial in trials for model in trial.models))
+
+
+def model_specs(
+    config: ExperimentConfig, written: Mapping[tuple[str | int, ...], str] | None = None, folder: str = ""
+) -> dict[str, ModelSpec]:
+    """Return all models of a configuration by their aliases, those that no trial uses too."""
+    return {alias: _model_spec(config, alias, written or {}, folder) for alias in config.models}
 
 
 def arms_alike(trial: Trial) -> Iterator[tuple[ArmName, ArmName]]:

@@ -29,6 +29,7 @@ from promptrial.providers.anthropic_service import (
     VERSION_HEADER,
     anthropic_service,
     check_model,
+    context_of,
     emulated,
     fingerprint,
     version_of,
@@ -96,6 +97,10 @@ class AnthropicProvider:
         check_options(model, self._version)
         self._page(None, limit=1)
         check_model(self._http, model)
+
+    def context_length(self, model: ModelSpec) -> int | None:
+        """Return what the model's description says."""
+        return context_of(self._http, model)
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
         """Return the model's name, where it is served, the version of the API, and that no seed is sent."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+import msgspec
+
 from promptrial.config.instances import preset_instance
-from promptrial.errors import ConfigError, PermanentError
+from promptrial.errors import ConfigError, NoSuchModelError
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of
@@ -17,7 +19,16 @@ from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError
 from promptrial.providers.http_service import Service
 
-__all__ = ["PRESET", "VERSION_HEADER", "anthropic_service", "check_model", "emulated", "fingerprint", "version_of"]
+__all__ = [
+    "PRESET",
+    "VERSION_HEADER",
+    "anthropic_service",
+    "check_model",
+    "context_of",
+    "emulated",
+    "fingerprint",
+    "version_of",
+]
 
 PRESET: Final = "anthropic"
 VERSION_HEADER: Final = "anthropic-version"
@@ -64,16 +75,26 @@ def check_model(http: HttpClient, model: ModelSpec) -> None:
     Raises
     ------
     PermanentError
-        If the key is refused, or there is no such model.
+        If the key is refused, or, a ``NoSuchModelError``, there is no such model.
     """
     try:
         http.call("GET", f"/v1/models/{_quoted(model.id)}", Anything, what=f"look up the model {model.shown_id}")
     except NotFoundError as error:
         if error.kind == _NOT_FOUND:
-            raise PermanentError(
+            raise NoSuchModelError(
                 f"{http.service.vendor} has no model {model.shown_id} for this key",
                 hint="check the model's `id` in the configuration",
             ) from None
+
+
+class _Model(msgspec.Struct):
+    max_input_tokens: int | None = None
+
+
+def context_of(http: HttpClient, model: ModelSpec) -> int | None:
+    """Return how many tokens a model can read, None if that is not told."""
+    path = f"/v1/models/{_quoted(model.id)}"
+    return http.call("GET", path, _Model, what=f"look up the model {model.shown_id}").max_input_tokens
 
 
 def emulated(instance: Instance, url: str, key: str) -> tuple[Instance, Mapping[str, str]]:

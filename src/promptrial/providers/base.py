@@ -29,6 +29,7 @@ __all__ = [
     "LimitsJobs",
     "PartPayload",
     "Staged",
+    "TellsContext",
 ]
 
 
@@ -181,6 +182,20 @@ class LengthensRows(Protocol):
     @staticmethod
     def row_overhead(model: ModelSpec, instance: Instance) -> int:
         """Return by how many bytes a row is longer, at most, than the neutral one."""
+
+
+@runtime_checkable
+class TellsContext(Protocol):
+    """A source of answers that knows how many tokens a model can read and write in one request."""
+
+    def context_length(self, model: ModelSpec) -> int | None:
+        """Return that number, or None if it is not told. Nothing is spent.
+
+        Raises
+        ------
+        PromptrialError
+            If it cannot be asked for.
+        """
 
 
 class BatchProvider(Protocol):

@@ -78,6 +78,10 @@ class EmbeddedProvider(AnswersDirectly):
         """Return how many tokens the model's tokenizer makes of a text. Loads the model."""
         return len(self._pool(model).reader.tokenize(text, special=False))
 
+    def context_length(self, model: ModelSpec) -> int:
+        """Return the tokens of the context window. Loads the model."""
+        return self._pool(model).reader.n_ctx
+
     def check(self, model: ModelSpec) -> None:
         """Refuse a model whose weights, or the engine itself, are not here; ``fingerprint`` loads it."""
         weights_path(model)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from promptrial.errors import (
     AlreadyThereError,
+    NoSuchModelError,
     PermanentError,
     ProviderError,
     QuotaReachedError,
@@ -44,6 +45,7 @@ from promptrial.providers.fireworks_wire import (
     NOT_FOUND,
     Anything,
     Job,
+    Model,
     job_status,
     last_segment,
 )
@@ -122,6 +124,13 @@ class FireworksProvider:
             name = model_name(model.id)
             self._check_account()
             self._check_model(name)
+
+    def context_length(self, model: ModelSpec) -> int | None:
+        """Return what Fireworks says of the model, if it says so to this key."""
+        with self._hidden.kept(model):
+            name = model_name(model.id)
+            found = self._http.call("GET", f"/v1/{quote(name)}", Model, what=f"look up {name}")
+        return found.window
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
         """Return the model's name, the account and the host that serves it: hosted weights have no digest to be had.
@@ -340,7 +349,7 @@ class FireworksProvider:
         except NotFoundError as error:
             if error.code == NOT_FOUND and error.detail != _NO_SUCH_CALL:
                 hint = "check the model's `id` in the configuration"
-                raise PermanentError(f"Fireworks has no model {name}", hint=hint) from error
+                raise NoSuchModelError(f"Fireworks has no model {name}", hint=hint) from error
         except ProviderError:
             return
 

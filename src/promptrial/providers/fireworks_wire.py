@@ -21,6 +21,7 @@ __all__ = [
     "Anything",
     "Dataset",
     "Job",
+    "Model",
     "SignedUrls",
     "job_status",
     "last_segment",
@@ -83,6 +84,18 @@ class Dataset(msgspec.Struct, rename="camel"):
     def rows(self) -> int | None:
         """The example count as a number, if it is one."""
         return _number(self.example_count)
+
+
+class Model(msgspec.Struct, rename="camel"):
+    """A model."""
+
+    context_length: Any = None
+
+    @property
+    def window(self) -> int | None:
+        """How many tokens it can read and write in one request, None if that is not told."""
+        text = str(self.context_length)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) else None
 
 
 class Job(msgspec.Struct, rename="camel"):

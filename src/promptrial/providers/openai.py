@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from promptrial.config.instances import preset_instance
 from promptrial.errors import (
+    NoSuchModelError,
     PermanentError,
     ProviderError,
     ResultsEmptyError,
@@ -112,7 +113,7 @@ class OpenAIProvider:
         except NotFoundError as error:
             if error.code == "model_not_found":
                 hint = f"check `models.{model.alias}.id` in the configuration"
-                raise PermanentError(f"{self._vendor} has no model {model.shown_id}", hint=hint) from error
+                raise NoSuchModelError(f"{self._vendor} has no model {model.shown_id}", hint=hint) from error
         except ProviderError:
             return
 

@@ -14,7 +14,14 @@ from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
-from promptrial.errors import ConfigError, PermanentError, ProviderError, SlowDownError, TransientError
+from promptrial.errors import (
+    ConfigError,
+    NoSuchModelError,
+    PermanentError,
+    ProviderError,
+    SlowDownError,
+    TransientError,
+)
 from promptrial.model import Completion, ModelSpec
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of, timeouts_of
@@ -152,6 +159,11 @@ class OpenAICompatibleProvider(AnswersDirectly):
         except ProviderError:  # a number for people, which nothing depends on
             return None
 
+    def context_length(self, model: ModelSpec) -> int | None:
+        """Return what the server's list of models, or llama.cpp itself, says of the model."""
+        window = next((each.window for each in self._models() if each.id == model.id), None)
+        return window or self._facts_of(model).window
+
     @property
     def in_flight(self) -> int:
         """The most requests at once: of llama.cpp two for each slot, so that none is ever idle."""
@@ -264,7 +276,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         served = f"; it serves: {', '.join(names[:_SHOWN])}{more}" if names else ""
         what = f"{self._instance.label} at {self._http.service.place} does not serve {model.shown_id!r}"
-        return PermanentError(
+        return NoSuchModelError(
             what + (f" ({said})" if said else "") + served,
             hint=f"write one of them as models.{model.alias}.id" if names else f"correct models.{model.alias}.id",
         )
