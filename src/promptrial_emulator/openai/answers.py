@@ -15,15 +15,15 @@ from promptrial_emulator.openai.requests import CHAT
 from promptrial_emulator.responders.base import Answer, ChatRow, Choice
 from promptrial_emulator.settings import OpenAiSettings
 
-__all__ = ["answer_body", "settled"]
+__all__ = ["answer_body", "as_served"]
 
 _EFFORT_TOKENS: Final = {"none": 0, "minimal": 4, "low": 16, "medium": 64, "high": 256, "xhigh": 512}
 _USUAL_EFFORT: Final = "medium"
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
-def settled(answer: Answer, row: ChatRow, settings: OpenAiSettings) -> Answer:
-    """Return an answer with what a model of this API adds: reasoning that is paid for, and a context that is cut."""
+def as_served(answer: Answer, row: ChatRow, settings: OpenAiSettings) -> Answer:
+    """Return an answer as a model of this API serves it: with reasoning that is paid for, and a prompt that is cut."""
     effort = _effort(row.body)
     thinks = effort is not None or row.body.get("model") in settings.fixed_sampling
     tokens = _EFFORT_TOKENS.get(effort or _USUAL_EFFORT, _EFFORT_TOKENS[_USUAL_EFFORT]) if thinks else 0

@@ -77,7 +77,7 @@ class Files:
         shown = [
             shown_file(file)
             for file in self._openai.files.all()
-            if file.there(call.now) and wanted in (None, file.purpose)
+            if file.is_visible(call.now) and wanted in (None, file.purpose)
         ]
         return json_response(lists.page(shown, call.query, call.faults, usual=_PAGE, most=_PAGE))
 

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from promptrial.errors import PromptrialError
 from promptrial_emulator.core import Core
 from promptrial_emulator.faults.answers import odd_answer
-from promptrial_emulator.openai.answers import answer_body, settled
+from promptrial_emulator.openai.answers import answer_body, as_served
 from promptrial_emulator.openai.messages import EPOCH_S, json_object, json_response, refused
 from promptrial_emulator.openai.requests import CHAT, chat_row
 from promptrial_emulator.operation import Call
@@ -45,7 +45,7 @@ class Live:
             raise refused(500, error.message) from error
         if isinstance(reply, Refusal):
             raise refused(reply.code, reply.message, reply.reason, reply.param)
-        answer, fault = settled(reply, row, self._settings.openai), call.faults.get("F11")
+        answer, fault = as_served(reply, row, self._settings.openai), call.faults.get("F11")
         given = answer_body(endpoint, row, odd_answer(answer, fault) if fault else answer, call.number,
                             EPOCH_S + int(call.now))  # fmt: skip
         operation = "chat_completion" if endpoint == CHAT else "create_response"

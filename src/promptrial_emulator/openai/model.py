@@ -43,8 +43,8 @@ class File(msgspec.Struct, kw_only=True):
         """That it expires is seen when it is looked for."""
         return False
 
-    def there(self, now: float) -> bool:
-        """Whether it is to be seen."""
+    def is_visible(self, now: float) -> bool:
+        """Whether clients see it: it has appeared and has not expired."""
         return self.visible_from <= now and (self.expires_at is None or now < self.expires_at)
 
 
@@ -115,7 +115,7 @@ class OpenAI:
             404 if there is none, it is not to be seen yet, or it has expired.
         """
         found = self.files.find(name)
-        if found is None or not found.there(now):
+        if found is None or not found.is_visible(now):
             raise refused(404, f"No such File object: {name}", param=param)
         return found
 

@@ -17,7 +17,7 @@ from promptrial.store.atomic import AtomicFile
 from promptrial_emulator.faults.answers import ODD_ANSWERS, odd_answer
 from promptrial_emulator.faults.rows import garbled, spread
 from promptrial_emulator.faults.rules import Injected
-from promptrial_emulator.openai.answers import answer_body, settled
+from promptrial_emulator.openai.answers import answer_body, as_served
 from promptrial_emulator.openai.inputs import input_rows
 from promptrial_emulator.openai.requests import chat_row
 from promptrial_emulator.openai.rows import answer_row, fault_row, refusal_row, unfinished_row
@@ -127,7 +127,7 @@ def _replies(order: Order, responder: Responder) -> Iterator[tuple[ChatRow, Answ
     )
     for (name, body), reply in asking:
         row = ChatRow(name, [], body)
-        yield row, settled(reply, row, order.settings.openai) if isinstance(reply, Answer) else reply
+        yield row, as_served(reply, row, order.settings.openai) if isinstance(reply, Answer) else reply
 
 
 def _left_undone(order: Order) -> Iterator[str]:
