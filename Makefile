@@ -58,12 +58,13 @@ smoke: $(VENV)/.ready ## stop dry runs of hosted jobs at four points, resume the
 plan: $(VENV)/.ready ## show what the demo would do
 	@$(BIN)/promptrial plan
 
-bench: $(VENV)/.ready ## measure the speed of start-up, of reading questions, of parse to report and of live requests
+bench: $(VENV)/.ready ## measure start-up, reading questions, parse to report, live requests and each batch provider
 	@$(BIN)/python benchmarks/bench_startup.py
 	@$(BIN)/python benchmarks/bench_pipeline.py
 	@$(BIN)/python benchmarks/bench_verify.py
 	@$(BIN)/python benchmarks/bench_questions.py
 	@$(BIN)/python benchmarks/bench_live.py
+	@$(BIN)/python benchmarks/bench_providers.py
 
 bench-embedded: $(VENV)/.ready ## measure the embedded engine, and what promptrial try takes beyond it
 	@$(BIN)/python benchmarks/bench_embedded.py
