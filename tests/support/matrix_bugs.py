@@ -13,6 +13,7 @@ from promptrial.jobs.work import PartWork
 from promptrial.providers import http_outcomes
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
+from promptrial.providers.openai import OpenAIProvider
 from promptrial.runtime.events import Redactor
 from promptrial.store.records import PartStatus
 
@@ -81,6 +82,11 @@ def says_the_key() -> None:
     http_outcomes.Call.text = lambda self, problem: f"{real(self, problem)} ({self.service.key})"  # type: ignore[method-assign]
 
 
+def fences_nothing() -> None:
+    """Say that no batch can come any more of a call whose outcome is not known, and leave its file where it is."""
+    OpenAIProvider.fence = lambda self, payload: True  # type: ignore[method-assign]  # noqa: ARG005
+
+
 BUGS: Final[dict[str, Callable[[], None]]] = {
     bug.__name__: bug
     for bug in (
@@ -93,5 +99,6 @@ BUGS: Final[dict[str, Callable[[], None]]] = {
         key_is_the_name,
         no_note,
         says_the_key,
+        fences_nothing,
     )
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
 from promptrial_emulator.faults.rules import FAULTS
-from promptrial_emulator.fireworks.api import FIREWORKS
+from tests.support.matrix_vendors import VENDORS, MatrixVendor
 
 __all__ = ["Case", "Kill", "Step", "all_cases", "steps_of"]
 
@@ -24,6 +24,7 @@ MOMENTS: Final[tuple[Moment, ...]] = (
 )
 """When a process is killed: around a call, or around the first line of the journal that follows it."""
 
+_PARTS: Final = 2
 _ROLES: Final = 3
 """Calls of one operation have different meanings, the first few; those behind them only repeat the last one's."""
 _OF_JOBS: Final = frozenset({"F7", "F9", "F10", "F11", "F12", "F15"})
@@ -44,37 +45,6 @@ _MORE: Final[Sequence[tuple[str, str, Mapping[str, Any]]]] = (
 )
 """Options (or how often it is met) that make another fault of a variant. The delays outlast the settling time."""
 
-# A job was lost, or answered less than it was asked: another one is due, and no third.
-_ANOTHER_JOB: Final = {
-    "F9": {"stuck"},
-    "F10": {"failed", "expired", "cancelled", "early_stopped"},
-    "F11": {"no_id", "garbage"},
-    "F12": {"no_id", "missing_rows", "torn_last_line", "skipped_row", "no_rows"},
-}
-_OTHER_ROWS: Final = {
-    "F11": {
-        "code_message",
-        "text",
-        "in_response",
-        "status_body",
-        "billed",
-        "refusal",
-        "length",
-        "empty",
-        "null_content",
-        "content_filter",
-        "tool_calls",
-        "reasoning_field",
-        "reasoning_alone",
-        "think_tags",
-        "think_end_tag",
-        "think_unclosed",
-        "odd_usage",
-    },
-    "F12": {"duplicate_different", "invalid_utf8", "long_line"},
-}
-_READS: Final = {"get_dataset", "get_job", "get_download_endpoint", "download"}
-
 
 class Step(NamedTuple):
     """A call: its operation, and the how-many-th of that operation it is in a run, from 1."""
@@ -90,9 +60,6 @@ class Kill(NamedTuple):
     step: Step
 
 
-_WHEN_NOTED: Final = {Kill("before the line after", Step("create_job", nth)) for nth in (1, 2)}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """A run that meets a fault (or none), and is killed (or not).
@@ -101,6 +68,7 @@ class Case:
     says whether the call comes after a job was created: a vendor that is asked for a job by its key is asked before.
     """
 
+    vendor: MatrixVendor = field(default=VENDORS["fireworks"], repr=False)
     step: Step
     fault: str = ""
     variant: str = ""
@@ -125,43 +93,47 @@ class Case:
             "variant": self.variant,
             "nth": self.step.nth,
             "count": -1 if self.lasting else 1,
+            "api": self.vendor.api.name,
             **self.options,
         }
 
     @property
     def noted(self) -> bool:
         """Whether the process dies once the file beside the results names the job, and before the record does."""
-        return not self.fault and self.kill is not None and self.kill in _WHEN_NOTED
+        kill = self.kill
+        created = kill is not None and kill.step.operation == self.vendor.create and kill.step.nth <= _PARTS
+        return not self.fault and created and kill is not None and kill.moment == "before the line after"
 
     @property
     def another_job(self) -> bool:
         """Whether one part needs a second job in the end."""
         if self.fault == "F10" and self.options.get("share") == 1.0:
             return False
-        return self.loses_answers or self.variant in _ANOTHER_JOB.get(self.fault, ())
+        return self.loses_answers or self.variant in self.vendor.another_job.get(self.fault, ())
 
     @property
     def loses_answers(self) -> bool:
         """Whether the vendor loses what was paid for, so that only a person can decide to pay again."""
         if (self.fault, self.variant) == ("F12", "no_rows"):
             return True
-        return (self.fault, self.variant) == ("F17", "vanished") and self.step.operation != "get_dataset" and self.made
+        vanished = (self.fault, self.variant) == ("F17", "vanished")
+        return vanished and self.step.operation != self.vendor.get_upload and self.made
 
     @property
     def loses_requests(self) -> bool:
         """Whether the vendor loses what was uploaded."""
-        return (self.fault, self.variant) == ("F17", "vanished") and self.step.operation == "get_dataset"
+        return (self.fault, self.variant) == ("F17", "vanished") and self.step.operation == self.vendor.get_upload
 
     @property
     def other_rows(self) -> bool:
         """Whether the answers are not those of an undisturbed run, and rightly so."""
-        return self.variant in _OTHER_ROWS.get(self.fault, ())
+        return self.variant in self.vendor.other_rows.get(self.fault, ())
 
     @property
     def endured(self) -> bool:
         """Whether a run must get over it by itself, without a person and a resume."""
         ended = self.variant in {"stuck", "failed", "cancelled", "no_rows"} or "delay_s" in self.options
-        unseen = self.variant == "hidden" and self.step.operation in _READS
+        unseen = self.variant == "hidden" and self.step.operation in self.vendor.reads
         refused = self.fault == "F17" and not (unseen or self.loses_requests)
         return self.kill is None and not (self.lasting or ended or refused)
 
@@ -184,30 +156,30 @@ def steps_of(calls: Sequence[Step], ours: Sequence[bool]) -> list[Step]:
     return [step for step in calls if step in kept]
 
 
-def all_cases(steps: Sequence[Step]) -> list[Case]:
+def all_cases(vendor: MatrixVendor, steps: Sequence[Step]) -> list[Case]:
     """Return every case: each step with each fault that fits it, each killed at each moment, and kills alone."""
     return [
-        *(Case(step=step, kill=Kill(moment, step)) for step in steps for moment in MOMENTS),
-        *(case for step in steps for fault in _faults_at(step, steps) for case in _around(fault, steps)),
+        *(Case(vendor=vendor, step=step, kill=Kill(moment, step)) for step in steps for moment in MOMENTS),
+        *(case for step in steps for fault in _faults_at(vendor, step, steps) for case in _around(fault, steps)),
     ]
 
 
-def _faults_at(step: Step, steps: Sequence[Step]) -> Iterator[Case]:
+def _faults_at(vendor: MatrixVendor, step: Step, steps: Sequence[Step]) -> Iterator[Case]:
     first = next(each for each in steps if each.operation == step.operation)
-    made = any(each.operation == "create_job" for each in steps[: steps.index(step)])
+    made = any(each.operation == vendor.create for each in steps[: steps.index(step)])
     for name, kind in FAULTS.items():
         for variant, fits in kind.variants.items():
-            if FIREWORKS.meets(step.operation, fits) and (name not in _OF_JOBS or step == first):
-                yield Case(step=step, fault=name, variant=variant, made=made)
+            if vendor.api.meets(step.operation, fits) and (name not in _OF_JOBS or step == first):
+                yield Case(vendor=vendor, step=step, fault=name, variant=variant, made=made)
         for more, variant, options in _MORE:
-            if more == name and FIREWORKS.meets(step.operation, kind.variants[variant]) and step == first:
-                yield Case(step=step, fault=name, variant=variant, options=options, made=made)
+            if more == name and vendor.api.meets(step.operation, kind.variants[variant]) and step == first:
+                yield Case(vendor=vendor, step=step, fault=name, variant=variant, options=options, made=made)
 
 
 def _around(case: Case, steps: Sequence[Step]) -> Iterator[Case]:
     """Yield a fault without a kill, with a kill at each moment around it, for ever, and with kills where it is felt."""
     kills: list[Kill | None] = [None, *(Kill(moment, case.step) for moment in MOMENTS)]
-    if case.fault in _OF_JOBS and case.step.operation == "create_job":
+    if case.fault in _OF_JOBS and case.step.operation == case.vendor.create:
         later = steps[steps.index(case.step) + 1 :]
         kills += [Kill(moment, step) for step in later for moment in MOMENTS[1:]]
     for kill in kills:

@@ -28,6 +28,7 @@ from tests.support.matrix_cases import Case, all_cases
 from tests.support.matrix_emulator import running
 from tests.support.matrix_lab import MatrixLab
 from tests.support.matrix_survey import Found, Matrix
+from tests.support.matrix_vendors import VENDORS
 from tests.support.other_vendors import OTHER_VENDORS
 
 _SAY_EVERY: Final = 250
@@ -81,7 +82,10 @@ def _look(survey: Matrix, lab: MatrixLab, place: Path, copy: int, copies: int) -
     if survey.bug:
         BUGS[survey.bug]()
     # In the order of the faults, so that a part of the cases has each of them, however many others there are.
-    cases = sorted((case for case in all_cases(lab.steps) if re.search(survey.only, str(case))), key=lambda c: c.fault)
+    cases = sorted(
+        (case for case in all_cases(VENDORS[survey.vendor], lab.steps) if re.search(survey.only, str(case))),
+        key=lambda c: c.fault,
+    )
     found.possible = len(cases)
     for number, case in enumerate(cases[:: survey.stride]):
         if number % copies == copy and not (survey.bug and found.problems):

@@ -19,11 +19,10 @@ from promptrial_emulator.fireworks.jobs import Jobs
 from promptrial_emulator.operation import Call
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings, JobNames
+from tests.support.matrix_vendors import ACCOUNT, KEY
 
-__all__ = ["ACCOUNT", "KEY", "running"]
+__all__ = ["running"]
 
-KEY: Final = "fw_" + "matrixsecret"
-ACCOUNT: Final = "matrix"
 _PROJECT: Final = Path(__file__).parents[2]
 
 

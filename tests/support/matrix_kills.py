@@ -18,10 +18,10 @@ from typing import Any, Final
 import httpx
 from httpx._transports import default as transports
 
-from promptrial.providers import http
+from promptrial.providers import access, http
 from promptrial.providers.http_service import Timeouts
 from promptrial.runtime.clock import SystemClock
-from promptrial_emulator.fireworks.api import FIREWORKS
+from promptrial_emulator.apis import APIS
 from tests.support import crash_points
 from tests.support.matrix_cases import Kill, Step
 
@@ -31,10 +31,12 @@ _READ_S: Final = 0.4
 """A silent server costs a real wait; much longer than an answer takes on a busy machine."""
 _FILE_S: Final = 1.0
 """A file that comes a byte at a time costs a real wait, too."""
-_OPERATIONS: Final = {
-    name: (kind.method, re.compile(re.sub(r"\{\w+\}", "[^/]+", kind.path)))
-    for name, kind in FIREWORKS.operations.items()
-}
+_OPERATIONS: Final = [
+    (name, kind.method, re.compile(re.sub(r"\{\w+\}", "[^/]+", kind.path.replace("{id:path}", ".+"))))
+    for api in APIS.values()
+    for name, kind in api.operations.items()
+]
+"""Of calls at one path in several APIs, the name is that of the first: only one vendor is asked in a run."""
 _JOURNAL: Final = "jobs.journal.jsonl"
 At = Callable[[str, Step, str], None]
 
@@ -54,7 +56,9 @@ def hurry() -> None:
     SystemClock.wait = wait  # type: ignore[method-assign]
     SystemClock.monotonic = lambda self: time.monotonic() + skipped  # type: ignore[method-assign]  # noqa: ARG005
     transports.create_ssl_context = lambda **_options: certificates  # type: ignore[attr-defined]
-    http.Timeouts = partial(Timeouts, read_s=_READ_S, transfer_s=_READ_S, file_s=_FILE_S)  # type: ignore[assignment, attr-defined]
+    hasty = partial(Timeouts, read_s=_READ_S, transfer_s=_READ_S, file_s=_FILE_S)
+    for module in (http, access):
+        vars(module)["Timeouts"] = hasty
 
 
 def watch_calls(at: At) -> None:
@@ -96,7 +100,7 @@ def arrange(kill: Kill) -> None:
 
 def _operation(request: httpx.Request) -> str:
     """Return what the emulator calls a request."""
-    for name, (method, path) in _OPERATIONS.items():
+    for name, method, path in _OPERATIONS:
         if request.method == method and path.fullmatch(request.url.path):
             return name
     raise LookupError(request.url.path)

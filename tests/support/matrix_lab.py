@@ -21,7 +21,7 @@ from tests.support import matrix_kills
 from tests.support.crash_lab import RUN, in_fork
 from tests.support.emulator_client import EmulatorClient
 from tests.support.matrix_cases import Case, Kill, Step, steps_of
-from tests.support.matrix_emulator import ACCOUNT, KEY
+from tests.support.matrix_vendors import ACCOUNT, KEY, VENDORS, MatrixVendor
 from tests.support.matrix_verdict import final_problems, parts_of, problems_of_wreck
 from tests.support.project import Outcome, Project
 
@@ -65,24 +65,23 @@ class MatrixLab:
     """
 
     def __init__(self, root: Path, url: str, vendor: str = "fireworks") -> None:
-        self._vendor = vendor
+        self._vendor = VENDORS[vendor]
         self._emulator = EmulatorClient(url, KEY, ACCOUNT)
         self._cases = 0
         self._known: dict[str, dict[str, bytes]] = {}
         root.mkdir()
         self.enter(root)
-        self._start = _experiment(root / "start", vendor).root
+        self._start = _experiment(root / "start", self._vendor, url).root
         # Once in this very process, so that everything is imported before it is forked.
         _here(self._start, lambda: Project(Path()).run("--to_step", "build"))
         _here(self._folder(), _run)
         self.steps = self._measured()
-        self._whole = self._examined(Case(step=self.steps[0])).tables
+        self._whole = self._examined(Case(vendor=self._vendor, step=self.steps[0])).tables
 
     def enter(self, root: Path) -> None:
         """Work in this empty folder from now on."""
         self._root = root
-        where = {"FIREWORKS_API_BASE": self._emulator.url, "FIREWORKS_API_KEY": KEY, "FIREWORKS_ACCOUNT_ID": ACCOUNT}
-        os.environ.update(where)
+        os.environ.update(self._vendor.variables(self._emulator.url))
 
     def examine(self, case: Case) -> Verdict:
         """Carry out a case and say what is wrong with how it ends."""
@@ -117,13 +116,18 @@ class MatrixLab:
         mine, others = (self._names(folder, arm) for arm in ("control", "treatment"))
         # The second creation of its kind is for the other arm; its path does not say so.
         ours = [_holds(path, mine) or (not _holds(path, others) and nth == "1") for _, nth, path in rows]
-        return steps_of(calls, [each and step.operation != "get_model" for each, step in zip(ours, calls, strict=True)])
+        return steps_of(
+            calls,
+            [each and step.operation not in self._vendor.unmeasured for each, step in zip(ours, calls, strict=True)],
+        )
 
     def _names(self, folder: Path, arm: str) -> set[str]:
         """Return what an arm's requests, job and output are called, by us and by the vendor."""
         keys = {part.intents[0].key for name, part in parts_of(folder).items() if arm in name}
-        jobs = [row for row in self._emulator.ledger("create_job") if row["facts"]["display_name"] in keys]
-        return keys | {name for row in jobs for name in (row["id"], row["facts"]["output_dataset"])}
+        vendor = self._vendor
+        jobs = [row for row in self._emulator.ledger(vendor.create) if vendor.key_of(row["facts"]) in keys]
+        state = self._emulator.plain.get(f"{self._emulator.url}/__emu/state").json()
+        return keys | {name for row in jobs for name in (row["id"], *vendor.names_of(row, state))}
 
     def _alone(self, case: Case) -> list[dict[str, bytes]]:
         """Return what a fault alone ends with, in either arm.
@@ -151,7 +155,7 @@ class MatrixLab:
             flags = self._help(case, folder, verdict)
             verdict.resumes += 1
             code = self._resume(folder, verdict, flags)
-        may_park = not registry.load("provider", self._vendor).keyed
+        may_park = not registry.load("provider", self._vendor.provider).keyed
         verdict.parked = may_park and any(part.status == "unknown" for part in parts_of(folder).values())
         if verdict.parked and case.noted:
             verdict.problems.append("a part was parked although a file beside the results names its job")
@@ -162,7 +166,9 @@ class MatrixLab:
         verdict.problems += final_problems(
             case, folder, self._emulator.ledger(), may_park=may_park, parked=verdict.parked
         )
-        verdict.tables = {path.name: path.read_bytes() for name in _TABLES for path in folder.rglob(name)}
+        verdict.tables = {
+            path.name: self._vendor.settled(path.read_bytes()) for name in _TABLES for path in folder.rglob(name)
+        }
         shutil.rmtree(folder)
         return verdict
 
@@ -174,19 +180,20 @@ class MatrixLab:
 
         ended = in_fork(folder, work)
         verdict.killed = ended.code == -signal.SIGKILL
-        verdict.problems += problems_of_wreck(folder, self._emulator.ledger())
+        verdict.problems += problems_of_wreck(self._vendor, folder, self._emulator.ledger())
         return ended.code
 
     def _resume(self, folder: Path, verdict: Verdict, flags: tuple[str, ...]) -> int:
         code = in_fork(folder, partial(_run, *flags)).code
-        verdict.problems += problems_of_wreck(folder, self._emulator.ledger())
+        verdict.problems += problems_of_wreck(self._vendor, folder, self._emulator.ledger())
         return code
 
     def _help(self, case: Case, folder: Path, verdict: Verdict) -> tuple[str, ...]:
         """Do what a person does who reads how the last process ended."""
         said = _last_words(folder)
         if case.variant == "stuck" and "has not ended within" in said:
-            self._emulator.http.delete(f"batchInferenceJobs/{said.partition('job ')[2].split()[0]}")
+            method, path = self._vendor.cancel_path(said.partition("job ")[2].split()[0])
+            self._emulator.http.request(method, f"{self._emulator.url}{path}")
         may_rebuy = (case.loses_answers or case.variant == "stuck") and verdict.resumes > 0
         return ("--rebuy",) if may_rebuy and "--rebuy" in said else ()
 
@@ -206,14 +213,15 @@ def _holds(path: str, names: set[str]) -> bool:
     return any(name in path for name in names)
 
 
-def _experiment(root: Path, vendor: str) -> Project:
-    """Make one trial of two arms with four requests each, at a vendor that speaks as Fireworks does."""
+def _experiment(root: Path, vendor: MatrixVendor, url: str) -> Project:
+    """Make one trial of two arms with four requests each, at a vendor."""
     root.mkdir()
     project = Project.make(root)
     project.write_config(
         {
-            "provider": vendor,
-            "models": {"m1": {"id": "accounts/fireworks/models/small"}},
+            "provider": vendor.provider,
+            **({"providers": section} if (section := vendor.section(url)) else {}),
+            "models": {"m1": {"id": vendor.model}},
             "limit_items": 2,
             "parts_per_dataset": 1,
             "pricing": None,

@@ -16,7 +16,7 @@ from promptrial.store.records import Intent, PartRecord
 from promptrial.store.rundir import RunDir, TrialDir
 from tests.support.crash_lab import RUN, wreck_problems
 from tests.support.matrix_cases import Case
-from tests.support.matrix_emulator import KEY
+from tests.support.matrix_vendors import KEY, MatrixVendor
 
 __all__ = ["final_problems", "parts_of", "problems_of_wreck"]
 
@@ -34,11 +34,11 @@ def parts_of(folder: Path) -> dict[str, PartRecord]:
     return found
 
 
-def problems_of_wreck(folder: Path, ledger: Ledger) -> Iterator[str]:
+def problems_of_wreck(vendor: MatrixVendor, folder: Path, ledger: Ledger) -> Iterator[str]:
     """Yield what must never be seen, however a process ended."""
     yield from _record_problems(folder)
     intents = {intent.key for part in parts_of(folder).values() for intent in part.intents}
-    for key, times in Counter(row["facts"]["display_name"] for row in _of("create_job", ledger)).items():
+    for key, times in Counter(vendor.key_of(row["facts"]) for row in _of(vendor.create, ledger)).items():
         if key not in intents:
             yield f"job {key} was paid for, and no intent names it"
         if times > 1:
@@ -56,7 +56,7 @@ def final_problems(case: Case, folder: Path, ledger: Ledger, *, may_park: bool, 
     """
     yield from _record_problems(folder, finished=True)
     yield from (f"{path.name} is left over" for path in folder.rglob("*.tmp"))
-    parts, jobs = parts_of(folder), _of("create_job", ledger)
+    parts, jobs = parts_of(folder), _of(case.vendor.create, ledger)
     wanted = _PARTS + case.another_job
     least = _PARTS if case.loses_answers else wanted  # a job that is gone may have left its output: that is fetched
     if len(jobs) > wanted or (len(jobs) < least and not parked):
@@ -64,9 +64,9 @@ def final_problems(case: Case, folder: Path, ledger: Ledger, *, may_park: bool, 
     intents = [intent for part in parts.values() for intent in part.intents]
     given_up = {"expired", "unknown"} if parked else {"expired"}
     excused = [intent for intent in intents if may_park and intent.job is None and intent.status in given_up]
-    yield from _ledger_problems(jobs, [intent for intent in intents if intent not in excused])
+    yield from _ledger_problems(case.vendor, jobs, [intent for intent in intents if intent not in excused])
     if not case.loses_requests:
-        made = Counter(row["id"] for row in _of("create_dataset", ledger))
+        made = Counter(case.vendor.upload_of(row) for row in _of(case.vendor.upload, ledger))
         yield from (f"data set {name} was made {times} times" for name, times in made.items() if times > 1)
     for part in parts:
         yield from _asked_again(folder, part)
@@ -79,10 +79,10 @@ def _record_problems(folder: Path, *, finished: bool = False) -> Iterator[str]:
             yield problem
 
 
-def _ledger_problems(jobs: Ledger, intents: Sequence[Intent]) -> Iterator[str]:
+def _ledger_problems(vendor: MatrixVendor, jobs: Ledger, intents: Sequence[Intent]) -> Iterator[str]:
     """Compare what was paid for with what is on record as meant."""
-    rows = {row["facts"]["display_name"]: row["facts"]["rows"] for row in jobs}
-    names = {row["facts"]["display_name"]: row["id"] for row in jobs}
+    rows = {vendor.key_of(row["facts"]): row["facts"]["rows"] for row in jobs}
+    names = {vendor.key_of(row["facts"]): row["id"] for row in jobs}
     named = Counter(intent.key for intent in intents)
     yield from (f"two intents have the key {key}" for key, times in named.items() if times > 1)
     for intent in intents:
