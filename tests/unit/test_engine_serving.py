@@ -7,9 +7,10 @@ import pytest
 
 from promptrial import registry
 from promptrial.design.trials import models_asked, trials_of
-from promptrial.engine.serving import misunderstood, require_understood
+from promptrial.engine.serving import misunderstood, require_understood, served
 from promptrial.errors import ConfigProblemsError
 from promptrial.model import Trial
+from tests.support.adapters import register_all
 from tests.support.configs import loaded
 from tests.support.fake_provider import FakeProvider
 
@@ -64,3 +65,22 @@ def test_a_run_is_refused_for_every_such_option_at_once(tmp_path: Path) -> None:
         "models.m1.sampling",
         "models.m2.extra_body",
     ]
+
+
+def test_each_model_that_is_not_computed_here_is_told_with_its_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_all(monkeypatch)
+    monkeypatch.setitem(registry.PROVIDERS, "openai", "promptrial.providers.openai:OpenAIProvider")
+    models = {"m1": "mine/x", "m2": "llamacpp/y", "m3": "smollm2-135m-instruct", "m4": "fireworks/${M}"}
+    servers = {"mine": {"type": "azure", "base_url": "https://a.openai.azure.com/openai/v1", "key": "MINE"}}
+    config = loaded(tmp_path, {"models": models, "providers": servers}, {"M": "secret-model"})
+    asked = models_asked(trials_of(config.experiment, config.placeholders))
+    assert served(config.experiment, asked) == (
+        "models.m1: x at mine (https://a.openai.azure.com/openai/v1), in batches, key MINE",
+        "models.m2: y at llamacpp (http://127.0.0.1:8080/v1), request by request",
+        "models.m4: ${M} at fireworks (Fireworks), in batches, key FIREWORKS_API_KEY",
+    )
+    assert served(config.experiment, asked, dry_run=True)[0] == (
+        "models.m1: x at mine (an emulator on this machine), in batches"
+    )

@@ -77,7 +77,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _report(path: Path, found: Checked) -> str:
     count = len(found.problems)
-    lines = [*found.decided, *(f"note: {note}" for note in found.notes)]
+    lines = [*found.served, *found.decided, *(f"note: {note}" for note in found.notes)]
     for dataset in found.datasets:
         read = f"{dataset.questions:,} questions" if dataset.is_all else f"the first {dataset.questions:,} questions"
         lines.append(f"\ndatasets.{dataset.name}: {read} read; the first as it is sent to the arm {dataset.arm}:")

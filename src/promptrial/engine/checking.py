@@ -19,7 +19,7 @@ from promptrial.design.prompts import messages_of
 from promptrial.design.trials import arms_alike, models_asked, trials_of
 from promptrial.engine.question_files import check_subgroup_columns, read_items, recognised_source
 from promptrial.engine.resolving import Resolution, is_local, load_resolved
-from promptrial.engine.serving import unsent, unservable
+from promptrial.engine.serving import served, unsent, unservable
 from promptrial.errors import ConfigProblemsError, PromptrialError
 from promptrial.model import Item, Message, Trial
 from promptrial.phases.needs import LackCheck
@@ -51,13 +51,14 @@ class Checked:
     """What was found.
 
     ``problems`` are what a run would be refused for, and ``notes`` what it would not; ``decided`` is what the
-    configuration left open.
+    configuration left open, and ``served`` says where each model is that is not computed in this process.
     """
 
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     decided: tuple[str, ...] = ()
     datasets: tuple[CheckedDataset, ...] = ()
+    served: tuple[str, ...] = ()
 
 
 def check_file(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, object]) -> Checked:
@@ -126,7 +127,13 @@ def check_run(
     notes += unsent(loaded.experiment, trials)
     notes += _unpriced(loaded, trials, is_decided=resolution is not None)
     notes += _alike(trials) if whole else ()
-    return Checked(tuple(problems), tuple(notes), resolution.sentences if resolution else (), tuple(datasets))
+    return Checked(
+        problems=tuple(problems),
+        notes=tuple(notes),
+        decided=resolution.sentences if resolution else (),
+        datasets=tuple(datasets),
+        served=served(loaded.experiment, models_asked(trials), dry_run=dry_run),
+    )
 
 
 def _unrecognised(loaded: LoadedConfig) -> Iterator[str]:

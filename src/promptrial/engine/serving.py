@@ -14,7 +14,7 @@ from promptrial.errors import ConfigProblemsError, PromptrialError
 from promptrial.model import ModelSpec, Trial
 from promptrial.providers.base import BatchProvider, ChecksNames, ChecksSampling
 
-__all__ = ["misnamed", "misunderstood", "require_understood", "unsent", "unservable"]
+__all__ = ["misnamed", "misunderstood", "require_understood", "served", "unsent", "unservable"]
 
 
 def unservable(
@@ -37,6 +37,21 @@ def unservable(
             continue
         with closing(provider):
             yield from _refused(provider, [model for model in models if model.provider == name])
+
+
+def served(config: ExperimentConfig, models: Iterable[ModelSpec], *, dry_run: bool = False) -> tuple[str, ...]:
+    """Return a line for each model that is not computed in this process: which server is asked, where, and how."""
+    lines = []
+    for model in models:
+        instance = instance_of(config.providers, model.provider)
+        kind: type[BatchProvider] = registry.load("provider", instance.adapter)
+        if kind.local:
+            continue
+        where = "an emulator on this machine" if dry_run else instance.base_url or instance.label
+        way = "in batches" if kind.jobs else "request by request"
+        key = f", key {instance.key}" if instance.key and not dry_run else ""
+        lines.append(f"models.{model.alias}: {model.shown_id} at {instance.name} ({where}), {way}{key}")
+    return tuple(dict.fromkeys(lines))
 
 
 def misnamed(models: Iterable[ModelSpec]) -> Iterator[str]:

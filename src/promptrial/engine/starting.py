@@ -11,13 +11,14 @@ from typing import Final
 import msgspec
 
 from promptrial.config.effective import config_hash, to_yaml
-from promptrial.design.trials import arms_alike
+from promptrial.design.trials import arms_alike, models_asked
 from promptrial.documents.files import read_bytes
 from promptrial.engine import code_consent, growing, rescoring
 from promptrial.engine.facts import facts_of, phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.opening import Opened
 from promptrial.engine.origin import holds_work, own_copy, record_file
+from promptrial.engine.serving import served
 from promptrial.phases import corrections, prepare, score
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -115,6 +116,9 @@ def _say_remarks(opened: Opened, services: Services) -> None:
     """Warn of what the configuration means. Arms that are alike are named when a run begins or its arms may change."""
     if opened.remark:
         services.events.warn(opened.remark)
+    models = models_asked(opened.trials)
+    for sentence in served(opened.loaded.experiment, models, dry_run=opened.dry_run):
+        services.events.say(sentence)
     for sentence in opened.resolution.sentences:
         services.events.say(sentence)
     if opened.state is not None and not opened.drift:
