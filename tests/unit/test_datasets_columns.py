@@ -290,6 +290,16 @@ def test_spaces_around_answers_in_json_stay_in_a_file_that_earlier_versions_read
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
+def test_a_table_that_brings_new_columns_without_end_is_refused_before_it_takes_long(tmp_path: Path) -> None:
+    rows = [{"question": f"Q{n}", "answer": "a", f"k{n}": 1} for n in range(1100)]
+    path = tmp_path / "q.jsonl"
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    assert len(written(path, text)[0]) == 1100
+    assert refused(path, text + '{"question": "Q", "answer": "a", "late": 1}\n') == (
+        "FILE:1101: more than 1,000 columns come up behind the first 100 rows, such as 'late'"
+    )
+
+
 @pytest.mark.parametrize(
     ("column", "answer", "separator", "said"),
     [

@@ -22,7 +22,7 @@ from promptrial.datasets.cells import MOST_KEPT, Cells
 from promptrial.datasets.choices import choice_key
 from promptrial.datasets.columns import NAMES, Columns, listed, match_columns
 from promptrial.datasets.content import HEAD
-from promptrial.datasets.place import Place
+from promptrial.datasets.place import Place, shown
 from promptrial.datasets.table import Row, Table, open_table
 from promptrial.datasets.values import has_values
 from promptrial.errors import DataError
@@ -35,6 +35,8 @@ SHEETS: Final = frozenset({"separated", "xlsx"})
 
 _FIRST: Final = 100
 """How many rows are looked at for their columns; later ones may bring more where rows name their columns."""
+_MOST_LATE: Final = 1000
+"""How many columns may come up behind these rows: all names are matched again for each."""
 _LEAST: Final = HEAD
 """A smaller file is read before the libraries of the quick way are loaded."""
 _EARLIER: Final = Columns(
@@ -126,6 +128,7 @@ class _Source:
     is_earlier: bool
     table: Table
     reading: Reading
+    n_late: int = 0
 
     def with_columns(self, place: Place, row: Iterable[str]) -> _Source:
         """Return the same for columns that come up only now.
@@ -133,18 +136,25 @@ class _Source:
         Raises
         ------
         DataError
-            If a name is close to one that the file lacks, so that it must be a slip; or as ``match_columns``.
+            If a name is close to one that the file lacks, so that it must be a slip; if too many columns come up behind
+            the first rows; or as ``match_columns``.
         """
         new = [name for name in row if name not in self.known]
-        names = (*self.names, *new)
+        names, n_late = (*self.names, *new), self.n_late + len(new)
+        if n_late > _MOST_LATE:
+            raise place.error(
+                f"more than {_MOST_LATE:,} columns come up behind the first {_FIRST} rows, such as {shown(new[-1])}",
+                hint="give all rows the same keys; what differs from row to row belongs into values; "
+                "see docs/questions.md#columns",
+            )
         if self.is_earlier:
             _check_spelling(place, new, names)
-            return replace(self, names=names, known=frozenset(names))
+            return replace(self, names=names, known=frozenset(names), n_late=n_late)
         columns = match_columns(place, names, self.cells.columns.given)
         cells = replace(self.cells, columns=columns, keep=_kept(columns, everything=True, wanted=self.reading.keep))
         if (columns.choices, columns.answers) != (self.cells.columns.choices, self.cells.columns.answers):
             cells = _with_key(cells, self.table, self.reading)
-        return replace(self, cells=cells, names=names, known=frozenset(names))
+        return replace(self, cells=cells, names=names, known=frozenset(names), n_late=n_late)
 
 
 def _source(table: Table, first: Sequence[Row], reading: Reading) -> _Source:
