@@ -40,6 +40,8 @@ __all__ = ["Submission"]
 
 _T = TypeVar("_T")
 _SEARCHED: Final = frozenset({JobLookup.SEARCH, JobLookup.GUESS})
+_UNNAMED: Final = frozenset({JobLookup.GUESS, JobLookup.NONE})
+"""Where a vendor's jobs show nothing of our key, a note beside the results is surer than anything that it says."""
 _MOST_DOUBTS: Final = 8
 """How often it may have to be found out whether a job was created."""
 
@@ -326,8 +328,9 @@ class Submission:
 
     def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
         provider = self.work.provider()
-        if provider.lookup is JobLookup.NONE:
-            return self._noted(payload)
+        noted = self._noted(payload) if provider.lookup in _UNNAMED else None
+        if noted is not None or provider.lookup is JobLookup.NONE:
+            return noted
         return (yield from self._call(lambda: provider.find(payload), f"{payload.key} find"))
 
     def _noted(self, payload: PartPayload) -> JobRef | None:
