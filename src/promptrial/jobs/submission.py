@@ -143,6 +143,7 @@ class Submission:
     def disown(self, reason: str) -> None:
         """Take back that the attempt's job is the one on record: which is its job is in doubt again."""
         last = self.work.intents[-1]
+        breadcrumbs.forget(self.work.folder.results, self.work.part.name)  # they name that job
         facts = {"request_sha256": last.request_sha256, "dataset": last.dataset, "rows": last.rows}
         self.recorder.record(self.work, "submitting", key=last.key, attempt=last.attempt, reason=reason, **facts)
 
