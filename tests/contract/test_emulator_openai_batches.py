@@ -106,6 +106,7 @@ BAD_ROWS: dict[str, tuple[bytes, list[tuple[str, int | None, str | None]]]] = {
     "deep JSON": (jsonl(batch_rows(1)) + b"[" * 5000 + b"\n", [("invalid_json_line", 2, None)]),
     "no object": (b"[1]\n", [("invalid_request", 1, None)]),
     "no id": (jsonl([{**batch_row("a"), "custom_id": None}]), [("missing_required_parameter", 1, "custom_id")]),
+    "an empty id": (jsonl([batch_row("")]), [("missing_required_parameter", 1, "custom_id")]),
     "no body": (jsonl([{**batch_row("a"), "body": None}]), [("missing_required_parameter", 1, "body")]),
     "no model": (jsonl([{**batch_row("a"), "body": {"messages": []}}]),
                  [("missing_required_parameter", 1, "body.model")]),

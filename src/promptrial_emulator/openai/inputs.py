@@ -67,7 +67,9 @@ class _Findings:
         except (ValueError, RecursionError):
             self._note(_unreadable(number, line))
             return
-        if row.custom_id in self.ids:
+        if not row.custom_id:
+            self._note(_missing(number, "custom_id"))
+        elif row.custom_id in self.ids:
             text = f"The custom_id '{row.custom_id}' for this request is a duplicate of another request."
             self._note(Problem("duplicate_custom_id", text, number, "custom_id"))
         if row.method != "POST":
@@ -92,8 +94,12 @@ def _unreadable(number: int, line: bytes) -> Problem:
     if isinstance(value, dict):
         for name in _REQUIRED:
             if not value.get(name):
-                return Problem("missing_required_parameter", f"Missing required parameter: '{name}'.", number, name)
+                return _missing(number, name)
     return Problem("invalid_request", "This line is not a batch request.", number)
+
+
+def _missing(number: int, name: str) -> Problem:
+    return Problem("missing_required_parameter", f"Missing required parameter: '{name}'.", number, name)
 
 
 def _words(body: dict[str, Any]) -> int:

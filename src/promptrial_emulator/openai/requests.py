@@ -30,7 +30,13 @@ _KNOWN: Final = {
 ENDPOINTS: Final = tuple(_KNOWN)
 """The endpoints whose requests can be answered, in batches and live."""
 _LIMITS: Final = {CHAT: ("max_completion_tokens", "max_tokens"), RESPONSES: ("max_output_tokens",)}
-_COUNTS: Final = ("n", "max_tokens", "max_completion_tokens", "max_output_tokens")
+_MOST_TOKENS: Final = 2**31 - 1
+_COUNTS: Final = {
+    "n": 128,
+    "max_tokens": _MOST_TOKENS,
+    "max_completion_tokens": _MOST_TOKENS,
+    "max_output_tokens": _MOST_TOKENS,
+}
 
 
 def chat_row(
@@ -73,10 +79,10 @@ def _unsupported(endpoint: str, body: Mapping[str, Any], settings: EmulatorSetti
         return Refusal(400, "you must provide a model parameter", None, "model")
     if settings.models is not None and model not in settings.models:
         return Refusal(404, f"The model `{model}` does not exist or you do not have access to it.", "model_not_found")
-    for name in _COUNTS:
+    for name, most in _COUNTS.items():
         value = body.get(name)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            return Refusal(400, f"Invalid '{name}': expected an integer above 0.", "invalid_value", name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most):
+            return Refusal(400, f"Invalid '{name}': expected an integer from 1 to {most}.", "invalid_value", name)
     return _fixed(endpoint, body) if model in settings.openai.fixed_sampling else None
 
 
