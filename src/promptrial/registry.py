@@ -21,6 +21,7 @@ __all__ = [
     "PACK_PRIMARY",
     "PART_STATES",
     "PHASES",
+    "PROBES",
     "PROVIDERS",
     "SCORERS",
     "STAGES",
@@ -70,6 +71,13 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "batch_file": "promptrial.providers.batch_file:BatchFileProvider",
 }
 """Where answers come from."""
+
+PROBES: Final[Mapping[str, str]] = {
+    "fireworks": "promptrial.providers.fireworks_probe:FireworksProbe",
+    "openai": "promptrial.providers.openai_probe:OpenAIProbe",
+    "anthropic": "promptrial.providers.anthropic_probe:AnthropicProbe",
+}
+"""By adapter, what asks its vendors the questions that their documents leave open."""
 
 DATASETS: Final[Mapping[str, str]] = {
     "squad_v2": "promptrial.datasets.squad_v2:FORMAT",
@@ -164,6 +172,7 @@ STATISTIC_VERSIONS: Final[Mapping[str, int]] = {}
 _TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "phase": PHASES,
     "provider": PROVIDERS,
+    "probe": PROBES,
     "dataset format": DATASETS,
     "scorer": SCORERS,
     "extract step": EXTRACTS,

@@ -162,22 +162,3 @@ def test_a_trial_by_live_requests_needs_no_batch(
     table = hosted.table()
     assert len(hosted.emulator.ledger("message")) == len(table)
     assert set(table.column("error").to_pylist()) == {None}
-
-
-def test_results_that_a_person_downloaded_are_read_with_their_ids_as_they_came(hosted: HostedProject) -> None:
-    hosted.emulator.fault("F2", "results", count=-1)
-    assert hosted.run().code != 0
-    hosted.emulator.clear_faults()
-    (manifest,) = hosted.manifests()
-    for name, part in manifest.parts.items():
-        path = f"{hosted.emulator.url}/v1/messages/batches/{part.job}/results"
-        headers = {"x-api-key": hosted.emulator.key, "anthropic-version": "2023-06-01"}
-        reply = hosted.emulator.plain.get(path, headers=headers).raise_for_status()
-        folder = hosted.results() / name
-        folder.mkdir(exist_ok=True)
-        (folder / f"{part.job}_results.jsonl").write_bytes(reply.content)
-    hosted.emulator.fault("F2", "results", count=-1)
-    outcome = hosted.run("--resume")
-    assert outcome.code == 0, outcome.err
-    assert set(hosted.table().column("error").to_pylist()) == {None}
-    bought_once(hosted)

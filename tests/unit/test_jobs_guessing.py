@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,12 +13,10 @@ from promptrial.errors import (
     QuotaReachedError,
     TransientError,
 )
-from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
 from promptrial.model.units import RUN
 from promptrial.providers.base import JobLookup
 from promptrial.runtime.progress import NoProgress
-from promptrial.store.records import PartStatus
 from tests.support.hosted_provider import Lab, Lost, answered_ids, asked_ids, statuses
 
 SETTLING = {"settle_s": 60.0, "settle_looks": 3}
@@ -117,26 +114,6 @@ class TestAnotherProcess:
         with NoProgress().task("submit", RUN, None) as task:
             lab.queue(work[:1], others=work[1:], **SETTLING).submit(task)
         assert work[0].has_job
-
-    def test_a_note_beside_the_results_is_surer_than_a_guess(self, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Killed between the note and the record, with a stranger about: the note tells which job is ours."""
-        work = lab.work()[:1]
-        record = Recorder.record
-
-        def killed(self: Recorder, each: PartWork, status: PartStatus, **fields: Any) -> None:
-            if status == "submitted":
-                raise _KilledError
-            record(self, each, status, **fields)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(Recorder, "record", killed)
-            with pytest.raises(_KilledError):
-                lab.submit(work)
-        lab.vendor.add_stranger("batch_theirs", rows=4)
-        lab.new_process()
-        lab.submit(lab.work()[:1])
-        assert operations(lab, "find") == []
-        assert lab.work()[0].record.job == lab.vendor.name_of(key_of(work[0]))
 
 
 class TestAStranger:

@@ -13,14 +13,7 @@ from promptrial.errors import ConfigError, PermanentError
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import RequestOptions
 from promptrial.providers.anthropic_ids import Nonce
-from promptrial.providers.anthropic_messages import (
-    check_budget,
-    check_options,
-    check_sampling,
-    message_params,
-    row_overhead,
-    write_requests,
-)
+from promptrial.providers.anthropic_messages import check_budget, check_options, message_params, write_requests
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
 
 _USER = Message("user", "What?")
@@ -155,65 +148,3 @@ def test_the_body_of_a_batch_holds_each_request_under_its_id_with_the_nonce() ->
     write_requests(file, [asked(), asked()], model(), nonce)
     body = msgspec.json.decode(file.getvalue())
     assert body == {"requests": [{"custom_id": nonce.sent("set-q1-c-0-0-c"), "params": params(asked())}] * 2}
-
-
-class TestBeforeAnythingIsBuilt:
-    """The same rules, known from the configuration alone."""
-
-    def sampling(self, **changes: Any) -> Sampling:
-        usual = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
-        return replace(usual, **changes)
-
-    @pytest.mark.parametrize(
-        ("changes", "options", "says"),
-        [
-            ({"temperature": 1.5}, {}, "above 1"),
-            ({"temperature": 0.5, "top_p": 0.9}, {}, "not both"),
-            ({}, {"thinking_budget": 2048}, "thinking budget"),
-            ({}, {"thinking_budget": 5}, "at the least"),
-        ],
-    )
-    def test_what_would_be_refused_is_an_error_of_the_configuration(
-        self, changes: dict[str, float], options: dict[str, Any], says: str
-    ) -> None:
-        with pytest.raises(ConfigError, match=says) as caught:
-            check_sampling(model(**options), self.sampling(**changes), "2023-06-01")
-        assert caught.value.hint
-
-    def test_a_version_without_samplers_too(self) -> None:
-        with pytest.raises(ConfigError, match="2026-10-21"):
-            check_sampling(model(), self.sampling(), "2026-10-21")
-
-    @pytest.mark.parametrize(
-        ("changes", "options", "says"),
-        [
-            ({}, {}, "Anthropic's API takes no seed: none is sent, nor top_p"),
-            ({"temperature": 1.0, "top_p": 0.9}, {}, "Anthropic's API takes no seed: none is sent, nor temperature"),
-            (
-                {"temperature": 1.0},
-                {"thinking_budget": 2048},
-                "Anthropic's API takes no seed: none is sent, nor temperature and top_p and top_k",
-            ),
-            ({}, {"sampling": "provider_default"}, "temperature, top_p, top_k and seed are left to Anthropic"),
-        ],
-    )
-    def test_what_is_not_sent_is_said(self, changes: dict[str, float], options: dict[str, Any], says: str) -> None:
-        assert check_sampling(model(**options), self.sampling(**changes), "2023-06-01") == says
-
-
-@pytest.mark.parametrize("sampling", [{}, {"stop": ("END", "STOP")}, {"temperature": 1.0, "top_p": 0.25}])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"cache_prompt": "1h"},
-        {"thinking_budget": 100_000, "sampling": "provider_default"},
-        {"reasoning_effort": "medium", "extra_body": '{"metadata":{"user_id":"ü"}}'},
-    ],
-)
-def test_no_request_is_longer_than_its_row_and_the_overhead(sampling: dict[str, Any], options: dict[str, Any]) -> None:
-    spec, row = model("claude-of-a-long-name-20251001", **options), asked(**sampling)
-    file = io.BytesIO()
-    write_requests(file, [row], spec, Nonce("pt-a1", tuple))
-    neutral = len(msgspec.json.encode(row)) + 1
-    assert len(file.getvalue()) - len(b'{"requests":[]}') + 1 <= neutral + row_overhead(spec)

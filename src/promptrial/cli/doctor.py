@@ -1,13 +1,17 @@
-"""``promptrial doctor``: what is wrong with a run, read from its files, and the command that fixes each problem."""
+"""``promptrial doctor``: what is wrong with a run, read from its files, and the command that fixes each problem.
+
+With ``--probe`` it asks a vendor instead what its documentation leaves open.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
+from promptrial.cli.options import Parser, add_config, add_experiments_dir, add_flag, add_run_id, run_or_latest
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result
 
@@ -18,7 +22,8 @@ __all__ = ["DESCRIPTION", "configure", "execute"]
 
 DESCRIPTION = """Find what is wrong with a run, read from disk, and say which command fixes it. Changes nothing.
 
-The exit code is 100 if there is something to fix, and 0 if there are only notes."""
+The exit code is 100 if there is something to fix, and 0 if there are only notes. With --probe, ask a vendor instead
+what its documentation leaves open, by a few short requests with your own key, and keep the answers in a file."""
 _TO_MEND: Final = 100
 
 
@@ -27,6 +32,15 @@ def configure(parser: Parser) -> None:
     add_run_id(parser, or_latest=True)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+    group = parser.add_argument_group("asking a vendor")
+    add_flag(parser, "probe", "a provider with batches: an instance of the configuration, or a preset", group=group,
+             metavar="PROVIDER")  # fmt: skip
+    add_flag(parser, "model", "alias or id of the model (default: the first of that provider)", group=group,
+             metavar="ID")  # fmt: skip
+    add_config(parser)
+    add_flag(parser, "out", "where the answers are kept (default: a new file beside the runs)", group=group, type=Path,
+             metavar="FILE")  # fmt: skip
+    add_flag(parser, "yes", "do not ask before anything is sent", group=group, action="store_true")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -37,6 +51,10 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If there is no such run, or none at all.
     """
+    if args.probe is not None:
+        from promptrial.cli.probe import execute_probe
+
+        return execute_probe(args)
     from promptrial.care.doctor.examining import examine
     from promptrial.engine.session import Invocation
 

@@ -40,8 +40,6 @@ __all__ = ["Submission"]
 
 _T = TypeVar("_T")
 _SEARCHED: Final = frozenset({JobLookup.SEARCH, JobLookup.GUESS})
-_UNNAMED: Final = frozenset({JobLookup.GUESS, JobLookup.NONE})
-"""Where a vendor's jobs show nothing of our key, a note beside the results is surer than anything that it says."""
 _MOST_DOUBTS: Final = 8
 """How often it may have to be found out whether a job was created."""
 
@@ -143,7 +141,6 @@ class Submission:
     def disown(self, reason: str) -> None:
         """Take back that the attempt's job is the one on record: which is its job is in doubt again."""
         last = self.work.intents[-1]
-        breadcrumbs.forget(self.work.folder.results, self.work.part.name)  # they name that job
         facts = {"request_sha256": last.request_sha256, "dataset": last.dataset, "rows": last.rows}
         self.recorder.record(self.work, "submitting", key=last.key, attempt=last.attempt, reason=reason, **facts)
 
@@ -329,9 +326,8 @@ class Submission:
 
     def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
         provider = self.work.provider()
-        noted = self._noted(payload) if provider.lookup in _UNNAMED else None
-        if noted is not None or provider.lookup is JobLookup.NONE:
-            return noted
+        if provider.lookup is JobLookup.NONE:
+            return self._noted(payload)
         return (yield from self._call(lambda: provider.find(payload), f"{payload.key} find"))
 
     def _noted(self, payload: PartPayload) -> JobRef | None:

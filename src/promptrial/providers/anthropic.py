@@ -17,17 +17,11 @@ from urllib.parse import quote, urlsplit
 
 from promptrial.config.instances import preset_instance
 from promptrial.errors import NotOursError, PermanentError, ResultsGoneError, TransientError
-from promptrial.model import Completion, ModelSpec, Sampling
+from promptrial.model import Completion, ModelSpec
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
 from promptrial.providers.anthropic_ids import Nonce
-from promptrial.providers.anthropic_messages import (
-    check_budget,
-    check_options,
-    check_sampling,
-    row_overhead,
-    write_requests,
-)
+from promptrial.providers.anthropic_messages import check_budget, check_options, write_requests
 from promptrial.providers.anthropic_results import OwnRows, are_ours, plain_rows
 from promptrial.providers.anthropic_rows import parse_message_row
 from promptrial.providers.anthropic_service import (
@@ -75,7 +69,8 @@ class AnthropicProvider:
     understands: ClassVar[frozenset[str]] = frozenset(
         {"sampling", "reasoning_effort", "thinking_budget", "cache_prompt", "extra_body"}
     )
-    limits: ClassVar[Limits] = Limits(rows=100_000, size=_BODY_LIMIT)
+    limits: ClassVar[Limits] = Limits(rows=100_000, size=230_000_000)
+    """What one job may have, as neutral rows: each gets up to some 250 bytes longer on the wire, where 256 MB fit."""
 
     def __init__(self, api: Service, timeouts: Timeouts | None = None) -> None:
         self._http = HttpClient(api, timeouts)
@@ -96,16 +91,6 @@ class AnthropicProvider:
     def check_name(model: ModelSpec) -> None:
         """Refuse a thinking budget below the least that the vendor takes."""
         check_budget(model)
-
-    @staticmethod
-    def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
-        """Refuse what the vendor or the model does not take; return a sentence about what is not sent."""
-        return check_sampling(model, sampling, version_of(instance))
-
-    @staticmethod
-    def row_overhead(model: ModelSpec, instance: Instance) -> int:  # noqa: ARG004 - the Protocol's
-        """Return by how much a request is longer than the neutral row."""
-        return row_overhead(model)
 
     def check(self, model: ModelSpec) -> None:
         """Refuse options that the version does not take; list a batch, which a wrong key cannot; look up the model."""

@@ -15,10 +15,10 @@ from msgspec import UNSET, Raw, UnsetType
 
 from promptrial.config.instances import preset_instance
 from promptrial.errors import PermanentError, TransientError
-from promptrial.model import Completion, ModelSpec, Sampling
+from promptrial.model import Completion, ModelSpec
 from promptrial.model.instances import Instance
 from promptrial.providers.access import timeouts_of
-from promptrial.providers.anthropic_messages import check_budget, check_options, check_sampling, message_params
+from promptrial.providers.anthropic_messages import check_budget, check_options, message_params
 from promptrial.providers.anthropic_rows import parse_message_row
 from promptrial.providers.anthropic_service import (
     PRESET,
@@ -27,7 +27,6 @@ from promptrial.providers.anthropic_service import (
     check_model,
     emulated,
     fingerprint,
-    version_of,
 )
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.chat_replies import is_same_model
@@ -89,11 +88,6 @@ class AnthropicLiveProvider(AnswersDirectly):
     def check_name(model: ModelSpec) -> None:
         """Refuse a thinking budget below the least that the vendor takes."""
         check_budget(model)
-
-    @staticmethod
-    def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
-        """Refuse what the vendor or the model does not take; return a sentence about what is not sent."""
-        return check_sampling(model, sampling, version_of(instance))
 
     def check(self, model: ModelSpec) -> None:
         """Refuse options that the version does not take; then look up the model, which a wrong key cannot."""

@@ -6,24 +6,16 @@ What the vendor is known to refuse is refused here, before anything is sent. ``s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final
 
 import msgspec
 
 from promptrial.errors import ConfigError, PermanentError
-from promptrial.model import Message, ModelSpec, Sampling
+from promptrial.model import Message, ModelSpec
 from promptrial.providers.anthropic_ids import Nonce
 from promptrial.providers.request_rows import RequestRow
 
-__all__ = [
-    "API_VERSION",
-    "check_budget",
-    "check_options",
-    "check_sampling",
-    "message_params",
-    "row_overhead",
-    "write_requests",
-]
+__all__ = ["API_VERSION", "check_budget", "check_options", "message_params", "write_requests"]
 
 API_VERSION: Final = "2023-06-01"
 """The version of the API that is asked for, unless told otherwise: later ones refuse sampling parameters."""
@@ -37,11 +29,6 @@ _TAKE_BOTH: Final = (
 """What the names of models begin with that take temperature and top_p together; later ones refuse that."""
 _DEFAULT: Final = 1.0
 """The vendor's own temperature and top_p: one that has this value is not sent beside the other."""
-_OWN_BYTES: Final = 64
-_CACHE_BYTES: Final = 80
-_THINKING_BYTES: Final = 64
-_EFFORT_BYTES: Final = 32
-"""By how much each makes a request longer, rounded up; the nonce, and names of keys, are among the first."""
 _LEAVE_OUT: Final = "or leave them to the vendor: `sampling: provider_default` of the model"
 
 
@@ -76,39 +63,6 @@ def check_options(model: ModelSpec, version: str) -> None:
         )
 
 
-def check_sampling(model: ModelSpec, sampling: Sampling, version: str) -> str | None:
-    """Refuse decoding parameters that the vendor does not take; return a sentence about what is not sent.
-
-    Raises
-    ------
-    ConfigError
-        With what to write instead.
-    """
-    check_options(model, version)
-    if model.options.sampling != "explicit":
-        return "temperature, top_p, top_k and seed are left to Anthropic"
-    try:
-        sent = _samplers(sampling, model)
-    except PermanentError as error:
-        raise ConfigError(error.message, hint=error.hint) from None
-    left_out = [name for name in ("temperature", "top_p", "top_k") if name not in sent]
-    return f"Anthropic's API takes no seed: none is sent{_beside(left_out)}"
-
-
-def _beside(left_out: list[str]) -> str:
-    """Return what else is not sent, because it has the value that it has without being sent."""
-    return f", nor {' and '.join(left_out)}" if left_out else ""
-
-
-def row_overhead(model: ModelSpec) -> int:
-    """Return by how many bytes a request is longer, at most, than the neutral row."""
-    options, found = model.options, _OWN_BYTES + len(msgspec.json.encode(model.id))
-    found += _CACHE_BYTES if options.cache_prompt != "off" else 0
-    found += _THINKING_BYTES if options.thinking_budget is not None else 0
-    found += _EFFORT_BYTES + len(msgspec.json.encode(options.reasoning_effort)) if options.reasoning_effort else 0
-    return found + len(options.extra_body.encode())
-
-
 def message_params(row: RequestRow, model: ModelSpec) -> dict[str, Any]:
     """Return the parameters of a request.
 
@@ -125,7 +79,7 @@ def message_params(row: RequestRow, model: ModelSpec) -> dict[str, Any]:
         params["system"] = system if options.cache_prompt == "off" else [_cached(system, options.cache_prompt)]
     params["messages"] = turns
     if options.sampling == "explicit":
-        params |= _samplers(body, model)
+        params |= _samplers(row, model, thinks=budget > 0)
     if body.stop:
         params["stop_sequences"] = _stop_sequences(body.stop)
     if budget:
@@ -178,25 +132,13 @@ def _cached(system: str, ttl: str) -> dict[str, Any]:
     return {"type": "text", "text": system, "cache_control": {"type": "ephemeral", "ttl": ttl}}
 
 
-class _Sampled(Protocol):
-    """What has decoding parameters: the body of a row, and a ``Sampling``."""
-
-    @property
-    def temperature(self) -> float: ...
-
-    @property
-    def top_p(self) -> float: ...
-
-    @property
-    def top_k(self) -> int: ...
-
-
-def _samplers(body: _Sampled, model: ModelSpec) -> dict[str, Any]:
+def _samplers(row: RequestRow, model: ModelSpec, *, thinks: bool) -> dict[str, Any]:
+    body = row.body
     if not 0 <= body.temperature <= 1:
         raise _refused(
             f"temperature {body.temperature:g} is above 1, the highest that Anthropic takes", "lower `temps`"
         )
-    if model.options.thinking_budget is not None:
+    if thinks:
         if body.temperature != _DEFAULT or body.top_p != _DEFAULT:
             raise _refused(
                 f"{model.id} with a thinking budget takes no temperature but 1 and no top_p, and they are "
@@ -204,11 +146,12 @@ def _samplers(body: _Sampled, model: ModelSpec) -> dict[str, Any]:
                 "set `temps: [1.0]` and `top_p: 1.0`",
             )
         return {}
-    return dict(_pair(body, model)) | {"top_k": body.top_k}
+    return dict(_pair(row, model)) | {"top_k": body.top_k}
 
 
-def _pair(body: _Sampled, model: ModelSpec) -> Iterator[tuple[str, float]]:
+def _pair(row: RequestRow, model: ModelSpec) -> Iterator[tuple[str, float]]:
     """Yield temperature and, where it does anything, top_p."""
+    body = row.body
     if body.top_p == _DEFAULT:
         yield "temperature", body.temperature
         return

@@ -7,7 +7,7 @@ sleeps and never prints. Queueing, durable records, retry and stop belong to ``p
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
@@ -28,7 +28,6 @@ __all__ = [
     "LengthensRows",
     "LimitsJobs",
     "PartPayload",
-    "ReadsFiles",
     "Staged",
     "TellsContext",
 ]
@@ -196,26 +195,6 @@ class TellsContext(Protocol):
         ------
         PromptrialError
             If it cannot be asked for.
-        """
-
-
-@runtime_checkable
-class ReadsFiles(Protocol):
-    """A source of answers whose files, as a person downloads them, are not yet rows of results."""
-
-    @staticmethod
-    def plain_rows(
-        rows: Iterable[bytes], keys: Iterable[str], plain_ids: Callable[[], Iterable[str]]
-    ) -> Iterator[bytes]:
-        """Yield the rows of a file as ``results`` does.
-
-        Parameters
-        ----------
-        rows : iterable of bytes
-        keys : iterable of str
-            Those of the attempts that they may be of.
-        plain_ids : callable
-            Returns the ids of the requests.
         """
 
 
