@@ -67,6 +67,8 @@ class OpenAiSettings:
     ----------
     rows, file_bytes : int
         The most rows and bytes that the input file of a batch may have.
+    processing_s : float
+        How long an uploaded file is ``pending`` and of no use to a batch, as at Azure, in virtual seconds.
     enqueued_tokens : int, optional
         How many prompt tokens of one model may be in batches that have not ended; a batch above that fails.
     fixed_sampling : frozenset of str
@@ -85,6 +87,7 @@ class OpenAiSettings:
 
     rows: int = 50_000
     file_bytes: int = 200_000_000
+    processing_s: float = 0.0
     enqueued_tokens: int | None = None
     fixed_sampling: frozenset[str] = frozenset()
     strict: bool = False

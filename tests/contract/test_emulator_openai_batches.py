@@ -218,6 +218,18 @@ class TestCreating:
     def test_a_body_that_is_no_object_is_refused(self, openai: OpenAiClient, body: bytes) -> None:
         assert error_of(openai.http.post("batches", content=body))[0] == 400
 
+    def test_a_file_that_is_still_processed_is_refused_until_it_is_ready(self, start_openai: Start) -> None:
+        openai = start_openai({"clock": "manual"}, processing_s=60.0)
+        file = ok(openai.post_file(jsonl(batch_rows(1))))
+        assert file["status"] == "pending"
+        assert error_of(openai.post_batch(file["id"])) == (400, None, "input_file_id")
+        openai.advance(60)
+        assert ok(openai.http.get(f"files/{file['id']}"))["status"] == "processed"
+        batch = ok(openai.post_batch(file["id"]))["id"]
+        openai.advance(3600)
+        output = openai.get_batch(batch)["output_file_id"]
+        assert ok(openai.http.get(f"files/{output}"))["status"] == "processed"
+
     def test_a_file_of_another_purpose_is_refused(self, openai: OpenAiClient) -> None:
         file = ok(openai.post_file(b"x", "x.jsonl", purpose="user_data"))["id"]
         assert error_of(openai.post_batch(file)) == (400, None, "input_file_id")

@@ -45,6 +45,8 @@ class Batches:
         file = self._openai.file(spec["input_file_id"], call.now, "input_file_id")
         if file.purpose != BATCH or file.facts is None:
             raise refused(400, f"Invalid purpose of the input file: '{file.purpose}'.", None, "input_file_id")
+        if file.processed_at > call.now:
+            raise refused(400, f"The input file '{file.id}' is still 'pending'.", None, "input_file_id")
         batch = self._batch(call, spec, file, file.facts)
         self._openai.batches.put(batch)
         self._core.ledger.record(

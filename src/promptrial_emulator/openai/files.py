@@ -57,6 +57,7 @@ class Files:
             visible_from=call.now + (hidden.options["delay_s"] if hidden else 0.0),
             purpose=purpose,
             content=StoredFile(body.name, body.path.name, body.size, body.sha256),
+            processed_at=call.now + self._core.settings.openai.processing_s,
             expires_at=_expires_at(call, purpose),
             facts=inspect(body.path) if purpose == BATCH else None,
         )
@@ -65,17 +66,17 @@ class Files:
             call.now, "upload", file.id, filename=body.name, purpose=purpose, sha256=body.sha256, bytes=body.size,
             rows=None if file.facts is None else file.facts.rows,
         )  # fmt: skip
-        return json_response(shown_file(file))
+        return json_response(shown_file(file, call.now))
 
     def get(self, call: Call) -> Response:
         """Show a file."""
-        return json_response(shown_file(self._openai.file(call.path["id"], call.now)))
+        return json_response(shown_file(self._openai.file(call.path["id"], call.now), call.now))
 
     def list(self, call: Call) -> Response:
         """Show a page of files."""
         wanted = call.query.get("purpose")
         shown = [
-            shown_file(file)
+            shown_file(file, call.now)
             for file in self._openai.files.all()
             if file.is_visible(call.now) and wanted in (None, file.purpose)
         ]

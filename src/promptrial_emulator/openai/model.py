@@ -35,6 +35,7 @@ class File(msgspec.Struct, kw_only=True):
     visible_from: float
     purpose: str
     content: StoredFile
+    processed_at: float = 0.0
     expires_at: float | None = None
     facts: InputFacts | None = None
 
@@ -133,7 +134,7 @@ class OpenAI:
         return found
 
 
-def shown_file(file: File) -> dict[str, Any]:
+def shown_file(file: File, now: float) -> dict[str, Any]:
     """Return a file as JSON."""
     return {
         "object": "file",
@@ -143,7 +144,7 @@ def shown_file(file: File) -> dict[str, Any]:
         "bytes": file.content.size,
         "created_at": seconds(file.created),
         "expires_at": None if file.expires_at is None else seconds(file.expires_at),
-        "status": "processed",
+        "status": "processed" if file.processed_at <= now else "pending",
         "status_details": None,
     }
 

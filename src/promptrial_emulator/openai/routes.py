@@ -34,7 +34,7 @@ def make(core: Core) -> ApiParts:
     def state() -> dict[str, Any]:
         now = core.clock.now()
         return {
-            "files": [shown_file(each) for each in openai.files.all()],
+            "files": [shown_file(each, now) for each in openai.files.all()],
             "batches": [shown_batch(each, now) for each in openai.batches.all()],
         }
 
