@@ -72,6 +72,22 @@ def test_the_first_minute_leads_from_a_file_and_two_prompts_to_a_verdict(tmp_pat
         assert outcome.returncode == 0, f"{command}\n{outcome.stderr}"
 
 
+@pytest.mark.timeout(200)
+def test_the_commands_of_any_model_do_what_is_said_beside_them(tmp_path: Path) -> None:
+    section = README.split("\n## Any model\n", 1)[1].split("\n## ", 1)[0]
+    init, models, run = re.findall(r"^    (promptrial .*?)\s*#", section, re.MULTILINE)
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    outcome = shell(init, tmp_path / "experiments", tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "ANTHROPIC_API_KEY is not set" in outcome.stdout
+    outcome = shell(models, tmp_path / "experiments", tmp_path)
+    assert outcome.returncode == 1, outcome.stderr
+    assert "key      ANTHROPIC_API_KEY: missing" in outcome.stdout
+    outcome = shell(run, tmp_path / "experiments", tmp_path, PROMPTRIAL_LIMIT_ITEMS="2")
+    assert outcome.returncode == 0, outcome.stderr
+    assert "Dry run: an emulator stood in" in outcome.stdout
+
+
 def test_what_it_says_to_install_is_what_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError) as missing:
