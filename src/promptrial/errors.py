@@ -49,8 +49,10 @@ Exit 6 is reserved for a cost cap; nothing ends with it yet.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 __all__ = [
+    "INTERRUPTS",
     "ActionNeeded",
     "AlreadyThereError",
     "ConfigDriftError",
@@ -301,6 +303,10 @@ class StopRequested(BaseException):
 
     exit_code = 5
     resume_command = ""
+
+
+INTERRUPTS: Final = (KeyboardInterrupt, StopRequested)
+"""What passes through the edge to code of the user's; everything else that such code raises is its own mistake."""
 
 
 class ActionNeeded(StopRequested):

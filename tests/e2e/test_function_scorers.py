@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
 from promptrial.config.loading import load_config
-from promptrial.errors import ConfigError, ScoreError
+from promptrial.errors import INTERRUPTS, ConfigError, ScoreError
 from promptrial.model import Item
 from promptrial.scoring.base import ScoringSettings, prepare_gold, score_answer
 from promptrial.scoring.contract import Response
@@ -147,6 +148,16 @@ def test_truth_values_of_a_function_that_says_no_scale_are_warned_of_with_what_t
     assert recorded(own)["declared"]["scale"] == "binary"
 
 
+def test_what_a_function_prints_does_not_stand_among_the_results(own: Project) -> None:
+    file = own.root / "config/measures.py"
+    file.write_text("print('imported')\n\n\ndef f(answer):\n    print('called')\n    return 0.5\n")
+    configure(own, {"file": "measures.py:f"})
+    outcome = own.run("--to_step", "score", "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["run_id"] == "r"
+    assert {"imported", "called"} <= set(outcome.err.splitlines())
+
+
 @pytest.mark.parametrize(
     ("code", "settings", "warned"),
     [
@@ -193,6 +204,9 @@ def test_whether_a_function_applies_is_decided_by_another_that_sees_the_item_alo
         ("return 1.01", "is 1.01; its range: from 0 to 1"),
         ("return [][1]", "scorer mine failed on item 'ITEM' of open_set: IndexError: list index out of range"),
         ("import neighbour", "scorer mine failed on item 'ITEM' of open_set: ModuleNotFoundError"),
+        ("raise SystemExit(0)", "scorer mine failed on item 'ITEM' of open_set: SystemExit: 0"),
+        ("raise GeneratorExit", "scorer mine failed on item 'ITEM' of open_set: GeneratorExit"),
+        ("raise BaseException('own')", "scorer mine failed on item 'ITEM' of open_set: BaseException: own"),
     ],
 )
 def test_what_goes_wrong_in_a_function_names_scorer_and_item(code: str, said: str) -> None:
@@ -202,6 +216,28 @@ def test_what_goes_wrong_in_a_function_names_scorer_and_item(code: str, said: st
     with pytest.raises(ScoreError) as error:
         score_answer(prepare_gold(item, "custom", ScoringSettings()), Response("a"), {"mine": scorer})
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("raised", ["GeneratorExit", "BaseException('own')", "SystemExit"])
+def test_a_file_that_fails_in_any_way_when_it_is_run_is_named(raised: str) -> None:
+    with pytest.raises(ScoreError, match=rf"scorer mine: measures\.py cannot be imported: {raised[:9]}"):
+        load_module("mine", "measures.py", f"raise {raised}\n")
+
+
+@pytest.mark.parametrize("interrupt", INTERRUPTS)
+def test_an_interrupt_within_code_of_the_users_stays_one(interrupt: type[BaseException]) -> None:
+    def f(answer: str) -> float:  # noqa: ARG001 - what the function is given
+        raise interrupt
+
+    module = ModuleType("measures")
+    module.__dict__["f"] = f
+    item = Item(id="ITEM", dataset="open_set", question="q", answers=("a",))
+    with pytest.raises(interrupt):
+        score_answer(
+            prepare_gold(item, "custom", ScoringSettings()),
+            Response("a"),
+            {"mine": function_scorer("mine", "measures.py", "f", module, {})},
+        )
 
 
 def test_an_error_in_a_function_leaves_nothing_half_written_and_that_none_is_no_score_leads_to_applies(

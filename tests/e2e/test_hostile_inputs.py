@@ -19,6 +19,7 @@ import pytest
 from promptrial.archive.contents import Content, contents_of
 from promptrial.archive.manifest import DIGEST, MANIFEST, ArchivedFile, Completeness, digest_line, encode
 from promptrial.archive.places import LocalFolder
+from promptrial.datasets import drawing
 from promptrial.providers import http
 from promptrial.providers.http_service import Timeouts
 from promptrial.store.rundir import RunDir
@@ -499,3 +500,32 @@ def test_a_download_made_to_fill_the_disk_or_to_last_for_ever_ends_in_one_senten
     assert len(errors) == 1, outcome.err
     assert said in outcome.err
     assert len(hosted.jobs()) == 4
+
+
+# --- question files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["grows", "is replaced by one of the same size"])
+def test_a_question_file_that_changes_while_it_is_read_is_refused_and_a_resume_reads_it_again(
+    project: Project, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project.config.parent / "closed.jsonl"
+    text = path.read_text()
+
+    def draw_beside_a_writer(*arguments: Any) -> drawing.Drawn:
+        drawn = drawing.draw(*arguments)
+        if arguments[1][0].name == path.name:
+            path.unlink()
+            path.write_text(text + "\n" if change == "grows" else text.replace("Paris", "Paros"))
+        return drawn
+
+    with monkeypatch.context() as patch:
+        patch.setattr("promptrial.phases.prepare.draw", draw_beside_a_writer)
+        outcome = project.run("--to_step", "prepare")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "error: datasets.closed_set.path: " in outcome.err
+    assert f"{path.name} was changed while it was read" in outcome.err
+    resumed = project.run("--resume", "--to_step", "prepare")
+    assert resumed.code == 0, resumed.err
+    facts = json.loads((project.run_root() / "prepared/manifest.json").read_bytes())["facts"]
+    assert facts["sources"]["closed_set"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()

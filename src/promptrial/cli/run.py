@@ -6,7 +6,9 @@ import argparse
 import itertools
 import json
 import os
+import sys
 from collections.abc import Collection, Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -99,7 +101,8 @@ def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: S
     from promptrial.engine.session import Invocation, follow
 
     clock, seen = SystemClock(), set[str]()
-    with terminal_progress(clock, partial(_say, seen)) as (progress, say):
+    # What code of the user's prints, as a scorer may, is no result.
+    with redirect_stdout(sys.stderr), terminal_progress(clock, partial(_say, seen)) as (progress, say):
         command = resume_command(args, request.run_id)
         invocation = Invocation(os.environ, clock, say, args.log_level, progress, resume_command=command)
         finished = follow(request, selection, invocation, args.trial_filter)

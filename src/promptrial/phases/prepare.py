@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
@@ -89,11 +90,12 @@ def _read(spec: RunSpec, services: Services, name: str, dataset: DatasetConfig, 
     needs = known_needs(spec.config) if spec.config.unscorable == "refuse" else {}
     remarks, golds, lacks = _Remarks(), GoldCheck(spec.config.scoring.extra_refusals), LackCheck(needs)
     reading = reading_of(dataset, spec.config.subgroups)._replace(note=remarks.noted.append, say=remarks.said.append)
-    source, format_, paths = _source(spec, services, name, dataset, earlier)
-    if (own_rules := format_.rules(paths, reading)) is not None:
-        source["rules"] = own_rules
     size = last_step(spec.config).sizes[name]
-    drawn = draw(format_, paths, name, reading, size, spec.config.seed, services.stop.check)
+    with _unchanged(name, spec.config_folder / dataset.path if dataset.path is not None else None):
+        source, format_, paths = _source(spec, services, name, dataset, earlier)
+        if (own_rules := format_.rules(paths, reading)) is not None:
+            source["rules"] = own_rules
+        drawn = draw(format_, paths, name, reading, size, spec.config.seed, services.stop.check)
     notice = both(golds, lacks)
     for place, item in sorted(drawn, key=itemgetter(0)):  # in the order of the file
         notice(place, item)
@@ -103,6 +105,26 @@ def _read(spec: RunSpec, services: Services, name: str, dataset: DatasetConfig, 
     lacks.check(name, items)
     facts = {"format": dataset.known_format, **source, "items": len(items), **lack_facts(items), **remarks.facts}
     return _Read(items, facts, warnings, remarks.said)
+
+
+@contextmanager
+def _unchanged(name: str, path: Path | None) -> Iterator[None]:
+    """Refuse a local file that is written while it is read: its questions would not be those of its SHA-256."""
+    before = _marks(path)
+    yield
+    if _marks(path) != before:
+        raise DataError(
+            f"datasets.{name}.path: {path} was changed while it was read",
+            hint="wait until nothing writes it any more, then resume the run",
+        )
+
+
+def _marks(path: Path | None) -> tuple[int, ...] | None:
+    """Return what tells whether a file was written or replaced; None if it is not there."""
+    if path is None or not path.exists():
+        return None
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def read_again(spec: RunSpec, services: Services, name: str) -> tuple[list[Item], str]:

@@ -23,7 +23,7 @@ from promptrial.config.typed import SettingsError, typed
 from promptrial.documents import scorers as documents
 from promptrial.documents.files import read_bytes
 from promptrial.documents.scorers import Declaration, ExtractCount, Need, RecordedScorer, ScorerRecord
-from promptrial.errors import ConfigError, CorruptRecordError, PromptrialError, ScoreError
+from promptrial.errors import INTERRUPTS, ConfigError, CorruptRecordError, PromptrialError, ScoreError
 from promptrial.phases.programs import program_scorer
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.base import in_one_sentence, load_scorers
@@ -74,9 +74,9 @@ def _made(spec: RunSpec, name: str, entry: ScorerConfig, check_stop: Callable[[]
     except SettingsError as error:
         at = ".".join(filter(None, ["scorers", name, error.key]))
         raise ConfigError(f"{at}: {error.problem}", hint="correct it in the configuration") from None
-    except PromptrialError:
+    except (PromptrialError, *INTERRUPTS):
         raise
-    except (Exception, SystemExit) as error:  # the edge to code that may be the user's
+    except BaseException as error:  # the edge to code that may be the user's
         said = str(error) if isinstance(error, ValueError) else in_one_sentence(error)
         raise ScoreError(
             f"scorer {name}: {entry.path or entry.type} cannot be used: {said}",

@@ -20,7 +20,7 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from promptrial.errors import PromptrialError, ScoreError
+from promptrial.errors import INTERRUPTS, PromptrialError, ScoreError
 from promptrial.model import Item
 from promptrial.registry import DEFAULT_PACK, load
 from promptrial.scoring.contract import BatchScorer, Response, Scorer, item_tests
@@ -303,9 +303,9 @@ class Panel:
                 if not (score in (low, high) or (continuous and low < score < high)):
                     _refuse(name, item, "score", score, (low, high), continuous=continuous)
                 scores.append(score + 0.0)  # a float, also of what is a truth value
-        except PromptrialError:
+        except (PromptrialError, *INTERRUPTS):
             raise
-        except (Exception, SystemExit) as error:  # the edge to code that may be the user's
+        except BaseException as error:  # the edge to code that may be the user's
             raise _failed(name, item, error) from error
         return scores
 
@@ -366,9 +366,9 @@ def _worst(name: str, scorer: Scorer, item: Item) -> float:
         if not (worst in (low, high) or (continuous and low < worst < high)):
             _refuse(name, item, "worst score", worst, (low, high), continuous=continuous)
         return float(worst)
-    except PromptrialError:
+    except (PromptrialError, *INTERRUPTS):
         raise
-    except (Exception, SystemExit) as error:  # likewise
+    except BaseException as error:  # likewise
         raise _failed(name, item, error) from error
 
 

@@ -12,7 +12,7 @@ from dataclasses import is_dataclass
 from types import ModuleType
 from typing import Any, Final
 
-from promptrial.errors import ScoreError
+from promptrial.errors import INTERRUPTS, ScoreError
 from promptrial.scoring.base import in_one_sentence
 from promptrial.scoring.contract import Scorer
 
@@ -45,7 +45,9 @@ def load_module(name: str, path: str, text: str) -> ModuleType:
     sys.modules[module.__name__] = module  # dataclasses and pydantic look annotations up there
     try:
         exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - this is what the user configured
-    except (Exception, SystemExit) as error:
+    except INTERRUPTS:
+        raise
+    except BaseException as error:
         hint = _ALONE if isinstance(error, ModuleNotFoundError) else "correct the file, then resume the run"
         raise ScoreError(f"scorer {name}: {path} cannot be imported: {in_one_sentence(error)}", hint=hint) from error
     return module
