@@ -591,6 +591,27 @@ def test_validation_errors_are_one_clear_message_with_the_row_and_what_to_do(
     assert (found.state, found.message) == (JobState.FAILED, said)
 
 
+def test_the_name_of_a_model_from_the_environment_stands_in_nothing_that_is_said(
+    server: ScriptedServer, provider: OpenAIProvider, tmp_path: Path
+) -> None:
+    model = ModelSpec("m", "ft:secret-name", "openai", written_id="${MODEL}")
+    payload = payload_of(tmp_path, model)
+    said = [str(provider.fingerprint(model))]
+    problems = [{"code": "model_not_found", "line": 1, "message": "The model 'ft:secret-name' is not there."}]
+    server.on("GET", "/v1/batches/batch_1", json_reply(batch("failed", errors={"data": problems})))
+    said.append(provider.status(JobRef("batch_1")).message)
+    server.on("POST", "/v1/batches", refusal(400, "No model ft:secret-name"))
+    server.on("GET", "/v1/models/ft%3Asecret-name", refusal(404, "No model ft:secret-name", "model_not_found"))
+    provider.stage(payload)
+    for call in (lambda: provider.submit(payload), lambda: provider.check(model)):
+        with pytest.raises(PermanentError) as caught:
+            call()
+        said.append(str(caught.value))
+        assert "secret-name" not in repr(caught.value.__cause__)
+    assert all("${MODEL}" in text for text in said)
+    assert not [text for text in said if "secret-name" in text]
+
+
 def test_a_batch_is_cancelled_and_one_that_has_ended_or_is_gone_counts_as_stopped(
     server: ScriptedServer, provider: OpenAIProvider
 ) -> None:

@@ -159,10 +159,12 @@ _OPENAI: Final = MatrixVendor(
     another_job={
         "F9": frozenset({"stuck"}),
         "F10": frozenset({"failed", "expired", "cancelled"}),
-        "F11": frozenset({"no_id", "garbage", "status_body", "batch_expired", "batch_cancelled", "status_zero"}),
+        "F11": frozenset(
+            {"no_id", "garbage", "status_body", "batch_expired", "batch_cancelled", "status_zero", "no_body"}
+        ),
         "F12": _SHORT,
     },
-    other_rows={"F11": _ANSWERS | {"no_body"}, "F12": _SPOILT},
+    other_rows={"F11": _ANSWERS, "F12": _SPOILT},
     env={"OPENAI_API_KEY": KEY},
     providers={"openai": {"type": "openai", "base_url": "{url}/v1"}},
 )

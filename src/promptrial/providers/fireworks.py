@@ -32,7 +32,7 @@ from promptrial.providers.access import timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import (
-    HiddenNames,
+    OWN_MODELS,
     account_slug,
     api_path,
     dataset_name,
@@ -49,6 +49,7 @@ from promptrial.providers.fireworks_wire import (
     job_status,
     last_segment,
 )
+from promptrial.providers.hidden_names import HiddenNames
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError
 from promptrial.providers.http_service import Service, Timeouts
@@ -89,7 +90,7 @@ class FireworksProvider:
     ) -> None:
         self._http = HttpClient(api, timeouts)
         self._account = account
-        self._hidden = HiddenNames()
+        self._hidden = HiddenNames(OWN_MODELS)
         self._datasets = Datasets(self._http, account, multipart_limit)
 
     @classmethod
@@ -110,7 +111,7 @@ class FireworksProvider:
     @staticmethod
     def check_name(model: ModelSpec) -> None:
         """Refuse a name that is neither a full one nor that of one of Fireworks' own models."""
-        with HiddenNames().kept(model):
+        with HiddenNames(OWN_MODELS).kept(model):
             model_name(model.id)
 
     def check(self, model: ModelSpec) -> None:

@@ -6,22 +6,19 @@ No call is made here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from promptrial.errors import ConfigError, PromptrialError
-from promptrial.model import ModelSpec
+from promptrial.errors import ConfigError
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of
-from promptrial.providers.http_outcomes import RejectedError
 from promptrial.providers.http_service import Service, is_loopback
 
 __all__ = [
     "API_BASE",
-    "HiddenNames",
+    "OWN_MODELS",
     "account_slug",
     "api_path",
     "dataset_name",
@@ -36,7 +33,7 @@ _BASE: Final = "FIREWORKS_API_BASE"
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _MODEL: Final = re.compile(r"accounts/[A-Za-z0-9][\w-]*/models/[A-Za-z0-9][\w.@:-]*", re.ASCII)
 _BARE_MODEL: Final = re.compile(r"[A-Za-z0-9][\w.@:-]*", re.ASCII)
-_OWN_MODELS: Final = "accounts/fireworks/models/"
+OWN_MODELS: Final = "accounts/fireworks/models/"
 _WHERE: Final = (
     "it is the NAME in the full names of your own models and data sets, accounts/NAME/..., which the web console shows"
 )
@@ -102,48 +99,11 @@ def model_name(model_id: str) -> str:
     if _MODEL.fullmatch(model_id):
         return model_id
     if _BARE_MODEL.fullmatch(model_id):
-        return f"{_OWN_MODELS}{model_id}"
+        return f"{OWN_MODELS}{model_id}"
     problem = f"model {model_id!r}: no model of Fireworks has such a name"
     if "deploy" in model_id.lower():
         problem = f"model {model_id!r}: this is a deployment; batches run on models, not on deployments of one"
     raise ConfigError(problem, hint="write accounts/NAME/models/MODEL, or MODEL alone for one of Fireworks' own")
-
-
-class HiddenNames:
-    """Names of models that came from the environment: whatever is said names the model as the configuration does.
-
-    Fireworks repeats the name in its own words, so that it is looked for in these, too.
-    """
-
-    def __init__(self) -> None:
-        self._shown: dict[str, str] = {}
-
-    def __call__(self, text: str) -> str:
-        """Return a text without these names."""
-        for name in sorted(self._shown, key=len, reverse=True):
-            shown = self._shown[name].replace("\\", "\\\\")  # as a pattern's replacement is written
-            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", shown, text)
-        return text
-
-    @contextmanager
-    def kept(self, model: ModelSpec) -> Iterator[None]:
-        """Keep a model's name, from now on, out of what is said, and out of the errors of this block."""
-        if model.written_id is not None:
-            last = model.id.rpartition("/")[2]
-            self._shown |= {name: model.shown_id for name in (model.id, f"{_OWN_MODELS}{model.id}", last) if name}
-        try:
-            yield
-        except PromptrialError as error:
-            self._hide(error)
-            raise
-
-    def _hide(self, error: BaseException | None) -> None:
-        while isinstance(error, PromptrialError):
-            error.message = self(error.message)
-            error.args = (error.message,)
-            if isinstance(error, RejectedError):
-                error.detail = self(error.detail)
-            error = error.__cause__ or error.__context__
 
 
 def _needed(env: Mapping[str, str], name: str, what: str) -> str:

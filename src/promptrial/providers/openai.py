@@ -30,6 +30,7 @@ from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.hidden_names import HiddenNames
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError
 from promptrial.providers.http_service import Service, Timeouts
@@ -78,6 +79,7 @@ class OpenAIProvider:
         self._instance = instance or preset_instance(self.name)
         self._http = HttpClient(api, timeouts)
         self._shape = RowShape.of(self._instance)
+        self._hidden = HiddenNames()
         self._files = Files(self._http, self._shape)
 
     @classmethod
@@ -106,6 +108,10 @@ class OpenAIProvider:
         Of the answers about the model only a clear "no such model" is believed; any other says nothing, such as the one
         of a server that lists no models, or does not list deployments.
         """
+        with self._hidden.kept(model):
+            self._check(model)
+
+    def _check(self, model: ModelSpec) -> None:
         check_model(model)
         self._http.call("GET", "/batches", Anything, what="list the batches", query={"limit": "1"})
         try:
@@ -129,6 +135,7 @@ class OpenAIProvider:
             "endpoint": self._shape.url(model),
             "sampling": sent_of(model, self._shape),
         }
+        self._hidden.keep(model)  # this is called first in every process that looks at batches
         headers = {name.lower(): value for name, value in self._instance.headers}
         given = {name: headers[name.lower()] for name in _TELLING_HEADERS if name.lower() in headers}
         return found | {name.removeprefix("OpenAI-").lower(): value for name, value in given.items()}
@@ -138,7 +145,8 @@ class OpenAIProvider:
 
     def stage(self, payload: PartPayload) -> Staged:
         """Upload the requests as the vendor's rows; what is known of that is in ``Files.stage``."""
-        return self._files.stage(payload)
+        with self._hidden.kept(payload.model):
+            return self._files.stage(payload)
 
     def find(self, payload: PartPayload) -> JobRef | None:
         """Return the oldest batch that has this payload's key in its metadata, or was made from its file; or None."""
@@ -158,6 +166,10 @@ class OpenAIProvider:
         TransientError
             Also if the uploaded file is not known yet where batches are made.
         """
+        with self._hidden.kept(payload.model):
+            return self._submitted(payload)
+
+    def _submitted(self, payload: PartPayload) -> JobRef:
         file = self._files.name_of(payload)
         if file is None:
             hint = "resume: they are uploaded then"
@@ -182,7 +194,8 @@ class OpenAIProvider:
     def status(self, job: JobRef) -> JobStatus:
         """Return the batch's state in our words."""
         try:
-            return self._batch(job.name).in_our_words(self._vendor)
+            found = self._batch(job.name).in_our_words(self._vendor)
+            return replace(found, message=self._hidden(found.message))
         except NotFoundError as error:
             return JobStatus(JobState.MISSING, message=error.message)
 
