@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from promptrial import registry
 from tests.support import matrix_kills
@@ -163,14 +163,18 @@ class MatrixLab:
             verdict.problems.append(f"the last resume ended with {code}: {_last_words(folder)}")
         if case.endured and verdict.resumes and not verdict.parked:
             verdict.problems.append("the run did not outlast it: a resume was needed")
-        verdict.problems += final_problems(
-            case, folder, self._emulator.ledger(), may_park=may_park, parked=verdict.parked
-        )
+        verdict.problems += final_problems(case, folder, self._accepted(), may_park=may_park, parked=verdict.parked)
         verdict.tables = {
             path.name: self._vendor.settled(path.read_bytes()) for name in _TABLES for path in folder.rglob(name)
         }
         shutil.rmtree(folder)
         return verdict
+
+    def _accepted(self) -> list[dict[str, Any]]:
+        """Return the ledger without the jobs that the vendor took and then had no room for."""
+        state = self._emulator.plain.get(f"{self._emulator.url}/__emu/state").json()
+        refused = self._vendor.refused(state)
+        return [row for row in self._emulator.ledger() if row["id"] not in refused]
 
     def _live(self, folder: Path, kill: Kill | None, verdict: Verdict) -> int:
         def work() -> Outcome:
@@ -180,12 +184,12 @@ class MatrixLab:
 
         ended = in_fork(folder, work)
         verdict.killed = ended.code == -signal.SIGKILL
-        verdict.problems += problems_of_wreck(self._vendor, folder, self._emulator.ledger())
+        verdict.problems += problems_of_wreck(self._vendor, folder, self._accepted())
         return ended.code
 
     def _resume(self, folder: Path, verdict: Verdict, flags: tuple[str, ...]) -> int:
         code = in_fork(folder, partial(_run, *flags)).code
-        verdict.problems += problems_of_wreck(self._vendor, folder, self._emulator.ledger())
+        verdict.problems += problems_of_wreck(self._vendor, folder, self._accepted())
         return code
 
     def _help(self, case: Case, folder: Path, verdict: Verdict) -> tuple[str, ...]:

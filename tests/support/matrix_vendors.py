@@ -44,6 +44,8 @@ class MatrixVendor:
         Returns from an entry of the ledger and the emulator's state what else a path may call a job by.
     upload_of : callable
         Returns from an entry of the ledger what must be stored only once.
+    refused : callable
+        Returns from the emulator's state the jobs that it took and then had no room for, which are none.
     settled : callable
         Returns the rows of answers without the names that the vendor makes anew for each job.
     another_job : mapping
@@ -68,6 +70,7 @@ class MatrixVendor:
     key_of: Callable[[Mapping[str, Any]], str]
     names_of: Callable[[Mapping[str, Any], Mapping[str, Any]], set[str]]
     upload_of: Callable[[Mapping[str, Any]], str]
+    refused: Callable[[Mapping[str, Any]], set[str]] = lambda _state: set()
     settled: Callable[[bytes], bytes] = lambda rows: rows
     another_job: Variants
     other_rows: Variants
@@ -117,6 +120,12 @@ def _files_of(row: Mapping[str, Any], state: Mapping[str, Any]) -> set[str]:
     return {name for name in names if name}
 
 
+def _without_room(state: Mapping[str, Any]) -> set[str]:
+    """Return the batches of OpenAI's that failed because too many tokens were waiting."""
+    problems = {each["id"]: (each["errors"] or {}).get("data") or [] for each in state["batches"]}
+    return {name for name, found in problems.items() if any(one["code"] == "token_limit_exceeded" for one in found)}
+
+
 _FIREWORKS: Final = MatrixVendor(
     provider="fireworks",
     api=FIREWORKS_API,
@@ -155,6 +164,7 @@ _OPENAI: Final = MatrixVendor(
     key_of=lambda facts: str(facts["metadata"]["promptrial_key"]),
     names_of=_files_of,
     upload_of=lambda row: str(row["facts"]["filename"]),
+    refused=_without_room,
     settled=lambda rows: _NEW_EACH_TIME.sub(rb'"\1', rows),
     another_job={
         "F9": frozenset({"stuck"}),
