@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -247,3 +249,32 @@ def test_a_file_that_fails_validation_is_one_clear_error(start: Callable[..., La
     assert "too_many_tasks" in outcome.err
     assert "lines_per_part" in outcome.err
     assert json.dumps(KEY) not in outcome.err
+
+
+def test_files_that_a_person_has_downloaded_answer_what_they_answer_and_no_more(start: Callable[..., Lab]) -> None:
+    lab = start()
+    lab.emulator.fault("F10", "create_batch", variant="expired", share=0.6, nth=1, count=1)
+    lab.emulator.fault("F2", "download", count=-1)
+    outcome = lab.project.run("--to_step", "parse")
+    assert outcome.code == 1
+    said = outcome.out + outcome.err
+    commands = [line.strip() for line in said.splitlines() if line.strip().startswith("curl")]
+    assert len(commands) >= 2
+    assert KEY not in said
+    lab.emulator.clear_faults()
+    _fetch(lab, commands)
+    lab.emulator.fault("F2", "download", nth=1, count=3)
+    lab.run("--resume")
+    assert all(row["response_text"] for row in lab.predictions())
+    assert sorted(batch["rows"] for batch in lab.batches()) == [2, 5, 5]
+
+
+def _fetch(lab: Lab, commands: list[str]) -> None:
+    """Do what the commands of curl do: look a batch up, and write its files where they say."""
+    for command in commands:
+        (address,) = re.findall(r"https?://\S+/batches/\w+", command)
+        batch = lab.emulator.http.get(address).json()
+        name = batch["output_file_id" if "_output.jsonl" in command else "error_file_id"]
+        if name:
+            content = lab.emulator.http.get(f"{lab.emulator.url}/v1/files/{name}/content").content
+            Path(shlex.split(command)[-1]).write_bytes(content)

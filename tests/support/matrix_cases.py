@@ -125,6 +125,12 @@ class Case:
         return (self.fault, self.variant) == ("F17", "vanished") and self.step.operation == self.vendor.get_upload
 
     @property
+    def hides_requests(self) -> bool:
+        """Whether the vendor does not show what was uploaded when it is looked for: another copy does no harm."""
+        hidden = self.fault in {"F7", "F8"} and self.step.operation == self.vendor.upload
+        return hidden or (self.fault == "F16" and self.step.operation == self.vendor.list_uploads)
+
+    @property
     def other_rows(self) -> bool:
         """Whether the answers are not those of an undisturbed run, and rightly so."""
         return self.variant in self.vendor.other_rows.get(self.fault, ())

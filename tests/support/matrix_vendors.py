@@ -34,6 +34,8 @@ class MatrixVendor:
     model : str
     create, upload, get_upload, cancel : str
         The operations that create a job, store requests, look at stored requests, and stop a job.
+    list_uploads : str
+        The operation that lists stored requests, if there is one.
     reads : frozenset of str
         The operations that look at one thing.
     unmeasured : frozenset of str
@@ -65,6 +67,7 @@ class MatrixVendor:
     upload: str
     get_upload: str
     cancel: str
+    list_uploads: str = ""
     reads: frozenset[str]
     unmeasured: frozenset[str] = frozenset()
     key_of: Callable[[Mapping[str, Any]], str]
@@ -159,6 +162,7 @@ _OPENAI: Final = MatrixVendor(
     upload="upload",
     get_upload="get_file",
     cancel="cancel_batch",
+    list_uploads="list_files",
     reads=frozenset({"get_file", "get_batch", "download"}),
     unmeasured=frozenset({"get_model"}),
     key_of=lambda facts: str(facts["metadata"]["promptrial_key"]),

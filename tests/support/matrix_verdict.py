@@ -65,7 +65,7 @@ def final_problems(case: Case, folder: Path, ledger: Ledger, *, may_park: bool, 
     given_up = {"expired", "unknown"} if parked else {"expired"}
     excused = [intent for intent in intents if may_park and intent.job is None and intent.status in given_up]
     yield from _ledger_problems(case.vendor, jobs, [intent for intent in intents if intent not in excused])
-    if not case.loses_requests:
+    if not (case.loses_requests or case.hides_requests):
         made = Counter(case.vendor.upload_of(row) for row in _of(case.vendor.upload, ledger))
         yield from (f"data set {name} was made {times} times" for name, times in made.items() if times > 1)
     for part in parts:

@@ -15,6 +15,7 @@ from typing import Final
 from promptrial.errors import DataError
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
+from promptrial.providers.base import ReadsDownloads
 from promptrial.providers.request_rows import row_id
 from promptrial.store import atomic, breadcrumbs, downloads, jsonl
 from promptrial.store.atomic import AtomicFile
@@ -90,7 +91,7 @@ class Answers:
         if not downloads.files_by_hand(self.folder, datasets):
             return frozenset()
         try:
-            return self.unanswered() & frozenset(row_ids(downloads.rows_by_hand(self.folder, datasets)))
+            return self.unanswered() & frozenset(row_ids(self._rows_by_hand(datasets)))
         except DataError as error:
             self.recorder.events.warn(f"{self.work.name}: {error.message}")
             return frozenset()
@@ -99,8 +100,16 @@ class Answers:
         """Take answers from files that a person has put there, beside what is here of the attempt as it came."""
         self.recorder.events.say(f"{self.work.name}: taking the answers from files in {self.folder}")
         here = [jsonl.lines(path) for intent, path in self.files() if intent.attempt == attempt]
-        answered, rows = self.ids(), downloads.rows_by_hand(self.folder, self._datasets_by_hand())
+        answered, rows = self.ids(), self._rows_by_hand(self._datasets_by_hand())
         return self.write(attempt, chain(*here, (row for row in rows if answered.isdisjoint(row_ids([row])))))
+
+    def _rows_by_hand(self, datasets: Iterable[str]) -> Iterator[bytes]:
+        """Yield the rows of the files that a person has put there, as the provider would have given them."""
+        rows, provider = downloads.rows_by_hand(self.folder, datasets), self.work.provider()
+        if not isinstance(provider, ReadsDownloads):
+            return rows
+        keys = [intent.key for intent in self.work.intents]
+        return provider.plain_rows(rows, keys, lambda: (row.custom_id for row in self.work.requests()))
 
     def _datasets_by_hand(self) -> list[str]:
         """Return those data sets put there by a person that belong to jobs for the present requests; name the others.

@@ -7,7 +7,7 @@ sleeps and never prints. Queueing, durable records, retry and stop belong to ``p
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
@@ -28,6 +28,7 @@ __all__ = [
     "LengthensRows",
     "LimitsJobs",
     "PartPayload",
+    "ReadsDownloads",
     "Staged",
     "TellsContext",
 ]
@@ -195,6 +196,20 @@ class TellsContext(Protocol):
         ------
         PromptrialError
             If it cannot be asked for.
+        """
+
+
+@runtime_checkable
+class ReadsDownloads(Protocol):
+    """A source of answers whose files, as a person downloads them, hold other rows than ``results`` gives."""
+
+    @staticmethod
+    def plain_rows(
+        rows: Iterable[bytes], keys: Iterable[str], plain_ids: Callable[[], Iterable[str]]
+    ) -> Iterator[bytes]:
+        """Yield the rows of a downloaded file as ``results`` does.
+
+        ``keys`` are those of the attempts that they may be of, and ``plain_ids`` returns the ids of all requests.
         """
 
 

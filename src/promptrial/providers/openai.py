@@ -8,7 +8,7 @@ what a model takes in ``openai_models``, and what an HTTP outcome means in ``htt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -269,6 +269,15 @@ class OpenAIProvider:
     def parse_row(line: bytes) -> Completion:
         """Read one row: ``response.body`` is the chat completion, or the response."""
         return parse_chat_row(line)
+
+    @staticmethod
+    def plain_rows(
+        rows: Iterable[bytes],
+        keys: Iterable[str],  # noqa: ARG004 - the Protocol's
+        plain_ids: Callable[[], Iterable[str]],  # noqa: ARG004 - the Protocol's
+    ) -> Iterator[bytes]:
+        """Yield the rows of a downloaded file but for those of requests that were not carried out."""
+        return (row for row in rows if not is_unanswered(row))
 
     def close(self) -> None:
         """Close the connections."""
