@@ -96,7 +96,7 @@ class TestCreating:
     def test_the_ledger_says_what_was_accepted(self, api: AnthropicClient) -> None:
         batch = api.batch(3)
         (entry,) = api.emulator.ledger("create_batch", batch)
-        assert (entry["facts"]["rows"], entry["facts"]["version"]) == (3, OLDER)
+        assert (entry["facts"]["rows"], entry["facts"]["first_id"], entry["facts"]["version"]) == (3, "r0", OLDER)
         assert re.fullmatch("[0-9a-f]{64}", entry["facts"]["sha256"])
 
     @pytest.mark.parametrize(

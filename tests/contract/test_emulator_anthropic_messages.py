@@ -74,6 +74,11 @@ class TestAnswers:
         assert texts[0] == texts[1] == texts[2]
         assert len(set(texts)) == 4
 
+    def test_another_attempt_at_a_request_is_answered_with_the_same_bytes(self, api: AnthropicClient) -> None:
+        first, second = (api.results(api.batch([request(f"a-{nonce}")])) for nonce in ("abcdef27", "bbbbbb77"))
+        assert [*first.values()] == [*second.values()]
+        assert first.keys() != second.keys()
+
     def test_results_come_in_another_order_than_requests(self, api: AnthropicClient) -> None:
         batch = api.batch(6)
         assert sorted(found := [*api.results(batch)]) == [f"r{n}" for n in range(6)]

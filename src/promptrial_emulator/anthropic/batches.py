@@ -41,7 +41,7 @@ class Batches:
         if call.body.path is None:
             raise refused(400, "requests: Field required")
         name = f"batch-{call.number}-requests"
-        rows = split(
+        rows, first = split(
             call.body.path,
             self._anthropic.path(name),
             version,
@@ -53,7 +53,7 @@ class Batches:
         self._anthropic.batches.put(batch)
         call.body.discard()
         self._core.ledger.record(
-            call.now, "create_batch", batch.id, rows=rows, version=version, sha256=call.body.sha256
+            call.now, "create_batch", batch.id, rows=rows, first_id=first, version=version, sha256=call.body.sha256
         )
         return self._shown(call, batch)
 

@@ -28,7 +28,7 @@ from promptrial_emulator.anthropic.schedule import Rest
 from promptrial_emulator.faults.answers import ODD_ANSWERS, odd_answer
 from promptrial_emulator.faults.rows import garbled, spread
 from promptrial_emulator.faults.rules import Injected
-from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step
+from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step, without_attempt
 from promptrial_emulator.stored_file import StoredFile
 
 __all__ = ["Order", "answer_nothing", "answer_rows"]
@@ -171,6 +171,6 @@ def _not_answered(order: Order, name: str, reply: Refusal) -> tuple[bytes, str]:
     if reply is _UNFINISHED and order.rest in ("canceled", "expired"):
         return msgspec.json.encode({"custom_id": name, "result": {"type": order.rest}}), order.rest
     code, text = (500, order.message) if reply is _UNFINISHED else (reply.code, reply.message)
-    mark = hashlib.sha256(f"{order.seed}|{name}".encode()).hexdigest()[:24]
+    mark = hashlib.sha256(f"{order.seed}|{without_attempt(name)}".encode()).hexdigest()[:24]
     error = {"type": "error", "error": error_object(code, text), "request_id": f"req_{mark}"}
     return msgspec.json.encode({"custom_id": name, "result": {"type": "errored", "error": error}}), "errored"

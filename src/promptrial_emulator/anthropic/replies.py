@@ -12,7 +12,7 @@ import msgspec
 from promptrial_emulator.anthropic.caching import CacheUse
 from promptrial_emulator.anthropic.params import THOUGHT_TOKENS, MessageParams
 from promptrial_emulator.faults.answers import REASONING
-from promptrial_emulator.responders.base import Answer, Choice
+from promptrial_emulator.responders.base import Answer, Choice, without_attempt
 
 __all__ = ["Tier", "as_asked", "message"]
 
@@ -57,7 +57,8 @@ def message(seed: int, params: MessageParams, answer: Answer, use: CacheUse, tie
     if stop is not None and choice.text is not None:
         tokens -= len(choice.text[at:].split())
         choice, reason = replace(choice, text=choice.text[:at]), "stop_sequence"
-    mark = hashlib.sha256(msgspec.json.encode((seed, params.chat.custom_id, params.chat.body))).hexdigest()
+    asked = (seed, without_attempt(params.chat.custom_id), params.chat.body)
+    mark = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
     return {
         "id": f"msg_{mark[:24]}",
         "type": "message",

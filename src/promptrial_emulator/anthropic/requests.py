@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from starlette.requests import Request
@@ -22,7 +22,7 @@ from promptrial_emulator.anthropic.params import samplers_in
 from promptrial_emulator.core import Core
 from promptrial_emulator.operation import Body, Reader
 
-__all__ = ["batch_body", "split"]
+__all__ = ["Split", "batch_body", "split"]
 
 _ID: Final = "^[a-zA-Z0-9_-]{1,64}$"
 _ID_PATTERN: Final = re.compile(_ID[1:-1])
@@ -59,8 +59,15 @@ async def _read(core: Core, request: Request, number: int) -> Body:
     return Body(path=path, size=file.size, sha256=file.sha256())
 
 
-def split(source: Path, target: Path, version: str, *, most: int, refuse_samplers: bool) -> int:
-    """Check the requests of a body and write them to a file, one a line; return how many there are.
+class Split(NamedTuple):
+    """How many requests a body has, and the ``custom_id`` of the first."""
+
+    rows: int
+    first_id: str
+
+
+def split(source: Path, target: Path, version: str, *, most: int, refuse_samplers: bool) -> Split:
+    """Check the requests of a body and write them to a file, one a line.
 
     Parameters
     ----------
@@ -86,7 +93,7 @@ def split(source: Path, target: Path, version: str, *, most: int, refuse_sampler
         with AtomicFile(target) as lines:
             for line in _lines(rows, version, refuse_samplers=refuse_samplers):
                 lines.write(line)
-        return len(rows)
+        return Split(len(rows), rows[0].custom_id)
 
 
 def _decoded(fd: int) -> _Create:

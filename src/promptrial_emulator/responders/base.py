@@ -6,6 +6,7 @@ An answer depends on the seed, the model and the request alone, never on time, o
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,8 +24,11 @@ __all__ = [
     "content",
     "fraction",
     "in_step",
+    "without_attempt",
 ]
 
+# Where a vendor's jobs have no name of ours, eight base32 characters of the attempt stand at the end of an id.
+_ATTEMPT: Final = re.compile("-[A-Za-z2-7]{8}$")
 _DEFAULT_LIMIT: Final = 2048
 _Row = TypeVar("_Row")
 _Request = TypeVar("_Request")
@@ -143,6 +147,11 @@ def answer_in_words(row: ChatRow, texts: Iterable[str]) -> Answer:
         completion_tokens=sum(len((choice.text or "").split()) for choice in choices),
         cached_tokens=counts[0] if leading else 0,
     )
+
+
+def without_attempt(custom_id: str) -> str:
+    """Return the id of a request without the attempt at its end, if there is one: what is answered is the request."""
+    return _ATTEMPT.sub("", custom_id)
 
 
 def content(message: Mapping[str, Any]) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import NormalDist
@@ -27,7 +26,7 @@ from promptrial.errors import ConfigError, DataError
 from promptrial.model import Item, RequestId, ids
 from promptrial.model.arms import CONTROL
 from promptrial.store import jsonl
-from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words, fraction
+from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words, fraction, without_attempt
 from promptrial_emulator.settings import EmulatorSettings
 
 __all__ = ["ABSTENTION", "OracleResponder", "hardness"]
@@ -38,8 +37,6 @@ _OF_PASSAGE: Final = 0.2
 _OF_ITEM: Final = 0.3
 _OF_PASSAGE_AND_ARM: Final = 0.2
 _OF_REQUEST: Final = 0.3
-# Where a vendor's jobs have no name of ours, eight base32 characters of the attempt stand at the end of an id.
-_ATTEMPT: Final = re.compile("-[A-Za-z2-7]{8}$")
 _NORMAL: Final = NormalDist()
 _LEAST: Final = 1e-12
 
@@ -101,7 +98,7 @@ class OracleResponder:
         questions = self._current()
         for row in rows:
             try:
-                rid = ids.wire_decode(_ATTEMPT.sub("", row.custom_id), questions.tokens)
+                rid = ids.wire_decode(without_attempt(row.custom_id), questions.tokens)
                 question = questions.by_key[rid.dataset, rid.item_id]
             except (ValueError, KeyError):
                 yield Refusal(400, f"the oracle does not know the question of {row.custom_id!r}")
