@@ -23,6 +23,7 @@ from promptrial.config.instances import preset_instance
 from promptrial.model import Completion, Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import RequestOptions
 from promptrial.providers.anthropic import AnthropicProvider
+from promptrial.providers.anthropic_live import AnthropicLiveProvider
 from promptrial.providers.base import JobState, PartPayload
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial_emulator.server import EmulatorServer
@@ -213,14 +214,14 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Sides:
     folder = tmp_path_factory.mktemp("sides")
     with emulated(folder / "ours") as api:
         completions, seen_ours = ours(api, folder), requests_seen(api)
-    (made,) = (row["json"]["requests"] for row in seen_ours if row["json"])
+    (made,) = (row["json"]["requests"] for row in seen_ours if row["json"] and "requests" in row["json"])
     with emulated(folder / "theirs") as api:
         theirs, seen_theirs = sdk(api, "part", OLDER, expected(made)), requests_seen(api)
     return Sides(theirs, completions, seen_theirs, seen_ours)
 
 
 def ours(api: AnthropicClient, folder: Path) -> list[Completion]:
-    """Do for a part what the queue does, from the check to the end."""
+    """Do for a part what the queue does, from the check to the end; then ask its first request live."""
     sampling = Sampling(temperature=0.7, top_p=1.0, top_k=40, max_tokens=16, stop=("END",), seed=3)
     messages = (Message("system", "Be brief."), Message("user", "What is it?"))
     identities = [RequestId("mine", f"q{number}", "control", "0.7", 0, "closed") for number in range(3)]
@@ -240,7 +241,9 @@ def ours(api: AnthropicClient, folder: Path) -> list[Completion]:
             pass
         found = [provider.parse_row(line) for line in provider.results(job, payload)]
         provider.cancel(job)
-    return found
+    with closing(AnthropicLiveProvider.open({"ANTHROPIC_API_KEY": "emulator-key"}, instance)) as live:
+        answer = live.answer(decode_request_row(lines[0]), payload.model)
+        return [*found, live.parse_row(answer.row)]
 
 
 def expected(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -268,7 +271,8 @@ class TestCalls:
     def test_both_clients_make_the_same_calls_in_the_same_order(self, sides: Sides) -> None:
         theirs, mine = distinct(sides.seen_theirs), distinct(sides.seen_ours)
         assert [*mine] == [*theirs]
-        assert [each[0] for each in mine] == ["GET", "GET", "GET", "POST", "GET", "GET", "POST"]
+        assert [each[0] for each in mine] == ["GET", "GET", "GET", "POST", "GET", "GET", "POST", "POST"]
+        assert [*mine][-1][1] == "/v1/messages"
 
     def test_headers_differ_as_listed_and_no_further(self, sides: Sides) -> None:
         theirs, mine = distinct(sides.seen_theirs), distinct(sides.seen_ours)
@@ -281,16 +285,16 @@ class TestCalls:
 
     def test_both_read_the_same_answers(self, sides: Sides) -> None:
         results = {name.rpartition("-")[0]: each["message"] for name, each in sides.theirs["results"].items()}
-        assert len(results) == len(sides.lines) == 3
-        for mine in sides.lines:
-            message = results[mine.wire_id]
+        assert len(results) == 3
+        theirs = [results[mine.wire_id] for mine in sides.lines[:3]]
+        for mine, message in zip(sides.lines, [*theirs, sides.theirs["live"]], strict=True):
             usage = message["usage"]
             cached, written = usage["cache_read_input_tokens"], usage["cache_creation_input_tokens"]
             assert (mine.text, mine.error) == (message["content"][0]["text"], None)
             assert mine.prompt_tokens == usage["input_tokens"] + cached + written
             assert (mine.completion_tokens, mine.cached_tokens) == (usage["output_tokens"], cached)
             assert (mine.cache_write_tokens or 0) == written
-        assert sum(mine.cache_write_tokens or 0 for mine in sides.lines) == 2
+        assert sum(mine.cache_write_tokens or 0 for mine in sides.lines[:3]) == 2
 
     def test_a_batch_that_has_ended_is_not_cancelled_and_that_is_no_error_of_ours(self, sides: Sides) -> None:
         assert sides.theirs["cancelled"]["status"] == 400

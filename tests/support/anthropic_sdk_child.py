@@ -83,7 +83,10 @@ class Sdk:
         statuses = [each["read"]["processing_status"] for each in self.polled(name)]
         results = self.results(name)
         refused = self.refusal(lambda: self.batches.cancel(name))
-        return {"statuses": statuses, "results": results, "cancelled": refused}
+        live = dict(plan["requests"][0]["params"])
+        samplers = {name: live.pop(name) for name in ("temperature", "top_k")}  # it has no arguments for them
+        message = self.client.messages.create(**live, extra_body=samplers).to_dict(mode="json")
+        return {"statuses": statuses, "results": results, "cancelled": refused, "live": message}
 
     def refusals(self, plan: Plan) -> Plan:
         """Ask for what is refused."""
