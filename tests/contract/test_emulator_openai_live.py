@@ -76,6 +76,16 @@ class TestAnswering:
             "model": MODEL, "sha256": hashlib.sha256(content).hexdigest(), "client_request_id": "mine-1",
         }  # fmt: skip
 
+    def test_a_request_may_ask_how_likely_each_token_was(self, openai: OpenAiClient) -> None:
+        (choice,) = ok(ask(openai, chat_body(logprobs=True, top_logprobs=2)))["choices"]
+        tokens = choice["logprobs"]["content"]
+        assert [each["token"] for each in tokens] == choice["message"]["content"].split()
+        assert all(-2.0 <= each["logprob"] <= 0.0 for each in tokens)
+        first, second = tokens[0]["top_logprobs"]
+        assert (first["token"], first["logprob"]) == (tokens[0]["token"], tokens[0]["logprob"])
+        assert second["logprob"] < first["logprob"]
+        assert "logprobs" not in ok(ask(openai))["choices"][0]
+
     def test_equal_requests_have_names_of_their_own(self, openai: OpenAiClient) -> None:
         names = [ok(ask(openai))["id"] for _ in range(3)]
         assert len(set(names)) == 3
@@ -126,6 +136,9 @@ class TestRefusing:
             ({"model": MODEL, "messages": ["x"]}, (400, "invalid_type", "messages")),
             (chat_body(max_tokens=0), (400, "invalid_value", "max_tokens")),
             (chat_body(n=True), (400, "invalid_value", "n")),
+            (chat_body(logprobs=1), (400, "invalid_type", "logprobs")),
+            (chat_body(top_logprobs=2), (400, "invalid_value", "top_logprobs")),
+            (chat_body(logprobs=True, top_logprobs=21), (400, "invalid_value", "top_logprobs")),
             (chat_body(stream=True), (400, "unsupported_value", "stream")),
         ],
     )

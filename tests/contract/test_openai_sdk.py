@@ -38,7 +38,7 @@ PINNED = dict(
 pytestmark = pytest.mark.skipif(not [*ROOT.glob(".venv-sdk/lib/*/site-packages/openai")], reason=SDK)
 
 CHAT_ROWS = [
-    batch_row("plain", temperature=0.5, max_tokens=64),
+    batch_row("plain", temperature=0.5, max_tokens=64, logprobs=True, top_logprobs=2),
     batch_row("thinks", reasoning_effort="low"),
     batch_row("cut", "one two three four", max_tokens=2),
     batch_row("wrong", top_k=5),

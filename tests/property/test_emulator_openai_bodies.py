@@ -20,6 +20,7 @@ SETTINGS = EmulatorSettings(openai=OpenAiSettings(fixed_sampling=frozenset({"fix
 KEYS = (
     "model", "messages", "input", "instructions", "temperature", "top_p", "top_k", "max_tokens", "max_output_tokens",
     "max_completion_tokens", "n", "reasoning", "reasoning_effort", "text", "tools", "metadata", "stop", "seed",
+    "logprobs", "top_logprobs",
 )  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -30,6 +31,8 @@ MESSAGE = st.fixed_dictionaries({"role": st.sampled_from(["system", "user", "ass
 VALUES = {
     "model": st.sampled_from(["small", "fixed"]) | JSON,
     "messages": st.lists(MESSAGE, max_size=3) | JSON,
+    "logprobs": st.booleans() | JSON,
+    "top_logprobs": st.integers(0, 5) | JSON,
     "input": st.text(max_size=20) | st.lists(MESSAGE, max_size=3) | JSON,
 }
 BODIES = st.fixed_dictionaries({}, optional={key: VALUES.get(key, JSON) for key in KEYS})

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from promptrial_emulator.chat_completion import chat_completion
+from promptrial_emulator.openai.logprobs import logprobs_of
 from promptrial_emulator.openai.messages import EPOCH_S
 from promptrial_emulator.openai.requests import CHAT
 from promptrial_emulator.responders.base import Answer, ChatRow, Choice
@@ -49,6 +50,9 @@ def answer_body(endpoint: str, row: ChatRow, answer: Answer, mark: int, created:
     digest = hashlib.sha256(msgspec.json.encode((mark, row.custom_id, row.body, texts))).hexdigest()
     if endpoint == CHAT:
         made = chat_completion(answer, name=f"chatcmpl-{digest[:29]}", model=str(row.body["model"]), created=created)
+        if row.body.get("logprobs"):
+            for choice, shown in zip(answer.choices, made["choices"], strict=True):
+                shown["logprobs"] = logprobs_of(choice, digest, row.body.get("top_logprobs") or 0)
         return {**made, "service_tier": "default", "system_fingerprint": "fp_emulator"}
     return _response(row.body, answer, digest, created)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from promptrial_emulator.openai.logprobs import MOST_ALTERNATIVES
 from promptrial_emulator.responders.base import ChatRow, Refusal, content
 from promptrial_emulator.settings import EmulatorSettings
 
@@ -83,7 +84,24 @@ def _unsupported(endpoint: str, body: Mapping[str, Any], settings: EmulatorSetti
         value = body.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most):
             return Refusal(400, f"Invalid '{name}': expected an integer from 1 to {most}.", "invalid_value", name)
-    return _fixed(endpoint, body) if model in settings.openai.fixed_sampling else None
+    refusal = _likelihoods(body) if endpoint == CHAT else None
+    return refusal or (_fixed(endpoint, body) if model in settings.openai.fixed_sampling else None)
+
+
+def _likelihoods(body: Mapping[str, Any]) -> Refusal | None:
+    """Return why a request for probabilities of tokens is refused, or None."""
+    top = body.get("top_logprobs")
+    if not isinstance(body.get("logprobs"), bool | None):
+        return Refusal(400, "Invalid type for 'logprobs': expected a boolean.", "invalid_type", "logprobs")
+    if top is None:
+        return None
+    if not isinstance(top, int) or isinstance(top, bool) or not 0 <= top <= MOST_ALTERNATIVES:
+        text = f"Invalid 'top_logprobs': expected an integer from 0 to {MOST_ALTERNATIVES}."
+        return Refusal(400, text, "invalid_value", "top_logprobs")
+    if not body.get("logprobs"):
+        text = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
+        return Refusal(400, text, "invalid_value", "top_logprobs")
+    return None
 
 
 def _fixed(endpoint: str, body: Mapping[str, Any]) -> Refusal | None:
