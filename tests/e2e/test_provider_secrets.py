@@ -1,0 +1,141 @@
+"""Keys and headers of servers: their values stand nowhere, a new value is no change, and another host is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptrial_emulator.server import EmulatorServer
+from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
+from tests.support import emulator_responders
+from tests.support.project import Project
+
+KEY = "credentialwithnoprefix12345"
+HEADER = "gatewayheadervalue67890"
+QUICK = {
+    "poll_interval_s": 0.005,
+    "longest_poll_interval_s": 0.02,
+    "settle_s": 0.1,
+    "first_retry_s": 0.005,
+    "outage_s": 2,
+}
+
+
+class Lab:
+    """A project at an emulated OpenAI behind a gateway; neither variable is named like a secret."""
+
+    def __init__(self, root: Path, url: str) -> None:
+        self.project = Project.make(root)
+        self.configure(url)
+
+    def configure(self, url: str, **entry: Any) -> None:
+        server = {
+            "type": "openai",
+            "base_url": f"{url}/v1",
+            "key": "MY_CREDENTIAL",
+            "headers": {"X-Gateway-Auth": "${GATEWAY}"},
+        }
+        self.project.write_config(
+            {
+                "provider": "gateway",
+                "providers": {"gateway": server | entry},
+                "models": {"m1": {"id": "gpt-4o-mini"}},
+                "datasets": {"closed_set": {"format": "custom", "path": "closed.jsonl"}},
+                "task_instructions": {"closed_book": "closed.txt"},
+                "limit_items": 4,
+                "pricing": None,
+                "execution": QUICK,
+            }
+        )  # fmt: skip
+
+    def found(self, *texts: str) -> list[str]:
+        """Return where a secret stands: files below the project, and texts."""
+        secrets = [KEY, HEADER]
+        files = [path for path in self.project.root.rglob("*") if path.is_file()]
+        found = [str(path) for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
+        return found + [text for text in texts if any(secret in text for secret in secrets)]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setitem(RESPONDERS, "echo", "tests.support.emulator_responders:TellingResponder")
+    monkeypatch.setattr(emulator_responders, "SECRET", f"{KEY} and {HEADER}")
+    with EmulatorServer(tmp_path / "emulator", EmulatorSettings(key=KEY, responder="echo")) as running:
+        yield running.url
+
+
+@pytest.fixture
+def lab(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("MY_CREDENTIAL", KEY)
+    monkeypatch.setenv("GATEWAY", HEADER)
+    return Lab(root, server)
+
+
+def test_neither_a_key_nor_a_header_is_anywhere_on_the_disk(lab: Lab) -> None:
+    outcome = lab.project.run()
+    assert outcome.code == 0, outcome.err
+    assert lab.found(outcome.out, outcome.err) == []
+    shown = lab.project.call("config", "show", "--run_id", "r")
+    planned = lab.project.call("plan", "--run_id", "r")
+    for text in (shown.out, shown.err, planned.out, planned.err):
+        assert lab.found(text) == []
+    rows = b"".join(path.read_bytes() for path in lab.project.root.rglob("*.jsonl"))
+    assert b"the key is [redacted] and [redacted], as" in rows
+    assert "${GATEWAY}" in lab.project.run_root().joinpath("effective_config.yaml").read_text()
+
+
+@pytest.mark.parametrize("verb", [("models",), ("config", "check"), ("run", "--run_id", "r")], ids=lambda verb: verb[0])
+def test_a_key_that_is_refused_is_in_no_message(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    wrong = "anothercredential12345"
+    monkeypatch.setenv("MY_CREDENTIAL", wrong)
+    outcome = lab.project.call(*verb)
+    assert verb[0] == "config" or outcome.code != 0
+    assert wrong not in outcome.out + outcome.err
+    assert lab.found(outcome.out, outcome.err) == []
+
+
+def test_a_new_value_of_a_header_is_no_change_of_the_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lab.project.run("--to_step", "submit").code == 0
+    monkeypatch.setenv("GATEWAY", "anewheadervalue24680")
+    outcome = lab.project.run("--resume")
+    assert outcome.code == 0, outcome.err
+
+
+def test_another_host_is_a_change_and_cannot_be_forced(lab: Lab, tmp_path: Path) -> None:
+    assert lab.project.run("--to_step", "submit").code == 0
+    with EmulatorServer(tmp_path / "other", EmulatorSettings(key=KEY)) as other:
+        lab.configure(other.url)
+        refused = lab.project.run("--resume")
+        assert refused.code == 3
+        assert "providers.gateway.base_url" in refused.err
+        forced = lab.project.run("--resume", "--force")
+    assert forced.code == 1
+    assert "the engine is not the one that this trial was begun with: api: 127.0.0.1:" in forced.err
+
+
+def test_another_account_is_a_change_and_cannot_be_forced(lab: Lab, server: str) -> None:
+    headers = {"X-Gateway-Auth": "${GATEWAY}"}
+    lab.configure(server, headers=headers | {"OpenAI-Project": "proj_one"})
+    assert lab.project.run("--to_step", "submit").code == 0
+    lab.configure(server, headers=headers | {"OpenAI-Project": "proj_two"})
+    refused = lab.project.run("--resume")
+    assert refused.code == 3
+    assert "OpenAI-Project" in refused.err
+    forced = lab.project.run("--resume", "--force")
+    assert forced.code == 1
+    assert "proj_one -> proj_two" in forced.err
+
+
+def test_how_a_server_is_reached_may_change_at_a_resume(lab: Lab, server: str) -> None:
+    assert lab.project.run("--to_step", "submit").code == 0
+    lab.configure(server, timeout_s=7, max_jobs=1)
+    outcome = lab.project.run("--resume")
+    assert outcome.code == 0, outcome.err
