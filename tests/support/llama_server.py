@@ -22,16 +22,18 @@ MODEL = "smollm2-135m-instruct"
 
 
 @contextmanager
-def llama_server(*, slots: int = 1, context: int = 4096, threads: int = 1, port: int = 0) -> Iterator[str]:
+def llama_server(
+    *, slots: int = 1, context: int = 4096, threads: int = 1, port: int = 0, name: str = MODEL
+) -> Iterator[str]:
     """Serve the small model on the loopback; yields the address of its API, which ends with ``/v1``.
 
-    ``context`` is the window of each slot, in tokens. With one slot and one thread an answer depends on its request
-    alone, as it does in the embedded engine.
+    ``context`` is the window of each slot, in tokens, and ``name`` what the server calls the model. With one slot and
+    one thread an answer depends on its request alone, as it does in the embedded engine.
     """
     llama = importlib.import_module("xllamacpp")
     params: Any = llama.CommonParams()
     params.model.path = str(weights_path(ModelSpec("small", MODEL, "embedded")))
-    params.model_alias = {MODEL} if isinstance(params.model_alias, set) else MODEL
+    params.model_alias = {name} if isinstance(params.model_alias, set) else name
     params.verbosity = -1
     params.n_ctx, params.n_parallel = context * slots, slots
     params.kv_unified = False
@@ -53,8 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--slots", type=int, default=1)
+    parser.add_argument("--name", default=MODEL)
     arguments = parser.parse_args()
-    with llama_server(slots=arguments.slots, port=arguments.port) as url:
+    with llama_server(slots=arguments.slots, port=arguments.port, name=arguments.name) as url:
         print(url, flush=True)
         threading.Event().wait()
 
