@@ -155,6 +155,7 @@ def test_a_key_that_is_refused_ends_the_work_at_once_and_what_came_is_kept(lab: 
     lab.submit(work)
     with pytest.raises(PhaseFailedError, match="check SOME_KEY"):
         lab.collect(work)
+    assert lab.clock.monotonic() < 10, "no part waits for what will not come"
     kept = sum(len(partial_rows(each)) for each in work)
     assert 8 <= kept <= 20
     assert len(lab.live.calls) <= 40
@@ -179,6 +180,25 @@ def test_a_request_that_never_works_while_others_do_becomes_an_error_of_its_own(
     assert refused["custom_id"] == poison
     assert "HTTP 500: bad grammar" in refused["error"]["message"]
     assert lab.live.asked()[poison] < 15
+
+
+def test_requests_that_fail_with_the_whole_server_never_become_errors_of_their_own(lab: LiveLab) -> None:
+    """Also if others, sent at the same time, were answered just after they had failed."""
+
+    def meets(_request: RequestRow, call: int) -> None:
+        if call > 6:
+            raise TransientError("HTTP 503")
+
+    lab.live.meets = meets
+    lab.live.takes_s = uneven
+    work = lab.parts(rows=20)
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="left unanswered"):
+        lab.collect(work, outage_s=30.0)
+    lab.live.meets = first_calls(0, TransientError(""))
+    lab.collect(work)
+    rows = [row for each in work for row in jsonl.lines(each.folder.part_results(each.part.name))]
+    assert not [row for row in rows if b"error" in row]
 
 
 def test_an_error_that_nobody_foresaw_ends_the_parts_and_not_the_process(lab: LiveLab) -> None:

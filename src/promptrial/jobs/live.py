@@ -34,6 +34,7 @@ __all__ = ["LivePart", "LiveQueue"]
 
 _SAID_AFTER: Final = 4
 """Rounds of failures that are too common to be spoken of."""
+_ALONE: Final = 4
 _LOOK_S: Final = 60.0
 """How long a part waits for nothing but answers, which wake it."""
 _SHORTEST_S: Final = 0.001
@@ -41,14 +42,30 @@ _SHORTEST_S: Final = 0.001
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """One request on its way: of which part, and since when it fails."""
+    """One request on its way: of which part, and since when and how often it fails.
+
+    ``alone`` counts its failures in a row with an answer to another request before each.
+    """
 
     part: LivePart
     request: RequestRow
     failures: int = 0
-    failing_since: float | None = None
+    alone: int = 0
+    failing_since: float = 0.0
+    failed_at: float = 0.0
     not_before: float = 0.0
     of_round: int = 0
+
+    def note_failure(self, now: float, last_answer: float | None) -> bool:
+        """Note a failure; return whether it is the request that fails, time and again, and not the server."""
+        if not self.failures:
+            self.failing_since = now
+        elif last_answer is not None and last_answer > self.failed_at:
+            self.alone += 1
+        else:
+            self.alone = 0
+        self.failures, self.failed_at = self.failures + 1, now
+        return self.alone >= _ALONE
 
 
 @dataclass(slots=True, eq=False)
@@ -136,7 +153,7 @@ class LiveQueue:
             if isinstance(outcome, TransientError):
                 self._failed(asked, outcome)
             else:
-                self.error = self.error or outcome
+                self._give_up(outcome)
 
     def kept(self, rows: int) -> None:
         """Note that so many rows are on disk: their requests are not in flight any more."""
@@ -189,11 +206,9 @@ class LiveQueue:
             self._say(error, slow=slow)
         since = self.pace.failing_since
         if since is not None and now - since >= self.settings.outage_s:
-            self.error = self.error or error
-        asked.failures += 1
-        asked.failing_since = now if asked.failing_since is None else asked.failing_since
-        answered = self.pace.last_answer
-        if now - asked.failing_since >= self.settings.outage_s and (answered or 0.0) > asked.failing_since:
+            self._give_up(error)
+        is_alone = asked.note_failure(now, self.pace.last_answer)
+        if is_alone and now - asked.failing_since >= self.settings.outage_s:
             said = f"no answer to this request in {self.settings.outage_s:,.0f} s, while others had one: "
             asked.part.rows.append(error_row(asked.request.custom_id, "not_answered", said + error.message))
             self.pace.in_flight += 1  # until that is on disk
@@ -202,6 +217,12 @@ class LiveQueue:
             asked.failures, asked.request.custom_id, error.retry_after_s
         )
         self._again.append(asked)
+
+    def _give_up(self, error: Exception) -> None:
+        """Ask the instance for nothing more, and let every part know."""
+        self.error = self.error or error
+        for part in self._parts:
+            self.wakes.wake(part)
 
     def _say(self, error: TransientError, *, slow: bool) -> None:
         if slow:
