@@ -18,7 +18,6 @@ __all__ = [
     "MOUNT",
     "NOT_THIS_PROVIDER",
     "OTHER_PYTHON",
-    "PORT",
     "SDK",
     "SHARED",
     "SITE",
@@ -39,11 +38,10 @@ UNSHARE: Final = "this user may not make a namespace of process ids"
 OTHER_PYTHON: Final = "argparse words its help differently in this version of Python"
 NOT_THIS_PROVIDER: Final = "not for this provider"
 ENGINE: Final = "the embedded engine or its model is not installed: run make setup"
-PORT: Final = "another program listens on the port that a page names"
 SITE: Final = "mkdocs-material is not installed: run make setup"
 
 _ALWAYS: Final = (SHARED, SDK, MOUNT, UNSHARE, OTHER_PYTHON, NOT_THIS_PROVIDER)
-_OUTSIDE_CI: Final = (ENGINE, PORT, SITE)
+_OUTSIDE_CI: Final = (ENGINE, SITE)
 _FOUND: Final[list[str]] = []
 """The skips of this session that no reason on the list explains."""
 
