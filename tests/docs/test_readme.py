@@ -6,15 +6,20 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from promptrial.cli.main import main
+from promptrial.config.presets import PRESETS
 from promptrial.errors import MissingDependencyError
 from promptrial.providers.embedded_engine import check_installed
 from promptrial.registry import PHASES
+from tests.support.llama_server import llama_server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -50,9 +55,9 @@ def test_the_five_commands_work_in_the_order_in_which_they_stand(tmp_path: Path)
 
 
 def test_no_other_section_has_commands_that_no_test_runs() -> None:
-    tested = commands("Five commands") + commands("The first minute")
-    assert len(re.findall(r"^```sh$", README, re.MULTILINE)) == 2
-    assert all(command.startswith("promptrial ") for command in tested)
+    tested = commands("Five commands") + commands("The first minute") + commands("A model on a server of your own")[1:]
+    assert len(re.findall(r"^```sh$", README, re.MULTILINE)) == 3
+    assert all(command.removeprefix(".venv/bin/").startswith("promptrial ") for command in tested)
 
 
 @pytest.mark.engine
@@ -86,6 +91,29 @@ def test_the_commands_of_any_model_do_what_is_said_beside_them(tmp_path: Path) -
     outcome = shell(run, tmp_path / "experiments", tmp_path, PROMPTRIAL_LIMIT_ITEMS="2")
     assert outcome.returncode == 0, outcome.stderr
     assert "Dry run: an emulator stood in" in outcome.stdout
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+def test_two_commands_lead_to_a_verdict_on_a_server_that_was_started_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At another port than the page's, which may be taken here; that the program asks at that one is compared."""
+    section = "A model on a server of your own"
+    started = blocks(section, "text")[0].split()
+    port, model = started[started.index("--port") + 1], started[started.index("-m") + 1]
+    preset = PRESETS["llamacpp"]
+    assert preset.base_url == f"http://127.0.0.1:{port}/v1"
+    setup, command = commands(section)
+    assert shell(f"make -n {setup.removeprefix('make ')}", tmp_path).returncode == 0
+    program, *words = shlex.split(command)
+    assert program == ".venv/bin/promptrial"
+    monkeypatch.chdir(ROOT)
+    with llama_server(name=model) as url:
+        monkeypatch.setitem(PRESETS, "llamacpp", replace(preset, base_url=url))
+        flags = ["--experiments_dir", str(tmp_path), "-n", "2", "--max_tokens", "4"]
+        assert main([*words, *flags]) == 0
+    assert "Effects over all items, treatment minus control" in capsys.readouterr().out
 
 
 def test_what_it_says_to_install_is_what_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
