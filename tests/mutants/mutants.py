@@ -25,6 +25,9 @@ class Mutant:
 
 _PAGES: Final = ("tests/unit/test_reporting_arms.py",)
 _CONTRASTS: Final = ("tests/unit/test_stats_contrasts.py",)
+_LIVE: Final = ("tests/unit/test_jobs_live.py", "tests/crash/test_live_kill_points.py")
+_PACE: Final = ("tests/unit/test_jobs_pace.py",)
+_CHAT_SERVERS: Final = ("tests/contract/test_openai_compatible.py",)
 _GUESSING = ("tests/unit/test_jobs_guessing.py",)
 _ANTHROPIC_ADAPTER = ("tests/contract/test_anthropic_provider.py",)
 _ANTHROPIC_ROWS = ("tests/unit/test_providers_anthropic_rows.py",)
@@ -1542,5 +1545,82 @@ MUTANTS: Final = (
         "return _which(cells, ~_is_visible(first),",
         "return _which(cells, first <= _SPACE,",
         _BLOCKS,
+    ),
+    Mutant(
+        "the place of a live request is free before its row is on disk",
+        "jobs/live.py",
+        "                    asked.part.rows.append(outcome.row)\n                    continue\n",
+        "                    asked.part.rows.append(outcome.row)\n",
+        _LIVE,
+    ),
+    Mutant(
+        "live requests are sent after a stop",
+        "jobs/live.py",
+        "if self.error is not None or self.stop.is_set():\n            return",
+        "if self.error is not None:\n            return",
+        _LIVE,
+    ),
+    Mutant(
+        "parts without requests in flight wait when a server is given up",
+        "jobs/live.py",
+        "        for part in self._parts:\n            self.wakes.wake(part)\n",
+        "",
+        _LIVE,
+    ),
+    Mutant(
+        "a request becomes an error of its own when the whole server fails",
+        "jobs/live.py",
+        "return self.alone >= _ALONE",
+        "return True",
+        _LIVE,
+    ),
+    Mutant(
+        "live rows are sealed in the order in which they came",
+        "jobs/sealing.py",
+        "if order == wanted:",
+        "if sorted(order) == sorted(wanted):",
+        _LIVE,
+    ),
+    Mutant(
+        "each refusal of a round cuts the pace again",
+        "jobs/pace.py",
+        "is_new = of_round == self._round",
+        "is_new = True",
+        _PACE,
+    ),
+    Mutant(
+        "after a failure all requests are tried at once",
+        "jobs/pace.py",
+        "room = 1 if self.failures else int(self.room)",
+        "room = int(self.room)",
+        _PACE,
+    ),
+    Mutant(
+        "a task that is woken again and again holds up those whose wait is over",
+        "jobs/schedule.py",
+        "if moment <= self.clock.monotonic() if woken else self._wait_until(moment, stopping=stopping):",
+        "if not woken and self._wait_until(moment, stopping=stopping):",
+        ("tests/unit/test_jobs_schedule.py",),
+    ),
+    Mutant(
+        "a prompt that a server has cut is not noted",
+        "providers/chat_replies.py",
+        "if read < fewest:",
+        "if read < 0:",
+        _CHAT_SERVERS,
+    ),
+    Mutant(
+        "a model that is not served is an error of each request",
+        "providers/openai_compatible.py",
+        "if isinstance(error, NotFoundError) or (",
+        "if (",
+        _CHAT_SERVERS,
+    ),
+    Mutant(
+        "an error of the server with the status 200 is kept as an answer",
+        "providers/chat_replies.py",
+        "isinstance(code, int) and (code in _MAY_WORK_LATER or 500 <= code < 600)",
+        "False",
+        _CHAT_SERVERS,
     ),
 )
