@@ -139,7 +139,7 @@ class Sdk:
         found = {"uploaded": file.to_dict(), "rows": self.rows(output)}
         found["cancelled"] = self.refusal(lambda: batches.cancel(made.id))
         live = self.client.chat.completions if plan["endpoint"].endswith("completions") else self.client.responses
-        live.create(**plan["rows"][0]["body"])
+        found["live"] = live.create(**plan["rows"][0]["body"], stream=False).to_dict(mode="json")
         return found
 
     def retried(self, plan: Plan) -> Plan:
