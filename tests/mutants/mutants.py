@@ -31,6 +31,7 @@ _CHAT_SERVERS: Final = ("tests/contract/test_openai_compatible.py",)
 _GUESSING = ("tests/unit/test_jobs_guessing.py",)
 _ANTHROPIC_ADAPTER = ("tests/contract/test_anthropic_provider.py",)
 _ANTHROPIC_ROWS = ("tests/unit/test_providers_anthropic_rows.py",)
+_OPENAI_ADAPTER: Final = ("tests/contract/test_openai_provider.py",)
 _JOB_NAMES: Final = ("tests/unit/test_jobs_vendor_names.py",)
 _GROWTH: Final = ("tests/property/test_growth.py",)
 _COLUMNS: Final = ("tests/unit/test_datasets_columns.py",)
@@ -1622,5 +1623,81 @@ MUTANTS: Final = (
         "isinstance(code, int) and (code in _MAY_WORK_LATER or 500 <= code < 600)",
         "False",
         _CHAT_SERVERS,
+        "a batch that was found no room for is adopted as a job",
+        "providers/openai.py",
+        "== payload.key) and not batch.lacked_room",
+        "== payload.key)",
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "of two batches of one key the newest is taken",
+        "providers/openai.py",
+        "min(ours, key=",
+        "max(ours, key=",
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "the list of batches is left at the first page with an older one",
+        "providers/openai.py",
+        "and times and all(",
+        "and times and any(",
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "a fence holds whatever the vendor says",
+        "providers/openai_files.py",
+        """        except RejectedError:
+            return False
+        return gone""",
+        """        except RejectedError:
+            return True
+        return True""",
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "a file is taken for one of the same name and another size",
+        "providers/openai_files.py",
+        ".get((_filename(payload.dataset_key), path.stat().st_size))",
+        ".get(next((each for each in self._uploaded_before() if each[0] == _filename(payload.dataset_key)), ('', 0)))",
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "rows of requests that were not carried out count as answers",
+        "providers/openai.py",
+        "if not is_unanswered(line):",
+        "if line:",
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "a missing output file of a finished batch is believed",
+        "providers/openai.py",
+        'batch.status in {"failed", "cancelled"} or',
+        'batch.status in {"failed", "cancelled", "completed"} or',
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "a batch with another fault besides counts as one without room",
+        "providers/openai_wire.py",
+        "bool(codes) and all(",
+        "any(",
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "a wait for room counts as another attempt",
+        "jobs/submission.py",
+        """            "pending",
+            key=last.key,
+            attempt=last.attempt,""",
+        """            "expired",
+            key=last.key,
+            attempt=last.attempt,""",
+        ("tests/unit/test_jobs_no_room.py",),
+    ),
+    Mutant(
+        "reasoning of a response counts as its text",
+        "providers/response_bodies.py",
+        'if item.type == "message" for part',
+        "for part",
+        ("tests/unit/test_providers_response_rows.py",),
     ),
 )
