@@ -1623,6 +1623,8 @@ MUTANTS: Final = (
         "isinstance(code, int) and (code in _MAY_WORK_LATER or 500 <= code < 600)",
         "False",
         _CHAT_SERVERS,
+    ),
+    Mutant(
         "a batch that was found no room for is adopted as a job",
         "providers/openai.py",
         "== payload.key) and not batch.lacked_room",

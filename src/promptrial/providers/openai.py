@@ -95,6 +95,7 @@ class OpenAIProvider:
     @staticmethod
     def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
         """Refuse what the model or the API does not take; return a sentence about what is not sent."""
+        check_model(model)
         return check_sampling(model, sampling, instance)
 
     @staticmethod

@@ -22,7 +22,7 @@ from promptrial.errors import (
     SlowDownError,
     TransientError,
 )
-from promptrial.model import Completion, ModelSpec
+from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobRef, PartPayload
@@ -33,6 +33,7 @@ from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, NotFoundError, RejectedError, printable
 from promptrial.providers.http_service import Timeouts
 from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, answers_in_turn, error_row
+from promptrial.providers.openai_models import check_model, check_sampling
 from promptrial.providers.openai_rows import RowShape, openai_body
 from promptrial.providers.request_rows import RequestRow
 
@@ -200,6 +201,16 @@ class OpenAICompatibleProvider(AnswersDirectly):
         variable = instance.key or "EMULATOR_API_KEY"
         options = tuple((name, value) for name, value in instance.options if name != "server")
         return replace(instance, base_url=f"{url}/v1", key=variable, auth="bearer", options=options), {variable: key}
+
+    @staticmethod
+    def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
+        """Refuse what the server does not take; return a sentence about what is not sent."""
+        kind = KINDS.get(instance.option("server"))
+        if kind is not None and not kind.top_k:
+            instance = replace(instance, options=(*instance.options, ("top_k", "refused")))
+        elif instance.option("top_k") == "refused":  # a vendor whose models are known by their names
+            check_model(model)
+        return check_sampling(model, sampling, instance)
 
     @staticmethod
     def parse_row(line: bytes) -> Completion:

@@ -67,7 +67,7 @@ def check_model(model: ModelSpec) -> None:
 
 
 def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
-    """Refuse decoding parameters that were chosen and that the API does not have, and all that ``check_model`` refuses.
+    """Refuse decoding parameters that were chosen and that the API does not have.
 
     Parameters
     ----------
@@ -86,7 +86,6 @@ def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> 
     ConfigError
         If leaving it out would change what was asked for.
     """
-    check_model(model)
     options, shape = model.options, RowShape.of(instance)
     api = f"{instance.label}'s {'responses' if options.endpoint == 'responses' else 'chat completions'}"
     if sampling.stop and options.endpoint == "responses":
