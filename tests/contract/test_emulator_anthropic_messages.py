@@ -150,6 +150,7 @@ class TestParameters:
             ({"system": 7}, "system"),
             ({"system": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral", "ttl": "2h"}}]},
              "system.0.cache_control"),
+            ({"cache_control": {"type": "ephemeral", "ttl": "2h"}}, "cache_control"),
             ({"temperature": 1.1}, "temperature"),
             ({"top_p": "1"}, "top_p"),
             ({"top_k": 1.5}, "top_k"),

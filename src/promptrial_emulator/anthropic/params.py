@@ -104,6 +104,7 @@ def read_params(name: str, params: Mapping[str, Any], version: str, *, batch: bo
         raise BadParamsError("model: Input should be a valid string")
     max_tokens = _whole(params, "max_tokens", least=1 if batch else 0)
     stops = _stop_sequences(params.get("stop_sequences"))
+    _check_cache_control("", params)
     messages = [*_system(params.get("system")), *_messages(params.get("messages"))]
     thinking = _thinking(params.get("thinking"), max_tokens)
     _check_samplers(params, thinks=bool(thinking))
@@ -176,15 +177,17 @@ def _check_blocks(at: str, blocks: list[Any]) -> None:
             raise BadParamsError(f"{at}.{number}.type: Field required")
         if block["type"] == "text" and not (isinstance(block.get("text"), str) and block["text"]):
             raise BadParamsError(f"{at}.{number}.text: text content must be non-empty")
-        control = block.get("cache_control")
-        if control is not None and not _is_cache_control(control):
-            raise BadParamsError(f"{at}.{number}.cache_control: Input should be ephemeral, with a ttl of '5m' or '1h'")
+        _check_cache_control(f"{at}.{number}.", block)
 
 
-def _is_cache_control(control: object) -> bool:
-    if not isinstance(control, dict) or control.get("type") != "ephemeral":
-        return False
-    return control.get("ttl") in (None, "5m", "1h")
+def _check_cache_control(at: str, holder: Mapping[str, Any]) -> None:
+    """Refuse a ``cache_control`` of a block, or of the request itself, that is none."""
+    control = holder.get("cache_control")
+    if control is None:
+        return
+    fits = isinstance(control, dict) and control.get("type") == "ephemeral"
+    if not fits or control.get("ttl") not in (None, "5m", "1h"):
+        raise BadParamsError(f"{at}cache_control: Input should be ephemeral, with a ttl of '5m' or '1h'")
 
 
 def _stop_sequences(stops: object) -> tuple[str, ...]:
