@@ -8,10 +8,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from promptrial.config.effective import config_hash
+from promptrial.config.loading import load_config
 from promptrial.config.provenance import Given, source_of
 from promptrial.config.showing import annotated, complete
 from promptrial.config.tree import parse
-from tests.support.configs import base, loaded, write
+from tests.support.adapters import register_all
+from tests.support.configs import base, loaded, tree_of, write
 
 TEXT = """\
 models: {m1: vendor/model-1, m2: {id: "${MODEL}", think_tags: as_answer}}
@@ -128,3 +131,62 @@ def test_the_base_configuration_is_annotated_line_by_line(tmp_path: Path) -> Non
         "  m1:",
         f"{'    id: x':<48}  # {path}:3",
     ]
+
+
+SERVERS = """\
+models:
+  m1: openai/gpt-4o-mini
+  m2: {id: mine/some/model}
+  m3: plain
+providers:
+  openai: {max_jobs: 4, timeout_s: 7}
+  mine: {type: vllm, headers: {X-Api-Key: "${SECRET}"}}
+  unused: {type: groq}
+prompt_sets: {main: {control: control.txt, treatment: treatment.txt}}
+datasets: {mine: q.csv}
+"""
+
+
+def test_servers_are_shown_whole_with_what_their_presets_say_and_read_back_to_the_same_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_all(monkeypatch)
+    env = {"SECRET": "averysecretvalue"}
+    config = load_config(write(tmp_path, SERVERS), env)
+    tree = complete(config, {"m1", "m2", "m3"}, {"main"})
+    assert tree["providers"] == {
+        "openai": {
+            "type": "openai", "mode": "batch", "base_url": "https://api.openai.com/v1", "key": "OPENAI_API_KEY",
+            "max_jobs": 4, "timeout_s": 7.0,
+        },
+        "mine": {
+            "type": "vllm", "mode": "live", "base_url": "http://127.0.0.1:8000/v1",
+            "headers": {"X-Api-Key": "${SECRET}"},
+        },
+    }  # fmt: skip
+    shown = annotated(tree, lambda at: "/".join(map(str, at)))
+    (tmp_path / "again").mkdir()
+    again = load_config(write(tmp_path / "again", shown), env)
+    assert config_hash(tree_of(again)) == config_hash(tree_of(config))
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "comes_from"),
+    [
+        ("models/m1/id", "gpt-4o-mini", "eval.yaml:2"),
+        ("models/m1/provider", "openai", "eval.yaml:2"),
+        ("models/m1/path", None, "default"),
+        ("models/m2/provider", "mine", "eval.yaml:3"),
+        ("models/m3/provider", None, "default"),
+        ("providers/openai/max_jobs", 4, "eval.yaml:6"),
+        ("providers/openai/type", "openai", "preset openai"),
+        ("providers/openai/base_url", "https://api.openai.com/v1", "preset openai"),
+        ("providers/mine/type", "vllm", "eval.yaml:7"),
+        ("providers/mine/headers/X-Api-Key", "${SECRET}", "eval.yaml:7, environment variable SECRET"),
+    ],
+)
+def test_values_of_servers_come_from_a_line_or_a_preset(at: str, value: object, comes_from: str) -> None:
+    tree, lines = parse(FILE, SERVERS)
+    path = tuple(at.split("/"))
+    beside = {"type": {"openai": "openai", "mine": "vllm"}.get(path[1], "")} if path[0] == "providers" else {}
+    assert source_of(Given(FILE, tree, lines), path, value, beside) == comes_from

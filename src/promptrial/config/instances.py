@@ -10,7 +10,7 @@ from promptrial.config.presets import PRESETS, Preset
 from promptrial.config.providers import ProviderConfig, known_presets
 from promptrial.model.instances import Authentication, Connection, Instance, Limits
 
-__all__ = ["address_needed", "instance_of", "known_instances", "preset_instance", "recorded_entry"]
+__all__ = ["address_needed", "complete_entry", "instance_of", "known_instances", "preset_instance", "recorded_entry"]
 
 _HEADER_OF: Final[Mapping[Authentication, str]] = {
     "bearer": "authorization",
@@ -88,6 +88,19 @@ def recorded_entry(name: str, entry: ProviderConfig, values: Mapping[str, Any]) 
         if key not in type(entry).unrecorded and not (key in usual and value == usual[key])
     }
     return {} if found == {"type": name} else found
+
+
+def complete_entry(entry: ProviderConfig) -> dict[str, Any]:
+    """Return an entry of `providers` as plain values, with what its type says where it says nothing itself."""
+    preset = PRESETS[entry.type]
+    modes = {"batch": preset.batch, "live": preset.live}
+    usual = {
+        "mode": next((mode for mode, adapter in modes.items() if adapter and adapter == preset.adapter(None)), ""),
+        "base_url": preset.base_url,
+        "key": instance_of({"": entry}, "").key,
+    }
+    given = entry.model_dump(mode="json")
+    return {"type": entry.type} | {key: value for key, value in usual.items() if value} | given
 
 
 def preset_instance(name: str) -> Instance:

@@ -15,6 +15,8 @@ __all__ = ["Given", "leaves", "source_of"]
 DEFAULT: Final = "default"
 _SHORT: Final = ("id", "path")
 """What a text in the place of a section gives."""
+_OF_A_MODEL: Final = ("id", "provider")
+"""What a text in the place of a model gives, or its ``id`` alone: ``openai/gpt-4o-mini``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,24 @@ def source_of(given: Given, at: KeyPath, value: object, beside: Mapping[str, Any
         for length in range(len(at), 0, -1):
             if at[:length] in known:
                 return known[at[:length]]
-    line = _line(given, at)
+    line = _line(given, _where_given(given, at, value))
     if line is not None:
         where = f"{given.file}:{line}" if line else str(given.file)
         names = ", ".join(VARIABLE.findall(str(value)))
         return f"{where}, environment variable {names}" if names else where
     if at[-1] in {"text", "sha256"} and (path := beside.get("path") or beside.get("file")):
         return f"read from {path}"
-    return DEFAULT
+    server = beside.get("type") if at[0] == "providers" else None
+    return DEFAULT if server is None else f"preset {server}"
+
+
+def _where_given(given: Given, at: KeyPath, value: object) -> KeyPath:
+    """Return the key that gives a value: the provider of a model may stand in front of its id."""
+    if len(at) != 3 or at[0] != "models" or value is None:
+        return at
+    model = (given.tree.get("models") or {}).get(at[1])
+    short = isinstance(model, str) or (isinstance(model, Mapping) and at[2] not in model)
+    return (*at[:2], "id") if short and at[2] in _OF_A_MODEL else at
 
 
 def _line(given: Given, at: KeyPath) -> int | None:
@@ -85,7 +97,7 @@ def _line(given: Given, at: KeyPath) -> int | None:
     for key in at:
         if isinstance(node, Mapping) and key not in node and isinstance(node.get("prompt"), Mapping):
             node, place = node["prompt"], [*place, "prompt"]
-        if isinstance(node, str) and key not in _SHORT:
+        if isinstance(node, str) and (key not in _SHORT or (at[0], key) == ("models", "path")):
             return None
         if not isinstance(node, Mapping):
             break

@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 from promptrial.config.costs import CostsConfig
 from promptrial.config.datasets import DatasetConfig
 from promptrial.config.effective import effective, with_placeholders
+from promptrial.config.instances import complete_entry
 from promptrial.config.loading import LoadedConfig
 from promptrial.config.schema import ExperimentConfig, ModelConfig, StatsConfig
 from promptrial.config.tree import KeyPath
@@ -34,7 +35,12 @@ def complete(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> d
         Those that trials use; others are left out.
     """
     recorded = effective(loaded, models, prompt_sets)
-    return with_placeholders(_filled(loaded.experiment, recorded), loaded.placeholders)
+    tree = _filled(loaded.experiment, recorded)
+    used = {model["provider"] or tree["provider"] for model in tree["models"].values()}
+    tree["providers"] = {
+        name: complete_entry(entry) for name, entry in loaded.experiment.providers.items() if name in used
+    }
+    return with_placeholders(tree, loaded.placeholders)
 
 
 def _filled(section: BaseModel, tree: Mapping[str, Any]) -> dict[str, Any]:
