@@ -11,6 +11,7 @@ from promptrial.jobs.schedule import Steps
 from promptrial.jobs.submission import Submission
 from promptrial.jobs.work import PartWork
 from promptrial.providers import http_outcomes
+from promptrial.providers.anthropic import AnthropicProvider
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.providers.openai import OpenAIProvider
@@ -87,6 +88,12 @@ def fences_nothing() -> None:
     OpenAIProvider.fence = lambda self, payload: True  # type: ignore[method-assign]  # noqa: ARG005
 
 
+def guesses_nothing() -> None:
+    """Take a batch that was asked for without an answer for one that was refused."""
+    AnthropicProvider.keyed = True
+    AnthropicProvider.find = lambda self, payload: None  # type: ignore[method-assign]  # noqa: ARG005
+
+
 BUGS: Final[dict[str, Callable[[], None]]] = {
     bug.__name__: bug
     for bug in (
@@ -100,5 +107,6 @@ BUGS: Final[dict[str, Callable[[], None]]] = {
         no_note,
         says_the_key,
         fences_nothing,
+        guesses_nothing,
     )
 }

@@ -125,7 +125,8 @@ class MatrixLab:
         """Return what an arm's requests, job and output are called, by us and by the vendor."""
         keys = {part.intents[0].key for name, part in parts_of(folder).items() if arm in name}
         vendor = self._vendor
-        jobs = [row for row in self._emulator.ledger(vendor.create) if vendor.key_of(row["facts"]) in keys]
+        marks = {vendor.mark_of(key) for key in keys}
+        jobs = [row for row in self._emulator.ledger(vendor.create) if vendor.key_of(row["facts"]) in marks]
         state = self._emulator.plain.get(f"{self._emulator.url}/__emu/state").json()
         return keys | {name for row in jobs for name in (row["id"], *vendor.names_of(row, state))}
 
@@ -197,7 +198,7 @@ class MatrixLab:
         said = _last_words(folder)
         if case.variant == "stuck" and "has not ended within" in said:
             method, path = self._vendor.cancel_path(said.partition("job ")[2].split()[0])
-            self._emulator.http.request(method, f"{self._emulator.url}{path}")
+            self._emulator.http.request(method, f"{self._emulator.url}{path}", headers=dict(self._vendor.headers))
         may_rebuy = (case.loses_answers or case.variant == "stuck") and verdict.resumes > 0
         return ("--rebuy",) if may_rebuy and "--rebuy" in said else ()
 

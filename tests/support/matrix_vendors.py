@@ -5,11 +5,16 @@ A new one is one entry of ``VENDORS``; the cases, the laboratory and the verdict
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import pyarrow.parquet as pq
+
+from promptrial.providers.anthropic_ids import Nonce
+from promptrial_emulator.anthropic.api import ANTHROPIC as ANTHROPIC_API
 from promptrial_emulator.api import Api
 from promptrial_emulator.fireworks.api import FIREWORKS as FIREWORKS_API
 from promptrial_emulator.openai.api import OPENAI as OPENAI_API
@@ -42,6 +47,8 @@ class MatrixVendor:
         Operations that are about no part, and are not disturbed.
     key_of : callable
         Returns our key of a job from the facts of the ledger.
+    mark_of : callable
+        Returns from one of our keys what ``key_of`` returns of its job.
     names_of : callable
         Returns from an entry of the ledger and the emulator's state what else a path may call a job by.
     upload_of : callable
@@ -56,6 +63,8 @@ class MatrixVendor:
         Faults after which the answers are not those of an undisturbed run, and rightly so.
     env : mapping
         Variables of the environment; ``{url}`` stands for the emulator's address.
+    headers : mapping
+        What a call needs besides the key.
     providers : mapping
         The section of that name of the configuration, with ``{url}`` in texts.
     """
@@ -71,6 +80,7 @@ class MatrixVendor:
     reads: frozenset[str]
     unmeasured: frozenset[str] = frozenset()
     key_of: Callable[[Mapping[str, Any]], str]
+    mark_of: Callable[[str], str] = lambda key: key
     names_of: Callable[[Mapping[str, Any], Mapping[str, Any]], set[str]]
     upload_of: Callable[[Mapping[str, Any]], str]
     refused: Callable[[Mapping[str, Any]], set[str]] = lambda _state: set()
@@ -78,6 +88,7 @@ class MatrixVendor:
     another_job: Variants
     other_rows: Variants
     env: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -113,6 +124,8 @@ _SPOILT: Final = frozenset({"duplicate_different", "invalid_utf8", "long_line"})
 _SHORT: Final = frozenset({"no_id", "missing_rows", "torn_last_line", "skipped_row", "no_rows"})
 
 
+_NONCE: Final = 8
+_MESSAGE: Final = re.compile(rb"(msg|req)_[0-9a-f]+")
 _NEW_EACH_TIME: Final = re.compile(rb'"(id":"batch_req_|request_id":"|created":|created_at":)[0-9a-f]+"?')
 
 
@@ -127,6 +140,13 @@ def _without_room(state: Mapping[str, Any]) -> set[str]:
     """Return the batches of OpenAI's that failed because too many tokens were waiting."""
     problems = {each["id"]: (each["errors"] or {}).get("data") or [] for each in state["batches"]}
     return {name for name, found in problems.items() if any(one["code"] == "token_limit_exceeded" for one in found)}
+
+
+def _without_message_ids(table: bytes) -> bytes:
+    """Return rows of answers without the ids of Anthropic's messages, which are others in another attempt."""
+    if table.startswith(b"PAR1"):
+        return repr(pq.read_table(io.BytesIO(table)).drop_columns("request_id").to_pylist()).encode()
+    return _MESSAGE.sub(b"", table)
 
 
 _FIREWORKS: Final = MatrixVendor(
@@ -183,9 +203,51 @@ _OPENAI: Final = MatrixVendor(
     providers={"openai": {"type": "openai", "base_url": "{url}/v1"}},
 )
 
+_ANTHROPIC: Final = MatrixVendor(
+    provider="anthropic",
+    api=ANTHROPIC_API,
+    model="claude-haiku-4-5",
+    create="create_batch",
+    upload="",
+    get_upload="",
+    cancel="cancel_batch",
+    reads=frozenset({"get_batch", "results"}),
+    unmeasured=frozenset({"get_model"}),
+    key_of=lambda facts: str(facts["first_id"])[-_NONCE:],
+    mark_of=lambda key: Nonce(key, tuple).sent("")[-_NONCE:],
+    names_of=lambda _row, _state: set(),
+    upload_of=lambda row: str(row["id"]),
+    settled=_without_message_ids,
+    another_job={
+        "F9": frozenset({"stuck"}),
+        "F10": frozenset({"failed", "expired", "cancelled"}),
+        "F11": frozenset(
+            {"no_id", "garbage", "errored", "errored_flat", "errored_no_id", "canceled_row", "expired_row"}
+        ),
+        "F12": _SHORT,
+    },
+    other_rows={
+        "F11": _ANSWERS
+        | {
+            "status_body",
+            "errored_text",
+            "unknown_result",
+            "stop_sequence",
+            "context_window",
+            "no_content",
+            "two_blocks",
+        },
+        "F12": _SPOILT,
+    },
+    env={"ANTHROPIC_API_KEY": KEY},
+    headers={"anthropic-version": "2023-06-01"},
+    providers={"anthropic": {"type": "anthropic", "base_url": "{url}"}},
+)
+
 VENDORS: Final[Mapping[str, MatrixVendor]] = {
     "fireworks": _FIREWORKS,
     "openai": _OPENAI,
+    "anthropic": _ANTHROPIC,
     **{name: replace(_FIREWORKS, provider=name) for name in OTHER_VENDORS},
 }
 """By the name of their adapter."""

@@ -37,7 +37,7 @@ def parts_of(folder: Path) -> dict[str, PartRecord]:
 def problems_of_wreck(vendor: MatrixVendor, folder: Path, ledger: Ledger) -> Iterator[str]:
     """Yield what must never be seen, however a process ended."""
     yield from _record_problems(folder)
-    intents = {intent.key for part in parts_of(folder).values() for intent in part.intents}
+    intents = {vendor.mark_of(intent.key) for part in parts_of(folder).values() for intent in part.intents}
     for key, times in Counter(vendor.key_of(row["facts"]) for row in _of(vendor.create, ledger)).items():
         if key not in intents:
             yield f"job {key} was paid for, and no intent names it"
@@ -86,12 +86,13 @@ def _ledger_problems(vendor: MatrixVendor, jobs: Ledger, intents: Sequence[Inten
     named = Counter(intent.key for intent in intents)
     yield from (f"two intents have the key {key}" for key, times in named.items() if times > 1)
     for intent in intents:
-        if intent.key not in rows:
+        mark = vendor.mark_of(intent.key)
+        if mark not in rows:
             yield f"intent {intent.key} ({intent.status}) has no job"
-        elif intent.rows != rows[intent.key]:
-            yield f"intent {intent.key} is of {intent.rows} requests, its job of {rows[intent.key]}"
-        elif intent.job != names[intent.key]:
-            yield f"intent {intent.key} has the job {intent.job}, not {names[intent.key]}"
+        elif intent.rows != rows[mark]:
+            yield f"intent {intent.key} is of {intent.rows} requests, its job of {rows[mark]}"
+        elif intent.job != names[mark]:
+            yield f"intent {intent.key} has the job {intent.job}, not {names[mark]}"
 
 
 def _asked_again(folder: Path, part: str) -> Iterator[str]:
