@@ -24,7 +24,7 @@ from tests.support.emulator_client import EmulatorClient
 from tests.support.llama_server import MODEL, llama_server
 from tests.support.project import Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 KEY = "sk-" + "keyofthreevendors"
 VENDORS = {"gpt": "create_batch", "claude": "create_batch", "llama": "create_job"}
 ITEMS, PARTS = 6, 2

@@ -8,8 +8,9 @@ import pytest
 from promptrial import registry
 from promptrial.design.trials import models_asked, trials_of
 from promptrial.engine.serving import misunderstood, require_understood, served
-from promptrial.errors import ConfigProblemsError
-from promptrial.model import Trial
+from promptrial.errors import ConfigError, ConfigProblemsError
+from promptrial.model import ModelSpec, Trial
+from promptrial.providers.embedded_engine import weights_path
 from tests.support.adapters import register_all
 from tests.support.configs import loaded
 from tests.support.fake_provider import FakeProvider
@@ -84,3 +85,17 @@ def test_each_model_that_is_not_computed_here_is_told_with_its_server(
     assert served(config.experiment, asked, dry_run=True)[0] == (
         "models.m1: x at mine (an emulator on this machine), in batches"
     )
+
+
+@pytest.mark.parametrize(
+    ("id_", "hint"),
+    [
+        ("opnai/gpt-4o", "'opnai' is neither in `providers` nor a provider; did you mean 'openai'?"),
+        ("openai/gpt-4o", "write models.m1: {provider: openai, id: gpt-4o}"),
+        ("gpt-4o", None),
+    ],
+)
+def test_an_id_that_was_not_taken_for_a_provider_says_why(id_: str, hint: str | None) -> None:
+    with pytest.raises(ConfigError, match="has no model") as caught:
+        weights_path(ModelSpec("m1", id_, "embedded"))
+    assert (caught.value.hint is None) if hint is None else hint in str(caught.value.hint)

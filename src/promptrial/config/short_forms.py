@@ -10,8 +10,9 @@ from typing import Any
 
 from promptrial.config.presets import PRESETS
 from promptrial.config.providers import known_presets
+from promptrial.registry import near_misses
 
-__all__ = ["split_model", "write_out_servers"]
+__all__ = ["split_model", "why_not_split", "write_out_servers"]
 
 
 def write_out_servers(tree: dict[str, Any]) -> None:
@@ -45,6 +46,24 @@ def split_model(text: object, names: set[str]) -> tuple[str, str]:
         return "", ""
     first, _, rest = text.partition("/")
     return (first, rest) if first in names and rest else ("", text)
+
+
+def why_not_split(at: str, id_: str) -> str | None:
+    """Return what to do about an id that looks like PROVIDER/ID and was not taken for that; None for any other.
+
+    Parameters
+    ----------
+    at : str
+        The model's key, as people write it.
+    id_ : str
+    """
+    first, slash, rest = id_.partition("/")
+    known = known_presets()
+    if not slash:
+        return None
+    if first in known:
+        return f"for a model of {first}, write {at}: {{provider: {first}, id: {rest}}}"
+    return f"for PROVIDER/ID: {first!r} is neither in `providers` nor a provider{near_misses(first, known)}"
 
 
 def _has_ids_with_slashes(provider: object, entries: Mapping[str, Any]) -> bool:

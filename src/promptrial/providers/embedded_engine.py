@@ -173,10 +173,12 @@ def weights_path(model: ModelSpec) -> Path:
     if model.weights is not None:
         return _checked(Path(model.weights), f"models.{model.alias}.path")
     if not is_built_in(model):
-        raise ConfigError(
-            f"models.{model.alias}.id: the embedded engine has no model {model.id!r}; allowed: {BUILT_IN_MODEL}, or "
-            f"any name with models.{model.alias}.path, a GGUF file"
-        )
+        from promptrial.config.short_forms import why_not_split
+
+        at = f"models.{model.alias}"
+        allowed = f"allowed: {BUILT_IN_MODEL}, or any name with {at}.path, a GGUF file"
+        problem = f"{at}.id: the embedded engine has no model {model.id!r}; {allowed}"
+        raise ConfigError(problem, hint=why_not_split(at, model.id))
     check_installed(with_model=True)
     return _built_in_weights()[0]
 
