@@ -322,7 +322,7 @@ class TestLive:
         assert api.emulator.plain.get(url).json()["seconds"] == before
 
     def test_answers_may_take_their_time(self, start: Start) -> None:
-        with anthropic_client(start(anthropic=AnthropicSettings(latency_s=5.0))) as api:
+        with anthropic_client(start(anthropic=AnthropicSettings(latency_s=1.0))) as api:
             api.http.timeout = httpx.Timeout(20, read=0.2)
             with pytest.raises(httpx.ReadTimeout):
                 api.message()

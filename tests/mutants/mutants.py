@@ -743,8 +743,8 @@ MUTANTS: Final = (
     Mutant(
         "cached tokens are free",
         "costs/amounts.py",
-        "usd(usage.prompt_tokens, usage",
-        "usd(usage.prompt_tokens - (usage.cached_tokens or 0), usage",
+        "        usage.prompt_tokens,\n",
+        "        usage.prompt_tokens - (usage.cached_tokens or 0),\n",
         ("tests/unit/test_costs.py",),
     ),
     Mutant(
@@ -1438,8 +1438,8 @@ MUTANTS: Final = (
     Mutant(
         "a cell of one answer is split at bars",
         "datasets/cells.py",
-        "(_BAR if self._is_plural(column) else None)",
-        "(_BAR if self.is_sheet else None)",
+        "is_plural = is_sheet and fold(column) in _BAR_COLUMNS",
+        "is_plural = is_sheet",
         _COLUMNS,
     ),
     Mutant(
