@@ -1696,10 +1696,10 @@ MUTANTS: Final = (
         ("tests/unit/test_jobs_no_room.py",),
     ),
     Mutant(
-        "reasoning of a response counts as its text",
+        "the summary of reasoning goes before the reasoning itself",
         "providers/response_bodies.py",
-        'if item.type == "message" for part',
-        "for part",
+        "_parts(item.content) or _parts(item.summary)",
+        "_parts(item.summary) or _parts(item.content)",
         ("tests/unit/test_providers_response_rows.py",),
     ),
 )
