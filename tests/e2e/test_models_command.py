@@ -148,6 +148,16 @@ def test_a_model_of_the_configuration_is_named_by_its_alias_or_by_its_server(des
     ]
 
 
+def test_a_file_for_a_person_is_nobody_to_ask_and_is_not_made(desk: Path) -> None:
+    write(
+        desk, "http://127.0.0.1:9", {"qwen": "batch_file/Qwen/Qwen2.5-7B-Instruct"}, {"batch_file": {"folder": "made"}}
+    )
+    code, out, err = call("--config", "eval.yaml")
+    assert (code, err) == (0, "")
+    assert "model    not known" in out
+    assert not (desk / "made").exists()
+
+
 def test_a_name_that_is_neither_is_bad_usage(desk: Path, emulator: str) -> None:
     write(desk, emulator, MODELS)
     code, _, err = call("nope", "--config", "eval.yaml")

@@ -125,6 +125,8 @@ def _begun(known: Sequence[ModelFacts], around: Surroundings) -> Future[dict[Mod
 def _asked(known: Sequence[ModelFacts], around: Surroundings) -> dict[ModelSpec, ModelFacts]:
     instance = known[0].instance
     kind: type[BatchProvider] = registry.load("provider", instance.adapter)
+    if not (kind.local or instance.base_url or instance.key):
+        return {facts.model: facts for facts in known}  # a person answers: there is nobody to ask
     connection = instance.connection
     quick = replace(
         connection, connect_s=connection.connect_s or _QUICK.connect_s, read_s=connection.read_s or _QUICK.read_s

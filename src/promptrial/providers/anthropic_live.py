@@ -25,6 +25,7 @@ from promptrial.providers.anthropic_service import (
     VERSION_HEADER,
     anthropic_service,
     check_model,
+    context_of,
     emulated,
     fingerprint,
 )
@@ -93,6 +94,10 @@ class AnthropicLiveProvider(AnswersDirectly):
         """Refuse options that the version does not take; then look up the model, which a wrong key cannot."""
         check_options(model, dict(self._http.service.plain_headers)[VERSION_HEADER])
         check_model(self._http, model)
+
+    def context_length(self, model: ModelSpec) -> int | None:
+        """Return what the model's description says."""
+        return context_of(self._http, model)
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
         """Return the model's name, where it is served, the version of the API, and that no seed is sent."""

@@ -177,8 +177,8 @@ def weights_path(model: ModelSpec) -> Path:
 
         at = f"models.{model.alias}"
         allowed = f"allowed: {BUILT_IN_MODEL}, or any name with {at}.path, a GGUF file"
-        problem = f"{at}.id: the embedded engine has no model {model.id!r}; {allowed}"
-        raise ConfigError(problem, hint=why_not_split(at, model.id))
+        said = f"{at}.id: the embedded engine has no model {model.id!r}; {allowed}"
+        raise ConfigError(said, hint=why_not_split(at, model.id))
     check_installed(with_model=True)
     return _built_in_weights()[0]
 
