@@ -274,8 +274,8 @@ MUTANTS: Final = (
     Mutant(
         "a value of the environment is shown in the resolved configuration",
         "config/showing.py",
-        "return with_placeholders(_filled(loaded.experiment, recorded), loaded.placeholders)",
-        "return _filled(loaded.experiment, recorded)",
+        "return with_placeholders(tree, loaded.placeholders)",
+        "return tree",
         ("tests/unit/test_config_showing.py",),
     ),
     Mutant(
