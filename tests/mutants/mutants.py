@@ -1492,6 +1492,27 @@ MUTANTS: Final = (
         _TABLES,
     ),
     Mutant(
+        "columns may come up without end",
+        "datasets/custom.py",
+        "        if n_late > _MOST_LATE:",
+        "        if n_late < 0:",
+        ("tests/unit/test_datasets_columns.py",),
+    ),
+    Mutant(
+        "the version of a SQuAD file is read as UTF-8 whatever its encoding",
+        "datasets/squad_v2.py",
+        "with open_content(path, reading.encoding).open() as file:",
+        "with open_content(path).open() as file:",
+        ("tests/unit/test_question_shapes.py",),
+    ),
+    Mutant(
+        "an exception of its own class passes the edge to a function of the user's",
+        "scoring/base.py",
+        "        except BaseException as error:  # the edge to code that may be the user's",
+        "        except Exception as error:  # the edge to code that may be the user's",
+        ("tests/e2e/test_function_scorers.py",),
+    ),
+    Mutant(
         "the quick way forgets that a record has several lines",
         "datasets/blocks.py",
         "lines = np.searchsorted(self.newlines, starts)",
