@@ -32,6 +32,11 @@ _GUESSING = ("tests/unit/test_jobs_guessing.py",)
 _ANTHROPIC_ADAPTER = ("tests/contract/test_anthropic_provider.py",)
 _ANTHROPIC_ROWS = ("tests/unit/test_providers_anthropic_rows.py",)
 _OPENAI_ADAPTER: Final = ("tests/contract/test_openai_provider.py",)
+_BATCH_FILES: Final = ("tests/unit/test_providers_batch_file.py",)
+_SCHEDULE: Final = ("tests/unit/test_jobs_schedule.py",)
+_CUTTING: Final = ("tests/property/test_cutting.py",)
+_OPENAI_ROWS: Final = ("tests/unit/test_providers_openai_rows.py",)
+_PROBE: Final = ("tests/unit/test_probe.py",)
 _JOB_NAMES: Final = ("tests/unit/test_jobs_vendor_names.py",)
 _GROWTH: Final = ("tests/property/test_growth.py",)
 _COLUMNS: Final = ("tests/unit/test_datasets_columns.py",)
@@ -1053,7 +1058,7 @@ MUTANTS: Final = (
     Mutant(
         "tables of a grown run have their rows in the order of its parts",
         "design/growth.py",
-        "    if len(added) == 1:\n        yield",
+        "    if len(added) == 1 and order == parts:\n        yield",
         "    if added:\n        yield",
         _GROWTH,
     ),
@@ -1722,5 +1727,82 @@ MUTANTS: Final = (
         "_parts(item.content) or _parts(item.summary)",
         "_parts(item.summary) or _parts(item.content)",
         ("tests/unit/test_providers_response_rows.py",),
+    ),
+    Mutant(
+        "two answers to one request count as one",
+        "providers/batch_answers.py",
+        "if before[0] != digest:",
+        "if before[0] != before[0]:",
+        _BATCH_FILES,
+    ),
+    Mutant(
+        "the file of another model's part is taken",
+        "providers/batch_answers.py",
+        "if isinstance(model, str) and model in others:",
+        "if isinstance(model, int) and model in others:",
+        _BATCH_FILES,
+    ),
+    Mutant(
+        "a file that is still written counts as finished",
+        "providers/batch_file.py",
+        "if quiet >= self._settings.quiet_s:",
+        "if quiet >= 0:",
+        _BATCH_FILES,
+    ),
+    Mutant(
+        "requests that were edited are believed",
+        "providers/batch_folder.py",
+        "if jsonl.digest(path).sha256 != job.sha256:",
+        "if not jsonl.digest(path).sha256:",
+        _BATCH_FILES,
+    ),
+    Mutant(
+        "the tenth attempt is taken for the first",
+        "providers/batch_folder.py",
+        "{re.escape(key)}(?![a-z0-9])",
+        "{re.escape(key)}",
+        _BATCH_FILES,
+    ),
+    Mutant(
+        "a task that waits for a person takes a place",
+        "jobs/schedule.py",
+        "                self._forget(running)\n                self.parked.append",
+        "                self.parked.append",
+        _SCHEDULE,
+    ),
+    Mutant(
+        "a parked task is never looked at again",
+        "jobs/schedule.py",
+        "if not self._look_again or self.stop.is_set():",
+        "if self._look_again or not self._look_again:",
+        _SCHEDULE,
+    ),
+    Mutant(
+        "pieces are cut by the first arm alone",
+        "design/parts.py",
+        "held = [before + size for before, size in zip(held, own, strict=True)]",
+        "held = [held[0] + own[0]] * len(own)",
+        _CUTTING,
+    ),
+    Mutant(
+        "what was cut before a run grew is cut again",
+        "phases/cutting.py",
+        "keeps = step < steps - 1 and _same_items(new, old)",
+        "keeps = False",
+        _CUTTING,
+    ),
+    Mutant(
+        "a row that was cut off by the end of its batch counts as an answer",
+        "providers/openai_rows.py",
+        "return status in {0, 408, 429} or status >= 500",
+        "return status in {408, 429} or status >= 500",
+        _OPENAI_ROWS,
+    ),
+    Mutant(
+        "a probe begins without leave",
+        "cli/probe.py",
+        "    if agreed:\n",
+        "    if not agreed:\n",
+        _PROBE,
     ),
 )
