@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
+from promptrial import registry
 from promptrial.care.model_facts import Surroundings, look_at
 from promptrial.config.providers import ProviderConfig
 from promptrial.model import ModelSpec
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings
 from tests.support.configs import PROMPTS
+from tests.support.fake_provider import FakeProvider
 
 KEY = "sk-" + "modelscommandsecret"
 PRICE = {"input_per_million": 0.15, "output_per_million": 0.6}
@@ -172,6 +174,16 @@ def test_nothing_is_spent(desk: Path, emulator: str) -> None:
     call("--config", "eval.yaml")
     ledger = httpx.get(f"{emulator}/__emu/ledger").json()
     assert ledger == {"rows": []}
+
+
+def test_an_error_that_nobody_foresaw_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_provider: FakeProvider, model: ModelSpec) -> None:
+        raise RuntimeError(f"no idea about {model.id}")
+
+    monkeypatch.setattr(FakeProvider, "check", broken)
+    monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")
+    (found,) = look_at([ModelSpec("m", "x", "fake")], Surroundings({}, {}, {}, str), 5)
+    assert found.problem == "unexpected error: RuntimeError: no idea about x"
 
 
 def test_a_server_that_never_answers_is_waited_for_no_longer_than_it_is_said() -> None:

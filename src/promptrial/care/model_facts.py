@@ -115,8 +115,9 @@ def _begun(known: Sequence[ModelFacts], around: Surroundings) -> Future[dict[Mod
     def work() -> None:
         try:
             future.set_result(_asked(known, around))
-        except Exception as error:  # noqa: BLE001 - handed on to the caller's thread
-            future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: one server spoils nothing of another
+            said = around.redact(f"unexpected error: {type(error).__name__}: {error}")
+            future.set_result({facts.model: replace(facts, problem=said) for facts in known})
 
     threading.Thread(target=work, daemon=True).start()
     return future
