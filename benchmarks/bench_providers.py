@@ -23,7 +23,7 @@ ROWS = 10_000
 RUNS = 3
 MOST = 1.5
 BASE = "fireworks"
-MODELS = {BASE: "accounts/fireworks/models/small", "openai": "gpt-4o-mini"}
+MODELS = {BASE: "accounts/fireworks/models/small", "openai": "gpt-4o-mini", "anthropic": "claude-haiku-4-5"}
 """What is measured: provider -> a model of it."""
 CONFIG = """\
 name: bench
