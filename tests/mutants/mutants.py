@@ -1028,6 +1028,20 @@ MUTANTS: Final = (
         _ANTHROPIC_ROWS,
     ),
     Mutant(
+        "tokens with a rate of their own are paid at the rate of the prompt, too",
+        "costs/prices.py",
+        "plain = max(0, prompt_tokens - sum(tokens for tokens, _ in own))",
+        "plain = max(0, prompt_tokens)",
+        ("tests/unit/test_costs.py",),
+    ),
+    Mutant(
+        "what caches cost is taken from the trial's price where arms have their own",
+        "costs/amounts.py",
+        "cache_read_usd=_sum_of_set([arm.cache_read_usd for arm in arms]),",
+        "cache_read_usd=cost.cache_read_usd,",
+        ("tests/unit/test_costs.py",),
+    ),
+    Mutant(
         "a late job of a vendor that names it is stopped under our key",
         "jobs/late_jobs.py",
         "return provider.find(_bare_payload(work, intent))",
