@@ -295,6 +295,13 @@ def test_a_version_of_the_model_that_was_asked_for_is_not(server: ScriptedServer
     assert answered(server, json_reply(CHAT | {"model": name})).notes == ()
 
 
+@pytest.mark.parametrize("model", [None, 7, ["small-7b"], 10**400, {"id": "x"}])
+def test_what_is_no_name_of_a_model_does_no_harm(server: ScriptedServer, model: object) -> None:
+    given = answered(server, json_reply(CHAT | {"model": model}))
+    assert given.notes == ()
+    assert provider(server).parse_row(given.row).text == "Paris"
+
+
 def test_a_prompt_that_the_server_has_cut_is_noted_with_what_to_set(server: ScriptedServer) -> None:
     long = row("word " * 100)
     (note,) = answered(server, json_reply(CHAT), "ollama", long).notes

@@ -28,7 +28,7 @@ class ChatReply(msgspec.Struct):
     """What is kept of an answer."""
 
     id: Raw | UnsetType = UNSET
-    model: Any = UNSET
+    model: Raw | UnsetType = UNSET
     provider: Raw | UnsetType = UNSET
     system_fingerprint: Raw | UnsetType = UNSET
     choices: Raw | UnsetType = UNSET
@@ -101,7 +101,7 @@ def _require_no_failure(reply: ChatReply) -> None:
 def _notes(
     reply: ChatReply, answer: Completion, request: RequestRow, model: ModelSpec, window: int | None, larger: str
 ) -> Iterator[Note]:
-    named = reply.model if isinstance(reply.model, str) else ""
+    named = _text(reply.model)
     if named and not is_same_model(named, model.id):
         yield Note(
             f"model {printable(named, 80)}",
@@ -122,6 +122,14 @@ def _notes(
             f"the server read {read} tokens of a prompt, exactly what its context of {window} leaves: it may have cut "
             f"the prompt without saying so; {larger}",
         )
+
+
+def _text(raw: Raw | UnsetType) -> str:
+    """Return a text, or nothing where something else stands."""
+    try:
+        return "" if isinstance(raw, UnsetType) else msgspec.json.decode(raw, type=str)
+    except (ValueError, RecursionError):
+        return ""
 
 
 def is_same_model(named: str, asked: str) -> bool:
