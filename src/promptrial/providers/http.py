@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -49,7 +50,6 @@ __all__ = ["HttpClient"]
 
 T = TypeVar("T")
 _MAX_HOPS: Final = 5
-_KEPT_OPEN: Final = 20
 _MAX_LINE: Final = MAX_LINE
 _END_IS_TOLD: Final = frozenset({"content-length", "transfer-encoding", "content-encoding"})
 
@@ -62,7 +62,8 @@ class HttpClient:
     service : Service
     timeouts : Timeouts, optional
     many : bool
-        Whether it is called by many threads at once, so that as many connections are kept open; else at most 20 are.
+        Whether it is called by many threads at once: each then has connections of its own, for the time that the
+        library takes to choose one of many grows with their square.
 
     Attributes
     ----------
@@ -76,7 +77,9 @@ class HttpClient:
         self.stop_asked: Callable[[], bool] = lambda: False
         self._watch = Watch()
         self._timeouts = timeouts or Timeouts()
-        self._clients: tuple[httpx.Client, httpx.Client] | None = None
+        self._place = self._new_place()
+        self._opened: list[httpx.Client] = []
+        self._trust: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 
     def call(
@@ -261,36 +264,48 @@ class HttpClient:
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
-            for client in self._clients or ():
+            for client in self._opened:
                 client.close()
-            self._clients = None
+            self._opened, self._place = [], self._new_place()
+
+    def _new_place(self) -> Any:  # noqa: ANN401 - of attributes
+        return threading.local() if self._many else SimpleNamespace()
 
     def _open(self) -> tuple[httpx.Client, httpx.Client]:
-        """Return the client that has our key, and the one for everything else."""
+        """Return the client that has our key, and the one for everything else; of each thread where there are many."""
+        place = self._place
+        found: tuple[httpx.Client, httpx.Client] | None = getattr(place, "clients", None)
+        if found is None:
+            with self._lock:
+                found = getattr(place, "clients", None)
+                if found is None:
+                    found = place.clients = self._made()
+                    self._opened += found
+        return found
+
+    def _made(self) -> tuple[httpx.Client, httpx.Client]:
         import httpx
 
-        with self._lock:
-            if self._clients is None:
-                timeout = self._waits(self._timeouts.read_s)
-                # A proxy of the environment is not asked for an address on this machine.
-                trust_env = not self.service.is_here
-                agent = {"User-Agent": f"promptrial/{__version__}"}
-                # Plain, because a gzip body that is cut short is no error to the library.
-                keyed = {"Accept-Encoding": "identity", **self.service.own_headers}
-                options: dict[str, Any] = {
-                    "timeout": timeout,
-                    "limits": httpx.Limits(max_keepalive_connections=None if self._many else _KEPT_OPEN),
-                    "trust_env": trust_env,
-                    "proxy": self.service.proxy,
-                    "verify": _trusted(self.service.ca_file),
-                }
-                self._clients = (
-                    httpx.Client(headers=agent | keyed, **options),
-                    httpx.Client(headers=agent | {"Accept-Encoding": "gzip"}, **options),
-                )
-                for client in self._clients:
-                    self._watch.install(client)
-            return self._clients
+        # A proxy of the environment is not asked for an address on this machine.
+        trust_env = not self.service.is_here
+        if self._trust is None:  # read once: that takes a tenth of a second
+            self._trust = _trusted(self.service.ca_file) or httpx.create_ssl_context(trust_env=trust_env)
+        agent = {"User-Agent": f"promptrial/{__version__}"}
+        # Plain, because a gzip body that is cut short is no error to the library.
+        keyed = {"Accept-Encoding": "identity", **self.service.own_headers}
+        options: dict[str, Any] = {
+            "timeout": self._waits(self._timeouts.read_s),
+            "trust_env": trust_env,
+            "proxy": self.service.proxy,
+            "verify": self._trust,
+        }
+        clients = (
+            httpx.Client(headers=agent | keyed, **options),
+            httpx.Client(headers=agent | {"Accept-Encoding": "gzip"}, **options),
+        )
+        for client in clients:
+            self._watch.install(client)
+        return clients
 
     def _upload_exchange(self) -> Exchange:
         times = self._timeouts
@@ -348,8 +363,8 @@ class HttpClient:
         )
 
 
-def _trusted(ca_file: str | None) -> ssl.SSLContext | bool:
-    """Return what certificates are checked against: the public ones, or those of a file.
+def _trusted(ca_file: str | None) -> ssl.SSLContext | None:
+    """Return what certificates are checked against, if that is those of a file and not the public ones.
 
     Raises
     ------
@@ -357,7 +372,7 @@ def _trusted(ca_file: str | None) -> ssl.SSLContext | bool:
         If the file cannot be read.
     """
     if ca_file is None:
-        return True
+        return None
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
