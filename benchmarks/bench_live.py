@@ -1,8 +1,9 @@
 """Live requests, 64 in flight, against a local stub: the queue beside a bare loop over httpx, and the memory of both.
 
-The bare loop sends the same bodies with 64 threads and one client, decodes each answer and keeps nothing (threads take
-less processor time than ``asyncio`` here). The queue also paces, checks, journals each row durably and seals the rows
-in the order of the requests. Rounds alternate; the figure is the median of their ratios.
+The bare loop sends the same bodies with 64 threads and a client each, decodes each answer and keeps nothing. That is
+the quickest way of those tried: one client for all threads took three times as long, and ``asyncio`` longer still. The
+queue also paces, checks, journals each row durably and seals the rows in the order of the requests. Rounds alternate;
+the figure is the median of their ratios.
 """
 
 from __future__ import annotations
@@ -98,29 +99,27 @@ def queue_s(work: list[PartWork]) -> float:
 
 
 def bare_s(url: str, bodies: list[bytes]) -> float:
-    """Return the seconds of a bare loop: threads, one client, and nothing kept."""
-    left, lock = iter(bodies), threading.Lock()
-    limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
-    with httpx.Client(limits=limits, timeout=60) as client:
+    """Return the seconds of a bare loop: threads, a client each, and nothing kept."""
+    left, lock, context = iter(bodies), threading.Lock(), httpx.create_ssl_context()
 
-        def ask() -> None:
+    def ask() -> None:
+        with httpx.Client(timeout=60, verify=context) as client:
             while True:
                 with lock:
                     body = next(left, None)
                 if body is None:
                     return
-                answer = client.post(
-                    f"{url}/chat/completions", content=body, headers={"Content-Type": "application/json"}
-                )
+                headers = {"Content-Type": "application/json"}
+                answer = client.post(f"{url}/chat/completions", content=body, headers=headers)
                 json.loads(answer.raise_for_status().content)
 
-        threads = [threading.Thread(target=ask) for _ in range(IN_FLIGHT)]
-        began = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return time.perf_counter() - began
+    threads = [threading.Thread(target=ask) for _ in range(IN_FLIGHT)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began
 
 
 def main() -> None:

@@ -15,7 +15,14 @@ import httpx
 import msgspec
 import pytest
 
-from promptrial.errors import OutcomeUnknownError, PermanentError, ProviderError, ResultsTornError, TransientError
+from promptrial.errors import (
+    OutcomeUnknownError,
+    PermanentError,
+    ProviderError,
+    ResultsTornError,
+    SlowDownError,
+    TransientError,
+)
 from promptrial.providers import http, http_bodies
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError, printable
@@ -75,7 +82,7 @@ OUTCOMES: list[tuple[str, Reply, type[ProviderError], type[ProviderError]]] = [
     ("413", reply(413, b"too large"), RejectedError, RejectedError),
     ("301", reply(301, Location="https://elsewhere.example/"), RejectedError, RejectedError),
     ("307", reply(307, Location="/v1/other"), RejectedError, RejectedError),
-    ("429", reply(429), TransientError, TransientError),
+    ("429", reply(429), SlowDownError, SlowDownError),
     ("408", reply(408), TransientError, OutcomeUnknownError),
     ("500", json_reply({"code": 13, "message": "internal"}, 500), TransientError, OutcomeUnknownError),
     ("502 HTML", reply(502, HTML), TransientError, OutcomeUnknownError),

@@ -165,6 +165,16 @@ def test_a_key_that_is_refused_ends_the_work_at_once_and_what_came_is_kept(lab: 
     assert statuses(work) == ["downloaded"] * 4
 
 
+def test_no_part_waits_for_a_server_that_was_given_up_by_another(lab: LiveLab) -> None:
+    lab.live.in_flight = 1
+    lab.live.meets = first_calls(10**9, PermanentError("HTTP 401"))
+    work = lab.parts(rows=4)
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="2 of 2 parts failed"):
+        lab.collect(work)
+    assert lab.clock.monotonic() < 5
+
+
 def test_a_request_that_never_works_while_others_do_becomes_an_error_of_its_own(lab: LiveLab) -> None:
     work = lab.parts(rows=900)
     poison = asked_ids(work[0])[3]

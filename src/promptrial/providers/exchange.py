@@ -17,6 +17,8 @@ __all__ = ["Exchange", "StopNoticedError", "TooSlowError", "Watch"]
 
 _NOTICE_S: Final = 0.5
 _PIECE: Final = 16 << 10
+_SELECTOR: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""One that takes no system call to make, for it waits once."""
 
 
 class TooSlowError(Exception):
@@ -196,7 +198,7 @@ class _Stream:
         import httpcore
 
         began = time.monotonic()
-        with selectors.DefaultSelector() as selector:
+        with _SELECTOR() as selector:
             selector.register(self._inner.get_extra_info("socket"), selectors.EVENT_WRITE)
             while not selector.select(_shorter(exchange.slice_s(), timeout)):
                 if timeout is not None and time.monotonic() - began >= timeout:
