@@ -700,7 +700,13 @@ TABLE: dict[str, tuple[str, Content, Content, list[str] | type[Exception]]] = {
     "no file at all": ("completed", None, None, ResultsEmptyError),
     "no output, some errors": ("completed", None, lines(failed(3, 400)), ResultsEmptyError),
     "an output file that is gone": ("completed", GONE, None, ResultsGoneError),
-    "an error file that is gone": ("completed", lines(*ALL[:3]), GONE, ResultsGoneError),
+    "an error file that is gone": ("completed", lines(*ALL[:3]), GONE, ResultsShortError),
+    "an error file that is gone, no row missing": ("completed", lines(*ALL), GONE, FOUR),
+    "an output file that is gone, every row refused": (
+        "completed", GONE, lines(*[failed(n, 400) for n in range(4)]), FOUR,
+    ),
+    "an output file that is gone, some errors": ("completed", GONE, lines(failed(3, 400)), ResultsGoneError),
+    "two files that are gone": ("completed", GONE, GONE, ResultsGoneError),
     "failed, no file": ("failed", None, None, []),
     "cancelled, no file": ("cancelled", None, None, []),
     "an unreadable row": ("completed", lines(*ALL[:3]) + b"garbage\n", None, ["q0", "q1", "q2", ""]),
@@ -732,6 +738,20 @@ def test_both_files_are_read_in_every_shape_and_each_case_is_right_or_one_clear_
     for row in rows:
         if row.startswith(b"{"):
             assert provider.parse_row(row).wire_id
+
+
+def test_the_answers_are_given_before_an_error_file_that_is_gone_is_spoken_of(
+    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
+) -> None:
+    server.on(
+        "GET", "/v1/batches/batch_1", json_reply(batch("completed", output_file_id="file-o", error_file_id="file-e"))
+    )
+    server.on("GET", "/v1/files/file-o/content", reply(200, lines(*ALL[:3])))
+    server.on("GET", "/v1/files/file-e/content", GONE)
+    rows: list[bytes] = []
+    with pytest.raises(ResultsShortError, match=r"No such File object.*3 of 4 rows came"):
+        rows.extend(provider.results(JobRef("batch_1"), payload))
+    assert len(rows) == 3
 
 
 def test_nothing_is_believed_to_be_all_where_the_vendor_says_that_nothing_was_answered(

@@ -1711,6 +1711,13 @@ MUTANTS: Final = (
         _OPENAI_ADAPTER,
     ),
     Mutant(
+        "an error file that is gone takes the answers with it",
+        "providers/openai.py",
+        "doubts.append(error if lost else ResultsShortError(error.message))",
+        "doubts.append(error)",
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
         "a missing output file of a finished batch is believed",
         "providers/openai.py",
         'batch.status in {"failed", "cancelled"} or',
@@ -1761,6 +1768,20 @@ MUTANTS: Final = (
         "providers/batch_file.py",
         "if quiet >= self._settings.quiet_s:",
         "if quiet >= 0:",
+        _BATCH_FILES,
+    ),
+    Mutant(
+        "an old error file answers the next attempt",
+        "providers/batch_folder.py",
+        "here not in self.ids(job) or _is_older(path, job)",
+        "here not in self.ids(job)",
+        _BATCH_FILES,
+    ),
+    Mutant(
+        "rows of requests that were not carried out make a job ready",
+        "providers/batch_file.py",
+        "if len(answered.seen) == job.rows and not none:",
+        "if len(answered.seen) == job.rows:",
         _BATCH_FILES,
     ),
     Mutant(

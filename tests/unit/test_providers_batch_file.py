@@ -44,6 +44,12 @@ def vllm_error(name: str, status: int = 400) -> dict[str, Any]:
     )
 
 
+def not_carried_out(name: str, status: int | None = None) -> dict[str, Any]:
+    if status is not None:
+        return vllm_error(name, status)
+    return answer(name, response=None, error={"code": "batch_expired", "message": "not carried out"})
+
+
 @dataclass
 class Desk:
     """A folder with one job of five requests, and the adapter that looks at it."""
@@ -305,6 +311,54 @@ class TestNames:
         desk.put("batch_68b_output.jsonl", [answer(each) for each in ALL[3:]])
         assert desk.status().state is JobState.EXPIRED
         assert desk.results(second, (3, 4)) == ALL[3:]
+
+    def test_what_the_vendor_said_of_an_attempt_never_answers_the_next_one(self, desk: Desk) -> None:
+        desk.job()
+        desk.put("batch_1_output.jsonl", [answer(each) for each in ALL[:3]])
+        desk.put("batch_1_error.jsonl", [not_carried_out(each) for each in ALL[3:]])
+        assert desk.status().state is JobState.READY
+        second = KEY[:-1] + "2"
+        desk.job(second, (3, 4))
+        waiting = desk.status(second)
+        assert (waiting.state, waiting.message) == (
+            JobState.BY_HAND, f"waits for {desk.folder / second}.results.jsonl"
+        )  # fmt: skip
+        assert sorted(desk.results()) == ALL[:3]  # the first attempt keeps its files
+        desk.put("batch_2_output.jsonl", [answer(each) for each in ALL[3:]])
+        assert desk.status(second).state is JobState.READY
+        assert desk.results(second, (3, 4)) == ALL[3:]
+
+    def test_an_old_file_is_known_by_what_it_holds_and_one_that_was_replaced_is_new(self, desk: Desk) -> None:
+        desk.job()
+        mixed = [not_carried_out(ALL[4], 429), *(answer(each) for each in ALL[:4])]
+        path = desk.put("output.jsonl", mixed)
+        second = KEY[:-1] + "2"
+        desk.job(second, (4,))
+        path.rename(desk.folder / "renamed.jsonl")
+        assert desk.status(second).state is JobState.BY_HAND
+        desk.put("renamed.jsonl", [answer(ALL[4])])
+        assert desk.status(second).state is JobState.READY
+
+    def test_an_error_file_that_is_brought_late_does_not_use_up_the_next_attempt(self, desk: Desk) -> None:
+        desk.job()
+        desk.put("batch_1_output.jsonl", [answer(each) for each in ALL[:3]], age_s=700)
+        second = KEY[:-1] + "2"
+        desk.job(second, (3, 4))
+        desk.put("batch_1_error.jsonl", [not_carried_out(each) for each in ALL[3:]])
+        waiting = desk.status(second)
+        assert waiting.state is JobState.BY_HAND
+        assert "none of the 2 requests in its files of answers was carried out" in waiting.message
+        assert f"{second}.requests.jsonl" in waiting.steps[0]
+        desk.put("batch_2_output.jsonl", [answer(each) for each in ALL[3:]])
+        assert desk.results(second, (3, 4)) == ALL[3:]
+
+    def test_the_record_of_a_first_attempt_has_no_new_key(self, desk: Desk) -> None:
+        desk.folder.mkdir()
+        desk.put("early.jsonl", [answer(ALL[0])])
+        desk.job()
+        assert json.loads((desk.folder / f"{KEY}.job.json").read_bytes()).keys() == {
+            "key", "dataset_key", "model", "rows", "sha256", "cancelled", "schema_version"
+        }  # fmt: skip
 
     def test_what_is_no_file_of_answers_is_left_alone(self, desk: Desk) -> None:
         desk.job()

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
+from msgspec import UNSET
+
 from promptrial.config.presets import PRESETS, Preset
 from promptrial.errors import AlreadyThereError, ConfigError, PermanentError, ResultsGoneError
 from promptrial.model import Completion, ModelSpec, Sampling
@@ -172,7 +174,8 @@ class BatchFileProvider:
             raise AlreadyThereError(f"{self._folder.requests(payload.key)}: is there already")
         lines = (openai_line(row, payload.model, self._shape) for row in payload.requests())
         sha256 = self._folder.write_requests(payload.key, lines)
-        job = FileJob(payload.key, payload.dataset_key, payload.model.id, payload.rows, sha256)
+        earlier = self._folder.there_before(payload.key) or UNSET
+        job = FileJob(payload.key, payload.dataset_key, payload.model.id, payload.rows, sha256, earlier=earlier)
         self._folder.write_job(job)
         return self._ref(job)
 
@@ -199,11 +202,15 @@ class BatchFileProvider:
 
     def _judged(self, job: FileJob, answered: Answered) -> JobStatus:
         counted = f"{len(answered.seen):,} of {job.rows:,} requests have answers"
-        if len(answered.seen) == job.rows:
+        none = not answered.answered and self._rehearsal is None  # an emulator answers no file twice
+        if len(answered.seen) == job.rows and not none:
             return JobStatus(JobState.READY)
         if answered.torn:
             fix = "copy it again, or delete that line to have the rest asked again"
             return self._for_a_person(f"{answered.torn}; {counted}", fix)
+        if answered.seen and none:
+            why = f"none of the {len(answered.seen):,} requests in its files of answers was carried out"
+            return self._for_a_person(f"{self._folder.requests(job.key)}: {why}", *self._steps(job))
         if not answered.seen:
             return self._for_a_person(f"waits for {self._folder.results(job.key)}", *self._steps(job))
         quiet = self._clock.timestamp() - answered.changed

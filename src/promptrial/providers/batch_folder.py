@@ -7,7 +7,8 @@
     KEY.results.jsonl     where ``vllm run-batch`` is told to write
 
 Answers may have other names. A file belongs to the job whose key stands in its name, such as ``KEY_output.jsonl``; one
-whose name holds no key, such as a vendor's ``batch_abc_output.jsonl``, to the job that asks what it answers.
+whose name holds no key, such as a vendor's ``batch_abc_output.jsonl``, to the job that asks what it answers. What was
+there before a later attempt was written never answers that attempt: an error file names the very requests that it asks.
 """
 
 from __future__ import annotations
@@ -34,8 +35,18 @@ _ATTEMPT: Final = re.compile(r"-a(\d+)$")
 _Stamp = tuple[int, int]
 
 
+class KnownFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of answers as it was, by whatever name: its size in bytes, and its SHA-256 (hex)."""
+
+    size: int
+    sha256: str
+
+
 class FileJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A job on record: its names, how many requests it has, and the SHA-256 (hex) of their file."""
+    """A job on record: its names, how many requests it has, and the SHA-256 (hex) of their file.
+
+    ``earlier`` are the files, without a key in their names, that were there before it: they answer an earlier attempt.
+    """
 
     key: str
     dataset_key: str
@@ -44,6 +55,7 @@ class FileJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
     cancelled: bool = False
     schema_version: int = 1
+    earlier: tuple[KnownFile, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(slots=True)
@@ -134,28 +146,36 @@ class BatchFolder:
         PermanentError
             If a file may answer this job or another one, and its name does not say which.
         """
-        jobs = {path.name.removesuffix(_RECORD) for path in self._files(_RECORD)}
+        jobs = self._keys()
         found = []
-        for path in self._files(".jsonl"):
-            if path.name.endswith(_REQUESTS):
-                continue
+        for path in self._answers():
             named = {key for key in jobs if _names(path.name, key)}
             if job.key in named or (not named and self._answers_alone(path, job, jobs)):
                 found.append(path)
         return found
 
+    def there_before(self, key: str) -> tuple[KnownFile, ...]:
+        """Return the files of answers that are there before an attempt of this key, and do not name a job.
+
+        There are none to know before the first attempt: such a file may have been brought ahead of its job.
+        """
+        jobs = self._keys()
+        if not any(_part(each) == _part(key) for each in jobs - {key}):
+            return ()
+        return tuple(_known(path) for path in self._answers() if not any(_names(path.name, each) for each in jobs))
+
     def other_models(self, job: FileJob) -> frozenset[str]:
         """Return the models that other jobs in the folder ask, and this one does not."""
-        keys = (path.name.removesuffix(_RECORD) for path in self._files(_RECORD))
-        return frozenset(other.model for key in keys if (other := self.job(key)) is not None) - {job.model}
+        return frozenset(other.model for key in self._keys() if (other := self.job(key)) is not None) - {job.model}
 
     def _answers_alone(self, path: Path, job: FileJob, keys: Iterable[str]) -> bool:
         """Whether a file whose name says nothing answers this job, and no other one."""
         here = _first_id(path)
-        if here is None or here not in self.ids(job):
+        if here is None or here not in self.ids(job) or _is_older(path, job):
             return False
         others = (other for key in keys if key != job.key and (other := self.job(key)) is not None)
-        rivals = [other.key for other in others if not other.cancelled and self._asks(other, here)]
+        asking = (other for other in others if not other.cancelled and self._asks(other, here))
+        rivals = [other.key for other in asking if not _is_older(path, other)]
         earlier = [key for key in rivals if _part(key) == _part(job.key)]
         if any(_attempt(key) > _attempt(job.key) for key in earlier):
             return False  # the later attempt asks it again, and has no other file
@@ -181,6 +201,13 @@ class BatchFolder:
                 f"{self._record(job.key).name} is deleted",
             )
 
+    def _keys(self) -> set[str]:
+        return {path.name.removesuffix(_RECORD) for path in self._files(_RECORD)}
+
+    def _answers(self) -> Iterator[Path]:
+        """Yield the files that may hold answers."""
+        return (path for path in self._files(".jsonl") if not path.name.endswith(_REQUESTS))
+
     def _files(self, ending: str) -> Iterator[Path]:
         if self.path.is_dir():
             found = (path for path in self.path.iterdir() if path.name.endswith(ending))
@@ -203,6 +230,18 @@ def _first_id(path: Path) -> str | None:
     except (ValueError, OSError):
         return None
     return None
+
+
+def _known(path: Path) -> KnownFile:
+    found = jsonl.digest(path)
+    return KnownFile(found.size, found.sha256)
+
+
+def _is_older(path: Path, job: FileJob) -> bool:
+    """Whether a file was there before a job, and has not changed since."""
+    earlier = job.earlier or ()
+    size = path.stat().st_size
+    return any(each.size == size for each in earlier) and _known(path) in earlier
 
 
 def _part(key: str) -> str:

@@ -228,7 +228,8 @@ class FireworksProvider:
             If rows are missing, and an output file is empty or not there that may not be: the job did not end badly,
             and Fireworks does not say that it has processed nothing.
         ResultsShortError
-            If rows are missing, and a file's end is unproven.
+            If rows are missing, and a file's end is unproven, or the file of the requests that failed is not there any
+            more: the answers that came are kept.
         ResultsGoneError
             If the output is not there; also if there is nothing in it and its job is gone, it was left unfinished by a
             job that has ended early, or it cannot be read.
@@ -247,6 +248,10 @@ class FireworksProvider:
                 shorts.append(ResultsShortError(error.message))
             except ResultsTornError as error:
                 shorts.append(error)
+            except ResultsGoneError as error:
+                if file in files.output:
+                    raise
+                shorts.append(ResultsShortError(error.message))
             empty = empty or (count == before and file in files.output)
         if empty and not self._may_be_empty(job, count):
             what = "an empty" if files.output else "no"

@@ -49,8 +49,9 @@ _SKEW_S: Final = 3600.0
 _PAGE: Final = 100
 _MOST_PAGES: Final = 200
 _MOST_METADATA: Final = 512
-_DOUBTS: Final = (ResultsTornError, ResultsShortError, ResultsEmptyError)
-"""Why rows may be missing, the most certain first."""
+_DOUBTS: Final = (ResultsTornError, ResultsShortError, ResultsEmptyError, ResultsGoneError)
+"""Why rows may be missing: an unproven end is a weaker sign than a torn row, an empty file more doubtful still, and an
+output that is gone comes before all."""
 _EMULATOR_KEY: Final = "PROMPTRIAL_EMULATOR_KEY"
 _TELLING_HEADERS: Final = ("OpenAI-Organization", "OpenAI-Project")
 
@@ -213,32 +214,39 @@ class OpenAIProvider:
             If rows are missing, and there is no output file or an empty one that may not be: the batch did not end
             badly, and the vendor does not say that nothing was answered.
         ResultsShortError
-            If rows are missing, and a file's end is unproven.
+            If rows are missing, and a file's end is unproven, or the file of the requests that failed is not there any
+            more: the answers that came are kept.
         ResultsGoneError
-            If the batch, or a file that it names, is not there any more.
+            If the batch is not there any more, or its output file, and rows are missing.
         """
         batch = self._ended(job)
-        shorts: list[ResultsShortError] = []
+        doubts: list[ResultsShortError | ResultsGoneError] = []
         told = outputs = 0
         for file in (batch.output_file_id, batch.error_file_id):
             before = told
-            try:
-                for line in self._files.lines(file, f"{file} of {batch.id}") if file else ():
-                    told += 1
-                    if not is_unanswered(line):
-                        yield line
-            except UnprovenEndError as error:
-                shorts.append(ResultsShortError(error.message))
-            except ResultsTornError as error:
-                shorts.append(error)
+            for line in self._lines(batch, file, doubts) if file else ():
+                told += 1
+                if not is_unanswered(line):
+                    yield line
             outputs += told - before if file == batch.output_file_id else 0
         if outputs == 0 and not _may_be_empty(batch):
             what = "an empty" if batch.output_file_id else "no"
-            shorts.append(ResultsEmptyError(f"{self._vendor}: {batch.id} has {what} output file"))
-        if shorts and told < payload.rows:
-            # An unproven end is the weaker sign than a torn row, and an empty file the strongest doubt.
-            short = max(shorts, key=lambda each: _DOUBTS.index(type(each)))
-            raise type(short)(f"{short.message}; {told} of {payload.rows} rows came")
+            doubts.append(ResultsEmptyError(f"{self._vendor}: {batch.id} has {what} output file"))
+        if doubts and told < payload.rows:
+            worst = max(doubts, key=lambda each: _DOUBTS.index(type(each)))
+            raise type(worst)(f"{worst.message}; {told} of {payload.rows} rows came")
+
+    def _lines(self, batch: Batch, file: str, doubts: list[ResultsShortError | ResultsGoneError]) -> Iterator[bytes]:
+        """Yield the lines of a file of a batch; why some may be missing is added to the doubts."""
+        try:
+            yield from self._files.lines(file, f"{file} of {batch.id}")
+        except UnprovenEndError as error:
+            doubts.append(ResultsShortError(error.message))
+        except ResultsTornError as error:
+            doubts.append(error)
+        except ResultsGoneError as error:
+            lost = file == batch.output_file_id and not batch.has_answered_nothing
+            doubts.append(error if lost else ResultsShortError(error.message))
 
     def cancel(self, job: JobRef) -> None:
         """Ask the vendor to stop the batch. One that is gone, or has ended, is stopped."""
