@@ -145,16 +145,16 @@ def test_arms_read_back_from_what_is_recorded(tmp_path: Path) -> None:
 def test_a_path_from_the_environment_is_never_written_down_wherever_the_prompt_stands(tmp_path: Path) -> None:
     (tmp_path / "sk-secret.txt").write_text("Good.\n")
     arms = {
-        "prompt": {"prompt": "${KEY}.txt"},
-        "b": {"prompt": {"path": "${KEY}.txt"}},
-        "c": "${KEY}.txt",
-        "d": {"path": "control.txt", "task_instructions": {"open_book": "${KEY}.open", "closed_book": "closed.txt"}},
+        "prompt": {"prompt": "${FILE}.txt"},
+        "b": {"prompt": {"path": "${FILE}.txt"}},
+        "c": "${FILE}.txt",
+        "d": {"path": "control.txt", "task_instructions": {"open_book": "${FILE}.open", "closed_book": "closed.txt"}},
     }
     (tmp_path / "sk-secret.open").write_text("{context} {question}\n")
-    prompt_sets = {"main": {"control": {"prompt": "${KEY}.txt"}, "treatments": arms}}
-    tree = tree_of(loaded(tmp_path, {"prompt_sets": prompt_sets}, {"KEY": "sk-secret"}))
+    prompt_sets = {"main": {"control": {"prompt": "${FILE}.txt"}, "treatments": arms}}
+    tree = tree_of(loaded(tmp_path, {"prompt_sets": prompt_sets}, {"FILE": "sk-secret"}))
     assert "sk-secret" not in json.dumps(tree)
     recorded = tree["prompt_sets"]["main"]
     assert [recorded["control"]["path"], *(arm["path"] for arm in recorded["treatments"].values())] == [
-        *["${KEY}.txt"] * 4, "control.txt",
+        *["${FILE}.txt"] * 4, "control.txt",
     ]  # fmt: skip

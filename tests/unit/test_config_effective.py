@@ -65,24 +65,24 @@ def test_a_value_from_the_environment_is_used_and_never_written(tmp_path: Path) 
     (tmp_path / f"{VALUE}.txt").write_text("Secretly good.\n")
     (tmp_path / VALUE).mkdir()
     changes = {
-        "question": "is it ${KEY}?",
-        "models": {"m1": {"id": "x-${KEY}"}, "m2": {"id": "y", "path": "${KEY}"}},
-        "prompt_sets": {"main": {"control": {"path": "${KEY}.txt"}, "treatment": "${KEY}.txt"}},
-        "stop": ["a", "${KEY}"],
+        "question": "is it ${WORD}?",
+        "models": {"m1": {"id": "x-${WORD}"}, "m2": {"id": "y", "path": "${WORD}"}},
+        "prompt_sets": {"main": {"control": {"path": "${WORD}.txt"}, "treatment": "${WORD}.txt"}},
+        "stop": ["a", "${WORD}"],
         "seed": "${SEED}",
         "samples_per_item": {"0.0": "${SEED}"},
-        "scoring": {"extra_refusals": ["${KEY}"]},
+        "scoring": {"extra_refusals": ["${WORD}"]},
     }
-    env = {"KEY": VALUE, "SEED": "8675309"}
+    env = {"WORD": VALUE, "SEED": "8675309"}
     config = loaded(tmp_path, changes, env)
     assert config.experiment.stop == ("a", VALUE)
     tree = tree_of(config)
     for text in (json.dumps(tree), to_yaml(tree).decode()):
         assert VALUE not in text
         assert "8675309" not in text
-    assert tree["question"] == "is it ${KEY}?"
-    assert tree["models"]["m2"]["path"] == "${KEY}"
-    assert tree["stop"] == ["a", "${KEY}"]
+    assert tree["question"] == "is it ${WORD}?"
+    assert tree["models"]["m2"]["path"] == "${WORD}"
+    assert tree["stop"] == ["a", "${WORD}"]
     assert read_back(tmp_path / "run", tree, env) == tree
 
 
@@ -102,11 +102,11 @@ def test_a_placeholder_that_a_flag_replaced_is_gone(tmp_path: Path) -> None:
 
 def test_a_placeholder_of_what_no_trial_uses_is_left_out_with_it(tmp_path: Path) -> None:
     changes = {
-        "models": {"m1": {"id": "x"}, "m2": {"id": "${KEY}"}},
+        "models": {"m1": {"id": "x"}, "m2": {"id": "${WORD}"}},
         "prompt_sets": base()["prompt_sets"] | {"other": {"control": "${P}", "treatment": "${P}"}},
         "sweep": {"models": ["m1"], "prompt_sets": ["main"]},
     }
-    tree = tree_of(loaded(tmp_path, changes, {"KEY": VALUE, "P": "unused.txt"}))
+    tree = tree_of(loaded(tmp_path, changes, {"WORD": VALUE, "P": "unused.txt"}))
     assert list(tree["models"]) == ["m1"]
     assert list(tree["prompt_sets"]) == ["main"]
     assert read_back(tmp_path / "run", tree) == tree

@@ -9,6 +9,7 @@ from promptrial.config import near_keys
 from promptrial.config.arms import ArmConfig, PromptSetConfig
 from promptrial.config.datasets import ColumnsConfig, DatasetConfig
 from promptrial.config.loading import load_config
+from promptrial.config.providers import ProviderConfig
 from promptrial.config.reading import read_named
 from promptrial.config.schema import ExperimentConfig, ModelConfig
 from promptrial.config.tree import parse
@@ -49,7 +50,8 @@ def test_another_tools_word_or_a_key_of_another_section_names_the_key_that_was_m
 
 
 def test_every_suggested_key_exists() -> None:
-    sections = {each.__name__: each for each in (DatasetConfig, ModelConfig, PromptSetConfig, ArmConfig, ColumnsConfig)}
+    found = (DatasetConfig, ModelConfig, PromptSetConfig, ArmConfig, ColumnsConfig, ProviderConfig)
+    sections = {each.__name__: each for each in found}
     for name, words in near_keys._OTHER_WORDS.items():
         section = sections.get(name, ExperimentConfig)
         known = {*section.model_fields, *section.also_takes}

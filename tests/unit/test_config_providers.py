@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,51 @@ def test_an_address_that_takes_a_secret_from_the_environment_is_refused(tmp_path
     found = refused(tmp_path, entry, {"OPENAI_API_KEY": SECRET})
     assert "providers.mine.base_url: OPENAI_API_KEY seems to hold a secret" in found
     assert SECRET not in found
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "HF_TOKEN", "db_password", "MY_OWN"])
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("models.m1", {"models": {"m1": "x-${VAR}"}}),
+        ("models.m1.id", {"models": {"m1": {"id": "${VAR}"}}}),
+        ("models.m1.extra_body.user.0", {"models": {"m1": {"id": "x", "extra_body": {"user": ["${VAR}"]}}}}),
+        ("providers.fireworks.account", {"providers": {"fireworks": {"account": "${VAR}"}}}),
+        ("providers.anthropic.api_version", {"providers": {"anthropic": {"api_version": "${VAR}"}}}),
+        ("providers.two.proxy", {"providers": {"two": {"type": "vllm", "proxy": "http://${VAR}.evil.example:1"}}}),
+        ("datasets.questions.path", {"datasets": {"questions": {"format": "custom", "path": "${VAR}"}}}),
+        ("prompt_sets.main.control.path", {"prompt_sets": {"main": {"control": {"path": "${VAR}"}, "treatment": "x"}}}),
+        ("stop.0", {"stop": ["${VAR}"]}),
+        ("paths.archive_dir", {"paths": {"archive_dir": "s3://evil/${VAR}"}}),
+    ],
+)
+def test_a_secret_of_the_environment_is_refused_wherever_it_could_be_sent(
+    tmp_path: Path, variable: str, key: str, changes: dict[str, Any]
+) -> None:
+    changes = json.loads(json.dumps(changes).replace("VAR", variable))
+    changes["providers"] = {"mine": {"type": "vllm", "key": "MY_OWN"}} | changes.get("providers", {})
+    found = complaint(tmp_path, base() | changes, {variable: "theonlysecret"})
+    assert f": {key}: {variable} seems to hold a secret, which is sent in `headers` or by `key` alone" in found
+    assert "theonlysecret" not in found
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": "azure", "base_url": "https://evil.openai.azure.com/v1", "headers": {"X-A": "${OPENAI_API_KEY}"}},
+        {"type": "vllm", "proxy": "http://u:${OPENAI_API_KEY}@p.example:1"},
+    ],
+)
+def test_the_key_of_a_vendor_is_no_header_of_another(tmp_path: Path, entry: dict[str, Any]) -> None:
+    found = refused(tmp_path, entry, {"OPENAI_API_KEY": SECRET})
+    assert "OPENAI_API_KEY is the key of OpenAI, and no other vendor's to see" in found
+    own = {"type": "openai", "headers": {"Authorization": "Bearer ${OPENAI_API_KEY}"}}
+    assert loaded(tmp_path, {"providers": {"mine": own}}, {"OPENAI_API_KEY": SECRET})
+
+
+def test_a_variable_that_is_named_like_no_secret_may_stand_anywhere(tmp_path: Path) -> None:
+    changes = {"models": {"m1": "${TOKENIZER}"}, "stop": ["${AUTHOR}"]}
+    assert loaded(tmp_path, changes, {"TOKENIZER": "a", "AUTHOR": "b"}).experiment.models["m1"].id == "a"
 
 
 def test_a_vendor_that_needs_an_address_cannot_be_named_without_an_entry(tmp_path: Path) -> None:

@@ -98,10 +98,10 @@ def test_what_is_shown_loads_as_the_same_configuration(tmp_path: Path) -> None:
 
 
 def test_no_value_of_the_environment_is_shown(tmp_path: Path) -> None:
-    changes = {"models": {"m1": "${SECRET}"}, "paths": {"cache_dir": "${SECRET}/cache"}}
-    shown = complete(loaded(tmp_path, changes, {"SECRET": "sk-1234"}), {"m1"}, {"main"})
+    changes = {"models": {"m1": "${WORD}"}, "paths": {"cache_dir": "${WORD}/cache"}}
+    shown = complete(loaded(tmp_path, changes, {"WORD": "sk-1234"}), {"m1"}, {"main"})
     assert "sk-1234" not in annotated(shown, lambda _: "")
-    assert (shown["models"]["m1"]["id"], shown["paths"]["cache_dir"]) == ("${SECRET}", "${SECRET}/cache")
+    assert (shown["models"]["m1"]["id"], shown["paths"]["cache_dir"]) == ("${WORD}", "${WORD}/cache")
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(

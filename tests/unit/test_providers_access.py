@@ -115,6 +115,15 @@ def test_a_server_on_this_machine_is_asked_without_a_proxy() -> None:
     assert "providers.mine.proxy: its server is on this machine" in refused(local).message
 
 
+def test_the_password_of_a_proxy_goes_to_a_trusted_host_alone() -> None:
+    secret = replace(KEYLESS, connection=Connection(proxy="http://u:pw@p.corp.example:1"))
+    error = refused(secret)
+    assert error.message == "providers.mine.proxy: its password would be sent to p.corp.example"
+    for named in ("p.corp.example", ".corp.example"):
+        assert service_of(secret, {TRUSTED_HOSTS: named}).proxy
+    assert service_of(replace(secret, connection=Connection(proxy="http://u:pw@localhost:1")), {}).proxy
+
+
 def test_a_proxy_and_certificates_of_a_configuration_could_read_everything_together(tmp_path: Path) -> None:
     ca_file = certificates(tmp_path)
     both = replace(OURS, connection=Connection(proxy="http://proxy.example:3128", ca_file=ca_file))
@@ -134,7 +143,7 @@ def test_a_file_of_certificates_that_cannot_be_read_is_named(tmp_path: Path, con
 
 
 def test_secrets_stand_neither_in_the_text_of_values_nor_in_messages() -> None:
-    given = replace(OURS, headers=(("X-A", "headersecret1"),), connection=Connection(proxy="http://u:pw@p.example:1"))
+    given = replace(OURS, headers=(("X-A", "headersecret1"),), connection=Connection(proxy="http://u:pw@127.0.0.1:1"))
     service = service_of(given, ENV)
     for text in (repr(service), repr(given)):
         assert not [secret for secret in (KEY, "headersecret1", "u:pw") if secret in text]

@@ -24,6 +24,7 @@ __all__ = [
     "environment",
     "expanded",
     "experiments_dir_of",
+    "is_secret_variable",
     "place_flag",
 ]
 
@@ -33,6 +34,18 @@ DEFAULT_EXPERIMENTS: Final = Path("experiments")
 """Where runs are kept if nothing else is said."""
 VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """A reference to a variable in a value of the configuration."""
+_SECRET: Final = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
+
+
+def is_secret_variable(name: str) -> bool:
+    """Tell whether a variable of the environment holds a secret, as its name says.
+
+    Examples
+    --------
+    >>> is_secret_variable("OPENAI_API_KEY"), is_secret_variable("KEYBOARD")
+    (True, False)
+    """
+    return bool(_SECRET.search(name))
 
 
 def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -115,6 +128,8 @@ def _path_of(path: Path, name: str, env: Mapping[str, str]) -> str | None:
     try:
         tree, _ = parse(path, read_text(path, MAX_BYTES))
         given = tree["paths"][name]
+        if given and any(is_secret_variable(variable) for variable in VARIABLE.findall(given)):
+            return None  # it could name another machine
         return VARIABLE.sub(lambda match: env[match.group(1)], given) if given else None
     except (OSError, ValueError, ConfigError, KeyError, TypeError):
         return None

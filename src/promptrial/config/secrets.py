@@ -7,7 +7,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from promptrial.config.addresses import is_secret_name
-from promptrial.config.environment import VARIABLE
+from promptrial.config.environment import VARIABLE, is_secret_variable
+from promptrial.config.presets import PRESETS
 from promptrial.config.providers import ProviderConfig
 from promptrial.config.tree import KeyPath
 
@@ -16,6 +17,7 @@ __all__ = ["hidden", "misplaced_secrets", "secret_values"]
 _HIDDEN: Final = frozenset({"headers", "proxy"})
 """Keys of an entry of `providers` whose values may be secret."""
 _NEXT: Final = "\n  next: write `${VARIABLE}` in its place, and put VARIABLE=... into .env"
+_RENAME: Final = "\n  next: if it holds no secret, give the variable another name"
 
 
 def misplaced_secrets(
@@ -31,21 +33,37 @@ def misplaced_secrets(
         Key path -> text with ``${VAR}``, for the values that hold one.
     """
     for name, entry in providers.items():
-        for header in entry.headers:
-            at: KeyPath = ("providers", name, "headers", header)
-            if is_secret_name(header) and at not in placeholders:
-                yield at, f"a secret must not stand in a configuration{_NEXT}"
-        if (
-            entry.proxy
-            and urlsplit(entry.proxy).password is not None
-            and ("providers", name, "proxy") not in placeholders
-        ):
-            yield ("providers", name, "proxy"), f"a password must not stand in a configuration{_NEXT}"
-        for key in ("base_url", "account"):
-            at = ("providers", name, key)
-            for variable in VARIABLE.findall(placeholders.get(at, "")):
-                if is_secret_name(variable):
-                    yield at, f"{variable} seems to hold a secret, which is sent in `headers` or by `key` alone"
+        yield from _written_out(name, entry, placeholders)
+    keys = {entry.key for entry in providers.values() if entry.key}
+    for at, text in placeholders.items():
+        for variable in VARIABLE.findall(_outside_of_secrets(at, text)):
+            if variable in keys or is_secret_variable(variable) or (at[0] == "providers" and is_secret_name(variable)):
+                yield at, f"{variable} seems to hold a secret, which is sent in `headers` or by `key` alone{_RENAME}"
+        if _is_hidden(at):
+            for variable in VARIABLE.findall(text):
+                owners = [preset for preset in PRESETS.values() if preset.key == variable]
+                if owners and PRESETS[providers[str(at[1])].type] not in owners:
+                    yield at, f"{variable} is the key of {owners[0].label}, and no other vendor's to see{_RENAME}"
+
+
+def _written_out(
+    name: str, entry: ProviderConfig, placeholders: Mapping[KeyPath, str]
+) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the secrets of an entry that stand in the configuration themselves."""
+    for header in entry.headers:
+        at: KeyPath = ("providers", name, "headers", header)
+        if is_secret_name(header) and at not in placeholders:
+            yield at, f"a secret must not stand in a configuration{_NEXT}"
+    at = ("providers", name, "proxy")
+    if entry.proxy and urlsplit(entry.proxy).password is not None and at not in placeholders:
+        yield at, f"a password must not stand in a configuration{_NEXT}"
+
+
+def _outside_of_secrets(at: KeyPath, text: str) -> str:
+    """Return the part of a value that is no place for a secret: all of it, or what follows the user of a proxy."""
+    if not _is_hidden(at):
+        return text
+    return text.rpartition("@")[2] if at[2] == "proxy" else ""
 
 
 def secret_values(

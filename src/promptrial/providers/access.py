@@ -7,7 +7,7 @@ environment and not in a configuration file, which may come from somebody else. 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
@@ -65,7 +65,10 @@ def _check_certificates(instance: Instance) -> None:
 
 
 def _check_proxy(instance: Instance, env: Mapping[str, str], host: str) -> None:
-    """Refuse a proxy that would read what is sent: plain HTTP to this machine, or TLS that a file says to trust."""
+    """Refuse a proxy that would read what is sent, or get a password of its own, unless it is trusted.
+
+    It reads plain HTTP to this machine, and TLS that a file says to trust.
+    """
     proxy = instance.connection.proxy
     if proxy is None:
         return
@@ -74,10 +77,16 @@ def _check_proxy(instance: Instance, env: Mapping[str, str], host: str) -> None:
             f"providers.{instance.name}.proxy: its server is on this machine, and is asked without a proxy",
             hint="remove `proxy`",
         )
-    through = urlsplit(proxy).hostname or ""
-    if instance.connection.ca_file and not is_loopback(through) and through not in _named_hosts(env):
+    parts = urlsplit(proxy)
+    through = parts.hostname or ""
+    if is_loopback(through) or _is_named(through, env):
+        return
+    why = f"its password would be sent to {through}" if parts.password is not None else ""
+    if instance.connection.ca_file:
+        why = f"with `ca_file`, the proxy {through} could read the key and all requests"
+    if why:
         raise ConfigError(
-            f"providers.{instance.name}: with `ca_file`, the proxy {through} could read the key and all requests",
+            f"providers.{instance.name}.proxy: {why}",
             hint=f"if you trust that host, put {TRUSTED_HOSTS}={through} into .env, or export it",
         )
 
@@ -110,13 +119,17 @@ def _key(instance: Instance, env: Mapping[str, str]) -> str:
 
 
 def _is_trusted(host: str, instance: Instance, env: Mapping[str, str]) -> bool:
-    allowed = (*instance.hosts, *_named_hosts(env))
-    return any(host == each or (each.startswith(".") and host.endswith(each)) for each in allowed)
+    return _is_among(host, instance.hosts) or _is_named(host, env)
 
 
-def _named_hosts(env: Mapping[str, str]) -> list[str]:
+def _is_named(host: str, env: Mapping[str, str]) -> bool:
     named = (text.strip().lower() for text in env.get(TRUSTED_HOSTS, "").split(","))
-    return [text for text in named if text]
+    return _is_among(host, [text for text in named if text])
+
+
+def _is_among(host: str, allowed: Iterable[str]) -> bool:
+    """Whether a host is one of those allowed; one with a dot before it stands for every host below."""
+    return any(host == each or (each.startswith(".") and host.endswith(each)) for each in allowed)
 
 
 def _checked_base(instance: Instance) -> str:

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal
 
+from promptrial.config.environment import is_secret_variable
 from promptrial.runtime.terminal import say_to_stderr
 
 __all__ = ["EventLog", "Level", "Redactor"]
 
 Level = Literal["debug", "info", "warning", "error"]
 _RANK: Final[dict[Level, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_SECRET_NAME: Final = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
 _MIN_SECRET: Final = 6
 _MIN_KEY: Final = 16
@@ -44,7 +44,7 @@ class Redactor:
         self._value = re.compile(
             "|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in sorted(self._placeholders, key=len, reverse=True))
         )
-        values = {value.strip() for name, value in env.items() if _SECRET_NAME.search(name)} | {*more}
+        values = {value.strip() for name, value in env.items() if is_secret_variable(name)} | {*more}
         secrets = {text for value in values if len(value) >= _MIN_SECRET for text in _spellings(value)}
         self._secrets = sorted(secrets, key=len, reverse=True)
         self._keys = [text.encode(errors="surrogateescape") for text in self._secrets if len(text) >= _MIN_KEY]
