@@ -993,6 +993,20 @@ MUTANTS: Final = (
         _GUESSING,
     ),
     Mutant(
+        "the end of a stranger's job is taken for the end of ours",
+        "jobs/hosted.py",
+        "except (ResultsGoneError, NotOursError):\n            raise",
+        "except ResultsGoneError:\n            raise",
+        _GUESSING,
+    ),
+    Mutant(
+        "a job that is listed late is looked for once after the fence",
+        "jobs/submission.py",
+        "found = yield from self._looked_for(payload)  # it",
+        "found = yield from self._found(payload)  # it",
+        ("tests/unit/test_jobs_fences.py",),
+    ),
+    Mutant(
         "the key is sent to wherever results are said to be",
         "providers/anthropic.py",
         'if _origin(theirs) != _origin(base) or not theirs.startswith(base + "/"):',

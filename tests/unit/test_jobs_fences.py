@@ -57,6 +57,16 @@ def test_a_job_that_appears_while_the_fence_is_put_up_is_adopted(lab: Lab) -> No
     assert set(lab.vendor.asked().values()) == {1}
 
 
+def test_a_job_that_was_created_just_before_the_fence_and_is_shown_late_is_adopted(lab: Lab) -> None:
+    (work,) = lab.work()[:1]
+    lab.vendor.script("submit", lost())
+    before = 1 + 4  # looks: one before the call, and those of the settling time
+    lab.vendor.script("find", *[None] * (before + 1), lambda: lab.vendor.create(f"{work.key}-a1", asked_ids(work)))
+    lab.complete([work], settle_s=60.0, settle_looks=3)
+    assert lab.vendor.count("fence") == lab.vendor.count("submit") == 1
+    assert set(lab.vendor.asked().values()) == {1}
+
+
 @pytest.mark.parametrize("happening", [None, PermanentError("you may not delete files")])
 def test_a_part_that_cannot_be_fenced_is_parked_and_its_requests_are_not_sent_again(
     lab: Lab, happening: Exception | None

@@ -9,13 +9,14 @@ import pytest
 
 from promptrial.errors import (
     OutcomeUnknownError,
+    PermanentError,
     PhaseFailedError,
     QuotaReachedError,
     TransientError,
 )
 from promptrial.jobs.work import PartWork
 from promptrial.model.units import RUN
-from promptrial.providers.base import JobLookup
+from promptrial.providers.base import JobLookup, JobState
 from promptrial.runtime.progress import NoProgress
 from tests.support.hosted_provider import Lab, Lost, answered_ids, asked_ids, statuses
 
@@ -129,6 +130,36 @@ class TestAStranger:
         assert set(lab.vendor.asked().values()) == {1}
         assert is_right(work)
         assert any("its own job is looked for" in line for line in lab.said)
+
+    @pytest.mark.parametrize("end", [JobState.CANCELLED, JobState.FAILED, JobState.EXPIRED])
+    def test_one_whose_owner_stopped_it_is_noticed_too(self, lab: Lab, end: JobState) -> None:
+        work = lab.work()[:1]
+        self._take_theirs_for_ours(lab, work[0], end)
+        lab.vendor.script("results", lab.vendor.hidden.clear)
+        lab.complete(work, **SETTLING)
+        assert work[0].record.job == lab.vendor.name_of(key_of(work[0]))
+        assert set(lab.vendor.asked().values()) == {1}
+        assert is_right(work)
+
+    def test_one_that_was_stopped_is_noticed_by_the_next_process_where_this_one_could_not_look(self, lab: Lab) -> None:
+        work = lab.work()[:1]
+        self._take_theirs_for_ours(lab, work[0], JobState.CANCELLED)
+        lab.vendor.script("results", PermanentError("you may not read results"))
+        with pytest.raises(PhaseFailedError):
+            lab.complete(work, **SETTLING)
+        lab.vendor.hidden.clear()
+        lab.new_process()
+        again = lab.work()[:1]
+        lab.complete(again, **SETTLING)
+        assert again[0].record.job == lab.vendor.name_of(key_of(again[0]))
+        assert set(lab.vendor.asked().values()) == {1}
+
+    def _take_theirs_for_ours(self, lab: Lab, work: PartWork, end: JobState) -> None:
+        """Let the only job that the vendor shows be a stranger's, with another end than ours."""
+        lab.vendor.script("submit", Lost())
+        lab.vendor.hidden.add(lab.vendor.name_of(key_of(work)))
+        lab.vendor.add_stranger("batch_theirs", rows=4)
+        lab.vendor.jobs["batch_theirs"][0].state = end
 
     def test_where_ours_was_never_created_the_part_is_parked_and_nothing_is_bought_again(self, lab: Lab) -> None:
         work = lab.work()[:1]

@@ -121,26 +121,34 @@ class HostedPart:
         if self.work.downloaded:  # what a kill had left apart is back
             return
         yield from self._adopt_earlier_job()
-        while True:
-            if not self.work.has_job:
-                if (yield from self._is_settled()):
-                    return
-                if not (yield from self._obtain_job()):
-                    continue
-            status = yield from self._ended()
-            if status is None:
-                continue
-            if self.task is None:
-                self._note_the_end(status)
-                return
+        is_over = False
+        while not is_over:
             try:
-                is_finished = yield from self._collect(status, self.task)
+                is_over = yield from self._advanced()
             except NotOursError as error:
                 self._submission.disown(error.message)
                 self.recorder.events.warn(f"{self.work.name}: {error.message}; its own job is looked for")
-                continue
-            if is_finished or self.stop.is_set():
-                return
+
+    def _advanced(self) -> Steps[bool]:
+        """Give the part a job if it has none, and follow that to its end; return whether there is nothing left to do.
+
+        Raises
+        ------
+        NotOursError
+            If a job of the part turns out to be somebody else's.
+        """
+        if not self.work.has_job:
+            if (yield from self._is_settled()):
+                return True
+            if not (yield from self._obtain_job()):
+                return False
+        status = yield from self._ended()
+        if status is None:
+            return False
+        if self.task is None:
+            self._note_the_end(status)
+            return True
+        return (yield from self._collect(status, self.task)) or self.stop.is_set()
 
     def _is_settled(self) -> Steps[bool]:
         """Whether no job is needed any more: earlier ones have answered everything, or were as many as are allowed."""
@@ -327,7 +335,7 @@ class HostedPart:
         before, self._is_salvaging = len(self._answers.ids()), True
         try:
             yield from self._collection.earlier_answers(self.work.intents)
-        except ResultsGoneError:
+        except (ResultsGoneError, NotOursError):
             raise
         except ProviderError as problem:
             self.recorder.events.warn(f"{self.work.name}: what it may have answered is not here yet: {problem.message}")

@@ -314,7 +314,7 @@ class Submission:
         """
         provider = self.work.provider()
         if self._fences < _MOST_DOUBTS and (yield from self._call(lambda: provider.fence(payload), payload.key)):
-            found = yield from self._found(payload)  # it may have been created just before
+            found = yield from self._looked_for(payload)  # it may have been created just before, and not be shown yet
             if found is not None:
                 return found
             self._fences += 1
@@ -344,6 +344,10 @@ class Submission:
         written; that none is found does not mean then that there is none.
         """
         self.recorder.events.warn(f"{self.work.name}: whether job {payload.key} was created is not known: {why}")
+        return (yield from self._looked_for(payload))
+
+    def _looked_for(self, payload: PartPayload) -> Steps[JobRef | None]:
+        """Look for the job for the settling time."""
         if self.work.provider().lookup is JobLookup.NONE:
             return self._noted(payload)
         settling = Settling(self.settings, self.clock)
