@@ -8,9 +8,14 @@ from typing import Final
 
 import pytest
 
+from promptrial.config.instances import instance_of, preset_instance
+from promptrial.config.presets import PRESETS
+from promptrial.config.providers import ProviderConfig
 from promptrial.errors import ConfigError
+from promptrial.model import ModelSpec
 from promptrial.model.instances import Connection, Instance
 from promptrial.providers.access import TRUSTED_HOSTS, service_of, timeouts_of
+from promptrial.providers.anthropic_service import anthropic_service, fingerprint
 from promptrial.providers.fireworks_account import account_slug
 from promptrial.providers.fireworks_account import service as fireworks_service
 from promptrial.providers.http_service import Timeouts
@@ -128,7 +133,8 @@ def test_a_proxy_and_certificates_of_a_configuration_could_read_everything_toget
     ca_file = certificates(tmp_path)
     both = replace(OURS, connection=Connection(proxy="http://proxy.example:3128", ca_file=ca_file))
     assert "the proxy proxy.example could read the key" in refused(both).message
-    assert service_of(both, {**ENV, TRUSTED_HOSTS: "proxy.example"}).ca_file == ca_file
+    for trusted in ("proxy.example", ".example"):
+        assert service_of(both, {**ENV, TRUSTED_HOSTS: trusted}).ca_file == ca_file
     assert service_of(replace(OURS, connection=Connection(proxy="http://proxy.example:3128")), ENV).proxy
     assert service_of(replace(OURS, connection=Connection(ca_file=ca_file)), ENV).ca_file
 
@@ -148,6 +154,46 @@ def test_secrets_stand_neither_in_the_text_of_values_nor_in_messages() -> None:
     for text in (repr(service), repr(given)):
         assert not [secret for secret in (KEY, "headersecret1", "u:pw") if secret in text]
     assert service.without_secrets(f"no {KEY} and headersecret1") == "no [key] and [header]"
+
+
+def test_short_values_and_plain_words_of_headers_are_left_in_messages() -> None:
+    headers = (("X-N", "4"), ("X-Title", "context"), ("X-Token", "opensesame"), ("X-Tenant", "acme-17"))
+    service = service_of(replace(OURS, headers=headers), ENV)
+    said = "maximum context length is 4096 tokens, opensesame of acme-17"
+    assert service.without_secrets(said) == "maximum context length is 4096 tokens, [header] of [header]"
+
+
+def test_a_header_that_is_given_takes_the_place_of_ours_in_any_letters() -> None:
+    given = replace(OURS, headers=(("AUTHORIZATION", "Basic abc"), ("X-A", "b")))
+    assert service_of(given, ENV).own_headers == {"AUTHORIZATION": "Basic abc", "X-A": "b"}
+
+
+def test_the_version_of_anthropics_api_is_no_header_of_an_instance_and_what_else_is_asked_for_is_on_record() -> None:
+    plain = preset_instance("anthropic")
+    env = {"ANTHROPIC_API_KEY": KEY, TRUSTED_HOSTS: "api.anthropic.com"}
+    with pytest.raises(ConfigError, match=r"headers\.Anthropic-Version") as caught:
+        anthropic_service(env, replace(plain, headers=(("Anthropic-Version", "2026-10-21"),)))
+    assert "api_version" in str(caught.value.hint)
+    model = ModelSpec("m", "claude", "anthropic")
+    asked = anthropic_service(env, replace(plain, headers=(("Anthropic-Beta", "b-1"),)))
+    assert fingerprint(model, asked, "anthropic")["beta"] == "b-1"
+    assert "beta" not in fingerprint(model, anthropic_service(env, plain), "anthropic")
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.key])
+@pytest.mark.parametrize("other", sorted({preset.key for preset in PRESETS.values() if preset.key}))
+def test_the_well_known_key_of_a_vendor_goes_to_no_other_vendor(name: str, other: str) -> None:
+    preset = PRESETS[name]
+    address = {"base_url": "https://mine.openai.azure.com/openai/v1"} if name == "azure" else {}
+    instance = instance_of({"x": ProviderConfig.model_validate({"type": name, "key": other, **address})}, "x")
+    env = {other: KEY}
+    open_service = fireworks_service if name == "fireworks" else lambda env, instance: service_of(instance, env)
+    if preset.key == other:
+        assert open_service(env, instance).key == KEY
+        return
+    for more in ({}, {"FIREWORKS_API_BASE": "https://gateway.example"}):
+        with pytest.raises(ConfigError, match=f"{other} would be sent to"):
+            open_service(env | more, instance)
 
 
 def test_times_are_the_usual_ones_unless_the_instance_says_otherwise() -> None:

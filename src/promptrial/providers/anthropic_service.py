@@ -32,6 +32,8 @@ __all__ = [
 
 PRESET: Final = "anthropic"
 VERSION_HEADER: Final = "anthropic-version"
+_TELLING_HEADERS: Final = {"anthropic-beta": "beta", "anthropic-workspace-id": "workspace"}
+"""Headers that say what is asked, or for whom, and what their values are called on record."""
 _NOT_FOUND: Final = "not_found_error"
 
 
@@ -52,20 +54,35 @@ def version_of(instance: Instance) -> str:
 
 
 def anthropic_service(env: Mapping[str, str], instance: Instance) -> Service:
-    """Return the API of an instance; each call says the version."""
+    """Return the API of an instance; each call says the version.
+
+    Raises
+    ------
+    ConfigError
+        As ``service_of``, and if a header names another version.
+    """
     service = service_of(instance, env)
+    for name, _ in service.headers:
+        if name.lower() == VERSION_HEADER:
+            raise ConfigError(
+                f"providers.{instance.name}.headers.{name}: the version of the API has a key of its own",
+                hint=f"write `api_version:` into `providers.{instance.name}`, and remove the header",
+            )
     return replace(service, plain_headers=((VERSION_HEADER, version_of(instance)),))
 
 
 def fingerprint(model: ModelSpec, service: Service, name: str) -> dict[str, str | int | float | bool]:
-    """Return the model's name, where it is served, the version, and that there is no seed."""
+    """Return the model's name, where it is served, the version and what else headers ask for; and: there is no seed."""
     version = dict(service.plain_headers)[VERSION_HEADER]
+    headers = {name.lower(): value for name, value in service.headers}
+    told = {label: headers[name] for name, label in _TELLING_HEADERS.items() if name in headers}
     return {
         "provider": name,
         "model": model.shown_id,
         "api": service.place,
         "api_version": version,
         "seed": "not taken by this API",
+        **told,
     }
 
 

@@ -42,7 +42,8 @@ _WHERE: Final = (
 def service(env: Mapping[str, str], instance: Instance) -> Service:
     """Return the API to call, with the key of the environment.
 
-    Its address is the instance's, else that of ``FIREWORKS_API_BASE``, else Fireworks' own.
+    Its address is the instance's, else that of ``FIREWORKS_API_BASE``, else Fireworks' own. The environment trusts the
+    address that it gives with Fireworks' own key, and with no other.
 
     Raises
     ------
@@ -54,9 +55,10 @@ def service(env: Mapping[str, str], instance: Instance) -> Service:
         if _ends_with_version(instance.base_url):
             raise ConfigError(f"providers.{instance.name}: its base_url ends with /v1, which is added to it")
         return service_of(instance, env)
-    base = _checked_base(env.get(_BASE, "").strip() or API_BASE)
-    host = urlsplit(base).hostname or ""
-    return service_of(replace(instance, base_url=base, hosts=(*instance.hosts, host)), env)
+    given = env.get(_BASE, "").strip()
+    base = _checked_base(given or API_BASE)
+    trusted = (urlsplit(base).hostname or "",) if given and instance.key == _KEY else ()
+    return service_of(replace(instance, base_url=base, hosts=(*instance.hosts, *trusted)), env)
 
 
 def account_slug(env: Mapping[str, str], instance: Instance) -> str:

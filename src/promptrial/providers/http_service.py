@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Final
 from urllib.parse import urlsplit
 
+from promptrial.config.addresses import is_secret_name
 from promptrial.model.instances import Authentication
 
 __all__ = ["Service", "Timeouts", "is_loopback"]
+
+_LEAST_SECRET: Final = 6
+"""Characters that a secret has at the least: what is shorter stands in many a message by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +64,19 @@ class Service:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must stand in no message: the key, and the values of headers."""
-        return tuple(text for text in (self.key, *(value for _, value in self.headers)) if text)
+        """What must stand in no message: the key, and the values of headers but for short ones and plain words."""
+        values = (value for name, value in self.headers if len(value) >= _LEAST_SECRET and _may_be_secret(name, value))
+        return tuple(text for text in (self.key, *values) if text)
 
     @property
     def own_headers(self) -> dict[str, str]:
-        """The headers that go to the vendor's own address alone."""
-        sent = {**dict(self.plain_headers), **dict(self.headers)}
-        if not self.key:
-            return sent
-        own = {"Authorization": f"Bearer {self.key}"} if self.auth == "bearer" else {self.auth: self.key}
-        return own | sent
+        """The headers that go to the vendor's own address alone; one that is given takes the place of ours.
+
+        Names are the same in capitals and in small letters.
+        """
+        own = ("Authorization", f"Bearer {self.key}") if self.auth == "bearer" else (self.auth, self.key)
+        sent = (*((own,) if self.key else ()), *self.plain_headers, *self.headers)
+        return dict({name.lower(): (name, value) for name, value in sent}.values())
 
     def without_secrets(self, text: str) -> str:
         """Return a text in which no secret stands."""
@@ -81,6 +88,10 @@ class Service:
     def is_here(self) -> bool:
         """Whether it is on this machine."""
         return is_loopback(urlsplit(self.base_url).hostname or "")
+
+
+def _may_be_secret(header: str, value: str) -> bool:
+    return is_secret_name(header) or not value.isalpha()
 
 
 def is_loopback(host: str) -> bool:
