@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,6 +106,36 @@ class TestAnotherProcess:
         lab.complete(again, **SETTLING)
         assert operations(lab, "submit") == [("submit", second), ("submit", first)]
         assert is_right(again)
+
+    @pytest.mark.parametrize("in_flight", [False, True])
+    def test_what_is_in_doubt_has_a_place_before_the_parts_that_wait_for_it(self, lab: Lab, in_flight: bool) -> None:
+        """With one place: a part that needs a job, its first or another, would keep it and wait for ever."""
+        work = lab.work()
+        if in_flight:
+            lab.vendor.endings.append((JobState.READY, 0.5))
+            lab.submit(work[:1])
+        lab.vendor.script("submit", _created_and_killed(lab, work[1]))
+        with pytest.raises(_KilledError):
+            lab.submit(work[1:])
+        lab.new_process()
+        again = lab.work()
+        lab.collect(again, max_concurrent_jobs=1, **SETTLING)
+        assert statuses(again) == ["downloaded"] * 2
+        assert is_right(again)
+
+    def test_one_that_needs_no_job_after_all_is_not_waited_for(self, lab: Lab) -> None:
+        work = lab.work()
+        lab.vendor.script("submit", _created_and_killed(lab, work[0]))
+        with pytest.raises(_KilledError):
+            lab.submit(work[:1])
+        lab.new_process()
+        again = lab.work()
+        folder = again[0].folder.part_results(again[0].part.name).parent / "dataset" / f"{key_of(again[0])}-out"
+        folder.mkdir(parents=True)
+        rows = ({"custom_id": wire_id, "text": "x"} for wire_id in asked_ids(again[0]))
+        (folder / "BIJOutputSet.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        lab.collect(again, **SETTLING)
+        assert statuses(again) == ["downloaded"] * 2
 
     def test_one_that_is_not_worked_on_now_is_not_waited_for(self, lab: Lab) -> None:
         lab.vendor.script("submit", _created_and_killed(lab, lab.work()[1]))

@@ -104,7 +104,6 @@ class HostedPart:
 
     def failed(self, error: Exception) -> None:
         """Note why this part was not finished; that its answers are lost is recorded."""
-        self.doubts.done(self.work)
         self.failures[self.work.name] = self.recorder.events.redact(_message(error))
         if isinstance(error, ResultsGoneError):
             self.recorder.record_not_here(self.work, self.recorder.events.redact(error.message), lost=True)
@@ -117,6 +116,12 @@ class HostedPart:
         PermanentError, TransientError, OutcomeUnknownError
             If the part cannot continue now; its record says where it stands.
         """
+        try:
+            yield from self._steps()
+        finally:
+            self.doubts.done(self.work)  # nobody need wait for it, whatever its end was
+
+    def _steps(self) -> Steps[None]:
         set_other_answers_aside(self.work, self.recorder)
         if self.work.downloaded:  # what a kill had left apart is back
             return

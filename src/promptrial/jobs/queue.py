@@ -96,8 +96,7 @@ class QueueManager:
                 self._stop.check()
                 name_job(work, self._recorder)
         in_flight = [work for work in self._work if _is_in_flight(work)]
-        # What is in doubt comes first: at some vendors nothing may be created before that is settled.
-        hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _is_in_doubt(work))
+        hosted = [work for work in leaders if work.hosted]
         if hosted:
             self._doubts.expect(hosted)
             self._schedule().run(self._hosted_lanes([*in_flight, *hosted]), leave_in_flight=True)
@@ -118,8 +117,7 @@ class QueueManager:
             If nothing is left to wait for but what a person has to do.
         """
         leaders = [work for work in _leaders(self._work) if not work.downloaded]
-        # Jobs in flight first: a part that needs a new job for unanswered requests then waits for one of them to end.
-        hosted = sorted((work for work in leaders if work.hosted), key=lambda work: not _is_in_flight(work))
+        hosted = [work for work in leaders if work.hosted]
         self._doubts.expect(hosted)
         schedule = self._schedule()
         with self._answered_here([work for work in leaders if not work.hosted], schedule, task) as lanes:
@@ -156,12 +154,17 @@ class QueueManager:
         )
 
     def _hosted_lanes(self, work: Sequence[PartWork], task: Task | None = None) -> list[Lane[HostedPart]]:
-        """Return a lane for each provider, with the limit that is its own."""
+        """Return a lane for each provider, with the limit that is its own.
+
+        What is in doubt comes first: where nothing may be created before that is settled, the others wait for it, and
+        would keep its place for ever. Then jobs in flight, so that a new one waits for one of them to end.
+        """
+        ordered = sorted(work, key=lambda each: (not _is_in_doubt(each), not _is_in_flight(each)))
         return [
             Lane.of(
                 [self._task_of(each, task) for each in own], own[0].limits.jobs or self._settings.max_concurrent_jobs
             )
-            for own in _by_provider(work).values()
+            for own in _by_provider(ordered).values()
         ]
 
     @contextmanager
