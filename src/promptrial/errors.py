@@ -31,6 +31,7 @@
         │   ├── SlowDownError                the provider asks for fewer requests at once
         │   └── LoadingError                 the server is there, and loads its model
         ├── QuotaReachedError                no room for another job until one that runs has ended
+        ├── UndecidedError                   several jobs may be the one that is looked for
         ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
         │   └── AlreadyThereError            it was refused, for what it makes is there already
         └── PermanentError                   the same call will never work
@@ -89,6 +90,7 @@ __all__ = [
     "StopRequested",
     "TransferStoppedError",
     "TransientError",
+    "UndecidedError",
     "UsageError",
 ]
 
@@ -285,6 +287,10 @@ class NoSuchModelError(PermanentError):
 
 class ResultsGoneError(PermanentError):
     """The vendor no longer has the results of a job."""
+
+
+class UndecidedError(ProviderError):
+    """Several jobs may be the one that is looked for; once they have ended they can be told apart."""
 
 
 class NotOursError(PermanentError):

@@ -20,6 +20,7 @@ from promptrial.errors import (
     ResultsShortError,
     ResultsTornError,
     TransientError,
+    UndecidedError,
 )
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import Instance, RequestOptions
@@ -243,7 +244,7 @@ class TestFinding:
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         server.on("GET", BATCHES, page(batch("msgbatch_2", "in_progress"), batch("msgbatch_1", "canceling")))
-        with pytest.raises(TransientError, match=r"msgbatch_2, msgbatch_1"):
+        with pytest.raises(UndecidedError, match=r"msgbatch_2, msgbatch_1"):
             provider.find(payload)
 
     def test_of_several_the_one_whose_results_have_the_nonce_is_it(

@@ -20,7 +20,7 @@ from promptrial.errors import (
     NotOursError,
     OutcomeUnknownError,
     ResultsGoneError,
-    TransientError,
+    UndecidedError,
 )
 from promptrial.jobs.queue import QueueManager
 from promptrial.jobs.settings import QueueSettings
@@ -186,7 +186,7 @@ class HostedProvider:
             elif name == ours:
                 return JobRef(name)
         if len(working) > 1:
-            raise TransientError(f"{len(working)} jobs may be it")
+            raise UndecidedError(f"{len(working)} jobs may be it")
         return JobRef(working[0]) if working else None
 
     def submit(self, payload: PartPayload) -> JobRef:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from promptrial.jobs.answers import Answers
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
+from promptrial.jobs.search import Search
 from promptrial.jobs.submission import Submission
 from promptrial.jobs.work import PartWork
 from promptrial.providers import http_outcomes
@@ -62,18 +63,18 @@ def expired_is_lost() -> None:
 
 def key_is_the_name() -> None:
     """Take our key for what the vendor calls a job that was found."""
-    real = Submission._found
+    real = Search.found
 
-    def found(self: Submission, payload: PartPayload) -> Steps[JobRef | None]:
+    def found(self: Search, payload: PartPayload) -> Steps[JobRef | None]:
         job = yield from real(self, payload)
         return job and JobRef(payload.key)
 
-    Submission._found = found  # type: ignore[method-assign]
+    Search.found = found  # type: ignore[method-assign]
 
 
 def no_note() -> None:
     """Do not believe the file beside the results, which names the job."""
-    Submission._noted = lambda self, payload: None  # type: ignore[method-assign]  # noqa: ARG005
+    Search.noted = lambda self, payload: None  # type: ignore[method-assign]  # noqa: ARG005
 
 
 def says_the_key() -> None:

@@ -209,6 +209,27 @@ class TestAStranger:
         assert work[0].record.job == lab.vendor.name_of(key_of(work[0]))
         assert is_right(work)
 
+    def test_that_may_take_as_long_as_a_job_and_is_no_outage(self, tmp_path: Path) -> None:
+        lab = Lab.make(tmp_path, keyed=False, lookup=JobLookup.GUESS, takes_s=5 * 3600.0)
+        work = lab.work()
+        lab.vendor.script("submit", Lost())
+        lab.vendor.add_stranger("batch_theirs", rows=4)
+        lab.complete(work, **SETTLING)
+        assert is_right(work)
+        assert set(lab.vendor.asked().values()) == {1}
+        assert sum("that is waited for" in line for line in lab.said) == 1, lab.said
+        assert not any("not responding" in line for line in lab.said), lab.said
+
+    def test_longer_than_a_job_may_take_is_too_long(self, tmp_path: Path) -> None:
+        lab = Lab.make(tmp_path, keyed=False, lookup=JobLookup.GUESS, takes_s=5 * 3600.0)
+        work = lab.work()[:1]
+        lab.vendor.script("submit", Lost())
+        lab.vendor.add_stranger("batch_theirs", rows=4)
+        with pytest.raises(PhaseFailedError, match="2 jobs may be it"):
+            lab.submit(work, job_deadline_s=3600.0, **SETTLING)
+        assert lab.clock.monotonic() < 2 * 3600
+        assert lab.vendor.count("submit") == 1
+
     def test_parts_that_took_each_others_jobs_come_to_their_own(self, lab: Lab) -> None:
         """The first takes a stranger's, so that the second takes the first one's; each gives its own back."""
         work = lab.work()
@@ -261,6 +282,35 @@ class TestARefusal:
         lab.complete(work)
         assert lab.vendor.count("submit") == 1
         assert is_right(work)
+
+    @pytest.mark.parametrize("refusal", [TransientError("busy"), QuotaReachedError("full")])
+    @pytest.mark.parametrize("restarts", [False, True])
+    def test_a_strangers_job_that_was_taken_after_one_is_given_back_and_ours_created(
+        self, lab: Lab, refusal: Exception, *, restarts: bool
+    ) -> None:
+        """That nothing was created is known: the part is not in doubt, and needs no leave to pay again."""
+        work = lab.work()[:1]
+        lab.vendor.script("submit", refusal)
+        lab.vendor.script("find", lambda: lab.vendor.add_stranger("batch_theirs", rows=4))
+        if restarts:
+            lab.submit(work, **SETTLING)
+            assert work[0].record.job == "batch_theirs"
+            lab.new_process()
+            work = lab.work()[:1]
+        lab.complete(work, **SETTLING)
+        assert statuses(work) == ["downloaded"]
+        assert lab.vendor.count("submit") == 2
+        assert [intent.attempt for intent in work[0].intents] == [1]
+        assert is_right(work)
+
+    def test_a_call_that_was_lost_after_one_leaves_the_part_in_doubt(self, lab: Lab) -> None:
+        work = lab.work()[:1]
+        lab.vendor.script("submit", TransientError("busy"), NOT_CREATED)
+        lab.vendor.script("find", None, lambda: lab.vendor.add_stranger("batch_theirs", rows=4))
+        with pytest.raises(PhaseFailedError, match="cannot be found out"):
+            lab.complete(work, **SETTLING)
+        assert statuses(work) == ["unknown"]
+        assert lab.vendor.count("submit") == 2
 
     @pytest.mark.parametrize("refusal", [TransientError("busy"), QuotaReachedError("full")])
     def test_a_process_that_ends_while_it_waits_leaves_nothing_in_doubt(self, lab: Lab, refusal: Exception) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.errors import OutcomeUnknownError, StopRequested
+from promptrial.errors import OutcomeUnknownError, PhaseFailedError, StopRequested
 from promptrial.providers.base import JobLookup, JobState
 from tests.support.hosted_provider import Lab, Lost, answered_ids, asked_ids, statuses
 
@@ -33,6 +33,18 @@ def test_its_requests_are_sent_again_until_there_is_room_and_no_attempt_is_count
     at = [call.at for call in lab.vendor.calls if call.operation == "submit"]
     assert all(after - before >= 60 for before, after in itertools.pairwise(at))
     assert not any("failed" in text for text in lab.said)
+
+
+def test_one_for_which_there_never_is_room_ends_with_what_to_do_after_as_long_as_a_job_may_take(lab: Lab) -> None:
+    work = lab.work()[:1]
+    full(lab, 1000)
+    with pytest.raises(PhaseFailedError, match=r"no room for job .* for 26 hours .*lower `max_rows`"):
+        lab.complete(work, quota_wait_s=60.0, poll_interval_s=1.0)
+    assert lab.clock.monotonic() > 26 * 3600
+    assert lab.vendor.count("submit") < 26 * 6 + 20, "the waits grow to ten minutes"
+    lab.vendor.endings.clear()
+    lab.complete(work, quota_wait_s=60.0, poll_interval_s=1.0)
+    assert statuses(work) == ["downloaded"]
 
 
 def test_it_is_said_once_for_all_parts_and_stands_in_the_record_while_it_waits(lab: Lab) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from promptrial.errors import PermanentError, ProviderError, QuotaReachedError, TransientError
+from promptrial.errors import PermanentError, ProviderError, QuotaReachedError, TransientError, UndecidedError
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
@@ -31,6 +31,8 @@ class Creation:
         Returns what is put on record of a payload and the number of its attempt.
     noted : callable
         Returns the job that a file beside the results names for a payload.
+    undecided : callable
+        Returns how long to wait where several jobs may be the one that is looked for, or raises that it is too long.
     """
 
     work: PartWork
@@ -39,6 +41,7 @@ class Creation:
     calls: Calls
     facts: Callable[[PartPayload, int], dict[str, object]]
     noted: Callable[[PartPayload], JobRef | None]
+    undecided: Callable[[UndecidedError], float]
 
     def steps(self, payload: PartPayload) -> Steps[JobRef]:
         """Make the one call, again only where it is known to have changed nothing; a refusal is put on record."""
@@ -51,6 +54,8 @@ class Creation:
             except (PermanentError, TransientError) as refused:
                 self._note_refusal(payload, refused)
                 raise
+            except UndecidedError as several:
+                yield self.undecided(several)
             except QuotaReachedError as full:
                 if not waited:
                     self._note_wait(payload, full)
@@ -66,12 +71,14 @@ class Creation:
         provider, work = self.work.provider(), self.work
         if provider.keyed:
             return provider.submit(payload)
-        if work.record.status == "pending":
+        looks = work.record.status == "pending"
+        if looks:
             found = self.noted(payload) if provider.lookup is JobLookup.NONE else provider.find(payload)
             if found is not None:
                 return found
+        if looks or (work.intents and work.intents[-1].refused is True):
             facts = self.facts(payload, work.record.attempt)
-            self.recorder.record(work, "submitting", dataset=payload.staged, **facts)
+            self.recorder.record(work, "submitting", dataset=payload.staged, refused=self._told(refused=False), **facts)
         try:
             return provider.submit(payload)
         except (TransientError, QuotaReachedError) as refused:
@@ -79,13 +86,19 @@ class Creation:
             raise
 
     def _note_refusal(self, payload: PartPayload, refused: ProviderError) -> None:
-        reason = self.recorder.events.redact(refused.message)
-        self.recorder.record(self.work, "pending", reason=reason, **self.facts(payload, self.work.record.attempt))
+        reason, facts = self.recorder.events.redact(refused.message), self.facts(payload, self.work.record.attempt)
+        self.recorder.record(self.work, "pending", reason=reason, refused=self._told(refused=True), **facts)
+
+    def _told(self, *, refused: bool) -> bool | None:
+        """Return what is put on record of a call's being refused: it matters where a guess may be taken back."""
+        return refused if self.work.provider().lookup is JobLookup.GUESS else None
 
     def _note_wait(self, payload: PartPayload, full: QuotaReachedError) -> None:
         """Record why there is no job yet, so that ``status`` can tell a run that waits; say it for the first part."""
         work, reason = self.work, self.recorder.events.redact(f"waits for room: {full.message}")
         status: PartStatus = "submitting" if work.provider().keyed else "pending"
         facts = self.facts(payload, work.record.attempt)
-        self.recorder.record(work, status, dataset=work.record.dataset, reason=reason, **facts)
+        self.recorder.record(
+            work, status, dataset=work.record.dataset, reason=reason, refused=self._told(refused=True), **facts
+        )
         self.recorder.say_once("room", f"{work.name} {reason} (and so may others)")

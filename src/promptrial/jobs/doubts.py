@@ -15,7 +15,8 @@ from promptrial.providers.base import JobLookup
 
 __all__ = ["Doubts"]
 
-_LOOK_S = 0.05
+_FIRST_LOOK_S = 0.05
+_LONGEST_LOOK_S = 1.0
 _UNDECIDED = frozenset({"submitting", "unknown"})
 
 
@@ -48,8 +49,10 @@ class Doubts:
         """Wait until a part may create a job, or find out whether it has one. ``done`` ends its turn."""
         if work.provider().lookup is not JobLookup.GUESS:
             return
+        wait_s = _FIRST_LOOK_S
         while not self._is_free(work):
-            yield _LOOK_S
+            yield wait_s
+            wait_s = min(2 * wait_s, _LONGEST_LOOK_S)
         self._asking[work.model.provider] = work.name
 
     def done(self, work: PartWork) -> None:

@@ -18,28 +18,31 @@ from promptrial.errors import (
     AlreadyThereError,
     FencedError,
     OutcomeUnknownError,
+    PermanentError,
     ResultsGoneError,
     TransientError,
 )
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.creation import Creation
 from promptrial.jobs.doubts import Doubts
+from promptrial.jobs.patience import Patience
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.request_files import RequestFiles
 from promptrial.jobs.schedule import Steps
+from promptrial.jobs.search import Search
 from promptrial.jobs.settings import QueueSettings
-from promptrial.jobs.settling import Settling
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobLookup, JobRef, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row
 from promptrial.runtime.clock import Clock
 from promptrial.store import breadcrumbs, jsonl
-from promptrial.store.records import Intent
+from promptrial.store.records import Intent, PartStatus
 
 __all__ = ["Submission"]
 
 _T = TypeVar("_T")
 _SEARCHED: Final = frozenset({JobLookup.SEARCH, JobLookup.GUESS})
+_LONGEST_ROOM_S: Final = 600.0
 _MOST_DOUBTS: Final = 8
 """How often it may have to be found out whether a job was created."""
 
@@ -68,9 +71,15 @@ class Submission:
     doubts: Doubts
     _fences: int = field(default=0, init=False)
     _creation: Creation = field(init=False)
+    _search: Search = field(init=False)
+    _room: Patience = field(init=False)
 
     def __post_init__(self) -> None:
-        self._creation = Creation(self.work, self.recorder, self.settings, self.calls, self._facts, self._noted)
+        self._search = Search(self.work, self.recorder, self.settings, self.clock, self.calls)
+        self._creation = Creation(
+            self.work, self.recorder, self.settings, self.calls, self._facts, self._search.noted, self._search.undecided
+        )
+        self._room = Patience(self.clock, self.settings.quota_wait_s, _LONGEST_ROOM_S, self.settings.job_deadline_s)
 
     def steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
         """Create the job, or adopt the one that an earlier call has created.
@@ -124,6 +133,11 @@ class Submission:
         """Take back the job that the vendor had no room for, and wait: the same attempt is made again then.
 
         Nothing of it was begun, so that it counts neither as a job nor as an attempt.
+
+        Raises
+        ------
+        PermanentError
+            If there has been no room for as long as a job may take.
         """
         last, reason = self.work.intents[-1], self.recorder.events.redact(f"waits for room: {message}")
         self.recorder.record(
@@ -135,14 +149,24 @@ class Submission:
             request_sha256=last.request_sha256,
             reason=reason,
         )
+        if self._room.is_over():
+            raise PermanentError(
+                f"the provider has had no room for job {last.key} for {self.settings.job_deadline_s / 3600:.3g} hours",
+                hint="if nothing else is in progress there, it is larger than all that the account may have in work: "
+                "begin a new run with a lower `max_rows` of the provider. A resume sends it once more",
+            )
         self.recorder.say_once("room", f"{self.work.name} {reason} (and so may others)")
-        yield self.settings.quota_wait_s
+        yield self._room.wait_s()
 
     def disown(self, reason: str) -> None:
-        """Take back that the attempt's job is the one on record: which is its job is in doubt again."""
+        """Take back that the attempt's job is the one on record.
+
+        Which is its job is in doubt again, unless its call was refused: then it has none.
+        """
         last = self.work.intents[-1]
         facts = {"request_sha256": last.request_sha256, "dataset": last.dataset, "rows": last.rows}
-        self.recorder.record(self.work, "submitting", key=last.key, attempt=last.attempt, reason=reason, **facts)
+        status: PartStatus = "pending" if last.refused is True else "submitting"
+        self.recorder.record(self.work, status, key=last.key, attempt=last.attempt, reason=reason, **facts)
 
     def adopt(self, intent: Intent) -> Steps[None]:
         """Let the part stand at the job that an attempt is known to have; nothing is created.
@@ -152,7 +176,7 @@ class Submission:
         ResultsGoneError
             If what was asked, or what the vendor calls the job, cannot be told any more.
         """
-        found = yield from self._found(self.payload_of(intent.attempt))
+        found = yield from self._search.found(self.payload_of(intent.attempt))
         job = found if found is not None and intent.job in {None, found.name} else (yield from self.job_of(intent))
         self._leave_breadcrumbs(job, intent.key, intent.attempt, intent.dataset)
         self.recorder.record(
@@ -187,7 +211,7 @@ class Submission:
             return JobRef(intent.job)
         if self.work.provider().lookup is JobLookup.KEY_IS_NAME:
             return JobRef(intent.key)
-        found = yield from self._settled(self.payload_of(intent.attempt), "its name is in no record")
+        found = yield from self._search.settled(self.payload_of(intent.attempt), "its name is in no record")
         if found is None:
             raise ResultsGoneError(f"what the provider calls job {intent.key} is in no record, and cannot be found out")
         return found
@@ -284,10 +308,12 @@ class Submission:
         provider, doubts, there = self.work.provider(), 0, False
         found = None
         if asked_before or provider.lookup is not JobLookup.GUESS:
-            found = yield from self._found(payload)
+            found = yield from self._search.found(payload)
         if found is None and doubtful:
             doubts += 1
-            found = yield from self._settled(payload, "an earlier process asked for it, and did not note the answer")
+            found = yield from self._search.settled(
+                payload, "an earlier process asked for it, and did not note the answer"
+            )
         while found is None:
             if doubts and (not provider.keyed or doubts >= _MOST_DOUBTS):
                 if there and provider.lookup is JobLookup.KEY_IS_NAME:
@@ -298,7 +324,7 @@ class Submission:
                 return (yield from self._creation.steps(payload))
             except OutcomeUnknownError as error:
                 doubts, there = doubts + 1, isinstance(error, AlreadyThereError)
-                found = yield from self._settled(payload, error.message)
+                found = yield from self._search.settled(payload, error.message)
         self.recorder.events.say(f"{self.work.name}: job {found.name} is there already, and is adopted")
         return found
 
@@ -314,7 +340,9 @@ class Submission:
         """
         provider = self.work.provider()
         if self._fences < _MOST_DOUBTS and (yield from self._call(lambda: provider.fence(payload), payload.key)):
-            found = yield from self._looked_for(payload)  # it may have been created just before, and not be shown yet
+            found = yield from self._search.looked_for(
+                payload
+            )  # it may have been created just before, and not be shown yet
             if found is not None:
                 return found
             self._fences += 1
@@ -323,39 +351,6 @@ class Submission:
 
     def _call(self, call: Callable[[], _T], key: str) -> Steps[_T]:
         return self.calls.retried(call, self.work.model.provider, key)
-
-    def _found(self, payload: PartPayload) -> Steps[JobRef | None]:
-        provider = self.work.provider()
-        if provider.lookup is JobLookup.NONE:
-            return self._noted(payload)
-        return (yield from self._call(lambda: provider.find(payload), f"{payload.key} find"))
-
-    def _noted(self, payload: PartPayload) -> JobRef | None:
-        """Return the job that the file beside the results names, if that was written for this very attempt."""
-        crumb = breadcrumbs.read(self.work.folder.results / f"{self.work.part.name}{breadcrumbs.JOB_FILE}")
-        if crumb is None or crumb.request_sha256 != self.work.request_sha256 or crumb.key != payload.key:
-            return None
-        return JobRef(crumb.name, crumb.outputDatasetId)
-
-    def _settled(self, payload: PartPayload, why: str) -> Steps[JobRef | None]:
-        """Look until the job is found, or has not been found for long enough to say that it was not created.
-
-        Where the vendor's jobs cannot be looked up there is one look, at what was noted here before the record was
-        written; that none is found does not mean then that there is none.
-        """
-        self.recorder.events.warn(f"{self.work.name}: whether job {payload.key} was created is not known: {why}")
-        return (yield from self._looked_for(payload))
-
-    def _looked_for(self, payload: PartPayload) -> Steps[JobRef | None]:
-        """Look for the job for the settling time."""
-        if self.work.provider().lookup is JobLookup.NONE:
-            return self._noted(payload)
-        settling = Settling(self.settings, self.clock)
-        while True:
-            found = yield from self._found(payload)
-            if found is not None or settling.is_over():
-                return found
-            yield settling.wait_s
 
     def _gone(self, payload: PartPayload) -> JobRef:
         self.recorder.events.warn(

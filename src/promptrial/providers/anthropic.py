@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, Self
 from urllib.parse import quote, urlsplit
 
 from promptrial.config.instances import preset_instance
-from promptrial.errors import NotOursError, PermanentError, ResultsGoneError, TransientError
+from promptrial.errors import NotOursError, PermanentError, ResultsGoneError, TransientError, UndecidedError
 from promptrial.model import Completion, ModelSpec
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
@@ -123,7 +123,7 @@ class AnthropicProvider:
 
         Raises
         ------
-        TransientError
+        UndecidedError
             If several may be: they are told apart once they have ended.
         """
         unproved = []
@@ -136,7 +136,7 @@ class AnthropicProvider:
             if proved is None:
                 unproved.append(batch.id)
         if len(unproved) > 1:
-            raise TransientError(
+            raise UndecidedError(
                 f"Anthropic: {len(unproved)} batches may be job {payload.key}, and cannot be told apart before they "
                 f"end: {', '.join(unproved[:5])}"
             )

@@ -275,6 +275,8 @@ class BatchProvider(Protocol):
         ------
         PermanentError
             If a job has this key that was made from other requests, or for another model.
+        UndecidedError
+            If several may be it, and cannot be told apart before they end.
         """
 
     def submit(self, payload: PartPayload) -> JobRef:

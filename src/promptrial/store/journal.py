@@ -45,6 +45,7 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     estimated_usd: float | None = None
     engine: dict[str, Any] | None = None
     asked_at: float | None = None
+    refused: bool | None = None
     intent_only: bool = False
     lost: bool = False
     schema_version: int = 1
@@ -160,7 +161,7 @@ def _with_intent(part: PartRecord, event: PartEvent, key: str) -> PartRecord:
     if key not in known:
         intents.append(Intent(key=key, attempt=part.attempt, status=event.status))
     at = known.index(key) if key in known else -1
-    changes = _changed_fields(event, (*_CARRIED, "rows", "estimated_usd", "engine", "asked_at"))
+    changes = _changed_fields(event, (*_CARRIED, "rows", "estimated_usd", "engine", "asked_at", "refused"))
     if event.status == "downloaded":  # the sealed file may hold several attempts; an intent keeps that of its own
         changes.pop("results", None)
     intents[at] = msgspec.structs.replace(intents[at], status=event.status, reason=event.reason, **changes)

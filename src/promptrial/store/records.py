@@ -111,8 +111,9 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
     ``key`` is what we sent with the job, so that it can be found by it; ``job`` is what the vendor calls it, and stands
     here once that is known. ``asked_at`` is when it was first asked for, in seconds since 1970, where the vendor's
-    jobs are searched by that. ``estimated_usd`` is the estimated cost when the attempt was decided on, None without a
-    price. ``results`` is the file of its answers as they came, ``engine`` who was asked.
+    jobs are searched by that; ``refused`` whether its last call was, where a job can only be guessed.
+    ``estimated_usd`` is the estimated cost when the attempt was decided on, None without a price. ``results`` is the
+    file of its answers as they came, ``engine`` who was asked.
     """
 
     key: str
@@ -127,6 +128,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     engine: dict[str, Any] | None = None
     asked_at: float | msgspec.UnsetType = msgspec.UNSET
+    refused: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
