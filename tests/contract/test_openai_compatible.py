@@ -129,7 +129,7 @@ def test_extra_keys_are_sent_as_they_are_and_win(server: ScriptedServer) -> None
     assert (body["cache_prompt"], body["min_p"]) == (False, 0.1)
 
 
-@pytest.mark.parametrize("extra", ['{"stream":true}', '{"n":2}'])
+@pytest.mark.parametrize("extra", ['{"stream":true}', '{"n":2}', '{"temperature":1}', '{"model":"other"}'])
 def test_extra_keys_that_would_change_what_an_answer_is_are_refused_before_anything_is_sent(
     server: ScriptedServer, extra: str
 ) -> None:

@@ -13,7 +13,15 @@ from promptrial.errors import ConfigError, PermanentError
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import RequestOptions
 from promptrial.providers.anthropic_ids import Nonce
-from promptrial.providers.anthropic_messages import check_budget, check_options, message_params, write_requests
+from promptrial.providers.anthropic_messages import (
+    EMPTY_BODY,
+    check_budget,
+    check_options,
+    check_sampling,
+    message_params,
+    row_overhead,
+    write_requests,
+)
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
 
 _USER = Message("user", "What?")
@@ -139,8 +147,77 @@ class TestThinking:
 
 
 def test_extra_keys_are_added_as_they_are() -> None:
-    sent = params(asked(), model(extra_body='{"metadata":{"user_id":"u"},"top_k":5}'))
-    assert (sent["metadata"], sent["top_k"]) == ({"user_id": "u"}, 5)
+    extra = '{"metadata":{"user_id":"u"},"output_config":{"format":{"type":"x"}}}'
+    sent = params(asked(), model(extra_body=extra, reasoning_effort="low"))
+    assert sent["metadata"] == {"user_id": "u"}
+    assert sent["output_config"] == {"effort": "low", "format": {"type": "x"}}
+
+
+def refused(spec: ModelSpec, **sampling: Any) -> ConfigError:
+    usual = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
+    with pytest.raises(ConfigError) as caught:
+        check_sampling(spec, replace(usual, **sampling), "2023-06-01")
+    assert caught.value.hint
+    return caught.value
+
+
+class TestBeforeAnythingIsAsked:
+    @pytest.mark.parametrize(
+        ("options", "sampling", "said"),
+        [
+            ({}, {"temperature": 1.1}, "above 1"),
+            ({}, {"temperature": 0.5, "top_p": 0.9}, "not both"),
+            ({}, {"stop": (" ",)}, "white space alone"),
+            ({"thinking_budget": 2048}, {}, "takes no temperature but 1"),
+            ({"thinking_budget": 20}, {"temperature": 1.0}, "1024"),
+            ({"sampling": "provider_default"}, {"temperature": 0.5}, "`temps` has 0.5"),
+            ({"sampling": "provider_default"}, {"stop": (" ",)}, "white space alone"),
+        ],
+    )
+    def test_what_would_be_refused_later_is_refused_here(
+        self, options: dict[str, Any], sampling: dict[str, Any], said: str
+    ) -> None:
+        assert said in refused(model(**options), **sampling).message
+
+    def test_what_is_not_sent_is_said(self) -> None:
+        usual = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
+        assert check_sampling(model(), usual, "2023-06-01") == "Anthropic has no seed: none is sent"
+        left = check_sampling(model(sampling="provider_default"), usual, "2026-10-21")
+        assert "are left to the vendor" in left
+        with pytest.raises(ConfigError, match="2026-10-21"):
+            check_sampling(model(), usual, "2026-10-21")
+
+    @pytest.mark.parametrize(
+        "extra",
+        ["model", "messages", "system", "max_tokens", "temperature", "top_k", "stream", "stop_sequences", "thinking"],
+    )
+    def test_extra_keys_may_not_be_those_that_have_a_place_of_their_own(self, extra: str) -> None:
+        assert f"extra_body may not hold '{extra}'" in refused(model(extra_body=f'{{"{extra}":1}}')).message
+
+    def test_nor_may_one_within_an_object(self) -> None:
+        extra = '{"output_config":{"effort":"high"}}'
+        assert "may not hold 'output_config.effort'" in refused(model(extra_body=extra)).message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"cache_prompt": "1h"},
+        {"thinking_budget": 20000},
+        {"extra_body": '{"metadata":{"user_id":"' + "u" * 1000 + '"}}'},
+        {"sampling": "provider_default", "reasoning_effort": "low"},
+    ],
+)
+@pytest.mark.parametrize("system", [True, False])
+def test_a_request_is_longer_than_its_row_by_no_more_than_is_said(options: dict[str, Any], system: bool) -> None:
+    spec = model(**options)
+    sampling = {"temperature": 1.0} if "thinking_budget" in options else {}
+    row = asked(*((_SYSTEM,) if system else ()), Message("user", 'ü "quoted" \n' * 9), stop=("END", "Q:"), **sampling)
+    neutral, file = len(msgspec.json.encode(row)), io.BytesIO()
+    write_requests(file, [row] * 50, spec, Nonce("pt-a1", lambda: ()))
+    longer = len(file.getvalue()) - len(EMPTY_BODY) - 50 * (neutral + 1)
+    assert longer <= 50 * row_overhead(spec) <= longer + 50 * 90
 
 
 def test_the_body_of_a_batch_holds_each_request_under_its_id_with_the_nonce() -> None:

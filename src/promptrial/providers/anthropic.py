@@ -17,11 +17,18 @@ from urllib.parse import quote, urlsplit
 
 from promptrial.config.instances import preset_instance
 from promptrial.errors import NotOursError, PermanentError, ResultsGoneError, TransientError, UndecidedError
-from promptrial.model import Completion, ModelSpec
+from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
 from promptrial.providers.anthropic_ids import Nonce
-from promptrial.providers.anthropic_messages import check_budget, check_options, write_requests
+from promptrial.providers.anthropic_messages import (
+    EMPTY_BODY,
+    check_budget,
+    check_options,
+    check_sampling,
+    row_overhead,
+    write_requests,
+)
 from promptrial.providers.anthropic_results import OwnRows, are_ours, plain_rows
 from promptrial.providers.anthropic_rows import parse_message_row
 from promptrial.providers.anthropic_service import (
@@ -39,6 +46,7 @@ from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, Pa
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError, Reply, printable
 from promptrial.providers.http_service import Service, Timeouts
+from promptrial.providers.request_rules import MESSAGES_KEYS, check_extra_body
 
 __all__ = ["AnthropicProvider"]
 
@@ -69,8 +77,7 @@ class AnthropicProvider:
     understands: ClassVar[frozenset[str]] = frozenset(
         {"sampling", "reasoning_effort", "thinking_budget", "cache_prompt", "extra_body"}
     )
-    limits: ClassVar[Limits] = Limits(rows=100_000, size=230_000_000)
-    """What one job may have, as neutral rows: each gets up to some 250 bytes longer on the wire, where 256 MB fit."""
+    limits: ClassVar[Limits] = Limits(rows=100_000, size=_BODY_LIMIT - len(EMPTY_BODY))
 
     def __init__(self, api: Service, timeouts: Timeouts | None = None) -> None:
         self._http = HttpClient(api, timeouts)
@@ -92,8 +99,19 @@ class AnthropicProvider:
         """Refuse a thinking budget below the least that the vendor takes."""
         check_budget(model)
 
+    @staticmethod
+    def row_overhead(model: ModelSpec, instance: Instance) -> int:  # noqa: ARG004 - the Protocol's
+        """Return by how much a request is longer than the neutral row."""
+        return row_overhead(model)
+
+    @staticmethod
+    def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str:
+        """Refuse what the model or the version of the API does not take; return a sentence about what is not sent."""
+        return check_sampling(model, sampling, version_of(instance))
+
     def check(self, model: ModelSpec) -> None:
         """Refuse options that the version does not take; list a batch, which a wrong key cannot; look up the model."""
+        check_extra_body(model, MESSAGES_KEYS)
         check_options(model, self._version)
         self._page(None, limit=1)
         check_model(self._http, model)

@@ -15,10 +15,10 @@ from msgspec import UNSET, Raw, UnsetType
 
 from promptrial.config.instances import preset_instance
 from promptrial.errors import PermanentError, TransientError
-from promptrial.model import Completion, ModelSpec
+from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.access import timeouts_of
-from promptrial.providers.anthropic_messages import check_budget, check_options, message_params
+from promptrial.providers.anthropic_messages import check_budget, check_options, check_sampling, message_params
 from promptrial.providers.anthropic_rows import parse_message_row
 from promptrial.providers.anthropic_service import (
     PRESET,
@@ -28,6 +28,7 @@ from promptrial.providers.anthropic_service import (
     context_of,
     emulated,
     fingerprint,
+    version_of,
 )
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.chat_replies import is_same_model
@@ -36,6 +37,7 @@ from promptrial.providers.http_outcomes import Call, RejectedError, printable
 from promptrial.providers.http_service import Timeouts
 from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, Note, answers_in_turn
 from promptrial.providers.request_rows import RequestRow
+from promptrial.providers.request_rules import MESSAGES_KEYS, check_extra_body
 
 __all__ = ["AnthropicLiveProvider"]
 
@@ -90,8 +92,14 @@ class AnthropicLiveProvider(AnswersDirectly):
         """Refuse a thinking budget below the least that the vendor takes."""
         check_budget(model)
 
+    @staticmethod
+    def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str:
+        """Refuse what the model or the version of the API does not take; return a sentence about what is not sent."""
+        return check_sampling(model, sampling, version_of(instance))
+
     def check(self, model: ModelSpec) -> None:
         """Refuse options that the version does not take; then look up the model, which a wrong key cannot."""
+        check_extra_body(model, MESSAGES_KEYS)
         check_options(model, dict(self._http.service.plain_headers)[VERSION_HEADER])
         check_model(self._http, model)
 

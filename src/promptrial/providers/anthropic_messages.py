@@ -5,17 +5,29 @@ What the vendor is known to refuse is refused here, before anything is sent. ``s
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any, Final
+from dataclasses import replace
+from typing import IO, Any, Final, Protocol
 
 import msgspec
 
 from promptrial.errors import ConfigError, PermanentError
-from promptrial.model import Message, ModelSpec
+from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.providers.anthropic_ids import Nonce
-from promptrial.providers.request_rows import RequestRow
+from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
+from promptrial.providers.request_rules import MESSAGES_KEYS, check_extra_body, require_untouched, with_extra
 
-__all__ = ["API_VERSION", "check_budget", "check_options", "message_params", "write_requests"]
+__all__ = [
+    "API_VERSION",
+    "EMPTY_BODY",
+    "check_budget",
+    "check_options",
+    "check_sampling",
+    "message_params",
+    "row_overhead",
+    "write_requests",
+]
 
 API_VERSION: Final = "2023-06-01"
 """The version of the API that is asked for, unless told otherwise: later ones refuse sampling parameters."""
@@ -30,6 +42,76 @@ _TAKE_BOTH: Final = (
 _DEFAULT: Final = 1.0
 """The vendor's own temperature and top_p: one that has this value is not sent beside the other."""
 _LEAVE_OUT: Final = "or leave them to the vendor: `sampling: provider_default` of the model"
+
+
+EMPTY_BODY: Final = b'{"requests":[]}'
+"""The body of the call that creates a batch, but for its requests."""
+
+
+class _Decoding(Protocol):
+    """Decoding parameters, of a trial or of one request."""
+
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def top_p(self) -> float: ...
+    @property
+    def top_k(self) -> int: ...
+
+
+def check_sampling(model: ModelSpec, sampling: Sampling, version: str) -> str:
+    """Refuse options and decoding parameters that a version of the API does not take.
+
+    Returns
+    -------
+    str
+        What is not sent, in one sentence.
+
+    Raises
+    ------
+    ConfigError
+        With what to write instead.
+    """
+    check_options(model, version)
+    check_extra_body(model, MESSAGES_KEYS)
+    if model.options.sampling == "provider_default":
+        require_untouched(sampling)
+    try:
+        _stop_sequences(sampling.stop)
+        if model.options.sampling == "explicit":
+            _samplers(sampling, model, thinks=bool(model.options.thinking_budget))
+    except PermanentError as error:
+        raise ConfigError(error.message, hint=error.hint) from None
+    if model.options.sampling == "explicit":
+        return "Anthropic has no seed: none is sent"
+    return "Anthropic: temperature, top_p, top_k and seed are left to the vendor"
+
+
+_LEAST: Final = Sampling(temperature=0.0, top_p=1.0, top_k=1, max_tokens=1, stop=("x",), seed=1)
+
+
+def row_overhead(model: ModelSpec) -> int:
+    """Return by how many bytes a request is longer, at most, than its neutral row.
+
+    All that both have is of one length in both, so that the request in which the most is added decides; a comma takes
+    the place of the end of a line.
+    """
+    user, system = Message("user", ""), Message("system", "s")
+    return max(0, *(_lengthened(messages, _unrefused(model)) for messages in ((user,), (system, user))))
+
+
+def _lengthened(messages: tuple[Message, ...], model: ModelSpec) -> int:
+    """Return by how many bytes one request is longer than its neutral row."""
+    asked = Request(RequestId("d", "i", "arm", "0.0", 0, "closed"), messages, _LEAST)
+    neutral, file = encode_request_row(asked), io.BytesIO()
+    write_requests(file, [decode_request_row(neutral)], model, Nonce("k", lambda: ()))
+    return len(file.getvalue()) - len(EMPTY_BODY) - len(neutral)
+
+
+def _unrefused(model: ModelSpec) -> ModelSpec:
+    """Return the model without what makes some decoding parameters impossible, but as long."""
+    budget = model.options.thinking_budget
+    return model if budget is None else replace(model, options=replace(model.options, sampling="provider_default"))
 
 
 def check_budget(model: ModelSpec) -> None:
@@ -79,14 +161,14 @@ def message_params(row: RequestRow, model: ModelSpec) -> dict[str, Any]:
         params["system"] = system if options.cache_prompt == "off" else [_cached(system, options.cache_prompt)]
     params["messages"] = turns
     if options.sampling == "explicit":
-        params |= _samplers(row, model, thinks=budget > 0)
+        params |= _samplers(body, model, thinks=budget > 0)
     if body.stop:
         params["stop_sequences"] = _stop_sequences(body.stop)
     if budget:
         params["thinking"] = {"type": "enabled", "budget_tokens": budget}
     if options.reasoning_effort is not None:
         params["output_config"] = {"effort": options.reasoning_effort}
-    return params | (msgspec.json.decode(options.extra_body) if options.extra_body else {})
+    return with_extra(params, model)
 
 
 def write_requests(file: IO[bytes], rows: Iterable[RequestRow], model: ModelSpec, nonce: Nonce) -> None:
@@ -132,8 +214,7 @@ def _cached(system: str, ttl: str) -> dict[str, Any]:
     return {"type": "text", "text": system, "cache_control": {"type": "ephemeral", "ttl": ttl}}
 
 
-def _samplers(row: RequestRow, model: ModelSpec, *, thinks: bool) -> dict[str, Any]:
-    body = row.body
+def _samplers(body: _Decoding, model: ModelSpec, *, thinks: bool) -> dict[str, Any]:
     if not 0 <= body.temperature <= 1:
         raise _refused(
             f"temperature {body.temperature:g} is above 1, the highest that Anthropic takes", "lower `temps`"
@@ -146,12 +227,11 @@ def _samplers(row: RequestRow, model: ModelSpec, *, thinks: bool) -> dict[str, A
                 "set `temps: [1.0]` and `top_p: 1.0`",
             )
         return {}
-    return dict(_pair(row, model)) | {"top_k": body.top_k}
+    return dict(_pair(body, model)) | {"top_k": body.top_k}
 
 
-def _pair(row: RequestRow, model: ModelSpec) -> Iterator[tuple[str, float]]:
+def _pair(body: _Decoding, model: ModelSpec) -> Iterator[tuple[str, float]]:
     """Yield temperature and, where it does anything, top_p."""
-    body = row.body
     if body.top_p == _DEFAULT:
         yield "temperature", body.temperature
         return

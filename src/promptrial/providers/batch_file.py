@@ -26,6 +26,7 @@ from promptrial.providers.batch_rehearsal import Rehearsal
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.openai_models import check_model, check_sampling, sent_of
 from promptrial.providers.openai_rows import RowShape, openai_line, row_overhead
+from promptrial.providers.request_rules import CHAT_KEYS, check_extra_body
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.store import atomic
 
@@ -118,7 +119,10 @@ class BatchFileProvider:
 
     @staticmethod
     def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
-        """Refuse decoding parameters that whoever takes the files does not have; say which are not sent."""
+        """Refuse what the model, or whoever takes the files, does not take; say which parameters are not sent."""
+        if instance.option("written_for") == "openai":
+            check_model(model)
+        check_extra_body(model, CHAT_KEYS)
         return check_sampling(model, sampling, _as_its_taker(instance))
 
     @staticmethod
@@ -133,8 +137,6 @@ class BatchFileProvider:
                 f"models.{model.alias}: {_taker(self._instance).label} takes no requests for the responses API",
                 hint=f"remove `endpoint` from `models.{model.alias}`",
             )
-        if self._settings.written_for == "openai":
-            check_model(model)
         atomic.make_folder(self._folder.path)
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Final, Self
 import msgspec
 
 from promptrial.errors import (
-    ConfigError,
     NoSuchModelError,
     PermanentError,
     ProviderError,
@@ -36,6 +35,7 @@ from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, an
 from promptrial.providers.openai_models import check_model, check_sampling
 from promptrial.providers.openai_rows import RowShape, openai_body
 from promptrial.providers.request_rows import RequestRow
+from promptrial.providers.request_rules import CHAT_KEYS, check_extra_body
 
 __all__ = ["OpenAICompatibleProvider"]
 
@@ -118,13 +118,13 @@ class OpenAICompatibleProvider(AnswersDirectly):
         Raises
         ------
         ConfigError
-            If ``extra_body`` asks for several answers, or for one in pieces.
+            If ``extra_body`` holds a key that has a place of its own.
         LoadingError
             If the server is still loading its model.
         PermanentError
             If the key is wrong, or the model is not served: names those that are.
         """
-        _check_extra(model)
+        check_extra_body(model, CHAT_KEYS)
         require_loaded(self._root, self._kind)
         served = self._models()
         names = [each.id for each in served]
@@ -205,6 +205,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
     @staticmethod
     def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
         """Refuse what the server does not take; return a sentence about what is not sent."""
+        check_extra_body(model, CHAT_KEYS)
         kind = KINDS.get(instance.option("server"))
         if kind is not None and not kind.top_k:
             instance = replace(instance, options=(*instance.options, ("top_k", "refused")))
@@ -328,14 +329,3 @@ def _is_called(served: str, asked: str) -> bool:
         return True
     file = PurePosixPath(served.replace("\\", "/"))
     return file.suffix == ".gguf" and asked in {file.name, file.stem}
-
-
-def _check_extra(model: ModelSpec) -> None:
-    extra = msgspec.json.decode(model.options.extra_body) if model.options.extra_body else {}
-    for key, only in (("stream", False), ("n", 1)):
-        if extra.get(key, only) != only:
-            raise ConfigError(
-                f"models.{model.alias}.extra_body.{key}: {extra[key]!r}; allowed: {only!r}, since a request has one "
-                "answer, read as a whole",
-                hint="remove the key",
-            )

@@ -18,6 +18,7 @@ import msgspec
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row, row_id
+from promptrial.providers.request_rules import with_extra
 
 __all__ = ["RowShape", "is_unanswered", "openai_body", "openai_line", "row_overhead"]
 
@@ -83,10 +84,7 @@ def openai_body(row: RequestRow, model: ModelSpec, shape: RowShape) -> dict[str,
         body |= {"temperature": given.temperature, "top_p": given.top_p}
         if options.endpoint == "chat":
             body |= {"seed": given.seed} | ({"top_k": given.top_k} if shape.top_k else {})
-    for key, value in (msgspec.json.decode(options.extra_body) if options.extra_body else {}).items():
-        there = body.get(key)
-        body[key] = there | value if isinstance(there, dict) and isinstance(value, dict) else value
-    return body
+    return with_extra(body, model)
 
 
 _SHORTEST: Final = Sampling(temperature=0.0, top_p=1.0, top_k=1, max_tokens=1, stop=(), seed=1)
