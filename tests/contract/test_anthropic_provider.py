@@ -188,6 +188,14 @@ class TestCreation:
             provider.submit(payload)
         assert len(server.asked) == 1
 
+    @pytest.mark.parametrize("name", ["", "..", "a/b", "a\x1b[2J", None])
+    def test_a_batch_under_a_name_that_is_none_is_looked_for(
+        self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload, name: object
+    ) -> None:
+        server.on("POST", BATCHES, json_reply(batch(status="in_progress") | {"id": name}))
+        with pytest.raises(OutcomeUnknownError, match="cannot be read"):
+            provider.submit(payload)
+
     @pytest.mark.parametrize(("status", "kind"), [(429, "rate_limit_error"), (529, "overloaded_error")])
     def test_the_vendors_own_word_that_it_is_busy_means_that_nothing_was_done(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload, status: int, kind: str
@@ -316,6 +324,13 @@ class TestStatus:
         found = provider.status(JobRef(NAME))
         assert found.state is state
         assert "rebalancing" not in told["processing_status"] or "rebalancing" in found.message
+
+    @pytest.mark.parametrize("status", [None, 5, ["ended"]])
+    def test_one_that_is_no_text_is_one_that_is_not_known(
+        self, server: ScriptedServer, provider: AnthropicProvider, status: object
+    ) -> None:
+        server.on("GET", f"{BATCHES}/{NAME}", json_reply(batch() | {"processing_status": status}))
+        assert provider.status(JobRef(NAME)).state is JobState.WORKING
 
     def test_one_that_is_not_found_is_missing(self, server: ScriptedServer, provider: AnthropicProvider) -> None:
         server.on("GET", f"{BATCHES}/{NAME}", refusal(404, "not_found_error"))

@@ -258,6 +258,24 @@ def test_a_filtered_request_is_an_error_of_that_request(server: ScriptedServer) 
     assert read.error == "content_filter: The response was filtered"
 
 
+@pytest.mark.parametrize("said", ["Your input was flagged", "it requires moderation", "see our content policy"])
+def test_so_is_one_that_a_router_does_not_pass_on(server: ScriptedServer, said: str) -> None:
+    told = json_reply({"error": {"message": said, "code": 403, "metadata": {"reasons": ["x"]}}}, 403)
+    assert provider(server).parse_row(answered(server, told).row).error == f"http_403: {said}"
+
+
+def test_a_key_that_may_not_do_this_ends_the_work(server: ScriptedServer) -> None:
+    with pytest.raises(PermanentError, match="HTTP 403"):
+        answered(server, json_reply({"error": {"message": "this key may not do that"}}, 403))
+
+
+def test_neither_the_key_nor_controls_stand_in_the_code_of_an_error(server: ScriptedServer) -> None:
+    server.on("POST", "/v1/chat/completions", json_reply({"error": {"message": "no", "code": f"\x1b[2J{KEY}"}}, 400))
+    found = provider(server, key="SOME_KEY").answer(row(), MODEL).row
+    assert KEY.encode() not in found
+    assert b"u001b" not in found
+
+
 @pytest.mark.parametrize(
     "told",
     [
@@ -417,7 +435,17 @@ def test_a_model_that_a_server_on_this_machine_does_not_list_is_refused_before_a
         provider(server).check(MODEL)
 
 
-@pytest.mark.parametrize("told", [reply(404), json_reply({"data": []}), reply(405)])
+@pytest.mark.parametrize("length", [4096, 0, None, "4096", 4096.5, -1])
+def test_a_list_of_models_may_come_bare_and_say_odd_things_of_their_context(
+    server: ScriptedServer, length: object
+) -> None:
+    server.on("GET", "/v1/models", json_reply([{"id": "large"}, {"id": "small-7b", "context_length": length}]))
+    made = provider(server)
+    made.check(MODEL)
+    assert made.context_length(MODEL) == (4096 if length == 4096 else None)
+
+
+@pytest.mark.parametrize("told", [reply(404), json_reply({"data": []}), json_reply({"data": None}), reply(405)])
 def test_without_a_list_the_first_answer_tells(server: ScriptedServer, told: Reply) -> None:
     server.on("GET", "/v1/models", told)
     provider(server).check(MODEL)

@@ -401,6 +401,16 @@ def test_a_creation_is_never_repeated_here_whatever_became_of_it(
     assert len(asked(server, "POST /v1/batches")) == 1
 
 
+@pytest.mark.parametrize("name", ["", ".", "../batch_2", "batch 1", "batch\x1b[2J", "batch_1\n", "x" * 513, 5, None])
+def test_a_batch_under_a_name_that_is_none_is_looked_for(
+    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, name: object
+) -> None:
+    server.on("POST", "/v1/batches", json_reply(batch() | {"id": name}))
+    with pytest.raises(OutcomeUnknownError, match="cannot be read") as caught:
+        provider.submit(replace(payload, staged="file-1"))
+    assert "\x1b" not in caught.value.message
+
+
 def test_a_file_that_is_not_known_where_batches_are_made_is_waited_for_if_it_is_there(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
@@ -541,6 +551,42 @@ def test_an_unknown_state_counts_as_working_and_is_said(server: ScriptedServer, 
     assert (found.state, found.message) == (
         JobState.WORKING, "OpenAI says 'reticulating', a state that is not known here",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "odd", [{"errors": []}, {"errors": ""}, {"errors": {"data": {}}}, {"request_counts": []}, {"metadata": "x"}]
+)
+def test_odd_values_of_what_nothing_depends_on_keep_no_batch_from_being_fetched(
+    server: ScriptedServer, provider: OpenAIProvider, odd: dict[str, Any]
+) -> None:
+    server.on("GET", "/v1/batches/batch_1", json_reply(batch("completed", **odd)))
+    assert provider.status(JobRef("batch_1")).state is JobState.READY
+
+
+@pytest.mark.parametrize("status", [None, 5, ["completed"]])
+def test_a_state_that_is_no_text_is_one_that_is_not_known(
+    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, status: object
+) -> None:
+    server.on("GET", "/v1/batches/batch_1", json_reply(batch() | {"status": status}))
+    assert provider.status(JobRef("batch_1")).state is JobState.WORKING
+    ours = batch(name="batch_2", metadata={"promptrial_key": payload.key})
+    server.on("GET", "/v1/batches", listing(batch() | {"status": status}, ours))
+    assert provider.find(payload) == JobRef("batch_2")
+
+
+def test_errors_in_another_shape_are_said_as_they_are(server: ScriptedServer, provider: OpenAIProvider) -> None:
+    server.on("GET", "/v1/batches/batch_1", json_reply(batch("failed", errors=["the file is too old"])))
+    assert "the file is too old" in provider.status(JobRef("batch_1")).message
+
+
+@pytest.mark.parametrize("name", ["..", "../../v1/models", "https://evil.example/x", "a?b", "\x1b[2J"])
+def test_the_name_of_a_file_cannot_lead_to_another_path(
+    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, name: str
+) -> None:
+    server.on("GET", "/v1/batches/batch_1", json_reply(batch("completed", output_file_id=name)))
+    with pytest.raises(TransientError, match="cannot be read"):
+        list(provider.results(JobRef("batch_1"), payload))
+    assert len(server.asked) == 1
 
 
 def test_a_batch_that_is_not_known_is_missing(server: ScriptedServer, provider: OpenAIProvider) -> None:

@@ -1007,6 +1007,27 @@ MUTANTS: Final = (
         ("tests/unit/test_jobs_fences.py",),
     ),
     Mutant(
+        "an address in capitals may be plain HTTP",
+        "providers/access.py",
+        "return parts.geturl().rstrip",
+        "return instance.base_url.rstrip",
+        ("tests/unit/test_providers_access.py",),
+    ),
+    Mutant(
+        "whatever a vendor calls a batch is its name",
+        "providers/vendor_ids.py",
+        'VendorId = Annotated[str, msgspec.Meta(pattern=rf"\\A{_ID}\\Z")]',
+        "VendorId = str",
+        ("tests/contract/test_openai_provider.py", "tests/contract/test_anthropic_provider.py"),
+    ),
+    Mutant(
+        "a file of one huge line is read into memory",
+        "providers/batch_folder.py",
+        "file.readline(MAX_LINE + 1)",
+        "file.readline()",
+        ("tests/unit/test_providers_batch_file.py",),
+    ),
+    Mutant(
         "the key is sent to wherever results are said to be",
         "providers/anthropic.py",
         'if _origin(theirs) != _origin(base) or not theirs.startswith(base + "/"):',

@@ -80,6 +80,8 @@ def refused(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = No
         ),
         ({"type": "vllm", "base_url": "ftp://x.example"}, "providers.mine.base_url", "expected an address"),
         ({"type": "vllm", "base_url": "http://x:port/v1"}, "providers.mine.base_url", "expected an address"),
+        ({"type": "vllm", "base_url": "http://x\\.y.example"}, "providers.mine.base_url", "expected an address"),
+        ({"type": "vllm", "base_url": "http://x%2f.y.example"}, "providers.mine.base_url", "expected an address"),
         ({"type": "vllm", "base_url": "http://a b/v1"}, "providers.mine.base_url", "expected an address"),
         (
             {"type": "vllm", "base_url": f"http://me:{SECRET}@x/v1"},

@@ -80,9 +80,10 @@ def test_a_domain_is_trusted_with_a_dot_before_it() -> None:
     refused(deep, {**ENV, TRUSTED_HOSTS: "corp.example"})
 
 
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "Http"])
 @pytest.mark.parametrize("secret", [OURS, replace(KEYLESS, headers=(("X-A", KEY),))], ids=["key", "header"])
-def test_plain_http_to_another_machine_is_refused_however_trusted_it_is(secret: Instance) -> None:
-    plain = replace(secret, base_url="http://api.vendor.example/v1")
+def test_plain_http_to_another_machine_is_refused_however_trusted_it_is(secret: Instance, scheme: str) -> None:
+    plain = replace(secret, base_url=f"{scheme}://api.vendor.example/v1")
     error = refused(plain, {**ENV, TRUSTED_HOSTS: "api.vendor.example"})
     assert "would send the key unencrypted" in error.message
 
@@ -109,8 +110,11 @@ def test_a_value_that_can_be_no_key_is_refused_without_showing_it(value: str) ->
 
 
 @pytest.mark.parametrize(
-    "base", ["", "vendor", "ftp://x", "https://", "https://x:p", "https://u:p@x", "https://x?a=b", "https://x#a"]
-)
+    "base",
+    ["", "vendor", "ftp://x", "https://", "https://x:p", "https://u:p@x", "https://x?a=b", "https://x#a",
+     "https://evil.example\\.vendor-cloud.example/v1", "https://evil.example%2f.vendor-cloud.example/v1",
+     "https://.vendor-cloud.example/v1"],
+)  # fmt: skip
 def test_an_address_that_is_none_is_refused(base: str) -> None:
     assert "providers.mine: its base_url" in refused(replace(OURS, base_url=base)).message
 

@@ -20,6 +20,7 @@ from promptrial.providers.batch_file import BatchFileProvider
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.runtime.clock import FakeClock
 from promptrial.store import jsonl
+from promptrial.store.downloads import MAX_LINE
 
 MODEL = ModelSpec("small", "org/small", "files", adapter="batch_file")
 KEY = "pt-trial-0123456789abcdef-a1"
@@ -121,6 +122,22 @@ def desk(tmp_path: Path) -> Desk:
     (tmp_path / "sources").mkdir()
     folder = tmp_path / "batch_files"
     return Desk(folder, clock, provider(folder, clock), tmp_path / "sources")
+
+
+class TestStrangeThingsInTheFolder:
+    def test_a_huge_file_of_something_else_is_not_read_into_memory(self, desk: Desk) -> None:
+        desk.job()
+        whole = json.dumps(answer(ALL[0], text="x" * MAX_LINE)).encode()  # only who reads all of it sees a row
+        desk.put("a_film.jsonl", [whole])
+        assert desk.status().state is JobState.BY_HAND
+
+    def test_a_record_that_is_no_file_is_not_waited_for(self, desk: Desk) -> None:
+        desk.job()
+        record = desk.folder / f"{KEY}.job.json"
+        record.unlink()
+        os.mkfifo(record)
+        with pytest.raises(PermanentError, match="is no record of a job"):
+            desk.status()
 
 
 class TestWriting:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["checked_address", "checked_headers", "checked_proxy", "is_secret_name"]
+__all__ = ["checked_address", "checked_headers", "checked_proxy", "is_host", "is_secret_name"]
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NAME: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.?")
 _SECRET: Final = re.compile(r"auth|key|token|secret|cookie|password|credential|session|signature", re.IGNORECASE)
 _OURS: Final = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "expect", "host", "te", "trailer",
@@ -26,6 +28,23 @@ def is_secret_name(name: str) -> bool:
     (True, True, False)
     """
     return bool(_SECRET.search(name))
+
+
+def is_host(text: str) -> bool:
+    """Tell whether a text is the name or the address of a machine, in lower case and without a port.
+
+    Programs read anything else in different ways, such as ``evil.example%2f.vendor.example``.
+
+    Examples
+    --------
+    >>> [is_host(text) for text in ("api.vendor.example", "gpu-box", "::1", "a%2fb.example", ".example", "")]
+    [True, True, True, False, False, False]
+    """
+    try:
+        ip_address(text)
+    except ValueError:
+        return _NAME.fullmatch(text) is not None
+    return True
 
 
 def checked_address(value: str) -> str:
@@ -70,7 +89,9 @@ def _split(value: str) -> tuple[str, bool, bool] | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return None
-    return (parts.scheme, parts.username is not None, bool(parts.query or parts.fragment)) if host else None
+    return (
+        (parts.scheme, parts.username is not None, bool(parts.query or parts.fragment)) if is_host(host or "") else None
+    )
 
 
 def checked_headers(value: dict[str, str]) -> dict[str, str]:

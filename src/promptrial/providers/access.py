@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from promptrial.config.addresses import is_host
 from promptrial.errors import ConfigError
 from promptrial.model.instances import Instance
 from promptrial.providers.http_service import Service, Timeouts, is_loopback
@@ -140,11 +141,11 @@ def _checked_base(instance: Instance) -> str:
         raise _bad_base(instance, "is not an address") from None
     if not instance.base_url:
         raise _bad_base(instance, "is missing")
-    if parts.scheme not in {"http", "https"} or not host:
+    if parts.scheme not in {"http", "https"} or not is_host(host):
         raise _bad_base(instance, "is not an address")
     if parts.username is not None or parts.query or parts.fragment:
         raise _bad_base(instance, "holds more than a host and a path")
-    return instance.base_url.rstrip("/")
+    return parts.geturl().rstrip("/")
 
 
 def _bad_base(instance: Instance, why: str) -> ConfigError:

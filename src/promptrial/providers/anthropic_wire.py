@@ -12,6 +12,7 @@ import msgspec
 
 from promptrial.providers.base import JobState, JobStatus
 from promptrial.providers.http_outcomes import printable
+from promptrial.providers.vendor_ids import VendorId
 
 __all__ = ["OVERLOADED", "RATE_LIMIT", "Anything", "Batch", "BatchPage", "batch_status"]
 
@@ -29,12 +30,15 @@ class Anything(msgspec.Struct):
 class Batch(msgspec.Struct):
     """A message batch."""
 
-    id: str
-    processing_status: str = ""
+    id: VendorId
+    processing_status: Any = ""
     request_counts: Any = None
     results_url: Any = None
     cancel_initiated_at: Any = None
     archived_at: Any = None
+
+    def __post_init__(self) -> None:
+        self.processing_status = str(self.processing_status)
 
     @property
     def total(self) -> int | None:
@@ -48,7 +52,7 @@ class Batch(msgspec.Struct):
     @property
     def has_ended(self) -> bool:
         """Whether its results can be read, unless they were removed."""
-        return self.processing_status == _ENDED
+        return bool(self.processing_status == _ENDED)
 
     def count(self, name: str) -> int:
         """Return how many requests it says ended so; 0 if it does not say."""

@@ -21,16 +21,19 @@ from typing import Final
 
 import msgspec
 
+from promptrial.documents.files import open_regular
 from promptrial.errors import PermanentError
 from promptrial.providers.request_rows import row_id
 from promptrial.store import atomic, jsonl
 from promptrial.store.atomic import AtomicFile
+from promptrial.store.downloads import BOM, MAX_LINE
 
 __all__ = ["BatchFolder", "FileJob"]
 
 _REQUESTS: Final = ".requests.jsonl"
 _RECORD: Final = ".job.json"
 _RESULTS: Final = ".results.jsonl"
+_LARGEST_RECORD: Final = 1 << 20
 _ATTEMPT: Final = re.compile(r"-a(\d+)$")
 _Stamp = tuple[int, int]
 
@@ -99,7 +102,8 @@ class BatchFolder:
         """
         path = self._record(key)
         try:
-            return msgspec.json.decode(path.read_bytes(), type=FileJob)
+            with open_regular(path) as file:
+                return msgspec.json.decode(file.read(_LARGEST_RECORD), type=FileJob)
         except FileNotFoundError:
             return None
         except (ValueError, RecursionError, OSError) as error:
@@ -223,10 +227,12 @@ def _names(name: str, key: str) -> bool:
 
 
 def _first_id(path: Path) -> str | None:
-    """Return the id of the first row that has one; None for a file of something else."""
+    """Return the id of the first row that has one; None for a file of something else, which may be one huge line."""
     try:
-        for line in jsonl.lines(path):
-            return row_id(line.removeprefix(b"\xef\xbb\xbf"))
+        with open_regular(path) as file:
+            while line := file.readline(MAX_LINE + 1):
+                if row := line.removeprefix(BOM).strip():
+                    return row_id(row)
     except (ValueError, OSError):
         return None
     return None

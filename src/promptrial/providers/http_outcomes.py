@@ -115,7 +115,7 @@ class Call:
     def text(self, problem: str) -> str:
         """Return a message on one line, without the key."""
         text = printable(self.service.without_secrets(problem))
-        return f"{self.service.vendor}: could not {self.what}: {text}"
+        return f"{self.service.vendor}: could not {printable(self.what)}: {text}"
 
     def not_now(self, problem: str, retry_after_s: float | None = None) -> TransientError:
         """Return the error of a call that changed nothing and may work later."""
@@ -142,7 +142,7 @@ class Call:
             hint=hint,
             status=reply.status,
             detail=detail,
-            code=reply.code,
+            code=printable(self.service.without_secrets(reply.code)),
             kind=printable(self.service.without_secrets(reply.type)),
         )
 

@@ -49,6 +49,8 @@ _OVERFLOW: Final = re.compile(
 _NO_MODEL: Final = re.compile(
     r"model_not_found|not a valid model|model\b.{0,200}\b(does not exist|not found)", re.IGNORECASE
 )
+_FLAGGED: Final = re.compile(r"moderation|\bflagged\b|content[ _](policy|filter)", re.IGNORECASE)
+"""A 403 of OpenRouter's that is about what a request holds, and not about the key."""
 _ANSWER: Final = "answer a request"
 _NAME: Final = "x-client-request-id"
 """The header by which OpenAI and its kin put our name of a request into their logs; the emulator knows it by that."""
@@ -58,17 +60,22 @@ _SHOWN: Final = 8
 
 class _Served(msgspec.Struct):
     id: str = ""
-    max_model_len: int | None = None
-    context_length: int | None = None
-    context_window: int | None = None
+    max_model_len: Any = None
+    context_length: Any = None
+    context_window: Any = None
 
     @property
     def window(self) -> int | None:
-        return self.max_model_len or self.context_length or self.context_window
+        said = (self.max_model_len, self.context_length, self.context_window)
+        return next((number for number in said if type(number) is int and number > 0), None)
 
 
 class _Models(msgspec.Struct):
-    data: list[_Served] = []
+    data: list[_Served] | None = None
+
+
+_Listed: Final[Any] = _Models | list[_Served]
+"""Together's list has nothing around it."""
 
 
 class _Tokens(msgspec.Struct):
@@ -273,7 +280,8 @@ class OpenAICompatibleProvider(AnswersDirectly):
         """Return the models that the server lists; none if it has no such list."""
         if self._served is None:
             try:
-                self._served = self._http.call("GET", "/models", _Models, what="list its models").data
+                found = self._http.call("GET", "/models", _Listed, what="list its models")
+                self._served = found if isinstance(found, list) else found.data or []
             except RejectedError as error:
                 if error.status in {401, 403}:
                     raise
@@ -312,7 +320,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
                 hint=f"if the model takes no such parameter, set models.{model.alias}.sampling: provider_default, or "
                 "correct `extra_body`",
             ) from error
-        if error.status not in _REFUSED_ALONE:
+        if error.status not in _REFUSED_ALONE and not (error.status == 403 and _FLAGGED.search(said)):
             raise error
         if _OVERFLOW.search(said):
             window = f"; the context window has {facts.window}" if facts.window else ""

@@ -13,6 +13,7 @@ import msgspec
 
 from promptrial.providers.base import JobState, JobStatus
 from promptrial.providers.http_outcomes import printable
+from promptrial.providers.vendor_ids import FileName, VendorId
 
 __all__ = ["KEY", "MODEL", "REQUESTS", "STATES", "Anything", "Batch", "BatchPage", "Deleted", "File", "FilePage"]
 
@@ -65,7 +66,7 @@ class Deleted(msgspec.Struct):
 class File(msgspec.Struct):
     """An uploaded file. ``status`` is deprecated at OpenAI, and what one has to wait for at Azure."""
 
-    id: str
+    id: VendorId
     bytes: Any = None
     created_at: Any = None
     filename: Any = None
@@ -104,22 +105,21 @@ class _Problems(msgspec.Struct):
     data: list[_Problem] | None = None
 
 
-class _Counts(msgspec.Struct):
-    completed: Any = None
-
-
 class Batch(msgspec.Struct):
     """A batch. File ids may be missing, null, or an empty text; all of these say that there is no such file."""
 
-    id: str
-    status: str = ""
-    input_file_id: str | None = None
-    output_file_id: str | None = None
-    error_file_id: str | None = None
+    id: VendorId
+    status: Any = ""
+    input_file_id: FileName | None = None
+    output_file_id: FileName | None = None
+    error_file_id: FileName | None = None
     created_at: Any = None
     metadata: Any = None
-    errors: _Problems | None = None
-    request_counts: _Counts | None = None
+    errors: Any = None
+    request_counts: Any = None
+
+    def __post_init__(self) -> None:
+        self.status = str(self.status)
 
     @property
     def created(self) -> float | None:
@@ -130,7 +130,11 @@ class Batch(msgspec.Struct):
     @property
     def problems(self) -> list[_Problem]:
         """What was found wrong with its requests as a whole."""
-        return (self.errors and self.errors.data) or []
+        try:
+            found = msgspec.convert(self.errors, _Problems | None)
+        except msgspec.ValidationError:
+            return [_Problem(message=self.errors)] if self.errors else []
+        return (found and found.data) or []
 
     @property
     def lacked_room(self) -> bool:
@@ -145,7 +149,7 @@ class Batch(msgspec.Struct):
         Its counts and its rows do not always agree: this is no more than a reason to believe that there is nothing,
         where nothing is what came.
         """
-        return self.request_counts is not None and self.request_counts.completed == 0
+        return isinstance(self.request_counts, dict) and self.request_counts.get("completed") == 0
 
     def tag(self, name: str) -> str | None:
         """Return a value of its metadata."""
