@@ -122,7 +122,6 @@ def test_what_every_request_would_meet_ends_the_part(
         reply(200, b"{"),
         reply(200, b"[]"),
         reply(200, b"{}"),
-        json_reply({"content": "no list"}),
         reply(200, json.dumps(message()).encode(), announce=9999),
     ],
     ids=str,
@@ -134,6 +133,16 @@ def test_what_may_work_later_is_left_to_its_caller(
     with pytest.raises(TransientError):
         provider.answer(asked(), MODEL)
     assert len(server.asked) == 1
+
+
+def test_an_answer_of_an_odd_shape_was_paid_for_and_is_kept_as_it_came(
+    server: ScriptedServer, provider: AnthropicLiveProvider
+) -> None:
+    server.on("POST", MESSAGES, json_reply({"content": "no list"}))
+    row, _ = provider.answer(asked(), MODEL)
+    assert json.loads(row)["result"]["message"] == {"content": "no list"}
+    with pytest.raises(ValueError, match=r"\w"):
+        provider.parse_row(row)
 
 
 def test_a_429_asks_for_fewer_at_once(server: ScriptedServer, provider: AnthropicLiveProvider) -> None:

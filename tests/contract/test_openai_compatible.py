@@ -15,6 +15,7 @@ from promptrial.config.presets import PRESETS
 from promptrial.errors import ConfigError, LoadingError, PermanentError, SlowDownError, TransientError
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import Connection, Instance, Limits, RequestOptions
+from promptrial.providers.chat_replies import is_same_model
 from promptrial.providers.live import IN_FLIGHT, LiveAnswer, LiveProvider
 from promptrial.providers.openai_compatible import OpenAICompatibleProvider
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
@@ -202,7 +203,6 @@ CUT_GZIP = gzip.compress(WHOLE)[:-20]
         reply(200, b""),
         reply(200, b"<html><body>Bad gateway</body></html>", Content_Type="text/html"),
         reply(200, b"[" * 100_000),
-        json_reply(CHAT | {"choices": []}),
         json_reply({"id": "x"}),
         reply(200, json.dumps(CHAT).encode().replace(b"Paris", b"\xff\xfe")),
         json_reply({"error": {"code": 502, "message": "the upstream failed"}}),
@@ -212,6 +212,56 @@ def test_what_may_work_later_is_never_kept_as_an_answer(server: ScriptedServer, 
     with pytest.raises(TransientError) as caught:
         answered(server, told)
     assert not isinstance(caught.value, SlowDownError)
+
+
+@pytest.mark.parametrize("choices", [[], None, [{"message": {"content": {"odd": 1}}}], "none"])
+def test_an_answer_of_an_odd_shape_was_paid_for_and_is_kept_as_it_came(server: ScriptedServer, choices: object) -> None:
+    given = answered(server, json_reply(CHAT | {"choices": choices}))
+    assert json.loads(given.row)["response"]["choices"] == choices
+    with pytest.raises(ValueError, match=r"\w"):
+        provider(server).parse_row(given.row)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "top_k"], "msg": "Extra inputs"}]}),
+        (422, {"message": "Unknown parameter: top_k"}),
+        (400, {"error": {"message": "Unrecognized request argument supplied: seed"}}),
+        (400, {"error": {"message": "top_k is not supported by this model", "code": "invalid_request"}}),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_a_server_does_not_take_ends_the_part_and_keeps_no_row(
+    server: ScriptedServer, status: int, body: dict[str, Any]
+) -> None:
+    with pytest.raises(PermanentError) as caught:
+        answered(server, json_reply(body, status))
+    assert "provider_default" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("named", "asked_for", "same"),
+    [
+        ("gpt-4o", "gpt-4o", True),
+        ("gpt-4o-2024-08-06", "gpt-4o", True),
+        ("gpt-4-0613", "gpt-4", True),
+        ("claude-haiku-4-5-20251001", "claude-haiku-4-5", True),
+        ("claude-3-5-haiku-20241022", "claude-3-5-haiku-latest", True),
+        ("/models/Qwen2.5-7B-Instruct-Q4_K_M.gguf", "qwen/Qwen2.5-7B-Instruct", True),
+        ("llama3:latest", "llama3", True),
+        ("llama3", "llama3:latest", True),
+        ("gpt-4o-mini", "gpt-4o", False),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("claude-opus-4-1-20250805", "claude-opus-4", False),
+        ("x-8b-instruct", "x-8b", False),
+        ("gpt-4-turbo-2024-04-09", "gpt-4", False),
+        ("x-80b", "x-8", False),
+    ],
+)
+def test_another_edition_of_a_model_is_the_same_and_another_model_is_not(
+    named: str, asked_for: str, same: bool
+) -> None:
+    assert is_same_model(named, asked_for) == same
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,22 @@ def test_a_failed_request_keeps_the_tokens_that_it_was_billed(row: dict[str, obj
     assert (completion.prompt_tokens, completion.completion_tokens, completion.total_tokens) == (9, 2, 11)
 
 
+@pytest.mark.parametrize("error", [{}, {"code": "", "message": ""}, {"code": 0, "message": None, "type": ""}])
+def test_an_error_that_says_nothing_beside_an_answer_is_none(error: dict[str, object]) -> None:
+    for row in ({"response": CHAT, "error": error}, {"response": {"status_code": 200, "body": CHAT}, "error": error}):
+        assert parse_chat_row(line(**row)).error is None
+    for row in ({"error": error}, {"response": {"status_code": 200, "body": {}}, "error": error}):
+        assert parse_chat_row(line(**row)).error is not None
+    assert parse_chat_row(line(response={"status_code": 400, "body": CHAT}, error=error)).error
+
+
+def test_content_may_be_a_list_of_parts() -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "France."}]}
+    parts = [thinking, {"type": "text", "text": "Pa"}, {"type": "text", "text": "ris"}, {"type": "image_url"}, 7]
+    completion = parse_chat_row(line(response={"choices": [{"message": {"content": parts}, "finish_reason": 7}]}))
+    assert (completion.text, completion.reasoning, completion.finish_reason) == ("Paris", "France.", None)
+
+
 def test_a_failed_request_without_usage_has_unknown_tokens() -> None:
     assert parse_chat_row(line(error={"code": 500})).prompt_tokens is None
 

@@ -128,7 +128,7 @@ class AnthropicLiveProvider(AnswersDirectly):
             return LiveAnswer(self._refused(error, request, model))
         try:
             return LiveAnswer(_row_of(message, request), tuple(_notes(message, model)))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TransientError(Call(self._http.service, _ANSWER).text(str(error))) from error
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:  # noqa: ARG002 - the Protocol's
@@ -176,7 +176,7 @@ class AnthropicLiveProvider(AnswersDirectly):
 
 
 def _row_of(message: _Message, request: RequestRow) -> bytes:
-    """Return the row of an answer.
+    """Return the row of an answer. One of an odd shape is kept: it was paid for, and would come again.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def _row_of(message: _Message, request: RequestRow) -> bytes:
     if message.content is UNSET:
         raise ValueError("the answer has no content")
     row = _on_one_line({"custom_id": request.custom_id, "result": {"type": "succeeded", "message": message}})
-    parse_message_row(row)
+    msgspec.json.decode(row)
     return row
 
 

@@ -7,6 +7,7 @@ else servers add, such as times, changes with each run and says nothing of the a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -21,6 +22,10 @@ from promptrial.providers.request_rows import RequestRow
 
 __all__ = ["ChatReply", "FailedReplyError", "answer_of", "fewest_tokens", "is_same_model"]
 
+_EDITION: Final = re.compile(
+    r"(-(\d{3,8}|\d{4}-\d\d-\d\d|latest|v\d+(\.\d+)*))?([-.](i?q\d[a-z0-9_]*|b?f16|f32|fp8|awq|gptq)([-_].*)?)?(:.*)?"
+)
+"""What may follow the name of a model: a date or a version, a quantization, a tag."""
 _MAY_WORK_LATER: Final = frozenset({408, 429})
 
 
@@ -72,12 +77,16 @@ def answer_of(reply: ChatReply, request: RequestRow, model: ModelSpec, window: i
     FailedReplyError
         If the answer holds an error of the server, which may be gone later.
     ValueError
-        If it holds neither an answer nor an error, or cannot be read.
+        If it holds neither an answer nor an error, or is not JSON. An answer of a shape that is not read is kept.
     """
     _require_no_failure(reply)
     # Between the tokens of JSON a newline is a space; within them there is none.
     row = msgspec.json.encode(_Row(request.custom_id, reply)).replace(b"\n", b" ").replace(b"\r", b" ")
-    completion = parse_chat_row(row)
+    try:
+        completion = parse_chat_row(row)
+    except ValueError:
+        _require_choices(reply, row)
+        return LiveAnswer(row, tuple(_named_otherwise(reply, model)))
     return LiveAnswer(row, tuple(_notes(reply, completion, request, model, window, larger)))
 
 
@@ -98,15 +107,35 @@ def _require_no_failure(reply: ChatReply) -> None:
         raise FailedReplyError(code, printable(str(error.message)))
 
 
-def _notes(
-    reply: ChatReply, answer: Completion, request: RequestRow, model: ModelSpec, window: int | None, larger: str
-) -> Iterator[Note]:
+def _require_choices(reply: ChatReply, row: bytes) -> None:
+    """Let an answer of an odd shape be one: it was paid for, and would come again. What is no JSON may come right.
+
+    Raises
+    ------
+    ValueError
+        If it has no ``choices`` at all, or is not JSON.
+    """
+    if reply.choices is UNSET:
+        raise ValueError("the answer has no choices")
+    try:
+        msgspec.json.decode(row)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deeply") from error
+
+
+def _named_otherwise(reply: ChatReply, model: ModelSpec) -> Iterator[Note]:
     named = _text(reply.model)
     if named and not is_same_model(named, model.id):
         yield Note(
             f"model {printable(named, 80)}",
             f"model {model.shown_id} was asked for, and {printable(named, 80)} answers",
         )
+
+
+def _notes(
+    reply: ChatReply, answer: Completion, request: RequestRow, model: ModelSpec, window: int | None, larger: str
+) -> Iterator[Note]:
+    yield from _named_otherwise(reply, model)
     if answer.error is not None or not answer.prompt_tokens:
         return
     fewest, limit, read = fewest_tokens(request), request.body.max_tokens, answer.prompt_tokens
@@ -133,6 +162,16 @@ def _text(raw: Raw | UnsetType) -> str:
 
 
 def is_same_model(named: str, asked: str) -> bool:
-    """Whether a name is the one asked for, perhaps with a folder, a version or the ending of a file."""
+    """Whether a name is the one asked for, perhaps with a folder, a date or version, or how its weights are stored.
+
+    Examples
+    --------
+    >>> is_same_model("gpt-4o-2024-08-06", "gpt-4o"), is_same_model("gpt-4o-mini", "gpt-4o")
+    (True, False)
+    """
     short, wanted = (text.rpartition("/")[2].casefold().removesuffix(".gguf") for text in (named, asked))
-    return short == wanted or short.startswith((f"{wanted}-", f"{wanted}:")) or wanted.startswith(f"{short}:")
+    wanted = wanted.removesuffix("-latest")
+    rest = short.removeprefix(wanted)
+    if rest != short or not wanted:
+        return _EDITION.fullmatch(rest) is not None
+    return wanted.startswith(f"{short}:")

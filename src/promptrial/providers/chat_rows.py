@@ -9,7 +9,9 @@
     {"custom_id", "error": {"code", "message"}, "usage"}                 a failed request, also beside a response;
                                                                          the error may be a text
 
-A message may hold ``reasoning_content`` or ``reasoning`` beside its ``content``, or a ``refusal`` instead of it. Keys
+A message may hold ``reasoning_content`` or ``reasoning`` beside its ``content``, or a ``refusal`` instead of it. The
+content may be a list of parts, ``{"type": "text", "text"}`` and ``{"type": "thinking", "thinking"}``. An error in which
+nothing is said, beside an answer, is none. Keys
 that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is unknown, and so is
 usage that cannot be read; the answer beside it counts. What a RESPONSE holds is in ``response_bodies``, and which
 responses are answers in ``promptrial.model.responses``.
@@ -33,7 +35,7 @@ _MAX_TOKENS: Final = 2**31 - 1
 
 
 class _Message(msgspec.Struct, gc=False):
-    content: str | None = None
+    content: str | list[Any] | None = None
     refusal: Any = None
     reasoning_content: Any = None
     reasoning: Any = None
@@ -41,7 +43,7 @@ class _Message(msgspec.Struct, gc=False):
 
 class _Choice(msgspec.Struct, gc=False):
     message: _Message
-    finish_reason: str | None = None
+    finish_reason: Any = None
 
 
 # A row's counts are summed over a run in 64 bits, so that none may be absurdly large.
@@ -147,13 +149,13 @@ def parse_chat_row(line: bytes) -> Completion:
     return Completion(
         row.custom_id,
         _text(message),
-        choice.finish_reason,
+        _words(choice.finish_reason),
         chat.id or response.request_id,
         usage.asked,
         usage.answered,
         usage.total_tokens,
         usage.cached_tokens,
-        reasoning=_words(message.reasoning_content) or _words(message.reasoning),
+        reasoning=_words(message.reasoning_content) or _words(message.reasoning) or _thoughts(message.content),
         reasoning_tokens=usage.reasoning_tokens,
     )
 
@@ -184,8 +186,18 @@ def _decode(line: bytes) -> _Row:
 
 def _text(message: _Message) -> str:
     """Return the content or, where that says nothing, the refusal."""
-    text = message.content or ""
+    text = _joined(message.content, "text") if isinstance(message.content, list) else message.content or ""
     return _words(message.refusal) or text if is_blank(text) else text
+
+
+def _joined(parts: list[Any], kind: str) -> str:
+    """Return the texts of a kind of parts, one behind the other; a part may hold a list of parts itself."""
+    found = (part.get(kind) for part in parts if isinstance(part, dict) and part.get("type") == kind)
+    return "".join(_joined(text, "text") if isinstance(text, list) else _words(text) or "" for text in found)
+
+
+def _thoughts(content: str | list[Any] | None) -> str | None:
+    return _words(_joined(content, "thinking")) if isinstance(content, list) else None
 
 
 def _words(value: object) -> str | None:
@@ -227,16 +239,22 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
     """Return the name of a row's error, wherever it stands, or None."""
     error = row.error or (chat and chat.error)
     status = None if response is None else response.status_code
+    if isinstance(error, _Error) and not (error.code or error.message or error.type) and _is_answer(chat, status):
+        return None
     if isinstance(error, str):
         return f"error: {error}" if error else None
     if error:
-        name = next((str(part) for part in (error.code, error.type, status) if part is not None), "error")
+        name = next((str(part) for part in (error.code, error.type, status) if part not in {None, ""}), "error")
         return f"{name}: {error.message}" if error.message else name
     if status is not None and not 200 <= status < 300:
         return f"http_{status}"
     return (
         "failed: the response says no reason" if chat is not None and chat.output and chat.status == "failed" else None
     )
+
+
+def _is_answer(chat: _Chat | None, status: int | None) -> bool:
+    return chat is not None and bool(chat.choices or chat.output) and (status is None or 200 <= status < 300)
 
 
 def _failed(row: _Row, response: _Response | None, chat: _Chat | None, error: str) -> Completion:

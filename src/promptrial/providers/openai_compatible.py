@@ -46,6 +46,14 @@ _PARAMETER: Final = frozenset({"unsupported_parameter", "unsupported_value", "un
 _OVERFLOW: Final = re.compile(
     r"context[ _](length|size|window)|maximum context|max_model_len|too many tokens", re.IGNORECASE
 )
+_NOT_TAKEN: Final = re.compile(
+    r"extra_forbidden|extra (inputs?|fields?) (are|is|was|were) not|"
+    r"(unrecognized|unknown|unexpected|unsupported) (request |keyword )?(argument|parameter|field|property|value|name)|"
+    r"\b(temperature|top_p|top_k|seed|min_p|repeat_penalty|repetition_penalty|reasoning_effort)\b.{0,60}"
+    r"(not (supported|permitted|allowed)|unsupported|unknown)",
+    re.IGNORECASE,
+)
+"""What servers say of a parameter that they do not take: they say it of every request."""
 _NO_MODEL: Final = re.compile(
     r"model_not_found|not a valid model|model\b.{0,200}\b(does not exist|not found)", re.IGNORECASE
 )
@@ -314,7 +322,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         said = f"{error.code} {error.detail}"
         if isinstance(error, NotFoundError) or (error.status in _REFUSED_ALONE and _NO_MODEL.search(said)):
             raise self._no_such_model(model, f"HTTP {error.status}: {error.detail}") from error
-        if error.code in _PARAMETER:
+        if error.code in _PARAMETER or (error.status in {400, 422} and _NOT_TAKEN.search(said)):
             raise PermanentError(
                 error.message,
                 hint=f"if the model takes no such parameter, set models.{model.alias}.sampling: provider_default, or "
