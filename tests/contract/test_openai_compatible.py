@@ -492,10 +492,55 @@ def test_a_list_of_models_may_come_bare_and_say_odd_things_of_their_context(
     server.on("GET", "/v1/models", json_reply([{"id": "large"}, {"id": "small-7b", "context_length": length}]))
     made = provider(server)
     made.check(MODEL)
-    assert made.context_length(MODEL) == (4096 if length == 4096 else None)
+    assert made.context_length(MODEL) == (4096 if length in {4096, "4096"} else None)
 
 
-@pytest.mark.parametrize("told", [reply(404), json_reply({"data": []}), json_reply({"data": None}), reply(405)])
+def test_odd_entries_of_a_list_of_models_hide_no_other(server: ScriptedServer) -> None:
+    told = {"data": [None, {"id": None}, {"id": "small-7b", "max_model_len": None, "context_window": 8192}]}
+    server.on("GET", "/v1/models", json_reply(told))
+    made = provider(server)
+    assert made.context_length(MODEL) == 8192
+    with pytest.raises(PermanentError, match="it serves: small-7b"):
+        made.check(replace(MODEL, id="another"))
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {
+            "build_info": None,
+            "model_path": 7,
+            "total_slots": "many",
+            "chat_template": [],
+            "default_generation_settings": 0,
+        },
+        ["props"],
+        None,
+    ],
+)
+def test_what_llamacpp_tells_in_an_unknown_shape_counts_as_not_told(server: ScriptedServer, props: object) -> None:
+    _llamacpp(server)
+    server.on("GET", "/props", json_reply(props))
+    found = provider(server, "llamacpp").fingerprint(MODEL)
+    assert found == {
+        "provider": "openai_compatible",
+        "api": f"127.0.0.1:{server.port}",
+        "model": "small-7b",
+        "server": "llama.cpp",
+    }
+
+
+@pytest.mark.parametrize("tags", [{"models": [None, {"name": 1}]}, {"models": None}, []])
+def test_what_ollama_tells_in_an_unknown_shape_counts_as_not_told(server: ScriptedServer, tags: object) -> None:
+    server.on("GET", "/api/version", json_reply({"version": 9}))
+    server.on("GET", "/api/tags", json_reply(tags))
+    server.on("GET", "/v1/models", json_reply({"data": []}))
+    assert "model_digest" not in provider(server, "ollama").fingerprint(MODEL)
+
+
+@pytest.mark.parametrize(
+    "told", [reply(404), json_reply({"data": []}), reply(405), json_reply({"data": None}), json_reply("none")]
+)
 def test_without_a_list_the_first_answer_tells(server: ScriptedServer, told: Reply) -> None:
     server.on("GET", "/v1/models", told)
     provider(server).check(MODEL)

@@ -499,6 +499,15 @@ def test_a_batch_made_from_other_requests_or_for_another_model_is_not_taken_for_
     assert "batch_1" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("errors", [[], "none", {"data": "none"}, {"data": [None, 4]}, 0])
+def test_an_odd_batch_of_the_account_does_not_keep_ours_from_being_found(
+    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, errors: object
+) -> None:
+    odd = ours("batch_2", 5002, errors=errors, request_counts=[], metadata={})
+    server.on("GET", "/v1/batches", listing(odd, ours()))
+    assert provider.find(payload) == JobRef("batch_1")
+
+
 def full(**more: Any) -> dict[str, Any]:
     errors = {"object": "list", "data": [{"code": "token_limit_exceeded", "message": "Limit: 90,000", "line": None}]}
     return {"status": "failed", "errors": errors, "request_counts": {"total": 0, "completed": 0, "failed": 0}, **more}

@@ -41,12 +41,13 @@ from promptrial.providers.anthropic_service import (
     fingerprint,
     version_of,
 )
-from promptrial.providers.anthropic_wire import OVERLOADED, RATE_LIMIT, Anything, Batch, BatchPage, batch_status
+from promptrial.providers.anthropic_wire import OVERLOADED, RATE_LIMIT, Batch, BatchPage, batch_status
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError, Reply, printable
 from promptrial.providers.http_service import Service, Timeouts
 from promptrial.providers.request_rules import MESSAGES_KEYS, check_extra_body
+from promptrial.providers.wire import Anything
 
 __all__ = ["AnthropicProvider"]
 

@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-import msgspec
-
 from promptrial.config.instances import preset_instance
 from promptrial.errors import ConfigError, NoSuchModelError
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of
 from promptrial.providers.anthropic_messages import API_VERSION
-from promptrial.providers.anthropic_wire import Anything
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError
 from promptrial.providers.http_service import Service
+from promptrial.providers.wire import Anything, mapping, whole_number
 
 __all__ = [
     "PRESET",
@@ -104,14 +102,11 @@ def check_model(http: HttpClient, model: ModelSpec) -> None:
             ) from None
 
 
-class _Model(msgspec.Struct):
-    max_input_tokens: int | None = None
-
-
 def context_of(http: HttpClient, model: ModelSpec) -> int | None:
     """Return how many tokens a model can read, None if that is not told."""
     path = f"/v1/models/{_quoted(model.id)}"
-    return http.call("GET", path, _Model, what=f"look up the model {model.shown_id}").max_input_tokens
+    told = mapping(http.call("GET", path, object, what=f"look up the model {model.shown_id}"))
+    return whole_number(told.get("max_input_tokens"))
 
 
 def emulated(instance: Instance, url: str, key: str) -> tuple[Instance, Mapping[str, str]]:

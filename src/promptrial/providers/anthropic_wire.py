@@ -14,17 +14,13 @@ from promptrial.providers.base import JobState, JobStatus
 from promptrial.providers.http_outcomes import printable
 from promptrial.providers.vendor_ids import VendorId
 
-__all__ = ["OVERLOADED", "RATE_LIMIT", "Anything", "Batch", "BatchPage", "batch_status"]
+__all__ = ["OVERLOADED", "RATE_LIMIT", "Batch", "BatchPage", "batch_status"]
 
 OVERLOADED: Final = "overloaded_error"
 RATE_LIMIT: Final = "rate_limit_error"
 """Types of errors by which the vendor turns a call away."""
 _WORKING: Final = frozenset({"in_progress", "canceling"})
 _ENDED: Final = "ended"
-
-
-class Anything(msgspec.Struct):
-    """Any JSON object: for answers that say nothing beyond yes."""
 
 
 class Batch(msgspec.Struct):

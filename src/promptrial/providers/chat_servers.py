@@ -9,17 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from promptrial.errors import LoadingError, TransientError
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import RejectedError
+from promptrial.providers.wire import entries, mapping, text, whole_number
 
 __all__ = ["KINDS", "ServerFacts", "ServerKind", "facts_of", "require_loaded"]
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +74,6 @@ class ServerFacts:
     slots: int | None = None
 
 
-class _Generation(msgspec.Struct, frozen=True):
-    n_ctx: int = 0
-
-
-class _Props(msgspec.Struct):
-    build_info: str = ""
-    model_path: str = ""
-    total_slots: int = 0
-    chat_template: str = ""
-    default_generation_settings: _Generation = _Generation()
-
-
-class _Version(msgspec.Struct):
-    version: str = ""
-
-
-class _Tag(msgspec.Struct):
-    name: str = ""
-    digest: str = ""
-
-
-class _Tags(msgspec.Struct):
-    models: list[_Tag] = []
-
-
 def require_loaded(root: HttpClient, kind: str) -> None:
     """Ask a kind of server that says so whether it has loaded its model.
 
@@ -128,42 +102,39 @@ def facts_of(root: HttpClient, kind: str, model_id: str, window: int | None) -> 
     ``window`` is what the list of models says of the context.
     """
     if kind == "llamacpp":
-        return _llamacpp(_optional(root, "/props", _Props), window)
+        return _llamacpp(_optional(root, "/props"), window)
     if kind == "vllm":
-        told = {
-            "server": "vLLM",
-            "server_version": _optional(root, "/version", _Version).version,
-            "window": window or 0,
-        }
-        return ServerFacts(_said(told), window)
+        version = text(_optional(root, "/version").get("version"))
+        return ServerFacts(_said({"server": "vLLM", "server_version": version, "window": window or 0}), window)
     if kind == "ollama":
-        version, tags = _optional(root, "/api/version", _Version).version, _optional(root, "/api/tags", _Tags)
-        digest = next((tag.digest for tag in tags.models if tag.name in {model_id, f"{model_id}:latest"}), "")
+        version, tags = text(_optional(root, "/api/version").get("version")), _optional(root, "/api/tags").get("models")
+        names = {model_id, f"{model_id}:latest"}
+        digest = next((text(tag.get("digest")) for tag in entries(tags) if text(tag.get("name")) in names), "")
         told = {"server": "Ollama", "server_version": version, "model_digest": digest}
         return ServerFacts(_said(told), window)
     return ServerFacts({}, window)
 
 
-def _llamacpp(props: _Props, window: int | None) -> ServerFacts:
-    template = props.chat_template
-    window = props.default_generation_settings.n_ctx or window
+def _llamacpp(props: Mapping[str, Any], window: int | None) -> ServerFacts:
+    template = text(props.get("chat_template"))
+    window = whole_number(mapping(props.get("default_generation_settings")).get("n_ctx")) or window
     told = {
         "server": "llama.cpp",
-        "server_version": props.build_info,
-        "weights_file": props.model_path.replace("\\", "/").rpartition("/")[2],
+        "server_version": text(props.get("build_info")),
+        "weights_file": text(props.get("model_path")).replace("\\", "/").rpartition("/")[2],
         "chat_template_sha256": hashlib.sha256(template.encode()).hexdigest() if template else "",
         "window": window or 0,
     }
-    return ServerFacts(_said(told), window, props.total_slots or None)
+    return ServerFacts(_said(told), window, whole_number(props.get("total_slots")) or None)
 
 
 def _said(told: Mapping[str, Any]) -> dict[str, str | int]:
     return {name: value for name, value in told.items() if value}
 
 
-def _optional(root: HttpClient, path: str, into: type[_T]) -> _T:
-    """Return what a path tells; the defaults of the type if the server has no such path, or keeps it to itself."""
+def _optional(root: HttpClient, path: str) -> dict[str, Any]:
+    """Return the object that a path tells; an empty one if the server has no such path, or keeps it to itself."""
     try:
-        return root.call("GET", path, into, what=f"read {path}")
+        return mapping(root.call("GET", path, object, what=f"read {path}"))
     except RejectedError:
-        return into()
+        return {}

@@ -43,7 +43,6 @@ from promptrial.providers.fireworks_datasets import MULTIPART_LIMIT, Datasets, R
 from promptrial.providers.fireworks_wire import (
     FAILED_PRECONDITION,
     NOT_FOUND,
-    Anything,
     Job,
     Model,
     job_status,
@@ -53,6 +52,7 @@ from promptrial.providers.hidden_names import HiddenNames
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError
 from promptrial.providers.http_service import Service, Timeouts
+from promptrial.providers.wire import Anything
 
 __all__ = ["FireworksProvider"]
 

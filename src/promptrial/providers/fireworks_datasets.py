@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 from promptrial.errors import PermanentError, ResultsGoneError, TransientError
 from promptrial.providers.base import PartPayload, Staged
 from promptrial.providers.fireworks_account import api_path
-from promptrial.providers.fireworks_wire import FAILED_PRECONDITION, Anything, Dataset, SignedUrls, last_segment
+from promptrial.providers.fireworks_wire import FAILED_PRECONDITION, Dataset, SignedUrls, last_segment
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError
+from promptrial.providers.wire import Anything
 
 __all__ = ["MULTIPART_LIMIT", "Datasets", "RowFiles", "UnfinishedError"]
 
@@ -67,8 +68,8 @@ class Datasets:
         dataset = self._find(payload) or self._create(payload)
         if dataset.state in _WANTS_UPLOAD:
             dataset = self._bring(payload) or dataset
-            if dataset.status is not None and dataset.status.bad:
-                raise PermanentError(f"Fireworks refuses the requests {payload.dataset_key}: {dataset.status}")
+            if dataset.refusal is not None:
+                raise PermanentError(f"Fireworks refuses the requests {payload.dataset_key}: {dataset.refusal}")
         return Staged(payload.dataset_key, ready=dataset.state == _READY)
 
     def row_files(self, name: str) -> RowFiles:

@@ -13,12 +13,12 @@ import msgspec
 
 from promptrial.providers.base import JobState, JobStatus
 from promptrial.providers.http_outcomes import printable
+from promptrial.providers.wire import mapping, text, whole_number
 
 __all__ = [
     "FAILED_PRECONDITION",
     "NOT_FOUND",
     "STATES",
-    "Anything",
     "Dataset",
     "Job",
     "Model",
@@ -56,34 +56,24 @@ STATES: Final[Mapping[str, JobState]] = {
 """Their states, without the prefix that the wire has and their documentation leaves out, in our words."""
 
 
-class Anything(msgspec.Struct):
-    """Any JSON object: for answers that say nothing beyond yes."""
-
-
-class _Status(msgspec.Struct):
-    code: Any = None
-    message: Any = None
-
-    def __str__(self) -> str:
-        return printable(str(self.message or ""))
-
-    @property
-    def bad(self) -> bool:
-        return self.code not in {None, "", 0, "0", "OK"}
-
-
 class Dataset(msgspec.Struct, rename="camel"):
     """A dataset. ``example_count`` is what its maker said; nobody compares it with the file."""
 
     name: str
     state: str = ""
-    status: _Status | None = None
-    example_count: str | int | None = None
+    status: Any = None
+    example_count: Any = None
 
     @property
     def rows(self) -> int | None:
         """The example count as a number, if it is one."""
-        return _number(self.example_count)
+        return whole_number(self.example_count)
+
+    @property
+    def refusal(self) -> str | None:
+        """What is wrong with it, None if nothing is: a status without a code, or with that of success, is no fault."""
+        bad = mapping(self.status).get("code") not in (None, "", 0, "0", "OK")
+        return _in_words(self.status) if bad else None
 
 
 class Model(msgspec.Struct, rename="camel"):
@@ -94,8 +84,7 @@ class Model(msgspec.Struct, rename="camel"):
     @property
     def window(self) -> int | None:
         """How many tokens it can read and write in one request, None if that is not told."""
-        text = str(self.context_length)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) else None
+        return whole_number(self.context_length) or None
 
 
 class Job(msgspec.Struct, rename="camel"):
@@ -103,7 +92,7 @@ class Job(msgspec.Struct, rename="camel"):
 
     name: str
     state: str = ""
-    status: _Status | None = None
+    status: Any = None
     model: str = ""
     input_dataset_id: str = ""
     waiting_on_capacity: Any = None
@@ -117,7 +106,7 @@ class Job(msgspec.Struct, rename="camel"):
         nothing, where nothing is what came.
         """
         found = self.job_progress.get("totalProcessedRequests") if isinstance(self.job_progress, dict) else None
-        return _number(found)
+        return whole_number(found)
 
 
 class SignedUrls(msgspec.Struct, rename="camel"):
@@ -129,7 +118,7 @@ class SignedUrls(msgspec.Struct, rename="camel"):
 def job_status(job: Job) -> JobStatus:
     """Return a job's status in our words. A state that is not known counts as working, and is said."""
     word = job.state.removeprefix(_PREFIX)
-    notes = [str(job.status)] if job.status else []
+    notes = [_in_words(job.status)]
     if word not in STATES:
         notes.insert(0, f"Fireworks says {printable(job.state)!r}, a state that is not known here")
     if job.waiting_on_capacity:
@@ -142,7 +131,6 @@ def last_segment(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _number(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20 else None
+def _in_words(status: object) -> str:
+    """Return what a status says, whatever shape it has."""
+    return printable(str(mapping(status).get("message") or text(status)))

@@ -39,7 +39,8 @@ from promptrial.providers.openai_files import Files
 from promptrial.providers.openai_models import check_model, check_sampling, sent_of
 from promptrial.providers.openai_pages import pages
 from promptrial.providers.openai_rows import RowShape, is_unanswered, row_overhead
-from promptrial.providers.openai_wire import KEY, MODEL, REQUESTS, Anything, Batch, BatchPage
+from promptrial.providers.openai_wire import KEY, MODEL, REQUESTS, Batch, BatchPage
+from promptrial.providers.wire import Anything
 
 __all__ = ["OpenAIProvider"]
 

@@ -32,6 +32,7 @@ from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, NotFoundError, RejectedError, printable
 from promptrial.providers.http_service import Timeouts
 from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, answers_in_turn, error_row
+from promptrial.providers.model_lists import ServedModel, served_models, window_of
 from promptrial.providers.openai_models import check_model, check_sampling
 from promptrial.providers.openai_rows import RowShape, openai_body
 from promptrial.providers.request_rows import RequestRow
@@ -66,26 +67,6 @@ _SHOWN: Final = 8
 """Names of served models in a message."""
 
 
-class _Served(msgspec.Struct):
-    id: str = ""
-    max_model_len: Any = None
-    context_length: Any = None
-    context_window: Any = None
-
-    @property
-    def window(self) -> int | None:
-        said = (self.max_model_len, self.context_length, self.context_window)
-        return next((number for number in said if type(number) is int and number > 0), None)
-
-
-class _Models(msgspec.Struct):
-    data: list[_Served] | None = None
-
-
-_Listed: Final[Any] = _Models | list[_Served]
-"""Together's list has nothing around it."""
-
-
 class _Tokens(msgspec.Struct):
     tokens: list[Any]
 
@@ -111,7 +92,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         self._root = HttpClient(replace(service, base_url=service.base_url.removesuffix("/v1")), times)
         self._kind = instance.option("server")
         self._facts: dict[str, ServerFacts] = {}
-        self._served: list[_Served] | None = None
+        self._served: list[ServedModel] | None = None
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
@@ -177,8 +158,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
 
     def context_length(self, model: ModelSpec) -> int | None:
         """Return what the server's list of models, or llama.cpp itself, says of the model."""
-        window = next((each.window for each in self._models() if each.id == model.id), None)
-        return window or self._facts_of(model).window
+        return window_of(self._models(), model.id) or self._facts_of(model).window
 
     @property
     def in_flight(self) -> int:
@@ -270,7 +250,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
             else:
                 try:
                     require_loaded(self._root, self._kind)
-                    window = next((each.window for each in self._models() if each.id == model.id), None)
+                    window = window_of(self._models(), model.id)
                     self._facts[model.id] = facts_of(self._root, self._kind, model.id, window)
                 except TransientError as error:
                     raise self._not_there(error) from error
@@ -284,12 +264,11 @@ class OpenAICompatibleProvider(AnswersDirectly):
         hint = f"start it ({KINDS[self._kind].start}), or say where it is: `{where}`"
         return type(error)(f"{error.message} at {self._http.service.place}", hint=hint)
 
-    def _models(self) -> list[_Served]:
+    def _models(self) -> list[ServedModel]:
         """Return the models that the server lists; none if it has no such list."""
         if self._served is None:
             try:
-                found = self._http.call("GET", "/models", _Listed, what="list its models")
-                self._served = found if isinstance(found, list) else found.data or []
+                self._served = served_models(self._http.call("GET", "/models", object, what="list its models"))
             except RejectedError as error:
                 if error.status in {401, 403}:
                     raise
@@ -298,7 +277,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
 
     def _no_such_model(self, model: ModelSpec, said: str = "") -> PermanentError:
         try:
-            names = [printable(each.id, 100) for each in self._models() if each.id]
+            names = [printable(each.id, 100) for each in self._models()]
         except ProviderError:
             names = []
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -15,7 +15,7 @@ from promptrial.providers.base import JobState, JobStatus
 from promptrial.providers.http_outcomes import printable
 from promptrial.providers.vendor_ids import FileName, VendorId
 
-__all__ = ["KEY", "MODEL", "REQUESTS", "STATES", "Anything", "Batch", "BatchPage", "Deleted", "File", "FilePage"]
+__all__ = ["KEY", "MODEL", "REQUESTS", "STATES", "Batch", "BatchPage", "Deleted", "File", "FilePage"]
 
 KEY: Final = "promptrial_key"
 REQUESTS: Final = "promptrial_requests"
@@ -51,10 +51,6 @@ _ADVICE: Final[Mapping[str, str]] = {
 }
 """What to do about the codes of a batch that failed before it began."""
 _MOST_ERRORS: Final = 3
-
-
-class Anything(msgspec.Struct):
-    """Any JSON object: for answers that say nothing beyond yes."""
 
 
 class Deleted(msgspec.Struct):
