@@ -1007,6 +1007,13 @@ MUTANTS: Final = (
         ("tests/unit/test_jobs_fences.py",),
     ),
     Mutant(
+        "live answers wait for another provider that is down",
+        "jobs/queue.py",
+        "if self._failures and not self._stop.is_set():\n            self._answer_here",
+        "if self._failures and self._stop.is_set():\n            self._answer_here",
+        ("tests/unit/test_jobs_live.py",),
+    ),
+    Mutant(
         "an address in capitals may be plain HTTP",
         "providers/access.py",
         "return parts.geturl().rstrip",

@@ -303,12 +303,18 @@ def test_a_resume_takes_up_what_a_kill_has_left(lab: LiveLab, damage: str) -> No
 # --- beside other providers ------------------------------------------------------------------------------------------
 
 
-def test_jobs_are_followed_while_live_answers_are_asked_for(lab: LiveLab) -> None:
+def with_jobs_and_without(lab: LiveLab, rows: int) -> tuple[list[PartWork], list[PartWork]]:
+    """Return two parts of a vendor with jobs, and two live ones with so many requests each."""
     hosted = lab.work(rows=4)
-    live = [each for each in lab.parts(trials=2, rows=200) if each.folder.slug == "trial2"]
+    live = [each for each in lab.parts(trials=2, rows=rows) if each.folder.slug == "trial2"]
     for each in hosted:
         each.manifest.hosted = True
     lab.manifests["trial2"].hosted = False
+    return hosted, live
+
+
+def test_jobs_are_followed_while_live_answers_are_asked_for(lab: LiveLab) -> None:
+    hosted, live = with_jobs_and_without(lab, rows=200)
     work = [*hosted, *live]
     lab.vendor.takes_s = 30.0
     lab.complete(work)
@@ -316,3 +322,26 @@ def test_jobs_are_followed_while_live_answers_are_asked_for(lab: LiveLab) -> Non
     looks = [call.at for call in lab.vendor.calls if call.operation == "status"]
     assert sum(0 < at < 45 for at in looks) >= 2, "jobs were looked at while requests were in flight"
     assert lab.clock.monotonic() == pytest.approx(400 / 8, abs=3), "neither waited for the other"
+
+
+@pytest.mark.parametrize("error", [TransientError("no connection"), PermanentError("HTTP 401")])
+def test_no_live_answer_waits_for_another_provider_that_is_down(lab: LiveLab, error: Exception) -> None:
+    hosted, parts = with_jobs_and_without(lab, rows=20)
+    lab.vendor.script("stage", *[error] * 500)
+    with pytest.raises(PhaseFailedError, match="2 of 4 parts failed"):
+        lab.submit([*hosted, *parts])
+    assert statuses(parts) == ["downloaded"] * 2
+    assert set(lab.live.asked().values()) == {1}
+
+
+def test_after_a_stop_no_live_answer_is_asked_for_though_another_provider_has_failed(lab: LiveLab) -> None:
+    hosted, parts = with_jobs_and_without(lab, rows=20)
+
+    def fails() -> None:
+        lab.stop.set("asked")
+        raise PermanentError("HTTP 401")
+
+    lab.vendor.script("stage", fails)
+    with pytest.raises(StopRequested):
+        lab.submit([*hosted, *parts])
+    assert not lab.live.calls

@@ -80,7 +80,8 @@ class QueueManager:
 
         Of one provider at most ``max_concurrent_jobs`` are in flight, or as many as its own limit says, so that this
         may have to wait for jobs to end. The answers of those are fetched by ``collect``, or here if a stop was asked
-        for.
+        for. If a part fails, so that ``collect`` has to wait for a resume, all that the other providers answer is
+        fetched, asked for or computed here.
 
         Raises
         ------
@@ -102,6 +103,8 @@ class QueueManager:
             self._schedule().run(self._hosted_lanes([*in_flight, *hosted]), leave_in_flight=True)
         if self._stop.is_set() or self._failures:
             self._drain(task)
+        if self._failures and not self._stop.is_set():
+            self._answer_here(task)
         self._end()
 
     def collect(self, task: Task) -> None:
@@ -214,6 +217,14 @@ class QueueManager:
         self._doubts.expect(in_flight)
         schedule = self._schedule()
         schedule.drain(self._task_of(work, task) for work in in_flight)
+        self._share(task)
+
+    def _answer_here(self, task: Task) -> None:
+        """Ask for, or compute, the answers of all parts that need no job: no provider waits for one that is down."""
+        schedule = self._schedule()
+        own = [work for work in _leaders(self._work) if not work.hosted and not work.downloaded]
+        with self._answered_here(own, schedule, task) as lanes:
+            schedule.run(lanes)
         self._share(task)
 
     def _share(self, task: Task) -> None:
