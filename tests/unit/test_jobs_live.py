@@ -345,3 +345,112 @@ def test_after_a_stop_no_live_answer_is_asked_for_though_another_provider_has_fa
     with pytest.raises(StopRequested):
         lab.submit([*hosted, *parts])
     assert not lab.live.calls
+
+
+# --- answers that were paid for --------------------------------------------------------------------------------------
+
+
+class TestWhatWasPaidFor:
+    def test_sealed_answers_that_were_changed_are_kept_as_far_as_they_can_be_read(self, lab: LiveLab) -> None:
+        work = lab.parts(rows=5)
+        lab.complete(work)
+        sealed = work[0].folder.part_results(work[0].part.name)
+        before = sealed.read_bytes()
+        sealed.write_bytes(before + b"\n")
+        lab.complete(lab.parts(rows=5))
+        assert len(lab.live.calls) == 10
+        assert sealed.read_bytes() == before
+        assert any("all 5 answers can still be read, and are kept" in line for line in lab.said)
+
+    @pytest.mark.parametrize("left", [0, 3])
+    def test_answers_that_are_lost_are_asked_again_with_leave_alone(self, lab: LiveLab, left: int) -> None:
+        work = lab.parts(rows=5)
+        lab.complete(work)
+        sealed = work[0].folder.part_results(work[0].part.name)
+        before = sealed.read_bytes()
+        if left:
+            sealed.write_bytes(b"".join(before.splitlines(keepends=True)[:left]) + b'{"custom_id": "cut')
+        else:
+            sealed.unlink()
+        for _ in range(2):
+            lab.new_process()
+            with pytest.raises(PhaseFailedError) as caught:
+                lab.complete(lab.parts(rows=5))
+            assert f"{5 - left} of its 5 answers were paid for and are lost" in caught.value.message
+            assert f"ask these {5 - left} requests again (about {0.5 * (5 - left):g} USD)" in caught.value.message
+            assert "--rebuy" in caught.value.message
+            assert len(lab.live.calls) == 10
+            assert lab.parts(rows=5)[0].record.lost is True
+        again = lab.parts(rows=5)
+        lab.complete(again, rebuy=True)
+        assert len(lab.live.calls) == 10 + 5 - left
+        assert statuses(again) == ["downloaded"] * 2
+        assert again[0].record.lost is not True
+        assert sealed.read_bytes() == before
+
+    def test_a_damaged_row_costs_no_other_row(self, lab: LiveLab) -> None:
+        lab.live.meets = _refused_from(11)
+        with pytest.raises(PhaseFailedError):
+            lab.complete(lab.parts(rows=10))
+        lab.new_process()
+        lab.live.meets, lab.live.calls = lambda _request, _call: None, []
+        work = lab.parts(rows=10)
+        here = {each.name: partial_rows(each) for each in work}
+        path = work[0].folder.part_rows(work[0].part.name)
+        rows = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([rows[0], b"garbled\n", *rows[2:]]))
+        lab.complete(work)
+        lost = here[work[0].name][1]
+        asked = {wire_id for each in work for wire_id in asked_ids(each) if wire_id not in here[each.name]}
+        assert lab.live.asked() == dict.fromkeys({*asked, lost}, 1)
+        assert all(answered_ids(each) == asked_ids(each) for each in work)
+
+    @pytest.mark.parametrize("is_finished", [True, False])
+    def test_answers_come_back_with_the_prompt_that_they_were_asked_by(self, lab: LiveLab, is_finished: bool) -> None:
+        first = lab.parts(rows=10)
+        if is_finished:
+            lab.complete(first)
+        else:
+            lab.live.meets = _refused_from(11)
+            with pytest.raises(PhaseFailedError):
+                lab.complete(first)
+            lab.live.meets = lambda _request, _call: None
+        lab.new_process()
+        here = sum(len(partial_rows(each)) for each in first)
+        lab.complete(lab.parts(rows=10, question="Another question"))
+        lab.live.calls.clear()
+        again = lab.parts(rows=10)
+        lab.complete(again)
+        assert len(lab.live.calls) == (0 if is_finished else 20 - here)
+        assert statuses(again) == ["downloaded"] * 2
+        assert all(answered_ids(each) == asked_ids(each) for each in again)
+
+
+def _refused_from(number: int) -> Callable[[RequestRow, int], None]:
+    def meets(_request: RequestRow, call: int) -> None:
+        if call >= number:
+            raise PermanentError("no more")
+
+    return meets
+
+
+def test_rows_that_cannot_be_written_keep_no_place_and_the_other_parts_go_on(
+    lab: LiveLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.live.in_flight = 1
+    append, errors = atomic.Appender.append_lines, [OSError(28, "No space left on device")]
+
+    def once_full(self: atomic.Appender, lines: Iterable[bytes]) -> None:
+        rows = [*lines]
+        if errors and b'"text"' in rows[0]:
+            raise errors.pop()
+        append(self, rows)
+
+    monkeypatch.setattr(atomic.Appender, "append_lines", once_full)
+    work = lab.parts(rows=5)
+    with pytest.raises(PhaseFailedError, match="No space left"):
+        lab.complete(work)
+    assert sorted(statuses(work)) == ["downloaded", "failed"]
+    lab.new_process()
+    lab.complete(lab.parts(rows=5))
+    assert lab.live.asked().total() == 11

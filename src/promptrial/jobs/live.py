@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from promptrial.errors import PermanentError, ProviderError, SlowDownError, TransientError
-from promptrial.jobs.local import PartRows
+from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, SlowDownError, TransientError
 from promptrial.jobs.pace import Pace
+from promptrial.jobs.paid_rows import PaidRows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps, Wakes
 from promptrial.jobs.sealing import in_order
@@ -126,6 +126,8 @@ class LiveQueue:
             yield
         finally:
             self._parts.remove(part)
+            self.pace.in_flight -= len(part.rows)  # rows that could not be written
+            part.rows = []
             self._again = [asked for asked in self._again if asked.part is not part]
 
     def wait_s(self) -> float:
@@ -279,8 +281,13 @@ class LivePart:
         return self.outstanding > 0 or bool(self.rows)
 
     def failed(self, error: Exception) -> None:
-        """Note why this part was not finished."""
-        self.failures[self.work.name] = PartRows(self.work, self.recorder).note_failure(error)
+        """Note why this part was not finished; that its answers are lost is recorded."""
+        if isinstance(error, ResultsGoneError):
+            reason = self.recorder.events.redact(error.message)
+            self.recorder.record_not_here(self.work, reason, lost=True)
+            self.failures[self.work.name] = f"{reason} ({self.recorder.events.redact(str(error.hint))})"
+        else:
+            self.failures[self.work.name] = self._rows_here.note_failure(error)
 
     def next_request(self) -> RequestRow | None:
         """Return the next request that was not sent yet."""
@@ -297,8 +304,10 @@ class LivePart:
         ------
         PermanentError, TransientError
             Why the instance is not asked any more.
+        ResultsGoneError
+            If answers that were sealed are lost, without leave to pay for them again.
         """
-        part = PartRows(self.work, self.recorder)
+        part = self._rows_here
         finished = part.open()
         left = self.work.part.rows - len(finished)
         if left > 0:
@@ -308,6 +317,10 @@ class LivePart:
                 return
         in_order(self.work)
         self.recorder.record(self.work, "downloaded", results=part.seal())
+
+    @property
+    def _rows_here(self) -> PaidRows:
+        return PaidRows(self.work, self.recorder, self.queue.settings.rebuy)
 
     def _asked(self, left: int) -> Steps[None]:
         queue = self.queue
@@ -328,8 +341,9 @@ class LivePart:
 
     def _keep(self, appender: atomic.Appender) -> int:
         """Write the rows that came, durable together; returns how many."""
-        rows, self.rows = self.rows, []
+        rows = self.rows
         appender.append_lines(map(self.recorder.events.redact_row, rows))
+        self.rows = []
         self.queue.kept(len(rows))
         self.task.advance(len(rows))
         return len(rows)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from promptrial.errors import PermanentError, PromptrialError
+from promptrial.jobs.answers import set_other_answers_aside
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
 from promptrial.jobs.work import PartWork
@@ -47,7 +48,7 @@ class PartRows:
         return self.finished()
 
     def finished(self) -> frozenset[str]:
-        """Return the ids of the rows that are whole; a torn last row is cut off, a damaged file is set aside."""
+        """Return the ids of the rows that are whole; a torn last row is cut off, and damage is dealt with."""
         path = self.work.folder.part_rows(self.work.part.name)
         if cut := jsonl.repair_tail(path):
             said = f"{self.work.name}: the last row was torn ({cut} bytes) and is asked for again"
@@ -55,8 +56,7 @@ class PartRows:
         try:
             return finished_rows(self.work)
         except ValueError:
-            self.recorder.set_aside(self.work, "a row is damaged")
-            return frozenset()
+            return self._without_damaged()
 
     def seal(self) -> FileRecord:
         """Give the rows their final name. What they say is for the parse phase to judge.
@@ -94,6 +94,11 @@ class PartRows:
         self.recorder.record(self.work, "failed", reason=reason)
         hint = error.hint if isinstance(error, PromptrialError) else None
         return f"{reason} ({self.recorder.events.redact(hint)})" if hint else reason
+
+    def _without_damaged(self) -> frozenset[str]:
+        """Set a file with a damaged row aside: all of its rows are computed again."""
+        self.recorder.set_aside(self.work, "a row is damaged")
+        return frozenset()
 
     def _unseal(self) -> None:
         """Take results that were sealed, but not recorded before a kill, for the rows that they are."""
@@ -164,12 +169,15 @@ class LocalPart:
 def name_job(work: PartWork, recorder: Recorder) -> None:
     """Name the job of a part that has none elsewhere; nothing is asked yet.
 
-    Results of other requests are set aside, never mixed in.
+    Results of other requests are set aside, never mixed in; those that were paid for come back with their requests.
     """
-    if work.record.request_sha256 != work.request_sha256:
+    provider = work.provider()
+    if not provider.local:
+        set_other_answers_aside(work, recorder)
+    elif work.record.request_sha256 != work.request_sha256:
         recorder.set_aside(work, "answers to the previous requests")
     recorder.record(work, "submitting", request_sha256=work.request_sha256, attempt=1)
-    payload, provider = PartRows(work, recorder).payload(frozenset()), work.provider()
+    payload = PartRows(work, recorder).payload(frozenset())
     found = None if provider.lookup is JobLookup.NONE else provider.find(payload)
     job = found or provider.submit(payload)
     recorder.record(work, "submitted", job=job.name)

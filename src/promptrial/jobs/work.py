@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from promptrial import registry
 from promptrial.model import ModelSpec, Part
 from promptrial.model.instances import Limits
 from promptrial.providers.base import BatchProvider
@@ -71,6 +72,11 @@ class PartWork:
     def hosted(self) -> bool:
         """Whether the answers are computed elsewhere, in jobs that run on without this process."""
         return self.manifest.is_hosted(self.part.condition)
+
+    @property
+    def paid(self) -> bool:
+        """Whether answers may cost money, so that none is asked for again unasked: they are not computed here."""
+        return not registry.load("provider", self.model.adapter).local
 
     @property
     def engine(self) -> dict[str, Any]:

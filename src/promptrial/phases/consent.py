@@ -37,8 +37,8 @@ def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
     """
     if spec.rebuy or spec.dry_run:
         return
-    hosted = [each for each in work if each.hosted]
-    for reason, again in ((_UNSHARED, _unshared(spec, hosted)), (_CUT_AGAIN, _cut_again(spec, hosted))):
+    paid = [each for each in work if each.paid]
+    for reason, again in ((_UNSHARED, _unshared(spec, paid)), (_CUT_AGAIN, _cut_again(spec, paid))):
         parts = list(again)
         if parts:
             raise _refusal(spec, reason, parts)
@@ -50,6 +50,8 @@ def _unshared(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
         return
     intents = (intent for each in work for intent in each.intents)
     asked = {i.key.rpartition("-a")[0] for i in intents if i.job is not None or i.status in _IN_DOUBT}
+    live = (each for each in work if each.record.job is not None and _has_live_rows(each, each.part.name))
+    asked.update(str(each.record.job).rpartition("-a")[0] for each in live)
     for each in work:
         if not (each.has_job or each.intents) and shared_key(spec, each) in asked:
             yield each
@@ -61,9 +63,16 @@ def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
     for each in work:
         if each.submitted or each.intents or each.part.condition not in _unchanged_arms(spec, each):
             continue
-        records = (part for part in each.manifest.parts.values() if part.resume_key == each.part.resume_key)
-        if any(_paid_otherwise(record, wanted) for record in records):
+        parts = [(name, of) for name, of in each.manifest.parts.items() if of.resume_key == each.part.resume_key]
+        if any(_paid_otherwise(record, wanted) for _, record in parts) or any(
+            record.request_sha256 not in wanted and _has_live_rows(each, name) for name, record in parts
+        ):
             yield each
+
+
+def _has_live_rows(work: PartWork, name: str) -> bool:
+    """Whether answers of a part are on disk that were asked for one by one, so that no ledger has a job of it."""
+    return not work.hosted and (work.folder.part_rows(name).exists() or work.folder.part_results(name).exists())
 
 
 def _paid_otherwise(record: PartRecord, wanted: set[str]) -> bool:

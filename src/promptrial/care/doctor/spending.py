@@ -48,6 +48,8 @@ def _of_part(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Ite
     if part.status == "downloaded" and problem and part.lost is not True:
         yield _lost(sight, folder, name, part, problem)
     if not part.intents:
+        if part.lost is True:
+            yield _gone(sight, folder, name, part)
         return
     home = part.status == "downloaded" and not problem
     if part.lost is True:
@@ -72,6 +74,12 @@ def _problem(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> str
 def _lost(sight: Sight, folder: TrialDir, name: str, part: PartRecord, problem: str) -> Finding:
     """Return a finding for answers that were sealed; those that a provider computed are fetched from it again."""
     rows = part.results.rows if part.results is not None else None
+    if not part.intents and _is_live(sight, folder, part):
+        meaning = (
+            f"{problem}: the {rows} answers of {name}, which were paid for, are not as they were sealed; those that "
+            "can be read are kept, and the others are asked for again with --rebuy alone"
+        )
+        return _finding(sight, "billed_missing", "error", folder.part_results(name), meaning)
     if not part.intents:
         meaning = (
             f"{problem}: the {rows} answers of {name} are not as they were sealed; they are computed here again, "
@@ -85,9 +93,14 @@ def _lost(sight: Sight, folder: TrialDir, name: str, part: PartRecord, problem: 
     return _finding(sight, "billed_missing", "error", folder.part_results(name), meaning)
 
 
+def _is_live(sight: Sight, folder: TrialDir, part: PartRecord) -> bool:
+    """Whether answers without jobs were asked of a server: what is computed here has an engine without a provider."""
+    return "provider" in sight.manifests[folder.slug].engine_of(arm_of(part.resume_key))
+
+
 def _gone(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Finding:
     """Return a finding for answers that a resume could not get any more."""
-    rows = part.intents[-1].rows
+    rows = part.intents[-1].rows if part.intents else part.results.rows if part.results is not None else None
     meaning = (
         f"answers of {name} were paid for and are lost: {part.reason}. The command tries to get them once more, then "
         f"asks up to {rows} requests again{_about(part.intents[-1:])}; where that was done often enough, they count as "

@@ -1,0 +1,77 @@
+"""Answers of live requests cost money: none is asked for again without leave, through the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.anthropic_run import trial_on_anthropic
+from tests.support.emulator_client import EmulatorClient
+from tests.support.hosted_fixtures import process
+from tests.support.hosted_run import HostedProject
+
+__all__ = ["process"]
+
+TO_PARSE = ("--to_step", "parse")
+
+
+@pytest.fixture
+def live(process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostedProject]:
+    where = {"anthropic": {"type": "anthropic", "mode": "live", "base_url": process.url}}
+    yield trial_on_anthropic(tmp_path, process, monkeypatch, {"providers": where})
+    process.clear_faults()
+
+
+def asked(live: HostedProject) -> int:
+    return len(live.emulator.ledger("message"))
+
+
+def test_requests_that_are_cut_again_need_leave_when_their_prompts_are_the_same(live: HostedProject) -> None:
+    assert live.run("--parts_per_dataset", "1", *TO_PARSE).code == 0
+    before = asked(live)
+    again = ("--parts_per_dataset", "2", "--resume", "--force", *TO_PARSE)
+    outcome = live.run(*again)
+    assert outcome.code == 2, outcome.err
+    assert "all of them would be asked again: " in outcome.err
+    assert "--resume --rebuy" in outcome.err
+    assert asked(live) == before
+    outcome = live.run(*again, "--rebuy")
+    assert outcome.code == 0, outcome.err
+    assert asked(live) == 2 * before
+
+
+def test_no_sharing_on_a_resume_needs_leave(live: HostedProject) -> None:
+    trials = ("--prompt_sets", "main,other", "--parts_per_dataset", "1")
+    assert live.run(*trials, "--to_step", "submit").code == 0
+    live.emulator.fault("F2", "message", status=401, nth=9, count=-1)
+    live.run(*trials, *TO_PARSE, "--resume")
+    live.emulator.clear_faults()
+    before = asked(live)
+    outcome = live.run(*trials, *TO_PARSE, "--no_sharing", "--resume")
+    assert outcome.code == 2, outcome.err
+    assert "--no_sharing would ask again what another trial of this run has asked" in outcome.err
+    assert asked(live) == before
+
+
+def test_the_doctor_says_that_lost_answers_were_paid_for_and_with_leave_they_are_asked_again(
+    live: HostedProject,
+) -> None:
+    assert live.run(*TO_PARSE).code == 0
+    before = asked(live)
+    sealed = next(iter(sorted(live.results().glob("*/results.jsonl"))))
+    rows = sealed.read_bytes().count(b"\n")
+    sealed.unlink()
+    outcome = live.project.call("doctor", "r")
+    assert "which were paid for, are not as they were sealed" in outcome.out
+    outcome = live.run(*TO_PARSE, "--resume")
+    assert outcome.code == 1, outcome.err
+    assert f"{rows} of its {rows} answers were paid for and are lost" in outcome.err
+    outcome = live.project.call("doctor", "r")
+    assert f"asks up to {rows} requests again" in outcome.out
+    assert "--rebuy" in outcome.out
+    assert asked(live) == before
+    outcome = live.run(*TO_PARSE, "--resume", "--rebuy")
+    assert outcome.code == 0, outcome.err
+    assert asked(live) == before + rows
