@@ -13,6 +13,7 @@ from promptrial.costs.prices import price_for, usd
 from promptrial.documents import cost_report as document
 from promptrial.documents.cost_report import Price
 from promptrial.errors import NewerVersionError
+from promptrial.model import ModelSpec
 from promptrial.model.arms import PAIR, ArmName
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "costs.schema.json"
@@ -170,16 +171,28 @@ def test_batches_of_usage_add_up_and_an_unreported_cache_stays_unreported() -> N
 
 
 def test_a_price_is_found_by_alias_before_the_id_of_the_provider() -> None:
-    by_alias = price_for(PRICING, "openai", "small", "gpt-small-2026")
-    by_id = price_for(PRICING, "openai", "other-name", "gpt-small-2026")
+    by_alias = price_for(PRICING, ModelSpec("small", "gpt-small-2026", "openai"))
+    by_id = price_for(PRICING, ModelSpec("other-name", "gpt-small-2026", "openai"))
 
     assert by_alias == PRICE
     assert by_id == Price(input_per_million=3.0, output_per_million=12.0, batch_discount=0.5)
 
 
+@pytest.mark.parametrize(
+    ("adapter", "discount"),
+    [
+        ("openai", 0.5), ("anthropic", 0.5), ("fireworks", 0.5), ("batch_file", 0.5), ("embedded", 0.5),
+        ("openai_compatible", 0.0), ("anthropic_live", 0.0),
+    ],
+)  # fmt: skip
+def test_live_requests_have_no_discount_of_batches(adapter: str, discount: float) -> None:
+    found = price_for(PRICING, ModelSpec("small", "x", "openai", adapter=adapter))
+    assert found == msgspec.structs.replace(PRICE, batch_discount=discount)
+
+
 @pytest.mark.parametrize(("provider", "alias"), [("openai", "large"), ("embedded", "small")])
 def test_a_model_or_provider_that_is_not_listed_has_no_price(provider: str, alias: str) -> None:
-    assert price_for(PRICING, provider, alias, "unlisted") is None
+    assert price_for(PRICING, ModelSpec(alias, "unlisted", provider)) is None
 
 
 def test_the_document_reads_back_and_equal_reports_give_equal_bytes() -> None:
@@ -285,5 +298,7 @@ def test_rates_of_a_cache_come_from_the_configuration_and_change_nothing_while_t
     rates = PriceConfig(
         input_per_million=2, output_per_million=10, cached_input_per_million=0.2, cache_write_per_million=4
     )
-    found = price_for({"a": ProviderPricing(batch_discount=0.5, models={"m": rates})}, "a", "m", "m")
+    found = price_for(
+        {"openai": ProviderPricing(batch_discount=0.5, models={"m": rates})}, ModelSpec("m", "m", "openai")
+    )
     assert found == CACHED

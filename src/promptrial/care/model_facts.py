@@ -105,7 +105,7 @@ def _known(model: ModelSpec, around: Surroundings) -> ModelFacts:
     key: KeyState = "not needed"
     if instance.key:
         key = "set" if around.env.get(instance.key, "").strip() else "missing"
-    return ModelFacts(model, instance, key, price=price_for(around.pricing, model.provider, model.alias, model.id))
+    return ModelFacts(model, instance, key, price=price_for(around.pricing, model))
 
 
 def _begun(known: Sequence[ModelFacts], around: Surroundings) -> Future[dict[ModelSpec, ModelFacts]]:

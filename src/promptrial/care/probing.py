@@ -79,7 +79,7 @@ def plan_probe(config: ExperimentConfig | None, name: str, model: str | None, en
         raise UsageError(f"--probe: {name} has no batches whose behaviour is in question", hint=f"these have: {can}")
     spec = _model(config, instance, model)
     kind: type[Probe] = registry.load("probe", instance.adapter)
-    price = None if config is None else price_for(config.pricing, name, spec.alias, spec.id)
+    price = None if config is None else price_for(config.pricing, spec)
     asked, answered = kind.tokens
     cost = None if price is None else usd(kind.rows * asked, kind.rows * answered, price)
     return Planned(instance, kind.service(env, instance), spec, kind.rows, cost)

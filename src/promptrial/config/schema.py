@@ -137,7 +137,9 @@ class PriceConfig(Strict):
 class ProviderPricing(Strict):
     """Prices of one provider; ``models`` is keyed by alias or by the provider's id."""
 
-    batch_discount: Share = Field(0.0, description="share taken off batch requests: 0.5 is half price")
+    batch_discount: Share = Field(
+        0.0, description="share taken off requests in batches: 0.5 is half price; live ones cost the full price"
+    )
     models: dict[str, PriceConfig] = Field({})
 
 

@@ -1,4 +1,4 @@
-"""What a model's tokens cost: its price as the configuration gives it, and USD for a number of tokens. Pure."""
+"""What a model's tokens cost: its price as the configuration gives it, and USD for a number of tokens."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from typing import Final
 
 import msgspec
 
+from promptrial import registry
 from promptrial.config.schema import ProviderPricing
 from promptrial.documents.cost_report import Price
+from promptrial.model import ModelSpec
 
 __all__ = ["price_for", "usd", "usd_of"]
 
 _MILLION: Final = 1_000_000
 
 
-def price_for(pricing: Mapping[str, ProviderPricing], provider: str, alias: str, model_id: str) -> Price | None:
-    """Return the price of a model, looked up by its alias and then by the provider's id; None if it has none."""
+def price_for(pricing: Mapping[str, ProviderPricing], model: ModelSpec) -> Price | None:
+    """Return the price of a model, looked up by its alias and then by the provider's id; None if it has none.
+
+    The discount of batches is none for requests that are asked one by one.
+    """
+    provider, alias, model_id = model.provider, model.alias, model.id
     terms = pricing.get(provider)
     listed = None if terms is None else terms.models.get(alias, terms.models.get(model_id))
     if terms is None or listed is None:
@@ -24,10 +30,15 @@ def price_for(pricing: Mapping[str, ProviderPricing], provider: str, alias: str,
     return Price(
         input_per_million=listed.input_per_million,
         output_per_million=listed.output_per_million,
-        batch_discount=terms.batch_discount,
+        batch_discount=terms.batch_discount if _has_discount(model) else 0.0,
         cached_input_per_million=_rate(listed.cached_input_per_million),
         cache_write_per_million=_rate(listed.cache_write_per_million),
     )
+
+
+def _has_discount(model: ModelSpec) -> bool:
+    kind = registry.load("provider", model.adapter)
+    return bool(kind.jobs or kind.local)  # the second as ever: what is computed here has the price that it is given
 
 
 def _rate(rate: float | None) -> float | msgspec.UnsetType:
@@ -61,7 +72,8 @@ def usd(
         )
         if rate is not msgspec.UNSET
     ]
-    plain = max(0, prompt_tokens - sum(tokens for tokens, _ in own))
+    apart = sum(tokens for tokens, _ in own)
+    plain = max(0, prompt_tokens - apart) if apart else prompt_tokens  # a difference of tokens may be negative
     full = plain * price.input_per_million + completion_tokens * price.output_per_million
     full += sum(tokens * rate for tokens, rate in own)
     return full / _MILLION * (1 - price.batch_discount)

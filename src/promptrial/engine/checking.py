@@ -201,7 +201,7 @@ def _unpriced(loaded: LoadedConfig, trials: tuple[Trial, ...], *, is_decided: bo
     for model in models_asked(trials):
         if not is_decided and is_local(loaded.experiment, model.provider):
             continue  # it may get a price of 0
-        if price_for(loaded.experiment.pricing, model.provider, model.alias, model.id) is None:
+        if price_for(loaded.experiment.pricing, model) is None:
             yield f"models.{model.alias}: has no price in `pricing`; costs in USD will be unknown"
 
 

@@ -83,7 +83,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
 
 
 def _price(spec: RunSpec, model: ModelSpec) -> Price | None:
-    return prices.price_for(spec.config.pricing, model.provider, model.alias, model.id)
+    return prices.price_for(spec.config.pricing, model)
 
 
 def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> object:

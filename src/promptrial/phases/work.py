@@ -90,11 +90,15 @@ def shared_key(spec: RunSpec, work: PartWork) -> str:
 
 
 def _estimate(config: ExperimentConfig, trial: Trial, model: ModelSpec, rows: int, size: int) -> float | None:
-    """Return about what requests will cost if each answer is as long as it may be; four bytes count as a token."""
-    price = price_for(config.pricing, model.provider, model.alias, model.id)
+    """Return about what requests will cost if each answer is as long as it may be; four bytes count as a token.
+
+    Thinking is paid as output, and has a budget beside the answer's limit.
+    """
+    price = price_for(config.pricing, model)
     if price is None:
         return None
-    return usd(size // _BYTES_PER_TOKEN, rows * max(trial.max_new_tokens.values()), price)
+    longest = max(trial.max_new_tokens.values()) + (model.options.thinking_budget or 0)
+    return usd(size // _BYTES_PER_TOKEN, rows * longest, price)
 
 
 def _introduce_twins(work: list[PartWork]) -> None:
