@@ -275,6 +275,23 @@ class TestFinding:
         server.on("GET", BATCHES, page(listed, batch("msgbatch_1", "in_progress")))
         assert provider.find(payload) == JobRef("msgbatch_1")
 
+    def test_one_whose_results_were_removed_is_no_candidate(
+        self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
+    ) -> None:
+        old = batch("msgbatch_3", archived_at="2026-02-01T00:00:00Z")
+        server.on("GET", BATCHES, page(batch("msgbatch_4", "in_progress"), old))
+        assert provider.find(payload) == JobRef("msgbatch_4")
+        server.on("GET", BATCHES, page(old))
+        assert provider.find(payload) is None
+
+    def test_a_count_of_a_new_name_changes_nothing_of_the_size(
+        self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
+    ) -> None:
+        told = batch("msgbatch_1", "in_progress")
+        told["request_counts"] |= {"total": 2, "note": "new"}
+        server.on("GET", BATCHES, page(told))
+        assert provider.find(payload) == JobRef("msgbatch_1")
+
     def test_all_pages_are_read_up_to_the_one_that_was_the_newest(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
@@ -456,6 +473,11 @@ class TestByHand:
         )
         stop = provider.stop_by_hand(NAME, provider.fingerprint(payload.model))
         assert stop == (
-            'curl -fsS -X POST -H "x-api-key: $ANTHROPIC_API_KEY" -H "anthropic-version: 2023-06-01" '
+            'curl -fsS -X POST -H "x-api-key: $KEY_OF_127_0_0_1" -H "anthropic-version: 2023-06-01" '
             f"{server.url}{BATCHES}/{NAME}/cancel"
         )
+        theirs = provider.stop_by_hand(NAME, {"api": "api.anthropic.com"})
+        assert "$ANTHROPIC_API_KEY" in theirs
+        assert "https://api.anthropic.com/" in theirs
+        gateway = provider.stop_by_hand(NAME, {"api": "llm.corp.example"})
+        assert "x-api-key: $KEY_OF_LLM_CORP_EXAMPLE" in gateway

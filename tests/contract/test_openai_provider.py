@@ -450,7 +450,7 @@ def test_of_two_batches_of_one_key_the_oldest_is_ours(
     assert provider.find(payload) == JobRef("batch_1")
 
 
-def test_the_list_is_read_until_all_of_a_page_is_older_than_the_first_call(
+def test_the_list_is_read_until_all_of_a_page_is_older_than_the_file_whatever_our_clock_says(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     pages = [
@@ -459,11 +459,36 @@ def test_the_list_is_read_until_all_of_a_page_is_older_than_the_first_call(
         listing(other("b5", 86_399), other("b4", 80_000), more=True),
         listing(ours(created=70_000), more=True),
     ]
-    server.on("GET", "/v1/batches", *pages)
-    assert provider.find(replace(payload, since=90_000.0)) is None
-    assert [each.target for each in server.asked] == [
-        "/v1/batches?limit=100", "/v1/batches?limit=100&after=b8", "/v1/batches?limit=100&after=b6",
-    ]  # fmt: skip
+    server.on("GET", "/v1/files/file-8", json_reply(file("file-8", created_at=90_000)))
+    for since in (1.0, 1_800_000_000.0):
+        server.on("GET", "/v1/batches", *pages)
+        server.asked.clear()
+        assert provider.find(replace(payload, since=since, staged="file-8")) is None
+        assert [each.target for each in server.asked if "batches" in each.target] == [
+            "/v1/batches?limit=100", "/v1/batches?limit=100&after=b8", "/v1/batches?limit=100&after=b6",
+        ]  # fmt: skip
+
+
+def test_the_files_time_is_known_after_a_fence(
+    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
+) -> None:
+    staged = replace(payload, since=1_800_000_000.0, staged="file-8")
+    server.on("GET", "/v1/files/file-8", json_reply(file("file-8", created_at=90_000)))
+    server.on("DELETE", "/v1/files/file-8", json_reply({"id": "file-8", "deleted": True}))
+    assert provider.fence(staged)
+    server.on("GET", "/v1/files/file-8", refusal(404))
+    server.on("GET", "/v1/batches", listing(other("b9", 90_000), more=True), listing(ours(created=90_001)))
+    assert provider.find(staged) == JobRef("batch_1")
+
+
+def test_where_the_file_is_not_known_our_clock_counts_after_some_pages(
+    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
+) -> None:
+    server.on("GET", "/v1/files/file-8", refusal(404))
+    pages = [listing(other(f"b{number}", 5), more=True) for number in range(9)]
+    for at, found in ((9, JobRef("batch_1")), (10, None)):
+        server.on("GET", "/v1/batches", *pages[:9], *[listing(other("b9", 5), more=True)] * (at - 9), listing(ours()))
+        assert provider.find(replace(payload, since=1_800_000_000.0, staged="file-8")) == found
 
 
 def test_without_a_time_the_whole_list_is_read(
@@ -866,6 +891,8 @@ def test_the_commands_by_hand_are_whole_and_hold_no_key(provider: OpenAIProvider
 def test_the_command_that_stops_a_batch_has_its_address_and_its_vendors_variable(place: str, expected: str) -> None:
     command = OpenAIProvider.stop_by_hand("batch_1", {"api": place}) or ""
     assert shlex.split(command)[-1] == expected
+    assert ("$OPENAI_API_KEY" in command) == (place == "api.openai.com")
+    assert ("$KEY_OF_GATEWAY_EXAMPLE" in command) == ("gateway" in place)
     assert ("$GROQ_API_KEY" in command) == ("groq" in place)
     assert ("api-key: $AZURE_OPENAI_API_KEY" in command) == ("azure" in place)
 

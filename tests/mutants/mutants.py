@@ -1751,8 +1751,8 @@ MUTANTS: Final = (
     Mutant(
         "the list of batches is left at the first page with an older one",
         "providers/openai.py",
-        "and times and all(",
-        "and times and any(",
+        "since is not None and all(",
+        "since is not None and any(",
         _OPENAI_ADAPTER,
     ),
     Mutant(
@@ -1779,6 +1779,41 @@ MUTANTS: Final = (
         "if not is_unanswered(line):",
         "if line:",
         _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "batches are searched by our own clock",
+        "providers/openai.py",
+        "if uploaded is None else (uploaded, 1)",
+        "if uploaded is None else (payload.since, 1)",
+        _OPENAI_ADAPTER,
+    ),
+    Mutant(
+        "an answer of an odd shape is paid for again",
+        "providers/chat_replies.py",
+        "    if reply.choices is UNSET:",
+        "    if True:",
+        _CHAT_SERVERS,
+    ),
+    Mutant(
+        "a larger model of the same name is the same",
+        "providers/chat_replies.py",
+        "return _EDITION.fullmatch(rest) is not None",
+        "return _EDITION.match(rest) is not None",
+        _CHAT_SERVERS,
+    ),
+    Mutant(
+        "a key within an object of extra_body is not looked at",
+        "providers/request_rules.py",
+        "if isinstance(value, dict):\n            yield from",
+        "if isinstance(value, list):\n            yield from",
+        ("tests/unit/test_providers_anthropic_messages.py",),
+    ),
+    Mutant(
+        "the address of the environment is trusted with any key",
+        "providers/fireworks_account.py",
+        "if given and instance.key == _KEY else ()",
+        "if given else ()",
+        ("tests/unit/test_providers_access.py",),
     ),
     Mutant(
         "an error file that is gone takes the answers with it",

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Self
 from urllib.parse import quote, urlsplit
 
 from promptrial.config.instances import preset_instance
+from promptrial.config.presets import PRESETS
 from promptrial.errors import NotOursError, PermanentError, ResultsGoneError, TransientError, UndecidedError
 from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance, Limits
@@ -45,7 +46,8 @@ from promptrial.providers.anthropic_wire import OVERLOADED, RATE_LIMIT, Batch, B
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError, Reply, printable
-from promptrial.providers.http_service import Service, Timeouts
+from promptrial.providers.http_service import Service, Timeouts, is_loopback
+from promptrial.providers.openai_by_hand import variable_of
 from promptrial.providers.request_rules import MESSAGES_KEYS, check_extra_body
 from promptrial.providers.wire import Anything
 
@@ -242,9 +244,10 @@ class AnthropicProvider:
         """Return the command that cancels a batch."""
         place = str(engine.get("api") or "api.anthropic.com")
         version = str(engine.get("api_version") or version_of(preset_instance(PRESET)))
-        scheme = "http" if place.partition(":")[0] in {"127.0.0.1", "localhost"} else "https"
+        host = urlsplit(f"//{place}").hostname or ""
+        scheme, key = "http" if is_loopback(host) else "https", variable_of(host, PRESETS[PRESET])
         url = shlex.quote(f"{scheme}://{place}{_BATCHES}/{job}/cancel")
-        return f'curl -fsS -X POST -H "x-api-key: $ANTHROPIC_API_KEY" -H "{VERSION_HEADER}: {version}" {url}'
+        return f'curl -fsS -X POST -H "x-api-key: ${key}" -H "{VERSION_HEADER}: {version}" {url}'
 
     @staticmethod
     def emulated(
@@ -307,6 +310,8 @@ class AnthropicProvider:
             path = self._results_path(batch)
             lines = self._http.own_lines(path, what=f"look into the results of {batch.id}")
             return are_ours(lines, _nonce_of(payload))
+        except ResultsGoneError:
+            return False if batch.archived_at is not None else None  # nobody can read what was removed
         except PermanentError:
             return None
 

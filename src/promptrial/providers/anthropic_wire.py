@@ -20,6 +20,7 @@ OVERLOADED: Final = "overloaded_error"
 RATE_LIMIT: Final = "rate_limit_error"
 """Types of errors by which the vendor turns a call away."""
 _WORKING: Final = frozenset({"in_progress", "canceling"})
+_COUNTS: Final = ("processing", "succeeded", "errored", "canceled", "expired")
 _ENDED: Final = "ended"
 
 
@@ -42,7 +43,9 @@ class Batch(msgspec.Struct):
         counts = self.request_counts
         if not isinstance(counts, dict) or not counts:
             return None
-        values = list(counts.values())
+        values = [counts[name] for name in _COUNTS if name in counts]
+        if not values:
+            return None
         return sum(values) if all(type(value) is int for value in values) else None
 
     @property

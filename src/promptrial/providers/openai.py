@@ -47,6 +47,8 @@ __all__ = ["OpenAIProvider"]
 _WINDOW: Final = "24h"
 _SKEW_S: Final = 3600.0
 """How much earlier than our clock says the vendor's may have seen a batch begin."""
+_LEAST_PAGES: Final = 10
+"""Pages of the list that are read where only the time of our own clock tells that the rest is older."""
 _PAGE: Final = 100
 _MOST_PAGES: Final = 200
 _MOST_METADATA: Final = 512
@@ -153,7 +155,7 @@ class OpenAIProvider:
 
     def find(self, payload: PartPayload) -> JobRef | None:
         """Return the oldest batch that has this payload's key in its metadata, or was made from its file; or None."""
-        ours = [batch for batch in self._recent(payload.since) if self._is_of(payload, batch)]
+        ours = [batch for batch in self._recent(payload) if self._is_of(payload, batch)]
         if not ours:
             return None
         oldest = min(ours, key=lambda batch: (batch.created or 0.0, batch.id))
@@ -318,10 +320,12 @@ class OpenAIProvider:
             raise TransientError(f"{self._vendor}: the batch {job.name} has not ended")
         return batch
 
-    def _recent(self, since: float | None) -> Iterator[Batch]:
-        """Yield the batches from before a job was first asked for, the newest first; all of them where that is unknown.
+    def _recent(self, payload: PartPayload) -> Iterator[Batch]:
+        """Yield the batches since a job was first asked for, the newest first; all of them where that is unknown.
 
-        The list is believed to be in this order page by page: it ends with a page on which all are older.
+        The list is believed to be in this order page by page: it ends with a page on which all are older. A batch is
+        no older than its file, by the vendor's own clock; only where the file is not known is it our clock that
+        counts, and then some pages are read whatever they say.
 
         Raises
         ------
@@ -329,13 +333,16 @@ class OpenAIProvider:
             If there are more than are looked through.
         """
         what, query = "search the batches", {"limit": str(_PAGE)}
+        uploaded = None if payload.staged is None else self._files.created(payload.staged)
+        since, least = (payload.since, _LEAST_PAGES) if uploaded is None else (uploaded, 1)
         found = pages(self._http, "/batches", BatchPage, query, what=what, most=_MOST_PAGES + 1)
-        for number, page in enumerate(found):
-            if number == _MOST_PAGES:
-                raise TransientError(f"{self._vendor}: could not {what}: there are more than {number * _PAGE:,}")
+        for number, page in enumerate(found, 1):
+            if number > _MOST_PAGES:
+                raise TransientError(f"{self._vendor}: could not {what}: there are more than {_MOST_PAGES * _PAGE:,}")
             yield from page.data
             times = [batch.created for batch in page.data]
-            if since is not None and times and all(time is not None and time < since - _SKEW_S for time in times):
+            older = since is not None and all(time is not None and time < since - _SKEW_S for time in times)
+            if older and times and number >= least:
                 return
 
     def _is_of(self, payload: PartPayload, batch: Batch) -> bool:

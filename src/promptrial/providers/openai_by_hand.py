@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from promptrial.config.presets import PRESETS
+from promptrial.config.presets import PRESETS, Preset
 from promptrial.providers.http_service import Service, is_loopback
 
-__all__ = ["fetch_commands", "stop_command"]
+__all__ = ["fetch_commands", "stop_command", "variable_of"]
 
+_NO_NAME: Final = re.compile(r"[^A-Za-z0-9]+")
 _CURL: Final = "curl -sSf"
 _FILES: Final = (("output_file_id", "output"), ("error_file_id", "errors"))
 _FIELD: Final = "import json, sys; print(json.load(sys.stdin)[{name!r}])"
@@ -41,8 +43,9 @@ def stop_command(job: str, engine: Mapping[str, Any]) -> str | None:
         if preset.batch == "openai" and _serves(preset.hosts, urlsplit(f"//{place}").hostname or ""):
             base = preset.base_url or f"https://{place}/openai/v1"
             return _cancel(job, base, _key(preset.auth, preset.key))
-    scheme = "http" if is_loopback(urlsplit(f"//{place}").hostname or "") else "https"
-    return _cancel(job, f"{scheme}://{place}/v1", _key("bearer", PRESETS["openai"].key))
+    host = urlsplit(f"//{place}").hostname or ""
+    scheme = "http" if is_loopback(host) else "https"
+    return _cancel(job, f"{scheme}://{place}/v1", _key("bearer", variable_of(host, PRESETS["openai"])))
 
 
 def _cancel(job: str, base: str, key: str) -> str:
@@ -53,6 +56,14 @@ def _key(auth: str, variable: str) -> str:
     if not variable:
         return ""
     return f' -H "Authorization: Bearer ${variable}"' if auth == "bearer" else f' -H "{auth}: ${variable}"'
+
+
+def variable_of(host: str, vendor: Preset) -> str:
+    """Return the variable that holds the key of a host: the vendor's own, or one of a name that no other key has.
+
+    Which variable a configuration has named is not on record, and the vendor's key is for the vendor alone.
+    """
+    return vendor.key if _serves(vendor.hosts, host) else f"KEY_OF_{_NO_NAME.sub('_', host).upper()}"
 
 
 def _serves(hosts: tuple[str, ...], host: str) -> bool:

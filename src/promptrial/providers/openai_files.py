@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError
 from promptrial.providers.openai_pages import pages
 from promptrial.providers.openai_rows import RowShape, openai_line
-from promptrial.providers.openai_wire import Deleted, File, FilePage
+from promptrial.providers.openai_wire import Deleted, File, FilePage, seconds_of
 
 __all__ = ["Files"]
 
@@ -45,6 +45,7 @@ class Files:
         self._shape = shape
         self._lock = threading.Lock()
         self._staged: dict[str, str] = {}
+        self._created: dict[str, float | None] = {}
         self._earlier: dict[tuple[str, int], str] | None = None
 
     def stage(self, payload: PartPayload) -> Staged:
@@ -73,6 +74,13 @@ class Files:
         """Whether the vendor has a file."""
         return self._look_up(name) is not None
 
+    def created(self, name: str) -> float | None:
+        """Return when a file was made, by the vendor's clock in seconds since 1970; None if that is not told."""
+        if name not in self._created:
+            with suppress(ProviderError):  # a hint, which nothing depends on
+                self._look_up(name)
+        return self._created.get(name)
+
     def forget(self, payload: PartPayload) -> None:
         """Upload the requests again when they are next needed."""
         self._staged.pop(payload.dataset_key, None)
@@ -80,6 +88,7 @@ class Files:
 
     def delete(self, name: str) -> bool:
         """Delete a file; return whether it is certain that it is gone."""
+        self.created(name)  # cannot be asked any more once it is gone
         try:
             gone = self._http.call("DELETE", _path(name), Deleted, what=f"delete the file {name}").deleted
         except NotFoundError:
@@ -109,9 +118,11 @@ class Files:
 
     def _look_up(self, name: str) -> File | None:
         try:
-            return self._http.call("GET", _path(name), File, what=f"look up the file {name}")
+            file = self._http.call("GET", _path(name), File, what=f"look up the file {name}")
         except NotFoundError:
             return None
+        self._created[name] = seconds_of(file.created_at)
+        return file
 
     def _brought(self, payload: PartPayload) -> File:
         """Return the file of the requests: the one that an earlier process has uploaded whole, or a new one."""

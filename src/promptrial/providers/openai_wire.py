@@ -15,7 +15,18 @@ from promptrial.providers.base import JobState, JobStatus
 from promptrial.providers.http_outcomes import printable
 from promptrial.providers.vendor_ids import FileName, VendorId
 
-__all__ = ["KEY", "MODEL", "REQUESTS", "STATES", "Batch", "BatchPage", "Deleted", "File", "FilePage"]
+__all__ = [
+    "KEY",
+    "MODEL",
+    "REQUESTS",
+    "STATES",
+    "Batch",
+    "BatchPage",
+    "Deleted",
+    "File",
+    "FilePage",
+    "seconds_of",
+]
 
 KEY: Final = "promptrial_key"
 REQUESTS: Final = "promptrial_requests"
@@ -101,6 +112,11 @@ class _Problems(msgspec.Struct):
     data: list[_Problem] | None = None
 
 
+def seconds_of(time: object) -> float | None:
+    """Return a time as seconds since 1970; None if it is no number."""
+    return float(time) if isinstance(time, int | float) and not isinstance(time, bool) else None
+
+
 class Batch(msgspec.Struct):
     """A batch. File ids may be missing, null, or an empty text; all of these say that there is no such file."""
 
@@ -120,8 +136,7 @@ class Batch(msgspec.Struct):
     @property
     def created(self) -> float | None:
         """When it was created, in seconds since 1970, if that is said."""
-        found = self.created_at
-        return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+        return seconds_of(self.created_at)
 
     @property
     def problems(self) -> list[_Problem]:
