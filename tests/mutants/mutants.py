@@ -1002,8 +1002,8 @@ MUTANTS: Final = (
     Mutant(
         "a job that is listed late is looked for once after the fence",
         "jobs/submission.py",
-        "found = yield from self._looked_for(payload)  # it",
-        "found = yield from self._found(payload)  # it",
+        "found = yield from self._search.looked_for(",
+        "found = yield from self._search.found(",
         ("tests/unit/test_jobs_fences.py",),
     ),
     Mutant(
@@ -1012,6 +1012,13 @@ MUTANTS: Final = (
         "if self._failures and not self._stop.is_set():\n            self._answer_here",
         "if self._failures and self._stop.is_set():\n            self._answer_here",
         ("tests/unit/test_jobs_live.py",),
+    ),
+    Mutant(
+        "what a server sent too much is the answer to the next request",
+        "providers/leftovers.py",
+        "if connection.is_idle() and connection._h11_state.trailing_data[0]:",
+        "if connection.is_closed():",
+        ("tests/contract/test_http_answered_twice.py",),
     ),
     Mutant(
         "an address in capitals may be plain HTTP",

@@ -41,6 +41,7 @@ from promptrial.providers.http_outcomes import (
     storage_refusal,
 )
 from promptrial.providers.http_service import Service, Timeouts, is_loopback
+from promptrial.providers.leftovers import drop_leftovers
 from promptrial.store.downloads import MAX_LINE, CutShortError, LineTooLongError, split_lines
 
 if TYPE_CHECKING:
@@ -281,6 +282,8 @@ class HttpClient:
                 if found is None:
                     found = place.clients = self._made()
                     self._opened += found
+        for client in found:
+            drop_leftovers(client)
         return found
 
     def _made(self) -> tuple[httpx.Client, httpx.Client]:
