@@ -12,13 +12,15 @@ import pytest
 import yaml
 
 from promptrial import registry
-from promptrial.care.model_facts import Surroundings, look_at
+from promptrial.care.model_facts import ModelFacts, Surroundings, look_at
+from promptrial.config.instances import instance_of
 from promptrial.config.providers import ProviderConfig
 from promptrial.model import ModelSpec
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings
 from tests.support.configs import PROMPTS
 from tests.support.fake_provider import FakeProvider
+from tests.support.http_scripted import ScriptedServer, reply, scripted
 
 KEY = "sk-" + "modelscommandsecret"
 PRICE = {"input_per_million": 0.15, "output_per_million": 0.6}
@@ -194,3 +196,61 @@ def test_a_server_that_never_answers_is_waited_for_no_longer_than_it_is_said() -
         (found,) = look_at([model], Surroundings(providers, {}, {}, str), 0.3)
     assert found.problem == "no answer within 0.3 s"
     assert found.found is None
+
+
+@pytest.fixture
+def vendor() -> Iterator[ScriptedServer]:
+    with scripted() as server:
+        yield server
+
+
+def seen(vendor: ScriptedServer, type_: str, model: str = "x", **entry: Any) -> ModelFacts:
+    entry = {"type": type_, "base_url": f"{vendor.url}/v1", "key": "THE_KEY"} | entry
+    providers = {"mine": ProviderConfig(**entry)}
+    spec = ModelSpec("m", model, "mine", adapter=instance_of(providers, "mine").adapter)
+    (found,) = look_at([spec], Surroundings(providers, {}, {"THE_KEY": KEY}, str), 20)
+    return found
+
+
+LIST = reply(200, b'{"object": "list", "data": [{"id": "x"}, {"id": "y"}]}')
+
+
+@pytest.mark.parametrize(
+    ("type_", "model", "key", "there"),
+    [
+        ("openrouter", "x", "set", True),
+        ("vllm", "x", "set", True),
+        ("together", "x", "accepted", True),
+        ("groq", "y", "accepted", True),
+    ],
+)
+def test_a_list_that_anybody_may_read_proves_no_key(
+    vendor: ScriptedServer, type_: str, model: str, key: str, there: bool
+) -> None:
+    vendor.on("GET", "/v1/models", LIST)
+    vendor.on("GET", "/health", reply(200, b"{}"))
+    found = seen(vendor, type_, model, **({"mode": "live"} if type_ == "groq" else {}))
+    assert (found.key, found.found, found.problem) == (key, there, "")
+
+
+@pytest.mark.parametrize("type_", ["openrouter", "together", "openai_compatible"])
+def test_a_server_without_a_list_of_models_says_nothing_of_one(vendor: ScriptedServer, type_: str) -> None:
+    vendor.on("GET", "/v1/models", reply(404, b"{}"))
+    found = seen(vendor, type_)
+    assert (found.key, found.found, found.problem) == ("set", None, "")
+
+
+@pytest.mark.parametrize(
+    ("type_", "answer", "there"),
+    [
+        ("openai", reply(200, b"{}"), True),
+        ("openai", reply(404, b'{"error": {"code": "not_found"}}'), None),
+        ("azure", reply(200, b"{}"), None),
+        ("azure", reply(404, b'{"error": {"code": "404"}}'), None),
+    ],
+)
+def test_a_deployment_is_in_no_list(vendor: ScriptedServer, type_: str, answer: Any, there: bool | None) -> None:
+    vendor.on("GET", "/v1/batches", reply(200, b'{"data": []}'))
+    vendor.on("GET", "/v1/models/gpt-4o-mini", answer)
+    found = seen(vendor, type_, "gpt-4o-mini")
+    assert (found.key, found.found, found.problem) == ("accepted", there, "")

@@ -104,6 +104,16 @@ def refused(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = No
             "providers.mine.proxy",
             "a password must not stand in a configuration",
         ),
+        (
+            {"type": "vllm", "base_url": "http://h.example:1/v1/chat/completions/"},
+            "providers.mine.base_url",
+            "ends before the path of a call: write http://h.example:1/v1",
+        ),
+        (
+            {"type": "anthropic", "base_url": "https://h.example/v1/messages"},
+            "providers.mine.base_url",
+            "write https://h.example/v1",
+        ),
         ({"type": "vllm", "timeout_s": 0}, "providers.mine.timeout_s", "greater than 0"),
         ({"type": "vllm", "timeout_s": 1e12}, "providers.mine.timeout_s", "less than or equal to 86400"),
         ({"type": "vllm", "timeout_s": True}, "providers.mine.timeout_s", "expected a number"),

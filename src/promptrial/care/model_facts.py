@@ -21,7 +21,7 @@ from promptrial.documents.cost_report import Price
 from promptrial.errors import NoSuchModelError, PromptrialError
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Connection, Instance
-from promptrial.providers.base import BatchProvider, ChecksNames, TellsContext
+from promptrial.providers.base import BatchProvider, ChecksNames, Shown, TellsContext, TellsModels
 from promptrial.providers.http_outcomes import RejectedError
 
 __all__ = ["KeyState", "ModelFacts", "Surroundings", "look_at"]
@@ -142,7 +142,6 @@ def _asked(known: Sequence[ModelFacts], around: Surroundings) -> dict[ModelSpec,
 
 def _asked_of(provider: BatchProvider, facts: ModelFacts, around: Surroundings) -> ModelFacts:
     """Return what a server says of one model. A failed check is no traceback, and says nothing of other models."""
-    taken: KeyState = "accepted" if facts.key == "set" else facts.key
     try:
         if isinstance(provider, ChecksNames):
             provider.check_name(facts.model)
@@ -151,10 +150,26 @@ def _asked_of(provider: BatchProvider, facts: ModelFacts, around: Surroundings) 
         refused = error.status in _LOCKED_OUT and facts.key == "set"
         return replace(facts, key="refused" if refused else facts.key, problem=_said(error, around))
     except NoSuchModelError as error:
-        return replace(facts, key=taken, found=False, problem=_said(error, around))
+        return replace(
+            facts, key=_key_state(facts, _shown(provider, facts.model)), found=False, problem=_said(error, around)
+        )
     except PromptrialError as error:
         return replace(facts, problem=_said(error, around))
-    return replace(facts, key=taken, found=True, context_length=_context(provider, facts.model))
+    shown = _shown(provider, facts.model)
+    return replace(
+        facts, key=_key_state(facts, shown), found=shown.model, context_length=_context(provider, facts.model)
+    )
+
+
+def _shown(provider: BatchProvider, model: ModelSpec) -> Shown:
+    """Return what is proved of a model; without an answer to that, what is computed here is there, and no other."""
+    if isinstance(provider, TellsModels):
+        return provider.shown(model)
+    return Shown(key=False, model=provider.local or None)
+
+
+def _key_state(facts: ModelFacts, shown: Shown) -> KeyState:
+    return "accepted" if facts.key == "set" and shown.key else facts.key
 
 
 def _context(provider: BatchProvider, model: ModelSpec) -> int | None:

@@ -18,6 +18,17 @@ _OURS: Final = frozenset(
 )  # fmt: skip
 """Headers that belong to the connection or to the body, which are not the user's to set."""
 
+_CALLS: Final = (
+    "/chat/completions",
+    "/completions",
+    "/responses",
+    "/messages",
+    "/messages/batches",
+    "/models",
+    "/batches",
+)
+"""Paths that are added to an address, the longer before its own end."""
+
 
 def is_secret_name(name: str) -> bool:
     """Tell whether a header, or a variable, of this name holds what nobody else should read.
@@ -63,7 +74,11 @@ def checked_address(value: str) -> str:
         raise ValueError("an address holds no user or password: use `key` or `headers`")
     if rest:
         raise ValueError("an address ends with a path: leave out everything from ? or # on")
-    return value.rstrip("/")
+    address = value.rstrip("/")
+    for call in _CALLS:
+        if address.endswith(call):
+            raise ValueError(f"an address of an API ends before the path of a call: write {address.removesuffix(call)}")
+    return address
 
 
 def checked_proxy(value: str) -> str:

@@ -62,6 +62,8 @@ class Preset:
         return self.batch if mode == "batch" else self.live
 
 
+_LISTED: Final = ("models", "with_key")
+"""Option of a vendor that lists its models to those with a key alone, so that a list proves the key."""
 PRESETS: Final[Mapping[str, Preset]] = {
     "embedded": Preset("the embedded engine", live="embedded"),
     "fireworks": Preset(
@@ -78,7 +80,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         base_url="https://api.openai.com/v1",
         key="OPENAI_API_KEY",
         hosts=("api.openai.com",),
-        options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused")),
+        options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused"), _LISTED),
     ),
     "azure": Preset(
         "Azure OpenAI",
@@ -88,7 +90,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         key="AZURE_OPENAI_API_KEY",
         hosts=(".openai.azure.com", ".services.ai.azure.com"),
         auth="api-key",
-        options=(("endpoint_prefix", ""), ("max_tokens", "max_completion_tokens"), ("top_k", "refused")),
+        options=(("endpoint_prefix", ""), ("max_tokens", "max_completion_tokens"), ("top_k", "refused"), _LISTED),
     ),
     "groq": Preset(
         "Groq",
@@ -97,7 +99,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         base_url="https://api.groq.com/openai/v1",
         key="GROQ_API_KEY",
         hosts=("api.groq.com",),
-        options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused"), ("lacks", "endpoint")),
+        options=(("max_tokens", "max_completion_tokens"), ("top_k", "refused"), ("lacks", "endpoint"), _LISTED),
         ids_with_slashes=True,
         limits=Limits(rows=50_000, size=100_000_000),
     ),
@@ -155,6 +157,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         base_url="https://api.together.xyz/v1",
         key="TOGETHER_API_KEY",
         hosts=("api.together.xyz", "api.together.ai"),
+        options=(_LISTED,),
         ids_with_slashes=True,
     ),
     "batch_file": Preset("the batch file", batch="batch_file", ids_with_slashes=True),

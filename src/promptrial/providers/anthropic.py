@@ -43,7 +43,7 @@ from promptrial.providers.anthropic_service import (
     version_of,
 )
 from promptrial.providers.anthropic_wire import OVERLOADED, RATE_LIMIT, Batch, BatchPage, batch_status
-from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Shown, Staged
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError, Reply, printable
 from promptrial.providers.http_service import Service, Timeouts, is_loopback
@@ -86,6 +86,7 @@ class AnthropicProvider:
         self._http = HttpClient(api, timeouts)
         self._version = dict(api.plain_headers)[VERSION_HEADER]
         self._strangers: set[tuple[str, str]] = set()
+        self._shown: set[str] = set()
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
@@ -117,7 +118,12 @@ class AnthropicProvider:
         check_extra_body(model, MESSAGES_KEYS)
         check_options(model, self._version)
         self._page(None, limit=1)
-        check_model(self._http, model)
+        if check_model(self._http, model):
+            self._shown.add(model.id)
+
+    def shown(self, model: ModelSpec) -> Shown:
+        """Return whether the model was there when it was looked up, which a wrong key cannot."""
+        return Shown(key=True, model=model.id in self._shown or None)
 
     def context_length(self, model: ModelSpec) -> int | None:
         """Return what the model's description says."""

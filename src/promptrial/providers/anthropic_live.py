@@ -30,7 +30,7 @@ from promptrial.providers.anthropic_service import (
     fingerprint,
     version_of,
 )
-from promptrial.providers.base import JobRef, PartPayload
+from promptrial.providers.base import JobRef, PartPayload, Shown
 from promptrial.providers.chat_replies import is_same_model
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, RejectedError, printable
@@ -81,6 +81,7 @@ class AnthropicLiveProvider(AnswersDirectly):
     def __init__(self, instance: Instance, env: Mapping[str, str]) -> None:
         self._instance = instance
         self._http = HttpClient(anthropic_service(env, instance), timeouts_of(instance, _PATIENT), many=True)
+        self._shown: set[str] = set()
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
@@ -101,7 +102,12 @@ class AnthropicLiveProvider(AnswersDirectly):
         """Refuse options that the version does not take; then look up the model, which a wrong key cannot."""
         check_extra_body(model, MESSAGES_KEYS)
         check_options(model, dict(self._http.service.plain_headers)[VERSION_HEADER])
-        check_model(self._http, model)
+        if check_model(self._http, model):
+            self._shown.add(model.id)
+
+    def shown(self, model: ModelSpec) -> Shown:
+        """Return whether the model was there when it was looked up, which a wrong key cannot."""
+        return Shown(key=model.id in self._shown, model=model.id in self._shown or None)
 
     def context_length(self, model: ModelSpec) -> int | None:
         """Return what the model's description says."""

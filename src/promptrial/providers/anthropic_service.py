@@ -84,8 +84,10 @@ def fingerprint(model: ModelSpec, service: Service, name: str) -> dict[str, str 
     }
 
 
-def check_model(http: HttpClient, model: ModelSpec) -> None:
+def check_model(http: HttpClient, model: ModelSpec) -> bool:
     """Ask for a model, which a wrong key cannot; only a clear "no such model" is believed.
+
+    Returns whether it is there for certain.
 
     Raises
     ------
@@ -100,6 +102,8 @@ def check_model(http: HttpClient, model: ModelSpec) -> None:
                 f"{http.service.vendor} has no model {model.shown_id} for this key",
                 hint="check the model's `id` in the configuration",
             ) from None
+        return False
+    return True
 
 
 def context_of(http: HttpClient, model: ModelSpec) -> int | None:

@@ -29,8 +29,10 @@ __all__ = [
     "LimitsJobs",
     "PartPayload",
     "ReadsDownloads",
+    "Shown",
     "Staged",
     "TellsContext",
+    "TellsModels",
 ]
 
 
@@ -183,6 +185,22 @@ class LengthensRows(Protocol):
     @staticmethod
     def row_overhead(model: ModelSpec, instance: Instance) -> int:
         """Return by how many bytes a row is longer, at most, than the neutral one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a server was seen to do: whether it took the key, and whether it has a model; None if it did not say."""
+
+    key: bool
+    model: bool | None
+
+
+@runtime_checkable
+class TellsModels(Protocol):
+    """A source of answers whose ``check`` may pass though nothing was proved, and that knows what was."""
+
+    def shown(self, model: ModelSpec) -> Shown:
+        """Return what ``check`` of this model has found out."""
 
 
 @runtime_checkable

@@ -29,7 +29,7 @@ from promptrial.errors import (
 from promptrial.model import Completion, ModelSpec
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
-from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Shown, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import (
     OWN_MODELS,
@@ -91,6 +91,7 @@ class FireworksProvider:
         self._http = HttpClient(api, timeouts)
         self._account = account
         self._hidden = HiddenNames(OWN_MODELS)
+        self._shown: set[str] = set()
         self._datasets = Datasets(self._http, account, multipart_limit)
 
     @classmethod
@@ -125,6 +126,10 @@ class FireworksProvider:
             name = model_name(model.id)
             self._check_account()
             self._check_model(name)
+
+    def shown(self, model: ModelSpec) -> Shown:
+        """Return whether the model was there when it was looked up; the key was used."""
+        return Shown(key=True, model=model_name(model.id) in self._shown or None)
 
     def context_length(self, model: ModelSpec) -> int | None:
         """Return what Fireworks says of the model, if it says so to this key."""
@@ -358,6 +363,8 @@ class FireworksProvider:
                 raise NoSuchModelError(f"Fireworks has no model {name}", hint=hint) from error
         except ProviderError:
             return
+        else:
+            self._shown.add(name)
 
     def _output_of(self, job: JobRef) -> str:
         """Return the id of the dataset into which a job writes."""

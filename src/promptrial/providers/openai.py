@@ -28,7 +28,7 @@ from promptrial.errors import (
 from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import service_of, timeouts_of
-from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Shown, Staged
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.hidden_names import HiddenNames
 from promptrial.providers.http import HttpClient
@@ -85,6 +85,7 @@ class OpenAIProvider:
         self._shape = RowShape.of(self._instance)
         self._hidden = HiddenNames()
         self._files = Files(self._http, self._shape)
+        self._shown: set[str] = set()
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
@@ -127,6 +128,13 @@ class OpenAIProvider:
                 raise NoSuchModelError(f"{self._vendor} has no model {model.shown_id}", hint=hint) from error
         except ProviderError:
             return
+        else:
+            self._shown.add(model.id)
+
+    def shown(self, model: ModelSpec) -> Shown:
+        """Return whether the model is listed, which says nothing of a deployment at Azure; the key was used."""
+        is_listed = model.id in self._shown and self._instance.auth == "bearer"
+        return Shown(key=True, model=is_listed or None)
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
         """Return the model's name, what serves it, for which organisation and project, and what is sent of sampling.

@@ -24,7 +24,7 @@ from promptrial.errors import (
 from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of, timeouts_of
-from promptrial.providers.base import JobRef, PartPayload
+from promptrial.providers.base import JobRef, PartPayload, Shown
 from promptrial.providers.chat_replies import ChatReply, FailedReplyError, answer_of
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.chat_servers import KINDS, ServerFacts, facts_of, require_loaded
@@ -127,6 +127,16 @@ class OpenAICompatibleProvider(AnswersDirectly):
         believed = self._kind in KINDS or self._http.service.is_here
         if believed and names and not any(_is_called(name, model.id) for name in names):
             raise self._no_such_model(model)
+
+    def shown(self, model: ModelSpec) -> Shown:
+        """Return whether the server lists the model, and whether that list needs a key.
+
+        What is not listed may be there, where the list is not believed.
+        """
+        served = self._models()
+        is_listed = any(_is_called(each.id, model.id) for each in served)
+        needs_key = self._instance.option("models") == "with_key"
+        return Shown(key=bool(served) and needs_key, model=is_listed or None)
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
         """Return the adapter, host and model and, of a kind of server that tells, its version and the model's digest.
