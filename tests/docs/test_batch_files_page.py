@@ -32,7 +32,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings = {"type": "batch_file", "folder": "requests"}
     project.write_config({"provider": "cluster", "providers": {"cluster": settings}, "pricing": {}})
     assert project.run("--to_step", "parse").code == 5
-    return tmp_path / "requests"
+    return project.config.parent / "requests"
 
 
 def shell(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:

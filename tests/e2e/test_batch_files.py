@@ -134,10 +134,10 @@ def test_files_of_a_vendors_page_come_back_under_its_own_names(files: Files) -> 
     files.configure(written_for="openai", folder="for the vendor")
     first = files.run()
     assert first.code == 5
-    folder = files.project.root / "for the vendor"
-    assert f"# upload for the vendor/{min(folder.glob('*.requests.jsonl')).name} at https://" in first.err
+    folder = files.project.root / "config" / "for the vendor"
+    assert f"# upload config/for the vendor/{min(folder.glob('*.requests.jsonl')).name} at https://" in first.err
     for number, path in enumerate(sorted(folder.glob("*.requests.jsonl"))):
-        files.execute([f"vllm run-batch -i '{path}' -o 'for the vendor/batch_{number}_output.jsonl' --model m"])
+        files.execute([f"vllm run-batch -i '{path}' -o '{folder}/batch_{number}_output.jsonl' --model m"])
     assert files.run("--resume").code == 0
     assert len(files.table()) == 28
 
@@ -161,7 +161,7 @@ def test_a_dry_run_answers_the_files_itself_and_touches_no_folder_of_the_users(f
     files.configure(folder="mine")
     outcome = files.run("--dry_run")
     assert outcome.code == 0
-    assert not (files.project.root / "mine").exists()
+    assert not (files.project.root / "config" / "mine").exists()
     assert len(list(files.folder.glob("*.results.jsonl"))) == 4
     (row, *_) = jsonl.lines(next(files.folder.glob("*.results.jsonl")))
     assert json.loads(row)["id"].startswith("vllm-")

@@ -77,8 +77,8 @@ class ProviderConfig(Strict):
     folder: Words | None = Field(
         None,
         exclude_if=is_none,
-        description="batch_file: where files of requests are written and answers are awaited, relative to where you "
-        "run; by default `batch_files` in the folder of the run",
+        description="batch_file: where files of requests are written and answers are awaited, relative to the folder "
+        "of the configuration; by default `batch_files` in the folder of the run",
     )
     written_for: Literal["vllm", "openai", "azure", "groq"] | None = Field(
         None, exclude_if=is_none, description="batch_file: who takes the files; by default `vllm`"

@@ -37,6 +37,8 @@ class Providers:
         same, no key is needed, and nothing leaves the machine.
     run : Path, optional
         The folder of the run, for adapters that keep files there unless their instance says where.
+    config_folder : Path, optional
+        What a relative ``folder`` of an instance starts from; the current folder if not given.
 
     Attributes
     ----------
@@ -50,12 +52,14 @@ class Providers:
         instances: Mapping[str, ProviderConfig] | None = None,
         dry_run: Path | None = None,
         run: Path | None = None,
+        config_folder: Path | None = None,
     ) -> None:
         self.stop_asked: Callable[[], bool] = lambda: False
         self._env = env
         self._instances = instances or {}
         self._dry_run = dry_run
         self._run = run
+        self._config_folder = config_folder or Path()
         self._made: dict[str, BatchProvider] = {}
         self._emulator: EmulatorServer | None = None
 
@@ -70,7 +74,7 @@ class Providers:
             If a package that it, or the emulator, needs is not installed.
         """
         if name not in self._made:
-            instance = _within(self._run, instance_of(self._instances, name))
+            instance = _placed(instance_of(self._instances, name), self._run, self._config_folder)
             kind: type[BatchProvider] = registry.load("provider", instance.adapter)
             env = self._env
             if self._dry_run is not None and not kind.local:
@@ -100,8 +104,11 @@ class Providers:
         return kind.emulated(bare, self._emulator.url, _DRY_SETTINGS.key, _DRY_SETTINGS.account)
 
 
-def _within(run: Path | None, instance: Instance) -> Instance:
-    """Return an instance that says in which folder the run is."""
-    if run is None:
-        return instance
-    return replace(instance, options=(*instance.options, (RUN_FOLDER, str(run))))
+def _placed(instance: Instance, run: Path | None, config_folder: Path) -> Instance:
+    """Return an instance that says in which folder the run is, and where its own folder is, if it has one."""
+    options = dict(instance.options)
+    if "folder" in options:
+        options["folder"] = str(config_folder / Path(options["folder"]).expanduser())
+    if run is not None:
+        options[RUN_FOLDER] = str(run)
+    return replace(instance, options=tuple(options.items()))

@@ -258,7 +258,8 @@ def spec_of(request: RunRequest, opened: Opened) -> RunSpec:
 def providers_of(opened: Opened, env: Mapping[str, str], *, dry_run: bool = False) -> Providers:
     """Return the adapters of an opened run; with ``dry_run``, an emulator in its folder answers for hosted ones."""
     root = opened.run.root
-    return Providers(env, opened.loaded.experiment.providers, root if dry_run else None, root)
+    loaded = opened.loaded
+    return Providers(env, loaded.experiment.providers, root if dry_run else None, root, loaded.folder)
 
 
 def services_of(opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: Providers) -> Services:
