@@ -1876,6 +1876,13 @@ MUTANTS: Final = (
         _BATCH_FILES,
     ),
     Mutant(
+        "a copied file is as old as its original",
+        "providers/batch_answers.py",
+        "max(into.changed, stat.st_mtime, stat.st_ctime)",
+        "max(into.changed, stat.st_mtime)",
+        ("tests/unit/test_providers_batch_file.py",),
+    ),
+    Mutant(
         "a file that is still written counts as finished",
         "providers/batch_file.py",
         "if quiet >= self._settings.quiet_s:",

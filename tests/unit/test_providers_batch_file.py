@@ -89,12 +89,13 @@ class Desk:
         path = self.folder / name
         lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
         path.write_bytes(end.join(lines) + end)
-        return self.aged(path, age_s)
-
-    def aged(self, path: Path, age_s: float = 0.0) -> Path:
-        at = self.clock.timestamp() - age_s
-        os.utime(path, (at, at))
+        self.quiet_for(path, age_s)
         return path
+
+    def quiet_for(self, path: Path, seconds: float) -> None:
+        """Set the clock to so many seconds after the last change of a file, which the system alone can tell."""
+        stat = path.stat()
+        self.clock.advance(max(stat.st_mtime, stat.st_ctime) + seconds - self.clock.timestamp())
 
     def status(self, key: str = KEY) -> JobStatus:
         return self.provider.status(JobRef(key))
@@ -251,9 +252,16 @@ class TestWaiting:
         working = desk.status()
         assert working.state is JobState.WORKING
         assert "3 of 5 requests have answers" in working.message
-        desk.aged(path, 600)
+        desk.quiet_for(path, 600)
         assert desk.status().state is JobState.EXPIRED
         assert desk.results() == ALL[:3]
+
+    def test_a_copy_that_keeps_the_time_of_its_original_is_as_old_as_the_copy(self, desk: Desk) -> None:
+        desk.job()
+        path = desk.put(f"{KEY}.results.jsonl", [answer(name) for name in ALL[:3]])
+        os.utime(path, (path.stat().st_mtime - 3600,) * 2)
+        desk.quiet_for(path, 10)
+        assert desk.status().state is JobState.WORKING
 
     def test_how_long_that_is_can_be_said(self, desk: Desk) -> None:
         desk.job()
@@ -270,7 +278,7 @@ class TestWaiting:
         whole = json.dumps(answer(ALL[1])).encode()
         path = desk.put(f"{KEY}.results.jsonl", [answer(ALL[0]), whole[:40]])
         path.write_bytes(path.read_bytes().rstrip(b"\n"))
-        desk.aged(path, 5000)
+        desk.quiet_for(path, 5000)
         status = desk.status()
         assert status.state is JobState.BY_HAND
         assert f"{path}:2: breaks off in the middle of the line; 1 of 5" in status.message
@@ -322,10 +330,10 @@ class TestNames:
 
     def test_answers_to_a_later_attempt_are_its_own(self, desk: Desk) -> None:
         desk.job()
-        desk.put(f"{KEY}.results.jsonl", [answer(each) for each in ALL[:3]], age_s=700)
+        desk.put(f"{KEY}.results.jsonl", [answer(each) for each in ALL[:3]])
         second = KEY[:-1] + "2"
         desk.job(second, (3, 4))
-        desk.put("batch_68b_output.jsonl", [answer(each) for each in ALL[3:]])
+        desk.put("batch_68b_output.jsonl", [answer(each) for each in ALL[3:]], age_s=700)
         assert desk.status().state is JobState.EXPIRED
         assert desk.results(second, (3, 4)) == ALL[3:]
 

@@ -47,8 +47,8 @@ class Answered:
     """What files say of the requests of one job.
 
     ``seen`` are the ids of all rows, ``answered`` of those that are answers or refusals. ``changed`` is when the last
-    of the files was changed, in seconds since 1970. ``torn`` says which file breaks off in the middle of a line, and
-    where; empty if none does.
+    of the files was changed, or came to this place, in seconds since 1970. ``torn`` says which file breaks off in the
+    middle of a line, and where; empty if none does.
     """
 
     seen: set[str] = field(default_factory=set)
@@ -88,7 +88,8 @@ def read_answers(
         asks, or answers a request otherwise than another row does.
     """
     for path in files:
-        into.changed = max(into.changed, path.stat().st_mtime)
+        stat = path.stat()
+        into.changed = max(into.changed, stat.st_mtime, stat.st_ctime)  # a copy may have the mtime of its original
         for place, line in _lines(path, into):
             name = _id_of(place, line)
             if name not in wanted:
