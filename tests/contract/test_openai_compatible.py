@@ -15,8 +15,8 @@ from promptrial.config.presets import PRESETS
 from promptrial.errors import ConfigError, LoadingError, PermanentError, SlowDownError, TransientError
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import Connection, Instance, Limits, RequestOptions
-from promptrial.providers.chat_replies import is_same_model
 from promptrial.providers.live import IN_FLIGHT, LiveAnswer, LiveProvider
+from promptrial.providers.model_names import is_same_model
 from promptrial.providers.openai_compatible import OpenAICompatibleProvider
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
 from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted

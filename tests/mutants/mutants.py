@@ -1803,10 +1803,17 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a larger model of the same name is the same",
-        "providers/chat_replies.py",
+        "providers/model_names.py",
         "return _EDITION.fullmatch(rest) is not None",
         "return _EDITION.match(rest) is not None",
         _CHAT_SERVERS,
+    ),
+    Mutant(
+        "an answer of another model is not told",
+        "phases/other_models.py",
+        "if not is_same_model(named, asked.id):",
+        "if is_same_model(named, named + asked.id):",
+        ("tests/unit/test_phases_parse.py",),
     ),
     Mutant(
         "a key within an object of extra_body is not looked at",

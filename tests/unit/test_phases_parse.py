@@ -6,11 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
-from promptrial.model import Completion, RequestId, ids
+from promptrial.model import Completion, ModelSpec, RequestId, ids
+from promptrial.phases.other_models import OtherModels
 from promptrial.phases.parse import PREDICTION_COLUMNS, REASONING_COLUMNS, ArmCounts, ParseReport, _index_rows
 from promptrial.phases.score import _Answers
+from promptrial.providers.anthropic_rows import parse_message_row
+from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.scoring.contract import Response
 
 FIRST = ("custom_id", "dataset", "item_id", "condition", "temp", "sample_index", "type", "request_id", "finish_reason")
@@ -72,3 +76,37 @@ def test_a_blank_text_of_older_predictions_is_no_answer(text: str | None) -> Non
     answers = _Answers(iter([(*key, text, None), (*key, "Rome", None), (*key, None, "500: late")]), "again")
     assert answers.take(*key) == [Response("Rome")]
     answers.check_empty()
+
+
+def test_answers_that_name_another_model_are_counted_by_arm() -> None:
+    asked = ModelSpec("m", "gpt-4o", "openai")
+    models = OtherModels({"control": asked, "treatment": asked})
+    for arm, named, number in (
+        ("control", "gpt-4o-2024-08-06", 5), ("treatment", "gpt-4o-mini", 1_200), ("control", None, 1),
+        ("control", "gpt-4.1\x1b[2J", 1), ("another", "x", 1),
+    ):  # fmt: skip
+        for _ in range(number):
+            models.count(arm, named)
+    assert list(models.warnings()) == [
+        "1 answer names gpt-4.1 [2J as the model in the control arm, which asks gpt-4o",
+        "1,200 answers name gpt-4o-mini as the model in the treatment arm, which asks gpt-4o",
+    ]
+
+
+@pytest.mark.parametrize(("provider", "compared"), [("openai", True), ("azure", False), ("embedded", False)])
+def test_names_of_deployments_and_of_models_in_this_process_are_not_compared(provider: str, compared: bool) -> None:
+    adapter = "embedded" if provider == "embedded" else "openai"
+    arm = SimpleNamespace(name="control", model=ModelSpec("m", "gpt-4o", provider, adapter=adapter))
+    spec: Any = SimpleNamespace(config=SimpleNamespace(providers={}))
+    trial: Any = SimpleNamespace(arms=[arm])
+    assert bool(OtherModels.of(spec, trial).asked) == compared
+
+
+def test_an_answer_says_which_model_it_is_of_in_each_shape() -> None:
+    chat = {"model": "gpt-4o-mini", "choices": [{"message": {"content": "Rome"}}]}
+    for body in (chat, {"model": "gpt-4o-mini", "output": [], "status": "completed"}):
+        row = msgspec.json.encode({"custom_id": "q", "response": {"status_code": 200, "body": body}})
+        assert parse_chat_row(row).model == "gpt-4o-mini"
+    message = {"model": "claude-2", "content": [{"type": "text", "text": "Rome"}]}
+    row = msgspec.json.encode({"custom_id": "q", "result": {"type": "succeeded", "message": message}})
+    assert parse_message_row(row).model == "claude-2"

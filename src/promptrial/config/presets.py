@@ -90,7 +90,13 @@ PRESETS: Final[Mapping[str, Preset]] = {
         key="AZURE_OPENAI_API_KEY",
         hosts=(".openai.azure.com", ".services.ai.azure.com"),
         auth="api-key",
-        options=(("endpoint_prefix", ""), ("max_tokens", "max_completion_tokens"), ("top_k", "refused"), _LISTED),
+        options=(
+            ("endpoint_prefix", ""),
+            ("max_tokens", "max_completion_tokens"),
+            ("names", "deployments"),
+            ("top_k", "refused"),
+            _LISTED,
+        ),
     ),
     "groq": Preset(
         "Groq",

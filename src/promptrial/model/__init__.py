@@ -128,6 +128,7 @@ class Completion:
     and ``text`` is empty. Token counts are None where the provider did not say; ``cached_tokens``, which were read from
     a cache, and ``cache_write_tokens``, which were written to it, are part of the prompt's, ``reasoning_tokens`` of the
     completion's. ``reasoning`` is what the model wrote before it answered, as far as it was given apart from the text.
+    ``model`` is what an answer calls its model, where it does so.
     """
 
     wire_id: str
@@ -142,6 +143,7 @@ class Completion:
     reasoning: str | None = None
     reasoning_tokens: int | None = None
     cache_write_tokens: int | None = None
+    model: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from promptrial.model.responses import ThinkTags, is_cut, settle
 from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
+from promptrial.phases.other_models import OtherModels
 from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.sample import added_items, parts_in_table_order
 from promptrial.phases.services import Services
@@ -122,6 +123,7 @@ class _Output:
     report: ParseReport
     think_tags: Mapping[ArmName, ThinkTags]
     further: tuple[Column, ...]
+    models: OtherModels
     quarantined: int = 0
     reasons: dict[ArmName, Counter[str]] = field(default_factory=dict)
 
@@ -140,6 +142,7 @@ class _Output:
         arm = self.report.arms[rid.condition]
         if settled.error is None:
             arm.count_answer(settled)
+            self.models.count(rid.condition, completion.model)
         else:
             self.reasons[rid.condition][_reason(settled.error)] += 1
             if completion.error is None:
@@ -186,7 +189,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
 
 def _parse(spec: RunSpec, services: Services, trial: Trial, further: tuple[Column, ...]) -> Produced:
     results = spec.run.trial(trial.slug).results
-    with _outputs(results, trial, further, _think_tags(spec, trial)) as output:
+    with _outputs(results, trial, further, _think_tags(spec, trial), OtherModels.of(spec, trial)) as output:
         keys = list(item_keys(spec.run))
         parts, added = parts_of(spec, trial), added_items(spec, keys)
         known: dict[str, _Index] = {}
@@ -199,7 +202,7 @@ def _parse(spec: RunSpec, services: Services, trial: Trial, further: tuple[Colum
                 _parse_piece(path, piece, _requests(part, held, trial), known, trial.arm(part.condition), output)
                 task.advance(part.rows // len(held) * (piece.stop - piece.start))
         _say_conflicts(spec, services, trial, output)
-        for warning in response_warnings(output.report.arms):
+        for warning in (*response_warnings(output.report.arms), *output.models.warnings()):
             services.events.warn(f"{trial.slug}: {warning}")
         report_record = _write_report(results / "parse_report.json", output)
     return Produced(
@@ -222,7 +225,11 @@ def _say_conflicts(spec: RunSpec, services: Services, trial: Trial, output: _Out
 
 @contextmanager
 def _outputs(
-    results: Path, trial: Trial, further: tuple[Column, ...], think_tags: Mapping[ArmName, ThinkTags]
+    results: Path,
+    trial: Trial,
+    further: tuple[Column, ...],
+    think_tags: Mapping[ArmName, ThinkTags],
+    models: OtherModels,
 ) -> Iterator[_Output]:
     with ExitStack() as stack:
         yield _Output(
@@ -232,6 +239,7 @@ def _outputs(
             ParseReport(arms={name: ArmCounts() for name in trial.conditions}),
             think_tags,
             further,
+            models,
             reasons={name: Counter() for name in trial.conditions},
         )
 

@@ -31,11 +31,11 @@ from promptrial.providers.anthropic_service import (
     version_of,
 )
 from promptrial.providers.base import JobRef, PartPayload, Shown
-from promptrial.providers.chat_replies import is_same_model
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, RejectedError, printable
 from promptrial.providers.http_service import Timeouts
 from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, Note, answers_in_turn
+from promptrial.providers.model_names import is_same_model
 from promptrial.providers.request_rows import RequestRow
 from promptrial.providers.request_rules import MESSAGES_KEYS, check_extra_body
 

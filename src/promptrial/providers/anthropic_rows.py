@@ -44,6 +44,7 @@ class _Block(msgspec.Struct, gc=False):
 class _Message(msgspec.Struct, gc=False):
     content: list[_Block] | None = None
     id: str | None = None
+    model: Any = None
     stop_reason: str | None = None
     usage: msgspec.Raw = msgspec.Raw()
 
@@ -132,6 +133,7 @@ def _answer(wire_id: str, message: _Message) -> Completion:
         reasoning="\n".join(block.thinking for block in blocks if block.type == "thinking" and block.thinking) or None,
         reasoning_tokens=_count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
         cache_write_tokens=_count(usage.cache_creation_input_tokens),
+        model=message.model if isinstance(message.model, str) else None,
     )
 
 

@@ -7,7 +7,6 @@ else servers add, such as times, changes with each run and says nothing of the a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -18,14 +17,11 @@ from promptrial.model import Completion, ModelSpec
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.http_outcomes import printable
 from promptrial.providers.live import LiveAnswer, Note
+from promptrial.providers.model_names import is_same_model
 from promptrial.providers.request_rows import RequestRow
 
-__all__ = ["ChatReply", "FailedReplyError", "answer_of", "fewest_tokens", "is_same_model"]
+__all__ = ["ChatReply", "FailedReplyError", "answer_of", "fewest_tokens"]
 
-_EDITION: Final = re.compile(
-    r"(-(\d{3,8}|\d{4}-\d\d-\d\d|latest|v\d+(\.\d+)*))?([-.](i?q\d[a-z0-9_]*|b?f16|f32|fp8|awq|gptq)([-_].*)?)?(:.*)?"
-)
-"""What may follow the name of a model: a date or a version, a quantization, a tag."""
 _MAY_WORK_LATER: Final = frozenset({408, 429})
 
 
@@ -159,19 +155,3 @@ def _text(raw: Raw | UnsetType) -> str:
         return "" if isinstance(raw, UnsetType) else msgspec.json.decode(raw, type=str)
     except (ValueError, RecursionError):
         return ""
-
-
-def is_same_model(named: str, asked: str) -> bool:
-    """Whether a name is the one asked for, perhaps with a folder, a date or version, or how its weights are stored.
-
-    Examples
-    --------
-    >>> is_same_model("gpt-4o-2024-08-06", "gpt-4o"), is_same_model("gpt-4o-mini", "gpt-4o")
-    (True, False)
-    """
-    short, wanted = (text.rpartition("/")[2].casefold().removesuffix(".gguf") for text in (named, asked))
-    wanted = wanted.removesuffix("-latest")
-    rest = short.removeprefix(wanted)
-    if rest != short or not wanted:
-        return _EDITION.fullmatch(rest) is not None
-    return wanted.startswith(f"{short}:")

@@ -98,6 +98,7 @@ class _Error(msgspec.Struct, gc=False):
 
 class _Chat(msgspec.Struct, gc=False):
     id: str | None = None
+    model: Any = None
     choices: list[_Choice] | None = None
     usage: msgspec.Raw = msgspec.Raw()
     error: _Error | str | None = None
@@ -157,6 +158,7 @@ def parse_chat_row(line: bytes) -> Completion:
         usage.cached_tokens,
         reasoning=_words(message.reasoning_content) or _words(message.reasoning) or _thoughts(message.content),
         reasoning_tokens=usage.reasoning_tokens,
+        model=_words(chat.model),
     )
 
 
@@ -174,6 +176,7 @@ def _read_response(row: _Row, response: _Response, chat: _Chat) -> Completion:
         usage.cached_tokens,
         reasoning=_words(found.reasoning),
         reasoning_tokens=usage.reasoning_tokens,
+        model=_words(chat.model),
     )
 
 
