@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -132,7 +133,7 @@ class TestCalls:
         assert server.asked[0].headers["anthropic-version"] == "2026-10-21"
         assert (found["api_version"], found["seed"]) == ("2026-10-21", "not taken by this API")
 
-    @pytest.mark.parametrize("version", ["2023 06 01", "\n", "ü"])
+    @pytest.mark.parametrize("version", ["2023 06 01", "\n", "ü", "$(touch${IFS}x)", "`x`", ""])
     def test_a_version_that_cannot_be_one_is_refused(self, server: ScriptedServer, version: str) -> None:
         with pytest.raises(ConfigError, match="api_version"):
             AnthropicProvider.open({"ANTHROPIC_API_KEY": KEY}, instance(server, options=(("api_version", version),)))
@@ -479,5 +480,8 @@ class TestByHand:
         theirs = provider.stop_by_hand(NAME, {"api": "api.anthropic.com"})
         assert "$ANTHROPIC_API_KEY" in theirs
         assert "https://api.anthropic.com/" in theirs
+        odd = provider.stop_by_hand(NAME, {"api": "$(x)", "api_version": "$(touch${IFS}x)"})
+        assert "touch" not in odd
+        assert shlex.split(odd)[-1].startswith("https://$(x)/"), "quoted"
         gateway = provider.stop_by_hand(NAME, {"api": "llm.corp.example"})
         assert "x-api-key: $KEY_OF_LLM_CORP_EXAMPLE" in gateway

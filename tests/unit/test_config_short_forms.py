@@ -11,6 +11,11 @@ from tests.support.adapters import register_all
 from tests.support.configs import base, complaint, loaded, tree_of
 
 
+@pytest.mark.parametrize("model", ["", {"id": ""}])
+def test_a_model_without_an_id_is_refused(tmp_path: Path, model: object) -> None:
+    assert "models.m1" in complaint(tmp_path, {"models": {"m1": model}})
+
+
 def test_a_model_given_as_a_text_is_its_id(tmp_path: Path) -> None:
     short = loaded(tmp_path, {"models": {"m1": "vendor/model-1"}})
     assert short.experiment.models["m1"].id == "vendor/model-1"

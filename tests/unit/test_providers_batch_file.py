@@ -230,6 +230,16 @@ class TestWaiting:
             "vllm", "run-batch", "-i", str(requests), "-o", str(results), "--model", "org/small",
         ]  # fmt: skip
 
+    @pytest.mark.parametrize("written_for", ["openai", "vllm"])
+    def test_no_folder_adds_a_command_to_what_people_are_told_to_run(self, tmp_path: Path, written_for: str) -> None:
+        odd = provider(tmp_path / "a\ntouch evil", FakeClock(), written_for=written_for)
+        (tmp_path / "sources").mkdir()
+        job = odd.submit(Desk(tmp_path, FakeClock(), odd, tmp_path / "sources").payload())
+        (step,) = odd.status(job).steps
+        words = shlex.split(step, comments=True)
+        assert "touch" not in words
+        assert words == [] or f"{tmp_path}/a\ntouch evil/{KEY}.requests.jsonl" in words
+
     def test_for_an_upload_page_it_says_where_and_what_comes_back(self, desk: Desk) -> None:
         desk.job()
         (step,) = provider(desk.folder, desk.clock, written_for="openai").status(JobRef(KEY)).steps

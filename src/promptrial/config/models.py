@@ -19,7 +19,7 @@ ProviderName = Name  # checked against the instances that there are, which anoth
 class ModelConfig(Strict):
     """A model under its alias (the key in ``models``): its id, or a section with these keys."""
 
-    id: str = Field(description="the provider's name of the model")
+    id: Words = Field(description="the provider's name of the model")
     provider: ProviderName | None = Field(None, description="where it is served; the top-level `provider` if not given")
     path: str | None = Field(
         None,

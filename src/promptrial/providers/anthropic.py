@@ -40,6 +40,7 @@ from promptrial.providers.anthropic_service import (
     context_of,
     emulated,
     fingerprint,
+    is_version,
     version_of,
 )
 from promptrial.providers.anthropic_wire import OVERLOADED, RATE_LIMIT, Batch, BatchPage, batch_status
@@ -249,7 +250,8 @@ class AnthropicProvider:
     def stop_by_hand(job: str, engine: Mapping[str, Any]) -> str:
         """Return the command that cancels a batch."""
         place = str(engine.get("api") or "api.anthropic.com")
-        version = str(engine.get("api_version") or version_of(preset_instance(PRESET)))
+        said = str(engine.get("api_version"))
+        version = said if is_version(said) and "api_version" in engine else version_of(preset_instance(PRESET))
         host = urlsplit(f"//{place}").hostname or ""
         scheme, key = "http" if is_loopback(host) else "https", variable_of(host, PRESETS[PRESET])
         url = shlex.quote(f"{scheme}://{place}{_BATCHES}/{job}/cancel")

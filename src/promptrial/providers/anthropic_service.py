@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -25,14 +26,21 @@ __all__ = [
     "context_of",
     "emulated",
     "fingerprint",
+    "is_version",
     "version_of",
 ]
 
 PRESET: Final = "anthropic"
 VERSION_HEADER: Final = "anthropic-version"
+_VERSION: Final = re.compile(r"[A-Za-z0-9._-]+")
 _TELLING_HEADERS: Final = {"anthropic-beta": "beta", "anthropic-workspace-id": "workspace"}
 """Headers that say what is asked, or for whom, and what their values are called on record."""
 _NOT_FOUND: Final = "not_found_error"
+
+
+def is_version(text: str) -> bool:
+    """Tell whether a text may be a version of the API: it stands in commands for people, too."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def version_of(instance: Instance) -> str:
@@ -44,7 +52,7 @@ def version_of(instance: Instance) -> str:
         If it cannot be one.
     """
     version = instance.option("api_version", API_VERSION)
-    if not (version.isascii() and version.isprintable()) or " " in version:
+    if not is_version(version):
         raise ConfigError(
             f"providers.{instance.name}.api_version: {version!r} is no version", hint=f"write it as {API_VERSION!r}"
         )

@@ -72,6 +72,11 @@ def _as_its_taker(instance: Instance) -> Instance:
     return replace(instance, label=taker.label, options=taker.options)
 
 
+def _on_one_line(path: Path) -> str:
+    """Return a path for a comment in a shell, which ends with its line."""
+    return "".join(each if each.isprintable() else "?" for each in str(path))
+
+
 class BatchFileProvider:
     """Files of requests in one folder.
 
@@ -232,10 +237,8 @@ class BatchFileProvider:
         if self._settings.written_for == "vllm":
             words = ("vllm", "run-batch", "-i", str(requests), "-o", str(results), "--model", job.model)
             return (shlex.join(words),)
-        page, folder = _PAGES[self._settings.written_for], self._folder.path
-        return (
-            f"# upload {requests} at {page}; when the batch has ended, put its output and error files into {folder}",
-        )
+        page, there, here = _PAGES[self._settings.written_for], _on_one_line(requests), _on_one_line(self._folder.path)
+        return (f"# upload {there} at {page}; when the batch has ended, put its output and error files into {here}",)
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
         """Yield the answers of all files of the job.
