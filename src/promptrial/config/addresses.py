@@ -27,7 +27,7 @@ _CALLS: Final = (
     "/models",
     "/batches",
 )
-"""Paths that are added to an address, the longer before its own end."""
+"""Paths that are added to an address, each before its own end."""
 
 
 def is_secret_name(name: str) -> bool:
