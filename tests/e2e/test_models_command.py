@@ -254,3 +254,18 @@ def test_a_deployment_is_in_no_list(vendor: ScriptedServer, type_: str, answer: 
     vendor.on("GET", "/v1/models/gpt-4o-mini", answer)
     found = seen(vendor, type_, "gpt-4o-mini")
     assert (found.key, found.found, found.problem) == ("accepted", there, "")
+
+
+def test_an_address_is_shown_with_its_variables_as_they_are_written(
+    desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENANT", "secret-tenant")
+    monkeypatch.setenv("FIREWORKS_API_BASE", "http://127.0.0.1:9")
+    monkeypatch.setenv("FIREWORKS_ACCOUNT_ID", "me")
+    mine = {"mine": {"type": "vllm", "base_url": "http://127.0.0.1:9/${TENANT}/v1"}, "fireworks": {"max_jobs": 2}}
+    write(desk, "http://127.0.0.1:9", {"m": "mine/x", "llama": MODELS["llama"]}, mine)
+    for words in ((), ("--json",)):
+        _, out, err = call("--config", "eval.yaml", *words)
+        assert "http://127.0.0.1:9/${TENANT}/v1" in out
+        assert "secret-tenant" not in out + err
+    assert [each["address"] for each in json.loads(out)["models"]][1] == "http://127.0.0.1:9"

@@ -74,15 +74,23 @@ def test_each_model_that_is_not_computed_here_is_told_with_its_server(
     register_all(monkeypatch)
     monkeypatch.setitem(registry.PROVIDERS, "openai", "promptrial.providers.openai:OpenAIProvider")
     models = {"m1": "mine/x", "m2": "llamacpp/y", "m3": "smollm2-135m-instruct", "m4": "fireworks/${M}"}
-    servers = {"mine": {"type": "azure", "base_url": "https://a.openai.azure.com/openai/v1", "key": "MINE"}}
-    config = loaded(tmp_path, {"models": models, "providers": servers}, {"M": "secret-model"})
+    servers = {
+        "mine": {"type": "azure", "base_url": "https://a.openai.azure.com/openai/v1", "key": "MINE"},
+        "llamacpp": {"type": "llamacpp", "base_url": "http://127.0.0.1:8080/${TENANT}/v1"},
+    }
+    env = {"M": "secret-model", "TENANT": "secret-tenant"}
+    config = loaded(tmp_path, {"models": models, "providers": servers}, env)
     asked = models_asked(trials_of(config.experiment, config.placeholders))
-    assert served(config.experiment, asked) == (
+    assert served(config, asked, env) == (
         "models.m1: x at mine (https://a.openai.azure.com/openai/v1), in batches, key MINE",
-        "models.m2: y at llamacpp (http://127.0.0.1:8080/v1), request by request",
-        "models.m4: ${M} at fireworks (Fireworks), in batches, key FIREWORKS_API_KEY",
+        "models.m2: y at llamacpp (http://127.0.0.1:8080/${TENANT}/v1), request by request",
+        "models.m4: ${M} at fireworks (https://api.fireworks.ai), in batches, key FIREWORKS_API_KEY",
     )
-    assert served(config.experiment, asked, dry_run=True)[0] == (
+    elsewhere = {"FIREWORKS_API_BASE": "http://127.0.0.1:8199"}
+    assert "at fireworks (http://127.0.0.1:8199), in batches" in served(config, asked, elsewhere)[2]
+    wrong = {"FIREWORKS_API_BASE": "https://user:password@h.example"}
+    assert "at fireworks (what FIREWORKS_API_BASE says), in batches" in served(config, asked, wrong)[2]
+    assert served(config, asked, env, dry_run=True)[0] == (
         "models.m1: x at mine (an emulator on this machine), in batches"
     )
 

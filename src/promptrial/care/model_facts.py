@@ -9,15 +9,17 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from promptrial import registry
 from promptrial.config.instances import instance_of
 from promptrial.config.providers import ProviderConfig
 from promptrial.config.schema import ProviderPricing
+from promptrial.config.tree import KeyPath
 from promptrial.costs.prices import price_for
 from promptrial.documents.cost_report import Price
+from promptrial.engine.serving import shown_address
 from promptrial.errors import NoSuchModelError, PromptrialError
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Connection, Instance
@@ -59,6 +61,8 @@ class ModelFacts:
     context_length: int | None = None
     price: Price | None = None
     problem: str = ""
+    address: str = ""
+    """Where it is asked, as it may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Surroundings:
     pricing: Mapping[str, ProviderPricing]
     env: Mapping[str, str]
     redact: Callable[[str], str]
+    placeholders: Mapping[KeyPath, str] = field(default_factory=dict)
 
 
 def look_at(models: Iterable[ModelSpec], around: Surroundings, wait_s: float) -> list[ModelFacts]:
@@ -105,7 +110,8 @@ def _known(model: ModelSpec, around: Surroundings) -> ModelFacts:
     key: KeyState = "not needed"
     if instance.key:
         key = "set" if around.env.get(instance.key, "").strip() else "missing"
-    return ModelFacts(model, instance, key, price=price_for(around.pricing, model))
+    address = shown_address(instance, around.placeholders, around.env)
+    return ModelFacts(model, instance, key, price=price_for(around.pricing, model), address=address)
 
 
 def _begun(known: Sequence[ModelFacts], around: Surroundings) -> Future[dict[ModelSpec, ModelFacts]]:

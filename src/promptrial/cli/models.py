@@ -72,7 +72,7 @@ def _asked_about(args: argparse.Namespace, env: Mapping[str, str]) -> tuple[list
     redact = Redactor(env, filled_in(placeholders, env), secret_values(config.providers, placeholders, env))
     known = model_specs(config, placeholders, str(loaded.folder))
     models = [_named(name, known, config.providers) for name in args.names or known]
-    return models, Surroundings(config.providers, config.pricing, env, redact)
+    return models, Surroundings(config.providers, config.pricing, env, redact, placeholders)
 
 
 def _named(name: str, known: Mapping[str, ModelSpec], providers: Mapping[str, ProviderConfig]) -> ModelSpec:
@@ -102,7 +102,7 @@ def _lines(facts: ModelFacts) -> Iterator[str]:
     shown = facts.model.shown_id
     yield f"{facts.model.alias}: {shown} at {instance.name} ({instance.label}, adapter {instance.adapter})"
     for name, text in (
-        ("address", instance.base_url),
+        ("address", facts.address),
         ("key", f"{instance.key}: {facts.key}" if instance.key else facts.key),
         ("model", {True: "found", False: "not there", None: "not known"}[facts.found]),
         ("context", "" if facts.context_length is None else f"{facts.context_length:,} tokens"),
@@ -140,7 +140,7 @@ def _as_json(found: list[ModelFacts]) -> str:
             "id": facts.model.shown_id,
             "provider": facts.instance.name,
             "adapter": facts.instance.adapter,
-            "address": facts.instance.base_url or None,
+            "address": facts.address or None,
             "key_variable": facts.instance.key or None,
             "key": facts.key,
             "found": facts.found,

@@ -56,7 +56,7 @@ def as_text(planned: Planned) -> str:
     known = "its state is lost" if opened.lost else "exists" if opened.state else "new"
     lines = [f"run {opened.run.run_id} ({known}), {len(opened.trials)} trial(s){dry}:"]
     lines += [f"  {trial.slug}" for trial in opened.trials]
-    lines += [f"  {line}" for line in _served(planned)]
+    lines += [f"  {line}" for line in planned.served]
     lines += [f"{action.phase:<8} {action}" for action in planned.actions]
     lines += [*planned.limits, *(f"now {text}" for text in planned.awaited)]
     if planned.growth is not None:
@@ -72,15 +72,6 @@ def as_text(planned: Planned) -> str:
         lines += ["the configuration has drifted; a resume would be refused without --force:"]
         lines += [f"  {line}" for line in opened.drift]
     return escaped("\n".join(lines)) + "\n"
-
-
-def _served(planned: Planned) -> tuple[str, ...]:
-    """Return where each model is that is not computed in this process."""
-    from promptrial.design.trials import models_asked
-    from promptrial.engine.serving import served
-
-    opened = planned.opened
-    return served(opened.loaded.experiment, models_asked(opened.trials), dry_run=opened.dry_run)
 
 
 def _growth(growth: Outlook) -> str:
@@ -113,8 +104,8 @@ def as_json(planned: Planned) -> str:
         value["limits"] = list(planned.limits)
     if planned.awaited:
         value["awaited"] = list(planned.awaited)
-    if servers := _served(planned):
-        value["served"] = list(servers)
+    if planned.served:
+        value["served"] = list(planned.served)
     if planned.copied:
         value["warnings"] = [planned.copied]
     if planned.checked is not None:

@@ -132,7 +132,7 @@ def check_run(
         notes=tuple(notes),
         decided=resolution.sentences if resolution else (),
         datasets=tuple(datasets),
-        served=served(loaded.experiment, models_asked(trials), dry_run=dry_run),
+        served=served(loaded, models_asked(trials), env, dry_run=dry_run),
     )
 
 

@@ -7,14 +7,17 @@ from contextlib import closing
 
 from promptrial import registry
 from promptrial.config.instances import instance_of
+from promptrial.config.loading import LoadedConfig
 from promptrial.config.schema import ExperimentConfig
+from promptrial.config.tree import KeyPath
 from promptrial.design.prompts import samplings_of
 from promptrial.design.trials import models_asked
 from promptrial.errors import ConfigProblemsError, PromptrialError
 from promptrial.model import ModelSpec, Trial
-from promptrial.providers.base import BatchProvider, ChecksNames, ChecksSampling
+from promptrial.model.instances import Instance
+from promptrial.providers.base import BatchProvider, ChecksNames, ChecksSampling, FindsAddress
 
-__all__ = ["misnamed", "misunderstood", "require_understood", "served", "unsent", "unservable"]
+__all__ = ["misnamed", "misunderstood", "require_understood", "served", "shown_address", "unsent", "unservable"]
 
 
 def unservable(
@@ -39,19 +42,40 @@ def unservable(
             yield from _refused(provider, [model for model in models if model.provider == name])
 
 
-def served(config: ExperimentConfig, models: Iterable[ModelSpec], *, dry_run: bool = False) -> tuple[str, ...]:
+def served(
+    loaded: LoadedConfig, models: Iterable[ModelSpec], env: Mapping[str, str], *, dry_run: bool = False
+) -> tuple[str, ...]:
     """Return a line for each model that is not computed in this process: which server is asked, where, and how."""
     lines = []
     for model in models:
-        instance = instance_of(config.providers, model.provider)
+        instance = instance_of(loaded.experiment.providers, model.provider)
         kind: type[BatchProvider] = registry.load("provider", instance.adapter)
         if kind.local:
             continue
-        where = "an emulator on this machine" if dry_run else instance.base_url or instance.label
+        where = shown_address(instance, loaded.placeholders, env) or instance.label
+        where = "an emulator on this machine" if dry_run else where
         way = "in batches" if kind.jobs else "request by request"
         key = f", key {instance.key}" if instance.key and not dry_run else ""
         lines.append(f"models.{model.alias}: {model.shown_id} at {instance.name} ({where}), {way}{key}")
     return tuple(dict.fromkeys(lines))
+
+
+def shown_address(instance: Instance, placeholders: Mapping[KeyPath, str], env: Mapping[str, str]) -> str:
+    """Return where an instance is asked, as it may be shown: with ``${VAR}`` as it is written; empty if it is nowhere.
+
+    Parameters
+    ----------
+    instance : Instance
+    placeholders : mapping
+        Key path -> text with ``${VAR}``, of the configuration.
+    env : mapping
+        Where the address is looked up that some adapters take from a variable.
+    """
+    written = placeholders.get(("providers", instance.name, "base_url"))
+    if written or instance.base_url:
+        return written or instance.base_url
+    kind = registry.load("provider", instance.adapter)
+    return str(kind.address(env)) if isinstance(kind, FindsAddress) else ""
 
 
 def misnamed(models: Iterable[ModelSpec]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from promptrial.config.loading import environment, filled_in
 from promptrial.config.secrets import secret_values
 from promptrial.design.plan import Action, Selection
+from promptrial.design.trials import models_asked
 from promptrial.engine.checking import Checked, check_run
 from promptrial.engine.facts import facts_of, phases, receipt_of
 from promptrial.engine.growing import Outlook, outlook
@@ -22,7 +23,7 @@ from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.question_files import check_subgroup_columns
-from promptrial.engine.serving import require_understood
+from promptrial.engine.serving import require_understood, served
 from promptrial.engine.starting import look_at_questions, resume
 from promptrial.errors import Detached, StopRequested, UsageError
 from promptrial.jobs.recording import awaited_by
@@ -79,6 +80,8 @@ class Planned:
     """What each job that waits for a person waits for."""
     limits: tuple[str, ...] = ()
     """What there is to say of the largest job that a provider takes."""
+    served: tuple[str, ...] = ()
+    """Where each model is asked that is not computed in this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,9 @@ def preview(
         check_run(opened.loaded, opened.trials, env, opened.resolution, dry_run=opened.dry_run) if begins else None
     )
     awaited = awaited_by(services.manifests.values())
+    where = served(opened.loaded, models_asked(opened.trials), env, dry_run=opened.dry_run)
     return Planned(
-        opened, actions, outlook(spec, opened.state), copied(spec), checked, awaited, tuple(limit_notes(spec))
+        opened, actions, outlook(spec, opened.state), copied(spec), checked, awaited, tuple(limit_notes(spec)), where
     )
 
 

@@ -117,7 +117,7 @@ def _say_remarks(opened: Opened, services: Services) -> None:
     if opened.remark:
         services.events.warn(opened.remark)
     models = models_asked(opened.trials)
-    for sentence in served(opened.loaded.experiment, models, dry_run=opened.dry_run):
+    for sentence in served(opened.loaded, models, services.env, dry_run=opened.dry_run):
         services.events.say(sentence)
     for sentence in opened.resolution.sentences:
         services.events.say(sentence)

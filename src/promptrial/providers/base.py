@@ -20,6 +20,7 @@ __all__ = [
     "BatchProvider",
     "ChecksNames",
     "ChecksSampling",
+    "FindsAddress",
     "HeedsStop",
     "JobLookup",
     "JobRef",
@@ -185,6 +186,15 @@ class LengthensRows(Protocol):
     @staticmethod
     def row_overhead(model: ModelSpec, instance: Instance) -> int:
         """Return by how many bytes a row is longer, at most, than the neutral one."""
+
+
+@runtime_checkable
+class FindsAddress(Protocol):
+    """A source of answers whose address, where no configuration gives one, depends on the environment."""
+
+    @staticmethod
+    def address(env: Mapping[str, str]) -> str:
+        """Return that address, without a user."""
 
 
 @dataclass(frozen=True, slots=True)

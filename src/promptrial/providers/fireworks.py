@@ -34,6 +34,7 @@ from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import (
     OWN_MODELS,
     account_slug,
+    address_of,
     api_path,
     dataset_name,
     model_name,
@@ -126,6 +127,11 @@ class FireworksProvider:
             name = model_name(model.id)
             self._check_account()
             self._check_model(name)
+
+    @staticmethod
+    def address(env: Mapping[str, str]) -> str:
+        """Return what ``FIREWORKS_API_BASE`` says, else Fireworks' own address."""
+        return address_of(env)
 
     def shown(self, model: ModelSpec) -> Shown:
         """Return whether the model was there when it was looked up; the key was used."""

@@ -20,6 +20,7 @@ __all__ = [
     "API_BASE",
     "OWN_MODELS",
     "account_slug",
+    "address_of",
     "api_path",
     "dataset_name",
     "model_name",
@@ -59,6 +60,15 @@ def service(env: Mapping[str, str], instance: Instance) -> Service:
     base = _checked_base(given or API_BASE)
     trusted = (urlsplit(base).hostname or "",) if given and instance.key == _KEY else ()
     return service_of(replace(instance, base_url=base, hosts=(*instance.hosts, *trusted)), env)
+
+
+def address_of(env: Mapping[str, str]) -> str:
+    """Return the address where no instance gives one; of a variable that holds none, the name."""
+    given = env.get(_BASE, "").strip()
+    try:
+        return _checked_base(given) if given else API_BASE
+    except ConfigError:
+        return f"what {_BASE} says"
 
 
 def account_slug(env: Mapping[str, str], instance: Instance) -> str:
