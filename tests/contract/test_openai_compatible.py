@@ -338,7 +338,7 @@ def test_a_model_that_is_not_served_ends_the_work_and_says_what_is_served(server
     with pytest.raises(PermanentError, match="does not serve 'small-7b'") as caught:
         answered(server, told)
     assert "small-7b, large" in caught.value.message
-    assert "models.m1.id" in str(caught.value.hint)
+    assert caught.value.hint == "name one of them: here/small-7b"
 
 
 def test_a_parameter_that_the_model_refuses_ends_the_work_and_says_how_to_leave_it_out(server: ScriptedServer) -> None:
@@ -493,6 +493,16 @@ def test_a_list_of_models_may_come_bare_and_say_odd_things_of_their_context(
     made = provider(server)
     made.check(MODEL)
     assert made.context_length(MODEL) == (4096 if length in {4096, "4096"} else None)
+
+
+def test_a_served_file_is_named_as_one_would_write_it(server: ScriptedServer) -> None:
+    path = f"/{'long folder/' * 20}SmolLM2-135M-Instruct.Q4_1.gguf"
+    server.on("GET", "/v1/models", json_reply({"data": [{"id": path}]}))
+    made = provider(server)
+    with pytest.raises(PermanentError, match=r"it serves: SmolLM2-135M-Instruct\.Q4_1") as caught:
+        made.check(replace(MODEL, id="smollm", alias="here/smollm"))
+    assert caught.value.hint == "name one of them: here/SmolLM2-135M-Instruct.Q4_1"
+    made.check(replace(MODEL, id="SmolLM2-135M-Instruct.Q4_1"))
 
 
 def test_odd_entries_of_a_list_of_models_hide_no_other(server: ScriptedServer) -> None:

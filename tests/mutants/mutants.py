@@ -1707,6 +1707,13 @@ MUTANTS: Final = (
         _PACE,
     ),
     Mutant(
+        "answers to requests sent before a refusal raise the pace that it cut",
+        "jobs/pace.py",
+        "if of_round == self._round:",
+        "if of_round <= self._round:",
+        _PACE,
+    ),
+    Mutant(
         "after a failure all requests are tried at once",
         "jobs/pace.py",
         "room = 1 if self.failures else int(self.room)",

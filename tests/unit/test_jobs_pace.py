@@ -31,7 +31,7 @@ def test_it_begins_with_as_many_as_are_allowed_and_never_sends_more(pace: Pace) 
         count += 1
     assert count == 8
     for _ in range(100):
-        pace.answered()
+        pace.answered(0)
     assert pace.room == 8
 
 
@@ -40,11 +40,21 @@ def test_a_server_that_asks_for_fewer_is_sent_half_as_many_and_one_more_each_rou
     assert pace.asked_to_slow_down(now, None)
     come_back(pace, 8)
     pace.clock.advance(2)  # type: ignore[attr-defined]
-    pace.answered()
+    now = sent(pace, 1)
+    pace.answered(now)
     assert 4 <= pace.room < 4.5
     for _ in range(5):
-        pace.answered()
+        pace.answered(now)
     assert 5 <= pace.room < 6
+
+
+def test_late_answers_to_what_was_sent_before_it_asked_for_fewer_do_not_make_them_more_again(pace: Pace) -> None:
+    now = sent(pace, 8)
+    pace.asked_to_slow_down(now, None)
+    for _ in range(7):
+        pace.answered(now)
+    assert pace.room == 4
+    assert pace.failures == 0
 
 
 def test_refusals_of_requests_that_were_sent_together_cut_once(pace: Pace) -> None:
@@ -77,7 +87,7 @@ def test_after_a_failure_nothing_is_sent_for_a_while_and_then_one_before_the_oth
     pace.failed(again, None)
     assert 1.0 <= pace.wait_s() <= 2.0
     assert pace.room == 8, "a failure says nothing of how many it can take"
-    pace.answered()
+    pace.answered(again)
     come_back(pace, 1)
     pace.clock.advance(2)  # type: ignore[attr-defined]
     assert sum(1 for _ in iter(lambda: pace.may_send() and pace.sent() >= 0, False)) == 8
@@ -108,5 +118,5 @@ def test_since_when_it_fails_is_known_until_it_answers(pace: Pace) -> None:
     pace.clock.advance(60)  # type: ignore[attr-defined]
     pace.failed(pace.sent(), None)
     assert pace.failing_since == 5
-    pace.answered()
+    pace.answered(0)
     assert pace.failing_since is None

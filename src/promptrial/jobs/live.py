@@ -144,7 +144,7 @@ class LiveQueue:
             asked, outcome = self._came.popleft()
             asked.part.outstanding -= 1
             if isinstance(outcome, LiveAnswer):
-                self.pace.answered()
+                self.pace.answered(asked.of_round)
                 self._note(outcome.notes)
                 if asked.part in self._parts:
                     asked.part.rows.append(outcome.row)

@@ -1,8 +1,9 @@
 """How many requests a server is sent at once, and when the next one: a value of state that follows its outcomes.
 
-A server that asks for fewer (429) is sent half as many, and then one more for each round of answers. One that fails is
-left alone for a while that doubles, and is then sent a single request before the others. Of requests that were sent
-before such a change, no outcome changes anything again: they tell of the time before. Nothing is sent here.
+A server that asks for fewer (429) is sent half as many, and then one more for each round of answers to what was sent
+after that. One that fails is left alone for a while, which doubles as long as no answer comes, and is then sent a
+single request before the others. Of requests that were sent before such a change, failures and refusals change nothing
+again, and answers say no more than that the server is well. Nothing is sent here.
 """
 
 from __future__ import annotations
@@ -70,10 +71,14 @@ class Pace:
         self.in_flight += 1
         return self._round
 
-    def answered(self) -> None:
-        """Note an answer, or a refusal of one request: the server is well."""
+    def answered(self, of_round: int) -> None:
+        """Note an answer, or a refusal of one request: the server is well.
+
+        One that was sent before the server asked for fewer is no reason to send more.
+        """
         self.failures, self.failing_since, self.last_answer = 0, None, self.clock.monotonic()
-        self.room = min(float(self.most), self.room + 1.0 / self.room)
+        if of_round == self._round:
+            self.room = min(float(self.most), self.room + 1.0 / self.room)
 
     def asked_to_slow_down(self, of_round: int, asked_s: float | None) -> bool:
         """Note that a request was refused because there were too many; return whether that was news."""

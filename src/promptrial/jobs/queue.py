@@ -270,8 +270,10 @@ class QueueManager:
 
     def _end_for_a_person(self, awaited: Sequence[JobStatus]) -> None:
         if awaited:
-            others = f", and {len(awaited) - 1} other jobs wait too" if len(awaited) > 1 else ""
-            raise ActionNeeded(f"{awaited[0].message}{others}", (step for each in awaited for step in each.steps))
+            first, *more = sorted(awaited, key=lambda each: each.message)  # in one order, whichever was looked at first
+            others = f"{len(more)} other job{' waits' if len(more) == 1 else 's wait'} too"
+            steps = (step for each in (first, *more) for step in each.steps)
+            raise ActionNeeded(f"{first.message}, and {others}" if more else first.message, steps)
 
 
 def _is_in_flight(work: PartWork) -> bool:

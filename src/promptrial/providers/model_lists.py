@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
 from promptrial.providers.wire import entries, mapping, text, whole_number
 
-__all__ = ["ServedModel", "served_models", "window_of"]
+__all__ = ["ServedModel", "is_called", "served_models", "window_of"]
 
 _WINDOWS: Final = ("max_model_len", "context_length", "context_window")
 
@@ -23,6 +24,12 @@ class ServedModel:
     id: str
     window: int | None = None
 
+    @property
+    def short_name(self) -> str:
+        """The name to ask for it by: llama.cpp lists the path of a file, whose name alone is enough."""
+        file = PurePosixPath(self.id.replace("\\", "/"))
+        return file.stem if file.suffix == ".gguf" else self.id
+
 
 def served_models(told: object) -> list[ServedModel]:
     """Return the models of a decoded answer; none if it is no list of models."""
@@ -33,6 +40,14 @@ def served_models(told: object) -> list[ServedModel]:
 def window_of(served: Sequence[ServedModel], model_id: str) -> int | None:
     """Return the window of the model of this name, None if that is not told."""
     return next((each.window for each in served if each.id == model_id), None)
+
+
+def is_called(served: str, asked: str) -> bool:
+    """Whether a served model is the one that is asked for: Ollama adds ``:latest``, llama.cpp lists paths of files."""
+    if asked in {served, served.removesuffix(":latest")}:
+        return True
+    file = PurePosixPath(served.replace("\\", "/"))
+    return file.suffix == ".gguf" and asked in {file.name, file.stem}
 
 
 def _window(entry: dict[str, object]) -> int | None:

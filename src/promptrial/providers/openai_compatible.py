@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any, ClassVar, Final, Self
 
 import msgspec
@@ -32,7 +31,7 @@ from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, NotFoundError, RejectedError, printable
 from promptrial.providers.http_service import Timeouts
 from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, answers_in_turn, error_row
-from promptrial.providers.model_lists import ServedModel, served_models, window_of
+from promptrial.providers.model_lists import ServedModel, is_called, served_models, window_of
 from promptrial.providers.openai_models import check_model, check_sampling
 from promptrial.providers.openai_rows import RowShape, openai_body
 from promptrial.providers.request_rows import RequestRow
@@ -125,7 +124,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         served = self._models()
         names = [each.id for each in served]
         believed = self._kind in KINDS or self._http.service.is_here
-        if believed and names and not any(_is_called(name, model.id) for name in names):
+        if believed and names and not any(is_called(name, model.id) for name in names):
             raise self._no_such_model(model)
 
     def shown(self, model: ModelSpec) -> Shown:
@@ -134,7 +133,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         What is not listed may be there, where the list is not believed.
         """
         served = self._models()
-        is_listed = any(_is_called(each.id, model.id) for each in served)
+        is_listed = any(is_called(each.id, model.id) for each in served)
         needs_key = self._instance.option("models") == "with_key"
         return Shown(key=bool(served) and needs_key, model=is_listed or None)
 
@@ -287,7 +286,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
 
     def _no_such_model(self, model: ModelSpec, said: str = "") -> PermanentError:
         try:
-            names = [printable(each.id, 100) for each in self._models()]
+            names = [printable(each.short_name) for each in self._models()]
         except ProviderError:
             names = []
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -295,7 +294,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         what = f"{self._instance.label} at {self._http.service.place} does not serve {model.shown_id!r}"
         return NoSuchModelError(
             what + (f" ({said})" if said else "") + served,
-            hint=f"write one of them as models.{model.alias}.id" if names else f"correct models.{model.alias}.id",
+            hint=f"name one of them: {self._instance.name}/{names[0]}" if names else f"correct models.{model.alias}.id",
         )
 
     # --- what it refuses -----------------------------------------------------------------------------------------
@@ -326,11 +325,3 @@ class OpenAICompatibleProvider(AnswersDirectly):
             return error_row(request.custom_id, "context_length_exceeded", text)
         code = error.code if error.code and error.code != str(error.status) else f"http_{error.status}"
         return error_row(request.custom_id, code, error.detail)
-
-
-def _is_called(served: str, asked: str) -> bool:
-    """Whether a served model is the one that is asked for: Ollama adds ``:latest``, llama.cpp lists paths of files."""
-    if asked in {served, served.removesuffix(":latest")}:
-        return True
-    file = PurePosixPath(served.replace("\\", "/"))
-    return file.suffix == ".gguf" and asked in {file.name, file.stem}
