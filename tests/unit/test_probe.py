@@ -15,7 +15,7 @@ from promptrial.config.instances import known_instances
 from promptrial.config.loading import load_config
 from promptrial.config.schema import ExperimentConfig
 from promptrial.errors import ConfigError, PermanentError, UsageError
-from promptrial.providers.probe_desk import order_found
+from promptrial.providers.probe_desk import Desk, Reply, order_found
 from promptrial.runtime.clock import FakeClock
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings
@@ -143,6 +143,47 @@ class TestAnswers:
 
 
 class TestFaults:
+    def test_a_batch_of_a_deleted_file_is_followed_and_cleaned_up_too(
+        self, lab: Lab, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        call, kept = Desk.call, list[str]()
+
+        def keeps_the_first(desk: Desk, method: str, path: str, **more: Any) -> Reply:
+            if method == "DELETE" and not kept:
+                kept.append(path)
+                return Reply(200)
+            return call(desk, method, path, **more)
+
+        monkeypatch.setattr(Desk, "call", keeps_the_first)
+        assert "accepted" in lab.probe("openai")["create_from_deleted_file"]
+        assert lab.bought() == lab.plan("openai").rows
+        state = lab.emulator.plain.get(f"{lab.emulator.url}/__emu/state").json()
+        assert [file["id"] for file in state["files"]] in ([], [kept[0].rpartition("/")[2]])
+
+    @pytest.mark.parametrize("vendor", ["openai", "anthropic"])
+    def test_a_person_who_has_had_enough_leaves_nothing_at_work(
+        self, lab: Lab, monkeypatch: pytest.MonkeyPatch, vendor: str
+    ) -> None:
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        asked, call = list[str](), Desk.call
+
+        def noted(desk: Desk, method: str, path: str, **more: Any) -> Reply:
+            asked.append(f"{method} {path}")
+            return call(desk, method, path, **more)
+
+        monkeypatch.setattr(Desk, "until", interrupted)
+        monkeypatch.setattr(Desk, "call", noted)
+        with pytest.raises(KeyboardInterrupt):
+            lab.probe(vendor)
+        made = [row["facts"] for row in lab.emulator.ledger() if row["operation"] == "create_batch"]
+        last = asked[asked.index(next(each for each in reversed(asked) if each.startswith("GET "))) :]
+        assert sum(each.endswith("/cancel") for each in last) == len(made)
+        if vendor == "openai":
+            files = lab.emulator.plain.get(f"{lab.emulator.url}/__emu/state").json()["files"]
+            assert [file for file in files if file["purpose"] == "batch"] == []
+
     @pytest.mark.parametrize("vendor", MODELS)
     def test_a_wrong_key_ends_it_at_the_first_call(self, lab: Lab, vendor: str) -> None:
         wrong = {f"{vendor.upper()}_API_KEY": "sk-" + "wrongsecret"}
@@ -176,8 +217,8 @@ class TestFaults:
 class TestPlanning:
     def test_it_says_how_much_is_sent_where_with_which_key_and_what_that_costs(self, lab: Lab) -> None:
         text = str(lab.plan("openai"))
-        assert text.startswith("this sends at most 10 short requests to gpt-4o-mini at 127.0.0.1:")
-        assert text.endswith("with the key of OPENAI_API_KEY, about 0.00052 USD")
+        assert text.startswith("this sends at most 11 short requests to gpt-4o-mini at 127.0.0.1:")
+        assert text.endswith("with the key of OPENAI_API_KEY, about 0.00057 USD")
         assert "not known" in str(lab.plan("anthropic"))
 
     def test_a_preset_needs_no_configuration_and_a_model(self) -> None:

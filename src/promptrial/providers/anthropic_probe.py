@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar, Final, Self
 
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
+from promptrial.providers.access import timeouts_of
 from promptrial.providers.anthropic_service import VERSION_HEADER, anthropic_service
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_service import Service
@@ -38,6 +39,7 @@ class AnthropicProbe:
     desk: Desk
     instance: Instance
     model: ModelSpec
+    _made: list[str] = field(default_factory=list)
 
     @staticmethod
     def service(env: Mapping[str, str], instance: Instance) -> Service:
@@ -51,6 +53,14 @@ class AnthropicProbe:
 
     def ask(self) -> None:
         """Ask everything: first make all batches, then follow them to their ends."""
+        try:
+            self._ask()
+        except BaseException:  # also when a person has had enough
+            for batch in self._made:
+                self.desk.call("POST", f"{_BATCHES}/{batch}/cancel")
+            raise
+
+    def _ask(self) -> None:
         main = self.desk.require(self._batch([self._row("main")]))
         seen = self.desk.call("GET", f"{_BATCHES}/{main['id']}")
         self.desk.note("visible_at_once", "Is a batch visible right after it was made?", seen.outcome)
@@ -81,7 +91,10 @@ class AnthropicProbe:
         return {"custom_id": name if exact else f"{self.desk.nonce}-{name}", "params": params}
 
     def _batch(self, rows: list[dict[str, Any]], http: HttpClient | None = None) -> Reply:
-        return self.desk.call("POST", _BATCHES, http=http, body={"requests": rows})
+        made = self.desk.call("POST", _BATCHES, http=http, body={"requests": rows})
+        if made.ok:
+            self._made.append(str(made["id"]))
+        return made
 
     def _refusal(self, key: str, question: str, rows: list[dict[str, Any]]) -> Reply:
         made = self._batch(rows)
@@ -91,7 +104,7 @@ class AnthropicProbe:
     def _with_header(self, name: str, value: str) -> HttpClient:
         service = self.desk.http.service
         kept = tuple(each for each in service.plain_headers if each[0] != name)
-        return HttpClient(replace(service, plain_headers=(*kept, (name, value))))
+        return HttpClient(replace(service, plain_headers=(*kept, (name, value))), timeouts_of(self.instance))
 
     def _idempotency(self) -> dict[str, Reply]:
         http, rows = self._with_header("Idempotency-Key", self.desk.nonce), [self._row("twin")]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Self
 
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
-from promptrial.providers.access import service_of
+from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_service import Service
 from promptrial.providers.openai_rows import RowShape
@@ -33,7 +33,7 @@ class OpenAIProbe:
     model : ModelSpec
     """
 
-    rows: ClassVar[int] = 10
+    rows: ClassVar[int] = 11
     """The most rows that it may have to pay for."""
     tokens: ClassVar[tuple[int, int]] = (20, _MAX_TOKENS)
     """Of a row, those in and the most out."""
@@ -42,6 +42,7 @@ class OpenAIProbe:
     instance: Instance
     model: ModelSpec
     _files: list[str] = field(default_factory=list)
+    _made: list[str] = field(default_factory=list)
 
     @staticmethod
     def service(env: Mapping[str, str], instance: Instance) -> Service:
@@ -54,7 +55,17 @@ class OpenAIProbe:
         return cls(desk, instance, model)
 
     def ask(self) -> None:
-        """Ask everything: first make all batches, then follow them to their ends."""
+        """Ask everything: first make all batches, then follow them to their ends; and clean up, however that goes."""
+        try:
+            self._ask()
+        except BaseException:  # also when a person has had enough
+            for batch in self._made:
+                self.desk.call("POST", f"/batches/{batch}/cancel")
+            raise
+        finally:
+            self._clean()
+
+    def _ask(self) -> None:
         main = self._file([self._row("main")], needed=True)
         batches = {"main": self.desk.require(self._batch(main))}
         batches |= self._idempotency(main)
@@ -69,10 +80,9 @@ class OpenAIProbe:
         if batches["cancelled"].ok:
             self.desk.call("POST", f"/batches/{batches['cancelled']['id']}/cancel")
         self.desk.forget()
-        self._fence(deleted, gone)
+        batches["fenced"] = self._fence(deleted, gone)
         self._order([reply["id"] for reply in batches.values() if reply.ok])
         self._ends(batches)
-        self._clean()
 
     def _row(self, name: str, *, exact: bool = False, **more: object) -> dict[str, Any]:
         shape = RowShape.of(self.instance)
@@ -100,13 +110,17 @@ class OpenAIProbe:
             "completion_window": "24h",
             "metadata": {"probe": self.desk.nonce},
         }
-        return self.desk.call("POST", "/batches", http=http, body=body)
+        made = self.desk.call("POST", "/batches", http=http, body=body)
+        if made.ok:
+            self._made.append(str(made["id"]))
+        return made
 
     def _idempotency(self, file: str) -> dict[str, Reply]:
         """Make one batch twice with the same idempotency key."""
         service = self.desk.http.service
         header = ("Idempotency-Key", self.desk.nonce)
-        http = HttpClient(replace(service, plain_headers=(*service.plain_headers, header)))
+        headed = replace(service, plain_headers=(*service.plain_headers, header))
+        http = HttpClient(headed, timeouts_of(self.instance))
         self.desk.forget()
         first, second = self._batch(file, http), self._batch(file, http)
         http.close()
@@ -117,13 +131,14 @@ class OpenAIProbe:
             self.desk.call("POST", f"/batches/{first['id']}/cancel")
         return {"first": first, "second": second} if first["id"] != second["id"] else {"first": first}
 
-    def _fence(self, file: str, gone: Reply) -> None:
+    def _fence(self, file: str, gone: Reply) -> Reply:
         again = self._batch(file)
         self.desk.note(
             "create_from_deleted_file",
             "Can a batch be made from an input file that was deleted?",
             f"deleting the file: {gone.outcome}; the create afterwards: {'accepted' if again.ok else again.said}",
         )
+        return again
 
     def _order(self, made: list[Any]) -> None:
         page = self.desk.call("GET", "/batches", query={"limit": "100"})
