@@ -1079,8 +1079,8 @@ MUTANTS: Final = (
     Mutant(
         "tokens with a rate of their own are paid at the rate of the prompt, too",
         "costs/prices.py",
-        "plain = max(0, prompt_tokens - sum(tokens for tokens, _ in own))",
-        "plain = max(0, prompt_tokens)",
+        "plain = max(0, prompt_tokens - apart) if apart",
+        "plain = prompt_tokens if apart",
         ("tests/unit/test_costs.py",),
     ),
     Mutant(
