@@ -1686,6 +1686,13 @@ MUTANTS: Final = (
         _LIVE,
     ),
     Mutant(
+        "requests in doubt are uploaded again in the place of those on record",
+        "jobs/submission.py",
+        "if doubtful and payload.staged is not None and not self.work.provider().keyed:",
+        "if False:",
+        ("tests/unit/test_jobs_fences.py",),
+    ),
+    Mutant(
         "a part that needs a job keeps the place of one in doubt",
         "jobs/queue.py",
         "(not _is_in_doubt(each), not _is_in_flight(each))",

@@ -125,3 +125,29 @@ def _kill() -> Callable[[], Any]:
         raise KeyboardInterrupt
 
     return kill
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_attempt_in_doubt_is_looked_for_by_its_own_upload_and_nothing_is_uploaded_in_its_place(
+    lab: Lab, is_there: bool
+) -> None:
+    """Another upload would take the place on record of the one that the job, if there is one, was made from."""
+    (work,) = lab.work()[:1]
+
+    def dies() -> None:
+        if is_there:
+            lab.vendor.create(f"{work.key}-a1", asked_ids(work))
+        raise KeyboardInterrupt
+
+    lab.vendor.script("submit", dies)
+    with pytest.raises(KeyboardInterrupt):
+        lab.submit([work])
+    upload = work.intents[0].dataset
+    lab.new_process()
+    (again,) = lab.work()[:1]
+    lab.complete([again], settle_s=60.0)
+    staged = lab.vendor.names("stage")
+    assert staged == ([f"{work.key}-a1"] if is_there else [f"{work.key}-a1", f"{work.key}-a2"])
+    assert again.intents[0].dataset == upload
+    assert set(lab.vendor.asked().values()) == {1}
+    assert answered_ids(again) == asked_ids(again)

@@ -111,7 +111,7 @@ class Submission:
         payload = self._described(attempt, path)
         if not doubtful:
             self.recorder.record(work, "pending", **self._facts(payload, attempt))
-        staged = yield from self._staged(payload)
+        staged = yield from self._staged(payload, doubtful=doubtful)
         if not doubtful:
             yield 0.0  # a stop that was asked for during the upload is noticed before anything is paid for
         asked_before = doubtful or payload.since is not None
@@ -281,8 +281,14 @@ class Submission:
 
     # --- upload and creation -------------------------------------------------------------------------------------
 
-    def _staged(self, payload: PartPayload) -> Steps[Staged]:
-        """Upload the requests and wait until a job may be made from them. Repeating that is harmless."""
+    def _staged(self, payload: PartPayload, *, doubtful: bool) -> Steps[Staged]:
+        """Upload the requests and wait until a job may be made from them. Repeating that is harmless.
+
+        Nothing is uploaded for an attempt in doubt that could not be made again: its job is looked for by the upload
+        that it was made from, which therefore stays on record, and is the one to fence.
+        """
+        if doubtful and payload.staged is not None and not self.work.provider().keyed:
+            return Staged(payload.staged, ready=True)
         provider, end = self.work.provider(), self.clock.monotonic() + self.settings.job_deadline_s
 
         def stage() -> Staged:
