@@ -1714,6 +1714,13 @@ MUTANTS: Final = (
         _PACE,
     ),
     Mutant(
+        "the report states a sampling that was not sent",
+        "reporting/tables/context.py",
+        "if _is_left_to_the_vendor(trial):",
+        "if False:",
+        ("tests/unit/test_reporting_pages.py",),
+    ),
+    Mutant(
         "answers to requests sent before a refusal raise the pace that it cut",
         "jobs/pace.py",
         "if of_round == self._round:",

@@ -26,6 +26,7 @@ from promptrial.documents.significance import (
 )
 from promptrial.model import ModelSpec, Prompt
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
+from promptrial.model.instances import RequestOptions
 from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markdown import aggregate_report, trial_report
@@ -53,6 +54,7 @@ from promptrial.reporting.tables import (
     trials_table,
 )
 from promptrial.reporting.tables.cells import MISSING
+from promptrial.reporting.tables.context import design_table
 from promptrial.reporting.tables.words import reason_text
 from promptrial.stats.analysis import analyse
 from promptrial.stats.attrition import arm_attrition
@@ -871,3 +873,27 @@ def test_requests_that_trials_share_are_counted_and_said_to_be_paid_for_once() -
     second = TrialResult(facts(shared_requests=104), document(endpoint()), costs())
     assert any("104 requests are the same in several trials" in note for note in trials_table([first, second]).notes)
     assert not any("several trials" in note for note in trials_table([first, first]).notes)
+
+
+# --- decoding parameters that were not sent --------------------------------------------------------------------------
+
+
+def design_row(name: str, **changes: Any) -> str:
+    table = design_table(facts(**changes), document(endpoint()))
+    return next(str(row[1]) for row in table.rows if row[0] == name)
+
+
+def test_the_design_says_which_decoding_parameters_were_not_sent() -> None:
+    assert design_row("Sampling") == "top-p 1, top-k 50, seed 7"
+    said = "Anthropic has no seed: none is sent"
+    assert design_row("Sampling", unsent=(said,)) == f"top-p 1, top-k 50, seed 7; {said}"
+
+
+def test_the_design_states_no_sampling_that_was_left_to_the_vendor() -> None:
+    trial = facts().trial
+    model = replace(trial.model, options=RequestOptions(sampling="provider_default"))
+    said = "OpenAI's chat completions: temperature, top_p, top_k and seed are left to the vendor"
+    arms = tuple(replace(arm, model=model) for arm in trial.arms)
+    given: dict[str, Any] = {"trial": replace(trial, model=model, arms=arms), "unsent": (said,)}
+    assert design_row("Sampling", **given) == f"the model's defaults ({said})"
+    assert all("not sent: the model's default" in part for part in design_row("Temperatures", **given).split("), "))

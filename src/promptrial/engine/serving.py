@@ -10,12 +10,12 @@ from promptrial.config.instances import instance_of
 from promptrial.config.loading import LoadedConfig
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.tree import KeyPath
-from promptrial.design.prompts import samplings_of
 from promptrial.design.trials import models_asked
 from promptrial.errors import ConfigProblemsError, PromptrialError
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.instances import Instance
-from promptrial.providers.base import BatchProvider, ChecksNames, ChecksSampling, FindsAddress
+from promptrial.phases.sent_sampling import sampling_notes
+from promptrial.providers.base import BatchProvider, ChecksNames, FindsAddress
 
 __all__ = ["misnamed", "misunderstood", "require_understood", "served", "shown_address", "unsent", "unservable"]
 
@@ -115,17 +115,8 @@ def unsent(config: ExperimentConfig, trials: tuple[Trial, ...]) -> Iterator[str]
 
 def _samplings(config: ExperimentConfig, trials: tuple[Trial, ...]) -> Iterator[tuple[str, bool]]:
     """Yield what adapters say of the decoding parameters of each trial and model, and whether that is a refusal."""
-    for trial, model in [(each, model) for each in trials for model in each.models]:
-        instance = instance_of(config.providers, model.provider)
-        kind = registry.load("provider", instance.adapter)
-        for sampling in samplings_of(trial) if isinstance(kind, ChecksSampling) else ():
-            try:
-                said = kind.check_sampling(model, sampling, instance)
-            except PromptrialError as error:
-                yield f"models.{model.alias}: {error}", True
-            else:
-                if said is not None:
-                    yield f"models.{model.alias}: {said}", False
+    for note in (note for trial in trials for note in sampling_notes(config, trial)):
+        yield f"models.{note.model.alias}: {note.text}", note.refused
 
 
 def require_understood(config: ExperimentConfig, trials: tuple[Trial, ...]) -> None:

@@ -22,6 +22,7 @@ from promptrial.phases.parse import ParseReport
 from promptrial.phases.prepared import ItemReader, item_keys
 from promptrial.phases.sample import grown_late
 from promptrial.phases.scorers import declared
+from promptrial.phases.sent_sampling import unsent_in
 from promptrial.phases.services import Services
 from promptrial.phases.settings import evaluation_rules
 from promptrial.phases.spec import RunSpec
@@ -63,6 +64,7 @@ def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult
         older=older_figures(spec.run.trial(trial.slug)),
         scorers=declared(results),
         examples=tuple(_examples(spec, trial)),
+        unsent=unsent_in(spec.config, trial),
     )
     found = significance.decode(read_bytes(results / "significance.json"))
     costs = cost_report.decode(read_bytes(results / "costs.json"))

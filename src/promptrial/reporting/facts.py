@@ -135,7 +135,8 @@ class TrialFacts:
     the provider's fingerprint of model and engine, ``own_engines`` those of arms that another model answers.
     ``shared_requests`` are those that an earlier trial asks too: they are asked only once. ``older`` holds an older
     tool's figures of a migrated trial; ``scorers``, by metric, what the scorers say of themselves. ``examples`` are one
-    item of each kind as it was sent; none in runs that an earlier version prepared.
+    item of each kind as it was sent; none in runs that an earlier version prepared. ``unsent`` says which decoding
+    parameters were not sent, one sentence each.
     """
 
     run: RunFacts
@@ -148,6 +149,7 @@ class TrialFacts:
     older: tuple[OlderFigure, ...] = ()
     scorers: Mapping[str, Declaration] = field(default_factory=dict)
     examples: tuple[MessageExample, ...] = ()
+    unsent: tuple[str, ...] = ()
 
     @property
     def compares(self) -> bool:

@@ -65,7 +65,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
         ("Items", f"{count(run.n_items)} ({count(run.n_open)} open-book, {count(run.n_closed)} closed-book)"),
         ("Requests planned for each arm", count(facts.requests_per_arm)),
         ("Temperatures", ", ".join(_temperature_with_samples(trial, temp) for temp in trial.temps)),
-        ("Sampling", f"top-p {trial.top_p:g}, top-k {trial.top_k}, seed {trial.seed}"),
+        ("Sampling", _sampling(facts)),
         ("Max answer tokens", ", ".join(f"{kind}-book {most}" for kind, most in trial.max_new_tokens.items())),
         ("Stop sequences", ", ".join(map(repr, trial.stop)) or "none"),
         *([("Pairing", _PAIRING)] if facts.compares else []),
@@ -281,9 +281,23 @@ def provenance_table(facts: TrialFacts, significance: Significance) -> Table:
     return Table("Provenance", ("", ""), tuple(rows), (), "ll")
 
 
+def _is_left_to_the_vendor(trial: Trial) -> bool:
+    return all(model.options.sampling == "provider_default" for model in trial.models)
+
+
+def _sampling(facts: TrialFacts) -> str:
+    """Return the decoding parameters, and what of them was not sent."""
+    trial, unsent = facts.trial, "; ".join(facts.unsent)
+    if _is_left_to_the_vendor(trial):
+        return f"the model's defaults{f' ({unsent})' if unsent else ''}"
+    given = f"top-p {trial.top_p:g}, top-k {trial.top_k}, seed {trial.seed}"
+    return f"{given}; {unsent}" if unsent else given
+
+
 def _temperature_with_samples(trial: Trial, temp: float) -> str:
     samples = trial.samples_per_item[repr(temp)]
-    return f"{temperature(temp)} ({samples} {'answer' if samples == 1 else 'answers'} to each item)"
+    unsent = ", not sent: the model's default" if _is_left_to_the_vendor(trial) else ""
+    return f"{temperature(temp)}{unsent} ({samples} {'answer' if samples == 1 else 'answers'} to each item)"
 
 
 def _margins(margins: dict[str, float]) -> str:
