@@ -204,7 +204,6 @@ CUT_GZIP = gzip.compress(WHOLE)[:-20]
         reply(200, b"<html><body>Bad gateway</body></html>", Content_Type="text/html"),
         reply(200, b"[" * 100_000),
         json_reply({"id": "x"}),
-        reply(200, json.dumps(CHAT).encode().replace(b"Paris", b"\xff\xfe")),
         json_reply({"error": {"code": 502, "message": "the upstream failed"}}),
     ],
 )
@@ -212,6 +211,22 @@ def test_what_may_work_later_is_never_kept_as_an_answer(server: ScriptedServer, 
     with pytest.raises(TransientError) as caught:
         answered(server, told)
     assert not isinstance(caught.value, SlowDownError)
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        (b"Par\xffis", "Par\ufffdis"),
+        (b"Par\\ud800is", "Par\ufffdis"),
+        (b"\\uD83D\\ude00 Paris", "\U0001f600 Paris"),
+        (b"\\ude00\\ud83d", "\ufffd\ufffd"),
+    ],
+)
+def test_what_is_no_text_in_an_answer_that_was_paid_for_becomes_a_mark(
+    server: ScriptedServer, sent: bytes, text: str
+) -> None:
+    given = answered(server, reply(200, json.dumps(CHAT).encode().replace(b"Paris", sent)))
+    assert provider(server).parse_row(given.row).text == text
 
 
 @pytest.mark.parametrize("choices", [[], None, [{"message": {"content": {"odd": 1}}}], "none"])

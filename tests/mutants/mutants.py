@@ -1830,6 +1830,13 @@ MUTANTS: Final = (
         _CHAT_SERVERS,
     ),
     Mutant(
+        "an answer with bytes that are no text is paid for again",
+        "providers/http_bodies.py",
+        'body.decode(errors="replace")',
+        "body.decode()",
+        _CHAT_SERVERS,
+    ),
+    Mutant(
         "an answer of another model is not told",
         "phases/other_models.py",
         "if not is_same_model(named, asked.id):",

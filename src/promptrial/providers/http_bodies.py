@@ -6,6 +6,7 @@ A body is never taken for whole that broke off, and never unpacked twice. Which 
 from __future__ import annotations
 
 import html
+import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +34,8 @@ _RATIO_FLOOR: Final = 16 << 20
 """Unpacked bytes for each byte that came, judged above 16 MiB; rows of chat answers reach about 20."""
 _PLAIN: Final = frozenset({"", "identity"})
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""How JSON begins to write a half of a character outside the first 65,536; two of them are a whole one."""
 _TAG: Final = re.compile(r"<[^<>]*>")
 
 
@@ -52,13 +55,29 @@ def success_body(call: Call, response: httpx.Response) -> bytes:
 
 
 def decoded(call: Call, body: bytes, into: type[T]) -> T:
-    """Return a JSON body as a type; one that cannot be read leaves the outcome of its call uncertain."""
+    """Return a JSON body as a type; one that cannot be read leaves the outcome of its call uncertain.
+
+    What is no text in it, bytes that are no UTF-8 and halves of characters, becomes U+FFFD: such an answer came whole,
+    was paid for, and would come again.
+    """
     if into is msgspec.Raw:
         return cast("T", msgspec.Raw(body))
     try:
-        return msgspec.json.decode(body.removeprefix(BOM), type=into)
-    except (msgspec.DecodeError, RecursionError) as error:
+        return msgspec.json.decode(_as_text(body.removeprefix(BOM)), type=into)
+    except (ValueError, RecursionError) as error:
         raise call.uncertain(f"the answer cannot be read: {error}") from error
+
+
+def _as_text(body: bytes) -> bytes:
+    """Return JSON in which every text is one; what is no JSON comes back as it is."""
+    text = body.decode(errors="replace")
+    if not _HALF.search(text):
+        return text.encode()
+    try:
+        whole = json.dumps(json.loads(text), ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        return body
+    return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in whole).encode()
 
 
 def read_reply(response: httpx.Response) -> Reply:
