@@ -173,7 +173,7 @@ class HostedProvider:
             return self._guessed(payload)
         name = self.vendor.name_of(payload.key)
         there = [job for job in self.vendor.jobs.get(name, ()) if job.state is not JobState.NO_ROOM]
-        return JobRef(name) if there else None
+        return JobRef(name) if there and name not in self.vendor.hidden else None
 
     def _guessed(self, payload: PartPayload) -> JobRef | None:
         """Return the one job that may be the payload's: a job that has ended tells, one that works does not."""

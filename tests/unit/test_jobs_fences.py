@@ -67,6 +67,18 @@ def test_a_job_that_was_created_just_before_the_fence_and_is_shown_late_is_adopt
     assert set(lab.vendor.asked().values()) == {1}
 
 
+def test_a_job_that_is_not_shown_for_minutes_after_the_fence_is_adopted(lab: Lab) -> None:
+    """It was created before the fence, which does not stop it."""
+    (work,) = lab.work()[:1]
+    name = lab.vendor.name_of(f"{work.key}-a1")
+    lab.vendor.script("submit", Lost())
+    lab.vendor.hidden.add(name)
+    lab.vendor.script("fence", lambda: lab.vendor.script("find", *[None] * 13, lab.vendor.hidden.clear))
+    lab.complete([work], settle_s=60.0, settle_looks=3)
+    assert work.record.job == name
+    assert set(lab.vendor.asked().values()) == {1}
+
+
 @pytest.mark.parametrize("happening", [None, PermanentError("you may not delete files")])
 def test_a_part_that_cannot_be_fenced_is_parked_and_its_requests_are_not_sent_again(
     lab: Lab, happening: Exception | None

@@ -88,11 +88,11 @@ class Search:
         self.recorder.events.warn(f"{self.work.name}: whether job {payload.key} was created is not known: {why}")
         return (yield from self.looked_for(payload))
 
-    def looked_for(self, payload: PartPayload) -> Steps[JobRef | None]:
-        """Look for the job for the settling time."""
+    def looked_for(self, payload: PartPayload, times: int = 1) -> Steps[JobRef | None]:
+        """Look for the job for the settling time, or so many times as long."""
         if self.work.provider().lookup is JobLookup.NONE:
             return self.noted(payload)
-        settling = Settling(self.settings, self.clock)
+        settling = Settling(self.settings, self.clock, times)
         while True:
             found = yield from self.found(payload)
             if found is not None or settling.is_over():

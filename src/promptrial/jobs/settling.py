@@ -21,10 +21,13 @@ class Settling:
     ----------
     settings : QueueSettings
     clock : Clock
+    times : int, optional
+        How many times as long, and as many looks.
     """
 
     settings: QueueSettings
     clock: Clock
+    times: int = 1
     _began: float = field(init=False)
     _looks: int = field(default=0, init=False)
 
@@ -39,5 +42,5 @@ class Settling:
     def is_over(self) -> bool:
         """Count a look in vain; return whether there were enough of them, for long enough."""
         self._looks += 1
-        enough = self._looks >= self.settings.settle_looks
-        return enough and self.clock.monotonic() - self._began >= self.settings.settle_s
+        enough = self._looks >= self.times * self.settings.settle_looks
+        return enough and self.clock.monotonic() - self._began >= self.times * self.settings.settle_s

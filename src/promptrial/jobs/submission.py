@@ -42,6 +42,8 @@ __all__ = ["Submission"]
 
 _T = TypeVar("_T")
 _SEARCHED: Final = frozenset({JobLookup.SEARCH, JobLookup.GUESS})
+_TIMES_AFTER_A_FENCE: Final = 5
+"""How many times as long as before it a job is looked for: one that is shown even later would be paid for twice."""
 _LONGEST_ROOM_S: Final = 600.0
 _MOST_DOUBTS: Final = 8
 """How often it may have to be found out whether a job was created."""
@@ -346,9 +348,8 @@ class Submission:
         """
         provider = self.work.provider()
         if self._fences < _MOST_DOUBTS and (yield from self._call(lambda: provider.fence(payload), payload.key)):
-            found = yield from self._search.looked_for(
-                payload
-            )  # it may have been created just before, and not be shown yet
+            # A job that was created before the fence runs on, though it may not be shown yet.
+            found = yield from self._search.looked_for(payload, _TIMES_AFTER_A_FENCE)
             if found is not None:
                 return found
             self._fences += 1
