@@ -143,6 +143,11 @@ def refused(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = No
             "a secret must not stand",
         ),
         ({"type": "vllm", "headers": {"Cookie": SECRET}}, "providers.mine.headers.Cookie", "a secret must not stand"),
+        (
+            {"type": "vllm", "headers": {"X-Team": "sk-proj-" + "0123456789abcdef"}},
+            "providers.mine.headers.X-Team",
+            "a secret must not stand",
+        ),
     ],
 )
 def test_a_wrong_entry_is_refused_with_file_line_and_key(

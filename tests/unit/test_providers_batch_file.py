@@ -363,6 +363,26 @@ class TestNames:
         assert desk.status(second).state is JobState.READY
         assert desk.results(second, (3, 4)) == ALL[3:]
 
+    def test_what_answered_an_earlier_run_in_the_folder_answers_no_later_one_and_does_not_block_it(
+        self, desk: Desk
+    ) -> None:
+        desk.job()
+        desk.put("batch_1_output.jsonl", [answer(each) for each in ALL])
+        assert desk.status().state is JobState.READY
+        later = "pt-other-fedcba9876543210-a1"
+        desk.job(later)
+        assert desk.status(later).state is JobState.BY_HAND
+        assert sorted(desk.results()) == ALL
+        desk.put(f"{later}.results.jsonl", [answer(each, "London") for each in ALL])
+        assert desk.status(later).state is JobState.READY
+        assert sorted(desk.results()) == ALL
+
+    def test_a_file_that_was_brought_ahead_of_its_job_answers_it(self, desk: Desk) -> None:
+        desk.folder.mkdir(exist_ok=True)
+        desk.put("batch_1_output.jsonl", [answer(each) for each in ALL])
+        desk.job()
+        assert desk.status().state is JobState.READY
+
     def test_an_old_file_is_known_by_what_it_holds_and_one_that_was_replaced_is_new(self, desk: Desk) -> None:
         desk.job()
         mixed = [not_carried_out(ALL[4], 429), *(answer(each) for each in ALL[:4])]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from promptrial.config.addresses import is_secret_name
+from promptrial.config.addresses import is_secret_name, is_secret_value
 from promptrial.config.environment import VARIABLE, is_secret_variable
 from promptrial.config.presets import PRESETS
 from promptrial.config.providers import ProviderConfig
@@ -50,9 +50,9 @@ def _written_out(
     name: str, entry: ProviderConfig, placeholders: Mapping[KeyPath, str]
 ) -> Iterator[tuple[KeyPath, str]]:
     """Yield the secrets of an entry that stand in the configuration themselves."""
-    for header in entry.headers:
+    for header, value in entry.headers.items():
         at: KeyPath = ("providers", name, "headers", header)
-        if is_secret_name(header) and at not in placeholders:
+        if (is_secret_name(header) or is_secret_value(value)) and at not in placeholders:
             yield at, f"a secret must not stand in a configuration{_NEXT}"
     at = ("providers", name, "proxy")
     if entry.proxy and urlsplit(entry.proxy).password is not None and at not in placeholders:

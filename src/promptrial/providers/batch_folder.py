@@ -161,12 +161,19 @@ class BatchFolder:
     def there_before(self, key: str) -> tuple[KnownFile, ...]:
         """Return the files of answers that are there before an attempt of this key, and do not name a job.
 
-        There are none to know before the first attempt: such a file may have been brought ahead of its job.
+        Before the first attempt only those that answer another job: any other may have been brought ahead of its job.
         """
         jobs = self._keys()
+        unnamed = (path for path in self._answers() if not any(_names(path.name, each) for each in jobs))
         if not any(_part(each) == _part(key) for each in jobs - {key}):
-            return ()
-        return tuple(_known(path) for path in self._answers() if not any(_names(path.name, each) for each in jobs))
+            unnamed = (path for path in unnamed if self._is_taken(path, jobs - {key}))
+        return tuple(_known(path) for path in unnamed)
+
+    def _is_taken(self, path: Path, keys: Iterable[str]) -> bool:
+        """Whether a file answers one of these jobs, to judge by its first row."""
+        here = _first_id(path)
+        others = (other for key in keys if (other := self.job(key)) is not None and not other.cancelled)
+        return here is not None and any(self._asks(other, here) for other in others)
 
     def other_models(self, job: FileJob) -> frozenset[str]:
         """Return the models that other jobs in the folder ask, and this one does not."""
