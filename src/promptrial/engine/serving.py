@@ -17,7 +17,16 @@ from promptrial.model.instances import Instance
 from promptrial.phases.sent_sampling import sampling_notes
 from promptrial.providers.base import BatchProvider, ChecksNames, FindsAddress
 
-__all__ = ["misnamed", "misunderstood", "require_understood", "served", "shown_address", "unsent", "unservable"]
+__all__ = [
+    "misnamed",
+    "misunderstood",
+    "require_reachable",
+    "require_understood",
+    "served",
+    "shown_address",
+    "unsent",
+    "unservable",
+]
 
 
 def unservable(
@@ -128,6 +137,28 @@ def require_understood(config: ExperimentConfig, trials: tuple[Trial, ...]) -> N
         Naming each.
     """
     problems = [*misunderstood(config, models_asked(trials)), *unsendable(config, trials)]
+    if problems:
+        raise ConfigProblemsError(problems)
+
+
+def require_reachable(config: ExperimentConfig, trials: Sequence[Trial], env: Mapping[str, str]) -> None:
+    """Refuse servers whose key, account or address is missing or wrong, as far as that is known without a call.
+
+    Raises
+    ------
+    ConfigProblemsError
+        Naming each.
+    """
+    problems = []
+    for name in dict.fromkeys(model.provider for model in models_asked(tuple(trials))):
+        instance = instance_of(config.providers, name)
+        kind: type[BatchProvider] = registry.load("provider", instance.adapter)
+        if kind.local:
+            continue
+        try:
+            kind.open(env, instance).close()
+        except PromptrialError as error:
+            problems.append(str(error))
     if problems:
         raise ConfigProblemsError(problems)
 

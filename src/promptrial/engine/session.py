@@ -23,13 +23,13 @@ from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.question_files import check_subgroup_columns
-from promptrial.engine.serving import require_understood, served
+from promptrial.engine.serving import require_reachable, require_understood, served
 from promptrial.engine.starting import look_at_questions, resume
 from promptrial.errors import Detached, StopRequested, UsageError
 from promptrial.jobs.recording import awaited_by
 from promptrial.model import Trial
 from promptrial.model.units import RUN, Unit
-from promptrial.phases import prepare
+from promptrial.phases import prepare, submit
 from promptrial.phases.base import Phase
 from promptrial.phases.copied import copied
 from promptrial.phases.cutting import limit_notes
@@ -154,6 +154,9 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
     require_understood(opened.loaded.experiment, opened.trials)
     if opened.state is None and not opened.lost:  # a new run that would be refused leaves nothing behind
         check_subgroup_columns(opened.loaded)
+        if submit.PHASE.name in selection.phases and not opened.dry_run:
+            wanted = [each for each in opened.trials if selection.wants(Unit(each.slug))]
+            require_reachable(opened.loaded.experiment, wanted, env)
     stale = _StaleSentinel(opened.run.sentinel_path)
     with RunLock(
         opened.run.lock_path,
