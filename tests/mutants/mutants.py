@@ -1832,8 +1832,8 @@ MUTANTS: Final = (
     Mutant(
         "an answer with bytes that are no text is paid for again",
         "providers/http_bodies.py",
-        'body.decode(errors="replace")',
-        "body.decode()",
+        'text = body.decode(errors="replace")',
+        "text = body.decode()",
         _CHAT_SERVERS,
     ),
     Mutant(
