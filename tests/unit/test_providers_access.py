@@ -74,6 +74,15 @@ def test_any_other_host_has_to_be_trusted_by_name(base: str) -> None:
     refused(replace(OURS, base_url=base), {**ENV, TRUSTED_HOSTS: f"x{host}"})
 
 
+@pytest.mark.parametrize("wrong", ["https://other.example", "other.example:443", "other.example/v1", "*.example"])
+def test_what_is_no_host_trusts_none_and_is_named(wrong: str) -> None:
+    other = replace(OURS, base_url="https://other.example/v1")
+    error = refused(other, {**ENV, TRUSTED_HOSTS: f"a.example,{wrong}"})
+    assert error.message == f"{TRUSTED_HOSTS}: {wrong!r} is no host, and trusts none"
+    assert service_of(other, {**ENV, TRUSTED_HOSTS: f"{wrong},other.example"}).key == KEY
+    assert service_of(OURS, {**ENV, TRUSTED_HOSTS: wrong}).key == KEY
+
+
 def test_a_domain_is_trusted_with_a_dot_before_it() -> None:
     deep = replace(OURS, base_url="https://a.b.corp.example/v1")
     assert service_of(deep, {**ENV, TRUSTED_HOSTS: ".corp.example"}).key == KEY

@@ -124,8 +124,24 @@ def _is_trusted(host: str, instance: Instance, env: Mapping[str, str]) -> bool:
 
 
 def _is_named(host: str, env: Mapping[str, str]) -> bool:
-    named = (text.strip().lower() for text in env.get(TRUSTED_HOSTS, "").split(","))
-    return _is_among(host, [text for text in named if text])
+    """Whether the environment names a host.
+
+    Raises
+    ------
+    ConfigError
+        If it does not, and names something that is no host, and so stands for none.
+    """
+    named = [text for each in env.get(TRUSTED_HOSTS, "").split(",") if (text := each.strip().lower())]
+    if _is_among(host, named):
+        return True
+    wrong = [text for text in named if not is_host(text.removeprefix("."))]
+    if wrong:
+        raise ConfigError(
+            f"{TRUSTED_HOSTS}: {wrong[0]!r} is no host, and trusts none",
+            hint="write names alone, without https://, port or path, such as gpu-box.example.com; a dot in front "
+            "stands for every host below",
+        )
+    return False
 
 
 def _is_among(host: str, allowed: Iterable[str]) -> bool:
