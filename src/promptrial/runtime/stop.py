@@ -133,7 +133,7 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None], resume_command
         token.set(name, wake=False)
         later = f", then resume with: {resume_command}" if resume_command else ""
         with suppress(RuntimeError):  # Python refuses to write to a stream that the signal found being written to
-            say(f"{name}: stopping after the request in flight; the same signal again stops immediately{later}")
+            say(f"{name}: stopping when what is in flight has ended; the same signal again stops immediately{later}")
 
     nudges = () if _NUDGE is None else (_NUDGE,)
     previous = {number: signal.signal(number, handle) for number in (*handled(), *nudges)}
