@@ -9,7 +9,6 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,8 @@ import pytest
 from promptrial.cli.main import main
 from promptrial.config.presets import PRESETS
 from promptrial.errors import MissingDependencyError
-from promptrial.providers.embedded_engine import check_installed
+from promptrial.model import ModelSpec
+from promptrial.providers.embedded_engine import check_installed, weights_path
 from promptrial.registry import PHASES
 from tests.support.llama_server import llama_server
 
@@ -94,6 +94,16 @@ def test_the_commands_of_any_model_do_what_is_said_beside_them(tmp_path: Path) -
 
 
 @pytest.mark.engine
+def test_the_package_of_the_engine_serves_a_file_as_the_page_shows() -> None:
+    (block,) = blocks("A model on a server of your own", "python")
+    weights = weights_path(ModelSpec("small", "smollm2-135m-instruct", "embedded"))
+    program = block.replace("qwen3-8b.gguf", str(weights)).replace("8080", "0")
+    served = f"{program}print(server.listening_address)\n"
+    done = subprocess.run([sys.executable, "-c", served], input="\n", capture_output=True, text=True, check=True)
+    assert "http://127.0.0.1:" in done.stdout
+
+
+@pytest.mark.engine
 @pytest.mark.timeout(300)
 def test_two_commands_lead_to_a_verdict_on_a_server_that_was_started_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -110,8 +120,7 @@ def test_two_commands_lead_to_a_verdict_on_a_server_that_was_started_by_hand(
     assert program == ".venv/bin/promptrial"
     monkeypatch.chdir(ROOT)
     with llama_server(name=model) as url:
-        monkeypatch.setitem(PRESETS, "llamacpp", replace(preset, base_url=url))
-        flags = ["--experiments_dir", str(tmp_path), "-n", "2", "--max_tokens", "4"]
+        flags = ["--base_url", url, "--experiments_dir", str(tmp_path), "-n", "2", "--max_tokens", "4"]
         assert main([*words, *flags]) == 0
     assert "Effects over all items, treatment minus control" in capsys.readouterr().out
 

@@ -96,3 +96,10 @@ def test_a_model_is_its_id_or_has_a_file_or_a_provider() -> None:
     assert models(MODEL) == {"m": "m-1"}
     assert models(DraftModel("m", "m", path="../my m.gguf")) == {"m": {"id": "m", "path": "../my m.gguf"}}
     assert models(DraftModel("m", "a/b", "fireworks")) == {"m": {"id": "a/b", "provider": "fireworks"}}
+
+
+def test_a_server_is_written_with_its_keys_before_the_models() -> None:
+    server = (("base_url", "http://127.0.0.1:8113/v1"), ("mode", "live"))
+    tree = yaml.safe_load(configuration_text(draft(model=DraftModel("m", "name", "llamacpp", server=server))))
+    assert tree["providers"] == {"llamacpp": dict(server)}
+    assert tree["models"] == {"m": {"id": "name", "provider": "llamacpp"}}

@@ -26,7 +26,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def typed(control: str | None, *treatments: str) -> argparse.Namespace:
     return argparse.Namespace(
         control=control, treatment=[*treatments] or None, questions=Path("q 1.csv"), columns=None, encoding=None,
-        model=None,
+        model=None, base_url=None, mode=None,
     )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def test_the_part_before_the_first_slash_is_a_provider(text: str, model: DraftMo
         ("openai/", "no such model"),
         ("accounts/fireworks/models/x", "no such model: 'accounts' is no provider"),
         ("none.gguf", "there is no such file"),
-        ("azure/gpt-4o", "azure needs a `base_url`: give it in `providers` of a configuration"),
+        ("azure/gpt-4o", "azure needs the address of its server: add --base_url https://"),
     ],
 )
 def test_another_model_is_an_error_that_lists_what_there_is(text: str, said: str) -> None:
@@ -105,6 +105,20 @@ def test_another_model_is_an_error_that_lists_what_there_is(text: str, said: str
     assert caught.value.message.startswith(f"--model {text}: {said}")
     assert caught.value.hint is not None
     assert "GGUF" in caught.value.hint
+
+
+def test_what_is_said_of_the_server_can_be_typed_again() -> None:
+    flags = typed("A.txt", "b c.txt")
+    flags.base_url, flags.mode = "http://127.0.0.1:8113/v1", "live"
+    assert words_again(flags).endswith("--base_url http://127.0.0.1:8113/v1 --mode live")
+
+
+def test_a_server_may_be_said_to_be_elsewhere_or_to_be_asked_live() -> None:
+    address = {"base_url": "https://me.openai.azure.com/openai/v1", "mode": "live"}
+    found = model_named("azure/gpt-4o", address)
+    assert found == DraftModel("gpt-4o", "gpt-4o", "azure", server=tuple(address.items()))
+    with pytest.raises(UsageError, match="--base_url is about a server, and this model needs none"):
+        model_named(None, {"base_url": "http://127.0.0.1:8113/v1"})
 
 
 def test_each_variable_that_a_model_needs_and_that_is_not_set_is_named() -> None:

@@ -116,14 +116,24 @@ def questions_given(path: Path) -> Path:
     return path
 
 
-def model_named(text: str | None) -> DraftModel:
+def model_named(text: str | None, server: Mapping[str, str] | None = None) -> DraftModel:
     """Return the model that a text names: the embedded one, a GGUF file, or PROVIDER/ID.
+
+    ``server`` are keys of `providers` for PROVIDER, such as ``base_url`` and ``mode``.
 
     Raises
     ------
     UsageError
-        If it names none of these.
+        If it names none of these, or one of this machine where something is said of a server.
     """
+    found = _model_named(text, server or {})
+    if server and not found.provider:
+        raise UsageError(f"--{next(iter(server))} is about a server, and this model needs none",
+                         hint="add --model PROVIDER/ID, such as llamacpp/NAME")  # fmt: skip
+    return found
+
+
+def _model_named(text: str | None, server: Mapping[str, str]) -> DraftModel:
     if text is None or text.casefold() in (_MODEL_ALIAS, BUILT_IN_MODEL):
         return DraftModel(_MODEL_ALIAS, BUILT_IN_MODEL)
     if text.lower().endswith(".gguf"):
@@ -131,14 +141,14 @@ def model_named(text: str | None) -> DraftModel:
             raise UsageError(f"--model {text}: there is no such file", hint="correct the path of the GGUF file")
         alias = as_name(Path(text).stem)
         return DraftModel(alias, alias, path=text)
-    servers = {name for name in known_instances({}) if not address_needed({}, name)}
+    servers = {name for name in known_instances({}) if "base_url" in server or not address_needed({}, name)}
     provider, id_ = split_model(text, servers)
     if provider:
-        return DraftModel(as_name(id_.rpartition("/")[2]), id_, provider)
+        return DraftModel(as_name(id_.rpartition("/")[2]), id_, provider, server=tuple(server.items()))
     first, slash, _ = text.partition("/")
     what = f"no such model: {first!r} is no provider" if slash else "no such model"
     if slash and address_needed({}, first):
-        what = f"{first} needs a `base_url`: give it in `providers` of a configuration"
+        what = f"{first} needs the address of its server: add --base_url {address_needed({}, first)}"
     raise UsageError(
         f"--model {text}: {what}",
         hint=f"give {_MODEL_ALIAS}, the path of a GGUF file, or PROVIDER/ID with one of: {', '.join(sorted(servers))}",

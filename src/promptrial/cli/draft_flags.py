@@ -36,6 +36,9 @@ def add_draft_flags(parser: Parser, *, required: bool) -> None:
              "NAME=FILE several times", required=required, action="append", metavar="FILE|TEXT")  # fmt: skip
     add_flag(parser, "model", "smollm2-135m (default), a GGUF file, or PROVIDER/ID, such as "
              "openai/gpt-4o-mini", metavar="NAME")  # fmt: skip
+    add_flag(parser, "base_url", "the address of the model's server, such as http://127.0.0.1:8113/v1", metavar="URL")
+    add_flag(parser, "mode", "live asks a hosted model request by request; batch, the default where there are batches, "
+             "is cheaper and may take hours", choices=("batch", "live"))  # fmt: skip
 
 
 def prompts(args: argparse.Namespace, missing: Mapping[ArmName, str]) -> dict[ArmName, Path | str]:
@@ -108,7 +111,8 @@ def model(args: argparse.Namespace) -> DraftModel:
     """Return the model that is named, or the embedded one."""
     from promptrial.care.draft_inputs import model_named
 
-    return model_named(args.model)
+    given = {"base_url": args.base_url, "mode": args.mode}
+    return model_named(args.model, {key: value for key, value in given.items() if value is not None})
 
 
 def words_again(args: argparse.Namespace) -> str:
@@ -119,7 +123,8 @@ def words_again(args: argparse.Namespace) -> str:
 def _words(args: argparse.Namespace) -> Iterator[str]:
     told = [(name, getattr(args, name)) for name in ("questions", "columns", "encoding")]
     pairs = [*told, (_FIRST, getattr(args, _FIRST))]
-    for name, value in [*pairs, *((_OTHER, each) for each in _others(args)), ("model", args.model)]:
+    for name, value in [*pairs, *((_OTHER, each) for each in _others(args)), ("model", args.model),
+                        ("base_url", args.base_url), ("mode", args.mode)]:  # fmt: skip
         if value is not None:
             text = str(value)
             yield from (f"--{name}={text}",) if text.startswith("-") else (f"--{name}", text)

@@ -21,12 +21,16 @@ _WIDE: Final = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class DraftModel:
-    """A model: its alias and id, the provider unless it is the embedded engine, and the file of its weights if any."""
+    """A model: its alias and id, the provider unless it is the embedded engine, and the file of its weights if any.
+
+    ``server`` are the keys that `providers` gives for its provider, such as an address.
+    """
 
     alias: str
     id: str
     provider: str = ""
     path: str = ""
+    server: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,9 @@ def _opening(draft: Draft) -> Iterator[str]:
 def _body(draft: Draft, found: Fitting) -> Iterator[str]:
     yield f"name: {scalar(draft.name)}"
     yield _line('question: ""', "what the trial asks, in one sentence; reports show it")
+    if draft.model.server:
+        yield "providers:"
+        yield f"  {scalar(draft.model.provider)}: {scalar(dict(draft.model.server))}"
     yield "models:"
     yield _line(f"  {scalar(draft.model.alias)}: {_model(draft.model)}", _where(draft.model))
     yield "prompt_sets:"

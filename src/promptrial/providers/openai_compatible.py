@@ -270,7 +270,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         if "no connection" not in error.message:
             return error
         where = f"providers: {{{self._instance.name}: {{type: {self._kind}, base_url: ...}}}}"
-        hint = f"start it ({KINDS[self._kind].start}), or say where it is: `{where}`"
+        hint = f"start it ({KINDS[self._kind].start}), or say where it is: `{where}`, or `--base_url` of `try`"
         return type(error)(f"{error.message} at {self._http.service.place}", hint=hint)
 
     def _models(self) -> list[ServedModel]:
