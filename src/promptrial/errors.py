@@ -36,7 +36,7 @@
         │   └── AlreadyThereError            it was refused, for what it makes is there already
         └── PermanentError                   the same call will never work
             ├── NoSuchModelError             the vendor has no such model
-            └── ResultsGoneError             the answers that were paid for can no longer be had
+            └── ResultsGoneError             answers that were paid for are no longer available
 
     StopRequested (BaseException)   exit 5   not an error: the run was asked to stop
     ├── ActionNeeded                exit 5   a person has to do something before it can be resumed
@@ -332,7 +332,7 @@ class ActionNeeded(StopRequested):
 
 
 class Detached(StopRequested):
-    """The run was asked to end without waiting for the request in work.
+    """The run was asked to end without waiting for the current request.
 
     Parameters
     ----------

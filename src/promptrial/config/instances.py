@@ -120,7 +120,7 @@ def preset_instance(name: str) -> Instance:
 
 
 def _limits(preset: Preset, entry: ProviderConfig) -> Limits:
-    """Return the limits that an entry says, else those of whoever takes its files, else those of its type."""
+    """Return the limits that an entry says, else those of the recipient of its files, else those of its type."""
     usual = preset.limits if entry.written_for is None else PRESETS[entry.written_for].limits
     return Limits(entry.max_jobs, entry.max_in_flight, entry.max_rows or usual.rows, entry.max_bytes or usual.size)
 

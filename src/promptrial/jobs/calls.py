@@ -30,7 +30,7 @@ _TOO_LONG_TO_COUNT_S: Final = 31 * 86400.0
 _BETWEEN_TRIALS_S: Final = 60.0
 """How long nothing is asked of a provider that was given up."""
 _STOPPING_S: Final = 60.0
-"""How long an outage is borne once a stop was asked for: what is in flight is safe with the provider."""
+"""How long an outage is waited out once a stop was asked for: what is in flight is safe with the provider."""
 
 
 @dataclass(slots=True)

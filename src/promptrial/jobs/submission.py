@@ -154,7 +154,7 @@ class Submission:
         if self._room.is_over():
             raise PermanentError(
                 f"the provider has had no room for job {last.key} for {self.settings.job_deadline_s / 3600:.3g} hours",
-                hint="if nothing else is in progress there, it is larger than all that the account may have in work: "
+                hint="if nothing else is in progress there, it is larger than the account's whole allowance: "
                 "begin a new run with a lower `max_rows` of the provider. A resume sends it once more",
             )
         self.recorder.say_once("room", f"{self.work.name} {reason} (and so may others)")

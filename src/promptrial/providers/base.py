@@ -253,7 +253,7 @@ class BatchProvider(Protocol):
     local: ClassVar[bool]
     """True when answers are computed in this process, so that they cost no money and need no connection."""
     jobs: ClassVar[bool]
-    """True when answers come in jobs that run on without this process; otherwise each is had by a call of its own."""
+    """True when answers come in jobs that run on without this process; otherwise each takes a call of its own."""
     keyed: ClassVar[bool]
     """True when the vendor refuses a second job of one key, so that creating it again is harmless."""
     lookup: ClassVar[JobLookup]

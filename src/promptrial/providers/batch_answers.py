@@ -1,6 +1,6 @@
 """Reading files of answers that a program or a person has put beside a file of requests: all rows, or what is wrong.
 
-Such a file may be still in work, cut short, edited, that of another job, or there twice. A byte-order mark, ends of
+Such a file may be unfinished, cut short, edited, that of another job, or there twice. A byte-order mark, ends of
 lines of another system, blank lines and a last line without an end are nothing wrong.
 """
 

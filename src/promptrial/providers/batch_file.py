@@ -62,14 +62,14 @@ class _Settings:
         )
 
 
-def _taker(instance: Instance) -> Preset:
+def _recipient(instance: Instance) -> Preset:
     return PRESETS[instance.option("written_for", "vllm")]
 
 
-def _as_its_taker(instance: Instance) -> Instance:
-    """Return the instance as one of whoever takes its files, which says the shape of rows."""
-    taker = _taker(instance)
-    return replace(instance, label=taker.label, options=taker.options)
+def _as_recipient(instance: Instance) -> Instance:
+    """Return the instance as one of the recipient's, which says the shape of rows."""
+    recipient = _recipient(instance)
+    return replace(instance, label=recipient.label, options=recipient.options)
 
 
 def _on_one_line(path: Path) -> str:
@@ -97,7 +97,7 @@ class BatchFileProvider:
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
     understands: ClassVar[frozenset[str]] = frozenset({"endpoint", "sampling", "reasoning_effort", "extra_body"})
     limits: ClassVar[Limits] = Limits(rows=50_000, size=200_000_000)
-    """Those of OpenAI's page, whoever takes the files."""
+    """Those of OpenAI's page, for every recipient."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class BatchFileProvider:
     ) -> None:
         self._instance = instance
         self._settings = _Settings.of(instance)
-        self._shape = RowShape.of(_as_its_taker(instance))
+        self._shape = RowShape.of(_as_recipient(instance))
         self._place = folder
         self._files = None if folder is None else BatchFolder(folder)
         self._rehearsal = rehearsal
@@ -124,22 +124,22 @@ class BatchFileProvider:
 
     @staticmethod
     def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
-        """Refuse what the model, or whoever takes the files, does not take; say which parameters are not sent."""
+        """Refuse what the model or the recipient does not take; say which parameters are not sent."""
         if instance.option("written_for") == "openai":
             check_model(model)
         check_extra_body(model, CHAT_KEYS)
-        return check_sampling(model, sampling, _as_its_taker(instance))
+        return check_sampling(model, sampling, _as_recipient(instance))
 
     @staticmethod
     def row_overhead(model: ModelSpec, instance: Instance) -> int:
         """Return by how much a line is longer than the neutral row."""
-        return row_overhead(model, RowShape.of(_as_its_taker(instance)))
+        return row_overhead(model, RowShape.of(_as_recipient(instance)))
 
     def check(self, model: ModelSpec) -> None:
-        """Make the folder, and refuse an API that whoever takes the files does not have."""
+        """Make the folder, and refuse an API that the recipient does not have."""
         if model.options.endpoint == "responses" and self._settings.written_for in _CHAT_ALONE:
             raise ConfigError(
-                f"models.{model.alias}: {_taker(self._instance).label} takes no requests for the responses API",
+                f"models.{model.alias}: {_recipient(self._instance).label} takes no requests for the responses API",
                 hint=f"remove `endpoint` from `models.{model.alias}`",
             )
         atomic.make_folder(self._folder.path)

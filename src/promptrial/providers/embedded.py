@@ -132,7 +132,7 @@ class EmbeddedProvider(AnswersDirectly):
         return parse_chat_row(line)
 
     def close(self) -> None:
-        """Finish the requests in work and free every model."""
+        """Finish the current requests and free every model."""
         with self._lock:
             pools, self._pools = list(self._pools.values()), {}
         for pool in pools:

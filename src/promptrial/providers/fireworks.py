@@ -145,7 +145,7 @@ class FireworksProvider:
         return found.window
 
     def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
-        """Return the model's name, the account and the host that serves it: hosted weights have no digest to be had.
+        """Return the model's name, the account and the host that serves it: no digest of hosted weights is available.
 
         Of the address only the host and a port count: a path may hold what nobody should read.
         """
