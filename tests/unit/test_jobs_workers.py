@@ -1,0 +1,70 @@
+"""Threads that make calls: as many as calls at the same time, and none of them outlives its work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from promptrial.jobs.workers import Workers
+
+NAME = "calls of a test"
+LONG_S = 30.0
+"""Longer than anything here takes; nobody waits for it."""
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    made = Workers(NAME)
+    yield made
+    made.close()
+
+
+def threads() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each.name == NAME]
+
+
+def _wait(together: threading.Barrier) -> None:
+    together.wait(LONG_S)
+
+
+def test_calls_are_made_at_the_same_time_each_in_a_thread(workers: Workers) -> None:
+    together = threading.Barrier(9)
+    for _ in range(8):
+        workers.begin(lambda: _wait(together))
+    together.wait(LONG_S)  # all eight have begun, or this would break
+    assert not together.broken
+
+
+def test_closing_waits_for_no_call_and_ends_each_thread_after_its_own() -> None:
+    workers, begun, release, ended = Workers(NAME), threading.Event(), threading.Event(), threading.Event()
+
+    def call() -> None:
+        begun.set()
+        release.wait(LONG_S)
+        ended.set()
+
+    workers.begin(call)
+    assert begun.wait(LONG_S)
+    at_work = threads()
+    workers.close()
+    assert not ended.is_set()
+    release.set()
+    for each in at_work:
+        each.join(LONG_S)
+    assert ended.is_set()
+    assert not any(each.is_alive() for each in at_work)
+
+
+def test_threads_keep_no_process_alive(workers: Workers) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def call() -> None:
+        begun.set()
+        release.wait(LONG_S)
+
+    workers.begin(call)
+    assert begun.wait(LONG_S)
+    assert all(each.daemon for each in threads())
+    release.set()
