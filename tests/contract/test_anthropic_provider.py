@@ -28,6 +28,7 @@ from promptrial.model.instances import Instance, RequestOptions
 from promptrial.providers.anthropic import AnthropicProvider
 from promptrial.providers.anthropic_ids import Nonce
 from promptrial.providers.base import JobRef, JobState, PartPayload
+from promptrial.providers.http_outcomes import RejectedError
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.store import jsonl
 from tests.support.http_scripted import Reply, ScriptedServer, json_reply, reply, scripted
@@ -461,6 +462,30 @@ class TestResults:
             with pytest.raises(PermanentError, match="redirects"):
                 results(provider, payload)
             assert elsewhere.asked == []
+
+    @pytest.mark.parametrize(
+        ("answered", "expected"),
+        [
+            (reply(302, location="https://example.org/x"), ResultsGoneError),
+            (reply(400), ResultsGoneError),
+            (reply(200, b"twice packed", content_encoding="gzip, gzip"), ResultsGoneError),
+            (reply(403), RejectedError),
+        ],
+        ids=["a redirect", "a refusal", "a body that is packed twice", "a key that may not"],
+    )
+    def test_what_cannot_be_read_is_looked_for_again_and_a_key_that_may_not_is_an_error_at_once(
+        self,
+        server: ScriptedServer,
+        provider: AnthropicProvider,
+        payload: PartPayload,
+        answered: Reply,
+        expected: type[PermanentError],
+    ) -> None:
+        serve(server, b"")
+        server.on("GET", f"{BATCHES}/{NAME}/results", answered)
+        with pytest.raises(expected) as caught:
+            results(provider, payload)
+        assert type(caught.value) is expected
 
 
 class TestByHand:

@@ -220,13 +220,18 @@ class AnthropicProvider:
         """
         try:
             path = self._results_path(self._batch(job.name))
-            rows = OwnRows(job.name, _nonce_of(payload), payload.rows)
+        except NotFoundError as error:
+            raise ResultsGoneError(error.message) from error
+        rows = OwnRows(job.name, _nonce_of(payload), payload.rows)
+        try:
             yield from rows.read(self._http.own_lines(path, what=f"download the results of {job.name}"))
         except NotOursError:
             self._strangers.add((job.name, payload.key))
             raise
-        except NotFoundError as error:
-            raise ResultsGoneError(error.message) from error
+        except PermanentError as error:
+            if isinstance(error, RejectedError) and error.status in {401, 403}:  # another key may
+                raise
+            raise ResultsGoneError(error.message, hint=error.hint) from error
 
     def cancel(self, job: JobRef) -> None:
         """Ask for the batch to be canceled. One that has ended, or is gone, is."""
