@@ -74,7 +74,7 @@ PLANTED: Final = {
 CALLS: Final = {
     "list_jobs", "get_dataset", "create_dataset", "upload",
     "get_job", "create_job", "get_download_endpoint", "download",
-    "list_files", "create_batch", "list_batches", "get_batch", "results",
+    "list_files", "get_file", "create_batch", "list_batches", "get_batch", "results",
 }  # fmt: skip
 
 

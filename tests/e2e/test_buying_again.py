@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from promptrial.providers import http
+from promptrial.providers import access
 from promptrial.providers.http_service import Timeouts
 from promptrial.runtime.stop import SOFTLY
 from promptrial.store.rundir import RunDir
@@ -125,7 +125,7 @@ def test_one_404_to_the_check_of_the_account_is_asked_again_and_a_second_is_beli
 def test_a_stop_is_noticed_while_a_file_comes_and_the_resume_fetches_it(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "Timeouts", partial(Timeouts, stopping_s=0.3))
+    monkeypatch.setattr(access, "Timeouts", partial(Timeouts, stopping_s=0.3))
     hosted.emulator.fault("F13", "download", variant="dripped", every_s=0.2, count=-1)
     sentinel = RunDir(hosted.project.root / "experiments", "r").sentinel_path
     timer = threading.Timer(4.0, lambda: sentinel.write_bytes(SOFTLY))

@@ -20,7 +20,7 @@ from promptrial.archive.contents import Content, contents_of
 from promptrial.archive.manifest import DIGEST, MANIFEST, ArchivedFile, Completeness, digest_line, encode
 from promptrial.archive.places import LocalFolder
 from promptrial.datasets import drawing
-from promptrial.providers import http
+from promptrial.providers import access
 from promptrial.providers.http_service import Timeouts
 from promptrial.store.rundir import RunDir
 from tests.support.archives import expanding_archive
@@ -492,7 +492,7 @@ def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project
 def test_a_download_made_to_fill_the_disk_or_to_last_for_ever_ends_in_one_sentence(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], said: str
 ) -> None:
-    monkeypatch.setattr(http, "Timeouts", partial(Timeouts, file_s=2.0))
+    monkeypatch.setattr(access, "Timeouts", partial(Timeouts, file_s=2.0))
     hosted.emulator.fault("F13", "download", count=-1, **options)
     outcome = hosted.run()
     assert outcome.code == 1

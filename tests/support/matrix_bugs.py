@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from promptrial.jobs import submission
 from promptrial.jobs.answers import Answers
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
@@ -85,7 +86,8 @@ def says_the_key() -> None:
 
 
 def fences_nothing() -> None:
-    """Say that no batch can come any more of a call whose outcome is not known, and leave its file where it is."""
+    """Say that no batch can come any more of a call whose outcome is not known, leave its file, and look no longer."""
+    submission._TIMES_AFTER_A_FENCE = 1  # type: ignore[misc]
     OpenAIProvider.fence = lambda self, payload: True  # type: ignore[method-assign]  # noqa: ARG005
 
 
