@@ -10,7 +10,8 @@ import pytest
 
 from promptrial.stats.detectable import detectable_difference
 from promptrial.stats.paired import paired_difference
-from promptrial.stats.planning import Design, detectable, power_at, questions_needed, score_test_power
+from promptrial.stats.planning import Design, detectable, power_at, questions_needed
+from promptrial.stats.power import mcnemar_power
 from promptrial.stats.risk_difference import score_p_value
 from tests.support.score_tables import sample_of
 
@@ -27,11 +28,11 @@ def test_the_power_of_the_deciding_test_is_that_of_all_outcomes_enumerated(
         if b + c <= n and score_p_value(b, c) <= alpha:
             ways = math.comb(n, b) * math.comb(n - b, c)
             total += ways * gain**b * loss**c * (1 - gain - loss) ** (n - b - c)
-    assert score_test_power(n, gain, loss, alpha) == pytest.approx(total, abs=1e-12)
+    assert mcnemar_power(n, gain, loss, alpha=alpha, method="score") == pytest.approx(total, abs=1e-12)
 
 
 def test_no_pair_is_no_power() -> None:
-    assert score_test_power(0, 0.2, 0.1) == 0.0
+    assert mcnemar_power(0, 0.2, 0.1, method="score") == 0.0
 
 
 @pytest.mark.parametrize("n", [100, 500, 3000])

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 from scipy import special
 
-from promptrial.stats.power import connor_sample_size, minimum_detectable_effect
+from promptrial.stats.power import connor_sample_size, mcnemar_power, minimum_detectable_effect
 
-__all__ = ["Design", "detectable", "power_at", "questions_needed", "score_test_power"]
+__all__ = ["Design", "detectable", "power_at", "questions_needed"]
 
 _MOST_ENUMERATED: Final = 200_000
 """Pairs up to which the exact power is summed; above, the normal approximation differs by less than 0.001."""
@@ -95,46 +94,6 @@ class Design:
         return max(n / self.cluster_size - 1, 0.1)
 
 
-def score_test_power(n: int, treatment_only: float, control_only: float, alpha: float = 0.05) -> float:
-    """Compute the exact unconditional power of McNemar's test without correction, two-sided.
-
-    The probability that ``(b - c)^2 / (b + c)`` reaches the quantile of chi-square with one degree of freedom, summed
-    over the number of discordant pairs.
-
-    Parameters
-    ----------
-    n : int
-        Pairs.
-    treatment_only, control_only : float
-        Probabilities of the two kinds of discordant pairs; their sum is in (0, 1].
-    alpha : float
-
-    Returns
-    -------
-    float
-        In [0, 1]; the size of the test where the probabilities are equal.
-
-    References
-    ----------
-    McNemar, Q. (1947). Note on the sampling error of the difference between correlated proportions or percentages.
-    Psychometrika 12:153-157.
-
-    Examples
-    --------
-    >>> round(score_test_power(20, 0.5, 0.0), 4)  # at least 4 of one kind, and none of the other
-    0.9987
-    """
-    psi = treatment_only + control_only
-    discordant = np.arange(n + 1)
-    weight = special.bdtr(discordant, n, psi) - np.where(discordant, special.bdtr(discordant - 1, n, psi), 0.0)
-    z = -special.ndtri(alpha / 2)
-    most = np.floor((discordant - z * np.sqrt(discordant)) / 2 + 1e-9)  # of the rarer kind, where the test rejects
-    rejects = (most >= 0) & (discordant > 0)
-    few = np.where(rejects, most, 0.0).astype(np.float64)
-    low = special.bdtr(few, discordant, treatment_only / psi) + special.bdtr(few, discordant, control_only / psi)
-    return float((weight * np.where(rejects, low, 0.0)).sum())
-
-
 def power_at(design: Design, n: int, delta: float) -> float:
     """Return the probability that a difference of this size is found with ``n`` items.
 
@@ -148,7 +107,7 @@ def power_at(design: Design, n: int, delta: float) -> float:
     """
     if design.is_exact and n <= _MOST_ENUMERATED:
         psi = float(design.discordance or 0.0)
-        return score_test_power(n, (psi + delta) / 2, (psi - delta) / 2, design.alpha)
+        return mcnemar_power(n, (psi + delta) / 2, (psi - delta) / 2, alpha=design.alpha, method="score")
     se, df = design.standard_error(n, delta), design.degrees_of_freedom(n)
     if se == 0:
         return 1.0

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from promptrial.stats.binomial import half_binomial_critical_values
+from promptrial.stats.pairing import IntArray
 
 __all__ = [
     "connor_sample_size",
@@ -126,7 +127,7 @@ def mcnemar_power(
     control_only: float,
     *,
     alpha: float = 0.05,
-    method: Literal["exact", "midp"] = "midp",
+    method: Literal["exact", "midp", "score"] = "midp",
 ) -> float:
     """Compute the exact unconditional power of McNemar's test, two-sided.
 
@@ -138,23 +139,42 @@ def mcnemar_power(
         Pairs.
     treatment_only, control_only : float
         Probabilities of the two kinds of discordant pairs; psi is their sum, in (0, 1].
+    method : {"exact", "midp", "score"}
+        Which p-value is compared with ``alpha``; "score" is the test without correction, whose statistic
+        ``(b - c)^2 / (b + c)`` is referred to chi-square with one degree of freedom.
 
     Notes
     -----
     O(n) memory. Under the null (equal probabilities) this is the size of the test.
 
+    References
+    ----------
+    McNemar, Q. (1947). Note on the sampling error of the difference between correlated proportions or percentages.
+    Psychometrika 12:153-157.
+
     Examples
     --------
     >>> mcnemar_power(100, 0.1, 0.1, method="exact") < mcnemar_power(100, 0.1, 0.1) < 0.05
     True
+    >>> round(mcnemar_power(20, 0.5, 0.0, method="score"), 4)  # at least 4 of one kind, and none of the other
+    0.9987
     """
     psi = treatment_only + control_only
     discordant = np.arange(n + 1)
     weight = special.bdtr(discordant, n, psi) - np.where(discordant, special.bdtr(discordant - 1, n, psi), 0.0)
-    critical = half_binomial_critical_values(n, alpha, midp=method == "midp")
+    if method == "score":
+        critical = _score_critical_values(discordant, alpha)
+    else:
+        critical = half_binomial_critical_values(n, alpha, midp=method == "midp")
     lower = np.where(critical >= 0, special.bdtr(critical, discordant, treatment_only / psi), 0.0)
     upper = np.where(critical >= 0, special.bdtr(critical, discordant, control_only / psi), 0.0)
     return float((weight * (lower + upper)).sum())
+
+
+def _score_critical_values(discordant: IntArray, alpha: float) -> IntArray:
+    """Return the most pairs of the rarer kind with which the test without correction rejects; -1 where it cannot."""
+    most = np.floor((discordant - _z(alpha / 2) * np.sqrt(discordant)) / 2 + 1e-9).astype(np.int64)
+    return np.where((most >= 0) & (discordant > 0), most, -1)
 
 
 def t_test_power(
