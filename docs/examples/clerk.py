@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
 from promptrial.model import Completion, ModelSpec
 from promptrial.model.instances import Instance
-from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.live import AnswersDirectly
 from promptrial.providers.request_rows import RequestRow
 
 __all__ = ["ClerkProvider"]
@@ -19,14 +19,11 @@ __all__ = ["ClerkProvider"]
 _CARD: Final = {"gold": "Au", "iron": "Fe", "tin": "Sn"}
 
 
-class ClerkProvider:
+class ClerkProvider(AnswersDirectly):
     """Answers in this process, row by row: ``results`` does the work, and every job is ready at once."""
 
     name: ClassVar[str] = "clerk"
     local: ClassVar[bool] = True
-    jobs: ClassVar[bool] = False
-    keyed: ClassVar[bool] = True
-    lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
     understands: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
@@ -45,41 +42,10 @@ class ClerkProvider:
         """Return the words, which is what a clerk reads."""
         return len(text.split())
 
-    def stage(self, payload: PartPayload) -> Staged:
-        """Return the part itself: there is nowhere to send it."""
-        return Staged(payload.dataset_key, ready=True)
-
-    def find(self, payload: PartPayload) -> JobRef | None:
-        """Return the part itself: it can always be computed again."""
-        return JobRef(payload.key)
-
-    def submit(self, payload: PartPayload) -> JobRef:
-        """Return the part itself: nothing is computed before ``results`` is read."""
-        return JobRef(payload.key)
-
-    def fence(self, payload: PartPayload) -> bool:  # noqa: ARG002 - the Protocol's
-        """Return True: nothing is asked that could come late."""
-        return True
-
-    def status(self, job: JobRef) -> JobStatus:  # noqa: ARG002 - the Protocol's
-        """Return that the answers can be had."""
-        return JobStatus(JobState.READY)
-
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:  # noqa: ARG002 - the Protocol's
         """Yield a row for each request that is still wanted, in order."""
         for row in payload.requests():
             yield _answer_row(row)
-
-    def cancel(self, job: JobRef) -> None:
-        """Do nothing: a local job ends when its ``results`` are closed."""
-
-    def by_hand(self, job: JobRef, folder: Path) -> tuple[str, ...]:  # noqa: ARG002 - the Protocol's
-        """Return nothing: there is nothing to fetch."""
-        return ()
-
-    @staticmethod
-    def stop_by_hand(job: str, engine: Mapping[str, Any]) -> None:
-        """Return None: a local job stops with its process."""
 
     @staticmethod
     def emulated(
