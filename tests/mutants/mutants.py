@@ -306,7 +306,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a trusted host stands for every host that ends like it",
-        "providers/access.py",
+        "config/addresses.py",
         '(each.startswith(".") and host.endswith(each))',
         "host.endswith(each)",
         ("tests/unit/test_providers_access.py",),

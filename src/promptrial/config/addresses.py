@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["checked_address", "checked_headers", "checked_proxy", "is_host", "is_secret_name", "is_secret_value"]
+__all__ = [
+    "checked_address",
+    "checked_headers",
+    "checked_proxy",
+    "is_among",
+    "is_host",
+    "is_secret_name",
+    "is_secret_value",
+]
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NAME: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.?")
@@ -71,6 +80,11 @@ def is_host(text: str) -> bool:
     except ValueError:
         return _NAME.fullmatch(text) is not None
     return True
+
+
+def is_among(host: str, allowed: Iterable[str]) -> bool:
+    """Tell whether a host is one of those allowed; one with a dot before it stands for every host below."""
+    return any(host == each or (each.startswith(".") and host.endswith(each)) for each in allowed)
 
 
 def checked_address(value: str) -> str:

@@ -7,12 +7,12 @@ environment and not in a configuration file, which may come from somebody else. 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from promptrial.config.addresses import is_host
+from promptrial.config.addresses import is_among, is_host
 from promptrial.errors import ConfigError
 from promptrial.model.instances import Instance
 from promptrial.providers.http_service import Service, Timeouts, is_loopback
@@ -120,7 +120,7 @@ def _key(instance: Instance, env: Mapping[str, str]) -> str:
 
 
 def _is_trusted(host: str, instance: Instance, env: Mapping[str, str]) -> bool:
-    return _is_among(host, instance.hosts) or _is_named(host, env)
+    return is_among(host, instance.hosts) or _is_named(host, env)
 
 
 def _is_named(host: str, env: Mapping[str, str]) -> bool:
@@ -132,7 +132,7 @@ def _is_named(host: str, env: Mapping[str, str]) -> bool:
         If it does not, and names something that is no host, and so stands for none.
     """
     named = [text for each in env.get(TRUSTED_HOSTS, "").split(",") if (text := each.strip().lower())]
-    if _is_among(host, named):
+    if is_among(host, named):
         return True
     wrong = [text for text in named if not is_host(text.removeprefix("."))]
     if wrong:
@@ -142,11 +142,6 @@ def _is_named(host: str, env: Mapping[str, str]) -> bool:
             "stands for every host below",
         )
     return False
-
-
-def _is_among(host: str, allowed: Iterable[str]) -> bool:
-    """Whether a host is one of those allowed; one with a dot before it stands for every host below."""
-    return any(host == each or (each.startswith(".") and host.endswith(each)) for each in allowed)
 
 
 def _checked_base(instance: Instance) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from promptrial.config.addresses import is_among
 from promptrial.config.presets import PRESETS, Preset
 from promptrial.providers.http_service import Service, is_loopback
 
@@ -40,7 +41,7 @@ def stop_command(job: str, engine: Mapping[str, Any]) -> str | None:
     if not place or place == "emulator":
         return None
     for preset in PRESETS.values():
-        if preset.batch == "openai" and _serves(preset.hosts, urlsplit(f"//{place}").hostname or ""):
+        if preset.batch == "openai" and is_among(urlsplit(f"//{place}").hostname or "", preset.hosts):
             base = preset.base_url or f"https://{place}/openai/v1"
             return _cancel(job, base, _key(preset.auth, preset.key))
     host = urlsplit(f"//{place}").hostname or ""
@@ -63,8 +64,4 @@ def variable_of(host: str, vendor: Preset) -> str:
 
     Which variable a configuration has named is not on record, and the vendor's key is for the vendor alone.
     """
-    return vendor.key if _serves(vendor.hosts, host) else f"KEY_OF_{_NO_NAME.sub('_', host).upper()}"
-
-
-def _serves(hosts: tuple[str, ...], host: str) -> bool:
-    return any(host == each or (each.startswith(".") and host.endswith(each)) for each in hosts)
+    return vendor.key if is_among(host, vendor.hosts) else f"KEY_OF_{_NO_NAME.sub('_', host).upper()}"
