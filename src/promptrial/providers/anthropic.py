@@ -45,10 +45,10 @@ from promptrial.providers.anthropic_service import (
 )
 from promptrial.providers.anthropic_wire import OVERLOADED, RATE_LIMIT, Batch, BatchPage, batch_status
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Shown, Staged
+from promptrial.providers.curl import key_header, recorded_place
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError, Reply, printable
-from promptrial.providers.http_service import Service, Timeouts, is_loopback
-from promptrial.providers.openai_by_hand import variable_of
+from promptrial.providers.http_service import Service, Timeouts
 from promptrial.providers.request_rules import MESSAGES_KEYS, check_extra_body
 from promptrial.providers.wire import Anything
 
@@ -247,9 +247,8 @@ class AnthropicProvider:
         """Return the command that downloads the results; the ids in them are told from the requests when it is read."""
         target = shlex.quote(str(folder / f"{job.name}_results.jsonl"))
         url = shlex.quote(self._http.service.base_url + f"{_BATCHES}/{job.name}/results")
-        variable = self._http.service.key_variable
-        key = f'-H "x-api-key: ${variable}" ' if variable else ""
-        return (f'curl -fsS {key}-H "{VERSION_HEADER}: {self._version}" -o {target} {url}',)
+        key = key_header("x-api-key", self._http.service.key_variable)
+        return (f'curl -fsS{key} -H "{VERSION_HEADER}: {self._version}" -o {target} {url}',)
 
     @staticmethod
     def stop_by_hand(job: str, engine: Mapping[str, Any]) -> str:
@@ -257,10 +256,9 @@ class AnthropicProvider:
         place = str(engine.get("api") or "api.anthropic.com")
         said = str(engine.get("api_version"))
         version = said if is_version(said) and "api_version" in engine else version_of(preset_instance(PRESET))
-        host = urlsplit(f"//{place}").hostname or ""
-        scheme, key = "http" if is_loopback(host) else "https", variable_of(host, PRESETS[PRESET])
-        url = shlex.quote(f"{scheme}://{place}{_BATCHES}/{job}/cancel")
-        return f'curl -fsS -X POST -H "x-api-key: ${key}" -H "{VERSION_HEADER}: {version}" {url}'
+        address, variable = recorded_place(place, PRESETS[PRESET])
+        url = shlex.quote(f"{address}{_BATCHES}/{job}/cancel")
+        return f'curl -fsS -X POST{key_header("x-api-key", variable)} -H "{VERSION_HEADER}: {version}" {url}'
 
     @staticmethod
     def emulated(

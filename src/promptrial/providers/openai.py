@@ -30,11 +30,11 @@ from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Shown, Staged
 from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.curl import fetch_commands, stop_command
 from promptrial.providers.hidden_names import HiddenNames
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError
 from promptrial.providers.http_service import Service, Timeouts
-from promptrial.providers.openai_by_hand import fetch_commands, stop_command
 from promptrial.providers.openai_files import Files
 from promptrial.providers.openai_models import check_model, check_sampling, sent_of
 from promptrial.providers.openai_pages import pages

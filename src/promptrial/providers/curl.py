@@ -13,7 +13,7 @@ from promptrial.config.addresses import is_among
 from promptrial.config.presets import PRESETS, Preset
 from promptrial.providers.http_service import Service, is_loopback
 
-__all__ = ["fetch_commands", "stop_command", "variable_of"]
+__all__ = ["fetch_commands", "key_header", "recorded_place", "stop_command"]
 
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9]+")
 _CURL: Final = "curl -sSf"
@@ -23,7 +23,7 @@ _FIELD: Final = "import json, sys; print(json.load(sys.stdin)[{name!r}])"
 
 def fetch_commands(service: Service, job: str, folder: Path) -> tuple[str, ...]:
     """Return a command for each file of a batch; a shell asks for the name of the file first."""
-    key = _key(service.auth, service.key_variable) + "".join(
+    key = key_header(service.auth, service.key_variable) + "".join(
         f" -H {shlex.quote(f'{n}: ...')}" for n, _ in service.headers
     )
     batch = f"{_CURL}{key} {shlex.quote(f'{service.base_url}/batches/{job}')}"
@@ -41,27 +41,34 @@ def stop_command(job: str, engine: Mapping[str, Any]) -> str | None:
     if not place or place == "emulator":
         return None
     for preset in PRESETS.values():
-        if preset.batch == "openai" and is_among(urlsplit(f"//{place}").hostname or "", preset.hosts):
+        if preset.batch == "openai" and is_among(_host(place), preset.hosts):
             base = preset.base_url or f"https://{place}/openai/v1"
-            return _cancel(job, base, _key(preset.auth, preset.key))
-    host = urlsplit(f"//{place}").hostname or ""
-    scheme = "http" if is_loopback(host) else "https"
-    return _cancel(job, f"{scheme}://{place}/v1", _key("bearer", variable_of(host, PRESETS["openai"])))
+            return _cancel(job, base, key_header(preset.auth, preset.key))
+    address, variable = recorded_place(place, PRESETS["openai"])
+    return _cancel(job, f"{address}/v1", key_header("bearer", variable))
 
 
 def _cancel(job: str, base: str, key: str) -> str:
     return f"{_CURL} -X POST{key} {shlex.quote(f'{base}/batches/{job}/cancel')}"
 
 
-def _key(auth: str, variable: str) -> str:
+def key_header(auth: str, variable: str) -> str:
+    """Return curl's option that sends the key which a variable holds, with a space before it; nothing without one."""
     if not variable:
         return ""
     return f' -H "Authorization: Bearer ${variable}"' if auth == "bearer" else f' -H "{auth}: ${variable}"'
 
 
-def variable_of(host: str, vendor: Preset) -> str:
-    """Return the variable that holds the key of a host: the vendor's own, or one of a name that no other key has.
+def recorded_place(place: str, vendor: Preset) -> tuple[str, str]:
+    """Return the address of a host that was recorded, and the variable that holds its key.
 
-    Which variable a configuration has named is not on record, and the vendor's key is for the vendor alone.
+    That is the vendor's own, or one of a name that no other key has: which variable a configuration has named is not on
+    record, and the vendor's key is for the vendor alone.
     """
-    return vendor.key if is_among(host, vendor.hosts) else f"KEY_OF_{_NO_NAME.sub('_', host).upper()}"
+    host = _host(place)
+    variable = vendor.key if is_among(host, vendor.hosts) else f"KEY_OF_{_NO_NAME.sub('_', host).upper()}"
+    return f"{'http' if is_loopback(host) else 'https'}://{place}", variable
+
+
+def _host(place: str) -> str:
+    return urlsplit(f"//{place}").hostname or ""
