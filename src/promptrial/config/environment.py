@@ -83,7 +83,7 @@ def dotenv(folder: Path) -> dict[str, str]:
 def experiments_dir_of(path: Path, env: Mapping[str, str]) -> Path | None:
     """Return ``paths.experiments_dir`` of a configuration file, from the current folder.
 
-    None if it names none, or cannot be read: what is wrong with it is said by whoever loads it.
+    None if it names none, or cannot be read: what is wrong with it is said when it is loaded.
     """
     given = _path_of(path, "experiments_dir", env)
     return expanded(given, "paths.experiments_dir") if given else None

@@ -40,7 +40,7 @@ class _Outage:
     asked: bool = False
     error: TransientError | None = None
     until: float = 0.0
-    """Whoever calls before that is given ``error``, and nothing is asked."""
+    """A call before that gets ``error``, and nothing is asked."""
 
 
 @dataclass(slots=True)

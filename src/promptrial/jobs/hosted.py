@@ -93,7 +93,7 @@ class HostedPart:
     def in_flight(self) -> bool:
         """Whether it has a job that may still be answering, or has answered something that is not here yet.
 
-        One that waits for a person does not: whoever stops the run need not wait for that.
+        One that waits for a person does not: a stop of the run need not wait for that.
         """
         return (self.work.has_job and self._watch.awaited is None) or self._is_salvaging
 
@@ -233,10 +233,9 @@ class HostedPart:
                 self._gave_up = True
                 self._submission.give_up(error.message)
                 return False
-            else:
-                again = self._collection.price_of_redoing(len(left) - len(by_hand))
-                hint = f"look for it at the provider; a resume looks first of all. If it is not there, {again}"
-                raise OutcomeUnknownError(error.message, hint=hint) from error
+            again = self._collection.price_of_redoing(len(left) - len(by_hand))
+            hint = f"look for it at the provider; a resume looks first of all. If it is not there, {again}"
+            raise OutcomeUnknownError(error.message, hint=hint) from error
         return True
 
     def _has_failed_too_often(self) -> bool:

@@ -122,7 +122,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A provider's answer to one request, in the same shape whoever gave it.
+    """A provider's answer to one request, in the same shape for every provider.
 
     ``wire_id`` is the id that went over the wire. ``error`` is None for an answer; otherwise it names the reason
     and ``text`` is empty. Token counts are None where the provider did not say; ``cached_tokens``, which were read from

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 __all__ = ["RUN_FOLDER", "Authentication", "Connection", "Instance", "Limits", "RequestOptions"]
 
 RUN_FOLDER: Final = "run_folder"
-"""The option that says in which folder a run is; whoever opens an adapter for a run adds it."""
+"""The option that says in which folder a run is; it is added when an adapter is opened for a run."""
 
 Authentication = Literal["bearer", "api-key", "x-api-key"]
 """How a key is sent: as ``Authorization: Bearer KEY``, or alone in the header of that name."""

@@ -65,7 +65,7 @@ def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict
             "tokens": tokens,
             "asked_with": asked_with(trial, arm),
         }
-    services.save_manifest(trial.slug)  # whoever resumes must know which engine was asked
+    services.save_manifest(trial.slug)  # a resume must know which engine was asked
 
 
 def _recover(spec: RunSpec, services: Services) -> None:
