@@ -35,10 +35,8 @@ def address_needed(providers: Mapping[str, ProviderConfig], name: str) -> str:
 
 def instance_of(providers: Mapping[str, ProviderConfig], name: str) -> Instance:
     """Return the instance of a name, which is one of ``known_instances``, in a configuration that was checked."""
-    entry = providers.get(name)
-    if entry is None:
-        return preset_instance(name)
-    preset = PRESETS[entry.type]
+    entry = providers.get(name) or ProviderConfig.model_construct(type=name)
+    preset = PRESETS.get(entry.type) or Preset(name, batch=name)
     own_header = any(header.lower() == _HEADER_OF[preset.auth] for header in entry.headers)
     key = entry.key or ("" if own_header else preset.key)
     return Instance(
@@ -105,18 +103,7 @@ def complete_entry(entry: ProviderConfig) -> dict[str, Any]:
 
 def preset_instance(name: str) -> Instance:
     """Return the instance that a preset is by itself, or an adapter that has none."""
-    preset = PRESETS.get(name) or Preset(name, batch=name)
-    return Instance(
-        name=name,
-        adapter=preset.adapter(None) or name,
-        label=preset.label,
-        base_url=preset.base_url,
-        key=preset.key,
-        hosts=preset.hosts,
-        auth=preset.auth,
-        limits=preset.limits,
-        options=preset.options,
-    )
+    return instance_of({}, name)
 
 
 def _limits(preset: Preset, entry: ProviderConfig) -> Limits:

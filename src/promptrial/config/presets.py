@@ -62,6 +62,17 @@ class Preset:
         return self.batch if mode == "batch" else self.live
 
 
+def _local(label: str, port: int, server: str) -> Preset:
+    """Return the preset of a program that serves models on this machine, at its usual port."""
+    return Preset(
+        label,
+        live="openai_compatible",
+        base_url=f"http://127.0.0.1:{port}/v1",
+        options=(("server", server),),
+        ids_with_slashes=True,
+    )
+
+
 _LISTED: Final = ("models", "with_key")
 """Option of a vendor that lists its models to those with a key alone, so that a list proves the key."""
 PRESETS: Final[Mapping[str, Preset]] = {
@@ -121,34 +132,10 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "openai_compatible": Preset(
         "the server", live="openai_compatible", address="http://127.0.0.1:8000/v1", ids_with_slashes=True
     ),
-    "vllm": Preset(
-        "vLLM",
-        live="openai_compatible",
-        base_url="http://127.0.0.1:8000/v1",
-        options=(("server", "vllm"),),
-        ids_with_slashes=True,
-    ),
-    "llamacpp": Preset(
-        "llama.cpp",
-        live="openai_compatible",
-        base_url="http://127.0.0.1:8080/v1",
-        options=(("server", "llamacpp"),),
-        ids_with_slashes=True,
-    ),
-    "ollama": Preset(
-        "Ollama",
-        live="openai_compatible",
-        base_url="http://127.0.0.1:11434/v1",
-        options=(("server", "ollama"),),
-        ids_with_slashes=True,
-    ),
-    "lmstudio": Preset(
-        "LM Studio",
-        live="openai_compatible",
-        base_url="http://127.0.0.1:1234/v1",
-        options=(("server", "lmstudio"),),
-        ids_with_slashes=True,
-    ),
+    "vllm": _local("vLLM", 8000, "vllm"),
+    "llamacpp": _local("llama.cpp", 8080, "llamacpp"),
+    "ollama": _local("Ollama", 11434, "ollama"),
+    "lmstudio": _local("LM Studio", 1234, "lmstudio"),
     "openrouter": Preset(
         "OpenRouter",
         live="openai_compatible",
