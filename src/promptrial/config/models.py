@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from dataclasses import fields
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -19,6 +20,10 @@ ProviderName = Name  # checked against the instances that there are, which anoth
 class ModelConfig(Strict):
     """A model under its alias (the key in ``models``): its id, or a section with these keys."""
 
+    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset(
+        {"think_tags", "endpoint", "sampling", "cache_prompt", "extra_body"}
+    )
+
     id: Words = Field(description="the provider's name of the model")
     provider: ProviderName | None = Field(None, description="where it is served; the top-level `provider` if not given")
     path: str | None = Field(
@@ -28,18 +33,15 @@ class ModelConfig(Strict):
     )
     think_tags: ThinkTags = Field(
         "separate",
-        exclude_if=lambda setting: setting == "separate",
         description="text between think tags in an answer: `separate` keeps it as reasoning and does not score it, "
         "`as_answer` scores it as part of the answer",
     )
     endpoint: Literal["chat", "responses"] = Field(
         "chat",
-        exclude_if=lambda setting: setting == "chat",
         description="openai: which API is asked, `/chat/completions` or `/responses`",
     )
     sampling: Literal["explicit", "provider_default"] = Field(
         "explicit",
-        exclude_if=lambda setting: setting == "explicit",
         description="`explicit` sends temperature, top_p, top_k and seed where the vendor takes them; "
         "`provider_default` sends none of them, for models that refuse them",
     )
@@ -51,13 +53,10 @@ class ModelConfig(Strict):
     )
     cache_prompt: Literal["off", "5m", "1h"] = Field(
         "off",
-        exclude_if=lambda setting: setting == "off",
         description="anthropic: for how long the system prompt is kept in the vendor's cache",
     )
     extra_body: dict[str, JsonValue] = Field(
-        {},
-        exclude_if=lambda value: not value,
-        description="keys that are added to the body of each request as they are",
+        {}, description="keys that are added to the body of each request as they are"
     )
 
     @model_validator(mode="before")
@@ -68,9 +67,6 @@ class ModelConfig(Strict):
     @property
     def options(self) -> RequestOptions:
         """What requests say besides the messages and the sampling parameters."""
-        given: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("endpoint", "sampling", "reasoning_effort", "thinking_budget", "cache_prompt")
-        }
+        given: dict[str, Any] = {option.name: getattr(self, option.name) for option in fields(RequestOptions)}
         extra = json.dumps(self.extra_body, sort_keys=True, separators=(",", ":")) if self.extra_body else ""
-        return RequestOptions(**given, extra_body=extra)
+        return RequestOptions(**given | {"extra_body": extra})

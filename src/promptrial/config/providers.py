@@ -47,6 +47,7 @@ def _variable(value: str) -> str:
 class ProviderConfig(Strict):
     """A server under a name of your own: an address, the variable of its key, and how much it is given at once."""
 
+    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"headers"})
     unrecorded: ClassVar[frozenset[str]] = frozenset(
         {"timeout_s", "connect_timeout_s", "proxy", "ca_file", "max_jobs", "max_in_flight", "wait", "quiet_s"}
     )
@@ -72,7 +73,7 @@ class ProviderConfig(Strict):
     )
     api_version: Words | None = Field(None, exclude_if=is_none, description="anthropic: the version of its API")
     headers: Annotated[dict[str, str], AfterValidator(checked_headers)] = Field(
-        {}, exclude_if=lambda value: not value, description="sent with each call; a secret value is written `${VAR}`"
+        {}, description="sent with each call; a secret value is written `${VAR}`"
     )
     folder: Words | None = Field(
         None,
