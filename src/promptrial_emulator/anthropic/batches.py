@@ -15,10 +15,11 @@ from promptrial_emulator.anthropic import lists
 from promptrial_emulator.anthropic.messages import REQUEST_ID, json_response, refused, request_id
 from promptrial_emulator.anthropic.model import Anthropic, Batch, Cancellation, shown_batch
 from promptrial_emulator.anthropic.requests import split
-from promptrial_emulator.anthropic.schedule import CANCELING, ENDED, IN_PROGRESS, BatchPlan, Stage, plan_stages
+from promptrial_emulator.anthropic.schedule import CANCELING, ENDED, IN_PROGRESS, BatchPlan, plan_stages
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.faults.transfers import spoilt
 from promptrial_emulator.operation import Call
+from promptrial_emulator.stages import Stage
 
 __all__ = ["Batches"]
 

@@ -9,12 +9,13 @@ import msgspec
 
 from promptrial_emulator.anthropic.messages import refused
 from promptrial_emulator.anthropic.params import MessageParams
-from promptrial_emulator.anthropic.schedule import ENDED, Stage
+from promptrial_emulator.anthropic.schedule import ENDED
 from promptrial_emulator.clock import timestamp
 from promptrial_emulator.core import Core
 from promptrial_emulator.database import Collection
 from promptrial_emulator.faults.rules import Fault, Injected
 from promptrial_emulator.responders.base import Refusal
+from promptrial_emulator.stages import Stage
 from promptrial_emulator.stored_file import StoredFile
 
 __all__ = ["KEPT_S", "Anthropic", "Batch", "Cancellation", "Outcome", "shown_batch"]

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import msgspec
-
 from promptrial_emulator.faults.rules import Injected
+from promptrial_emulator.stages import Stage
 
-__all__ = ["CANCELING", "ENDED", "IN_PROGRESS", "BatchPlan", "Rest", "Stage", "current", "plan_stages", "unfinished"]
+__all__ = ["CANCELING", "ENDED", "IN_PROGRESS", "BatchPlan", "Rest", "plan_stages", "unfinished"]
 
 IN_PROGRESS: Final = "in_progress"
 CANCELING: Final = "canceling"
@@ -24,13 +23,6 @@ Rest = Literal["succeeded", "errored", "canceled", "expired"]
 _STAGES: Final = 2
 _PARTIAL: Final = 0.5
 _ENDINGS: Final[dict[str, Rest]] = {"failed": "errored", "expired": "expired", "cancelled": "canceled"}
-
-
-class Stage(msgspec.Struct, frozen=True):
-    """From when on, in virtual seconds, a batch has a status."""
-
-    at: float
-    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +64,6 @@ def _between(plan: BatchPlan) -> list[str]:
     if fault.variant == "unknown":
         return [state or "rebalancing"]
     return [CANCELING, IN_PROGRESS] if fault.variant == "repeated" else []
-
-
-def current(stages: Sequence[Stage], now: float) -> Stage:
-    """Return where a batch is at a time."""
-    return next(stage for stage in reversed(stages) if stage.at <= now or stage is stages[0])
 
 
 def unfinished(stages: Sequence[Stage], expires_at: float, faults: Injected) -> tuple[float, Rest]:

@@ -10,7 +10,8 @@ from promptrial.errors import PromptrialError
 from promptrial.runtime.terminal import say_to_stderr
 from promptrial_emulator.anthropic.model import Anthropic, Batch, Outcome
 from promptrial_emulator.anthropic.outputs import Order, answer_nothing, answer_rows
-from promptrial_emulator.anthropic.schedule import ENDED, current, unfinished
+from promptrial_emulator.anthropic.schedule import ENDED, unfinished
+from promptrial_emulator.stages import current
 
 __all__ = ["settle_batch"]
 
@@ -20,9 +21,9 @@ _ENDED_EARLY: Final = "the request was not answered"
 def settle_batch(anthropic: Anthropic, batch: Batch, now: float) -> None:
     """Let a batch become what it is at a time, and keep it so."""
     stage = current(batch.schedule, now)
-    if stage.status != ENDED:
-        if batch.status != stage.status:
-            batch.status = stage.status
+    if stage.state != ENDED:
+        if batch.status != stage.state:
+            batch.status = stage.state
             anthropic.batches.put(batch)
         return
     outcome = _outcome(anthropic, batch)
