@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib
 import threading
+import traceback
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Unfinished
 from typing import Generic, TypeVar
 
-from promptrial.errors import StopRequested
+from promptrial.errors import PromptrialError, StopRequested
+from promptrial.runtime.terminal import say_to_stderr
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder
 from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
 
-__all__ = ["Answering"]
+__all__ = ["Answering", "report_failure"]
 
 _T = TypeVar("_T")
 
@@ -93,3 +95,9 @@ class Answering(Generic[_T]):
         module, _, attribute = RESPONDERS[self._settings.responder].partition(":")
         made: Responder = getattr(importlib.import_module(module), attribute)(self._settings)
         return made
+
+
+def report_failure(job: str, error: Exception) -> None:
+    """Say on stderr why a job's rows cannot be answered; an error that nobody foresaw, with its traceback."""
+    foreseen = isinstance(error, PromptrialError)
+    say_to_stderr(f"{job}: {error if foreseen else ''.join(traceback.format_exception(error))}")

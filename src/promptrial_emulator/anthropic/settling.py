@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from functools import partial
 from typing import Final
 
-from promptrial.errors import PromptrialError
-from promptrial.runtime.terminal import say_to_stderr
+from promptrial_emulator.answering import report_failure
 from promptrial_emulator.anthropic.model import Anthropic, Batch, Outcome
 from promptrial_emulator.anthropic.outputs import Order, answer_nothing, answer_rows
 from promptrial_emulator.anthropic.schedule import ENDED, unfinished
@@ -39,8 +37,7 @@ def _outcome(anthropic: Anthropic, batch: Batch) -> Outcome | None:
     try:
         found: Outcome | None = anthropic.core.answering.result(batch.serial)
     except Exception as error:  # noqa: BLE001 - one batch that cannot be answered must not fail the calls of all others
-        told = isinstance(error, PromptrialError)
-        say_to_stderr(f"batch {batch.id}: {error if told else ''.join(traceback.format_exception(error))}")
+        report_failure(f"batch {batch.id}", error)
         return answer_nothing(order, str(error))
     return found
 

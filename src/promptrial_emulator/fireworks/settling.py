@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from functools import partial
 from typing import Any, Final
 
-from promptrial.errors import PromptrialError
-from promptrial.runtime.terminal import say_to_stderr
+from promptrial_emulator.answering import report_failure
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.fireworks.model import Dataset, Fireworks, Job
 from promptrial_emulator.fireworks.outputs import Order, Outcome, answer_rows
@@ -44,7 +42,7 @@ def _move(fireworks: Fireworks, job: Job, stage: Stage) -> None:
     try:
         outcome = fireworks.core.answering.result(job.serial) if wanted else None
     except Exception as error:  # noqa: BLE001 - one job that cannot be answered must not fail the calls of all others
-        say_to_stderr(f"job {job.id}: {_sentence(error)}")
+        report_failure(f"job {job.id}", error)
         job.problem = str(error)
         _end(job, Stage(stage.at, _FAILED))
         return
@@ -54,10 +52,6 @@ def _move(fireworks: Fireworks, job: Job, stage: Stage) -> None:
     if outcome is not None:
         _hand_over(fireworks, job, outcome, stage.at)
     _end(job, stage)
-
-
-def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, PromptrialError) else "".join(traceback.format_exception(error))
 
 
 def _end(job: Job, stage: Stage) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from functools import partial
 from typing import Final
 
-from promptrial.errors import PromptrialError
-from promptrial.runtime.terminal import say_to_stderr
+from promptrial_emulator.answering import report_failure
 from promptrial_emulator.openai.inputs import Problem
 from promptrial_emulator.openai.model import Batch, File, OpenAI
 from promptrial_emulator.openai.outputs import Order, Outcome, answer_rows
@@ -51,7 +49,7 @@ def _move(openai: OpenAI, batch: Batch, stage: Stage) -> None:
     try:
         outcome = openai.core.answering.result(key) if wanted else None
     except Exception as error:  # noqa: BLE001 - one batch that cannot be answered must not fail the calls of all others
-        say_to_stderr(f"batch {batch.id}: {_sentence(error)}")
+        report_failure(f"batch {batch.id}", error)
         batch.problems = [Problem("server_error", str(error))]
         _enter(batch, Stage(stage.at, _FAILED))
         return
@@ -71,10 +69,6 @@ def _enter(batch: Batch, stage: Stage) -> None:
             batch.times.setdefault(f"{each.state}_at", each.at)
     if stage.state != VALIDATING:
         batch.times.setdefault(f"{stage.state}_at", stage.at)
-
-
-def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, PromptrialError) else "".join(traceback.format_exception(error))
 
 
 def _hand_over(openai: OpenAI, batch: Batch, outcome: Outcome, at: float) -> None:
