@@ -11,14 +11,14 @@ from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
 from promptrial.providers.base import JobState
 from promptrial.providers.fireworks_account import account_slug, api_path, dataset_name, model_name, service
-from promptrial.providers.fireworks_wire import STATES, last_segment
+from promptrial.providers.fireworks_wire import last_segment, state_of
 from promptrial.providers.http_service import Service
-from promptrial.providers.probe_desk import Desk, Reply, order_found
+from promptrial.providers.probe_desk import Desk, Reply
+from promptrial.providers.wire import entries, mapping
 
 __all__ = ["FireworksProbe"]
 
 _MAX_TOKENS: Final = 16
-_PREFIX: Final = "JOB_STATE_"
 
 
 @dataclass(slots=True)
@@ -132,9 +132,8 @@ class FireworksProbe:
 
     def _order(self, made: list[str]) -> None:
         page = self.desk.call("GET", self._path("batchInferenceJobs"), query={"pageSize": "50"})
-        listed = [last_segment(str(job.get("name"))) for job in page["batchInferenceJobs"] or []]
-        found = order_found([self._name(name) for name in made], listed) if page.ok else page.said
-        self.desk.note("list_order", "In which order are jobs listed?", found)
+        listed = [last_segment(str(job.get("name"))) for job in entries(page["batchInferenceJobs"])]
+        self.desk.note_order("jobs", page, [self._name(name) for name in made], listed)
 
     def _ends(self, jobs: dict[str, Reply]) -> None:
         looks = {
@@ -143,18 +142,15 @@ class FireworksProbe:
             if reply.ok
         }
         ends = self.desk.until(looks, lambda reply: _is_over(reply) or reply.status in {401, 403, 404})
-        self.desk.forget()
-        for name, key, question in (
+        questions = (
             ("main", "one_row", "How does a job of one row end, and what does its row look like?"),
             ("double", "duplicate_ids", "What comes of two rows with one custom_id?"),
             ("bad", "mixed_job", "How does a job end of whose two rows one is wrong, and what is said of that row?"),
             ("fewer", "parameter_precedence", "Row says 16 tokens and job says 1: how many are answered?"),
             ("deleted", "delete_input", "What comes of a job whose input is deleted while it is at work?"),
             ("cancelled", "results_after_cancel", "What is there of a job that was deleted at once?"),
-        ):
-            end = ends.get(name)
-            found = self._described(name, end) if end else f"not made: {jobs[name].outcome}"
-            self.desk.note(key, question, found, end)
+        )
+        self.desk.note_ends(questions, jobs, ends, self._described)
 
     def _described(self, name: str, end: Reply) -> str:
         """Return how a job ended, with the rows of its output."""
@@ -172,7 +168,7 @@ class FireworksProbe:
             last_segment(file): self.desk.lines(
                 f"GET {last_segment(file)}", partial(self.desk.http.lines, url, what=f"GET {last_segment(file)}")
             )
-            for file, url in (found.items() if isinstance(found, dict) else ())
+            for file, url in mapping(found).items()
             if isinstance(url, str)
         }
         return f"{state}{status}; " + "; ".join(
@@ -195,8 +191,7 @@ class FireworksProbe:
 
 
 def _is_over(reply: Reply) -> bool:
-    word = str(reply["state"] or "").removeprefix(_PREFIX)
-    return STATES.get(word, JobState.WORKING) is not JobState.WORKING
+    return state_of(str(reply["state"] or "")) not in {None, JobState.WORKING}
 
 
 def _without_text(row: Any) -> Any:  # noqa: ANN401 - JSON

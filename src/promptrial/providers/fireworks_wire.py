@@ -25,6 +25,7 @@ __all__ = [
     "SignedUrls",
     "job_status",
     "last_segment",
+    "state_of",
 ]
 
 NOT_FOUND: Final = "5"
@@ -115,15 +116,19 @@ class SignedUrls(msgspec.Struct, rename="camel"):
     filename_to_signed_urls: dict[str, str] = {}
 
 
+def state_of(said: str) -> JobState | None:
+    """Return a state in our words, None if it is not known; the wire's prefix may be there or not."""
+    return STATES.get(said.removeprefix(_PREFIX))
+
+
 def job_status(job: Job) -> JobStatus:
     """Return a job's status in our words. A state that is not known counts as working, and is said."""
-    word = job.state.removeprefix(_PREFIX)
-    notes = [_in_words(job.status)]
-    if word not in STATES:
+    state, notes = state_of(job.state), [_in_words(job.status)]
+    if state is None:
         notes.insert(0, f"Fireworks says {printable(job.state)!r}, a state that is not known here")
     if job.waiting_on_capacity:
         notes.append("waiting for capacity at Fireworks")
-    return JobStatus(STATES.get(word, JobState.WORKING), "; ".join(note for note in notes if note))
+    return JobStatus(state or JobState.WORKING, "; ".join(note for note in notes if note))
 
 
 def last_segment(name: str) -> str:

@@ -3,72 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final
 
-from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
-from promptrial.providers.access import service_of, timeouts_of
+from promptrial.providers.access import service_of
+from promptrial.providers.base import JobState
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_service import Service
 from promptrial.providers.openai_rows import RowShape
-from promptrial.providers.probe_desk import Desk, Reply, order_found
+from promptrial.providers.openai_wire import STATES
+from promptrial.providers.probe_batches import BatchProbe
+from promptrial.providers.probe_desk import Reply
 
 __all__ = ["OpenAIProbe"]
 
-_OVER: Final = frozenset({"completed", "failed", "expired", "cancelled"})
+_OVER: Final = frozenset(word for word, state in STATES.items() if state is not JobState.WORKING)
 _OUTPUTS: Final = ("output_file_id", "error_file_id")
 _MAX_TOKENS: Final = 16
 
 
 @dataclass(slots=True)
-class OpenAIProbe:
-    """The questions to one API of OpenAI's kind.
+class OpenAIProbe(BatchProbe):
+    """The questions to one API of OpenAI's kind; its fields are those of ``BatchProbe``, and the files to delete."""
 
-    Parameters
-    ----------
-    desk : Desk
-    instance : Instance
-    model : ModelSpec
-    """
-
+    path: ClassVar[str] = "/batches"
     rows: ClassVar[int] = 11
     """The most rows that it may have to pay for."""
     tokens: ClassVar[tuple[int, int]] = (20, _MAX_TOKENS)
     """Of a row, those in and the most out."""
 
-    desk: Desk
-    instance: Instance
-    model: ModelSpec
     _files: list[str] = field(default_factory=list)
-    _made: list[str] = field(default_factory=list)
 
     @staticmethod
     def service(env: Mapping[str, str], instance: Instance) -> Service:
         """Return the API of an instance."""
         return service_of(instance, env)
 
-    @classmethod
-    def open(cls, desk: Desk, env: Mapping[str, str], instance: Instance, model: ModelSpec) -> Self:  # noqa: ARG003
-        """Return the questions; what else they need, the desk has."""
-        return cls(desk, instance, model)
-
-    def ask(self) -> None:
-        """Ask everything: first make all batches, then follow them to their ends; and clean up, however that goes."""
-        try:
-            self._ask()
-        except BaseException:  # also when a person has had enough
-            for batch in self._made:
-                self.desk.call("POST", f"/batches/{batch}/cancel")
-            raise
-        finally:
-            self._clean()
-
     def _ask(self) -> None:
         main = self._file([self._row("main")], needed=True)
         batches = {"main": self.desk.require(self._batch(main))}
-        batches |= self._idempotency(main)
+        batches |= self._idempotency(lambda http: self._batch(main, http))
         batches["double"] = self._batch(self._file([self._row("double"), self._row("double")]))
         batches["long"] = self._batch(self._file([self._row("l" * 65, exact=True)]))
         bad = [self._row("bad", temperature=99), self._row("topk", top_k=5)]
@@ -78,10 +54,10 @@ class OpenAIProbe:
         gone = self.desk.call("DELETE", f"/files/{deleted}") if deleted else Reply(0)
         batches["cancelled"] = self._batch(self._file([self._row("cancelled")]))
         if batches["cancelled"].ok:
-            self.desk.call("POST", f"/batches/{batches['cancelled']['id']}/cancel")
+            self._cancel(batches["cancelled"]["id"])
         self.desk.forget()
         batches["fenced"] = self._fence(deleted, gone)
-        self._order([reply["id"] for reply in batches.values() if reply.ok])
+        self._order(batches)
         self._ends(batches)
 
     def _row(self, name: str, *, exact: bool = False, **more: object) -> dict[str, Any]:
@@ -92,8 +68,8 @@ class OpenAIProbe:
             shape.max_tokens: _MAX_TOKENS,
             **more,
         }
-        name = name if exact else f"{self.desk.nonce}-{name}"
-        return {"custom_id": name, "method": "POST", "url": f"{shape.prefix}/chat/completions", "body": body}
+        wire_id, url = self._name(name, exact=exact), f"{shape.prefix}/chat/completions"
+        return {"custom_id": wire_id, "method": "POST", "url": url, "body": body}
 
     def _file(self, rows: list[dict[str, Any]], *, needed: bool = False) -> str:
         made = self.desk.upload("/files", rows, {"purpose": "batch"})
@@ -110,26 +86,7 @@ class OpenAIProbe:
             "completion_window": "24h",
             "metadata": {"probe": self.desk.nonce},
         }
-        made = self.desk.call("POST", "/batches", http=http, body=body)
-        if made.ok:
-            self._made.append(str(made["id"]))
-        return made
-
-    def _idempotency(self, file: str) -> dict[str, Reply]:
-        """Make one batch twice with the same idempotency key."""
-        service = self.desk.http.service
-        header = ("Idempotency-Key", self.desk.nonce)
-        headed = replace(service, plain_headers=(*service.plain_headers, header))
-        http = HttpClient(headed, timeouts_of(self.instance))
-        self.desk.forget()
-        first, second = self._batch(file, http), self._batch(file, http)
-        http.close()
-        same = "heeded: both calls made one batch" if first["id"] == second["id"] else "not heeded: two batches"
-        found = same if first.ok and second.ok else f"first {first.outcome}; second {second.outcome}"
-        self.desk.note("idempotency_key", "Does a second create with the same Idempotency-Key make a batch?", found)
-        if first.ok and second.ok and first["id"] != second["id"]:
-            self.desk.call("POST", f"/batches/{first['id']}/cancel")
-        return {"first": first, "second": second} if first["id"] != second["id"] else {"first": first}
+        return self._create(body, http)
 
     def _fence(self, file: str, gone: Reply) -> Reply:
         again = self._batch(file)
@@ -140,36 +97,21 @@ class OpenAIProbe:
         )
         return again
 
-    def _order(self, made: list[Any]) -> None:
-        page = self.desk.call("GET", "/batches", query={"limit": "100"})
-        listed = [each.get("id") for each in page["data"] or [] if isinstance(each, dict)]
-        found = order_found(made, listed) if page.ok else page.said
-        self.desk.note("list_order", "In which order are batches listed?", found)
-
     def _ends(self, batches: dict[str, Reply]) -> None:
-        looks = {
-            name: partial(self.desk.call, "GET", f"/batches/{reply['id']}")
-            for name, reply in batches.items()
-            if reply.ok
-        }
-        ends = self.desk.until(looks, lambda reply: reply["status"] in _OVER or reply.status in {401, 403, 404})
-        self.desk.forget()
+        ends = self._ended(batches, lambda reply: reply["status"] in _OVER or reply.status in {401, 403, 404})
         files = (end[key] for end in ends.values() for key in _OUTPUTS)
         self._files += [str(file) for file in files if file]
-        texts = {
-            "main": ("one_row", "How does a batch of one row end, and what does its row look like?"),
-            "double": ("duplicate_ids", "What comes of two rows with one custom_id?"),
-            "long": ("custom_id_limit", "Is a custom_id of 65 characters taken?"),
-            "bad": ("error_rows", "How are a row with a wrong temperature, and one with top_k, refused?"),
-            "deleted": ("delete_input_file", "What comes of a batch whose input file is deleted while it is at work?"),
-            "cancelled": ("results_after_cancel", "What is there of a batch that was cancelled at once?"),
-        }
-        for name, (key, question) in texts.items():
-            end = ends.get(name)
-            found = self._described(end) if end else f"not made: {batches[name].outcome}"
-            self.desk.note(key, question, found, end)
+        questions = (
+            ("main", "one_row", "How does a batch of one row end, and what does its row look like?"),
+            ("double", "duplicate_ids", "What comes of two rows with one custom_id?"),
+            ("long", "custom_id_limit", "Is a custom_id of 65 characters taken?"),
+            ("bad", "error_rows", "How are a row with a wrong temperature, and one with top_k, refused?"),
+            ("deleted", "delete_input_file", "What comes of a batch whose input file is deleted while it is at work?"),
+            ("cancelled", "results_after_cancel", "What is there of a batch that was cancelled at once?"),
+        )
+        self.desk.note_ends(questions, batches, ends, self._described)
 
-    def _described(self, end: Reply) -> str:
+    def _described(self, _: str, end: Reply) -> str:
         """Return how a batch ended, with the first rows of its files."""
         if end["status"] not in _OVER:
             return f"not ended: {end['status'] or end.outcome}"

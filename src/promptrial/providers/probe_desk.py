@@ -142,6 +142,37 @@ class Desk:
         calls, self._calls = [*looks, *self._calls], []
         self.on_answer(ProbeAnswer(name, question, self.redact(printable(found, _LONGEST)), calls))
 
+    def note_order(self, jobs: str, page: Reply, made: list[Any], listed: Iterable[Any]) -> None:
+        """Answer in which order jobs are listed, by a page of the list and the names of those just made."""
+        found = order_found(made, listed) if page.ok else page.said
+        self.note("list_order", f"In which order are {jobs} listed?", found)
+
+    def note_ends(
+        self,
+        questions: Iterable[tuple[str, str, str]],
+        made: Mapping[str, Reply],
+        ends: Mapping[str, Reply],
+        described: Callable[[str, Reply], str],
+    ) -> None:
+        """Answer questions by how jobs ended.
+
+        Parameters
+        ----------
+        questions : iterable of tuple
+            The name of a job here, the name of the question, and the question.
+        made : mapping
+            What came of the calls that make them, by their names here.
+        ends : mapping
+            The last look at each that was made.
+        described : callable
+            Says, of a name and such a look, how the job ended.
+        """
+        self.forget()
+        for name, key, question in questions:
+            end = ends.get(name)
+            found = described(name, end) if end else f"not made: {made[name].outcome}"
+            self.note(key, question, found, end)
+
     def require(self, reply: Reply) -> Reply:
         """Return the answer to a call without which there is nothing to ask.
 
