@@ -16,17 +16,13 @@ from promptrial.model.instances import Limits, RequestOptions
 from promptrial.providers.anthropic_live import AnthropicLiveProvider
 from promptrial.providers.live import IN_FLIGHT, LiveProvider
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
-from tests.support.http_scripted import Reply, ScriptedServer, json_reply, reply, scripted
+from tests.support.http_scripted import Reply, ScriptedServer, json_reply, reply, server
+
+__all__ = ["server"]
 
 KEY = "sk-ant-" + "livesecret"
 MESSAGES = "/v1/messages"
 MODEL = ModelSpec("m", "claude-haiku-4-5", "anthropic", adapter="anthropic_live")
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with scripted() as server:
-        yield server
 
 
 @pytest.fixture

@@ -31,18 +31,14 @@ from promptrial.providers.base import JobRef, JobState, PartPayload
 from promptrial.providers.http_outcomes import RejectedError
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.store import jsonl
-from tests.support.http_scripted import Reply, ScriptedServer, json_reply, reply, scripted
+from tests.support.http_scripted import Reply, ScriptedServer, json_reply, reply, scripted, server
+
+__all__ = ["server"]
 
 BATCHES = "/v1/messages/batches"
 KEY = "sk-ant-" + "scriptedsecret"
 NAME = "msgbatch_1"
 IDS = ("set-q0-c-0-0-c", "set-q1-c-0-0-c")
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with scripted() as server:
-        yield server
 
 
 @pytest.fixture

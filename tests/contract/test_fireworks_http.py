@@ -27,7 +27,9 @@ from promptrial.providers import http, http_bodies
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError, printable
 from promptrial.providers.http_service import Service, Timeouts, is_loopback
-from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted
+from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted, server
+
+__all__ = ["server"]
 
 KEY = "fw_" + "secretsecret"
 PATIENT = Timeouts(connect_s=20.0, read_s=20.0, write_s=20.0, pool_s=20.0)
@@ -39,12 +41,6 @@ READ = [b'{"custom_id":"a"}', b'{"custom_id":"b"}']
 
 class Thing(msgspec.Struct):
     name: str
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with scripted() as running:
-        yield running
 
 
 @pytest.fixture

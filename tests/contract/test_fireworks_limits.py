@@ -19,7 +19,9 @@ from promptrial.providers import http_bodies
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, UnusableBodyError
 from promptrial.providers.http_service import Service, Timeouts
-from tests.support.http_scripted import Reply, ScriptedServer, bare, reply, scripted
+from tests.support.http_scripted import Reply, ScriptedServer, bare, reply, server
+
+__all__ = ["server"]
 
 KEY = "fw_" + "secretsecret"
 SHORT = Timeouts(20.0, 20.0, 20.0, 20.0, 20.0, call_s=0.3, file_s=0.3, least_rate=1e6, stopping_s=0.2)
@@ -30,12 +32,6 @@ ROWS = b'{"custom_id":"a"}\n' * 1000
 
 class Thing(msgspec.Struct):
     name: str
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with scripted() as running:
-        yield running
 
 
 @pytest.fixture

@@ -37,9 +37,9 @@ from promptrial.providers.http_service import Service, Timeouts
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from tests.support.emulator_client import EmulatorClient
 from tests.support.emulator_fixtures import Start, emulator, shared, start
-from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted
+from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, server
 
-__all__ = ["emulator", "shared", "start"]
+__all__ = ["emulator", "server", "shared", "start"]
 
 MODEL = ModelSpec("small", "llama-v3p1-8b-instruct", "fireworks")
 FIREWORKS = preset_instance("fireworks")
@@ -91,12 +91,6 @@ def provider(emulator: EmulatorClient, connect: Connect) -> FireworksProvider:
 def payload(emulator: EmulatorClient, tmp_path: Path) -> PartPayload:
     """A part that the emulator has not seen."""
     return make_payload(tmp_path, emulator.new("pt"))
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with scripted() as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from promptrial.errors import ResultsTornError, TransientError
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError, UnprovenEndError
 from promptrial.providers.http_service import Service, Timeouts
-from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted
+from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, server
+
+__all__ = ["server"]
 
 KEY = "sk-" + "secretsecret"
 TIMEOUTS = Timeouts(connect_s=20.0, read_s=20.0, transfer_s=1.0, write_s=20.0, pool_s=20.0)
@@ -24,12 +26,6 @@ PACKED = gzip.compress(ROWS, mtime=0)
 
 class Thing(msgspec.Struct):
     id: str
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with scripted() as running:
-        yield running
 
 
 @pytest.fixture

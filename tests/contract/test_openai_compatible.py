@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,9 @@ from promptrial.providers.live import IN_FLIGHT, LiveAnswer, LiveProvider
 from promptrial.providers.model_names import is_same_model
 from promptrial.providers.openai_compatible import OpenAICompatibleProvider
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
-from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted
+from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, scripted, server
+
+__all__ = ["server"]
 
 MODEL = ModelSpec("m1", "small-7b", "here", adapter="openai_compatible")
 KEY = "sk-" + "livesecret"
@@ -32,12 +33,6 @@ CHAT: dict[str, Any] = {
     "usage": {"prompt_tokens": 30, "completion_tokens": 2, "total_tokens": 32},
     "timings": {"predicted_ms": 17.5},
 }
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with scripted() as server:
-        yield server
 
 
 def provider(server: ScriptedServer, kind: str = "", **fields: Any) -> OpenAICompatibleProvider:

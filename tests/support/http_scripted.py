@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import pytest
+
 End = Literal["close", "reset", "stall", "drain"]
 
 
@@ -108,6 +110,13 @@ def scripted() -> Iterator[ScriptedServer]:
         for thread in (acceptor, *workers):
             thread.join()
         listener.close()
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """Run a server for one test; a fixture that test modules import."""
+    with scripted() as running:
+        yield running
 
 
 def _serve(server: ScriptedServer, connection: socket.socket) -> None:
