@@ -19,17 +19,10 @@ from promptrial.store.rundir import RunDir
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings, OpenAiSettings
 from tests.support.emulator_client import EmulatorClient
+from tests.support.hosted_run import QUICK
 from tests.support.project import Project
 
 KEY = "sk-" + "wholerunsecret"
-QUICK = {
-    "poll_interval_s": 0.005,
-    "longest_poll_interval_s": 0.02,
-    "settle_s": 0.15,
-    "quota_wait_s": 0.05,
-    "first_retry_s": 0.005,
-    "outage_s": 3.0,
-}
 
 
 class Lab:

@@ -51,6 +51,12 @@ class Lab:
             }
         )  # fmt: skip
 
+    def refusals(self) -> tuple[str, str]:
+        """Require that a resume is refused as a change, and fails if it is forced; return what both say."""
+        refused, forced = self.project.run("--resume"), self.project.run("--resume", "--force")
+        assert (refused.code, forced.code) == (3, 1)
+        return refused.err, forced.err
+
     def found(self, *texts: str) -> list[str]:
         """Return where a secret stands: files below the project, and texts."""
         secrets = [KEY, HEADER]
@@ -113,12 +119,9 @@ def test_another_host_is_a_change_and_cannot_be_forced(lab: Lab, tmp_path: Path)
     assert lab.project.run("--to_step", "submit").code == 0
     with EmulatorServer(tmp_path / "other", EmulatorSettings(key=KEY)) as other:
         lab.configure(other.url)
-        refused = lab.project.run("--resume")
-        assert refused.code == 3
-        assert "providers.gateway.base_url" in refused.err
-        forced = lab.project.run("--resume", "--force")
-    assert forced.code == 1
-    assert "the engine is not the one that this trial was begun with: api: 127.0.0.1:" in forced.err
+        refused, forced = lab.refusals()
+    assert "providers.gateway.base_url" in refused
+    assert "the engine is not the one that this trial was begun with: api: 127.0.0.1:" in forced
 
 
 def test_another_account_is_a_change_and_cannot_be_forced(lab: Lab, server: str) -> None:
@@ -126,12 +129,9 @@ def test_another_account_is_a_change_and_cannot_be_forced(lab: Lab, server: str)
     lab.configure(server, headers=headers | {"OpenAI-Project": "proj_one"})
     assert lab.project.run("--to_step", "submit").code == 0
     lab.configure(server, headers=headers | {"OpenAI-Project": "proj_two"})
-    refused = lab.project.run("--resume")
-    assert refused.code == 3
-    assert "OpenAI-Project" in refused.err
-    forced = lab.project.run("--resume", "--force")
-    assert forced.code == 1
-    assert "proj_one -> proj_two" in forced.err
+    refused, forced = lab.refusals()
+    assert "OpenAI-Project" in refused
+    assert "proj_one -> proj_two" in forced
 
 
 def test_how_a_server_is_reached_may_change_at_a_resume(lab: Lab, server: str) -> None:

@@ -21,13 +21,24 @@ from promptrial.store.rundir import RunDir
 from tests.support.emulator_client import EmulatorClient
 from tests.support.project import Outcome, Project
 
-__all__ = ["ACCOUNT", "KEY", "MODEL", "PROJECT", "HostedProject", "command", "emulator_process", "experiment", "leaks"]
+__all__ = [
+    "ACCOUNT",
+    "KEY",
+    "MODEL",
+    "PROJECT",
+    "QUICK",
+    "HostedProject",
+    "command",
+    "emulator_process",
+    "experiment",
+    "leaks",
+]
 
 KEY: Final = "fw_" + "hostedrunsecret"
 ACCOUNT: Final = "hosted"
 PROJECT: Final = Path(__file__).parents[2]
 MODEL: Final = "accounts/fireworks/models/small"
-_QUICK: Final = {
+QUICK: Final = {
     "poll_interval_s": 0.005,
     "longest_poll_interval_s": 0.02,
     "settle_s": 0.15,
@@ -35,6 +46,7 @@ _QUICK: Final = {
     "first_retry_s": 0.005,
     "outage_s": 3.0,
 }
+"""The section ``execution`` of runs that do not wait for long."""
 
 
 @contextmanager
@@ -137,7 +149,7 @@ def configuration(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "provider": "fireworks",
         "models": {"m1": {"id": MODEL}},
         "pricing": {"fireworks": price},
-        "execution": _QUICK,
+        "execution": QUICK,
     } | dict(changes or {})
 
 
