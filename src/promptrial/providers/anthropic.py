@@ -3,7 +3,8 @@
 A batch carries nothing of ours that could be searched for. What bounds the search is the batch that was the newest
 before ours was asked for, whose name stands on record in the place of uploaded requests; what proves a batch is the
 nonce on each id, once results are there (``anthropic_results``). Parameters of requests are in ``anthropic_messages``,
-how rows are read in ``anthropic_rows``, address, key and version in ``anthropic_service``.
+what is known of a model in ``anthropic_models``, how rows are read in ``anthropic_rows``, and address, key and version
+in ``anthropic_service``.
 """
 
 from __future__ import annotations
@@ -18,38 +19,20 @@ from urllib.parse import quote, urlsplit
 from promptrial.config.instances import preset_instance
 from promptrial.config.presets import PRESETS
 from promptrial.errors import NotOursError, PermanentError, ResultsGoneError, TransientError, UndecidedError
-from promptrial.model import Completion, ModelSpec, Sampling
+from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
 from promptrial.providers.anthropic_ids import Nonce
-from promptrial.providers.anthropic_messages import (
-    EMPTY_BODY,
-    check_budget,
-    check_options,
-    check_sampling,
-    row_overhead,
-    write_requests,
-)
+from promptrial.providers.anthropic_messages import EMPTY_BODY, row_overhead, write_requests
+from promptrial.providers.anthropic_models import AsksAnthropic
 from promptrial.providers.anthropic_results import OwnRows, are_ours, plain_rows
-from promptrial.providers.anthropic_rows import parse_message_row
-from promptrial.providers.anthropic_service import (
-    PRESET,
-    VERSION_HEADER,
-    anthropic_service,
-    check_model,
-    context_of,
-    emulated,
-    fingerprint,
-    is_version,
-    version_of,
-)
+from promptrial.providers.anthropic_service import PRESET, VERSION_HEADER, anthropic_service, is_version, version_of
 from promptrial.providers.anthropic_wire import OVERLOADED, RATE_LIMIT, Batch, BatchPage, batch_status
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Shown, Staged
 from promptrial.providers.curl import key_header, recorded_place
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError, Reply, printable
 from promptrial.providers.http_service import Service, Timeouts
-from promptrial.providers.request_rules import MESSAGES_KEYS, check_extra_body
 from promptrial.providers.wire import Anything
 
 __all__ = ["AnthropicProvider"]
@@ -63,7 +46,7 @@ _NO_BATCH: Final = "none"
 """What stands on record where there was no batch yet."""
 
 
-class AnthropicProvider:
+class AnthropicProvider(AsksAnthropic):
     """Message batches of one workspace of Anthropic's. May be used by several threads.
 
     Parameters
@@ -78,16 +61,11 @@ class AnthropicProvider:
     jobs: ClassVar[bool] = True
     keyed: ClassVar[bool] = False
     lookup: ClassVar[JobLookup] = JobLookup.GUESS
-    understands: ClassVar[frozenset[str]] = frozenset(
-        {"sampling", "reasoning_effort", "thinking_budget", "cache_prompt", "extra_body"}
-    )
     limits: ClassVar[Limits] = Limits(rows=100_000, size=_BODY_LIMIT - len(EMPTY_BODY))
 
     def __init__(self, api: Service, timeouts: Timeouts | None = None) -> None:
-        self._http = HttpClient(api, timeouts)
-        self._version = dict(api.plain_headers)[VERSION_HEADER]
+        super().__init__(HttpClient(api, timeouts))
         self._strangers: set[tuple[str, str]] = set()
-        self._shown: set[str] = set()
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
@@ -100,42 +78,19 @@ class AnthropicProvider:
         self._http.stop_asked = stop_asked
 
     @staticmethod
-    def check_name(model: ModelSpec) -> None:
-        """Refuse a thinking budget below the least that the vendor takes."""
-        check_budget(model)
-
-    @staticmethod
     def row_overhead(model: ModelSpec, instance: Instance) -> int:  # noqa: ARG004 - the Protocol's
         """Return by how much a request is longer than the neutral row."""
         return row_overhead(model)
 
-    @staticmethod
-    def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str:
-        """Refuse what the model or the version of the API does not take; return a sentence about what is not sent."""
-        return check_sampling(model, sampling, version_of(instance))
-
     def check(self, model: ModelSpec) -> None:
         """Refuse options that the version does not take; list a batch, which a wrong key cannot; look up the model."""
-        check_extra_body(model, MESSAGES_KEYS)
-        check_options(model, self._version)
+        self._check_options(model)
         self._page(None, limit=1)
-        if check_model(self._http, model):
-            self._shown.add(model.id)
+        self._look_up(model)
 
     def shown(self, model: ModelSpec) -> Shown:
         """Return whether the model was there when it was looked up, which a wrong key cannot."""
         return Shown(key=True, model=model.id in self._shown or None)
-
-    def context_length(self, model: ModelSpec) -> int | None:
-        """Return what the model's description says."""
-        return context_of(self._http, model)
-
-    def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
-        """Return the model's name, where it is served, the version of the API, and that no seed is sent."""
-        return fingerprint(model, self._http.service, self.name)
-
-    def count_tokens(self, model: ModelSpec, text: str) -> None:
-        """Return None: there is no tokenizer to ask."""
 
     def stage(self, payload: PartPayload) -> Staged:
         """Note which batch is the newest: ours, if one comes of this attempt, is newer. Nothing is uploaded."""
@@ -261,30 +216,11 @@ class AnthropicProvider:
         return f'curl -fsS -X POST{key_header("x-api-key", variable)} -H "{VERSION_HEADER}: {version}" {url}'
 
     @staticmethod
-    def emulated(
-        instance: Instance,
-        url: str,
-        key: str,
-        account: str,  # noqa: ARG004 - the Protocol's
-    ) -> tuple[Instance, Mapping[str, str]]:
-        """Return an instance at the emulator's address, and its key."""
-        return emulated(instance, url, key)
-
-    @staticmethod
-    def parse_row(line: bytes) -> Completion:
-        """Read one row."""
-        return parse_message_row(line)
-
-    @staticmethod
     def plain_rows(
         rows: Iterable[bytes], keys: Iterable[str], plain_ids: Callable[[], Iterable[str]]
     ) -> Iterator[bytes]:
         """Yield the rows of a downloaded file as ``results`` does, whichever of these attempts they are of."""
         return plain_rows(rows, [Nonce(key, plain_ids) for key in keys])
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def _batch(self, name: str) -> Batch:
         return self._http.call("GET", _path(name), Batch, what=f"look up batch {name}")

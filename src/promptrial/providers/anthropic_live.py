@@ -15,21 +15,12 @@ from msgspec import UNSET, Raw, UnsetType
 
 from promptrial.config.instances import preset_instance
 from promptrial.errors import PermanentError, TransientError
-from promptrial.model import Completion, ModelSpec, Sampling
+from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
 from promptrial.providers.access import timeouts_of
-from promptrial.providers.anthropic_messages import check_budget, check_options, check_sampling, message_params
-from promptrial.providers.anthropic_rows import parse_message_row
-from promptrial.providers.anthropic_service import (
-    PRESET,
-    VERSION_HEADER,
-    anthropic_service,
-    check_model,
-    context_of,
-    emulated,
-    fingerprint,
-    version_of,
-)
+from promptrial.providers.anthropic_messages import message_params
+from promptrial.providers.anthropic_models import AsksAnthropic
+from promptrial.providers.anthropic_service import PRESET, anthropic_service
 from promptrial.providers.base import JobRef, PartPayload, Shown
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, RejectedError, printable
@@ -37,7 +28,6 @@ from promptrial.providers.http_service import Timeouts
 from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, Note, answers_in_turn
 from promptrial.providers.model_names import is_same_model
 from promptrial.providers.request_rows import RequestRow
-from promptrial.providers.request_rules import MESSAGES_KEYS, check_extra_body
 
 __all__ = ["AnthropicLiveProvider"]
 
@@ -62,7 +52,7 @@ class _Message(msgspec.Struct):
     usage: Raw | UnsetType = UNSET
 
 
-class AnthropicLiveProvider(AnswersDirectly):
+class AnthropicLiveProvider(AsksAnthropic, AnswersDirectly):
     """Anthropic's ``/v1/messages``, or a server that speaks it. May be used by several threads.
 
     Parameters
@@ -74,51 +64,24 @@ class AnthropicLiveProvider(AnswersDirectly):
 
     name: ClassVar[str] = "anthropic_live"
     local: ClassVar[bool] = False
-    understands: ClassVar[frozenset[str]] = frozenset(
-        {"sampling", "reasoning_effort", "thinking_budget", "cache_prompt", "extra_body"}
-    )
 
     def __init__(self, instance: Instance, env: Mapping[str, str]) -> None:
+        super().__init__(HttpClient(anthropic_service(env, instance), timeouts_of(instance, _PATIENT), many=True))
         self._instance = instance
-        self._http = HttpClient(anthropic_service(env, instance), timeouts_of(instance, _PATIENT), many=True)
-        self._shown: set[str] = set()
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
         """Return an adapter for an instance, or for Anthropic itself. Makes no call."""
         return cls(instance or preset_instance(PRESET), env)
 
-    @staticmethod
-    def check_name(model: ModelSpec) -> None:
-        """Refuse a thinking budget below the least that the vendor takes."""
-        check_budget(model)
-
-    @staticmethod
-    def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str:
-        """Refuse what the model or the version of the API does not take; return a sentence about what is not sent."""
-        return check_sampling(model, sampling, version_of(instance))
-
     def check(self, model: ModelSpec) -> None:
         """Refuse options that the version does not take; then look up the model, which a wrong key cannot."""
-        check_extra_body(model, MESSAGES_KEYS)
-        check_options(model, dict(self._http.service.plain_headers)[VERSION_HEADER])
-        if check_model(self._http, model):
-            self._shown.add(model.id)
+        self._check_options(model)
+        self._look_up(model)
 
     def shown(self, model: ModelSpec) -> Shown:
         """Return whether the model was there when it was looked up, which a wrong key cannot."""
         return Shown(key=model.id in self._shown, model=model.id in self._shown or None)
-
-    def context_length(self, model: ModelSpec) -> int | None:
-        """Return what the model's description says."""
-        return context_of(self._http, model)
-
-    def fingerprint(self, model: ModelSpec) -> dict[str, str | int | float | bool]:
-        """Return the model's name, where it is served, the version of the API, and that no seed is sent."""
-        return fingerprint(model, self._http.service, self.name)
-
-    def count_tokens(self, model: ModelSpec, text: str) -> None:
-        """Return None: there is no tokenizer to ask."""
 
     @property
     def in_flight(self) -> int:
@@ -140,25 +103,6 @@ class AnthropicLiveProvider(AnswersDirectly):
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:  # noqa: ARG002 - the Protocol's
         """Ask for the answers one after the other; may be closed between any two."""
         return answers_in_turn(self, payload)
-
-    @staticmethod
-    def emulated(
-        instance: Instance,
-        url: str,
-        key: str,
-        account: str,  # noqa: ARG004 - the Protocol's
-    ) -> tuple[Instance, Mapping[str, str]]:
-        """Return an instance at the emulator's address, and its key."""
-        return emulated(instance, url, key)
-
-    @staticmethod
-    def parse_row(line: bytes) -> Completion:
-        """Read one row."""
-        return parse_message_row(line)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def _refused(self, error: RejectedError, request: RequestRow, model: ModelSpec) -> bytes:
         """Return the row of a request that was refused for what it holds.

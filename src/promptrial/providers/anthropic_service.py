@@ -1,4 +1,4 @@
-"""Where Anthropic's API is asked, in which version, and what its refusals mean to both of its adapters."""
+"""Where Anthropic's API is asked, in which version, and what is put on record of that."""
 
 from __future__ import annotations
 
@@ -7,24 +7,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from promptrial.config.instances import preset_instance
-from promptrial.errors import ConfigError, NoSuchModelError
+from promptrial.errors import ConfigError
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of
 from promptrial.providers.anthropic_messages import API_VERSION
-from promptrial.providers.http import HttpClient
-from promptrial.providers.http_outcomes import NotFoundError
 from promptrial.providers.http_service import Service
-from promptrial.providers.wire import Anything, mapping, whole_number
 
 __all__ = [
     "PRESET",
     "VERSION_HEADER",
     "anthropic_service",
-    "check_model",
-    "context_of",
-    "emulated",
     "fingerprint",
     "is_version",
     "version_of",
@@ -35,7 +28,6 @@ VERSION_HEADER: Final = "anthropic-version"
 _VERSION: Final = re.compile(r"[A-Za-z0-9._-]+")
 _TELLING_HEADERS: Final = {"anthropic-beta": "beta", "anthropic-workspace-id": "workspace"}
 """Headers that say what is asked, or for whom, and what their values are called on record."""
-_NOT_FOUND: Final = "not_found_error"
 
 
 def is_version(text: str) -> bool:
@@ -90,44 +82,3 @@ def fingerprint(model: ModelSpec, service: Service, name: str) -> dict[str, str 
         "seed": "not taken by this API",
         **told,
     }
-
-
-def check_model(http: HttpClient, model: ModelSpec) -> bool:
-    """Ask for a model, which a wrong key cannot; only a clear "no such model" is believed.
-
-    Returns whether it is there for certain.
-
-    Raises
-    ------
-    PermanentError
-        If the key is refused, or, a ``NoSuchModelError``, there is no such model.
-    """
-    try:
-        http.call("GET", f"/v1/models/{_quoted(model.id)}", Anything, what=f"look up the model {model.shown_id}")
-    except NotFoundError as error:
-        if error.kind == _NOT_FOUND:
-            raise NoSuchModelError(
-                f"{http.service.vendor} has no model {model.shown_id} for this key",
-                hint="check the model's `id` in the configuration",
-            ) from None
-        return False
-    return True
-
-
-def context_of(http: HttpClient, model: ModelSpec) -> int | None:
-    """Return how many tokens a model can read, None if that is not told."""
-    path = f"/v1/models/{_quoted(model.id)}"
-    told = mapping(http.call("GET", path, object, what=f"look up the model {model.shown_id}"))
-    return whole_number(told.get("max_input_tokens"))
-
-
-def emulated(instance: Instance, url: str, key: str) -> tuple[Instance, Mapping[str, str]]:
-    """Return with what an adapter is opened to reach an emulator."""
-    variable = instance.key or preset_instance(PRESET).key
-    return replace(instance, base_url=url, key=variable, auth="x-api-key"), {variable: key}
-
-
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
