@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from promptrial.config.yaml_text import YamlError
 from promptrial.datasets.base import DatasetFormat, Placed, Reading
 from promptrial.datasets.columns import NAMES, WELL_KNOWN, fold
 from promptrial.datasets.document import JsonDocument
@@ -202,32 +202,28 @@ def _with_defaults(added: Mapping[str, Any], rows: Iterable[Row]) -> Iterator[Ro
         yield place, merged
 
 
-def _default_test(table: Table) -> object:
-    """Return ``defaultTest`` of a configuration of promptfoo; None if there is none, or the file is no configuration.
+def _read(table: Table) -> tuple[object, Iterator[Row]]:
+    """Return ``defaultTest`` of a configuration of promptfoo, and the tests.
 
-    What is wrong with the text is said when its tests are read.
+    It is None if there is none, or the file is no configuration. What is wrong with JSON is said when its tests are
+    read.
     """
-    content = table.content
-    try:
-        if table.kind == "yaml":
-            with content.open() as file:
-                value = load_questions(file)
-            return value.get("defaultTest") if isinstance(value, dict) else None
-        if table.kind == "object":
-            with content.seekable() as file:
-                return JsonDocument(table.path, file).root(_Config).default_test
-    except (YamlError, DataError):
-        pass
-    return None
+    if table.kind == "yaml":
+        with table.content.open() as file:
+            found = load_questions(table.path, file)
+        return found.value.get("defaultTest") if isinstance(found.value, dict) else None, found.rows()
+    default = None
+    if table.kind == "object":
+        with suppress(DataError), table.content.seekable() as file:
+            default = JsonDocument(table.path, file).root(_Config).default_test
+    return default, table.rows()
 
 
 def _table_items(path: Path, dataset: str, reading: Reading) -> Placed:
-    table = open_table(path, reading.encoding, NAMES, reading.sheet)
-    default = _default_test(table)
+    default, rows = _read(open_table(path, reading.encoding, NAMES, reading.sheet))
     if default is not None and not isinstance(default, dict):
         reading.say("`defaultTest` names a file, which is not read")
-    rows = _with_defaults(default, table.rows()) if isinstance(default, dict) else table.rows()
-    return _LAYOUT.items(rows, dataset, reading)
+    return _LAYOUT.items(_with_defaults(default, rows) if isinstance(default, dict) else rows, dataset, reading)
 
 
 _LAYOUT: Final = Layout(

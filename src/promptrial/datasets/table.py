@@ -19,7 +19,7 @@ from promptrial.datasets.parquet import parquet_values
 from promptrial.datasets.place import Place
 from promptrial.datasets.separated import SEPARATORS, Row
 from promptrial.datasets.sheets import read_sheet
-from promptrial.datasets.yaml_rows import yaml_rows
+from promptrial.datasets.yaml_rows import load_questions
 
 __all__ = ["Kind", "Row", "Table", "open_table"]
 
@@ -138,7 +138,7 @@ def _rows(content: Content, kind: Kind, separator: str) -> Iterator[Row]:
             yield from parquet_values(content.path, file)
     elif kind == "yaml":
         with content.open() as file:
-            yield from yaml_rows(content.path, file)
+            yield from load_questions(content.path, file).rows()
     else:
         with content.open(lines=True) as file:
             if kind == "lines":

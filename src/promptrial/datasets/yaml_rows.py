@@ -8,10 +8,10 @@ YAML 1.1 would turn into true, 750, 8 and a date.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import yaml
 
@@ -21,7 +21,7 @@ from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.datasets.separated import Row
 from promptrial.datasets.values import text_of
 
-__all__ = ["load_questions", "yaml_rows"]
+__all__ = ["YamlFile", "load_questions"]
 
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
@@ -53,36 +53,45 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first)
 
 
-def load_questions(file: BinaryIO, look: Callable[[yaml.Node], None] = lambda _: None) -> Any:  # noqa: ANN401 - a YAML tree
-    """Return the value of a file of questions. ``look`` is that of ``yaml_text.load``.
+class YamlFile(NamedTuple):
+    """A file of questions: its value, and the node of the whole text, if there is one."""
 
-    Raises
-    ------
-    YamlError
-        If the text is not YAML, or exceeds a limit.
-    """
-    return _plain(yaml_text.load(file.read(yaml_text.MAX_BYTES + 1), _Loader, look))
+    path: Path
+    value: Any
+    nodes: list[yaml.Node]
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each mapping of the list, with the line on which it begins.
+
+        Raises
+        ------
+        DataError
+            If the file holds no list of mappings or several, or an entry is no mapping.
+        """
+        name, rows, entries = _list(self.path, self.value, self.nodes)
+        for index, (row, node) in enumerate(zip(rows, entries, strict=True)):
+            place = Place(self.path, node.start_mark.line + 1, f"{name}[{index}]")
+            if not isinstance(row, dict):
+                raise place.error(
+                    f"not a mapping: {str(row)[:60]!r}", hint=f"write the test itself here; {SEE_FORMATS}"
+                )
+            yield place, row
 
 
-def yaml_rows(path: Path, file: BinaryIO) -> Iterator[Row]:
-    """Yield each mapping of the list, with the line on which it begins.
+def load_questions(path: Path, file: BinaryIO) -> YamlFile:
+    """Return what a file of questions holds; messages name it by its path.
 
     Raises
     ------
     DataError
-        If the text is not YAML within the limits, holds no list of mappings or several, or an entry is no mapping.
+        If the text is not YAML, or exceeds a limit.
     """
     nodes: list[yaml.Node] = []
     try:
-        value = load_questions(file, nodes.append)
+        value = yaml_text.load(file.read(yaml_text.MAX_BYTES + 1), _Loader, nodes.append)
     except yaml_text.YamlError as error:
         raise Place(path, error.line or 1).error(f"not readable as YAML: {error.problem}", hint=SEE_FORMATS) from error
-    name, rows, entries = _list(path, value, nodes)
-    for index, (row, node) in enumerate(zip(rows, entries, strict=True)):
-        place = Place(path, node.start_mark.line + 1, f"{name}[{index}]")
-        if not isinstance(row, dict):
-            raise place.error(f"not a mapping: {str(row)[:60]!r}", hint=f"write the test itself here; {SEE_FORMATS}")
-        yield place, row
+    return YamlFile(path, _plain(value), nodes)
 
 
 def _list(path: Path, value: object, nodes: list[yaml.Node]) -> tuple[str, list[Any], list[yaml.Node]]:
