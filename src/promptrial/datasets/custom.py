@@ -21,9 +21,9 @@ from promptrial.datasets.base import DatasetFormat, Placed, Reading
 from promptrial.datasets.cells import MOST_KEPT, Cells
 from promptrial.datasets.choices import choice_key
 from promptrial.datasets.columns import NAMES, Columns, listed, match_columns
-from promptrial.datasets.content import HEAD
+from promptrial.datasets.content import HEAD, open_content
 from promptrial.datasets.place import Place, shown
-from promptrial.datasets.table import Row, Table, open_table
+from promptrial.datasets.table import Row, Table, open_table, table_of
 from promptrial.datasets.values import has_values
 from promptrial.errors import DataError
 from promptrial.model import Item
@@ -86,8 +86,11 @@ def _quick_sample(
     path: Path, dataset: str, reading: Reading, size: int, seed: int, check: Callable[[], None]
 ) -> list[tuple[Place, Item]] | None:
     """Return a sample of a plain table of separated values, as ``drawing.draw`` does; None if it is no such table."""
-    table = open_table(path, reading.encoding, NAMES, reading.sheet)
-    if table.kind != "separated" or len(table.content.head) < _LEAST:
+    content = open_content(path, reading.encoding)
+    if content.binary or len(content.head) < _LEAST:
+        return None
+    table = table_of(content, NAMES, reading.sheet)
+    if table.kind != "separated":
         return None
     from promptrial.datasets.quick import quick_result
 

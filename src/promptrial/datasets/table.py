@@ -21,7 +21,7 @@ from promptrial.datasets.separated import SEPARATORS, Row
 from promptrial.datasets.sheets import read_sheet
 from promptrial.datasets.yaml_rows import load_questions
 
-__all__ = ["Kind", "Row", "Table", "open_table"]
+__all__ = ["Kind", "Row", "Table", "open_table", "table_of"]
 
 Kind = Literal["separated", "lines", "list", "object", "parquet", "xlsx", "yaml"]
 _WORDS = {
@@ -94,8 +94,12 @@ def open_table(
     DataError
         If the file cannot be read or is of no kind that is known; for a sheet that is not there, or of no workbook.
     """
-    content = open_content(path, encoding)
-    kind = _kind(content, names)
+    return table_of(open_content(path, encoding), names, sheet)
+
+
+def table_of(content: Content, names: Collection[str], sheet: str | None) -> Table:
+    """Return what ``open_table`` does of a file that was opened already."""
+    path, kind = content.path, _kind(content, names)
     if kind == "xlsx":
         with content.seekable() as file:
             found = read_sheet(path, file, sheet)
