@@ -15,15 +15,9 @@ from promptrial.config.loading import load_config
 from promptrial.config.presets import PRESETS
 from promptrial.design.trials import asked_of, described_model, models_asked, trials_of
 from promptrial.model.instances import Connection, Instance, Limits
-from tests.support.adapters import register_all
 from tests.support.configs import loaded, tree_of
 
 AZURE = {"type": "azure", "base_url": "https://mine.openai.azure.com/openai/v1/"}
-
-
-@pytest.fixture(autouse=True)
-def _adapters(monkeypatch: pytest.MonkeyPatch) -> None:
-    register_all(monkeypatch)
 
 
 def instance(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = None) -> Instance:

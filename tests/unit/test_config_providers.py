@@ -12,15 +12,9 @@ from promptrial.config.addresses import is_secret_name
 from promptrial.config.presets import KEYS_OF, PRESETS
 from promptrial.config.providers import ProviderConfig
 from promptrial.config.secrets import secret_values
-from tests.support.adapters import register_all
 from tests.support.configs import base, complaint, loaded
 
 SECRET = "sk-" + "verysecretindeed1"
-
-
-@pytest.fixture(autouse=True)
-def _adapters(monkeypatch: pytest.MonkeyPatch) -> None:
-    register_all(monkeypatch)
 
 
 def refused(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = None) -> str:

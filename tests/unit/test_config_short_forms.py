@@ -7,7 +7,6 @@ import pytest
 from promptrial.config.effective import config_hash
 from promptrial.design.trials import trials_of
 from promptrial.errors import ConfigError
-from tests.support.adapters import register_all
 from tests.support.configs import base, complaint, loaded, tree_of
 
 
@@ -24,10 +23,6 @@ def test_a_model_given_as_a_text_is_its_id(tmp_path: Path) -> None:
 
 class TestServersInFrontOfModels:
     """`openai/gpt-4o-mini` stands for an id and its provider."""
-
-    @pytest.fixture(autouse=True)
-    def _adapters(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        register_all(monkeypatch)
 
     @staticmethod
     def named(folder: Path, model: object, **changes: object) -> tuple[str | None, str]:

@@ -13,7 +13,6 @@ from promptrial.config.loading import load_config
 from promptrial.config.provenance import Given, source_of
 from promptrial.config.showing import annotated, complete
 from promptrial.config.tree import parse
-from tests.support.adapters import register_all
 from tests.support.configs import base, loaded, tree_of, write
 
 TEXT = """\
@@ -148,9 +147,8 @@ datasets: {mine: q.csv}
 
 
 def test_servers_are_shown_whole_with_what_their_presets_say_and_read_back_to_the_same_hash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    register_all(monkeypatch)
     env = {"SECRET": "averysecretvalue"}
     config = load_config(write(tmp_path, SERVERS), env)
     tree = complete(config, {"m1", "m2", "m3"}, {"main"})

@@ -11,7 +11,6 @@ from promptrial.engine.serving import misunderstood, require_understood, served
 from promptrial.errors import ConfigError, ConfigProblemsError
 from promptrial.model import ModelSpec, Trial
 from promptrial.providers.embedded_engine import weights_path
-from tests.support.adapters import register_all
 from tests.support.configs import loaded
 from tests.support.fake_provider import FakeProvider
 
@@ -71,7 +70,6 @@ def test_a_run_is_refused_for_every_such_option_at_once(tmp_path: Path) -> None:
 def test_each_model_that_is_not_computed_here_is_told_with_its_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register_all(monkeypatch)
     monkeypatch.setitem(registry.PROVIDERS, "openai", "promptrial.providers.openai:OpenAIProvider")
     models = {"m1": "mine/x", "m2": "llamacpp/y", "m3": "smollm2-135m-instruct", "m4": "fireworks/${M}"}
     servers = {
