@@ -39,12 +39,14 @@ def _preset(name: str, preset: Preset) -> str:
 
 
 def _ways(preset: Preset) -> str:
-    ways = []
+    return " or ".join("in this process" if kind.local else f"`{mode}`" for mode, kind in _adapters(preset))
+
+
+def _adapters(preset: Preset) -> Iterator[tuple[str, type[BatchProvider]]]:
+    """Yield the modes of a preset, each with the adapter that speaks it."""
     for mode, adapter in (("batch", preset.batch), ("live", preset.live)):
-        if adapter is not None and adapter in registry.PROVIDERS:
-            kind: type[BatchProvider] = registry.load("provider", adapter)
-            ways.append("in this process" if kind.local else f"`{mode}`")
-    return " or ".join(ways)
+        if adapter is not None:
+            yield mode, registry.load("provider", adapter)
 
 
 def options() -> str:
@@ -58,11 +60,7 @@ def _understand(option: str) -> Iterator[str]:
     for name, preset in PRESETS.items():
         if option in dict(preset.options).get("lacks", "").split():
             continue
-        known = {
-            mode: option in registry.load("provider", adapter).understands
-            for mode, adapter in (("batch", preset.batch), ("live", preset.live))
-            if adapter is not None and adapter in registry.PROVIDERS
-        }
+        known = {mode: option in kind.understands for mode, kind in _adapters(preset)}
         if all(known.values()):
             yield f"`{name}`"
         elif any(known.values()):
