@@ -82,16 +82,13 @@ class Pace:
 
     def asked_to_slow_down(self, of_round: int, asked_s: float | None) -> bool:
         """Note that a request was refused because there were too many; return whether that was news."""
-        is_new = self._note_failure(of_round, asked_s)
+        is_new = self.failed(of_round, asked_s)
         if is_new:
             self.room = max(1.0, self.room / 2)
         return is_new
 
     def failed(self, of_round: int, asked_s: float | None) -> bool:
         """Note that a request failed; return whether that was news."""
-        return self._note_failure(of_round, asked_s)
-
-    def _note_failure(self, of_round: int, asked_s: float | None) -> bool:
         now = self.clock.monotonic()
         if self.failing_since is None:
             self.failing_since = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,14 +22,14 @@ class Patience:
     clock : Clock
     first_s, longest_s : float
         The first wait, and what waits grow to.
-    deadline_s : float
-        After how long there is no point in another.
+    deadline_s : float, optional
+        After how long there is no point in another; without one there always is.
     """
 
     clock: Clock
     first_s: float
     longest_s: float
-    deadline_s: float
+    deadline_s: float = math.inf
     _next_s: float = field(init=False)
     _since: float | None = field(default=None, init=False)
 

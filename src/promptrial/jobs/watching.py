@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from promptrial.errors import PermanentError
 from promptrial.jobs.calls import Calls
+from promptrial.jobs.patience import Patience
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import FOR_A_PERSON, Steps
 from promptrial.jobs.settings import QueueSettings
@@ -16,8 +16,6 @@ from promptrial.providers.base import JobRef, JobState, JobStatus
 from promptrial.runtime.clock import Clock
 
 __all__ = ["JobWatch"]
-
-_GROWTH: Final = 1.5
 
 
 @dataclass(slots=True)
@@ -56,7 +54,8 @@ class JobWatch:
         PermanentError
             If it has not ended within the deadline.
         """
-        provider, wait_s, began = self.work.provider(), self.settings.poll_interval_s, self.clock.monotonic()
+        provider, began = self.work.provider(), self.clock.monotonic()
+        waits = Patience(self.clock, self.settings.poll_interval_s, self.settings.longest_wait_s)
         missing: Settling | None = None
         said = ""
         while True:
@@ -65,8 +64,7 @@ class JobWatch:
             )
             self.awaited = None
             if status.state is JobState.BY_HAND:
-                yield self._for_a_person(status, wait_s)
-                wait_s = min(wait_s * _GROWTH, self.settings.longest_wait_s)
+                yield self._for_a_person(status, waits.wait_s())
                 continue
             if status.state is JobState.MISSING:
                 missing = missing or Settling(self.settings, self.clock)
@@ -88,8 +86,7 @@ class JobWatch:
                     hint="look at it at the provider: a model that is not served may never begin. A resume waits for "
                     "it again; if you delete the job there, resume with --rebuy to ask its requests again",
                 )
-            yield wait_s
-            wait_s = min(wait_s * _GROWTH, self.settings.longest_wait_s)
+            yield waits.wait_s()
 
     def _for_a_person(self, status: JobStatus, wait_s: float) -> float:
         """Put on record what a person has to do, and say it where this process waits for that; return for how long."""
