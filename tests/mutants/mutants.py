@@ -981,7 +981,7 @@ MUTANTS: Final = (
     Mutant(
         "a job that was disowned is no candidate any more",
         "jobs/doubts.py",
-        "if intent.status not in _UNDECIDED",
+        "if intent.status not in IN_DOUBT",
         "if intent.status",
         _GUESSING,
     ),
@@ -1695,7 +1695,7 @@ MUTANTS: Final = (
     Mutant(
         "a part that needs a job keeps the place of one in doubt",
         "jobs/queue.py",
-        "(not _is_in_doubt(each), not _is_in_flight(each))",
+        "(not each.in_doubt, not _is_in_flight(each))",
         "not _is_in_flight(each)",
         _GUESSING,
     ),

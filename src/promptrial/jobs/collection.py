@@ -74,7 +74,7 @@ class Collection:
         Not while it is in doubt whether a job asks that already: its requests are those that it was given.
         """
         last = next((intent for intent in reversed(self.work.intents) if intent.job is not None), None)
-        if last is not None and not self.submission.in_doubt and self.answers.ids_by_hand():
+        if last is not None and not self.work.in_doubt and self.answers.ids_by_hand():
             self.answer_by_hand(last)
 
     def answer_by_hand(self, intent: Intent) -> None:
@@ -166,7 +166,7 @@ class Collection:
 
     def price_of_redoing(self, rows: int) -> str:
         """Return what a person can do about requests without answers, and what asking them again would cost."""
-        intent = self.work.intents[-1] if self.work.intents else None
+        intent = self.work.latest
         usd = intent.estimated_usd if intent is not None else None
         price = "its price is not known" if usd is None else f"about {usd:.4g} USD"
         return (

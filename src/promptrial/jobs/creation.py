@@ -76,7 +76,7 @@ class Creation:
             found = self.noted(payload) if provider.lookup is JobLookup.NONE else provider.find(payload)
             if found is not None:
                 return found
-        if looks or (work.intents and work.intents[-1].refused is True):
+        if looks or (work.latest is not None and work.latest.refused is True):
             facts = self.facts(payload, work.record.attempt)
             self.recorder.record(work, "submitting", dataset=payload.staged, refused=self._told(refused=False), **facts)
         try:

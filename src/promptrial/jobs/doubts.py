@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from promptrial.jobs.schedule import Steps
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobLookup
+from promptrial.store.records import IN_DOUBT
 
 __all__ = ["Doubts"]
 
 _FIRST_LOOK_S = 0.05
 _LONGEST_LOOK_S = 1.0
-_UNDECIDED = frozenset({"submitting", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class Doubts:
 
 
 def _in_doubt(work: PartWork) -> bool:
-    return bool(work.intents) and work.intents[-1].status == "submitting"
+    return work.latest is not None and work.latest.status == "submitting"
 
 
 def _jobs(work: Iterable[PartWork]) -> Iterable[str]:
-    intents = (intent for each in work for intent in each.record.intents if intent.status not in _UNDECIDED)
+    intents = (intent for each in work for intent in each.record.intents if intent.status not in IN_DOUBT)
     return (intent.job for intent in intents if intent.job is not None)

@@ -182,7 +182,7 @@ class HostedPart:
 
         That happens when other requests were asked in between.
         """
-        last = self.work.intents[-1] if self.work.intents else None
+        last = self.work.latest
         if last is None or self.work.has_job or not owes_answers(last):
             return
         self.recorder.events.say(
@@ -210,7 +210,7 @@ class HostedPart:
             it.
         """
         unanswered = self._answers.unanswered() if self._answers.ids() else None
-        if self._submission.in_doubt and self._answers.ids_by_hand() >= self._answers.unanswered():
+        if self.work.in_doubt and self._answers.ids_by_hand() >= self._answers.unanswered():
             self._collection.answer_by_hand(self.work.intents[-1])
             return False
         try:
@@ -246,7 +246,7 @@ class HostedPart:
         ResultsGoneError
             If there were as many jobs as are allowed. With leave to pay again there is one more.
         """
-        jobs, last = self._collection.jobs, self.work.intents[-1] if self.work.intents else None
+        jobs, last = self._collection.jobs, self.work.latest
         if last is None or last.status not in {"failed", "cancelled"} or jobs < self.settings.max_attempts:
             return False
         if not self.settings.rebuy:

@@ -162,7 +162,7 @@ class QueueManager:
         What is in doubt comes first: where nothing may be created before that is settled, the others wait for it, and
         would keep its place for ever. Then jobs in flight, so that a new one waits for one of them to end.
         """
-        ordered = sorted(work, key=lambda each: (not _is_in_doubt(each), not _is_in_flight(each)))
+        ordered = sorted(work, key=lambda each: (not each.in_doubt, not _is_in_flight(each)))
         return [
             Lane.of(
                 [self._task_of(each, task) for each in own], own[0].limits.jobs or self._settings.max_concurrent_jobs
@@ -279,10 +279,6 @@ class QueueManager:
 def _is_in_flight(work: PartWork) -> bool:
     """Whether, as far as is known, a job for its requests is at work at a provider."""
     return work.hosted and work.has_job and work.record.status in {"submitted", "running"}
-
-
-def _is_in_doubt(work: PartWork) -> bool:
-    return bool(work.intents) and work.intents[-1].status in {"submitting", "unknown"}
 
 
 def _by_provider(work: Sequence[PartWork]) -> dict[str, list[PartWork]]:

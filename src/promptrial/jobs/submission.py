@@ -107,7 +107,7 @@ class Submission:
             self.doubts.done(self.work)
 
     def _steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
-        work, doubtful = self.work, self.in_doubt
+        work, doubtful = self.work, self.work.in_doubt
         attempt = self._attempt(work.part.rows if unanswered is None else len(unanswered))
         path = self.requests.sent(attempt) if doubtful else self.requests.new(attempt, unanswered)
         payload = self._described(attempt, path)
@@ -218,21 +218,16 @@ class Submission:
             raise ResultsGoneError(f"what the provider calls job {intent.key} is in no record, and cannot be found out")
         return found
 
-    @property
-    def in_doubt(self) -> bool:
-        """Whether the latest attempt may have a job that nobody knows of; also if others were asked in between."""
-        return bool(self.work.intents) and self.work.intents[-1].status in {"submitting", "unknown"}
-
     def _attempt(self, rows: int) -> int:
         """Return the number of this attempt: the one in doubt, or begun to ask as much, or else one more than the last.
 
         What was begun may have been uploaded, and then that name stands for as many requests as it had.
         """
-        last = self.work.intents[-1] if self.work.intents else None
+        last = self.work.latest
         if last is None:
             return 1
         begun = last.status == "pending" and last.rows in {None, rows}
-        return last.attempt if begun or self.in_doubt else 1 + max(i.attempt for i in self.work.intents)
+        return last.attempt if begun or self.work.in_doubt else 1 + max(i.attempt for i in self.work.intents)
 
     def _facts(self, payload: PartPayload, attempt: int) -> dict[str, object]:
         return {

@@ -12,7 +12,7 @@ from promptrial.model.instances import Limits
 from promptrial.providers.base import BatchProvider
 from promptrial.providers.request_rows import RequestRow
 from promptrial.registry import PartState
-from promptrial.store.records import Intent, PartRecord, PartStatus, TrialManifest
+from promptrial.store.records import IN_DOUBT, Intent, PartRecord, PartStatus, TrialManifest
 from promptrial.store.rundir import TrialDir
 
 __all__ = ["PartWork"]
@@ -110,3 +110,15 @@ class PartWork:
     def intents(self) -> tuple[Intent, ...]:
         """The attempts made for exactly these requests, oldest first."""
         return tuple(intent for intent in self.record.intents if intent.request_sha256 == self.request_sha256)
+
+    @property
+    def latest(self) -> Intent | None:
+        """The last of these attempts."""
+        intents = self.intents
+        return intents[-1] if intents else None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the latest attempt may have a job that nobody knows of; also if others were asked in between."""
+        latest = self.latest
+        return latest is not None and latest.status in IN_DOUBT

@@ -15,11 +15,10 @@ from promptrial.model import Prompt
 from promptrial.phases.settings import asked_with
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_key
-from promptrial.store.records import Intent, PartRecord
+from promptrial.store.records import IN_DOUBT, Intent, PartRecord
 
 __all__ = ["require_leave_to_buy_again"]
 
-_IN_DOUBT: Final = ("submitting", "unknown")
 _UNSHARED: Final = "--no_sharing would ask again what another trial of this run has asked"
 _CUT_AGAIN: Final = (
     "the arms below have the same prompt as before, and their requests were cut or chosen otherwise since they were "
@@ -49,7 +48,7 @@ def _unshared(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
     if spec.config.execution.share_identical_arms:
         return
     intents = (intent for each in work for intent in each.intents)
-    asked = {i.key.rpartition("-a")[0] for i in intents if i.job is not None or i.status in _IN_DOUBT}
+    asked = {i.key.rpartition("-a")[0] for i in intents if i.job is not None or i.status in IN_DOUBT}
     live = (each for each in work if each.record.job is not None and _has_live_rows(each, each.part.name))
     asked.update(str(each.record.job).rpartition("-a")[0] for each in live)
     for each in work:

@@ -23,6 +23,7 @@ from promptrial.registry import PartState
 from promptrial.store import atomic
 
 __all__ = [
+    "IN_DOUBT",
     "ArmRecord",
     "Checkpoint",
     "FileRecord",
@@ -61,6 +62,8 @@ PartStatus = Literal[
     "cancelled",
     "unknown",
 ]
+IN_DOUBT: Final[frozenset[PartStatus]] = frozenset({"submitting", "unknown"})
+"""With these it is not known whether there is a job."""
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 _Value = TypeVar("_Value")
 

@@ -19,13 +19,12 @@ from promptrial.model.arms import ArmName
 from promptrial.providers.base import BatchProvider
 from promptrial.store import breadcrumbs
 from promptrial.store.breadcrumbs import Breadcrumb
-from promptrial.store.records import Intent, PartRecord
+from promptrial.store.records import IN_DOUBT, Intent, PartRecord
 from promptrial.store.rundir import TrialDir
 
 __all__ = ["orphan_jobs", "part_findings"]
 
 _IN_FLIGHT: Final = ("submitted", "running", "completed")
-_IN_DOUBT: Final = ("submitting", "unknown")
 _NEVER_ANSWERED: Final = ("pending", "failed", "cancelled")
 
 
@@ -54,7 +53,7 @@ def _of_part(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Ite
     home = part.status == "downloaded" and not problem
     if part.lost is True:
         yield _gone(sight, folder, name, part)
-    elif part.status in _IN_DOUBT:
+    elif part.status in IN_DOUBT:
         yield _in_doubt(sight, folder, name, part)
     elif part.status in _IN_FLIGHT:
         yield _not_fetched(sight, folder, name, part)
@@ -228,7 +227,7 @@ def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: Breadcrumb | No
             meaning = f"{known}; a resume adopts it, if it asks what the part still asks"
             yield _finding(sight, "orphan_job", "warning", path, meaning)
         return
-    if part is not None and _knows(part, crumb) and part.status not in (*_IN_FLIGHT, *_IN_DOUBT):
+    if part is not None and _knows(part, crumb) and part.status not in (*_IN_FLIGHT, *IN_DOUBT):
         return  # whatever it was part of: its answers came, or it ended without any
     of = f"part {name} of trial {folder.slug}, which this run has no more" if not wanted else name
     meaning = f"job {crumb.name} of {of}: no part claims it, and nobody will fetch its answers"
