@@ -24,20 +24,24 @@ from promptrial.providers.anthropic_service import PRESET, anthropic_service
 from promptrial.providers.base import JobRef, PartPayload, Shown
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, RejectedError, printable
-from promptrial.providers.http_service import Timeouts
-from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, Note, answers_in_turn
+from promptrial.providers.live import (
+    ANSWER,
+    IN_FLIGHT,
+    NAME_HEADER,
+    PATIENT,
+    REFUSED_ALONE,
+    AnswersDirectly,
+    LiveAnswer,
+    Note,
+    answers_in_turn,
+)
 from promptrial.providers.model_names import is_same_model
 from promptrial.providers.request_rows import RequestRow
 
 __all__ = ["AnthropicLiveProvider"]
 
-_PATIENT: Final = Timeouts(read_s=600.0, call_s=600.0)
-"""An answer may be long, and comes in one piece."""
-_REFUSED_ALONE: Final = frozenset({400, 413, 422})
 _OF_ALL: Final = re.compile(r"\b(temperature|top_p|top_k)\b|credit balance", re.IGNORECASE)
 """What a refusal speaks of that every other request would meet, too."""
-_NAME: Final = "x-client-request-id"
-_ANSWER: Final = "answer a request"
 
 
 class _Message(msgspec.Struct):
@@ -66,7 +70,7 @@ class AnthropicLiveProvider(AsksAnthropic, AnswersDirectly):
     local: ClassVar[bool] = False
 
     def __init__(self, instance: Instance, env: Mapping[str, str]) -> None:
-        super().__init__(HttpClient(anthropic_service(env, instance), timeouts_of(instance, _PATIENT), many=True))
+        super().__init__(HttpClient(anthropic_service(env, instance), timeouts_of(instance, PATIENT), many=True))
         self._instance = instance
 
     @classmethod
@@ -90,15 +94,15 @@ class AnthropicLiveProvider(AsksAnthropic, AnswersDirectly):
 
     def answer(self, request: RequestRow, model: ModelSpec) -> LiveAnswer:
         """Answer one request, with one call; see ``live.LiveProvider``."""
-        body, named = message_params(request, model), {_NAME: request.custom_id}
+        body, named = message_params(request, model), {NAME_HEADER: request.custom_id}
         try:
-            message = self._http.call("POST", "/v1/messages", _Message, what=_ANSWER, body=body, headers=named)
+            message = self._http.call("POST", "/v1/messages", _Message, what=ANSWER, body=body, headers=named)
         except RejectedError as error:
             return LiveAnswer(self._refused(error, request, model))
         try:
             return LiveAnswer(_row_of(message, request), tuple(_notes(message, model)))
         except (ValueError, RecursionError) as error:
-            raise TransientError(Call(self._http.service, _ANSWER).text(str(error))) from error
+            raise TransientError(Call(self._http.service, ANSWER).text(str(error))) from error
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:  # noqa: ARG002 - the Protocol's
         """Ask for the answers one after the other; may be closed between any two."""
@@ -112,7 +116,7 @@ class AnthropicLiveProvider(AsksAnthropic, AnswersDirectly):
         PermanentError
             If every request would be refused.
         """
-        if error.status not in _REFUSED_ALONE:
+        if error.status not in REFUSED_ALONE:
             raise error
         if _OF_ALL.search(error.detail):
             raise PermanentError(

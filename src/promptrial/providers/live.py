@@ -14,12 +14,33 @@ import msgspec
 
 from promptrial.model import ModelSpec
 from promptrial.providers.base import BatchProvider, JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.http_service import Timeouts
 from promptrial.providers.request_rows import RequestRow
 
-__all__ = ["IN_FLIGHT", "AnswersDirectly", "LiveAnswer", "LiveProvider", "Note", "answers_in_turn", "error_row"]
+__all__ = [
+    "ANSWER",
+    "IN_FLIGHT",
+    "NAME_HEADER",
+    "PATIENT",
+    "REFUSED_ALONE",
+    "AnswersDirectly",
+    "LiveAnswer",
+    "LiveProvider",
+    "Note",
+    "answers_in_turn",
+    "error_row",
+]
 
 IN_FLIGHT: Final = 16
 """Requests at once where neither the configuration nor the server says how many."""
+PATIENT: Final = Timeouts(read_s=600.0, call_s=600.0)
+"""An answer may be long, wait for others, and comes in one piece."""
+REFUSED_ALONE: Final = frozenset({400, 413, 422})
+"""Statuses of a refusal for what one request holds."""
+NAME_HEADER: Final = "x-client-request-id"
+"""The header by which OpenAI and its kin put our name of a request into their logs; the emulator knows it by that."""
+ANSWER: Final = "answer a request"
+"""What such a call does, for messages."""
 
 
 class Note(NamedTuple):

@@ -29,8 +29,17 @@ from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.chat_servers import KINDS, ServerFacts, facts_of, require_loaded
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, NotFoundError, RejectedError, printable
-from promptrial.providers.http_service import Timeouts
-from promptrial.providers.live import IN_FLIGHT, AnswersDirectly, LiveAnswer, answers_in_turn, error_row
+from promptrial.providers.live import (
+    ANSWER,
+    IN_FLIGHT,
+    NAME_HEADER,
+    PATIENT,
+    REFUSED_ALONE,
+    AnswersDirectly,
+    LiveAnswer,
+    answers_in_turn,
+    error_row,
+)
 from promptrial.providers.model_lists import ServedModel, is_called, served_models, window_of
 from promptrial.providers.openai_models import check_model, check_sampling
 from promptrial.providers.openai_rows import RowShape, openai_body
@@ -39,9 +48,6 @@ from promptrial.providers.request_rules import CHAT_KEYS, check_extra_body
 
 __all__ = ["OpenAICompatibleProvider"]
 
-_PATIENT: Final = Timeouts(read_s=600.0, call_s=600.0)
-"""An answer may be long, wait for others, and comes in one piece."""
-_REFUSED_ALONE: Final = frozenset({400, 413, 422})
 _PARAMETER: Final = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter", "invalid_parameter"})
 _OVERFLOW: Final = re.compile(
     r"context[ _](length|size|window)|maximum context|max_model_len|too many tokens", re.IGNORECASE
@@ -59,9 +65,6 @@ _NO_MODEL: Final = re.compile(
 )
 _FLAGGED: Final = re.compile(r"moderation|\bflagged\b|content[ _](policy|filter)", re.IGNORECASE)
 """A 403 of OpenRouter's that is about what a request holds, and not about the key."""
-_ANSWER: Final = "answer a request"
-_NAME: Final = "x-client-request-id"
-"""The header by which OpenAI and its kin put our name of a request into their logs; the emulator knows it by that."""
 _SHOWN: Final = 8
 """Names of served models in a message."""
 
@@ -85,7 +88,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
     understands: ClassVar[frozenset[str]] = frozenset({"sampling", "reasoning_effort", "extra_body"})
 
     def __init__(self, instance: Instance, env: Mapping[str, str]) -> None:
-        service, times = service_of(instance, env), timeouts_of(instance, _PATIENT)
+        service, times = service_of(instance, env), timeouts_of(instance, PATIENT)
         self._instance = instance
         self._http = HttpClient(service, times, many=True)
         self._root = HttpClient(replace(service, base_url=service.base_url.removesuffix("/v1")), times)
@@ -178,9 +181,9 @@ class OpenAICompatibleProvider(AnswersDirectly):
     def answer(self, request: RequestRow, model: ModelSpec) -> LiveAnswer:
         """Answer one request, with one call; see ``live.LiveProvider``."""
         facts = self._facts.get(model.id, ServerFacts({}))
-        body, named = self._body(request, model), {_NAME: request.custom_id}
+        body, named = self._body(request, model), {NAME_HEADER: request.custom_id}
         try:
-            reply = self._http.call("POST", "/chat/completions", ChatReply, what=_ANSWER, body=body, headers=named)
+            reply = self._http.call("POST", "/chat/completions", ChatReply, what=ANSWER, body=body, headers=named)
             return answer_of(reply, request, model, facts.window, self._larger)
         except RejectedError as error:
             return LiveAnswer(self._refused(error, request, model, facts))
@@ -234,7 +237,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         self._root.close()
 
     def _could_not_answer(self, problem: str) -> str:
-        return Call(self._http.service, _ANSWER).text(problem)
+        return Call(self._http.service, ANSWER).text(problem)
 
     # --- what is sent --------------------------------------------------------------------------------------------
 
@@ -308,7 +311,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
             If every request would be refused.
         """
         said = f"{error.code} {error.detail}"
-        if isinstance(error, NotFoundError) or (error.status in _REFUSED_ALONE and _NO_MODEL.search(said)):
+        if isinstance(error, NotFoundError) or (error.status in REFUSED_ALONE and _NO_MODEL.search(said)):
             raise self._no_such_model(model, f"HTTP {error.status}: {error.detail}") from error
         if error.code in _PARAMETER or (error.status in {400, 422} and _NOT_TAKEN.search(said)):
             raise PermanentError(
@@ -316,7 +319,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
                 hint=f"if the model takes no such parameter, set models.{model.alias}.sampling: provider_default, or "
                 "correct `extra_body`",
             ) from error
-        if error.status not in _REFUSED_ALONE and not (error.status == 403 and _FLAGGED.search(said)):
+        if error.status not in REFUSED_ALONE and not (error.status == 403 and _FLAGGED.search(said)):
             raise error
         if _OVERFLOW.search(said):
             window = f"; the context window has {facts.window}" if facts.window else ""
