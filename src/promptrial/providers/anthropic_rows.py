@@ -13,12 +13,13 @@ written to it are counted apart by the vendor, and are part of the prompt tokens
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from promptrial.model import Completion
 from promptrial.providers.http_outcomes import printable
+from promptrial.providers.wire import mapping
 
 __all__ = ["is_unanswered", "parse_message_row"]
 
@@ -80,7 +81,6 @@ class _Usage(msgspec.Struct, gc=False):
 _ROWS: Final = msgspec.json.Decoder(_Row)
 _KINDS: Final = msgspec.json.Decoder(_Kind)
 _USAGE: Final = msgspec.json.Decoder(_Usage)
-_Count = Annotated[int, msgspec.Meta(ge=0, le=_MAX_TOKENS)]
 
 
 def is_unanswered(result: bytes | msgspec.Raw) -> bool:
@@ -120,7 +120,6 @@ def parse_message_row(line: bytes) -> Completion:
 def _answer(wire_id: str, message: _Message) -> Completion:
     blocks, usage = message.content or [], _usage(message.usage)
     prompt, completion = _prompt_tokens(usage), _count(usage.output_tokens)
-    details = usage.output_tokens_details
     return Completion(
         wire_id,
         "".join(block.text for block in blocks if block.type == "text" and block.text),
@@ -131,7 +130,7 @@ def _answer(wire_id: str, message: _Message) -> Completion:
         None if prompt is None or completion is None else prompt + completion,
         _count(usage.cache_read_input_tokens),
         reasoning="\n".join(block.thinking for block in blocks if block.type == "thinking" and block.thinking) or None,
-        reasoning_tokens=_count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
+        reasoning_tokens=_count(mapping(usage.output_tokens_details).get("thinking_tokens")),
         cache_write_tokens=_count(usage.cache_creation_input_tokens),
         model=message.model if isinstance(message.model, str) else None,
     )

@@ -13,6 +13,7 @@ import msgspec
 from promptrial.providers.base import JobState, JobStatus
 from promptrial.providers.http_outcomes import printable
 from promptrial.providers.vendor_ids import VendorId
+from promptrial.providers.wire import mapping
 
 __all__ = ["OVERLOADED", "RATE_LIMIT", "Batch", "BatchPage", "batch_status"]
 
@@ -40,9 +41,7 @@ class Batch(msgspec.Struct):
     @property
     def total(self) -> int | None:
         """How many requests it has: the one thing that its counts tell at any time. None if they cannot be read."""
-        counts = self.request_counts
-        if not isinstance(counts, dict) or not counts:
-            return None
+        counts = mapping(self.request_counts)
         values = [counts[name] for name in _COUNTS if name in counts]
         if not values:
             return None
@@ -55,7 +54,7 @@ class Batch(msgspec.Struct):
 
     def count(self, name: str) -> int:
         """Return how many requests it says ended so; 0 if it does not say."""
-        found = self.request_counts.get(name) if isinstance(self.request_counts, dict) else 0
+        found = mapping(self.request_counts).get(name)
         return found if type(found) is int else 0
 
 

@@ -106,8 +106,7 @@ class Job(msgspec.Struct, rename="camel"):
         Their counts and their rows do not always agree: this one is no more than a reason to believe that there is
         nothing, where nothing is what came.
         """
-        found = self.job_progress.get("totalProcessedRequests") if isinstance(self.job_progress, dict) else None
-        return whole_number(found)
+        return whole_number(mapping(self.job_progress).get("totalProcessedRequests"))
 
 
 class SignedUrls(msgspec.Struct, rename="camel"):

@@ -16,6 +16,7 @@ from promptrial.providers.openai_rows import RowShape
 from promptrial.providers.openai_wire import STATES
 from promptrial.providers.probe_batches import BatchProbe
 from promptrial.providers.probe_desk import Reply
+from promptrial.providers.wire import mapping
 
 __all__ = ["OpenAIProbe"]
 
@@ -116,9 +117,8 @@ class OpenAIProbe(BatchProbe):
         if end["status"] not in _OVER:
             return f"not ended: {end['status'] or end.outcome}"
         parts = [f"{end['status']}, counts {end['request_counts']}"]
-        errors = end["errors"]
-        if isinstance(errors, dict) and errors.get("data"):
-            parts.append(f"errors {errors['data']}")
+        if errors := mapping(end["errors"]).get("data"):
+            parts.append(f"errors {errors}")
         for key in _OUTPUTS:
             file = end[key]
             if not file:

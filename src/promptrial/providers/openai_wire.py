@@ -14,6 +14,7 @@ import msgspec
 from promptrial.providers.base import JobState, JobStatus
 from promptrial.providers.http_outcomes import printable
 from promptrial.providers.vendor_ids import FileName, VendorId
+from promptrial.providers.wire import mapping
 
 __all__ = [
     "KEY",
@@ -160,11 +161,11 @@ class Batch(msgspec.Struct):
         Its counts and its rows do not always agree: this is no more than a reason to believe that there is nothing,
         where nothing is what came.
         """
-        return isinstance(self.request_counts, dict) and self.request_counts.get("completed") == 0
+        return bool(mapping(self.request_counts).get("completed") == 0)
 
     def tag(self, name: str) -> str | None:
         """Return a value of its metadata."""
-        value = self.metadata.get(name) if isinstance(self.metadata, dict) else None
+        value = mapping(self.metadata).get(name)
         return value if isinstance(value, str) else None
 
     def in_our_words(self, vendor: str) -> JobStatus:

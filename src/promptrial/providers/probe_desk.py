@@ -22,6 +22,7 @@ from promptrial.model.instances import Instance
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, RejectedError, printable
 from promptrial.providers.http_service import Service
+from promptrial.providers.wire import mapping
 from promptrial.runtime.clock import Clock
 
 __all__ = ["Desk", "Probe", "Reply", "order_found"]
@@ -47,7 +48,7 @@ class Reply:
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - JSON
         """Return what stands under a key; None if nothing does."""
-        return self.body.get(key) if isinstance(self.body, dict) else None
+        return mapping(self.body).get(key)
 
     @property
     def outcome(self) -> str:

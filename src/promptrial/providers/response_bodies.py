@@ -18,6 +18,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from promptrial.providers.wire import mapping
+
 __all__ = ["Reading", "read_output"]
 
 _FINISH: Final = {"max_output_tokens": "length", "max_tokens": "length"}
@@ -97,7 +99,7 @@ def _text(value: object) -> str:
 def _finish_reason(status: object, details: object) -> str | None:
     if status == "completed":
         return "stop"
-    reason = details.get("reason") if isinstance(details, dict) else None
+    reason = mapping(details).get("reason")
     if isinstance(reason, str):
         return _FINISH.get(reason, reason)
     return status if isinstance(status, str) else None
