@@ -19,12 +19,9 @@ from promptrial.errors import PermanentError
 from promptrial.providers.http_outcomes import printable
 from promptrial.providers.openai_rows import is_unanswered
 from promptrial.providers.request_rows import row_id
+from promptrial.store.downloads import BOM, MAX_LINE
 
 __all__ = ["Answered", "read_answers"]
-
-_BOM: Final = b"\xef\xbb\xbf"
-_LONGEST: Final = 64 << 20
-"""Bytes of a line that is read."""
 
 
 class _Body(msgspec.Struct):
@@ -119,13 +116,13 @@ def _is_new(place: _Place, name: str, line: bytes, into: Answered) -> bool:
 def _lines(path: Path, into: Answered) -> Iterator[tuple[_Place, bytes]]:
     with open_regular(path) as file:
         number = 0
-        while line := file.readline(_LONGEST + 1):
+        while line := file.readline(MAX_LINE + 1):
             number += 1
             place = _Place(path, number)
-            if len(line) > _LONGEST:
-                raise _refused(place, f"is longer than {_LONGEST:,} bytes", "look at it: no answer is that long")
+            if len(line) > MAX_LINE:
+                raise _refused(place, f"is longer than {MAX_LINE:,} bytes", "look at it: no answer is that long")
             is_whole = line.endswith(b"\n")
-            line = line.removeprefix(_BOM) if number == 1 else line
+            line = line.removeprefix(BOM) if number == 1 else line
             if not (row := line.strip()):
                 continue
             if not is_whole and not _is_json(row):

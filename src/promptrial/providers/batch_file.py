@@ -109,7 +109,6 @@ class BatchFileProvider:
         self._instance = instance
         self._settings = _Settings.of(instance)
         self._shape = RowShape.of(_as_recipient(instance))
-        self._place = folder
         self._files = None if folder is None else BatchFolder(folder)
         self._rehearsal = rehearsal
         self._clock = clock or SystemClock()
@@ -271,7 +270,7 @@ class BatchFileProvider:
 
     @staticmethod
     def stop_by_hand(job: str, engine: Mapping[str, Any]) -> None:
-        """Return None: whoever started a program on the file stops it."""
+        """Return None: a program that reads the file is stopped by the person who started it."""
 
     @staticmethod
     def emulated(instance: Instance, url: str, key: str, account: str) -> tuple[Instance, Mapping[str, str]]:  # noqa: ARG004

@@ -1,7 +1,7 @@
 """Names that a vendor gives to jobs and files: what one looks like, wherever an answer says one.
 
 Such a name is put into addresses, records, messages and commands for people. One that cannot be a name, such as an
-empty one or one with control characters, makes an answer unreadable: whoever created something then looks for it.
+empty one or one with control characters, makes an answer unreadable: what the call has created is then looked for.
 """
 
 from __future__ import annotations
