@@ -53,13 +53,12 @@ from promptrial.providers.hidden_names import HiddenNames
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError
 from promptrial.providers.http_service import Service, Timeouts
+from promptrial.providers.missing_rows import require_rows
 from promptrial.providers.wire import Anything
 
 __all__ = ["FireworksProvider"]
 
 _JOBS: Final = "batchInferenceJobs"
-_DOUBTS: Final = (ResultsTornError, ResultsShortError, ResultsEmptyError)
-"""Why rows may be missing, the most certain first."""
 _NO_SUCH_CALL: Final = "Not Found"
 """What a gRPC gateway says to a path that it does not serve, with the same code as for a thing that is not there."""
 
@@ -267,10 +266,7 @@ class FireworksProvider:
         if empty and not self._may_be_empty(job, count):
             what = "an empty" if files.output else "no"
             shorts.append(ResultsEmptyError(f"Fireworks: {dataset} has {what} output file"))
-        if shorts and count < payload.rows:
-            # An unproven end is the weaker sign than a torn row, and an empty file the strongest doubt.
-            short = max(shorts, key=lambda each: _DOUBTS.index(type(each)))
-            raise type(short)(f"{short.message}; {count} of {payload.rows} rows came")
+        require_rows(shorts, count, payload.rows)
 
     def _row_files(self, job: JobRef, dataset: str) -> RowFiles:
         try:

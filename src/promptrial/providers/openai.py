@@ -35,6 +35,7 @@ from promptrial.providers.hidden_names import HiddenNames
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Kind, NotFoundError, RejectedError, UnprovenEndError
 from promptrial.providers.http_service import Service, Timeouts
+from promptrial.providers.missing_rows import Doubt, require_rows
 from promptrial.providers.openai_files import Files
 from promptrial.providers.openai_models import check_model, check_sampling, sent_of
 from promptrial.providers.openai_pages import pages
@@ -52,9 +53,6 @@ _LEAST_PAGES: Final = 10
 _PAGE: Final = 100
 _MOST_PAGES: Final = 200
 _MOST_METADATA: Final = 512
-_DOUBTS: Final = (ResultsTornError, ResultsShortError, ResultsEmptyError, ResultsGoneError)
-"""Why rows may be missing: an unproven end is a weaker sign than a torn row, an empty file more doubtful still, and an
-output that is gone comes before all."""
 _EMULATOR_KEY: Final = "PROMPTRIAL_EMULATOR_KEY"
 _TELLING_HEADERS: Final = ("OpenAI-Organization", "OpenAI-Project")
 
@@ -231,7 +229,7 @@ class OpenAIProvider:
             If the batch is not there any more, or its output file, and rows are missing.
         """
         batch = self._ended(job)
-        doubts: list[ResultsShortError | ResultsGoneError] = []
+        doubts: list[Doubt] = []
         told = outputs = 0
         for file in (batch.output_file_id, batch.error_file_id):
             before = told
@@ -243,11 +241,9 @@ class OpenAIProvider:
         if outputs == 0 and not _may_be_empty(batch):
             what = "an empty" if batch.output_file_id else "no"
             doubts.append(ResultsEmptyError(f"{self._vendor}: {batch.id} has {what} output file"))
-        if doubts and told < payload.rows:
-            worst = max(doubts, key=lambda each: _DOUBTS.index(type(each)))
-            raise type(worst)(f"{worst.message}; {told} of {payload.rows} rows came")
+        require_rows(doubts, told, payload.rows)
 
-    def _lines(self, batch: Batch, file: str, doubts: list[ResultsShortError | ResultsGoneError]) -> Iterator[bytes]:
+    def _lines(self, batch: Batch, file: str, doubts: list[Doubt]) -> Iterator[bytes]:
         """Yield the lines of a file of a batch; why some may be missing is added to the doubts."""
         try:
             yield from self._files.lines(file, f"{file} of {batch.id}")
