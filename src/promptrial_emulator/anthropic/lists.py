@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from promptrial_emulator.anthropic.messages import refused
+from promptrial_emulator.faults.pages import moved
 from promptrial_emulator.faults.rules import Injected
 
 __all__ = ["page"]
@@ -28,7 +29,7 @@ def page(newest_first: Sequence[dict[str, Any]], query: Mapping[str, str], fault
     limit, after, before = _limit(query.get("limit")), query.get("after_id"), query.get("before_id")
     if after and before:
         raise refused(400, "after_id, before_id: only one of them may be given")
-    start = _moved(_place(found, after, "after_id") + 1, faults) if after else 0
+    start = moved(_place(found, after, "after_id") + 1, faults) if after else 0
     end = _place(found, before, "before_id") if before else len(found)
     if before:
         start = max(0, end - limit)
@@ -43,14 +44,6 @@ def page(newest_first: Sequence[dict[str, Any]], query: Mapping[str, str], fault
     if more and faults.get("F16", "repeated_token"):
         reply["last_id"] = after or found[0]["id"]
     return reply
-
-
-def _moved(start: int, faults: Injected) -> int:
-    """Return where a page begins, as if others had come, or gone, since the page before."""
-    fault = faults.get("F16")
-    if fault is None:
-        return start
-    return max(0, start + {"shift": -1, "skip": 1}.get(fault.variant, 0) * int(fault.options["by"]))
 
 
 def _place(found: Sequence[dict[str, Any]], name: str, field: str) -> int:

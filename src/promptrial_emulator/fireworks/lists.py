@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from promptrial_emulator.faults.pages import moved
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.fireworks.messages import refused
 from promptrial_emulator.proto_json import camel, integer
@@ -50,8 +51,7 @@ def page(resources: Sequence[_Shown], query: Mapping[str, str], key: str, faults
         newest = {id(each) for each in resources[len(resources) - fault.options["by"] :]}
         found = [each for each in found if id(each) not in newest]
     size, start = _size(query.get("pageSize", "")), _start(found, orders, name, query.get("pageToken", ""))
-    if start and (fault := faults.get("F16")):  # as if others had come, or gone, between two pages
-        start = max(0, start + {"shift": -1, "skip": 1}.get(fault.variant, 0) * fault.options["by"])
+    start = moved(start, faults)
     shown = found[start : start + size]
     token = ""
     if start + size < len(found):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from promptrial_emulator.faults.pages import moved
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.openai.messages import refused
 
@@ -34,10 +35,7 @@ def page(
     found = [*shown] if order == "asc" else [*reversed(shown)]
     size, start = _size(query.get("limit", ""), usual, most), _start(found, query.get("after", ""))
     repeats = faults.get("F16", "repeated_token")
-    if repeats:
-        start = 0
-    elif start and (fault := faults.get("F16")):  # as if others had come, or gone, between two pages
-        start = max(0, start + {"shift": -1, "skip": 1}.get(fault.variant, 0) * fault.options["by"])
+    start = 0 if repeats else moved(start, faults)
     data = found[start : start + size]
     return {
         "object": "list",
