@@ -26,9 +26,10 @@ from promptrial_emulator.anthropic.replies import as_asked, message
 from promptrial_emulator.anthropic.row_faults import bad_row
 from promptrial_emulator.anthropic.schedule import Rest
 from promptrial_emulator.faults.answers import ODD_ANSWERS, odd_answer
-from promptrial_emulator.faults.rows import garbled, spread
+from promptrial_emulator.faults.rows import spread
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step, without_attempt
+from promptrial_emulator.row_results import ResultFile, row_fault
 from promptrial_emulator.stored_file import StoredFile
 
 __all__ = ["Order", "answer_nothing", "answer_rows"]
@@ -80,17 +81,13 @@ def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -
     ``check`` is called between rows and raises when the emulator stops.
     """
     counts: Counter[str] = Counter()
-    garble = order.faults.get("F12")
-    kept: list[bytes] = []
     with AtomicFile(order.path) as file:
+        results = ResultFile(file, order.faults)
         for lines in _blocks(_lines(order, responder, counts)):
             check()
-            if garble is None:
-                file.write(b"".join(line + b"\n" for line in lines))
-            else:
-                kept += lines
-        if garble is not None:
-            file.write(garbled(kept, garble))
+            for line in lines:
+                results.add(line)
+        results.finish()
     stored = StoredFile(order.path.name, order.path.name, file.size, file.sha256())
     return Outcome(counts["succeeded"], counts["errored"], counts["canceled"], counts["expired"], stored)
 
@@ -153,9 +150,7 @@ def _by_model(responder: Responder, rows: Iterator[MessageParams]) -> Iterator[A
 
 def _answered(order: Order, row: _Row, asks: MessageParams, reply: Answer, use: CacheUse) -> tuple[bytes, str]:
     """Return the line of an answer, and the count that it belongs to."""
-    fault = order.faults.get("F11")
-    if fault is not None and not spread(row.position, fault.options["share"]):
-        fault = None
+    fault = row_fault(order.faults, row.position)
     answer = as_asked(asks, reply)
     if fault is not None and fault.variant in ODD_ANSWERS:
         answer, fault = odd_answer(answer, fault), None

@@ -16,11 +16,12 @@ import msgspec
 from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl
 from promptrial.store.atomic import AtomicFile
-from promptrial_emulator.faults.rows import garbled, spread
+from promptrial_emulator.faults.rows import spread
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.fireworks.inputs import input_rows
 from promptrial_emulator.fireworks.rows import row_of
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step
+from promptrial_emulator.row_results import ResultFile, RowCounts, row_fault
 from promptrial_emulator.stored_file import StoredFile
 
 __all__ = ["Order", "Outcome", "answer_rows"]
@@ -62,44 +63,25 @@ class Outcome(msgspec.Struct, frozen=True):
     files: list[StoredFile]
 
 
-class _Counts:
-    """Running totals."""
-
-    def __init__(self) -> None:
-        self.succeeded = self.failed = self.input = self.output = self.cached = 0
-
-    def count(self, reply: Answer | Refusal, *, failed: bool) -> None:
-        self.failed += failed
-        self.succeeded += not failed
-        if isinstance(reply, Answer):
-            self.input += reply.prompt_tokens
-            self.output += reply.completion_tokens
-            self.cached += reply.cached_tokens
-
-
 def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -> Outcome:
     """Answer the rows and write the files.
 
     ``check`` is called between rows and raises when the emulator stops.
     """
-    counts = _Counts()
+    counts = RowCounts()
     results_path = order.folder / f"{order.prefix}-results"
     errors_path = order.folder / f"{order.prefix}-errors"
     with AtomicFile(results_path) as results, AtomicFile(errors_path) as errors:
-        kept: list[bytes] = []
-        garble = order.faults.get("F12")
+        answers = ResultFile(results, order.faults)
         for position, (name, reply) in enumerate(_replies(order, responder)):
             check()
             line, failed = _line(order, position, name, reply)
             counts.count(reply, failed=failed)
             if failed:
                 errors.write(line + b"\n")
-            elif garble is None:
-                results.write(line + b"\n")
             else:
-                kept.append(line)
-        if garble is not None:
-            results.write(garbled(kept, garble))
+                answers.add(line)
+        answers.finish()
         files = [
             StoredFile(name, path.name, file.size, file.sha256())
             for name, path, file in ((RESULTS, results_path, results), (ERRORS, errors_path, errors))
@@ -156,6 +138,4 @@ def _chat_row(order: Order, name: str, body: Mapping[str, Any]) -> ChatRow:
 
 def _line(order: Order, position: int, name: str, reply: Answer | Refusal) -> tuple[bytes, bool]:
     """Return the row of a reply, and whether it belongs to the errors."""
-    fault = order.faults.get("F11")
-    meets = fault is not None and spread(position, fault.options["share"])
-    return row_of(name, order.model, order.seed, reply, fault if meets else None)
+    return row_of(name, order.model, order.seed, reply, row_fault(order.faults, position))

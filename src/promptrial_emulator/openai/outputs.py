@@ -15,13 +15,14 @@ import msgspec
 
 from promptrial.store.atomic import AtomicFile
 from promptrial_emulator.faults.answers import ODD_ANSWERS, odd_answer
-from promptrial_emulator.faults.rows import garbled, spread
+from promptrial_emulator.faults.rows import spread
 from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.openai.answers import answer_body, as_served
 from promptrial_emulator.openai.inputs import input_rows
 from promptrial_emulator.openai.requests import chat_row
 from promptrial_emulator.openai.rows import answer_row, fault_row, refusal_row, unfinished_row
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder, in_step
+from promptrial_emulator.row_results import ResultFile, RowCounts, row_fault
 from promptrial_emulator.settings import EmulatorSettings
 from promptrial_emulator.stored_file import StoredFile
 
@@ -57,52 +58,24 @@ class Outcome(msgspec.Struct, frozen=True):
     errors: StoredFile | None
 
 
-class _Counts:
-    """Running totals."""
-
-    def __init__(self) -> None:
-        self.succeeded = self.failed = self.input = self.output = self.cached = self.reasoning = 0
-
-    def count(self, reply: Answer | Refusal, *, failed: bool) -> None:
-        self.failed += failed
-        self.succeeded += not failed
-        if isinstance(reply, Answer):
-            self.input += reply.prompt_tokens
-            self.output += reply.completion_tokens
-            self.cached += reply.cached_tokens
-            self.reasoning += reply.reasoning_tokens
-
-    def usage(self) -> dict[str, Any]:
-        return {
-            "input_tokens": self.input,
-            "input_tokens_details": {"cached_tokens": self.cached},
-            "output_tokens": self.output,
-            "output_tokens_details": {"reasoning_tokens": self.reasoning},
-            "total_tokens": self.input + self.output,
-        }
-
-
 def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -> Outcome:
     """Answer the rows and write the files.
 
     ``check`` is called between rows and raises when the emulator stops.
     """
-    counts, kept = _Counts(), list[bytes]()
+    counts = RowCounts()
     output, errors = (order.folder / f"{order.prefix}-{name}" for name in ("output", "errors"))
-    garble = order.faults.get("F12")
     with AtomicFile(output) as results, AtomicFile(errors) as failures:
+        answers = ResultFile(results, order.faults)
         for position, (row, reply) in enumerate(_replies(order, responder)):
             check()
             line, failed = _line(order, position, row, reply)
             counts.count(reply, failed=failed)
             if failed and not _belongs_to_output(order):
                 failures.write(line + b"\n")
-            elif garble is None:
-                results.write(line + b"\n")
             else:
-                kept.append(line)
-        if garble is not None:
-            results.write(garbled(kept, garble))
+                answers.add(line)
+        answers.finish()
         for name in _left_undone(order):
             failures.write(unfinished_row(order.batch, name, order.ending) + b"\n")
         shown = bool(order.faults.get("F15", "empty_files"))
@@ -111,7 +84,17 @@ def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -
             if file.size or shown else None
             for kind, path, file in (("output", output, results), ("error", errors, failures))
         ]  # fmt: skip
-    return Outcome(counts.succeeded, counts.failed, counts.usage(), *files)
+    return Outcome(counts.succeeded, counts.failed, _usage(counts), *files)
+
+
+def _usage(counts: RowCounts) -> dict[str, Any]:
+    return {
+        "input_tokens": counts.input,
+        "input_tokens_details": {"cached_tokens": counts.cached},
+        "output_tokens": counts.output,
+        "output_tokens_details": {"reasoning_tokens": counts.reasoning},
+        "total_tokens": counts.input + counts.output,
+    }
 
 
 _Asked = tuple[str, Mapping[str, Any]]
@@ -142,9 +125,7 @@ def _line(order: Order, position: int, row: ChatRow, reply: Answer | Refusal) ->
     """Return the row of a reply, and whether it belongs to the errors."""
     if isinstance(reply, Refusal):
         return refusal_row(order.batch, row.custom_id, reply), True
-    fault = order.faults.get("F11")
-    if fault is not None and not spread(position, fault.options["share"]):
-        fault = None
+    fault = row_fault(order.faults, position)
     if fault is not None and fault.variant not in ODD_ANSWERS:
         return fault_row(order.batch, row.custom_id, fault), True
     answer = reply if fault is None else odd_answer(reply, fault)
