@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,14 @@ class Core:
     def secret(self) -> bytes:
         """The key that signed URLs are signed with; it outlives a restart, and so do they."""
         return self.database.value("secret", "").encode()
+
+    def path(self, relative: str) -> Path:
+        """Return where a kept file is."""
+        return self.files / relative
+
+    def digest(self, number: int | str, what: str) -> str:
+        """Return hex digits for the name of what a call makes; the same call under the same seed gets the same ones."""
+        return hashlib.sha256(f"{self.settings.seed}|{number}|{what}".encode()).hexdigest()
 
     def settle(self, now: float) -> None:
         """Let everything become what it is at a time; called within a transaction."""

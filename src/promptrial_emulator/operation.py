@@ -73,6 +73,12 @@ class Call:
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
 
+    @property
+    def visible_from(self) -> float:
+        """When clients begin to see what it makes: at once, unless fault F7 hides that."""
+        hidden = self.faults.get("F7", "hidden")
+        return self.now + (hidden.options["delay_s"] if hidden else 0.0)
+
 
 Handler = Callable[[Call], ASGIApp]
 Reader = Callable[[Request, int], Awaitable[Body]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,6 @@ from promptrial_emulator.anthropic.messages import REQUEST_ID, json_response, re
 from promptrial_emulator.anthropic.model import Anthropic, Batch, Cancellation, shown_batch
 from promptrial_emulator.anthropic.requests import split
 from promptrial_emulator.anthropic.schedule import CANCELING, ENDED, IN_PROGRESS, BatchPlan, plan_stages
-from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.faults.transfers import spoilt
 from promptrial_emulator.operation import Call
 from promptrial_emulator.stages import Stage
@@ -26,7 +24,6 @@ __all__ = ["Batches"]
 _DAY_S: Final = 86_400.0
 _POLL_S: Final = "10"
 _CHUNK: Final = 1 << 20
-_KEPT_FAULTS: Final = frozenset({"F7", "F9", "F10", "F11", "F12", "F15"})
 
 
 class Batches:
@@ -44,7 +41,7 @@ class Batches:
         name = f"batch-{call.number}-requests"
         rows, first = split(
             call.body.path,
-            self._anthropic.path(name),
+            self._core.path(name),
             version,
             most=settings.rows_cap,
             refuse_samplers=settings.samplers == "batch",
@@ -98,7 +95,7 @@ class Batches:
         hidden = fault is not None and call.now < (batch.ended_at or 0.0) + fault.options["delay_s"]
         if batch.outcome is None or batch.archived_at(call.now) is not None or hidden:
             raise refused(404, f"No results for message batch {batch.id}")
-        path = self._anthropic.path(batch.outcome.file.path)
+        path = self._core.path(batch.outcome.file.path)
         if fault := call.faults.get("F13"):
             return spoilt(fault, read_bytes(path), call.url)
         headers = {REQUEST_ID: request_id(), "content-disposition": f'attachment; filename="{batch.id}_results.jsonl"'}
@@ -119,15 +116,13 @@ class Batches:
             raise reply
 
     def _batch(self, call: Call, version: str, rows: int, file: str) -> Batch:
-        faults = Injected([fault for fault in call.faults.all() if fault.name in _KEPT_FAULTS])
+        faults = call.faults.of_a_job("F7")
         plan = BatchPlan(call.now, self._core.settings.stage_s, call.now + _DAY_S, faults)
-        hidden = call.faults.get("F7", "hidden")
-        digest = hashlib.sha256(f"{self._core.settings.seed}|{call.number}|batch".encode()).hexdigest()
         return Batch(
-            id=f"msgbatch_{digest[:24]}",
+            id=f"msgbatch_{self._core.digest(call.number, 'batch')[:24]}",
             serial=call.number,
             created=call.now,
-            visible_from=call.now + (hidden.options["delay_s"] if hidden else 0.0),
+            visible_from=call.visible_from,
             expires_at=plan.expires_at,
             version=version,
             rows=rows,

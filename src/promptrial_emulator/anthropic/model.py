@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -81,10 +80,6 @@ class Anthropic:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.batches = Collection(core.database, "anthropic_batch", Batch)
-
-    def path(self, relative: str) -> Path:
-        """Return where a kept file is."""
-        return self.core.files / relative
 
     def batch(self, name: str, now: float) -> Batch:
         """Return a batch.

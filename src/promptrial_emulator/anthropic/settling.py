@@ -49,7 +49,7 @@ def _order(anthropic: Anthropic, batch: Batch) -> Order:
         share, rest = batch.cancelled.share, "canceled"
     fault = faults.get("F10")
     return Order(
-        input=anthropic.path(batch.input),
+        input=anthropic.core.path(batch.input),
         version=batch.version,
         share=share,
         rest=rest,
@@ -57,5 +57,5 @@ def _order(anthropic: Anthropic, batch: Batch) -> Order:
         seed=settings.seed,
         refuses=anthropic.refusal,
         faults=faults,
-        path=anthropic.path(f"batch-{batch.serial}-results"),
+        path=anthropic.core.path(f"batch-{batch.serial}-results"),
     )

@@ -129,6 +129,9 @@ class Fault(msgspec.Struct, frozen=True):
     options: dict[str, Any]
 
 
+_OF_A_JOB: Final = frozenset({"F9", "F10", "F11", "F12", "F15"})
+
+
 class Injected:
     """The faults that one call meets, at most one of each name."""
 
@@ -143,6 +146,10 @@ class Injected:
     def all(self) -> list[Fault]:
         """Return every fault, for a job to keep."""
         return list(self._faults.values())
+
+    def of_a_job(self, *more: str) -> Injected:
+        """Return those that stay with a job, and those of some other names."""
+        return Injected([fault for fault in self.all() if fault.name in _OF_A_JOB or fault.name in more])
 
 
 class Rule(msgspec.Struct, kw_only=True):

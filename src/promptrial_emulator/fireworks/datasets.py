@@ -50,12 +50,11 @@ class Datasets:
             raise refused(400, "dataset.example_count is required")
         if self._fireworks.datasets.find(name) is not None:
             raise refused(409, f"dataset {name!r} already exists")
-        fault = call.faults.get("F7")
         dataset = Dataset(
             id=name,
             serial=call.number,
             created=call.now,
-            visible_from=call.now + (fault.options["delay_s"] if fault else 0.0),
+            visible_from=call.visible_from,
             example_count=spec["exampleCount"],
             spec=spec,
         )
@@ -172,7 +171,7 @@ class Datasets:
 
     def _made_ready(self, dataset: Dataset, now: float) -> None:
         dataset.files.sort(key=lambda file: file.name)
-        dataset.facts = inspect(self._fireworks.path(file.path) for file in dataset.files)
+        dataset.facts = inspect(self._core.path(file.path) for file in dataset.files)
         dataset.ready_at = now + self._core.settings.ready_s
         self._fireworks.datasets.put(dataset)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response
 
-from promptrial_emulator.faults.rules import Injected
 from promptrial_emulator.fireworks import lists
 from promptrial_emulator.fireworks.datasets import check_id
 from promptrial_emulator.fireworks.messages import CREATE_JOB, Code, json_response, refused, request_message
@@ -162,7 +160,7 @@ class Jobs:
     ) -> Job:
         problem = "" if dataset.facts is None else dataset.facts.problem
         limit_s = float(spec["maxJobDuration"][:-1]) if "maxJobDuration" in spec else _DAY_S
-        faults = Injected([fault for fault in call.faults.all() if fault.name in {"F9", "F10", "F11", "F12", "F15"}])
+        faults = call.faults.of_a_job()
         plan = JobPlan(
             created=call.now,
             stage_s=self._core.settings.stage_s,
@@ -171,13 +169,12 @@ class Jobs:
             supported=supported,
             faults=faults,
         )
-        hidden = call.faults.get("F7")
         return Job(
             id=name,
             serial=call.number,
             created=call.now,
             updated=call.now,
-            visible_from=call.now + (hidden.options["delay_s"] if hidden else 0.0),
+            visible_from=call.visible_from,
             expires_at=plan.expires_at,
             state="JOB_STATE_VALIDATING",
             spec=spec,
@@ -192,8 +189,7 @@ class Jobs:
         )
 
     def _invented(self, number: int, what: str) -> str:
-        digest = hashlib.sha256(f"{self._core.settings.seed}|{number}|{what}".encode()).hexdigest()
-        return f"bij-{digest[:8]}"
+        return f"bij-{self._core.digest(number, what)[:8]}"
 
 
 def _check_parameters(parameters: dict[str, Any]) -> None:

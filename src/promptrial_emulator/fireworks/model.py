@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -99,10 +98,6 @@ class Fireworks:
         self.datasets = Collection(core.database, "fireworks_dataset", Dataset)
         self.jobs = Collection(core.database, "fireworks_job", Job)
         self.account = f"accounts/{core.settings.account}"
-
-    def path(self, relative: str) -> Path:
-        """Return where a kept file is."""
-        return self.core.files / relative
 
     def dataset(self, name: str, now: float) -> Dataset:
         """Return a data set.

@@ -68,7 +68,7 @@ class Storage:
         dataset = self._fireworks.datasets.find(call.path["id"])
         for file in dataset.files if dataset else ():
             if file.name == call.path["name"]:
-                path = self._fireworks.path(file.path)
+                path = self._core.path(file.path)
                 if fault := call.faults.get("F13"):
                     return spoilt(fault, read_bytes(path), call.url)
                 if call.faults.get("F14", "mid_transfer"):

@@ -28,7 +28,6 @@ from promptrial_emulator.stages import Stage
 __all__ = ["Batches"]
 
 _PAGE, _LARGEST_PAGE = 20, 100
-_OF_A_JOB: Final = frozenset({"F9", "F10", "F11", "F12", "F15"})
 _AGAIN: Final = "Please try again once some in_progress batches have been completed."
 
 
@@ -86,7 +85,7 @@ class Batches:
         self._openai.batches.remove(call.path["id"])
 
     def _batch(self, call: Call, spec: dict[str, Any], file: File, facts: InputFacts) -> Batch:
-        faults = Injected([fault for fault in call.faults.all() if fault.name in _OF_A_JOB])
+        faults = call.faults.of_a_job()
         problems = _problems(self._openai, call, spec["endpoint"], facts)
         plan = BatchPlan(
             created=call.now,
@@ -95,12 +94,12 @@ class Batches:
             fit=not problems,
             faults=faults,
         )
-        stages, hidden = plan_stages(plan), call.faults.get("F7")
+        stages = plan_stages(plan)
         return Batch(
             id=self._openai.new_id("batch_", call.number),
             serial=call.number,
             created=call.now,
-            visible_from=call.now + (hidden.options["delay_s"] if hidden else 0.0),
+            visible_from=call.visible_from,
             expires_at=plan.expires_at,
             spec=spec,
             facts=facts,
@@ -138,8 +137,7 @@ def _beyond_limit(openai: OpenAI, call: Call, model: str, facts: InputFacts) -> 
     if fault is None and used + facts.tokens <= limit:
         return []
     text = f"Enqueued token limit reached for {model} in organization org-emulator. Limit: {limit:,} enqueued tokens."
-    more = "Please try again once some in_progress batches have been completed."
-    return [Problem("token_limit_exceeded", f"{text} {more}")]
+    return [Problem("token_limit_exceeded", f"{text} {_AGAIN}")]
 
 
 def _told(faults: Injected) -> list[Problem]:

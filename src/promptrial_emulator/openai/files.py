@@ -49,12 +49,11 @@ class Files:
             raise refused(413, f"The file is larger than {self._core.settings.openai.file_bytes} bytes.", param="file")
         if purpose == BATCH and not body.name.endswith(".jsonl"):
             raise refused(400, "Invalid file format for Batch API. Must be .jsonl", None, "file")
-        hidden = call.faults.get("F7")
         file = File(
             id=self._openai.new_id("file-", call.number),
             serial=call.number,
             created=call.now,
-            visible_from=call.now + (hidden.options["delay_s"] if hidden else 0.0),
+            visible_from=call.visible_from,
             purpose=purpose,
             content=StoredFile(body.name, body.path.name, body.size, body.sha256),
             processed_at=call.now + self._core.settings.openai.processing_s,
@@ -92,7 +91,7 @@ class Files:
     def content(self, call: Call) -> ASGIApp:
         """Send the bytes of a file."""
         file = self._openai.file(call.path["id"], call.now)
-        path = self._openai.path(file.content.path)
+        path = self._core.path(file.content.path)
         if fault := call.faults.get("F13"):
             return spoilt(fault, read_bytes(path), call.url)
         headers = {"content-disposition": f'attachment; filename="{file.content.name}"'}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -98,14 +96,9 @@ class OpenAI:
         self.files = Collection(core.database, "openai_file", File)
         self.batches = Collection(core.database, "openai_batch", Batch)
 
-    def path(self, relative: str) -> Path:
-        """Return where a kept file is."""
-        return self.core.files / relative
-
     def new_id(self, prefix: str, number: int | str) -> str:
         """Return the id of what a call makes."""
-        digest = hashlib.sha256(f"{self.core.settings.seed}|{number}|{prefix}".encode()).hexdigest()
-        return prefix + digest[:24]
+        return prefix + self.core.digest(number, prefix)[:24]
 
     def file(self, name: str, now: float, param: str = "id") -> File:
         """Return a file.

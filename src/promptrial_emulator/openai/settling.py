@@ -100,7 +100,7 @@ def _order(openai: OpenAI, batch: Batch) -> Order:
         batch=batch.id,
         endpoint=_endpoint(batch.spec["endpoint"]),
         model=batch.model,
-        input=openai.path(batch.content),
+        input=openai.core.path(batch.content),
         share=batch.share,
         ending=batch.schedule[-1].state,
         settings=openai.core.settings,
