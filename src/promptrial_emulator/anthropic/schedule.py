@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from promptrial_emulator.faults.rules import Injected
-from promptrial_emulator.stages import Stage
+from promptrial_emulator.stages import PARTIAL, Stage, slowed
 
 __all__ = ["CANCELING", "ENDED", "IN_PROGRESS", "BatchPlan", "Rest", "plan_stages", "unfinished"]
 
@@ -21,7 +21,6 @@ ENDED: Final = "ended"
 Rest = Literal["succeeded", "errored", "canceled", "expired"]
 """What becomes of the rows that a batch has not answered when it ends."""
 _STAGES: Final = 2
-_PARTIAL: Final = 0.5
 _ENDINGS: Final[dict[str, Rest]] = {"failed": "errored", "expired": "expired", "cancelled": "canceled"}
 
 
@@ -37,9 +36,7 @@ class BatchPlan:
 
 def plan_stages(plan: BatchPlan) -> list[Stage]:
     """Return the statuses of a batch in the order of their times; the first is at its creation."""
-    length = _STAGES * plan.stage_s
-    if fault := plan.faults.get("F9", "slow"):
-        length *= float(fault.options["factor"])
+    length = slowed(_STAGES * plan.stage_s, plan.faults)
     between = _between(plan)
     step = length / (len(between) + 1)
     stages = [Stage(plan.created, IN_PROGRESS)]
@@ -71,5 +68,5 @@ def unfinished(stages: Sequence[Stage], expires_at: float, faults: Injected) -> 
     if fault := faults.get("F10"):
         return float(fault.options["share"]), _ENDINGS[fault.variant]
     if stages[-1].at >= expires_at:
-        return _PARTIAL, "expired"
+        return PARTIAL, "expired"
     return 1.0, "succeeded"

@@ -14,7 +14,7 @@ from promptrial_emulator.fireworks.inputs import InputFacts
 from promptrial_emulator.fireworks.messages import refused
 from promptrial_emulator.fireworks.outputs import Outcome
 from promptrial_emulator.fireworks.schedule import TERMINAL
-from promptrial_emulator.stages import Stage, current
+from promptrial_emulator.stages import Stage, partway
 from promptrial_emulator.stored_file import StoredFile
 
 __all__ = ["Dataset", "Fireworks", "Job"]
@@ -183,7 +183,7 @@ def _progress(job: Job, now: float) -> dict[str, Any] | None:
         return None
     fault = job.injected.get("F15", "progress")
     off = int(fault.options["offset"]) if fault else 0
-    succeeded = _estimate(job, now) if outcome is None else outcome.succeeded
+    succeeded = partway(job.rows, job.schedule, now) if outcome is None else outcome.succeeded
     failed = 0 if outcome is None else outcome.failed
     return {
         "percent": 100 if job.state in TERMINAL else 100 * succeeded // max(job.rows, 1),
@@ -197,12 +197,6 @@ def _progress(job: Job, now: float) -> dict[str, Any] | None:
         "outputTokens": 0 if outcome is None else outcome.output_tokens,
         "cachedInputTokenCount": 0 if outcome is None else outcome.cached_tokens,
     }
-
-
-def _estimate(job: Job, now: float) -> int:
-    stage = current(job.schedule, now)
-    end = next((later.at for later in job.schedule if later.at > stage.at), stage.at)
-    return int(job.rows * (now - stage.at) / (end - stage.at)) if end > stage.at else job.rows
 
 
 def _lifecycle(job: Job) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """When a job is in which state: a list of times and states, fixed when the job is created. Pure.
 
-A job that nothing befalls goes through VALIDATING, PENDING, CREATING and RUNNING to COMPLETED, and stays equally long
-in each; faults, a data set that is not fit, an unsupported model and the time limit make another list of that.
+A job that no fault affects goes through VALIDATING, PENDING, CREATING and RUNNING to COMPLETED, and stays equally long
+in each; faults, an invalid data set, an unsupported model and the time limit change that list.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from promptrial_emulator.faults.rules import Injected
-from promptrial_emulator.stages import Stage
+from promptrial_emulator.stages import Stage, in_turn, share_by_end, slowed
 
 __all__ = ["TERMINAL", "JobPlan", "has_output", "plan_stages", "share_of_rows"]
 
@@ -19,7 +19,6 @@ _PREFIX: Final = "JOB_STATE_"
 _USUAL: Final = ("VALIDATING", "PENDING", "CREATING", "RUNNING", "COMPLETED")
 TERMINAL: Final = frozenset(_PREFIX + name for name in ("COMPLETED", "FAILED", "EXPIRED", "EARLY_STOPPED", "CANCELLED"))
 _WITH_OUTPUT: Final = frozenset(_PREFIX + name for name in ("COMPLETED", "EXPIRED", "EARLY_STOPPED"))
-_PARTIAL: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +35,8 @@ class JobPlan:
 
 def plan_stages(job: JobPlan) -> list[Stage]:
     """Return the states of a job in the order of their times; the first is at its creation."""
-    stage_s = job.stage_s
-    if fault := job.faults.get("F9", "slow"):
-        stage_s *= float(fault.options["factor"])
-    names = _names(job)
-    stages = [Stage(job.created + number * stage_s, _full(name)) for number, name in enumerate(names)]
-    kept = [stage for stage in stages if stage.at <= job.expires_at]
+    stage_s = slowed(job.stage_s, job.faults)
+    kept = in_turn([_full(name) for name in _names(job)], job.created, stage_s, job.expires_at)
     if kept[-1].state not in TERMINAL:
         kept.append(Stage(job.expires_at, _full("EXPIRED")))
     return kept
@@ -55,11 +50,7 @@ def has_output(state: str, faults: Injected) -> bool:
 
 def share_of_rows(stages: Sequence[Stage], faults: Injected) -> float:
     """Return which share of its rows a job has answered by its end."""
-    if stages[-1].state == _full("COMPLETED"):
-        return 1.0
-    if fault := faults.get("F10"):
-        return float(fault.options["share"])
-    return _PARTIAL if any(stage.state == _full("RUNNING") for stage in stages) else 0.0
+    return share_by_end(stages, faults, running=_full("RUNNING"), completed=_full("COMPLETED"))
 
 
 def _names(job: JobPlan) -> list[str]:

@@ -13,7 +13,7 @@ from promptrial_emulator.openai.inputs import InputFacts, Problem
 from promptrial_emulator.openai.messages import EPOCH_S, refused
 from promptrial_emulator.openai.outputs import Outcome
 from promptrial_emulator.openai.schedule import FINISHED, IN_PROGRESS, VALIDATING
-from promptrial_emulator.stages import Stage, current
+from promptrial_emulator.stages import Stage, current, partway
 from promptrial_emulator.stored_file import StoredFile
 
 __all__ = ["Batch", "File", "OpenAI", "shown_batch", "shown_file"]
@@ -184,8 +184,6 @@ def _counts(batch: Batch, now: float) -> dict[str, int]:
 
 def _estimate(batch: Batch, now: float) -> int:
     """Return about how many rows are answered; never more than by its end."""
-    rows, stage = batch.facts.rows * batch.share, current(batch.schedule, now)
-    end = next((later.at for later in batch.schedule if later.at > stage.at), stage.at)
-    if stage.state != IN_PROGRESS or end <= stage.at:
-        return int(rows)
-    return int(rows * (now - stage.at) / (end - stage.at))
+    rows = batch.facts.rows * batch.share
+    running = current(batch.schedule, now).state == IN_PROGRESS
+    return partway(rows, batch.schedule, now) if running else int(rows)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from promptrial_emulator.faults.rules import Injected
-from promptrial_emulator.stages import Stage
+from promptrial_emulator.stages import Stage, in_turn, share_by_end, slowed
 
 __all__ = [
     "CANCELLED",
@@ -27,7 +27,6 @@ CANCELLED: Final = "cancelled"
 _COMPLETED: Final = "completed"
 _USUAL: Final = (VALIDATING, IN_PROGRESS, "finalizing", _COMPLETED)
 FINISHED: Final = frozenset({_COMPLETED, "failed", "expired", CANCELLED})
-_PARTIAL: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,8 @@ class BatchPlan:
 
 def plan_stages(batch: BatchPlan) -> list[Stage]:
     """Return the states of a batch in the order of their times; the first is at its creation."""
-    stage_s = batch.stage_s
-    if fault := batch.faults.get("F9", "slow"):
-        stage_s *= float(fault.options["factor"])
-    stages = [Stage(batch.created + number * stage_s, name) for number, name in enumerate(_names(batch))]
-    kept = [stage for stage in stages if stage.at <= batch.expires_at]
+    stage_s = slowed(batch.stage_s, batch.faults)
+    kept = in_turn(_names(batch), batch.created, stage_s, batch.expires_at)
     if kept[-1].state not in FINISHED:
         kept.append(Stage(batch.expires_at, "expired"))
     return kept
@@ -55,11 +51,7 @@ def plan_stages(batch: BatchPlan) -> list[Stage]:
 
 def share_of_rows(stages: list[Stage], faults: Injected) -> float:
     """Return which share of its rows a batch has answered by its end."""
-    if stages[-1].state == _COMPLETED:
-        return 1.0
-    if fault := faults.get("F10"):
-        return float(fault.options["share"])
-    return _PARTIAL if any(stage.state == IN_PROGRESS for stage in stages) else 0.0
+    return share_by_end(stages, faults, running=IN_PROGRESS, completed=_COMPLETED)
 
 
 def share_at(stages: list[Stage], now: float) -> float:
