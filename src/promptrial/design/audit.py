@@ -13,7 +13,6 @@ from pathlib import PurePath
 from typing import Final
 
 from promptrial.config.arms import ArmConfig, PromptConfig, PromptSetConfig
-from promptrial.config.instances import instance_of
 from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for, usd
 from promptrial.design.audit_document import (
@@ -26,8 +25,8 @@ from promptrial.design.audit_document import (
     PromptSetAudit,
     Refusal,
 )
+from promptrial.design.trials import model_specs
 from promptrial.errors import SelfTestError
-from promptrial.model import ModelSpec
 from promptrial.model.arms import ArmName, contrasts_of
 from promptrial.scoring import selftest
 from promptrial.scoring.base import ScoringSettings
@@ -166,10 +165,7 @@ def _more_usd(config: ExperimentConfig, arms: Sequence[tuple[str, int | None]]) 
 
 
 def _usd(config: ExperimentConfig, alias: str, tokens: int) -> float | None:
-    model = config.models[alias]
-    instance = instance_of(config.providers, model.provider or config.provider)
-    spec = ModelSpec(alias, model.id, instance.name, adapter=instance.adapter)
-    price = price_for(config.pricing, spec)
+    price = price_for(config.pricing, model_specs(config)[alias])
     return None if price is None else usd(tokens * _ITEMS * _requests_per_item(config), 0, price)
 
 
