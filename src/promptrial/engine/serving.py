@@ -38,8 +38,7 @@ def unservable(
     yield from misunderstood(config, models)
     yield from unsendable(config, trials)
     for name in dict.fromkeys(model.provider for model in models):
-        instance = instance_of(config.providers, name)
-        kind: type[BatchProvider] = registry.load("provider", instance.adapter)
+        instance, kind = _server(config, name)
         if dry_run and not kind.local:
             continue
         try:
@@ -57,8 +56,7 @@ def served(
     """Return a line for each model that is not computed in this process: which server is asked, where, and how."""
     lines = []
     for model in models:
-        instance = instance_of(loaded.experiment.providers, model.provider)
-        kind: type[BatchProvider] = registry.load("provider", instance.adapter)
+        instance, kind = _server(loaded.experiment, model.provider)
         if kind.local:
             continue
         where = shown_address(instance, loaded.placeholders, env) or instance.label
@@ -103,8 +101,7 @@ def misunderstood(config: ExperimentConfig, models: Iterable[ModelSpec]) -> Iter
     for model in models:
         given = model.options.given()
         if given:
-            instance = instance_of(config.providers, model.provider)
-            kind: type[BatchProvider] = registry.load("provider", instance.adapter)
+            instance, kind = _server(config, model.provider)
             taken = kind.understands.difference(instance.option("lacks").split())
             takes = f"it takes: {', '.join(sorted(taken))}" if taken else "it takes none of its kind"
             for key in sorted(given.keys() - taken):
@@ -151,8 +148,7 @@ def require_reachable(config: ExperimentConfig, trials: Sequence[Trial], env: Ma
     """
     problems = []
     for name in dict.fromkeys(model.provider for model in models_asked(tuple(trials))):
-        instance = instance_of(config.providers, name)
-        kind: type[BatchProvider] = registry.load("provider", instance.adapter)
+        instance, kind = _server(config, name)
         if kind.local:
             continue
         try:
@@ -161,6 +157,12 @@ def require_reachable(config: ExperimentConfig, trials: Sequence[Trial], env: Ma
             problems.append(str(error))
     if problems:
         raise ConfigProblemsError(problems)
+
+
+def _server(config: ExperimentConfig, name: str) -> tuple[Instance, type[BatchProvider]]:
+    """Return an instance, and its adapter."""
+    instance = instance_of(config.providers, name)
+    return instance, registry.load("provider", instance.adapter)
 
 
 def _refused(provider: BatchProvider, models: Sequence[ModelSpec]) -> Iterator[str]:
