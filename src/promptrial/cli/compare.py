@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial.care.status import find_run
-from promptrial.cli.options import ALL_ARMS, Parser, add_experiments_dir, add_flag, experiments_dir, names
+from promptrial.cli.options import ALL_ARMS, Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.cli.values import names
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_result, say_to_stderr
 

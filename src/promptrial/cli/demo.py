@@ -6,7 +6,8 @@ import argparse
 from typing import Final
 
 from promptrial.cli import run as run_command
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, positive
+from promptrial.cli.options import Parser, add_experiments_dir, add_flag
+from promptrial.cli.values import positive
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.values import positive, share
 from promptrial.errors import UsageError
 from promptrial.runtime.stop import StopToken, stop_on_signals
 from promptrial.runtime.terminal import print_result, say_to_stderr
@@ -33,7 +34,7 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "key", f"the API key that it accepts (default: {defaults.key})", default=defaults.key)
     add_flag(parser, "account", f"the account of that key (default: {defaults.account})", default=defaults.account,
              metavar="NAME")  # fmt: skip
-    add_flag(parser, "quota", "maximum number of jobs in progress (default: no limit)", type=_count, metavar="N")
+    add_flag(parser, "quota", "maximum number of jobs in progress (default: no limit)", type=positive, metavar="N")
     group = parser.add_argument_group("answers")
     add_flag(parser, "responder", f"who answers (default: {defaults.responder})", group=group,
              choices=tuple(RESPONDERS), default=defaults.responder)  # fmt: skip
@@ -41,7 +42,7 @@ def configure(parser: Parser) -> None:
              type=Path, metavar="DIR")  # fmt: skip
     for name, text in (("accuracy", "share of right answers"), ("abstention", "share of abstentions")):
         default = getattr(defaults, name)
-        add_flag(parser, name, f"{text} of the oracle (default: {default})", group=group, type=_share, default=default,
+        add_flag(parser, name, f"{text} of the oracle (default: {default})", group=group, type=share, default=default,
                  metavar="X")  # fmt: skip
     add_flag(parser, "effect", f"added to the accuracy of every arm but control (default: {defaults.effect})",
              group=group, type=_number, default=defaults.effect, metavar="X")  # fmt: skip
@@ -86,25 +87,11 @@ def _number(text: str) -> float:
     return number
 
 
-def _share(text: str) -> float:
-    share = _number(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
-    return share
-
-
 def _seconds(text: str) -> float:
     seconds = _number(text)
     if seconds < 0:
         raise argparse.ArgumentTypeError(f"expected seconds, not negative, got {text!r}")
     return seconds
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
-    return count
 
 
 def _port(text: str) -> int:

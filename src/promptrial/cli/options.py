@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from promptrial import registry
+from promptrial.cli.values import names, numbers, positive, truth
 from promptrial.config.environment import DEFAULT_CONFIG, DEFAULT_EXPERIMENTS, dotenv, environment, experiments_dir_of
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_result, say_to_stderr
@@ -35,10 +36,8 @@ __all__ = [
     "add_run_id",
     "config_file",
     "experiments_dir",
-    "names",
     "override_sources",
     "overrides",
-    "positive",
     "resume_command",
     "run_or_latest",
 ]
@@ -185,7 +184,7 @@ def add_flag(
     )  # without a default, so that what was typed can be told
     parser.flags[name] = _Flag(
         name=name,
-        convert=_truth if is_switch else options.get("type", str),
+        convert=truth if is_switch else options.get("type", str),
         choices=options.get("choices"),
         default=False if is_switch else default,
         required=required,
@@ -290,7 +289,7 @@ def add_choices(parser: Parser) -> None:
     add_flag(parser, "models", "aliases of models, separated by commas", group=group, type=names, metavar="A,B")
     add_flag(parser, "prompt_sets", "names of prompt sets, separated by commas", group=group, type=names,
              metavar="A,B")  # fmt: skip
-    add_flag(parser, "temps", "temperatures, separated by commas", group=group, type=_numbers, metavar="T,T")
+    add_flag(parser, "temps", "temperatures, separated by commas", group=group, type=numbers, metavar="T,T")
     add_flag(parser, "arms", "names of arms, separated by commas (default: all)", group=group, type=names,
              rivals=("condition",), metavar="A,B")  # fmt: skip
     add_flag(parser, "condition", f"run this arm only; {ALL_ARMS} runs all. An alias of --arms", group=group,
@@ -368,33 +367,3 @@ def _execution(args: argparse.Namespace) -> dict[KeyPath, object]:
     if getattr(args, "no_sharing", False):
         values["execution", "share_identical_arms"] = False
     return values
-
-
-def names(text: str) -> list[str]:
-    """Read names that stand between commas."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
-    if not found:
-        raise argparse.ArgumentTypeError("expected names separated by commas")
-    return found
-
-
-def _numbers(text: str) -> list[float]:
-    try:
-        return [float(number) for number in names(text)]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected numbers separated by commas, got {text!r}") from error
-
-
-def positive(text: str) -> int:
-    """Read a whole number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
-    return int(text)
-
-
-def _truth(text: str) -> bool:
-    if text.lower() in {"1", "true", "yes", "on"}:
-        return True
-    if text.lower() in {"0", "false", "no", "off"}:
-        return False
-    raise argparse.ArgumentTypeError(f"expected 1 or 0, got {text!r}")

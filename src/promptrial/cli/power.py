@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.values import share
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
@@ -39,23 +40,23 @@ def configure(parser: Parser) -> None:
              rivals=("n",))  # fmt: skip
     scores = parser.add_argument_group("what is assumed of the scores")
     add_flag(
-        parser, "baseline", "share of right answers of the prompt that there is", group=scores, type=_share, metavar="X"
+        parser, "baseline", "share of right answers of the prompt that there is", group=scores, type=share, metavar="X"
     )
     add_flag(parser, "discordance", "share of questions that one arm alone answers rightly (default: as if the arms "
-             "were independent, 2 x (1 - x) of --baseline x)", group=scores, type=_share,
+             "were independent, 2 x (1 - x) of --baseline x)", group=scores, type=share,
              metavar="X")  # fmt: skip
     add_flag(parser, "sd", "scores on a scale: the standard deviation of an item's difference", group=scores,
              type=_above_0, metavar="X")  # fmt: skip
     add_flag(parser, "clusters", "questions that share passages: passages x questions each, such as 50x4, or x4",
              group=scores, type=_clusters, metavar="CxM")  # fmt: skip
     add_flag(parser, "icc", f"how alike differences of a passage are, 0 to 1 (default with --clusters: {_USUAL_ICC})",
-             group=scores, type=_share, metavar="X")  # fmt: skip
+             group=scores, type=share, metavar="X")  # fmt: skip
     add_flag(parser, "replicates", "answers of each arm to each question (default: 1)", group=scores, type=_count,
              default=1, metavar="K")  # fmt: skip
     add_flag(parser, "within", "share of the variance that is between replicates of one question (default with "
-             f"--replicates: {_USUAL_WITHIN}; 0 at temperature 0)", group=scores, type=_share, metavar="X")  # fmt: skip
-    add_flag(parser, "alpha", "level of the two-sided test (default: 0.05)", type=_share, default=0.05, metavar="X")
-    add_flag(parser, "power", "probability of finding it (default: 0.8)", type=_share, default=0.8, metavar="X")
+             f"--replicates: {_USUAL_WITHIN}; 0 at temperature 0)", group=scores, type=share, metavar="X")  # fmt: skip
+    add_flag(parser, "alpha", "level of the two-sided test (default: 0.05)", type=share, default=0.05, metavar="X")
+    add_flag(parser, "power", "probability of finding it (default: 0.8)", type=share, default=0.8, metavar="X")
     add_flag(parser, "svg", "also draw the curve into this new file", type=Path, metavar="FILE")
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
@@ -222,26 +223,19 @@ def _draw(curve: Curve, path: Path) -> None:
 def _count(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 10**9:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to a billion; got {text!r}")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1; got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to a billion, got {text!r}")
     return value
 
 
 def _above_0(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0; got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return value
 
 
 def _clusters(text: str) -> tuple[int | None, int]:
     found = re.fullmatch(r"([1-9][0-9]{0,8})?x([1-9][0-9]{0,5})", text)
     if not found:
-        raise argparse.ArgumentTypeError(f"expected passages x questions, such as 50x4, or x4; got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected passages x questions, such as 50x4, or x4, got {text!r}")
     return None if found[1] is None else int(found[1]), int(found[2])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptrial.cli import run as run_command
 from promptrial.cli.options import Parser, add_flag, config_file, overrides
+from promptrial.cli.values import positive
 from promptrial.errors import UsageError
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
@@ -40,7 +41,7 @@ def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_flag(parser, "dry_run", "required: the smoke test is always a dry run against a local emulator",
              action="store_true")  # fmt: skip
-    add_flag(parser, "n", "items of each dataset (default: 3)", type=_count, default=3, metavar="N")
+    add_flag(parser, "n", "items of each dataset (default: 3)", type=positive, default=3, metavar="N")
     add_flag(parser, "prompt_set", "name of the prompt set (default: operational_only)", default="operational_only",
              metavar="NAME")  # fmt: skip
     add_flag(parser, "stop_point", "where the run is stopped (default: all, one run each)", default="all",
@@ -108,12 +109,6 @@ def _folder(*, keep: bool) -> Iterator[Path]:
             say_to_stderr(f"the runs are in {folder}")
         else:
             shutil.rmtree(folder)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
-    return int(text)
 
 
 def _as_json(trips: Sequence[Trip]) -> str:

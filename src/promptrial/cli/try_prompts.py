@@ -16,9 +16,9 @@ from promptrial.cli.options import (
     add_experiments_dir,
     add_flag,
     experiments_dir,
-    positive,
     resume_command,
 )
+from promptrial.cli.values import positive
 from promptrial.config.environment import environment
 from promptrial.errors import RunExistsError, UsageError
 from promptrial.runtime.clock import SystemClock
