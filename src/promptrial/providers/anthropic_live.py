@@ -23,7 +23,7 @@ from promptrial.providers.anthropic_models import AsksAnthropic
 from promptrial.providers.anthropic_service import PRESET, anthropic_service
 from promptrial.providers.base import JobRef, PartPayload, Shown
 from promptrial.providers.http import HttpClient
-from promptrial.providers.http_outcomes import Call, RejectedError, printable
+from promptrial.providers.http_outcomes import Call, RejectedError
 from promptrial.providers.live import (
     ANSWER,
     IN_FLIGHT,
@@ -32,11 +32,12 @@ from promptrial.providers.live import (
     REFUSED_ALONE,
     AnswersDirectly,
     LiveAnswer,
-    Note,
     answers_in_turn,
+    on_one_line,
+    told_of_model,
 )
-from promptrial.providers.model_names import is_same_model
 from promptrial.providers.request_rows import RequestRow
+from promptrial.providers.wire import text
 
 __all__ = ["AnthropicLiveProvider"]
 
@@ -100,7 +101,7 @@ class AnthropicLiveProvider(AsksAnthropic, AnswersDirectly):
         except RejectedError as error:
             return LiveAnswer(self._refused(error, request, model))
         try:
-            return LiveAnswer(_row_of(message, request), tuple(_notes(message, model)))
+            return LiveAnswer(_row_of(message, request), tuple(told_of_model(text(message.model), model)))
         except (ValueError, RecursionError) as error:
             raise TransientError(Call(self._http.service, ANSWER).text(str(error))) from error
 
@@ -126,7 +127,7 @@ class AnthropicLiveProvider(AsksAnthropic, AnswersDirectly):
             ) from error
         inner = {"type": error.kind or "invalid_request_error", "message": error.detail}
         result = {"type": "errored", "error": {"type": "error", "error": inner}}
-        return _on_one_line({"custom_id": request.custom_id, "result": result})
+        return on_one_line({"custom_id": request.custom_id, "result": result})
 
 
 def _row_of(message: _Message, request: RequestRow) -> bytes:
@@ -139,18 +140,6 @@ def _row_of(message: _Message, request: RequestRow) -> bytes:
     """
     if message.content is UNSET:
         raise ValueError("the answer has no content")
-    row = _on_one_line({"custom_id": request.custom_id, "result": {"type": "succeeded", "message": message}})
+    row = on_one_line({"custom_id": request.custom_id, "result": {"type": "succeeded", "message": message}})
     msgspec.json.decode(row)
     return row
-
-
-def _notes(message: _Message, model: ModelSpec) -> Iterator[Note]:
-    named = message.model if isinstance(message.model, str) else ""
-    if named and not is_same_model(named, model.id):
-        shown = printable(named, 80)
-        yield Note(f"model {shown}", f"model {model.shown_id} was asked for, and {shown} answers")
-
-
-def _on_one_line(row: object) -> bytes:
-    # Between the tokens of JSON a newline is a space; within them there is none.
-    return msgspec.json.encode(row).replace(b"\n", b" ").replace(b"\r", b" ")

@@ -16,8 +16,7 @@ from msgspec import UNSET, Raw, UnsetType
 from promptrial.model import Completion, ModelSpec
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.http_outcomes import printable
-from promptrial.providers.live import LiveAnswer, Note
-from promptrial.providers.model_names import is_same_model
+from promptrial.providers.live import LiveAnswer, Note, on_one_line, told_of_model
 from promptrial.providers.request_rows import RequestRow
 
 __all__ = ["ChatReply", "FailedReplyError", "answer_of", "fewest_tokens"]
@@ -76,13 +75,12 @@ def answer_of(reply: ChatReply, request: RequestRow, model: ModelSpec, window: i
         If it holds neither an answer nor an error, or is not JSON. An answer of a shape that is not read is kept.
     """
     _require_no_failure(reply)
-    # Between the tokens of JSON a newline is a space; within them there is none.
-    row = msgspec.json.encode(_Row(request.custom_id, reply)).replace(b"\n", b" ").replace(b"\r", b" ")
+    row = on_one_line(_Row(request.custom_id, reply))
     try:
         completion = parse_chat_row(row)
     except ValueError:
         _require_choices(reply, row)
-        return LiveAnswer(row, tuple(_named_otherwise(reply, model)))
+        return LiveAnswer(row, tuple(told_of_model(_text(reply.model), model)))
     return LiveAnswer(row, tuple(_notes(reply, completion, request, model, window, larger)))
 
 
@@ -119,19 +117,10 @@ def _require_choices(reply: ChatReply, row: bytes) -> None:
         raise ValueError("JSON nested too deeply") from error
 
 
-def _named_otherwise(reply: ChatReply, model: ModelSpec) -> Iterator[Note]:
-    named = _text(reply.model)
-    if named and not is_same_model(named, model.id):
-        yield Note(
-            f"model {printable(named, 80)}",
-            f"model {model.shown_id} was asked for, and {printable(named, 80)} answers",
-        )
-
-
 def _notes(
     reply: ChatReply, answer: Completion, request: RequestRow, model: ModelSpec, window: int | None, larger: str
 ) -> Iterator[Note]:
-    yield from _named_otherwise(reply, model)
+    yield from told_of_model(_text(reply.model), model)
     if answer.error is not None or not answer.prompt_tokens:
         return
     fewest, limit, read = fewest_tokens(request), request.body.max_tokens, answer.prompt_tokens

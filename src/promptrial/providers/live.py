@@ -14,7 +14,9 @@ import msgspec
 
 from promptrial.model import ModelSpec
 from promptrial.providers.base import BatchProvider, JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.http_outcomes import printable
 from promptrial.providers.http_service import Timeouts
+from promptrial.providers.model_names import is_same_model
 from promptrial.providers.request_rows import RequestRow
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "Note",
     "answers_in_turn",
     "error_row",
+    "on_one_line",
+    "told_of_model",
 ]
 
 IN_FLIGHT: Final = 16
@@ -132,6 +136,19 @@ def answers_in_turn(provider: LiveProvider, payload: PartPayload) -> Iterator[by
     """Yield the rows of a part, asked for one after the other: the ``results`` of a live adapter."""
     for request in payload.requests():
         yield provider.answer(request, payload.model).row
+
+
+def told_of_model(named: str, model: ModelSpec) -> Iterator[Note]:
+    """Yield what is to be said of an answer that names a model: nothing if it names none, or the one that was asked."""
+    if named and not is_same_model(named, model.id):
+        shown = printable(named, 80)
+        yield Note(f"model {shown}", f"model {model.shown_id} was asked for, and {shown} answers")
+
+
+def on_one_line(row: object) -> bytes:
+    """Return a row as JSON on one line, also if it holds raw JSON of a server's that goes over several."""
+    # Between the tokens of JSON a newline is a space; within them there is none.
+    return msgspec.json.encode(row).replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 class _Error(msgspec.Struct, frozen=True):
