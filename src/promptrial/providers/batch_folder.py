@@ -172,19 +172,18 @@ class BatchFolder:
     def _is_taken(self, path: Path, keys: Iterable[str]) -> bool:
         """Whether a file answers one of these jobs, to judge by its first row."""
         here = _first_id(path)
-        others = (other for key in keys if (other := self.job(key)) is not None and not other.cancelled)
-        return here is not None and any(self._asks(other, here) for other in others)
+        return here is not None and any(not other.cancelled and self._asks(other, here) for other in self._jobs(keys))
 
     def other_models(self, job: FileJob) -> frozenset[str]:
         """Return the models that other jobs in the folder ask, and this one does not."""
-        return frozenset(other.model for key in self._keys() if (other := self.job(key)) is not None) - {job.model}
+        return frozenset(other.model for other in self._jobs(self._keys())) - {job.model}
 
     def _answers_alone(self, path: Path, job: FileJob, keys: Iterable[str]) -> bool:
         """Whether a file whose name says nothing answers this job, and no other one."""
         here = _first_id(path)
         if here is None or here not in self.ids(job) or _is_older(path, job):
             return False
-        others = (other for key in keys if key != job.key and (other := self.job(key)) is not None)
+        others = self._jobs(key for key in keys if key != job.key)
         asking = (other for other in others if not other.cancelled and self._asks(other, here))
         rivals = [other.key for other in asking if not _is_older(path, other)]
         earlier = [key for key in rivals if _part(key) == _part(job.key)]
@@ -214,6 +213,10 @@ class BatchFolder:
 
     def _keys(self) -> set[str]:
         return {path.name.removesuffix(_RECORD) for path in self._files(_RECORD)}
+
+    def _jobs(self, keys: Iterable[str]) -> Iterator[FileJob]:
+        """Yield the jobs of these keys that are still on record."""
+        return (job for key in keys if (job := self.job(key)) is not None)
 
     def _answers(self) -> Iterator[Path]:
         """Yield the files that may hold answers."""

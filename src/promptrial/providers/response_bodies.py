@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from promptrial.providers.wire import mapping
+from promptrial.providers.wire import entries, mapping, text
 
 __all__ = ["Reading", "read_output"]
 
@@ -69,10 +69,10 @@ def read_output(output: msgspec.Raw, status: object, details: object) -> Reading
     parts = [part for item in items if item.type == "message" for part in _parts(item.content)]
     reasoning = [part for item in items if item.type == "reasoning" for part in _thoughts(item)]
     calls = any(isinstance(item.type, str) and item.type.endswith(_CALLS) for item in items)
-    text = "".join(_text(part.text) for part in parts if part.type == "output_text")
-    refusal = "\n".join(_text(part.refusal) for part in parts if part.type == "refusal")
-    reason = "tool_calls" if calls and not text else _finish_reason(status, details)
-    return Reading(text, refusal, "\n".join(filter(None, (_text(part.text) for part in reasoning))), reason)
+    said = "".join(text(part.text) for part in parts if part.type == "output_text")
+    refusal = "\n".join(text(part.refusal) for part in parts if part.type == "refusal")
+    reason = "tool_calls" if calls and not said else _finish_reason(status, details)
+    return Reading(said, refusal, "\n".join(filter(None, (text(part.text) for part in reasoning))), reason)
 
 
 def _decoded(output: msgspec.Raw) -> list[_Item]:
@@ -88,12 +88,7 @@ def _thoughts(item: _Item) -> list[_Part]:
 
 
 def _parts(value: object) -> list[_Part]:
-    found = value if isinstance(value, list) else []
-    return [msgspec.convert(part, _Part) for part in found if isinstance(part, dict)]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return [msgspec.convert(part, _Part) for part in entries(value)]
 
 
 def _finish_reason(status: object, details: object) -> str | None:
