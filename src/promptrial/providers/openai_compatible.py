@@ -257,16 +257,15 @@ class OpenAICompatibleProvider(AnswersDirectly):
 
     def _facts_of(self, model: ModelSpec) -> ServerFacts:
         if model.id not in self._facts:
-            if self._kind not in KINDS:
-                self._facts[model.id] = ServerFacts({})
-            else:
-                try:
-                    require_loaded(self._root, self._kind)
-                    window = window_of(self._models(), model.id)
-                    self._facts[model.id] = facts_of(self._root, self._kind, model.id, window)
-                except TransientError as error:
-                    raise self._not_there(error) from error
+            self._facts[model.id] = self._asked_facts(model) if self._kind in KINDS else ServerFacts({})
         return self._facts[model.id]
+
+    def _asked_facts(self, model: ModelSpec) -> ServerFacts:
+        try:
+            require_loaded(self._root, self._kind)
+            return facts_of(self._root, self._kind, model.id, window_of(self._models(), model.id))
+        except TransientError as error:
+            raise self._not_there(error) from error
 
     def _not_there(self, error: TransientError) -> TransientError:
         """Return the error with what to do if the server does not run."""
