@@ -11,7 +11,6 @@ from promptrial.model.templates import LETTERS
 
 __all__ = ["check_item"]
 
-_SHOWN: Final = 60
 _FILL: Final = "fill it, or remove the row; see docs/questions.md#columns"
 _NO_PASSAGE: Final = "fill it, or leave it out where a question has no passage; see docs/questions.md#columns"
 _DROP_ANSWER: Final = "fill it, or remove it; see docs/questions.md#several-answers"

@@ -17,7 +17,6 @@ __all__ = ["check_keys", "error_byte", "json_error", "quotes", "too_deep", "type
 
 _SEE: Final = "see docs/questions.md#json"
 _BYTE: Final = re.compile(r" ?\(byte (\d+)\)")
-_SHOWN: Final = 60
 # What msgspec's message begins with, what stands from that byte on, what this means, and the fix.
 _WORDS: Final = tuple(
     (begins, re.compile(following, re.DOTALL), words, fix)
