@@ -99,7 +99,7 @@ def queue_s(work: list[PartWork]) -> float:
 
 
 def bare_s(url: str, bodies: list[bytes], *, clients: int) -> float:
-    """Return the seconds of a bare loop: threads, so many clients among them, and nothing kept."""
+    """Return the seconds of a bare loop: threads that share a number of clients, and keep nothing."""
     left, lock, context = iter(bodies), threading.Lock(), httpx.create_ssl_context()
     limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
     made = [httpx.Client(timeout=60, verify=context, limits=limits) for _ in range(clients)]

@@ -245,7 +245,7 @@ GENERATED: dict[str, Callable[[], str]] = {
 
 
 def refreshed(text: str) -> str:
-    """Return a page with its generated parts made anew."""
+    """Return a page whose generated parts are up to date."""
     return _MARKED.sub(lambda match: match.group(1) + GENERATED[match.group("name")]() + match.group(3), text)
 
 

@@ -183,7 +183,7 @@ def test_the_same_questions_give_the_same_items_and_ids_in_every_kind_of_file(ro
 
 
 def drawn(data: bytes, reading: Reading, *, quick: bool, size: int, block: int = 1 << 20) -> tuple[object, list[str]]:
-    """Draw a sample of a file that counts as large, read in blocks of about so many bytes."""
+    """Draw a sample of a file that counts as large, read in blocks of about ``block`` bytes."""
     said: list[str] = []
     reading = reading._replace(note=said.append, say=said.append)
     format_ = FORMAT if quick else replace(FORMAT, quick_sample=None)

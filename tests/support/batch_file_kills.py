@@ -26,9 +26,9 @@ from tests.support.project import Outcome, Project
 
 _FILES: Final = Path("experiments/run_r/batch_files")
 _FINISHED_EACH: Final = 12
-"""Of so many kills, one is followed to the tables."""
+"""One of this many kills is followed to the tables."""
 _OTHERS_EACH: Final = 20
-"""Of so many operations that concern other files, the run is killed at one."""
+"""The run is killed at one of this many operations that concern other files."""
 
 
 def _run(*flags: str) -> Outcome:

@@ -24,7 +24,7 @@ def install(folder: Path) -> str:
 
 
 def _main() -> None:
-    """Answer a file; with ``FAKE_VLLM_ROWS`` only so many rows of it, as a crash leaves it."""
+    """Answer a file; with ``FAKE_VLLM_ROWS`` only that number of its rows, as a crash leaves it."""
     parser = argparse.ArgumentParser(prog="vllm")
     parser.add_argument("verb", choices=["run-batch"])
     parser.add_argument("-i", type=Path, required=True)

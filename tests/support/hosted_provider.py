@@ -115,7 +115,7 @@ class Vendor:
         self.most_in_flight = max(self.most_in_flight, running)
 
     def add_stranger(self, name: str, rows: int) -> None:
-        """Let somebody else create a job of so many requests."""
+        """Let somebody else create a job of a number of requests."""
         now, ids = self.clock.monotonic(), tuple(f"theirs-{number}" for number in range(rows))
         self.jobs[name] = [Job(now, now + self.takes_s, JobState.READY, ids, ids)]
 
@@ -151,7 +151,7 @@ class HostedProvider:
 
     @classmethod
     def open(cls, env: Mapping[str, str], instance: Instance | None = None) -> Self:
-        raise NotImplementedError
+        raise NotImplementedError("a queue takes an open provider")
 
     def check(self, model: ModelSpec) -> None:
         pass
@@ -234,10 +234,10 @@ class HostedProvider:
 
     @staticmethod
     def emulated(instance: Instance, url: str, key: str, account: str) -> tuple[Instance, Mapping[str, str]]:
-        raise NotImplementedError
+        raise NotImplementedError("a queue starts no emulator")
 
     def parse_row(self, line: bytes) -> Completion:
-        raise NotImplementedError
+        raise NotImplementedError("a queue keeps rows as they came")
 
     def close(self) -> None:
         pass

@@ -100,10 +100,10 @@ class LiveFake(AnswersDirectly):
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
         return answers_in_turn(self, payload)  # type: ignore[arg-type]
 
-    def _not_needed(self, *_: Any) -> Any:
-        raise NotImplementedError
+    def _not_called(self, *_: Any) -> Any:
+        raise NotImplementedError("a queue takes an open provider, and asks it for answers alone")
 
-    open = check = fingerprint = count_tokens = emulated = parse_row = close = _not_needed
+    open = check = fingerprint = count_tokens = emulated = parse_row = close = _not_called
 
 
 @dataclass

@@ -56,7 +56,7 @@ class MatrixVendor:
     refused : callable
         Returns from the emulator's state the jobs that it took and then had no room for, which are none.
     settled : callable
-        Returns the rows of answers without the names that the vendor makes anew for each job.
+        Returns the rows of answers without the names that the vendor makes for each job.
     another_job : mapping
         Faults after which a job was lost, or has answered less than it was asked: another one is due, and no third.
     other_rows : mapping

@@ -29,7 +29,7 @@ def uneven(request: RequestRow, _call: int) -> float:
 
 
 def first_calls(count: int, error: Exception) -> Callable[[RequestRow, int], None]:
-    """Return what lets so many calls fail, and no later one."""
+    """Return what lets the first ``count`` calls fail, and no later one."""
     left = [count]
 
     def meets(_request: RequestRow, _call: int) -> None:
@@ -304,7 +304,7 @@ def test_a_resume_takes_up_what_a_kill_has_left(lab: LiveLab, damage: str) -> No
 
 
 def with_jobs_and_without(lab: LiveLab, rows: int) -> tuple[list[PartWork], list[PartWork]]:
-    """Return two parts of a vendor with jobs, and two live ones with so many requests each."""
+    """Return two parts of a vendor with jobs, and two live ones, each with a number of requests."""
     hosted = lab.work(rows=4)
     live = [each for each in lab.parts(trials=2, rows=rows) if each.folder.slug == "trial2"]
     for each in hosted:

@@ -15,7 +15,7 @@ def pace() -> Pace:
 
 
 def sent(pace: Pace, count: int) -> int:
-    """Send so many requests; return the round of the last."""
+    """Send a number of requests; return the round of the last."""
     rounds = [pace.sent() for _ in range(count)]
     return rounds[-1]
 

@@ -93,7 +93,7 @@ class Desk:
         return path
 
     def quiet_for(self, path: Path, seconds: float) -> None:
-        """Set the clock to so many seconds after the last change of a file, which the system alone can tell."""
+        """Set the clock to a number of seconds after the last change of a file, which the system alone can tell."""
         stat = path.stat()
         self.clock.advance(max(stat.st_mtime, stat.st_ctime) + seconds - self.clock.timestamp())
 
