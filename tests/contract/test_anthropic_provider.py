@@ -29,9 +29,9 @@ from promptrial.providers.anthropic import AnthropicProvider
 from promptrial.providers.anthropic_ids import Nonce
 from promptrial.providers.base import JobRef, JobState, PartPayload
 from promptrial.providers.http_outcomes import RejectedError
-from promptrial.providers.request_rows import decode_request_row, encode_request_row
-from promptrial.store import jsonl
+from promptrial.providers.request_rows import encode_request_row
 from tests.support.http_scripted import Reply, ScriptedServer, json_reply, reply, scripted, server
+from tests.support.payloads import part_of
 
 __all__ = ["server"]
 
@@ -61,23 +61,12 @@ def instance(server: ScriptedServer, **changes: Any) -> Instance:
 @pytest.fixture
 def payload(tmp_path: Path) -> PartPayload:
     """Two requests, of an attempt that was begun when msgbatch_0 was the newest."""
-    path = tmp_path / "requests.jsonl"
     sampling = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=4, stop=(), seed=1)
     messages = (Message("system", "Be brief."), Message("user", "What?"))
     identities = [RequestId("set", f"q{number}", "control", "0.0", 0, "closed") for number in range(2)]
     lines = [encode_request_row(Request(identity, messages, sampling)) for identity in identities]
-    path.write_bytes(b"".join(line + b"\n" for line in lines))
-    return PartPayload(
-        key="pt-part-a1",
-        dataset_key="pt-part-a1",
-        model=ModelSpec("m", "claude-haiku-4-5", "anthropic"),
-        path=path,
-        rows=2,
-        size=path.stat().st_size,
-        sha256="",
-        requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
-        staged="msgbatch_0",
-    )
+    model = ModelSpec("m", "claude-haiku-4-5", "anthropic")
+    return part_of(tmp_path / "requests.jsonl", lines, model, "pt-part-a1", staged="msgbatch_0")
 
 
 def batch(name: str = NAME, status: str = "ended", rows: int = 2, **more: Any) -> dict[str, Any]:

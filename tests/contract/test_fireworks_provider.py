@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -34,10 +33,11 @@ from promptrial.providers.fireworks import FireworksProvider
 from promptrial.providers.fireworks_account import account_slug, model_name, service
 from promptrial.providers.fireworks_wire import STATES, Job, job_status
 from promptrial.providers.http_service import Service, Timeouts
-from promptrial.providers.request_rows import decode_request_row, encode_request_row
+from promptrial.providers.request_rows import encode_request_row
 from tests.support.emulator_client import EmulatorClient
 from tests.support.emulator_fixtures import Start, emulator, shared, start
 from tests.support.http_scripted import Reply, ScriptedServer, bare, json_reply, reply, server
+from tests.support.payloads import part_of
 
 __all__ = ["emulator", "server", "shared", "start"]
 
@@ -54,17 +54,10 @@ ROWS = 4
 
 def make_payload(folder: Path, key: str = "pt-1", rows: int = ROWS, model: ModelSpec = MODEL) -> PartPayload:
     """Return a part of real request rows, in a file."""
-    path = folder / f"{key}.jsonl"
     ids = [RequestId("squad_v2", f"q{number}", "control", "0.7", 0, "closed") for number in range(rows)]
     messages = (Message("system", "Be brief."), Message("user", "What is it?"))
     lines = [encode_request_row(Request(each, messages, SAMPLING)) for each in ids]
-    content = b"".join(line + b"\n" for line in lines)
-    path.write_bytes(content)
-    digest = hashlib.sha256(content).hexdigest()
-    return PartPayload(
-        key=f"{key}-a1", dataset_key=key, model=model, path=path, rows=rows, size=len(content), sha256=digest,
-        requests=lambda: (decode_request_row(line) for line in lines),
-    )  # fmt: skip
+    return part_of(folder / f"{key}.jsonl", lines, model, f"{key}-a1", dataset_key=key)
 
 
 Connect = Callable[..., FireworksProvider]

@@ -10,11 +10,10 @@ import pytest
 from promptrial.model import ModelSpec
 from promptrial.providers.base import PartPayload
 from promptrial.providers.fireworks import FireworksProvider
-from promptrial.providers.request_rows import decode_request_row
-from promptrial.store import jsonl
 from tests.support.emulator_client import EmulatorClient, chat_row
 from tests.support.emulator_client import jsonl as lines_of
 from tests.support.emulator_fixtures import emulator, shared
+from tests.support.payloads import part_of
 
 __all__ = ["emulator", "shared"]
 
@@ -33,19 +32,8 @@ def provider(emulator: EmulatorClient) -> Iterator[FireworksProvider]:
 
 
 def payload(folder: Path, key: str) -> PartPayload:
-    path = folder / f"{key}.jsonl"
-    path.write_bytes(lines_of([chat_row("a"), chat_row("b")]))
-    digest = jsonl.digest(path)
-    return PartPayload(
-        key=key,
-        dataset_key=key,
-        model=ModelSpec("small", "accounts/fireworks/models/small", "fireworks"),
-        path=path,
-        rows=2,
-        size=digest.size,
-        sha256=digest.sha256,
-        requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
-    )
+    model = ModelSpec("small", "accounts/fireworks/models/small", "fireworks")
+    return part_of(folder / f"{key}.jsonl", lines_of([chat_row("a"), chat_row("b")]).splitlines(), model, key)
 
 
 @pytest.mark.parametrize("multipart_limit", [150_000_000, 10])

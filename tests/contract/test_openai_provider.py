@@ -31,9 +31,9 @@ from promptrial.providers.http_service import Timeouts
 from promptrial.providers.openai import OpenAIProvider
 from promptrial.providers.openai_models import check_model
 from promptrial.providers.openai_wire import STATES
-from promptrial.providers.request_rows import decode_request_row, encode_request_row
-from promptrial.store import jsonl
+from promptrial.providers.request_rows import encode_request_row
 from tests.support.http_scripted import Asked, Reply, ScriptedServer, bare, json_reply, reply, scripted
+from tests.support.payloads import part_of
 
 KEY = "sk-" + "secretsecret"
 MODEL = ModelSpec("mini", "gpt-4o-mini", "openai")
@@ -64,17 +64,11 @@ def provider(server: ScriptedServer) -> Iterator[OpenAIProvider]:
 
 def payload_of(folder: Path, model: ModelSpec = MODEL, **changes: Any) -> PartPayload:
     """Return a part of four requests, in a file."""
-    path = folder / "requests.jsonl"
     messages = (Message("system", "Be brief."), Message("user", "What is it?"))
     sampling = Sampling(temperature=0.7, top_p=0.9, top_k=50, max_tokens=16, stop=("END",), seed=3)
     ids = [RequestId("squad_v2", f"q{number}", "control", "0.7", 0, "closed") for number in range(4)]
-    path.write_bytes(b"".join(encode_request_row(Request(each, messages, sampling)) + b"\n" for each in ids))
-    digest = jsonl.digest(path)
-    made = PartPayload(
-        key="pt-1-a1", dataset_key="pt-1-a1", model=model, path=path, rows=4, size=digest.size, sha256=digest.sha256,
-        requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
-    )  # fmt: skip
-    return replace(made, **changes)
+    lines = (encode_request_row(Request(each, messages, sampling)) for each in ids)
+    return part_of(folder / "requests.jsonl", lines, model, "pt-1-a1", **changes)
 
 
 @pytest.fixture

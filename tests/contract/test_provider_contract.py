@@ -21,9 +21,9 @@ from promptrial.errors import ConfigError, NotOursError, OutcomeUnknownError, Pe
 from promptrial.model import Message, Request, RequestId, Sampling
 from promptrial.model.instances import RequestOptions
 from promptrial.providers.base import BatchProvider, JobLookup, JobRef, JobState, JobStatus, PartPayload
-from promptrial.providers.request_rows import decode_request_row, encode_request_row
-from promptrial.store import jsonl
+from promptrial.providers.request_rows import encode_request_row
 from tests.support.other_vendors import OTHER_VENDORS
+from tests.support.payloads import part_of
 from tests.support.provider_cases import CASES, OTHER_CASES, ProviderCase
 from tests.support.skips import NOT_THIS_PROVIDER
 
@@ -64,18 +64,7 @@ class Subject:
             )
             for number in range(questions)
         ]
-        path.write_bytes(b"".join(line + b"\n" for line in lines))
-        digest = jsonl.digest(path)
-        return PartPayload(
-            key=key,
-            dataset_key=key,
-            model=self.case.model,
-            path=path,
-            rows=questions,
-            size=digest.size,
-            sha256=digest.sha256,
-            requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
-        )
+        return part_of(path, lines, self.case.model, key)
 
     def staged(self, payload: PartPayload) -> PartPayload:
         """Stage requests until a job may be made from them."""

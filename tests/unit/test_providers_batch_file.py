@@ -17,10 +17,11 @@ from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import RUN_FOLDER, Instance, RequestOptions
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
 from promptrial.providers.batch_file import BatchFileProvider
-from promptrial.providers.request_rows import decode_request_row, encode_request_row
+from promptrial.providers.request_rows import encode_request_row
 from promptrial.runtime.clock import FakeClock
 from promptrial.store import jsonl
 from promptrial.store.downloads import MAX_LINE
+from tests.support.payloads import part_of
 
 MODEL = ModelSpec("small", "org/small", "files", adapter="batch_file")
 KEY = "pt-trial-0123456789abcdef-a1"
@@ -62,25 +63,13 @@ class Desk:
 
     def payload(self, key: str = KEY, names: Iterable[int] = range(5), model: ModelSpec = MODEL) -> PartPayload:
         sampling = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=4, stop=(), seed=1)
-        path = self.sources / f"{key}.jsonl"
         lines = [
             encode_request_row(
                 Request(RequestId("d", f"q{n}", "control", "0.0", 0, "closed"), (Message("user", f"{n}?"),), sampling)
             )
             for n in names
         ]
-        path.write_bytes(b"".join(line + b"\n" for line in lines))
-        found = jsonl.digest(path)
-        return PartPayload(
-            key=key,
-            dataset_key=key,
-            model=model,
-            path=path,
-            rows=len(lines),
-            size=found.size,
-            sha256=found.sha256,
-            requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
-        )
+        return part_of(self.sources / f"{key}.jsonl", lines, model, key)
 
     def job(self, key: str = KEY, names: Iterable[int] = range(5), model: ModelSpec = MODEL) -> JobRef:
         return self.provider.submit(self.payload(key, names, model))
