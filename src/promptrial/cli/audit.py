@@ -115,19 +115,13 @@ def _counters(loaded: LoadedConfig, env: Mapping[str, str]) -> Iterator[dict[str
 
     A hosted provider has no tokenizer to ask, and is not opened: an audit needs no key.
     """
-    from promptrial.config.instances import instance_of
+    from promptrial.design.trials import model_specs
     from promptrial.engine.providers import Providers
 
-    config = loaded.experiment
-    providers = Providers(env, config.providers)
+    providers = Providers(env, loaded.experiment.providers)
+    models = model_specs(loaded.experiment, folder=str(loaded.folder))
     try:
-        found: dict[str, Counter] = {}
-        for alias, model in config.models.items():
-            provider = model.provider or config.provider
-            adapter = instance_of(config.providers, provider).adapter
-            spec = ModelSpec(alias, model.id, provider, model.path, folder=str(loaded.folder), adapter=adapter)
-            found[alias] = _own(providers, spec) or _stand_in(providers)
-        yield found
+        yield {alias: _own(providers, spec) or _stand_in(providers) for alias, spec in models.items()}
     finally:
         providers.close()
 
