@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-__all__ = ["Exchange", "StopNoticedError", "TooSlowError", "Watch"]
+__all__ = ["Exchange", "StopNoticedError", "TooSlowError", "Watch", "pools_of"]
 
 _NOTICE_S: Final = 0.5
 _PIECE: Final = 16 << 10
@@ -116,10 +116,8 @@ class Watch:
 
     def install(self, client: Any) -> None:  # noqa: ANN401 - httpx.Client, and its private parts
         """Watch the connections that a client will open."""
-        for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - see above
-            if transport is not None:
-                pool = transport._pool  # noqa: SLF001
-                pool._network_backend = _Backend(pool._network_backend, self)  # noqa: SLF001
+        for pool in pools_of(client):
+            pool._network_backend = _Backend(pool._network_backend, self)  # noqa: SLF001 - see above
 
     @contextmanager
     def on(self, exchange: Exchange) -> Iterator[None]:
@@ -140,6 +138,13 @@ class Watch:
             if chunk is None:
                 return
             yield chunk
+
+
+def pools_of(client: Any) -> Iterator[Any]:  # noqa: ANN401 - httpx.Client, and its private parts
+    """Yield the pools of a client's connections, also of those through a proxy."""
+    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - the library has no public place
+        if transport is not None:
+            yield transport._pool  # noqa: SLF001
 
 
 class _Backend:

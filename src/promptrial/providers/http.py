@@ -378,7 +378,7 @@ def _trusted(ca_file: str | None) -> ssl.SSLContext | None:
         return None
     try:
         return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:  # SSLError is one
         raise ConfigError(
             f"ca_file {ca_file}: cannot be read: {error}", hint="give a PEM file with the certificates to trust"
         ) from None

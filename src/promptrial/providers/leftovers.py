@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from promptrial.providers.exchange import pools_of
+
 __all__ = ["drop_leftovers"]
 
 
@@ -21,8 +23,8 @@ def drop_leftovers(client: Any) -> None:  # noqa: ANN401 - httpx.Client, and its
 
 def _connections(client: Any) -> Iterator[Any]:  # noqa: ANN401 - see above
     """Yield the HTTP/1.1 connections that are open, also those through a proxy."""
-    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - see above
-        for found in () if transport is None else list(transport._pool.connections):  # noqa: SLF001 - see above
+    for pool in pools_of(client):
+        for found in list(pool.connections):
             inner = found
             while inner is not None and not hasattr(inner, "_h11_state"):
                 inner = getattr(inner, "_connection", None)
