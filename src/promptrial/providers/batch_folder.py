@@ -14,8 +14,9 @@ there before a later attempt was written never answers that attempt: an error fi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -151,10 +152,11 @@ class BatchFolder:
             If a file may answer this job or another one, and its name does not say which.
         """
         jobs = self._keys()
+        others = cache(lambda: [*self._jobs(jobs - {job.key})])  # many files, and one look at the records
         found = []
         for path in self._answers():
             named = {key for key in jobs if _names(path.name, key)}
-            if job.key in named or (not named and self._answers_alone(path, job, jobs)):
+            if job.key in named or (not named and self._answers_alone(path, job, others)):
                 found.append(path)
         return found
 
@@ -178,13 +180,12 @@ class BatchFolder:
         """Return the models that other jobs in the folder ask, and this one does not."""
         return frozenset(other.model for other in self._jobs(self._keys())) - {job.model}
 
-    def _answers_alone(self, path: Path, job: FileJob, keys: Iterable[str]) -> bool:
+    def _answers_alone(self, path: Path, job: FileJob, others: Callable[[], list[FileJob]]) -> bool:
         """Whether a file whose name says nothing answers this job, and no other one."""
         here = _first_id(path)
         if here is None or here not in self.ids(job) or _is_older(path, job):
             return False
-        others = self._jobs(key for key in keys if key != job.key)
-        asking = (other for other in others if not other.cancelled and self._asks(other, here))
+        asking = (other for other in others() if not other.cancelled and self._asks(other, here))
         rivals = [other.key for other in asking if not _is_older(path, other)]
         earlier = [key for key in rivals if _part(key) == _part(job.key)]
         if any(_attempt(key) > _attempt(job.key) for key in earlier):
