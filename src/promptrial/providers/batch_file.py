@@ -56,14 +56,18 @@ class _Settings:
     def of(cls, instance: Instance) -> Self:
         quiet = instance.option("quiet_s")
         return cls(
-            instance.option("written_for", "vllm"),
+            _written_for(instance),
             instance.option("wait") == "True",
             float(quiet) if quiet else _QUIET_S,
         )
 
 
+def _written_for(instance: Instance) -> str:
+    return instance.option("written_for", "vllm")
+
+
 def _recipient(instance: Instance) -> Preset:
-    return PRESETS[instance.option("written_for", "vllm")]
+    return PRESETS[_written_for(instance)]
 
 
 def _as_recipient(instance: Instance) -> Instance:
@@ -124,7 +128,7 @@ class BatchFileProvider:
     @staticmethod
     def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> str | None:
         """Refuse what the model or the recipient does not take; say which parameters are not sent."""
-        if instance.option("written_for") == "openai":
+        if _written_for(instance) == "openai":
             check_model(model)
         check_extra_body(model, CHAT_KEYS)
         return check_sampling(model, sampling, _as_recipient(instance))
