@@ -206,7 +206,7 @@ class TestBeforeAJob:
         with subject.another() as other:
             assert other.stage(payload) == again
 
-    def test_whoever_is_not_let_in_learns_it_before_anything_is_uploaded(self, locked: Subject) -> None:
+    def test_one_who_is_not_let_in_learns_it_before_anything_is_uploaded(self, locked: Subject) -> None:
         before = locked.case.jobs()
         payload = locked.payload()
         with locked.another({**locked.case.env, **locked.case.locked_out}) as provider:
