@@ -496,8 +496,8 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: extract is left out",
         "scoring/base.py",
-        "self._groups.setdefault((extracts or {}).get(name), []).append(name)",
-        "self._groups.setdefault(None, []).append(name)",
+        "groups.setdefault((extracts or {}).get(name), []).append(name)",
+        "groups.setdefault(None, []).append(name)",
         _EXTRACTS,
     ),
     Mutant(
@@ -685,7 +685,7 @@ MUTANTS: Final = (
     Mutant(
         "a function is scored on items that lack what it needs",
         "scoring/python_function.py",
-        "if not super().applies(item) or not _has_all(item, self.required):",
+        "if not super().applies(item) or not _has_golds(item, self.required):",
         "if not super().applies(item):",
         ("tests/e2e/test_function_scorers.py",),
     ),

@@ -245,12 +245,12 @@ class Panel:
             for name, scorer in scorers.items()
             if name not in self._batched
         ]
-        self._groups: dict[Extract | None, list[str]] = {}
+        groups: dict[Extract | None, list[str]] = {}
         for name in self._names:
-            self._groups.setdefault((extracts or {}).get(name), []).append(name)
+            groups.setdefault((extracts or {}).get(name), []).append(name)
         self._layout = [
             (extract, names, [row for row in self._rows if row[0] in names], [n for n in names if n in self._batched])
-            for extract, names in self._groups.items()
+            for extract, names in groups.items()
         ]
         self._is_plain = not extracts and not self._batched
         self._answers = 0

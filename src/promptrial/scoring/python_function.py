@@ -72,7 +72,7 @@ class FunctionScorer(Scorer):
 
     def applies(self, item: Item) -> bool:
         """Items that have all that the function needs, and that ``applies`` does not leave out."""
-        if not super().applies(item) or not _has_all(item, self.required):
+        if not super().applies(item) or not _has_golds(item, self.required):
             return False
         if self.applying is None:
             return True
@@ -191,7 +191,7 @@ def _scale(function: Callable[..., object]) -> Scale:
     return "binary" if returns in {bool, "bool"} else "continuous"
 
 
-def _has_all(item: Item, required: tuple[str, ...]) -> bool:
+def _has_golds(item: Item, required: tuple[str, ...]) -> bool:
     """Whether an item has accepted answers, if a parameter without a default stands for them.
 
     An unanswerable item has none, though it has a gold; what else such parameters stand for is in ``needs``.
