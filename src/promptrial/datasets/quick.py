@@ -32,6 +32,7 @@ from promptrial.datasets.blocks import (
 from promptrial.datasets.cells import Cells
 from promptrial.datasets.id_columns import HASH, content_ids, sha256_of
 from promptrial.datasets.place import Place
+from promptrial.datasets.sampling import sampling_prefix
 from promptrial.datasets.separated import column_names, csv_reader, is_declaration
 from promptrial.datasets.table import Table
 from promptrial.datasets.values import has_values
@@ -93,7 +94,7 @@ def quick_result(
         try:
             header = next((one for one in reader if one and not is_declaration(one, table.separator)), [])
             rows = _Rows(table, dataset, cells, column_names(header))
-            sample = _Sample(f"{seed}|{dataset}|".encode(), size)
+            sample = _Sample(sampling_prefix(dataset, seed), size)
             for ids, rows_at in rows.read(file, reader.line_num + 1):
                 check()
                 sample.add(ids, rows_at)

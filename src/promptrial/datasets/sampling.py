@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from promptrial.model import Item
 
-__all__ = ["Named", "sample", "sampling_hash", "smallest"]
+__all__ = ["Named", "sample", "sampling_hash", "sampling_prefix", "smallest"]
 
 _Value = TypeVar("_Value")
 
@@ -63,4 +63,9 @@ def smallest(values: Iterable[_Value], size: int | None, key: Callable[[_Value],
 
 def sampling_hash(item: Named, seed: int) -> bytes:
     """Return the SHA-256 of ``seed|dataset|id``, by which items are drawn and ordered."""
-    return hashlib.sha256(f"{seed}|{item.dataset}|{item.id}".encode()).digest()
+    return hashlib.sha256(sampling_prefix(item.dataset, seed) + item.id.encode()).digest()
+
+
+def sampling_prefix(dataset: str, seed: int) -> bytes:
+    """Return what ``sampling_hash`` covers before the id."""
+    return f"{seed}|{dataset}|".encode()
