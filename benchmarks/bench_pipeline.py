@@ -1,65 +1,96 @@
-"""Parse, score, stats, costs and report on synthetic answers: wall time, peak memory, ratio to bare decoding.
+"""Parse, score, stats, costs and report on synthetic answers: time, processor time, memory, ratios to bare decoding.
 
 The answers are made from a seed: half of the items open-book with passages of about 120 words, four questions each,
-half closed-book; answers are right, partly right, wrong or refusals. The yardstick decodes the same raw rows into typed
-structs and does nothing else. Sizes may be given as arguments: ``bench_pipeline.py 10000 250000``.
+half closed-book; words are drawn by Zipf's law from 20,000. Answers are right, partly right or wrong, and 8% decline.
+Of the rows 0.1% stand there twice, and as many lines are cut off. The yardstick decodes the same raw rows into typed
+structs and does nothing else; it and the whole work take turns, and each figure is a median.
+
+``bench_pipeline.py 10000 250000`` takes other sizes, ``--rounds 5`` more rounds, ``--total`` leaves out the single
+phases, and ``--json FILE`` keeps the figures. ``compare.py`` makes runs (``--make FOLDER``) and measures them
+(``--measure FOLDER``) with another version of the program.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random  # noqa: TID251 - seeded synthetic data
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import yaml
 from environment import environment_line
+from processes import Taken, median_of, taken
+from zipf_words import Texts
 
-SIZES = (10_000, 50_000, 250_000)
-PHASES = ("parse", "score", "stats", "costs", "report")
-ROOT = Path(__file__).resolve().parent.parent
-WORDS = [
-    f"{first}{last}" for first in ("ba", "ke", "mo", "tu", "ri", "sol") for last in ("n", "rat", "lim", "det", "vo")
-]
-DECODE = """
-import sys, time
+SIZES: Final = (50_000, 250_000)
+PHASES: Final = {
+    "parse": "*/results/predictions.*",
+    "score": "*/results/per_item_scores.*",
+    "stats": "*/results/significance.json",
+    "costs": "*/results/costs.json",
+    "report": "report.html",
+}
+"""Phase -> files that it makes: without them it is to do."""
+RESUMES: Final = {"resume --verify": ("--resume", "--verify"), "resume": ("--resume",)}
+"""Nothing is left then; the first also keeps digests for the second."""
+ALL: Final = "parse to report"
+DECODING: Final = "bare decoding"
+VOCABULARY: Final = 20_000
+DECLINE: Final = 0.08
+ODD: Final = 0.001
+"""The share of rows that stand there twice, and that of lines that are cut off."""
+DECLINING: Final = (
+    "I don't know.",
+    "I don't know.",
+    "Unanswerable",
+    "I'm not sure.",
+    "The passage does not say.",
+    "I do not have enough information to answer that.",
+    "Sorry, I can't find the answer in the passage.",
+)
+DECODE: Final = """
+import resource, sys, time
 from promptrial.providers.chat_rows import parse_chat_row
-began = time.perf_counter()
+began, used = time.perf_counter(), time.process_time()
 for path in sys.argv[1:]:
     with open(path, "rb") as file:
         for line in file:
-            parse_chat_row(line)
-print(time.perf_counter() - began)
+            try:
+                parse_chat_row(line)
+            except ValueError:
+                pass
+print(time.perf_counter() - began, time.process_time() - used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 """
 
 
-def phrase(source: random.Random, words: int) -> str:
-    """Return made-up words."""
-    return " ".join(source.choices(WORDS, k=words))
+def passage_text(texts: Texts) -> str:
+    """Return a passage of about 120 words in sentences."""
+    lengths = [texts.source.randint(8, 22) for _ in range(8)]
+    return " ".join(f"{texts.draw(n).capitalize()}." for n in lengths)
 
 
-def write_questions(folder: Path, items: int, source: random.Random) -> dict[str, list[str]]:
+def write_questions(folder: Path, items: int, texts: Texts) -> dict[str, list[str]]:
     """Write both question files; returns the accepted answers by item id (empty: unanswerable)."""
     gold: dict[str, list[str]] = {}
-    paragraphs = []
+    source, paragraphs = texts.source, []
     for passage in range(items // 8):
-        context = phrase(source, 120)
+        context = passage_text(texts)
         words = context.split()
         questions = []
         for index in range(4):
-            item_id, start = f"o{passage}-{index}", source.randrange(110)
+            item_id, start = f"o{passage}-{index}", source.randrange(len(words) - 4)
             answer = " ".join(words[start : start + source.randint(1, 4)])
             gold[item_id] = [] if index >= 2 else [answer]
             answers = [{"text": text, "answer_start": context.index(text)} for text in gold[item_id]]
             questions.append(
-                {"id": item_id, "question": phrase(source, 9), "answers": answers, "is_impossible": not answers}
+                {"id": item_id, "question": texts.draw(9), "answers": answers, "is_impossible": not answers}
             )
         paragraphs.append({"context": context, "qas": questions})
     squad = {"version": "v2.0", "data": [{"title": "synthetic", "paragraphs": paragraphs}]}
@@ -67,17 +98,17 @@ def write_questions(folder: Path, items: int, source: random.Random) -> dict[str
     with (folder / "closed.jsonl").open("w") as file:
         for index in range(items - 4 * len(paragraphs)):
             item_id = f"c{index}"
-            gold[item_id] = [phrase(source, source.randint(1, 3)) for _ in range(source.randint(1, 4))]
-            row = {"id": item_id, "question": phrase(source, 9), "answers": gold[item_id]}
+            gold[item_id] = [texts.draw(source.randint(1, 3)) for _ in range(source.randint(1, 4))]
+            row = {"id": item_id, "question": texts.draw(9), "answers": gold[item_id]}
             file.write(json.dumps(row) + "\n")
     return gold
 
 
-def write_project(folder: Path) -> Path:
-    """Write the configuration; returns its path."""
+def write_trial(folder: Path, treatment: str, datasets: Mapping[str, Mapping[str, str]], **settings: object) -> Path:
+    """Write prompts and the configuration, with these settings besides; returns its path."""
     for name, text in {
         "control.txt": "You are a careful assistant.",
-        "treatment.txt": 'Reply exactly "I don\'t know." when unsure.',
+        "treatment.txt": treatment,
         "open.txt": "{context}\n{question}",
         "closed.txt": "{question}",
     }.items():
@@ -87,52 +118,74 @@ def write_project(folder: Path) -> Path:
         "models": {"synthetic": {"id": "smollm2-135m-instruct"}},
         "prompt_sets": {"bench": {"control": "control.txt", "treatment": "treatment.txt"}},
         "task_instructions": {"open_book": "open.txt", "closed_book": "closed.txt"},
-        "datasets": {
-            "open_set": {"format": "squad_v2", "path": "open.json"},
-            "closed_set": {"format": "custom", "path": "closed.jsonl"},
-        },
+        "datasets": datasets,
+        **settings,
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     return path
 
 
-def answer_rows(requests: Path, gold: dict[str, list[str]], source: random.Random) -> Iterator[bytes]:
-    """Yield a raw result row for each request of a part."""
+def answer_text(accepted: list[str], texts: Texts) -> str:
+    """Return what a model might say."""
+    source = texts.source
+    if source.random() < DECLINE:
+        return source.choice(DECLINING)
+    kind = source.random()
+    if kind < 0.4 and accepted:
+        return source.choice(accepted)
+    if kind < 0.6 and accepted:
+        return f"It is the {accepted[0]} {texts.draw(4)}."
+    return f"{texts.draw(source.randint(1, 12)).capitalize()}."
+
+
+def answer_rows(requests: Path, gold: dict[str, list[str]], texts: Texts) -> Iterator[bytes]:
+    """Yield a raw result row for each request of a part, and a few that stand there twice or are cut off."""
     from promptrial.model import ids
 
+    source = texts.source
     for line in requests.open("rb"):
         wire = json.loads(line)["custom_id"]
-        accepted = gold[ids.wire_decode(wire).item_id]
-        kind = source.random()
-        if kind < 0.25:
-            text = "I don't know."
-        elif kind < 0.6 and accepted:
-            text = source.choice(accepted)
-        elif kind < 0.8 and accepted:
-            text = f"It is the {accepted[0]} {phrase(source, 4)}."
-        else:
-            text = phrase(source, source.randint(1, 12))
         tokens = source.randint(150, 300)
+        message = {"role": "assistant", "content": answer_text(gold[ids.wire_decode(wire).item_id], texts)}
         response = {
             "id": f"chatcmpl-{wire}",
             "object": "chat.completion",
             "model": "synthetic",
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": tokens, "completion_tokens": 9, "total_tokens": tokens + 9},
         }
-        yield json.dumps({"custom_id": wire, "response": response}, separators=(",", ":")).encode()
+        row = json.dumps({"custom_id": wire, "response": response}, separators=(",", ":")).encode()
+        yield row
+        if source.random() < ODD:
+            yield row
+        if source.random() < ODD:
+            yield row[: source.randrange(1, len(row))]
 
 
 def make_run(folder: Path, answers: int) -> list[str]:
     """Make a run whose results have all come in; returns the flags that name it."""
+    texts = Texts(random.Random(20260101), VOCABULARY)  # noqa: S311 - not for secrets
+    gold = write_questions(folder, answers // 2, texts)
+    datasets = {
+        "open_set": {"format": "squad_v2", "path": "open.json"},
+        "closed_set": {"format": "custom", "path": "closed.jsonl"},
+    }
+    config = write_trial(folder, 'Reply exactly "I don\'t know." when unsure.', datasets)
+    return answered_run(folder, config, lambda requests: answer_rows(requests, gold, texts))
+
+
+def answered_run(folder: Path, config: Path, rows_of: Callable[[Path], Iterable[bytes]]) -> list[str]:
+    """Make a run of a configuration whose results have all come in; returns the flags that name it.
+
+    ``rows_of`` gives the raw result rows of a file of requests.
+    """
     from promptrial.store import records
     from promptrial.store.atomic import AtomicFile
+    from promptrial.store.part_records import FileRecord
     from promptrial.store.rundir import RunDir
 
-    source = random.Random(20260101)  # noqa: S311 - not for secrets
-    gold = write_questions(folder, answers // 2, source)
-    flags = ["--config", str(write_project(folder)), "--experiments_dir", str(folder), "--run_id", "bench"]
+    flags = ["--config", str(config), "--experiments_dir", str(folder), "--run_id", "bench"]
     subprocess.run([sys.executable, "-m", "promptrial", "run", *flags, "--to_step", "submit"], check=True,
                    capture_output=True)  # fmt: skip
     run = RunDir(folder, "bench")
@@ -143,57 +196,103 @@ def make_run(folder: Path, answers: int) -> list[str]:
     for row in built.facts["parts"]:
         name, path = row["part"], trial.part_results(row["part"])
         with AtomicFile(path) as file:
-            for line in answer_rows(trial.requests(name), gold, source):
+            for line in rows_of(trial.requests(name)):
                 file.write(line + b"\n")
         manifest.parts[name] = msgspec.structs.replace(
             manifest.parts[name],
             status="downloaded",
-            results=records.FileRecord(file.sha256(), file.size, row["rows"]),
+            results=FileRecord(file.sha256(), file.size, row["rows"]),
         )
     records.save(trial.manifest_path, manifest)
     return flags
 
 
-def measured(arguments: list[str]) -> tuple[float, float]:
-    """Run a Python process; returns its wall time in seconds and its peak memory in MB."""
-    began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None  # noqa: S101 - it is a pipe
-    error = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(error.decode())
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
+def flags_of(folder: Path) -> list[str]:
+    """Return the flags that name the run in a folder."""
+    return ["--config", str(folder / "config.yaml"), "--experiments_dir", str(folder), "--run_id", "bench"]
 
 
-def bench(answers: int) -> None:
-    """Print the table of one size."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        flags = make_run(folder, answers)
-        raw = [str(path) for path in folder.glob("run_bench/*/results/*/results.jsonl")]
-        base = statistics.median(
-            float(subprocess.run([sys.executable, "-c", DECODE, *raw], check=True, capture_output=True).stdout)
-            for _ in range(3)
-        )
-        print(f"\n{answers:,} answers, bare decoding {base:.2f} s")
-        print(f"{'step':<22}{'wall s':>8}{'ratio':>8}{'peak MB':>9}")
-        run = ["-m", "promptrial", "run", *flags]
-        for phase in PHASES:
-            wall, peak = measured([*run, "--only_step", phase])
-            print(f"{phase:<22}{wall:>8.2f}{wall / base:>8.1f}{peak:>9.0f}")
-        for path in folder.glob("run_bench/*/results/predictions.*"):
-            path.unlink()
-        wall, peak = measured([*run, "--from_step", "parse", "--to_step", "report"])
-        print(f"{'all five, one process':<22}{wall:>8.2f}{wall / base:>8.1f}{peak:>9.0f}")
+def decoding(folder: Path) -> Taken:
+    """Return what bare decoding takes, without the start of Python and the imports."""
+    raw = [str(path) for path in sorted(folder.glob("run_bench/*/results/*/results.jsonl"))]
+    command = [sys.executable, "-c", DECODE, *raw]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return Taken(*map(float, printed.split()))
+
+
+def whole(folder: Path, flags: Iterable[str] = ()) -> Taken:
+    """Return what it takes from *parse* to *report*, done anew."""
+    for phase in PHASES:
+        undo(folder, phase)
+    run = ["-m", "promptrial", "run", *flags_of(folder), *flags]
+    return taken([*run, "--from_step", "parse", "--to_step", "report"])
+
+
+def undo(folder: Path, phase: str) -> None:
+    """Remove what a phase has made."""
+    for path in folder.glob(f"run_bench/{PHASES[phase]}"):
+        path.unlink()
+
+
+def measure(folder: Path, rounds: int, *, by_phase: bool) -> dict[str, Taken]:
+    """Return the medians of each step of a run."""
+    found: dict[str, list[Taken]] = {}
+    run = ["-m", "promptrial", "run", *flags_of(folder)]
+    for _ in range(rounds):
+        found.setdefault(DECODING, []).append(decoding(folder))
+        found.setdefault(ALL, []).append(whole(folder))
+        for phase in PHASES if by_phase else ():
+            undo(folder, phase)
+            found.setdefault(phase, []).append(taken([*run, "--only_step", phase]))
+        for name, flags in RESUMES.items() if by_phase else ():
+            found.setdefault(name, []).append(taken([*run, *flags]))
+    return {name: median_of(each) for name, each in found.items()}
+
+
+def print_table(answers: int, found: Mapping[str, Taken]) -> None:
+    """Print the figures of one size; ratios are those of the median times."""
+    base = found[DECODING]
+    print(f"\n{answers:,} answers, load {os.getloadavg()[0]:.1f}")
+    print(f"{'step':<20}{'wall s':>8}{'CPU s':>8}{'wall ratio':>12}{'CPU ratio':>11}{'peak MB':>9}")
+    for name, each in found.items():
+        ratios = f"{each.wall / base.wall:>12.1f}{each.processor / base.processor:>11.1f}"
+        print(f"{name:<20}{each.wall:>8.2f}{each.processor:>8.2f}{ratios}{each.megabytes:>9.0f}", flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--total", action="store_true")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--make", type=Path)
+    parser.add_argument("--measure", type=Path)
+    return parser.parse_args()
 
 
 def main() -> None:
     """Print a table for each size."""
-    print(environment_line("promptrial", "msgspec", "numpy", "pyarrow"))
+    asked = arguments()
+    if asked.make:
+        make_run(asked.make, asked.sizes[0])
+        return
+    if asked.measure:
+        found = {DECODING: decoding(asked.measure), ALL: whole(asked.measure)}
+        print(json.dumps({name: each._asdict() for name, each in found.items()}))
+        return
+    line = environment_line("promptrial", "msgspec", "numpy", "pyarrow")
+    print(line)
     print("each step is a process of its own: start-up and checking the run's digests are included")
-    for answers in [int(size) for size in sys.argv[1:]] or SIZES:
-        bench(answers)
+    figures = {}
+    for answers in asked.sizes:
+        with tempfile.TemporaryDirectory() as name:
+            make_run(Path(name), answers)
+            found = measure(Path(name), asked.rounds, by_phase=not asked.total)
+        print_table(answers, found)
+        figures[answers] = {name: each._asdict() for name, each in found.items()}
+    if asked.json:
+        asked.json.write_text(json.dumps({"environment": line, "answers": figures}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
+from calibration_aa import aa_tables
+from calibration_arms import arms_tables
 from calibration_exact import exact_tables
+from calibration_labels import label_tables
+from calibration_looks import look_tables
 from calibration_oracle import oracle_tables
 from calibration_program import program_tables
 from calibration_simulated import interval_tables, margin_tables, sparse_tables
@@ -41,6 +45,10 @@ def parts(trials: int, *, quick: bool) -> dict[str, Part]:
         "intervals": partial(interval_tables, trials=trials, quick=quick),
         "sparse": partial(sparse_tables, trials=trials, quick=quick),
         "margins": partial(margin_tables, trials=trials, quick=quick),
+        "looks": partial(look_tables, trials=trials, quick=quick),
+        "labels": partial(label_tables, trials=trials, quick=quick),
+        "aa": partial(aa_tables, trials=trials, quick=quick),
+        "arms": partial(arms_tables, trials=trials, quick=quick),
         "program": partial(program_tables, trials=trials // 10 if quick else trials),
     }
     return chosen if quick else chosen | {"oracle": partial(oracle_tables, trials=min(trials, ORACLE_TRIALS))}
@@ -75,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the parts, print their tables, and return 1 if a cell misses its target."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--trials", type=int, help=f"simulated trials of a cell ({TRIALS:,})")
-    parser.add_argument("--part", action="append", help="one of exact, intervals, sparse, margins, program, oracle")
+    parser.add_argument("--part", action="append", help=f"one of {', '.join(parts(1, quick=False))}")
     parser.add_argument("--quick", action="store_true", help="few designs and trials: seconds instead of minutes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/calibration.md")

@@ -15,7 +15,7 @@ from exact_rates import (
     tango_passes,
 )
 
-from promptrial.stats.sign_flips import clusters_needed
+from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.unconditional import exact_margin_p, unchanged_pairs_needed
 
 __all__ = ["exact_tables"]

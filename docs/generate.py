@@ -24,7 +24,7 @@ from pydantic import BaseModel, JsonValue
 
 from promptrial import registry
 from promptrial.archive import manifest as archive_manifest
-from promptrial.care import run_documents
+from promptrial.care import finished_run, run_documents
 from promptrial.care.doctor import document as doctor
 from promptrial.cli.main import COMMANDS, build_parser, main
 from promptrial.comparison import document as comparison
@@ -34,7 +34,19 @@ from promptrial.datasets.base import DatasetFormat
 from promptrial.datasets.columns import NAMES
 from promptrial.datasets.table import open_table
 from promptrial.design import audit_document
-from promptrial.documents import cost_report, significance
+from promptrial.documents import (
+    aa,
+    analysis,
+    analysis_plan,
+    cost_report,
+    judges,
+    kept_prices,
+    label_sheets,
+    labels,
+    ledger,
+    significance,
+)
+from promptrial.documents import plan as plan_document
 from promptrial.model.templates import DEFAULT_TEXTS
 from promptrial.phases.base import Phase
 from promptrial.scoring.fitting_rules import GOLD_RULES, ITEM_RULES, FittingRule
@@ -238,6 +250,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "schemas": published_schemas,
     **runpy.run_path(str(DOCS / "scorer_tables.py"))["GENERATED"],
     **runpy.run_path(str(DOCS / "provider_tables.py"))["GENERATED"],
+    **runpy.run_path(str(DOCS / "message_tables.py"))["GENERATED"],
     "formats": formats,
     "layouts": layouts,
     **{f"example {path.name}": (lambda path=path: example(path)) for path in EXAMPLES},  # type: ignore[misc]
@@ -256,12 +269,23 @@ def schemas() -> dict[str, dict[str, Any]]:
         "trial_manifest": records.json_schema(records.TrialManifest),
         "significance": significance.json_schema(),
         "costs": cost_report.json_schema(),
+        "judges": judges.json_schema(),
+        "prices": kept_prices.json_schema(),
         "status": run_documents.status_schema(),
+        "ledger": ledger.json_schema(),
         "list": run_documents.list_schema(),
+        "run": finished_run.run_schema(),
         "compare": comparison.json_schema(),
+        "analyze": analysis.json_schema(),
+        "aa": aa.json_schema(),
+        "label": labels.json_schema(),
+        "labels": label_sheets.json_schema(),
+        "agreement": labels.agreement_json_schema(),
         "doctor": doctor.json_schema(),
         "audit": audit_document.json_schema(),
         "archive_manifest": archive_manifest.json_schema(),
+        "plan": plan_document.json_schema(),
+        "analysis_plan": analysis_plan.json_schema(),
     }
 
 

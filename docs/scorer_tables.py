@@ -23,6 +23,12 @@ EXAMPLES: Final[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "examp
 """By type, what docs/examples/scorers.yaml holds."""
 _SECTION: Final = re.compile(r"^(\w[\w ]*)\n-+\n(.*?)(?=^\w[\w ]*\n-+\n|\Z)", re.MULTILINE | re.DOTALL)
 _FIELD: Final = re.compile(r"^(\w[\w, ]*)(?: : (.*))?\n((?:    .*\n?|\n)*)", re.MULTILINE)
+_ELSEWHERE: Final = {
+    "command": "scoring.md#a-program-of-your-own",
+    "judge": "judges.md#one-answer-at-a-time",
+    "pairwise_judge": "judges.md#two-answers-side-by-side",
+}
+"""Types that another page explains."""
 _NEEDS: Final = {"gold": "accepted answers", "choices": "choices", "passage": "passage", "response": "token counts"}
 
 
@@ -31,6 +37,8 @@ _SAID: Final = {
     "json_schema": "Is the answer JSON that fits a schema and, with `fields`, has the right values?",
     "length": "How long is the answer or, with `min` or `max`, does it keep to a length?",
     "command": "what the program asks",
+    "judge": "What score does a model give by a rubric?",
+    "pairwise_judge": "Does a model prefer the answer to the control's, in both orders?",
 }
 """What types ask whose declaration depends on their settings."""
 _MORE: Final[dict[str, dict[str, Any]]] = {
@@ -124,7 +132,7 @@ def _extras(kind: str) -> list[str]:
 
 
 def _linked(kind: str) -> str:
-    return f"[`{kind}`](scoring.md#a-program-of-your-own)" if kind == "command" else f"[`{kind}`](#{kind})"
+    return f"[`{kind}`]({_ELSEWHERE.get(kind, f'#{kind}')})"
 
 
 def _settings_table(kind: Any, without: frozenset[str]) -> str:  # noqa: ANN401 - the class of a scorer

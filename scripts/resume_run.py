@@ -1,4 +1,4 @@
-"""``python -m scripts.resume_run``: the same program as ``promptrial resume``, with the same flags."""
+"""``python -m scripts.resume_run``: the same program as ``promptrial resume``, with the same flags. It never asks."""
 
 import sys
 from pathlib import Path
@@ -9,4 +9,4 @@ if not __package__:  # started as a file: the folder above is not yet on the pat
 from promptrial.cli.start import entry_point
 
 if __name__ == "__main__":
-    entry_point(["resume", *sys.argv[1:]])
+    entry_point(["resume", *sys.argv[1:]], unattended=True)

@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, settings
 from promptrial import registry
 from tests.support import fake_provider
 from tests.support.interruptible import take_interrupts
+from tests.support.memory import keep_temporary_files_in_memory
 from tests.support.project import Project
+from tests.support.remembered import remember_pure_functions
 from tests.support.skips import (
     pytest_runtest_logreport,
     pytest_runtest_setup,
@@ -34,9 +36,18 @@ __all__ = [
 settings.register_profile("promptrial", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("promptrial")
 take_interrupts()
+keep_temporary_files_in_memory()
 
 
 _NUMBERS = itertools.count()
+_LONGEST_FIRST = ("crash", "e2e", "browser", "docs", "contract", "reference", "property")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the kinds whose files take longest, so that no worker ends with one; the rest is random."""
+    ranks = {f"tests/{kind}": rank for rank, kind in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0].rpartition("/")[0], len(ranks)))
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +57,13 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     for name in list(os.environ):
         if name.startswith("PROMPTRIAL_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PROMPTRIAL_YES", "1")  # emulated vendors bill nobody, and their models often have no price
+
+
+@pytest.fixture
+def asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the program ask before it spends, as it does where nobody has said yes."""
+    monkeypatch.delenv("PROMPTRIAL_YES")
 
 
 @pytest.fixture
@@ -53,6 +71,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     """A small experiment on the fake provider, with the temporary folder as the current one."""
     monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")
     monkeypatch.chdir(tmp_path)
+    remember_pure_functions(monkeypatch)
     fake_provider.CALLS.clear()
     fake_provider.FAILING.clear()
     fake_provider.BEFORE_ROW.clear()

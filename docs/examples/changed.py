@@ -1,6 +1,6 @@
 """Changed: the items whose exact match differs between the arms, as a list. A phase, as an example.
 
-It stands behind ``score``, reads what that made, and writes ``results/changed.csv`` and ``.parquet``.
+It comes after ``score``, reads what that made, and writes ``results/changed.csv`` and ``.parquet``.
 """
 
 from __future__ import annotations

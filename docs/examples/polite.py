@@ -12,7 +12,7 @@ __all__ = ["SCORER"]
 
 @dataclass(frozen=True)
 class Polite(Scorer):
-    """Polite words in an answer, ``most`` of them at the most. The fields are the settings."""
+    """Polite words in an answer, at most ``most`` of them. The fields are the settings."""
 
     words: tuple[str, ...] = ("please", "thank you", "sorry")
     most: float = 10.0
@@ -30,7 +30,7 @@ class Polite(Scorer):
         )
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:  # noqa: ARG002 - whatever was accepted
-        """Return the number of polite words, ``most`` at the most."""
+        """Return the number of polite words, at most ``most``."""
         text = answer.response.text.lower()
         return min(self.most, float(sum(text.count(word) for word in self.words)))
 

@@ -22,6 +22,7 @@
     ├── OutputError                 exit 1   standard output does not take the result of a command
     ├── ReaderGoneError             exit 0   the reader of standard output has left, as `| head` does
     ├── SelfTestError               exit 1   the scorer does not recognise a refusal that a prompt mandates
+    ├── OverCapError                exit 6   requests are not sent, as they may cost more than may be spent
     └── ProviderError               exit 1   a model provider said no
         ├── TransientError                   the same call may work later; this one changed nothing
         │   ├── ResultsShortError            results came to an end, and rows are missing; read them again
@@ -29,6 +30,7 @@
         │   │   └── ResultsEmptyError        a file of results is empty or not there, and should not be
         │   ├── TransferStoppedError         a stop was asked for while a file came or went
         │   ├── SlowDownError                the provider asks for fewer requests at once
+        │   ├── UncertainError               it may have been carried out, and billed, though no answer came
         │   └── LoadingError                 the server is there, and loads its model
         ├── QuotaReachedError                no room for another job until one that runs has ended
         ├── UndecidedError                   several jobs may be the one that is looked for
@@ -40,9 +42,8 @@
 
     StopRequested (BaseException)   exit 5   not an error: the run was asked to stop
     ├── ActionNeeded                exit 5   a person has to do something before it can be resumed
+    │   └── CostCapReached          exit 6   what is left may cost more than may be spent
     └── Detached                    nothing is waited for; exit 130 or 143 after a second SIGINT or SIGTERM, else 5
-
-Exit 6 is reserved for a cost cap; nothing ends with it yet.
 
 ``StopRequested`` is a ``BaseException`` so that no ``except Exception`` can mistake a stop for a failure.
 """
@@ -60,6 +61,7 @@ __all__ = [
     "ConfigError",
     "ConfigProblemsError",
     "CorruptRecordError",
+    "CostCapReached",
     "DataError",
     "Detached",
     "DiskSpaceError",
@@ -70,6 +72,7 @@ __all__ = [
     "NoSuchModelError",
     "OutcomeUnknownError",
     "OutputError",
+    "OverCapError",
     "PermanentError",
     "PhaseBlockedError",
     "PhaseFailedError",
@@ -90,6 +93,7 @@ __all__ = [
     "StopRequested",
     "TransferStoppedError",
     "TransientError",
+    "UncertainError",
     "UndecidedError",
     "UsageError",
 ]
@@ -213,6 +217,12 @@ class SelfTestError(PromptrialError):
     """The scorer does not recognise a refusal that a prompt mandates."""
 
 
+class OverCapError(PromptrialError):
+    """Requests are not sent, as they may cost more than may be spent; the run ends with ``CostCapReached``."""
+
+    exit_code = 6
+
+
 class ProviderError(PromptrialError):
     """A model provider answered with an error."""
 
@@ -255,6 +265,10 @@ class TransferStoppedError(TransientError):
 
 class SlowDownError(TransientError):
     """The provider asks for fewer requests at once."""
+
+
+class UncertainError(TransientError):
+    """The call may be made again and changes nothing, but may have been carried out, and billed, without an answer."""
 
 
 class LoadingError(TransientError):
@@ -304,11 +318,12 @@ class DiskSpaceError(PromptrialError):
 class StopRequested(BaseException):
     """The run was asked to stop; raised where work can be left off safely.
 
-    ``resume_command`` is what goes on with the run, once that is known.
+    ``resume_command`` is what goes on with the run, once that is known; it needs ``flags`` besides.
     """
 
     exit_code = 5
     resume_command = ""
+    flags = ""
 
 
 INTERRUPTS: Final = (KeyboardInterrupt, StopRequested)
@@ -331,6 +346,30 @@ class ActionNeeded(StopRequested):
         self.steps = tuple(steps)
 
 
+class CostCapReached(ActionNeeded):
+    """What is left to ask may cost more than may be spent; what was in flight is answered.
+
+    Parameters
+    ----------
+    message, steps
+        As of ``ActionNeeded``.
+    flags : str
+        What the command needs that resumes the run, with a space before it.
+
+    Attributes
+    ----------
+    BEGINNING : str
+        How each of these messages begins, by which the state of a run tells this end from other stops.
+    """
+
+    exit_code = 6
+    BEGINNING = "the cap of "
+
+    def __init__(self, message: str, steps: Iterable[str] = (), *, flags: str = "") -> None:
+        super().__init__(message, steps)
+        self.flags = flags
+
+
 class Detached(StopRequested):
     """The run was asked to end without waiting for the current request.
 
@@ -341,6 +380,6 @@ class Detached(StopRequested):
     """
 
     def __init__(self, signal_number: int | None) -> None:
-        super().__init__("asked to end at once" if signal_number is None else "a second signal")
+        super().__init__("asked to stop immediately" if signal_number is None else "a second signal")
         if signal_number is not None:
             self.exit_code = 128 + signal_number

@@ -17,12 +17,17 @@ __all__ = [
     "DATASETS",
     "DEFAULT_PACK",
     "EXTRACTS",
+    "JUDGES",
+    "LAST_OF_PILOT",
     "PACK_CONTINUOUS",
     "PACK_PRIMARY",
+    "PAIRWISE",
     "PART_STATES",
     "PHASES",
+    "PHASE_WORK",
     "PROBES",
     "PROVIDERS",
+    "RESULTS",
     "SCORERS",
     "STAGES",
     "STATISTICS",
@@ -48,6 +53,21 @@ PHASES: Final[Mapping[str, str]] = {
 }
 """The phases in the order in which they run."""
 
+PHASE_WORK: Final[Mapping[str, str]] = {
+    "prepare": "drawing questions",
+    "build": "writing requests",
+    "submit": "sending jobs",
+    "poll": "collecting answers",
+    "parse": "reading answers",
+    "score": "scoring answers",
+    "stats": "computing statistics",
+    "costs": "adding up costs",
+    "report": "writing reports",
+}
+"""What each phase does, for people who watch a run."""
+
+LAST_OF_PILOT: Final = "costs"
+"""The last phase of a pilot: those behind it compute effects, or show them."""
 STAGES: Final[Mapping[str, str]] = {
     "poll": "downloaded",
     "parse": "parsed",
@@ -122,8 +142,15 @@ SCORERS: Final[Mapping[str, str]] = {
     "numeric": "promptrial.scoring.types.numeric:Numeric",
     "length": "promptrial.scoring.types.length:Length",
     "command": "promptrial.scoring.types.command:Command",
+    "judge": "promptrial.scoring.types.judge:Judge",
+    "pairwise_judge": "promptrial.scoring.types.pairwise_judge:PairwiseJudge",
 }
 """What can be measured on an answer: the types of scorers."""
+
+PAIRWISE: Final = "pairwise_judge"
+"""The type of judge that compares the answer of an arm with that of the control, whose own score says nothing."""
+JUDGES: Final = frozenset({"judge", PAIRWISE})
+"""The types of scorers that ask a model how good an answer is: what they say is checked by people's labels."""
 
 DEFAULT_PACK: Final[Mapping[str, str]] = {
     "em": "exact_match",
@@ -169,6 +196,15 @@ STATISTIC_VERSIONS: Final[Mapping[str, int]] = {}
 """The version of a statistic, if it is not 1. Raise it when its numbers change; finished runs then compute them again.
 """
 
+RESULTS: Final[Mapping[str, str]] = {
+    "inspect": "promptrial.comparison.elsewhere.formats.inspect_logs:FORMAT",
+    "lm_eval": "promptrial.comparison.elsewhere.formats.lm_eval:FORMAT",
+    "promptfoo": "promptrial.comparison.elsewhere.formats.promptfoo:FORMAT",
+    "helm": "promptrial.comparison.elsewhere.formats.helm:FORMAT",
+    "table": "promptrial.comparison.elsewhere.formats.tables:FORMAT",
+}
+"""Formats of results that other tools made, in the order in which they are tried; a table is whatever no other is."""
+
 _TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "phase": PHASES,
     "provider": PROVIDERS,
@@ -177,6 +213,7 @@ _TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "scorer": SCORERS,
     "extract step": EXTRACTS,
     "statistic": STATISTICS,
+    "result format": RESULTS,
 }
 
 

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from promptrial.errors import PromptrialError, StopRequested
 from promptrial.runtime.terminal import say_to_stderr
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, Responder
+from promptrial_emulator.responders.judge import JudgingResponder
 from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
 
 __all__ = ["Answering", "report_failure"]
@@ -94,7 +95,12 @@ class Answering(Generic[_T]):
     def _made(self) -> Responder:
         module, _, attribute = RESPONDERS[self._settings.responder].partition(":")
         made: Responder = getattr(importlib.import_module(module), attribute)(self._settings)
-        return made
+        made = JudgingResponder(self._settings, made)
+        if self._settings.tokenizer == "words":
+            return made
+        from promptrial_emulator.responders.tokenized import TokenizedResponder
+
+        return TokenizedResponder(made)
 
 
 def report_failure(job: str, error: Exception) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from promptrial_emulator.database import Database
 
-__all__ = ["EPOCH", "LATEST_S", "VirtualClock", "parse_timestamp", "timestamp"]
+__all__ = ["EPOCH", "LATEST_S", "VirtualClock", "timestamp"]
 
 EPOCH: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """When every emulator begins."""
@@ -48,7 +48,7 @@ class VirtualClock:
         """
         now = self.now() + seconds
         if not 0 <= seconds <= now <= LATEST_S:
-            raise ValueError(f"the clock goes forwards, to {LATEST_S:,.0f} s at the most")
+            raise ValueError(f"the clock only goes forwards, to at most {LATEST_S:,.0f} s")
         self._database.set_value("clock", repr(now))
         return now
 
@@ -56,17 +56,3 @@ class VirtualClock:
 def timestamp(seconds: float) -> str:
     """Return a time as JSON has it; always six decimals, so that text sorts as time does."""
     return (EPOCH + dt.timedelta(seconds=seconds)).strftime(_FORMAT)
-
-
-def parse_timestamp(text: str) -> float:
-    """Read a time back.
-
-    Raises
-    ------
-    ValueError
-        If it is not one.
-    """
-    moment = dt.datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"a time without its zone: {text!r}")
-    return (moment - EPOCH).total_seconds()

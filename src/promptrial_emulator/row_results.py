@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from promptrial.store.atomic import AtomicFile
+from promptrial_emulator.faults.answers import ODD_ANSWERS, odd_answer
 from promptrial_emulator.faults.rows import garbled, spread
 from promptrial_emulator.faults.rules import Fault, Injected
 from promptrial_emulator.responders.base import Answer, Refusal
@@ -44,15 +45,24 @@ class RowCounts:
     def __init__(self) -> None:
         self.succeeded = self.failed = self.input = self.output = self.cached = self.reasoning = 0
 
-    def count(self, reply: Answer | Refusal, *, failed: bool) -> None:
-        """Count a row; one whose answer a fault turned into an error has used its tokens."""
+    def count(self, reply: Answer | Refusal, fault: Fault | None, *, failed: bool) -> None:
+        """Count a row; one whose answer a fault turned into an error has used its tokens, and reasoning is used too."""
         self.failed += failed
         self.succeeded += not failed
         if isinstance(reply, Answer):
+            reply = _as_billed(reply, fault)
             self.input += reply.prompt_tokens
             self.output += reply.completion_tokens
             self.cached += reply.cached_tokens
             self.reasoning += reply.reasoning_tokens
+
+
+def _as_billed(answer: Answer, fault: Fault | None) -> Answer:
+    """Return an answer with the tokens that it has used, whatever it says of them."""
+    if fault is None or fault.variant not in ODD_ANSWERS:
+        return answer
+    odd = odd_answer(answer, fault)
+    return odd if odd.reasoning_tokens else answer
 
 
 def row_fault(faults: Injected, position: int) -> Fault | None:

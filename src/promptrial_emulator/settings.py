@@ -15,6 +15,7 @@ __all__ = [
     "OpenAiSettings",
     "Overflow",
     "Samplers",
+    "Tokenizer",
     "UnsupportedModel",
 ]
 
@@ -23,6 +24,7 @@ UnsupportedModel = Literal["pending", "invalid", "not_found"]
 JobNames = Literal["client", "vendor"]
 Samplers = Literal["rows", "batch"]
 Overflow = Literal["refuse", "truncate"]
+Tokenizer = Literal["words", "smollm2"]
 
 RESPONDERS: Final[dict[str, str]] = {
     "echo": "promptrial_emulator.responders.echo:EchoResponder",
@@ -115,8 +117,17 @@ class EmulatorSettings:
     accuracy, abstention, effect : float
         Of the oracle: the share of right answers and of abstentions, and what is added to accuracy for
         every arm but control.
+    effects : tuple of (str, float)
+        Of the oracle: arms and what is added to accuracy for each of them, in place of ``effect``.
+    judge_error, judge_invalid : float
+        Of the emulated judge: the share of wrong verdicts (of pairs, those where it prefers what it reads first), and
+        of first replies that are no JSON.
+    judge_obeys : bool
+        Whether the emulated judge gives the score that an answer tells it to give.
     seed : int
         Another seed gives other answers.
+    tokenizer : {"words", "smollm2"}
+        What counts the tokens that are billed: every word is one, or the tokenizer of the embedded model SmolLM2 says.
     clock : {"step", "manual"}
         Whether API calls move the virtual clock on, or only ``POST /__emu/clock``.
     clock_step_s : float
@@ -154,7 +165,12 @@ class EmulatorSettings:
     accuracy: float = 0.7
     abstention: float = 0.1
     effect: float = 0.0
+    effects: tuple[tuple[str, float], ...] = ()
+    judge_error: float = 0.1
+    judge_invalid: float = 0.0
+    judge_obeys: bool = False
     seed: int = 0
+    tokenizer: Tokenizer = "words"
     clock: ClockMode = "step"
     clock_step_s: float = 15.0
     stage_s: float = 15.0

@@ -78,7 +78,7 @@ def test_another_models_name_is_said_and_its_answer_kept(
     server.on("POST", MESSAGES, json_reply(message(model="claude-2")))
     row, (note,) = provider.answer(asked(), MODEL)
     assert provider.parse_row(row).error is None
-    assert note.text == "model claude-haiku-4-5 was asked for, and claude-2 answers"
+    assert note.text == "model claude-haiku-4-5 was requested, but claude-2 answered"
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "invalid_request_error"), (413, "request_too_large")])

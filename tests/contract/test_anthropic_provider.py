@@ -117,7 +117,7 @@ class TestCalls:
             provider.status(JobRef(NAME))
             found = provider.fingerprint(model)
         assert server.asked[0].headers["anthropic-version"] == "2026-10-21"
-        assert (found["api_version"], found["seed"]) == ("2026-10-21", "not taken by this API")
+        assert (found["api_version"], found["seed"]) == ("2026-10-21", "not accepted by this API")
 
     @pytest.mark.parametrize("version", ["2023 06 01", "\n", "ü", "$(touch${IFS}x)", "`x`", ""])
     def test_a_version_that_cannot_be_one_is_refused(self, server: ScriptedServer, version: str) -> None:

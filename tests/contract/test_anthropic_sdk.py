@@ -6,10 +6,7 @@ our client makes the SDK's calls is evidence that it would meet the real API. ``
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -20,24 +17,28 @@ import msgspec
 import pytest
 
 from promptrial.config.instances import preset_instance
-from promptrial.model import Completion, Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import RequestOptions
 from promptrial.providers.anthropic import AnthropicProvider
 from promptrial.providers.anthropic_live import AnthropicLiveProvider
-from promptrial.providers.base import JobState, PartPayload
-from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial_emulator.server import EmulatorServer
 from tests.support.anthropic_client import MODEL, NEWER, OLDER, AnthropicClient, anthropic_client, params, request
 from tests.support.emulator_client import EmulatorClient
 from tests.support.skips import SDK
-
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-sdk/bin/python"
-CHILD = ROOT / "tests/support/anthropic_sdk_child.py"
-PINNED = dict(
-    line.split("==") for line in (ROOT / "tests/contract/sdk-constraints.txt").read_text().splitlines() if "==" in line
+from tests.support.vendor_sdk import (
+    PINNED,
+    about_content,
+    differing,
+    distinct,
+    done_by_ours,
+    installed,
+    make_payload,
+    requests_seen,
+    run_sdk,
+    told,
 )
-pytestmark = pytest.mark.skipif(not [*ROOT.glob(".venv-sdk/lib/*/site-packages/anthropic")], reason=SDK)
+
+pytestmark = pytest.mark.skipif(not installed("anthropic"), reason=SDK)
 
 CACHED = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
 ROWS = [
@@ -58,18 +59,8 @@ UNSENT = {"batches": set[str](), "messages": {"container", "diagnostics"}, "mode
 def sdk(api: AnthropicClient, scenario: str, version: str = "", rows: Any = ROWS) -> dict[str, Any]:
     """Have the SDK do something; without a version it sends its own."""
     plan = {"scenario": scenario, "requests": rows, "message": params("Say it."), "version": version}
-    env = {"PATH": os.environ["PATH"], "ANTHROPIC_BASE_URL": api.emulator.url, "ANTHROPIC_API_KEY": "emulator-key"}
-    outcome = subprocess.run(
-        [PYTHON, CHILD], input=json.dumps(plan), capture_output=True, text=True, check=False, timeout=100, env=env
-    )
-    assert outcome.returncode == 0, outcome.stderr
-    found: dict[str, Any] = json.loads(outcome.stdout)
-    return found
-
-
-def requests_seen(api: AnthropicClient) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = api.emulator.plain.get(f"{api.emulator.url}/__emu/requests").json()["rows"]
-    return rows
+    env = {"ANTHROPIC_BASE_URL": api.emulator.url, "ANTHROPIC_API_KEY": "emulator-key"}
+    return told(run_sdk("anthropic_sdk_child.py", plan, env))
 
 
 @contextmanager
@@ -94,7 +85,7 @@ class TestBatch:
     def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """What the SDK made of a batch under its own version, and the requests that the emulator saw."""
         with emulated(tmp_path_factory.mktemp("sdk")) as api:
-            return sdk(api, "batch"), requests_seen(api)
+            return sdk(api, "batch"), requests_seen(api.emulator.url)
 
     def test_the_sdk_is_the_pinned_one_and_asks_for_the_newer_version(self, told: Any) -> None:
         assert told[0]["version"] == PINNED["anthropic"]
@@ -157,7 +148,7 @@ class TestVersions:
         kinds = {name: each["type"] for name, each in found["results"].items()}
         assert {name for name, kind in kinds.items() if kind == "errored"} == {"thinking", "wrong"}
         assert found["live"] == {"class": None}
-        assert {row["headers"]["anthropic-version"] for row in requests_seen(api)} == {OLDER}
+        assert {row["headers"]["anthropic-version"] for row in requests_seen(api.emulator.url)} == {OLDER}
 
 
 class TestRefusals:
@@ -186,7 +177,11 @@ class TestRetries:
         assert found["batch"] == api.list()["data"][0]["id"]
         digests = {row["facts"]["sha256"] for row in api.emulator.ledger("create_batch")}
         assert len(digests) == 1, "the same body, twice"
-        posts = [row for row in requests_seen(api) if row["path"] == "/v1/messages/batches" and row["method"] == "POST"]
+        posts = [
+            row
+            for row in requests_seen(api.emulator.url)
+            if row["path"] == "/v1/messages/batches" and row["method"] == "POST"
+        ]
         assert [row["headers"]["x-stainless-retry-count"] for row in posts] == ["0", "1"]
         assert not any("idempotency" in name for row in posts for name in row["headers"])
 
@@ -213,36 +208,22 @@ class Sides:
 def sides(tmp_path_factory: pytest.TempPathFactory) -> Sides:
     folder = tmp_path_factory.mktemp("sides")
     with emulated(folder / "ours") as api:
-        completions, seen_ours = ours(api, folder), requests_seen(api)
+        completions, seen_ours = ours(api, folder), requests_seen(api.emulator.url)
     (made,) = (row["json"]["requests"] for row in seen_ours if row["json"] and "requests" in row["json"])
     with emulated(folder / "theirs") as api:
-        theirs, seen_theirs = sdk(api, "part", OLDER, expected(made)), requests_seen(api)
+        theirs, seen_theirs = sdk(api, "part", OLDER, expected(made)), requests_seen(api.emulator.url)
     return Sides(theirs, completions, seen_theirs, seen_ours)
 
 
 def ours(api: AnthropicClient, folder: Path) -> list[Completion]:
     """Do for a part what the queue does, from the check to the end; then ask its first request live."""
     sampling = Sampling(temperature=0.7, top_p=1.0, top_k=40, max_tokens=16, stop=("END",), seed=3)
-    messages = (Message("system", "Be brief."), Message("user", "What is it?"))
-    identities = [RequestId("mine", f"q{number}", "control", "0.7", 0, "closed") for number in range(3)]
-    lines = [encode_request_row(Request(each, messages, sampling)) for each in identities]
-    payload = PartPayload(
-        key="pt-1-a1", dataset_key="pt-1", model=ModelSpec("m", MODEL, "anthropic", options=OPTIONS),
-        path=folder / "requests.jsonl", rows=3, size=1, sha256="",
-        requests=lambda: (decode_request_row(line) for line in lines),
-    )  # fmt: skip
+    payload = make_payload(folder, ModelSpec("m", MODEL, "anthropic", options=OPTIONS), sampling)
     instance = replace(preset_instance("anthropic"), base_url=api.emulator.url)
     with closing(AnthropicProvider.open({"ANTHROPIC_API_KEY": "emulator-key"}, instance)) as provider:
-        provider.check(payload.model)
-        payload = replace(payload, staged=provider.stage(payload).name)
-        assert provider.find(payload) is None
-        job = provider.submit(payload)
-        while provider.status(job).state is JobState.WORKING:
-            pass
-        found = [provider.parse_row(line) for line in provider.results(job, payload)]
-        provider.cancel(job)
+        found = done_by_ours(provider, payload)
     with closing(AnthropicLiveProvider.open({"ANTHROPIC_API_KEY": "emulator-key"}, instance)) as live:
-        answer = live.answer(decode_request_row(lines[0]), payload.model)
+        answer = live.answer(next(iter(payload.requests())), payload.model)
         return [*found, live.parse_row(answer.row)]
 
 
@@ -259,28 +240,17 @@ def call(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["method"], path, tuple(map(tuple, row["query"])), msgspec.json.encode(row["json"], order="sorted")
 
 
-def distinct(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Return each call once, in the order of its first time: how often one asks for a state is one's own affair."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        found.setdefault(call(row), row)
-    return found
-
-
 class TestCalls:
     def test_both_clients_make_the_same_calls_in_the_same_order(self, sides: Sides) -> None:
-        theirs, mine = distinct(sides.seen_theirs), distinct(sides.seen_ours)
+        theirs, mine = distinct(sides.seen_theirs, call), distinct(sides.seen_ours, call)
         assert [*mine] == [*theirs]
         assert [each[0] for each in mine] == ["GET", "GET", "GET", "POST", "GET", "GET", "POST", "POST"]
         assert [*mine][-1][1] == "/v1/messages"
 
     def test_headers_differ_as_listed_and_no_further(self, sides: Sides) -> None:
-        theirs, mine = distinct(sides.seen_theirs), distinct(sides.seen_ours)
-        found = set()
-        for each in mine:
-            pair = [about_content(rows[each]) for rows in (theirs, mine)]
-            found |= {name for name in pair[0].keys() | pair[1].keys() if pair[0].get(name) != pair[1].get(name)}
-        assert found == HEADERS.keys()
+        theirs, mine = distinct(sides.seen_theirs, call), distinct(sides.seen_ours, call)
+        pairs = ((about_content(theirs[each]), about_content(mine[each])) for each in mine)
+        assert differing(pairs) == HEADERS.keys()
         assert {row["headers"]["anthropic-version"] for row in [*theirs.values(), *mine.values()]} == {OLDER}
 
     def test_both_read_the_same_answers(self, sides: Sides) -> None:
@@ -298,9 +268,3 @@ class TestCalls:
 
     def test_a_batch_that_has_ended_is_not_cancelled_and_that_is_no_error_of_ours(self, sides: Sides) -> None:
         assert sides.theirs["cancelled"]["status"] == 400
-
-
-def about_content(row: dict[str, Any]) -> dict[str, str]:
-    """Return the headers about content, of the request and of the wanted answer."""
-    names = ("accept", "accept-encoding", "content-encoding", "content-type")
-    return {name: row["headers"][name] for name in names if name in row["headers"]}

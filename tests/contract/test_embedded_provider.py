@@ -13,12 +13,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from promptrial.errors import ConfigError, MissingDependencyError, PermanentError
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.providers import embedded
 from promptrial.providers.base import BatchProvider, JobRef, JobState, PartPayload
 from promptrial.providers.embedded import EmbeddedProvider
 from promptrial.providers.embedded_engine import Engine, EngineSlot, RequestRefusedError, weights_path
@@ -218,7 +220,7 @@ class TestRows:
         assert too_long.error.startswith("context_length_exceeded: the prompt has 41")
         assert too_long.text == ""
         assert too_much.error is not None
-        assert too_much.error.endswith("tokens and the answer may have 4090; the context window has 4096")
+        assert too_much.error.endswith("tokens and the answer may have 4090, but the context window has 4096")
         assert fine.error is None
         assert rows(provider, asked[:1]) == rows(provider, asked[:1])
 
@@ -293,7 +295,7 @@ def test_a_local_job_is_its_part_and_always_ready() -> None:
         ("none.gguf", None, r"models\.mine\.path: cannot read '.*none.gguf': No such file or directory"),
         ("notes.txt", b"hello", r"models\.mine\.path: '.*notes.txt' is not a GGUF file"),
         ("empty.gguf", b"", r"models\.mine\.path: '.*empty.gguf' is not a GGUF file"),
-        ("big-00001-of-00002.gguf", b"GGUF....", r"models\.mine\.path: .* is one piece of several"),
+        ("big-00001-of-00002.gguf", b"GGUF....", r"models\.mine\.path: .* is one of several parts"),
     ],
 )
 def test_a_path_that_is_no_whole_gguf_file_names_the_key(
@@ -331,10 +333,17 @@ class TestRefusals:
         """Make the engine raise an error for every request of seed 7."""
         complete = EngineSlot.complete
 
-        def or_fail(slot: EngineSlot, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
+        def or_fail(
+            slot: EngineSlot,
+            tokens: tuple[int, ...],
+            sampling: Sampling,
+            *,
+            reuse: bool,
+            schema: dict[str, Any] | None = None,
+        ) -> Answer:
             if sampling.seed == 7:
                 raise error
-            return complete(slot, tokens, sampling, reuse=reuse)
+            return complete(slot, tokens, sampling, reuse=reuse, schema=schema)
 
         monkeypatch.setattr(EngineSlot, "complete", or_fail)
 
@@ -354,8 +363,8 @@ class TestRefusals:
     def test_a_cache_that_is_not_repeatable_fails_the_part(
         self, provider: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.failing(PermanentError("the engine kept 1 tokens of a prompt, where 2 were due"), monkeypatch)
-        with pytest.raises(PermanentError, match="where 2 were due"):
+        self.failing(PermanentError("the engine kept 1 tokens of a prompt instead of 2"), monkeypatch)
+        with pytest.raises(PermanentError, match="instead of 2"):
             rows(provider, [request(QUESTIONS[0], sampling=replace(GREEDY, seed=7))])
 
 
@@ -392,3 +401,16 @@ def test_an_engine_that_two_signals_leave_half_way_into_its_start_does_not_hang_
             assert process.wait(30) == 143
         finally:
             process.kill()
+
+
+@pytest.mark.engine
+def test_a_request_is_counted_as_its_answer_reports_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = both_arms()[:8:3]
+    provider = EmbeddedProvider(engines=1)
+    try:
+        reported = [provider.parse_row(row).prompt_tokens for row in rows(provider, asked)]
+        assert [provider.count_request(SMOL, each.body.messages) for each in asked] == reported
+        monkeypatch.setattr(embedded, "_MOST_TO_COUNT", weights_path(SMOL).stat().st_size - 1)
+        assert provider.count_request(SMOL, asked[0].body.messages) is None
+    finally:
+        provider.close()

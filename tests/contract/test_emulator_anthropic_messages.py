@@ -295,7 +295,10 @@ class TestLive:
         entry = api.emulator.ledger("message", message["id"])[-1]
         body = reply.request.content
         digest = hashlib.sha256(body).hexdigest()
-        assert entry["facts"] == {"model": MODEL, "sha256": digest, "client_request_id": None}
+        assert entry["facts"] == {
+            "model": MODEL, "sha256": digest, "client_request_id": None,
+            "input_tokens": message["usage"]["input_tokens"], "output_tokens": message["usage"]["output_tokens"],
+        }  # fmt: skip
 
     def test_the_oracle_finds_the_question_of_a_message_by_the_id_that_its_client_gave(
         self, start: Start, tmp_path: Path

@@ -72,8 +72,10 @@ class TestAnswering:
         reply = openai.http.post("chat/completions", content=content, headers={"X-Client-Request-Id": "mine-1"})
         entry = openai.ledger("chat_completion")[-1]
         assert entry["id"] == ok(reply)["id"]
+        usage = ok(reply)["usage"]
         assert entry["facts"] == {
             "model": MODEL, "sha256": hashlib.sha256(content).hexdigest(), "client_request_id": "mine-1",
+            "input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"],
         }  # fmt: skip
 
     def test_a_request_may_ask_how_likely_each_token_was(self, openai: OpenAiClient) -> None:

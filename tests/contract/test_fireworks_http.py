@@ -22,6 +22,7 @@ from promptrial.errors import (
     ResultsTornError,
     SlowDownError,
     TransientError,
+    UncertainError,
 )
 from promptrial.providers import http, http_bodies
 from promptrial.providers.http import HttpClient
@@ -79,37 +80,37 @@ OUTCOMES: list[tuple[str, Reply, type[ProviderError], type[ProviderError]]] = [
     ("301", reply(301, Location="https://elsewhere.example/"), RejectedError, RejectedError),
     ("307", reply(307, Location="/v1/other"), RejectedError, RejectedError),
     ("429", reply(429), SlowDownError, SlowDownError),
-    ("408", reply(408), TransientError, OutcomeUnknownError),
-    ("500", json_reply({"code": 13, "message": "internal"}, 500), TransientError, OutcomeUnknownError),
-    ("502 HTML", reply(502, HTML), TransientError, OutcomeUnknownError),
+    ("408", reply(408), UncertainError, OutcomeUnknownError),
+    ("500", json_reply({"code": 13, "message": "internal"}, 500), UncertainError, OutcomeUnknownError),
+    ("502 HTML", reply(502, HTML), UncertainError, OutcomeUnknownError),
     ("503", reply(503), TransientError, OutcomeUnknownError),
     ("529", reply(529), TransientError, OutcomeUnknownError),
-    ("500 whose body breaks off", reply(500, b"{", announce=100), TransientError, OutcomeUnknownError),
+    ("500 whose body breaks off", reply(500, b"{", announce=100), UncertainError, OutcomeUnknownError),
     ("400 whose body breaks off", reply(400, b"{", announce=100), RejectedError, RejectedError),
-    ("reset before reading", Reply(end="reset", read=False), TransientError, OutcomeUnknownError),
-    ("reset after reading", Reply(end="reset"), TransientError, OutcomeUnknownError),
-    ("closed without an answer", Reply(), TransientError, OutcomeUnknownError),
-    ("closed within the head", Reply(b"HTTP/1.1 200 O"), TransientError, OutcomeUnknownError),
-    ("no HTTP at all", Reply(b"SSH-2.0-x\r\n\r\n"), TransientError, OutcomeUnknownError),
-    ("stall before the answer", Reply(end="stall"), TransientError, OutcomeUnknownError),
+    ("reset before reading", Reply(end="reset", read=False), UncertainError, OutcomeUnknownError),
+    ("reset after reading", Reply(end="reset"), UncertainError, OutcomeUnknownError),
+    ("closed without an answer", Reply(), UncertainError, OutcomeUnknownError),
+    ("closed within the head", Reply(b"HTTP/1.1 200 O"), UncertainError, OutcomeUnknownError),
+    ("no HTTP at all", Reply(b"SSH-2.0-x\r\n\r\n"), UncertainError, OutcomeUnknownError),
+    ("stall before the answer", Reply(end="stall"), UncertainError, OutcomeUnknownError),
     (
         "stall within the body",
         Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", end="stall"),
-        TransientError,
+        UncertainError,
         OutcomeUnknownError,
     ),
-    ("200 cut short", reply(200, b'{"name":"t"}', announce=100), TransientError, OutcomeUnknownError),
+    ("200 cut short", reply(200, b'{"name":"t"}', announce=100), UncertainError, OutcomeUnknownError),
     (
         "200 with an unfinished chunk",
         bare(200, b'ff\r\n{"name"', Transfer_Encoding="chunked"),
-        TransientError,
+        UncertainError,
         OutcomeUnknownError,
     ),
-    ("200 cut without notice", bare(200, b'{"name"'), TransientError, OutcomeUnknownError),
-    ("200 empty", reply(), TransientError, OutcomeUnknownError),
-    ("200 HTML", reply(200, HTML), TransientError, OutcomeUnknownError),
-    ("200 of another shape", json_reply({"name": 7}), TransientError, OutcomeUnknownError),
-    ("200 nested too deeply", reply(200, b"[" * 100_000), TransientError, OutcomeUnknownError),
+    ("200 cut without notice", bare(200, b'{"name"'), UncertainError, OutcomeUnknownError),
+    ("200 empty", reply(), UncertainError, OutcomeUnknownError),
+    ("200 HTML", reply(200, HTML), UncertainError, OutcomeUnknownError),
+    ("200 of another shape", json_reply({"name": 7}), UncertainError, OutcomeUnknownError),
+    ("200 nested too deeply", reply(200, b"[" * 100_000), UncertainError, OutcomeUnknownError),
 ]
 
 
@@ -169,16 +170,16 @@ EXPECTED: dict[type[Exception], tuple[type[ProviderError], type[ProviderError]]]
     httpx.ProxyError: (TransientError, TransientError),
     httpx.UnsupportedProtocol: (PermanentError, PermanentError),
     httpx.InvalidURL: (PermanentError, PermanentError),
-    httpx.ReadTimeout: (TransientError, OutcomeUnknownError),
-    httpx.WriteTimeout: (TransientError, OutcomeUnknownError),
-    httpx.ReadError: (TransientError, OutcomeUnknownError),
-    httpx.WriteError: (TransientError, OutcomeUnknownError),
-    httpx.CloseError: (TransientError, OutcomeUnknownError),
-    httpx.LocalProtocolError: (TransientError, OutcomeUnknownError),
-    httpx.RemoteProtocolError: (TransientError, OutcomeUnknownError),
-    httpx.DecodingError: (TransientError, OutcomeUnknownError),
-    httpx.TooManyRedirects: (TransientError, OutcomeUnknownError),
-    httpx.HTTPStatusError: (TransientError, OutcomeUnknownError),
+    httpx.ReadTimeout: (UncertainError, OutcomeUnknownError),
+    httpx.WriteTimeout: (UncertainError, OutcomeUnknownError),
+    httpx.ReadError: (UncertainError, OutcomeUnknownError),
+    httpx.WriteError: (UncertainError, OutcomeUnknownError),
+    httpx.CloseError: (UncertainError, OutcomeUnknownError),
+    httpx.LocalProtocolError: (UncertainError, OutcomeUnknownError),
+    httpx.RemoteProtocolError: (UncertainError, OutcomeUnknownError),
+    httpx.DecodingError: (UncertainError, OutcomeUnknownError),
+    httpx.TooManyRedirects: (UncertainError, OutcomeUnknownError),
+    httpx.HTTPStatusError: (UncertainError, OutcomeUnknownError),
 }
 
 
@@ -274,7 +275,7 @@ def test_an_answer_that_is_too_long_is_no_answer(
 ) -> None:
     monkeypatch.setattr(http_bodies, "_MAX_ANSWER", 1000)
     server.on("POST", "/v1/things", json_reply({"name": "x" * 2000}))
-    assert type(failure(client)) is TransientError
+    assert type(failure(client)) is UncertainError
     assert type(failure(client, Kind.CREATES)) is OutcomeUnknownError
 
 
@@ -319,7 +320,7 @@ def test_a_redirect_is_not_followed_with_the_key(server: ScriptedServer, client:
 
 @pytest.mark.parametrize("path", ["https://elsewhere.example/x", "@elsewhere.example/x", "v1/things", ""])
 def test_an_address_is_never_called_with_the_key(client: HttpClient, path: str) -> None:
-    with pytest.raises(ValueError, match="no path"):
+    with pytest.raises(ValueError, match="is not a path"):
         client.call("GET", path, Thing, what="x")
 
 
@@ -366,7 +367,7 @@ def test_a_file_is_put_without_the_key_and_with_exactly_the_headers_that_were_si
         (reply(400, b"<Error><Code>ExpiredToken</Code></Error>"), TransientError),
         (reply(403), TransientError),
         (reply(503), TransientError),
-        (Reply(end="reset"), TransientError),
+        (Reply(end="reset"), UncertainError),
         (reply(404), NotFoundError),
         (reply(307, Location="/other"), RejectedError),
         (reply(412), RejectedError),

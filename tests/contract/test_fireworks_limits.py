@@ -188,10 +188,10 @@ def test_a_stop_ends_a_download_after_its_grace_and_an_upload_at_once(
 
 ZEROS = gzip.compress(bytes(192 << 20), 9)
 PACKED = {
-    "twice": ("gzip, gzip", gzip.compress(gzip.compress(ROWS)), "packed more than once, as 'gzip, gzip'"),
-    "ten times": (", ".join(["gzip"] * 10), ZEROS, "packed more than once"),
-    "in two ways": ("deflate, gzip", gzip.compress(zlib.compress(ROWS)), "packed more than once"),
-    "too well": ("gzip", ZEROS, "unpack to more than"),
+    "twice": ("gzip, gzip", gzip.compress(gzip.compress(ROWS)), "compressed more than once, as 'gzip, gzip'"),
+    "ten times": (", ".join(["gzip"] * 10), ZEROS, "compressed more than once"),
+    "in two ways": ("deflate, gzip", gzip.compress(zlib.compress(ROWS)), "compressed more than once"),
+    "too well": ("gzip", ZEROS, "decompress to more than"),
 }
 
 
@@ -222,9 +222,9 @@ def test_a_packing_that_was_not_asked_for_is_not_unpacked(
 ) -> None:
     server.on("GET", "/file", reply(200, ROWS, Content_Encoding=packing))
     server.on("POST", "/v1/things", reply(200, b'{"name":"t"}', Content_Encoding=packing))
-    quickly(lambda: lines(client, server), TransientError, "not asked for")
-    quickly(lambda: call(client), TransientError, "not asked for")
-    quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "not asked for")
+    quickly(lambda: lines(client, server), TransientError, "not requested")
+    quickly(lambda: call(client), TransientError, "not requested")
+    quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "not requested")
 
 
 def test_an_answer_packed_as_gzip_is_read_and_one_that_breaks_off_is_not(
@@ -234,8 +234,8 @@ def test_an_answer_packed_as_gzip_is_read_and_one_that_breaks_off_is_not(
     server.on("POST", "/v1/things", reply(200, packed, Content_Encoding="gzip"))
     assert call(client).name == "t"
     server.on("POST", "/v1/things", reply(200, packed[:-9], Content_Encoding="gzip"))
-    quickly(lambda: call(client), TransientError, "cannot be unpacked")
-    quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "cannot be unpacked")
+    quickly(lambda: call(client), TransientError, "cannot be decompressed")
+    quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "cannot be decompressed")
 
 
 @pytest.mark.parametrize("announced", [True, False])

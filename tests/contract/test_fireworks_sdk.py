@@ -6,9 +6,6 @@ our client makes the SDK's calls is evidence that it would meet the real API. ``
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,31 +13,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
-from promptrial.model import Completion, Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.providers.base import JobRef, JobStatus, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.providers.fireworks_wire import STATES, Dataset, Job, job_status, last_segment
 from promptrial.providers.http_service import Service
-from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial_emulator.server import EmulatorServer
 from tests.support.emulator_client import EmulatorClient
 from tests.support.skips import SDK
-
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-sdk/bin/python"
-CHILD = ROOT / "tests/support/sdk_child.py"
-PINNED = dict(
-    line.split("==") for line in (ROOT / "tests/contract/sdk-constraints.txt").read_text().splitlines() if "==" in line
+from tests.support.vendor_sdk import (
+    PINNED,
+    ROWS,
+    differing,
+    distinct,
+    installed,
+    make_payload,
+    requests_seen,
+    run_sdk,
+    told,
 )
-pytestmark = pytest.mark.skipif(not (ROOT / ".venv-sdk/.ready").exists(), reason=SDK)
+
+pytestmark = pytest.mark.skipif(not installed("fireworks"), reason=SDK)
 
 KEY, ACCOUNT = "emulator-key", "emulator"
 MODEL = ModelSpec("small", "accounts/fireworks/models/small", "fireworks")
-ROWS = 3
+SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=16, stop=("\n",), seed=3)
 ENDED = "COMPLETED"
 
 HEADERS = {
@@ -65,38 +65,14 @@ UNSENT = {
 """Fields that the SDK declares and the emulator leaves out: those of fine-tuning and evaluation, which it lacks."""
 
 
-def make_payload(folder: Path) -> PartPayload:
-    """Return a part of a few requests, in a file."""
-    sampling = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=16, stop=("\n",), seed=3)
-    messages = (Message("system", "Be brief."), Message("user", "What is it?"))
-    ids = [RequestId("squad_v2", f"q{number}", "control", "0.7", 0, "closed") for number in range(ROWS)]
-    lines = [encode_request_row(Request(each, messages, sampling)) for each in ids]
-    content = b"".join(line + b"\n" for line in lines)
-    path = folder / "requests.jsonl"
-    path.write_bytes(content)
-    return PartPayload(
-        key="pt-1-a1", dataset_key="pt-1", model=MODEL, path=path, rows=ROWS, size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(), requests=lambda: (decode_request_row(line) for line in lines),
-    )  # fmt: skip
-
-
 def sdk(url: str, scenario: str, payload: PartPayload) -> subprocess.CompletedProcess[str]:
     """Have the SDK do something, in another folder than that of our own package ``fireworks``."""
     plan = {
         "scenario": scenario, "account": ACCOUNT, "model": payload.model.id, "dataset": payload.dataset_key,
         "job": payload.key, "requests": str(payload.path), "rows": payload.rows,
     }  # fmt: skip
-    env = {"PATH": os.environ["PATH"], "FIREWORKS_BASE_URL": url, "FIREWORKS_API_KEY": KEY}
-    return subprocess.run(
-        [PYTHON, CHILD], input=json.dumps(plan), capture_output=True, text=True, check=False, timeout=100,
-        cwd=payload.path.parent, env={**env, "FIREWORKS_ACCOUNT_ID": ACCOUNT},
-    )  # fmt: skip
-
-
-def told(outcome: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert outcome.returncode == 0, outcome.stderr
-    found: dict[str, Any] = json.loads(outcome.stdout)
-    return found
+    env = {"FIREWORKS_BASE_URL": url, "FIREWORKS_API_KEY": KEY, "FIREWORKS_ACCOUNT_ID": ACCOUNT}
+    return run_sdk("fireworks_sdk_child.py", plan, env, payload.path.parent)
 
 
 @dataclass(frozen=True)
@@ -144,20 +120,15 @@ def emulated(folder: Path) -> Iterator[EmulatorClient]:
         yield client
 
 
-def requests(client: EmulatorClient) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = httpx.get(f"{client.url}/__emu/requests").json()["rows"]
-    return rows
-
-
 @pytest.fixture(scope="module", params=["form", "signed"])
 def sides(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sides:
     folder = tmp_path_factory.mktemp(request.param)
-    payload = make_payload(folder)
+    payload = make_payload(folder, MODEL, SAMPLING)
     with emulated(folder / "theirs") as client:
-        theirs, seen_theirs = told(sdk(client.url, request.param, payload)), requests(client)
+        theirs, seen_theirs = told(sdk(client.url, request.param, payload)), requests_seen(client.url)
     with emulated(folder / "ours") as client:
         limit = 0 if request.param == "signed" else payload.size
-        found, seen_ours = ours(client.url, payload, limit), requests(client)
+        found, seen_ours = ours(client.url, payload, limit), requests_seen(client.url)
     return Sides(theirs, found, seen_theirs, seen_ours, payload)
 
 
@@ -174,20 +145,12 @@ def call(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["method"], row["path"], tuple(map(tuple, row["query"])), msgspec.json.encode(row["json"], order="sorted")
 
 
-def distinct(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Return each call once, in the order of its first time: how often one asks for a state is one's own affair."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        found.setdefault(call(row), row)
-    return found
-
-
 class TestCalls:
     def test_the_sdk_is_the_pinned_one(self, sides: Sides) -> None:
         assert sides.theirs["version"] == PINNED["fireworks-ai"]
 
     def test_both_clients_make_the_same_calls_in_the_same_order(self, sides: Sides) -> None:
-        theirs, mine = distinct(sides.seen_theirs), distinct(sides.seen_ours)
+        theirs, mine = distinct(sides.seen_theirs, call), distinct(sides.seen_ours, call)
         assert [*mine] == [*theirs]
         methods = [each[0] for each in mine]
         assert methods[0] == "GET", "the check of the account"
@@ -195,7 +158,7 @@ class TestCalls:
 
     def test_bodies_that_are_no_json_are_the_same_to_the_byte_count(self, sides: Sides) -> None:
         sizes = [
-            {each: row["bytes"] for each, row in distinct(rows).items() if row["bytes"] and row["json"] is None}
+            {each: row["bytes"] for each, row in distinct(rows, call).items() if row["bytes"] and row["json"] is None}
             for rows in (sides.seen_theirs, sides.seen_ours)
         ]
         assert sizes[0] == sizes[1]
@@ -203,13 +166,10 @@ class TestCalls:
         assert min(sizes[0].values()) >= sides.payload.size
 
     def test_headers_about_content_differ_as_listed_and_no_further(self, sides: Sides) -> None:
-        theirs, mine = distinct(sides.seen_theirs), distinct(sides.seen_ours)
-        found = set()
-        for each in theirs.keys() & mine.keys():
-            if not each[1].startswith("a signed URL"):
-                pair = [about_content(rows[each]) for rows in (theirs, mine)]
-                found |= {name for name in pair[0].keys() | pair[1].keys() if pair[0].get(name) != pair[1].get(name)}
-        assert found == HEADERS.keys()
+        theirs, mine = distinct(sides.seen_theirs, call), distinct(sides.seen_ours, call)
+        both = [each for each in theirs.keys() & mine.keys() if not each[1].startswith("a signed URL")]
+        pairs = ((about_content(theirs[each]), about_content(mine[each])) for each in both)
+        assert differing(pairs) == HEADERS.keys()
         different = [each for each in mine if each[0] != "DELETE" and typed(theirs[each]) != typed(mine[each])]
         assert different == [], "the type of a body is the same wherever there is one"
 
@@ -238,7 +198,7 @@ class TestAnswers:
         for each in theirs:
             mine, read = msgspec.convert(each["sent"], Dataset), each["read"]
             assert (mine.name, mine.state, mine.rows) == (read["name"], read["state"], int(read["example_count"]))
-            assert (str(mine.status), mine.status is not None and mine.status.bad) == (read["status"]["message"], False)
+            assert (mine.status["message"], mine.refusal) == (read["status"]["message"], None)
         assert last_segment(theirs[0]["read"]["name"]) == sides.payload.dataset_key
         assert [each["read"]["state"] for each in theirs] == ["UPLOADING", "READY", "READY"]
         assert sides.ours.ready[-1] is True
@@ -248,7 +208,7 @@ class TestAnswers:
             mine, read = msgspec.convert(each["sent"], Job), each["read"]
             names = ("name", "state", "model", "input_dataset_id")
             assert [getattr(mine, name) for name in names] == [read[name] for name in names]
-            assert str(mine.status) == read["status"]["message"]
+            assert mine.status["message"] == read["status"]["message"]
             assert job_status(mine).state is STATES[read["state"].removeprefix("JOB_STATE_")]
         last = sides.theirs["jobs"][-1]["read"]
         job = JobRef(last_segment(last["name"]), last_segment(last["output_dataset_id"]))
@@ -288,7 +248,7 @@ class TestTheSdkAlone:
     def test_lists_go_on_page_by_page_and_what_is_deleted_is_gone(
         self, emulator: EmulatorClient, tmp_path: Path
     ) -> None:
-        found = told(sdk(emulator.url, "paging", make_payload(tmp_path)))
+        found = told(sdk(emulator.url, "paging", make_payload(tmp_path, MODEL, SAMPLING)))
         assert found["datasets"] == [f"pt-1-{number}" for number in range(5)]
         assert found["jobs"] == [f"job-{number}" for number in range(5)]
         assert found["pages"] == [["job-4", "job-3"], ["job-2", "job-1"], ["job-0"]]
@@ -301,7 +261,7 @@ class TestTheSdkAlone:
         assert len(emulator.ledger("delete_dataset")) == 5
 
     def test_refusals_have_the_classes_that_the_sdk_gives_them(self, emulator: EmulatorClient, tmp_path: Path) -> None:
-        found = told(sdk(emulator.url, "refusals", make_payload(tmp_path)))
+        found = told(sdk(emulator.url, "refusals", make_payload(tmp_path, MODEL, SAMPLING)))
         assert {name: (each["class"], each["status"]) for name, each in found.items() if name != "version"} == {
             "dataset twice": ("ConflictError", 409),
             "job twice": ("ConflictError", 409),
@@ -315,6 +275,6 @@ class TestTheSdkAlone:
 
     def test_its_types_do_refuse_an_answer_that_is_not_the_apis(self, emulator: EmulatorClient, tmp_path: Path) -> None:
         emulator.fault("F9", "create_job", variant="unknown")
-        outcome = sdk(emulator.url, "form", make_payload(tmp_path))
+        outcome = sdk(emulator.url, "form", make_payload(tmp_path, MODEL, SAMPLING))
         assert outcome.returncode != 0
         assert "APIResponseValidationError" in outcome.stderr

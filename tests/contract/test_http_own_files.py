@@ -139,6 +139,6 @@ def test_our_key_follows_no_redirect(server: ScriptedServer, client: HttpClient)
 
 
 def test_only_a_path_below_the_address_is_asked_with_our_key(server: ScriptedServer, client: HttpClient) -> None:
-    with pytest.raises(ValueError, match="no path"):
+    with pytest.raises(ValueError, match="is not a path"):
         next(client.own_lines(f"{server.url}/file", what="download it"))
     assert server.asked == []

@@ -363,7 +363,7 @@ def test_a_parameter_that_the_model_refuses_ends_the_work_and_says_how_to_leave_
 
 def test_another_models_name_in_an_answer_is_noted(server: ScriptedServer) -> None:
     (note,) = answered(server, json_reply(CHAT | {"model": "tiny-1b"})).notes
-    assert note.text == "model small-7b was asked for, and tiny-1b answers"
+    assert note.text == "model small-7b was requested, but tiny-1b answered"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,7 @@ our client makes the SDK's calls is evidence that it would meet the real API. ``
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -20,23 +18,27 @@ import msgspec
 import pytest
 
 from promptrial.config.instances import preset_instance
-from promptrial.model import Completion, Message, ModelSpec, Request, RequestId, Sampling
+from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import RequestOptions
-from promptrial.providers.base import JobState, PartPayload
 from promptrial.providers.openai import OpenAIProvider
 from promptrial.providers.openai_compatible import OpenAICompatibleProvider
-from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial_emulator.server import EmulatorServer
 from tests.support.openai_client import CHAT, MODEL, RESPONSES, OpenAiClient, batch_row, batch_rows, chat_body, ok
 from tests.support.skips import SDK
-
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-sdk/bin/python"
-CHILD = ROOT / "tests/support/openai_sdk_child.py"
-PINNED = dict(
-    line.split("==") for line in (ROOT / "tests/contract/sdk-constraints.txt").read_text().splitlines() if "==" in line
+from tests.support.vendor_sdk import (
+    PINNED,
+    about_content,
+    differing,
+    distinct,
+    done_by_ours,
+    installed,
+    make_payload,
+    requests_seen,
+    run_sdk,
+    told,
 )
-pytestmark = pytest.mark.skipif(not [*ROOT.glob(".venv-sdk/lib/*/site-packages/openai")], reason=SDK)
+
+pytestmark = pytest.mark.skipif(not installed("openai"), reason=SDK)
 
 CHAT_ROWS = [
     batch_row("plain", temperature=0.5, max_tokens=64, logprobs=True, top_logprobs=2),
@@ -75,18 +77,8 @@ def sdk(
         "scenario": scenario, "rows": rows, "endpoint": endpoint, "chat": chat_body("Say it."),
         "response": {"model": MODEL, "input": "Say it.", "reasoning": {"effort": "low"}},
     }  # fmt: skip
-    env = {"PATH": os.environ["PATH"], "OPENAI_BASE_URL": f"{openai.url}/v1", "OPENAI_API_KEY": "emulator-key"}
-    outcome = subprocess.run(
-        [PYTHON, CHILD], input=json.dumps(plan), capture_output=True, text=True, check=False, timeout=100, env=env
-    )
-    assert outcome.returncode == 0, outcome.stderr
-    found: dict[str, Any] = json.loads(outcome.stdout)
-    return found
-
-
-def requests_seen(openai: OpenAiClient) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = ok(openai.plain.get("/__emu/requests"))["rows"]
-    return rows
+    env = {"OPENAI_BASE_URL": f"{openai.url}/v1", "OPENAI_API_KEY": "emulator-key"}
+    return told(run_sdk("openai_sdk_child.py", plan, env))
 
 
 @pytest.fixture
@@ -105,7 +97,7 @@ class TestBatch:
         folder = tmp_path_factory.mktemp("sdk")
         with EmulatorServer(folder) as server, closing(OpenAiClient(server.url)) as openai:
             rows = CHAT_ROWS if request.param == CHAT else RESPONSE_ROWS
-            return sdk(openai, "batch", rows, request.param), requests_seen(openai)
+            return sdk(openai, "batch", rows, request.param), requests_seen(openai.url)
 
     def test_the_sdk_is_the_pinned_one(self, told: Any) -> None:
         assert told[0]["version"] == PINNED["openai"]
@@ -195,7 +187,7 @@ class TestRetries:
         assert len({json.dumps(row["facts"]) for row in batches}) == 1, "the same batch, twice"
         assert batches[0]["facts"]["input_file_id"] == found["file"] == openai.ledger("upload")[1]["id"]
         assert found["batch"] == ok(openai.http.get("batches"))["data"][0]["id"]
-        posts = [row for row in requests_seen(openai) if (row["method"], row["path"]) == ("POST", "/v1/batches")]
+        posts = [row for row in requests_seen(openai.url) if (row["method"], row["path"]) == ("POST", "/v1/batches")]
         assert [row["headers"]["x-stainless-retry-count"] for row in posts] == ["0", "1"]
         assert not any("idempotency" in name for row in posts for name in row["headers"])
 
@@ -224,81 +216,44 @@ class Sides:
 def sides(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sides:
     folder, endpoint = tmp_path_factory.mktemp("sides"), CHAT if request.param == "chat" else RESPONSES
     with EmulatorServer(folder / "ours") as server, closing(OpenAiClient(server.url)) as openai:
-        lines, seen_ours = ours(openai, folder, request.param), requests_seen(openai)
+        lines, seen_ours = ours(openai, folder, request.param), requests_seen(openai.url)
         (file,) = openai.ledger("upload")
         rows = [json.loads(line) for line in openai.content(file["id"]).splitlines()]
         (made,) = (row["json"] for row in seen_ours if row["path"] == "/v1/batches" and row["json"])
     with EmulatorServer(folder / "theirs") as server, closing(OpenAiClient(server.url)) as openai:
         theirs = sdk(openai, "part", rows, endpoint, key=made["metadata"])
         (copy,) = openai.ledger("upload")
-        return Sides(theirs, lines, (requests_seen(openai), seen_ours), (copy["facts"], file["facts"]), rows)
+        return Sides(theirs, lines, (requests_seen(openai.url), seen_ours), (copy["facts"], file["facts"]), rows)
 
 
 def ours(openai: OpenAiClient, folder: Path, endpoint: Literal["chat", "responses"]) -> list[Completion]:
     """Do for a part what the queue does, from the check to the end; then ask a chat live, too."""
     sampling = Sampling(temperature=0.7, top_p=0.9, top_k=0, max_tokens=16, stop=("END",), seed=3)
-    messages = (Message("system", "Be brief."), Message("user", "What is it?"))
-    ids = [RequestId("mine", f"q{number}", "control", "0.7", 0, "closed") for number in range(3)]
-    lines = [encode_request_row(Request(each, messages, sampling)) for each in ids]
-    content = b"".join(line + b"\n" for line in lines)
-    (folder / "requests.jsonl").write_bytes(content)
-    payload = PartPayload(
-        key="pt-1-a1", dataset_key="pt-1", path=folder / "requests.jsonl", rows=3, size=len(content), sha256="",
-        model=ModelSpec("m", MODEL, "openai", options=RequestOptions(endpoint=endpoint, reasoning_effort="low")),
-        requests=lambda: (decode_request_row(line) for line in lines),
-    )  # fmt: skip
+    options = RequestOptions(endpoint=endpoint, reasoning_effort="low")
+    payload = make_payload(folder, ModelSpec("m", MODEL, "openai", options=options), sampling)
     instance = replace(preset_instance("openai"), base_url=f"{openai.url}/v1")
     with closing(OpenAIProvider.open({"OPENAI_API_KEY": "emulator-key"}, instance)) as provider:
-        provider.check(payload.model)
-        payload = replace(payload, staged=provider.stage(payload).name)
-        assert provider.find(payload) is None
-        job = provider.submit(payload)
-        while provider.status(job).state is JobState.WORKING:
-            pass
-        found = [provider.parse_row(line) for line in provider.results(job, payload)]
-        provider.cancel(job)
+        found = done_by_ours(provider, payload)
     if endpoint == "chat":
         with closing(OpenAICompatibleProvider.open({"OPENAI_API_KEY": "emulator-key"}, instance)) as live:
-            found.append(live.parse_row(live.answer(decode_request_row(lines[0]), payload.model).row))
+            found.append(live.parse_row(live.answer(next(iter(payload.requests())), payload.model).row))
     return found
 
 
-def distinct(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Return each call once, in the order of its first time: how often one asks for a state is one's own affair.
-
-    Files and batches stand without their names, which each emulator gives.
-    """
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        body = NAMED.sub(r"\1", msgspec.json.encode(row["json"], order="sorted").decode())
-        call = (row["method"], NAMED.sub(r"\1", row["path"]), tuple(sorted(map(tuple, row["query"]))), body)
-        found.setdefault(call, row)
-    return found
-
-
-def about_content(row: dict[str, Any]) -> dict[str, str]:
-    """Return the headers about content, of the request and of the wanted answer."""
-    names = ("accept", "accept-encoding", "content-encoding", "content-type")
-    return {name: row["headers"][name] for name in names if name in row["headers"]}
+def call(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what a request asks; files and batches stand without their names, which each emulator gives."""
+    body = NAMED.sub(r"\1", msgspec.json.encode(row["json"], order="sorted").decode())
+    return row["method"], NAMED.sub(r"\1", row["path"]), tuple(sorted(map(tuple, row["query"]))), body
 
 
 class TestCalls:
     def test_both_clients_make_the_same_calls_in_the_same_order(self, sides: Sides) -> None:
-        theirs, mine = ([*distinct(rows)] for rows in sides.seen)
+        theirs, mine = ([*distinct(rows, call)] for rows in sides.seen)
         if theirs[-1][1] == RESPONSES:  # those are asked for in batches alone
             theirs.pop()
         assert mine == theirs
-        assert [each[0] for each in mine if each[1] != CHAT] == [
-            "GET",
-            "GET",
-            "GET",
-            "POST",
-            "GET",
-            "POST",
-            "GET",
-            "GET",
-            "POST",
-        ]
+        methods = "GET GET GET POST GET GET POST GET GET POST"
+        assert [each[0] for each in mine if each[1] != CHAT] == methods.split()
 
     def test_both_upload_the_same_file_under_the_same_name(self, sides: Sides) -> None:
         theirs, mine = sides.uploads
@@ -309,12 +264,9 @@ class TestCalls:
         assert sides.seen[0][-1]["json"] == {**sides.rows[0]["body"], "stream": False}
 
     def test_headers_differ_as_listed_and_no_further(self, sides: Sides) -> None:
-        theirs, mine = (distinct(rows) for rows in sides.seen)
-        found = set()
-        for each in mine:
-            pair = [about_content(rows[each]) for rows in (theirs, mine)]
-            found |= {name for name in pair[0].keys() | pair[1].keys() if pair[0].get(name) != pair[1].get(name)}
-        assert found == HEADERS.keys()
+        theirs, mine = (distinct(rows, call) for rows in sides.seen)
+        pairs = ((about_content(theirs[each]), about_content(mine[each])) for each in mine)
+        assert differing(pairs) == HEADERS.keys()
 
     def test_both_read_the_same_answers(self, sides: Sides) -> None:
         assert len(sides.theirs["rows"]) == 3

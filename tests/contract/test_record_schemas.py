@@ -10,10 +10,9 @@ import jsonschema
 import pytest
 
 from promptrial import registry
+from promptrial.store.part_records import FileRecord, PartRecord
 from promptrial.store.records import (
     Checkpoint,
-    FileRecord,
-    PartRecord,
     RunState,
     StageRecord,
     TrialManifest,
@@ -23,6 +22,7 @@ from promptrial.store.records import (
     transition,
 )
 from tests.support.project import Project
+from tests.support.schemas import validate
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 KINDS: dict[str, type[RunState | TrialManifest]] = {"run_state": RunState, "trial_manifest": TrialManifest}
@@ -45,7 +45,7 @@ def state() -> RunState:
     state.last_checkpoint = Checkpoint("prepare", None, None, "t2")
     state.migrated = True
     state.overrides = {"limit_items": 3}
-    state.drift = [{"keys": ["a"]}]
+    state.drift = [{"at": "t", "keys": ["a"]}]
     state.config_file = "c.yaml"
     state.config_path = "/p/c.yaml"
     state.config_sha256 = "0" * 64
@@ -77,13 +77,13 @@ def test_the_published_schema_is_the_one_of_the_code(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_saved_record_fits_its_schema(tmp_path: Path, name: str) -> None:
-    jsonschema.validate(saved(tmp_path, RECORDS[name]()), published(name))
+    validate(saved(tmp_path, RECORDS[name]()), published(name))
 
 
 def test_a_new_state_fits_though_it_lacks_what_is_optional(tmp_path: Path) -> None:
     document = saved(tmp_path, new_state("r", "h"))
     assert "migrated" not in document
-    jsonschema.validate(document, published("run_state"))
+    validate(document, published("run_state"))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -93,12 +93,12 @@ def test_whatever_is_not_optional_is_required_and_versions_are_fixed(tmp_path: P
     for key in good:
         less = {other: value for other, value in good.items() if other != key}
         if key in optional:
-            jsonschema.validate(less, published(name))
+            validate(less, published(name))
         else:
             with pytest.raises(jsonschema.ValidationError):
-                jsonschema.validate(less, published(name))
+                validate(less, published(name))
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(good | {"schema_version": 99}, published(name))
+        validate(good | {"schema_version": 99}, published(name))
 
 
 def test_all_nine_phases_are_required_and_their_status_is_one_of_five(tmp_path: Path) -> None:
@@ -107,15 +107,15 @@ def test_all_nine_phases_are_required_and_their_status_is_one_of_five(tmp_path: 
         bad = copy.deepcopy(good)
         del bad["phases"][phase]
         with pytest.raises(jsonschema.ValidationError, match=phase):
-            jsonschema.validate(bad, published("run_state"))
+            validate(bad, published("run_state"))
     bad = copy.deepcopy(good)
     bad["phases"]["score"]["status"] = "done"
     with pytest.raises(jsonschema.ValidationError, match="done"):
-        jsonschema.validate(bad, published("run_state"))
+        validate(bad, published("run_state"))
 
 
 def test_the_records_of_a_real_run_fit(project: Project) -> None:
     assert project.run("--to_step", "parse").code == 0
-    jsonschema.validate(json.loads((project.run_root() / "run_state.json").read_bytes()), published("run_state"))
+    validate(json.loads((project.run_root() / "run_state.json").read_bytes()), published("run_state"))
     manifest = project.trial_folder() / "results" / "trial_manifest.json"
-    jsonschema.validate(json.loads(manifest.read_bytes()), published("trial_manifest"))
+    validate(json.loads(manifest.read_bytes()), published("trial_manifest"))

@@ -35,9 +35,9 @@ from tests.support.matrix_survey import Found, Matrix, carry_out
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
 pytestmark = pytest.mark.timeout(8 * 3600 if ALL else 3600)  # some ten thousand cases of some 0.4 s, in two processes
 SURVEYS: Final = {
-    "a vendor that refuses a second job of a key": Matrix(stride=1 if ALL else 23),
+    "a vendor that refuses a second job of a key": Matrix(stride=1 if ALL else 37),
     "a vendor that accepts one, and is known to": Matrix(
-        only="^(F([1-8]|1[78]) .*|killed .*)create_(job|dataset)", keyed=False, repeats=True, stride=1 if ALL else 23
+        only="^(F([1-8]|1[78]) .*|killed .*)create_(job|dataset)", keyed=False, repeats=True, stride=1 if ALL else 37
     ),
     "a vendor that accepts one, and is not known to": Matrix(
         only="F(5|18) .*create_job|^killed .*create_job", repeats=True, stride=1 if ALL else 7

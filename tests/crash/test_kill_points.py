@@ -6,9 +6,10 @@ experiment is resumed and must end as an undisturbed one does: exit code 0, ever
 job created twice. A request in flight at the kill, whose row was not yet durable, may be asked again. Every kill is
 real; of kills that leave the same files (an fsync changes none) one is resumed.
 
-Six runs are killed: a first run, one that resumes after a kill, one that repairs damaged files, one that resumes with
-another prompt, one whose accepted answers are corrected, and one whose sample grows. ``make crash`` kills at every
-point; without ``CRASH_POINTS=all`` a fixed part of them is taken.
+Eleven runs are killed: a first run, one that resumes after a kill, one that repairs damaged files, one that resumes
+with another prompt, one whose accepted answers are corrected, one that takes over answers of another run, one whose
+sample grows, one that is asked in waves, one whose answers are judged, a pilot, and one that goes on beyond its pilot.
+``make crash`` kills at every point; without ``CRASH_POINTS=all`` a fixed part of them is taken.
 
 The bugs that this check sees, each planted and looked for below:
 
@@ -37,14 +38,19 @@ pytestmark = pytest.mark.timeout(3600)
 
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
 SURVEYS: Final = {
-    "a first run": Survey(crash="kill", stride=1 if ALL else 11),
+    "a first run": Survey(crash="kill", stride=1 if ALL else 17),
     "a first run at a vendor without lookup": Survey(crash="kill", lookup="none", stride=1 if ALL else 53),
     "a first run at a vendor that names its own jobs": Survey(crash="kill", lookup="search", stride=1 if ALL else 53),
     "a run that was killed before": Survey(crash="kill", scenario="second crash", stride=1 if ALL else 47),
     "a run with damaged files": Survey(crash="kill", scenario="repair", stride=1 if ALL else 47),
     "a run with another prompt": Survey(crash="kill", scenario="changed prompt", stride=1 if ALL else 47),
     "a run whose questions are corrected": Survey(crash="kill", scenario="corrected", stride=1 if ALL else 47),
+    "a run that takes over answers": Survey(crash="kill", scenario="reuse", stride=1 if ALL else 97),
     "a run that grows": Survey(crash="kill", scenario="grown", stride=1 if ALL else 47),
+    "a run that is asked in waves": Survey(crash="kill", scenario="waves", stride=1 if ALL else 211),
+    "a run with judges": Survey(crash="kill", scenario="judged", stride=1 if ALL else 211),
+    "a pilot": Survey(crash="kill", scenario="pilot", stride=1 if ALL else 149),
+    "a run that goes on beyond its pilot": Survey(crash="kill", scenario="beyond a pilot", stride=1 if ALL else 293),
 }
 # Each bug: where to look for it (so that it takes a moment), and what is then said of it.
 BUGS: Final = {

@@ -8,57 +8,23 @@ catch; that the real thing ends a process is shown in ``test_kill_points`` and, 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from promptrial.jobs.work import PartWork
 from promptrial.providers.request_rows import RequestRow
-from promptrial.store import atomic, jsonl
+from promptrial.store import jsonl
 from tests.support.hosted_provider import answered_ids, asked_ids, statuses
+from tests.support.killed import Killed, killed_at
 from tests.support.live_provider import LiveLab
 
-OPERATIONS = ("_append", "_fsync", "_replace", "_unlink", "_mkdir", "_fsync_folder", "_cut")
 IN_FLIGHT = 4
-
-
-class Killed(BaseException):
-    """The process is gone: nothing may catch this, and nothing durable happens any more."""
 
 
 def uneven(request: RequestRow, _call: int) -> float:
     return 1.0 + sum(request.custom_id.encode()) * 7919 % 13
-
-
-@contextmanager
-def killed_at(monkeypatch: pytest.MonkeyPatch, number: int, moment: str) -> Iterator[None]:
-    """Within the block the durable operation of a number is the last one, or does not happen, or happens by half."""
-    left, is_dead = [number], [False]
-
-    def deadly(plain: Callable[..., Any], name: str) -> Callable[..., Any]:
-        def operation(*args: Any) -> Any:
-            if is_dead[0]:
-                raise Killed
-            left[0] -= 1
-            if left[0] >= 0:
-                return plain(*args)
-            is_dead[0] = True
-            if moment == "after":
-                plain(*args)
-            elif moment == "within" and name == "_append":
-                plain(args[0], args[1][: len(args[1]) // 2])
-            raise Killed
-
-        return operation
-
-    with monkeypatch.context() as patch:
-        for name in OPERATIONS:
-            patch.setattr(atomic, name, deadly(getattr(atomic, name), name))
-        yield
 
 
 def whole_rows(work: list[PartWork]) -> set[str]:

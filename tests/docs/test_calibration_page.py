@@ -66,3 +66,21 @@ def test_a_table_is_put_in_its_place_and_nowhere_else(calibrate: Any) -> None:
     assert calibrate.put(page, "fewest clusters", calibrate.blocks(PAGE)["fewest clusters"]) == PAGE
     with pytest.raises(ValueError, match="no place for 'new'"):
         calibrate.put(PAGE, "new", "| new |\n")
+
+
+def test_the_page_on_stopping_shows_what_the_calibration_found(calibrate: Any) -> None:
+    page = (ROOT / "docs" / "stopping.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in calibrate.blocks(PAGE)["look savings"].splitlines()[2:]
+    ]
+    for effect in ("2", "5", "10"):
+        found = {rule: (float(shown), float(asked)) for points, rule, shown, _, asked, *_ in rows if points == effect}
+        whole = next(float(row[-1]) for row in rows if row[0] == effect)
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| {effect} points |")]
+        said = [[int(figure) for figure in re.findall(r"(\d+)%", cell)] for cell in line.strip("|").split("|")[1:]]
+        expected = [[round(figure) for figure in found[rule]] for rule in ("obrien_fleming", "pocock", "evalue")]
+        assert all(
+            abs(a - b) <= 1 for pair, own in zip(said, expected, strict=False) for a, b in zip(pair, own, strict=True)
+        )
+        assert abs(said[-1][0] - whole) <= 1

@@ -167,7 +167,7 @@ class Lab:
         env = {**os.environ, "PYTHONPATH": str(self.source), **(env or {})}
         outcome = subprocess.run(words, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
         assert outcome.returncode == 0, outcome.stderr
-        executed = re.findall(r"^(\w+): execute", outcome.stderr, re.MULTILINE)
+        executed = re.findall(r"^(\w+): running", outcome.stderr, re.MULTILINE)
         assert ("nothing was left to do" in outcome.stderr) == (not executed)
         return executed
 

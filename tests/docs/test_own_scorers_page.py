@@ -35,13 +35,13 @@ def test_the_example_of_a_function_runs_as_the_page_configures_it(project: Proje
     assert {row["short"] for row in rows if row["dataset"] == "closed_set"} <= {"0", "1"}
     assert {row["short"] for row in rows if row["dataset"] == "open_set"} == {""}
     assert {row["recall"] for row in rows if row["dataset"] == "closed_set"} >= {"0", "1"}
-    assert "Short years" in next(project.trial_folder().glob("reports/report.md")).read_text()
+    assert "Short years" in project.details()
 
 
 def test_the_example_of_a_program_runs_as_the_page_configures_it(project: Project) -> None:
     rows = run_example(project, "A program of your own")
     assert all(0 <= float(row["echo"]) <= 1 for row in rows)
-    assert "Echo of the question" in next(project.trial_folder().glob("reports/report.md")).read_text()
+    assert "Echo of the question" in project.details()
     record = json.loads((project.trial_folder() / "results/scorers.json").read_text())["scorers"][1]
     assert record["declared"]["direction"] == "lower"
     assert len(record["sha256"]) == 64

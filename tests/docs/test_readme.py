@@ -23,17 +23,18 @@ from tests.support.llama_server import llama_server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+OWN_SERVER = (ROOT / "docs/own_server.md").read_text()
 
 
-def blocks(section: str, kind: str) -> list[str]:
-    """Return the blocks of a kind (``sh``, ``text``) in a section of the README."""
-    text = README.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
+def blocks(section: str, kind: str, page: str = README) -> list[str]:
+    """Return the blocks of a kind (``sh``, ``text``) in a section of a page."""
+    text = page.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
     return re.findall(rf"^```{kind}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-def commands(section: str) -> list[str]:
+def commands(section: str, page: str = README) -> list[str]:
     """Return the commands of a section, without the comments behind them."""
-    lines = [line for block in blocks(section, "sh") for line in block.splitlines()]
+    lines = [line for block in blocks(section, "sh", page) for line in block.splitlines()]
     return [line.partition("#")[0].strip() for line in lines if line.strip()]
 
 
@@ -55,9 +56,10 @@ def test_the_five_commands_work_in_the_order_in_which_they_stand(tmp_path: Path)
 
 
 def test_no_other_section_has_commands_that_no_test_runs() -> None:
-    tested = commands("Five commands") + commands("The first minute") + commands("A model on a server of your own")[1:]
-    assert len(re.findall(r"^```sh$", README, re.MULTILINE)) == 3
-    assert all(command.removeprefix(".venv/bin/").startswith("promptrial ") for command in tested)
+    tested = commands("Five commands") + commands("The first minute")
+    assert len(re.findall(r"^```sh$", README, re.MULTILINE)) == 2
+    assert all(command.startswith("promptrial ") for command in tested)
+    assert len(re.findall(r"^```sh$", OWN_SERVER, re.MULTILINE)) == 1
 
 
 @pytest.mark.engine
@@ -71,7 +73,7 @@ def test_the_first_minute_leads_from_a_file_and_two_prompts_to_a_verdict(tmp_pat
     first, *others = commands("The first minute")
     outcome = shell(first, tmp_path / "experiments", tmp_path)
     assert outcome.returncode == 0, outcome.stderr
-    assert "Effects over all items, treatment minus control" in outcome.stdout
+    assert "Effects, treatment.txt minus control.txt" in outcome.stdout
     for command in others:
         outcome = shell(command, tmp_path / "experiments", tmp_path, PROMPTRIAL_LIMIT_ITEMS="2")
         assert outcome.returncode == 0, f"{command}\n{outcome.stderr}"
@@ -90,12 +92,12 @@ def test_the_commands_of_any_model_do_what_is_said_beside_them(tmp_path: Path) -
     assert "key      ANTHROPIC_API_KEY: missing" in outcome.stdout
     outcome = shell(run, tmp_path / "experiments", tmp_path, PROMPTRIAL_LIMIT_ITEMS="2")
     assert outcome.returncode == 0, outcome.stderr
-    assert "Dry run: an emulator stood in" in outcome.stdout
+    assert "Warning (dry run): all" in outcome.stdout
 
 
 @pytest.mark.engine
 def test_the_package_of_the_engine_serves_a_file_as_the_page_shows() -> None:
-    (block,) = blocks("A model on a server of your own", "python")
+    (block,) = blocks("Start", "python", OWN_SERVER)
     weights = weights_path(ModelSpec("small", "smollm2-135m-instruct", "embedded"))
     program = block.replace("qwen3-8b.gguf", str(weights)).replace("8080", "0")
     served = f"{program}print(server.listening_address)\n"
@@ -109,12 +111,11 @@ def test_two_commands_lead_to_a_verdict_on_a_server_that_was_started_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """At another port than the page's, which may be taken here; that the program asks at that one is compared."""
-    section = "A model on a server of your own"
-    started = blocks(section, "text")[0].split()
+    started = blocks("Start", "text", OWN_SERVER)[0].split()
     port, model = started[started.index("--port") + 1], started[started.index("-m") + 1]
     preset = PRESETS["llamacpp"]
     assert preset.base_url == f"http://127.0.0.1:{port}/v1"
-    setup, command = commands(section)
+    setup, command = commands("Start", OWN_SERVER)
     assert shell(f"make -n {setup.removeprefix('make ')}", tmp_path).returncode == 0
     program, *words = shlex.split(command)
     assert program == ".venv/bin/promptrial"
@@ -122,7 +123,7 @@ def test_two_commands_lead_to_a_verdict_on_a_server_that_was_started_by_hand(
     with llama_server(name=model) as url:
         flags = ["--base_url", url, "--experiments_dir", str(tmp_path), "-n", "2", "--max_tokens", "4"]
         assert main([*words, *flags]) == 0
-    assert "Effects over all items, treatment minus control" in capsys.readouterr().out
+    assert "Effects, " in capsys.readouterr().out
 
 
 def test_what_it_says_to_install_is_what_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +140,8 @@ def test_make_demo_runs_a_trial_and_shows_its_result(tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stderr
     assert "Token F1" in outcome.stdout
     assert "report.md" in outcome.stdout
+    said = [line for line in outcome.stdout.splitlines() if not line.startswith("make[")]
+    assert said[-1].endswith("report.html")
 
 
 def test_the_two_commands_that_it_opens_with_are_targets_of_make() -> None:
@@ -160,8 +163,9 @@ def test_its_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_rows_that_it_shows_are_rows_that_the_program_reads(tmp_path: Path) -> None:
-    rows = [line for line in README.splitlines() if line.startswith('{"id"')]
+def test_the_rows_that_the_page_of_question_files_shows_are_rows_that_the_program_reads(tmp_path: Path) -> None:
+    page = (ROOT / "docs/questions.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith('{"id"')]
     assert all(json.loads(row)["id"] for row in rows)
     from promptrial.datasets.custom import FORMAT
 

@@ -24,8 +24,8 @@ from tests.support.project import Project
 PAGE: Final = (Path(__file__).parents[2] / "docs/scorers.md").read_text()
 BLOCKS: Final = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
 ROWS: Final = [(name, row) for name, each in EXAMPLES.items() for row in each.get("rows", ())]
-ELSEWHERE: Final = {"command"}
-"""Types whose examples stand in docs/scoring.md."""
+ELSEWHERE: Final = {"command", "judge", "pairwise_judge"}
+"""Types that docs/scoring.md and docs/judges.md explain."""
 
 
 def item_of_row(example: dict[str, Any], row: dict[str, Any]) -> Item:
@@ -94,7 +94,7 @@ def test_a_small_trial_with_every_scorer_of_the_page_ends_with_a_report_that_say
     assert outcome.code == 0, outcome.err
     with (project.trial_folder() / "results/per_item_scores.csv").open(newline="") as file:
         assert set(scorers) < set(csv.DictReader(file).fieldnames or ())
-    report = next(project.trial_folder().glob("reports/report.md")).read_text()
+    report = project.details()
     for each in json.loads((project.trial_folder() / "results/scorers.json").read_text())["scorers"]:
         said = each["declared"]["meaning"].replace("|", "\\|")
         assert re.sub(r"[^\w ]", "", said)[:60] in re.sub(r"[^\w ]", "", report), each["name"]

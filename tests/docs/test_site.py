@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from promptrial import registry
-from tests.support.skips import SITE
+from tests.support.skips import TOOL
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -21,7 +21,7 @@ _OUTSIDE = re.compile(r"^(?:[a-z]+:)?//", re.IGNORECASE)
 _LOADS = {"link": "href", "script": "src", "img": "src", "iframe": "src", "source": "src", "object": "data"}
 needs_mkdocs = pytest.mark.skipif(
     importlib.util.find_spec("mkdocs") is None or importlib.util.find_spec("material") is None,
-    reason=SITE,
+    reason=TOOL,
 )
 
 
@@ -103,13 +103,3 @@ def test_the_statistics_page_speaks_of_every_statistic() -> None:
     page = (DOCS / "statistics.md").read_text().lower()
     for name in registry.STATISTICS:
         assert name in page, name
-
-
-@pytest.mark.slow
-@pytest.mark.engine
-@pytest.mark.timeout(900)
-def test_the_picture_of_the_readme_is_what_the_program_prints() -> None:
-    outcome = subprocess.run(
-        [sys.executable, DOCS / "screenshot.py", "--check"], capture_output=True, text=True, check=False
-    )
-    assert outcome.returncode == 0, outcome.stderr

@@ -126,7 +126,7 @@ def test_a_cached_prompt_is_costed_by_arm_and_has_a_column_of_its_own(
         assert cost["cache_write_usd"] == pytest.approx(written * 2.0 / 2e6)
         plain = (prompt - read - written) * 1.0 + answer * 2.0
         assert cost["usd"] == pytest.approx(plain / 2e6 + cost["cache_read_usd"] + cost["cache_write_usd"])
-    report = (hosted.results().parent / "reports/report.md").read_text()
+    report = (hosted.results().parent / "reports/details.md").read_text()
     assert "were written to a cache, for" in report
 
 

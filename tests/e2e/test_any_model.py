@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from promptrial.store.records import Intent, TrialManifest
+from promptrial.store.part_records import Intent
+from promptrial.store.records import TrialManifest
 from promptrial.store.rundir import RunDir
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from promptrial.archive.addresses import place_to_read
@@ -19,6 +18,7 @@ from promptrial.store.lock import RunLock
 from tests.support import fake_provider
 from tests.support.archives import BUCKET, make_run, s3_server
 from tests.support.project import Outcome, Project
+from tests.support.schemas import validate
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = Path("experiments/archives/run_r.tar.zst")
@@ -55,7 +55,7 @@ def damaged(data: bytes, folder: Path) -> bytes:
 
 def named(outcome: Outcome) -> list[str]:
     """Return the first words of the lines of ``verify``: what is wrong, and with which file."""
-    return [" ".join(line.split()[:2]) for line in outcome.out.splitlines()[:-2]]
+    return [" ".join(line.split()[:2]) for line in outcome.out.splitlines()[:-3]]
 
 
 def test_a_finished_run_is_archived_where_nothing_else_is_said(finished: Project) -> None:
@@ -78,15 +78,16 @@ def test_run_archives_what_has_ended_well(project: Project) -> None:
     assert json.loads(outcome.out)["archive"]["archive"] == "kept/run_r.tar.zst"
     outcome = project.run("--archive", "--resume")
     assert outcome.code == 0, outcome.err
-    assert "Already archived, and verified again: kept/run_r.tar.zst" in outcome.out
-    assert project.call("archive", "r").out.startswith("Already archived, and verified again: kept/run_r.tar.zst")
+    assert "Already archived; verified again: run r, " in outcome.out
+    assert "\n  kept/run_r.tar.zst\n" in outcome.out
+    assert project.call("archive", "r").out.startswith("Already archived; verified again: run r, ")
 
 
 def test_a_run_goes_where_the_configuration_says_that_it_was_started_with(project: Project) -> None:
     project.write_config({"paths": {"archive_dir": "kept"}})
     (project.root / "config/eval_config.yaml").rename(project.root / "config/mine.yaml")
     assert project.run("--config", "config/mine.yaml").code == 0
-    assert project.call("archive", "r").out.startswith("Archived and verified: kept/run_r.tar.zst")
+    assert "\n  kept/run_r.tar.zst\n" in project.call("archive", "r").out
 
 
 def test_what_an_archive_needs_is_missed_before_the_run_and_not_after_it(
@@ -192,7 +193,7 @@ def test_each_file_that_differs_is_missing_or_is_extra_is_named_by_program_and_s
     assert finished.call("archive", "r", "--to", "kept").code == 0
     script = [sys.executable, "kept/verify.py"]
     good = subprocess.run(script, capture_output=True, text=True, check=False)
-    assert (good.returncode, good.stdout, good.stderr) == (0, "as archive_manifest.json has it\n", "")
+    assert (good.returncode, good.stdout, good.stderr) == (0, "as in archive_manifest.json\n", "")
     Path("kept/run.log").write_bytes(b"another\n")
     Path("kept/aggregate_report.md").unlink()
     Path("kept/prepared/extra.txt").write_bytes(b"")
@@ -222,7 +223,7 @@ def test_the_script_is_short_and_needs_nothing_but_python() -> None:
 def test_the_manifest_fits_its_published_schema(finished: Project) -> None:
     assert finished.call("archive", "r", "--to", "kept").code == 0
     manifest = json.loads(Path("kept/archive_manifest.json").read_bytes())
-    jsonschema.validate(manifest, json.loads((ROOT / "docs/schemas/archive_manifest.schema.json").read_text()))
+    validate(manifest, json.loads((ROOT / "docs/schemas/archive_manifest.schema.json").read_text()))
     assert manifest["completeness"]["complete"]
     assert set(manifest["completeness"]["phases"].values()) == {"completed"}
     assert not any(str(finished.root) in text for text in manifest)

@@ -351,7 +351,7 @@ def test_three_arms_run_to_a_report_and_have_nothing_left_to_do(project: Project
     scores = pq.read_table(results / "per_item_scores.parquet").to_pylist()
     assert Counter(row["condition"] for row in scores) == {"control": 14, "treatment": 14, "short": 14}
     assert set(json.loads((results / "costs.json").read_text())["conditions"]) == {"control", "treatment", "short"}
-    report = (project.trial_folder() / "reports" / "report.md").read_text()
+    report = project.details()
     assert "short" in report
     before = project.snapshot()
     again = project.run("--resume")

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from promptrial.errors import MissingDependencyError
 from promptrial.providers.embedded import EmbeddedProvider
 from tests.support.project import Project
+from tests.support.schemas import validate
 
 ROOT = Path(__file__).parents[2]
 TREATMENT = 'Be accurate. If you do not know, reply exactly "I don\'t know."'
@@ -22,9 +22,9 @@ def audited(project: Project, *flags: str, code: int = 0) -> dict[str, Any]:
     outcome = project.call("audit", "--json", *flags)
     assert outcome.code == code, outcome.err
     document: dict[str, Any] = json.loads(outcome.out)
-    jsonschema.validate(document, json.loads((ROOT / "docs" / "schemas" / "audit.schema.json").read_text()))
+    validate(document, json.loads((ROOT / "docs" / "schemas" / "audit.schema.json").read_text()))
     assert document["passed"] == (code == 0)
-    assert outcome.err.count("not passed: ") == len(document["problems"])
+    assert outcome.err.count("check failed: ") == len(document["problems"])
     return document
 
 
@@ -59,12 +59,12 @@ def test_a_filler_of_another_length_fails_in_continuous_integration_and_the_righ
     text = project.call("audit")
     assert text.code == 100
     row = next(line for line in text.out.splitlines() if line.startswith("length_matched.txt"))
-    assert row.split() == ["length_matched.txt", "3", "treatment.txt", "12", "0.250", "not", "passed"]
-    assert "small: 1 not passed" in text.out
+    assert row.split() == ["length_matched.txt", "3", "treatment.txt", "12", "0.250", "failed"]
+    assert "Prompts of small: 1 check failed" in text.out
     assert "length_matched.txt has 3 tokens and treatment.txt 12 for m1" in text.err
     with_filler(project, " ".join(["word"] * 12))
     audited(project)
-    assert "small: all checks passed" in project.call("audit").out
+    assert "Prompts of small: all checks passed" in project.call("audit").out
     with_filler(project, " ".join(["word"] * 11))
     audited(project, code=100)
     audited(project, "--tolerance", "0.1")
@@ -95,7 +95,7 @@ def test_a_hosted_model_needs_no_key_and_without_any_tokenizer_there_is_a_named_
     with_filler(project, TREATMENT, provider="fireworks", pricing=None)
     document = audited(project, code=100)
     (model,) = document["models"]
-    assert model["tokenizer"] == "none: an estimate of 4 bytes a token"
+    assert model["tokenizer"] == "none; estimated at 4 bytes per token"
     assert model["exact"] is False
     assert model["prompt_sets"][0]["arms"]["treatment"]["tokens"] == -(-len(TREATMENT) // 4)
     assert model["prompt_sets"][0]["usd_per_1000_items"] is None
@@ -116,5 +116,5 @@ def test_the_shipped_prompts_pass_under_the_embedded_tokenizer_and_the_documente
     assert tokens["default"] == tokens["length_matched_random"] == tokens["length_matched_best_practices"] == 320
     assert [match["passed"] for match in model["length_matches"]] == [True, True]
     hosted = audited(project, "--config", "shipped/config/eval_config.fireworks.yaml")["models"][0]
-    assert hosted["tokenizer"] == "that of smollm2-135m-instruct, in the place of the model's own"
+    assert hosted["tokenizer"] == "that of smollm2-135m-instruct, instead of the model's own"
     assert (hosted["exact"], hosted["prompt_sets"][0]["more_tokens"]) == (False, 301)

@@ -87,13 +87,13 @@ def test_status_and_plan_say_what_is_waited_for(files: Files) -> None:
     status = files.project.call("status", "r").out
     assert "stopped" in status
     assert "4 jobs at files" in status
-    waited = re.findall(r"waits for (\S+jsonl)", status)
+    waited = re.findall(r"waiting for (\S+jsonl)", status)
     assert sorted(set(waited)) == sorted(
         str(path).replace(".requests.", ".results.")
         for path in Path("experiments/run_r/batch_files").glob("*.requests.jsonl")
     )
-    plan = files.project.call("plan", "--run_id", "r", "--to_step", "parse").out
-    assert f"waits for {waited[0]}" in plan
+    plan = files.project.call("plan", "--run_id", "r", "--to_step", "parse").prose
+    assert f"waiting for {waited[0]}" in plan
 
 
 def test_what_a_crash_left_is_kept_and_the_rest_is_written_as_smaller_files(files: Files) -> None:
@@ -123,7 +123,7 @@ def test_a_swapped_file_is_one_clear_error_and_putting_it_right_is_enough(files:
     failed = files.run("--resume")
     assert failed.code == 1
     assert f"{one.relative_to(files.project.root)}:1: answers" in failed.err
-    assert "which this job does not ask" in failed.err
+    assert "which is not in this job" in failed.err
     assert "Traceback" not in failed.err
     one.write_bytes(kept)
     assert files.run("--resume").code == 0
@@ -152,7 +152,7 @@ def test_one_that_waits_goes_on_as_soon_as_the_answers_are_there(files: Files) -
         outcome = files.run()
         person.wait(60)
     assert outcome.code == 0
-    assert "waits for experiments/run_r/batch_files/" in outcome.err
+    assert "waiting for experiments/run_r/batch_files/" in outcome.err
     assert len(files.table()) == 28
 
 

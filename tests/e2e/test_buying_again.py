@@ -32,7 +32,10 @@ def test_no_sharing_on_a_resume_says_what_it_would_cost_and_needs_leave(hosted: 
     hosted.emulator.clear_faults()
     outcome = hosted.run(*TRIALS, "--no_sharing", "--resume")
     assert outcome.code == 2
-    assert "--no_sharing would ask again what another trial of this run has asked: 14 requests (about " in outcome.err
+    assert (
+        "--no_sharing would ask again requests that another trial of this run has asked: 14 requests (about "
+        in outcome.err
+    )
     assert " USD), in m1-" in outcome.err
     assert "--resume --rebuy" in outcome.err
     assert len(hosted.jobs()) == 3
@@ -48,7 +51,7 @@ def test_no_sharing_needs_leave_also_where_a_job_may_have_been_created(hosted: H
     hosted.emulator.clear_faults()
     outcome = hosted.run(*TRIALS, "--no_sharing", "--resume")
     assert outcome.code == 2, outcome.err
-    assert "what another trial of this run has asked" in outcome.err
+    assert "requests that another trial of this run has asked" in outcome.err
     outcome = hosted.run(*TRIALS, "--resume")
     assert outcome.code == 0, outcome.err
     assert len(hosted.jobs()) == 3

@@ -101,7 +101,7 @@ def test_the_truth_is_what_scores_come_to_on_the_average(lab: Any, name: str, tm
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("lab")
-@pytest.mark.parametrize("part", ["exact", "intervals", "sparse", "margins", "program"])
+@pytest.mark.parametrize("part", ["exact", "intervals", "sparse", "margins", "labels", "program"])
 def test_a_quick_calibration_meets_every_target(part: str, capsys: pytest.CaptureFixture[str]) -> None:
     import calibrate
 
@@ -178,3 +178,20 @@ def test_reported_intervals_of_oracle_trials_cover_and_ignoring_passages_shows()
     ignored = [row for row in coverage.rows if "ignored" in row[3].text]
     assert len(ignored) == 3
     assert min(float(row[-1].text) for row in ignored) < 88
+
+
+def test_simulated_arms_have_the_effects_that_the_table_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import calibration_arms
+    import simulated_arms
+
+    cell = simulated_arms.ArmsCell("10 even", "f1", (0.2, 0.0), 400)
+    scores = simulated_arms.simulated_scores(cell, cell.trials, np.random.default_rng(1))
+    assert scores.mean(axis=(0, 1)) == pytest.approx([0.6, 0.8, 0.6], abs=0.01)
+    shares = simulated_arms.arms_shares(cell._replace(trials=100))
+    assert shares.found > 0.5
+    assert max(shares.step_down, shares.ranks) < 0.15
+    assert shares.step_down >= shares.single_step
+
+    sure = calibration_arms.best_arm_shares(calibration_arms.BestCell((0.35, -0.1), 3))
+    assert (sure.kept, sure.size) == (3, 1.0)

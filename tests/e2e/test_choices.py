@@ -53,7 +53,7 @@ def test_choices_are_sent_behind_letters_and_turns_before_the_question(choosing:
     turns = [("user", "Hello"), ("assistant", "Ask me.")]
     assert [system, *turns, ("user", f"Which 5?\n\nA. Oslo\nB. Paris 5{CHOOSE}")] in messages
     assert len(messages) == 6
-    report = next(choosing.trial_folder().glob("reports/report.md")).read_text()
+    report = choosing.details()
     assert "### A multiple-choice question with a passage" in report
     assert "### A multiple-choice question without a passage" in report
     assert "A. Oslo\nB. Paris" in report.partition("## Appendix: the messages")[2]
@@ -83,9 +83,7 @@ def test_a_run_of_choices_and_turns_grows_to_the_bytes_of_a_fresh_run(choosing: 
     assert choosing.run("--limit_items", "6", run_id="fresh").code == 0
     for name in ("results/predictions.csv", "results/per_item_scores.csv"):
         assert (choosing.trial_folder() / name).read_bytes() == (choosing.trial_folder("fresh") / name).read_bytes()
-    grown, fresh = (
-        next(choosing.trial_folder(run_id).glob("reports/report.md")).read_text() for run_id in ("r", "fresh")
-    )
+    grown, fresh = (choosing.details(run_id) for run_id in ("r", "fresh"))
     assert grown.partition("## Appendix: the messages")[2] == fresh.partition("## Appendix: the messages")[2] != ""
 
 

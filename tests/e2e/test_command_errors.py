@@ -83,7 +83,7 @@ def test_stop_texts_from_the_environment_are_not_written_into_manifest_and_repor
     root = project.run_root()
     holders = {path.parent.name for path in root.rglob("*") if path.is_file() and b"halt-here-42" in path.read_bytes()}
     assert holders <= {path.name for path in (root / "batch_inputs").iterdir()}, "only the requests need it"
-    report = next(root.rglob("report.md")).read_text().replace("\\", "")
+    report = next(root.rglob("details.md")).read_text().replace("\\", "")
     assert "${HIDDEN_STOP}" in report
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest
 from promptrial import registry
 from promptrial.engine import providers
 from tests.support.project import Outcome, Project
+from tests.support.schemas import validate
 
 ROOT = Path(__file__).parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "schemas" / "compare.schema.json").read_text())
@@ -26,7 +28,7 @@ def compared(project: Project, *arguments: str, code: int = 0) -> dict[str, Any]
     outcome = project.call("compare", *arguments, "--json")
     assert outcome.code == code, outcome.err
     document: dict[str, Any] = json.loads(outcome.out)
-    jsonschema.validate(document, SCHEMA)
+    validate(document, SCHEMA)
     return document
 
 
@@ -89,7 +91,7 @@ def test_two_prompts_are_compared_over_all_items_and_nothing_is_written(two: Pro
     costs = json.loads((two.trial_folder("b") / "results" / "costs.json").read_text())
     assert pair["b"]["cost"]["usd"] == costs["conditions"]["treatment"]["usd"]
     text = two.call("compare", "a", "b").out
-    assert "Items whose exact match changed" in text
+    assert "Items that changed in Exact match" in text
     assert "prompt_sets.main.treatment" in text
     after = two.snapshot("a") | {f"b/{path}": digest for path, digest in two.snapshot("b").items()}
     assert after == before
@@ -159,7 +161,7 @@ def test_runs_that_cannot_be_compared_are_refused_by_name_and_digest_unless_forc
     (pair,) = found["pairs"]
     assert aspect in pair["forced"]
     assert {each["aspect"]: each["same"] for each in pair["agreements"]}[aspect] is False
-    assert f"compared although it differs (--force): {aspect}" in project.call("compare", "a", "b", "--force").out
+    assert f"compared despite a difference (--force): {aspect}" in project.call("compare", "a", "b", "--force").out
     em = next(row for row in pair["significance"]["endpoints"] if row["metric"] == "em")
     assert em["n_pairs"] == pair["items"]["common"] == (6 if aspect == "items" else 14)
     assert {row["temp"] for row in pair["significance"]["endpoints"]} == {0.0}
@@ -170,7 +172,7 @@ def test_an_item_whose_text_changed_is_not_paired(project: Project) -> None:
     closed = project.root / "config" / "closed.jsonl"
     closed.write_text(closed.read_text().replace("Question 3?", "Another question?"))
     assert project.run(run_id="b").code == 0
-    assert "1 differ though they have one id" in refused(project, "a", "b").err
+    assert "1 have the same id but differ" in refused(project, "a", "b").err
     (pair,) = compared(project, "a", "b", "--force")["pairs"]
     assert pair["items"] == {"common": 13, "changed": 1, "only_a": 0, "only_b": 0}
 
@@ -224,7 +226,7 @@ def test_a_run_that_is_not_there_or_not_analysed_is_refused_with_what_to_do(proj
     assert project.run("--to_step", "stats", "--resume", run_id="b").code == 0
     assert compared(project, "a", "b")["pairs"][0]["b"]["cost"] is None
     assert project.run("--condition", "control", run_id="one").code == 0
-    assert "without the treatment arm" in refused(project, "a", "one").err
+    assert "has no treatment arm" in refused(project, "a", "one").err
     assert compared(project, "a", "one", "--condition", "control")["pairs"][0]["same_requests"] is True
 
 
@@ -289,10 +291,16 @@ def test_the_files_say_what_the_screen_says(two: Project) -> None:
     assert failures[1] is not None
     assert "lower limit" in (failures[1].text or "")
     page = (two.root / "out" / "compare.md").read_text()
+    (sentence,) = compared(two, "a", "b")["pairs"][0]["verdict"]["sentences"]
+    assert outcome.prose.startswith(sentence)
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert f"**{sentence}**" in page.replace("\\", "")
+    assert "(dry run)" not in outcome.out
+    assert "dry_run" not in json.loads((two.trial_folder("a") / "results" / "significance.json").read_text())
     assert page.startswith("# B, run b, compared with A, run a\n")
     assert "1 of 3 gates failed" in page
     assert "| em &gt;= 0.9 " in page
-    assert "f1 <= 0.95 limits how much better B may be" in outcome.out
+    assert "f1 <= 0.95 limits how much better B may be" in outcome.prose
     again = two.call("compare", "a", "b", *gates, *files)
     assert (again.out, page) == (outcome.out, (two.root / "out" / "compare.md").read_text())
 
@@ -332,4 +340,10 @@ def test_gates_pass_and_fail_as_they_should_on_dry_runs_of_the_oracle(
     assert not any(gate["passed"] for gate in worse["gates"])
     assert all(gate["limit"] < -0.05 < 0.05 < (gate["p"] or 0) for gate in worse["gates"])
     assert compared(project, "base", "worse", "--gate", "em >= -0.5")["passed"] is True, "within a margin that wide"
-    assert "dry run: A and B" in project.call("compare", "base", "worse").out
+    gated = project.call("compare", "base", "worse", "--gate", "em >= -0.9")
+    assert gated.out.startswith("Dry run: B is worse than A on exact match: ")
+    assert "Warning: Dry run: the answers in both runs came from an emulator; these figures say nothing" in gated.prose
+    assert "dry run: all gates passed (1)" in gated.out
+    assert re.search(r"^em >= -0.9 .* passed \(dry run, same requests\)$", gated.out, re.MULTILINE)
+    for name in ("significance.json", "costs.json"):
+        assert json.loads((project.trial_folder("base") / "results" / name).read_text())["dry_run"] is True

@@ -74,10 +74,8 @@ def test_a_resume_from_another_project_reads_the_file_that_was_recorded(
     begin(project, monkeypatch, "--to_step", "build")
     outcome = project.call(*command, *place(project))
     assert outcome.code == 0, outcome.err
-    assert "config/eval_config.yaml is not the file that this run was started with, ../config/eval_config.yaml" in (
-        outcome.err
-    )
-    assert "and is not read" in outcome.err
+    assert "config/eval_config.yaml is ignored: this run was started with ../config/eval_config.yaml" in (outcome.err)
+    assert "config/eval_config.yaml is ignored: this run was started with" in outcome.err
     assert state_of(project)["config_path"] == str(project.root / "config/eval_config.yaml")
     assert other.exists()
 
@@ -89,7 +87,7 @@ def test_a_change_of_the_recorded_file_is_found_from_another_project(
     project.write_config({"temps": [0.5]})
     outcome = project.call("resume", "r", *place(project))
     assert outcome.code == 3
-    assert "was started with another configuration than ../config/eval_config.yaml is now" in outcome.err
+    assert "was started with a different configuration from ../config/eval_config.yaml" in outcome.err
     assert other.exists()
 
 
@@ -100,7 +98,7 @@ def test_a_recorded_file_that_is_gone_is_not_replaced_by_another_of_its_name(
     (project.root / "config/eval_config.yaml").unlink()
     outcome = project.call("resume", "r", *place(project))
     assert outcome.code == 0, outcome.err
-    assert "../config/eval_config.yaml, is not there; it resumes from its own copy" in outcome.err
+    assert "../config/eval_config.yaml, does not exist; it resumes from its own copy" in outcome.err
     assert other.exists()
 
 
@@ -126,7 +124,7 @@ def test_a_restored_run_goes_on_by_its_own_copy_whatever_stands_here(
     assert project.call("unarchive", "kept").code == 0
     outcome = project.call("resume", "r")
     assert outcome.code == 0, outcome.err
-    assert "is not on record; it resumes from its own copy" in outcome.err
+    assert "is not recorded; it resumes from its own copy" in outcome.err
     assert other.exists()
 
 

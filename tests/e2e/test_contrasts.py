@@ -6,9 +6,11 @@ import json
 import re
 from typing import Any
 
+from promptrial.config.loading import load_config
 from promptrial.documents import significance
 from promptrial.documents.significance import Significance
 from promptrial.model.arms import Contrast
+from promptrial.store.rundir import digest_of
 from tests.e2e.test_arms import THREE, of_models, of_set
 from tests.support.project import Project
 
@@ -37,20 +39,57 @@ def test_a_trial_of_three_arms_is_analysed_and_reported_by_contrast(project: Pro
     tests = [test for test in found.tests if test.family == "primary"]
     assert [test.compared for test in tests] == [PAIRED, SHORT]
     assert [family.size for family in found.families if family.name == "primary"] == [2]
-    page = (project.trial_folder() / "reports" / "report.md").read_text()
-    assert "The arms control, treatment and short of the set main" in page
+    page = project.details()
+    assert "The arms control, treatment and short of prompt set main" in page
     for name in ("treatment vs control", "short vs control", "### Short"):
         assert name in page
-    in_order = "14 of 14 in the control arm, 14 of 14 in the treatment arm and 14 of 14 in the short arm"
-    assert f"Missing answers: none ({in_order})." in page
+    assert "Missing answers: none (all 14 requests of each arm were answered)." in page
     assert re.findall(r"^\| (\w+) +\|", page.partition("## Costs")[2], re.MULTILINE)[1:5] == [
         "control", "treatment", "short", "all",
     ]  # fmt: skip
     aggregate = (project.run_root() / "aggregate_report.md").read_text()
     assert "| Missing in control | Missing in treatment | Missing in short |" in aggregate
     assert "over the 2 primary tests" in aggregate
-    assert "short vs control" in done.out
+    assert "Effects, other.txt minus control.txt" in done.out
+    for arm in ("treatment", "other"):
+        assert f"No difference shown between {arm}.txt and control.txt on exact match: " in done.prose
     assert "nothing was left to do" in project.run("--resume").err
+
+
+def test_statistics_of_several_treatments_that_were_corrected_otherwise_are_made_again(project: Project) -> None:
+    of_set(project, THREE)
+    assert project.run().code == 0
+    path, results = project.trial_folder() / "results" / "trial_manifest.json", statistics(project)
+    manifest = json.loads(path.read_text())
+    inputs = manifest["stage_status"]["stats"]["inputs"]
+    settings = load_config(project.config, {}).experiment.stats.model_dump(mode="json")
+    assert inputs["plan"] == digest_of({**settings, "several arms": "max-T"})
+    inputs["plan"] = digest_of(settings)
+    path.write_text(json.dumps(manifest))  # as an earlier version left it, which corrected by Holm's method
+    again = project.run("--resume")
+    assert re.findall(r"^(\w+): running", again.err, re.MULTILINE) == ["stats", "report"], again.err
+    assert statistics(project) == results
+    reports = project.trial_folder() / "reports"
+    assert "![All arms, with intervals and ranks](arms.svg)" in (reports / "report.md").read_text()
+    assert "<svg " in (reports / "arms.svg").read_text()
+    assert "All pairs of arms" in (reports / "details.md").read_text()
+    assert "Arms by Exact match" in (project.run_root() / "report.html").read_text()
+
+
+def test_trials_that_share_a_control_are_compared_together_in_the_report_of_the_run(project: Project) -> None:
+    sets = {
+        "main": {"control": "control.txt", "treatment": "treatment.txt"},
+        "other": {"control": "control.txt", "treatment": "other.txt"},
+    }
+    project.write_config({"prompt_sets": sets, "sweep": {"prompt_sets": ["main", "other"]}})
+    done = project.run()
+    assert done.code == 0, done.err
+    page = (project.run_root() / "aggregate_report.md").read_text()
+    together = page.partition("## Trials that share a control")[2]
+    assert "Arms by Exact match" in together
+    assert "treatment.txt (main)" in together
+    assert "other.txt (other)" in together
+    assert "step-down max-T over the 2 primary tests, which share a control" in page
 
 
 def test_the_numbers_of_an_arm_do_not_change_when_another_is_added(project: Project) -> None:
@@ -78,7 +117,7 @@ def test_runs_are_compared_by_every_treatment_that_both_have_or_by_the_arm_that_
     assert [pair["same_requests"] for pair in found["pairs"]] == [True, False]
     assert [arm.partition(": ")[2] for arm in found["arms_only_b"]] == ["late"]
     assert found["arms_only_a"] == []
-    assert "arms that were run in B alone" in project.call("compare", "a", "b").out
+    assert "arms only in B" in project.call("compare", "a", "b").out
     failed = project.call("compare", "a", "b", "--gate", "em >= 0.5")
     assert failed.code == 100
     for arm in ("treatment", "short"):
@@ -90,7 +129,7 @@ def test_runs_are_compared_by_every_treatment_that_both_have_or_by_the_arm_that_
     assert [pair["condition"] for pair in named["pairs"]] == ["short", "control"]
     refused = project.call("compare", "a", "b", "--arms", "late")
     assert refused.code == 2
-    assert "run without the late arm" in refused.err
+    assert "has no late arm" in refused.err
     assert "its arms: control, treatment, short" in refused.err
 
 
@@ -108,7 +147,7 @@ def test_a_gate_never_passes_over_an_arm_that_run_b_lacks(project: Project) -> N
     ):
         refused = project.call("compare", "a", run_b, *choice, *gate)
         assert refused.code == 2, (run_b, choice)
-        assert f"run {run_b}: m1-main-tp1-tk50-mx64-64 was run without the {absent} arm" in refused.err
+        assert f"run {run_b}: m1-main-tp1-tk50-mx64-64 has no {absent} arm" in refused.err
     assert "name the arms to compare with --arms" in refused.err
     assert project.call("compare", "fewer", "a", "--condition", "both", *gate).code == 2
     assert compared(project, "fewer", "a", *gate)["gates"][0]["condition"] == "short"
@@ -119,11 +158,11 @@ def test_a_gate_never_passes_over_an_arm_that_run_b_lacks(project: Project) -> N
 def test_an_arm_that_another_model_answers_is_told_in_the_report_and_compared_by_that_model(project: Project) -> None:
     of_models(project, {"prompt": "control.txt", "model": "m2"})
     assert project.run(run_id="a").code == 0
-    page = (project.trial_folder("a") / "reports" / "report.md").read_text()
+    page = project.details("a")
     differences = "big against control: model m2 (vendor/model-2, served by fake) in place of m1"
     assert f"The arms differ in more than the system prompt: {differences}" in page
     assert "| Differences of arms" in page
-    assert "Price of the big arm: 10.0 USD for a million prompt tokens, 20.0 USD for a million answer tokens." in page
+    assert "Price per million tokens of the big arm: 10 USD for prompts, 20 USD for answers." in page
     of_models(project, {"prompt": "control.txt", "model": "m1"})
     assert project.run(run_id="b").code == 0
     refused = project.call("compare", "a", "b")
@@ -150,5 +189,5 @@ def test_treatments_without_the_control_are_described_and_compared_with_nothing(
     assert found.compared == (PAIRED, SHORT)
     assert {test.p for test in found.tests} <= {None}
     assert all(row.treatment.n_scored and not row.control.n_scored for row in found.endpoints if row.metric == "em")
-    page = (project.trial_folder() / "reports" / "report.md").read_text()
-    assert "were run without one to compare them with" in page
+    page = project.details()
+    assert "without an arm to compare them with" in page

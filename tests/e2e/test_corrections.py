@@ -11,7 +11,7 @@ import pytest
 from tests.support import fake_provider
 from tests.support.project import Outcome, Project
 
-KEEPS = "has changed since this run was prepared; the run keeps the questions that it has"
+KEEPS = "has changed since this run was prepared; the run keeps its questions"
 ROWS = [{"id": f"q{n}", "question": f"Question {n}?", "answer": "Paris", "level": str(n % 2)} for n in range(6)]
 
 
@@ -63,13 +63,13 @@ def test_a_corrected_gold_scores_again_asks_nothing_and_is_said(asked: Project) 
     assert sent(asked) == before
     outcome = asked.run("--resume")
     assert outcome.code == 0, outcome.err
-    assert "datasets.mine: the file has changed, 6 questions are corrected, and nothing is asked again" in outcome.err
+    assert "datasets.mine: the file has changed, 6 questions corrected, and nothing is asked again" in outcome.err
     assert KEEPS not in outcome.err
     assert not fake_provider.CALLS
     assert sent(asked) == before
     assert scores(asked) != old
-    report = (asked.trial_folder() / "reports/report.md").read_text()
-    assert "of 6 questions in mine. Nothing was asked again." in report
+    report = asked.details()
+    assert "of 6 questions in mine. No question was asked again." in report
     state = json.loads((asked.run_root() / "run_state.json").read_text())
     assert [each["sources"]["mine"]["questions"] for each in state["corrections"]] == [6]
     assert finished(asked.run("--resume"))
@@ -107,7 +107,7 @@ def test_a_column_that_is_added_may_be_a_subgroup_at_once(asked: Project) -> Non
     configure(asked, subgroups=["colour"])
     outcome = asked.run("--resume")
     assert outcome.code == 0, outcome.err
-    assert "6 questions are corrected" in outcome.err
+    assert "6 questions corrected" in outcome.err
     assert b"subgroup:colour" in scores(asked).splitlines()[0]
     assert sent(asked) == before
 
@@ -127,7 +127,7 @@ def test_steps_that_do_not_begin_with_prepare_keep_the_questions(asked: Project)
     outcome = asked.run("--resume", "--from_step", "score")
     assert finished(outcome), outcome.err
     assert KEEPS in outcome.err
-    assert "1 question is corrected" in asked.run("--resume").err
+    assert "1 question corrected" in asked.run("--resume").err
 
 
 def test_an_official_file_is_corrected_alike_and_the_sample_may_grow_afterwards(project: Project) -> None:

@@ -138,13 +138,13 @@ def test_a_run_whose_parts_are_larger_than_today_keeps_them_when_it_grows(
 
 def test_the_plan_says_what_will_be_cut_and_what_was(project: Project) -> None:
     configure(project, max_rows=4)
-    said = "files takes at most 4 requests and 200,000,000 bytes a job"
-    assert f"{said}; parts that are larger will be cut smaller" in project.call("plan", "--run_id", "r").out
+    said = "files takes at most 4 requests and 200,000,000 bytes per job"
+    assert f"{said}; larger parts will be split" in project.call("plan", "--run_id", "r").prose
     outcome = project.run("--to_step", "build")
-    assert f"{said}: 1 parts were cut smaller" in outcome.err
-    assert f"parts are cut smaller: {said}" in project.call("plan", "--run_id", "r").out
+    assert f"{said}: 1 parts were split" in outcome.err
+    assert f"parts are split: {said}" in project.call("plan", "--run_id", "r").prose
     document = json.loads(project.call("plan", "--run_id", "r", "--json").out)
-    assert document["limits"] == [f"parts are cut smaller: {said}"]
+    assert document["limits"] == [f"parts are split: {said}"]
 
 
 def test_limits_that_change_cut_a_run_anew_only_when_it_is_forced(project: Project) -> None:

@@ -169,7 +169,7 @@ def test_requests_whose_parts_are_not_named_are_put_aside_and_built_anew(project
     path = project.run_root() / "batch_inputs" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"facts": {}}))
     found = the_one(project, "record")
-    assert found["command"].startswith("mv experiments/run_r/batch_inputs/manifest.json ")
+    assert found["command"] == RESUME
     obey(project, found)
     assert findings(project, grave=True) == []
 
@@ -345,7 +345,7 @@ def test_where_locks_cannot_be_asked_a_holder_that_fell_silent_blocks_nobody(
     assert the_one(project, "lock")["severity"] == "note"
     os.utime(lock, (time.time() - 3600,) * 2)
     found = the_one(project, "lock")
-    assert "has not shown itself" in found["meaning"]
+    assert "has shown no sign of life" in found["meaning"]
     assert found["severity"] == "warning"
     obey(project, found)
     assert findings(project) == []
@@ -363,6 +363,20 @@ def test_a_phase_that_failed_is_told_with_its_reason(project: Project) -> None:
     assert findings(project) == []
 
 
+def test_a_failed_run_whose_configuration_has_changed_gets_the_one_command_that_works(project: Project) -> None:
+    project.run("--to_step", "poll")
+    (results(project) / "predictions.csv").mkdir()
+    assert project.run("--resume").code == 1
+    (results(project) / "predictions.csv").rmdir()
+    (project.root / "config" / "treatment.txt").write_text("Something else.\n")
+    found = findings(project, grave=True)
+    assert {each["kind"] for each in found} == {"failed", "drift"}
+    own = "promptrial run --run_id r --config experiments/run_r/effective_config.yaml --resume"
+    assert {each["command"] for each in found} == {own}
+    obey(project, *found)
+    assert findings(project, grave=True) == []
+
+
 def test_a_phase_that_only_the_state_calls_completed_is_found(project: Project) -> None:
     project.run("--to_step", "score")
     path = project.run_root() / "run_state.json"
@@ -370,7 +384,7 @@ def test_a_phase_that_only_the_state_calls_completed_is_found(project: Project) 
     state["phases"]["stats"] |= {"status": "completed", "started_at": "2026-01-01T00:00:00Z"}
     path.write_text(json.dumps(state))
     found = the_one(project, "not_done")
-    assert "stats counts as completed, and the plan says: execute" in found["meaning"]
+    assert "stats counts as completed, but the plan says: to do" in found["meaning"]
     obey(project, found)
     assert findings(project) == []
 
@@ -406,10 +420,10 @@ def test_a_configuration_that_is_gone_or_broken_after_the_run_has_finished_is_a_
     project.run()
     whole = project.config.read_text()
     project.config.write_text("models: [\n")
-    assert "does not load any more" in the_one(project, "drift")["meaning"]
+    assert "can no longer be loaded" in the_one(project, "drift")["meaning"]
     assert the_one(project, "drift")["severity"] == "note"
     project.config.unlink()
-    assert "is not there" in the_one(project, "drift")["meaning"]
+    assert "does not exist" in the_one(project, "drift")["meaning"]
     project.config.write_text(whole)
     assert findings(project) == []
 
@@ -439,7 +453,7 @@ def test_what_another_version_of_the_program_wrote_is_found_and_made_anew(
     [
         (
             {"scorers": {"em": None, "polite": {"type": "python", "file": "polite.py", "words": ["${WORD}"]}}},
-            "made with other scorers, or other settings or versions of them",
+            "made with other scorers, or with other settings or versions of them",
         ),
         (
             {"scoring": {"extra_refusals": ["${WORD}"]}},
@@ -483,7 +497,7 @@ def test_too_little_room_for_what_is_left_is_found(project: Project, monkeypatch
     monkeypatch.setattr(space, "_free", lambda _folder: 1_000_000)
     found = the_one(project, "disk_space")
     assert (found["severity"], found["command"]) == ("error", RESUME)
-    assert "the disk has 1.0 MB left" in found["meaning"]
+    assert "the disk has only 1.0 MB free" in found["meaning"]
     monkeypatch.undo()
     monkeypatch.chdir(project.root)
     monkeypatch.setitem(fake_registry(), "fake", "tests.support.fake_provider:FakeProvider")

@@ -117,7 +117,7 @@ def test_a_parked_part_is_an_error_until_a_resume_has_found_its_job(hosted: Host
     assert hosted.run("--parts_per_dataset", "1").code == 1
     found = findings(hosted.project, "unknown_intent")
     assert [each["severity"] for each in found] == ["error", "error"]
-    assert all("parked" in each["meaning"] for each in found)
+    assert all("it is not known whether job" in each["meaning"] for each in found)
     hosted.emulator.clear_faults()
     obey(hosted.project, *found)
     assert findings(hosted.project) == []
@@ -129,7 +129,7 @@ def test_a_job_that_was_being_asked_for_is_a_warning(hosted: HostedProject) -> N
     edited(hosted, "t0_control_p001", status="submitting", job=None)
     found = the_one(hosted.project, "unknown_intent")
     assert found["severity"] == "warning"
-    assert "was being asked for when the process ended" in found["meaning"]
+    assert "was being created when the process ended" in found["meaning"]
     obey(hosted.project, found)
     assert findings(hosted.project) == []
     assert len(hosted.jobs()) == 4
@@ -222,7 +222,7 @@ def test_a_job_that_asks_what_is_not_asked_any_more_is_told_and_only_a_note_once
     found = findings(hosted.project, "superseded_job")
     assert len(found) == 2
     assert {each["severity"] for each in found} == {"warning"}
-    assert all("asks what is not asked any more" in each["meaning"] for each in found)
+    assert all("has requests that are no longer needed" in each["meaning"] for each in found)
     obey(hosted.project, *found)
     document = examined(hosted.project)
     assert document["healthy"]

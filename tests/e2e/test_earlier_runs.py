@@ -3,13 +3,15 @@
 ``tests/data/runs_of_0.1.0.tar.gz`` holds a run on the embedded model, a dry run of hosted jobs with replicates and a
 control arm that two prompt sets share, and a migrated run of an older tool, each finished, with their configurations.
 ``runs_before_open_core.tar.gz`` holds the same three, made later, before arms, scorers and units of work became data:
-their statistics, costs and reports are made again to the same bytes too. ``run_to_grow.tar.gz`` holds a finished dry
-run of two of five items in two trials, made before runs could grow.
+their statistics and costs are made again to the same bytes too, and their reports to the same figures.
+``run_to_grow.tar.gz`` holds a finished dry run of two of five items in two trials, made before runs could grow.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Final
@@ -56,11 +58,25 @@ def digests(root: Path) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def made_by_phases(root: Path) -> dict[str, str]:
+    """Return what phases made, but for pages and for the records that say when."""
+    records = ("manifest.json", "run_state.json")
+    found = digests(root)
+    return {path: found[path] for path in found if not path.endswith(("report.md", *records))}
+
+
 @pytest.mark.parametrize("name", ["embedded", "hosted", "older"])
-def test_a_run_of_an_earlier_version_resumes_with_nothing_to_do(earlier: Project, name: str) -> None:
-    before = digests(earlier.run_root(name))
+def test_a_run_of_an_earlier_version_resumes_with_nothing_to_do_but_its_report(earlier: Project, name: str) -> None:
+    """Its pages have another layout now; nothing that they are made from changes."""
+    before = made_by_phases(earlier.run_root(name))
+    executed = re.findall(r"^(\w+): running", resume(earlier, name).err, re.MULTILINE)
+    assert executed == ["report"]
+    after = made_by_phases(earlier.run_root(name))
+    new = {path for path in {*after} - {*before} if "results" not in Path(path).parts}
+    assert {Path(path).name for path in new} <= {"report.html", "details.md", "forest.svg", "changed.svg", "power.svg"}
+    assert "report.html" in new
+    assert {path: after[path] for path in before} == before
     assert "nothing was left to do" in resume(earlier, name).err
-    assert digests(earlier.run_root(name)) == before
 
 
 @pytest.mark.parametrize("name", ["embedded", "hosted", "older"])
@@ -95,17 +111,35 @@ def test_everything_that_is_made_from_its_answers_is_made_again_to_the_same_byte
     root = before_open_core.run_root(name)
     made = [
         path
-        for pattern in ("predictions.*", "per_item_scores.*", "significance.json", "costs.json", "*report*.md")
+        for pattern in ("predictions.*", "per_item_scores.*", "significance.json", "costs.json")
         for path in root.rglob(pattern)
         if "older" not in path.relative_to(root).parts
     ]
     before = digests(root)
-    for path in made:
+    reports = [path for path in root.glob("*/reports/report.md") if "older" not in path.relative_to(root).parts]
+    figures = {path: _figures(path) for path in reports}
+    for path in [*made, *reports]:
         path.unlink()
     resume(before_open_core, name)
+    assert {"dry_run" in json.loads(path.read_text()) for path in made if path.suffix == ".json"} == {name == "hosted"}
+    for path in made:
+        if path.suffix == ".json":
+            path.write_text(path.read_text().replace(',\n "dry_run": true', ""))  # what a dry run says of itself now
     after = digests(root)
     names = [path.relative_to(root).as_posix() for path in made]
     assert {each: after[each] for each in names} == {each: before[each] for each in names}
+    now = {path: _figures(path.with_name("details.md")) for path in reports}
+    assert now == figures, "the tables of details.md hold the figures that those of report.md held, in their order"
+
+
+def _figures(page: Path) -> list[str]:
+    """Return the figures of the tables of a page; amounts of money have fewer digits than they once had."""
+    _, _, text = page.read_text().partition("\n## Effects\n")  # above it stand the names of prompts
+    text = re.sub(r"^## Costs?\n.*?(?=^## )", "", text, flags=re.MULTILINE | re.DOTALL)
+    tables = "\n".join(line for line in text.splitlines() if line.startswith("|"))
+    found = [figure.rstrip(".,") for figure in re.findall(r"\d[\d.,]*", tables)]
+    assert len(found) > 600
+    return found
 
 
 def test_a_run_of_an_earlier_version_grows_and_keeps_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

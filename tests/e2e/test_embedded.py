@@ -114,7 +114,7 @@ def test_stop_now_does_not_wait_for_the_request_in_work_and_a_watcher_sees_it_al
             assert outcome.returncode == 0, outcome.stderr
             assert process.wait(20) == 5
             assert process.stderr is not None
-            assert "asked to end at once" in process.stderr.read()
+            assert "asked to stop immediately" in process.stderr.read()
             assert json.loads(watcher.stdout.read().splitlines()[-1])["status"] == "stopped"
             assert watcher.wait(20) == 0
     state = json.loads((tmp_path / "run_cut/run_state.json").read_text())

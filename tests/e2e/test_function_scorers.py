@@ -138,7 +138,7 @@ def test_truth_values_of_a_function_that_says_no_scale_are_warned_of_with_what_t
     configure(own, {"file": "measures.py:short", "most": 2})
     outcome = own.run("--to_step", "score")
     assert outcome.code == 0, outcome.err
-    assert "mine: the function returned only True and False, but its scores are taken as continuous" in outcome.err
+    assert "mine: the function returned only True and False, but its scores are treated as continuous" in outcome.err
     assert "write `scale: binary` in scorers.mine" in outcome.err
     assert recorded(own)["declared"]["scale"] == "continuous"
     configure(own, {"file": "measures.py:short", "most": 2, "scale": "binary"})
@@ -248,7 +248,7 @@ def test_an_error_in_a_function_leaves_nothing_half_written_and_that_none_is_no_
     outcome = own.run()
     assert outcome.code == 1
     assert "the function returned None" in outcome.err
-    assert "name a function of the file with `applies:`" in outcome.err
+    assert "give a function of the file as `applies:`" in outcome.err
     assert "Traceback" not in outcome.err
     assert not [path for path in (own.trial_folder() / "results").iterdir() if "score" in path.name]
 
@@ -267,11 +267,11 @@ def test_a_file_beside_the_file_is_not_imported(own: Project) -> None:
     ("scorer", "at", "said"),
     [
         ({"file": "measures.py:overlaps"}, "file", "it has no function 'overlaps'; did you mean 'overlap'?"),
-        ({"file": "measures.py:short"}, "file", "line 10: short: the parameter 'most' gets no value"),
+        ({"file": "measures.py:short"}, "file", "line 10: short: the parameter 'most' has no value"),
         ({"file": "measures.py:short", "most": 3, "least": 1}, "least", "no parameter of this name"),
         ({"file": "measures.py:overlap", "golds": []}, "golds", "golds comes from the item and its answer"),
         ({"file": "measures.py:overlap", "applies": "about"}, "applies", "it has no function 'about'"),
-        ({"file": "measures.py:overlap", "applies": "short"}, "applies", "the parameter 'answer' gets no value"),
+        ({"file": "measures.py:overlap", "applies": "short"}, "applies", "the parameter 'answer' has no value"),
         ({"file": "measures.py:overlap", "scale": "graded"}, "scale", "input should be 'binary' or 'continuous'"),
         ({"file": "measures.py:overlap", "range": [1, 0]}, "", "the range must go from a lower to a higher number"),
         ({"file": "measures.py:overlap", "role": "accuracy"}, "", "the role 'accuracy' needs binary scores"),
@@ -279,7 +279,7 @@ def test_a_file_beside_the_file_is_not_imported(own: Project) -> None:
         ({"file": "broken.py:f"}, "file", "broken.py: it is not valid Python: line 1: "),
         ({"file": "deep.py:f"}, "file", "deep.py: it is not valid Python: "),
         ({"file": "waits.py:f"}, "file", "line 1: f is an async function"),
-        ({"file": "slash.py:f"}, "file", "the parameter 'answer' cannot be given by its name"),
+        ({"file": "slash.py:f"}, "file", "the parameter 'answer' cannot be given by name"),
     ],
 )  # fmt: skip
 def test_a_function_that_cannot_be_called_is_an_error_of_the_configuration_before_anything_is_asked(
@@ -325,6 +325,6 @@ def test_settings_of_a_function_made_in_another_way_are_checked_in_score(own: Pr
     configure(own, {"file": "measures.py:f"})
     outcome = own.run()
     assert outcome.code == 2
-    assert "scorers.mine: f: the parameter 'most' gets no value" in outcome.err
+    assert "scorers.mine: f: the parameter 'most' has no value" in outcome.err
     configure(own, {"file": "measures.py:f", "most": 3})
     done(own, "--resume")

@@ -17,7 +17,7 @@ from tests.support.project import Outcome, Project
 TRIALS = ("--prompt_sets", "main,other")
 MADE_BEFORE = ("prepared/", "batch_inputs/", ".state.lock", "run.log", "run_state.json")
 """What does not have to be the same in a grown run and a fresh one, besides manifests and the parts themselves."""
-WARNING = re.compile(rb"- Warning: the sample grew [^\n]*\n")
+WARNING = re.compile(rb"(- Warning: the sample grew |- \*\*Sample grew:|<li>[^\n]*<b>Sample grew:)[^\n]*\n")
 PART = re.compile(r"/t0\w*_p\d+/")
 
 
@@ -69,7 +69,7 @@ def grow(project: Project, *flags: str) -> Outcome:
 def like_a_fresh_run(project: Project, *flags: str) -> None:
     """Require, of all that is asked and of all that is made from the answers, what a fresh run with these flags has.
 
-    Only the warning in a report that the run grew late may be more.
+    Only the warnings in reports that the run grew late may be more.
     """
     outcome = project.run(*flags, "--experiments_dir", "fresh")
     assert outcome.code == 0, outcome.err
@@ -87,7 +87,7 @@ def test_a_larger_limit_asks_the_new_items_alone_and_without_force(project: Proj
     first = requests(project.run_root())
     assert fake_provider.CALLS.total() == 2 * 4
     outcome = grow(project, "--limit_items", "4")
-    assert "the sample grows (limit_items: 2 -> 4); no item that it has is asked again" in outcome.err
+    assert "the sample grows (limit_items: 2 -> 4); no existing item is asked again" in outcome.err
     assert fake_provider.CALLS.total() == 2 * 8
     assert set(fake_provider.CALLS.values()) == {1}
     grown = requests(project.run_root())
@@ -100,7 +100,7 @@ def test_a_larger_limit_asks_the_new_items_alone_and_without_force(project: Proj
 
 def test_the_reports_name_each_growth_that_came_after_statistics_and_no_other(project: Project) -> None:
     assert project.run("--limit_items", "2", "--to_step", "score").code == 0
-    pages = [project.run_root() / "aggregate_report.md", project.trial_folder() / "reports/report.md"]
+    pages = [project.run_root() / "aggregate_report.md", project.trial_folder() / "reports/details.md"]
     grow(project, "--limit_items", "3")
     assert not any(b"the sample grew" in page.read_bytes() for page in pages)
     grow(project, "--limit_items", "5")
@@ -184,7 +184,7 @@ def test_a_run_grows_and_is_scored_otherwise_in_one_resume(project: Project) -> 
     changed(project, scorers={"em": None, "f1": None})
     outcome = grow(project, "--limit_items", "4")
     assert "limit_items: 2 -> 4" in outcome.err
-    assert "what is scored has changed" in outcome.err
+    assert "the scoring has changed" in outcome.err
     assert set(fake_provider.CALLS.values()) == {1}
     like_a_fresh_run(project, "--limit_items", "4")
 
@@ -218,11 +218,11 @@ def test_the_plan_says_how_much_is_new_and_changes_nothing(project: Project) -> 
     assert project.run("--limit_items", "2", "--to_step", "poll").code == 0
     before = files(project.run_root())
     outcome = project.call("plan", "--run_id", "r", "--limit_items", "7")
-    said = "the sample grows (limit_items: 2 -> 7): 9 new items, 54 new requests; no item that it has is asked again\n"
-    assert said in outcome.out
-    assert "submit   execute (only requests that build changes)" in outcome.out
+    said = "the sample grows (limit_items: 2 -> 7): 9 new items, 54 new requests; no existing item is asked again"
+    assert said in outcome.prose
+    assert "submit   to do (re-asks only requests that changed)" in outcome.out
     assert "drifted" not in outcome.out
-    assert said in project.run("--resume", "--plan_only", "--limit_items", "7").out
+    assert said in project.run("--resume", "--plan_only", "--limit_items", "7").prose
     found = json.loads(project.call("plan", "--run_id", "r", "--limit_items", "7", "--json").out)
     assert found["growth"] == {
         "change": "limit_items: 2 -> 7", "items": 9, "requests": 54, "refused": "",
@@ -230,16 +230,16 @@ def test_the_plan_says_how_much_is_new_and_changes_nothing(project: Project) -> 
     assert files(project.run_root()) == before
     (project.root / "config/closed.jsonl").unlink()
     outcome = project.call("plan", "--run_id", "r", "--limit_items", "7")
-    assert "a resume would be refused: run r cannot grow, for its questions have changed" in outcome.out
+    assert "a resume would be refused: run r cannot grow, because its questions have changed" in outcome.prose
 
 
 def test_the_plan_of_an_interrupted_growth_says_what_is_left(project: Project) -> None:
     assert project.run("--limit_items", "2", "--to_step", "poll").code == 0
     grow(project, "--limit_items", "4", "--to_step", "prepare")
-    assert "(limit_items: 2 -> 4): 4 new items, 8 new requests" in project.run("--resume", "--plan_only").out
+    assert "(limit_items: 2 -> 4): 4 new items, 8 new requests" in project.run("--resume", "--plan_only").prose
     grow(project, "--to_step", "build")
     plan = project.run("--resume", "--plan_only").out
-    assert "submit   execute (4 of 8 parts left)" in plan
+    assert "submit   to do (4 of 8 parts left)" in plan
     assert "grows" not in plan
 
 
@@ -330,7 +330,7 @@ def test_a_smaller_limit_and_another_seed_are_drift(project: Project) -> None:
     outcome = project.run("--resume", "--limit_items", "2")
     assert outcome.code == 3
     assert "limit_items: 4 -> 2" in outcome.err
-    assert "a sample may grow, and never shrinks" in outcome.err
+    assert "a sample may grow, but not shrink" in outcome.err
     changed(project, seed=5)
     outcome = project.run("--resume", "--limit_items", "6")
     assert outcome.code == 3
@@ -345,12 +345,12 @@ def test_a_changed_question_file_stops_growth_before_anything_is_recorded(projec
     path = project.root / "config/closed.jsonl"
     original = path.read_text()
     path.write_text(original.replace("Question 1?", "Question one?"))
-    for problem in ("is another file", "is not there"):
+    for problem in ("is another file", "does not exist"):
         outcome = project.run("--resume", "--limit_items", "4")
         assert outcome.code == 3, outcome.err
-        assert "run r cannot grow, for its questions have changed" in outcome.err
+        assert "run r cannot grow, because its questions have changed" in outcome.err
         assert f"config/closed.jsonl {problem}" in outcome.err
-        assert "put back the files" in outcome.err
+        assert "restore the files" in outcome.err
         path.unlink(missing_ok=True)
     after = files(project.run_root())
     assert {name for name in after if after[name] != before[name]} <= {"run.log", ".state.lock"}
@@ -388,8 +388,8 @@ def test_a_run_does_not_grow_if_no_record_says_which_questions_it_was_prepared_f
     before = files(project.run_root())
     outcome = project.run("--resume", "--limit_items", "4")
     assert outcome.code == 3, outcome.err
-    assert "run r cannot grow: no record says from which question files it was prepared" in outcome.err
-    assert "resume it with the size that it has" in outcome.err
+    assert "run r cannot grow: there is no record of the question files that it was prepared from" in outcome.err
+    assert "resume it with its current size" in outcome.err
     after = files(project.run_root())
     assert {name for name in after if after[name] != before[name]} <= {"run.log", ".state.lock"}
     grow(project)

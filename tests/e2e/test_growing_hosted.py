@@ -107,3 +107,15 @@ def test_a_sample_that_was_made_smaller_by_force_and_grows_again_needs_leave_to_
     assert outcome.code == 2, outcome.err
     assert "would be asked again" in outcome.err
     assert hosted.rows_bought() == bought
+
+
+@pytest.mark.usefixtures("asks")
+def test_a_pilot_and_the_rest_buy_each_request_once(hosted: HostedProject) -> None:
+    assert hosted.run("--pilot", "2", "--to_step", "report").code == 5
+    assert hosted.rows_bought() == 2 * 4
+    hosted.emulator.fault("F2", "create_job", status=503, nth=2)
+    assert hosted.run("--resume", "--yes", "--to_step", "report").code == 0
+    assert hosted.rows_bought() == 2 * 14
+    run = RunDir(hosted.project.root / "experiments", "r")
+    assert len(asked(run)) == len(set(asked(run))) == 2 * 14
+    hosted.paid_once()

@@ -126,7 +126,7 @@ def test_the_smoke_test_sees_rows_jobs_states_and_files_that_are_not_as_they_hav
     spent = smoke_checks.spending(good)
     assert not list(smoke_checks.spending_problems(spent, 6, 6))
     twice = smoke_checks.Spending((*spent.jobs, spent.jobs[0]), spent.intents, spent.parts)
-    assert any("is there 2 times" in text for text in smoke_checks.spending_problems(twice, 6, 6))
+    assert any("occurs 2 times" in text for text in smoke_checks.spending_problems(twice, 6, 6))
     foreign = smoke_checks.Spending(("x", *spent.jobs[1:]), spent.intents, spent.parts)
     assert list(smoke_checks.spending_problems(foreign, 6, 6)) == ["no intent names job x"]
 
@@ -138,7 +138,7 @@ def test_only_dry_runs_of_hosted_models_are_smoked(project: Project) -> None:
     assert "promptrial smoke --n 3 --prompt_set operational_only --dry_run" in outcome.err
     outcome = project.call("smoke", "--dry_run", "--config", str(project.config), "--prompt_set", "main")
     assert outcome.code == 2
-    assert "answered on this machine" in outcome.err
+    assert "answered locally" in outcome.err
     outcome = project.call("smoke", "--dry_run", "--config", str(project.config), "--prompt_set", "nonesuch")
     assert outcome.code == 2
     assert "nonesuch" in outcome.err
@@ -284,7 +284,7 @@ def test_a_run_that_finds_the_quota_full_says_so_once_is_called_waiting_and_goes
         said = []
         for line in iter(run.stderr.readline, ""):
             said.append(line)
-            if "waits for room" in line:
+            if "waiting for capacity" in line:
                 break
         status = json.loads(hosted.project.call("status", "--run_id", "r", "--json").out)
         assert status["status"] == "waiting", status
@@ -293,7 +293,7 @@ def test_a_run_that_finds_the_quota_full_says_so_once_is_called_waiting_and_goes
         hosted.emulator.http.delete(f"batchInferenceJobs/{foreign}").raise_for_status()
         said += run.stderr.readlines()
         assert run.wait(60) == 0, said
-    assert sum("waits for room" in line for line in said) == 1
+    assert sum("waiting for capacity:" in line for line in said) == 1
     assert any("in use: 1, quota: 1" in line for line in said)
     hosted.emulator.ledger()
     assert Counter(job["id"] for job in hosted.jobs()[1:]) == Counter(each.key for each in hosted.intents())
@@ -409,7 +409,7 @@ def test_a_run_that_has_asked_one_account_or_address_does_not_go_on_with_another
         patch.setenv(variable, value)
         outcome = hosted.run("--resume")
     assert outcome.code == 1
-    assert re.search(f"the engine is not the one that this trial was begun with: {said}", outcome.err)
+    assert re.search(f"the engine is not the one that this trial was started with: {said}", outcome.err)
     assert re.search("next: restore the settings .* new run with another --run_id", outcome.err)
     assert [job["id"] for job in hosted.jobs()] == jobs
     outcome = hosted.run("--resume")
@@ -432,7 +432,7 @@ def test_who_has_answered_an_earlier_prompt_is_asked_when_the_run_goes_back_to_i
             path.write_text(text)
         outcome = hosted.run("--resume", "--force")
         assert outcome.code == 1
-        assert "the engine is not the one that this trial was begun with: api: " in outcome.err
+        assert "the engine is not the one that this trial was started with: api: " in outcome.err
         assert len(second.ledger("create_job")) == 4
     outcome = hosted.run("--resume", "--force")
     assert outcome.code == 0, outcome.err
@@ -617,7 +617,7 @@ def test_of_a_job_that_expired_the_finished_rows_are_kept_and_the_others_alone_a
     hosted.emulator.fault("F10", "create_job", variant="expired", share=0.5, output=True)
     outcome = hosted.run()
     assert outcome.code == 0, outcome.err
-    kept = [int(found) for found in re.findall(r"(\d+) of 7 requests were left unanswered", outcome.err)]
+    kept = [int(found) for found in re.findall(r"(\d+) of 7 requests have no answer", outcome.err)]
     assert kept
     assert 0 < kept[0] < 7
     assert [job["facts"]["rows"] for job in hosted.jobs()[4:]] == [kept[0]]

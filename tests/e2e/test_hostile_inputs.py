@@ -67,7 +67,7 @@ BOMBS = {
     "100,000 brackets": ("name: " + "[" * 100_000, ":1: not valid YAML: nested more than 64 levels deep"),
     "100,000 braces": ("name: " + "{a: " * 100_000, ":1: not valid YAML: nested more than 64 levels deep"),
     "100,000 dashes": ("- " * 100_000 + "x\n", ":1: not valid YAML: nested more than 64 levels deep"),
-    "an alias of itself": ("name: &a [*a]\n", ":1: not valid YAML: the alias *a stands inside what it names"),
+    "an alias of itself": ("name: &a [*a]\n", ":1: not valid YAML: the alias *a refers to a value that contains it"),
     "a number of 5,000 digits": ("name: x\nseed: " + "9" * 5000 + "\n", ":2: not valid YAML: '9999"),
     "a million keys": ("".join(f"k{n}: 1\n" for n in range(1_000_000)), "not valid YAML: more than 200,000 values"),
 }  # fmt: skip
@@ -94,7 +94,7 @@ def test_a_configuration_of_a_gigabyte_is_not_read(project: Project) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"name": "x" * 100_000}, "characters left out"),
+        ({"name": "x" * 100_000}, "characters omitted"),
         ({"temps": [n / 1e6 for n in range(500)]}, "and 479 more problems"),
         ({"stats": {"bootstrap_samples": 10**12}}, "stats.bootstrap_samples: must be less than or equal to 10000000"),
         ({"stats": {"permutation_samples": 10**12}}, "stats.permutation_samples: must be less than or equal"),
@@ -164,7 +164,7 @@ def test_a_run_refuses_what_is_no_file(project: Project, path: str, kind: str) -
     again = "config/eval_config.yaml:24: prompt_sets.other.control: "
     said = [
         line for line in outcome.err.splitlines()
-        if line != "prepare: execute (not done yet)" and not line.startswith(again)
+        if line != "prepare: running" and not line.startswith(again)
     ]  # fmt: skip
     assert READ_AT_START[path].format(kind=kind) in sentence(Outcome(outcome.code, outcome.out, "\n".join(said)))
 
@@ -239,7 +239,7 @@ def test_a_question_file_of_hostile_json_is_refused_with_its_line(project: Proje
     file, text, said = QUESTIONS[name]
     (project.root / "config" / file).write_text(text)
     outcome = project.run()
-    lines = [line for line in outcome.err.splitlines() if line != "prepare: execute (not done yet)"]
+    lines = [line for line in outcome.err.splitlines() if line != "prepare: running"]
     error = sentence(Outcome(outcome.code, outcome.out, "\n".join(lines)))
     assert error.startswith(f"config/{file}:1: ")
     assert said in error
@@ -386,7 +386,10 @@ def test_a_run_with_a_linked_folder_is_refused_and_nothing_is_written_there(proj
         changed.write_bytes(changed.read_bytes() + b" ")
     before = _others(project)
     error = sentence(project.run("--resume"), code=1)
-    assert error == f"experiments/run_r/{path.relative_to(project.run_root())}: a link; a run holds only plain folders"
+    assert (
+        error
+        == f"experiments/run_r/{path.relative_to(project.run_root())}: a link; a run may contain only real folders"
+    )
     assert project.call("doctor", "r").code == 100
     assert _others(project) == before
 
@@ -483,8 +486,8 @@ def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"variant": "nested_gzip"}, "packed more than once"),
-        ({"variant": "gzip_bomb"}, "unpack to more than"),
+        ({"variant": "nested_gzip"}, "compressed more than once"),
+        ({"variant": "gzip_bomb"}, "decompress to more than"),
         ({"variant": "dripped", "every_s": 0.2}, "it took more than"),
     ],
     ids=["nested", "bomb", "dripped"],
@@ -524,7 +527,7 @@ def test_a_question_file_that_changes_while_it_is_read_is_refused_and_a_resume_r
         outcome = project.run("--to_step", "prepare")
     assert (outcome.code, outcome.out) == (2, "")
     assert "error: datasets.closed_set.path: " in outcome.err
-    assert f"{path.name} was changed while it was read" in outcome.err
+    assert f"{path.name} changed while it was read" in outcome.err
     resumed = project.run("--resume", "--to_step", "prepare")
     assert resumed.code == 0, resumed.err
     facts = json.loads((project.run_root() / "prepared/manifest.json").read_bytes())["facts"]

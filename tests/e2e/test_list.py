@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from tests.support.project import Project
+from tests.support.schemas import validate
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ def listed(project: Project) -> list[dict[str, Any]]:
     outcome = project.call("list", "--json")
     assert outcome.code == 0, outcome.err
     document = json.loads(outcome.out)
-    jsonschema.validate(document, published("list"))
+    validate(document, published("list"))
     runs: list[dict[str, Any]] = document["runs"]
     return runs
 
@@ -46,12 +46,17 @@ def test_a_list_says_how_far_each_run_is_and_what_it_cost(project: Project) -> N
     assert "28 of 28" in text
 
 
-def test_the_cost_of_several_trials_is_their_sum_and_unknown_if_that_of_one_is(project: Project) -> None:
+def test_the_cost_of_several_trials_is_their_sum_shared_once_and_unknown_if_that_of_one_is(
+    project: Project,
+) -> None:
     assert project.run("--prompt_sets", "main,other").code == 0
     paths = sorted(project.run_root().glob("*/results/costs.json"))
     assert len(paths) == 2
-    assert listed(project)[0]["usd"] == pytest.approx(sum(json.loads(path.read_text())["usd"] for path in paths))
-    paths[1].write_text(paths[1].read_text().replace('"usd": 0', '"usd": null, "was": 0', 1))
+    costs = [json.loads(path.read_text()) for path in paths]
+    shared = costs[1]["conditions"]["control"]["usd"]
+    assert shared == costs[0]["conditions"]["control"]["usd"] > 0
+    assert listed(project)[0]["usd"] == pytest.approx(sum(each["usd"] for each in costs) - shared)
+    paths[1].write_text(paths[1].read_text().replace('"usd": 0', '"usd": null, "was": 0'))
     assert listed(project)[0]["usd"] is None
     paths[1].write_text("{")
     assert listed(project)[0]["usd"] is None
@@ -95,7 +100,7 @@ def test_the_status_of_a_run_fits_its_schema_at_every_step(project: Project) -> 
     for step in ("prepare", "poll", "report"):
         assert project.run("--to_step", step, "--resume" if step != "prepare" else "--json").code == 0
         status = json.loads(project.call("status", "--run_id", "r", "--json").out)
-        jsonschema.validate(status, published("status"))
+        validate(status, published("status"))
     assert status["phases"]["poll"]["progress"] == {"done": 4, "total": 4, "unit": "parts"}
     assert list(status) == [
         "run_id", "status", "config_hash", "stop_requested", "holder", "rows", "expected_rows", "waiting_for",
@@ -126,11 +131,17 @@ def test_status_and_doctor_without_a_name_are_about_the_run_that_changed_last_an
         outcome = project.call(verb)
         assert outcome.code == 0, outcome.err
         assert outcome.out.startswith("run newer: ")
-        assert outcome.err == (
-            f"run newer; of 3 runs the one that changed last. Others: promptrial list, promptrial {verb} RUN_ID\n"
-        )
+        assert outcome.err == "run newer, the most recently changed of 3 (see all: promptrial list)\n"
         assert project.call(verb, "older").out.startswith("run older: ")
     assert json.loads(project.call("status", "--json").out)["run_id"] == "newer"
+
+
+def test_every_command_that_looks_at_a_run_takes_the_one_that_changed_last_and_says_so(project: Project) -> None:
+    for name in ("older", "newer"):
+        project.run("--to_step", "prepare", run_id=name)
+    for verb in ("status", "doctor", "show", "costs", "report"):
+        said = project.call(verb).err.splitlines()
+        assert said[0] == "run newer, the most recently changed of 2 (see all: promptrial list)", verb
 
 
 def test_the_script_is_the_same_program(project: Project) -> None:

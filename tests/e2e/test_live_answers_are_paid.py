@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_no_sharing_on_a_resume_needs_leave(live: HostedProject) -> None:
     before = asked(live)
     outcome = live.run(*trials, *TO_PARSE, "--no_sharing", "--resume")
     assert outcome.code == 2, outcome.err
-    assert "--no_sharing would ask again what another trial of this run has asked" in outcome.err
+    assert "--no_sharing would ask again requests that another trial of this run has asked" in outcome.err
     assert asked(live) == before
 
 
@@ -64,7 +65,7 @@ def test_the_doctor_says_that_lost_answers_were_paid_for_and_with_leave_they_are
     rows = sealed.read_bytes().count(b"\n")
     sealed.unlink()
     outcome = live.project.call("doctor", "r")
-    assert "which were paid for, are not as they were sealed" in outcome.out
+    assert "which were paid for, have changed since they were saved" in outcome.out
     outcome = live.run(*TO_PARSE, "--resume")
     assert outcome.code == 1, outcome.err
     assert f"{rows} of its {rows} answers were paid for and are lost" in outcome.err
@@ -74,4 +75,33 @@ def test_the_doctor_says_that_lost_answers_were_paid_for_and_with_leave_they_are
     assert asked(live) == before
     outcome = live.run(*TO_PARSE, "--resume", "--rebuy")
     assert outcome.code == 0, outcome.err
+    assert asked(live) == before + rows
+
+
+def agreed_to(live: HostedProject, usd: float) -> None:
+    """Let the records of the run say that no more than an amount was agreed to."""
+    for path in (live.project.run_root() / "run_state.json", live.results() / "trial_manifest.json"):
+        record = json.loads(path.read_text())
+        record.get("origin", record)["consents"] = [{"at": "2026-01-01T00:00:00Z", "how": "flag", "usd": usd}]
+        path.write_text(json.dumps(record))
+
+
+@pytest.mark.usefixtures("asks")
+def test_live_answers_need_consent_and_so_does_buying_them_again(live: HostedProject) -> None:
+    config = live.project.config.read_text()
+    live.project.config.write_text(f"{config}\nspending: {{ask_above_usd: 0}}\n")
+    outcome = live.run(*TO_PARSE)
+    assert (outcome.code, asked(live)) == (2, 0)
+    assert "this run needs consent to spend" in outcome.err
+    assert live.run(*TO_PARSE, "--resume", "--yes").code == 0
+    before = asked(live)
+    sealed = next(iter(sorted(live.results().glob("*/results.jsonl"))))
+    rows = sealed.read_bytes().count(b"\n")
+    sealed.unlink()
+    agreed_to(live, 1e-9)
+    outcome = live.run(*TO_PARSE, "--resume", "--rebuy")
+    assert outcome.code == 2, outcome.err
+    assert f"this run is about to ask {rows} requests" in outcome.err
+    assert asked(live) == before
+    assert live.run(*TO_PARSE, "--resume", "--rebuy", "--yes").code == 0
     assert asked(live) == before + rows

@@ -65,7 +65,7 @@ def test_a_row_that_the_vendor_leaves_out_for_ever_ends_as_unanswered(hosted: Ho
     assert [job["facts"]["rows"] for job in hosted.jobs()].count(1) == 2 * PARTS
     assert answered(hosted) == ROWS - PARTS
     reasons = {part.reason for manifest in hosted.manifests() for part in manifest.parts.values()}
-    assert reasons == {"1 of 7 requests stayed unanswered: in none of the results of 3 jobs is a row for them"}
+    assert reasons == {"1 of 7 requests have no answer: the results of 3 jobs have no row for them"}
     assert follow_the_doctor(hosted) == []
 
 
@@ -73,7 +73,9 @@ def test_a_completed_job_without_rows_is_said_with_its_price_and_ends_as_unanswe
     hosted.emulator.fault("F12", "create_job", variant="no_rows", count=-1)
     outcome = hosted.run()
     assert outcome.code == 1
-    assert re.search(r"has an empty output file; 0 of 7 rows came, each time .*ask these 7 requests again", outcome.err)
+    assert re.search(
+        r"has an empty output file; 0 of 7 rows were received, every time .*ask these 7 requests again", outcome.err
+    )
     assert re.search(r"about [0-9.e-]+ USD\): promptrial run --run_id r --resume --rebuy", outcome.err)
     assert len(hosted.jobs()) == PARTS
     given = follow_the_doctor(hosted)
@@ -189,7 +191,7 @@ WRECKS: Final[dict[str, Callable[[HostedProject], None]]] = {
     "packed twice": _for_ever("F13", "download", variant="nested_gzip"),
     "a bomb": _for_ever("F13", "download", variant="gzip_bomb"),
     "garbage": _for_ever("F11", "create_job", variant="garbage", share=0.5),
-    "cut short": _for_ever("F13", "download", variant="short_length"),
+    "truncated": _for_ever("F13", "download", variant="short_length"),
     "led elsewhere": _for_ever("F13", "download", variant="redirect", location="http://example.org/rows"),
     "refused": _for_ever("F2", "get_download_endpoint", status=400),
     "gone for good": _for_ever("F2", "download", status=410),

@@ -13,7 +13,7 @@ def test_the_report_shows_the_first_question_of_each_kind_as_it_was_sent(project
     project.write_config({"prompt_sets": {"main": arms}})
     outcome = project.run()
     assert outcome.code == 0, outcome.err
-    report = next(project.trial_folder().glob("reports/report.md")).read_text()
+    report = project.details()
     prompts, _, messages = report.partition("## Appendix: the messages")
     assert "are asked with this template" not in prompts, "whole messages stand in the place of templates"
     requests = next(project.run_root().glob("batch_inputs/*/t0_control_p001.jsonl")).read_text().splitlines()
@@ -23,7 +23,7 @@ def test_the_report_shows_the_first_question_of_each_kind_as_it_was_sent(project
         json.loads((project.run_root() / "prepared" / name).read_text().splitlines()[0])
         for name in ("open_book.jsonl", "closed_book.jsonl")
     )
-    assert f"### A question with a passage\n\nThe first of its kind: {open_book['id']} of open_set." in messages
+    assert f"### A question with a passage\n\nExample: question {open_book['id']} of the data set open_set." in messages
     asked = closed_book["question"]
     assert f"User message of the control arm:\n\n```text\nQuestion: {asked}\nAnswer:\n```" in messages
     assert f"User message of the treatment arm:\n\n```text\nOwn: {asked}\n```" in messages

@@ -66,7 +66,7 @@ def test_a_plan_says_what_is_there_and_what_is_left_and_changes_nothing(project:
     assert [name for name, action in actions.items() if action == "skip"] == ["prepare", "build", "submit", "poll"]
     assert digests(copied) == before
     assert "48 answers on disk (48 from parts)" in outcome.err
-    assert "texts are not on record" in outcome.err
+    assert "texts of the prompts were not recorded" in outcome.err
 
 
 @pytest.mark.parametrize("copied", RUNS, indirect=True)
@@ -83,7 +83,7 @@ def test_a_migrated_run_goes_on_to_a_report_and_a_second_resume_changes_no_byte(
     assert isinstance(manifest.older, dict)
     assert "job_status" in manifest.older, "keys that have no place are kept"
     assert len(list((copied / SLUG / "results").glob("trial_manifest.backup.*.json"))) == 1
-    report = (copied / SLUG / "reports/report.md").read_text()
+    report = (copied / SLUG / "reports/details.md").read_text()
     assert "| False answers      | control   |  66.7% |          12 | 100.0% |          8 |" in report, "rescored"
     before = digests(copied)
     again = project.call("resume", "old")
@@ -221,7 +221,7 @@ def test_an_empty_answer_of_an_older_run_is_missing_and_no_abstention(
     assert {row["condition"] for row in missing} == {"control"}
     assert {row["abstain_rate"] for row in missing} == {None}
     assert f"{SLUG}: responses without an answer: 8 of 24 (33.3%) in the control arm" in outcome.err
-    assert "Warning: responses without an answer: 8 of 24" in (copied / SLUG / "reports/report.md").read_text()
+    assert "Warning: responses without an answer: 8 of 24" in (copied / SLUG / "reports/details.md").read_text()
 
 
 def test_reasoning_in_an_answer_of_an_older_run_is_kept_apart(project: Project, copied: Path) -> None:
@@ -286,8 +286,8 @@ def test_what_a_plan_of_an_older_run_says_names_the_run_and_not_the_copy_that_wa
     outcome = project.call("resume", "old", "--plan_only", *flags)
     assert outcome.code == 3
     flag = f" --experiments_dir '{place}'" if flags else ""
-    assert f"{place}/run_old: the questions that this run asked are not there ({place}/run_old/prepared" in outcome.err
-    assert f"name their folder: promptrial resume old{flag} --prepared path/to/prepared" in outcome.err
+    assert f"{place}/run_old: the questions of this run are missing ({place}/run_old/prepared" in outcome.err
+    assert f"give their folder: promptrial resume old{flag} --prepared path/to/prepared" in outcome.err
     assert tempfile.gettempdir() not in outcome.err.replace(str(project.root), "")
     said = resume(project, "--plan_only", *flags)
     assert (said.code, tempfile.gettempdir() in said.out + said.err) == (0, False)

@@ -116,8 +116,8 @@ def test_scorers_that_are_given_afterwards_score_again_and_ask_nothing(minimal: 
     minimal.config.write_text(MINIMAL + "scorers: {f1: , em: }\n")
     outcome = minimal.run("--resume")
     assert outcome.code == 0, outcome.err
-    assert "what is scored has changed; nothing is asked again" in outcome.err
-    assert "submit: execute" not in outcome.err
+    assert "the scoring has changed; nothing is asked again" in outcome.err
+    assert "submit: running" not in outcome.err
     assert is_finished(minimal.run("--resume"))
 
 
@@ -164,7 +164,7 @@ def test_plan_names_what_a_run_would_be_refused_for_and_ends_as_before(minimal: 
     minimal.config.write_text(MINIMAL.replace("provider: fake", "provider: embedded"))
     outcome = minimal.call("plan", "--run_id", "r")
     assert outcome.code == 0
-    assert "it would be refused: models.m1.id: the embedded engine has no model 'vendor/model-1'" in outcome.out
+    assert "it would be refused: models.m1.id: the embedded engine has no model 'vendor/model-1'" in outcome.prose
 
 
 def test_audit_reads_the_accepted_answers_of_a_file_without_a_stated_format(minimal: Project) -> None:
@@ -185,7 +185,7 @@ def test_config_show_says_where_each_value_comes_from(minimal: Project, monkeypa
     assert lines["temps: [0.5]"] == "flag --temps"
     assert lines["limit_items: 5"] == "environment variable PROMPTRIAL_LIMIT_ITEMS"
     assert lines["format: custom"] == "recognised in questions.csv"
-    assert lines["primary: [f1]"] == "fitted to the questions"
+    assert lines["primary: [f1]"] == "chosen for the questions"
     assert lines["id: vendor/model-1"] == "config/eval_config.yaml:2"
     assert lines["alpha: 0.05"] == "default"
     assert yaml.safe_load(outcome.out)["stats"]["alpha"] == 0.05
@@ -257,7 +257,7 @@ def test_config_check_names_a_model_that_its_provider_cannot_have_with_and_witho
     minimal.config.write_text(MINIMAL.replace("provider: fake", "provider: fireworks").replace("vendor/model-1", "a/b"))
     outcome = minimal.call("config", "check")
     assert outcome.code == 2
-    assert "models.m1: model 'a/b': no model of Fireworks has such a name" in outcome.out
+    assert "models.m1: model 'a/b': not a valid name of a Fireworks model" in outcome.out
     assert "write accounts/NAME/models/MODEL" in outcome.out
     assert ("FIREWORKS_API_KEY is not set" in outcome.out) is not bool(key)
 
@@ -265,7 +265,7 @@ def test_config_check_names_a_model_that_its_provider_cannot_have_with_and_witho
 def test_init_writes_no_model_that_its_provider_cannot_have(minimal: Project) -> None:
     outcome = minimal.call("init", "new", "--model", "fireworks/acc/m")
     assert outcome.code == 2
-    assert "no model of Fireworks has such a name" in outcome.err
+    assert "not a valid name of a Fireworks model" in outcome.err
     assert not (minimal.root / "new").exists()
 
 
@@ -325,7 +325,10 @@ def test_config_check_notes_a_model_without_a_price_and_arms_that_are_alike(mini
         "{mine: {path: questions.csv, format: custom}}"))  # fmt: skip
     outcome = minimal.call("config", "check")
     assert outcome.code == 0, outcome.out
-    assert "note: models.m1: has no price in `pricing`; costs in USD will be unknown" in outcome.out
+    assert "note: models.m1: unpriced (no price list covers its server); its cost in USD is unknown" in outcome.out
+    assert (
+        "next: add `pricing: {fake: {models: {m1: {input_per_million: USD, output_per_million: USD}}}}`" in outcome.out
+    )
     assert "the arms control and treatment send the same messages to the same model" in outcome.out
 
 

@@ -36,12 +36,13 @@ def test_unequal_attrition_and_the_other_rule_stand_beside_the_effect(lossy: Pro
     assert row["attrition"]["n_missing_control"] == row["bounds"]["n_answers_missing_control"] == 8
     assert row["attrition"]["differs"] is True
     assert (row["missing_sensitivity"]["missing"], row["missing_sensitivity"]["n_pairs"]) == ("failure", 14)
-    report = (lossy.trial_folder() / "reports/report.md").read_text()
-    for page in (outcome.out, report):
-        assert UNEQUAL in page
+    report = lossy.details()
+    assert UNEQUAL in report
+    assert "Warning (unequal losses): control.txt lost 8 of 14 answers, treatment.txt 0 of 14 (p = 0.0" in outcome.prose
+    for page in (outcome.prose, report):
         assert "Exact match at temperature 0, missing answers counted as failures: " in page
     assert "### Primary endpoints, missing answers counted as failures" in report
-    assert "In the effects that decide they are left out." in report
+    assert "In the main result, they are left out." in report
 
 
 def test_a_missing_answer_counts_as_a_failure_where_the_configuration_says_so(lossy: Project) -> None:
@@ -52,9 +53,9 @@ def test_a_missing_answer_counts_as_a_failure_where_the_configuration_says_so(lo
     assert (row["rule"], row["n_pairs"]) == ("failure", 14)
     assert row["control"]["mean"] == pytest.approx(row["control"]["mean_paired"])
     assert (row["missing_sensitivity"]["missing"], row["missing_sensitivity"]["n_pairs"]) == ("exclude", 6)
-    report = (lossy.trial_folder() / "reports/report.md").read_text()
+    report = lossy.details()
     assert "### Primary endpoints, missing answers left out" in report
-    assert "In the effects that decide they are counted as failures." in report
+    assert "In the main result, they are counted as failures." in report
 
 
 def test_the_setting_makes_statistics_anew_and_asks_nothing(lossy: Project) -> None:
@@ -115,8 +116,8 @@ def test_a_comparison_says_which_run_lost_more_and_what_that_may_have_done(lossy
     assert lossy.run(run_id="b").code == 0
     found = lossy.call("compare", "a", "b", "--condition", "control")
     assert found.code == 0, found.err
-    assert "A and B lost different shares of their answers: 8 of 14 (57.1%) in A and 0 of 14 (0.0%) in B" in found.out
-    assert "Exact match at temperature 0, missing answers counted as failures: " in found.out
+    assert "A and B lost different shares of their answers: 8 of 14 (57.1%) in A and 0 of 14 (0.0%) in B" in found.prose
+    assert "Exact match at temperature 0, missing answers counted as failures: " in found.prose
 
 
 def test_replicates_that_are_missing_count_in_the_bounds_and_make_no_endpoint_binary(project: Project) -> None:
@@ -128,5 +129,5 @@ def test_replicates_that_are_missing_count_in_the_bounds_and_make_no_endpoint_bi
     bounds = row["bounds"]
     assert (bounds["n_missing_control"], bounds["n_answers_missing_control"]) == (0, 3)
     assert bounds["high"] - bounds["low"] == pytest.approx(3 / 42)
-    report = (project.trial_folder() / "reports/report.md").read_text()
+    report = project.details()
     assert re.search(r"\| Exact match +\| +0 +\| +14 +\| +3 +\| +0 +\|", report)

@@ -15,6 +15,7 @@ from promptrial import registry
 from promptrial.care.model_facts import ModelFacts, Surroundings, look_at
 from promptrial.config.instances import instance_of
 from promptrial.config.providers import ProviderConfig
+from promptrial.costs.price_book import PriceBook
 from promptrial.model import ModelSpec
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import EmulatorSettings
@@ -103,7 +104,7 @@ def test_for_people_every_model_is_a_few_lines(desk: Path, emulator: str) -> Non
         f"  address  {emulator}/v1",
         "  key      OPENAI_API_KEY: accepted",
         "  model    found",
-        "  price    0.15 USD in, 0.6 USD out, per million tokens, 50% off",
+        "  price    0.15 USD in, 0.6 USD out, per million tokens, 50% off (`pricing`)",
     ]
 
 
@@ -184,7 +185,7 @@ def test_an_error_that_nobody_foresaw_is_a_line_too(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(FakeProvider, "check", broken)
     monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")
-    (found,) = look_at([ModelSpec("m", "x", "fake")], Surroundings({}, {}, {}, str), 5)
+    (found,) = look_at([ModelSpec("m", "x", "fake")], Surroundings({}, PriceBook(), {}, str), 5)
     assert found.problem == "unexpected error: RuntimeError: no idea about x"
 
 
@@ -193,7 +194,7 @@ def test_a_server_that_never_answers_is_waited_for_no_longer_than_it_is_said() -
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         providers = {"slow": ProviderConfig(type="vllm", base_url=url)}
         model = ModelSpec("m", "x", "slow", adapter="openai_compatible")
-        (found,) = look_at([model], Surroundings(providers, {}, {}, str), 0.3)
+        (found,) = look_at([model], Surroundings(providers, PriceBook(), {}, str), 0.3)
     assert found.problem == "no answer within 0.3 s"
     assert found.found is None
 
@@ -208,7 +209,7 @@ def seen(vendor: ScriptedServer, type_: str, model: str = "x", **entry: Any) -> 
     entry = {"type": type_, "base_url": f"{vendor.url}/v1", "key": "THE_KEY"} | entry
     providers = {"mine": ProviderConfig(**entry)}
     spec = ModelSpec("m", model, "mine", adapter=instance_of(providers, "mine").adapter)
-    (found,) = look_at([spec], Surroundings(providers, {}, {"THE_KEY": KEY}, str), 20)
+    (found,) = look_at([spec], Surroundings(providers, PriceBook(), {"THE_KEY": KEY}, str), 20)
     return found
 
 

@@ -153,7 +153,7 @@ def test_a_vendor_without_room_is_waited_for_and_each_part_is_answered_once(star
     lab = start()
     lab.emulator.fault("F18", "create_batch", variant="token_limit", nth=1, count=3)
     said = lab.run()
-    assert "waits for room" in said
+    assert "waiting for capacity" in said
     assert "failed" not in said
     assert all(row["response_text"] for row in lab.predictions())
     assert [len(part.intents) for part in lab.manifest().parts.values()] == [1, 1]
@@ -207,7 +207,7 @@ def test_the_responses_api_is_asked_and_read(start: Callable[..., Lab]) -> None:
 @pytest.mark.parametrize(
     ("model", "changes", "said"),
     [
-        ({"id": "o3-mini"}, {}, "takes no temperature"),
+        ({"id": "o3-mini"}, {}, "accepts no temperature"),
         ({}, {"top_k": 40}, "have no top_k, and `top_k` is 40"),
         ({"endpoint": "responses"}, {"stop": ["END"]}, "have no stop sequences"),
         ({"extra_body": {"messages": []}}, {}, "may not hold 'messages'"),

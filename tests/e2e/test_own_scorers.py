@@ -84,8 +84,8 @@ def test_a_scorer_added_to_a_finished_run_runs_score_to_report_and_asks_nothing(
     before = {path: digest for path, digest in own.snapshot().items() if "results.jsonl" in path}
     own.write_config({"scorers": PACK | {"polite": POLITE}})
     done(own, "--resume")
-    assert phases_run(own, "score: execute (scorer polite, scorers changed)") == SCORING
-    assert phases_run(own, "what is scored has changed; nothing is asked again") == SCORING
+    assert phases_run(own, "score: running (scorer polite, scorers changed)") == SCORING
+    assert phases_run(own, "the scoring has changed; nothing is asked again") == SCORING
     assert before.items() <= own.snapshot().items()
     state = json.loads((own.run_root() / "run_state.json").read_text())
     assert "drift" not in state
@@ -104,7 +104,7 @@ def test_an_edit_of_the_file_runs_score_to_report_and_a_changed_setting_too(own:
     path.write_text(path.read_text().replace('label="Politeness"', 'label="Courtesy"'))
     done(own, "--resume")
     assert phases_run(own, "scorers.polite.text: differs at character") == SCORING
-    assert "Courtesy" in next(own.trial_folder().glob("reports/report.md")).read_text()
+    assert "Courtesy" in own.details()
     own.write_config({"scorers": {"em": None, "polite": POLITE | {"most": 3}}})
     done(own, "--resume")
     assert phases_run(own, "scorers.polite.most") == SCORING
@@ -119,7 +119,7 @@ def test_a_new_version_of_a_scorer_of_the_pack_runs_score_to_report(
     newer = msgspec.structs.replace(TokenF1.declared, version=2)
     monkeypatch.setattr(TokenF1, "declared", newer)
     done(own, "--resume")
-    assert phases_run(own, "score: execute (scorer f1 changed)") == SCORING
+    assert phases_run(own, "score: running (scorer f1 changed)") == SCORING
     done(own, "--resume")
     assert phases_run(own, "nothing was left to do") == []
 
@@ -143,7 +143,7 @@ def test_a_list_that_is_the_default_pack_in_its_order_changes_only_the_digest_in
     text = own.config.read_text() + "scorers:\n" + "".join(f"  {name}:\n" for name in PACK)
     own.config.write_text(text)
     done(own, "--resume")
-    assert phases_run(own, "what is scored has changed; nothing is asked again") == ["report"]
+    assert phases_run(own, "the scoring has changed; nothing is asked again") == ["report"]
     assert not (own.trial_folder() / "results/scorers.json").exists()
 
 
@@ -170,7 +170,7 @@ def test_a_run_without_exact_match_goes_through_report_and_gates(own: Project) -
     assert document["settings"]["ranges"] == {"polite": [0.0, 10.0], "brief": [0.0, 1.0]}
     assert {row["scale"] for row in document["endpoints"] if row["metric"] == "polite"} == {"graded"}
     assert document["selective"] == []
-    report = next(own.trial_folder("a").glob("reports/report.md")).read_text()
+    report = own.details("a")
     assert "Politeness" in report
     assert "How many polite words does the answer have? Shown in words, 0 to 10." in report
     assert "Exact match" not in report
@@ -268,7 +268,7 @@ def test_code_that_leads_out_of_the_folder_of_the_configuration_is_refused_with_
     assert outcome.code == 2
     line = 1 + own.config.read_text().splitlines().index(f"    file: {place}")
     assert f"config/eval_config.yaml:{line}: scorers.mine.file: " in outcome.err
-    assert ("leads out of the folder" in outcome.err) == (place != "scorers/none.py")
+    assert ("is outside the folder" in outcome.err) == (place != "scorers/none.py")
 
 
 def test_only_score_runs_the_code(own: Project) -> None:
@@ -453,7 +453,7 @@ def test_no_file_in_the_current_folder_can_allow_code(
     monkeypatch.chdir(run)
     outcome = own.call(*command, "--config", "effective_config.yaml", "--experiments_dir", "..")
     assert outcome.code == 2
-    assert ".env: PROMPTRIAL_ALLOW_CODE: a file cannot give it" in outcome.err
+    assert ".env: PROMPTRIAL_ALLOW_CODE: this cannot be set in a file" in outcome.err
     assert not mark.exists()
     monkeypatch.setenv("PROMPTRIAL_ALLOW_CODE", "true")
     (run / ".env").unlink()
@@ -485,7 +485,7 @@ def test_an_edited_file_beside_a_configuration_that_only_the_record_names_runs_o
     path.write_text(path.read_text().replace('label="Politeness"', 'label="Courtesy"'))
     outcome = own.call("resume", "r")
     assert outcome.code == 2
-    safe = "if the configuration is yours, name it: promptrial run --run_id r --config config/mine.yaml --resume"
+    safe = "if the configuration is yours, give it: promptrial run --run_id r --config config/mine.yaml --resume"
     assert safe in outcome.err
     assert outcome.err.index(safe) < outcome.err.index("--allow_code")
     assert own.call("resume", "r", "--config", str(named)).code == 0
@@ -515,14 +515,14 @@ def test_costs_count_the_answers_that_meet_the_criterion(own: Project) -> None:
         met[row["condition"]] += float(row["polite"] or 0) >= 1
     assert {arm: cost["correct"] for arm, cost in costs["conditions"].items()} == met
     assert costs["criterion"] == "Politeness of at least 1"
-    report = next(own.trial_folder().glob("reports/report.md")).read_text()
+    report = own.details()
     assert "Meets the criterion" in report
     assert "The criterion: Politeness of at least 1." in report
-    assert "for each answer that meets the criterion" in report
+    assert "per answer that meets the criterion" in report
 
     own.write_config({"scorers": {"em": None, "polite": POLITE}})
     done(own, "--resume")
-    assert phases_run(own, "what is scored has changed; nothing is asked again") == ["costs", "report"]
+    assert phases_run(own, "the scoring has changed; nothing is asked again") == ["costs", "report"]
     assert "criterion" not in json.loads((own.trial_folder() / "results/costs.json").read_text())
 
     own.write_config({"costs": {"criterion": {"scorer": "polite", "at_least": 1}}})
@@ -534,8 +534,8 @@ def test_costs_count_the_answers_that_meet_the_criterion(own: Project) -> None:
 def test_without_a_criterion_the_report_says_that_the_number_is_not_available(own: Project) -> None:
     own.write_config({"scorers": {"polite": POLITE}})
     done(own)
-    report = next(own.trial_folder().glob("reports/report.md")).read_text()
-    assert "How many answers meet a criterion is not available" in report
+    report = own.details()
+    assert "The number of answers that meet a criterion is not available" in report
     assert json.loads((own.trial_folder() / "results/costs.json").read_text())["criterion"] is None
 
 
@@ -559,7 +559,7 @@ def test_a_kill_between_the_state_and_the_configuration_loses_no_change_of_scori
     assert phases_run(own, "") == SCORING
     assert "polite" in (own.run_root() / "effective_config.yaml").read_text()
     log = (own.run_root() / "run.log").read_text()
-    assert "damaged, or changed by hand" not in log
+    assert "damaged, or edited by hand" not in log
 
 
 @pytest.mark.parametrize("elsewhere", ["scorers", "models"])
@@ -618,7 +618,7 @@ def test_a_metric_that_is_measured_differently_in_both_runs_is_not_compared(own:
     assert f"scorers.polite.{'settings.most' if change == 'setting' else 'sha256'}: " in outcome.err
     forced = own.call("compare", "a", "b", "--force")
     assert forced.code == 0
-    assert "compared although it differs (--force): scorer" in forced.out
+    assert "compared despite a difference (--force): scorer" in forced.out
 
 
 def test_runs_without_a_scorer_in_common_are_refused_even_by_force(own: Project) -> None:
@@ -657,7 +657,7 @@ def test_an_own_measure_of_accuracy_decides_on_costs_under_its_own_name_and_on_g
     done(own)
     costs = json.loads((own.trial_folder() / "results/costs.json").read_text())
     assert costs["criterion"] == "Right enough of at least 1"
-    report = next(own.trial_folder().glob("reports/report.md")).read_text()
+    report = own.details()
     assert "The criterion: Right enough of at least 1." in report
     assert "Exactly right" not in report
     outcome = own.call("compare", "r", "r", "--gate", "mine >= -0.5")
@@ -699,7 +699,7 @@ def test_what_is_extracted_is_scored_said_and_counted_by_arm_and_a_change_of_it_
     n = sum(int(row["n_samples"]) for row in rows(own)) // 2
     assert [each["answers"] for each in scorer["extracted"].values()] == [n, n]
     assert sum(each["not_found"] for each in scorer["extracted"].values()) > 0
-    report = next(own.trial_folder().glob("reports/report.md")).read_text()
+    report = own.details()
     assert "Asked of what follows the last “is” in the answer. Nothing to extract: control " in report
     assert "Exact match (said)" in report
     assert "Exact match (em)" in report
@@ -711,7 +711,7 @@ def test_what_is_extracted_is_scored_said_and_counted_by_arm_and_a_change_of_it_
     )
     done(own, "--resume")
     assert phases_run(own, "scorers.said.extract") == SCORING
-    assert "Asked of the last line of the answer." in next(own.trial_folder().glob("reports/report.md")).read_text()
+    assert "Asked of the last line of the answer." in own.details()
 
 
 def test_an_extract_that_is_wrong_is_refused_with_file_and_line_before_anything_is_asked(own: Project) -> None:

@@ -121,7 +121,7 @@ def test_another_host_is_a_change_and_cannot_be_forced(lab: Lab, tmp_path: Path)
         lab.configure(other.url)
         refused, forced = lab.refusals()
     assert "providers.gateway.base_url" in refused
-    assert "the engine is not the one that this trial was begun with: api: 127.0.0.1:" in forced
+    assert "the engine is not the one that this trial was started with: api: 127.0.0.1:" in forced
 
 
 def test_another_account_is_a_change_and_cannot_be_forced(lab: Lab, server: str) -> None:

@@ -79,9 +79,9 @@ def test_a_plan_promises_no_answers_again_where_only_the_record_of_the_requests_
     project.run()
     lose(project.run_root(), BUILT)
     plan = project.run("--plan_only").out
-    assert plan.count("execute (only requests that build changes)") == 2
+    assert plan.count("to do (re-asks only requests that changed)") == 2
     fake_provider.CALLS.clear()
-    assert "poll: execute" not in project.run("--resume").err
+    assert "poll: running" not in project.run("--resume").err
     assert not fake_provider.CALLS
 
 
@@ -93,7 +93,7 @@ def test_no_report_is_written_while_it_is_not_on_record_who_answered(project: Pr
     (project.run_root() / MANIFEST).write_text(json.dumps(manifest | {"engine": {}}))
     outcome = project.run("--from_step", "parse")
     assert outcome.code == 1
-    assert "report is blocked (needs submit: the engine and these prompts are not on record)" in outcome.err
+    assert "report is blocked (needs submit: the engine and these prompts were not recorded)" in outcome.err
     assert project.run("--resume").code == 0
     assert report.read_bytes() == before
 
@@ -103,7 +103,7 @@ def test_a_step_does_not_fail_for_a_summary_that_cannot_be_given(project: Projec
     (project.run_root() / "prepared/closed_book.jsonl").write_bytes(b"garbled\n")
     outcome = project.run("--only_step", "poll")
     assert outcome.code == 0
-    assert "no summary, for its report does not hold (prepare: closed_book.jsonl damaged)" in outcome.err
+    assert "no summary, because its report is not valid (prepare: closed_book.jsonl damaged)" in outcome.err
     assert json.loads(project.run("--only_step", "poll", "--json").out)["trials"] == []
     assert project.run("--resume").out == summary
 
@@ -154,7 +154,7 @@ def test_answers_of_a_run_of_which_no_record_is_left_are_not_taken_for_those_of_
     outcome = project.call("resume", "r")
     assert outcome.code == 0, outcome.err
     assert set(fake_provider.CALLS.values()) == {1}
-    assert "results.jsonl set aside as" in outcome.err
+    assert "results.jsonl was renamed to" in outcome.err
     project.run(run_id="whole")
     predictions = f"{RESULTS}/predictions.csv"
     assert (project.run_root() / predictions).read_bytes() == (project.run_root("whole") / predictions).read_bytes()

@@ -52,7 +52,7 @@ def costs_of(hosted: HostedProject, run_id: str = "r") -> dict[str, Any]:
 
 def first_screen(hosted: HostedProject) -> str:
     """Return what the report says before its second heading."""
-    text = (hosted.project.trial_folder() / "reports/report.md").read_text()
+    text = hosted.project.details()
     return text.split("\n## ")[1]
 
 
@@ -74,9 +74,7 @@ def test_a_response_without_an_answer_is_missing_and_no_abstention(hosted: Hoste
     arm = report_of(hosted)["arms"]["control"]
     assert (arm["answered"], arm["missing"], arm["empty"], arm["errors"]) == (0, 0, N, {reason: N})
     assert "responses without an answer: 14 of 14 (100.0%) in the control arm and 14 of 14 (100.0%)" in outcome.err
-    assert outcome.out.index("Warning: responses without an answer: 14 of 14") < outcome.out.index(
-        "Effects over all items"
-    )
+    assert outcome.out.index("Warning (missing answers): 14 of 14 (100.0%) for") < outcome.out.index("Effects, ")
     assert "Warning: responses without an answer: 14 of 14 (100.0%) in the control arm" in first_screen(hosted)
     significance = msgspec.json.decode((hosted.results() / "significance.json").read_bytes(), type=Significance)
     assert {(arm.empty, arm.missing) for arm in significance.attrition.values()} == {(N, N)}
@@ -130,8 +128,8 @@ def test_reasoning_is_kept_apart_from_the_answer_and_not_scored(hosted: HostedPr
     scores = [hosted.results(run_id) / "per_item_scores.csv" for run_id in ("r", "plain")]
     assert scores[0].read_bytes() == scores[1].read_bytes()
     assert REASONING.encode() in (hosted.results() / "results_combined.jsonl").read_bytes()
-    page = (hosted.project.trial_folder() / "reports/report.md").read_text()
-    assert "reasoning, which is kept and not scored: 14 in the control arm and 14 in the treatment arm" in page
+    page = hosted.project.details()
+    assert "reasoning (kept, but not scored): 14 in the control arm and 14 in the treatment arm" in page
 
 
 def test_a_model_may_have_what_stands_between_think_tags_scored(hosted: HostedProject) -> None:
@@ -182,9 +180,7 @@ def test_a_vendors_refusal_text_is_the_answer(hosted: HostedProject) -> None:
     assert set(scored(hosted)) == {1}
 
 
-def test_cut_answers_are_scored_and_counted_and_warned_of(
-    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cut_answers_are_scored_and_counted_and_warned_of(hosted: HostedProject) -> None:
     spoil(hosted, variant="length", share=0.25)
     outcome = hosted.run("--to_step", "report")
     assert outcome.code == 0, outcome.err
@@ -192,15 +188,9 @@ def test_cut_answers_are_scored_and_counted_and_warned_of(
     assert {(arms[name]["answered"], arms[name]["truncated"], arms[name]["empty"]) for name in ARMS} == {(N, 2, 0)}
     said = "answers cut off at the token limit: 2 of 14 (14.3%) in the control arm and 2 of 14 (14.3%)"
     assert said in outcome.err
-    assert f"Warning: {said}" in outcome.out
+    assert "Warning (answers cut off): 2 of 14 (14.3%) for control.txt and 2 of 14 (14.3%) for" in outcome.prose
     assert f"Warning: {said}" in first_screen(hosted)
     assert set(scored(hosted)) == {1}
-    monkeypatch.setattr("promptrial.cli.run.are_shown_together", lambda: True)
-    (hosted.results() / "parse_report.json").unlink()
-    parsed_again, nothing_to_do = hosted.run("--resume"), hosted.run("--resume")
-    assert said in parsed_again.err
-    assert said not in parsed_again.out, "a terminal that shows both streams shows it once"
-    assert said in nothing_to_do.out
 
 
 def test_the_doctor_lists_empty_and_truncated_answers_and_finds_nothing_to_mend(hosted: HostedProject) -> None:
@@ -211,12 +201,14 @@ def test_the_doctor_lists_empty_and_truncated_answers_and_finds_nothing_to_mend(
     (empty,) = findings(hosted.project, "empty_answers")
     assert (cut["severity"], cut["command"], empty["severity"], empty["command"]) == ("note", None, "note", None)
     assert "1 of 14 answers of the control arm were cut off at the token limit" in cut["meaning"]
-    assert "2 of 14 responses of the treatment arm hold no answer (2 reasoning alone)" in empty["meaning"]
+    assert "2 of 14 responses of the treatment arm hold no answer (2 reasoning only)" in empty["meaning"]
     assert hosted.project.call("doctor", "r").code == 0
 
 
 def test_a_report_of_answers_that_are_whole_warns_of_nothing(hosted: HostedProject) -> None:
     outcome = hosted.run("--to_step", "report")
-    assert "Warning" not in first_screen(hosted) + outcome.out
+    assert "Warning" not in first_screen(hosted)
+    for kind in ("missing answers", "answers cut off", "unequal losses"):
+        assert f"Warning ({kind})" not in outcome.out
     assert "cut off" not in outcome.err
     assert findings(hosted.project) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -44,6 +45,9 @@ ARTIFACTS = {
     f"{RESULTS}/significance.json": "stats",
     f"{RESULTS}/costs.json": "costs",
     f"{SLUG}/reports/report.md": "report",
+    f"{SLUG}/reports/details.md": "report",
+    f"{SLUG}/reports/forest.svg": "report",
+    f"{SLUG}/reports/changed.svg": "report",
     "aggregate_report.md": "report",
 }
 
@@ -78,6 +82,9 @@ def test_a_run_goes_from_questions_to_a_report(project: Project) -> None:
     assert costs["total_tokens"] == costs["prompt_tokens"] + costs["completion_tokens"]
     report = (root / SLUG / "reports/report.md").read_text()
     assert "small" in report
+    assert "### Broken: 2\n" in report
+    assert re.search(r"^\| Question 5\? +\| Paris / 1912 +\| Paris +\| Unknown Pleasures +\|$", report, re.MULTILINE)
+    assert "### Fixed" not in report, "no answer became right"
     state = json.loads((root / "run_state.json").read_text())
     assert {phase["status"] for phase in state["phases"].values()} == {"completed"}
     assert "Exact match" in outcome.out
@@ -142,8 +149,8 @@ def test_a_plan_changes_nothing_and_works_before_the_run_exists(project: Project
     outcome = project.run("--plan_only", run_id="not-yet")
     assert outcome.code == 0
     assert not (project.root / "experiments").exists()
-    assert [line.split()[0] for line in outcome.out.splitlines()[2:]] == list(PHASES)
-    assert "execute (not done yet)" in outcome.out
+    assert [line.split()[0] for line in outcome.out.splitlines() if " to do" in line] == list(PHASES)
+    assert "prepare  to do\n" in outcome.out
 
 
 def test_steps_are_selected_by_flags(project: Project) -> None:
@@ -378,7 +385,7 @@ def test_a_value_from_the_environment_is_used_and_never_written_down(
         path for path in project.run_root().rglob("*") if path.is_file() and b"secret-model-42" in path.read_bytes()
     ]
     assert holders == []
-    assert "${HIDDEN_MODEL}" in (project.run_root() / SLUG / "reports/report.md").read_text().replace("\\", "")
+    assert "${HIDDEN_MODEL}" in (project.run_root() / SLUG / "reports/details.md").read_text().replace("\\", "")
 
 
 def test_a_damaged_part_of_one_trial_leaves_the_other_trial_alone(project: Project) -> None:
@@ -411,9 +418,10 @@ def test_one_arm_alone_runs_to_a_report_without_effects(project: Project) -> Non
     assert {row["condition"] for row in predictions} == {"control"}
     significance = json.loads((project.run_root() / RESULTS / "significance.json").read_text())
     assert {endpoint["difference"] for endpoint in significance["endpoints"]} == {None}
-    [report] = project.run_root().glob("*/reports/report.md")
-    page = report.read_text()
+    page = project.details()
     assert "Only the control prompt" in page
+    assert {path.name for path in project.run_root().glob("*/reports/*")} == {"report.md", "details.md"}
+    assert "**Nothing is compared: only control.txt was asked.**" in project.report()
     assert "Worst-case bounds" not in page
     assert "| both " not in page
 
@@ -526,7 +534,7 @@ def test_a_plan_sees_a_run_that_lost_its_state_as_a_resume_does(project: Project
     outcomes = [project.call(*words) for words in commands]
     assert {outcome.code for outcome in outcomes} == {0}
     assert len({outcome.out for outcome in outcomes}) == 1
-    assert outcomes[0].out.startswith("run r (its state is lost), 1 trial(s):")
+    assert outcomes[0].out.startswith("run r (its state file is missing), 1 trial:")
     assert set(planned(project).values()) == {"skip"}
     assert "drifted" not in outcomes[0].out
 
@@ -539,7 +547,7 @@ def test_beginning_a_run_that_lost_its_state_as_another_names_the_command_that_g
     outcome = project.run()
     assert outcome.code == 3
     assert "limit_items: 2 -> null" in outcome.err
-    assert "run_state.json is lost" in outcome.err
+    assert "run_state.json is missing" in outcome.err
     assert "promptrial resume r" in outcome.err
     assert "--force" not in outcome.err
     assert "promptrial resume r" in project.call("status", "--run_id", "r").err
@@ -556,7 +564,7 @@ def test_a_run_of_which_nothing_says_what_it_is_does_not_become_another(project:
     before = project.snapshot()
     for outcome in (project.call("resume", "r"), project.run("--resume" if damage == "garble" else "--json")):
         assert outcome.code == 3
-        assert "effective_config.yaml is missing or damaged, so the keys that changed cannot be named" in outcome.err
+        assert "effective_config.yaml is missing or damaged, so the changed keys cannot be listed" in outcome.err
     assert project.snapshot() == before
     assert not fake_provider.CALLS
 
@@ -569,7 +577,7 @@ def test_what_the_configuration_names_is_found_though_the_state_and_the_file_are
     shutil.rmtree(project.root / "config")
     outcome = project.call("resume", "r")
     assert outcome.code == 0, outcome.err
-    assert "was started with, mine/eval_config.yaml, is not there; it resumes from its own copy" in outcome.err
+    assert "was started with, mine/eval_config.yaml, does not exist; it resumes from its own copy" in outcome.err
 
 
 def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no_other_is_known(
@@ -580,7 +588,7 @@ def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no
     for _ in range(2):
         outcome = project.call("resume", "r")
         assert outcome.code == 0, outcome.err
-        assert "was started with is not on record; it resumes from its own copy" in outcome.err
+        assert "was started with is not recorded; it resumes from its own copy" in outcome.err
     assert "config_file" not in state_of(project)
 
 
@@ -736,7 +744,7 @@ def test_a_resume_says_so_when_nothing_was_left_to_do_and_when_the_questions_hav
     outcome = project.run("--resume")
     assert outcome.code == 0
     assert "datasets.closed_set.path" in outcome.err
-    assert "keeps the questions" in outcome.err
+    assert "keeps its questions" in outcome.err
 
 
 def test_what_comes_after_the_answers_needs_no_key(project: Project) -> None:

@@ -41,7 +41,7 @@ def sources(project: Project, run_id: str) -> dict[str, Any]:
 
 
 def report(project: Project, run_id: str) -> str:
-    (path,) = (project.root / f"experiments/run_{run_id}").glob("*/reports/report.md")
+    (path,) = (project.root / f"experiments/run_{run_id}").glob("*/reports/details.md")
     return re.sub(r" +", " ", path.read_text().replace("\\_", "_"))
 
 
@@ -81,7 +81,7 @@ def test_chosen_rules_are_reported_and_rescore_without_asking_again(project: Pro
     with_rules(project, rules="exact")
     refused = project.call("run", "--run_id", "r", "--resume")
     assert refused.code == 3
-    assert 'datasets.closed_set.rules: not there -> "exact"' in refused.err
+    assert 'datasets.closed_set.rules: missing -> "exact"' in refused.err
     forced = project.call("run", "--run_id", "r", "--resume", "--force")
     assert forced.code == 0, forced.err
     assert (project.root / "experiments/run_r/prepared/manifest.json").read_bytes() == prepared
@@ -125,4 +125,4 @@ def test_a_question_file_that_cannot_be_read_fails_no_audit(project: Project) ->
     (project.root / "config" / "closed.jsonl").write_text("{")
     outcome = project.call("audit")
     assert outcome.code == 0
-    assert "accepted answers of closed_set are not checked" in outcome.err
+    assert "gold answers of closed_set were not checked" in outcome.err

@@ -156,7 +156,7 @@ def test_two_runs_that_take_one_name_at_the_same_moment_both_run(
 def test_a_name_that_was_given_is_never_changed(project: Project) -> None:
     assert project.run("--to_step", "prepare").code == 0
     outcome = project.run("--json")
-    assert (outcome.code, "run r exists already" in outcome.err) == (2, True)
+    assert (outcome.code, "run r already exists" in outcome.err) == (2, True)
 
 
 # --- what is said ---------------------------------------------------------------------------------------------------
@@ -165,12 +165,12 @@ def test_a_name_that_was_given_is_never_changed(project: Project) -> None:
 def test_nothing_was_left_to_do_is_said_only_of_a_run_that_is_done(project: Project) -> None:
     assert project.run("--to_step", "score").code == 0
     outcome = project.run("--resume", "--only_step", "score")
-    assert "nothing was left to do in what was selected; not done: stats, costs, report" in outcome.err
+    assert "nothing was left to do in the selected phases; not done: stats, costs, report" in outcome.err
     project.run("--resume")
     assert project.run("--resume").err.splitlines()[-1] == "nothing was left to do"
     (project.trial_folder() / "results/predictions.csv").write_text("damaged")
     outcome = project.run("--resume", "--only_step", "report")
-    assert "nothing was left to do in what was selected; not done: parse" in outcome.err
+    assert "nothing was left to do in the selected phases; not done: parse" in outcome.err
 
 
 def test_the_status_counts_answers_and_not_requests(project: Project) -> None:

@@ -11,7 +11,19 @@ import pytest
 from promptrial import registry
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"numpy", "scipy", "pyarrow", "httpx", "xllamacpp", "rich", "polars", "pandas", "torch"}
+HEAVY = {
+    "genai_prices",
+    "httpx2",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "httpx",
+    "xllamacpp",
+    "rich",
+    "polars",
+    "pandas",
+    "torch",
+}
 PROBE = """
 import sys
 from promptrial.cli.main import main

@@ -31,6 +31,17 @@ def test_a_stop_at_once_that_comes_while_a_soft_one_is_dealt_with_names_the_run_
     assert "promptrial run --run_id r --resume" in stopped.err
 
 
+def test_a_plan_is_made_while_the_run_is_asked_to_stop(project: Project) -> None:
+    project.run_root().mkdir(parents=True)
+    sentinel = project.run_root() / "STOP_REQUESTED"
+    sentinel.touch()
+    before = project.run("--plan_only")
+    assert (before.code, sentinel.exists()) == (0, True), before.err
+    assert project.run().code == 0
+    sentinel.touch()
+    assert project.run("--resume", "--plan_only").code == 0
+
+
 def test_what_a_filter_left_out_is_no_crash(project: Project) -> None:
     assert project.run("--prompt_sets", "main,other", "--trial_filter", "m1-main").code == 0
     assert json.loads(project.call("status", "r", "--json").out)["status"] == "incomplete"

@@ -46,10 +46,10 @@ def test_effects_by_a_column_stand_in_statistics_report_and_terminal(grouped: Pr
         ("subgroup:level", "0"): 8, ("subgroup:level", "1"): 8, ("subgroup:level", "2"): 8,
     }  # fmt: skip
     assert columns(grouped)[-2:] == ["subgroup:category", "subgroup:level"]
-    report = next(grouped.trial_folder().glob("reports/report.md")).read_text()
+    report = grouped.details()
     assert "### By category" in report
     assert "### Differences of the effects between values of level" in report
-    assert "Effects by category, treatment minus control (exploratory" in outcome.out
+    assert "Effects by category, treatment.txt minus control.txt (exploratory" in outcome.out
     assert "nothing was left to do" in grouped.run("--resume").err
 
 
@@ -61,7 +61,7 @@ def test_subgroups_that_change_after_a_run_score_again_and_ask_nothing(grouped: 
     configure(grouped, subgroups=["level"])
     outcome = grouped.run("--resume")
     assert outcome.code == 0, outcome.err
-    assert phases_run(grouped, "score: execute (subgroups changed)") == SCORING
+    assert phases_run(grouped, "score: running (subgroups changed)") == SCORING
     assert before.items() <= grouped.snapshot().items()
     assert columns(grouped)[-1] == "subgroup:level"
     configure(grouped)
@@ -119,7 +119,7 @@ def test_a_column_that_the_prepared_questions_lack_is_refused_on_a_resume(projec
     project.write_config({"datasets": datasets, "subgroups": ["source"]})
     outcome = project.run("--resume")
     assert outcome.code == 2
-    assert "no question has a column 'source'; they have none besides those that are used" in outcome.err
+    assert "no question has a column 'source'; they have no other columns" in outcome.err
     assert "start a new run, whose prepared questions then have the column" in outcome.err
     assert project.run(run_id="new").code == 0
 

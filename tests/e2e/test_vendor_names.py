@@ -135,7 +135,7 @@ def test_a_lost_answer_parks_the_part_and_doctor_says_so(hosted: HostedProject) 
         assert hosted.run("--parts_per_dataset", "1", *flags).code == 1
     assert len(hosted.jobs()) == 2
     (found,) = findings(hosted.project, "unknown_intent")
-    assert "parked" in found["meaning"]
+    assert "waiting: it is not known whether job" in found["meaning"]
     assert found["command"].endswith("--rebuy")
 
 

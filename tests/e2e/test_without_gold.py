@@ -81,10 +81,10 @@ def test_a_run_whose_scorers_need_no_gold_answer_is_complete(project: Project) -
         "words": (8, 0), "length": (8, 0), "abstain_rate": (8, 0),
     }  # fmt: skip
     assert significance(project)["selective"] == [], "nothing says which answers are right"
-    report = next(project.trial_folder().glob("reports/report.md")).read_text()
-    assert "Needs a scorer of right answers, one of abstentions" in report
+    report = project.details()
+    assert "Requires a scorer of correctness, a scorer of abstention" in report
     assert "no scorer says whether an answer is right" in report
-    assert "The cost of such an answer" not in report
+    assert "The cost per such answer" not in report
     costs = json.loads((project.trial_folder() / "results/costs.json").read_text())
     assert (costs["correct"], costs["usd_per_correct"], costs["criterion"]) == (None, None, None)
     assert costs["usd"] > 0
@@ -103,9 +103,9 @@ def test_items_without_a_gold_answer_are_left_out_of_scorers_that_need_one_where
         "em": (8, 8), "f1": (8, 8), "abstain_rate": (16, 0), "false_answer_rate": (0, 16), "words": (16, 0),
     }  # fmt: skip
     assert found["em"]["bounds"]["n_items"] == 8
-    report = next(project.trial_folder().glob("reports/report.md")).read_text()
+    report = project.details()
     assert "mine: 8 of 16 questions have no gold answer." in report
-    assert "The cost of such an answer is that of all requests, also of those about questions" in report
+    assert "The cost per such answer includes all requests, even those for questions" in report
     with (project.trial_folder() / "results/per_item_scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["em"] == "" for row in rows if "n" in row["item_key"].partition("|")[2]} == {True}

@@ -13,7 +13,8 @@ from promptrial.stats import sign_flips as program_flips
 from promptrial.stats.clusters import ClusterTotals
 from promptrial.stats.cr2 import cr2
 from promptrial.stats.difference import clustered_difference_test
-from promptrial.stats.effective import INTERVAL_SLOPE, MARGIN_SLOPE, density, effective_pairs
+from promptrial.stats.effective import INTERVAL_SLOPE, density, effective_pairs
+from promptrial.stats.fewest import MARGIN_SLOPE
 from promptrial.stats.margins import clustered_margin_test
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.risk_difference import score_statistic

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptrial.store.journal import PartEvent, fold
-from promptrial.store.records import FileRecord, PartRecord, PartStatus
+from promptrial.store.part_records import FileRecord, PartRecord, PartStatus
 
 short = st.none() | st.sampled_from(["a", "b", "c"])
 events = st.lists(

@@ -30,7 +30,7 @@ class BatchSensitiveSlot:
     def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> int:
         return self._load(tokens, reuse=reuse)
 
-    def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
+    def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool, **_: object) -> Answer:
         kept = self._load(tokens, reuse=reuse)
         text = self.marks[-1]
         for step in range(sampling.max_tokens):
@@ -139,7 +139,7 @@ def test_an_engine_that_keeps_something_else_is_refused() -> None:
     prompt = Prompt((2, 2, 1, 0), 2)
     cache.answer(prompt, SAMPLING)
     slot.can_cut = False
-    with pytest.raises(PermanentError, match="kept 0 tokens of a prompt, where 2 were due"):
+    with pytest.raises(PermanentError, match="kept 0 tokens of a prompt instead of 2"):
         cache.answer(prompt, SAMPLING)
 
 
@@ -148,7 +148,7 @@ def test_a_slot_that_others_moved_is_noticed() -> None:
     cache = PrefixCache(slot)
     cache.answer(Prompt((2, 2, 1, 0), 2), SAMPLING)
     slot.evaluate((2, 1, 1), reuse=False)
-    with pytest.raises(PermanentError, match="kept 1 tokens of a prompt, where 2 were due"):
+    with pytest.raises(PermanentError, match="kept 1 tokens of a prompt instead of 2"):
         cache.answer(Prompt((2, 2, 1, 1), 2), SAMPLING)
 
 
@@ -156,7 +156,7 @@ def test_after_a_failure_the_cache_counts_as_unknown() -> None:
     class Failing(BatchSensitiveSlot):
         fails = False
 
-        def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
+        def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool, **_: object) -> Answer:
             if self.fails:
                 raise PermanentError("no")
             return super().complete(tokens, sampling, reuse=reuse)

@@ -284,7 +284,7 @@ def test_a_row_of_spaces_is_passed_over_and_counted_however_a_file_is_read(*, qu
     found, said = drawn(data, Reading(), quick=quick, size=2)
     assert isinstance(found, list)
     assert sorted(line for line, _ in found) == [2, 5]
-    assert said[-1] == "2 empty rows passed over"
+    assert said[-1] == "2 empty rows skipped"
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
@@ -312,4 +312,4 @@ def test_the_quick_way_is_taken_for_a_plain_file_and_draws_the_same_from_many_ro
 def test_the_quick_way_leaves_an_id_that_stands_twice_to_the_general_way() -> None:
     rows = [{"question": f"Q{n % 400}?", "answer": n} for n in range(401)]
     found, _ = drawn(as_csv(rows), Reading(), quick=True, size=5)
-    assert str(found).startswith("/q.csv:402: the same question as at /q.csv:2; its id is made from the content")
+    assert str(found).startswith("/q.csv:402: the same question as at /q.csv:2; its id is derived from the content")

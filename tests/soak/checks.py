@@ -42,7 +42,7 @@ _WORDS: Final[dict[int, frozenset[str]]] = {
     -signal.SIGTERM: frozenset({"stopped", "incomplete", "finished"}),
 }
 _MAY_LEAVE_THE_WORD: Final = frozenset({-signal.SIGKILL, *_UNGUARDED})
-_TAKEN_FOR_AN_OLD_ONE: Final = "STOP_REQUESTED left from before was removed"
+_TAKEN_FOR_AN_OLD_ONE: Final = "an old STOP_REQUESTED file was removed"
 Status = dict[str, Any]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import httpx
 
@@ -74,6 +76,7 @@ def s3_server(log: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with log.open("wb") as out, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
         assert server.stderr is not None
+        rest = Thread(target=shutil.copyfileobj, args=(server.stderr, out))  # it waits for ever if its stderr is full
         try:
             url = None
             while url is None:
@@ -83,11 +86,13 @@ def s3_server(log: Path) -> Iterator[str]:
                 out.flush()
                 found = re.search(rb"Running on (http://127\.0\.0\.1:\d+)", line)
                 url = found and found[1].decode()
+            rest.start()
             assert httpx.put(f"{url}/{BUCKET}", timeout=60).status_code == 200
             yield url
         finally:
             server.terminate()
-            server.stderr.read()
+            if rest.ident is not None:
+                rest.join()
 
 
 def expanding_archive(claimed: int = 1 << 50, blocks: int = 300_000) -> bytes:

@@ -16,7 +16,7 @@ from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.providers.base import JobLookup
 from promptrial.store import atomic, journal, jsonl, lock
-from promptrial.store.records import FileRecord
+from promptrial.store.part_records import FileRecord
 from promptrial.store.rundir import RunDir
 from tests.support.crash_vendor import Vendor
 

@@ -46,9 +46,8 @@ class _Crash(NamedTuple):
 
 def main(surveys: list[Survey], copy: int, copies: int) -> list[Findings]:
     """Carry out this copy's share of the surveys, each in a fork of its own: bugs are planted for good."""
-    memory = Path("/dev/shm")  # noqa: S108 - in memory where there is such a folder, for crashes are many
     home = Path.cwd()
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         warm_up(root)
         os.chdir(home)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 import re
 import shutil
 import signal
@@ -19,30 +18,36 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+import yaml
 
 from promptrial import registry
 from promptrial.errors import PromptrialError
-from promptrial.scoring import selftest
-from promptrial.stats import analysis
 from promptrial.store import records
 from promptrial.store.records import Manifest, RunState, TrialManifest
 from tests.support import crash_points
 from tests.support.crash_vendor import FOLDER, Ledger, note_promises
 from tests.support.project import Outcome, Project
+from tests.support.remembered import remember_pure_functions
 
 RUN: Final = Path("experiments/run_r")
 _TIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _CHECKPOINT: Final = re.compile(rb'"last_checkpoint": (null|\{[^}]*\})')
 _PLACE: Final = re.compile(rb'"config_path": "[^"]*"')
-_OPEN_ENDED: Final = frozenset({"results.partial.jsonl", "jobs.journal.jsonl", "run.log"})
+_OPEN_ENDED: Final = frozenset({"results.partial.jsonl", "jobs.journal.jsonl", "looks.jsonl", "run.log"})
 
 
 class Scenario(NamedTuple):
-    """What is done before the run that is killed, and the flags of that run; the resume adds ``--resume``."""
+    """What is done before the run that is killed, the flags of that run, and the exit code that it ends with.
+
+    The resume adds ``--resume`` to the flags, or has flags of its own.
+    """
 
     prepare: Callable[[Project], None]
     flags: tuple[str, ...] = ()
+    code: int = 0
+    resume: tuple[str, ...] | None = None
 
 
 def _nothing(_project: Project) -> None:
@@ -79,6 +84,30 @@ def _correct(project: Project) -> None:
         path.write_text("".join(json.dumps(row | {"answers": ["corrected"]}) + "\n" for row in rows))
 
 
+def _finish_another(project: Project) -> None:
+    """Finish a run of another name, then change one trial's treatment."""
+    _require(project.run(run_id="old"))
+    (project.root / "config" / "treatment.txt").write_text("Be careful and accurate.\n")
+
+
+def _ask_in_waves(project: Project) -> None:
+    """Let the run ask its questions in three waves."""
+    tree = yaml.safe_load(project.config.read_text())
+    tree |= {"limit_items": 3, "stopping": {"rule": "evalue", "looks": 3}}
+    project.config.write_text(yaml.safe_dump(tree))
+
+
+def _ask_judges(project: Project) -> None:
+    """Let two judges score the answers, one by one and in pairs."""
+    rubric = project.root / "config" / "rubric.md"
+    rubric.write_text("1 if the answer is right, otherwise 0.\n")
+    tree = yaml.safe_load(project.config.read_text())
+    judge = {"model": "judge", "file": "rubric.md"}
+    tree["models"]["judge"] = {"id": "judge-1", "provider": "fake"}
+    tree["scorers"] = {"em": {}, "quality": {"type": "judge", **judge}, "better": {"type": "pairwise_judge", **judge}}
+    project.config.write_text(yaml.safe_dump(tree))
+
+
 def _interrupt(project: Project) -> None:
     """Kill a run in the middle of the third answer that it records."""
 
@@ -96,7 +125,12 @@ SCENARIOS: Final = {
     "repair": Scenario(_damage, ("--resume",)),
     "changed prompt": Scenario(_reword, ("--resume", "--force")),
     "corrected": Scenario(_correct, ("--resume",)),
+    "reuse": Scenario(_finish_another, ("--reuse=old",)),
     "grown": Scenario(_finish, ("--resume", "--limit_items=2")),
+    "pilot": Scenario(_nothing, ("--limit_items=2", "--pilot=1"), code=5),
+    "waves": Scenario(_ask_in_waves),
+    "judged": Scenario(_ask_judges),
+    "beyond a pilot": Scenario(_nothing, ("--limit_items=2", "--pilot=1", "--yes"), resume=("--yes",)),
 }
 
 
@@ -111,8 +145,7 @@ class Ended:
 def warm_up(root: Path) -> None:
     """Import everything that a run uses, and fill what is remembered. Side effects: see the top; changes the folder."""
     registry.PROVIDERS["fake"] = "tests.support.crash_vendor:Vendor"  # type: ignore[index]
-    _remember(selftest, "run")
-    _remember(analysis, "analyse")
+    remember_pure_functions()
     _require(_experiment(root / "warm").run())
 
 
@@ -209,13 +242,13 @@ class Lab:
 
     def _resume(self) -> Outcome:
         """Go on with it: by the same command if not even the state was written."""
-        flags = set(self._scenario.flags) | ({"--resume"} if (RUN / "run_state.json").exists() else set())
+        begun, own = (RUN / "run_state.json").exists(), self._scenario.resume
+        flags = set(self._scenario.flags if own is None or not begun else own) | ({"--resume"} if begun else set())
         return Project(Path()).run(*sorted(flags))
 
-    @staticmethod
-    def require(ended: Ended) -> None:
+    def require(self, ended: Ended) -> None:
         """Refuse to go on if a run that nothing disturbed did not end well."""
-        if ended.code != 0:
+        if ended.code != self._scenario.code:
             raise RuntimeError(f"an undisturbed run ended with {ended.code}: {ended.said}")
 
     def problems(self, folder: Path) -> tuple[list[str], bool]:
@@ -233,7 +266,7 @@ class Lab:
     def _resume_problems(self, folder: Path) -> list[str]:
         before = Ledger.read(folder)
         ended = in_fork(folder, self._resume)
-        if ended.code != 0:
+        if ended.code != self._scenario.code:
             return [f"the resume ended with {ended.code}: {ended.said.strip()[-600:]}"]
         return [
             *_differences(self._expected, portrait(folder)),
@@ -326,7 +359,7 @@ def _masked(name: str, data: bytes) -> bytes:
     Those are times, the folder that a copy of the run stands in, and which work came last, for not every process does
     the same.
     """
-    if name.endswith(("manifest.json", "run_state.json", "journal.jsonl")):
+    if name.endswith(("manifest.json", "run_state.json", "journal.jsonl", "looks.jsonl")) or "/reused.a" in name:
         data = _TIME.sub(b"T", data)
     return _PLACE.sub(b"", _CHECKPOINT.sub(b"", data)) if name == "run_state.json" else data
 
@@ -336,19 +369,6 @@ def _differences(expected: dict[str, str], found: dict[str, str]) -> Iterable[st
         if expected.get(name) != found.get(name):
             what = "is missing" if name not in found else "is left over" if name not in expected else "differs"
             yield f"{name} {what}"
-
-
-def _remember(module: Any, name: str) -> None:
-    """Compute a pure function once for each of its arguments."""
-    real, known = getattr(module, name), {}
-
-    def remembered(*arguments: Any) -> Any:
-        key = pickle.dumps(arguments)
-        if key not in known:
-            known[key] = real(*arguments)
-        return known[key]
-
-    setattr(module, name, remembered)
 
 
 def _digest(*values: object) -> str:

@@ -1,6 +1,6 @@
 """Surveys of crashes: where a run was killed or lost its power, and what was wrong afterwards.
 
-``carry_out`` starts ``crash_child`` once for each core; each copy works through its share of the crashes.
+``carry_out`` starts copies of ``crash_child`` (see ``copies``); each works through its share of the crashes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal
+
+from tests.support.copies import copies
 
 __all__ = ["Findings", "Survey", "carry_out"]
 
@@ -84,18 +86,18 @@ class Findings:
 
 def carry_out(surveys: Sequence[Survey]) -> list[Findings]:
     """Carry out surveys, one after the other, each in as many processes as there are cores (at most four)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    copies = min(_MOST_COPIES, cores)
+    number = copies(_MOST_COPIES)
+    env = {name: value for name, value in os.environ.items() if name != "PROMPTRIAL_YES"}  # a pilot would not stop
     one_thread = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     command = [sys.executable, "-m", "tests.support.crash_child", json.dumps([asdict(survey) for survey in surveys])]
     running = [
         subprocess.Popen(
-            [*command, str(copy), str(copies)],
+            [*command, str(copy), str(number)],
             cwd=_PROJECT,
-            env={**os.environ, **one_thread},
+            env={**env, **one_thread},
             stdout=subprocess.PIPE,
         )
-        for copy in range(copies)
+        for copy in range(number)
     ]
     outputs = [process.communicate()[0] for process in running]
     codes = [process.returncode for process in running]

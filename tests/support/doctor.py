@@ -8,9 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-import jsonschema
-
 from tests.support.project import Project
+from tests.support.schemas import validate
 
 _SCHEMA: Final = Path(__file__).parents[2] / "docs" / "schemas" / "doctor.schema.json"
 TO_MEND: Final = 100
@@ -25,7 +24,7 @@ def examined(project: Project, *flags: str, run_id: str = "r") -> dict[str, Any]
     assert outcome.code in {0, TO_MEND}, outcome.err
     assert project.snapshot(run_id) == before
     document: dict[str, Any] = json.loads(outcome.out)
-    jsonschema.validate(document, json.loads(_SCHEMA.read_text()))
+    validate(document, json.loads(_SCHEMA.read_text()))
     assert document["healthy"] == (outcome.code == 0)
     return document
 

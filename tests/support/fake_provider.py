@@ -30,6 +30,7 @@ class _Row(msgspec.Struct, omit_defaults=True):
     text: str = ""
     error: str | None = None
     tokens: int = 0
+    seconds: float | None = None
 
 
 class FakeProvider:
@@ -99,7 +100,9 @@ class FakeProvider:
     @staticmethod
     def parse_row(line: bytes) -> Completion:
         row = msgspec.json.decode(line, type=_Row)
-        return Completion(row.custom_id, row.text, "stop", None, row.tokens, 3, row.tokens + 3, error=row.error)
+        return Completion(
+            row.custom_id, row.text, "stop", None, row.tokens, 3, row.tokens + 3, error=row.error, latency_s=row.seconds
+        )
 
     def close(self) -> None:
         pass
@@ -111,4 +114,24 @@ def answer(row: RequestRow) -> bytes:
         return msgspec.json.encode(_Row(row.custom_id, error="context_length: too long"))
     digest = hashlib.sha256(repr((row.body.messages, row.body.seed)).encode()).digest()
     tokens = sum(len(message.content.split()) for message in row.body.messages)
-    return msgspec.json.encode(_Row(row.custom_id, _ANSWERS[digest[0] % len(_ANSWERS)], tokens=tokens))
+    text = _ANSWERS[digest[0] % len(_ANSWERS)] if row.schema is None else verdict(row, row.schema, digest)
+    return msgspec.json.encode(_Row(row.custom_id, text, tokens=tokens))
+
+
+def verdict(row: RequestRow, schema: Mapping[str, Any], digest: bytes) -> str:
+    """Return the reply to a request that a judge is asked: some first replies are no verdict."""
+    if digest[1] % 2 and not row.custom_id.endswith("_r"):
+        return "I like it."
+    properties = schema["properties"]
+    values = {
+        name: of["enum"][digest[0] % len(of["enum"])] if "enum" in of else "So it is."
+        for name, of in properties.items()
+    }
+    return msgspec.json.encode(values).decode()
+
+
+class PaidProvider(FakeProvider):
+    """The same answers from jobs that somebody pays for."""
+
+    local: ClassVar[bool] = False
+    jobs: ClassVar[bool] = True

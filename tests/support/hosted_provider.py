@@ -22,6 +22,7 @@ from promptrial.errors import (
     ResultsGoneError,
     UndecidedError,
 )
+from promptrial.jobs.budget import Budget
 from promptrial.jobs.queue import QueueManager
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
@@ -72,7 +73,7 @@ class Vendor:
     nothing. Of ``gone`` jobs the output is left, and their ids stay taken; requests in ``skipped`` never get a row.
     ``endings`` gives the jobs of the next keys another end than READY, with a share of the rows answered. ``fences``
     is what a fence comes to. Unless our key is the name (``lookup``), the vendor gives its jobs names that show nothing
-    of it. Jobs in ``hidden`` are there, and not shown.
+    of it. Jobs in ``hidden`` are there, and not shown. ``usage`` is what each row reports of prompt and answer, if any.
     """
 
     clock: FakeClock
@@ -89,6 +90,7 @@ class Vendor:
     hidden: set[str] = field(default_factory=set)
     most_in_flight: int = 0
     message: str = ""
+    usage: tuple[int, int] | None = None
 
     def script(self, operation: str, *happenings: Exception | Lost | Callable[[], object] | None) -> None:
         self.scripts.setdefault(operation, deque()).extend(happenings)
@@ -219,7 +221,8 @@ class HostedProvider:
             raise NotOursError(f"job {job.name} is somebody else's")
         for wire_id in kept[-1].answered:
             if wire_id not in self.vendor.skipped:
-                yield msgspec.json.encode({"custom_id": wire_id, "text": f"answer to {wire_id}"})
+                usage = {} if self.vendor.usage is None else {"usage": self.vendor.usage}
+                yield msgspec.json.encode({"custom_id": wire_id, "text": f"answer to {wire_id}", **usage})
         self.vendor.met("end of results", job.name)
 
     def cancel(self, job: JobRef) -> None:
@@ -236,8 +239,9 @@ class HostedProvider:
     def emulated(instance: Instance, url: str, key: str, account: str) -> tuple[Instance, Mapping[str, str]]:
         raise NotImplementedError("a queue starts no emulator")
 
-    def parse_row(self, line: bytes) -> Completion:
-        raise NotImplementedError("a queue keeps rows as they came")
+    @staticmethod
+    def parse_row(line: bytes) -> Completion:
+        return parse_fake_row(line)
 
     def close(self) -> None:
         pass
@@ -251,6 +255,8 @@ class Lab:
     vendor: Vendor
     said: list[str] = field(default_factory=list)
     manifests: dict[str, TrialManifest] = field(default_factory=dict)
+    budget: Callable[[], Budget] = Budget
+    """Makes what a process may spend."""
     stop: StopToken = field(init=False)
 
     def __post_init__(self) -> None:
@@ -300,7 +306,15 @@ class Lab:
     def queue(self, work: Sequence[PartWork], others: Sequence[PartWork] = (), **settings: Any) -> QueueManager:
         """Return a queue over parts, as a process makes one for a phase."""
         events = EventLog(self.clock.now, Redactor({}), self.said.append)
-        return QueueManager(work, self.clock, events, self.stop, settings=QueueSettings(**settings), others=others)
+        return QueueManager(
+            work,
+            self.clock,
+            events,
+            self.stop,
+            settings=QueueSettings(**settings),
+            others=others,
+            budget=self.budget(),
+        )
 
     def submit(self, work: Sequence[PartWork], **settings: Any) -> None:
         with NoProgress().task("submit", RUN, None) as task:
@@ -314,6 +328,17 @@ class Lab:
         """Submit and collect."""
         self.submit(work, **settings)
         self.collect(work, **settings)
+
+
+def parse_fake_row(line: bytes) -> Completion:
+    """Read a row of ``HostedProvider`` or of a live fake; raises ``ValueError`` for anything else."""
+    try:
+        row = msgspec.json.decode(line)
+        prompt, completion = row.get("usage") or (None, None)
+        return Completion(row["custom_id"], row.get("text", ""), None, None, prompt, completion, None,
+                          error=row.get("error"))  # fmt: skip
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("no row") from error
 
 
 def answered_ids(work: PartWork) -> list[str]:

@@ -16,10 +16,12 @@ from typing import Any, Final
 import pyarrow.parquet as pq
 import pytest
 
-from promptrial.store.records import Intent, TrialManifest
+from promptrial.store.part_records import Intent
+from promptrial.store.records import TrialManifest
 from promptrial.store.rundir import RunDir
 from tests.support.emulator_client import EmulatorClient
 from tests.support.project import Outcome, Project
+from tests.support.remembered import remember_pure_functions
 
 __all__ = [
     "ACCOUNT",
@@ -134,6 +136,7 @@ def experiment(
 ) -> HostedProject:
     """Make a project in a folder, go there, and let the environment lead to an emulator that has forgotten all."""
     monkeypatch.chdir(root)
+    remember_pure_functions(monkeypatch)
     for name, value in environment(emulator).items():
         monkeypatch.setenv(name, value)
     project = Project.make(root)

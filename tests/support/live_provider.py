@@ -25,7 +25,7 @@ from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.live import AnswersDirectly, LiveAnswer, answers_in_turn
 from promptrial.providers.request_rows import RequestRow
 from promptrial.runtime.clock import FakeClock
-from tests.support.hosted_provider import Lab, Vendor
+from tests.support.hosted_provider import Lab, Vendor, parse_fake_row
 
 __all__ = ["LiveFake", "LiveLab", "LiveVendor", "SimulatedClock"]
 
@@ -73,6 +73,7 @@ class LiveVendor:
     in_flight: int = 8
     calls: list[tuple[float, str]] = field(default_factory=list)
     most_out: int = 0
+    usage: tuple[int, int] | None = None
 
     def asked(self) -> Counter[str]:
         """Return how often each request was sent."""
@@ -95,7 +96,9 @@ class LiveFake(AnswersDirectly):
 
     def answer(self, request: RequestRow, model: ModelSpec) -> LiveAnswer:
         self.vendor.meets(request, len(self.vendor.calls))
-        return LiveAnswer(msgspec.json.encode({"custom_id": request.custom_id, "text": f"of {request.custom_id}"}))
+        usage = {} if self.vendor.usage is None else {"usage": self.vendor.usage}
+        row = {"custom_id": request.custom_id, "text": f"of {request.custom_id}", **usage}
+        return LiveAnswer(msgspec.json.encode(row))
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
         return answers_in_turn(self, payload)  # type: ignore[arg-type]
@@ -103,7 +106,8 @@ class LiveFake(AnswersDirectly):
     def _not_called(self, *_: Any) -> Any:
         raise NotImplementedError("a queue takes an open provider, and asks it for answers alone")
 
-    open = check = fingerprint = count_tokens = emulated = parse_row = close = _not_called
+    parse_row = staticmethod(parse_fake_row)
+    open = check = fingerprint = count_tokens = emulated = close = _not_called
 
 
 @dataclass

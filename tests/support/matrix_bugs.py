@@ -18,7 +18,7 @@ from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.fireworks import FireworksProvider
 from promptrial.providers.openai import OpenAIProvider
 from promptrial.runtime.events import Redactor
-from promptrial.store.records import PartStatus
+from promptrial.store.part_records import PartStatus
 
 
 def no_lookup() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import re
 import sys
 import tempfile
@@ -52,11 +51,8 @@ class _Vendor(NamedTuple):
 
 def main(surveys: list[Matrix], copy: int, copies: int) -> list[Found]:
     """Carry out this copy's share of the surveys, each in a fork of its own: bugs are planted for good."""
-    memory = Path("/dev/shm")  # noqa: S108 - in memory where there is such a folder, for runs are many
     with ExitStack() as stack:
-        root = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None))
-        )
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         registry.PROVIDERS.update({name: f"{kind.__module__}:{kind.__name__}" for name, kind in OTHER_VENDORS.items()})  # type: ignore[attr-defined]
         places = {each: root / f"{each.vendor} {each.repeats}" for each in map(_Vendor.of, surveys)}
         urls = {each: stack.enter_context(each.running(place)) for each, place in places.items()}

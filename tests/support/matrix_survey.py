@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.support.copies import copies
+
 __all__ = ["Found", "Matrix", "carry_out"]
 
 _PROJECT: Final = Path(__file__).parents[2]
@@ -88,15 +90,14 @@ class Found:
 
 def carry_out(surveys: Sequence[Matrix]) -> list[Found]:
     """Carry out surveys, one after the other, each in as many processes as there are cores (at most two)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    copies = min(_MOST_COPIES, cores)
-    one_thread = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+    number = copies(_MOST_COPIES)
+    settings = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")} | {"PROMPTRIAL_YES": "1"}
     command = [sys.executable, "-m", "tests.support.matrix_child", json.dumps([asdict(survey) for survey in surveys])]
     running = [
         subprocess.Popen(
-            [*command, str(copy), str(copies)], cwd=_PROJECT, env=os.environ | one_thread, stdout=subprocess.PIPE
+            [*command, str(copy), str(number)], cwd=_PROJECT, env=os.environ | settings, stdout=subprocess.PIPE
         )
-        for copy in range(copies)
+        for copy in range(number)
     ]
     outputs = [process.communicate()[0] for process in running]
     codes = [process.returncode for process in running]

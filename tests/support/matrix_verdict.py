@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl
-from promptrial.store.records import Intent, PartRecord
+from promptrial.store.part_records import Intent, PartRecord
 from promptrial.store.rundir import RunDir, TrialDir
 from tests.support.crash_lab import RUN, wreck_problems
 from tests.support.matrix_cases import Case

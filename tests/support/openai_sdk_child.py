@@ -133,6 +133,7 @@ class Sdk:
         files.list(purpose="batch", limit=1000, order="desc")
         content = b"".join(json.dumps(row).encode() + b"\n" for row in plan["rows"])
         file = files.create(file=(f"{key['promptrial_requests']}.jsonl", content), purpose="batch")
+        files.retrieve(file.id)
         batches.list(limit=100)
         made = batches.create(input_file_id=file.id, endpoint=plan["endpoint"], completion_window="24h", metadata=key)
         output = self.polled(made.id)[-1]["read"]["output_file_id"]

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,11 @@ class Outcome:
     code: int
     out: str
     err: str
+
+    @property
+    def prose(self) -> str:
+        """What was printed on stdout, without line breaks: sentences are wrapped there."""
+        return " ".join(self.out.split())
 
 
 @dataclass(frozen=True)
@@ -100,19 +105,34 @@ class Project:
 
     def call(self, *arguments: str) -> Outcome:
         """Run the program in this process."""
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            outcome = self.call_with_stderr(*arguments)
+        return replace(outcome, err=err.getvalue())
+
+    def call_with_stderr(self, *arguments: str) -> Outcome:
+        """Run the program in this process, with the stderr that is there; the outcome has nothing of it."""
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
             try:
                 code = main(list(arguments))
             except SystemExit as exit_:
                 code = exit_.code if isinstance(exit_.code, int) else 1
-        return Outcome(code, out.getvalue(), err.getvalue())
+        return Outcome(code, out.getvalue(), "")
 
     def run(self, *flags: str, run_id: str = "r") -> Outcome:
         return self.call("run", "--run_id", run_id, *flags)
 
     def trial_folder(self, run_id: str = "r") -> Path:
         return next(path.parent for path in sorted(self.run_root(run_id).glob("*/results")))
+
+    def report(self, run_id: str = "r") -> str:
+        """Return ``report.md`` of the first trial: the verdict, and what it rests on in short."""
+        return (self.trial_folder(run_id) / "reports" / "report.md").read_text()
+
+    def details(self, run_id: str = "r") -> str:
+        """Return ``details.md`` of the first trial, which holds every table of it."""
+        return (self.trial_folder(run_id) / "reports" / "details.md").read_text()
 
     def snapshot(self, run_id: str = "r") -> dict[str, str]:
         """Return path -> SHA-256 of every file of a run."""

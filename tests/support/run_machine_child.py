@@ -32,9 +32,8 @@ _STEPS = 12
 
 def main(tasks: list[Task]) -> list[Found]:
     """Carry out the tasks one after the other."""
-    memory = Path("/dev/shm")  # noqa: S108 - in memory where there is such a folder, for files are many
     home = Path.cwd()
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         warm_up(root)
         os.chdir(home)

@@ -21,6 +21,7 @@ from tests.support.run_machine_world import (
     LOG,
     NOT_ON_RECORD,
     OF_A_TRIAL,
+    PRICES,
     SENTINEL,
     STATE,
     Called,
@@ -88,14 +89,35 @@ class RunModel:
     def spoil(self, name: str, fault: Fault, at: int = 0) -> None:
         """Do to a file what a fault does."""
         path = self.world.run / name
-        left = spoilt(name, path.read_bytes(), fault, at)
+        before = path.read_bytes()
+        left = spoilt(name, before, fault, at)
         if left is None:
             path.unlink()
         else:
             path.write_bytes(left)
+        if name == PRICES:
+            self._go_without_prices(before)
+            return
         self._spoilt[name] = left
         self._problems |= set(wreck_problems(self.world.folder))
         self._finished = self._finished and name in _UNIMPORTANT
+
+    def _go_without_prices(self, before: bytes) -> None:
+        """Without its prices a run does nothing, and says so, until somebody puts them back as they were.
+
+        A run of which no record says whether it kept prices may be one of an earlier version, and goes on without.
+        """
+        begun = self.world.state() != "missing" and not self.world.origin_is_lost()
+        if begun and CONFIG not in self._spoilt:
+            refused = self.world.plan_is_refused(f"{PRICES}: ")
+            self.world.require(refused, "a plan was made without the prices")
+            digests, ledger = self.world.digests(), self.world.ledger()
+            called = self.world.call(*self.onwards())
+            self._check_code(called, (1,))
+            changed = self.world.changed(digests, *_UNIMPORTANT)
+            self.world.require(not changed, f"refused for want of prices, but changed {changed}")
+            self.world.require(self.world.ledger() == ledger, "asked for something without prices")
+        (self.world.run / PRICES).write_bytes(before)
 
     def touch(self, name: str) -> None:
         """Change the times of a file, which is no reason to do anything again."""

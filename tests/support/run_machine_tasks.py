@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Found", "Task", "carry_out", "copies"]
+from tests.support.copies import copies
+
+__all__ = ["Found", "Task", "carry_out"]
 
 _PROJECT: Final = Path(__file__).parents[2]
 _MOST_COPIES: Final = 4
@@ -47,15 +49,10 @@ class Found:
         return f"{sum(self.steps.values())} steps in {self.seconds:.1f} s: {kinds}"
 
 
-def copies() -> int:
-    """Return how many processes ``carry_out`` starts: one for each core, at most four."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(_MOST_COPIES, cores)
-
-
 def carry_out(tasks: Sequence[Task]) -> list[Found]:
     """Carry out tasks, and return what was found in the same order."""
-    shares = [tasks[copy :: copies()] for copy in range(copies())]
+    number = copies(_MOST_COPIES)
+    shares = [tasks[copy::number] for copy in range(number)]
     one_thread = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     running = [
         subprocess.Popen(
@@ -71,4 +68,4 @@ def carry_out(tasks: Sequence[Task]) -> list[Found]:
     if any(codes):
         raise RuntimeError(f"the machine's processes ended with {codes}; stderr says why")
     found = [[Found(**each) for each in json.loads(output)] for output in outputs]
-    return [found[number % copies()][number // copies()] for number in range(len(tasks))]
+    return [found[task % number][task // number] for task in range(len(tasks))]

@@ -30,8 +30,11 @@ LOCK: Final = ".state.lock"
 SENTINEL: Final = "STOP_REQUESTED"
 STATE: Final = "run_state.json"
 CONFIG: Final = "effective_config.yaml"
+PRICES: Final = "prices.json"
 OF_A_TRIAL: Final = "/trial_manifest.json"
-NOT_ON_RECORD: Final = "what the run was started with is not on record, and so not what was forced"
+NOT_ON_RECORD: Final = (
+    "the configuration that the run was started with is not recorded, so forced changes are not listed"
+)
 _ASIDE: Final = re.compile(r"\.corrupt\.\d+$")
 
 Gate = tuple[str, str]
@@ -88,6 +91,13 @@ class World:
             raise AssertionError(otherwise)
 
     # --- commands -------------------------------------------------------------------------------------------------
+
+    def plan_is_refused(self, why: str) -> bool:
+        """Return whether a plan is refused for a reason; it may change no byte."""
+        before = self.digests()
+        ended, _ = self._fork("--plan_only", "--json")
+        self.require(self.digests() == before, f"the refused plan changed {self.changed(before)}")
+        return ended.code == 1 and why in ended.err
 
     def plan(self, *flags: str) -> Planned:
         """Return what a command would do; it must say so with exit code 0, and change no byte."""

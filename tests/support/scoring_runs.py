@@ -11,7 +11,7 @@ from tests.support.project import Project
 __all__ = ["SCORING", "done", "phases_run", "rows"]
 
 SCORING: Final = ["score", "stats", "costs", "report"]
-"""The phases that run again where only what is scored has changed."""
+"""The phases that run again where only the scoring has changed."""
 
 
 def rows(own: Project) -> list[dict[str, str]]:

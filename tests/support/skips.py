@@ -14,13 +14,14 @@ from typing import Final
 import pytest
 
 __all__ = [
+    "CHROMIUM",
     "ENGINE",
     "MOUNT",
     "NOT_THIS_PROVIDER",
     "OTHER_PYTHON",
     "SDK",
     "SHARED",
-    "SITE",
+    "TOOL",
     "UNSHARE",
     "allowed",
     "engine_is_installed",
@@ -38,10 +39,11 @@ UNSHARE: Final = "this user may not make a namespace of process ids"
 OTHER_PYTHON: Final = "argparse words its help differently in this version of Python"
 NOT_THIS_PROVIDER: Final = "not for this provider"
 ENGINE: Final = "the embedded engine or its model is not installed: run make setup"
-SITE: Final = "mkdocs-material is not installed: run make setup"
+CHROMIUM: Final = "Chromium is not installed: apt-get install chromium"
+TOOL: Final = "mkdocs-material or oxlint is not installed: run make setup"
 
-_ALWAYS: Final = (SHARED, SDK, MOUNT, UNSHARE, OTHER_PYTHON, NOT_THIS_PROVIDER)
-_OUTSIDE_CI: Final = (ENGINE, SITE)
+_ALWAYS: Final = (SHARED, SDK, MOUNT, UNSHARE, OTHER_PYTHON, NOT_THIS_PROVIDER, CHROMIUM)
+_OUTSIDE_CI: Final = (ENGINE, TOOL)
 _FOUND: Final[list[str]] = []
 """The skips of this session that no reason on the list explains."""
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from promptrial.archive.manifest import (
@@ -20,6 +19,7 @@ from promptrial.archive.manifest import (
 from promptrial.documents.files import path_problem
 from promptrial.errors import CorruptRecordError, NewerVersionError
 from promptrial.store.jsonl import FileDigest
+from tests.support.schemas import validate
 
 SCHEMA = Path(__file__).parents[2] / "docs/schemas/archive_manifest.schema.json"
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
@@ -39,7 +39,7 @@ def manifest(*files: ArchivedFile) -> ArchiveManifest:
 def test_a_manifest_reads_back_as_it_was_and_fits_its_published_schema() -> None:
     data = encode(manifest())
     assert decode(data, "here") == manifest()
-    jsonschema.validate(json.loads(data), json.loads(SCHEMA.read_text()))
+    validate(json.loads(data), json.loads(SCHEMA.read_text()))
     assert digest_line(data).endswith(b"  archive_manifest.json\n")
 
 
@@ -58,10 +58,10 @@ def test_a_manifest_of_a_newer_version_is_not_called_damaged() -> None:
         (lambda m: m | {"files": [m["files"][0]] * 2}, "listed twice"),
         (lambda m: m | {"files": [{"path": "../x", "size": 1, "sha256": A}]}, "leads out"),
         (lambda m: m | {"files": [{"path": "/x", "size": 1, "sha256": A}]}, "leads out"),
-        (lambda m: m | {"files": [{"path": "x", "size": -1, "sha256": A}]}, "no size"),
-        (lambda m: m | {"files": [{"path": "x", "size": 1, "sha256": "AB"}]}, "no SHA-256"),
-        (lambda m: m | {"files": [{"path": p, "size": 1, "sha256": A} for p in ("x", "x/y")]}, "'x': the name is"),
-        (lambda m: m | {"files": [{"path": "archive_manifest.json", "size": 1, "sha256": A}]}, "the name is taken"),
+        (lambda m: m | {"files": [{"path": "x", "size": -1, "sha256": A}]}, "its size or SHA-256 is missing"),
+        (lambda m: m | {"files": [{"path": "x", "size": 1, "sha256": "AB"}]}, "its size or SHA-256 is missing"),
+        (lambda m: m | {"files": [{"path": p, "size": 1, "sha256": A} for p in ("x", "x/y")]}, "'x': this name is"),
+        (lambda m: m | {"files": [{"path": "archive_manifest.json", "size": 1, "sha256": A}]}, "this name is reserved"),
         (lambda m: m | {"files": "none"}, "damaged"),
     ],
 )  # fmt: skip
@@ -101,14 +101,14 @@ def test_files_that_differ_are_missing_or_are_extra_are_named_in_order() -> None
 def test_where_reading_stopped_the_next_file_is_what_is_damaged_and_the_rest_is_unreadable() -> None:
     m = manifest(ArchivedFile("a", 1, A), ArchivedFile("b", 1, B), ArchivedFile("c", 1, C))
     found = {"a": FileDigest(A, 1)}
-    assert [str(each) for each in differences(m, found, {}, "it breaks off")] == [
-        "differs b (it breaks off)",
-        "unreadable c (behind the damage)",
+    assert [str(each) for each in differences(m, found, {}, "it is cut off")] == [
+        "differs b (it is cut off)",
+        "unreadable c (after the damage)",
     ]
     assert [each.path for each in differences(m, found, {"b": "bad"}, "bad")] == ["b", "c"]
     everything = {"a": FileDigest(A, 1), "b": FileDigest(B, 1), "c": FileDigest(C, 1)}
     assert differences(m, everything, {}) == ()
-    assert [each.why for each in differences(m, everything, {}, "it breaks off")] == ["it breaks off"]
+    assert [each.why for each in differences(m, everything, {}, "it is cut off")] == ["it is cut off"]
 
 
 @pytest.mark.timeout(20)

@@ -29,7 +29,7 @@ def test_what_is_read_is_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "renamed").write_bytes(b"x")
     assert isinstance(place_to_read(str(tmp_path / "folder.tar.zst"), {}), LocalFolder)
     assert isinstance(place_to_read(str(tmp_path / "renamed"), {}), PackedFile)
-    with pytest.raises(UsageError, match="there is no archive"):
+    with pytest.raises(UsageError, match="no archive found"):
         place_to_read(str(tmp_path / "nothing"), {})
 
 
@@ -110,7 +110,7 @@ def test_a_tree_of_objects_without_its_manifest_is_no_archive_and_may_be_gone_on
     manifest, (head, *rest) = contents(run)
     paths = [content.path for content in (head, *rest)]
     place.write("run_r", [rest[1], rest[0]])  # as if the manifest had not come to be written
-    with pytest.raises(CorruptRecordError, match="no archive"):
+    with pytest.raises(CorruptRecordError, match="not an archive"):
         verify(place)
     assert not place.occupied(paths)
     assert place.occupied([path for path in paths if path != rest[1].path]), "what is not ours is not written beside"

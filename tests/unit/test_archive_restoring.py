@@ -50,7 +50,7 @@ def test_a_run_is_restored_without_what_was_the_archive_s_own(tmp_path: Path, ke
 
 def test_a_run_that_exists_is_never_written_over(tmp_path: Path, kept: PackedFile) -> None:
     (tmp_path / "new/run_r").mkdir(parents=True)
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         restore(kept, tmp_path / "new", None, CLOCK)
     assert list((tmp_path / "new/run_r").iterdir()) == []
     assert restore(kept, tmp_path / "new", "again", CLOCK).run.run_id == "again"
@@ -134,7 +134,7 @@ def test_too_little_room_is_said_before_anything_is_unpacked(
         free: int = 10
 
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage())
-    with pytest.raises(DiskSpaceError, match="the disk has 10 left"):
+    with pytest.raises(DiskSpaceError, match="the disk has 10 free"):
         restore(kept, tmp_path / "new", None, CLOCK)
     assert list((tmp_path / "new").iterdir()) == []
 
@@ -142,7 +142,7 @@ def test_too_little_room_is_said_before_anything_is_unpacked(
 def test_a_second_process_that_restores_the_same_run_is_refused(tmp_path: Path, kept: PackedFile) -> None:
     with (
         RunLock(tmp_path / "new/.run_r.tmp/.state.lock", since="now"),
-        pytest.raises(RunLockedError, match="another process restores this run"),
+        pytest.raises(RunLockedError, match="another process is restoring this run"),
     ):
         restore(kept, tmp_path / "new", None, CLOCK)
     assert without_lock(restore(kept, tmp_path / "new", None, CLOCK).run.root) == FILES

@@ -32,7 +32,7 @@ def archive(run: RunDir, place: Place) -> bool:
 
 
 def test_a_run_that_is_not_complete_is_refused_and_nothing_is_written(tmp_path: Path, run: RunDir) -> None:
-    with pytest.raises(PromptrialError, match=r"not complete:\n  run_state.json is not there") as caught:
+    with pytest.raises(PromptrialError, match=r"not complete:\n  run_state.json does not exist") as caught:
         archive_run(run, PackedFile(tmp_path / "out/x.tar.zst"), INVOCATION)
     assert "--incomplete" in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -92,7 +92,7 @@ def test_what_is_there_and_is_no_archive_or_another_run_s_is_left_alone(tmp_path
     other = make_run(tmp_path / "exp", run_id="other")
     archive(other, LocalFolder(tmp_path / "other"))
     for place in (LocalFolder(tmp_path / "x"), PackedFile(tmp_path / "x.tar.zst"), LocalFolder(tmp_path / "other")):
-        with pytest.raises(UsageError, match="something is there already"):
+        with pytest.raises(UsageError, match="something already exists there"):
             archive(run, place)
     assert (tmp_path / "x/own").read_bytes() == (tmp_path / "x.tar.zst").read_bytes() == b"mine"
     assert verify(LocalFolder(tmp_path / "other")).manifest.run_id == "other"
@@ -127,7 +127,7 @@ def flip(path: Path, at: int = -40) -> Callable[[], None]:
 def test_what_does_not_read_back_as_it_was_written_loses_its_name(tmp_path: Path, run: RunDir, name: str) -> None:
     spoil = flip(tmp_path / "x/run.log", 0) if name == "x" else flip(tmp_path / name)
     place = Spoiled(place_to_write(str(tmp_path / name), {}), lambda: None, spoil)
-    with pytest.raises(CorruptRecordError, match=r"does not read back .* set aside as"):
+    with pytest.raises(CorruptRecordError, match=r"does not match what was written .* renamed to"):
         archive(run, place)
     assert not (tmp_path / name).exists()
     assert (tmp_path / f"{name}.corrupt.1").exists()

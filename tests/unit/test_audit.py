@@ -112,7 +112,7 @@ def test_a_prompt_whose_text_is_not_on_record_has_no_tokens(tmp_path: Path) -> N
     document = audited(tmp_path, changes)
     old = document.models[0].prompt_sets[1]
     assert (old.arms["treatment"].tokens, old.more_tokens) == (None, None)
-    assert "its text is not on record" in document.problems[0]
+    assert "its text is not recorded" in document.problems[0]
 
 
 def test_refusals_are_found_and_it_is_said_how_they_stand_there() -> None:

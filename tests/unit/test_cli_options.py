@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
 
-from promptrial.cli.main import main
+from promptrial.cli.main import COMMANDS, build_parser, main
 from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides
 from promptrial.errors import ConfigError, UsageError
 
@@ -84,7 +85,7 @@ def test_a_variable_yields_to_a_typed_flag_that_excludes_it(monkeypatch: pytest.
 
 
 def test_two_typed_flags_that_exclude_each_other_are_refused() -> None:
-    with pytest.raises(UsageError, match="--parts_per_dataset excludes --lines_per_part"):
+    with pytest.raises(UsageError, match="--parts_per_dataset and --lines_per_part cannot be combined"):
         overrides(parse("--lines_per_part", "5", "--parts_per_dataset", "2"))
 
 
@@ -92,7 +93,7 @@ def test_arms_are_named_by_one_flag_or_by_its_alias() -> None:
     assert overrides(parse("--arms", "control, short")) == {("conditions",): ["control", "short"]}
     assert overrides(parse("--condition", "short")) == {("conditions",): ["short"]}
     assert overrides(parse("--condition", "both")) == {("conditions",): None}
-    with pytest.raises(UsageError, match="--arms excludes --condition"):
+    with pytest.raises(UsageError, match="--arms and --condition cannot be combined"):
         overrides(parse("--arms", "control", "--condition", "control"))
 
 
@@ -160,7 +161,7 @@ def test_a_folder_stands_for_the_configuration_in_it(tmp_path: Path) -> None:
         (["try", "--question", "q.csv"], "unrecognized arguments: --question q.csv; did you mean --questions?"),
         (["run", "--limit-item=3"], "did you mean --limit_items?"),
         (["run", "--zzz"], "unrecognized arguments: --zzz\n"),
-        (["tyr"], "there is no verb 'tyr'; did you mean 'try'? known: demo, try, init"),
+        (["tyr"], "there is no verb 'tyr'; did you mean 'try'?\n"),
         (["config", "chek"], "there is no action 'chek'; did you mean 'check'?"),
     ],
 )
@@ -171,6 +172,19 @@ def test_a_misspelt_flag_or_verb_is_answered_with_the_nearest(
         main(words)
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [None, *COMMANDS])
+def test_help_fits_80_columns_and_shows_each_flag_in_one_spelling(
+    verb: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    parser = build_parser(*([verb] if verb else []))
+    if verb is not None:
+        parser = next(each for each in parser._actions if each.dest == "verb").choices[verb]  # type: ignore[index]
+    shown = parser.format_help()
+    assert [line for line in shown.splitlines() if len(line) > 80 and "completion bash >" not in line] == []
+    assert not re.search(r"^ .*--\w+-\w", shown, re.MULTILINE)
 
 
 def test_no_verb_and_the_word_help_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:

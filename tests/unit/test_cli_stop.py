@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from promptrial.care import stopping
+from promptrial.care.stopping import ask_to_stop
 from promptrial.cli import stop
 from promptrial.runtime.clock import FakeClock, SystemClock
 from promptrial.runtime.stop import DETACH, SOFTLY
@@ -65,7 +67,7 @@ def test_where_locks_cannot_be_asked_a_silent_holder_is_asked_too_and_the_doubt_
     os.utime(run.lock_path, (SystemClock().timestamp() - 3600,) * 2)
     outcome = call(run, "--wait")
     assert "was asked to stop" in outcome.out
-    assert f"process {DEAD} on elsewhere has not shown itself for 3,60" in outcome.out
+    assert f"process {DEAD} on elsewhere has shown no sign of life for 3,60" in outcome.out
     assert run.sentinel_path.exists()
 
 
@@ -84,8 +86,8 @@ def test_a_process_that_starts_while_it_is_asked_does_not_take_the_request_for_a
         held.__enter__()
 
     monkeypatch.setattr(atomic, "write_bytes", write_and_start)
-    monkeypatch.setattr(stop, "holder", lambda path, clock: next(looks, None) or real(path, clock))
-    asked = stop._ask(run, SOFTLY, Now())
+    monkeypatch.setattr(stopping, "holder", lambda path, clock: next(looks, None) or real(path, clock))
+    asked = ask_to_stop(run, SOFTLY, Now())
     assert asked is not None
     assert asked.pid == os.getpid()
     assert run.sentinel_path.exists()
@@ -96,7 +98,7 @@ def test_a_process_without_a_name_is_asked_all_the_time_it_takes(run: RunDir) ->
     with RunLock(run.lock_path, since="now"):
         run.lock_path.write_bytes(b"")
         clock = Now()
-        asked = stop._ask(run, SOFTLY, clock)
+        asked = ask_to_stop(run, SOFTLY, clock)
         assert asked is not None
         assert asked.pid is None
         assert clock.monotonic() == pytest.approx(2)
@@ -114,7 +116,7 @@ def test_waiting_ends_when_nobody_holds_the_lock(run: RunDir) -> None:
             return super().wait(event, seconds)
 
     clock = Ends()
-    asked = stop._ask(run, SOFTLY, clock)
+    asked = ask_to_stop(run, SOFTLY, clock)
     assert asked is not None
     stop._wait(run, asked, clock)
     assert 3 <= clock.monotonic() < 4
@@ -123,7 +125,7 @@ def test_waiting_ends_when_nobody_holds_the_lock(run: RunDir) -> None:
 def test_waiting_ends_when_another_process_holds_the_run_since(run: RunDir) -> None:
     clock = Now()
     with RunLock(run.lock_path, since="first"):
-        asked = stop._ask(run, SOFTLY, clock)
+        asked = ask_to_stop(run, SOFTLY, clock)
     assert asked is not None
     with RunLock(run.lock_path, since="second"):
         stop._wait(run, asked, clock)

@@ -104,7 +104,7 @@ def test_a_folder_of_a_run_is_known_by_what_it_holds_also_through_links(project:
 def test_no_file_is_read_for_a_configuration_in_the_folder_of_a_run(project: Project, name: str) -> None:
     run = with_run(project)
     at = configured(project, "notes.txt" if "/" in name else "prepared/notes.txt", run / name)
-    with pytest.raises(ConfigError, match=r"scorers\.mine\.file: .* it is damaged"):
+    with pytest.raises(ConfigError, match=r"scorers\.mine\.file: .* which is damaged"):
         load_config(at, {})
 
 
@@ -114,7 +114,7 @@ def test_no_file_is_read_for_a_configuration_that_is_a_link_into_the_folder_of_a
     (project.root / "config/notes.txt").write_text(CODE)
     link = project.root / "config/link.yaml"
     link.symlink_to(inside)
-    with pytest.raises(ConfigError, match="it is damaged"):
+    with pytest.raises(ConfigError, match="which is damaged"):
         load_config(link, {})
 
 
@@ -131,7 +131,7 @@ def test_code_in_the_folder_of_a_run_is_refused_also_for_a_configuration_outside
         (project.root / "config/notes.py").symlink_to(project.root / "config" / file)
         file = "notes.py"
     configured(project, file, project.config)
-    with pytest.raises(ConfigError, match="stands in the folder of a run"):
+    with pytest.raises(ConfigError, match="is in the folder of a run"):
         load_config(project.config, {})
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
 from promptrial.comparison.agreement import Identity, agreements, match_items, refusal
 from promptrial.comparison.arms import changes, side_by_side
+from promptrial.comparison.document import Changes
+from promptrial.comparison.pages import _changes_table
 from promptrial.comparison.reading import _chosen
 from promptrial.documents.significance import Significance, StatsSettings
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
@@ -186,3 +189,15 @@ def test_what_was_chosen_for_a_data_set_is_named_among_what_differs() -> None:
     datasets = {"a": {"format": "custom", "rules": "exact"}, "b": {"format": "custom"}}
     assert _chosen("rules", datasets) == {"rules": {"a": "exact"}}
     assert _chosen("tokens", datasets) == {}
+
+
+def test_items_that_changed_name_the_measure_that_was_counted() -> None:
+    run = trial_table(20)
+    run = replace(run, metrics={"includes": run.metrics["em"]}, roles={"accuracy": "includes"})
+    assert {row.metric for row in changes(side_by_side(run, run, run.item_keys, "treatment"))} == {"includes"}
+
+
+def test_the_items_that_changed_stand_under_the_measure_that_was_counted() -> None:
+    row = Changes(temp=0.0, n_pairs=3, n_fixed=1, n_broken=0, n_better=1, n_worse=0, fixed=("d|1",), broken=())
+    titles = [_changes_table([msgspec.structs.replace(row, metric=name)]).title for name in ("f1", None)]
+    assert titles == ["Items that changed in Token F1", "Items that changed"]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptrial import registry
-from promptrial.comparison.comparing import _subset
 from promptrial.comparison.gates import Gate, Verdict, decide, parse_gate, parse_gates, resolved
+from promptrial.comparison.subsets import chosen_items
 from promptrial.documents.significance import StatsSettings
 from promptrial.errors import UsageError
 from promptrial.stats.margins import PairsNeeded, margin_test
@@ -87,7 +87,7 @@ def table_with_columns() -> ScoreTable:
     ],
 )
 def test_a_gate_on_the_value_of_a_column_looks_at_those_items(text: str, scope: str, share: float) -> None:
-    found, subset, chosen = _subset(parse_gate(text), table_with_columns())
+    found, subset, chosen = chosen_items(parse_gate(text), table_with_columns())
     assert (found, subset) == (scope, parse_gate(text).subset)
     assert chosen is not None
     assert chosen.mean() == pytest.approx(share)
@@ -104,7 +104,7 @@ def test_a_gate_on_the_value_of_a_column_looks_at_those_items(text: str, scope: 
 )
 def test_a_gate_that_means_several_subsets_or_none_is_refused_with_those_that_there_are(text: str, said: str) -> None:
     with pytest.raises(UsageError) as refused:
-        _subset(parse_gate(text), table_with_columns())
+        chosen_items(parse_gate(text), table_with_columns())
     assert said in refused.value.message
 
 

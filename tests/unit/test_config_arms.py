@@ -45,12 +45,13 @@ def test_the_arm_under_treatment_is_called_treatment(tmp_path: Path) -> None:
         (SEVERAL | {"treatment": "treatment.txt"}, "give exactly one of `treatment` and `treatments`"),
         ({"control": "control.txt", "treatments": {}}, "prompt_sets.main.treatments: needs 1 or more entries"),
         ({"control": "control.txt", "treatments": {"Big": "unused.txt"}}, "'Big' is not the name of an arm"),
-        ({"control": "control.txt", "treatments": {"control": "unused.txt"}}, "'control' is the name of the other arm"),
+        ({"control": "control.txt", "treatments": {"control": "unused.txt"}},
+            "'control' is the name of the baseline arm"),
         ({"control": "control.txt", "treatments": {"arm_ajw": "unused.txt", "arm_bgc": "control.txt"}},
          "the arms 'arm_ajw' and 'arm_bgc' have the same code in request ids: rename one of them"),
         ({"control": {}, "treatment": "unused.txt"}, "prompt_sets.main.control: give the `path` of a file or a `text`"),
         ({"control": {"prompt": "a", "path": "b"}, "treatment": "unused.txt"},
-         "prompt_sets.main.control: give `prompt`, or `path` or `text` beside the arm's other keys, not both"),
+         "prompt_sets.main.control: give `prompt`, or `path` or `text` with the arm's other keys, not both"),
         ({"control": {"path": "control.txt", "model": "m9"}, "treatment": "unused.txt"},
          "prompt_sets.main.control.model: unknown model 'm9'"),
         ({"control": "control.txt", "treatments": {"a": {"prompt": "unused.txt", "model": "m9"}}},
@@ -102,12 +103,27 @@ def test_names_of_arms_to_run_are_checked_against_the_prompt_sets(tmp_path: Path
     )
 
 
+def test_an_order_of_arms_needs_three_that_one_prompt_set_has(tmp_path: Path) -> None:
+    arms = {"control": {"text": "A"}, "treatments": {"low": {"text": "B"}, "high": {"text": "C"}}}
+    sets = {"prompt_sets": {"main": arms}}
+    given = loaded(tmp_path, sets | {"stats": {"trend": ["control", "low", "high"]}}).experiment.stats
+    assert given.trend == ("control", "low", "high")
+    assert "trend" in given.model_dump(mode="json")
+    assert not {"trend", "pooled"} & {*loaded(tmp_path, sets).experiment.stats.model_dump(mode="json")}
+    for order, said in (
+        (["control", "low"], "an order needs 3 arms or more; given: 2"),
+        (["control", "low", "low"], "'low' is given twice"),
+        (["control", "low", "hihg"], "did you mean 'high'"),
+    ):
+        assert said in refused(tmp_path, arms, stats={"trend": order})
+
+
 def test_a_data_set_whose_name_leaves_no_room_for_the_code_of_an_arm_is_refused(tmp_path: Path) -> None:
     datasets = {"d" * 20: {"format": "custom", "path": "q.jsonl"}}
     assert of_set(tmp_path, SEVERAL, datasets=datasets)
     longer = {"d_e_" + "f" * 15: {"format": "custom", "path": "q.jsonl"}}  # 21 characters on the wire
     assert of_set(tmp_path, base()["prompt_sets"]["main"], datasets=longer)
-    assert "may have 20 characters at the most" in refused(tmp_path, SEVERAL, datasets=longer)
+    assert "may have at most 20 characters" in refused(tmp_path, SEVERAL, datasets=longer)
 
 
 # --- what is recorded ------------------------------------------------------------------------------------------------

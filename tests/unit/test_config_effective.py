@@ -31,9 +31,10 @@ RICH: dict[str, Any] = {
     "scoring": {"extra_refusals": ["yes", "1e3", "null", "~", "=", "<<", "0x1F", "1:30", "2026-01-01", " x ", "é\n"]},
     "limit_items": None,
     "top_p": 1e-05,
+    "costs": {"criterion": {"scorer": "em", "at_least": 1e22}},
     "stats": {"alpha": 0.1, "tost_margins": {"em": 1e-7, "f1": 0.30000000000000004}},
     "pricing": {
-        "embedded": {"batch_discount": 1, "models": {"m1": {"input_per_million": 0.1, "output_per_million": 1e22}}}
+        "embedded": {"batch_discount": 1, "models": {"m1": {"input_per_million": 0.1, "output_per_million": 2.5}}}
     },
     "datasets": {"d": {"format": "squad_v2", "hub": {"repo": "rajpurkar/squad_v2", "revision": "0123456"}, "size": 5}},
     "trials": [{"model": "m1", "prompt_set": "main", "temps": [0.7], "max_new_tokens": {"open_book": 9}}],
@@ -135,8 +136,8 @@ def test_a_key_that_came_later_changes_no_hash_while_it_has_its_default(tmp_path
         ({"scoring": {"unsupported": {"strategy": "exact"}}}, 'scoring.unsupported.strategy: "overlap" -> "exact"'),
         ({"scoring": {"extra_refusals": ["Pass."]}}, 'scoring.extra_refusals: [] -> ["Pass."]'),
         ({"stats": {"alpha": 0.01}}, "stats.alpha: 0.05 -> 0.01"),
-        ({"stats": {"missing": "failure"}}, 'stats.missing: not there -> "failure"'),
-        ({"stats": {"tost_margins": {"em": 0.05}}}, "stats.tost_margins.em: not there -> 0.05"),
+        ({"stats": {"missing": "failure"}}, 'stats.missing: missing -> "failure"'),
+        ({"stats": {"tost_margins": {"em": 0.05}}}, "stats.tost_margins.em: missing -> 0.05"),
         ({"seed": 1}, "seed: 20260101 -> 1"),
         ({"top_p": 0.5}, "top_p: 1.0 -> 0.5"),
         ({"temps": [0.0, 0.7]}, "temps: [0.0] -> [0.0, 0.7]"),
@@ -146,7 +147,7 @@ def test_a_key_that_came_later_changes_no_hash_while_it_has_its_default(tmp_path
         ({"models": {"m1": {"id": "vendor/model-2"}}}, 'models.m1.id: "vendor/model-1" -> "vendor/model-2"'),
         ({"datasets": {"questions": {"format": "custom", "path": "q.jsonl"}}},
          'datasets.questions.path: "questions.jsonl" -> "q.jsonl"'),
-        ({"pricing": {"embedded": {}}}, 'pricing.embedded: not there -> {"batch_discount": 0.0, "models": {}}'),
+        ({"pricing": {"embedded": {}}}, 'pricing.embedded: missing -> {"batch_discount": 0.0, "models": {}}'),
     ],
 )  # fmt: skip
 def test_each_setting_changes_the_hash_and_the_difference_names_its_key(
@@ -214,8 +215,8 @@ def test_canonical_json_is_one_text_for_equal_values() -> None:
 
 
 def test_a_difference_tells_null_from_not_there_and_1_from_1_0() -> None:
-    assert list(difference({"a": None}, {})) == ["a: null -> not there"]
-    assert list(difference({}, {"a": {"b": None}})) == ['a: not there -> {"b": null}']
+    assert list(difference({"a": None}, {})) == ["a: null -> missing"]
+    assert list(difference({}, {"a": {"b": None}})) == ['a: missing -> {"b": null}']
     assert list(difference({"a": {"n": 1}}, {"a": {"n": 1.0}})) == ["a.n: 1 -> 1.0"]
     assert list(difference({"a": {"n": 1}}, {"a": 5})) == ['a: {"n": 1} -> 5']
 

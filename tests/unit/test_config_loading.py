@@ -109,7 +109,7 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> No
         ({"conditions": ["control", "control"]}, "conditions: 'control' is given twice"),
         ({"top_p": 0}, "top_p: must be greater than 0; given: 0"),
         ({"stop": "x"}, "stop: expected a list; given: 'x'"),
-        ({"stop": ["a", "b", "c", "d", "e"]}, "stop: may have 4 entries at the most; given: a list"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop: may have at most 4 entries; given: a list"),
         ({"stop": [""]}, "stop.0: may not be empty; given: ''"),
         ({"stats": 5}, "stats: expected keys and values; given: 5"),
         ({"stats": None}, "stats: expected keys and values; given: nothing"),
@@ -138,7 +138,7 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> No
          "datasets.Bad-Name: dataset name 'Bad-Name': a lower-case letter, then at most 19 of lower-case letters,"),
         ({"datasets": {"x" * 21: {"format": "custom", "path": "x"}}}, f"datasets.{'x' * 21}: dataset name"),
         ({"datasets": {"a_b_c_d_e_f_g_h_i": {"format": "custom", "path": "x"}}},
-         "datasets.a_b_c_d_e_f_g_h_i: dataset name 'a_b_c_d_e_f_g_h_i': may have 24 characters at the most, each _"),
+         "datasets.a_b_c_d_e_f_g_h_i: dataset name 'a_b_c_d_e_f_g_h_i': may have at most 24 characters, each _"),
         ({"samples_per_item": 10_000_001}, "samples_per_item: must be less than or equal to 10000000; given: 10000001"),
         ({"datasets": {"q": {"format": "custom"}}}, "datasets.q: give exactly one of `path` and `hub`"),
         ({"datasets": {"q": {"format": "custom", "path": "x", "hub": {"repo": "r"}}}},
@@ -209,13 +209,16 @@ def test_every_problem_is_said_in_one_go(tmp_path: Path) -> None:
         ("a: 1\nb: {{ x }}\n", "FILE:2: not valid YAML: found unhashable key"),
         ("a: 1\n? [b, c]\n: 2\n", "FILE:2: not valid YAML: found unhashable key"),
         ("a: !!python/object:os.system x\n", "FILE:1: not valid YAML: could not determine a constructor"),
-        ("b: 1\na: !!int x\n", "FILE:2: not valid YAML: 'x' is not a value of type int that can be read"),
-        ("b: 1\na: !!int ''\n", "FILE:2: not valid YAML: '' is not a value of type int"),
+        ("b: 1\na: !!int x\n", "FILE:2: not valid YAML: 'x' is not a valid value of type int"),
+        ("b: 1\na: !!int ''\n", "FILE:2: not valid YAML: '' is not a valid value of type int"),
         ("b: 1\na: " + "9" * 5000, "FILE:2: not valid YAML: '99999"),
-        ("b: 1\na: !!float x\n", "FILE:2: not valid YAML: 'x' is not a value of type float"),
-        ("b: 1\na: !!bool maybe\n", "FILE:2: not valid YAML: 'maybe' is not a value of type bool"),
-        ("b: 1\na: !!timestamp soon\n", "FILE:2: not valid YAML: 'soon' is not a value of type timestamp"),
-        ("b: 1\na: !!timestamp 2025-13-45\n", "FILE:2: not valid YAML: '2025-13-45' is not a value of type timestamp"),
+        ("b: 1\na: !!float x\n", "FILE:2: not valid YAML: 'x' is not a valid value of type float"),
+        ("b: 1\na: !!bool maybe\n", "FILE:2: not valid YAML: 'maybe' is not a valid value of type bool"),
+        ("b: 1\na: !!timestamp soon\n", "FILE:2: not valid YAML: 'soon' is not a valid value of type timestamp"),
+        (
+            "b: 1\na: !!timestamp 2025-13-45\n",
+            "FILE:2: not valid YAML: '2025-13-45' is not a valid value of type timestamp",
+        ),
         ("b: 1\na: !!binary é\n", "FILE:2: not valid YAML: failed to convert base64 data into ascii"),
         ("b: 1\na: !!binary abc\n", "FILE:2: not valid YAML: failed to decode base64 data"),
         ("b: 1\na: !!omap {x: 1}\n", "FILE:2: not valid YAML: expected a sequence"),
@@ -226,8 +229,8 @@ def test_every_problem_is_said_in_one_go(tmp_path: Path) -> None:
         ('b: 1\nprovider: "a\\0b"\n', "FILE:2: provider: a NUL character is not allowed"),
         ('b: 1\n"a\\0b": x\n', "FILE:2: the top level: a NUL character is not allowed"),
         ("b: 1\nc: 1\nb: 2\n", "FILE:3: b: this key is given twice"),
-        ("b: 1\na: &b [*b]\n", "FILE:2: not valid YAML: the alias *b stands inside what it names"),
-        ("b: 1\na: &b {<<: *b}\n", "FILE:2: not valid YAML: the alias *b stands inside what it names"),
+        ("b: 1\na: &b [*b]\n", "FILE:2: not valid YAML: the alias *b refers to a value that contains it"),
+        ("b: 1\na: &b {<<: *b}\n", "FILE:2: not valid YAML: the alias *b refers to a value that contains it"),
         ("b: 1\na: " + "[" * 100_000, "FILE:2: not valid YAML: nested more than 64 levels deep"),
         ("b: 1\na: " + "{a: " * 100_000, "FILE:2: not valid YAML: nested more than 64 levels deep"),
         ("b: 1\n" + "- " * 100_000, "FILE:2: not valid YAML: "),
@@ -411,7 +414,9 @@ def test_a_variable_that_is_not_set_is_named_with_file_line_and_key(tmp_path: Pa
     changes = {"trials": [{"model": "m1", "prompt_set": "${NOWHERE}"}]}
     message = complaint(tmp_path, base() | changes)
     line = line_of(tmp_path, "${NOWHERE}")
-    assert message.startswith(f"FILE:{line}: trials.0.prompt_set: the environment has no NOWHERE\n  next: ")
+    assert message.startswith(
+        f"FILE:{line}: trials.0.prompt_set: the environment variable NOWHERE is not set\n  next: "
+    )
 
 
 def test_an_empty_variable_is_a_value(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_missing_section_shows_how_it_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["Be brief.", "You are careful.\nSay what you know.", "word " * 200])
 def test_a_prompt_given_where_its_path_is_expected_is_told_apart_from_a_missing_file(tmp_path: Path, text: str) -> None:
     said = complaint(tmp_path, base() | {"prompt_sets": {"main": SET | {"control": text}}})
-    assert "prompt_sets.main.control: no file is named" in said
+    assert "prompt_sets.main.control: there is no file" in said
     assert "if this is the text itself, write {text: ...}" in said
     assert len(said) < 300
 
@@ -99,7 +99,7 @@ def test_a_prompt_given_where_its_path_is_expected_is_told_apart_from_a_missing_
 @pytest.mark.parametrize("path", [r"C:\prompts\control.txt", r"prompts\control.txt", "c:/prompts/control.txt"])
 def test_a_path_of_windows_is_named_as_such(tmp_path: Path, path: str) -> None:
     said = complaint(tmp_path, base() | {"prompt_sets": {"main": SET | {"control": path}}})
-    assert "write / between folders, and a path from the folder of this file" in said
+    assert "write / between folders, and a path relative to the folder of this file" in said
 
 
 def test_a_backslash_in_double_quotes_says_how_to_write_a_path(tmp_path: Path) -> None:

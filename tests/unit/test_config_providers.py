@@ -29,9 +29,9 @@ def refused(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = No
         (
             {"type": "vllm", "mode": "batch"},
             "providers.mine.mode",
-            "vllm has no API of this mode; leave `mode` out, for live",
+            "vllm has no API for this mode; omit `mode`, for live",
         ),
-        ({"type": "fireworks", "mode": "live"}, "providers.mine.mode", "leave `mode` out, for batch"),
+        ({"type": "fireworks", "mode": "live"}, "providers.mine.mode", "omit `mode`, for batch"),
         ({"type": "openai", "mode": "both"}, "providers.mine.mode", "must be 'batch' or 'live'"),
         (
             {"type": "azure"},
@@ -80,14 +80,14 @@ def refused(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = No
         (
             {"type": "vllm", "base_url": f"http://me:{SECRET}@x/v1"},
             "providers.mine.base_url",
-            "holds no user or password",
+            "must not contain a user or password",
         ),
         (
             {"type": "vllm", "base_url": f"http://x/v1?key={SECRET}"},
             "providers.mine.base_url",
-            "leave out everything from ? or # on",
+            "remove everything from ? or #",
         ),
-        ({"type": "openai", "key": SECRET}, "providers.mine.key", "and no key itself"),
+        ({"type": "openai", "key": SECRET}, "providers.mine.key", "not the key itself"),
         (
             {"type": "vllm", "proxy": "proxy.example:3128"},
             "providers.mine.proxy",
@@ -96,12 +96,12 @@ def refused(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = No
         (
             {"type": "vllm", "proxy": f"http://me:{SECRET}@p.example:1"},
             "providers.mine.proxy",
-            "a password must not stand in a configuration",
+            "a configuration must not contain a password",
         ),
         (
             {"type": "vllm", "base_url": "http://h.example:1/v1/chat/completions/"},
             "providers.mine.base_url",
-            "ends before the path of a call: write http://h.example:1/v1",
+            "does not include the path of a call: write http://h.example:1/v1",
         ),
         (
             {"type": "anthropic", "base_url": "https://h.example/v1/messages"},
@@ -117,30 +117,30 @@ def refused(folder: Path, entry: dict[str, Any], env: dict[str, str] | None = No
         (
             {"type": "vllm", "headers": {"X-A": f"{SECRET}\n"}},
             "providers.mine.headers",
-            "characters that no header has",
+            "characters that a header must not have",
         ),
         ({"type": "vllm", "headers": {"X-A": "1", "x-a": "2"}}, "providers.mine.headers", "given twice"),
         ({"type": "vllm", "headers": {"Host": "evil.example"}}, "providers.mine.headers", "belongs to the connection"),
         (
             {"type": "vllm", "headers": {"Authorization": f"Bearer {SECRET}"}},
             "providers.mine.headers.Authorization",
-            "a secret must not stand in a configuration\n  next: write `${VARIABLE}`",
+            "a configuration must not contain a secret\n  next: write `${VARIABLE}`",
         ),
         (
             {"type": "vllm", "headers": {"Ocp-Apim-Subscription-Key": SECRET}},
             "providers.mine.headers.Ocp-Apim-Subscription-Key",
-            "a secret must not stand",
+            "must not contain a secret",
         ),
         (
             {"type": "vllm", "headers": {"x-auth-token": SECRET}},
             "providers.mine.headers.x-auth-token",
-            "a secret must not stand",
+            "must not contain a secret",
         ),
-        ({"type": "vllm", "headers": {"Cookie": SECRET}}, "providers.mine.headers.Cookie", "a secret must not stand"),
+        ({"type": "vllm", "headers": {"Cookie": SECRET}}, "providers.mine.headers.Cookie", "must not contain a secret"),
         (
             {"type": "vllm", "headers": {"X-Team": "sk-proj-" + "0123456789abcdef"}},
             "providers.mine.headers.X-Team",
-            "a secret must not stand",
+            "must not contain a secret",
         ),
     ],
 )
@@ -190,7 +190,7 @@ def test_a_secret_of_the_environment_is_refused_wherever_it_could_be_sent(
     changes = json.loads(json.dumps(changes).replace("VAR", variable))
     changes["providers"] = {"mine": {"type": "vllm", "key": "MY_OWN"}} | changes.get("providers", {})
     found = complaint(tmp_path, base() | changes, {variable: "theonlysecret"})
-    assert f": {key}: {variable} seems to hold a secret, which is sent in `headers` or by `key` alone" in found
+    assert f": {key}: {variable} seems to hold a secret, which may be used only in `headers` or `key`" in found
     assert "theonlysecret" not in found
 
 
@@ -203,7 +203,7 @@ def test_a_secret_of_the_environment_is_refused_wherever_it_could_be_sent(
 )
 def test_the_key_of_a_vendor_is_no_header_of_another(tmp_path: Path, entry: dict[str, Any]) -> None:
     found = refused(tmp_path, entry, {"OPENAI_API_KEY": SECRET})
-    assert "OPENAI_API_KEY is the key of OpenAI, and no other vendor's to see" in found
+    assert "OPENAI_API_KEY is the key of OpenAI, and must not be sent to another vendor" in found
     own = {"type": "openai", "headers": {"Authorization": "Bearer ${OPENAI_API_KEY}"}}
     assert loaded(tmp_path, {"providers": {"mine": own}}, {"OPENAI_API_KEY": SECRET})
 

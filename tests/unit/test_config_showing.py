@@ -68,9 +68,9 @@ def test_a_value_of_the_environment_names_the_variable_and_a_flag_wins_over_the_
 
 
 def test_what_was_recognised_says_in_which_file() -> None:
-    reasons = {("datasets", "mine", "format"): "recognised in q.csv", ("stats", "primary"): "fitted to the questions"}
+    reasons = {("datasets", "mine", "format"): "recognised in q.csv", ("stats", "primary"): "chosen for the questions"}
     assert source("datasets/mine/format", reasons=reasons) == "recognised in q.csv"
-    assert source("stats/primary", reasons=reasons) == "fitted to the questions"
+    assert source("stats/primary", reasons=reasons) == "chosen for the questions"
     assert source("stats/alpha", reasons=reasons) == "eval.yaml:11"
 
 
@@ -113,10 +113,32 @@ TREES = st.dictionaries(
 )
 
 
+LONG = st.lists(st.text("abc #:-'é") | st.just("\n"), max_size=40).map(" ".join)
+
+
 @settings(max_examples=200, deadline=None)
-@given(TREES)
-def test_any_tree_reads_back_as_it_is(tree: dict[str, Any]) -> None:
-    assert yaml.safe_load(annotated(tree, lambda _: "a remark # with\na break")) == tree
+@given(TREES | st.dictionaries(KEYS, LONG | LONG.map(" ".join), min_size=1), st.none() | st.integers(20, 60))
+def test_any_tree_reads_back_as_it_is(tree: dict[str, Any], width: int | None) -> None:
+    assert yaml.safe_load(annotated(tree, lambda _: "a remark # with\na break", width)) == tree
+
+
+def test_on_a_terminal_long_texts_are_folded_and_comments_come_first_where_they_do_not_fit() -> None:
+    tree = {"prompts": {"text": "Answer in as few words as you can.\n\nSay so if you do not know.", "n": 1}}
+    source = "read from a/long/path/of/a/file/prompt.txt"
+    assert annotated(tree, lambda at: source if at[-1] == "text" else "default", 24).splitlines() == [
+        "prompts:",
+        "  # read from",
+        "  # a/long/path/of/a/file/prompt.txt",
+        "  text: >-",
+        "    Answer in as few",
+        "    words as you can.",
+        "",
+        "",
+        "    Say so if you do not",
+        "    know.",
+        "  # default",
+        "  n: 1",
+    ]
 
 
 def test_the_base_configuration_is_annotated_line_by_line(tmp_path: Path) -> None:

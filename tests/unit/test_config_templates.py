@@ -102,11 +102,23 @@ def test_the_packaged_templates_are_recorded_with_their_text_where_none_is_given
         ("closed_book_choices", "{context}{question}{choices}", "must hold {context} nowhere"),
         ("open_book_choices", "{question}{choices}", "must hold {context} exactly once"),
         ("closed_book", "{question}{choices}", "must hold {choices} nowhere"),
-        ("closed_book", "{query}", "must hold {question} exactly once; {query} is no placeholder; did you mean {quest"),
-        ("closed_book", "{question} {options}", "{options} is no placeholder; did you mean {choices}?"),
-        ("closed_book", "{question} {Question}", "{Question} is no placeholder; did you mean {question}?"),
-        ("closed_book", "Q: {{ question }} {question}", "{{question}} is sent with braces around the text; write {qu"),
-        ("open_book", "{{context}} {question}", "{{context}} is sent with braces around the text; write {context}"),
+        (
+            "closed_book",
+            "{query}",
+            "must hold {question} exactly once; {query} is not a placeholder; did you mean {quest",
+        ),
+        ("closed_book", "{question} {options}", "{options} is not a placeholder; did you mean {choices}?"),
+        ("closed_book", "{question} {Question}", "{Question} is not a placeholder; did you mean {question}?"),
+        (
+            "closed_book",
+            "Q: {{ question }} {question}",
+            "{{question}} would be sent with braces around the text; write {qu",
+        ),
+        (
+            "open_book",
+            "{{context}} {question}",
+            "{{context}} would be sent with braces around the text; write {context}",
+        ),
     ],
 )
 def test_a_template_holds_the_placeholders_of_its_kind_and_no_near_miss(

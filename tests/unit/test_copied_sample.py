@@ -65,15 +65,16 @@ def test_no_question_file_is_read_where_nothing_was_copied() -> None:
 def test_plan_run_and_reports_say_so_until_the_configuration_is_corrected(project: Project) -> None:
     project.write_config({"name": NAME})
     warning = "`name` is still what the sample experiment says, but the prompts and questions are not the sample's"
-    assert f"warning: {warning}" in project.call("plan").out
+    assert f"warning: {warning}" in project.call("plan").prose
     assert warning in json.loads(project.call("plan", "--json").out)["warnings"][0]
     assert f"warning: {warning}" in project.run().err
-    pages = [project.run_root() / "aggregate_report.md", *project.run_root().glob("*/reports/report.md")]
+    pages = [project.run_root() / "aggregate_report.md", *project.run_root().glob("*/reports/details.md")]
     assert [f"**Warning:** {warning}" in page.read_text() for page in pages] == [True, True]
+    assert "- **Sample text:** " in project.report()
     (project.root / "config/closed.jsonl").unlink()  # the run knows its questions
     again = project.run("--resume")
     assert again.code == 0, again.err
-    assert "execute" not in again.err
+    assert ": running" not in again.err
     project.write_config({"name": "mine"})
     assert "sample" not in project.call("plan").out
 

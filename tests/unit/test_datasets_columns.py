@@ -64,7 +64,7 @@ def refused(path: Path, text: str, reading: Reading | None = None) -> str:
         (
             "number_answers.jsonl",
             [("How many legs has a spider?", "8"), ("Is water wet?", "true")],
-            "JSON objects, one a line",
+            "JSON objects, one per line",
         ),
         ("wrapped.json", [("How many legs has a spider?", "8")], "rows in a JSON object"),
         (
@@ -75,7 +75,7 @@ def refused(path: Path, text: str, reading: Reading | None = None) -> str:
                     "12 / 3 = 4 an hour, and 4 * 5 = 20.\n#### 20",
                 )
             ],
-            "JSON objects, one a line",
+            "JSON objects, one per line",
         ),
     ],
 )
@@ -97,7 +97,7 @@ def test_headers_match_in_any_case_and_the_category_is_kept() -> None:
 def test_empty_rows_and_columns_are_passed_over_and_rows_counted() -> None:
     items, said = read(CASES / "empty_rows.csv")
     assert [item.answers for item in items] == [("mercury",)]
-    assert said[-1] == "1 empty row passed over"
+    assert said[-1] == "1 empty row skipped"
 
 
 def test_integer_ids_are_texts() -> None:
@@ -154,7 +154,7 @@ def test_a_script_without_spaces_is_read() -> None:
 @pytest.mark.parametrize(
     ("name", "problem", "fix"),
     [
-        ("twice_the_key.jsonl", ":1: the key 'answers' stands twice in one object", "keep one of the two"),
+        ("twice_the_key.jsonl", ":1: the key 'answers' occurs twice in one object", "keep one of the two"),
         ("trailing_comma.jsonl", ":1: not valid JSON: a comma after the end of the object", "remove the comma"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_slip_in_json_is_refused_with_line_and_fix(name: str, problem: str, fi
 def test_the_first_of_several_well_known_names_is_used_and_the_others_are_kept_and_named() -> None:
     found = match_columns(HERE, ["label", "input", "Target", "Prompt", "topic", "n"], {})
     assert found == Columns(question="Prompt", answers=("Target",), category="topic", others=("label", "input", "n"))
-    assert found.sentences[1] == "kept beside the question: 'label', 'input', 'n'"
+    assert found.sentences[1] == "kept with the question: 'label', 'input', 'n'"
 
 
 def test_a_configured_column_wins_over_a_well_known_name_and_is_found_in_any_case() -> None:
@@ -193,8 +193,12 @@ def test_what_was_matched_can_be_written_as_a_configuration_that_matches_the_sam
     ("names", "given", "problem"),
     [
         (["q", "answer"], {}, "no column holds the question; the columns are 'q', 'answer'"),
-        (["Question", "question"], {}, "two columns have one name but for case and spaces: 'Question' and 'question'"),
-        (["question", "n", "N "], {}, "two columns have one name but for case and spaces: 'n' and 'N '"),
+        (
+            ["Question", "question"],
+            {},
+            "two columns have the same name except for case and spaces: 'Question' and 'question'",
+        ),
+        (["question", "n", "N "], {}, "two columns have the same name except for case and spaces: 'n' and 'N '"),
         (["question", "answr"], {}, "unknown column 'answr'; did you mean 'answer'?"),
         (["text"], {"question": "txt"}, "no column 'txt', which `columns.question` names; the columns are 'text'"),
         (["t"], {"question": "t", "answers": "T"}, "`columns` names 't' twice: as question and as answers"),
@@ -202,14 +206,17 @@ def test_what_was_matched_can_be_written_as_a_configuration_that_matches_the_sam
             ["question", "ground truth", "ground_truth"],
             {},
             (
-                "the columns 'ground truth', 'ground_truth' have one name but for case, spaces, _ and -, and only one "
-                "can be used"
+                "the columns 'ground truth', 'ground_truth' have the same name except for case, spaces, _ and -, and "
+                "only one can be used"
             ),
         ),
         (
             ["question", "my-gold", "my gold"],
             {"answers": "My_Gold"},
-            "the columns 'my-gold', 'my gold' have one name but for case, spaces, _ and -, and only one can be used",
+            (
+                "the columns 'my-gold', 'my gold' have the same name except for case, spaces, _ and -, and only one "
+                "can be used"
+            ),
         ),
     ],
 )
@@ -296,7 +303,7 @@ def test_a_table_that_brings_new_columns_without_end_is_refused_before_it_takes_
     text = "".join(json.dumps(row) + "\n" for row in rows)
     assert len(written(path, text)[0]) == 1100
     assert refused(path, text + '{"question": "Q", "answer": "a", "late": 1}\n') == (
-        "FILE:1101: more than 1,000 columns come up behind the first 100 rows, such as 'late'"
+        "FILE:1101: more than 1,000 columns appear after the first 100 rows, such as 'late'"
     )
 
 
@@ -310,18 +317,31 @@ def test_a_table_that_brings_new_columns_without_end_is_refused_before_it_takes_
         ("answer", "mercury|quicksilver", "|", False),
         ("answer", "mercury|quicksilver", ";", False),
         ("answers", "mercury|quicksilver", None, False),
+        ("answer", "mercury;quicksilver", None, True),
+        ("answer", "mercury; quicksilver", None, True),
+        ("answers", "mercury; quicksilver", None, True),
+        ("answer", "mercury;", None, False),
+        ("answer", "mercury; quicksilver", ";", False),
     ],
 )
-def test_a_bar_between_answers_that_are_not_split_is_told_with_what_to_write(
+def test_a_sign_between_answers_that_are_not_split_is_told_with_what_to_write(
     column: str, answer: str, separator: str | None, tmp_path: Path, *, said: bool
 ) -> None:
-    _, remarks = written(tmp_path / "q.csv", f"question,{column}\nQ?,{answer}\n", Reading(separator=separator))
+    _, remarks = written(
+        tmp_path / "q.csv", f"question,{column}\nQ?,{answer}\nP?,{answer}\n", Reading(separator=separator)
+    )
+    sign = ";" if ";" in answer else "|"
     note = (
-        """column 'answer': some answers hold "|", and each cell is taken as one answer; """
-        """if it stands between several, write `separator: "|"`"""
+        f"""column {column!r}: some answers hold "{sign}", and each cell is read as one answer; """
+        f"""if it separates several answers, write `separator: "{sign}"` under `datasets.mine`"""
     )
     assert (note in remarks) is said
-    assert said or not any("hold" in remark and "|" in remark for remark in remarks)
+    assert said or not any("some answers hold" in remark for remark in remarks)
+
+
+def test_a_semicolon_in_one_cell_alone_may_belong_to_the_answer(tmp_path: Path) -> None:
+    _, remarks = written(tmp_path / "q.csv", "question,answer\nQ?,stop; go\nP?,yes\n")
+    assert not any("some answers hold" in remark for remark in remarks)
 
 
 def test_a_column_of_one_answer_is_not_split_unless_a_separator_is_given(tmp_path: Path) -> None:
@@ -373,7 +393,7 @@ def test_an_id_from_the_content_does_not_change_with_the_gold_or_the_order(tmp_p
 
 def test_a_question_that_stands_twice_is_named_with_both_lines(tmp_path: Path) -> None:
     message = refused(tmp_path / "q.csv", "question,answer\nQ?,x\nR?,x\nQ?,y\n")
-    assert message == "FILE:4: the same question as at FILE:2; its id is made from the content"
+    assert message == "FILE:4: the same question as at FILE:2; its id is derived from the content"
 
 
 # --- choices ----------------------------------------------------------------------------------------------------------
@@ -406,7 +426,7 @@ def test_an_answer_that_names_no_choice_is_refused_with_the_way_of_the_file(tmp_
     rows = "".join(f'{{"question": "{n}?", "choices": ["a", "b"], "answer": "{n % 2}"}}\n' for n in range(6))
     message = refused(tmp_path / "q.jsonl", rows + '{"question": "Q?", "choices": ["a", "b"], "answer": "5"}')
     assert message == (
-        "FILE:7: the answer '5' names none of the 2 choices; in this file the answers hold the number of the right "
+        "FILE:7: the answer '5' is not one of the 2 choices; in this file the answers hold the number of the right "
         "choice, counted from 0"
     )
 
@@ -421,10 +441,10 @@ def test_choices_may_stand_in_one_cell_or_in_lettered_columns(tmp_path: Path) ->
 def test_letters_are_those_of_the_columns_so_an_empty_one_between_choices_is_refused(tmp_path: Path) -> None:
     text = "question,A,B,C,D,answer\nQ1?,x,w,y,z,D\nQ2?,x, ,y,z,C\n"
     message = refused(tmp_path / "q.csv", text)
-    assert message == "FILE:3: column 'B' holds no choice, but 'D' after it does"
+    assert message == "FILE:3: column 'B' has no choice, but 'D' after it has one"
     row = {"question": "Q?", "option_a": None, "option_b": "x", "option_c": "y", "answer": "B"}
     message = refused(tmp_path / "q.jsonl", json.dumps(row))
-    assert message == "FILE:1: column 'option_a' holds no choice, but 'option_c' after it does"
+    assert message == "FILE:1: column 'option_a' has no choice, but 'option_c' after it has one"
 
 
 def test_empty_choices_at_the_end_are_left_out(tmp_path: Path) -> None:
@@ -444,7 +464,7 @@ def test_a_number_of_json_is_an_index_from_0_whatever_other_rows_hold(tmp_path: 
     items, said = written(tmp_path / "q.jsonl", numbered(1, 2, 3, 2))
     assert ([item.answers[0] for item in items], said[-1]) == ([*"bcdc"], f"{_NUMBERED} 0")
     message = refused(tmp_path / "q.jsonl", numbered(1, 2, 3, 4))
-    assert message == f"FILE:4: the answer '4' names none of the 4 choices; in this file {_NUMBERED} 0"
+    assert message == f"FILE:4: the answer '4' is not one of the 4 choices; in this file {_NUMBERED} 0"
     with pytest.raises(DataError) as caught:
         read(tmp_path / "q.jsonl")
     assert "if they count from 1, write `first_choice: 1`" in str(caught.value.hint)
@@ -460,7 +480,7 @@ def test_numbers_of_choices_in_text_that_may_count_from_0_or_1_are_refused_until
     }
     for name, text in texts.items():
         message = refused(tmp_path / name, text)
-        assert message.startswith(f"FILE:{2 if name == 'q.csv' else 1}: the answers are numbers of choices that may")
+        assert message.startswith(f"FILE:{2 if name == 'q.csv' else 1}: the answers are numbers of choices, which may")
         items, said = written(tmp_path / name, text, Reading(first_choice=first))
         assert [item.answers[0] for item in items] == [*"bcd"] if first == 0 else [*"abc"]
         assert said[-1] == f"{_NUMBERED} {first}"
@@ -484,7 +504,7 @@ def test_the_configured_first_choice_makes_answers_numbers_and_a_known_layout_re
     )
     assert item.answers == ("2",)
     (tmp_path / "p.jsonl").write_text('{"goal": "G", "sol1": "a", "sol2": "b", "label": 1}')
-    with pytest.raises(DataError, match="takes no `first_choice`"):
+    with pytest.raises(DataError, match="does not use `first_choice`"):
         list(
             registry.load("dataset format", "piqa").read(tmp_path / "p.jsonl", "mine", reading=Reading(first_choice=0))
         )

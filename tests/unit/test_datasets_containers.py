@@ -56,7 +56,7 @@ def test_the_name_of_an_object_is_the_id_of_a_row_that_has_none(tmp_path: Path) 
         ('{"a": [1, 2],\n "b": [3]}', "without a list of questions; its keys: 'a', 'b'"),
         ('{"a": [1],\n "b": 3}', "without a list of questions; its keys: 'a', 'b'"),
         ("{}", "without a list of questions; its keys: "),
-        ('{"q1":\n {"x": 1, "x": 2}}', "the key 'x' stands twice"),
+        ('{"q1":\n {"x": 1, "x": 2}}', "the key 'x' occurs twice"),
     ],
 )
 def test_an_object_that_holds_no_rows_or_too_many_is_refused(tmp_path: Path, text: str, problem: str) -> None:
@@ -173,7 +173,7 @@ def test_keys_of_yaml_are_text_as_written(tmp_path: Path) -> None:
 
 
 def test_a_key_of_yaml_that_stands_twice_is_an_error_and_a_merged_one_is_not(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"q\.yaml:3: not readable as YAML: the key 'answer' stands twice"):
+    with pytest.raises(DataError, match=r"q\.yaml:3: not readable as YAML: the key 'answer' occurs twice"):
         rows(tmp_path / "q.yaml", "- question: Q?\n  answer: a\n  answer: b\n")
     text = "- &first {question: Q?, 1: a}\n- {<<: *first, question: R?}\n"
     assert rows(tmp_path / "q.yaml", text)[1] == {"question": "R?", "1": "a"}

@@ -85,8 +85,8 @@ def test_an_unanswerable_row_may_leave_its_answers_out(tmp_path: Path) -> None:
         ("a,Q?,x,,,,\n", "FILE:2: 7 cells under a header of 6"),
         ('a,Q?,"x\ny,,,\n', "FILE:2: not valid CSV"),
         ('a,Q?,"x"y,,,\n', "FILE:2: not valid CSV"),
-        ("a\tb,Q?,x,,,\n", "FILE:2: the id holds an invisible character: 'a\\tb'"),
-        ("a,Q?,x,,,k\u2028\n", "FILE:2: the cluster holds an invisible character"),
+        ("a\tb,Q?,x,,,\n", "FILE:2: the id contains an invisible character: 'a\\tb'"),
+        ("a,Q?,x,,,k\u2028\n", "FILE:2: the cluster contains an invisible character"),
         ("", "FILE:1: no questions in the file"),
     ],
 )
@@ -100,7 +100,7 @@ def test_a_wrong_csv_row_is_named_with_the_line_on_which_it_begins(tmp_path: Pat
         ("id,answers", "FILE:1: no column holds the question; the columns are 'id', 'answers'"),
         ("id,question,anwser", "FILE:1: unknown column 'anwser'; did you mean 'answer'?"),
         ("id,qestion,answers", "FILE:1: unknown column 'qestion'; did you mean 'question'?"),
-        ("id,question,Id", "FILE:1: two columns have one name but for case and spaces: 'id' and 'Id'"),
+        ("id,question,Id", "FILE:1: two columns have the same name except for case and spaces: 'id' and 'Id'"),
         (
             "id,question,answers,answers",
             "FILE:1: a column appears twice; the header is: id, question, answers, answers",

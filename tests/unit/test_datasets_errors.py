@@ -90,8 +90,8 @@ def test_a_file_without_questions_is_an_error(tmp_path: Path, name: str, text: s
     [
         ({"id": "first"}, "duplicate id 'first', first at FILE:8: data[0].paragraphs[0].qas[0]"),
         ({"id": ""}, "the id is empty"),
-        ({"id": "a\nb"}, "the id holds an invisible character: 'a\\nb'"),
-        ({"id": "a\u200bb"}, "the id holds an invisible character"),
+        ({"id": "a\nb"}, "the id contains an invisible character: 'a\\nb'"),
+        ({"id": "a\u200bb"}, "the id contains an invisible character"),
         ({"id": " a"}, "begins or ends with a space"),
         ({"id": [7]}, "`id` is a list, and should be a number or a text"),
         ({"question": ""}, "id 'a': the question is empty"),

@@ -204,6 +204,23 @@ def test_a_commit_as_revision_needs_no_look_up_and_then_no_network(server: Serve
     assert offline.fetch(pinned) == source
 
 
+def test_what_the_cache_holds_is_found_without_a_call_and_of_a_branch_what_was_fetched_last(
+    server: Server, hub: Hub
+) -> None:
+    assert hub.cached(NQ) is None
+    publish(server, {ONE: nq_rows("a")})
+    first = hub.fetch(NQ)
+    server.asked.clear()
+    assert hub.cached(NQ) == hub.cached(NQ, first.commit) == first
+    assert hub.cached(NQ, OTHER_COMMIT) is None
+    pinned = hub.cached(HubLocation(NQ.repo, NQ.config, revision=COMMIT))
+    assert pinned is not None
+    assert pinned.paths == first.paths
+    first.paths[0].write_bytes(b"damaged")
+    assert hub.cached(NQ) is None
+    assert server.paths == []
+
+
 def test_a_resume_insists_on_the_recorded_commit_when_the_branch_has_moved(server: Server, hub: Hub) -> None:
     publish(server, {ONE: nq_rows("a")})
     server.replies[MAIN] = Reply(json.dumps({"sha": OTHER_COMMIT}).encode())
@@ -384,7 +401,7 @@ def test_every_refusal_is_classified_and_says_what_to_do(
 def test_offline_the_error_names_the_step_and_the_way_without_the_hub(tmp_path: Path) -> None:
     text = refused(Hub(tmp_path, endpoint="http://127.0.0.1:9", token=TOKEN), TransientError)
     assert "could not look up revision 'main' of google-research-datasets/nq_open: ConnectError" in text
-    assert "give it as the data set's `path`" in text
+    assert "use it as the data set's `path`" in text
 
 
 @pytest.mark.parametrize("endpoint", ["ftp://127.0.0.1", "127.0.0.1", "http://127.0.0.1:x", ""])

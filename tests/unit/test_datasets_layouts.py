@@ -102,7 +102,7 @@ def test_a_row_that_hides_its_answer_is_a_question_without_a_gold(
         (
             "openai_chat",
             {"input": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}], "ideal": "x"},
-            "the messages end with an answer of the assistant, and there is an `ideal` too",
+            "the messages end with an answer of the assistant, but there is also an `ideal`",
         ),
         (
             "openai_chat",
@@ -114,7 +114,7 @@ def test_a_row_that_hides_its_answer_is_a_question_without_a_gold(
             {"input": [{"role": "user", "content": [{"type": "image_url"}]}], "ideal": "x"},
             "a message of the role 'user' holds image_url; only texts can be sent",
         ),
-        ("promptfoo", {"vars": {"a": "x", "b": "y"}}, "no variable is known to be the question; the var"),
+        ("promptfoo", {"vars": {"a": "x", "b": "y"}}, "no variable is recognised as the question; the var"),
         ("promptfoo", {"vars": {"question": ["x", "y"]}}, "the variable 'question' is a list, which"),
         ("promptfoo", {"vars": {"question": "file://a"}}, "the variable 'question' names a file (file://a)"),
         ("svamp", {"Body": "B", "Question": " ", "Answer": {}}, "`Answer` is an object, and should be"),
@@ -169,7 +169,9 @@ def test_an_assertion_becomes_accepted_answers_or_is_counted(
         "promptfoo", tmp_path / "q.jsonl", {"vars": {"question": "Q", "name": "Ida"}, "assert": listed}
     )
     assert item.answers == answers
-    assert said == [f"assertions that accepted answers cannot express, which are not used: {text}" for text in unused]
+    assert said == [
+        f"assertions that cannot be expressed as accepted answers, which are not used: {text}" for text in unused
+    ]
 
 
 def test_a_second_assertion_that_would_have_to_hold_too_is_counted(tmp_path: Path) -> None:
@@ -194,7 +196,7 @@ def test_cells_of_promptfoo_name_their_assertion_or_are_the_text_that_an_answer_
     items = list(format_.read(tmp_path / "q.csv", "mine", reading=Reading(say=said.append)))
     assert [item.answers for item in items] == [("a: b",), ("note: this",), ("x", "y"), ()]
     assert [item.question for item in items] == ["Q1?", "Say: Q2?!", "Q3?", "Q4?"]
-    assert said == ["assertions that accepted answers cannot express, which are not used: javascript (1)"]
+    assert said == ["assertions that cannot be expressed as accepted answers, which are not used: javascript (1)"]
 
 
 def test_the_turns_before_the_question_are_kept_and_messages_of_the_system_are_not_sent(tmp_path: Path) -> None:
@@ -208,7 +210,7 @@ def test_the_turns_before_the_question_are_kept_and_messages_of_the_system_are_n
     assert item.messages == (Message("user", "Hello\nthere"), Message("assistant", "Hi."))
     assert (item.question, item.answers, item.extra) == ("Q?", ("1", "one"), {"system": "Be brief."})
     assert len(said) == 1
-    assert said[0].endswith("kept as the column `system`: 1")
+    assert said[0].endswith("(the arms set the system prompt): 1")
 
 
 def test_messages_beside_a_question_are_the_turns_before_it_and_no_chat_row(tmp_path: Path) -> None:
@@ -224,7 +226,7 @@ def test_several_right_choices_of_a_sample_are_counted(tmp_path: Path) -> None:
     row = {"input": "Q?", "choices": ["a", "b", "c"], "target": ["A", "C"]}
     ((item,), said) = read("inspect", tmp_path / "q.jsonl", row)
     assert item.answers == ("a", "c")
-    assert said == ["questions with several right choices, of which each is accepted alone: 1"]
+    assert said == ["questions with several right choices, each of which is accepted: 1"]
 
 
 def test_metadata_and_other_keys_are_kept_unless_they_are_too_long(tmp_path: Path) -> None:
@@ -243,7 +245,7 @@ def test_an_answer_of_several_spans_is_one_text_in_drops_official_file_and_sever
     row = {"passage": "P", "question": "Q?", "answers_spans": {"spans": ["a", "b", "a"], "types": []}}
     ((item,), said) = read("drop", tmp_path / "q.jsonl", row)
     assert item.answers == ("a", "b")
-    assert said == ["questions with several answer spans, of which each is accepted alone: 1"]
+    assert said == ["questions with several answer spans, each of which is accepted: 1"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -341,7 +343,7 @@ def test_the_default_test_of_a_configuration_is_part_of_every_test(tmp_path: Pat
     )
     assert (second.answers, second.extra) == (("x",), {"style": "short", "gold": "x", "level": "hard"})
     assert said == [
-        "assertions that accepted answers cannot express, which are not used: cost (2)",
+        "assertions that cannot be expressed as accepted answers, which are not used: cost (2)",
         "tests with keys that say how promptfoo runs them, which are not used: threshold (1)",
     ]
 

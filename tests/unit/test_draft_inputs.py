@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from promptrial.care.draft_inputs import as_name, model_named, prompt_given, questions_given, variables_needed
-from promptrial.care.question_keys import columns_given, encoding_given, with_flags
-from promptrial.cli.draft_flags import dataset, prompts, words_again
+from promptrial.care.question_keys import columns_given, encoding_given, separator_given, with_flags
+from promptrial.cli.draft_flags import dataset, prompts, top, words_again
 from promptrial.config.draft import DraftModel
 from promptrial.errors import DataError, PromptrialError, UsageError
 
@@ -26,7 +26,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def typed(control: str | None, *treatments: str) -> argparse.Namespace:
     return argparse.Namespace(
         control=control, treatment=[*treatments] or None, questions=Path("q 1.csv"), columns=None, encoding=None,
-        model=None, base_url=None, mode=None,
+        separator=None, model=None, base_url=None, mode=None, max_tokens=None, limit_items=None,
     )  # fmt: skip
 
 
@@ -110,14 +110,14 @@ def test_another_model_is_an_error_that_lists_what_there_is(text: str, said: str
 def test_what_is_said_of_the_server_can_be_typed_again() -> None:
     flags = typed("A.txt", "b c.txt")
     flags.base_url, flags.mode = "http://127.0.0.1:8113/v1", "live"
-    assert words_again(flags).endswith("--base_url http://127.0.0.1:8113/v1 --mode live")
+    assert words_again(flags, limited=False).endswith("--base_url http://127.0.0.1:8113/v1 --mode live")
 
 
 def test_a_server_may_be_said_to_be_elsewhere_or_to_be_asked_live() -> None:
     address = {"base_url": "https://me.openai.azure.com/openai/v1", "mode": "live"}
     found = model_named("azure/gpt-4o", address)
     assert found == DraftModel("gpt-4o", "gpt-4o", "azure", server=tuple(address.items()))
-    with pytest.raises(UsageError, match="--base_url is about a server, and this model needs none"):
+    with pytest.raises(UsageError, match="--base_url gives a server, but this model needs none"):
         model_named(None, {"base_url": "http://127.0.0.1:8113/v1"})
 
 
@@ -126,7 +126,7 @@ def test_each_variable_that_a_model_needs_and_that_is_not_set_is_named() -> None
     assert variables_needed(DraftModel("m", "m", "llamacpp"), {}) == []
     assert variables_needed(DraftModel("m", "m", "groq"), {"GROQ_API_KEY": "x"}) == []
     assert variables_needed(DraftModel("m", "m", "anthropic"), {}) == [
-        "ANTHROPIC_API_KEY is not set: put ANTHROPIC_API_KEY=... into .env, or export it"
+        "ANTHROPIC_API_KEY is not set: put ANTHROPIC_API_KEY=... in .env, or export it"
     ]
     assert len(variables_needed(DraftModel("m", "m", "fireworks"), {})) == 2
 
@@ -153,9 +153,9 @@ def test_a_prompt_that_is_not_given_is_what_stands_in_for_it() -> None:
 @pytest.mark.parametrize(
     ("treatments", "message"),
     [
-        (("A.txt", "b c.txt"), "--treatment: several with one name"),
-        (("a=x", "a=y"), "--treatment: several with one name"),
-        (("control=x",), "--treatment: control is the name of the other arm"),
+        (("A.txt", "b c.txt"), "--treatment: two prompts have the same name"),
+        (("a=x", "a=y"), "--treatment: two prompts have the same name"),
+        (("control=x",), "--treatment: control is the name of the baseline arm"),
         (("a=none.txt",), "--treatment: there is no file none.txt"),
     ],
 )
@@ -167,7 +167,7 @@ def test_treatments_that_cannot_be_told_apart_are_an_error(treatments: tuple[str
 
 def test_the_flags_can_be_typed_again_as_they_are_printed() -> None:
     args = typed("- A dash.", "short=b c.txt", "long=It's long.")
-    assert words_again(args) == (
+    assert words_again(args, limited=False) == (
         "--questions 'q 1.csv' '--control=- A dash.' --treatment 'short=b c.txt' --treatment 'long=It'\"'\"'s long.'"
     )
 
@@ -209,13 +209,32 @@ def test_an_encoding_is_one_that_python_has() -> None:
         encoding_given("none")
 
 
+@pytest.mark.parametrize("text", ["", " ", "${HOME}"])
+def test_a_separator_is_a_text_that_stands_for_itself(text: str) -> None:
+    assert separator_given("; ") == "; "
+    with pytest.raises(UsageError, match="no separator"):
+        separator_given(text)
+
+
+def test_a_trial_of_some_of_the_questions_is_typed_again_with_their_number() -> None:
+    args = typed("A.txt")
+    args.limit_items, args.max_tokens = 30, 16
+    assert words_again(args, limited=False).endswith(" --control A.txt --max_tokens 16")
+    assert words_again(args, limited=True).endswith(" --control A.txt --max_tokens 16 --limit_items 30")
+    assert top(args) == {"limit_items": 30, "max_new_tokens": {"open_book": 16, "closed_book": 16}}
+    assert top(typed(None)) == {}
+
+
 def test_what_says_how_to_read_questions_needs_some() -> None:
     args = typed(None)
-    args.columns, args.encoding = "question=Frage", "cp1252"
-    assert dataset(args) == {"columns": {"question": "Frage"}, "encoding": "cp1252"}
-    assert words_again(args) == "--questions 'q 1.csv' --columns question=Frage --encoding cp1252"
+    args.columns, args.encoding, args.separator = "question=Frage", "cp1252", ";"
+    assert dataset(args) == {"columns": {"question": "Frage"}, "encoding": "cp1252", "separator": ";"}
+    assert (
+        words_again(args, limited=False)
+        == "--questions 'q 1.csv' --columns question=Frage --encoding cp1252 --separator ';'"
+    )
     args.questions = None
-    with pytest.raises(UsageError, match="--columns says how to read a question file, and none is given"):
+    with pytest.raises(UsageError, match="--columns describes a question file, but no file was given"):
         dataset(args)
 
 

@@ -88,9 +88,7 @@ def test_each_model_that_is_not_computed_here_is_told_with_its_server(
     assert "at fireworks (http://127.0.0.1:8199), in batches" in served(config, asked, elsewhere)[2]
     wrong = {"FIREWORKS_API_BASE": "https://user:password@h.example"}
     assert "at fireworks (what FIREWORKS_API_BASE says), in batches" in served(config, asked, wrong)[2]
-    assert served(config, asked, env, dry_run=True)[0] == (
-        "models.m1: x at mine (an emulator on this machine), in batches"
-    )
+    assert served(config, asked, env, dry_run=True)[0] == ("models.m1: x at mine (a local emulator), in batches")
 
 
 @pytest.mark.parametrize(

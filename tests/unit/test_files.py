@@ -93,6 +93,8 @@ def test_no_more_than_the_limit_is_read(tmp_path: Path) -> None:
 _ALLOWED = {"files.py", "archive/verify.py"}  # the second is copied into archives, and runs on its own
 _OTHER_OPENS = {"os", "tarfile", "self.system", "content", "table.content", "open_content(path, encoding)"}
 """The third is a file system elsewhere, the last three are the opened content of a question file."""
+_RESOURCES = "files("
+"""What of the package itself is read by ``importlib.resources``."""
 _SOURCE = Path(promptrial.__file__).parent
 
 
@@ -100,7 +102,7 @@ def _opens_by_itself(call: ast.Call) -> bool:
     """Whether a call opens a file for reading without ``promptrial.documents.files``."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name in {"read_text", "read_bytes"}:
-        return isinstance(call.func, ast.Attribute)
+        return isinstance(call.func, ast.Attribute) and not ast.unparse(call.func.value).startswith(_RESOURCES)
     if name != "open" or (isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) in _OTHER_OPENS):
         return False
     modes = [word.value for word in call.args if isinstance(word, ast.Constant) and isinstance(word.value, str)]

@@ -15,7 +15,8 @@ from promptrial.config.effective import config_hash, to_yaml
 from promptrial.datasets import hub
 from promptrial.design.growth import before_growth
 from promptrial.engine import growing
-from promptrial.store.records import Growth, Origin, SampleSize
+from promptrial.store.change_records import Growth, SampleSize
+from promptrial.store.records import Origin
 from promptrial.store.rundir import RunDir
 from tests.support.project import Project
 

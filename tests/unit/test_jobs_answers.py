@@ -116,7 +116,7 @@ def test_what_was_downloaded_for_an_earlier_prompt_is_named_once_and_never_answe
     (new,) = lab.work(question="Other")[:1]
     lab.submit([new])
     lab.vendor.jobs.clear()
-    put(new, f"dataset/{old.key}-a1-out/BIJOutputSet.jsonl", rows(new, "to the earlier prompt"))
+    put(new, f"dataset/{old.key}-a1-out/BIJOutputSet.jsonl", rows(new, "to the previous requests"))
     with pytest.raises(PhaseFailedError, match="--rebuy"):
         lab.collect([new])
     assert sum(f"{old.key}-a1-out, put into" in text for text in lab.said) == 1

@@ -81,11 +81,11 @@ def test_a_call_is_made_again_until_it_works_with_growing_waits(lab: Lab) -> Non
     ("asked_s", "said"),
     [
         (90.0, "vendor asks to wait 90 s before the next call"),
-        (1e6, "vendor asks to wait 1,000,000 s before the next call; it is asked again after 300 s, the longest wait"),
-        (1e300, "vendor asks to wait more than a month before the next call; it is asked again after 300 s, the"),
+        (1e6, "vendor asks to wait 1,000,000 s before the next call; the next call is in 300 s, the longest wait"),
+        (1e300, "vendor asks to wait more than a month before the next call; the next call is in 300 s, the"),
         (
             float("inf"),
-            "vendor asks to wait more than a month before the next call; it is asked again after 300 s, the",
+            "vendor asks to wait more than a month before the next call; the next call is in 300 s, the",
         ),
         (60.0, None),
         (-5.0, None),
@@ -160,7 +160,7 @@ def test_any_answer_ends_an_outage(lab: Lab, answer: str | Exception) -> None:
     lab.clock.advance(60)
     with suppress(PermanentError, QuotaReachedError):
         lab.made(script(answer))
-    assert lab.said[-1] == "vendor answers again"
+    assert lab.said[-1] == "vendor is responding again"
     assert next(lab.calls.retried(down, "vendor", "key")) > 0
 
 

@@ -96,7 +96,7 @@ def test_a_part_that_cannot_be_fenced_is_parked_and_its_requests_are_not_sent_ag
 def test_a_vendor_that_answers_no_call_is_not_asked_for_ever(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.vendor.script("submit", *[lost() for _ in range(50)])
-    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+    with pytest.raises(PhaseFailedError, match="cannot be determined"):
         lab.submit([work])
     assert lab.vendor.count("submit") == 9
     assert statuses([work]) == ["unknown"]

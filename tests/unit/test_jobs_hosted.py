@@ -90,7 +90,7 @@ def test_a_job_that_is_gone_with_its_output_is_said_with_its_price_until_it_may_
     lab.vendor.jobs.clear()
     lab.submit(work)  # whether there are answers is the other phase's to find out
     for again in (False, True):
-        with pytest.raises(PhaseFailedError, match=r"does not know job \S+-a1 any more; no results of .*--rebuy"):
+        with pytest.raises(PhaseFailedError, match=r"no longer has job \S+-a1; no results of .*--rebuy"):
             lab.collect(work)
         assert (lab.vendor.count("submit"), statuses(work), again) == (1, ["completed"], again)
     lab.complete(work, rebuy=True)
@@ -108,7 +108,7 @@ def test_requests_whose_answers_are_always_lost_are_bought_so_often_and_then_cou
     assert lab.vendor.count("submit") == 3
     assert statuses(work) == ["downloaded"]
     assert work[0].record.reason is not None
-    assert work[0].record.reason.startswith("4 of 4 requests stayed unanswered")
+    assert work[0].record.reason.startswith("4 of 4 requests have no answer")
     assert answered_ids(work[0]) == []
     lab.complete(work)
     assert lab.vendor.count("submit") == 3
@@ -206,7 +206,9 @@ def test_a_job_that_was_left_at_work_is_taken_up_when_its_requests_are_asked_aga
     assert list(lab.vendor.jobs) == [*(f"{again.key}-a{number + 1}" for number in range(attempt)), f"{other.key}-a1"]
     assert (again.record.status, again.record.job) == ("downloaded", f"{again.key}-a{attempt}")
     assert answered_ids(again) == asked_ids(again)
-    assert any(f"job {again.key}-a{attempt} was created for these requests, and is used" in text for text in lab.said)
+    assert any(
+        f"job {again.key}-a{attempt} was already created for these requests, and is used" in text for text in lab.said
+    )
     crumb = json.loads((again.folder.results / f"{again.part.name}_job.json").read_bytes())
     assert (crumb["name"], crumb["request_sha256"]) == (again.record.job, again.request_sha256)
 
@@ -227,11 +229,11 @@ def test_a_doubt_outlives_that_another_prompt_was_asked_in_between(tmp_path: Pat
     lab = Lab.make(tmp_path, keyed=False)
     first = lab.work()[:1]
     lab.vendor.script("submit", OutcomeUnknownError("no answer"))
-    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+    with pytest.raises(PhaseFailedError, match="cannot be determined"):
         lab.submit(first)
     lab.complete(lab.work(question="Other")[:1])
     again = lab.work()[:1]
-    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+    with pytest.raises(PhaseFailedError, match="cannot be determined"):
         lab.submit(again)
     assert lab.vendor.names("submit").count(f"{again[0].key}-a1") == 1
     lab.vendor.create(f"{again[0].key}-a1", asked_ids(again[0]))
@@ -303,7 +305,7 @@ def test_answers_that_were_lost_here_and_are_fewer_at_the_providers_now_are_not_
     expired_once(lab, work)
     work[0].folder.part_results(work[0].part.name).with_name("results.a1.jsonl").unlink()
     lab.vendor.jobs[f"{work[0].key}-a1"][0].answered = tuple(asked_ids(work[0])[:1])
-    with pytest.raises(PhaseFailedError, match=r"1 of the 2 answers that had come are not there any more .*--rebuy"):
+    with pytest.raises(PhaseFailedError, match=r"1 of the 2 answers received before are no longer available .*--rebuy"):
         lab.collect(work)
     assert len(lab.vendor.jobs) == 2
     lab.complete(work, rebuy=True)
@@ -319,7 +321,7 @@ def test_a_damaged_file_of_answers_stays_as_long_as_fewer_than_it_had_can_be_fet
     job = lab.vendor.jobs[f"{work[0].key}-a1"][0]
     whole, job.answered = job.answered, job.answered[:1]
     for _ in range(2):
-        with pytest.raises(PhaseFailedError, match="1 of the 2 answers that had come are not there any more"):
+        with pytest.raises(PhaseFailedError, match="1 of the 2 answers received before are no longer available"):
             lab.collect(work)
         assert path.read_bytes() == damaged
     job.answered = whole
@@ -359,7 +361,7 @@ def test_the_requests_of_a_later_attempt_are_made_again_if_they_were_lost_or_dam
     lab.collect(work)
     assert path.read_bytes() == before
     assert seen == [(2, hashlib.sha256(before).hexdigest())]
-    assert any("requests.a2.jsonl was lost or damaged; it was rebuilt" in text for text in lab.said)
+    assert any("requests.a2.jsonl was missing or damaged; it was rebuilt" in text for text in lab.said)
     assert statuses(work) == ["downloaded"]
 
 
@@ -371,7 +373,7 @@ def test_requests_that_cannot_be_told_any_more_are_an_error_with_what_to_do(lab:
     results.with_name("results.a1.jsonl").unlink()
     lab.vendor.jobs[f"{work[0].key}-a1"][0].answered = (asked_ids(work[0])[0],) * 2
     for _ in range(2):
-        with pytest.raises(PhaseFailedError, match=r"of the 2 requests of attempt 2, 3 can be told .*--rebuy"):
+        with pytest.raises(PhaseFailedError, match=r"of the 2 requests of attempt 2, 3 can be identified .*--rebuy"):
             lab.collect(work)
     assert len(lab.vendor.jobs) == 2
     lab.complete(work, rebuy=True)
@@ -393,7 +395,7 @@ def test_an_attempt_in_doubt_whose_requests_cannot_be_told_is_given_up_with_leav
     results.with_name("requests.a2.jsonl").unlink()
     results.with_name("results.a1.jsonl").unlink()
     lab.vendor.jobs[f"{work[0].key}-a1"][0].answered = (asked_ids(work[0])[0],) * 2
-    with pytest.raises(PhaseFailedError, match=r"can be told from the earlier answers .*--rebuy"):
+    with pytest.raises(PhaseFailedError, match=r"can be identified from the earlier answers .*--rebuy"):
         lab.complete(work)
     lab.complete(work, rebuy=True)
     assert statuses(work) == ["downloaded"]
@@ -426,7 +428,7 @@ def test_a_row_that_is_torn_at_the_providers_is_fetched_once_more_and_then_count
         rows = list(results(provider, job, payload))
         yield from rows[:-1] if job.name.endswith("-a1") else rows
         if job.name.endswith("-a1"):
-            raise ResultsTornError("cut short: it ends in the middle of a row")
+            raise ResultsTornError("truncated: it ends in the middle of a row")
 
     monkeypatch.setattr(HostedProvider, "results", torn)
     lab.complete(work)
@@ -543,7 +545,7 @@ def test_a_job_in_doubt_when_its_requests_changed_is_looked_for_and_stopped_or_s
     lab.vendor.create(f"{work.key}-a1", asked_ids(work))
     lab.vendor.jobs[f"{work.key}-a1"][0].ends = 0.0 if ended else 1e9
     lab.complete(lab.work(question="Other")[:1])
-    said = "has ended: its cost is lost" if ended else "it was stopped"
+    said = "has ended: its cost is lost" if ended else "it was cancelled"
     assert [text for text in lab.said if f"job {work.key}-a1 appeared" in text and said in text]
     assert lab.vendor.names("cancel") == ([] if ended else [f"{work.key}-a1"])
 

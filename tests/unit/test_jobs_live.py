@@ -137,7 +137,7 @@ def test_an_outage_is_borne_for_so_long_and_then_every_part_is_left_for_a_resume
     with pytest.raises(PhaseFailedError, match="10 of 10 parts failed") as caught:
         lab.collect(work, outage_s=1800.0)
     assert 1800 <= lab.clock.monotonic() <= 1800 + 61
-    assert "20 of 20 requests were left unanswered: HTTP 503" in caught.value.message
+    assert "20 of 20 requests have no answer: HTTP 503" in caught.value.message
     assert len(lab.live.calls) < 200, "a server that is down is not flooded"
     assert sum("is not responding" in text for text in lab.said) == 1
     lab.live.meets = first_calls(0, TransientError(""))
@@ -203,7 +203,7 @@ def test_requests_that_fail_with_the_whole_server_never_become_errors_of_their_o
     lab.live.takes_s = uneven
     work = lab.parts(rows=20)
     lab.submit(work)
-    with pytest.raises(PhaseFailedError, match="left unanswered"):
+    with pytest.raises(PhaseFailedError, match="have no answer"):
         lab.collect(work, outage_s=30.0)
     lab.live.meets = first_calls(0, TransientError(""))
     lab.collect(work)
@@ -228,7 +228,7 @@ def test_what_an_adapter_notes_is_said_once_and_counted(lab: LiveLab, monkeypatc
     monkeypatch.setattr(LiveFake, "answer", noted)
     lab.complete(lab.parts(rows=4))
     assert [text for text in lab.said if "cut" in text] == [
-        "warning: live: the prompt was cut (and so may others)",
+        "warning: live: the prompt was cut (other parts may be affected too)",
         "live: 8 answers in all: cut",
     ]
 
@@ -399,7 +399,11 @@ class TestWhatWasPaidFor:
         path = work[0].folder.part_rows(work[0].part.name)
         rows = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(b"".join([rows[0], b"garbled\n", *rows[2:]]))
-        lab.complete(work)
+        with pytest.raises(PhaseFailedError, match=f"1 of its {len(rows)} answers so far were paid for and are lost"):
+            lab.complete(work)
+        lab.new_process()
+        work = lab.parts(rows=10)
+        lab.complete(work, rebuy=True)
         lost = here[work[0].name][1]
         asked = {wire_id for each in work for wire_id in asked_ids(each) if wire_id not in here[each.name]}
         assert lab.live.asked() == dict.fromkeys({*asked, lost}, 1)

@@ -38,7 +38,7 @@ def test_its_requests_are_sent_again_until_there_is_room_and_no_attempt_is_count
 def test_one_for_which_there_never_is_room_ends_with_what_to_do_after_as_long_as_a_job_may_take(lab: Lab) -> None:
     work = lab.work()[:1]
     full(lab, 1000)
-    with pytest.raises(PhaseFailedError, match=r"no room for job .* for 26 hours .*lower `max_rows`"):
+    with pytest.raises(PhaseFailedError, match=r"no capacity for job .* for 26 hours .*lower `max_rows`"):
         lab.complete(work, quota_wait_s=60.0, poll_interval_s=1.0)
     assert lab.clock.monotonic() > 26 * 3600
     assert lab.vendor.count("submit") < 26 * 6 + 20, "the waits grow to ten minutes"
@@ -56,8 +56,8 @@ def test_it_is_said_once_for_all_parts_and_stands_in_the_record_while_it_waits(l
     )
     lab.complete(work, poll_interval_s=1.0)
     assert statuses(work) == ["downloaded"] * 4
-    assert sum("waits for room" in text for text in lab.said) == 1, lab.said
-    assert any("waits for room" in str(reason) for reason in seen[0])
+    assert sum("waiting for capacity" in text for text in lab.said) == 1, lab.said
+    assert any("waiting for capacity" in str(reason) for reason in seen[0])
     assert work[0].record.reason is None
     assert set(lab.vendor.asked().values()) == {2}, "each part was sent twice, and answered once"
 
@@ -100,6 +100,6 @@ def test_requests_that_an_earlier_job_left_unanswered_wait_as_well(lab: Lab) -> 
 def test_an_unknown_outcome_stays_unknown_where_nothing_can_be_fenced(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.script("submit", OutcomeUnknownError("no answer"))
-    with pytest.raises(Exception, match="cannot be found out"):
+    with pytest.raises(Exception, match="cannot be determined"):
         lab.submit(work)
     assert statuses(work) == ["unknown"]

@@ -23,7 +23,7 @@ from promptrial.jobs.queue import QueueManager
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobState, PartPayload, Staged
 from promptrial.store.journal import PartEvent, fold
-from promptrial.store.records import FileRecord, PartStatus
+from promptrial.store.part_records import FileRecord, PartStatus
 from promptrial.store.rundir import RunDir
 from tests.support.hosted_provider import HOUR_S, HostedProvider, Lab, Lost, answered_ids, asked_ids, statuses
 
@@ -76,7 +76,7 @@ def test_a_job_that_does_not_end_within_its_deadline_is_given_up_and_said(lab: L
     lab.vendor.takes_s = 100 * HOUR_S
     work = lab.work()
     lab.submit(work)
-    with pytest.raises(PhaseFailedError, match="has not ended within 26 hours"):
+    with pytest.raises(PhaseFailedError, match="has not ended within 26 h"):
         lab.collect(work)
     assert statuses(work) == ["running", "running"], "a resume follows the same jobs"
 
@@ -91,7 +91,7 @@ def test_submitting_is_over_as_soon_as_every_part_has_a_job_though_as_many_run_a
 def test_what_the_provider_says_of_waiting_jobs_is_said_for_the_first_and_logged_for_the_others(lab: Lab) -> None:
     lab.vendor.message = "waiting for capacity"
     lab.complete(lab.work(shards=3))
-    said = "trial1/t0_control_p001: waiting for capacity (and so may others)"
+    said = "trial1/t0_control_p001: waiting for capacity (other parts may be affected too)"
     assert [text for text in lab.said if "capacity" in text] == [said] * 2, "once in each phase"
 
 
@@ -138,7 +138,7 @@ def test_a_part_that_waits_for_quota_says_so_in_its_record_until_it_has_a_job(la
         "submit", QuotaReachedError("quota: 0"), lambda: seen.append((work[0].record.status, work[0].record.reason))
     )
     lab.submit(work, max_concurrent_jobs=1)
-    assert seen == [("submitting", "waits for room: quota: 0")]
+    assert seen == [("submitting", "waiting for capacity: quota: 0")]
     assert work[0].record.reason is None
     assert work[0].record.intents[0].reason is None
 
@@ -163,9 +163,7 @@ def test_what_a_job_left_unanswered_is_asked_again_alone_and_at_most_so_often(la
     lab.complete(work, max_attempts=3)
     assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == [4, 2, 1]
     assert answered_ids(work[0]) == asked_ids(work[0])[:3]
-    assert work[0].record.reason == (
-        "1 of 4 requests stayed unanswered: in none of the results of 3 jobs is a row for them"
-    )
+    assert work[0].record.reason == ("1 of 4 requests have no answer: the results of 3 jobs have no row for them")
     assert any("they count as missing" in text for text in lab.said)
 
 
@@ -315,10 +313,10 @@ def test_a_vendor_without_keys_is_never_asked_a_second_time_and_the_part_is_park
     lab = Lab.make(tmp_path, keyed=False)
     work = lab.work()
     lab.vendor.script("submit", _unknown())
-    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+    with pytest.raises(PhaseFailedError, match="cannot be determined"):
         lab.submit(work, max_concurrent_jobs=1)
     assert statuses(work)[0] == "unknown"
-    with pytest.raises(PhaseFailedError, match="cannot be found out"):
+    with pytest.raises(PhaseFailedError, match="cannot be determined"):
         lab.submit(work)
     assert lab.vendor.names("submit") == ["pt-trial1-t0-control-p001-a1", "pt-trial1-t0-treatment-p001-a1"]
     lab.vendor.create("pt-trial1-t0-control-p001-a1", asked_ids(work[0]))
@@ -372,7 +370,7 @@ def test_a_part_is_taken_up_from_whatever_was_recorded_of_it(
     if vendor_has_it:
         lab.vendor.create(key, asked_ids(work[0]))
     elif status in {"submitted", "running", "completed", "downloaded"}:
-        with pytest.raises(PhaseFailedError, match="put the files, if you have them, into"):
+        with pytest.raises(PhaseFailedError, match="if you have the files, put them in"):
             lab.complete(work)
         assert lab.vendor.count("submit") == 0, "nothing is bought again without being told to"
         return

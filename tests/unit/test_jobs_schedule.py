@@ -38,6 +38,7 @@ class Sleeper:
     error: BaseException | None = None
     in_flight: bool = False
     errors: list[Exception] = field(default_factory=list)
+    knows_it_was_left: bool = False
 
     def steps(self) -> Steps[None]:
         try:
@@ -51,6 +52,9 @@ class Sleeper:
         except GeneratorExit:
             self.diary.write(f"{self.name} is left")
             raise
+
+    def left_off(self) -> None:
+        self.knows_it_was_left = True
 
     def failed(self, error: Exception) -> None:
         self.errors.append(error)
@@ -82,6 +86,9 @@ class Busy:
             self.wakes.wake(self)
             yield 50.0
         self.diary.write("busy ends")
+
+    def left_off(self) -> None:
+        pass
 
     def failed(self, error: Exception) -> None:
         raise error
@@ -134,6 +141,7 @@ def test_a_stop_leaves_lives_that_are_not_in_flight_and_brings_the_others_to_the
     lives = [Sleeper("a", diary, (5, 5), in_flight=True), Sleeper("b", diary, (5,)), Sleeper("c", diary, (5,))]
     schedule(diary, limit=2, when=lambda: diary.clock.monotonic() >= 3).run(iter(lives))
     assert diary.texts == ["a begins", "b begins", "b is left", "1 in flight", "a goes on", "a goes on", "a ends"]
+    assert [life.knows_it_was_left for life in lives] == [False, True, False]
     assert diary.clock.monotonic() == pytest.approx(10)
 
 

@@ -9,13 +9,8 @@ from typing import Any
 
 import pytest
 
-from promptrial.config.loading import load_config
-from promptrial.design.trials import trials_of
 from promptrial.model import Completion
-from promptrial.model.instances import RequestOptions
-from promptrial.phases.work import _estimate
 from tests.support import fake_provider
-from tests.support.configs import base, write
 from tests.support.fake_provider import FakeProvider
 from tests.support.project import Project
 
@@ -68,16 +63,3 @@ class AllOfClosedQuestions:
 
     def clear(self) -> None:
         pass
-
-
-def test_the_price_of_a_job_holds_the_thinking_that_may_come_before_each_answer(project: Project) -> None:
-    """One token in, and the longest answer: 100 requests of 64 tokens and of 64 and 4,000 of thinking."""
-    rates = {"input_per_million": 0.0, "output_per_million": 10.0}
-    pricing = {"anthropic": {"batch_discount": 0.5, "models": {"m1": rates}}}
-    config = load_config(
-        write(project.root, base() | {"pricing": pricing, "provider": "anthropic", "max_new_tokens": 64}), {}
-    ).experiment
-    (trial,) = trials_of(config)
-    thinking = replace(trial.model, options=RequestOptions(thinking_budget=4000))
-    assert _estimate(config, trial, trial.model, 100, 400) == pytest.approx(100 * 64 * 10 / 1e6 / 2)
-    assert _estimate(config, trial, thinking, 100, 400) == pytest.approx(100 * 4064 * 10 / 1e6 / 2)

@@ -11,8 +11,9 @@ import pytest
 
 from promptrial.model import Completion, ModelSpec, RequestId, ids
 from promptrial.phases.other_models import OtherModels
-from promptrial.phases.parse import PREDICTION_COLUMNS, REASONING_COLUMNS, ArmCounts, ParseReport, _index_rows
-from promptrial.phases.score import _Answers
+from promptrial.phases.parsed import PREDICTION_COLUMNS, REASONING_COLUMNS, ArmCounts, ParseReport
+from promptrial.phases.predictions import Answers
+from promptrial.phases.row_index import index_rows
 from promptrial.providers.anthropic_rows import parse_message_row
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.scoring.contract import Response
@@ -64,7 +65,7 @@ def test_a_row_that_cannot_be_read_takes_nothing_from_one_that_answers_the_same_
         return response(1)
 
     with path.open("rb") as file:
-        starts, lengths, conflicts = _index_rows(path, file, [rid], parse_row, output)
+        starts, lengths, conflicts = index_rows(path, file, [rid], parse_row, output)
         file.seek(starts[0])
         assert file.read(lengths[0]) == good
     assert (conflicts, apart, output.report.malformed_lines) == (set(), [odd], 1)
@@ -73,8 +74,8 @@ def test_a_row_that_cannot_be_read_takes_nothing_from_one_that_answers_the_same_
 @pytest.mark.parametrize("text", [None, "", " \n", "\u200b"])
 def test_a_blank_text_of_older_predictions_is_no_answer(text: str | None) -> None:
     key = ("s", "1", "control", "0.0")
-    answers = _Answers(iter([(*key, text, None), (*key, "Rome", None), (*key, None, "500: late")]), "again")
-    assert answers.take(*key) == [Response("Rome")]
+    answers = Answers(iter([(*key, text, None), (*key, "Rome", None), (*key, None, "500: late")]), "again")
+    assert answers.take(*key) == [Response("Rome", row=1)]
     answers.check_empty()
 
 

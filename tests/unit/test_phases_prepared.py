@@ -66,7 +66,9 @@ def test_items_are_read_by_position_in_any_order(run: RunDir) -> None:
 
 
 def test_keys_come_in_the_same_order_without_the_texts(run: RunDir) -> None:
-    assert list(item_keys(run)) == [ItemKey(item.dataset, item.id, item.type) for item in OPEN + CLOSED]
+    assert list(item_keys(run)) == [
+        ItemKey(item.dataset, item.id, item.type, item.cluster is not None) for item in OPEN + CLOSED
+    ]
 
 
 def test_long_item_ids_are_found_by_their_token(run: RunDir) -> None:

@@ -44,7 +44,7 @@ def test_a_column_that_no_item_has_is_refused_with_those_that_there_are() -> Non
     )
     assert "docs/questions.md#subgroups" in message
     assert "did you mean 'category'?" in refused(["Category"], ITEMS)
-    assert "; they have none besides those that are used" in refused(["x"], [item(1)])
+    assert "; they have no other columns" in refused(["x"], [item(1)])
 
 
 def test_a_column_may_have_20_values_and_not_21() -> None:
@@ -71,7 +71,11 @@ def test_subgroups_are_recorded_only_where_there_are_any(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [(["a", "a"], "subgroups: 'a' is given twice"), (["a\nb"], "holds an invisible character"), ([""], "subgroups.0")],
+    [
+        (["a", "a"], "subgroups: 'a' is given twice"),
+        (["a\nb"], "contains an invisible character"),
+        ([""], "subgroups.0"),
+    ],
 )
 def test_what_is_no_list_of_columns_is_refused(tmp_path: Path, given: list[str], said: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -34,7 +34,7 @@ def plan(lacking: Mapping[Any, str], selection: Selection = ALL, trials: Sequenc
 def test_a_new_run_executes_everything_in_order() -> None:
     actions = decide(PHASES, ALL, facts(dict.fromkeys(NAMES, "not done yet")))
     assert [action.phase for action in actions] == list(NAMES)
-    assert {str(action) for action in actions} == {"execute (not done yet)"}
+    assert {str(action) for action in actions} == {"to do"}
 
 
 def test_a_finished_run_skips_everything() -> None:
@@ -43,21 +43,21 @@ def test_a_finished_run_skips_everything() -> None:
 
 def test_a_damaged_artifact_makes_its_phase_and_all_that_depend_on_it_run_and_nothing_else() -> None:
     decisions = plan({"score": "per_item_scores.csv damaged"})
-    assert decisions["score"] == "execute (per_item_scores.csv damaged)"
-    assert decisions["stats"] == decisions["costs"] == "execute (score runs again)"
-    assert decisions["report"] == "execute (stats and costs run again)"
+    assert decisions["score"] == "to do (per_item_scores.csv damaged)"
+    assert decisions["stats"] == decisions["costs"] == "to do (score runs again)"
+    assert decisions["report"] == "to do (score and stats and costs run again)"
     assert {decisions[name] for name in (*WHOLE, "parse")} == {"skip (already done)"}
 
 
 def test_a_lost_leaf_makes_only_itself_run() -> None:
     decisions = plan({"costs": "costs.json missing"})
-    assert [name for name, text in decisions.items() if text.startswith("execute")] == ["costs", "report"]
+    assert [name for name, text in decisions.items() if text.startswith("to do")] == ["costs", "report"]
 
 
 def test_paid_work_is_not_done_again_because_the_build_is() -> None:
     decisions = plan({"build": "manifest.json missing"})
     assert decisions["submit"] == decisions["poll"] == "skip (already done)"
-    assert decisions["parse"] == "execute (build runs again)"
+    assert decisions["parse"] == "to do (build runs again)"
 
 
 def test_parts_left_are_counted() -> None:
@@ -66,7 +66,7 @@ def test_parts_left_are_counted() -> None:
     found.append(Fact("poll", RUN, "12 of 24 parts left", 12, 24))
     decisions = {action.phase: str(action) for action in decide(PHASES, ALL, found)}
     assert decisions["submit"] == "skip (already done)"
-    assert decisions["poll"] == "execute (12 of 24 parts left)"
+    assert decisions["poll"] == "to do (12 of 24 parts left)"
 
 
 def test_what_is_not_selected_is_skipped_and_blocks_what_needs_it() -> None:
@@ -92,7 +92,7 @@ def test_a_done_phase_is_not_blocked_by_what_it_was_made_from() -> None:
 
 def test_a_selected_phase_can_run_although_a_later_one_is_not_selected() -> None:
     decisions = plan({"parse": "not done yet", "score": "not done yet"}, select_phases(None, None, "parse"))
-    assert decisions["parse"] == "execute (not done yet)"
+    assert decisions["parse"] == "to do"
     assert decisions["score"] == "skip (not selected)"
 
 
@@ -102,8 +102,8 @@ def test_only_the_trials_that_lack_something_are_worked_on() -> None:
     assert actions["score"].units == (Unit("b"),)
     assert actions["stats"].units == actions["costs"].units == (Unit("b"),)
     assert actions["report"].units == (Unit("b"), RUN)
-    assert str(actions["score"]) == "execute (1 of 3 trials: torn)"
-    assert str(actions["stats"]) == "execute (1 of 3 trials: score runs again)"
+    assert str(actions["score"]) == "to do (1 of 3 trials: torn)"
+    assert str(actions["stats"]) == "to do (1 of 3 trials: score runs again)"
 
 
 def test_the_lack_of_one_trial_does_not_block_another() -> None:
@@ -130,11 +130,11 @@ def test_whole_run_work_touches_every_trial() -> None:
 
 
 def test_the_whole_run_is_not_counted_as_a_trial() -> None:
-    assert plan({"report": "not done yet"})["report"] == "execute (not done yet)"
+    assert plan({"report": "not done yet"})["report"] == "to do"
     assert plan({("report", None): "aggregate_report.md missing"}, trials=("a", "b"))["report"] == (
-        "execute (aggregate_report.md missing)"
+        "to do (aggregate_report.md missing)"
     )
-    assert plan({"report": "gone"}, trials=("a", "b"))["report"] == "execute (2 of 2 trials: gone)"
+    assert plan({"report": "gone"}, trials=("a", "b"))["report"] == "to do (2 of 2 trials: gone)"
 
 
 def test_a_phase_without_anything_to_work_on_is_skipped() -> None:
@@ -179,7 +179,7 @@ def test_an_unknown_step_names_the_flag_the_near_miss_and_all_nine(flag: int) ->
 
 @pytest.mark.parametrize("steps", [("stats", "parse", None), ("stats", None, "report"), ("stats", "parse", "report")])
 def test_one_step_excludes_a_range(steps: tuple[str | None, ...]) -> None:
-    with pytest.raises(UsageError, match="--only_step excludes --from_step and --to_step"):
+    with pytest.raises(UsageError, match="--only_step cannot be combined with"):
         select_phases(*steps)
 
 
@@ -200,17 +200,17 @@ def decided(changes: Mapping[str, Fact]) -> dict[str, str]:
 
 def test_parts_are_asked_again_only_as_far_as_their_requests_change() -> None:
     decisions = decided({"build": Fact("build", RUN, "plan changed", changed=True)})
-    assert decisions["submit"] == decisions["poll"] == "execute (only requests that build changes)"
-    assert decisions["parse"] == "execute (build and poll run again)"
+    assert decisions["submit"] == decisions["poll"] == "to do (re-asks only requests that changed)"
+    assert decisions["parse"] == "to do (build and poll run again)"
 
 
 def test_what_was_begun_and_has_lost_its_requests_is_asked_again_only_as_far_as_they_change() -> None:
     lost = {name: Fact(name, Unit("a"), "requests not built yet", unsettled=True) for name in ("submit", "poll")}
     decisions = decided(lost | {"build": Fact("build", RUN, "not done yet")})
-    assert decisions["submit"] == decisions["poll"] == "execute (only requests that build changes)"
+    assert decisions["submit"] == decisions["poll"] == "to do (re-asks only requests that changed)"
 
 
 def test_what_was_never_begun_is_asked_for_certain() -> None:
     never = {name: Fact(name, Unit("a"), "requests not built yet") for name in ("submit", "poll")}
     decisions = decided(never | {"build": Fact("build", RUN, "not done yet")})
-    assert decisions["submit"] == decisions["poll"] == "execute (requests not built yet)"
+    assert decisions["submit"] == decisions["poll"] == "to do (requests not built yet)"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptrial.design.parts import cut_parts
-from promptrial.design.trials import arms_alike, models_used, trials_of
+from promptrial.design.trials import models_used, trials_of
 from promptrial.errors import ConfigError
 from promptrial.model import Trial
 from tests.support.configs import base, loaded
@@ -217,6 +217,6 @@ def test_arms_that_differ_in_their_names_alone_are_found_among_those_that_are_ru
         "prompt_sets": {"main": {"control": "control.txt", "treatments": treatments}},
     }
     (trial,) = trials(tmp_path, changes)
-    assert list(arms_alike(trial)) == [("control", "inline")]
+    assert list(trial.alike()) == [("control", "inline")]
     (trial,) = trials(tmp_path, changes | {"conditions": ["control", "big", "other"]})
-    assert list(arms_alike(trial)) == []
+    assert list(trial.alike()) == []

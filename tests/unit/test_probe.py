@@ -103,7 +103,7 @@ class TestAnswers:
         assert found["custom_id_limit"].startswith("completed")
         assert "batch_cancelled" in found["results_after_cancel"]
         assert found["delete_input_file"].startswith("completed")
-        assert found["idempotency_key"] == "not heeded: two batches"
+        assert found["idempotency_key"] == "no: two batches"
         assert lab.emulator.plain.get(f"{lab.emulator.url}/__emu/state").json()["files"] == []
 
     def test_anthropic(self, lab: Lab) -> None:
@@ -187,7 +187,7 @@ class TestFaults:
     @pytest.mark.parametrize("vendor", MODELS)
     def test_a_wrong_key_ends_it_at_the_first_call(self, lab: Lab, vendor: str) -> None:
         wrong = {f"{vendor.upper()}_API_KEY": "sk-" + "wrongsecret"}
-        with pytest.raises(PermanentError, match="could not begin") as caught:
+        with pytest.raises(PermanentError, match="could not start") as caught:
             lab.probe(vendor, wrong)
         assert f"{vendor.upper()}_API_KEY" in str(caught.value.hint)
         assert "wrongsecret" not in str(caught.value) + (lab.project.root / f"{vendor}.json").read_text()
@@ -197,7 +197,7 @@ class TestFaults:
     def test_a_create_without_an_answer_is_told_and_not_repeated(self, lab: Lab, vendor: str, nth: int) -> None:
         lab.emulator.fault("F5", "create_batch", api=vendor, nth=nth)
         found = lab.probe(vendor)
-        assert "it may have worked" in found["error_rows"]
+        assert "it may have succeeded" in found["error_rows"]
         assert lab.emulator.fired() == [1]
         assert found["one_row"]
 
@@ -219,10 +219,14 @@ class TestPlanning:
         text = str(lab.plan("openai"))
         assert text.startswith("this sends at most 11 short requests to gpt-4o-mini at 127.0.0.1:")
         assert text.endswith("with the key of OPENAI_API_KEY, about 0.00057 USD")
-        assert "not known" in str(lab.plan("anthropic"))
+        assert "at an unknown price" in str(lab.plan("anthropic"))
 
     def test_a_preset_needs_no_configuration_and_a_model(self) -> None:
         assert plan_probe(None, "openai", "gpt-4o-mini", ENV).model.id == "gpt-4o-mini"
+        assert plan_probe(None, "openai", "gpt-4o-mini", ENV).usd is None
+        listed = plan_probe(None, "openai", "gpt-4o-mini", ENV, "2026-11-29T09:00:00.000000Z")
+        assert listed.usd is not None
+        assert 0 < listed.usd < 0.01
         with pytest.raises(UsageError, match="no model of it") as caught:
             plan_probe(None, "openai", None, ENV)
         assert "--model" in str(caught.value.hint)
@@ -242,6 +246,7 @@ class TestPlanning:
             plan_probe(None, "openai", "m", {})
 
 
+@pytest.mark.usefixtures("asks")
 class TestCommand:
     @pytest.fixture(autouse=True)
     def _env(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def test_stop_sequences_have_their_own_name() -> None:
 @pytest.mark.parametrize("stop", ["\n", " \t"])
 def test_a_stop_sequence_of_white_space_is_refused_before_anything_is_sent(stop: str) -> None:
     """The vendor would refuse every row: each would be an error and final."""
-    with pytest.raises(PermanentError, match="white space alone") as caught:
+    with pytest.raises(PermanentError, match="only white space") as caught:
         message_params(asked(stop=("Question:", stop)), model())
     assert "`stop`" in str(caught.value.hint)
 
@@ -107,7 +107,7 @@ class TestSamplers:
 
     @pytest.mark.parametrize("name", ["claude-opus-4-1", "claude-sonnet-4-5-20250929", "claude-haiku-4-5", "other"])
     def test_later_ones_take_one_and_both_are_refused(self, name: str) -> None:
-        with pytest.raises(PermanentError, match="not both") as caught:
+        with pytest.raises(PermanentError, match="either temperature or top_p") as caught:
             params(asked(temperature=0.5, top_p=0.9), model(name))
         assert "provider_default" in (caught.value.hint or "")
 
@@ -166,12 +166,12 @@ class TestBeforeAnythingIsAsked:
         ("options", "sampling", "said"),
         [
             ({}, {"temperature": 1.1}, "above 1"),
-            ({}, {"temperature": 0.5, "top_p": 0.9}, "not both"),
-            ({}, {"stop": (" ",)}, "white space alone"),
-            ({"thinking_budget": 2048}, {}, "takes no temperature but 1"),
+            ({}, {"temperature": 0.5, "top_p": 0.9}, "either temperature or top_p"),
+            ({}, {"stop": (" ",)}, "only white space"),
+            ({"thinking_budget": 2048}, {}, "accepts only temperature 1"),
             ({"thinking_budget": 20}, {"temperature": 1.0}, "1024"),
-            ({"sampling": "provider_default"}, {"temperature": 0.5}, "`temps` has 0.5"),
-            ({"sampling": "provider_default"}, {"stop": (" ",)}, "white space alone"),
+            ({"sampling": "provider_default"}, {"temperature": 0.5}, "`temps` is 0.5"),
+            ({"sampling": "provider_default"}, {"stop": (" ",)}, "only white space"),
         ],
     )
     def test_what_would_be_refused_later_is_refused_here(
@@ -183,7 +183,7 @@ class TestBeforeAnythingIsAsked:
         usual = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
         assert check_sampling(model(), usual, "2023-06-01") == "Anthropic has no seed: none is sent"
         left = check_sampling(model(sampling="provider_default"), usual, "2026-10-21")
-        assert "are left to the vendor" in left
+        assert "are not sent; the vendor's defaults apply" in left
         with pytest.raises(ConfigError, match="2026-10-21"):
             check_sampling(model(), usual, "2026-10-21")
 

@@ -126,7 +126,7 @@ class TestStrangeThingsInTheFolder:
         record = desk.folder / f"{KEY}.job.json"
         record.unlink()
         os.mkfifo(record)
-        with pytest.raises(PermanentError, match="is no record of a job"):
+        with pytest.raises(PermanentError, match="is not a record of a job"):
             desk.status()
 
 
@@ -191,7 +191,7 @@ class TestWriting:
             assert place.is_dir()
 
     def test_without_a_run_and_a_folder_nothing_is_written(self) -> None:
-        with pytest.raises(ConfigError, match="no folder"):
+        with pytest.raises(ConfigError, match="its files need a folder"):
             provider(None).check(MODEL)
 
     def test_a_dry_run_leaves_the_folder_of_the_instance_alone(self, desk: Desk) -> None:
@@ -212,7 +212,7 @@ class TestWaiting:
         desk.job()
         status = desk.status()
         assert (status.state, status.patient) == (JobState.BY_HAND, False)
-        assert status.message == f"waits for {desk.folder / KEY}.results.jsonl"
+        assert status.message == f"waiting for {desk.folder / KEY}.results.jsonl"
         (step,) = status.steps
         requests, results = desk.folder / f"{KEY}.requests.jsonl", desk.folder / f"{KEY}.results.jsonl"
         assert shlex.split(step) == [
@@ -280,7 +280,7 @@ class TestWaiting:
         desk.quiet_for(path, 5000)
         status = desk.status()
         assert status.state is JobState.BY_HAND
-        assert f"{path}:2: breaks off in the middle of the line; 1 of 5" in status.message
+        assert f"{path}:2: is cut off in the middle of a line; 1 of 5" in status.message
         assert "delete that line" in status.steps[0]
 
     def test_ends_of_lines_marks_blank_lines_and_a_missing_last_end_are_nothing_wrong(self, desk: Desk) -> None:
@@ -345,7 +345,7 @@ class TestNames:
         desk.job(second, (3, 4))
         waiting = desk.status(second)
         assert (waiting.state, waiting.message) == (
-            JobState.BY_HAND, f"waits for {desk.folder / second}.results.jsonl"
+            JobState.BY_HAND, f"waiting for {desk.folder / second}.results.jsonl"
         )  # fmt: skip
         assert sorted(desk.results()) == ALL[:3]  # the first attempt keeps its files
         desk.put("batch_2_output.jsonl", [answer(each) for each in ALL[3:]])
@@ -391,7 +391,7 @@ class TestNames:
         desk.put("batch_1_error.jsonl", [not_carried_out(each) for each in ALL[3:]])
         waiting = desk.status(second)
         assert waiting.state is JobState.BY_HAND
-        assert "none of the 2 requests in its files of answers was carried out" in waiting.message
+        assert "none of the 2 requests in its files of answers succeeded" in waiting.message
         assert f"{second}.requests.jsonl" in waiting.steps[0]
         desk.put("batch_2_output.jsonl", [answer(each) for each in ALL[3:]])
         assert desk.results(second, (3, 4)) == ALL[3:]
@@ -447,14 +447,14 @@ class TestRows:
         second = desk.put(f"{KEY}.results.jsonl", [answer(ALL[1], "Rome")])
         with pytest.raises(PermanentError) as caught:
             desk.status()
-        assert f"{second}:1: answers '{ALL[1]}' otherwise than {first}:2 does" in caught.value.message
+        assert f"{second}:1: answers '{ALL[1]}' differently from {first}:2" in caught.value.message
 
     def test_the_file_of_another_part_is_refused(self, desk: Desk) -> None:
         desk.job()
         path = desk.put(f"{KEY}.results.jsonl", [answer(each) for each in ids(5, 6)])
         with pytest.raises(PermanentError) as caught:
             desk.status()
-        assert caught.value.message.startswith(f"{path}:1: answers 'd-q5-c-0-0-c', which this job does not ask")
+        assert caught.value.message.startswith(f"{path}:1: answers 'd-q5-c-0-0-c', which is not in this job")
 
     def test_the_file_of_another_models_part_is_refused(self, desk: Desk) -> None:
         desk.job()
@@ -469,7 +469,7 @@ class TestRows:
         path = desk.put(f"{KEY}.results.jsonl", [answer(ALL[0]), line, answer(ALL[1])])
         with pytest.raises(PermanentError) as caught:
             desk.status()
-        assert caught.value.message.startswith(f"{path}:2: is no row of answers")
+        assert caught.value.message.startswith(f"{path}:2: is not a row of answers")
         assert caught.value.hint
 
     def test_requests_that_were_edited_are_refused(self, desk: Desk) -> None:
@@ -482,7 +482,7 @@ class TestRows:
     def test_requests_that_are_gone_are_named_with_what_to_do(self, desk: Desk) -> None:
         desk.job()
         (desk.folder / f"{KEY}.requests.jsonl").unlink()
-        with pytest.raises(PermanentError, match="is not there any more") as caught:
+        with pytest.raises(PermanentError, match="no longer exists") as caught:
             desk.status()
         assert "--rebuy" in str(caught.value.hint)
 
@@ -494,7 +494,7 @@ class TestRows:
     def test_a_damaged_record_is_named(self, desk: Desk) -> None:
         desk.job()
         (desk.folder / f"{KEY}.job.json").write_text("{")
-        with pytest.raises(PermanentError, match=r"\.job\.json: is no record"):
+        with pytest.raises(PermanentError, match=r"\.job\.json: is not a record"):
             desk.status()
 
 

@@ -204,3 +204,17 @@ def test_a_failed_request_without_usage_has_unknown_tokens() -> None:
 def test_anything_else_is_a_value_error(row: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse_chat_row(row)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"), [(0.46, 0.46), (2, 2.0), (0, 0.0), (-1, None), (1e9, None), ("0.46", None), (None, None)]
+)
+def test_the_seconds_that_a_server_took_are_read_from_its_usage_and_odd_ones_take_no_token_with_them(
+    told: object, seconds: float | None
+) -> None:
+    found = answered({"content": "Rome"}, total_time=told, queue_time=0.01)
+    assert (found.latency_s, found.prompt_tokens, found.completion_tokens) == (seconds, 9, 2)
+
+
+def test_rows_that_differ_in_their_seconds_alone_say_the_same() -> None:
+    assert answered({"content": "Rome"}, total_time=0.1) == answered({"content": "Rome"}, total_time=0.2)

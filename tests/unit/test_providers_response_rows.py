@@ -105,7 +105,7 @@ def test_a_response_that_calls_a_function_is_no_answer() -> None:
 def test_a_failed_response_is_an_error_and_keeps_its_tokens() -> None:
     found = read(status="failed", error={"code": "server_error", "message": "Broke."})
     assert (found.error, found.text, found.prompt_tokens, found.completion_tokens) == ("server_error: Broke.", "", 9, 5)
-    assert read(status="failed", error=None).error == "failed: the response says no reason"
+    assert read(status="failed", error=None).error == "failed: the response gives no reason"
 
 
 def test_odd_usage_is_unknown_and_the_answer_counts() -> None:

@@ -28,7 +28,7 @@ SHAPES: Final = Path(__file__).parents[1] / "data/questions/shapes"
 EXPECTED: Final[dict[str, Any]] = json.loads((SHAPES / "expected.json").read_text(encoding="utf-8"))
 MADE: Final = re.compile(r"q[0-9a-f]{16}")
 REFUSED: Final = {
-    "headerless_mmlu.csv": "the first line looks like a question: put a line with the names of the columns above it",
+    "headerless_mmlu.csv": "the first line looks like a question: add a line with the names of the columns above it",
     "excel_export.csv": "if it is in 'Frage', write `columns: {question: Frage, answers: Antwort}` in the section",
 }
 """What is said of the files that need something written."""
@@ -73,14 +73,14 @@ def test_a_file_of_a_public_shape_is_recognised_without_a_configuration_and_hint
     found = recognise(SHAPES / name)
     assert found.format == EXPECTED[name]["format"]
     assert list(found.scorers) == EXPECTED[name].get("scorers", [])
-    assert any(found.format in sentence or "columns of its own" in sentence for sentence in found.sentences)
+    assert any(found.format in sentence or "custom columns" in sentence for sentence in found.sentences)
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_file_that_is_not_recognised_says_in_one_message_what_to_write(name: str) -> None:
     with pytest.raises(DataError) as caught:
         recognise(SHAPES / name)
-    assert "no column is known to hold the question; the columns are" in caught.value.message
+    assert "no column is recognised as the question; the columns are" in caught.value.message
     assert caught.value.hint is not None
     assert REFUSED[name] in caught.value.hint
 
@@ -95,10 +95,10 @@ def test_a_file_without_a_header_loads_once_the_line_that_the_message_names_is_a
     assert items[0].choices == ("6", "8", "10", "12")
 
 
-UNUSED: Final = "assertions that accepted answers cannot express, which are not used"
+UNUSED: Final = "assertions that cannot be expressed as accepted answers, which are not used"
 SYSTEM: Final = (
-    "questions with a system message of their own, which is not sent (the arms decide the system prompt) and kept as "
-    "the column `system`"
+    "questions with their own system message, which is kept as the column `system` but not sent (the arms set the "
+    "system prompt)"
 )
 
 

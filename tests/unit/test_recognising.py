@@ -77,7 +77,7 @@ def test_a_format_with_keys_of_its_own_takes_no_columns(tmp_path: Path) -> None:
 
     for name in ("arc", "squad_v2"):
         format_: DatasetFormat = registry.load("dataset format", name)
-        with pytest.raises(DataError, match=f"the format {name} has keys of its own, and takes no `columns`"):
+        with pytest.raises(DataError, match=f"the format {name} has fixed keys, and does not use `columns`"):
             list(format_.read(write(tmp_path / "a.jsonl", ARC), "mine", reading=Reading(columns={"question": "x"})))
 
 
@@ -86,13 +86,13 @@ def test_what_was_matched_and_what_is_kept_is_said(tmp_path: Path) -> None:
     found = recognise(tmp_path / "q.csv")
     assert found.columns == {"question": "Question", "answers": "Answer"}
     assert found.sentences == (
-        "read as semicolon-separated, a table with columns of its own",
+        "read as semicolon-separated, with custom columns",
         "columns: question from 'Question', answers from 'Answer'",
-        "kept beside the question: 'Level'",
+        "kept with the question: 'Level'",
     )
     (sentence,) = recognise(write(tmp_path / "a.jsonl", ARC)).sentences
     assert sentence == (
-        "read as JSON objects, one a line, in the format arc (ARC, CommonsenseQA, OpenBookQA: choices with labels, "
+        "read as JSON objects, one per line, in the format arc (ARC, CommonsenseQA, OpenBookQA: choices with labels, "
         "and an `answerKey`)"
     )
 
@@ -135,7 +135,7 @@ def test_rows_in_another_order_and_a_compressed_file_are_the_same_format(tmp_pat
     packed = tmp_path / "q.bin"
     packed.write_bytes(gzip.compress(path.read_bytes()))
     assert recognise(path).format == recognise(packed).format == "arc"
-    assert recognise(packed).sentences[0].startswith("read as JSON objects, one a line, gzip, in the format arc")
+    assert recognise(packed).sentences[0].startswith("read as JSON objects, one per line, gzip, in the format arc")
 
 
 def test_a_large_document_is_recognised_from_its_first_megabyte(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def test_a_plain_figure_has_three_significant_digits_and_no_exponent(value: floa
 
 
 def test_amounts_are_in_cents_and_small_ones_keep_their_digits() -> None:
-    assert [amount(usd) for usd in (1234.567, 1.0, 0.0123456, 0.0)] == ["1,234.57", "1.00", "0.0123", "0"]
+    assert [amount(usd) for usd in (1234.567, 1.0, 0.0123456, 0.0)] == ["1,234.57", "1.00", "0.012", "0"]
+    assert [amount(usd) for usd in (0.996, 0.994, 0.0999)] == ["1.00", "0.99", "0.10"]
 
 
 def test_counts_that_averages_made_fractional_are_shown_as_such() -> None:
@@ -139,7 +140,7 @@ def family(size: int, correction: str = "holm") -> Family:
 
 def test_a_correction_is_told_with_its_method_and_size() -> None:
     assert correction_text([family(2)]) == "Adjusted p: Holm's method over 2 tests, at level 0.05."
-    assert "a single test is left as it is" in correction_text([family(1)])
+    assert "a single test is not adjusted" in correction_text([family(1)])
     assert "each of 3 families of 2 to 4 tests" in correction_text([family(2, "bh"), family(3, "bh"), family(4, "bh")])
     assert correction_text([]) == ""
 

@@ -15,9 +15,10 @@ from promptrial.documents.significance import Significance, StatsSettings
 from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
 from promptrial.model.arms import Contrast
 from promptrial.reporting import tables
+from promptrial.reporting.details import trial_details
 from promptrial.reporting.facts import ParseFacts, TrialFacts, TrialResult, arm_differences
-from promptrial.reporting.markdown import aggregate_report, trial_report
-from promptrial.reporting.plain import summary_text
+from promptrial.reporting.markdown import aggregate_report
+from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.summary import run_sentences, trial_sentences
 from promptrial.reporting.tables import Table, primary_p_values
 from promptrial.reporting.tables.cells import count, effect, p_value, rate
@@ -70,7 +71,6 @@ BY_CONTRAST: Final = (
     tables.exploratory_table,
     tables.missing_rule_table,
     tables.equivalence_table,
-    tables.summary_table,
     tables.pairs_table,
     tables.bounds_table,
     tables.binary_table,
@@ -103,7 +103,7 @@ def test_a_trial_of_control_and_treatment_has_no_column_of_contrasts() -> None:
     document = analyse(table, SETTINGS)
     for make in BY_CONTRAST:
         assert "Contrast" not in make(document).headers
-    assert "vs control" not in trial_report(pages.facts(), document, pages.costs())
+    assert "vs control" not in trial_details(pages.facts(), document, pages.costs())
 
 
 def test_the_figures_of_a_row_are_those_of_its_contrast() -> None:
@@ -146,12 +146,12 @@ def test_requests_and_costs_have_a_row_for_each_arm() -> None:
 def test_sentences_name_the_arm_that_is_higher() -> None:
     texts = trial_sentences(TrialResult(facts(), analysed(*ARMS), costs()))
     assert texts[0].startswith(
-        "The arms control, short and big of the set main, on the model small, were compared, each"
+        "The arms control, short and big of prompt set main were compared on the model small, each"
     )
     [found] = [text for text in texts if text.startswith("Exact match, big vs control (primary): significant")]
     assert "significant, the big arm is higher, which is better." in found
     assert " in the control: " in found
-    assert any("in the short arm" in text and "in the big arm" in text for text in texts if "Missing answers" in text)
+    assert any("for the short arm" in text and "for the big arm" in text for text in texts if "Missing answers" in text)
     assert any(text.startswith("Equivalence in Exact match, short vs control at temperature 0") for text in texts)
     assert not any("treatment" in text for text in texts)
 
@@ -160,20 +160,21 @@ def test_notes_name_the_contrast_that_they_are_about() -> None:
     document = analysed(*ARMS)
     lost = [row for row in tables.primary_endpoints(document) if row.attrition is not None]
     assert lost
-    page = trial_report(facts(), document, costs())
+    page = trial_details(facts(), document, costs())
     cautioned = [row for row in tables.overall_endpoints(document) if row.cautions]
     for row in cautioned:
         assert f", {row.compared}, all items" in page
 
 
 def test_the_report_and_the_terminal_show_every_contrast() -> None:
-    page = trial_report(facts(), analysed(*ARMS), costs())
+    page = trial_details(facts(), analysed(*ARMS), costs())
     for name in ("short", "big"):
         assert f"{name} vs control" in page
         assert f"### {name.capitalize()}\n" in page
         assert f"Be {name}." in page
     assert [*ARMS, "all"] == column(tables.costs_table(costs()), "Arm")
-    assert "short vs control" in summary_text(tables.summary_table(analysed(*ARMS)))
+    titles = [table.title for table in effects_in_short(analysed(*ARMS), wide=False)]
+    assert titles == ["Arms by Exact match", "Effects, short minus control", "Effects, big minus control"]
 
 
 def test_the_tests_of_all_contrasts_and_trials_are_corrected_together() -> None:
@@ -206,7 +207,7 @@ def test_it_is_said_where_arms_differ_in_more_than_the_prompt() -> None:
     )
     assert arm_differences(found) == said
     result = TrialResult(facts(found), analysed(*ARMS), costs())
-    page = trial_report(result.facts, result.significance, result.costs)
+    page = trial_details(result.facts, result.significance, result.costs)
     [row] = [line for line in page.splitlines() if line.startswith("| Differences of arms")]
     assert said in row
     assert f"The arms differ in more than the system prompt: {said}." in trial_sentences(result)
@@ -219,7 +220,7 @@ def test_it_is_said_where_arms_differ_in_more_than_the_prompt() -> None:
 def test_arms_that_differ_in_the_prompt_alone_need_no_word_about_it() -> None:
     assert arm_differences(trial()) == ""
     assert arm_differences(trial(conditions=("short",))) == ""
-    page = trial_report(facts(), analysed(*ARMS), costs())
+    page = trial_details(facts(), analysed(*ARMS), costs())
     assert "Differences of arms" not in page
     assert "template" not in page
 
@@ -229,7 +230,7 @@ def test_arms_without_the_one_that_they_are_compared_with_are_described_and_not_
     assert not alone.compares
     [first, *_] = trial_sentences(TrialResult(alone, analysed(*ARMS), costs()))
     assert (
-        "The arms short and big of the set main, on the model small, were run without one to compare them with."
+        "The arms short and big of prompt set main were run on the model small, without an arm to compare them with."
         in first
     )
 
@@ -242,7 +243,7 @@ def test_an_arm_without_any_answer_is_told_and_the_other_contrast_stands() -> No
     answered = {"control": 60, "short": 60, "big": 0}
     attrition = {name: arm_attrition(60, answered[name], {"timeout": 60 - answered[name]}) for name in ARMS}
     document = analyse(table, SETTINGS, attrition)
-    page = trial_report(facts(), document, costs())
+    page = trial_details(facts(), document, costs())
     assert "Exact match, big vs control (primary) could not be tested: no pair" in page
     assert "Exact match, short vs control (primary): " in page
     assert "60 of 60 (100.0%) in the big arm" in page

@@ -16,7 +16,7 @@ def shown(example: MessageExample) -> str:
 def test_a_message_that_all_arms_share_is_shown_once_as_it_was_sent() -> None:
     assert shown(MessageExample("closed_book", "q_1", "nq", (), BOTH)) == (
         "### A question without a passage\n\n"
-        "The first of its kind: q_1 of nq. Behind the system prompt, its message stands as below.\n\n"
+        "Example: question q_1 of the data set nq. The system prompt is followed by this user message:\n\n"
         "User message:\n\n```text\nWhy?\n```\n"
     )
 
@@ -31,8 +31,8 @@ def test_a_message_that_differs_is_shown_for_each_arm() -> None:
 def test_the_turns_before_a_question_are_shown_and_of_many_the_last_ten() -> None:
     turns = tuple(Message("assistant" if number % 2 else "user", f"turn-{number}.") for number in range(13))
     page = shown(MessageExample("closed_book", "q", "d", turns, BOTH))
-    assert "the turns of its conversation stand as below" in page
-    assert "The first 3 turns are not shown." in page
+    assert "The system prompt is followed by the turns of its conversation:" in page
+    assert "The first 3 turns are omitted." in page
     assert "turn-2." not in page
     assert "Turn 4, assistant:\n\n```text\nturn-3.\n```" in page
     assert "Turn 13, user:\n\n```text\nturn-12.\n```" in page
@@ -41,7 +41,7 @@ def test_the_turns_before_a_question_are_shown_and_of_many_the_last_ten() -> Non
 def test_a_long_message_is_cut_in_the_middle_and_keeps_its_end() -> None:
     text = "a" * 3000 + "b" * 500 + "c" * 1000
     page = shown(MessageExample("closed_book", "q", "d", (), {"control": text}))
-    assert "User message; 500 characters in the middle are not shown:" in page
+    assert "User message; 500 characters in the middle are omitted:" in page
     assert f"{'a' * 3000}\n[...]\n{'c' * 1000}\n```" in page
     assert "b" * 9 not in page
     whole = shown(MessageExample("closed_book", "q", "d", (), {"control": "a" * 4000}))
@@ -51,7 +51,7 @@ def test_a_long_message_is_cut_in_the_middle_and_keeps_its_end() -> None:
 def test_a_hostile_message_stays_within_its_block() -> None:
     hostile = "```\n# Title\n\x1b[2J"
     page = shown(MessageExample("closed_book", "<b>*q*", "d", (Message("user", hostile),), {"control": hostile}))
-    assert "User message; what cannot be printed is escaped:" in page
+    assert "User message; unprintable characters are escaped:" in page
     assert "\x1b" not in page
     assert page.count("````text\n```\n# Title") == 2
     assert "<b>" not in page

@@ -11,14 +11,17 @@ import numpy as np
 
 from promptrial.documents import significance
 from promptrial.documents.significance import Significance, StatsSettings
+from promptrial.reporting.elsewhere import without_temperature
+from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.tables import (
     bounds_table,
     interaction_table,
     missing_rule_table,
+    overall_endpoints,
     primary_table,
-    summary_table,
 )
 from promptrial.reporting.tables.cells import MISSING
+from promptrial.reporting.tables.missing import attrition_notes
 from promptrial.stats.analysis import analyse
 from promptrial.stats.pairing import ScoreTable
 from tests.support.score_tables import table_of
@@ -36,21 +39,34 @@ def table(lost: int = 12) -> ScoreTable:
 
 
 def notes(document: Significance) -> str:
-    return "\n".join(summary_table(document).notes)
+    return "\n".join(note for table in effects_in_short(document, wide=False) for note in table.notes)
+
+
+def test_the_tables_of_scores_made_elsewhere_tell_no_temperature() -> None:
+    document = analyse(table(), SETTINGS)
+    found = [primary_table(document), *effects_in_short(document, wide=False)]
+    assert "temperature" in str(found)
+    assert "temperature" not in str([without_temperature(each) for each in found])
+    assert any(
+        note.startswith("Exact match, missing answers counted as failures: ")
+        for each in found
+        for note in without_temperature(each).notes
+    )
 
 
 def test_unequal_attrition_stands_beside_the_effect_in_terminal_and_report() -> None:
     document = analyse(table(), SETTINGS)
     lost = "the arms lost different shares of their answers: 12 of 80 (15.0%) in the control and 0 of 80 (0.0%) in the"
-    for shown in (summary_table(document), primary_table(document)):
-        assert any(f"Exact match, all items, temperature 0: {lost} treatment (p " in note for note in shown.notes)
-    assert "lost different shares" not in notes(analyse(table(2), SETTINGS))
+    shown = primary_table(document).notes
+    assert any(f"Exact match, all items, temperature 0: {lost} treatment (p " in note for note in shown)
+    assert not any("lost different shares" in note for note in primary_table(analyse(table(2), SETTINGS)).notes)
 
 
 def test_endpoints_that_lost_the_same_answers_are_named_together() -> None:
     scores = table().metrics["em"]
     document = analyse(replace(table(), metrics={"em": scores, "abstain_rate": scores}), SETTINGS)
-    assert "Exact match and Abstention, all items, temperature 0: the arms lost" in notes(document)
+    (said,) = attrition_notes(overall_endpoints(document))
+    assert said.startswith("Exact match and Abstention, all items, temperature 0: the arms lost")
 
 
 def test_the_other_rule_is_a_row_and_where_answers_are_missing_a_sentence() -> None:

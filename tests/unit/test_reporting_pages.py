@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 from promptrial.costs.amounts import TokenUsage, cost_report
 from promptrial.documents import significance
 from promptrial.documents.cost_report import CostReport, Price
-from promptrial.documents.missing import ArmAttrition, MissingBounds
+from promptrial.documents.looks import Looks
+from promptrial.documents.missing import ArmAttrition, AttritionTest, MissingBounds
 from promptrial.documents.significance import (
     ArmMean,
     Endpoint,
@@ -28,9 +29,9 @@ from promptrial.model import ModelSpec, Prompt
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
 from promptrial.model.instances import RequestOptions
 from promptrial.model.responses import NO_TEXT
+from promptrial.reporting.details import trial_details
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
-from promptrial.reporting.markdown import aggregate_report, trial_report
-from promptrial.reporting.plain import summary_text
+from promptrial.reporting.markdown import aggregate_report
 from promptrial.reporting.summary import run_sentences, trial_sentences
 from promptrial.reporting.tables import (
     aggregate_table,
@@ -50,7 +51,6 @@ from promptrial.reporting.tables import (
     questions_table,
     selective_table,
     subgroup_table,
-    summary_table,
     trials_table,
 )
 from promptrial.reporting.tables.cells import MISSING
@@ -176,6 +176,14 @@ def document(*endpoints: Endpoint, **changes: Any) -> Significance:
     return msgspec.structs.replace(whole, **changes)
 
 
+def looked_at(alpha: float) -> Looks:
+    """The looks of a trial that asked all its waves, in which the rule decides on exact match at a level of its own."""
+    return Looks(
+        rule="pocock", metric="em", alpha=alpha, efficacy=True, futility=None, waves_planned=2, items_planned=100,
+        items=100, decision="end", taken=(),
+    )  # fmt: skip
+
+
 def facts(slug: str = "model-set-tp1-tk50-mx32-32", **changes: Any) -> TrialFacts:
     prompts: dict[ArmName, Prompt] = {
         "control": Prompt("Answer with care.", "a" * 64),
@@ -247,17 +255,17 @@ def test_the_summary_says_what_was_compared_what_was_found_who_is_missing_and_th
 
     assert texts == [
         (
-            "The control and the treatment prompt of the set operational_only, on the model small, were compared. "
+            "The control and treatment prompts of prompt set operational_only were compared on the model small. "
             "Each of 104 items (64 open-book, 40 closed-book) was asked once at temperature 0 in each arm."
         ),
         (
             "Exact match (primary): significant, the treatment is higher, which is better. 45.0% against 30.0% in the "
             "control: +15.0 percentage points (95% CI +9.0 to +21.0), 100 pairs, adjusted p = 0.0250."
         ),
-        "Missing answers: none (104 of 104 in the control arm and 104 of 104 in the treatment arm).",
+        "Missing answers: none (all 104 requests of each arm were answered).",
         (
-            "Cost: 0.00180 USD (0.000900 for the control arm and 0.000900 for the treatment arm), 24,000 tokens, "
-            "0.0000240 USD for each exactly right answer."
+            "Cost: 0.0018 USD (0.00090 for the control arm and 0.00090 for the treatment arm), 24,000 tokens, "
+            "0.000024 USD per exact match."
         ),
     ]
 
@@ -306,16 +314,18 @@ def test_missing_answers_and_what_they_could_change_are_told() -> None:
     texts = sentences(document(attrition=arms))
 
     assert any(
-        text.startswith("Missing answers: 3 of 104 (2.9%) in the control arm and 0 of 104 (0.0%) in the treatment arm.")
+        text.startswith(
+            "Missing answers: 3 of 104 (2.9%) for the control arm and 0 of 104 (0.0%) for the treatment arm."
+        )
         for text in texts
     )
     assert any("over all 104 items lies within +11.0 to +18.0 percentage points" in text for text in texts)
 
 
 def test_an_unpriced_model_has_no_cost_in_usd_and_none_of_zero() -> None:
-    page = trial_report(facts(), document(), costs(None))
+    page = trial_details(facts(), document(), costs(None))
 
-    assert "in USD unknown, because the model has no price" in page
+    assert "the cost in USD is unknown, because the model has no price" in page
     assert "unknown, not 0" in page
     assert not re.search(r"\b0(\.0+)? USD", page)
     assert [row[-2:] for row in costs_table(costs(None)).rows] == [(MISSING, MISSING)] * 3
@@ -328,32 +338,32 @@ def test_the_price_of_a_trials_model_that_answers_no_arm_is_not_spoken_of() -> N
     assert "The model has no price" in " ".join(costs_table(some).notes)
     notes = " ".join(costs_table(both).notes)
     assert "The model has no price" not in notes
-    assert "Price of the control arm" in notes
+    assert "Price per million tokens of the control arm" in notes
 
 
 def test_costs_of_partly_unknown_usage_are_lower_bounds() -> None:
-    page = trial_report(facts(), document(), costs(unknown=7))
+    page = trial_details(facts(), document(), costs(unknown=7))
 
-    assert "Cost: at least 0.00180 USD" in page
+    assert "Cost: at least 0.0018 USD" in page
     assert "The usage of 7 of 100 answers of the treatment arm was not reported" in page
-    assert "for each exactly right answer" not in page
+    assert "for each exact match" not in page
 
 
 def test_a_trial_of_one_arm_compares_nothing() -> None:
     trial = replace(facts().trial, conditions=("treatment",))
-    page = trial_report(
+    page = trial_details(
         facts(trial=trial),
         document(untested(), attrition={"treatment": attrition()}, families=()),
         cost_report({"treatment": TokenUsage(104, 104, 1, 1, 2)}, {}, None),
     )
 
-    assert "Only the treatment prompt of the set operational_only" in page
+    assert "Only the treatment prompt of prompt set operational_only" in page
     assert "### Control" not in page
     assert "could not be tested" in page
     assert [line for line in page.splitlines() if line.startswith("| both ")] == []
     for of_two in ("Worst-case bounds", "Whatever the missing scores are", "| Pairing "):
         assert of_two not in page
-        assert of_two in trial_report(facts(), document(), costs())
+        assert of_two in trial_details(facts(), document(), costs())
 
 
 def test_with_several_temperatures_every_sentence_and_row_says_which() -> None:
@@ -395,19 +405,6 @@ def test_the_primary_table_has_a_row_with_n_effect_interval_and_decision() -> No
     )
 
 
-def test_the_short_table_has_the_figures_of_the_long_ones() -> None:
-    significance = document(endpoint(), endpoint("abstain_rate", 0.1, 0.3), endpoint("f1", **DULL))
-    long_rows = [*primary_table(significance).rows, *exploratory_table(significance).rows]
-    short = summary_table(significance)
-
-    assert [row[1] for row in short.rows] == ["primary", "exploratory", "exploratory"]
-    assert [(row[0], row[2], row[3], *row[4:7], *row[7:]) for row in short.rows] == [
-        (row[0], row[1], row[2], *row[4:7], *row[8:]) for row in long_rows
-    ]
-    assert "significant: treatment higher" in summary_text(short)
-    assert max(len(text) for text in summary_text(short).splitlines()) <= 132
-
-
 def test_a_metric_that_applies_to_nothing_is_not_applicable_and_one_without_pairs_not_estimable() -> None:
     nothing = untested("false_answer_rate", n_not_applicable=104)
     table = exploratory_table(document(endpoint(), nothing, untested("f1")))
@@ -438,10 +435,9 @@ def test_few_and_dominant_clusters_are_named_beside_the_effect_on_every_page() -
     said = "the largest cluster (pabc) holds 43% of the pairs"
     row = endpoint(clustered=True, n_clusters=8, cautions=("only 8 clusters", said))
     found = document(row, endpoint("f1", cautions=(said,), **DULL))
-    notes = summary_table(found).notes
-    assert f"Exact match and Token F1, all items, temperature 0: {said}." in notes
+    notes = primary_table(found).notes
     assert "Exact match, all items, temperature 0: only 8 clusters." in notes
-    assert f"Exact match, all items, temperature 0: {said}." in primary_table(found).notes
+    assert f"Exact match, all items, temperature 0: {said}." in notes
     assert any(said in text for text in sentences(found))
     result = TrialResult(facts(), found, costs())
     adjusted = primary_p_values([result])
@@ -453,7 +449,6 @@ def test_too_few_clusters_for_a_decision_are_not_called_not_significant() -> Non
     limits = {"ci_low": None, "ci_high": None, "ci_method": None, "clustered": True, "n_clusters": 5}
     found = document(endpoint(**DULL | limits | {"reason": reason, "clusters_needed": 6}))
     assert primary_table(found).rows[0][-1] == "not estimable with 5 clusters"
-    assert summary_table(found).rows[0][-1] == "not estimable with 5 clusters"
     [text] = [text for text in sentences(found) if "(primary)" in text]
     assert text.startswith(f"Exact match (primary) could not be decided: {reason}.")
 
@@ -463,6 +458,32 @@ def test_an_exploratory_endpoint_of_too_few_clusters_is_not_said_to_be_without_a
     found = sentences(document(endpoint(), endpoint("f1", **DULL | few), endpoint("abstain_rate", **DULL)))
     assert "Exploratory, without a significant difference: Abstention." in found
     assert "Exploratory, with too few clusters or pairs to decide: Token F1." in found
+
+
+def test_the_level_above_the_effects_is_that_of_the_stopping_rule_where_it_decides_all_of_them() -> None:
+    ruled = document(endpoint(), endpoint("f1", **DULL), looks=looked_at(0.025))
+    assert "Difference, pp (97.5% CI)" in primary_table(ruled).headers
+    assert "Difference, pp (95% CI)" in exploratory_table(ruled).headers
+    both = msgspec.structs.replace(ruled, settings=replace(ruled.settings, primary=("em", "f1")))
+    table = primary_table(both)
+    assert "Difference, pp (95% CI)" in table.headers
+    assert table.notes[0] == "Exact match: the interval is at 97.5%, the level of the stopping rule."
+    result = TrialResult(facts(), ruled, costs())
+    assert any("(97.5% CI +9.0" in text for text in trial_sentences(result))
+    adjusted = primary_p_values([result])
+    assert "Difference, pp (97.5% CI)" in aggregate_table([result], adjusted).headers
+
+
+def test_no_sentence_of_the_long_pages_claims_what_must_not_be_relied_on() -> None:
+    lost = AttritionTest(
+        n_planned_control=200, n_planned_treatment=200, n_missing_control=0, n_missing_treatment=98, difference=0.49,
+        p=0.0001, p_method="mcnemar", differs=True, reason=None,
+    )  # fmt: skip
+    found = TrialResult(facts(), document(endpoint(attrition=lost)), costs())
+    first = "Do not rely on this result: 98 of 200 answers from treatment are missing. "
+    for texts in (trial_sentences(found), run_sentences([found], primary_p_values([found]))):
+        [said] = [text for text in texts if "treatment is higher" in text or "the treatment is" in text]
+        assert said.startswith(first)
 
 
 def test_what_the_flips_alone_would_reject_is_not_shown() -> None:
@@ -485,19 +506,19 @@ def test_a_document_of_version_0_1_0_is_read_and_its_methods_keep_their_names() 
     assert documents
     for old in documents:
         assert {row.cautions for row in old.endpoints} == {()}
-        page = trial_report(facts(), old, costs())
+        page = trial_details(facts(), old, costs())
         methods = {row.p_method for row in old.endpoints}
         assert ("mcnemar" in methods) == ("p by McNemar's test (mid-p)" in page)
 
 
 def test_subsets_are_shown_with_a_caution() -> None:
     subset = endpoint(scope="dataset", subset="nq", family="subgroups/dataset/em/0.0")
-    page = trial_report(facts(), document(endpoint(), subset), costs())
+    page = trial_details(facts(), document(endpoint(), subset), costs())
 
     assert subgroup_table(document(endpoint(), subset), "dataset").rows[0][:4] == ("nq", "Exact match", "0", "100")
     assert "does not show that the subsets differ" in page
     assert "Effects within subsets (exploratory)" in headings(page)
-    assert "Effects within subsets (exploratory)" not in headings(trial_report(facts(), document(), costs()))
+    assert "Effects within subsets (exploratory)" not in headings(trial_details(facts(), document(), costs()))
 
 
 def test_equivalence_is_spoken_of_only_with_a_margin() -> None:
@@ -533,7 +554,7 @@ def test_equivalence_is_spoken_of_only_with_a_margin() -> None:
         "Equivalence in Exact match at temperature 0, margin 5 percentage points: not shown (adjusted p = 0.300)."
         in sentences(with_margin)
     )
-    without = trial_report(facts(), document(), costs())
+    without = trial_details(facts(), document(), costs())
     assert "none given, so equivalence was not tested" in without
     assert "### Equivalence" not in without
 
@@ -583,7 +604,7 @@ def test_requests_are_listed_by_arm_and_reason() -> None:
     table = attrition_table(document(attrition=arms))
 
     assert table.headers[2:4] == ("Answered", "Truncated")
-    assert table.headers[6:] == ("Empty: reasoning alone", "Error: timeout", "No row came")
+    assert table.headers[6:] == ("Empty: reasoning only", "Error: timeout", "No row received")
     assert table.rows == (
         ("control", "104", "101", "0", "3", "2.9%", "2", "0", "1"),
         ("treatment", "104", "100", "5", "4", "3.8%", "0", "1", "3"),
@@ -602,7 +623,7 @@ def test_more_than_a_hundredth_of_empty_or_truncated_answers_is_a_warning_before
     )
     assert texts[2] == (
         "Warning: answers cut off at the token limit: 2 of 101 (2.0%) in the control arm and 1 of 104 (1.0%) in the "
-        "treatment arm. They are scored as far as they go; max_new_tokens sets the limit."
+        "treatment arm. The text up to the limit is scored; max_new_tokens sets the limit."
     )
 
 
@@ -630,9 +651,9 @@ def test_the_report_of_a_run_names_the_trials_with_empty_answers_first() -> None
 
 def test_answers_with_reasoning_are_counted_where_there_are_any() -> None:
     parse = ParseFacts(0, 0, 0, {"control": 0, "treatment": 0}, {"control": 0, "treatment": 3})
-    page = trial_report(facts(parse=parse), document(), costs())
-    assert "reasoning, which is kept and not scored: 0 in the control arm and 3 in the treatment arm." in page
-    assert "reasoning" not in trial_report(facts(), document(), costs())
+    page = trial_details(facts(parse=parse), document(), costs())
+    assert "reasoning (kept, but not scored): 0 in the control arm and 3 in the treatment arm." in page
+    assert "reasoning" not in trial_details(facts(), document(), costs())
 
 
 def test_every_code_of_an_empty_response_has_words_of_its_own() -> None:
@@ -660,7 +681,6 @@ def test_every_table_of_results_shows_n() -> None:
         attrition_table(significance),
         questions_table(significance),
         costs_table(costs()),
-        summary_table(significance),
     ]
 
     for table in tables:
@@ -714,7 +734,7 @@ def real_document(seed: int, shift: float = 0.3) -> Significance:
 
 
 def test_the_page_has_its_sections_in_order_and_is_well_formed() -> None:
-    page = trial_report(facts(), real_document(1), costs())
+    page = trial_details(facts(), real_document(1), costs())
     tokens = PARSER.parse(page)
 
     assert headings(page) == [
@@ -729,7 +749,7 @@ def test_the_page_has_its_sections_in_order_and_is_well_formed() -> None:
         "Provenance",
         "Appendix: the prompts",
     ]
-    assert page.startswith("# Trial model-set-tp1-tk50-mx32-32\n\n## In short\n\n- The control and the treatment")
+    assert page.startswith("# Trial model-set-tp1-tk50-mx32-32\n\n## In short\n\n- The control and treatment")
     assert page.endswith("\n")
     assert "\n\n\n" not in page
     assert not re.search(r"\b(nan|inf|None)\b", page)
@@ -738,7 +758,7 @@ def test_the_page_has_its_sections_in_order_and_is_well_formed() -> None:
 
 
 def test_the_prompts_are_quoted_whole_even_where_they_hold_fences() -> None:
-    page = trial_report(facts(), document(), costs())
+    page = trial_details(facts(), document(), costs())
     blocks = [token.content for token in PARSER.parse(page) if token.type == "fence"]
 
     assert blocks == ["Answer with care.\n", "Say so when you do not know.\n```\nnot code\n```\n"]
@@ -750,14 +770,14 @@ def test_a_prompt_with_unprintable_characters_says_that_it_is_not_shown_as_it_is
     control, *others = facts().trial.arms
     bold = replace(control, prompt=Prompt("be\x1b[1m bold", "a" * 64))
     trial = replace(facts().trial, arms=(bold, *others))
-    page = trial_report(facts(trial=trial), document(), costs())
+    page = trial_details(facts(trial=trial), document(), costs())
 
-    assert page.count("what cannot be printed is escaped") == 1
+    assert page.count("unprintable characters are escaped") == 1
     assert r"be\u001b[1m bold" in page
 
 
 def test_the_page_names_no_folder_of_a_machine() -> None:
-    page = trial_report(facts(), document(), costs())
+    page = trial_details(facts(), document(), costs())
 
     assert "/home" not in page
     assert "/models" not in page
@@ -773,7 +793,7 @@ def test_the_same_values_give_the_same_bytes_whatever_the_order_of_mappings() ->
     )
     mirrored = msgspec.structs.replace(significance, attrition=dict(reversed(significance.attrition.items())))
 
-    assert trial_report(turned, mirrored, costs()) == trial_report(facts(), real_document(1), costs())
+    assert trial_details(turned, mirrored, costs()) == trial_details(facts(), real_document(1), costs())
 
 
 @pytest.mark.parametrize(
@@ -781,7 +801,7 @@ def test_the_same_values_give_the_same_bytes_whatever_the_order_of_mappings() ->
 )
 def test_hostile_names_and_reasons_change_no_structure(attack: str) -> None:
     calm, wild = (
-        trial_report(
+        trial_details(
             facts(
                 run=replace(
                     facts().run,
@@ -836,10 +856,10 @@ def test_the_run_page_decides_by_the_p_values_corrected_over_all_trials() -> Non
     strict = aggregate_report(facts().run, results(), dict(zip(keys, [0.06, None, 0.8], strict=True)))
     found = aggregate_report(facts().run, results(), dict(zip(keys, [0.025, None, 0.8], strict=True)))
 
-    assert "- 3 trials with 3 primary tests; 1 of them could not be made." in found
+    assert "- 3 trials with 3 primary tests; 1 of them could not be computed." in found
     assert "- Significant after correction over all tests: 1 of 2 tests." in found
     assert "- first, Exact match: the treatment is higher, which is better, by +15.0 percentage points" in found
-    assert "None is significant after correction over all 2 tests. This does not mean" in strict
+    assert "No test is significant after correction over all 2 tests. This does not mean" in strict
     rows = [line for line in strict.splitlines() if line.startswith(("| first ", "| second ", "| third "))]
     assert len(rows) == 6  # each trial once among the effects and once among the trials
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[:3]]
@@ -850,7 +870,7 @@ def test_the_run_page_decides_by_the_p_values_corrected_over_all_trials() -> Non
     ]
     assert "Holm's method over the 2 primary tests of all trials" in strict
     assert "[second](second/reports/report.md)" in strict
-    assert "A trial without USD has a model without a price." in strict
+    assert "If a trial shows no USD, its model has no price." in strict
 
 
 def test_a_primary_test_without_a_corrected_p_value_is_refused() -> None:
@@ -863,9 +883,9 @@ def test_a_primary_test_without_a_corrected_p_value_is_refused() -> None:
 
 def test_a_dry_run_says_above_all_else_that_it_says_nothing_about_a_model() -> None:
     dry = facts(run=replace(facts().run, dry_run=True))
-    page = trial_report(dry, document(endpoint()), costs())
+    page = trial_details(dry, document(endpoint()), costs())
     assert page.index("This was a dry run") < page.index("## In short")
-    assert "dry run" not in trial_report(facts(), document(endpoint()), costs())
+    assert "dry run" not in trial_details(facts(), document(endpoint()), costs())
 
 
 def test_requests_that_trials_share_are_counted_and_said_to_be_paid_for_once() -> None:
@@ -892,7 +912,7 @@ def test_the_design_says_which_decoding_parameters_were_not_sent() -> None:
 def test_the_design_states_no_sampling_that_was_left_to_the_vendor() -> None:
     trial = facts().trial
     model = replace(trial.model, options=RequestOptions(sampling="provider_default"))
-    said = "OpenAI's chat completions: temperature, top_p, top_k and seed are left to the vendor"
+    said = "OpenAI's chat completions: temperature, top_p, top_k and seed are not sent; the vendor's defaults apply"
     arms = tuple(replace(arm, model=model) for arm in trial.arms)
     given: dict[str, Any] = {"trial": replace(trial, model=model, arms=arms), "unsent": (said,)}
     assert design_row("Sampling", **given) == f"the model's defaults ({said})"

@@ -12,7 +12,8 @@ import pytest
 from promptrial.documents.scorers import Declaration, checked
 from promptrial.documents.significance import Significance, StatsSettings
 from promptrial.reporting.scaling import as_shares
-from promptrial.reporting.tables import equivalence_table, primary_table, summary_table
+from promptrial.reporting.short import effects_in_short
+from promptrial.reporting.tables import equivalence_table, primary_table
 from promptrial.reporting.tables.cells import PERCENT, ScoreUnit, effect, margin, points_decimals, rate
 from promptrial.reporting.tables.words import metric_text, score_unit, wording
 from promptrial.stats.analysis import analyse
@@ -105,7 +106,7 @@ def test_the_unit_is_that_of_the_scorer_and_points_where_it_names_none() -> None
 def test_tables_of_lengths_show_words_and_no_percentages() -> None:
     found = as_shares(document(0.0, 1000.0, 20.0))
     with wording({"f1": WORDS}):
-        for table in (summary_table(found), primary_table(found), equivalence_table(found)):
+        for table in (*effects_in_short(found, wide=True), primary_table(found), equivalence_table(found)):
             (row, *_) = table.rows
             text = " | ".join(row)
             assert " words" in text

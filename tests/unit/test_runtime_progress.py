@@ -4,7 +4,7 @@ import pytest
 
 from promptrial.model.units import RUN, Unit
 from promptrial.runtime.clock import FakeClock
-from promptrial.runtime.progress import LineProgress, NoProgress, rate_text
+from promptrial.runtime.progress import LineProgress, NoProgress, duration, rate_text
 
 
 @pytest.mark.parametrize(
@@ -15,11 +15,11 @@ from promptrial.runtime.progress import LineProgress, NoProgress, rate_text
         (42, 10.0, 147, ", 4.2/s, 35 s left"),
         (10, 10.0, 0, ", 1.0/s"),
         (10, 10.0, None, ", 1.0/s"),
-        (10, 10.0, 60, ", 1.0/s, 1 min 0 s left"),
+        (10, 10.0, 60, ", 1.0/s, 60 s left"),
         (10, 10.0, 59, ", 1.0/s, 59 s left"),
-        (10, 10.0, 3723, ", 1.0/s, 1 h 2 min left"),
-        (12_345, 1.0, 5, ", 12,345.0/s, 0 s left"),
-        (1, 100.0, 9, ", 0.01/s, 15 min 0 s left"),
+        (10, 10.0, 3723, ", 1.0/s, 62 min left"),
+        (12_345, 1.0, 5, ", 12,345.0/s, 1 s left"),
+        (1, 100.0, 9, ", 0.01/s, 15 min left"),
         (1, 4000.0, None, ", 0.00025/s"),
         (10, 10.0, -3, ", 1.0/s"),
     ],
@@ -28,6 +28,14 @@ def test_rate_and_time_left_are_said_once_there_is_something_to_say(
     done: int, seconds: float, left: int | None, text: str
 ) -> None:
     assert rate_text(done, seconds, left) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (45, "45 s"), (420, "7 min"), (3600, "60 min"), (12_600, "3.5 h"), (400_000, "4.6 d")],
+)
+def test_a_time_is_given_in_one_unit(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_a_line_is_said_every_ten_seconds_and_counts_what_an_earlier_process_did() -> None:

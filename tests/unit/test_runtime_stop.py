@@ -80,7 +80,7 @@ def test_a_sentinel_sets_the_token_for_good(tmp_path: Path) -> None:
     assert not token.is_set()
     sentinel.touch()
     assert token.is_set()
-    assert token.reason == "STOP_REQUESTED is there"
+    assert token.reason == "STOP_REQUESTED file found"
     sentinel.unlink()
     assert token.is_set()
 
@@ -140,7 +140,7 @@ def test_a_signal_asks_for_a_stop_and_says_what_will_happen(tmp_path: Path, numb
     assert time.monotonic() - began < 10  # and not the 30 seconds of the wait
     assert process.returncode == 0, err
     said, done = out.splitlines()
-    assert said.startswith(f"{number.name}: stopping when what is in flight has ended")
+    assert said.startswith(f"{number.name}: stopping after the current requests")
     assert done == f"done {number.name}"
 
 
@@ -271,7 +271,5 @@ def test_the_first_signal_says_how_to_go_on() -> None:
     with stop_on_signals(StopToken(), said.append, "promptrial run --run_id r --resume"):
         signal.raise_signal(signal.SIGINT)
     assert len(said) == 1
-    assert said[0].startswith(
-        "SIGINT: stopping when what is in flight has ended; the same signal again stops immediately"
-    )
+    assert said[0].startswith("SIGINT: stopping after the current requests; the same signal again stops immediately")
     assert said[0].endswith(", then resume with: promptrial run --run_id r --resume")

@@ -223,8 +223,8 @@ def test_a_label_in_english_may_stand_before_a_refusal_in_another_language() -> 
 
 
 def test_patterns_are_read_when_they_are_needed_and_by_language() -> None:
-    refusals._is_refusal.cache_clear()
-    refusals._book.cache_clear()
+    for remembered in (refusals._is_refusal, refusals._abstains, refusals._book):
+        remembered.cache_clear()
     assert not is_abstention("Paris")
     assert refusals._book.cache_info().currsize == 0
     assert is_abstention("Ik weet het niet.")

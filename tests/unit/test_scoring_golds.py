@@ -32,7 +32,7 @@ def test_a_gold_that_reads_as_a_refusal_is_named_with_file_and_line_and_what_to_
         "set is_unanswerable and leave the answers empty"
     )
     assert second == (
-        f"{path}:2: id '2': the accepted answer 'unknown' reads as a refusal; it counts as right where it is given"
+        f"{path}:2: id '2': the accepted answer 'unknown' reads as a refusal; an answer that equals it counts as right"
     )
 
 
@@ -59,5 +59,5 @@ def test_the_share_of_golds_without_spaces_is_told_with_what_token_f1_makes_of_t
         "datasets.mine: 50% of the accepted answers are in a script without spaces; token F1 counts"
     )
     (official,) = warnings(path, ["1"], rules_for("custom", "squad_v2"))
-    assert "The rules of squad_v2 take such a text for one word" in official
+    assert "The rules of squad_v2 treat such a text as one word" in official
     assert "`tokens: characters`" in official

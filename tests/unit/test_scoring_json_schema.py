@@ -115,18 +115,21 @@ def test_an_accepted_answer_without_the_field_is_an_error_that_names_the_item() 
         ({"properties": {"a": {"type": "strin"}}}, "$.properties.a.type: "),
         (
             {"$ref": "https://example.com/schema.json"},
-            "$.$ref: 'https://example.com/schema.json' leads out of the schema",
+            "$.$ref: 'https://example.com/schema.json' points outside the schema",
         ),
-        ({"items": {"$ref": "file:///etc/passwd"}}, "$.items.$ref: 'file:///etc/passwd' leads out of the schema"),
-        ({"allOf": [{"$ref": "#/$defs/none"}]}, "$.allOf[0].$ref: '#/$defs/none' leads nowhere in the schema"),
-        ({"$ref": "#"}, "the schema refers to itself without end"),
-        ({"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}, "the schema refers to itself without end"),
-        ({"pattern": "(?<=a)b"}, "$.pattern: '(?<=a)b' is no regular expression that RE2 takes"),
+        ({"items": {"$ref": "file:///etc/passwd"}}, "$.items.$ref: 'file:///etc/passwd' points outside the schema"),
+        ({"allOf": [{"$ref": "#/$defs/none"}]}, "$.allOf[0].$ref: '#/$defs/none' points to nothing in the schema"),
+        ({"$ref": "#"}, "the schema refers to itself endlessly"),
+        ({"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}, "the schema refers to itself endlessly"),
+        ({"pattern": "(?<=a)b"}, "$.pattern: '(?<=a)b' is not a valid RE2 regular expression"),
         ({"patternProperties": {r"(a)\1": True}}, "$.patternProperties: "),
         ({"unevaluatedProperties": False}, "$.unevaluatedProperties: unevaluatedProperties is not supported here"),
         ({"properties": {"a": {"$id": "b"}}}, "$.properties.a.$id: $id is not supported here"),
-        ({"$schema": "https://example.com/own"}, "$.$schema: 'https://example.com/own' is no draft of JSON Schema"),
-        ({"$schema": []}, "$.$schema: '[]' is no draft of JSON Schema"),
+        (
+            {"$schema": "https://example.com/own"},
+            "$.$schema: 'https://example.com/own' is not a known draft of JSON Schema",
+        ),
+        ({"$schema": []}, "$.$schema: '[]' is not a known draft of JSON Schema"),
         (3, "input should be"),
         ("[1]", "the schema must be an object, true or false"),
         ("{", "the schema is not valid JSON"),
@@ -210,7 +213,7 @@ def test_an_object_with_a_key_that_stands_twice_is_no_json_here() -> None:
     )
     assert scored({}, '[{"a": {"b": 1, "c": 1, "b": 1}}]') == 0
     assert scored({}, '[{"a": {"b": 1}}, {"a": {"b": 1}}]') == 1
-    with pytest.raises(ValueError, match="the key 'b' stands twice in an object"):
+    with pytest.raises(ValueError, match="the key 'b' occurs twice in an object"):
         read_json('{"a": 1, "b": 2, "b": 2}')
 
 
@@ -250,8 +253,8 @@ def test_a_schema_in_a_file_is_kept_with_the_run_by_its_digest_and_an_edit_score
     file.write_text(json.dumps({"type": "string"}))
     outcome = project.run("--resume")
     assert outcome.code == 0, outcome.err
-    assert "score: execute (scorer json changed)" in outcome.err
-    assert "submit: execute" not in outcome.err
+    assert "score: running (scorer json changed)" in outcome.err
+    assert "submit: running" not in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -260,7 +263,7 @@ def test_a_schema_in_a_file_is_kept_with_the_run_by_its_digest_and_an_edit_score
         ({"file": "answer.json"}, "scorers.json.file: answer.json: $.type: 'objec'"),
         ({"schema": {"type": "objec"}}, "scorers.json: $.type: 'objec'"),
         ({"file": "answer.json", "schema": {}}, "give only one of `file` and `schema`"),
-        ({"file": "../answer.json"}, "leads out of the folder of the configuration"),
+        ({"file": "../answer.json"}, "is outside the folder of the configuration"),
         ({"type": "fuzzy", "file": "answer.json"}, "`file` and `text` are for `type: python`, `type: json_schema`"),
     ],
 )

@@ -144,8 +144,8 @@ def test_a_changed_version_of_a_library_scores_again_and_asks_nothing(
     monkeypatch.setattr("promptrial.config.libraries.metadata.version", newer)
     outcome = project.run("--resume")
     assert outcome.code == 0
-    assert "score: execute (scorer fuzzy changed)" in outcome.err
-    assert "submit: execute" not in outcome.err
+    assert "score: running (scorer fuzzy changed)" in outcome.err
+    assert "submit: running" not in outcome.err
     record = json.loads((project.trial_folder() / "results/scorers.json").read_text())
     assert record["scorers"][1]["libraries"] == {"rapidfuzz": "99.0"}
 

@@ -34,6 +34,7 @@ from promptrial.stats.multiplicity import benjamini_hochberg, holm
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import ArmScores, FloatArray, IntArray, ScoreTable
 from promptrial.stats.selective import ratio_estimate
+from tests.support.schemas import validate
 from tests.support.score_tables import ROLES, table_of, trial_table
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "significance.schema.json"
@@ -220,7 +221,7 @@ def test_the_document_is_json_without_nan_and_fits_the_published_schema(document
         raise AssertionError(token)
 
     parsed = json.loads(data, parse_constant=refuse)
-    jsonschema.validate(parsed, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    validate(parsed, json.loads(SCHEMA.read_text(encoding="utf-8")))
     assert parsed["schema_version"] == 2
     assert parsed["attrition"]["control"]["unexplained"] == 4
     assert significance.decode(data) == document
@@ -235,7 +236,7 @@ def test_the_schema_refuses_what_is_not_such_a_document(document: Significance) 
     good = json.loads(significance.encode(document))
     for bad in (good | {"schema_version": 1}, {k: v for k, v in good.items() if k != "tests"}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(bad, schema)
+            validate(bad, schema)
     with pytest.raises(NewerVersionError):
         significance.decode(json.dumps(good | {"schema_version": 3}).encode())
     with pytest.raises(msgspec.ValidationError):

@@ -15,7 +15,8 @@ from scipy.special import gammaln, xlogy
 from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.cr2 import cr2, intraclass_correlation
 from promptrial.stats.difference import agreeing_limits, binary_difference_test, clustered_difference_test
-from promptrial.stats.effective import INTERVAL_SLOPE, MARGIN_SLOPE, density, effective_pairs
+from promptrial.stats.effective import INTERVAL_SLOPE, density, effective_pairs
+from promptrial.stats.fewest import MARGIN_SLOPE
 from promptrial.stats.margins import binary_margin_test, clustered_margin_test
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.risk_difference import score_limit, score_statistic, tango_limits

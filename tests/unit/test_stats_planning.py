@@ -82,6 +82,26 @@ def test_clusters_cost_and_replicates_pay_as_the_variance_says() -> None:
     assert Design(sd=0.4, replicates=4, within=0.0).standard_error(100, 0) == plain.standard_error(100, 0)
 
 
+def test_where_too_few_passages_let_no_p_reach_the_level_there_is_no_figure_and_needed_are_enough_of_them() -> None:
+    few, enough = Design(sd=0.1, cluster_size=4), Design(sd=0.1, cluster_size=4, alpha=0.07)
+    assert detectable(few, 20) is None
+    assert power_at(few, 20, 0.5) == 0
+    assert questions_needed(few, 0.5) == 24
+    assert detectable(few, 24) is not None
+    assert detectable(enough, 20) is not None
+    assert power_at(Design(discordance=0.5, cluster_size=4), 20, 0.4) == 0
+
+
+def test_uneven_passages_cost_by_the_passage_that_an_average_item_is_in() -> None:
+    sizes = [10, 2, 2, 2, 2, 2]
+    mean, shared = sum(sizes) / 6, sum(size**2 for size in sizes) / sum(sizes)
+    design = Design(sd=0.4, cluster_size=mean, shared_by=shared, icc=0.3)
+    # Var(sum d) of exchangeable clusters: n sd^2 (1 + (sum n_c^2 / n - 1) icc).
+    total = sum(size * (1 + (size - 1) * 0.3) for size in sizes) * 0.4**2
+    assert design.standard_error(20, 0) == pytest.approx(math.sqrt(total) / 20)
+    assert design.degrees_of_freedom(20) == pytest.approx(5)
+
+
 @pytest.mark.parametrize("clusters", [None, 25])
 def test_what_a_report_calls_detectable_is_what_its_own_figures_come_to(clusters: int | None) -> None:
     rng = np.random.default_rng(5)

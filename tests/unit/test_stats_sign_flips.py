@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptrial.stats.clusters import ClusterTotals, cluster_totals
+from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.lattice import exact_sign_flip_p, lattice_steps
 from promptrial.stats.mcnemar import mcnemar
 from promptrial.stats.resampling import all_sign_flip_sums
-from promptrial.stats.sign_flips import clusters_needed, sign_flips
+from promptrial.stats.sign_flips import sign_flips
 
 KINDS = ("binary", "sparse", "thirds", "continuous", "equal", "zero")
 

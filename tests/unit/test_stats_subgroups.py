@@ -10,7 +10,8 @@ import pytest
 
 from promptrial.documents import significance
 from promptrial.documents.significance import Significance, StatsSettings
-from promptrial.reporting.tables import interaction_table, subgroup_summaries, subgroup_table
+from promptrial.reporting.short import effects_in_short
+from promptrial.reporting.tables import interaction_table, subgroup_table
 from promptrial.stats.analysis import analyse
 from promptrial.stats.score_table import ScoreTable
 from tests.support.score_tables import trial_table
@@ -103,8 +104,8 @@ def test_tables_name_the_column_and_its_values(found: Significance) -> None:
     assert compared.title == "Differences of the effects between values of category"
     assert len(compared.rows) == 15
     assert not any(note.startswith("Not estimable") for note in compared.notes)
-    [short] = subgroup_summaries(found)
-    assert short.title.startswith("Effects by category, treatment minus control (exploratory")
+    [_, short] = effects_in_short(found, wide=False)
+    assert short.title == "Effects by category, treatment minus control (exploratory)"
     assert {row[0] for row in short.rows} == {*LEVELS}
     assert {row[1] for row in short.rows} == {"Exact match"}, "the primary endpoints"
-    assert subgroup_summaries(analyse(TABLE, QUICK)) == []
+    assert len(effects_in_short(analyse(TABLE, QUICK), wide=False)) == 1

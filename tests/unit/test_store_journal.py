@@ -8,7 +8,8 @@ import pytest
 from promptrial.errors import CorruptRecordError, NewerVersionError
 from promptrial.store import atomic
 from promptrial.store.journal import Journal, PartEvent, fold
-from promptrial.store.records import FileRecord, PartRecord, TrialManifest, save
+from promptrial.store.part_records import BilledTokens, FileRecord, PartRecord
+from promptrial.store.records import TrialManifest, save
 from promptrial.store.rundir import RunDir
 
 FILE = FileRecord("a" * 64, 9, 2)
@@ -188,3 +189,33 @@ def test_a_manifest_loads_with_the_journal_folded_in_as_often_as_it_is_loaded(tm
 
 def test_a_trial_that_has_not_begun_has_no_manifest(tmp_path: Path) -> None:
     assert RunDir(tmp_path, "r").trial("m1-main").load_manifest() is None
+
+
+def test_an_intent_keeps_what_was_reserved_for_it_and_what_its_answers_were_billed() -> None:
+    submitting = msgspec.structs.replace(SUBMITTING, key="k1", reserved_usd=0.5, began="2026-01-31T09:30:00Z")
+    billed = BilledTokens(rows=2, prompt=10, completion=4)
+    parts: dict[str, PartRecord] = {}
+    fold(parts, [submitting, msgspec.structs.replace(SUBMITTED, key="k1")])
+    fold(parts, [PartEvent(part=SUBMITTING.part, status="completed", at="t3", key="k1", results=FILE, billed=billed)])
+    (intent,) = parts[SUBMITTING.part].intents
+    assert (intent.reserved_usd, intent.began, intent.billed) == (0.5, "2026-01-31T09:30:00Z", billed)
+
+
+def test_requests_that_are_asked_one_by_one_have_a_ledger_of_their_own(journal: Journal) -> None:
+    running = PartEvent(
+        part="t0_control_p001", status="running", at="t", key="k-a1", live=True, rows=2, reserved_usd=1.5
+    )
+    lost = PartEvent(
+        part="t0_control_p001", status="expired", at="t", key="k-lost", live=True, intent_only=True,
+        billed=BilledTokens(rows=2, prompt=9),
+    )  # fmt: skip
+    written(journal, [SUBMITTING, SUBMITTED, running, lost])
+    parts: dict[str, PartRecord] = {}
+    for _ in range(2):  # folding is idempotent
+        fold(parts, journal.read())
+    part = parts["t0_control_p001"]
+    assert (part.status, part.job, part.intents) == ("running", "j1", ())
+    assert [(each.key, each.status, each.reserved_usd) for each in part.ledger[:1]] == [("k-a1", "running", 1.5)]
+    assert part.ledger[1].billed == BilledTokens(rows=2, prompt=9)
+    fold(parts, [SUBMITTING])
+    assert parts["t0_control_p001"].ledger == part.ledger, "what was paid for stays on record"

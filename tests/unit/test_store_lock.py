@@ -174,7 +174,7 @@ DEAD = 2**22 + 1
 
 def test_a_lock_without_a_name_is_waited_for_and_taken_over_once_it_is_silent(file_lock: Path) -> None:
     file_lock.touch()
-    with pytest.raises(RunLockedError, match="no name yet"), RunLock(file_lock, since="now", clock=Now()):
+    with pytest.raises(RunLockedError, match="it is starting"), RunLock(file_lock, since="now", clock=Now()):
         pass
     os.utime(file_lock, (time.time() - 61,) * 2)
     with RunLock(file_lock, since="now", clock=Now()):

@@ -12,13 +12,11 @@ import pytest
 from promptrial import registry
 from promptrial.errors import CorruptRecordError, IllegalTransitionError, NewerVersionError
 from promptrial.store import atomic, records
+from promptrial.store.part_records import FileRecord, Intent, PartRecord, PartStatus
 from promptrial.store.records import (
     ArmRecord,
     Checkpoint,
-    FileRecord,
     Manifest,
-    PartRecord,
-    PartStatus,
     PhaseState,
     PhaseStatus,
     Receipt,
@@ -43,6 +41,10 @@ ALLOWED = {
     ("stopped", "in_progress"),
 }
 FILE = FileRecord("a" * 64, 12, 3)
+PART = {
+    "trial_slug": "t", "part": "t0_control_p001", "temp": 0.0, "condition": "control", "index": 1, "start": 0,
+    "stop": 3, "rows": 3,
+}  # fmt: skip
 
 
 def full_state() -> RunState:
@@ -80,7 +82,7 @@ RECORDS: dict[str, Callable[[], msgspec.Struct]] = {
     "state": full_state,
     "new state": lambda: new_state("r", "h"),
     "trial manifest": full_manifest,
-    "manifest": lambda: Manifest(receipt=Receipt({"a": FILE}, {"plan": "d"}), facts={"items": 3, "parts": [{"x": 1}]}),
+    "manifest": lambda: Manifest(receipt=Receipt({"a": FILE}, {"plan": "d"}), facts={"items": 3, "parts": [PART]}),
 }
 
 
@@ -258,10 +260,103 @@ def test_garbage_is_damaged_whatever_it_looks_like(tmp_path: Path, data: bytes) 
         {"last_checkpoint": {"phase": "parse"}},
         {"overrides": []},
         {"drift": {}},
+        {"drift": [{"x": 1}]},
+        {"drift": [{"at": "t", "keys": [1]}]},
+        {"rescored": [{"at": "t", "keys": []}]},
+        {"rescored": [{"at": "t", "from": "h", "keys": [1, 2]}]},
+        {"seal": {"sha256": "a", "at": "t", "changes": {"drift": -1}}},
     ],
 )
 def test_a_wrong_type_or_value_is_damaged(tmp_path: Path, changes: dict[str, Any]) -> None:
     corrupt(tmp_path / "s", encoded(tmp_path, changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"estimated_usd": 1e308},
+        {"reserved_usd": 1e308},
+        {"reserved_usd": -1},
+        {"estimated_usd": "1"},
+        {"rows": -4},
+        {"rows": 10**30},
+        {"in_flight": -1},
+        {"billed": {"rows": 0, "unknown": 5}},
+        {"billed": {"rows": 4, "prompt": -1_000_000}},
+        {"billed": {"rows": 4, "cached": 10**16}},
+        {"results": {"sha256": "a", "size": 1, "rows": -1}},
+        {"reused": {"at": "t", "sources": [{"run_id": "r", "trial": "t", "part": "p", "rows": -1,
+                                            "requests_sha256": "", "results_sha256": ""}]}},
+    ],
+)  # fmt: skip
+def test_an_amount_or_count_of_an_attempt_that_cannot_be_is_damage(tmp_path: Path, changes: dict[str, Any]) -> None:
+    manifest = full_manifest()
+    manifest.parts["t0_control_p001"] = PartRecord(
+        resume_key="t0_control", intents=(Intent(key="k", attempt=1, status="submitted"),)
+    )
+    tree = json.loads(records.encoded(tmp_path, manifest))
+    tree["parts"]["t0_control_p001"]["intents"][0] |= changes
+    corrupt(tmp_path / "trial_manifest.json", json.dumps(tree).encode(), TrialManifest)
+
+
+@pytest.mark.parametrize("trial", [{"conditions": 5}, {"conditions": [5]}, {"provider": 5}, {"model_alias": ["a"]}])
+def test_a_trial_of_another_shape_than_its_readers_expect_is_damage(tmp_path: Path, trial: dict[str, Any]) -> None:
+    manifest = full_manifest()
+    manifest.trial = trial
+    corrupt(tmp_path / "trial_manifest.json", msgspec.json.encode(manifest), TrialManifest)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"caps": {"max_usd": -1}},
+        {"caps": {"month_max_usd": -1}},
+        {"caps": {"part_usd": 1e308}},
+        {"pilot": {"items": 0}},
+        {"pilot": {"items": -3}},
+        {"consents": [{"at": "t", "how": "flag", "usd": -1}]},
+        {"consents": [{"at": "t", "how": "flag", "unpriced": -1}]},
+    ],
+)
+def test_a_limit_on_record_that_cannot_be_is_damage(tmp_path: Path, changes: dict[str, Any]) -> None:
+    corrupt(tmp_path / "s", encoded(tmp_path, changes))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"parts": [{"x": 1}]},
+        {"parts": {}},
+        {"parts": [PART | {"rows": -1}]},
+        {"parts": [PART | {"temp": "x"}]},
+        {"parts": [PART | {"part": 3}]},
+        {"items": "3"},
+        {"requests": -1},
+        {"sources": []},
+        {"sources": {"d": 3}},
+        {"sources": {"d": {}}},
+        {"growth": [3]},
+        {"examples": {"open": -1}},
+        {"unrecorded": {"p": 3}},
+        {"cut": []},
+        {"cut_usd": "x"},
+        {"prepared_from": {}},
+    ],
+)
+def test_facts_of_another_shape_than_their_readers_expect_are_damage(tmp_path: Path, facts: dict[str, Any]) -> None:
+    record = Manifest(receipt=Receipt({}, {}), facts=facts)
+    corrupt(tmp_path / "m", msgspec.json.encode(record), Manifest)
+
+
+@pytest.mark.parametrize("folder", ["batch_inputs", "prepared"])
+def test_a_manifest_without_the_facts_of_its_phase_is_damaged(tmp_path: Path, folder: str) -> None:
+    facts = {"items": 3, "requests": 6, "parts": [PART], "sources": {"d": {"items": 3}}}
+    path = tmp_path / folder / "manifest.json"
+    path.parent.mkdir()
+    save(path, Manifest(receipt=Receipt({}, {}), facts=facts))
+    for name in {"batch_inputs": ("items", "requests", "parts"), "prepared": ("items", "sources")}[folder]:
+        left = {key: fact for key, fact in facts.items() if key != name}
+        corrupt(path, msgspec.json.encode(Manifest(receipt=Receipt({}, {}), facts=left)), Manifest)
 
 
 def test_a_phase_that_another_version_did_not_have_has_not_started(tmp_path: Path) -> None:
@@ -318,7 +413,7 @@ def test_each_kind_of_record_has_a_version_of_its_own(tmp_path: Path) -> None:
 
 def test_keys_that_a_newer_program_added_survive_a_load_and_a_save(tmp_path: Path) -> None:
     phases = {name: {"status": "completed", "retries": 3} for name in [*registry.PHASES, "archive"]}
-    drift = [{"at": "t", "who": "me"}]
+    drift = [{"at": "t", "keys": [], "who": "me"}]
     added = {"new_key": {"a": [1]}, "phases": phases, "drift": drift}
     (tmp_path / "s").write_bytes(encoded(tmp_path, added))
     state = load(tmp_path / "s", RunState)
@@ -391,7 +486,7 @@ def test_a_name_of_a_part_or_a_trial_is_one_step_of_a_path(tmp_path: Path, name:
     manifest.parts[name] = PartRecord(resume_key="t0_control")
     asked = full_manifest()
     asked.parts["t0_control_p001"] = PartRecord(resume_key="t0_control", request_sha256=name)
-    built = [{"trial_slug": "t", "part": name or ".", "rows": 1}, {"trial_slug": name or ".", "part": "p", "rows": 1}]
+    built = [PART | {"part": name}, PART | {"trial_slug": name}]
     manifests = [Manifest(receipt=Receipt({}, {}), facts={"parts": [row]}) for row in built]
     for record in (manifest, asked, *manifests):
         (tmp_path / "record.json").write_bytes(msgspec.json.encode(record))

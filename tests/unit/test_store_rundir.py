@@ -8,7 +8,8 @@ import pytest
 
 from promptrial.errors import PromptrialError, UsageError
 from promptrial.store import jsonl
-from promptrial.store.records import FileRecord, Receipt
+from promptrial.store.part_records import FileRecord
+from promptrial.store.records import Receipt
 from promptrial.store.rundir import RunDir, check_run_id, digest_of
 
 
@@ -120,7 +121,7 @@ def test_a_phase_made_from_something_else_is_not_done(run: RunDir, now: dict[str
 
 def test_a_changed_plan_is_found_before_any_file_is_read(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     receipt = Receipt({"a": put(run, "a", b"1")}, {"plan": "p"})
-    monkeypatch.setattr(run, "_sha256", None)
+    monkeypatch.setattr(run, "_digests", None)
     assert run.problem(receipt, {"plan": "other"}) == "plan changed"
 
 

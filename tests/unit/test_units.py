@@ -25,7 +25,7 @@ def test_a_phase_that_works_in_waves_is_decided_wave_by_wave() -> None:
     facts = [Fact("waves", A1, ""), Fact("waves", A2, "not done yet"), Fact("reader", A1, ""), Fact("reader", A2, "")]
     first, second = decide([waves, reader], Selection(frozenset({"waves", "reader"}), explicit=False), facts)
     assert first.units == second.units == (A2,)
-    assert str(first) == "execute (1 of 2 pieces: not done yet)"
+    assert str(first) == "to do (1 of 2 pieces: not done yet)"
 
 
 def test_a_wave_that_lacks_something_blocks_no_other_wave() -> None:

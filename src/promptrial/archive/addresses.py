@@ -46,6 +46,6 @@ def place_to_read(text: str, env: Mapping[str, str]) -> Place:
     place = place_to_write(text, env)
     if isinstance(place, LocalFolder | PackedFile):
         if not place.path.exists():
-            raise UsageError(f"{text}: there is no archive", hint="name a folder, a .tar.zst file or an address")
+            raise UsageError(f"{text}: no archive found", hint="name a folder, a .tar.zst file or an address")
         return LocalFolder(place.path) if place.path.is_dir() else PackedFile(place.path)
     return place

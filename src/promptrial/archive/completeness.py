@@ -22,7 +22,7 @@ def look(run: RunDir, invocation: Invocation) -> tuple[Completeness, str | None]
     try:
         state = records.load(run.state_path, RunState)
     except FileNotFoundError:
-        return Completeness(complete=False, phases={}, left=(f"{run.state_path.name} is not there",)), None
+        return Completeness(complete=False, phases={}, left=(f"{run.state_path.name} does not exist",)), None
     except CorruptRecordError:
         return Completeness(complete=False, phases={}, left=(f"{run.state_path.name} is damaged",)), None
     left = [f"{name}: {phase.status}" for name, phase in state.known_phases.items() if phase.status != "completed"]

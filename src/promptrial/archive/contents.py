@@ -26,12 +26,13 @@ from promptrial.archive.manifest import (
 from promptrial.documents.files import open_regular, path_problem, read_bytes
 from promptrial.errors import CorruptRecordError, PromptrialError
 from promptrial.store import jsonl, records
+from promptrial.store.known_digests import FILE as KNOWN_DIGESTS
 from promptrial.store.records import RunState
 from promptrial.store.rundir import RunDir
 
 __all__ = ["LEFT_OUT", "Content", "contents_of", "run_files"]
 
-LEFT_OUT: Final = frozenset({".state.lock", ".state.lock.takeover", "STOP_REQUESTED", ".emulator"})
+LEFT_OUT: Final = frozenset({".state.lock", ".state.lock.takeover", "STOP_REQUESTED", ".emulator", KNOWN_DIGESTS})
 """What stands at the top of a run for the process that works on it, and says nothing of the run."""
 
 
@@ -73,7 +74,7 @@ def _walk(folder: Path, left_out: frozenset[str] = frozenset()) -> Iterator[Path
         else:
             raise PromptrialError(
                 f"{path}: a link or special file; an archive holds only plain files",
-                hint="put the file itself there, or remove it; then run the same command again",
+                hint="replace it by the file itself, or remove it; then run the same command again",
             )
 
 
@@ -135,8 +136,8 @@ def _heads(data: bytes) -> Sequence[Content]:
 def _check_name(relative: str, path: Path) -> None:
     if relative in OWN_FILES:
         raise PromptrialError(
-            f"{path}: an archive has a file of its own by this name",
-            hint="if it came from an archive that was unpacked by hand, remove it; else give it another name",
+            f"{path}: this name is reserved in archives",
+            hint="if it came from an archive that was unpacked by hand, remove it; otherwise rename it",
         )
     if problem := path_problem(relative):
-        raise PromptrialError(f"{path}: {problem}", hint="give it another name, then run the same command again")
+        raise PromptrialError(f"{path}: {problem}", hint="rename it, then run the same command again")

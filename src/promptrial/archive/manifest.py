@@ -136,9 +136,9 @@ def _problems(files: Sequence[ArchivedFile]) -> Iterator[str]:
         if problem := path_problem(file.path):
             yield f"{file.path!r}: {problem}"
         if file.path in folders or file.path in (MANIFEST, DIGEST):
-            yield f"{file.path!r}: the name is taken"
+            yield f"{file.path!r}: this name is reserved"
         if file.size < 0 or not _HEX.fullmatch(file.sha256):
-            yield f"{file.path!r}: no size or no SHA-256"
+            yield f"{file.path!r}: its size or SHA-256 is missing"
 
 
 def differences(
@@ -160,7 +160,7 @@ def differences(
     left = [file.path for file in manifest.files if file.path not in found and file.path not in unread]
     rest: list[Difference] = [Difference(path, "missing") for path in left]
     if stopped:
-        rest = [Difference(path, "unreadable", "behind the damage") for path in left]
+        rest = [Difference(path, "unreadable", "after the damage") for path in left]
         if not unread:
             rest[:1] = [Difference(left[0] if left else _OUTSIDE, "differs", stopped)]
     expected = {file.path: FileDigest(file.sha256, file.size) for file in manifest.files}

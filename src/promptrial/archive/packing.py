@@ -89,7 +89,7 @@ def unpack(file: BinaryIO, where: str) -> Iterator[Member]:
         for info in tar:
             folder, _, path = info.name.partition("/")
             if (top := top or folder) != folder or not path or path_problem(info.name):
-                raise tarfile.ReadError(f"{info.name!r}: not a name of a file in one folder")
+                raise tarfile.ReadError(f"{info.name!r}: not the name of a file in a single folder")
             if not info.isreg() or info.issparse():
                 raise tarfile.ReadError(f"{info.name!r}: a link, folder or special file")
             if info.name in seen:
@@ -101,7 +101,7 @@ def unpack(file: BinaryIO, where: str) -> Iterator[Member]:
             raise tarfile.ReadError("its end mark is missing")
         for block in iter(lambda: stream.read(tarfile.RECORDSIZE), b""):
             if any(block):
-                raise tarfile.ReadError("something stands behind its end")
+                raise tarfile.ReadError("there is data after its end")
 
 
 def _chunks(tar: tarfile.TarFile, info: tarfile.TarInfo, where: str) -> Iterator[bytes]:
@@ -138,13 +138,13 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
     if zstandard.get_frame_parameters(header).has_checksum:
         yield _exactly(file, _CHECKSUM)
     if file.read(1):
-        raise ValueError("something stands behind its end")
+        raise ValueError("there is data after its end")
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:
     data = file.read(size)
     if len(data) < size:
-        raise EOFError("it breaks off")
+        raise EOFError("it is cut off")
     return data
 
 
@@ -170,9 +170,9 @@ class _Forwards:
     def seek(self, position: int) -> None:
         while self._at < position:
             if not self.read(min(CHUNK, position - self._at)):
-                raise EOFError("it breaks off")
+                raise EOFError("it is cut off")
         if self._at > position:
-            raise ValueError("it points to a place that was passed")
+            raise ValueError("it points back to an earlier offset")
 
     def read(self, size: int) -> bytes:
         """Return the next ``size`` bytes, and fewer only at the end. Once broken, the stream stays so."""

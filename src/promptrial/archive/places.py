@@ -68,7 +68,7 @@ class PackedFile:
             yield from unpack(file, self.shown)
 
     def withdraw(self) -> str:  # noqa: D102 - Place
-        return f"set aside as {atomic.set_aside(self.path)}"
+        return f"renamed to {atomic.set_aside(self.path)}"
 
 
 class LocalFolder:
@@ -101,7 +101,7 @@ class LocalFolder:
                 yield Member(path, _file_chunks(self.path / path))
 
     def withdraw(self) -> str:  # noqa: D102 - Place
-        return f"set aside as {atomic.set_aside(self.path)}"
+        return f"renamed to {atomic.set_aside(self.path)}"
 
     def _paths(self) -> Iterator[str]:
         for folder, folders, files in os.walk(self.path):

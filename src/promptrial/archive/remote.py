@@ -48,7 +48,7 @@ def remote_place(url: str, env: Mapping[str, str]) -> Place:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            "the fsspec package, which reaches archives at an address, is not installed",
+            "the fsspec package, which opens remote archives, is not installed",
             hint="pip install 'promptrial[archive]'",
         ) from error
     parts, shown = urlsplit(url), _shown(url)
@@ -61,12 +61,12 @@ def remote_place(url: str, env: Mapping[str, str]) -> Place:
     except ImportError as error:
         raise MissingDependencyError(
             f"{shown}: {scheme}:// needs a package that is not installed",
-            hint=f"pip install {_EXTRAS.get(scheme, f'the package that fsspec wants for {scheme}://')}",
+            hint=f"pip install {_EXTRAS.get(scheme, f'the package that fsspec needs for {scheme}://')}",
         ) from error
     except ValueError as error:
-        raise UsageError(f"{shown}: no such kind of address", hint="s3://bucket/name, gs://bucket/name") from error
+        raise UsageError(f"{shown}: unknown kind of address", hint="s3://bucket/name, gs://bucket/name") from error
     if not path.strip("/"):
-        raise UsageError(f"{shown}: names no place in a bucket", hint=f"{shown.rstrip('/')}/NAME")
+        raise UsageError(f"{shown}: gives no path in a bucket", hint=f"{shown.rstrip('/')}/NAME")
     secrets = [parts.netloc.rpartition("@")[0], parts.password, parts.query, *options.values()]
     store = _Store(system, path.rstrip("/"), shown, tuple(filter(None, secrets)))
     if not parts.path.endswith(PACKED):
@@ -101,7 +101,7 @@ class _Store:
             for secret in self._secrets:
                 text = text.replace(secret, "[redacted]")
             raise PromptrialError(
-                f"{self.shown}: {text}", hint="check the address and the access to it, then run the same command again"
+                f"{self.shown}: {text}", hint="check the address and your access to it, then run the same command again"
             ) from None
 
     def at(self, path: str) -> str:

@@ -86,7 +86,7 @@ def restore(
 
 def _exists(run: RunDir, place: Place) -> UsageError:
     return UsageError(
-        f"{run.root} exists already",
+        f"{run.root} already exists",
         hint=f"restore it under another name: promptrial unarchive {place.shown} --run_id NEW",
     )
 
@@ -120,15 +120,16 @@ def _remove_leftovers(run: RunDir, clock: Clock) -> None:
     for path in (each for each in there if names.fullmatch(each.name)):
         if path.is_symlink() or not path.is_dir():
             raise PromptrialError(
-                f"{path}: a link or a file, where a folder for unpacking this run may stand",
-                hint="see who put it there, and remove it",
+                f"{path}: a link or a file with the name of the folder in which this run is unpacked",
+                hint="check where it comes from, and remove it",
             )
         try:
             with RunLock(path / run.lock_path.name, since=clock.now(), clock=clock):
                 shutil.rmtree(path)
         except RunLockedError as error:
             raise RunLockedError(
-                f"{run.root}: another process restores this run", hint="wait for it, then look at what it made"
+                f"{run.root}: another process is restoring this run",
+                hint="wait for it to finish, then check the result",
             ) from error
 
 
@@ -136,7 +137,7 @@ def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DiskSpaceError(
-            f"{folder.parent}: the run needs {needed:,} bytes, and the disk has {free:,} left",
+            f"{folder.parent}: the run needs {needed:,} bytes, and the disk has {free:,} free",
             hint="free some space, or choose another folder with --to",
         )
 
@@ -172,8 +173,8 @@ def _write(place: Place, path: Path, member: Member, file: ArchivedFile) -> None
 
 def _changed(place: Place, path: str) -> CorruptRecordError:
     return CorruptRecordError(
-        f"{place.shown}: {path} has changed since it was verified a moment ago",
-        hint=f"look again: promptrial verify {place.shown}",
+        f"{place.shown}: {path} has changed since it was verified",
+        hint=f"verify it again: promptrial verify {place.shown}",
     )
 
 

@@ -55,7 +55,7 @@ def main() -> int:
     """Print what is wrong, or that all is as it has to be."""
     root = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).resolve().parent
     found = list(problems(root))
-    said = [*found, f"not as {MANIFEST} has it"] if found else [f"as {MANIFEST} has it"]
+    said = [*found, f"not as in {MANIFEST}"] if found else [f"as in {MANIFEST}"]
     sys.stdout.buffer.write("".join(f"{shown(line)}\n" for line in said).encode(errors="backslashreplace"))
     return 1 if found else 0
 

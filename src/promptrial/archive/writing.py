@@ -103,14 +103,14 @@ def _read_back(place: Place, manifest: ArchiveManifest, check: Callable[[], None
         seen = verify(place, check)
         wrong = [str(each) for each in seen.differences]
         if seen.manifest_sha256 != digest:
-            wrong.insert(0, "it is the archive of something else")
+            wrong.insert(0, "it is an archive of something else")
     except CorruptRecordError as error:
         wrong = [error.message]
     if wrong:
         raise CorruptRecordError(
-            f"{place.shown}: it does not read back as it was written ({'; '.join(wrong[:_SHOWN])}); "
+            f"{place.shown}: the archive does not match what was written ({'; '.join(wrong[:_SHOWN])}); "
             f"it was {place.withdraw()}",
-            hint="see whether the disk or the store is sound, and that nothing else writes to the run; then try again",
+            hint="check the disk or the store, and that nothing else writes to the run; then try again",
         )
     return Archived(place.shown, manifest, digest, written=True)
 
@@ -124,9 +124,12 @@ def _kept(run: RunDir, place: Place, manifest: ArchiveManifest, check: Callable[
         wrong = [error.message]
     if wrong:
         raise UsageError(
-            f"{place.shown}: something is there already, and it is not this run as it is now "
-            f"({'; '.join(wrong[:_SHOWN])})",
-            hint=f"name another place: promptrial archive {run.run_id}{run.place} --to DEST; or remove what is there",
+            f"{place.shown}: something already exists there, and it is not an archive of this run in its current "
+            f"state ({'; '.join(wrong[:_SHOWN])})",
+            hint=(
+                f"choose another destination: promptrial archive {run.run_id}{run.place} --to DEST; or remove what "
+                "exists"
+            ),
         )
     return Archived(place.shown, seen.manifest, seen.manifest_sha256, written=False)
 
@@ -134,7 +137,7 @@ def _kept(run: RunDir, place: Place, manifest: ArchiveManifest, check: Callable[
 def _changes(run: RunDir, kept: ArchiveManifest, now: ArchiveManifest) -> Iterator[str]:
     """Yield what has changed since an archive was made; lines that were added to the log are no change."""
     if kept.run_id != now.run_id:
-        yield f"it is of run {kept.run_id}"
+        yield f"it belongs to run {kept.run_id}"
     before, after = ({file.path: file for file in each.files if file.path != SCRIPT} for each in (kept, now))
     for path in sorted({*before, *after}):
         if before.get(path) != after.get(path) and not _log_grew(run.log_path, path, before.get(path)):

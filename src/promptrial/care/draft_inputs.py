@@ -98,7 +98,7 @@ def read_prompt(path: Path) -> str:
     """
     text = read_named(path, "prompt")
     if not text.strip():
-        raise UsageError(f"{path} is empty", hint="write the prompt into it")
+        raise UsageError(f"{path} is empty", hint="write the prompt in this file")
     return text
 
 
@@ -128,7 +128,7 @@ def model_named(text: str | None, server: Mapping[str, str] | None = None) -> Dr
     """
     found = _model_named(text, server or {})
     if server and not found.provider:
-        raise UsageError(f"--{next(iter(server))} is about a server, and this model needs none",
+        raise UsageError(f"--{next(iter(server))} gives a server, but this model needs none",
                          hint="add --model PROVIDER/ID, such as llamacpp/NAME")  # fmt: skip
     return found
 
@@ -162,7 +162,7 @@ def variables_needed(model: DraftModel, env: Mapping[str, str]) -> list[str]:
     preset = PRESETS.get(model.provider)
     needed = () if preset is None else (preset.key, *preset.more_variables)
     missing = [name for name in needed if name and not env.get(name)]
-    return [f"{name} is not set: put {name}=... into .env, or export it" for name in missing]
+    return [f"{name} is not set: put {name}=... in .env, or export it" for name in missing]
 
 
 def as_name(text: str) -> str:

@@ -41,14 +41,14 @@ _SAMPLE_PROMPTS: Final = (f"{PAIR[0]}.txt", "operational_only.txt")
 _SAMPLE_QUESTIONS: Final = ("cb_001", "cb_029", "cb_099", "cb_120", "cb_176")
 """Questions of the sample with one answer that everybody writes alike, from five topics."""
 _WHY: Final = {
-    "format": "recognised; docs/questions.md",
+    "format": "detected; docs/questions.md",
     "columns": "which column holds what",
     "encoding": "of the file",
-    "scorers": "what is measured on each answer; docs/scorers.md",
-    PRIMARY[0]: "the endpoint that decides",
-    "max_new_tokens": "an answer is cut off there",
-    "stop": "where an answer ends",
-    "limit_items": "use at most so many questions",
+    "scorers": "how each answer is scored; docs/scorers.md",
+    PRIMARY[0]: "the endpoint on which the verdict is based",
+    "max_new_tokens": "the maximum length of an answer",
+    "stop": "texts at which an answer ends",
+    "limit_items": "use at most this many questions",
 }
 """The comments of keys that are filled in."""
 MOST_COUNTED: Final = 1000
@@ -206,8 +206,9 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
         path.write_text(configuration_text(draft), encoding="utf-8")
         loaded, resolution = load_resolved(path, env, folder=Path())
         _check_models(loaded)
-        items = sum(1 for _ in islice(all_items(loaded), MOST_COUNTED + 1))
-    return _Found(_fitting(resolution.values, items), resolution.sentences, items)
+        said: list[str] = []
+        items = sum(1 for _ in islice(all_items(loaded, said.append), MOST_COUNTED + 1))
+    return _Found(_fitting(resolution.values, items), (*resolution.sentences, *said), items)
 
 
 def _check_models(loaded: LoadedConfig) -> None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from promptrial import registry
 from promptrial.care.run_documents import ListDocument, ListedRun, ListedWord
-from promptrial.care.status import RunStatus, read_status
-from promptrial.documents import cost_report
-from promptrial.documents.files import read_bytes
+from promptrial.care.status import RunStatus, pilot_ended, read_status
+from promptrial.costs.ledger import spent_usd
 from promptrial.errors import NewerVersionError, PromptrialError, UsageError
+from promptrial.phases.accounts import read_ledger
 from promptrial.runtime.clock import Clock
+from promptrial.store.change_records import Seal
 from promptrial.store.records import RunState
 from promptrial.store.rundir import RunDir
 
@@ -42,7 +44,7 @@ def latest_run(experiments: Path, clock: Clock) -> tuple[str, int]:
     if not found:
         raise UsageError(
             f"no runs in {experiments}",
-            hint="start one with `promptrial run`, or say with --experiments_dir where yours are",
+            hint="start one with `promptrial run`, or give their folder with --experiments_dir",
         )
     return found[0].run_id, len(found)
 
@@ -78,12 +80,16 @@ def _described(run: RunDir, status: RunStatus, clock: Clock) -> ListedRun:
         phases=_phases(status),
         answers=status.rows,
         expected_answers=status.expected_rows,
-        usd=_usd(run, status.trials),
+        usd=spent_usd(read_ledger(run)),
         updated_at=updated,
         age_s=None if updated is None else _age_s(updated, clock),
         migrated=state.migrated is True,
         dry_run=state.dry_run is True,
         problem=None,
+        at_cap=status.at_cap or msgspec.UNSET,
+        pilot_ended=(not status.working and pilot_ended(state) is not None) or msgspec.UNSET,
+        sealed=isinstance(state.seal, Seal) or msgspec.UNSET,
+        aa=state.aa is True or msgspec.UNSET,
     )
 
 
@@ -118,17 +124,3 @@ def _seconds(time: str) -> float:
 def _age_s(time: str, clock: Clock) -> float:
     """Return the seconds since a time; a clock that was set back makes that 0, never less."""
     return round(max(0.0, clock.timestamp() - _seconds(time)), 3)
-
-
-def _usd(run: RunDir, trials: Sequence[str]) -> float | None:
-    """Return what the trials cost together; None unless it is known of every one of them."""
-    amounts = [_trial_usd(run.trial(slug).results / "costs.json") for slug in trials]
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if known and len(known) == len(amounts) else None
-
-
-def _trial_usd(path: Path) -> float | None:
-    try:
-        return cost_report.decode(read_bytes(path)).usd
-    except (FileNotFoundError, ValueError, RecursionError):  # not there yet, or damaged: a resume writes it again
-        return None

@@ -15,9 +15,9 @@ from typing import Final, Literal
 from promptrial import registry
 from promptrial.config.instances import instance_of
 from promptrial.config.providers import ProviderConfig
-from promptrial.config.schema import ProviderPricing
 from promptrial.config.tree import KeyPath
-from promptrial.costs.prices import price_for
+from promptrial.costs.price_book import PriceBook
+from promptrial.costs.price_words import price_said
 from promptrial.documents.cost_report import Price
 from promptrial.engine.serving import shown_address
 from promptrial.errors import NoSuchModelError, PromptrialError
@@ -49,7 +49,7 @@ class ModelFacts:
     context_length : int or None
         In tokens; None if it is not told.
     price : Price or None
-        None if the configuration has none.
+        None if nobody knows it. ``price_said`` says what it is and where it is from, or how to give it one.
     problem : str
         Why it could not be asked, or not be found; empty if nothing is wrong.
     """
@@ -60,6 +60,7 @@ class ModelFacts:
     found: bool | None = None
     context_length: int | None = None
     price: Price | None = None
+    price_said: str = ""
     problem: str = ""
     address: str = ""
     """Where it is asked, as it may be shown."""
@@ -70,7 +71,7 @@ class Surroundings:
     """Where servers, prices and keys are looked up, and what takes secrets out of messages."""
 
     providers: Mapping[str, ProviderConfig]
-    pricing: Mapping[str, ProviderPricing]
+    prices: PriceBook
     env: Mapping[str, str]
     redact: Callable[[str], str]
     placeholders: Mapping[KeyPath, str] = field(default_factory=dict)
@@ -111,7 +112,14 @@ def _known(model: ModelSpec, around: Surroundings) -> ModelFacts:
     if instance.key:
         key = "set" if around.env.get(instance.key, "").strip() else "missing"
     address = shown_address(instance, around.placeholders, around.env)
-    return ModelFacts(model, instance, key, price=price_for(around.pricing, model), address=address)
+    price = around.prices.of(model)
+    return ModelFacts(model, instance, key, price=price, price_said=_price_said(around.prices, model), address=address)
+
+
+def _price_said(prices: PriceBook, model: ModelSpec) -> str:
+    if prices.of(model) is None and registry.load("provider", model.adapter).local:
+        return "0, because it runs locally, unless `pricing` says otherwise"
+    return price_said(prices, model)
 
 
 def _begun(known: Sequence[ModelFacts], around: Surroundings) -> Future[dict[ModelSpec, ModelFacts]]:

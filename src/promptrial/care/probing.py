@@ -13,8 +13,10 @@ import msgspec
 from promptrial import __version__, registry
 from promptrial.config.instances import instance_of, known_instances
 from promptrial.config.schema import ExperimentConfig
-from promptrial.costs.prices import price_for, usd
+from promptrial.costs.price_book import PriceBook
+from promptrial.costs.prices import usd
 from promptrial.documents.probe import ProbeAnswer, ProbeDocument
+from promptrial.engine.kept_prices import list_book
 from promptrial.errors import UsageError
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
@@ -43,13 +45,15 @@ class Planned:
     usd: float | None
 
     def __str__(self) -> str:
-        cost = "at a price that is not known here" if self.usd is None else f"about {self.usd:.2g} USD"
+        cost = "at an unknown price" if self.usd is None else f"about {self.usd:.2g} USD"
         key = f" with the key of {self.service.key_variable}" if self.service.key_variable else ""
         asked = f"at most {self.rows} short requests to {self.model.shown_id} at {self.service.place}"
         return f"this sends {asked}{key}, {cost}"
 
 
-def plan_probe(config: ExperimentConfig | None, name: str, model: str | None, env: Mapping[str, str]) -> Planned:
+def plan_probe(
+    config: ExperimentConfig | None, name: str, model: str | None, env: Mapping[str, str], at: str | None = None
+) -> Planned:
     """Return what a probe would ask. Makes no call.
 
     Parameters
@@ -61,6 +65,8 @@ def plan_probe(config: ExperimentConfig | None, name: str, model: str | None, en
     model : str or None
         An alias of the configuration or the vendor's id; by default the first model of that provider.
     env : mapping
+    at : str, optional
+        The time in UTC for which a price is looked up; without it, only those of the configuration are known.
 
     Raises
     ------
@@ -76,10 +82,12 @@ def plan_probe(config: ExperimentConfig | None, name: str, model: str | None, en
     instance = instance_of(providers, name)
     if instance.adapter not in registry.PROBES:
         can = ", ".join(each for each in known if instance_of(providers, each).adapter in registry.PROBES)
-        raise UsageError(f"--probe: {name} has no batches whose behaviour is in question", hint=f"these have: {can}")
+        raise UsageError(f"--probe: {name} has no batches to test", hint=f"providers that can be tested: {can}")
     spec = _model(config, instance, model)
     kind: type[Probe] = registry.load("probe", instance.adapter)
-    price = None if config is None else price_for(config.pricing, spec)
+    pricing = {} if config is None else config.pricing
+    prices = list_book(providers, pricing, [spec], env, at) if at else PriceBook(pricing)
+    price = prices.of(spec)
     asked, answered = kind.tokens
     cost = None if price is None else usd(kind.rows * asked, kind.rows * answered, price)
     return Planned(instance, kind.service(env, instance), spec, kind.rows, cost)

@@ -1,4 +1,4 @@
-"""The flags ``--columns`` and ``--encoding`` of a new configuration: as the keys that they write, and in hints."""
+"""The flags of a new configuration that say how to read its questions: as the keys that they write, and in hints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from promptrial.config.datasets import ColumnsConfig, encoding_name
 from promptrial.config.environment import VARIABLE
 from promptrial.errors import PromptrialError, UsageError
 
-__all__ = ["columns_given", "encoding_given", "with_flags"]
+__all__ = ["columns_given", "encoding_given", "separator_given", "separator_with_flag", "with_flags"]
 
 _ROLES: Final = tuple(ColumnsConfig.model_fields)
 _SEVERAL: Final = ("answers", "choices")
@@ -21,6 +21,7 @@ _NEXT: Final = re.compile(rf",(?=\s*(?:{'|'.join(_ROLES)})\s*=)")
 """A comma before another role; any other is part of a column's name."""
 _SECTION: Final = r"(?: in (?:the section of the data set|its section of `datasets`))?"
 _COLUMNS: Final = re.compile(r"`columns: (\{[^`]*\})`" + _SECTION)
+_SEPARATOR: Final = re.compile(r'write `separator: "(.)"` under `datasets\.\w+`')
 _ENCODING: Final = re.compile(r"`encoding: (\S+)`" + _SECTION)
 _OTHER: Final = (
     (re.compile(r"`columns(?:\.\w+)?`(?: of the data set)?"), "`--columns ROLE=COLUMN`"),
@@ -71,6 +72,31 @@ def encoding_given(text: str) -> str:
         return encoding_name(text)
     except ValueError as error:
         raise UsageError(f"--encoding {text!r}: {error}", hint="for example cp1252, latin-1 or utf-16-le") from None
+
+
+def separator_given(text: str) -> str:
+    """Return what stands between several answers in one cell.
+
+    Raises
+    ------
+    UsageError
+        If it is blank, or would be read as a variable.
+    """
+    check_unicode("--separator", text)
+    if not text.strip() or VARIABLE.search(text):
+        raise UsageError(f"--separator {text!r}: no separator", hint="for example --separator ';'")
+    return text
+
+
+def separator_with_flag(sentence: str) -> str:
+    """Return a sentence about questions with ``--separator`` where it names the key of a configuration.
+
+    Examples
+    --------
+    >>> separator_with_flag('if it separates several, write `separator: ";"` under `datasets.questions`')
+    "if it separates several, add `--separator ';'`"
+    """
+    return _SEPARATOR.sub(lambda match: f"add `--separator {shlex.quote(match[1])}`", sentence)
 
 
 def with_flags(error: PromptrialError) -> PromptrialError:

@@ -72,11 +72,13 @@ class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
 class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run in a list.
 
-    ``phases`` is how far it is in words: ``6/9 score 1 of 2 trials``. ``usd`` is what its answers cost, null unless
-    that is known of every trial; answers that trials share count in each of them, as they do in the reports.
+    ``phases`` is its progress in words: ``6/9 score 1 of 2 trials``. ``usd`` is what it has spent, null unless
+    that is known: with all attempts, and answers that trials share counted once. Of runs of earlier versions it is what
+    the answers cost.
     ``updated_at`` is the last time in its state, and ``age_s`` the seconds since then. ``problem`` says what is wrong
     with a run that is ``damaged``, made by a ``newer`` version of the program, or has ``no_state``; then only its name
-    is known.
+    is known. ``at_cap``, ``pilot_ended`` and ``sealed`` are there, and true, of a run that has stopped at its cap on
+    costs, is at the end of its pilot, or has a sealed plan; ``aa`` likewise of an A/A run.
     """
 
     run_id: str
@@ -90,6 +92,10 @@ class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
     migrated: bool
     dry_run: bool
     problem: str | None
+    at_cap: bool | msgspec.UnsetType = msgspec.UNSET
+    pilot_ended: bool | msgspec.UnsetType = msgspec.UNSET
+    sealed: bool | msgspec.UnsetType = msgspec.UNSET
+    aa: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class ListDocument(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,9 +32,9 @@ class ShownConfig:
     sources: Mapping[KeyPath, str]
     sentences: tuple[str, ...] = ()
 
-    def as_yaml(self) -> str:
-        """Return the values as YAML that loads, each with its source as a comment."""
-        return annotated(self.tree, lambda at: self.sources[at])
+    def as_yaml(self, width: int | None = None) -> str:
+        """Return the values as YAML that loads, each with its source as a comment; see ``annotated``."""
+        return annotated(self.tree, lambda at: self.sources[at], width)
 
 
 def config_of_file(

@@ -127,8 +127,8 @@ class Smoke:
         for trial in open_run(self._request(UNINTERRUPTED), environment(self.env, Path.cwd())).trials:
             if any(registry.load("provider", model.adapter).local for model in trial.models):
                 raise UsageError(
-                    f"{trial.slug} is answered on this machine; the smoke test is one of hosted jobs",
-                    hint="name a configuration with a hosted provider: --config config/eval_config.fireworks.yaml",
+                    f"{trial.slug} is answered locally; the smoke test needs hosted jobs",
+                    hint="give a configuration with a hosted provider: --config config/eval_config.fireworks.yaml",
                 )
 
     def uninterrupted(self) -> Trip:
@@ -142,7 +142,7 @@ class Smoke:
         point, began = POINTS[name], self.clock.monotonic()
         stopped = self._stopped_at(name, point)
         if stopped == 0:
-            return self._trip(name, (0,), (f"the run ended without coming to {name}",), began)
+            return self._trip(name, (0,), (f"the run ended before {name}",), began)
         problems = [f"after the stop: {problem}" for problem in self._stop_problems(self._run(name), point)]
         resumed = self._resumed(name)
         if resumed.returncode != 0:

@@ -67,7 +67,7 @@ def state_problems(run: RunDir, at: str | None = None, status: str = "not_starte
     if state.stop_requested != (at is not None):
         yield f"stop_requested is {state.stop_requested}"
     if run.sentinel_path.exists():
-        yield f"{run.sentinel_path.name} is left over"
+        yield f"{run.sentinel_path.name} was not removed"
     reached = False
     for name in registry.PHASES:
         reached = reached or name == at
@@ -103,12 +103,12 @@ def spending(run: RunDir) -> Spending:
 def spending_problems(spent: Spending, least: int, most: int) -> Iterator[str]:
     """Compare the jobs with the intents, one for one, and their number with what it has to be."""
     for what, names in (("job", spent.jobs), ("intent", spent.intents)):
-        yield from (f"{what} {name} is there {n} times" for name, n in Counter(names).items() if n > 1)
+        yield from (f"{what} {name} occurs {n} times" for name, n in Counter(names).items() if n > 1)
     yield from (f"no intent names job {name}" for name in sorted({*spent.jobs} - {*spent.intents}))
     if not least <= len(spent.jobs) <= most:
         yield f"{len(spent.jobs)} jobs were accepted, not {least if least == most else f'{least} to {most}'}"
     if least == spent.parts and len(spent.intents) != spent.parts:
-        yield f"{len(spent.intents)} intents were written down for {spent.parts} parts"
+        yield f"{len(spent.intents)} intents were recorded for {spent.parts} parts"
 
 
 def _accepted(run: RunDir) -> Iterator[str]:

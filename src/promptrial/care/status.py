@@ -9,16 +9,30 @@ from pathlib import Path
 from typing import Literal
 
 from promptrial import registry
-from promptrial.errors import CorruptRecordError, UsageError
+from promptrial.care.near_runs import no_such_run
+from promptrial.errors import CorruptRecordError, CostCapReached, UsageError
 from promptrial.jobs.recording import awaited_by
 from promptrial.model import arm_of
+from promptrial.model.arms import is_judge
 from promptrial.runtime.clock import Clock
 from promptrial.store import jsonl, records
 from promptrial.store.lock import Holder, holder
+from promptrial.store.part_records import PartStatus, set_or_none
 from promptrial.store.records import Manifest, PhaseStatus, RunState, TrialManifest
-from promptrial.store.rundir import RunDir
+from promptrial.store.rundir import RUN_ID_PATTERN, RunDir
 
-__all__ = ["Progress", "RunStatus", "StatusWord", "built_by", "find_run", "read_status"]
+__all__ = [
+    "Progress",
+    "RunStatus",
+    "StatusWord",
+    "built_by",
+    "cap_reached",
+    "find_run",
+    "jobs_in_flight",
+    "pilot_ended",
+    "read_status",
+]
+
 
 StatusWord = Literal[
     "running", "waiting", "stopping", "stalled", "finished", "stopped", "failed", "crashed", "incomplete"
@@ -44,7 +58,8 @@ class RunStatus:
     was in progress, and the process that worked on it is gone) or ``incomplete``. ``rows`` and ``expected_rows`` count
     answers on disk and requests built; None before the build phase. ``waiting_for`` counts jobs in flight by
     provider. ``trials`` names those that requests were built for: one that the run has no more may have left a folder.
-    ``awaited`` says of each job that waits for a person what it waits for.
+    ``awaited`` says of each job that waits for a person what it waits for. ``parts`` counts the parts of each status;
+    empty before the build phase. ``waves`` says in which wave each trial is, of a run that is asked in waves.
     """
 
     word: StatusWord
@@ -56,11 +71,32 @@ class RunStatus:
     waiting_for: Mapping[str, int] = field(default_factory=dict)
     trials: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
+    parts: Mapping[PartStatus, int] = field(default_factory=dict)
+    waves: tuple[str, ...] = ()
+
+    @property
+    def at_cap(self) -> bool:
+        """Whether it has stopped because what is left may cost more than may be spent."""
+        return self.word == "stopped" and cap_reached(self.state) is not None
 
     @property
     def working(self) -> bool:
         """Whether a process is at work on it."""
         return self.word in {"running", "waiting", "stopping", "stalled"}
+
+
+def cap_reached(state: RunState) -> str | None:
+    """Return what a run said that stopped at a cap, as its phase has it on record; None of any other run."""
+    said = (phase.last_error for phase in state.known_phases.values() if phase.status == "stopped")
+    return next((text for text in said if text is not None and text.startswith(CostCapReached.BEGINNING)), None)
+
+
+def pilot_ended(state: RunState) -> int | None:
+    """Return how many items of each data set an answered pilot has asked; None before that, and once it has passed."""
+    pilot = set_or_none(state.pilot)
+    if pilot is None or pilot.passed or state.phases[registry.LAST_OF_PILOT].status != "completed":
+        return None
+    return pilot.items
 
 
 def find_run(experiments: Path, run_id: str) -> RunDir:
@@ -71,11 +107,9 @@ def find_run(experiments: Path, run_id: str) -> RunDir:
     UsageError
         If there is no run of that name.
     """
-    run = RunDir(experiments, run_id)
-    if not run.root.is_dir():
-        known = sorted(path.name.removeprefix("run_") for path in experiments.glob("run_*") if path.is_dir())
-        raise UsageError(f"no run {run_id} in {experiments}", hint=f"known runs: {', '.join(known[-10:]) or 'none'}")
-    return run
+    if RUN_ID_PATTERN.fullmatch(run_id) and (run := RunDir(experiments, run_id)).root.is_dir():
+        return run
+    raise no_such_run(experiments, run_id)
 
 
 def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
@@ -92,8 +126,8 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
         state = records.load(run.state_path, RunState)
     except FileNotFoundError:
         raise UsageError(
-            f"run {run.run_id}: {run.state_path} is not there",
-            hint=f"rebuild it from what is on disk and resume: {run.rebuild_command}",
+            f"run {run.run_id}: {run.state_path} does not exist",
+            hint=f"rebuild it from the other files and resume: {run.rebuild_command}",
         ) from None
     by = holder(run.lock_path, clock)
     built = built_by(run)
@@ -106,8 +140,27 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     rows = None if built is None else _rows(run, built, manifests)
     expected = None if built is None else int(built.facts["requests"])
     return RunStatus(
-        word, state, by, rows, expected, _progress(all_manifests, built), waiting_for, trials, awaited_by(all_manifests)
+        word,
+        state,
+        by,
+        rows,
+        expected,
+        _progress(all_manifests, built),
+        waiting_for,
+        trials,
+        awaited_by(all_manifests),
+        _parts_by_status(manifests, built),
+        _waves(run, trials),
     )
+
+
+def _waves(run: RunDir, trials: tuple[str, ...]) -> tuple[str, ...]:
+    """Return in which wave each trial is; nothing of a run that asks everything at once."""
+    if not (run.prepared / "waves.json").exists():
+        return ()
+    from promptrial.care.looked_at import waves_said  # which a status of other runs does without
+
+    return tuple(waves_said(run, trials))
 
 
 def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> StatusWord:
@@ -121,6 +174,24 @@ def _word(state: RunState, by: Holder | None, *, asked: bool, waits: bool) -> St
     ends: tuple[tuple[PhaseStatus, StatusWord], ...] = (("in_progress", "crashed"), ("failed", "failed"))
     ended = next((word for status, word in ends if status in statuses), None)
     return ended or ("stopped" if state.stop_requested else "incomplete")
+
+
+def jobs_in_flight(run: RunDir) -> dict[str, int]:
+    """Return how many jobs of a run are in flight, by provider; those of a dry run bill nobody and do not count.
+
+    Raises
+    ------
+    CorruptRecordError
+        If the manifest of a trial is damaged: it may have jobs.
+    """
+    try:
+        if records.load(run.state_path, RunState).dry_run is True:
+            return {}
+    except (FileNotFoundError, CorruptRecordError):
+        pass
+    folders = sorted(path.parent.parent.name for path in run.root.glob("*/results/trial_manifest.json"))
+    found = [run.trial(slug).load_manifest() for slug in folders]
+    return _waiting_for([manifest for manifest in found if manifest is not None])
 
 
 def _manifests(run: RunDir, trials: tuple[str, ...]) -> dict[str, TrialManifest]:
@@ -149,6 +220,16 @@ def built_by(run: RunDir) -> Manifest | None:
     return built if {"parts", "requests"} <= built.facts.keys() else None
 
 
+def _parts_by_status(manifests: Mapping[str, TrialManifest], built: Manifest | None) -> dict[PartStatus, int]:
+    """Return how many parts of the run have each status; one that has no record yet is pending."""
+    counts: Counter[PartStatus] = Counter()
+    for row in () if built is None else built.facts["parts"]:
+        manifest = manifests.get(row["trial_slug"])
+        part = None if manifest is None else manifest.parts.get(row["part"])
+        counts["pending" if part is None else part.status] += 1
+    return dict(counts)
+
+
 def _waiting_for(manifests: list[TrialManifest]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for manifest in manifests:
@@ -169,7 +250,9 @@ def _progress(manifests: list[TrialManifest], built: Manifest | None) -> dict[st
     if built is None:
         return {}
     n_parts = len(built.facts["parts"])
-    parts = [part for manifest in manifests for part in manifest.parts.values()]
+    parts = [
+        part for manifest in manifests for part in manifest.parts.values() if not is_judge(arm_of(part.resume_key))
+    ]
     found = {}
     for phase in registry.PHASES:
         state, stage = registry.PART_STATES.get(phase), registry.STAGES.get(phase, phase)

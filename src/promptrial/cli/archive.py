@@ -22,18 +22,24 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "archive_finished", "as_text", "as_values", "configure", "execute", "preflight"]
 
-DESCRIPTION = """Archive a finished run: its files, a manifest with their digests, and a script that checks them.
+DESCRIPTION = """Archive a finished run: its files, a manifest of their digests, and a script that verifies them.
 
-DEST is a folder, a .tar.zst file, or an address (s3://bucket/name, gs://...) of a tree of objects, or of one object if
-it ends in .tar.zst. What was written is read back and compared before the command ends. The run does not change."""
+DEST is a folder, a .tar.zst file, or an address (s3://bucket/name, gs://...). An address is a single object if it
+ends in .tar.zst, otherwise a prefix with one object per file. The archive is read back and verified before the
+command ends. The run itself does not change."""
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_run_id(parser)
     add_experiments_dir(parser)
-    add_flag(parser, "to", "where to (default: run_ID.tar.zst in paths.archive_dir of the configuration, or else in "
-             "experiments/archives)", metavar="DEST")  # fmt: skip
+    add_flag(
+        parser,
+        "to",
+        "where to write the archive (default: run_ID.tar.zst in paths.archive_dir of the configuration, or in "
+        "experiments/archives)",
+        metavar="DEST",
+    )
     add_flag(parser, "incomplete", "archive the run even if it is not finished", action="store_true")
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
@@ -130,6 +136,11 @@ def as_text(archived: Archived) -> str:
     """Return what a person reads of an archive."""
     manifest = archived.manifest
     whole = "" if manifest.completeness.complete else ", not complete"
-    said = "Archived and verified" if archived.written else "Already archived, and verified again"
+    said = "Archived and verified" if archived.written else "Already archived; verified again"
     of = f"run {manifest.run_id}{whole}, {len(manifest.files)} files, {manifest.size:,} bytes"
-    return f"{said}: {archived.where} ({of})\nSHA-256 of its manifest: {archived.manifest_sha256}\n"
+    return f"{said}: {of}\n  {archived.where}\n{manifest_digest(archived.manifest_sha256)}\n"
+
+
+def manifest_digest(sha256: str) -> str:
+    """Return the digest of a manifest in two lines, which fit 80 columns."""
+    return f"SHA-256 of the manifest:\n  {sha256}"

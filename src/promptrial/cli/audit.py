@@ -15,7 +15,7 @@ from promptrial.cli.options import Parser, add_flag, config_file
 from promptrial.config.environment import DEFAULT_CONFIG, environment
 from promptrial.errors import MissingDependencyError
 from promptrial.model import ModelSpec
-from promptrial.runtime.terminal import print_result, say_to_stderr
+from promptrial.runtime.terminal import print_result, say_to_stderr, terminal_width
 
 if TYPE_CHECKING:
     from promptrial.config.loading import LoadedConfig
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Audit the prompts of a configuration: tokens by arm, what a longer arm costs, lengths, refusals.
+DESCRIPTION = """\
+Check the prompts of a configuration: tokens by arm, the cost of longer prompts, matched lengths, refusals.
 
-No model is asked anything, and no run is needed.
+Sends nothing to a model and needs no run.
 
-The exit code is 100 if a length_matched prompt does not have the length that it has to match (or this cannot be
-checked), or if the scorer does not recognise a refusal that a prompt mandates."""
+The exit code is 100 if a length_matched prompt does not have the required length (or this cannot be checked), or if
+the scorer does not recognise a refusal that a prompt asks for."""
 _NOT_PASSED: Final = 100
 _BUILT_IN: Final = ModelSpec("smollm2-135m", "smollm2-135m-instruct", "embedded")
 
@@ -41,9 +42,11 @@ def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_flag(parser, "config", f"configuration file (default: {DEFAULT_CONFIG})", type=config_file, metavar="FILE",
              default=DEFAULT_CONFIG)  # fmt: skip
-    add_flag(parser, "tolerance", "relative difference in length that a filler may have (default: 0.02)", type=_share,
+    add_flag(parser, "tolerance", "maximum relative difference between the length of a filler and its target "
+                                  "(default: 0.02)", type=_share,
              default=0.02, metavar="X")  # fmt: skip
-    add_flag(parser, "match_to", "prompt set whose first treatment sets the length of fillers (default: default)",
+    add_flag(parser, "match_to", "prompt set whose first treatment sets the target length of fillers (default: "
+                                 "default)",
              default="default", metavar="NAME")  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
@@ -74,9 +77,9 @@ def execute(args: argparse.Namespace) -> int:
             tolerance=args.tolerance,
             match_to=args.match_to,
         )
-    print_result(_as_json(found) if args.json else _as_text(found))
+    print_result(_as_json(found) if args.json else _as_text(found, terminal_width()))
     for problem in found.problems:
-        say_to_stderr(f"not passed: {problem}")
+        say_to_stderr(f"check failed: {problem}")
     return 0 if found.passed else _NOT_PASSED
 
 
@@ -98,7 +101,7 @@ def _golds(loaded: LoadedConfig) -> list[Gold]:
             ):
                 pass
         except DataError as error:
-            say_to_stderr(f"accepted answers of {name} are not checked: {error.message}")
+            say_to_stderr(f"the gold answers of {name} were not checked: {error.message}")
         golds += [
             Gold(dataset=name, place=gold.place, item_id=gold.item_id, text=gold.text, only=gold.only)
             for gold in check.found.values()
@@ -136,8 +139,8 @@ def _own(providers: Providers, spec: ModelSpec) -> Counter | None:
 def _stand_in(providers: Providers) -> Counter:
     from promptrial.design.audit import Counter, estimated_tokens
 
-    name = f"that of {_BUILT_IN.id}, in the place of the model's own"
-    estimate = Counter("none: an estimate of 4 bytes a token", estimated_tokens, exact=False, estimate=True)
+    name = f"that of {_BUILT_IN.id}, instead of the model's own"
+    estimate = Counter("none; estimated at 4 bytes per token", estimated_tokens, exact=False, estimate=True)
     return _counter(providers(_BUILT_IN.provider), _BUILT_IN, name, exact=False) or estimate
 
 
@@ -163,14 +166,14 @@ def _as_json(found: AuditDocument) -> str:
     return json.dumps(msgspec.to_builtins(found), indent=2) + "\n"
 
 
-def _as_text(found: AuditDocument) -> str:
+def _as_text(found: AuditDocument, width: int | None) -> str:
     from promptrial.reporting.plain import summary_text
 
     tables = [table for model in found.models for table in _tables(found, model)]
-    passed = "all checks passed" if found.passed else f"{len(found.problems)} not passed"
-    return "\n".join(
-        [*map(summary_text, (*tables, _refusals(found), *_golds_table(found))), f"{found.experiment}: {passed}\n"]
-    )
+    n = len(found.problems)
+    passed = "all checks passed" if found.passed else f"{n} check{'' if n == 1 else 's'} failed"
+    shown = [summary_text(each, width) for each in (*tables, _refusals(found), *_golds_table(found))]
+    return "\n".join([*shown, f"Prompts of {found.experiment}: {passed}\n"])
 
 
 def _tables(found: AuditDocument, model: ModelAudit) -> Iterator[Table]:
@@ -189,13 +192,13 @@ def _tables(found: AuditDocument, model: ModelAudit) -> Iterator[Table]:
         for (_, first), (name, arm) in [each.arms.items()]
     )
     notes = [f"Tokenizer: {model.tokenizer}."]
-    notes += [] if model.exact else ["Under the model's own tokenizer, tokens and what they cost are others."]
+    notes += [] if model.exact else ["With the model's own tokenizer, token counts and costs would differ."]
     times = "once" if found.requests_per_item == 1 else f"{found.requests_per_item} times"
     notes.append(
-        f"USD: what the prompt costs more than that of the first arm in 1,000 items, each asked {times} in each arm, "
-        "at the configured price of input; answers are not in it."
+        "USD: the additional cost of the prompt, compared with the first arm's, for 1,000 items, each asked "
+        f"{times} in each arm, at the configured input price. Answers are not included."
     )
-    headers = ("Prompt set", "Arm", "Tokens", "Tokens of the first", "Difference", "USD per 1,000 items")
+    headers = ("Prompt set", "Arm", "Tokens", "First arm", "Difference", "USD")
     yield Table(f"Prompts for {model.model}, served by {model.provider}", headers, rows, tuple(notes), "llrrrr")
     if model.length_matches:
         yield _matches(found, model)
@@ -204,7 +207,7 @@ def _tables(found: AuditDocument, model: ModelAudit) -> Iterator[Table]:
 def _matches(found: AuditDocument, model: ModelAudit) -> Table:
     from promptrial.reporting.tables.cells import MISSING, Table, count
 
-    words = {True: "passed", False: "not passed", None: "cannot be told"}
+    words = {True: "passed", False: "failed", None: "unknown"}
     rows = tuple(
         (
             each.filler,
@@ -217,7 +220,7 @@ def _matches(found: AuditDocument, model: ModelAudit) -> Table:
         for each in model.length_matches
     )
     headers = ("Filler", "Tokens", "As long as", "Tokens", "Ratio", f"Within {found.tolerance:.1%}")
-    return Table(f"Lengths that have to match for {model.model}", headers, rows, (), "lrlrrl")
+    return Table(f"Matching lengths for {model.model}", headers, rows, (), "lrlrrl")
 
 
 def _refusals(found: AuditDocument) -> Table:
@@ -236,11 +239,11 @@ def _golds_table(found: AuditDocument) -> Iterator[Table]:
         (gold.place.rstrip(":"), gold.item_id, gold.text, "all" if gold.only else "one") for gold in found.golds
     )
     note = (
-        "An answer that equals one of these counts as right. If a question has no answer, set is_unanswerable and "
+        "An answer equal to one of these counts as correct. If a question has no answer, set is_unanswerable and "
         "leave its answers empty."
     )
-    headers = ("Place", "Id", "Accepted answer", "Of its answers")
-    yield Table("Accepted answers that read as refusals", headers, rows, (note,), "llll")
+    headers = ("Place", "Id", "Gold answer", "Of its answers")
+    yield Table("Gold answers that read as refusals", headers, rows, (note,), "llll")
 
 
 def _signed(value: int | None) -> str:

@@ -22,10 +22,12 @@ from promptrial.cli.options import (
     override_sources,
     overrides,
 )
+from promptrial.cli.prose import print_prose
 from promptrial.config.environment import DEFAULT_CONFIG, environment
 from promptrial.documents.printable import escaped
 from promptrial.errors import ConfigError
-from promptrial.runtime.terminal import print_result, say_to_stderr
+from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.terminal import print_result, say_to_stderr, terminal_width
 
 if TYPE_CHECKING:
     from promptrial.care.shown_config import ShownConfig
@@ -34,28 +36,29 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = "Show a configuration with every default, or check it. Nothing is sent, and nothing is written."
-_SHOW = """Show the resolved configuration as YAML, each value with where it comes from.
+DESCRIPTION = "Check a configuration, or show it with all defaults. Sends nothing and writes nothing."
+_SHOW = """Show the resolved configuration as YAML, and where each value comes from.
 
-That is a line of the file, a flag, an environment variable, a default, or the question file in which it was recognised
-or to which it was fitted. A value that holds ${VAR} is shown as it is written, so that no secret appears."""
-_CHECK = """Check a configuration before anything is asked: files, columns, prompts, models, scorers, prices.
+A value can come from a line of the file, a flag, an environment variable, a default, or the question file. Values with
+${VAR} are shown as written, so no secret is printed."""
+_CHECK = """Check a configuration before any request is sent: files, columns, prompts, models, scorers, prices.
 
-Every problem is listed, not the first alone, and the first question of each file is shown as it will be sent. Nothing
-is sent, nothing is written, and no code that the configuration names is run. The exit code is 2 if a run would be
-refused."""
+Lists every problem, not just the first, and shows the first question of each file as it will be sent. Sends nothing,
+writes nothing, and runs no code that the configuration names. The exit code is 2 if a run would be refused."""
 
 
 def configure(parser: Parser) -> None:
     """Add the actions, and their flags."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
-    show = actions.add_parser("show", help="show every value, and where it comes from", description=_SHOW)
+    show = actions.add_parser("show", help="show every value and where it comes from", description=_SHOW)
     add_config(show)
     add_flag(show, "run_id", "show the configuration of this run", metavar="ID")
     add_experiments_dir(show)
     add_choices(show)
     add_flag(show, "json", "machine-readable result on stdout", action="store_true")
-    check = actions.add_parser("check", help="list everything that a run would be refused for", description=_CHECK)
+    check = actions.add_parser(
+        "check", help="list everything that would make a run fail at the start", description=_CHECK
+    )
     add_config(check)
     add_choices(check)
     add_flag(check, "json", "machine-readable result on stdout", action="store_true")
@@ -70,17 +73,20 @@ def _check(args: argparse.Namespace) -> int:
     from promptrial.engine.checking import check_file
 
     path = args.config or DEFAULT_CONFIG
-    found = check_file(path, environment(os.environ, Path.cwd()), overrides(args))
-    print_result(json.dumps(asdict(found), indent=2, default=to_builtins) + "\n" if args.json else _report(path, found))
+    found = check_file(path, environment(os.environ, Path.cwd()), overrides(args), SystemClock().now())
+    if args.json:
+        print_result(json.dumps(asdict(found), indent=2, default=to_builtins) + "\n")
+    else:
+        print_prose(_report(path, found))
     return ConfigError.exit_code if found.problems else 0
 
 
 def _report(path: Path, found: Checked) -> str:
     count = len(found.problems)
-    lines = [*found.served, *found.decided, *(f"note: {note}" for note in found.notes)]
+    lines = [*found.served, *found.prices, *found.decided, *(f"note: {note}" for note in found.notes)]
     for dataset in found.datasets:
         read = f"{dataset.questions:,} questions" if dataset.is_all else f"the first {dataset.questions:,} questions"
-        lines.append(f"\ndatasets.{dataset.name}: {read} read; the first as it is sent to the arm {dataset.arm}:")
+        lines.append(f"\ndatasets.{dataset.name}: {read} read; the first one, as sent to the {dataset.arm} arm:")
         lines += [indent(f"{message.role}: {message.content}", "  ") for message in dataset.messages]
     lines += [f"\n{path}: {'no problem' if not count else f'{count} problem' + 's' * (count > 1)} found"]
     lines += [f"- {indent(problem, '  ').lstrip()}" for problem in found.problems]
@@ -107,7 +113,7 @@ def _show(args: argparse.Namespace) -> int:
         shown = config_of_file(args.config or DEFAULT_CONFIG, env, overrides(args), override_sources(args))
     for sentence in shown.sentences:
         say_to_stderr(sentence)
-    print_result(_as_json(shown) if args.json else shown.as_yaml())
+    print_result(_as_json(shown) if args.json else shown.as_yaml(terminal_width()))
     return 0
 
 

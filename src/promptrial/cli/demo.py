@@ -11,16 +11,16 @@ from promptrial.cli.values import positive
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Run a real trial on the embedded model, and show the result: no key, no network, no files.
+DESCRIPTION = """Run a real trial on the embedded model and show the result. Needs no key, network or files.
 
-The sample questions and prompts come with the program; the run is kept in experiments/ of the current folder."""
+Sample questions and prompts are included. The run is kept in experiments/ in the current folder."""
 _ITEMS: Final = 12
 """Items of each of the two sets: 48 requests, which two cores answer in about a minute or less."""
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    add_flag(parser, "limit_items", f"questions of each of the two sets (default: {_ITEMS}; there are 52 and 52)",
+    add_flag(parser, "limit_items", f"number of questions from each of the two sets (default: {_ITEMS}; at most 52)",
              short="n", type=positive, default=_ITEMS, metavar="N")  # fmt: skip
     add_flag(parser, "run_id", "name of the run; its folder is run_ID (default: the time in UTC)", metavar="ID")
     add_experiments_dir(parser)

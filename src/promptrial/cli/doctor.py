@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Final
 
 from promptrial.cli.options import Parser, add_config, add_experiments_dir, add_flag, add_run_id, run_or_latest
 from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.terminal import print_result
+from promptrial.runtime.terminal import print_result, terminal_width
 
 if TYPE_CHECKING:
     from promptrial.care.doctor.document import DoctorDocument, Finding
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Find what is wrong with a run, read from disk, and say which command fixes it. Changes nothing.
+DESCRIPTION = """Check the files of a run, and show the command that fixes each problem. Changes nothing.
 
-The exit code is 100 if there is something to fix, and 0 if there are only notes. With --probe, ask a vendor instead
-what its documentation leaves open, by a few short requests with your own key, and keep the answers in a file."""
+The exit code is 100 if there is something to fix, and 0 if there are only notes.
+
+With --probe, test a vendor instead: send a few short requests with your own key to find out what the vendor's
+documentation leaves open, and save the answers."""
 _TO_MEND: Final = 100
 
 
@@ -32,15 +34,16 @@ def configure(parser: Parser) -> None:
     add_run_id(parser, or_latest=True)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
-    group = parser.add_argument_group("asking a vendor")
-    add_flag(parser, "probe", "a provider with batches: an instance of the configuration, or a preset", group=group,
+    group = parser.add_argument_group("testing a vendor")
+    add_flag(parser, "probe", "a provider with a batch API: one from the configuration, or a preset", group=group,
              metavar="PROVIDER")  # fmt: skip
-    add_flag(parser, "model", "alias or id of the model (default: the first of that provider)", group=group,
+    add_flag(parser, "model", "alias or ID of the model (default: the provider's first model)", group=group,
              metavar="ID")  # fmt: skip
     add_config(parser)
-    add_flag(parser, "out", "where the answers are kept (default: a new file beside the runs)", group=group, type=Path,
+    add_flag(parser, "out",
+        "where to save the answers (default: a new file in the folder that holds the runs)", group=group, type=Path,
              metavar="FILE")  # fmt: skip
-    add_flag(parser, "yes", "do not ask before anything is sent", group=group, action="store_true")
+    add_flag(parser, "yes", "send without asking first", group=group, action="store_true")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -58,7 +61,7 @@ def execute(args: argparse.Namespace) -> int:
     from promptrial.care.doctor.examining import examine
     from promptrial.engine.session import Invocation
 
-    run = run_or_latest(args, "doctor")
+    run = run_or_latest(args)
     found = examine(run, Invocation(os.environ, SystemClock(), lambda _text: None))
     print_result(_as_json(found) if args.json else _as_text(found))
     return 0 if found.healthy else _TO_MEND
@@ -98,4 +101,4 @@ def _disk(found: DoctorDocument) -> str:
 
     title = f"On disk: {size_text(found.bytes)} in {found.folder}, {size_text(found.free_bytes)} free"
     rows = tuple((use.trial or "(the run)", use.phase, count(use.files), size_text(use.bytes)) for use in found.disk)
-    return summary_text(Table(title, ("Trial", "Phase", "Files", "Size"), rows, (), "llrr"))
+    return summary_text(Table(title, ("Trial", "Phase", "Files", "Size"), rows, (), "llrr"), terminal_width())

@@ -3,53 +3,62 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
+from typing import get_args
 
 from promptrial.cli.options import Parser, add_flag
-from promptrial.cli.values import positive, share
+from promptrial.cli.values import number, port, positive, share, whole
 from promptrial.errors import UsageError
 from promptrial.runtime.stop import StopToken, stop_on_signals
 from promptrial.runtime.terminal import print_result, say_to_stderr
 from promptrial_emulator.apis import APIS
 from promptrial_emulator.server import EmulatorServer
-from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
+from promptrial_emulator.settings import RESPONDERS, EmulatorSettings, Tokenizer
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
 _SPOKEN = "; ".join(sorted(api.spoken for api in APIS.values()))
-DESCRIPTION = f"""Emulate vendors' APIs on this machine, at no cost, until SIGINT or SIGTERM.
+DESCRIPTION = f"""Emulate vendors' APIs locally, at no cost, until SIGINT or SIGTERM.
 
-On one port it speaks: {_SPOKEN}.
+One port serves all of these APIs: {_SPOKEN}.
 
-The first line on stdout says where it listens. Started again on the same folder, it continues where it stopped."""
+The first line on stdout is the address. If restarted with the same --state folder, the emulator continues where it
+stopped."""
 _LOOK_EVERY_S = 3600.0
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     defaults = EmulatorSettings()
-    add_flag(parser, "state", "where its state is kept", type=Path, metavar="DIR", required=True)
-    add_flag(parser, "port", "port to listen on (default: a free one)", type=_port, default=0, metavar="N")
-    add_flag(parser, "key", f"the API key that it accepts (default: {defaults.key})", default=defaults.key)
-    add_flag(parser, "account", f"the account of that key (default: {defaults.account})", default=defaults.account,
+    add_flag(parser, "state", "folder for the emulator's state", type=Path, metavar="DIR", required=True)
+    add_flag(parser, "port", "port to listen on (default: a free one)", type=port, default=0, metavar="N")
+    add_flag(parser, "key", f"the API key that is accepted (default: {defaults.key})", default=defaults.key)
+    add_flag(parser, "account", (
+        f"the account that the key belongs to (default: {defaults.account})"
+    ), default=defaults.account,
              metavar="NAME")  # fmt: skip
     add_flag(parser, "quota", "maximum number of jobs in progress (default: no limit)", type=positive, metavar="N")
     group = parser.add_argument_group("answers")
-    add_flag(parser, "responder", f"who answers (default: {defaults.responder})", group=group,
+    add_flag(parser, "responder", f"how requests are answered (default: {defaults.responder})", group=group,
              choices=tuple(RESPONDERS), default=defaults.responder)  # fmt: skip
-    add_flag(parser, "questions", "folder of open_book.jsonl and closed_book.jsonl, for the oracle", group=group,
+    add_flag(parser, "questions", "folder with open_book.jsonl and closed_book.jsonl, for the oracle", group=group,
              type=Path, metavar="DIR")  # fmt: skip
-    for name, text in (("accuracy", "share of right answers"), ("abstention", "share of abstentions")):
+    for name, text in (("accuracy", "share of correct answers"), ("abstention", "share of abstentions")):
         default = getattr(defaults, name)
-        add_flag(parser, name, f"{text} of the oracle (default: {default})", group=group, type=share, default=default,
+        add_flag(parser, name, f"{text} from the oracle (default: {default})", group=group, type=share, default=default,
                  metavar="X")  # fmt: skip
-    add_flag(parser, "effect", f"added to the accuracy of every arm but control (default: {defaults.effect})",
-             group=group, type=_number, default=defaults.effect, metavar="X")  # fmt: skip
-    add_flag(parser, "seed", f"seed of the answers (default: {defaults.seed})", group=group, type=int,
+    add_flag(parser, "effect", f"added to the accuracy of every arm except the control (default: {defaults.effect})",
+             group=group, type=number, default=defaults.effect, metavar="X")  # fmt: skip
+    add_flag(parser, "seed", f"seed of the answers (default: {defaults.seed})", group=group, type=whole,
              default=defaults.seed, metavar="N")  # fmt: skip
+    add_flag(parser, "tokenizer", (
+        "how tokens are counted: as words, or with the tokenizer of SmolLM2, the embedded model (default: "
+        f"{defaults.tokenizer})"
+    ), group=group, choices=get_args(Tokenizer),
+             default=defaults.tokenizer)  # fmt: skip
     group = parser.add_argument_group("virtual clock")
-    add_flag(parser, "clock", f"advances with each call, or only by hand (default: {defaults.clock})", group=group,
+    add_flag(parser, "clock", "whether the clock advances with each call, or only on command (default: "
+                              f"{defaults.clock})", group=group,
              choices=("step", "manual"), default=defaults.clock)  # fmt: skip
     add_flag(parser, "clock_step", f"seconds that each call takes (default: {defaults.clock_step_s:g})", group=group,
              type=_seconds, default=defaults.clock_step_s, metavar="S")  # fmt: skip
@@ -67,10 +76,14 @@ def execute(args: argparse.Namespace) -> int:
     """
     if args.responder == "oracle" and args.questions is None:
         raise UsageError("--responder oracle needs --questions DIR")
+    if args.tokenizer == "smollm2":
+        from promptrial.providers.embedded_engine import check_installed
+
+        check_installed(with_model=True)
     settings = EmulatorSettings(
         port=args.port, key=args.key, account=args.account, quota=args.quota, responder=args.responder,
         questions=args.questions, accuracy=args.accuracy, abstention=args.abstention, effect=args.effect,
-        seed=args.seed, clock=args.clock, clock_step_s=args.clock_step,
+        seed=args.seed, tokenizer=args.tokenizer, clock=args.clock, clock_step_s=args.clock_step,
     )  # fmt: skip
     token = StopToken()
     with stop_on_signals(token, lambda _: say_to_stderr("stopping")), EmulatorServer(args.state, settings) as server:
@@ -80,22 +93,8 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def _number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
-    return number
-
-
 def _seconds(text: str) -> float:
-    seconds = _number(text)
+    seconds = number(text)
     if seconds < 0:
         raise argparse.ArgumentTypeError(f"expected seconds, not negative, got {text!r}")
     return seconds
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
-    return port

@@ -20,19 +20,22 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Write a configuration for a trial of your own. What it writes can be run as it is.
+DESCRIPTION = """Write a configuration file for your own trial. It can be run as it is.
 
-It looks into the question file, and writes down its format, its columns and the scorers that fit. Without --questions
-it writes five sample questions, and a sample prompt for each that is not given. Files that you name stay where they
-are; a text is written into a file. Existing files are never replaced."""
+The question file is read to find its format, its columns and suitable scorers. Without --questions, five sample
+questions are written, and a sample prompt for each prompt that you do not give.
+
+Files that you name stay where they are. A prompt given as text is saved to a file. Existing files are never
+replaced."""
 _FOLDER: Final = DEFAULT_CONFIG.parent
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     parser.add_argument("folder", nargs="?", type=Path, default=_FOLDER, metavar="FOLDER",
-                        help=f"where to write it (default: {_FOLDER}, where run and plan look for it)")  # fmt: skip
+                        help=f"folder to write to (default: {_FOLDER}, where run and plan look)")  # fmt: skip
     draft_flags.add_draft_flags(parser, required=False)
+    draft_flags.add_size_flags(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
 
@@ -55,6 +58,7 @@ def execute(args: argparse.Namespace) -> int:
         model=draft_flags.model(args),
         prompts=draft_flags.prompts(args, sample_prompts()),
         questions=draft_flags.questions(args),
+        top=draft_flags.top(args),
         dataset=draft_flags.dataset(args),
     )
     check_new(folder, given.names(copies=False))  # before questions are read, which may take a while

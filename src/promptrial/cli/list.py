@@ -11,11 +11,13 @@ from promptrial.care.listing import list_runs
 from promptrial.care.run_documents import ListDocument, ListedRun
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
 from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.terminal import print_result
+from promptrial.runtime.terminal import print_result, terminal_width
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = "List all runs, the last changed first, read from disk. Safe while other processes work on them."
+DESCRIPTION = (
+    "List all runs, most recently changed first. Only reads files, so it is safe while other processes use the runs."
+)
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -39,14 +41,22 @@ def _as_text(found: ListDocument) -> str:
 
     headers = ("Run", "Status", "Phases", "Answers", "USD", "Age", "Remarks")
     title = f"{len(found.runs)} run{'' if len(found.runs) == 1 else 's'} in {found.experiments_dir}"
-    return summary_text(Table(title, headers, tuple(map(_row, found.runs)), (), "lllrrrl"))
+    return summary_text(Table(title, headers, tuple(map(_row, found.runs)), (), "lllrrrl"), terminal_width())
 
 
 def _row(run: ListedRun) -> tuple[str, ...]:
     from promptrial.reporting.tables.cells import MISSING, amount, count
 
     answers = MISSING if run.answers is None else f"{count(run.answers)} of {count(run.expected_answers)}"
-    remarks = [name for name, holds in (("migrated", run.migrated), ("dry run", run.dry_run)) if holds]
+    said = (
+        ("migrated", run.migrated),
+        ("dry run", run.dry_run),
+        ("A/A run", run.aa),
+        ("cost cap reached", run.at_cap),
+        ("pilot finished", run.pilot_ended),
+        ("sealed", run.sealed),
+    )
+    remarks = [name for name, holds in said if holds is True]
     remarks += [run.problem] if run.problem else []
     return (
         run.run_id,

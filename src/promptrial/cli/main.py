@@ -8,13 +8,13 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from promptrial import __version__
 from promptrial.cli.options import Parser
+from promptrial.cli.slips import before_verb
 from promptrial.config.environment import environment
 from promptrial.documents.files import NotARegularFileError
 from promptrial.errors import (
@@ -26,6 +26,7 @@ from promptrial.errors import (
     StopRequested,
     UsageError,
 )
+from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.events import Redactor
 from promptrial.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
 from promptrial.runtime.terminal import say_to_stderr
@@ -48,37 +49,58 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "demo": Command("promptrial.cli.demo", "run a real trial on the embedded model: no key, no network, no files"),
-    "try": Command("promptrial.cli.try_prompts", "compare prompts on your questions, without a configuration"),
-    "init": Command("promptrial.cli.init", "write a configuration for a trial of your own"),
+    "demo": Command("promptrial.cli.demo", "run a real trial on the embedded model; needs no key, network or files"),
+    "try": Command("promptrial.cli.try_prompts", "compare prompts on your own questions, without a configuration file"),
+    "init": Command("promptrial.cli.init", "write a configuration file for your own trial"),
     "run": Command("promptrial.cli.run", "run an experiment, or resume one"),
-    "resume": Command("promptrial.cli.resume", "resume a run by its id, also a run of an older tool"),
-    "plan": Command("promptrial.cli.plan", "show what a run would do, phase by phase; changes nothing"),
-    "config": Command("promptrial.cli.config", "show a configuration with every default, or check it"),
-    "models": Command("promptrial.cli.models", "list the models, and whether their servers can be asked"),
-    "power": Command("promptrial.cli.power", "say what a trial can show, and how many questions a difference needs"),
-    "stop": Command("promptrial.cli.stop", "ask a run to stop; it can be resumed"),
+    "resume": Command("promptrial.cli.resume", "resume a run by its name, including a run made by an older tool"),
+    "plan": Command("promptrial.cli.plan", "show what a run would do and cost; changes nothing"),
+    "config": Command("promptrial.cli.config", "check a configuration, or show it with all defaults"),
+    "models": Command("promptrial.cli.models", "list models and check that their servers can be reached"),
+    "power": Command(
+        "promptrial.cli.power", "show the smallest difference a trial can detect, or how many questions it needs"
+    ),
+    "seal": Command(
+        "promptrial.cli.seal", "record a run's analysis plan before any request is sent, or check the run against it"
+    ),
+    "stop": Command("promptrial.cli.stop", "stop a run; it can be resumed"),
     "status": Command("promptrial.cli.status", "show the progress of a run"),
-    "list": Command("promptrial.cli.list", "show every run at a glance"),
-    "doctor": Command("promptrial.cli.doctor", "find what is wrong with a run, and the commands that fix it"),
-    "audit": Command("promptrial.cli.audit", "audit the prompts of a configuration: tokens, costs, lengths, refusals"),
-    "compare": Command("promptrial.cli.compare", "compare two runs, and gate one on the other"),
+    "show": Command("promptrial.cli.show", "show what each arm answered, item by item"),
+    "view": Command("promptrial.cli.view", "show runs in a browser: progress, reports, and every item"),
+    "label": Command("promptrial.cli.label", "have people label answers, and correct a measure with their labels"),
+    "report": Command(
+        "promptrial.cli.report", "export the HTML report of a run, with or without the questions and answers"
+    ),
+    "list": Command("promptrial.cli.list", "list all runs"),
+    "costs": Command("promptrial.cli.costs", "show what a run has spent, attempt by attempt"),
+    "doctor": Command("promptrial.cli.doctor", "find problems with a run, and the commands that fix them"),
+    "explain": Command("promptrial.cli.explain", "explain why a phase would run or be skipped"),
+    "audit": Command("promptrial.cli.audit", "check the prompts of a configuration: tokens, cost, length, refusals"),
+    "compare": Command("promptrial.cli.compare", "compare two runs, and test gates such as 'em >= -0.01'"),
+    "aa": Command("promptrial.cli.aa", "compare the control of a run with itself, to count false alarms"),
+    "analyze": Command("promptrial.cli.analyze", "analyse per-item results from another tool"),
     "archive": Command("promptrial.cli.archive", "archive a finished run, so that it can be verified later"),
     "verify": Command("promptrial.cli.verify", "check every file of an archive"),
     "unarchive": Command("promptrial.cli.unarchive", "restore a run from its archive"),
-    "emulator": Command("promptrial.cli.emulator", "emulate vendors' APIs on this machine, at no cost"),
-    "smoke": Command("promptrial.cli.smoke", "stop dry runs at chosen points, resume them, and compare"),
+    "rm": Command("promptrial.cli.rm", "delete a run permanently; asks first"),
+    "completion": Command("promptrial.cli.completion", "print the tab-completion script for your shell"),
+    "emulator": Command("promptrial.cli.emulator", "run a local emulator of vendors' APIs, at no cost"),
+    "smoke": Command("promptrial.cli.smoke", "stop dry runs at set points, resume them, and compare the results"),
 }
 
 _EPILOG: Final = """exit codes:
-  0 done, or nothing to do    1 a phase failed              2 bad usage or configuration
-  3 cannot resume             4 another process runs it     5 stopped on request, resumable
-  6 reserved: cost cap        100 a check failed            130, 143 second SIGINT, SIGTERM
+  0  done, or nothing to do         5    stopped on request; can be resumed
+  1  a phase failed                 6    cost cap reached
+  2  bad usage or configuration     100  a check failed
+  3  cannot resume                  130  ended by a second SIGINT
+  4  in use by another process      143  ended by a second SIGTERM
+
+Flags can also be written with hyphens: --run-id is the same as --run_id.
 """
 
 
-def build_parser(verb: str | None = None) -> Parser:
-    """Return the parser of the program, with the flags of one verb; the modules of the other verbs are not imported."""
+def build_parser(*with_flags: str) -> Parser:
+    """Return the parser of the program, with the flags of some verbs; the modules of the others are not imported."""
     parser = Parser(
         prog="promptrial",
         description="Controlled A/B trials of system prompts on language models.",
@@ -87,7 +109,7 @@ def build_parser(verb: str | None = None) -> Parser:
     parser.add_argument("--version", action="version", version=f"promptrial {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     for name, command in COMMANDS.items():
-        if name != verb:
+        if name not in with_flags:
             verbs.add_parser(name, help=command.summary)
             continue
         module = importlib.import_module(command.module)
@@ -112,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _ending(arguments).code
 
 
-def _ending(arguments: Sequence[str] | None = None) -> _Ending:
+def _ending(arguments: Sequence[str] | None = None, *, unattended: bool = False) -> _Ending:
     """Run the program, and turn each way in which it may end into an exit code.
 
     Side effects: whatever the command does. An error is one sentence on stderr, with a traceback only if
@@ -121,10 +143,12 @@ def _ending(arguments: Sequence[str] | None = None) -> _Ending:
     args = argparse.Namespace()
     try:
         words = _words(sys.argv[1:] if arguments is None else arguments)
-        args = build_parser(next((word for word in words if word in COMMANDS), None)).parse_args(words)
+        verb = next((word for word in words if word in COMMANDS), None)
+        args = build_parser(*([verb] if verb else [])).parse_args(words)
+        args.unattended = unattended
         code: int = args.execute(args)
     except StopRequested as stop:
-        say_to_stderr(_how_to_resume(stop))
+        _say(args, _how_to_resume(stop), "warning")
         return _Ending(stop.exit_code, at_once=isinstance(stop, Detached))
     except Terminated:  # before or after a run, which has handlers of its own
         say_to_stderr("terminated")
@@ -135,9 +159,19 @@ def _ending(arguments: Sequence[str] | None = None) -> _Ending:
     except ReaderGoneError as gone:
         return _Ending(gone.exit_code)
     except Exception as error:  # noqa: BLE001 - the process edge: each becomes a sentence and an exit code
-        say_to_stderr(_redactor()(_sentence(error, getattr(args, "experiments_dir", None))))
+        _say(args, _redactor()(_sentence(error, getattr(args, "experiments_dir", None))), "error")
         return _Ending(_code(error))
     return _Ending(code)
+
+
+def _say(args: argparse.Namespace, text: str, level: str) -> None:
+    """Say how a command ended: as a sentence, or as the last event of a run whose display is ``json``."""
+    if getattr(args, "display", None) != "json":
+        say_to_stderr(text)
+        return
+    from promptrial.cli.progress import message_event, say_event
+
+    say_event(message_event(SystemClock().now(), text, level))
 
 
 def _how_to_resume(stop: StopRequested) -> str:
@@ -146,19 +180,29 @@ def _how_to_resume(stop: StopRequested) -> str:
     if not isinstance(stop, ActionNeeded):
         return f"stopped ({stop}); {resume}"
     steps, left = stop.steps[:_MOST_STEPS], len(stop.steps) - _MOST_STEPS
-    lines = [f"stopped: {stop}", *steps, *([f"# and {left} more like these"] if left > 0 else [])]
-    return "\n  ".join(lines) + f"\nthen {resume}"
+    lines = [f"stopped: {stop}", *steps, *([f"# and {left} more commands like these"] if left > 0 else [])]
+    return "\n  ".join(lines) + f"\n{'then ' if stop.steps else ''}{resume}"
 
 
 def _words(arguments: Sequence[str]) -> list[str]:
     """Return the words of the command line, where ``help VERB`` asks for the help of a verb.
 
     Side effects: without a word, the help is printed, and the program ends as it does for bad usage.
+
+    Raises
+    ------
+    UsageError
+        If a flag stands before the verb.
     """
     if not arguments:
         build_parser().print_help()
         raise SystemExit(UsageError.exit_code)
-    return [*arguments[1:], "--help"] if arguments[0] == "help" else [*arguments]
+    if arguments[0] == "help":
+        return [*arguments[1:], "--help"]
+    slip = before_verb(arguments, COMMANDS)
+    if slip is not None:
+        raise slip
+    return [*arguments]
 
 
 def _code(error: Exception) -> int:
@@ -172,7 +216,7 @@ def _sentence(error: Exception, experiments: Path | None) -> str:
 
     A full disk does not say in which file it was met; then the folder of the runs is named.
     """
-    trace = "".join(traceback.format_exception(error)) if os.environ.get("PROMPTRIAL_TRACEBACK") else ""
+    trace = _trace(error) if os.environ.get("PROMPTRIAL_TRACEBACK") else ""
     if isinstance(error, PromptrialError):
         return f"{trace}error: {error}"
     if isinstance(error, OSError) and error.strerror:
@@ -181,21 +225,28 @@ def _sentence(error: Exception, experiments: Path | None) -> str:
     return f"{trace}unexpected error: {type(error).__name__}: {error} (set PROMPTRIAL_TRACEBACK=1 for a traceback)"
 
 
+def _trace(error: Exception) -> str:
+    import traceback  # most commands end without one
+
+    return "".join(traceback.format_exception(error))
+
+
 def _remedy(error: OSError) -> str:
     """Return what to do about a disk or a file system that refuses; nothing is lost by it."""
     if error.errno in _OUT_OF_ROOM:
         return (
-            "\n  next: free some space, then run the same command again; continue a run that has started with --resume"
+            "\n  next: free some space, then run the same command again; if a run has started, continue it with "
+            "--resume"
         )
     if error.errno in _NOT_ALLOWED:
         return (
-            "\n  next: make it writable (or close the program that uses it), then run the same command again; "
-            "continue a run that has started with --resume"
+            "\n  next: make it writable (or close the program that uses it), then run the same command again; if a "
+            "run has started, continue it with --resume"
         )
     if error.errno in _OF_THE_WRONG_KIND or isinstance(error, NotARegularFileError):
         return (
-            "\n  next: see what is there and move it away, then run the same command again; "
-            "continue a run that has started with --resume"
+            "\n  next: move the existing file or folder, then run the same command again; if a run has started, "
+            "continue it with --resume"
         )
     return ""
 
@@ -208,14 +259,14 @@ def _redactor() -> Redactor:
         return Redactor(os.environ)
 
 
-def entry_point(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and end the process.
+def entry_point(arguments: Sequence[str] | None = None, *, unattended: bool = False) -> None:
+    """Run the program and end the process; an ``unattended`` one never asks before it spends money.
 
     Side effects: sets signal handlers; see ``runtime.interrupts``.
     """
     raise_on_signals()
     try:
-        code, at_once = _ending(arguments)
+        code, at_once = _ending(arguments, unattended=unattended)
     finally:
         end_on_signals()
     if at_once:  # a request may still be in flight on another thread, and is not waited for

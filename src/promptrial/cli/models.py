@@ -15,6 +15,7 @@ from promptrial.cli.options import Parser, add_config, add_flag
 from promptrial.config.environment import DEFAULT_CONFIG, environment
 from promptrial.documents.printable import escaped
 from promptrial.errors import UsageError
+from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result
 
 if TYPE_CHECKING:
@@ -24,17 +25,19 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """List the models of a configuration: server, key, whether they are there, context, price and limits.
+DESCRIPTION = """List the models of a configuration: server, key, availability, context length, price and limits.
 
-Every server is asked, all at once and for 30 seconds at most, and nothing is spent. Models can also be named, as
-PROVIDER/ID: no configuration is needed then. The exit code is 1 if a model cannot be asked."""
+All servers are queried in parallel, for at most 30 seconds, at no cost. Without a configuration, name models as
+PROVIDER/ID. The exit code is 1 if a model is not available."""
 _WAIT_S: Final = 30.0
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     parser.add_argument("names", nargs="*", metavar="MODEL",
-                        help="a model of the configuration, or PROVIDER/ID (default: all)")  # fmt: skip
+                        help=(
+                            "a model in the configuration, or PROVIDER/ID (default: all in the configuration)"
+                        ))  # fmt: skip
     add_config(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
@@ -62,17 +65,20 @@ def _asked_about(args: argparse.Namespace, env: Mapping[str, str]) -> tuple[list
     from promptrial.config.loading import filled_in, load_config
     from promptrial.config.secrets import secret_values
     from promptrial.design.trials import model_specs
+    from promptrial.engine.kept_prices import list_book
     from promptrial.runtime.events import Redactor
 
-    path = args.config or DEFAULT_CONFIG
+    path, now = args.config or DEFAULT_CONFIG, SystemClock().now()
     if args.config is None and args.names and not path.exists():
-        return [_named(name, {}, {}) for name in args.names], Surroundings({}, {}, env, Redactor(env))
+        models = [_named(name, {}, {}) for name in args.names]
+        return models, Surroundings({}, list_book({}, {}, models, env, now), env, Redactor(env))
     loaded = load_config(path, env, unused_may_lack=True)
     config, placeholders = loaded.experiment, loaded.placeholders
     redact = Redactor(env, filled_in(placeholders, env), secret_values(config.providers, placeholders, env))
     known = model_specs(config, placeholders, str(loaded.folder))
     models = [_named(name, known, config.providers) for name in args.names or known]
-    return models, Surroundings(config.providers, config.pricing, env, redact, placeholders)
+    prices = list_book(config.providers, config.pricing, models, env, now)
+    return models, Surroundings(config.providers, prices, env, redact, placeholders)
 
 
 def _named(name: str, known: Mapping[str, ModelSpec], providers: Mapping[str, ProviderConfig]) -> ModelSpec:
@@ -104,22 +110,14 @@ def _lines(facts: ModelFacts) -> Iterator[str]:
     for name, text in (
         ("address", facts.address),
         ("key", f"{instance.key}: {facts.key}" if instance.key else facts.key),
-        ("model", {True: "found", False: "not there", None: "not known"}[facts.found]),
+        ("model", {True: "found", False: "not found", None: "not known"}[facts.found]),
         ("context", "" if facts.context_length is None else f"{facts.context_length:,} tokens"),
-        ("price", _price(facts)),
+        ("price", facts.price_said),
         ("limits", ", ".join(f"{value:,} {name}" for name, value in _limits(facts).items())),
         ("problem", facts.problem.replace("\n", " ")),
     ):
         if text:
             yield f"  {name:<8} {text}"
-
-
-def _price(facts: ModelFacts) -> str:
-    price = facts.price
-    if price is None:
-        return "none in `pricing`"
-    off = f", {price.batch_discount:.0%} off" if price.batch_discount else ""
-    return f"{price.input_per_million:g} USD in, {price.output_per_million:g} USD out, per million tokens{off}"
 
 
 def _limits(facts: ModelFacts) -> dict[str, int]:

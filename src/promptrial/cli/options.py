@@ -8,16 +8,18 @@ place of those that exclude it and stand further down.
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from promptrial import registry
-from promptrial.cli.values import names, numbers, positive, truth
+from promptrial.cli.help_format import HelpFormatter
+from promptrial.cli.slips import DASHED, meant_by_words, meant_verb
+from promptrial.cli.values import amount, names, numbers, positive, truth
 from promptrial.config.environment import DEFAULT_CONFIG, DEFAULT_EXPERIMENTS, dotenv, environment, experiments_dir_of
+from promptrial.config.flags import FLAGS
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
@@ -28,26 +30,34 @@ if TYPE_CHECKING:  # importing the configuration costs half a second that --help
 __all__ = [
     "ALL_ARMS",
     "Parser",
+    "add_cap",
     "add_choices",
     "add_config",
+    "add_display",
     "add_experiments_dir",
     "add_flag",
+    "add_looks",
     "add_run_flags",
     "add_run_id",
+    "add_verify",
+    "add_yes",
     "config_file",
     "experiments_dir",
+    "newest_run",
     "override_sources",
     "overrides",
     "resume_command",
     "run_or_latest",
 ]
 
+_NAMED: Final = re.compile(r"^argument (?:-\w/)?([\w-]+)(?:/--[\w-]+)?(?=:)")
+"""How argparse begins what it says of a word or a flag: with each spelling of it."""
+_GIVEN_TO_SWITCH: Final = re.compile(r"^(--\w+): ignored explicit argument .*$", re.DOTALL)
 ALL_ARMS: Final = "both"
 """What ``--condition`` takes for all arms."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Flag:
+class _Flag(NamedTuple):
     """A flag as it may be set without being typed. ``rivals`` are the flags that it excludes.
 
     One that is not ``in_dotenv`` is set by the environment alone: a ``.env`` may stand in a folder that came
@@ -87,7 +97,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that does not guess abbreviations, and ends with exit code 2 like every usage error."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own options
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **options)
         self.flags: dict[str, _Flag] = {}
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401, ARG002 - argparse's own
@@ -96,37 +106,33 @@ class Parser(argparse.ArgumentParser):
             print_result(message)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the arguments, and end with exit code 2."""
-        say_to_stderr(f"{self.format_usage()}{self.prog}: error: {message}")
+        """Say what is wrong with the arguments, and where they are described; end with exit code 2."""
+        said = _GIVEN_TO_SWITCH.sub(r"\1: takes no value", _NAMED.sub(lambda found: found[1], message))
+        say_to_stderr(f"error: {said}\n  next: {self.prog} --help")
         raise SystemExit(UsageError.exit_code)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # noqa: ANN401
         """Parse, then fill in from the environment, ``.env`` and the defaults what was not typed."""
+        for word in args or ():
+            dashed = DASHED.fullmatch(word)
+            if dashed is not None and (name := dashed[1].replace("-", "_")) in self.flags:
+                self.error(f"{word} begins with a dash instead of two hyphens; did you mean --{name}?")
         found, rest = super().parse_known_args(args, namespace)
         if self.flags:
             if rest:
-                self.error(f"unrecognized arguments: {' '.join(rest)}{self._meant(rest)}")
+                self.error(f"unrecognized arguments: {' '.join(rest)}{meant_by_words(rest, self.flags, self.prog)}")
             self._fill(found.__dict__)
         return found, rest
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - argparse's own
-        """Refuse a value that is none of the choices; of a verb, name the one that was probably meant."""
+        """Refuse a value that is none of the choices, and name the one that was probably meant."""
         if isinstance(action, argparse._SubParsersAction) and value not in action.choices:  # noqa: SLF001
-            close = difflib.get_close_matches(str(value), [*action.choices], n=1)
-            meant = f"did you mean {close[0]!r}? " if close else ""
-            known = ", ".join(action.choices)
-            raise argparse.ArgumentError(
-                None, f"there is no {str(action.metavar).lower()} {value!r}; {meant}known: {known}"
-            )
-        super()._check_value(action, value)
-
-    def _meant(self, words: Sequence[str]) -> str:
-        """Return the flags that were probably meant by unknown ones, as a question; empty if there are none."""
-        typed = [word.partition("=")[0].lstrip("-").replace("-", "_") for word in words if word.startswith("--")]
-        close = dict.fromkeys(
-            f"--{near}" for name in typed for near in difflib.get_close_matches(name, [*self.flags], n=1)
-        )
-        return f"; did you mean {' and '.join(close)}?" if close else ""
+            meant = meant_verb(str(value), action.choices)
+            said = f"known: {', '.join(action.choices)}" if meant is None else f"did you mean {meant!r}?"
+            raise argparse.ArgumentError(None, f"there is no {str(action.metavar).lower()} {value!r}; {said}")
+        if action.choices is not None and value not in action.choices:
+            known = registry.near_misses(str(value), [*map(str, action.choices)])
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}{known}")
 
     def _fill(self, values: dict[str, Any]) -> None:
         given_by = {name: f"flag --{name}" for name in self.flags if name in values}
@@ -147,8 +153,8 @@ class Parser(argparse.ArgumentParser):
         for flag in self.flags.values():
             if not flag.in_dotenv and variables.get(flag.variable):
                 raise UsageError(
-                    f".env: {flag.variable}: a file cannot give it, for the file may have come from elsewhere",
-                    hint=f"remove it from .env, and give --{flag.name} with the command",
+                    f".env: {flag.variable}: this cannot be set in a file, because the file may come from someone else",
+                    hint=f"remove it from .env, and pass --{flag.name} on the command line",
                 )
 
 
@@ -195,12 +201,12 @@ def add_flag(
 
 def add_run_id(parser: Parser, *, or_latest: bool = False) -> None:
     """Add the name of a run, as the first word or as ``--run_id``; with ``or_latest`` it may be left out."""
-    help_text = "name of the run" + (" (default: the one that changed last)" if or_latest else "")
+    help_text = "name of the run" + (" (default: the most recently changed run)" if or_latest else "")
     parser.add_argument("run_id", nargs="?", metavar="RUN_ID", default=argparse.SUPPRESS, help=help_text)
     add_flag(parser, "run_id", "same as RUN_ID", metavar="ID", required=not or_latest)
 
 
-def run_or_latest(args: argparse.Namespace, verb: str) -> RunDir:
+def run_or_latest(args: argparse.Namespace) -> RunDir:
     """Return the run that is named; without a name the one that changed last, which is said.
 
     Raises
@@ -212,18 +218,30 @@ def run_or_latest(args: argparse.Namespace, verb: str) -> RunDir:
 
     experiments = experiments_dir(args)
     if args.run_id is None:
-        from promptrial.care.listing import latest_run
-        from promptrial.runtime.clock import SystemClock
-
-        args.run_id, count = latest_run(experiments, SystemClock())
-        others = f"; of {count} runs the one that changed last. Others: promptrial list, promptrial {verb} RUN_ID"
-        say_to_stderr(f"run {args.run_id}{others if count > 1 else ''}")
+        args.run_id = newest_run(experiments)
     return find_run(experiments, args.run_id)
+
+
+def newest_run(experiments: Path) -> str:
+    """Return the name of the run that changed last, and say it on stderr.
+
+    Raises
+    ------
+    UsageError
+        If there is no run.
+    """
+    from promptrial.care.listing import latest_run
+    from promptrial.runtime.clock import SystemClock
+
+    run_id, count = latest_run(experiments, SystemClock())
+    others = f", the most recently changed of {count} (see all: promptrial list)"
+    say_to_stderr(f"run {run_id}{others if count > 1 else ''}")
+    return run_id
 
 
 def add_experiments_dir(parser: Parser) -> None:
     """Add ``--experiments_dir``; ``experiments_dir`` returns its value."""
-    help_text = "where runs are kept (default: paths.experiments_dir of the configuration, or else experiments)"
+    help_text = "folder that holds the runs (default: paths.experiments_dir in the configuration, or experiments)"
     add_flag(parser, "experiments_dir", help_text, type=Path, metavar="DIR")
 
 
@@ -255,25 +273,78 @@ def add_run_flags(parser: Parser) -> None:
     add_config(parser)
     add_flag(parser, "run_id", "name of the run; its folder is run_ID (default: the time in UTC)", metavar="ID")
     add_experiments_dir(parser)
-    group = parser.add_argument_group("steps", f"in order: {steps}")
-    add_flag(parser, "only_step", "run only this step", group=group, rivals=("from_step", "to_step"), metavar="STEP")
-    add_flag(parser, "from_step", "start with this step", group=group, rivals=("only_step",), metavar="STEP")
-    add_flag(parser, "to_step", "stop after this step", group=group, rivals=("only_step",), metavar="STEP")
-    add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
+    group = parser.add_argument_group("phases to run", f"in order: {steps}")
+    add_flag(parser, "only_step", "run only this phase", group=group, rivals=("from_step", "to_step"), metavar="STEP")
+    add_flag(parser, "from_step", "start with this phase", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "to_step", "stop after this phase", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "trial_filter", "only trials whose name contains TEXT", metavar="TEXT")
     add_choices(parser)
     group = parser.add_argument_group("execution")
-    add_flag(parser, "max_concurrent_jobs", "jobs in flight at hosted providers (default: 8)", group=group,
+    add_flag(parser, "max_concurrent_jobs", "maximum number of jobs in flight at hosted "
+                                            "providers (default: 8)", group=group,
              type=positive, metavar="N")  # fmt: skip
-    add_flag(parser, "no_sharing", "ask requests that several trials have in common once for each trial", group=group,
-             action="store_true")  # fmt: skip
-    add_flag(parser, "dry_run", "use a local emulator instead of a hosted provider: no key, no cost; "
-             "remembered by the run", group=group, action="store_true")  # fmt: skip
+    add_flag(parser, "workers", "number of processes that parse and score (default: one per core if there are "
+                                "many answers)", group=group, type=positive, metavar="N")  # fmt: skip
+    add_flag(parser, "no_sharing", "if trials need the same request, send it once for each of them, not once in all",
+             group=group, action="store_true")  # fmt: skip
+    add_flag(parser, "reuse", "reuse these runs' answers to identical requests (names or folders of runs); "
+                              "saved with the run; `none` turns it off", group=group, action="extend", type=names,
+             metavar="RUN,RUN")  # fmt: skip
+    add_flag(parser, "recheck", "with --reuse: ask the control N randomly chosen questions again, and test whether "
+                                "its answers have changed", group=group, type=positive, metavar="N")  # fmt: skip
+    add_flag(parser, "dry_run", "use a local emulator instead of hosted providers: no key, no cost; saved with "
+                                "the run", group=group, action="store_true")  # fmt: skip
+    add_flag(parser, "pilot", "first ask N questions of each data set, then show the expected cost of the rest, and "
+                              "stop",
+             group=group, type=positive, metavar="N")  # fmt: skip
+    add_cap(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
+
+
+def add_cap(parser: Parser) -> None:
+    """Add ``--max_cost_usd``."""
+    add_flag(parser, "max_cost_usd", "maximum cost of the run, including requests in flight; the run stops with "
+                                     "exit code 6 before it would spend more (saved with the run; default: "
+                                     "spending.max_usd)", type=amount,
+             metavar="USD")  # fmt: skip
+
+
+def add_verify(parser: Parser) -> None:
+    """Add ``--verify``."""
+    add_flag(parser, "verify", "check the digest of every file, even of files that seem unchanged since the last "
+                               "check", action="store_true", in_dotenv=False)  # fmt: skip
+
+
+def add_looks(parser: Parser) -> None:
+    """Add the flags by which people depart from a stopping rule."""
+    add_flag(parser, "unblind", "end trials that ask their questions in waves now, as of their latest look, and show "
+                                "the results; this is recorded and stated in the reports", rivals=("past_stop",),
+             action="store_true", in_dotenv=False)  # fmt: skip
+    add_flag(parser, "past_stop", "continue trials that stopped early with their next wave of questions; this is "
+                                  "recorded and stated in the reports", rivals=("unblind",), action="store_true",
+             in_dotenv=False)  # fmt: skip
+
+
+def add_display(parser: Parser) -> None:
+    """Add ``--display`` and ``--log_level``: what stderr shows while a run works."""
+    add_flag(parser, "display", "what to show on stderr: a live panel (rich), a line every ten seconds (plain), "
+                                "one event per line (json), or errors only (none) (default: rich on a terminal, "
+                                "plain otherwise)",
+             choices=("rich", "plain", "json", "none"))  # fmt: skip
+    add_flag(parser, "log_level", "minimum log level on stderr (default: info)", default="info",
+             choices=("debug", "info", "warning", "error"))  # fmt: skip
+
+
+def add_yes(parser: Parser) -> None:
+    """Add ``--yes``. A command for which nobody may be there, as a script is, sets ``unattended`` instead."""
+    add_flag(parser, "yes", "spend without asking, and continue after a pilot",
+             action="store_true", in_dotenv=False)  # fmt: skip
+    parser.set_defaults(unattended=False)
 
 
 def add_config(parser: Parser) -> None:
     """Add ``--config``."""
-    add_flag(parser, "config", f"configuration file, or its folder (default: {DEFAULT_CONFIG})", type=config_file,
+    add_flag(parser, "config", f"configuration file or its folder (default: {DEFAULT_CONFIG})", type=config_file,
              metavar="FILE")  # fmt: skip
 
 
@@ -285,37 +356,30 @@ def config_file(text: str) -> Path:
 
 def add_choices(parser: Parser) -> None:
     """Add the flags that choose a part of what the configuration has, or change a value of it."""
-    group = parser.add_argument_group("what to run (remembered by the run)")
-    add_flag(parser, "models", "aliases of models, separated by commas", group=group, type=names, metavar="A,B")
-    add_flag(parser, "prompt_sets", "names of prompt sets, separated by commas", group=group, type=names,
+    group = parser.add_argument_group("what to run (saved with the run)")
+    add_flag(parser, "models", "models to run, by alias, separated by commas", group=group, type=names, metavar="A,B")
+    add_flag(parser, "prompt_sets", "prompt sets to run, separated by commas", group=group, type=names,
              metavar="A,B")  # fmt: skip
     add_flag(parser, "temps", "temperatures, separated by commas", group=group, type=numbers, metavar="T,T")
-    add_flag(parser, "arms", "names of arms, separated by commas (default: all)", group=group, type=names,
+    add_flag(parser, "arms", "arms to run, separated by commas (default: all)", group=group, type=names,
              rivals=("condition",), metavar="A,B")  # fmt: skip
-    add_flag(parser, "condition", f"run this arm only; {ALL_ARMS} runs all. An alias of --arms", group=group,
+    add_flag(parser, "condition", f"run only this arm (`{ALL_ARMS}`: all arms); an alias for --arms", group=group,
              rivals=("arms",), metavar="ARM")  # fmt: skip
-    add_flag(parser, "limit_items", "use at most N items of each dataset", group=group, type=positive, metavar="N")
+    add_flag(parser, "aa", "an A/A run: ask the control a second time instead of the treatments, to see how often "
+                           "chance alone looks like a difference", group=group, rivals=("arms", "condition"),
+             action="store_true")  # fmt: skip
+    add_flag(parser, "limit_items", "use at most N items of each data set", group=group, type=positive, metavar="N")
     add_flag(parser, "parts_per_dataset", "split each arm into N parts", group=group, type=positive,
              rivals=("lines_per_part",), metavar="N")  # fmt: skip
     add_flag(parser, "lines_per_part", "put at most N requests into each part", group=group, type=positive,
              rivals=("parts_per_dataset",), metavar="N")  # fmt: skip
 
 
-_FLAGS: Final[Mapping[KeyPath, tuple[str, ...]]] = {
-    ("trials",): ("models", "prompt_sets"),
-    ("sweep", "models"): ("models",),
-    ("sweep", "prompt_sets"): ("prompt_sets",),
-    ("conditions",): ("arms", "condition"),
-    ("execution", "share_identical_arms"): ("no_sharing",),
-}
-"""The flags that give a key, where they are not named like it."""
-
-
 def override_sources(args: argparse.Namespace) -> dict[KeyPath, str]:
     """Return what gave each value of ``overrides``: a flag, or the variable in its place."""
     return {
         at: next(
-            (args.given_by[name] for name in _FLAGS.get(at, (str(at[-1]),)) if name in args.given_by), "another flag"
+            (args.given_by[name] for name in FLAGS.get(at, (str(at[-1]),)) if name in args.given_by), "another flag"
         )
         for at in overrides(args)
     }
@@ -330,7 +394,7 @@ def overrides(args: argparse.Namespace) -> dict[KeyPath, object]:
         If two flags exclude each other.
     """
     if args.parts_per_dataset is not None and args.lines_per_part is not None:
-        raise UsageError("--parts_per_dataset excludes --lines_per_part")
+        raise UsageError("--parts_per_dataset and --lines_per_part cannot be combined")
     values: dict[KeyPath, object] = {}
     if args.models is not None or args.prompt_sets is not None:
         values["trials",] = None  # flags ask for a sweep of their own
@@ -352,18 +416,30 @@ def overrides(args: argparse.Namespace) -> dict[KeyPath, object]:
 
 def _arms(args: argparse.Namespace) -> dict[KeyPath, object]:
     if args.arms is not None and args.condition is not None:
-        raise UsageError("--arms excludes --condition")
+        raise UsageError("--arms and --condition cannot be combined")
+    if getattr(args, "aa", False):
+        for name in ("arms", "condition"):
+            if getattr(args, name) is not None:
+                raise UsageError(f"--aa and --{name} cannot be combined", hint="an A/A run asks its control twice")
+        return {("aa",): True}
     if args.arms is not None:
         return {("conditions",): args.arms}
     if args.condition is not None:
+        if "," in args.condition:
+            raise UsageError("--condition takes a single arm", hint=f"for several arms: --arms {args.condition}")
         return {("conditions",): None if args.condition == ALL_ARMS else [args.condition]}
     return {}
 
 
 def _execution(args: argparse.Namespace) -> dict[KeyPath, object]:
     values: dict[KeyPath, object] = {}
-    if getattr(args, "max_concurrent_jobs", None) is not None:
-        values["execution", "max_concurrent_jobs"] = args.max_concurrent_jobs
+    for name in ("max_concurrent_jobs", "workers"):
+        if getattr(args, name, None) is not None:
+            values["execution", name] = getattr(args, name)
     if getattr(args, "no_sharing", False):
         values["execution", "share_identical_arms"] = False
+    if getattr(args, "recheck", None) is not None:
+        if args.reuse is None and not getattr(args, "resume", False):
+            raise UsageError("--recheck goes with --reuse RUN", hint="it asks part of the reused answers again")
+        values["execution", "recheck_items"] = args.recheck
     return values

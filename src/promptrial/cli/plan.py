@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from promptrial.cli.gate_flags import GATE_FAILED, add_gate_flags
 from promptrial.cli.options import Parser, add_run_flags, experiments_dir, overrides
-from promptrial.documents.printable import escaped
+from promptrial.cli.plan_json import as_json
+from promptrial.cli.plan_text import as_text, gate_text
+from promptrial.cli.power_flags import add_assumption_flags, assumed_of
+from promptrial.errors import UsageError
+from promptrial.runtime import collector
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
-    from promptrial.engine.growing import Outlook
-    from promptrial.engine.session import Planned
+    from promptrial.comparison.planned_gates import PlannedGate
+    from promptrial.design.plan import Selection
+    from promptrial.design.power import Assumed
+    from promptrial.engine.request import RunRequest
+    from promptrial.engine.session import Invocation, Planned
 
-__all__ = ["DESCRIPTION", "as_json", "as_text", "configure", "execute"]
+__all__ = ["DESCRIPTION", "as_json", "as_text", "configure", "execute", "previews", "printed"]
 
-DESCRIPTION = "Show, phase by phase, what a run would do and why. Changes nothing, and works before the run exists."
+DESCRIPTION = (
+    "Show what each phase of a run would do and why, and what the run would cost. Works before the run exists, "
+    "and changes\nnothing."
+)
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_run_flags(parser)
+    add_assumption_flags(parser)
+    group = parser.add_argument_group("gates that this run should pass (exit code 100 if it has too few items)")
+    add_gate_flags(
+        parser, group, "a gate as in `compare --gate`; checks whether the planned items are enough; may be repeated"
+    )
 
 
 def execute(args: argparse.Namespace) -> int:
     """Print the plan."""
+    collector.look_rarely()
     from promptrial.design.plan import select_phases
     from promptrial.engine.opening import RunRequest, new_run_ids
-    from promptrial.engine.session import Invocation, preview
+    from promptrial.engine.session import Invocation
 
     clock = SystemClock()
     request = RunRequest(
@@ -42,75 +59,71 @@ def execute(args: argparse.Namespace) -> int:
         plan_only=True,
         rebuild=True,
         dry_run=args.dry_run,
+        reuse=tuple(args.reuse or ()),
+        pilot=args.pilot,
+        max_cost_usd=args.max_cost_usd,
+        trusts_kept_digests=True,
     )
     selection = select_phases(args.only_step, args.from_step, args.to_step)
-    planned = preview(request, selection, Invocation(os.environ, clock, say_to_stderr), args.trial_filter)
-    print_result(as_json(planned) if args.json else as_text(planned))
-    return 0
+    invocation = Invocation(os.environ, clock, say_to_stderr)
+    plans = previews(request, selection, invocation, args, assumed_of(args))
+    gates = _gates(args, plans[-1])
+    print_result(printed(plans, gates, json_wanted=args.json))
+    impossible = [gate for gate in gates if not gate.can_pass]
+    for gate in impossible if args.json else ():
+        say_to_stderr(str(gate))
+    return GATE_FAILED if impossible else 0
 
 
-def as_text(planned: Planned) -> str:
-    """Return a plan for people."""
-    opened = planned.opened
-    dry = ", dry run: hosted providers are emulated on this machine" if opened.dry_run else ""
-    known = "its state is lost" if opened.lost else "exists" if opened.state else "new"
-    lines = [f"run {opened.run.run_id} ({known}), {len(opened.trials)} trial(s){dry}:"]
-    lines += [f"  {trial.slug}" for trial in opened.trials]
-    lines += [f"  {line}" for line in planned.served]
-    lines += [f"{action.phase:<8} {action}" for action in planned.actions]
-    lines += [*planned.limits, *(f"now {text}" for text in planned.awaited)]
-    if planned.growth is not None:
-        lines += [_growth(planned.growth)]
-    if planned.checked is not None:
-        lines += [*planned.checked.decided, *(f"note: {note}" for note in planned.checked.notes)]
-        lines += [f"it would be refused: {problem}" for problem in planned.checked.problems]
-    if opened.remark:
-        lines += [opened.remark]
-    if planned.copied:
-        lines += [f"warning: {planned.copied}"]
-    if opened.drift:
-        lines += ["the configuration has drifted; a resume would be refused without --force:"]
-        lines += [f"  {line}" for line in opened.drift]
-    return escaped("\n".join(lines)) + "\n"
+def previews(
+    request: RunRequest,
+    selection: Selection,
+    invocation: Invocation,
+    args: argparse.Namespace,
+    assumed: Assumed | None = None,
+) -> list[Planned]:
+    """Return the plan of a run; of one that is in its pilot, that of the pilot, and that of the whole run."""
+    from promptrial.engine.session import preview
+
+    planned = preview(request, selection, invocation, args.trial_filter, quotes=True, assumed=assumed)
+    if planned.opened.pilot is None or planned.opened.pilot.passed:
+        return [planned]
+    whole = replace(request, past_pilot=True)
+    return [planned, preview(whole, selection, invocation, args.trial_filter, quotes=True, assumed=assumed)]
 
 
-def _growth(growth: Outlook) -> str:
-    """Return what the sample will gain, or why it cannot grow."""
-    if growth.refused:
-        return f"the sample would grow ({growth.change}); a resume would be refused: {growth.refused}"
-    new = (
-        "as many new items as there are"
-        if growth.items is None
-        else f"{growth.items} new items, {growth.requests} new requests"
+def printed(plans: Sequence[Planned], gates: Sequence[PlannedGate] = (), *, json_wanted: bool) -> str:
+    """Return plans as ``previews`` makes them for people or for programs, and what they can do for gates."""
+    planned, whole = plans[0], plans[-1]
+    if json_wanted:
+        return as_json(whole, pilot=None if planned is whole else planned, gates=gates)
+    text = as_text(whole) + gate_text(gates)
+    if planned is whole or planned.opened.pilot is None:
+        return text
+    return (
+        f"the pilot: {planned.opened.pilot.items} items of each data set\n\n{as_text(planned)}\n"
+        f"the whole run, its pilot included\n\n{text}"
     )
-    return f"the sample grows ({growth.change}): {new}; no item that it has is asked again"
 
 
-def as_json(planned: Planned) -> str:
-    """Return a plan for programs."""
-    opened = planned.opened
-    value = {
-        "run_id": opened.run.run_id,
-        "exists": opened.state is not None or opened.lost,
-        "dry_run": opened.dry_run,
-        "config_hash": opened.config_hash,
-        "trials": [trial.slug for trial in opened.trials],
-        "drift": list(opened.drift),
-        "phases": [
-            {"phase": action.phase, "action": action.verb, "reason": action.reason} for action in planned.actions
-        ],
-    }
-    if planned.limits:
-        value["limits"] = list(planned.limits)
-    if planned.awaited:
-        value["awaited"] = list(planned.awaited)
-    if planned.served:
-        value["served"] = list(planned.served)
-    if planned.copied:
-        value["warnings"] = [planned.copied]
-    if planned.checked is not None:
-        checked = asdict(planned.checked)
-        value["checks"] = {name: list(checked[name]) for name in ("problems", "notes", "decided")}
-    if planned.growth is not None:
-        value["growth"] = asdict(planned.growth)
-    return json.dumps(value, indent=2) + "\n"
+def _gates(args: argparse.Namespace, planned: Planned) -> tuple[PlannedGate, ...]:
+    """Return what the planned items can do for the gates of the flags.
+
+    Raises
+    ------
+    UsageError
+        If a gate names what is not there, or the items are not known.
+    """
+    asked = getattr(args, "gate", ())
+    if not asked:
+        return ()
+    from promptrial.comparison.planned_gates import planned_gates
+
+    drawn = planned.drawn
+    if drawn is None or drawn.absent:
+        why = (
+            planned.unquoted if drawn is None else f"the questions of {', '.join(drawn.absent)} are not downloaded yet"
+        )
+        raise UsageError(f"--gate: the number of items is not known: {why}")
+    config, trials = planned.opened.loaded.experiment, planned.opened.trials
+    return planned_gates(asked, config, trials, drawn.items, assumed_of(args), args.alpha)

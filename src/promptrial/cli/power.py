@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from promptrial.cli.options import Parser, add_flag
-from promptrial.cli.values import share
+from promptrial.cli.prose import print_prose
+from promptrial.cli.values import number, share
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
@@ -19,45 +21,65 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Say what a trial can show, before a question is asked.
+DESCRIPTION = """Show what a trial can detect, before any request is sent.
 
-With --n: the smallest difference that so many questions find, and the power for others. With --detect: how many
-questions a difference needs. Both rest on what is assumed of the scores: the share of questions that one arm alone
-answers rightly (--discordance), or for scores on a scale the standard deviation of their difference (--sd).
-"""
+With --n: the smallest difference that N questions can detect, and the power for other differences. With --detect: how
+many questions it takes to detect a difference. Both depend on assumptions about the scores: the share of questions
+that only one arm answers correctly (--discordance) or, for continuous scores, the standard deviation of the
+difference between the arms (--sd)."""
 
 _USUAL_ICC: Final = 0.1
 _USUAL_WITHIN: Final = 0.5
 _DIFFERENCES: Final = (0.01, 0.02, 0.03, 0.05)
 _STEPS: Final = 40
+_DIGITS: Final = 10
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    size = parser.add_argument_group("one of these")
+    size = parser.add_argument_group("give one of these")
     add_flag(parser, "n", "questions", group=size, type=_count, metavar="N", rivals=("detect",))
-    add_flag(parser, "detect", "a difference to be found, such as 0.03", group=size, type=_above_0, metavar="X",
+    add_flag(parser, "detect", "the difference to detect, such as 0.03", group=size, type=_above_0, metavar="X",
              rivals=("n",))  # fmt: skip
-    scores = parser.add_argument_group("what is assumed of the scores")
-    add_flag(
-        parser, "baseline", "share of right answers of the prompt that there is", group=scores, type=share, metavar="X"
-    )
-    add_flag(parser, "discordance", "share of questions that one arm alone answers rightly (default: as if the arms "
-             "were independent, 2 x (1 - x) of --baseline x)", group=scores, type=share,
+    scores = parser.add_argument_group("assumptions about the scores")
+    add_flag(parser, "baseline", "accuracy of the control prompt", group=scores, type=share, metavar="X")
+    add_flag(parser, "discordance",
+        "share of questions that only one arm answers correctly (default: 2 x (1 - x) for --baseline x, as if the "
+        "arms were independent)", group=scores, type=share,
              metavar="X")  # fmt: skip
-    add_flag(parser, "sd", "scores on a scale: the standard deviation of an item's difference", group=scores,
+    add_flag(parser, "sd", (
+        "continuous scores: standard deviation of the difference between the arms on a question"
+    ), group=scores,
              type=_above_0, metavar="X")  # fmt: skip
-    add_flag(parser, "clusters", "questions that share passages: passages x questions each, such as 50x4, or x4",
+    add_flag(parser, "clusters", "questions that share passages: PASSAGESxQUESTIONS, such as 50x4, or x4 if the "
+                                 "number of passages is not fixed",
              group=scores, type=_clusters, metavar="CxM")  # fmt: skip
-    add_flag(parser, "icc", f"how alike differences of a passage are, 0 to 1 (default with --clusters: {_USUAL_ICC})",
+    add_flag(parser, "icc",
+        f"intraclass correlation of differences within a passage, 0 to 1 (default with --clusters: {_USUAL_ICC})",
              group=scores, type=share, metavar="X")  # fmt: skip
-    add_flag(parser, "replicates", "answers of each arm to each question (default: 1)", group=scores, type=_count,
+    add_flag(parser, "replicates", "number of answers per question and arm (default: 1)", group=scores, type=_count,
              default=1, metavar="K")  # fmt: skip
-    add_flag(parser, "within", "share of the variance that is between replicates of one question (default with "
-             f"--replicates: {_USUAL_WITHIN}; 0 at temperature 0)", group=scores, type=share, metavar="X")  # fmt: skip
-    add_flag(parser, "alpha", "level of the two-sided test (default: 0.05)", type=share, default=0.05, metavar="X")
-    add_flag(parser, "power", "probability of finding it (default: 0.8)", type=share, default=0.8, metavar="X")
-    add_flag(parser, "svg", "also draw the curve into this new file", type=Path, metavar="FILE")
+    add_flag(parser, "within", (
+        "share of the variance that lies between replicates of one question (default with --replicates: "
+        f"{_USUAL_WITHIN}; 0 at temperature 0)"
+    ), group=scores, type=share, metavar="X")  # fmt: skip
+    add_flag(
+        parser,
+        "alpha",
+        "significance level of the two-sided test (default: 0.05)",
+        type=share,
+        default=0.05,
+        metavar="X",
+    )
+    add_flag(
+        parser,
+        "power",
+        "power, the probability of detecting the difference (default: 0.8)",
+        type=share,
+        default=0.8,
+        metavar="X",
+    )
+    add_flag(parser, "svg", "also draw the power curve to this new SVG file", type=Path, metavar="FILE")
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
 
@@ -78,9 +100,8 @@ def execute(args: argparse.Namespace) -> int:
     else:
         from promptrial.reporting.curves import as_text
 
-        print_result(
-            "\n".join([f"Assumed: {'; '.join(said)}.", "", *_sentences(design, result), "", as_text(curve), ""])
-        )
+        assumed = ["Assumptions:", *(f"- {each}" for each in said)]
+        print_prose("\n".join([*assumed, "", *_sentences(design, result), "", as_text(curve)]))
     if args.svg is not None:
         _draw(curve, args.svg)
     return 0
@@ -94,38 +115,42 @@ def _design(args: argparse.Namespace) -> tuple[Design, list[str]]:
     from promptrial.stats.planning import Design
 
     if args.sd is not None and (args.discordance is not None or args.baseline is not None):
-        raise UsageError("--sd is for scores on a scale: leave --baseline and --discordance out, or leave --sd out")
+        raise UsageError("--sd is for continuous scores: omit --baseline and --discordance, or omit --sd")
     if args.sd is None and args.discordance is None and args.baseline is None:
         raise UsageError(
-            "nothing is assumed of the scores",
+            "assumptions about the scores are required",
             hint="give --discordance (with or without --baseline), or --baseline alone, or --sd",
         )
     said: list[str] = []
     discordance = args.discordance
     if args.sd is not None:
-        said.append(f"an item's difference has a standard deviation of {args.sd:g}")
+        said.append(f"the difference between the arms on a question has a standard deviation of {args.sd:g}")
     else:
         guessed = discordance is None
         discordance = 2 * args.baseline * (1 - args.baseline) if guessed else discordance
         why = ", as if the arms were independent" if guessed else ""
-        said.append(f"one arm alone answers {discordance:.1%} of questions rightly{why}")
+        said.append(f"only one arm answers {discordance:.1%} of questions correctly{why}")
     if args.baseline is not None:
-        said.insert(0, f"the baseline answers {args.baseline:.1%} of questions rightly")
+        said.insert(0, f"the control answers {args.baseline:.1%} of questions correctly")
     size = 1.0 if args.clusters is None else float(args.clusters[1])
     icc = args.icc if args.icc is not None else _USUAL_ICC if size > 1 else 0.0
     if size > 1:
-        said.append(f"{size:g} questions a passage, whose differences have an intraclass correlation of {icc:g}")
+        said.append(
+            f"{size:g} questions per passage, with an intraclass correlation of {icc:g} between their differences"
+        )
     within = args.within if args.within is not None else _USUAL_WITHIN if args.replicates > 1 else 0.0
     if args.replicates > 1:
-        said.append(f"{args.replicates} answers to each question, between which {within:.0%} of the variance lies")
-    said.append(f"two-sided test at {args.alpha:g}, power {args.power:.0%}")
+        said.append(f"{args.replicates} answers to each question; {within:.0%} of the variance lies between them")
+    said.append(f"two-sided test at level {args.alpha:g}, power {args.power:.0%}")
     design = Design(
         discordance=discordance, sd=args.sd, baseline=args.baseline, cluster_size=size, icc=icc,
         replicates=args.replicates, within=within, alpha=args.alpha, power=args.power,
     )  # fmt: skip
     if design.largest < 0:
         most = 2 * min(args.baseline, 1 - args.baseline)
-        raise UsageError(f"--discordance {discordance:g} cannot be with --baseline {args.baseline:g}: at most {most:g}")
+        raise UsageError(
+            f"--discordance {discordance:g} is not possible with --baseline {args.baseline:g}: at most {most:g}"
+        )
     return design, said
 
 
@@ -134,18 +159,25 @@ def _questions(args: argparse.Namespace, design: Design) -> int | None:
     passages = None if args.clusters is None else args.clusters[0]
     by_clusters = None if passages is None else round(passages * design.cluster_size)
     if args.n is not None and by_clusters is not None and args.n != by_clusters:
-        raise UsageError(f"--n {args.n} and --clusters disagree: these are {by_clusters} questions")
+        raise UsageError(f"--n {args.n} and --clusters disagree: the clusters have {by_clusters} questions")
     n: int | None = args.n if args.n is not None else by_clusters
     if (n is None) == (args.detect is None):
-        raise UsageError("give one of --n (or --clusters CxM) and --detect")
-    if n is not None and n < 2 * design.cluster_size:
-        raise UsageError(f"{n} questions are too few: at least two passages, or two questions, are needed")
+        raise UsageError("give either --n (or --clusters CxM) or --detect")
+    if n is not None and n < max(2.0, design.fewest):
+        raise UsageError(_too_few(design, n))
     if args.detect is not None and args.detect > design.largest:
         raise UsageError(
-            f"--detect {args.detect:g}: with what is assumed no difference is larger than {design.largest:g}",
-            hint="a larger share of questions has to differ: give another --discordance",
+            f"--detect {args.detect:g}: under these assumptions, no difference can be larger than {design.largest:g}",
+            hint=_smaller(args.detect, design.largest),
         )
     return n
+
+
+def _too_few(design: Design, n: int) -> str:
+    """Return how many questions are needed so that any p-value can reach the level."""
+    fewest = max(2, math.ceil(design.fewest))
+    passages = "" if design.cluster_size == 1 else f" in {round(fewest / design.cluster_size)} passages"
+    return f"{n} questions are too few: no p-value reaches {design.alpha:g} with fewer than {fewest}{passages}"
 
 
 # --- what follows -----------------------------------------------------------------------------------------------------
@@ -171,9 +203,10 @@ def _sentences(design: Design, result: dict[str, Any]) -> list[str]:
         found = result["detectable"]
         of = f"{result['n']:,} questions"
         lines.append(
-            f"{of} find no difference with that power: with what is assumed none is large enough."
+            f"{of} cannot detect any difference with that power: under these assumptions, no possible difference "
+            "is large enough."
             if found is None
-            else f"{of} find a difference of {_written(design, found)} or more."
+            else f"{of} can detect a difference of {_written(design, found)} or more."
         )
         lines.append("")
     powers = {row["difference"]: row["power"] for row in result.get("power", ())}
@@ -186,7 +219,10 @@ def _sentences(design: Design, result: dict[str, Any]) -> list[str]:
 
 
 def _written(design: Design, delta: float) -> str:
-    return f"{delta:.3g}" if design.discordance is None else f"{100 * delta:.3g} points"
+    if design.discordance is None:
+        return f"{delta:.3g}"
+    points = f"{100 * delta:.3g}"
+    return f"{points} point{'' if points == '1' else 's'}"
 
 
 def _curve(design: Design, n: int | None, delta: float | None) -> Curve:
@@ -209,27 +245,34 @@ def _curve(design: Design, n: int | None, delta: float | None) -> Curve:
     return Curve(title, "questions", "power", tuple(points), design.power, (f"{first:,}", f"{most:,}"))
 
 
+def _smaller(detect: float, largest: float) -> str:
+    """Return what to give instead of a difference that is too large; one above 1 was probably meant in points."""
+    if detect > 1 and detect / 100 <= largest:
+        return f"for a difference of {detect:g} points: --detect {detect / 100:g}"
+    return "a larger share of questions must differ: give another --discordance"
+
+
 def _draw(curve: Curve, path: Path) -> None:
     from promptrial.reporting.curves import as_svg
     from promptrial.store.new_files import write_new
 
     write_new(path.parent, {PurePosixPath(path.name): as_svg(curve).encode()})
-    say_to_stderr(f"{path} has the curve")
+    say_to_stderr(f"power curve written to {path}")
 
 
 # --- what flags take --------------------------------------------------------------------------------------------------
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
     if not 1 <= value <= 10**9:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to a billion, got {text!r}")
     return value
 
 
 def _above_0(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
+    value = number(text)
+    if value <= 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return value
 

@@ -37,12 +37,12 @@ def execute_probe(args: argparse.Namespace) -> int:
     env, clock = environment(os.environ, Path.cwd()), SystemClock()
     config = args.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     experiment = None if config is None else load_config(config, env, {}).experiment
-    planned = plan_probe(experiment, args.probe, args.model, env)
+    planned = plan_probe(experiment, args.probe, args.model, env, clock.now())
     out = args.out or _new_file(experiments_dir(args), args.probe, clock.now())
     if out.exists():
-        raise UsageError(f"--out: {out} exists", hint="name another file, or move it away")
+        raise UsageError(f"--out: {out} exists", hint="name another file, or move this one")
     _require_consent(planned, agreed=args.yes)
-    say_to_stderr(f"the answers are kept in {out}; this may take as long as a batch does")
+    say_to_stderr(f"the answers are saved in {out}; this may take as long as a batch does")
     document = run_probe(planned, env, clock, out, lambda answer: say_to_stderr(_line(answer)))
     if args.json:
         print_result(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
@@ -62,8 +62,10 @@ def _require_consent(planned: Planned, *, agreed: bool) -> None:
     if agreed:
         return
     if not (sys.stdin is not None and sys.stdin.isatty()):
-        raise UsageError("--probe sends requests, and there is no terminal to ask at", hint="agree with --yes")
-    say_to_stderr("go on? [y/N]")
+        raise UsageError(
+            "--probe sends requests, and asks first; there is no terminal to ask on", hint="agree with --yes"
+        )
+    say_to_stderr("continue? [y/N]")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UsageError("nothing was sent")
 

@@ -16,7 +16,19 @@ from promptrial import registry
 from promptrial.care.status import find_run
 from promptrial.cli import plan as plan_command
 from promptrial.cli import run as run_command
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, config_file, experiments_dir, resume_command
+from promptrial.cli.options import (
+    Parser,
+    add_cap,
+    add_display,
+    add_experiments_dir,
+    add_flag,
+    add_looks,
+    add_verify,
+    add_yes,
+    config_file,
+    experiments_dir,
+    resume_command,
+)
 from promptrial.errors import PromptrialError, UsageError
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
@@ -29,32 +41,39 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = "Resume a run by its id alone. A run of an older tool is migrated first, and nothing is asked again."
+DESCRIPTION = (
+    "Resume a run by its name. A run made by an older tool is migrated first; none of its requests is sent again."
+)
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    parser.add_argument("run", nargs="?", metavar="ID", help="name of the run; same as --run_id")
-    add_flag(parser, "run_id", "name of the run; its folder is run_ID", metavar="ID")
+    parser.add_argument("run", nargs="?", metavar="ID", help="name of the run")
+    add_flag(parser, "run_id", "same as ID", metavar="ID")
     add_experiments_dir(parser)
-    add_flag(parser, "config", "configuration file (default: the one that the run was started with)", type=config_file,
+    add_flag(parser, "config", "configuration file (default: the one the run was started with)", type=config_file,
              metavar="FILE")  # fmt: skip
-    add_flag(parser, "prepared", "folder of the questions of an older tool's run (default: the run's own)",
+    add_flag(parser, "prepared", "folder with the questions of a run made by an older tool (default: the run's own)",
              type=Path, metavar="DIR")  # fmt: skip
-    group = parser.add_argument_group("steps", f"in order: {', '.join(registry.PHASES)}")
-    add_flag(parser, "only_step", "run only this step", group=group, rivals=("from_step", "to_step"), metavar="STEP")
-    add_flag(parser, "from_step", "start with this step", group=group, rivals=("only_step",), metavar="STEP")
-    add_flag(parser, "to_step", "stop after this step", group=group, rivals=("only_step",), metavar="STEP")
-    add_flag(parser, "trial_filter", "work only on trials whose name contains this", metavar="TEXT")
-    add_flag(parser, "plan_only", "show what is on disk and what would be done, and do nothing", action="store_true")
-    add_flag(parser, "force", "resume even if the configuration changed; recorded in the state", action="store_true")
-    add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
+    group = parser.add_argument_group("phases to run", f"in order: {', '.join(registry.PHASES)}")
+    add_flag(parser, "only_step", "run only this phase", group=group, rivals=("from_step", "to_step"), metavar="STEP")
+    add_flag(parser, "from_step", "start with this phase", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "to_step", "stop after this phase", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "trial_filter", "only trials whose name contains TEXT", metavar="TEXT")
+    add_flag(parser, "plan_only", "show what is on disk and what would be done, but do nothing", action="store_true")
+    add_flag(
+        parser, "force", "resume even if the configuration has changed; the change is recorded", action="store_true"
+    )
+    add_flag(parser, "rebuy", "send requests again, and pay again, if paid answers were lost",
              action="store_true")  # fmt: skip
-    add_flag(parser, "allow_code", "let code that came with the run be executed, now and later",
+    add_verify(parser)
+    add_looks(parser)
+    add_yes(parser)
+    add_flag(parser, "allow_code", "allow code that came with the run to be executed, now and later",
              action="store_true", in_dotenv=False)  # fmt: skip
+    add_cap(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
-    add_flag(parser, "log_level", "minimum log level on stderr (default: info)", default="info",
-             choices=("debug", "info", "warning", "error"))  # fmt: skip
+    add_display(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -71,7 +90,7 @@ def execute(args: argparse.Namespace) -> int:
 
     run_id = args.run or args.run_id
     if run_id is None or (args.run and args.run_id and args.run != args.run_id):
-        raise UsageError("name one run: promptrial resume ID", hint="see which there are: promptrial list")
+        raise UsageError("name one run: promptrial resume ID", hint="list all runs: promptrial list")
     run, clock = find_run(experiments_dir(args), run_id), SystemClock()
     invocation = Invocation(
         os.environ, clock, say_to_stderr, args.log_level, resume_command=resume_command(args, run_id)
@@ -142,7 +161,7 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _say(migration: Migration, say: Callable[[str], None], *, done: bool) -> None:
-    say("this run is an older tool's" + ("; it was migrated" if done else "; a resume would migrate it"))
+    say("this run was made by an older tool" + ("; it was migrated" if done else "; a resume would migrate it"))
     for title, sentences in (("on disk", migration.sure), ("inferred", migration.inferred)):
         for sentence in sentences:
             say(f"  {title}: {sentence}")
@@ -161,11 +180,10 @@ def _go_on(args: argparse.Namespace, run: RunDir, clock: Clock) -> int:
 
 def _planned(args: argparse.Namespace, run: RunDir, invocation: Invocation) -> str:
     from promptrial.design.plan import select_phases
-    from promptrial.engine.session import preview
 
     selection = select_phases(args.only_step, args.from_step, args.to_step)
-    planned = preview(_request(args, run), selection, invocation, args.trial_filter)
-    return plan_command.as_json(planned) if args.json else plan_command.as_text(planned)
+    plans = plan_command.previews(_request(args, run), selection, invocation, args)
+    return plan_command.printed(plans, json_wanted=args.json)
 
 
 def _request(args: argparse.Namespace, run: RunDir) -> RunRequest:
@@ -180,5 +198,11 @@ def _request(args: argparse.Namespace, run: RunDir) -> RunRequest:
         force=args.force,
         plan_only=args.plan_only,
         rebuy=args.rebuy,
+        trusts_kept_digests=not args.verify,
+        unblind=args.unblind,
+        past_stop=args.past_stop,
+        yes=args.yes,
+        unattended=args.unattended,
         allow_code=args.allow_code,
+        max_cost_usd=args.max_cost_usd,
     )

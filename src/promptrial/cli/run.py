@@ -7,16 +7,28 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from promptrial.cli import archive as archive_command
 from promptrial.cli import plan as plan_command
-from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides, resume_command
+from promptrial.cli.options import (
+    Parser,
+    add_display,
+    add_flag,
+    add_looks,
+    add_run_flags,
+    add_verify,
+    add_yes,
+    experiments_dir,
+    overrides,
+    resume_command,
+)
+from promptrial.cli.results import results
 from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.terminal import are_shown_together, print_result, say_to_stderr
+from promptrial.runtime.terminal import print_pieces, print_result, result_width, say_to_stderr
+from promptrial.store.rundir import RunDir
 
 if TYPE_CHECKING:
     from promptrial.archive.writing import Archived
@@ -26,27 +38,34 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "NAMES_TRIED", "configure", "execute", "follow_and_print", "parsed"]
 
-DESCRIPTION = "Run an experiment, or resume one. Without flags: the sample experiment on the embedded model."
+DESCRIPTION = "Run an experiment, or resume one. Without flags, runs the experiment in config/eval_config.yaml."
 
 NAMES_TRIED = 100
 """How many names are tried for a run that was given none."""
-_WARNING: Final = "warning: "
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_run_flags(parser)
     add_flag(parser, "resume", "resume an existing run", action="store_true")
-    add_flag(parser, "plan_only", "show what would be done, and do nothing", action="store_true")
-    add_flag(parser, "force", "resume even if the configuration changed; recorded in the state", action="store_true")
-    add_flag(parser, "rebuy", "ask again, and pay again, where a provider has lost answers that were paid for",
+    add_flag(parser, "plan_only", "show what would be done, but do nothing", action="store_true")
+    add_flag(
+        parser, "force", "resume even if the configuration has changed; the change is recorded", action="store_true"
+    )
+    add_flag(parser, "rebuy", "send requests again, and pay again, if paid answers were lost",
              action="store_true")  # fmt: skip
-    add_flag(parser, "allow_code", "let code that came with the run be executed, now and later",
+    add_verify(parser)
+    add_looks(parser)
+    add_yes(parser)
+    add_flag(parser, "allow_code", "allow code that came with the run to be executed, now and later",
              action="store_true", in_dotenv=False)  # fmt: skip
-    add_flag(parser, "archive", "archive the run when it has finished, to paths.archive_dir of the configuration or "
-             "else experiments/archives", action="store_true")  # fmt: skip
-    add_flag(parser, "log_level", "minimum log level on stderr (default: info)", default="info",
-             choices=("debug", "info", "warning", "error"))  # fmt: skip
+    add_flag(
+        parser,
+        "archive",
+        "archive the run when it has finished, in paths.archive_dir of the configuration or in experiments/archives",
+        action="store_true",
+    )
+    add_display(parser)
 
 
 def parsed(verb: str, words: Sequence[str]) -> argparse.Namespace:
@@ -66,6 +85,8 @@ def execute(args: argparse.Namespace) -> int:
     from promptrial.errors import RunExistsError, RunLockedError
 
     selection = select_phases(args.only_step, args.from_step, args.to_step)
+    if args.resume:
+        _check_named(args)
     if args.run_id is not None:
         return follow_and_print(args, _request(args, args.run_id, selection), selection)
     for run_id in itertools.islice(new_run_ids(SystemClock().now(), experiments_dir(args)), NAMES_TRIED):
@@ -74,6 +95,29 @@ def execute(args: argparse.Namespace) -> int:
         except (RunExistsError, RunLockedError) as error:  # begun by another process in this very second
             taken = error
     raise taken
+
+
+def _check_named(args: argparse.Namespace) -> None:
+    """Require that a run to be resumed is named, and not by a slip.
+
+    Raises
+    ------
+    ResumeError
+        With the run that was probably meant.
+    """
+    from promptrial.care.near_runs import near_run
+    from promptrial.errors import ResumeError
+
+    if args.run_id is None:
+        raise ResumeError(
+            "--resume needs the name of the run", hint="promptrial resume ID; see which there are: promptrial list"
+        )
+    experiments = experiments_dir(args)
+    near = None if RunDir(experiments, args.run_id).root.exists() else near_run(experiments, args.run_id)
+    if near is not None:
+        raise ResumeError(
+            f"no run {args.run_id} in {experiments}; did you mean {near!r}?", hint=resume_command(args, near)
+        )
 
 
 def _request(args: argparse.Namespace, run_id: str, selection: Selection) -> RunRequest:
@@ -91,23 +135,34 @@ def _request(args: argparse.Namespace, run_id: str, selection: Selection) -> Run
         begins="prepare" in selection.phases,
         dry_run=args.dry_run,
         rebuy=args.rebuy,
+        trusts_kept_digests=not args.verify,
+        unblind=args.unblind,
+        past_stop=args.past_stop,
+        yes=args.yes,
+        unattended=args.unattended,
+        pilot=args.pilot,
         allow_code=args.allow_code,
+        reuse=tuple(args.reuse or ()),
+        max_cost_usd=args.max_cost_usd,
     )
 
 
 def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: Selection) -> int:
-    """Follow a run to its end with progress on stderr, and print the results on stdout."""
-    from promptrial.cli.progress import terminal_progress
-    from promptrial.engine.session import Invocation, follow
+    """Follow a run to its end with progress on stderr, and print the results on stdout.
 
-    clock, seen = SystemClock(), set[str]()
-    # What code of the user's prints, as a scorer may, is no result.
-    with redirect_stdout(sys.stderr), terminal_progress(clock, partial(_say, seen)) as (progress, say):
-        command = resume_command(args, request.run_id)
-        invocation = Invocation(os.environ, clock, say, args.log_level, progress, resume_command=command)
-        finished = follow(request, selection, invocation, args.trial_filter)
+    Raises
+    ------
+    ActionNeeded
+        At the end of a pilot, unless the run is told to go on.
+    """
+    from promptrial.cli.pilot import after_pilot
+
+    finished = _follow(args, request, selection)
+    rest = after_pilot(args, request, selection, finished)
+    if rest is not None:
+        finished = _follow(args, rest, selection)
     if not args.json:
-        print_result(_as_text(finished, seen if are_shown_together() else set()))
+        print_pieces(results(finished, result_width()))
     archived = archive_command.archive_finished(args, finished)
     if args.json:
         print_result(_as_json(finished, archived))
@@ -116,63 +171,33 @@ def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: S
     return 0
 
 
-def _say(seen: set[str], text: str) -> None:
-    """Say a sentence, and remember a warning."""
-    say_to_stderr(text)
-    if text.startswith(_WARNING):
-        seen.add(text)
+def _follow(args: argparse.Namespace, request: RunRequest, selection: Selection) -> Finished:
+    from promptrial.cli.progress import display_for
+    from promptrial.engine.session import Invocation, follow
+    from promptrial.runtime.asking import terminal_question
+
+    clock, run = SystemClock(), RunDir(request.experiments, request.run_id)
+    # What code of the user's prints, as a scorer may, is no result.
+    with redirect_stdout(sys.stderr), display_for(args.display, clock, say_to_stderr, run) as display:
+        invocation = Invocation(
+            os.environ,
+            clock,
+            display.say,
+            args.log_level,
+            display.progress,
+            resume_command=resume_command(args, request.run_id),
+            ask=terminal_question(display.quiet) if display.asks else None,
+            listen=display.listen,
+        )
+        return follow(request, selection, invocation, args.trial_filter)
 
 
 def _as_json(finished: Finished, archived: Archived | None) -> str:
-    run = finished.opened.run
-    value = {
-        "run_id": run.run_id,
-        "config_hash": finished.opened.config_hash,
-        "dry_run": finished.opened.dry_run,
-        "folder": str(run.root),
-        "trials": [
-            {
-                "slug": trial.slug,
-                "report": str(run.trial(trial.slug).reports / "report.md"),
-                "significance": str(run.trial(trial.slug).results / "significance.json"),
-            }
-            for trial in (result.facts.trial for result in finished.results)
-        ],
-    }
+    import msgspec
+
+    from promptrial.care.finished_run import run_document
+
+    document = run_document(finished)
     if archived is not None:
-        value["archive"] = archive_command.as_values(archived)
-    return json.dumps(value, indent=2) + "\n"
-
-
-def _as_text(finished: Finished, seen: Collection[str]) -> str:
-    """Return the results; warnings that have been seen beside them are left out."""
-    from promptrial.reporting.plain import summary_text
-    from promptrial.reporting.responses import response_warnings
-    from promptrial.reporting.scaling import as_shares
-    from promptrial.reporting.summary import cost_sentence
-    from promptrial.reporting.tables import subgroup_summaries, summary_table
-    from promptrial.reporting.tables.words import wording
-
-    run = finished.opened.run
-    blocks = []
-    for result in finished.results:
-        trial = run.trial(result.facts.trial.slug)
-        with wording(result.facts.scorers):
-            significance = as_shares(result.significance)
-            tables = [summary_table(significance), *subgroup_summaries(significance)]
-            table = "\n".join(map(summary_text, tables))
-        warnings = "".join(
-            f"Warning: {text}\n\n"
-            for text in response_warnings(result.significance.attrition)
-            if f"{_WARNING}{trial.slug}: {text}" not in seen
-        )
-        blocks.append(
-            f"{trial.slug}\n\n{warnings}{table}\n{cost_sentence(result.costs)}\nReport: {trial.reports / 'report.md'}\n"
-            f"Answers: {trial.results / 'predictions.csv'}\n"
-        )
-    if finished.opened.dry_run:
-        blocks.append(
-            "Dry run: an emulator stood in for every hosted provider; these figures say nothing about a model.\n"
-        )
-    where = f"All trials: {run.aggregate_report}\n" if run.aggregate_report.exists() else ""
-    return "\n".join([*blocks, f"{where}Run folder: {run.root}\n"])
+        document = msgspec.structs.replace(document, archive=archive_command.as_values(archived))
+    return json.dumps(msgspec.to_builtins(document), indent=2) + "\n"

@@ -18,17 +18,19 @@ from promptrial.cli.options import Parser, add_flag, config_file, overrides
 from promptrial.cli.values import positive
 from promptrial.errors import UsageError
 from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.terminal import print_result, say_to_stderr
+from promptrial.runtime.terminal import print_result, say_to_stderr, terminal_width
 
 if TYPE_CHECKING:
     from promptrial.care.smoke import Trip
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Run a tiny experiment against an emulator, once to its end and once for each stop point; resume each.
+DESCRIPTION = """\
+Run a tiny experiment against the emulator: once without a stop, and once for each stop point with a resume.
 
-It checks exit codes, the state after the stop and at the end, one accepted job for each part, the rows, and that the
-resumed run has the same bytes as the uninterrupted one. Exits with 1 if any check fails."""
+Checks the exit codes, the state after the stop and at the end, that each part has one accepted job, the rows, and
+that the files of a resumed run are byte for byte those of the uninterrupted run. The exit code is 1 if a check
+fails."""
 _CONFIG: Final = Path("config/eval_config.fireworks.yaml")
 _POINTS: Final = ("post_build", "mid_submission", "mid_polling", "pre_parse")
 _RUN_ID: Final = "smoke"
@@ -41,15 +43,15 @@ def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_flag(parser, "dry_run", "required: the smoke test is always a dry run against a local emulator",
              action="store_true")  # fmt: skip
-    add_flag(parser, "n", "items of each dataset (default: 3)", type=positive, default=3, metavar="N")
+    add_flag(parser, "n", "number of items from each data set (default: 3)", type=positive, default=3, metavar="N")
     add_flag(parser, "prompt_set", "name of the prompt set (default: operational_only)", default="operational_only",
              metavar="NAME")  # fmt: skip
-    add_flag(parser, "stop_point", "where the run is stopped (default: all, one run each)", default="all",
-             choices=(*_POINTS, "all"))  # fmt: skip
+    add_flag(parser, "stop_point", f"where the run stops: {', '.join(_POINTS)}, or all, one run each (default: all)",
+             default="all", choices=(*_POINTS, "all"), metavar="POINT")  # fmt: skip
     add_flag(
         parser, "config", f"configuration file (default: {_CONFIG})", type=config_file, default=_CONFIG, metavar="FILE"
     )
-    add_flag(parser, "keep", "keep the folder of the runs, and say where it is", action="store_true")
+    add_flag(parser, "keep", "keep the folder with the runs, and print its path", action="store_true")
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
 
@@ -63,7 +65,7 @@ def execute(args: argparse.Namespace) -> int:
     """
     if not args.dry_run:
         raise UsageError(
-            "the smoke test is always a dry run: a real run would cost money five times over",
+            "the smoke test is always a dry run: real runs would cost money five times",
             hint=f"promptrial smoke --n {args.n} --prompt_set {args.prompt_set} --dry_run",
         )
     with _folder(keep=args.keep) as folder:
@@ -131,4 +133,4 @@ def _as_text(trips: Sequence[Trip]) -> str:
     wrong = sum(not trip.ok for trip in trips)
     said = f"{wrong} of {len(trips)} runs failed a check" if wrong else "all checks passed"
     title = "Dry runs, stopped and resumed"
-    return summary_text(Table(title, headers, rows, (), "llrrrrrr")) + f"\n{said}\n"
+    return summary_text(Table(title, headers, rows, (), "llrrrrrr"), terminal_width()) + f"\n{said}\n"

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 __all__ = ["entry_point"]
 
 
-def entry_point(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and end the process.
+def entry_point(arguments: Sequence[str] | None = None, *, unattended: bool = False) -> None:
+    """Run the program and end the process; an ``unattended`` one never asks before it spends money.
 
     Side effects: sets signal handlers; see ``runtime.interrupts``.
     """
@@ -20,4 +20,4 @@ def entry_point(arguments: Sequence[str] | None = None) -> None:
     fill_closed_streams()
     from promptrial.cli.main import entry_point as run
 
-    run(arguments)
+    run(arguments, unattended=unattended)

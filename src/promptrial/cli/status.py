@@ -9,18 +9,21 @@ import threading
 
 import msgspec
 
+from promptrial.care.following import Look, look_at, require_there
+from promptrial.care.live_facts import answers_text, jobs_text, progress_text, spent_text, standing
 from promptrial.care.run_documents import status_document
-from promptrial.care.status import Progress, RunStatus, read_status
+from promptrial.care.status import RunStatus, pilot_ended, read_status
 from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
+from promptrial.cli.prose import print_prose
 from promptrial.documents.printable import escaped
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.interrupts import Terminated
-from promptrial.runtime.terminal import print_result
+from promptrial.runtime.terminal import print_result, takes_controls
 from promptrial.store.rundir import RunDir
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = "Show the progress of a run, read from disk. Safe while another process works on it."
+DESCRIPTION = "Show the progress of a run. Only reads files, so it is safe while another process is using the run."
 _LOOK_EVERY_S = 1.0
 _MOST_AWAITED = 10
 
@@ -30,7 +33,8 @@ def configure(parser: Parser) -> None:
     add_run_id(parser, or_latest=True)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
-    add_flag(parser, "watch", "refresh every second until no process works on the run", action="store_true")
+    add_flag(parser, "watch", "keep updating until the run is finished or you press Ctrl-C; without a terminal, "
+                              "until no process is working on the run", action="store_true")  # fmt: skip
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -41,25 +45,29 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If there is no such run, or none at all.
     """
-    run, clock = run_or_latest(args, "status"), SystemClock()
+    run, clock = run_or_latest(args), SystemClock()
+    if args.watch and not args.json and takes_controls(sys.stdout):
+        return _watch_panel(run, clock)
     if args.watch:
         return _watch(run, clock, as_json=args.json)
-    status = read_status(run, clock)
-    print_result(json.dumps(_values(status), indent=2) + "\n" if args.json else _as_text(status))
+    if args.json:
+        print_result(_as_json(read_status(run, clock), indent=2))
+    else:
+        print_prose(_as_text(run, look_at(run, clock)))
     return 0
 
 
 def _watch(run: RunDir, clock: Clock, *, as_json: bool) -> int:
-    """Print the status as it changes: over the last one on a terminal, below it elsewhere; as JSON, a line each."""
-    never, shown, height = threading.Event(), "", 0
+    """Print the status as it changes, each below the last; as JSON, a line each."""
+    never, shown = threading.Event(), ""
     try:
         while True:
+            require_there(run)
             status = read_status(run, clock)
-            text = json.dumps(_values(status)) + "\n" if as_json else _as_text(status)
+            text = _as_json(status) if as_json else _as_text(run, look_at(run, clock))
             if text != shown:
-                up = f"\x1b[{height}A\x1b[J" if height and sys.stdout.isatty() and not as_json else ""
-                print_result(text, before=up)
-                shown, height = text, text.count("\n")
+                print_result(text)
+                shown = text
             if not status.working:
                 return 0
             clock.wait(never, _LOOK_EVERY_S)
@@ -69,25 +77,41 @@ def _watch(run: RunDir, clock: Clock, *, as_json: bool) -> int:
         return 0
 
 
-def _values(status: RunStatus) -> object:
-    return msgspec.to_builtins(status_document(status))
+def _watch_panel(run: RunDir, clock: Clock) -> int:
+    """Show the panel of a run that other processes work on, through their ends, then its status as it is at last."""
+    from promptrial.cli.panel import watch_panel
+
+    watch_panel(run, clock)
+    print_prose(_as_text(run, look_at(run, clock)))
+    return 0
 
 
-def _as_text(status: RunStatus) -> str:
-    answers = "" if status.rows is None else f", {status.rows} of {status.expected_rows} answers"
+def _as_json(status: RunStatus, indent: int | None = None) -> str:
+    return json.dumps(msgspec.to_builtins(status_document(status)), indent=indent) + "\n"
+
+
+def _as_text(run: RunDir, look: Look) -> str:
+    status = look.status
+    answers = "" if status.rows is None else f", {answers_text(status)} answers"
     by = f", by {status.holder.shown}" if status.holder and status.working else ""
-    jobs = "".join(f", {count} jobs at {name}" for name, count in status.waiting_for.items())
-    silent = ", which has not shown itself for over a minute" if status.word == "stalled" else ""
-    lines = [f"run {status.state.run_id}: {status.word}{answers}{jobs}{by}{silent}"]
+    jobs = f", {jobs_text(status)}" if status.waiting_for else ""
+    silent = ", which has shown no sign of life for over a minute" if status.word == "stalled" else ""
+    lines = [f"run {status.state.run_id}: {standing(look)}{answers}{jobs}{by}{silent}"]
     for name, phase in status.state.phases.items():
         error = f"  ({phase.last_error})" if phase.last_error else ""
-        progress = _progress(status.progress.get(name))
+        progress = progress_text(status.progress.get(name))
         lines.append(f"{name:<8} {phase.status:<12} {progress:<16} {phase.updated_at or ''}{error}".rstrip())
-    lines += [f"         {escaped(text)}" for text in status.awaited[:_MOST_AWAITED]]
+    lines += [f"         spent: {spent}"] if (spent := spent_text(look)) else []
+    lines += [f"         {pilot}"] if (pilot := _pilot(run, status)) else []
+    lines += [f"         {escaped(text)}" for text in (*status.waves, *status.awaited[:_MOST_AWAITED])]
     left = len(status.awaited) - _MOST_AWAITED
     lines += [f"         and {left} more"] if left > 0 else []
     return "\n".join(lines) + "\n"
 
 
-def _progress(progress: Progress | None) -> str:
-    return "" if progress is None else f"{progress.done} of {progress.total} {progress.unit}"
+def _pilot(run: RunDir, status: RunStatus) -> str:
+    """Return that the run is at the end of its pilot, and the command that goes on."""
+    items = None if status.working else pilot_ended(status.state)
+    if items is None:
+        return ""
+    return f"the pilot is finished ({items} items of each data set); ask the rest: {run.resume_command} --yes"

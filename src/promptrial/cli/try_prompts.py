@@ -15,10 +15,10 @@ from promptrial.cli.options import (
     Parser,
     add_experiments_dir,
     add_flag,
+    add_yes,
     experiments_dir,
     resume_command,
 )
-from promptrial.cli.values import positive
 from promptrial.config.environment import environment
 from promptrial.errors import RunExistsError, UsageError
 from promptrial.runtime.clock import SystemClock
@@ -27,10 +27,10 @@ from promptrial.store.rundir import RunDir, check_run_id
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Compare system prompts on your questions, and show the verdict. No configuration is needed.
+DESCRIPTION = """Compare system prompts on your own questions, and show the verdict. No configuration file is needed.
 
-It is a run like any other, in experiments/: it can be stopped, resumed, grown and archived. Its configuration and its
-prompts are kept in experiments/tries/, to be looked at, changed and run again."""
+This starts an ordinary run in experiments/, which can be stopped, resumed, extended and archived. Its configuration
+and prompts are saved in experiments/tries/, where you can edit them and run them again."""
 _ITEMS: Final = 30
 _TRIES: Final = "tries"
 
@@ -38,14 +38,12 @@ _TRIES: Final = "tries"
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     draft_flags.add_draft_flags(parser, required=True)
-    add_flag(parser, "limit_items", f"use at most N questions (default: {_ITEMS})", short="n", type=positive,
-             default=_ITEMS, metavar="N")  # fmt: skip
-    add_flag(parser, "max_tokens", "an answer has at most N tokens (default: what fits the questions)", type=positive,
-             metavar="N")  # fmt: skip
+    draft_flags.add_size_flags(parser, default=_ITEMS)
     add_flag(parser, "run_id", "name of the run; its folder is run_ID (default: the time in UTC)", metavar="ID")
     add_experiments_dir(parser)
-    add_flag(parser, "dry_run", "use a local emulator instead of a hosted provider: no key, no cost",
+    add_flag(parser, "dry_run", "use a local emulator instead of hosted providers: no key, no cost",
              action="store_true")  # fmt: skip
+    add_yes(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
 
@@ -61,14 +59,12 @@ def execute(args: argparse.Namespace) -> int:
     """
     from promptrial.care.draft_inputs import check_engine, texts_in_words, variables_needed
     from promptrial.care.drafts import CONFIG_NAME, Given, new_files
+    from promptrial.care.question_keys import separator_with_flag
     from promptrial.store.new_files import write_new
 
-    top: dict[str, object] = {"limit_items": args.limit_items}
-    if args.max_tokens is not None:
-        top["max_new_tokens"] = {"open_book": args.max_tokens, "closed_book": args.max_tokens}
     model = draft_flags.model(args)
     questions, dataset = draft_flags.questions(args), draft_flags.dataset(args)
-    given = Given("try", model, draft_flags.prompts(args, {}), questions, top, dataset)
+    given = Given("try", model, draft_flags.prompts(args, {}), questions, draft_flags.top(args), dataset)
     check_engine(model)
     env = environment(os.environ, Path.cwd())
     if not args.dry_run and (missing := variables_needed(model, env)):
@@ -77,7 +73,7 @@ def execute(args: argparse.Namespace) -> int:
     config = folder / CONFIG_NAME
     made = new_files(folder, given, env, shown=shlex.quote(str(config)), copies=True)
     write_new(folder, made.files)
-    for sentence in (*texts_in_words(given.prompts), *made.sentences):
+    for sentence in (*texts_in_words(given.prompts), *map(separator_with_flag, made.sentences)):
         say_to_stderr(sentence)
     code = run_command.execute(run_command.parsed("try", _words(args, config, run_id)))
     if code == 0 and not args.json:
@@ -100,21 +96,21 @@ def _place(args: argparse.Namespace) -> tuple[str, Path]:
         run = RunDir(experiments, check_run_id(args.run_id))
         if os.path.lexists(run.root):
             raise RunExistsError(
-                f"run {args.run_id} exists already", hint=f"resume it: {run.resume_command}; or choose another --run_id"
+                f"run {args.run_id} already exists", hint=f"resume it: {run.resume_command}; or choose another --run_id"
             )
         return args.run_id, experiments / _TRIES / args.run_id
     for run_id in itertools.islice(new_run_ids(SystemClock().now(), experiments), run_command.NAMES_TRIED):
         folder = experiments / _TRIES / run_id
         if not os.path.lexists(folder):
             return run_id, folder
-    raise UsageError(f"{experiments / _TRIES}: no name is free", hint="give one with --run_id")
+    raise UsageError(f"{experiments / _TRIES}: every name is taken", hint="give one with --run_id")
 
 
 def _words(args: argparse.Namespace, config: Path, run_id: str) -> list[str]:
     words = ["--config", str(config), "--run_id", run_id, "--experiments_dir", str(experiments_dir(args))]
-    return [*words, *(["--dry_run"] if args.dry_run else []), *(["--json"] if args.json else [])]
+    return [*words, *(f"--{name}" for name in ("dry_run", "yes", "json") if getattr(args, name))]
 
 
 def _go_on(args: argparse.Namespace, run_id: str, *, more: bool) -> str:
     grow = f"Ask more questions: {resume_command(args, run_id)} --limit_items {2 * args.limit_items}\n" if more else ""
-    return f"{grow}Keep it as files of your own: promptrial init FOLDER {draft_flags.words_again(args)}\n"
+    return f"{grow}Keep it as your own files: promptrial init FOLDER {draft_flags.words_again(args, limited=more)}\n"

@@ -14,16 +14,16 @@ from promptrial.runtime.terminal import print_result
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Restore a run from its archive. The archive is verified first, then unpacked completely or not at all.
-
-An existing run is never overwritten."""
+DESCRIPTION = """\
+Restore a run from its archive. The archive is verified first, and is unpacked completely or not at all. An existing
+run is never overwritten."""
 
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     parser.add_argument("archive", metavar="ARCHIVE", help="a folder, a .tar.zst file, or an address")
-    add_flag(parser, "to", "the folder of the runs (default: that of --experiments_dir)", type=Path, metavar="DIR")
-    add_flag(parser, "run_id", "another name for the run (default: its own)", metavar="ID")
+    add_flag(parser, "to", "folder to restore the run to (default: as for --experiments_dir)", type=Path, metavar="DIR")
+    add_flag(parser, "run_id", "new name for the run (default: its own name)", metavar="ID")
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 

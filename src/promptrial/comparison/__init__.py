@@ -1,1 +1,1 @@
-"""How two runs compare: whether they may be, what differs between their arms, and whether the gates hold."""
+"""How results compare: two runs, or what other tools made; what differs between their arms, whether the gates hold."""

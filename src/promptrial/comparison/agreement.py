@@ -98,6 +98,6 @@ def _lines(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _item_words(items: ItemMatch) -> tuple[str, ...]:
     return (
-        f"{items.common} items are the same in both, {items.changed} differ though they have one id",
-        f"{items.only_a} items are in A alone, {items.only_b} in B alone",
+        f"{items.common} items are the same in both, {items.changed} have the same id but differ",
+        f"{items.only_a} items are only in A, {items.only_b} only in B",
     )

@@ -122,6 +122,7 @@ def _changes(table: ScoreTable, accuracy: str, temp: float) -> Changes:
     fixed = sample.items[(before == 0) & (after == 1)]
     broken = sample.items[(before == 1) & (after == 0)]
     return Changes(
+        metric=accuracy,
         temp=temp,
         n_pairs=sample.n_pairs,
         n_fixed=len(fixed),

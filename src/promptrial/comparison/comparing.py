@@ -14,7 +14,7 @@ from typing import Literal
 from promptrial.comparison.agreement import agreements, match_items, refusal
 from promptrial.comparison.arms import changes, side_by_side
 from promptrial.comparison.document import Agreement, Comparison, GateResult, ItemMatch, Pair, Side
-from promptrial.comparison.gates import Gate, decide, resolved, subset_text
+from promptrial.comparison.gates import Gate, decide, resolved
 from promptrial.comparison.reading import (
     RunSide,
     TrialSide,
@@ -24,16 +24,21 @@ from promptrial.comparison.reading import (
     read_scorers,
     read_trial,
 )
+from promptrial.comparison.subsets import chosen_items
 from promptrial.config.effective import difference
 from promptrial.documents.missing import ArmAttrition
-from promptrial.documents.significance import Scope, Significance, StatsSettings, number
-from promptrial.documents.subgroups import subgroup_column, subgroup_of
+from promptrial.documents.significance import Significance, StatsSettings, number
+from promptrial.documents.verdict import VerdictDocument
 from promptrial.errors import UsageError
 from promptrial.model.arms import CONTROL, DEFAULT_CONTRAST, TREATMENT, ArmName
 from promptrial.phases.stats import planned_items
+from promptrial.phases.waves import asked_keys
+from promptrial.reporting.scaling import as_shares
+from promptrial.reporting.tables.words import wording
+from promptrial.reporting.verdict import comparison_verdict
 from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.missing import under_rule
-from promptrial.stats.pairing import BoolArray, IntArray, ScoreTable
+from promptrial.stats.pairing import ScoreTable
 from promptrial.store.rundir import RunDir
 
 __all__ = ["ArmChoice", "ComparisonRequest", "compare"]
@@ -98,6 +103,7 @@ def compare(request: ComparisonRequest) -> Comparison:
         arms_only_b=tuple(only_b),
         gates=tuple(gates),
         passed=all(gate.passed for gate in gates) if gates else None,
+        aa_runs=tuple(name for name, side in (("A", a), ("B", b)) if side.tree.get("aa") is True),
     )
 
 
@@ -112,7 +118,7 @@ def _matched(a: RunSide, b: RunSide, named: tuple[str, str] | None) -> tuple[lis
     if not both:
         named_a, named_b = ((side.slugs or ("SLUG",))[0] for side in (a, b))
         raise UsageError(
-            f"no trial of run {a.run.run_id} ({', '.join(a.slugs) or 'none'}) has the name of one of run "
+            f"no trial of run {a.run.run_id} ({', '.join(a.slugs) or 'none'}) has the same name as one of run "
             f"{b.run.run_id} ({', '.join(b.slugs) or 'none'})",
             hint=f"name them: promptrial compare {a.run.run_id} {b.run.run_id} --trial_a {named_a} --trial_b {named_b}",
         )
@@ -160,7 +166,7 @@ class _Trials:
         for trial, arm in product((self.a, self.b), wanted):
             if arm not in trial.arms:
                 raise UsageError(
-                    f"run {trial.side.run.run_id}: {trial.slug} was run without the {arm} arm",
+                    f"run {trial.side.run.run_id}: {trial.slug} has no {arm} arm",
                     hint=f"its arms: {', '.join(trial.arms) or 'none'}; name the arms to compare with --arms",
                 )
         return wanted
@@ -196,7 +202,15 @@ class _Trials:
                 read_score_table(self.a, self.items.planned_a),
                 read_score_table(self.b, self.items.planned_b),
             )
-        return side_by_side(*self._scores, self.items.common, arm)
+        return side_by_side(*self._scores, self._common(), arm)
+
+    def _common(self) -> list[str]:
+        """Return the keys of the items in common; without those that a trial which stopped early has not asked."""
+        found = self.items.common
+        for trial in (self.a, self.b):
+            asked = asked_keys(trial.side.run, trial.slug)
+            found = found if asked is None else [key for key in found if key in asked]
+        return found
 
     def same_requests(self, arm: ArmName) -> bool:
         """Whether an arm of both sends the same requests to the same engine, as far as that is on record.
@@ -235,7 +249,7 @@ class _Trials:
 
     def pair(self, arm: ArmName, table: ScoreTable, alpha: float) -> Pair:
         """Return everything that there is to say of an arm."""
-        found = self.agreements(arm)
+        found, significance = self.agreements(arm), self._significance(arm, table, alpha)
         return Pair(
             condition=arm,
             a=_side(self.a, arm),
@@ -245,8 +259,19 @@ class _Trials:
             same_requests=self.same_requests(arm),
             items=self.items.match,
             changes=changes(table),
-            significance=self._significance(arm, table, alpha),
+            significance=significance,
+            verdict=self._verdict(significance, arm),
         )
+
+    @property
+    def dry(self) -> tuple[str, ...]:
+        """Which of the runs were dry runs."""
+        return tuple(name for name, trial in (("A", self.a), ("B", self.b)) if trial.side.dry_run)
+
+    def _verdict(self, significance: Significance, arm: ArmName) -> VerdictDocument:
+        with wording({**read_scorers(self.b), **read_scorers(self.a)}):
+            shares, same = as_shares(significance), self.same_requests(arm)
+            return comparison_verdict(shares, ("A", "B"), self.dry, same_requests=same).document()
 
     def _significance(self, arm: ArmName, table: ScoreTable, alpha: float) -> Significance:
         attrition: dict[ArmName, ArmAttrition] = {}
@@ -272,7 +297,7 @@ def _decided(
     """Yield the result of each gate at each temperature."""
     settings, same = trials.settings(alpha), trials.same_requests(arm)
     for gate in gates:
-        scope, subset, chosen = _subset(gate, table)
+        scope, subset, chosen = chosen_items(gate, table)
         for temp in table.temps:
             pairing = under_rule(pairing_of(table, gate.metric, temp, DEFAULT_CONTRAST, settings), settings.missing)
             sample = pairing.sample(scope, subset, chosen)
@@ -299,38 +324,6 @@ def _decided(
                 notes=verdict.notes,
                 unchanged_pairs_needed=verdict.needed.unchanged if verdict.needed else None,
                 pairs_needed=verdict.needed.planned if verdict.needed else None,
+                dry_run=bool(trials.dry),
+                same_requests=same,
             )
-
-
-def _subset(gate: Gate, table: ScoreTable) -> tuple[Scope, str, BoolArray | None]:
-    """Return which items a gate looks at.
-
-    Raises
-    ------
-    UsageError
-        If there is no such subset, or there are several.
-    """
-    if gate.subset is None:
-        return "overall", "all", None
-    levels: tuple[tuple[Scope, Sequence[str], IntArray], ...] = (
-        ("type", table.type_names, table.type),
-        ("dataset", table.dataset_names, table.dataset),
-        *((subgroup_column(column), *of_rows) for column, of_rows in table.subgroups.items()),
-    )
-    of_column = [level for level in levels if gate.column in {None, level[0], subgroup_of(level[0])}]
-    meant = [level for level in of_column if gate.subset in level[1]]
-    if len(meant) == 1:
-        ((scope, names, codes),) = meant
-        return scope, gate.subset, table.of_items(codes) == list(names).index(gate.subset)
-    if meant:
-        named = [_short(scope) for scope, _, _ in meant]
-        scopes = [scope for scope, _, _ in meant] if len({*named}) < len(named) else named
-        choice = ", ".join(subset_text(gate.subset, scope) for scope in scopes)
-        raise UsageError(f"gate {gate}: {gate.subset!r} may mean several subsets: {choice}", hint="name one of them")
-    known = ", ".join(subset_text(name, _short(scope)) for scope, names, _ in of_column or levels for name in names)
-    raise UsageError(f"gate {gate}: there is no subset {gate.subset!r}; known: {known}")
-
-
-def _short(scope: Scope) -> str:
-    """Return how a gate names a scope: a column by its name alone."""
-    return subgroup_of(scope) or scope

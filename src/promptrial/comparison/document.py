@@ -9,6 +9,7 @@ import msgspec
 from promptrial.documents import schemas
 from promptrial.documents.cost_report import Cost
 from promptrial.documents.significance import Scope, Significance
+from promptrial.documents.verdict import VerdictDocument
 from promptrial.model.arms import ArmName
 
 __all__ = [
@@ -63,10 +64,10 @@ class ItemMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the items' exact match at a temperature.
+    """What became of the items at a temperature, by the metric that says whether an answer is right.
 
     ``fixed`` went from 0 to 1 and ``broken`` from 1 to 0, by their item keys. ``n_better`` and ``n_worse`` count these
-    and the items of which only some replicates changed.
+    and the items of which only some replicates changed. ``metric`` is null in older documents.
     """
 
     temp: float
@@ -77,6 +78,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     n_worse: int
     fixed: tuple[str, ...]
     broken: tuple[str, ...]
+    metric: str | None = None
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     ``significance`` has the shape of ``significance.json``, where the first side of each row stands for run A and the
     second for run B, so that every difference is B minus A. ``forced`` names the aspects that differ although the
     arms are compared (``--force``). ``same_requests``: prompts and all else that a request is made of are the same, so
-    that B differs by chance alone.
+    that B differs by chance alone. ``verdict`` says in sentences what B shows against A; null in older documents.
     """
 
     condition: ArmName
@@ -97,6 +99,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     items: ItemMatch
     changes: tuple[Changes, ...]
     significance: Significance
+    verdict: VerdictDocument | None = None
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +109,9 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     at: it lies beyond the bound exactly when ``p`` is at most alpha. ``method`` is the test; ``reason`` is set where
     none could be made, and ``notes`` say what there is to know of it. Where a gate that grants a margin failed,
     ``unchanged_pairs_needed`` pairs would show it if none of them changed, and ``pairs_needed`` with a power of 80% if
-    the arms are alike but differ as often as here. The last three are null or empty in older documents.
+    the arms are alike but differ as often as here. ``dry_run``: an emulator answered in one of the runs, so that the
+    gate says nothing about a model. ``same_requests``: both runs sent the same, so that a gate that fails is a false
+    alarm, or tells what changed between the runs. The last five are null, empty or false in older documents.
     """
 
     gate: str
@@ -130,13 +135,16 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     unchanged_pairs_needed: int | None = None
     pairs_needed: int | None = None
+    dry_run: bool = False
+    same_requests: bool = False
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """The whole document. ``passed`` is whether every gate passed, null without a gate.
 
     ``unmatched_*`` are trials that the other run lacks, ``arms_only_*`` arms (``TRIAL: ARM``) that were run in one of
-    the two alone. ``configuration`` says line by line what differs between the two configurations.
+    the two alone. ``aa_runs`` are the sides that are A/A runs. ``configuration`` says line by line what differs
+    between the two configurations.
     """
 
     schema_version: Literal[1]
@@ -151,6 +159,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool | None
     arms_only_a: tuple[str, ...] = ()
     arms_only_b: tuple[str, ...] = ()
+    aa_runs: tuple[str, ...] = ()
 
 
 def json_schema() -> dict[str, Any]:

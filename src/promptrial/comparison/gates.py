@@ -142,7 +142,7 @@ def resolved(gate: Gate, ranges: Mapping[str, tuple[float, float]], types: Mappi
     if abs(gate.bound) > high - low:
         width = high - low
         raise UsageError(
-            f"gate {gate}: the number is outside {-width:g} to {width:g}, which no difference of scores can be"
+            f"gate {gate}: the number is outside {-width:g} to {width:g}, the range of possible differences"
         )
     return replace(gate, metric=metric)
 

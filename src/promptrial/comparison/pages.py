@@ -1,8 +1,8 @@
-"""A comparison as people read it: on a terminal, and as Markdown. Pure; both show the same tables and sentences."""
+"""A comparison as people read it, on a terminal and as Markdown. Pure; both show the same tables and sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ import msgspec
 from promptrial.comparison.document import Changes, Comparison, GateResult, Pair, Side
 from promptrial.documents.significance import Endpoint
 from promptrial.reporting.markup import bullets, inline, table_block
-from promptrial.reporting.plain import one_line, summary_text
+from promptrial.reporting.plain import narrowed, one_line, summary_text, wrapped
 from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.tables.cells import (
     MISSING,
@@ -37,44 +37,63 @@ from promptrial.reporting.tables.words import (
 )
 from promptrial.stats.margins import PairsNeeded, needed_note
 
-__all__ = ["as_markdown", "as_text", "failures", "gate_words"]
+__all__ = ["Section", "as_markdown", "as_text", "failures", "gate_words", "sections", "verdicts"]
 
 _SHOWN_ITEMS: Final = 5
 _SHOWN_LINES: Final = 10
 _DIGITS: Final = 8
+_SPARE: Final = ("Dropped", "Role", "p", "Items", "Pairs", "Run", "Temp.", "Arm")
+"""The columns that a narrow terminal does without, first to last; the files hold all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class Section:
+    """A part of a comparison under a title: sentences, then tables."""
+
     title: str
     sentences: tuple[str, ...]
     tables: tuple[Table, ...]
 
 
-def as_text(comparison: Comparison) -> str:
-    """Return a comparison for a terminal."""
-    blocks = []
-    for section in _sections(comparison):
-        blocks.append(
-            "\n".join([one_line(section.title), *(f"- {one_line(text)}" for text in section.sentences)]) + "\n"
-        )
-        blocks += [summary_text(table) for table in section.tables]
+def as_text(comparison: Comparison, width: int | None = None) -> str:
+    """Return a comparison for a terminal, with lines and tables of at most ``width`` columns where that is given."""
+    blocks = ["".join(_lines(said, width)) for said in verdicts(comparison)]
+    for section in sections(comparison):
+        title = "".join(_lines([section.title], width))
+        blocks.append(title + "".join(_lines([f"- {text}" for text in section.sentences], width)))
+        blocks += [summary_text(narrowed(table, width, _SPARE), width) for table in section.tables]
     return "\n".join(blocks)
+
+
+def _lines(texts: Iterable[str], width: int | None) -> Iterator[str]:
+    for text in texts:
+        yield from (f"{line}\n" for line in wrapped(one_line(text), width, "  "))
 
 
 def as_markdown(comparison: Comparison) -> str:
     """Return a comparison as a page of Markdown."""
     blocks = []
-    for index, section in enumerate(_sections(comparison)):
+    for index, section in enumerate(sections(comparison)):
         blocks.append(f"{'##' if index else '#'} {inline(section.title)}\n")
+        if not index:
+            blocks += [f"**{inline(text)}**\n" for said in verdicts(comparison) for text in said]
         blocks += [bullets(section.sentences)] if section.sentences else []
         blocks += [table_block(table) for table in section.tables]
     return "\n".join(blocks)
 
 
+def verdicts(comparison: Comparison) -> Iterator[list[str]]:
+    """Yield what each pair shows, and the warnings beside it; where there are several, each begins with its name."""
+    for pair in comparison.pairs:
+        if pair.verdict is not None:
+            name = f"{pair.a.trial}, the {pair.condition} arm: " if len(comparison.pairs) > 1 else ""
+            warned = [f"Warning: {each.text}" for each in pair.verdict.warnings]
+            yield [*(f"{name}{sentence}" for sentence in pair.verdict.sentences), *warned]
+
+
 def gate_words(gate: GateResult, where: str = "") -> str:
     """Return how a gate was decided, in a sentence; ``where`` follows the gate."""
-    decided, needed = "passed" if gate.passed else "failed", _pairs_needed(gate)
+    decided, needed = _outcome(gate), _pairs_needed(gate)
     if gate.reason is not None and gate.limit is None:
         return f"{gate.gate}{where}: {decided}: {gate.reason}{needed}"
     side = "lower" if gate.relation == ">=" else "upper"
@@ -83,6 +102,13 @@ def gate_words(gate: GateResult, where: str = "") -> str:
         f"{gate.gate}{where}: {decided}: B minus A is {gate.difference:+.4f}, {side} limit {gate.limit:+.4f} at "
         f"{level(1 - gate.alpha)} one-sided{p}, {gate.n_pairs} pairs ({method_text(gate.method)}){needed}"
     )
+
+
+def _outcome(gate: GateResult) -> str:
+    is_ask = gate.same_requests and gate.method != "same_requests"  # which the reason says
+    marks = [mark for mark, holds in (("dry run", gate.dry_run), ("same requests", is_ask)) if holds]
+    said = f" ({', '.join(marks)})" if marks else ""
+    return f"{'passed' if gate.passed else 'failed'}{said}"
 
 
 def failures(comparison: Comparison) -> list[str]:
@@ -102,29 +128,33 @@ def _pairs_needed(gate: GateResult) -> str:
     return f"; {needed_note(PairsNeeded(gate.unchanged_pairs_needed, gate.pairs_needed), abs(gate.bound))}"
 
 
-def _sections(comparison: Comparison) -> Iterator[_Section]:
+def sections(comparison: Comparison) -> Iterator[Section]:
+    """Yield the parts of a comparison: what there is to know of both runs, then one part a pair."""
     title = f"B, run {comparison.run_b}, compared with A, run {comparison.run_a}"
     gates = (_gates_table(comparison),) if comparison.gates else ()
-    yield _Section(title, tuple(_about_the_runs(comparison)), gates)
+    yield Section(title, tuple(_about_the_runs(comparison)), gates)
     for each in comparison.pairs:
         pair = msgspec.structs.replace(each, significance=as_shares(each.significance))
         a, b = pair.a.trial, pair.b.trial
         names = a if a == b else f"{a} in A, {b} in B"
-        tables = (_effects_table(pair), _changes_table(pair), _costs_table(pair))
-        yield _Section(f"{names}, the {pair.condition} arm", tuple(_about_the_pair(pair)), tables)
+        tables = (_effects_table(pair), _changes_table(pair.changes), _costs_table(pair))
+        yield Section(f"{names}, the {pair.condition} arm", tuple(_about_the_pair(pair)), tables)
 
 
 def _about_the_runs(comparison: Comparison) -> Iterator[str]:
     if comparison.passed is not None:
         failed = sum(not gate.passed for gate in comparison.gates)
         total = len(comparison.gates)
-        yield f"{failed} of {total} gates failed" if failed else f"all gates passed ({total})"
+        dry = "dry run: " if any(gate.dry_run for gate in comparison.gates) else ""
+        yield f"{dry}{failed} of {total} gates failed" if failed else f"{dry}all gates passed ({total})"
     for name, slugs in (("A", comparison.unmatched_a), ("B", comparison.unmatched_b)):
         if slugs:
-            yield f"not compared, in {name} alone: {', '.join(slugs)}"
+            yield f"not compared, only in {name}: {', '.join(slugs)}"
     for name, arms in (("A", comparison.arms_only_a), ("B", comparison.arms_only_b)):
         if arms:
-            yield f"arms that were run in {name} alone: {', '.join(arms)}"
+            yield f"arms only in {name}: {', '.join(arms)}"
+    for name in comparison.aa_runs:
+        yield f"{name} is an A/A run: its arms send the same requests"
     yield from _turned_gates(comparison)
     lines = comparison.configuration
     if not lines:
@@ -142,17 +172,14 @@ def _turned_gates(comparison: Comparison) -> Iterator[str]:
     for gate in {gate.gate: gate for gate in comparison.gates}.values():
         better = harmless.get((wanted.get(gate.metric, ""), gate.relation))
         if better:
-            yield f"{gate.gate} limits how much better B may be: {better} is wanted of {gate.metric}"
+            yield f"{gate.gate} limits how much better B may be: {better} is better for {gate.metric}"
 
 
 def _about_the_pair(pair: Pair) -> Iterator[str]:
     for each in pair.agreements:
         if not each.same:
             what = "; ".join(each.differences) or f"SHA-256 {each.a[:_DIGITS]} -> {each.b[:_DIGITS]}"
-            yield f"compared although it differs (--force): {each.aspect}, A -> B: {what}"
-    dry = [name for name, side in (("A", pair.a), ("B", pair.b)) if side.dry_run]
-    if dry:
-        yield f"dry run: {listing(dry)}; an emulator answered, so the figures say nothing about a model"
+            yield f"compared despite a difference (--force): {each.aspect}, A -> B: {what}"
     if pair.same_requests:
         yield "both sent the same requests: only chance can make them differ"
     prompts = [_prompt(side) for side in (pair.a, pair.b)]
@@ -171,7 +198,7 @@ def _gates_table(comparison: Comparison) -> Table:
         rows.append((
             gate.gate, *(trial if several else ()), gate.condition, subset_text(gate.scope, gate.subset),
             temperature(gate.temp), count(gate.n_pairs), _number(gate.difference), _number(gate.limit),
-            p_value(gate.p), "passed" if gate.passed else "failed",
+            p_value(gate.p), _outcome(gate),
         ))  # fmt: skip
     trial_header = ("Trial",) if several else ()
     return Table(
@@ -203,7 +230,7 @@ def _effects_table(pair: Pair) -> Table:
     reasons = [f"{metric_text(row.metric).label}: {row.reason}." for row in endpoints if row.reason]
     corrected = filter(None, [correction_text(families)])
     return Table(
-        title="B minus A, over all items that both have",
+        title="B minus A, over all items in both runs",
         headers=("Endpoint", "Role", "Temp.", "Pairs", "Dropped", "A", "B",
                  f"Difference, pp ({level(found.settings.confidence)} CI)", "p", "Adjusted p"),
         rows=tuple(_effect_row(row, found.settings.primary) for row in endpoints),
@@ -238,7 +265,7 @@ def _effect_row(row: Endpoint, primary: Collection[str]) -> tuple[str, ...]:
 def _dropped(row: Endpoint) -> str:
     """Return how many items have no pair, and why; those that the metric does not apply to are none of them."""
     in_a, in_b = row.one_side_only
-    parts = (in_a, "scored in A alone"), (in_b, "in B alone"), (row.n_lost, "in neither")
+    parts = (in_a, "scored only in A"), (in_b, "only in B"), (row.n_lost, "in neither")
     said = [f"{count(n)} {why}" for n, why in parts if n]
     return listing(said) or "0"
 
@@ -247,21 +274,22 @@ def _dropped_items(pair: Pair) -> Iterator[str]:
     items = pair.items
     if items.changed or items.only_a or items.only_b:
         yield (
-            f"Not compared: {count(items.changed)} items that differ though they have one id, {count(items.only_a)} "
-            f"in A alone, {count(items.only_b)} in B alone."
+            f"Not compared: {count(items.changed)} items that have the same id but differ, "
+            f"{count(items.only_a)} only in A, {count(items.only_b)} only in B."
         )
 
 
-def _changes_table(pair: Pair) -> Table:
+def _changes_table(changes: Sequence[Changes]) -> Table:
     rows = [
         (temperature(row.temp), count(row.n_pairs), *map(count, (row.n_fixed, row.n_broken, row.n_better, row.n_worse)))
-        for row in pair.changes
+        for row in changes
     ]
+    measures = listing(list(dict.fromkeys(metric_text(row.metric).label for row in changes if row.metric)))
     return Table(
-        title="Items whose exact match changed",
+        title=f"Items that changed in {measures}" if measures else "Items that changed",
         headers=("Temp.", "Pairs", "Fixed (0 to 1)", "Broken (1 to 0)", "Better at all", "Worse at all"),
         rows=tuple(rows),
-        notes=tuple(note for row in pair.changes for note in _first_items(row)),
+        notes=tuple(note for row in changes for note in _first_items(row)),
         align="rrrrrr",
     )
 

@@ -21,10 +21,13 @@ from promptrial.documents.significance import Significance
 from promptrial.errors import CorruptRecordError, UsageError
 from promptrial.model import ids
 from promptrial.model.arms import ArmName, control_first
+from promptrial.phases import stats
 from promptrial.phases.prepared import ItemReader, encode_item
 from promptrial.phases.scorers import declared, made_by
 from promptrial.phases.stats import PlannedItems, read_scores
 from promptrial.store import records
+from promptrial.store.next_steps import wait_or_resume
+from promptrial.store.part_records import listed
 from promptrial.store.records import Manifest, RunState, StageRecord, TrialManifest
 from promptrial.store.rundir import RunDir
 
@@ -118,8 +121,13 @@ def read_run(run: RunDir) -> RunSide:
         built = records.load(run.batch_inputs / "manifest.json", Manifest)
     except FileNotFoundError as error:
         raise UsageError(
-            f"run {run.run_id} cannot be compared yet: {error.filename} is not there", hint=_resume(run)
+            f"run {run.run_id} cannot be compared yet: {error.filename} does not exist", hint=wait_or_resume(run)
         ) from None
+    if listed(state.growth) and state.phases[stats.PHASE.name].status == "not_started":
+        raise UsageError(
+            f"run {run.run_id} cannot be compared yet: it has grown, and its results are of an earlier size",
+            hint=wait_or_resume(run),
+        )
     for path, file in prepared.receipt.artifacts.items():
         _check(run, path, run.file_problem(path, file))
     return RunSide(
@@ -219,9 +227,9 @@ def _configuration(run: RunDir) -> dict[str, Any]:
     try:
         tree = load_file(run.config_path)
     except (OSError, YamlError) as error:
-        raise CorruptRecordError(f"{run.config_path}: missing or damaged: {error}", hint=_resume(run)) from error
+        raise CorruptRecordError(f"{run.config_path}: missing or damaged: {error}", hint=wait_or_resume(run)) from error
     if not isinstance(tree, dict):
-        raise CorruptRecordError(f"{run.config_path}: damaged: it holds no keys", hint=_resume(run))
+        raise CorruptRecordError(f"{run.config_path}: damaged: it holds no keys", hint=wait_or_resume(run))
     return tree
 
 
@@ -230,8 +238,8 @@ def _done(side: RunSide, manifest: TrialManifest, slug: str, stage: str, path: s
     record = manifest.stage_status.get(stage)
     if record is None or record.status != "completed" or path not in record.artifacts:
         raise UsageError(
-            f"run {side.run.run_id}: {slug} cannot be compared yet: {Path(path).name} is not made",
-            hint=_resume(side.run),
+            f"run {side.run.run_id}: {slug} cannot be compared yet: {Path(path).name} does not exist",
+            hint=wait_or_resume(side.run),
         )
     _check(side.run, path, side.run.file_problem(path, record.artifacts[path]))
     return record
@@ -250,13 +258,9 @@ def _decoded(run: RunDir, slug: str, name: str, decode: Callable[[bytes], _Docum
     try:
         return decode(read_bytes(path))
     except (ValueError, RecursionError) as error:  # whole, but written by another version of the program
-        raise CorruptRecordError(f"{path}: cannot be read: {error}", hint=_resume(run)) from error
+        raise CorruptRecordError(f"{path}: cannot be read: {error}", hint=wait_or_resume(run)) from error
 
 
 def _check(run: RunDir, path: str, problem: str) -> None:
     if problem:
-        raise CorruptRecordError(f"{run.root / path}: {problem}", hint=_resume(run))
-
-
-def _resume(run: RunDir) -> str:
-    return f"promptrial run --run_id {run.run_id} --resume"
+        raise CorruptRecordError(f"{run.root / path}: {problem}", hint=wait_or_resume(run))

@@ -100,13 +100,15 @@ def checked_address(value: str) -> str:
         raise ValueError("expected an address such as https://HOST/v1")
     _, user, rest = parts
     if user:
-        raise ValueError("an address holds no user or password: use `key` or `headers`")
+        raise ValueError("an address must not contain a user or password: use `key` or `headers`")
     if rest:
-        raise ValueError("an address ends with a path: leave out everything from ? or # on")
+        raise ValueError("an address ends with its path: remove everything from ? or #")
     address = value.rstrip("/")
     for call in _CALLS:
         if address.endswith(call):
-            raise ValueError(f"an address of an API ends before the path of a call: write {address.removesuffix(call)}")
+            raise ValueError(
+                f"the address of an API does not include the path of a call: write {address.removesuffix(call)}"
+            )
     return address
 
 
@@ -153,8 +155,8 @@ def checked_headers(value: dict[str, str]) -> dict[str, str]:
         if name.lower() in _OURS:
             raise ValueError(f"{name!r} belongs to the connection and cannot be set")
         if name.lower() in seen:
-            raise ValueError(f"{name!r} is given twice: upper and lower case make no difference in a header")
+            raise ValueError(f"{name!r} is given twice: header names are not case-sensitive")
         if not (text.isascii() and text.isprintable()) or text != text.strip():
-            raise ValueError(f"the value of {name!r} holds characters that no header has")
+            raise ValueError(f"the value of {name!r} has characters that a header must not have")
         seen.add(name.lower())
     return value

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from promptrial.config.strict import Name, Strict, is_none
-from promptrial.model.arms import ARM_PATTERN, CONTROL, TREATMENT, ArmName, arms_by_code
+from promptrial.model.arms import ARM_PATTERN, CONTROL, SECOND_ASK, TREATMENT, ArmName, arms_by_code
 from promptrial.model.templates import KINDS, ItemKind
 
 __all__ = ["ArmConfig", "PromptConfig", "PromptSetConfig", "TaskInstructions"]
@@ -18,7 +18,7 @@ _OF_PROMPTS: Final = ("path", "sha256", "text", "lost")
 
 
 class PromptConfig(Strict):
-    """A text that is sent: a file, or the text itself. Once read, its text and digest stand beside the path."""
+    """A text that is sent: a file, or the text itself. Once read, its text and digest are stored with the path."""
 
     path: str = Field("", description="a file, relative to this configuration file")
     sha256: str = Field("", description="the SHA-256 of the text; another text is refused")
@@ -26,7 +26,7 @@ class PromptConfig(Strict):
     lost: bool = Field(
         False,
         exclude_if=lambda lost: not lost,
-        description="its text is not on record: of a run that an older tool made",
+        description="its text was not recorded: the run was made by an older tool",
     )
 
     @model_validator(mode="before")
@@ -78,14 +78,14 @@ class ArmConfig(Strict):
 
     also_takes: ClassVar[tuple[str, ...]] = _OF_PROMPTS[:3]
 
-    prompt: PromptConfig = Field(description="the system prompt; `path` or `text` may stand here in its place")
+    prompt: PromptConfig = Field(description="the system prompt; `path` or `text` may be given here instead")
     model: Name | None = Field(
         None, exclude_if=is_none, description="an alias from `models` that answers this arm; that of the trial if null"
     )
     task_instructions: TaskInstructions | None = Field(
         None,
         exclude_if=is_none,
-        description="user messages of this arm alone; that of the experiment for each left out",
+        description="user messages of this arm only; those of the experiment for each one omitted",
     )
 
     @model_validator(mode="before")
@@ -99,7 +99,7 @@ class ArmConfig(Strict):
         if "prompt" not in value:
             return {"prompt": prompt, **{key: item for key, item in value.items() if key not in prompt}}
         if prompt:
-            raise ValueError("give `prompt`, or `path` or `text` beside the arm's other keys, not both")
+            raise ValueError("give `prompt`, or `path` or `text` with the arm's other keys, not both")
         return value
 
     @model_serializer(mode="wrap")
@@ -111,7 +111,7 @@ class ArmConfig(Strict):
 
 def _treatment_name(value: str) -> str:
     if value == CONTROL:
-        raise ValueError(f"{value!r} is the name of the other arm: give the treatment another one")
+        raise ValueError(f"{value!r} is the name of the baseline arm: give the treatment another one")
     if not ARM_PATTERN.fullmatch(value):
         raise ValueError(
             f"{value!r} is not the name of an arm: use a lower-case letter, then at most 31 of lower-case letters, "
@@ -148,6 +148,10 @@ class PromptSetConfig(Strict):
     def place(self, name: ArmName) -> tuple[str, ...]:
         """Return the keys that lead to an arm."""
         return (name,) if self.treatments is None or name == CONTROL else ("treatments", name)
+
+    def against_itself(self) -> Self:
+        """Return the set with a second ask of its control in place of its treatments."""
+        return self.model_copy(update={"treatment": None, "treatments": {SECOND_ASK: self.control}})
 
     def with_arms(self, arms: Mapping[ArmName, ArmConfig]) -> Self:
         """Return the set with these arms in place of its own of the same names."""

@@ -72,7 +72,7 @@ def _with_program(path: Path, entry: ScorerConfig) -> ScorerConfig:
     """Return an entry with the digest of its program; a run's own copy of the configuration has it."""
     if is_carried(path, entry):
         if not entry.sha256:
-            raise ConfigError("the digest of the program is not there, as it is in every run's own copy: it is damaged")
+            raise ConfigError("the digest of the program is missing from the run's own copy, which is damaged")
         return entry
     program = typed(registry.load("scorer", entry.kind), entry.settings)
     sha256 = program_digest(path.parent, program.command, program.files, os.environ)
@@ -91,7 +91,7 @@ def program_digest(folder: Path, words: Sequence[str], files: Sequence[str], env
     """
     for file in (*words, *files):
         if lies_in_a_run(folder / file):
-            raise ConfigError(f"{file} stands in the folder of a run; copy it to where your own files are, and read it")
+            raise ConfigError(f"{file} is in the folder of a run; copy it to a folder of your own, and read it")
     return command_digest(folder, words, files, env)
 
 
@@ -133,15 +133,15 @@ def lies_in_a_run(path: Path) -> bool:
 
 def _read(configuration: Path, file: str) -> str:
     if lies_in_a_run(configuration):
-        raise ConfigError(f"the text of {file} is not there, as it is in every run's own copy: it is damaged")
+        raise ConfigError(f"the text of {file} is missing from the run's own copy, which is damaged")
     folder, relative = configuration.parent, PurePosixPath(file)
     path, outside = folder / file, relative.is_absolute() or ".." in relative.parts
     try:
         real = path.resolve(strict=True)
         if outside or not real.is_relative_to(folder.resolve(strict=True)):
-            raise ConfigError(f"{file} leads out of the folder of the configuration; it must stand below it")
+            raise ConfigError(f"{file} is outside the folder of the configuration; it must be below it")
         if lies_in_a_run(path):
-            raise ConfigError(f"{file} stands in the folder of a run; copy it to where your own files are, and read it")
+            raise ConfigError(f"{file} is in the folder of a run; copy it to a folder of your own, and read it")
         text = read_text(real, _MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(f"{path}: file not found") from None

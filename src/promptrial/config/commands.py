@@ -76,9 +76,9 @@ def program_path(folder: Path, program: str, env: Mapping[str, str]) -> str:
         found = shutil.which(program, path=env.get("PATH", ""))
         if found is None:
             beside = (
-                f"; for the file beside the configuration write ./{program}" if (folder / program).is_file() else ""
+                f"; for the file next to the configuration write ./{program}" if (folder / program).is_file() else ""
             )
-            raise ConfigError(f"the program {program!r} is not found on the path{beside}")
+            raise ConfigError(f"the program {program!r} is not found on the PATH{beside}")
         return found
     path = _inside(folder, program)
     if not os.access(path, os.X_OK):
@@ -148,14 +148,14 @@ def _inside(folder: Path, file: str) -> Path:
     except (OSError, RuntimeError):
         raise ConfigError(f"{file}: file not found in the folder of the configuration") from None
     if relative.is_absolute() or ".." in relative.parts or not real.is_relative_to(folder.resolve()):
-        raise ConfigError(f"{file} leads out of the folder of the configuration; a program must stand below it")
+        raise ConfigError(f"{file} is outside the folder of the configuration; a program must be below it")
     return real
 
 
 def _digest(folder: Path, file: str) -> str:
     path = _inside(folder, file)
     if not path.is_file():
-        raise ConfigError(f"{file} is no file")
+        raise ConfigError(f"{file} is not a file")
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise ConfigError(f"{file} has more than {_MAX_FILE_BYTES:,} bytes")

@@ -14,7 +14,7 @@ __all__ = ["CostsConfig", "CriterionConfig"]
 class CriterionConfig(Strict):
     """When an answer counts as good: one bound on one score."""
 
-    scorer: str = Field(description="a scorer that runs")
+    scorer: str = Field(description="the name of an active scorer")
     at_least: float | None = Field(None, exclude_if=is_none, description="the lowest good score")
     at_most: float | None = Field(None, exclude_if=is_none, description="the highest good score")
 
@@ -34,6 +34,8 @@ class CostsConfig(Strict):
 
     criterion: CriterionConfig | None = Field(
         None,
-        description="which answers the cost per good answer counts; those that are right by the default pack's exact "
-        "match if null, and none where no scorer says whether an answer is right",
+        description=(
+            "which answers count as good in the cost per good answer; if null, those that are right by the default "
+            "pack's exact match, or none if no scorer says whether an answer is right"
+        ),
     )

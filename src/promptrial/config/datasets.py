@@ -25,7 +25,7 @@ def _dataset_name(value: str) -> str:
 
 def too_long(name: str, longest: int) -> str:
     """Return the problem of a name that has more than ``longest`` characters."""
-    return f"dataset name {name!r}: may have {longest} characters at the most, each _ counting as two"
+    return f"dataset name {name!r}: may have at most {longest} characters, each _ counting as two"
 
 
 def _format_name(value: str) -> str:
@@ -61,7 +61,9 @@ class HubConfig(Strict):
     repo: str = Field(description="for example rajpurkar/squad_v2")
     config: str | None = Field(None, description="the repository's configuration, where it has several")
     split: str = "validation"
-    revision: str | None = Field(None, description="commit or branch; main if null. The run keeps to the commit")
+    revision: str | None = Field(
+        None, description="commit or branch; main if null. The run keeps using the same commit"
+    )
 
 
 class ColumnsConfig(Strict):
@@ -71,12 +73,12 @@ class ColumnsConfig(Strict):
     answers: _Several | None = Field(
         None, exclude_if=is_none, description="the accepted answers; a list of columns takes those of each"
     )
-    id: Words | None = Field(None, exclude_if=is_none, description="the id; made from the content if there is none")
+    id: Words | None = Field(None, exclude_if=is_none, description="the id; derived from the content if there is none")
     context: Words | None = Field(None, exclude_if=is_none, description="the passage that the question is about")
     cluster: Words | None = Field(
         None, exclude_if=is_none, description="rows with the same text are treated as dependent"
     )
-    unanswerable: Words | None = Field(None, exclude_if=is_none, description="whether no answer is right")
+    unanswerable: Words | None = Field(None, exclude_if=is_none, description="whether the question has no answer")
     choices: _Several | None = Field(
         None, exclude_if=is_none, description="the choices, a list in one column or one in each of several columns"
     )
@@ -98,11 +100,11 @@ RulesName = Literal["squad_v2", "squad_v1", "nq_open", "triviaqa", "exact"]
 class DatasetConfig(Strict):
     """A question set under its name (the key in ``datasets``): the path of its file, or a section with these keys."""
 
-    format: FormatName | None = Field(None, description="the format of the file; recognised from its content if null")
+    format: FormatName | None = Field(None, description="the format of the file; detected from its content if null")
     path: str | None = Field(None, description="a local file, relative to this configuration file")
     hub: HubConfig | None = None
     columns: ColumnsConfig | None = Field(
-        None, exclude_if=is_none, description="which column holds what; recognised by their names if null"
+        None, exclude_if=is_none, description="which column holds what; detected from their names if null"
     )
     encoding: Encoding | None = Field(
         None, exclude_if=is_none, description="the encoding of a text file; UTF-8, or UTF-16 with its mark, if null"
@@ -113,12 +115,14 @@ class DatasetConfig(Strict):
         description="the sheet of an Excel workbook; if null, the first visible one with rows",
     )
     separator: Words | None = Field(
-        None, exclude_if=is_none, description="what stands between several answers in one cell, for example `;`"
+        None, exclude_if=is_none, description="the separator between several answers in one cell, for example `;`"
     )
     first_choice: Literal[0, 1] | None = Field(
         None,
         exclude_if=is_none,
-        description="the number of the first choice, where answers are numbers of choices; by the file if null",
+        description=(
+            "the number of the first choice, where answers are numbers of choices; detected from the file if null"
+        ),
     )
     size: Positive | None = Field(None, description="how many items to sample; all of them if null")
     rules: RulesName | None = Field(
@@ -129,8 +133,10 @@ class DatasetConfig(Strict):
     tokens: Literal["words", "characters"] | None = Field(
         None,
         exclude_if=is_none,
-        description="what token F1 counts in scripts without spaces; characters in custom sets without `rules`, else "
-        "words, if null",
+        description=(
+            "what token F1 counts in scripts without spaces; if null, characters in custom sets without `rules`, "
+            "otherwise words"
+        ),
     )
 
     @model_validator(mode="before")

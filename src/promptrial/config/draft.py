@@ -98,14 +98,14 @@ def configuration_text(draft: Draft, found: Fitting | None = None) -> str:
 
 
 def _opening(draft: Draft) -> Iterator[str]:
-    yield "# A trial of system prompts. Paths start from the folder of this file."
+    yield "# A trial of system prompts. Paths are relative to the folder of this file."
     if draft.shown.isprintable() and draft.shown:
-        yield f"# Every key that is not here has a default: promptrial config show --config {draft.shown}"
+        yield f"# Every other key has a default: promptrial config show --config {draft.shown}"
 
 
 def _body(draft: Draft, found: Fitting) -> Iterator[str]:
     yield f"name: {scalar(draft.name)}"
-    yield _line('question: ""', "what the trial asks, in one sentence; reports show it")
+    yield _line('question: ""', "the question of the trial, in one sentence, for the report")
     if draft.model.server:
         yield "providers:"
         yield f"  {scalar(draft.model.provider)}: {scalar(dict(draft.model.server))}"
@@ -140,7 +140,7 @@ def _model(model: DraftModel) -> str:
 
 
 def _where(model: DraftModel) -> str:
-    return "" if model.provider else "answers on this machine; {id: NAME, path: FILE.gguf} is another model"
+    return "" if model.provider else "runs locally; for another model: {id: NAME, path: FILE.gguf}"
 
 
 def _arms(prompts: Mapping[str, str]) -> Iterator[str]:

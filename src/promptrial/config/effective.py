@@ -33,7 +33,9 @@ def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> 
     are replicates for a temperature that a flag left out. Where things are kept and how a run goes about
     its work are no part of an experiment.
     """
-    tree: dict[str, Any] = loaded.experiment.model_dump(mode="json", exclude={"paths", "execution"})
+    tree: dict[str, Any] = loaded.experiment.model_dump(
+        mode="json", exclude={"paths", "execution", "spending", "labels"}
+    )
     names = models | {model["id"] for alias, model in tree["models"].items() if alias in models}
     for terms in tree["pricing"].values():
         terms["models"] = {name: terms["models"][name] for name in terms["models"] if name in names}
@@ -166,7 +168,7 @@ def _change(old: object, new: object) -> str:
 
 
 def _short(value: object) -> str:
-    return "not there" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
+    return "missing" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
 
 
 def _around(text: str, position: int) -> str:

@@ -10,7 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from promptrial.documents.files import read_text
 from promptrial.errors import ConfigError
@@ -23,6 +23,7 @@ __all__ = [
     "dotenv",
     "environment",
     "expanded",
+    "experiments_dir_in",
     "experiments_dir_of",
     "is_secret_variable",
     "place_flag",
@@ -89,6 +90,15 @@ def experiments_dir_of(path: Path, env: Mapping[str, str]) -> Path | None:
     return expanded(given, "paths.experiments_dir") if given else None
 
 
+def experiments_dir_in(tree: object, env: Mapping[str, str]) -> Path | None:
+    """Return the same of a configuration that is no file."""
+    try:
+        given = _path_in(tree, "experiments_dir", env)
+    except (KeyError, TypeError):
+        return None
+    return expanded(given, "paths.experiments_dir") if given else None
+
+
 def expanded(text: str, named: str) -> Path:
     """Return a path with ``~`` and ``~user`` filled in.
 
@@ -127,9 +137,13 @@ def _path_of(path: Path, name: str, env: Mapping[str, str]) -> str | None:
 
     try:
         tree, _ = parse(path, read_text(path, MAX_BYTES))
-        given = tree["paths"][name]
-        if given and any(is_secret_variable(variable) for variable in VARIABLE.findall(given)):
-            return None  # it could name another machine
-        return VARIABLE.sub(lambda match: env[match.group(1)], given) if given else None
+        return _path_in(tree, name, env)
     except (OSError, ValueError, ConfigError, KeyError, TypeError):
         return None
+
+
+def _path_in(tree: Any, name: str, env: Mapping[str, str]) -> str | None:  # noqa: ANN401 - any YAML, not checked yet
+    given = tree["paths"][name]
+    if given and any(is_secret_variable(variable) for variable in VARIABLE.findall(given)):
+        return None  # it could name another machine
+    return VARIABLE.sub(lambda match: env[match.group(1)], given) if given else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
@@ -28,7 +28,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "dict_type": "expected keys and values",
     "model_type": "expected keys and values",
     "too_short": "needs {min_length} or more entries",
-    "too_long": "may have {max_length} entries at the most",
+    "too_long": "may have at most {max_length} entries",
     "string_too_short": "may not be empty",
 }
 _SHORT_FORMS: Final[Mapping[str, str]] = {
@@ -47,7 +47,12 @@ _INSTEAD_OF_INPUT: Final = re.compile(r"^(Input|String) should (be|match|have)\b
 
 
 def explain(
-    path: Path, error: ValidationError, tree: object, line_of: Lines, placeholders: Mapping[KeyPath, str]
+    path: Path,
+    error: ValidationError,
+    tree: object,
+    line_of: Lines,
+    placeholders: Mapping[KeyPath, str],
+    flag: Callable[[KeyPath], str] = lambda _at: "",
 ) -> Iterable[str]:
     """Yield one sentence for each problem.
 
@@ -62,13 +67,16 @@ def explain(
         Key path -> line.
     placeholders : mapping
         Key path -> text with ``${VAR}``; shown in place of the value, which may be a secret.
+    flag : callable
+        Key path -> the flag that gave its value in the place of the file; empty if none did.
     """
     for problem in error.errors(include_url=False):
         if problem["type"] == "too_short" and problem["input"]:
             continue  # entries were given; that they are wrong is said for each
         at = _key_path(problem, tree)
         sentence = _shortened(_sentence(problem, at, tree, placeholders))
-        yield f"{place(path, line_of, at)}: {dotted(at) or 'top level'}: {sentence}"
+        where = flag(at) or f"{place(path, line_of, at)}: {dotted(at) or 'top level'}"
+        yield f"{where}: {sentence}"
 
 
 def _shortened(sentence: str) -> str:
@@ -76,7 +84,7 @@ def _shortened(sentence: str) -> str:
     left_out = len(sentence) - _LONGEST
     if left_out <= 0:
         return sentence
-    return f"{sentence[: _LONGEST // 2]} … ({left_out:,} characters left out) … {sentence[-_LONGEST // 2 :]}"
+    return f"{sentence[: _LONGEST // 2]} … ({left_out:,} characters omitted) … {sentence[-_LONGEST // 2 :]}"
 
 
 def _key_path(problem: ErrorDetails, tree: object) -> KeyPath:

@@ -31,7 +31,7 @@ def typed_steps(value: object) -> tuple[Any, ...]:
 def extract_problem(value: object) -> tuple[tuple[str | int, ...], str] | None:
     """Return the key path below ``extract`` and what is wrong with it; None if nothing is."""
     if value == []:
-        return (), "no step is given; leave `extract` out to score whole answers"
+        return (), "no step is given; omit `extract` to score whole answers"
     for index, step in enumerate(listed_steps(value)):
         try:
             _typed_step(step)
@@ -49,7 +49,7 @@ def _typed_step(step: object) -> Any:  # noqa: ANN401 - one of the classes of th
     names = [key for key in given if key in known]
     if len(names) != 1:
         found = f"{', '.join(map(str, given)) or 'nothing'}"
-        problem = "several steps in one; write a list" if names else f"unknown step {found!r}"
+        problem = "several steps in one mapping; write a list" if names else f"unknown step {found!r}"
         raise SettingsError(f"{problem}{registry.near_misses(found, known)}")
     kind = registry.load("extract step", names[0])
     missing = missing_libraries(kind.libraries)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from promptrial.config.stated import STATED
 from promptrial.config.typed import SettingsError
-from promptrial.documents.scorers import Need
+from promptrial.documents.scorers import Need, Scale
 from promptrial.registry import near_misses
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "needs_of",
     "parameter_problem",
     "text_needs",
+    "text_scale",
 ]
 
 OF_AN_ITEM: Final = ("item", "question", "golds", "context", "choices")
@@ -79,7 +80,7 @@ def parameter_problem(
         The names that get a value of the item and its answer.
     """
     for name in parameters.nameless:
-        return "", f"the parameter {name!r} cannot be given by its name: leave out the `/`"
+        return "", f"the parameter {name!r} cannot be given by name: remove the `/`"
     for name in given:
         if name in known:
             return name, f"{name} comes from the item and its answer; give the setting another name"
@@ -90,8 +91,8 @@ def parameter_problem(
     for name in parameters.required:
         if name not in known and name not in given:
             return "", (
-                f"the parameter {name!r} gets no value: it is no setting here, and none of {', '.join(known)}; "
-                "give it in the configuration, or a default"
+                f"the parameter {name!r} has no value: it is not a setting in the configuration, nor one of "
+                f"{', '.join(known)}; set it there, or give it a default"
             )
     return None
 
@@ -104,12 +105,31 @@ def needs_of(parameters: Parameters) -> tuple[Need, ...]:
 
 def text_needs(text: str, function: str) -> tuple[Need, ...]:
     """Return what a function needs, as far as the text of its file tells; nothing is run."""
+    node = _definition(text, function)
+    return () if node is None else needs_of(_parameters(node.args))
+
+
+def text_scale(text: str, function: str) -> Scale:
+    """Return the scale of what a function returns, as far as the text of its file tells; nothing is run.
+
+    Examples
+    --------
+    >>> text_scale("def short(answer) -> bool: ...", "short"), text_scale("def share(answer): ...", "share")
+    ('binary', 'continuous')
+    """
+    node = _definition(text, function)
+    returns = None if node is None or node.returns is None else ast.unparse(node.returns).strip("'\"")
+    return "binary" if returns == "bool" else "continuous"
+
+
+def _definition(text: str, function: str) -> ast.FunctionDef | None:
+    """Return the last definition of a function at the top of a text; None if there is none, or the text is no code."""
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
+        return None
     found = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == function]
-    return needs_of(_parameters(found[-1].args)) if found else ()
+    return found[-1] if found else None
 
 
 def check_text(text: str, function: str, settings: Mapping[str, Any]) -> None:

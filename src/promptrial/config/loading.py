@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from pydantic import ValidationError
 from promptrial.config.code import is_carried, read_code
 from promptrial.config.environment import VARIABLE, environment
 from promptrial.config.explaining import explain
+from promptrial.config.flags import flag_of
+from promptrial.config.labels import read_labels
 from promptrial.config.prompts import read_prompts
 from promptrial.config.reading import read_named
 from promptrial.config.schema import ExperimentConfig
@@ -24,6 +27,7 @@ from promptrial.config.secrets import hidden, misplaced_secrets
 from promptrial.config.short_forms import write_out_servers
 from promptrial.config.tree import KeyPath, Lines, dotted, parse, place
 from promptrial.errors import ConfigError, ConfigProblemsError
+from promptrial.model.arms import PAIR, SECOND_ASK
 from promptrial.model.templates import KINDS
 
 __all__ = ["KeyPath", "LoadedConfig", "environment", "filled_in", "load_config"]
@@ -98,16 +102,21 @@ def load_config(
         experiment = ExperimentConfig.model_validate(resolved, context={"temps_from_flags": bool(flags)})
     except ValidationError as error:
         # A short form may be wrong in each of the keys that it stands for: that is said once.
-        problems = list(dict.fromkeys(explain(path, error, resolved, line_of, placeholders)))
+        by_flag = partial(flag_of, given=overrides or {}, env=env)
+        problems = list(dict.fromkeys(explain(path, error, resolved, line_of, placeholders, by_flag)))
         more = [f"{path}: and {len(problems) - _SHOWN:,} more problems"] if len(problems) > _SHOWN else []
         raise ConfigProblemsError([*problems[:_SHOWN], *more]) from None
     for at, problem in misplaced_secrets(experiment.providers, placeholders):
         raise ConfigError(f"{place(path, line_of, at)}: {dotted(at)}: {problem}")
+    if experiment.aa:
+        placeholders |= _of_second_ask(placeholders)
     experiment = _placed(experiment, path.parent)
     strict = set(experiment.prompt_sets) if not unused_may_lack else _used_sets(experiment)
     carried = {name for name, entry in (experiment.scorers or {}).items() if is_carried(path, entry)}
     wrong: list[str] = []
     experiment = read_code(path, read_prompts(path, experiment, line_of, strict, wrong), line_of, wrong)
+    labels = read_labels(path, experiment.labels, line_of, wrong)
+    experiment = experiment.model_copy(update={"labels": labels})
     if wrong and wrong_files is None:
         raise ConfigProblemsError(wrong)
     if wrong_files is not None:
@@ -125,6 +134,15 @@ def _placed(experiment: ExperimentConfig, folder: Path) -> ExperimentConfig:
         if entry.ca_file is not None
     }
     return experiment.model_copy(update={"providers": experiment.providers | placed}) if placed else experiment
+
+
+def _of_second_ask(placeholders: Mapping[KeyPath, str]) -> dict[KeyPath, str]:
+    """Return the places of an A/A run's second ask in which the control holds ``${VAR}``."""
+    return {
+        (*at[:2], "treatments", SECOND_ASK, *at[3:]): text
+        for at, text in placeholders.items()
+        if at[0] == "prompt_sets" and at[2:3] == PAIR[:1]
+    }
 
 
 def filled_in(placeholders: Mapping[KeyPath, str], env: Mapping[str, str]) -> dict[str, str]:
@@ -191,8 +209,8 @@ def _interpolate(
         name = match.group(1)
         if name not in env:
             raise ConfigError(
-                f"{place(path, line_of, at)}: {dotted(at)}: the environment has no {name}",
-                hint=f"export {name}=..., or put it into .env",
+                f"{place(path, line_of, at)}: {dotted(at)}: the environment variable {name} is not set",
+                hint=f"export {name}=..., or put it in .env",
             )
         return env[name]
 

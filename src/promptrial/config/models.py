@@ -25,7 +25,9 @@ class ModelConfig(Strict):
     )
 
     id: Words = Field(description="the provider's name of the model")
-    provider: ProviderName | None = Field(None, description="where it is served; the top-level `provider` if not given")
+    provider: ProviderName | None = Field(
+        None, description="the provider that serves it; the top-level `provider` if not given"
+    )
     path: str | None = Field(
         None,
         description="embedded engine: a GGUF file to use instead of the packaged model, relative to this "
@@ -38,25 +40,29 @@ class ModelConfig(Strict):
     )
     endpoint: Literal["chat", "responses"] = Field(
         "chat",
-        description="openai: which API is asked, `/chat/completions` or `/responses`",
+        description="openai: which API is used, `/chat/completions` or `/responses`",
     )
     sampling: Literal["explicit", "provider_default"] = Field(
         "explicit",
-        description="`explicit` sends temperature, top_p, top_k and seed where the vendor takes them; "
-        "`provider_default` sends none of them, for models that refuse them",
+        description=(
+            "`explicit` sends temperature, top_p, top_k and seed where the vendor accepts them; `provider_default` "
+            "sends none of them, for models that reject them"
+        ),
     )
     reasoning_effort: Words | None = Field(
-        None, exclude_if=is_none, description="how much a reasoning model reasons, such as `low`"
+        None, exclude_if=is_none, description="the reasoning effort of a reasoning model, such as `low`"
     )
     thinking_budget: Positive | None = Field(
-        None, exclude_if=is_none, description="anthropic: the most tokens of thinking; they come on top of the answer's"
+        None,
+        exclude_if=is_none,
+        description="anthropic: maximum number of thinking tokens, in addition to those of the answer",
     )
     cache_prompt: Literal["off", "5m", "1h"] = Field(
         "off",
         description="anthropic: for how long the system prompt is kept in the vendor's cache",
     )
     extra_body: dict[str, JsonValue] = Field(
-        {}, description="keys that are added to the body of each request as they are"
+        {}, description="keys that are added unchanged to the body of each request"
     )
 
     @model_validator(mode="before")

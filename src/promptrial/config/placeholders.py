@@ -49,16 +49,16 @@ def unknown_placeholders(kind: ItemKind, text: str) -> Iterator[str]:
     Examples
     --------
     >>> list(unknown_placeholders("closed_book", "{question} {Choices} {name}"))
-    ['{Choices} is no placeholder; did you mean {choices}?']
+    ['{Choices} is not a placeholder; did you mean {choices}?']
     >>> list(unknown_placeholders("closed_book", "Q: {{question}}"))
-    ['{{question}} is sent with braces around the text; write {question}']
+    ['{{question}} would be sent with braces around the text; write {question}']
     """
     for word in dict.fromkeys(_DOUBLE.findall(text)):
         if word in OWN[kind]:
-            yield f"{{{{{word}}}}} is sent with braces around the text; write {{{word}}}"
+            yield f"{{{{{word}}}}} would be sent with braces around the text; write {{{word}}}"
     for word in dict.fromkeys(_IN_BRACES.findall(text)):
         if word not in _ALL and (meant := _meant(word)):
-            yield f"{{{word}}} is no placeholder; did you mean {{{meant}}}?"
+            yield f"{{{word}}} is not a placeholder; did you mean {{{meant}}}?"
 
 
 def _meant(word: str) -> str | None:

@@ -123,11 +123,11 @@ def mistaken_path(path: str) -> str | None:
     --------
     >>> mistaken_path("prompts/brief.txt")
     >>> mistaken_path("Be brief.")
-    "no file is named 'Be brief.'; if this is the text itself, write {text: ...}"
+    "there is no file 'Be brief.'; if this is the text itself, write {text: ...}"
     """
     shown = repr(path if len(path) <= _SHOWN else f"{path[:_SHOWN]}...")
     if _WINDOWS.match(path) and os.sep == "/":
-        return f"no file is named {shown}; write / between folders, and a path from the folder of this file"
+        return f"there is no file {shown}; write / between folders, and a path relative to the folder of this file"
     if any(letter.isspace() for letter in path):
-        return f"no file is named {shown}; if this is the text itself, write {{text: ...}}"
+        return f"there is no file {shown}; if this is the text itself, write {{text: ...}}"
     return None

@@ -38,9 +38,7 @@ def _type(value: str) -> str:
 
 def _variable(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
-        raise ValueError(
-            "expected the name of a variable of the environment, such as OPENAI_API_KEY, and no key itself"
-        )
+        raise ValueError("expected the name of an environment variable, such as OPENAI_API_KEY, not the key itself")
     return value
 
 
@@ -57,11 +55,13 @@ class ProviderConfig(Strict):
     mode: Literal["batch", "live"] | None = Field(
         None,
         exclude_if=is_none,
-        description="`batch` sends jobs that run on without this process, `live` one request after the other; by "
-        "default batches where there are some",
+        description=(
+            "`batch` sends jobs that run without this process, `live` sends single requests; the default is batch "
+            "if the provider has batches"
+        ),
     )
     base_url: Annotated[str, AfterValidator(checked_address)] | None = Field(
-        None, exclude_if=is_none, description="the address of its API; by default the one of its type"
+        None, exclude_if=is_none, description="the address of its API; by default that of its type"
     )
     key: Annotated[str, AfterValidator(_variable)] | None = Field(
         None, exclude_if=is_none, description="the variable that holds its key; by default the one of its type"
@@ -69,51 +69,60 @@ class ProviderConfig(Strict):
     account: Words | None = Field(
         None,
         exclude_if=is_none,
-        description="the account at the vendor, where its key does not tell; by default what its variable says",
+        description="the account at the vendor, if its key does not identify it; by default the value of its variable",
     )
     api_version: Words | None = Field(None, exclude_if=is_none, description="anthropic: the version of its API")
     headers: Annotated[dict[str, str], AfterValidator(checked_headers)] = Field(
-        {}, description="sent with each call; a secret value is written `${VAR}`"
+        {}, description="sent with each call; write a secret value as `${VAR}`"
     )
     folder: Words | None = Field(
         None,
         exclude_if=is_none,
-        description="batch_file: where files of requests are written and answers are awaited, relative to the folder "
+        description="batch_file: where files of requests are written and answers are expected, relative to the folder "
         "of the configuration; by default `batch_files` in the folder of the run",
     )
     written_for: Literal["vllm", "openai", "azure", "groq"] | None = Field(
-        None, exclude_if=is_none, description="batch_file: who takes the files; by default `vllm`"
+        None,
+        exclude_if=is_none,
+        description="batch_file: the program or vendor that processes the files; by default `vllm`",
     )
     wait: bool | None = Field(
         None,
         exclude_if=is_none,
-        description="batch_file: true waits for the answers; by default the run ends with exit code 5 and the commands "
-        "to run once nothing else is in flight",
+        description=(
+            "batch_file: true waits for the answers; by default, once nothing else is in flight, the run ends with "
+            "exit code 5 and shows the commands to run"
+        ),
     )
     quiet_s: Seconds | None = Field(
         None,
         exclude_if=is_none,
-        description="batch_file: how long a file that lacks answers must not have changed before it counts as "
-        "finished; by default 600",
+        description=(
+            "batch_file: how long an incomplete file must be unchanged before it counts as finished; by default 600"
+        ),
     )
     max_rows: Positive | None = Field(
-        None, exclude_if=is_none, description="the most requests of a job; by default what the vendor takes"
+        None, exclude_if=is_none, description="maximum number of requests per job; by default the vendor's limit"
     )
     max_bytes: Positive | None = Field(
-        None, exclude_if=is_none, description="the largest file of requests of a job; by default what the vendor takes"
+        None, exclude_if=is_none, description="maximum size of a job's file of requests; by default the vendor's limit"
     )
     max_jobs: Positive | None = Field(
-        None, exclude_if=is_none, description="jobs at once; by default `execution.max_concurrent_jobs`"
+        None,
+        exclude_if=is_none,
+        description="maximum number of jobs in flight; by default `execution.max_concurrent_jobs`",
     )
     max_in_flight: Positive | None = Field(
-        None, exclude_if=is_none, description="live: the most requests at once; fewer are sent where it asks for that"
+        None,
+        exclude_if=is_none,
+        description="live: maximum number of requests in flight; fewer are sent if the server asks for it",
     )
     timeout_s: Seconds | None = Field(
-        None, exclude_if=is_none, description="the longest wait for the next bytes of an answer"
+        None, exclude_if=is_none, description="maximum wait for the next bytes of a response"
     )
-    connect_timeout_s: Seconds | None = Field(None, exclude_if=is_none, description="the longest wait for a connection")
+    connect_timeout_s: Seconds | None = Field(None, exclude_if=is_none, description="maximum wait for a connection")
     proxy: Annotated[str, AfterValidator(checked_proxy)] | None = Field(
-        None, exclude_if=is_none, description="an HTTP proxy; by default what the environment says"
+        None, exclude_if=is_none, description="an HTTP proxy; by default that of the environment"
     )
     ca_file: Words | None = Field(
         None,
@@ -139,7 +148,7 @@ class ProviderConfig(Strict):
         preset, adapter = PRESETS[self.type], self.adapter
         if adapter is None:
             other = "live" if self.mode == "batch" else "batch"
-            yield ("mode",), f"{self.type} has no API of this mode; leave `mode` out, for {other}"
+            yield ("mode",), f"{self.type} has no API for this mode; omit `mode`, for {other}"
             return
         known = type(self).model_fields
         taken = KEYS_OF.get(adapter, frozenset(known))

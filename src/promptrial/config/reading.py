@@ -13,7 +13,7 @@ from promptrial.config.yaml_text import MAX_BYTES
 from promptrial.documents.files import read_text
 from promptrial.errors import ConfigError
 
-__all__ = ["read_named"]
+__all__ = ["near_files", "read_named"]
 
 _LOOKED_AT: Final = 1000
 """How many names of a folder are looked at."""
@@ -32,7 +32,7 @@ def read_named(path: Path, what: str) -> str:
         return read_text(path, MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: {what} file not found{_near(path)}",
+            f"{path}: {what} file not found{near_files(path)}",
             hint="give the path of one, for example config/eval_config.yaml",
         ) from None
     except IsADirectoryError:
@@ -45,7 +45,7 @@ def read_named(path: Path, what: str) -> str:
         raise ConfigError(f"{path}: cannot read this {what} file: {error}") from error
 
 
-def _near(path: Path) -> str:
+def near_files(path: Path) -> str:
     """Return the names in the folder of a missing file that are near its own, as a question; empty if none is."""
     close = difflib.get_close_matches(path.name, list(_names(path.parent)), n=2)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""

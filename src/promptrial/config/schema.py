@@ -23,15 +23,19 @@ from promptrial.config.costs import CostsConfig
 from promptrial.config.datasets import DatasetConfig, DatasetName, too_long
 from promptrial.config.execution import ExecutionConfig, PathsConfig
 from promptrial.config.instances import address_needed, known_instances
+from promptrial.config.labels import LabelsConfig, listed_sheets
 from promptrial.config.models import ModelConfig, ProviderName
 from promptrial.config.providers import ProviderConfig
 from promptrial.config.scorers import ScorerConfig, column_of, named_types, settings_problems
+from promptrial.config.spending import SpendingConfig
+from promptrial.config.stopping import StoppingConfig
 from promptrial.config.strict import LARGEST, Name, Number, Positive, Strict, Words, is_none
 from promptrial.config.typed import SettingsError
+from promptrial.documents.highest import HIGHEST_RATE
 from promptrial.documents.missing import MissingRule
 from promptrial.documents.significance import StatsSettings
 from promptrial.model import ids
-from promptrial.model.arms import ArmName
+from promptrial.model.arms import SECOND_ASK, ArmName
 
 __all__ = [
     "ExperimentConfig",
@@ -63,7 +67,7 @@ def _listed(value: object) -> object:
 
 def _one_line(value: str) -> str:
     if not value.isprintable():
-        raise ValueError(f"{value!r} holds an invisible character")
+        raise ValueError(f"{value!r} contains an invisible character")
     return value
 
 
@@ -79,7 +83,7 @@ TopP = Annotated[float, Field(gt=0, le=1), Number]
 TopK = Annotated[int, Field(ge=1, le=LARGEST), Number]
 Natural = Annotated[int, Field(ge=0), Number]
 Share = Annotated[float, Field(ge=0, le=1), Number]
-Price = Annotated[float, Field(ge=0), Number]
+Price = Annotated[float, Field(ge=0, le=HIGHEST_RATE), Number]
 Margin = Annotated[float, Field(gt=0), Number]
 OpenShare = Annotated[float, Field(gt=0, lt=1), Number]
 Axis = Annotated[tuple[_Value, ...], Field(min_length=1), AfterValidator(_no_repeats)]
@@ -127,10 +131,10 @@ class PriceConfig(Strict):
     input_per_million: Price
     output_per_million: Price = Field(description="thinking and reasoning tokens are output")
     cached_input_per_million: Price | None = Field(
-        None, exclude_if=is_none, description="prompt tokens read from a cache; by default they cost what the others do"
+        None, exclude_if=is_none, description="prompt tokens read from a cache; by default priced like the others"
     )
     cache_write_per_million: Price | None = Field(
-        None, exclude_if=is_none, description="prompt tokens written to a cache; by default likewise"
+        None, exclude_if=is_none, description="prompt tokens written to a cache; by default priced like the others"
     )
 
 
@@ -138,7 +142,7 @@ class ProviderPricing(Strict):
     """Prices of one provider; ``models`` is keyed by alias or by the provider's id."""
 
     batch_discount: Share = Field(
-        0.0, description="share taken off requests in batches: 0.5 is half price; live ones cost the full price"
+        0.0, description="discount for requests in batches: 0.5 is half price; live requests cost the full price"
     )
     models: dict[str, PriceConfig] = Field({})
 
@@ -146,22 +150,32 @@ class ProviderPricing(Strict):
 _STATS: Final = StatsSettings()  # each key of `stats` is a field of it, and has its default
 
 
+_FEWEST_ORDERED: Final = 3
+"""Two arms have a difference; an order is more from here on."""
+
+
+def _ordered_arms(names: tuple[str, ...]) -> tuple[str, ...]:
+    if names and len(names) < _FEWEST_ORDERED:
+        raise ValueError(f"an order needs {_FEWEST_ORDERED} arms or more; given: {len(names)}")
+    return _no_repeats(names)
+
+
 class StatsConfig(Strict):
     """How effects are tested."""
 
-    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"missing"})
+    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"missing", "trend", "pooled"})
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = _STATS.alpha
     confidence: OpenShare = _STATS.confidence
     primary: Annotated[tuple[ScorerName, ...], AfterValidator(_no_repeats)] = Field(
         _STATS.primary,
-        description="confirmatory endpoints, Holm-corrected together; by default the first of the default pack, or the "
-        "first scorer where that does not run",
+        description="confirmatory endpoints, corrected together; by default the first scorer of the default pack, or "
+        "the first scorer if that one is not active",
     )
     bootstrap_samples: Annotated[int, Field(ge=1000, le=_MOST_SAMPLES), Number] = _STATS.bootstrap_samples
     permutation_samples: Annotated[
         int,
-        Field(ge=999, le=_MOST_SAMPLES, description="random sign flips to begin with; at least 9,999 are drawn"),
+        Field(ge=999, le=_MOST_SAMPLES, description="initial number of random sign flips; at least 9,999 are drawn"),
         Number,
     ] = _STATS.permutation_samples
     random_seed: Natural = _STATS.random_seed
@@ -169,21 +183,26 @@ class StatsConfig(Strict):
         _STATS.tost_margins, description="endpoint -> margin: adds an equivalence test for it"
     )
     missing: MissingRule = Field(
-        _STATS.missing, description="missing answers are left out of what decides, or count as failures in it"
+        _STATS.missing,
+        description="missing answers are excluded from the tests that decide, or count as failures in them",
     )
+    trend: Annotated[tuple[str, ...], AfterValidator(_ordered_arms)] = Field(
+        (), description="three or more arms in an order, such as doses: tests whether scores rise or fall along it"
+    )
+    pooled: bool = Field(False, description="adds the effects over several data sets, weighted by inverse variance")
 
 
 class UnsupportedConfig(Strict):
     """When an open-book answer counts as not supported by its passage."""
 
     strategy: Literal["exact", "overlap"] = "overlap"
-    min_token_overlap: Share = Field(0.6, description="overlap: the least share of answer tokens found in the passage")
+    min_token_overlap: Share = Field(0.6, description="overlap: minimum share of answer tokens found in the passage")
 
 
 class ScoringConfig(Strict):
     """How answers are scored."""
 
-    extra_refusals: tuple[Words, ...] = Field((), description="further answers that count as abstentions")
+    extra_refusals: tuple[Words, ...] = Field((), description="additional answers that count as abstentions")
     unsupported: UnsupportedConfig = UnsupportedConfig()
 
 
@@ -212,17 +231,17 @@ class ExperimentConfig(Strict):
     """The whole configuration of an experiment."""
 
     unrecorded_defaults: ClassVar[frozenset[str]] = frozenset(
-        {"costs", "providers", "scorers", "subgroups", "unscorable"}
+        {"aa", "costs", "providers", "scorers", "stopping", "subgroups", "unscorable"}
     )
     only_rescores: ClassVar[tuple[str, ...]] = ("scorers", "costs", "unscorable", "subgroups")
     """Keys that ask nothing: when they change, the answers that there are are scored again, and that is no drift."""
 
     name: Name = Field("experiment", description="the experiment's name in reports")
     question: str = Field("", description="what the experiment asks, in one sentence, for the report")
-    seed: Natural = Field(20260101, description="decides which items are sampled, and each request's own seed")
-    provider: ProviderName = Field("embedded", description="where models are served; a model may name another provider")
+    seed: Natural = Field(20260101, description="determines which items are sampled, and the seed of each request")
+    provider: ProviderName = Field("embedded", description="the provider of the models; a model may name another one")
     providers: dict[Name, ProviderConfig] = Field(
-        {}, description="servers under names of your own; vendors that are known need no entry"
+        {}, description="servers under names of your own; known vendors need no entry"
     )
     models: dict[Name, ModelConfig] = Field(min_length=1, description="the models, each under a short name of your own")
     prompt_sets: dict[Name, PromptSetConfig] = Field(
@@ -230,38 +249,59 @@ class ExperimentConfig(Strict):
     )
     task_instructions: TaskInstructions = Field(
         TaskInstructions(),
-        description="the user message of each kind of question, the same in every arm that has none of its own",
+        description="the user message for each kind of question; an arm may have its own",
     )
     datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1, description="the question sets")
     conditions: Axis[ArmName] | None = Field(None, description="the arms to run, all of them if null")
+    aa: bool = Field(
+        False,
+        description="an A/A run: instead of the treatments, everything that the control asks is asked once more, as "
+        f"the arm `{SECOND_ASK}`",
+    )
     temps: Temperatures = Field((0.0,), description="sampling temperatures; every item is asked at each")
     samples_per_item: Replicates = Field(1, description="replicates of each item: one number, or one per temperature")
-    max_new_tokens: MaxNewTokens = Field(MaxNewTokens(), description="token limit of an answer, by type of question")
-    top_p: TopP = Field(1.0, description="nucleus sampling: the share of probability that is kept")
-    top_k: TopK = Field(50, description="how many of the likeliest tokens are sampled from")
-    stop: Annotated[tuple[Words, ...], Field(max_length=4)] = Field((), description="texts that end an answer")
-    limit_items: Positive | None = Field(None, description="use at most so many items of each dataset (a quick look)")
-    parts_per_dataset: Positive | None = Field(None, description="how many parts each arm is split into")
-    lines_per_part: Positive | None = Field(None, description="at most so many requests in a part")
-    paths: PathsConfig = Field(PathsConfig(), description="where runs, archives and downloads are kept")
-    execution: ExecutionConfig = Field(
-        ExecutionConfig(), description="how requests are sent; no part of the experiment"
+    max_new_tokens: MaxNewTokens = Field(
+        MaxNewTokens(), description="maximum number of tokens in an answer, by type of question"
     )
-    pricing: dict[ProviderName, ProviderPricing] = Field({}, description="prices in USD, by provider")
+    top_p: TopP = Field(1.0, description="nucleus sampling: the probability mass that is kept")
+    top_k: TopK = Field(50, description="number of most likely tokens to sample from")
+    stop: Annotated[tuple[Words, ...], Field(max_length=4)] = Field((), description="texts at which an answer stops")
+    limit_items: Positive | None = Field(
+        None, description="use at most this many items of each dataset, for a quick test"
+    )
+    parts_per_dataset: Positive | None = Field(None, description="number of parts of each arm")
+    lines_per_part: Positive | None = Field(None, description="maximum number of requests in a part")
+    paths: PathsConfig = Field(PathsConfig(), description="folders of runs, archives and downloads")
+    execution: ExecutionConfig = Field(
+        ExecutionConfig(), description="how requests are sent; not part of the experiment"
+    )
+    spending: SpendingConfig = Field(SpendingConfig(), description="what a run may spend; not part of the experiment")
+    pricing: dict[ProviderName, ProviderPricing] = Field(
+        {}, description="prices in USD, by provider; they override the price list of vendors"
+    )
     scoring: ScoringConfig = Field(ScoringConfig(), description="how answers are scored")
     scorers: Annotated[dict[str, ScorerConfig], Field(min_length=1), BeforeValidator(named_types)] | None = Field(
-        None, description="which scorers run, each under the name of its column; the default pack if null"
+        None, description="the active scorers, each under the name of its column; the default pack if null"
     )
     unscorable: Literal["refuse", "skip"] = Field(
         "refuse",
-        description="questions without the gold answer, or the choices, that a scorer needs: `refuse` them before "
-        "anything is asked, or `skip` them in that scorer",
+        description="questions without the gold answer or the choices that a scorer needs: `refuse` the run before any "
+        "request is sent, or `skip` them in that scorer",
     )
     subgroups: Annotated[tuple[ColumnName, ...], AfterValidator(_no_repeats), BeforeValidator(_listed)] = Field(
-        (), description="columns of the questions by whose values effects are reported too, at most 20 values each"
+        (),
+        description="columns of the questions that define subgroups, for which effects are reported too; at most 20 "
+        "values each",
     )
-    costs: CostsConfig = Field(CostsConfig(), description="which answers the cost per good answer counts")
+    costs: CostsConfig = Field(CostsConfig(), description="which answers count as good in the cost per good answer")
     stats: StatsConfig = Field(StatsConfig(), description="endpoints, levels, margins and resampling")
+    stopping: StoppingConfig = Field(
+        StoppingConfig(), description="looks at the running trial, after which it may stop"
+    )
+    labels: Annotated[tuple[LabelsConfig, ...], BeforeValidator(listed_sheets)] = Field(
+        (),
+        description="sheets of `promptrial label` with people's labels: a path, or a list; not part of the experiment",
+    )
     sweep: SweepConfig = Field(SweepConfig(), description="the trials: every combination of these lists")
     trials: Annotated[tuple[TrialConfig, ...], Field(min_length=1)] | None = Field(
         None, description="explicit trials, instead of the sweep"
@@ -296,10 +336,23 @@ class ExperimentConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _control_twice(self) -> Self:
+        """Return an A/A run with two arms in each prompt set; what names other arms has no meaning in it."""
+        if not self.aa:
+            return self
+        sets = {name: each.against_itself() for name, each in self.prompt_sets.items()}
+        stats = self.stats.model_copy(update={"trend": ()}) if self.stats.trend else self.stats
+        return self.model_copy(update={"prompt_sets": sets, "conditions": None, "stats": stats})
+
+    @model_validator(mode="after")
     def _arms_fit(self) -> Self:
         names = dict.fromkeys(arm for prompt_set in self.prompt_sets.values() for arm in prompt_set.arms)
         for index, name in enumerate(self.conditions or ()):
             _check_known(("conditions", index), "arm", name, names)
+        for index, name in enumerate(self.stats.trend):
+            _check_known(("stats", "trend", index), "arm", name, names)
+        if not any({*self.stats.trend} <= {*prompt_set.arms} for prompt_set in self.prompt_sets.values()):
+            raise _wrong(("stats", "trend"), f"no prompt set has all of the arms {', '.join(self.stats.trend)}")
         for set_name, prompt_set in self.prompt_sets.items():
             for name, arm in prompt_set.arms.items():
                 if arm.model is not None:
@@ -322,15 +375,32 @@ class ExperimentConfig(Strict):
         """Return the configuration with `stats` and `costs` calling scorers by their columns; all names must exist."""
         types = {name: entry.type for name, entry in self.scorers_in_use.items()} | self._types_that_may_run()
         changed: dict[str, object] = {}
-        stats = {"primary": self._primary(types), "tost_margins": self._margins(types)}
+        primary = self._primary(types)
+        stats = {"primary": primary, "tost_margins": self._margins(types)}
         if renamed := {name: value for name, value in stats.items() if value != getattr(self.stats, name)}:
             changed["stats"] = self.stats.model_copy(update=renamed)
+        if (endpoint := self.stopping.endpoint) is not None:
+            name = _column(("stopping", "endpoint"), endpoint, types)
+            if name not in primary:
+                problem = f"{endpoint} is not a primary endpoint (stats.primary: {', '.join(primary)})"
+                raise _wrong(("stopping", "endpoint"), problem)
+            if name != endpoint:
+                changed["stopping"] = self.stopping.model_copy(update={"endpoint": name})
         if (criterion := self.costs.criterion) is not None:
             name = _column(("costs", "criterion", "scorer"), criterion.scorer, types)
             if name != criterion.scorer:
                 criterion = criterion.model_copy(update={"scorer": name})
                 changed["costs"] = self.costs.model_copy(update={"criterion": criterion})
         return self.model_copy(update=changed) if changed else self
+
+    @model_validator(mode="after")
+    def _judges_fit(self) -> Self:
+        for name, alias in self.judge_models.items():
+            _check_known(("scorers", name, "model"), "model", alias, self.models)
+        if self.stopping.on and self.stopping_endpoint in self.judge_models:
+            problem = f"{self.stopping_endpoint} is a judge's score, which is not known when a look is taken"
+            raise _wrong(("stopping", "endpoint"), f"{problem}; name another primary endpoint")
+        return self
 
     def _types_that_may_run(self) -> dict[str, str]:
         """Return the types that may be named though they do not run yet: all, where scorers are fitted to questions."""
@@ -355,6 +425,23 @@ class ExperimentConfig(Strict):
     def scorers_in_use(self) -> dict[str, ScorerConfig]:
         """The scorers that run, by the name of their column, in order."""
         return self.scorers or {name: ScorerConfig(type=name) for name in registry.DEFAULT_PACK}
+
+    @property
+    def judge_models(self) -> dict[str, str]:
+        """The alias of the model of each scorer that is a judge, by the scorer's name."""
+        entries = self.scorers_in_use.items()
+        return {name: str(entry.settings.get("model")) for name, entry in entries if entry.kind in registry.JUDGES}
+
+    @property
+    def models_asked_by_default(self) -> tuple[str, ...]:
+        """The models that answer where nothing names them: all but those that judge, unless these are all."""
+        judges = {*self.judge_models.values()}
+        return tuple(alias for alias in self.models if alias not in judges) or tuple(self.models)
+
+    @property
+    def stopping_endpoint(self) -> str:
+        """The primary endpoint that decides whether a trial stops early."""
+        return self.stopping.endpoint or self.stats.primary[0]
 
     @model_validator(mode="after")
     def _one_way_to_cut(self) -> Self:

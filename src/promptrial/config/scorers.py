@@ -45,11 +45,11 @@ class ScorerConfig(BaseModel):
         description="`python`: a file below the folder of this configuration file; its `SCORER` is the scorer, or with "
         "`FILE.py:NAME` its function of this name. `json_schema`: the file of the schema",
     )
-    sha256: str = Field("", description="the digest of the file; the run fills it in")
-    text: str = Field("", description="the text of the file; the run fills it in")
+    sha256: str = Field("", description="the digest of the file; set by the run")
+    text: str = Field("", description="the text of the file; set by the run")
 
     extract: JsonValue = Field(
-        None, description="what of an answer is scored: a step, or a list of them; the whole answer if null"
+        None, description="which part of an answer is scored: a step, or a list of steps; the whole answer if null"
     )
 
     @property
@@ -95,6 +95,8 @@ class ScorerConfig(BaseModel):
             raise ValueError("`type: python` needs `file`")
         if self.type != PYTHON and (self.file or self.text) and not self.file_setting:
             raise ValueError(f"`file` and `text` are for {', '.join(_with_files())}")
+        if self.kind in registry.JUDGES and not (self.file or str(self.settings.get("rubric") or "").strip()):
+            raise ValueError("a judge needs a rubric: write it into a file and name it with `file`, or give `rubric`")
         if self.file_setting in self.settings and (self.file or self.text):
             raise ValueError(f"give only one of `file` and `{self.file_setting}`")
         return self
@@ -142,13 +144,13 @@ def name_problem(name: str, entry: ScorerConfig) -> str | None:
 def _type_problem(name: str, entry: ScorerConfig) -> str | None:
     names = [*registry.SCORERS, *registry.DEFAULT_PACK]
     if not entry.type:
-        return f"unknown scorer {name!r}{registry.near_misses(name, names)}; any other needs a `type`"
+        return f"unknown scorer {name!r}{registry.near_misses(name, names)}; other names need a `type`"
     if entry.type != PYTHON and entry.kind not in registry.SCORERS:
         return f"unknown scorer type {entry.type!r}{registry.near_misses(entry.type, [*names, PYTHON])}"
     means = registry.scorer_type(name)
     is_own = entry.type == PYTHON and means not in registry.DEFAULT_PACK.values()
     if means in registry.SCORERS and means != entry.kind and not is_own:
-        return f"{name!r} is the name of the type {means!r}; choose another name, or leave `type` out"
+        return f"{name!r} is the name of the type {means!r}; choose another name, or omit `type`"
     return None
 
 

@@ -16,8 +16,8 @@ __all__ = ["hidden", "misplaced_secrets", "secret_values"]
 
 _HIDDEN: Final = frozenset({"headers", "proxy"})
 """Keys of an entry of `providers` whose values may be secret."""
-_NEXT: Final = "\n  next: write `${VARIABLE}` in its place, and put VARIABLE=... into .env"
-_RENAME: Final = "\n  next: if it holds no secret, give the variable another name"
+_NEXT: Final = "\n  next: write `${VARIABLE}` instead, and put VARIABLE=... in .env"
+_RENAME: Final = "\n  next: if it is not a secret, rename the variable"
 
 
 def misplaced_secrets(
@@ -38,12 +38,15 @@ def misplaced_secrets(
     for at, text in placeholders.items():
         for variable in VARIABLE.findall(_outside_of_secrets(at, text)):
             if variable in keys or is_secret_variable(variable) or (at[0] == "providers" and is_secret_name(variable)):
-                yield at, f"{variable} seems to hold a secret, which is sent in `headers` or by `key` alone{_RENAME}"
+                yield at, f"{variable} seems to hold a secret, which may be used only in `headers` or `key`{_RENAME}"
         if _is_hidden(at):
             for variable in VARIABLE.findall(text):
                 owners = [preset for preset in PRESETS.values() if preset.key == variable]
                 if owners and PRESETS[providers[str(at[1])].type] not in owners:
-                    yield at, f"{variable} is the key of {owners[0].label}, and no other vendor's to see{_RENAME}"
+                    yield (
+                        at,
+                        f"{variable} is the key of {owners[0].label}, and must not be sent to another vendor{_RENAME}",
+                    )
 
 
 def _written_out(
@@ -53,10 +56,10 @@ def _written_out(
     for header, value in entry.headers.items():
         at: KeyPath = ("providers", name, "headers", header)
         if (is_secret_name(header) or is_secret_value(value)) and at not in placeholders:
-            yield at, f"a secret must not stand in a configuration{_NEXT}"
+            yield at, f"a configuration must not contain a secret{_NEXT}"
     at = ("providers", name, "proxy")
     if entry.proxy and urlsplit(entry.proxy).password is not None and at not in placeholders:
-        yield at, f"a password must not stand in a configuration{_NEXT}"
+        yield at, f"a configuration must not contain a password{_NEXT}"
 
 
 def _outside_of_secrets(at: KeyPath, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -60,30 +61,57 @@ def _filled(section: BaseModel, tree: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def annotated(tree: Mapping[str, Any], remark: Callable[[KeyPath], str]) -> str:
+def annotated(tree: Mapping[str, Any], remark: Callable[[KeyPath], str], width: int | None = None) -> str:
     """Return values as YAML.
 
     Parameters
     ----------
     tree : mapping
     remark : callable
-        Key path -> what stands behind its value, as a comment.
+        Key path -> where its value comes from, as a comment.
+    width : int, optional
+        How wide lines may be: longer texts are folded, and a comment that does not fit comes before its value. A word
+        that is wider stays whole.
     """
-    return "".join(f"{line}\n" for line in _lines(tree, (), remark))
+    return "".join(f"{line}\n" for line in _lines(tree, (), remark, width))
 
 
-def _lines(tree: Mapping[str, Any], at: KeyPath, remark: Callable[[KeyPath], str]) -> Iterator[str]:
+def _lines(tree: Mapping[str, Any], at: KeyPath, remark: Callable[[KeyPath], str], width: int | None) -> Iterator[str]:
     for key, value in tree.items():
         here, indent = (*at, key), "  " * len(at)
         name = f"{indent}{_flow(str(key))}:"
         if isinstance(value, Mapping) and value:
             yield name
-            yield from _lines(value, here, remark)
+            yield from _lines(value, here, remark, width)
+            continue
+        folded = _folded(value, name, indent, width) if isinstance(value, str) else None
+        if folded is not None:
+            yield from _remarked(f"{name} >-", remark(here), width)
+            yield from folded
         elif isinstance(value, str) and _fits_block(value):
-            yield _remarked(f"{name} {'|' if value[-1] == chr(10) else '|-'}", remark(here))
+            yield from _remarked(f"{name} {'|' if value[-1] == chr(10) else '|-'}", remark(here), width)
             yield from (f"{indent}  {line}" if line else "" for line in value.rstrip("\n").split("\n"))
         else:
-            yield _remarked(f"{name} {_flow(value)}", remark(here))
+            yield from _remarked(f"{name} {_flow(value)}", remark(here), width)
+
+
+def _folded(text: str, name: str, indent: str, width: int | None) -> list[str] | None:
+    """Return the lines of a text as a folded block; None where it fits as it is, or would not read back the same.
+
+    In such a block a line break reads as a space, and n + 1 of them as n.
+    """
+    if width is None or all(len(line) + len(name) + 1 <= width for line in text.split("\n")):
+        return None
+    lines = text.split("\n")
+    if not all(line.isprintable() and line == " ".join(line.split(" ")).strip() for line in lines):
+        return None
+    if not (lines[0] and lines[-1]) or any("  " in line for line in lines):
+        return None
+    found: list[str] = []
+    for at, line in enumerate(lines):
+        found += [""] if at else []
+        found += textwrap.wrap(line, max(width - len(indent) - 2, 20), break_long_words=False, break_on_hyphens=False)
+    return [f"{indent}  {line}" if line else "" for line in found]
 
 
 def _fits_block(text: str) -> bool:
@@ -92,8 +120,17 @@ def _fits_block(text: str) -> bool:
     return len(lines) > 1 and not text[0].isspace() and bool(lines[-1]) and all(line.isprintable() for line in lines)
 
 
-def _remarked(line: str, remark: str) -> str:
-    return f"{line:<{_REMARK_AT}}  # {' '.join(remark.split())}"
+def _remarked(line: str, remark: str, width: int | None) -> Iterator[str]:
+    """Yield a line with a comment behind it, or before it where it would be too wide."""
+    said = f"# {' '.join(remark.split())}"
+    whole = f"{line:<{_REMARK_AT}}  {said}"
+    if width is None or len(whole) <= width:
+        yield whole
+        return
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    yield from textwrap.wrap(said, width, initial_indent=indent, subsequent_indent=f"{indent}# ",
+                             break_long_words=False, break_on_hyphens=False)  # fmt: skip
+    yield line
 
 
 def _flow(value: object) -> str:

@@ -54,7 +54,7 @@ class SafeLoader(yaml.CSafeLoader):
         except Exception as error:
             kind = node.tag.removeprefix("tag:yaml.org,2002:")
             given = repr(node.value)[:_SHOWN] if isinstance(node, yaml.ScalarNode) else "this"
-            problem = f"{given} is not a value of type {kind} that can be read"
+            problem = f"{given} is not a valid value of type {kind}"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 
@@ -149,7 +149,7 @@ def _check_limits(events: Iterator[yaml.Event]) -> None:
 
 def _named_by(alias: yaml.AliasEvent, known: Mapping[str, _Size], around: Sequence[_Size]) -> _Size:
     if any(alias.anchor == size.anchor for size in around):
-        raise YamlError(f"the alias *{alias.anchor} stands inside what it names", _line_of(alias))
+        raise YamlError(f"the alias *{alias.anchor} refers to a value that contains it", _line_of(alias))
     named = known.get(alias.anchor or "", _Size(None))  # an unknown one is refused by the parser
     return _Size(None, named.values, named.levels)
 

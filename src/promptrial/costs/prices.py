@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from promptrial import registry
-from promptrial.config.schema import ProviderPricing
 from promptrial.documents.cost_report import Price
 from promptrial.model import ModelSpec
 
-__all__ = ["price_for", "usd", "usd_of"]
+if TYPE_CHECKING:
+    from promptrial.config.schema import PriceConfig, ProviderPricing
+
+__all__ = ["listed_price", "price_for", "usd", "usd_of"]
 
 _MILLION: Final = 1_000_000
 
@@ -27,10 +29,15 @@ def price_for(pricing: Mapping[str, ProviderPricing], model: ModelSpec) -> Price
     listed = None if terms is None else terms.models.get(alias, terms.models.get(model_id))
     if terms is None or listed is None:
         return None
+    return listed_price(listed, terms.batch_discount if _has_discount(model) else 0.0)
+
+
+def listed_price(listed: PriceConfig, batch_discount: float) -> Price:
+    """Return a price as the configuration lists it, with the discount that holds for the requests."""
     return Price(
         input_per_million=listed.input_per_million,
         output_per_million=listed.output_per_million,
-        batch_discount=terms.batch_discount if _has_discount(model) else 0.0,
+        batch_discount=batch_discount,
         cached_input_per_million=_rate(listed.cached_input_per_million),
         cache_write_per_million=_rate(listed.cache_write_per_million),
     )

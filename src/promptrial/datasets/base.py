@@ -50,7 +50,7 @@ def ignore(place: Place, item: Item) -> None:
     """Take no notice."""
 
 
-def _say_nothing(_sentence: str) -> None:
+def say_nothing(_sentence: str) -> None:
     """Take no notice."""
 
 
@@ -83,8 +83,8 @@ class Reading(NamedTuple):
     keep: frozenset[str] = frozenset()
     first_choice: int | None = None
     sheet: str | None = None
-    note: Callable[[str], None] = _say_nothing
-    say: Callable[[str], None] = _say_nothing
+    note: Callable[[str], None] = say_nothing
+    say: Callable[[str], None] = say_nothing
 
 
 def no_other_reader(*_arguments: object) -> NoReturn:
@@ -221,13 +221,13 @@ class DatasetFormat:
                 raise self._duplicate(place, item, f"{earlier}"[:-1])
             yield place, item
         if not first:
-            raise Place(path, 1).error("no questions in the file", hint=f"write one a row; {SEE_FORMATS}")
+            raise Place(path, 1).error("no questions in the file", hint=f"write one per row; {SEE_FORMATS}")
 
     def _duplicate(self, place: Place, item: Item, earlier: str) -> DataError:
         if has_content_id(item):
             return place.error(
-                f"the same question as at {earlier}; its id is made from the content",
-                hint="remove one of the two, with all accepted answers in the other, or give every question an id; "
+                f"the same question as at {earlier}; its id is derived from the content",
+                hint="remove one of the two and put all accepted answers in the other, or give every question an id; "
                 "see docs/questions.md#ids",
             )
         return place.error(

@@ -46,7 +46,7 @@ def _super_glue_row(row: _SuperGlueRow, _notes: Notes) -> Iterator[Draft]:
 
 FORMAT: Final = layout_format(
     name="boolq",
-    about="BoolQ: a `question` on a `passage`, and `answer` true or false; in SuperGLUE `label` 1 or 0",
+    about="BoolQ: a `question` on a `passage`, and `answer` true or false; in SuperGLUE, `label` is 1 or 0",
     type_="open",
     variants=(Variant(_Row, _row), Variant(_SuperGlueRow, _super_glue_row, left_out=frozenset({"idx"}))),
 )

@@ -119,7 +119,7 @@ class Cells:
         if "" in texts:  # the letters of the choices after it would be others than those of their columns
             empty, last = columns[texts.index("")], columns[len(texts) - 1]
             raise place.error(
-                f"column {empty!r} holds no choice, but {last!r} after it does",
+                f"column {empty!r} has no choice, but {last!r} after it has one",
                 hint=f"fill it, or move the choices so that only columns at the end are empty; {_SEE_CHOICES}",
             )
         return tuple(texts)

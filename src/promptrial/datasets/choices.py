@@ -91,7 +91,7 @@ class ChoiceKey(NamedTuple):
         other = 1 - self.first
         counted = f"if they count from {other}, write `first_choice: {other}` in the section of the data set; "
         return place.error(
-            f"the answer {shown(answer)} names none of the {len(choices)} choices; in this file {self.sentence}",
+            f"the answer {shown(answer)} is not one of the {len(choices)} choices; in this file {self.sentence}",
             hint=f"{counted if self.way == 'numbers' else ''}give every answer as the text, or every answer as the "
             f"letter of its choice; {_SEE}",
         )
@@ -166,8 +166,8 @@ class _Seen:
         if self.lasts:
             return 1
         raise self.place.error(
-            "the answers are numbers of choices that may count from 0 or from 1: in the whole file none is 0, and none "
-            "is the number of its choices",
+            "the answers are numbers of choices, which may count from 0 or from 1: no answer in the file is 0 or "
+            "the number of its choices",
             hint=f"write `first_choice: 0` or `first_choice: 1` in the section of the data set; {_SEE}",
         )
 

@@ -88,7 +88,7 @@ class Columns:
     def sentences(self) -> tuple[str, ...]:
         """What people should know of the choice."""
         said = ", ".join(f"{role} from {listed(flat([value]))}" for role, value in self.given.items())
-        kept = (f"kept beside the question: {listed(self.others)}",) if self.others else ()
+        kept = (f"kept with the question: {listed(self.others)}",) if self.others else ()
         renamed = tuple(
             f"column {column!r} is kept as {name!r}, because {self.category!r} is the category"
             for column, name in self.kept
@@ -167,8 +167,9 @@ class _Header:
         free = [column for column in self.alike.get(fold(name), ()) if column not in used]
         if len(free) > 1:
             raise self.place.error(
-                f"the columns {listed(free)} have one name but for case, spaces, _ and -, and only one can be used",
-                hint=f"rename one of them, or name one exactly as it stands in `columns` of the data set; {_SEE}",
+                f"the columns {listed(free)} have the same name except for case, spaces, _ and -, and only one can "
+                "be used",
+                hint=f"rename one of them, or name one of them exactly in `columns` of the data set; {_SEE}",
             )
         return next(iter(free), None)
 
@@ -180,7 +181,7 @@ def _header(place: Place, names: Sequence[str]) -> _Header:
         earlier = seen.setdefault(name.strip().casefold(), name)
         if earlier != name:
             raise place.error(
-                f"two columns have one name but for case and spaces: {earlier!r} and {name!r}",
+                f"two columns have the same name except for case and spaces: {earlier!r} and {name!r}",
                 hint=f"rename one of the two; {_SEE}",
             )
         alike.setdefault(fold(name), []).append(name)

@@ -131,7 +131,7 @@ class Content:
                 if size > _MOST_SPOOLED:
                     raise Place(self.path, 1).error(
                         "holds more than 4 GiB once decompressed",
-                        hint="give rows, as CSV or JSONL, which are read one by one; see docs/questions.md#formats",
+                        hint="save it as CSV or JSONL, which are read row by row; see docs/questions.md#formats",
                     )
                 copy.write(chunk)
             copy.seek(0)
@@ -178,7 +178,7 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
         return content
     if encoding is None and codec == "utf-8" and b"\0" in head[:4]:
         raise place.error(
-            "not text in UTF-8: it holds zero bytes, as binary data or UTF-16 without a byte-order mark do",
+            "not text in UTF-8: it holds zero bytes, as in binary data or UTF-16 without a byte-order mark",
             hint=f"if it is text, write `encoding: utf-16-le` in its section of `datasets`; {_SEE}",
         )
     return Content(path, compression, binary, codec, _text_head(path, head, codec))

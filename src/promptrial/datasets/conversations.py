@@ -23,8 +23,8 @@ from promptrial.model import Message
 __all__ = ["ChatMessage", "Conversation", "conversation"]
 
 _SYSTEM_KEPT: Final = (
-    "questions with a system message of their own, which is not sent (the arms decide the system prompt) and kept as "
-    "the column `system`"
+    "questions with their own system message, which is kept as the column `system` but not sent (the arms set the "
+    "system prompt)"
 )
 
 

@@ -50,7 +50,10 @@ _EARLIER: Final = Columns(
 _EARLIER_NAMES: Final = ("id", "question", "answers", "context", "is_unanswerable", "cluster")
 # "answer" and "unanswerable" are slips of the pen; "context_id" and "question_id" are other columns
 _SLIP: Final = 0.85
-_BAR: Final = re.compile(r"\w\s*\|\s*\w")
+_BETWEEN: Final = {"|": re.compile(r"\w\s*\|\s*\w"), ";": re.compile(r"\w\s*;\s*\w")}
+"""What may stand between several answers in a cell, and how it stands there."""
+_LEAST_CELLS: Final = {"|": 1, ";": 2}
+"""How many cells must hold it: a semicolon is at home in one long answer, too."""
 
 
 def _table_items(path: Path, dataset: str, reading: Reading) -> Placed:
@@ -69,7 +72,7 @@ def items_of_table(table: Table, dataset: str, reading: Reading) -> Placed:
     first = list(islice(rows, _FIRST))
     if not first:
         return
-    source = _source(table, first, reading)
+    source = _source(table, first, dataset, reading)
     empty = 0
     for place, row in chain(first, rows):
         if not source.known.issuperset(row):
@@ -101,7 +104,7 @@ def _quick_sample(
     )
     try:
         first = list(islice(table.rows(), _FIRST))
-        source = _source(table, first, later) if first else None
+        source = _source(table, first, dataset, later) if first else None
         found = quick_result(table, source.cells, dataset, size, seed, check) if source is not None else None
     except DataError:
         return None  # the general way says it, in the order of the file
@@ -116,7 +119,7 @@ def _quick_sample(
 def _tell(cells: Cells, empty: int, reading: Reading) -> None:
     """Say what was left out of a file."""
     if empty:
-        reading.say(f"{empty} empty row{'s' * (empty > 1)} passed over")
+        reading.say(f"{empty} empty row{'s' * (empty > 1)} skipped")
     for column in sorted(cells.too_long):
         reading.say(f"column {column!r}: values longer than {MOST_KEPT:,} characters are not kept")
 
@@ -146,8 +149,8 @@ class _Source:
         names, n_late = (*self.names, *new), self.n_late + len(new)
         if n_late > _MOST_LATE:
             raise place.error(
-                f"more than {_MOST_LATE:,} columns come up behind the first {_FIRST} rows, such as {shown(new[-1])}",
-                hint="give all rows the same keys; what differs from row to row belongs into values; "
+                f"more than {_MOST_LATE:,} columns appear after the first {_FIRST} rows, such as {shown(new[-1])}",
+                hint="give all rows the same keys; data that differs from row to row belongs in values; "
                 "see docs/questions.md#columns",
             )
         if self.is_earlier:
@@ -160,7 +163,7 @@ class _Source:
         return replace(self, cells=cells, names=names, known=frozenset(names), n_late=n_late)
 
 
-def _source(table: Table, first: Sequence[Row], reading: Reading) -> _Source:
+def _source(table: Table, first: Sequence[Row], dataset: str, reading: Reading) -> _Source:
     is_sheet = table.kind in SHEETS
     place = Place(table.path, 1) if table.kind == "separated" else first[0][0]
     is_earlier = not reading.columns and _is_earlier([row for _, row in first], is_sheet)
@@ -178,10 +181,10 @@ def _source(table: Table, first: Sequence[Row], reading: Reading) -> _Source:
     sentences = _left_out(cells) if is_earlier else (f"read as {table.words}", *columns.sentences)
     for sentence in sentences:
         reading.note(sentence)
-    for column in _bars(cells, [row for _, row in first]):
+    for column, sign in _unsplit(cells, [row for _, row in first]):
         reading.say(
-            f'column {column!r}: some answers hold "|", and each cell is taken as one answer; if it stands between '
-            'several, write `separator: "|"`'
+            f'column {column!r}: some answers hold "{sign}", and each cell is read as one answer; if it separates '
+            f'several answers, write `separator: "{sign}"` under `datasets.{dataset}`'
         )
     cells = _with_key(cells, table, reading)
     return _Source(cells, names, frozenset(names), is_earlier, table, reading)
@@ -218,12 +221,19 @@ def _left_out(cells: Cells) -> Iterator[str]:
         )
 
 
-def _bars(cells: Cells, rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    """Yield the columns of answers that are not split, though a bar stands between words in one of the first rows."""
-    for column in cells.columns.answers if cells.is_sheet and not cells.columns.choices else ():
-        texts = (row.get(column) for row in rows)
-        if not cells.signs_of_several(column) and any(isinstance(text, str) and _BAR.search(text) for text in texts):
-            yield column
+def _unsplit(cells: Cells, rows: Sequence[Mapping[str, object]]) -> Iterator[tuple[str, str]]:
+    """Yield the columns of answers that are not split, and what stands between words in their first cells."""
+    if not cells.is_sheet or cells.separator is not None:
+        return
+    for column in () if cells.columns.choices else cells.columns.answers:
+        texts = [text for row in rows if isinstance(text := row.get(column), str)]
+        signs = cells.signs_of_several(column)
+        if any(sign in text for sign in signs for text in texts):
+            continue
+        for sign, pattern in _BETWEEN.items():
+            if sum(pattern.search(text) is not None for text in texts) >= _LEAST_CELLS[sign]:
+                yield column, sign
+                break
 
 
 def _kept(columns: Columns, *, everything: bool, wanted: frozenset[str]) -> tuple[tuple[str, str], ...]:

@@ -83,7 +83,7 @@ class JsonDocument:
         escaped = sum(msgspec.json.encode(key).count(b'"') for key in root)
         if _count(memoryview(self._bytes), b'"') > inside + escaped:
             raise Place(self._path, 1).error(
-                f"a key of the outermost object stands twice; its keys: {', '.join(map(repr, root))[:_SHOWN]}",
+                f"a key of the top-level object occurs twice; its keys: {', '.join(map(repr, root))[:_SHOWN]}",
                 hint="keep one of the two; see docs/questions.md#json",
             )
 

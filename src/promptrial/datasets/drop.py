@@ -61,7 +61,7 @@ class _OfficialRow(msgspec.Struct):
 def _hub(row: _HubRow, notes: Notes) -> Iterator[Draft]:
     spans = dict.fromkeys(span.strip() for span in row.answers_spans.spans if span.strip())
     if len(spans) > 1:
-        notes.remark("questions with several answer spans, of which each is accepted alone")
+        notes.remark("questions with several answer spans, each of which is accepted")
     yield Draft(row.question, list(spans), id=id_of(row.query_id), context=row.passage)
 
 

@@ -136,10 +136,26 @@ class Hub:
         atomic.write_bytes(self._listing_path(location, commit), msgspec.json.encode(listing))
         return source
 
+    def cached(self, location: HubLocation, commit: str | None = None) -> HubSource | None:
+        """Return what the cache holds of a location whole; the hub is not asked.
+
+        Parameters
+        ----------
+        location : HubLocation
+        commit : str, optional
+            The commit that is wanted. Without one, and where the revision is none, the one that was fetched last.
+        """
+        if commit is None and not COMMIT.fullmatch(location.revision):
+            listings = self.cache.glob(f"{_repository(location)}/*/{location.config}/{location.split}.listing.json")
+            newest = max(listings, key=lambda path: path.stat().st_mtime_ns, default=None)
+            commit = None if newest is None else newest.parents[1].name
+        wanted = commit or location.revision
+        return self._cached(location, wanted) if COMMIT.fullmatch(wanted) else None
+
     def _folder(self, location: HubLocation, commit: str) -> Path:
         if not COMMIT.fullmatch(commit):
             raise PermanentError(f"{location}: not a commit of the hub: {commit[:60]!r}")
-        return self.cache / location.repo.replace("/", "--") / commit / location.config
+        return self.cache / _repository(location) / commit / location.config
 
     def _listing_path(self, location: HubLocation, commit: str) -> Path:
         return self._folder(location, commit) / f"{location.split}.listing.json"
@@ -153,6 +169,10 @@ class Hub:
         source = HubSource(location, commit, listing.files, self._folder(location, commit))
         intact = all(is_intact(path, file) for path, file in zip(source.paths, source.files, strict=True))
         return source if intact and listing.schema_version == 1 else None
+
+
+def _repository(location: HubLocation) -> str:
+    return location.repo.replace("/", "--")
 
 
 def _download_missing(session: HubSession, source: HubSource, progress: Callable[[int, int], None]) -> None:

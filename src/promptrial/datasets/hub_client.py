@@ -28,7 +28,7 @@ __all__ = ["HubSession", "hub_session"]
 T = TypeVar("T")
 _CHUNK: Final = 1 << 20
 _MAX_PAGES: Final = 1000
-_LOCAL_HINT: Final = "or download the file by other means and give it as the data set's `path` (.parquet is read too)"
+_LOCAL_HINT: Final = "or download the file another way and use it as the data set's `path` (.parquet works too)"
 
 
 class _Revision(msgspec.Struct):
@@ -119,8 +119,8 @@ def hub_session(endpoint: str, token: str | None, timeout_s: float, location: Hu
 
     if token and not _is_private(endpoint):
         raise ConfigError(
-            "HF_TOKEN is not sent over plain HTTP to another machine, and HF_ENDPOINT is such an address",
-            hint="use its https:// address, or unset HF_TOKEN if it needs none",
+            "HF_TOKEN is not sent over plain HTTP to another machine, but HF_ENDPOINT is such an address",
+            hint="use its https:// address, or unset HF_TOKEN if none is needed",
         )
 
     headers = {"User-Agent": f"promptrial/{__version__}", "Accept-Encoding": "identity"}
@@ -163,7 +163,7 @@ def _check_status(response: httpx.Response, what: str) -> None:
         hint = f"set HF_TOKEN to a token that may read it, and accept its terms on the hub, {_LOCAL_HINT}"
         raise PermanentError(f"{problem}, not allowed", hint=hint)
     if status == 404:
-        raise PermanentError(f"{problem}, not there", hint="check `repo`, `config`, `split` and `revision`")
+        raise PermanentError(f"{problem}, not found", hint="check `repo`, `config`, `split` and `revision`")
     if status in {408, 425, 429} or status >= 500:
         raise TransientError(f"{problem}, busy or broken", hint=f"try again later, {_LOCAL_HINT}")
     raise PermanentError(problem)

@@ -53,7 +53,7 @@ def _drafts(row: _AnySample, notes: Notes) -> Iterator[Draft]:
     if choices:
         answers = [_choice(choices, answer) for answer in answers]
         if len(answers) > 1:
-            notes.remark("questions with several right choices, of which each is accepted alone")
+            notes.remark("questions with several right choices, each of which is accepted")
     if row.sandbox or row.files or row.setup:
         notes.remark("samples with a sandbox, files or a setup, which are not used")
     found = Conversation(row.input) if isinstance(row.input, str) else conversation(row.input, notes)

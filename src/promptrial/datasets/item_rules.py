@@ -12,14 +12,16 @@ from promptrial.model.templates import LETTERS
 __all__ = ["check_item"]
 
 _FILL: Final = "fill it, or remove the row; see docs/questions.md#columns"
-_NO_PASSAGE: Final = "fill it, or leave it out where a question has no passage; see docs/questions.md#columns"
+_NO_PASSAGE: Final = "fill it, or remove it if a question has no passage; see docs/questions.md#columns"
 _DROP_ANSWER: Final = "fill it, or remove it; see docs/questions.md#several-answers"
 _MARKED: Final = "empty its answers, or remove the mark; see docs/questions.md#columns"
 _NO_GOLD: Final = "give it an answer, or mark it unanswerable; see docs/questions.md#questions-without-a-gold-answer"
 _CHOICES: Final = "correct the choices and the answer of the row; see docs/questions.md#choices"
 _TURNS: Final = "remove this turn; see docs/questions.md#turns"
-_ID: Final = "give every row an id, or leave out the ids, and they are made from the content; see docs/questions.md#ids"
-_CLUSTER: Final = "correct it, or leave it out; see docs/questions.md#columns"
+_ID: Final = (
+    "give every row an id, or remove the ids, which are then derived from the content; see docs/questions.md#ids"
+)
+_CLUSTER: Final = "correct it, or remove it; see docs/questions.md#columns"
 _Found = tuple[str, str] | None
 """What is wrong and the hint, if something is."""
 
@@ -80,15 +82,15 @@ def _choices_problem(choices: Sequence[str], accepted: Sequence[str]) -> _Found:
         return "a choice is empty", _CHOICES
     doubled = next((answer for answer in accepted if choices.count(answer) > 1), None)
     if doubled is not None:
-        return f"the right choice {shown(doubled)} stands there twice, so that two letters would be right", _CHOICES
+        return f"the right choice {shown(doubled)} appears twice, so two letters would be right", _CHOICES
     none_of_them = next((answer for answer in accepted if answer not in choices), None)
-    return None if none_of_them is None else (f"the answer {shown(none_of_them)} is none of the choices", _CHOICES)
+    return None if none_of_them is None else (f"the answer {shown(none_of_them)} is not one of the choices", _CHOICES)
 
 
 def _turns_problem(messages: Sequence[Message]) -> _Found:
     for number, message in enumerate(messages, 1):
         if message.role == "system":
-            problem = f"turn {number} of `messages` is a system prompt, and the system prompts are what is compared"
+            problem = f"turn {number} of `messages` is a system prompt, but system prompts are set by the arms"
             return problem, _TURNS
         if not message.content.strip():
             return f"turn {number} of `messages` is empty", _TURNS
@@ -97,6 +99,6 @@ def _turns_problem(messages: Sequence[Message]) -> _Found:
 
 def _check_name(place: Place, what: str, text: str, hint: str) -> None:
     if not text.isprintable():
-        raise place.error(f"the {what} holds an invisible character: {shown(text)}", hint=hint)
+        raise place.error(f"the {what} contains an invisible character: {shown(text)}", hint=hint)
     if not text or text != text.strip():
         raise place.error(f"the {what} is empty, or begins or ends with a space: {shown(text)}", hint=hint)

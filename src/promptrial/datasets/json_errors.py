@@ -25,13 +25,13 @@ _WORDS: Final = tuple(
             "trailing characters",
             rb"\s*,",
             "a comma after the end of the object",
-            "remove the comma: objects on lines of their own need none",
+            "remove the comma: objects on separate lines need none",
         ),
         (
             "trailing characters",
             rb"\s*[{\[]",
             "a second value after the end of the first",
-            "put each object on a line of its own, or all into one list",
+            "put each object on its own line, or all in one list",
         ),
         ("trailing characters", rb"", "text after the end of the value", "remove the text after it"),
         ("trailing comma in object", rb"", "a comma before the } that closes an object", "remove the comma"),
@@ -45,7 +45,7 @@ _WORDS: Final = tuple(
         (
             "invalid character",
             rb"(NaN|-?Infinity|None|True|False|undefined)\b",
-            "NaN, Infinity, None, True, False and undefined are no values of JSON",
+            "NaN, Infinity, None, True, False and undefined are not JSON values",
             "write null, true or false",
         ),
         ("invalid character", rb"'", "a text in single quotes", "write texts in double quotes"),
@@ -54,7 +54,7 @@ _WORDS: Final = tuple(
             "Input data was truncated",
             rb".*\\u",
             "it ends too early, or holds half of a surrogate pair",
-            r"close what is open, and write both halves, as in \ud83d\ude00",
+            r"close all brackets and quotes, and write both halves, as in \ud83d\ude00",
         ),
         (
             "Input data was truncated",
@@ -116,7 +116,7 @@ def check_keys(place: Place, text: bytes, value: Mapping[str, object]) -> None:
             json.loads(text, object_pairs_hook=_without_repeats)
         except _RepeatedKeyError as error:
             raise place.error(
-                f"the key {shown(error.key)} stands twice in one object",
+                f"the key {shown(error.key)} occurs twice in one object",
                 hint=f'keep one of the two; several answers are one list: ["first", "second"]; {_SEE}',
             ) from error
         except RecursionError as error:

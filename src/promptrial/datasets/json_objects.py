@@ -62,12 +62,12 @@ def holding(place: Place, root: Raws) -> Holding:
     if not chosen and len(lists) > 1:
         raise place.error(
             f"an object with several lists of objects: {_listed(lists)}",
-            hint=f"keep the list of questions alone; {_SEE}",
+            hint=f"keep only the list of questions; {_SEE}",
         )
     if not lists:
         raise place.error(
             f"an object without a list of questions; its keys: {_listed(list(root))}",
-            hint=f'write the questions as a list, [{{"question": "..."}}], or each on a line of its own; {_SEE}',
+            hint=f'write the questions as a list, [{{"question": "..."}}], or each on its own line; {_SEE}',
         )
     name = (chosen or lists)[0]
     return Holding(name=name, listed=msgspec.json.decode(root[name], type=list[msgspec.Raw]))

@@ -108,16 +108,19 @@ def _table_items(name: str, layout: Layout, path: Path, dataset: str, reading: R
 def _refuse_columns(name: str, path: Path, reading: Reading) -> None:
     if reading.columns:
         raise Place(path, 1).error(
-            f"the format {name} has keys of its own, and takes no `columns`",
-            hint=f"remove `columns`, or write `format: custom` to read the file as a table of your own; {SEE_FORMATS}",
+            f"the format {name} has fixed keys, and does not use `columns`",
+            hint=(
+                "remove `columns`, or write `format: custom` to read the file as a table with your own columns; "
+                f"{SEE_FORMATS}"
+            ),
         )
 
 
 def _refuse_first_choice(name: str, path: Path, reading: Reading) -> None:
     if reading.first_choice is not None:
         raise Place(path, 1).error(
-            f"the format {name} says itself which choice is right, and takes no `first_choice`",
-            hint="remove `first_choice`, or write `format: custom` to read the file as a table of your own; "
+            f"the format {name} already says which choice is right, and does not use `first_choice`",
+            hint="remove `first_choice`, or write `format: custom` to read the file as a table with your own columns; "
             "see docs/questions.md#choices",
         )
 

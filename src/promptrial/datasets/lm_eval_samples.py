@@ -1,7 +1,7 @@
 """Logged samples of lm-evaluation-harness (``samples_*.jsonl``): the question is what ``doc`` holds, in its own layout.
 
 A document of another known layout is read as that one, any other by its columns; one without a gold gets ``target``.
-What a model answered is not read. A document that stands there for several filters, equal and under one ``doc_id``, is
+What a model answered is not read. A document that occurs for several filters, equal and under one ``doc_id``, is
 read once.
 
 References

@@ -1,7 +1,7 @@
 """NQ-open: questions that people typed into a search engine, with short answers. Official JSONL, and the hub's rows.
 
 The rows have no ids. An item's id is made from its question alone, so that it does not change with the order or the
-length of the file; a question that stands twice is therefore a duplicate id. Rows of a question and a list of answers
+length of the file; a question that occurs twice is therefore a duplicate id. Rows of a question and a list of answers
 are common, so a file is recognised by them only if its name says NQ too.
 
 References
@@ -60,7 +60,7 @@ FORMAT: Final = with_official_files(
         columns=_Row,
         row_item=_row_item,
         scorers=("exact_match", "token_f1"),
-        duplicate_hint="the id is made from the question, so the same question appears twice: remove one of the two",
+        duplicate_hint="the id is derived from the question, so the same question appears twice: remove one of the two",
         file_names=r"(^|[^a-z])nq([^a-z]|$)|natural.?questions",
     ),
     _file_items,

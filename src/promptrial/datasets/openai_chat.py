@@ -47,7 +47,7 @@ class _Tuning(msgspec.Struct):
 def _sample(row: _Sample | _Messages, notes: Notes) -> Iterator[Draft]:
     found = conversation(row.input if isinstance(row, _Sample) else row.messages, notes)
     if found.reply is not None:
-        raise MisfitError("the messages end with an answer of the assistant, and there is an `ideal` too")
+        raise MisfitError("the messages end with an answer of the assistant, but there is also an `ideal`")
     yield Draft(found.question, _texts(row.ideal), messages=found.before, extra=found.extra)
 
 

@@ -45,7 +45,7 @@ class Place(NamedTuple):
 
 def empty_file(path: Path) -> DataError:
     """Return the error for a file without content."""
-    return Place(path, 1).error("the file is empty", hint=f"write the questions into it, one a row; {SEE_FORMATS}")
+    return Place(path, 1).error("the file is empty", hint=f"write the questions in it, one per row; {SEE_FORMATS}")
 
 
 @contextmanager

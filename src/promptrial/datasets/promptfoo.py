@@ -39,8 +39,8 @@ _ONE: Final = frozenset({"equals", "contains", "icontains", "starts-with"})
 _ANY: Final = frozenset({"contains-any", "icontains-any"})
 _REFERENCE: Final = frozenset({"similar", "levenshtein", "rouge-n", "bleu", "factuality", "model-graded-factuality"})
 _UNUSED_KEYS: Final = "tests with keys that say how promptfoo runs them, which are not used"
-_UNUSED: Final = "assertions that accepted answers cannot express, which are not used"
-_SECOND: Final = "further assertions of a test, which would have to hold together with its first, and are not used"
+_UNUSED: Final = "assertions that cannot be expressed as accepted answers, which are not used"
+_SECOND: Final = "further assertions of a test, which would have to hold together with the first one, and are not used"
 _VARIABLE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _CELL: Final = re.compile(r"(?P<type>[a-z][a-z-]*)(?:\([\d.]+\))?:(?P<value>.*)", re.DOTALL)
 _EXPECTED: Final = re.compile(r"__expected\d*")
@@ -138,7 +138,7 @@ def _question_name(variables: Mapping[str, Any], notes: Notes) -> str:
         name = next(iter(variables))
     if name is None:
         raise MisfitError(
-            f"no variable is known to be the question; the variables are: {', '.join(variables) or 'none'}. Write "
+            f"no variable is recognised as the question; the variables are: {', '.join(variables) or 'none'}. Write "
             "`columns: {question: NAME}` with the one that is"
         )
     return name

@@ -137,20 +137,20 @@ def _custom(
         raise _without_question(path, names, rows, words)
     found = match_columns(Place(path, 1), names, columns)
     also = tuple(f"this is also the layout of {name}; write `format: {name}` for its rules" for name in unnamed)
-    said = (f"read as {words}, a table with columns of its own", *found.sentences, *also)
+    said = (f"read as {words}, with custom columns", *found.sentences, *also)
     return Recognised(CUSTOM, found.given, said)
 
 
 def _without_question(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]], words: str) -> DataError:
     shown = ", ".join(repr(name[:60]) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     if any(name.rstrip().endswith("?") for name in names):
-        hint = "the first line looks like a question: put a line with the names of the columns above it, such as "
+        hint = "the first line looks like a question: add a line with the names of the columns above it, such as "
         hint += "question,answer, or question,A,B,C,D,answer"
     else:
         question, answers = _guess(names, rows)
         wanted = f"question: {as_yaml(question)}" + (f", answers: {as_yaml(answers)}" if answers else "")
         hint = f"if it is in {question!r}, write `columns: {{{wanted}}}` in the section of the data set"
-    problem = f"no column is known to hold the question; the columns are {shown} (read as {words})"
+    problem = f"no column is recognised as the question; the columns are {shown} (read as {words})"
     return Place(path, 1).error(problem, hint=f"{hint}; {SEE_FORMATS}")
 
 

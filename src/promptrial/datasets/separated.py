@@ -159,9 +159,9 @@ def _not_csv(place: Place, error: csv.Error) -> DataError:
     if "expected after" in problem:
         problem, fix = f"text after the end of a quoted cell ({problem})", 'write a quote inside a cell twice: ""'
     elif "unexpected end of data" in problem:
-        problem, fix = f"a quoted cell begins here and never ends ({problem})", "close the quote"
+        problem, fix = f"a quoted cell starts here and never ends ({problem})", "close the quote"
     elif "new-line" in problem:
-        problem, fix = "lines that end in a carriage return alone", "save the file with ordinary line ends"
+        problem, fix = "lines that end in only a carriage return", "save the file with ordinary line ends"
     else:
         fix = "check this record and its quotes"
     return place.error(f"not valid CSV: {problem}", hint=f"{fix}; {_SEE}")

@@ -70,12 +70,12 @@ def check_answers(path: Path, rows: Sequence[Mapping[str, Any]], columns: Given)
     if found is not None:
         wanted = f"write `columns: {{answers: {as_yaml(found)}}}` in the section of the data set"
         raise Place(path, 1).error(
-            f"no column is known to hold the accepted answers, and {found[:60]!r} looks like it",
+            f"no column is recognised as the accepted answers, but {found[:60]!r} looks like it",
             hint=f"if it holds them, {wanted}; {without}; {_SEE}",
         )
     if choices:
         raise Place(path, 1).error(
-            f"the questions have choices ({listed(choices)}), and no column is known to hold the right one",
+            f"the questions have choices ({listed(choices)}), but no column is recognised as the right one",
             hint="name its column in the section of the data set, as in `columns: {answers: COLUMN}`; "
             f"{without}; {_SEE}",
         )

@@ -25,7 +25,7 @@ __all__ = ["Kind", "Row", "Table", "open_table", "table_of"]
 
 Kind = Literal["separated", "lines", "list", "object", "parquet", "xlsx", "yaml"]
 _WORDS = {
-    "lines": "JSON objects, one a line",
+    "lines": "JSON objects, one per line",
     "list": "a JSON list of objects",
     "object": "rows in a JSON object",
     "parquet": "Parquet",

@@ -36,7 +36,7 @@ class _Loader(yaml_text.SafeLoader):
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
                 if key.value in seen:
-                    problem = f"the key {key.value[:60]!r} stands twice"
+                    problem = f"the key {key.value[:60]!r} occurs twice"
                     raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
                 seen.add(key.value)
                 key.tag = "tag:yaml.org,2002:str"  # a number or truth value is a name here, and 1 and true are two

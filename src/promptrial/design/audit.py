@@ -233,10 +233,10 @@ def _length_problems(models: Iterable[ModelAudit], tolerance: float) -> Iterator
             if match.passed:
                 continue
             if not match.to:
-                yield f"{match.filler}: there is no prompt set to compare its length with; name one with --match_to"
+                yield f"{match.filler}: there is no prompt set to compare its length with; give one with --match_to"
             elif match.passed is None:
-                why = "its text is not on record" if match.ratio is None else "there is no tokenizer, only an estimate"
-                yield f"{match.filler}: whether it is as long as {match.to} cannot be told for {model.model}: {why}"
+                why = "its text is not recorded" if match.ratio is None else "there is no tokenizer, only an estimate"
+                yield f"{match.filler}: it is not known whether it is as long as {match.to} for {model.model}: {why}"
             else:
                 yield (
                     f"{match.filler} has {match.tokens} tokens and {match.to} {match.to_tokens} for {model.model} "

@@ -28,7 +28,7 @@ How = Literal["mandated", "quoted", "line"]
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm of a prompt set; ``tokens`` is null where its text is not on record.
+    """One arm of a prompt set; ``tokens`` is null where its text was not recorded.
 
     ``file`` is the key of the configuration where the text stands inline.
     """
@@ -58,7 +58,7 @@ class PromptSetAudit(msgspec.Struct, frozen=True, kw_only=True):
     A set with several contrasts has one entry for each.
 
     ``usd_per_1000_items`` is the price of those tokens in every request of 1,000 items, null without a price: answers
-    are not in it, for their lengths are not known before a run.
+    are not included, as their lengths are not known before a run.
     """
 
     prompt_set: str

@@ -19,8 +19,8 @@ from promptrial.design.fitting import Fitted
 __all__ = ["FITTED", "LOCAL", "TEMPLATES", "Default", "gives", "local_prices", "scoring_defaults", "stop_sequences"]
 
 KeyPath = tuple[str, ...]
-FITTED: Final = "fitted to the questions"
-LOCAL: Final = "answers are computed on this machine"
+FITTED: Final = "chosen for the questions"
+LOCAL: Final = "answers are computed locally"
 TEMPLATES: Final = "what the task templates put before a question"
 _MOST_STOPS: Final = 4
 _LONGEST_STOP: Final = 40
@@ -95,7 +95,7 @@ def _before_questions(config: ExperimentConfig) -> Iterator[str]:
 
 
 def local_prices(config: ExperimentConfig, is_local: Callable[[str], bool]) -> Iterator[Default]:
-    """Yield a price of 0 for each model without a price whose answers are computed on this machine."""
+    """Yield a price of 0 for each model without a price whose answers are computed locally."""
     for alias, model in config.models.items():
         provider = model.provider or config.provider
         known = config.pricing[provider].models if provider in config.pricing else {}

@@ -204,7 +204,7 @@ def _golds(found: Survey, first: Sequence[str]) -> dict[str, int]:
 
 def _about_marks(found: Survey) -> Iterator[str]:
     if found.decimal is None:
-        yield "accepted numbers can be read in two ways (1.5 or 1,5); for `numeric`, state its `decimal`"
+        yield "accepted numbers can be read in two ways (1.5 or 1,5); for `numeric`, set its `decimal`"
     elif found.decimal == ",":
         yield "the decimal mark of the accepted numbers is a comma"
 

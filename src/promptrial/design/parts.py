@@ -38,18 +38,18 @@ def cut_parts(
 
 
 def pieces_within(
-    sizes: Sequence[Sequence[int]], most_bytes: Sequence[int | None], most_items: int | None
+    sizes: Sequence[Sequence[float]], most: Sequence[float | None], most_items: int | None
 ) -> Iterator[tuple[int, int]]:
-    """Yield the pieces into which a part has to be cut so that none is too large in any arm: start and stop, from 0.
+    """Yield the pieces into which a part is cut so that none is too large by any measure: start and stop, from 0.
 
     Each piece is as large as can be, and the same for all arms.
 
     Parameters
     ----------
-    sizes : sequence of sequences of int
-        For each arm, the bytes of each item's requests.
-    most_bytes : sequence of int or None
-        For each arm, the most bytes of a piece; None for any number.
+    sizes : sequence of sequences of float
+        For each measure, such as the bytes in one arm, what each item's requests have of it.
+    most : sequence of float or None
+        For each measure, the most of a piece; None for any amount.
     most_items : int or None
         The most items of a piece.
 
@@ -63,19 +63,19 @@ def pieces_within(
     >>> list(pieces_within([[4, 4, 4], [1, 9, 1]], [8, 10], None))
     [(0, 2), (2, 3)]
     """
-    start, held = 0, [0] * len(sizes)
+    start, held = 0, [0.0] * len(sizes)
     for at in range(len(sizes[0])):
         own = [size[at] for size in sizes]
-        if most_items == 0 or _exceed(own, most_bytes):
+        if most_items == 0 or _exceed(own, most):
             raise ValueError(at)
         held = [before + size for before, size in zip(held, own, strict=True)]
-        if at - start == most_items or _exceed(held, most_bytes):
+        if at - start == most_items or _exceed(held, most):
             yield start, at
             start, held = at, own
     yield start, len(sizes[0])
 
 
-def _exceed(sizes: Sequence[int], most: Sequence[int | None]) -> bool:
+def _exceed(sizes: Sequence[float], most: Sequence[float | None]) -> bool:
     return any(limit is not None and size > limit for size, limit in zip(sizes, most, strict=True))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from promptrial import registry
 from promptrial.errors import UsageError
@@ -53,7 +53,7 @@ def select_phases(only_step: str | None, from_step: str | None, to_step: str | N
         if name is not None and name not in names:
             raise UsageError(f"{flag}: unknown step {name!r}{registry.near_misses(name, names)}")
     if only_step is not None and (from_step is not None or to_step is not None):
-        raise UsageError("--only_step excludes --from_step and --to_step; steps: " + ", ".join(names))
+        raise UsageError("--only_step cannot be combined with --from_step or --to_step; phases: " + ", ".join(names))
     if only_step is not None:
         return Selection(frozenset({only_step}), explicit=True)
     first = names.index(from_step) if from_step else 0
@@ -106,6 +106,9 @@ class Fact:
 
 
 Verb = Literal["execute", "skip", "blocked"]
+_ONLY_CHANGED: Final = "re-asks only requests that changed"
+_NOT_RUN_YET: Final = "not done yet"
+"""What is missing of a unit that has no receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,14 @@ class Action:
     differs: frozenset[InputKind] = frozenset()
 
     def __str__(self) -> str:
+        if self.verb == "execute":
+            return f"to do{self.why}"
         return f"{self.verb} ({self.reason})"
+
+    @property
+    def why(self) -> str:
+        """The reason in brackets, with a space before it; empty if the phase has simply not run yet."""
+        return "" if self.reason == _NOT_RUN_YET else f" ({self.reason})"
 
 
 def decide(phases: Sequence[PhaseSpec], selection: Selection, facts: Iterable[Fact]) -> tuple[Action, ...]:
@@ -163,7 +173,7 @@ def decide_one(
     if not units:
         remade = [name for name in phase.reads if _may_change(name, facts, earlier)] if phase.content_addressed else []
         if remade:
-            return Action(phase.name, "execute", _as_far_as(remade[0]), tuple(f.unit for f in own))
+            return Action(phase.name, "execute", _ONLY_CHANGED, tuple(f.unit for f in own))
         return Action(phase.name, "skip", "already done", done=True)
     # What the whole run does after its trials waits for every one of them, and blocks none.
     waiting = [unit for unit in units if unit != RUN] or units
@@ -172,7 +182,7 @@ def decide_one(
         if lacking is not None and earlier[name].verb != "execute":
             return Action(phase.name, "blocked", f"needs {name}: {lacking.missing}")
     differs = frozenset(kind for fact in own if not fact.done for kind in fact.differs)
-    return Action(phase.name, "execute", _why(phase, own, rerun, units), units, differs=differs)
+    return Action(phase.name, "execute", _why(own, rerun, units), units, differs=differs)
 
 
 def _wanted(facts: Sequence[Fact], selection: Selection) -> list[Fact]:
@@ -193,14 +203,10 @@ def _among(unit: Unit, units: Sequence[Unit]) -> bool:
     return any(unit.overlaps(other) for other in units)
 
 
-def _as_far_as(name: str) -> str:
-    return f"only requests that {name} changes"
-
-
-def _why(phase: PhaseSpec, own: Sequence[Fact], rerun: Sequence[str], units: Sequence[Unit]) -> str:
+def _why(own: Sequence[Fact], rerun: Sequence[str], units: Sequence[Unit]) -> str:
     undone = [fact for fact in own if not fact.done]
     if undone and all(fact.unsettled for fact in undone):
-        return _as_far_as(phase.reads[0])
+        return _ONLY_CHANGED
     totals = [fact.total for fact in undone if fact.total is not None]
     if totals:
         left = sum(fact.left or 0 for fact in undone)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from promptrial.model import Arm, Item, Message, Part, Request, RequestId, Sampling, TaskTemplates, Trial, ids
 from promptrial.model.arms import ArmName
 from promptrial.model.templates import written_choices
 
-__all__ = ["messages_of", "request_for", "requests_of", "samplings_of", "task_message", "texts_of"]
+__all__ = [
+    "Slots",
+    "filled_in",
+    "messages_of",
+    "request_for",
+    "requests_of",
+    "samplings_of",
+    "slots_of",
+    "task_message",
+    "texts_of",
+]
 
 _PLACEHOLDER: Final = re.compile(r"\{(?:question|context|choices)\}")
 
@@ -20,12 +31,37 @@ def task_message(item: Item, templates: TaskTemplates) -> str:
 
     The placeholders are replaced in one pass over the template, so braces in what is filled in stay as they are.
     """
+    values = filled_in(item)
+    return _PLACEHOLDER.sub(lambda found: values.get(found[0], found[0]), templates.of(item.kind))
+
+
+def filled_in(item: Item) -> dict[str, str]:
+    """Return what stands for each placeholder in the message of an item."""
     values = {"{question}": item.question}
     if item.context is not None:
         values["{context}"] = item.context
     if item.choices:
         values["{choices}"] = written_choices(item.choices)
-    return _PLACEHOLDER.sub(lambda found: values.get(found[0], found[0]), templates.of(item.kind))
+    return values
+
+
+class Slots(NamedTuple):
+    """A template apart: the text that every message of it has, and how often each placeholder is filled in."""
+
+    text: str
+    counts: Counter[str]
+
+
+def slots_of(template: str, values: Collection[str]) -> Slots:
+    """Return a template apart, given the placeholders that its items have a value for; others stay in the text.
+
+    Examples
+    --------
+    >>> slots_of("Q: {question} A {choices}:", {"{question}"})
+    Slots(text='Q:  A {choices}:', counts=Counter({'{question}': 1}))
+    """
+    counts = Counter(name for name in _PLACEHOLDER.findall(template) if name in values)
+    return Slots(_PLACEHOLDER.sub(lambda found: "" if found[0] in values else found[0], template), counts)
 
 
 def messages_of(item: Item, arm: Arm) -> tuple[Message, ...]:

@@ -17,7 +17,6 @@ from promptrial.model.arms import ArmName
 from promptrial.model.templates import DEFAULT_TEXTS
 
 __all__ = [
-    "arms_alike",
     "asked_of",
     "described_model",
     "model_specs",
@@ -47,19 +46,21 @@ def trials_of(
     if repeated:
         raise ConfigError(
             f"two trials have one name: {', '.join(sorted(repeated))}; a trial is named by model, prompt set, top_p, "
-            "top_k and max_new_tokens, so make these differ, or write temps that differ into one trial"
+            "top_k and max_new_tokens, so make these different, or list several temps in one trial"
         )
     return trials
 
 
 def models_used(trials: Iterable[Trial]) -> set[str]:
-    """Return the aliases of the models that trials, and arms of theirs, name."""
-    return {model.alias for trial in trials for model in (trial.model, *(arm.model for arm in trial.arms))}
+    """Return the aliases of the models that trials, arms of theirs and judges name."""
+    return {
+        model.alias for trial in trials for model in (trial.model, *(arm.model for arm in trial.arms), *trial.judges)
+    }
 
 
 def models_asked(trials: Iterable[Trial]) -> tuple[ModelSpec, ...]:
-    """Return the models of the arms that are run, each once, in the order of the trials."""
-    return tuple(dict.fromkeys(model for trial in trials for model in trial.models))
+    """Return the models of the arms that are run and of judges, each once, in the order of the trials."""
+    return tuple(dict.fromkeys(model for trial in trials for model in (*trial.models, *trial.judges)))
 
 
 def model_specs(
@@ -67,14 +68,6 @@ def model_specs(
 ) -> dict[str, ModelSpec]:
     """Return all models of a configuration by their aliases, those that no trial uses too."""
     return {alias: _model_spec(config, alias, written or {}, folder) for alias in config.models}
-
-
-def arms_alike(trial: Trial) -> Iterator[tuple[ArmName, ArmName]]:
-    """Yield each two arms that are run and differ in their names alone, as the arms of an A/A trial do."""
-    arms = [trial.arm(name) for name in trial.conditions]
-    for one, other in itertools.combinations(arms, 2):
-        if (one.prompt.text, one.model, one.templates) == (other.prompt.text, other.model, other.templates):
-            yield one.name, other.name
 
 
 def own_of(arm: Arm, trial: Trial, common: TaskTemplates) -> dict[str, Any]:
@@ -107,7 +100,7 @@ def _trial_specs(config: ExperimentConfig) -> Iterator[TrialConfig]:
         return
     sweep = config.sweep
     axes: tuple[Sequence[str], Sequence[str], Sequence[float], Sequence[int], Sequence[MaxNewTokens]] = (
-        sweep.models or tuple(config.models),
+        sweep.models or config.models_asked_by_default,
         sweep.prompt_sets or tuple(config.prompt_sets),
         sweep.top_p or (config.top_p,),
         sweep.top_k or (config.top_k,),
@@ -142,6 +135,7 @@ def _trial(
         stop=config.stop,
         seed=config.seed,
         conditions=_chosen(config, spec.prompt_set, [arm.name for arm in arms]),
+        judges=tuple(_model_spec(config, alias, written, folder) for alias in sorted({*config.judge_models.values()})),
     )
 
 
@@ -152,7 +146,7 @@ def _chosen(config: ExperimentConfig, prompt_set: str, names: Sequence[ArmName])
         raise ConfigError(
             f"the prompt set {prompt_set} has no arm {' or '.join(config.conditions or ())}; "
             f"its arms: {', '.join(names)}",
-            hint="name one of its arms, or leave the set out with --prompt_sets",
+            hint="name one of its arms, or exclude the set with --prompt_sets",
         )
     return chosen
 

@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["escaped", "escaped_cell"]
+__all__ = ["FORMULA_STARTS", "defused_cell", "escaped", "escaped_cell"]
+
+# OWASP's list for CSV injection, with the full-width forms that some locales take for the plain ones.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - meant
+"""What a cell begins with that a spreadsheet runs as a formula."""
 
 
 def _table(codes: Iterable[int]) -> dict[int, str]:
@@ -51,3 +55,15 @@ def escaped_cell(text: str) -> str:
     if "\r" not in safe:
         return safe
     return safe.replace("\r\n", _LINE_END).replace("\r", r"\u000d").replace(_LINE_END, "\r\n")
+
+
+def defused_cell(text: str) -> str:
+    """Return the text of a CSV cell, escaped; one that a spreadsheet would run as a formula begins with an apostrophe.
+
+    Examples
+    --------
+    >>> defused_cell("=1+1"), defused_cell("1+1")
+    ("'=1+1", '1+1')
+    """
+    shown = escaped_cell(text)
+    return f"'{shown}" if shown.startswith(FORMULA_STARTS) else shown

@@ -63,21 +63,27 @@ def json_schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a kind of document, described by the docstrings of its types.
 
     Every field is required, as a value that is missing is written as null and not left out; the exceptions are those
-    that are UNSET by default.
+    that are UNSET by default, and the keys of a ``TypedDict`` that are not required.
     """
     schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind)))  # as JSON has defaults
     kinds = {each.__name__: each for each in _structs(msgspec.inspect.type_info(kind))}
     for name, definition in schema["$defs"].items():
         definition["description"] = inspect.cleandoc(definition["description"])
-        fields = msgspec.structs.fields(kinds[name]) if name in kinds else ()
-        optional = {field.encode_name for field in fields if field.default is msgspec.UNSET}
+        optional = _optional(kinds[name]) if name in kinds else frozenset()
         definition["required"] = [field for field in definition["properties"] if field not in optional]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title} | schema
 
 
-def _structs(info: msgspec.inspect.Type) -> Iterator[type[msgspec.Struct]]:
-    """Yield the kinds of struct that a type holds, itself included."""
-    if isinstance(info, msgspec.inspect.StructType):
+def _optional(kind: type) -> frozenset[str]:
+    """Return the names of the fields that a kind of struct or ``TypedDict`` may lack."""
+    if not issubclass(kind, msgspec.Struct):
+        return frozenset(getattr(kind, "__optional_keys__", ()))
+    return frozenset(field.encode_name for field in msgspec.structs.fields(kind) if field.default is msgspec.UNSET)
+
+
+def _structs(info: msgspec.inspect.Type) -> Iterator[type]:
+    """Yield the kinds of struct and ``TypedDict`` that a type holds, itself included."""
+    if isinstance(info, msgspec.inspect.StructType | msgspec.inspect.TypedDictType):
         yield info.cls
     inside = (
         getattr(info, name, ()) for name in ("fields", "types", "item_types", "item_type", "key_type", "value_type")

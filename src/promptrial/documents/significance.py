@@ -15,11 +15,16 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from promptrial.documents import schemas
+from promptrial.documents.aa import AAResult
+from promptrial.documents.drift import Drift
+from promptrial.documents.looks import Looks
+from promptrial.documents.many_arms import ComparedRow, ContrastName, PooledEffect, Ranking, Simultaneous, Trend
 from promptrial.documents.missing import ArmAttrition, AttritionTest, MissingBounds, MissingRule, MissingSensitivity
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName, Contrast
 from promptrial.registry import PACK_CONTINUOUS, PACK_PRIMARY
 
 __all__ = [
+    "DETECTABLE",
     "SCHEMA_VERSION",
     "SCORE_QUANTITIES",
     "SIDES",
@@ -47,6 +52,8 @@ SCHEMA_VERSION: Final = 2
 SIDES: Final = PAIR
 """What rows call the sides of a contrast, whatever the names of its arms are; a difference is the second minus the
 first."""
+DETECTABLE: Final = "detectable_at_80_percent_power"
+"""The figure of an estimate that says which difference a trial would probably detect; null where none can be named."""
 Wanted = Literal["higher", "lower"]
 SCORE_QUANTITIES: Final = frozenset(
     {"mean_difference", "risk_difference", "hodges_lehmann", "equivalence", "non_inferiority"}
@@ -68,7 +75,8 @@ class StatsSettings:
     confidence : float
         Level of every interval but those of equivalence, which are at ``1 - 2 alpha``; in (0, 1).
     primary : tuple of str
-        Metrics whose overall tests are confirmatory; their p-values are corrected together, by Holm's method.
+        Metrics whose overall tests are confirmatory; their p-values are corrected together: by Holm's method where
+        there is one contrast, by max-T where there are several.
     bootstrap_samples, permutation_samples : int
         Resamples of each bootstrap; random sign flips to begin with, of which at least 9,999 are drawn where they are
         not enumerated.
@@ -125,23 +133,6 @@ class StatsSettings:
     def range_of(self, metric: str) -> tuple[float, float]:
         """Return the lowest and the highest score of a metric."""
         return self.ranges.get(metric, (0.0, 1.0))
-
-
-ContrastName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,31} vs [a-z][a-z0-9_]{0,31}$")]
-
-
-class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of one contrast: ``short vs control``. It is not named where the only one is ``treatment vs control``."""
-
-    contrast: ContrastName | UnsetType = UNSET
-
-    @property
-    def compared(self) -> Contrast:
-        """The arms that the row compares."""
-        if self.contrast is UNSET:
-            return DEFAULT_CONTRAST
-        treatment, _, control = self.contrast.partition(" vs ")
-        return Contrast(treatment, control)
 
 
 class Estimate(ComparedRow, frozen=True, kw_only=True):
@@ -298,7 +289,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """Tests whose p-values were corrected together: ``size`` of them had a p-value."""
 
     name: str
-    correction: Literal["holm", "bh"]
+    correction: Literal["holm", "bh", "max_t", "bonferroni"]
     alpha: float
     size: int
     rejected: int
@@ -316,6 +307,12 @@ class Significance(msgspec.Struct, frozen=True, kw_only=True):
     """The whole document.
 
     ``contrasts`` are in the order of the treatments; it is left out where the only one is ``treatment vs control``.
+    ``dry_run`` is there, and true, where an emulator answered: then no figure says anything about a model. Dry runs of
+    earlier versions do not have it. ``simultaneous`` and ``rankings`` are there where a trial has several treatments
+    (documents of earlier versions do not have them), ``trends`` and ``pooled`` where they were declared.
+    ``looks`` is there where the trial was asked in waves, ``aa`` where an arm asks what control asks (an A/A
+    trial), one result for each such arm. ``drift`` is there where answers of another run were reused, and some asked
+    again.
     """
 
     schema_version: Literal[2]
@@ -328,6 +325,14 @@ class Significance(msgspec.Struct, frozen=True, kw_only=True):
     selective: tuple[Estimate, ...]
     interactions: tuple[Interaction, ...] = ()
     contrasts: tuple[ContrastArms, ...] | UnsetType = UNSET
+    dry_run: bool | UnsetType = UNSET
+    simultaneous: tuple[Simultaneous, ...] | UnsetType = UNSET
+    rankings: tuple[Ranking, ...] | UnsetType = UNSET
+    trends: tuple[Trend, ...] | UnsetType = UNSET
+    pooled: tuple[PooledEffect, ...] | UnsetType = UNSET
+    looks: Looks | UnsetType = UNSET
+    aa: tuple[AAResult, ...] | UnsetType = UNSET
+    drift: tuple[Drift, ...] | UnsetType = UNSET
 
     @property
     def compared(self) -> tuple[Contrast, ...]:
@@ -335,6 +340,17 @@ class Significance(msgspec.Struct, frozen=True, kw_only=True):
         if self.contrasts is UNSET:
             return (DEFAULT_CONTRAST,)
         return tuple(Contrast(row.treatment, row.control) for row in self.contrasts)
+
+    def confidence_of(self, row: Endpoint) -> float:
+        """Return the level of an endpoint's interval: where a stopping rule decides on it, that of the rule."""
+        looks = self.looks
+        if looks is UNSET or row.metric != looks.metric or row.scope != "overall":
+            return self.settings.confidence
+        return 1 - looks.alpha
+
+    def is_second_ask(self, contrast: Contrast) -> bool:
+        """Whether the two arms of a contrast ask the same, so that nothing but chance differs between them."""
+        return self.aa is not UNSET and contrast.treatment in {result.other for result in self.aa}
 
     @property
     def arm_names(self) -> tuple[ArmName, ...]:

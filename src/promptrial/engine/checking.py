@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from promptrial.config.datasets import DatasetConfig
+from promptrial import registry
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
-from promptrial.costs.prices import price_for
-from promptrial.datasets.base import Notice
+from promptrial.costs.price_book import PriceBook
+from promptrial.costs.price_words import price_lines, unpriced_words
+from promptrial.design.context_lengths import long_requests
 from promptrial.design.prompts import messages_of
-from promptrial.design.trials import arms_alike, models_asked, trials_of
+from promptrial.design.trials import models_asked, trials_of
+from promptrial.engine.contexts import known_context
+from promptrial.engine.kept_prices import list_book
 from promptrial.engine.question_files import check_subgroup_columns, read_items, recognised_source
 from promptrial.engine.resolving import Resolution, is_local, load_resolved
 from promptrial.engine.serving import served, unsent, unservable
@@ -29,7 +33,7 @@ from promptrial.phases.subgroups import check_subgroups
 from promptrial.scoring.golds import GoldCheck
 from promptrial.scoring.normalize import rules_for
 
-__all__ = ["Checked", "CheckedDataset", "check_file", "check_run"]
+__all__ = ["Checked", "CheckedDataset", "check_file", "check_run", "paid_prices"]
 
 _READ: Final = 1000
 """How many questions of each file are read."""
@@ -51,7 +55,8 @@ class Checked:
     """What was found.
 
     ``problems`` are what a run would be refused for, and ``notes`` what it would not; ``decided`` is what the
-    configuration left open, and ``served`` says where each model is that is not computed in this process.
+    configuration left open. ``served`` says where each model is that is not computed in this process, and ``prices``
+    what those cost that have a price.
     """
 
     problems: tuple[str, ...] = ()
@@ -59,9 +64,12 @@ class Checked:
     decided: tuple[str, ...] = ()
     datasets: tuple[CheckedDataset, ...] = ()
     served: tuple[str, ...] = ()
+    prices: tuple[str, ...] = ()
 
 
-def check_file(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, object]) -> Checked:
+def check_file(
+    path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, object], at: str | None = None
+) -> Checked:
     """Check a configuration file as far as can be done without a run.
 
     Parameters
@@ -71,6 +79,8 @@ def check_file(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, o
         Where keys and ``${VAR}`` are looked up.
     overrides : mapping
         Key path -> value, from flags.
+    at : str, optional
+        The time in UTC for which prices are looked up; without it, only those of the configuration are known.
     """
     wrong: list[str] = []
     try:
@@ -91,7 +101,9 @@ def check_file(path: Path, env: Mapping[str, str], overrides: Mapping[KeyPath, o
         trials = trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
     except PromptrialError as error:
         problems.append(str(error))
-    found = check_run(loaded, trials, env, resolution, whole=not wrong)
+    config = loaded.experiment
+    prices = list_book(config.providers, config.pricing, models_asked(trials), env, at) if at else None
+    found = check_run(loaded, trials, env, resolution, prices, whole=not wrong)
     return replace(found, problems=(*wrong, *problems, *found.problems))
 
 
@@ -100,6 +112,7 @@ def check_run(
     trials: tuple[Trial, ...],
     env: Mapping[str, str],
     resolution: Resolution | None,
+    prices: PriceBook | None = None,
     *,
     dry_run: bool = False,
     whole: bool = True,
@@ -115,6 +128,8 @@ def check_run(
         Where keys are looked up.
     resolution : Resolution or None
         What the configuration left open; None if that could not be decided.
+    prices : PriceBook, optional
+        What models cost; by default what the configuration says.
     dry_run : bool
         Whether hosted providers are emulated, so that they need no key.
     whole : bool
@@ -122,18 +137,30 @@ def check_run(
     """
     problems: list[str] = []
     notes: list[str] = []
-    datasets = list(_datasets(loaded, trials if whole else (), problems, notes))
+    read: dict[str, list[Item]] = {}
+    datasets = list(_datasets(loaded, trials if whole else (), problems, notes, read))
     problems += unservable(loaded.experiment, trials, env, dry_run=dry_run)
     notes += unsent(loaded.experiment, trials)
-    notes += _unpriced(loaded, trials, is_decided=resolution is not None)
+    prices = prices or PriceBook(loaded.experiment.pricing)
+    notes += _unpriced(loaded, trials, prices, is_decided=resolution is not None)
     notes += _alike(trials) if whole else ()
+    for long in long_requests(trials if whole else (), read, partial(known_context, loaded.experiment, env)):
+        problems += [long.problem] if long.problem else []
+        notes += [long.note] if long.note else []
     return Checked(
         problems=tuple(problems),
         notes=tuple(notes),
         decided=resolution.sentences if resolution else (),
         datasets=tuple(datasets),
         served=served(loaded, models_asked(trials), env, dry_run=dry_run),
+        prices=paid_prices(prices, trials),
     )
+
+
+def paid_prices(prices: PriceBook, trials: tuple[Trial, ...]) -> tuple[str, ...]:
+    """Return what each model costs that is not computed in this process and has a price."""
+    paid = [model for model in models_asked(trials) if not registry.load("provider", model.adapter).local]
+    return tuple(price_lines(prices, [model for model in paid if prices.of(model) is not None]))
 
 
 def _unrecognised(loaded: LoadedConfig) -> Iterator[str]:
@@ -152,12 +179,19 @@ def _without_open_sets(loaded: LoadedConfig) -> LoadedConfig:
 
 
 def _datasets(
-    loaded: LoadedConfig, trials: tuple[Trial, ...], problems: list[str], notes: list[str]
+    loaded: LoadedConfig,
+    trials: tuple[Trial, ...],
+    problems: list[str],
+    notes: list[str],
+    found: dict[str, list[Item]],
 ) -> Iterator[CheckedDataset]:
-    """Yield each question set whose first questions can be read; say what is wrong with the others, and what is odd."""
+    """Yield each question set whose first questions can be read; say what is wrong with the others, and what is odd.
+
+    The questions go into ``found``.
+    """
     config = loaded.experiment
     needs = known_needs(config) if config.unscorable == "refuse" else {}
-    read, readable = list[Item](), True
+    readable = True
     whole = config.limit_items is None and all(dataset.size is None for dataset in config.datasets.values())
     for name, dataset in config.datasets.items():
         if dataset.path is None:
@@ -166,17 +200,20 @@ def _datasets(
             continue
         golds, lacks = GoldCheck(config.scoring.extra_refusals), LackCheck(needs)
         try:
-            items, is_all = _first_items(loaded, name, dataset, both(golds, lacks))
+            rows = read_items(loaded, name, dataset, both(golds, lacks), notes.append)
+            items = list(islice(rows, _READ))
+            is_all = next(rows, None) is None
             notes += golds.warnings(name, items, rules_for(dataset.known_format, dataset.rules, dataset.tokens))
             lacks.check(name, items)
         except PromptrialError as error:
             problems.append(str(error))
             readable = whole = False
         else:
-            read, whole = [*read, *items], whole and is_all
+            found[name], whole = items, whole and is_all
             if trials:
                 arm = trials[0].arm(trials[0].conditions[0])
                 yield CheckedDataset(name, len(items), is_all, arm.name, messages_of(items[0], arm))
+    read = [item for items in found.values() for item in items]
     problems += _subgroup_problems(loaded, read if whole else None, readable=readable)
 
 
@@ -191,21 +228,15 @@ def _subgroup_problems(loaded: LoadedConfig, items: Sequence[Item] | None, *, re
         yield str(error)
 
 
-def _first_items(loaded: LoadedConfig, name: str, dataset: DatasetConfig, notice: Notice) -> tuple[list[Item], bool]:
-    rows = read_items(loaded, name, dataset, notice)
-    items = list(islice(rows, _READ))
-    return items, next(rows, None) is None
-
-
-def _unpriced(loaded: LoadedConfig, trials: tuple[Trial, ...], *, is_decided: bool) -> Iterator[str]:
+def _unpriced(loaded: LoadedConfig, trials: tuple[Trial, ...], prices: PriceBook, *, is_decided: bool) -> Iterator[str]:
     for model in models_asked(trials):
         if not is_decided and is_local(loaded.experiment, model.provider):
             continue  # it may get a price of 0
-        if price_for(loaded.experiment.pricing, model) is None:
-            yield f"models.{model.alias}: has no price in `pricing`; costs in USD will be unknown"
+        if prices.of(model) is None:
+            yield f"models.{model.alias}: {unpriced_words(prices, model)}"
 
 
 def _alike(trials: tuple[Trial, ...]) -> Iterator[str]:
     for trial in trials:
-        for one, other in arms_alike(trial):
+        for one, other in trial.alike():
             yield f"{trial.slug}: the arms {one} and {other} send the same messages to the same model (an A/A trial)"

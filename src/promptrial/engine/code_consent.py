@@ -91,7 +91,7 @@ def remember(digests: Iterable[str]) -> str | None:
 
 
 def _not_kept(why: str) -> str:
-    return f"it cannot be kept that this code may run ({why}); another resume may need --allow_code"
+    return f"the permission to run this code cannot be saved ({why}); another resume may need --allow_code"
 
 
 def _folder() -> Path | None:

@@ -14,10 +14,11 @@ from promptrial.phases.spec import RunSpec
 from promptrial.phases.versions import input_kind
 from promptrial.phases.work import part_names, worklist
 from promptrial.registry import PartState
-from promptrial.store.records import FileRecord, Receipt
+from promptrial.store.part_records import FileRecord
+from promptrial.store.records import Receipt
 from promptrial.store.rundir import changed_inputs, digest_of
 
-__all__ = ["all_facts", "artifacts_of", "facts_of", "inputs_of", "phases", "receipt_of"]
+__all__ = ["all_facts", "artifacts_of", "facts_of", "inputs_of", "phases", "receipt_of", "upstream_of"]
 
 
 def phases() -> tuple[Phase, ...]:
@@ -61,17 +62,23 @@ def inputs_of(
     """Return the digests of what a phase would be made from now: plan values, versions, artifacts of what it reads.
 
     A trial reads what was made for it, and what was made for the whole run; the whole run reads everything.
-    ``code`` is what the phase says of its versions; it is asked if that is not given.
+    ``code`` is what the phase says of its versions for every unit; it is asked if that is not given.
     """
     trial = None if unit.trial is None else spec.trial(unit.trial)
     inputs = {
         "plan": digest_of(phase.settings(spec, services.manifests, trial)),
         **(phase.code(spec) if code is None else code),
     }
+    return inputs | upstream_of(spec, services, phase, unit)
+
+
+def upstream_of(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> dict[str, str]:
+    """Return the digests of what a phase would read now, by the phase that made it."""
+    found = {}
     for name in phase.reads:
         files = artifacts_of(spec, services, registry.load("phase", name), unit)
-        inputs[name] = digest_of({path: file.sha256 for path, file in files.items()})
-    return inputs
+        found[name] = digest_of({path: file.sha256 for path, file in files.items()})
+    return found
 
 
 def artifacts_of(spec: RunSpec, services: Services, upstream: Phase, unit: Unit) -> dict[str, FileRecord]:
@@ -109,7 +116,7 @@ def _part_facts(spec: RunSpec, services: Services, phase: Phase, state: PartStat
         unit, left = Unit(slug), sum(not work.reached(state) for work in parts)
         if not parts:  # of what was begun, nothing may be left once the same requests are built again
             yield Fact(phase.name, unit, "requests not built yet", unsettled=begun)
-        elif not left and (lacking := phase.lacking(services.manifest(slug), spec.trial(slug))):
+        elif not left and (lacking := phase.lacking(spec, services.manifest(slug), spec.trial(slug))):
             yield Fact(phase.name, unit, lacking)
         else:
             yield Fact(phase.name, unit, f"{left} of {len(parts)} parts left" if left else "", left, len(parts))

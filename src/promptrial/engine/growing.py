@@ -16,12 +16,14 @@ import msgspec
 from promptrial.config.effective import config_hash
 from promptrial.engine.origin import holds_answers, own_copy, trial_manifests
 from promptrial.errors import ConfigDriftError
-from promptrial.model import Trial
 from promptrial.phases import stats
 from promptrial.phases.base import load_manifest
-from promptrial.phases.prepare import knows_sources, missing_sources, most_items
+from promptrial.phases.build import requests_per_item
+from promptrial.phases.sources import knows_sources, missing_sources, most_items
 from promptrial.phases.spec import RunSpec
-from promptrial.store.records import Growth, Origin, RunState, SampleSize, listed
+from promptrial.store.change_records import Growth, SampleSize
+from promptrial.store.part_records import listed
+from promptrial.store.records import Origin, RunState
 from promptrial.store.rundir import RunDir
 
 __all__ = ["Outlook", "check_sources", "growth_on_record", "new_growth", "outlook", "recorded_tree", "sentence"]
@@ -97,21 +99,26 @@ def check_sources(spec: RunSpec, state: RunState | None) -> None:
         Names the files, and what to do.
     """
     hint = "or start a new run with another --run_id"
+    if spec.config.stopping.on:
+        raise ConfigDriftError(
+            f"run {spec.run.run_id} cannot grow: it is asked in waves, and its stopping rule counts on its size",
+            hint=f"resume it with the size that it has, {hint}",
+        )
     if state is not None and state.migrated is True:
         raise ConfigDriftError(
             f"run {spec.run.run_id} cannot grow: an older tool drew its sample, in another order",
-            hint=f"resume it with the size that it has, {hint}",
+            hint=f"resume it with its current size, {hint}",
         )
     if not knows_sources(spec):
         raise ConfigDriftError(
-            f"run {spec.run.run_id} cannot grow: no record says from which question files it was prepared",
-            hint=f"resume it with the size that it has, which records them, and let it grow then; {hint}",
+            f"run {spec.run.run_id} cannot grow: there is no record of the question files that it was prepared from",
+            hint=f"resume it with its current size, which records them, and extend it afterwards; {hint}",
         )
     if problems := missing_sources(spec):
         lines = "\n  ".join(problems)
         raise ConfigDriftError(
-            f"run {spec.run.run_id} cannot grow, for its questions have changed:\n  {lines}",
-            hint=f"put back the files that it was prepared from, {hint}",
+            f"run {spec.run.run_id} cannot grow, because its questions have changed:\n  {lines}",
+            hint=f"restore the files that it was prepared from, {hint}",
         )
 
 
@@ -143,11 +150,7 @@ def outlook(spec: RunSpec, state: RunState | None) -> Outlook | None:
     if total is None:
         return Outlook(change)
     items = total - int(built.facts["items"])
-    return Outlook(change, items, items * sum(_requests_per_item(trial) for trial in spec.trials))
-
-
-def _requests_per_item(trial: Trial) -> int:
-    return len(trial.conditions) * sum(trial.samples_per_item.values())
+    return Outlook(change, items, items * sum(requests_per_item(trial) for trial in spec.trials))
 
 
 def sentence(growth: Growth) -> str:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from promptrial.design.plan import Action, Selection, decide, decide_one, facts_by_phase
 from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, receipt_of
 from promptrial.engine.space import check_space
@@ -20,7 +22,9 @@ from promptrial.phases.base import Phase, Produced
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
-from promptrial.store.records import Manifest, Receipt, RunState, StageRecord, TrialManifest
+from promptrial.store.change_records import Consent
+from promptrial.store.part_records import listed
+from promptrial.store.records import Manifest, Origin, Receipt, RunState, StageRecord, TrialManifest
 
 __all__ = ["Engine"]
 
@@ -64,44 +68,63 @@ class Engine:
         active = tuple(trial for trial in self.spec.trials if selection.wants(Unit(trial.slug)))
         self.spec = replace(self.spec, active=active)
         earlier: dict[str, Action] = {}
-        executed = False
-        for phase in phases():
-            facts = facts_by_phase(
-                fact
-                for each in phases()
-                if each.name in {phase.name, *phase.reads}
-                for fact in facts_of(self.spec, self.services, each)
-            )
-            action = decide_one(phase.planned, selection, facts, earlier)
-            earlier[phase.name] = action
-            self.services.events.event("gate", phase=phase.name, action=action.verb, reason=action.reason)
-            if action.verb == "blocked":
-                raise PhaseBlockedError(
-                    f"{phase.name} is {action}",
-                    hint=self.spec.run.resume_command,
-                )
-            if action.verb == "execute":
-                self._execute(phase, action)
+        executed, order, at = False, phases(), 0
+        while at < len(order):
+            phase = order[at]
+            at += 1
+            if self._follow(phase, selection, earlier):
                 executed = True
-            elif action.done and all(fact.done for fact in facts[phase.name]):
-                self._catch_up(phase, facts[phase.name][-1].unit)
+                at = self._next(order, at, selection)
         if not executed:
             self.services.events.say(self._nothing_done())
+
+    def _follow(self, phase: Phase, selection: Selection, earlier: dict[str, Action]) -> bool:
+        """Decide on a phase and run it if it is to run; return whether it was."""
+        facts = facts_by_phase(
+            fact
+            for each in phases()
+            if each.name in {phase.name, *phase.reads}
+            for fact in facts_of(self.spec, self.services, each)
+        )
+        action = decide_one(phase.planned, selection, facts, earlier)
+        earlier[phase.name] = action
+        self.services.events.event("gate", phase=phase.name, action=action.verb, reason=action.reason)
+        if action.verb == "blocked":
+            raise PhaseBlockedError(f"{phase.name} is {action}", hint=self.spec.run.resume_command)
+        if action.verb == "execute":
+            self._execute(phase, action)
+            return True
+        if action.done and all(fact.done for fact in facts[phase.name]):
+            self._catch_up(phase, facts[phase.name][-1].unit)
+        return False
+
+    def _next(self, order: Sequence[Phase], at: int, selection: Selection) -> int:
+        """Return the place of the phase to follow next: an earlier one where the last one found that more is left."""
+        last = order[at - 1]
+        if last.continues_with not in selection.phases:
+            return at
+        wanted = (fact for fact in facts_of(self.spec, self.services, last) if selection.wants(fact.unit))
+        if all(fact.done for fact in wanted):
+            return at
+        return next(place for place, phase in enumerate(order) if phase.name == last.continues_with)
 
     def _nothing_done(self) -> str:
         """Return what to say of an invocation that found nothing to do: other steps or trials may be left."""
         left = list(dict.fromkeys(fact.phase for fact in all_facts(self.spec, self.services) if not fact.done))
         if not left:
             return "nothing was left to do"
-        return f"nothing was left to do in what was selected; not done: {', '.join(left)}"
+        return f"nothing was left to do in the selected phases; not done: {', '.join(left)}"
 
     def _execute(self, phase: Phase, action: Action) -> None:
-        self.services.events.event("phase", "info", f"{phase.name}: {action}", phase=phase.name)
+        self.services.events.event("phase", "info", f"{phase.name}: running{action.why}", phase=phase.name)
         try:
             self.services.stop.check()
             self._move(phase, "in_progress")
             self.services = replace(
-                self.services, checkpoint=self._follow_pieces(phase), save_manifest=self._save_manifest
+                self.services,
+                checkpoint=self._follow_pieces(phase),
+                save_manifest=self._save_manifest,
+                keep_consent=self._keep_consent,
             )
             self._execute_each(phase, (RUN,) if phase.run_trial is None else action.units)
             # Otherwise some trials were left out, by a filter: there the phase waits to be taken up.
@@ -175,7 +198,7 @@ class Engine:
             path = self.spec.run.root / relative
             if os.path.lexists(path) and self.spec.run.file_problem(relative, expected):
                 aside = atomic.set_aside(path)
-                self.services.events.warn(f"{relative} is damaged; it was set aside as {aside.name} and is built again")
+                self.services.events.warn(f"{relative} is damaged; it was renamed to {aside.name} and is built again")
 
     def _checkpoint(self, phase: Phase, unit: Unit) -> None:
         now = self.services.clock.now()
@@ -192,6 +215,16 @@ class Engine:
             )
 
         return follow
+
+    def _keep_consent(self, consent: Consent) -> None:
+        """Record what the run may spend, in the state and in each trial, for a state may be lost."""
+        consents = [*listed(self.state.consents), consent]
+        self.state.consents = consents
+        self._save_state()
+        for manifest in self.services.manifests.values():
+            if isinstance(manifest.origin, Origin):
+                manifest.origin = msgspec.structs.replace(manifest.origin, consents=consents)
+        self.spec = replace(self.spec, terms=self.spec.terms._replace(consents=tuple(consents)))
 
     def _note_stop(self, reason: str) -> None:
         """Say in the state that a stop was asked for, as soon as it is seen: what is in flight may take hours yet."""

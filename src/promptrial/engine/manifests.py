@@ -54,17 +54,7 @@ def new_manifest(spec: RunSpec, trial: Trial, now: str) -> TrialManifest:
 
 
 def _arm_records(trial: Trial) -> dict[str, ArmRecord] | msgspec.UnsetType:
-    own = {
-        name: ArmRecord(
-            model_id=model.shown_id,
-            model_alias=model.alias,
-            provider=model.provider,
-            hosted=registry.load("provider", model.adapter).jobs,
-            adapter=msgspec.UNSET if model.adapter == model.provider else model.adapter,
-        )
-        for name, model in trial.own_models.items()
-    }
-    return own or msgspec.UNSET
+    return {name: ArmRecord.of(model) for name, model in trial.own_models.items()} or msgspec.UNSET
 
 
 def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False) -> None:
@@ -86,7 +76,7 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
         services.manifests[trial.slug] = manifest or fresh
     if lost:  # and all others are there by now: parts of several trials may share their answers
         for slug, found in recover_parts(spec, services, tuple(lost), same_requests=spec.asked_by != "unknown").items():
-            services.events.warn(f"{slug}: its manifest was lost; the files of {found} parts found here are kept")
+            services.events.warn(f"{slug}: its manifest is missing; the files of {found} parts found on disk are kept")
     for trial in spec.trials:
         folder = spec.run.trial(trial.slug)
         fold(services.manifests[trial.slug].parts, folder.journal.salvage())
@@ -142,4 +132,4 @@ def load_whole(services: Services, path: Path, kind: type[_Record], read_only: b
 def set_aside(services: Services, path: Path) -> None:
     """Set a damaged file aside, if it is still there, and say so."""
     if path.exists():
-        services.events.warn(f"{path.name} was set aside as {atomic.set_aside(path).name}")
+        services.events.warn(f"{path.name} is damaged; it was renamed to {atomic.set_aside(path).name}")

@@ -20,8 +20,10 @@ from promptrial.config.loading import KeyPath, LoadedConfig
 from promptrial.config.tree import dotted
 from promptrial.design.growth import before_growth
 from promptrial.design.trials import models_used, trials_of
-from promptrial.engine import code_consent, growing, rescoring
+from promptrial.engine import code_consent, growing, kept_labels, rescoring
+from promptrial.engine.caps import caps_of, with_part_limit
 from promptrial.engine.facts import phases
+from promptrial.engine.looked_at import refuse_after_a_look
 from promptrial.engine.origin import (
     find_origin,
     foreign_file,
@@ -35,6 +37,8 @@ from promptrial.engine.origin import (
     recorded_file,
     why_own_copy,
 )
+from promptrial.engine.piloting import limited, pilot_of
+from promptrial.engine.request import RunRequest
 from promptrial.engine.resolving import Resolution, load_resolved, recorded_of
 from promptrial.errors import (
     ConfigDriftError,
@@ -48,37 +52,12 @@ from promptrial.model import Trial
 from promptrial.phases.base import Phase
 from promptrial.phases.spec import AskedBy
 from promptrial.store import records
-from promptrial.store.records import Growth, Origin, RunState
+from promptrial.store.change_records import Growth, Pilot, Seal, SpendingCaps
+from promptrial.store.part_records import set_or_none
+from promptrial.store.records import Origin, RunState
 from promptrial.store.rundir import RunDir
 
 __all__ = ["Opened", "RunRequest", "asked_by", "new_run_ids", "open_run"]
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What the command line asks for. ``overrides`` maps key paths to values that flags gave."""
-
-    experiments: Path
-    run_id: str
-    config: Path | None = None
-    overrides: Mapping[KeyPath, object] = field(default_factory=dict)
-    unnamed: bool = False
-    """Whether the program chose the name, so that an existing run of this name is another one."""
-    resume: bool = False
-    force: bool = False
-    steps_named: bool = False
-    plan_only: bool = False
-    begins: bool = True
-    """Whether the steps asked for include the first, so that a run may begin with them."""
-    rebuild: bool = False
-    """Whether a run whose state is lost is resumed, and not started as a new one."""
-    dry_run: bool = False
-    rebuy: bool = False
-    """Whether answers that a provider has lost may be paid for again."""
-    allow_code: bool = False
-    """Whether code that came with the run may run here, now and later."""
-    reads_questions: bool = True
-    """Whether question files may be read for what the configuration leaves open; otherwise the record says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +69,8 @@ class Opened:
     nobody has named. It is ``corrected`` if nothing was asked yet by the run's own copy of the configuration, which is
     whole and may be replaced. ``growth`` is each enlargement of the sample, oldest first; if it ``grows`` now, the last
     one is not on record yet. ``rescored`` has a line for each key that changed and asks nothing, ``trusted_code`` the
-    SHA-256 of the code that may run. ``resolution`` is what the configuration left open, and why it has its values.
+    SHA-256 of the code that may run. ``resolution`` is what the configuration left open, and why it has its values;
+    ``caps`` is what may be spent, ``pilot`` what will be on record of a pilot.
     """
 
     run: RunDir
@@ -113,6 +93,13 @@ class Opened:
     rescored: tuple[str, ...] = ()
     trusted_code: frozenset[str] = frozenset()
     resolution: Resolution = field(default_factory=Resolution)
+    caps: SpendingCaps = field(default_factory=SpendingCaps)
+    pilot: Pilot | None = None
+
+    @property
+    def is_pilot(self) -> bool:
+        """Whether the run asks no more than its pilot for now."""
+        return self.pilot is not None and not self.pilot.passed
 
 
 def new_run_ids(now: str, experiments: Path) -> Iterator[str]:
@@ -137,6 +124,8 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
         If the configuration differs from the run's and neither ``--force`` nor ``--plan_only`` is given.
     """
     run = RunDir(request.experiments, request.run_id)
+    if request.trusts_kept_digests:
+        run.trust_kept_digests()
     state, damaged = _load_state(run)
     _check_intent(request, run, state, damaged=damaged)
     origin = find_origin(run) if state is None else Origin.of(state)
@@ -156,10 +145,13 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
         opened = replace(opened, remark=_remark(opened))
     if opened.drift and not (request.force or request.plan_only):
         raise _drifted(opened) if goes_on else _not_another(opened)
+    if not request.plan_only:
+        refuse_after_a_look(run, opened.drift)
     if opened.grows and not (request.begins or request.plan_only):
         raise UsageError(
-            f"the sample would grow ({growing.sentence(opened.growth[-1])}), and none of the chosen steps draws items",
-            hint="begin with the prepare step, or choose no steps",
+            f"the sample would grow ({growing.sentence(opened.growth[-1])}), but none of the selected steps draws "
+            "items",
+            hint="start with the prepare step, or select no steps",
         )
     return opened
 
@@ -171,7 +163,7 @@ def _remark(opened: Opened) -> str:
     foreign = foreign_file(opened.state, opened.config_file)
     if foreign is None:
         return ""
-    return f"{foreign} is not the file that this run was started with, {opened.config_file}, and is not read"
+    return f"{foreign} is ignored: this run was started with {opened.config_file}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +190,9 @@ class _Found:
             folder=own_folder(self.run, self.state, self.origin) if own else None,
             unused_may_lack=self.state is not None or self.lost,
         )
+        loaded = kept_labels.with_kept(self.run, loaded) if _is_same(config_file, self.run.config_path) else loaded
+        pilot = pilot_of(self.request, self.run, self.origin)
+        loaded = limited(loaded, pilot)
         trials = trials_of(loaded.experiment, loaded.placeholders, str(loaded.folder))
         used_models, used_sets = models_used(trials), {trial.prompt_set for trial in trials}
         tree = effective(loaded, used_models, used_sets)
@@ -235,7 +230,16 @@ class _Found:
                 allow=self.request.allow_code,
             ),
             resolution=resolution,
+            caps=self._caps(loaded, grows=new is not None),
+            pilot=pilot,
         )
+
+    def _caps(self, loaded: LoadedConfig, *, grows: bool) -> SpendingCaps:
+        """Return what may be spent, and what a part may reserve: decided before its requests are written."""
+        recorded = None if self.origin is None else set_or_none(self.origin.caps)
+        caps = caps_of(self.request.max_cost_usd, loaded.experiment.spending, recorded)
+        is_cut = (self.run.batch_inputs / "manifest.json").exists() or holds_answers(self.run)
+        return caps if is_cut and not grows else with_part_limit(caps)
 
     def _changed_from(self, digest: str) -> dict[str, Any] | None:
         """Return the configuration that the run went by; None if nothing changed, or its state is lost."""
@@ -258,9 +262,14 @@ class _Found:
             return ()
         old = growing.recorded_tree(self.run, self.origin)
         if old is None:
-            return (f"{self.run.config_path.name} is missing or damaged, so the keys that changed cannot be named",)
+            return (f"{self.run.config_path.name} is missing or damaged, so the changed keys cannot be listed",)
         lines = tuple(difference(old, tree))
-        return lines or (() if self.origin is None else ("the recorded hash differs, though no key does",))
+        return lines or (() if self.origin is None else ("the recorded hash differs, although no key does",))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, however they are written."""
+    return one == other or (one.exists() and other.exists() and one.samefile(other))
 
 
 _SIZE: Final = re.compile(r"(limit_items|datasets\.\w+\.size): ")
@@ -268,20 +277,28 @@ _SIZE: Final = re.compile(r"(limit_items|datasets\.\w+\.size): ")
 
 def _drifted(opened: Opened) -> ConfigDriftError:
     run, lines = opened.run, "\n  ".join(opened.drift)
-    shrinks = "a sample may grow, and never shrinks: " if any(map(_SIZE.match, opened.drift)) else ""
+    shrinks = "a sample may grow, but not shrink: " if any(map(_SIZE.match, opened.drift)) else ""
     return ConfigDriftError(
-        f"run {run.run_id} was started with another configuration than {opened.config_file} is now:\n  {lines}",
-        hint=f"{shrinks}undo the change, start a new run with another --run_id, or accept the change with --force",
+        f"run {run.run_id} was started with a different configuration from {opened.config_file}:\n  {lines}",
+        hint=f"{shrinks}undo the change, start a new run with another --run_id, or accept the change with --force"
+        f"{_seal_warning(opened)}",
     )
+
+
+def _seal_warning(opened: Opened) -> str:
+    """Return what a forced change means for a sealed run; empty for another."""
+    if opened.origin is None or not isinstance(opened.origin.seal, Seal):
+        return ""
+    return "; the run is sealed, and its reports will always list a forced change, even one that is undone later"
 
 
 def _not_another(opened: Opened) -> ConfigDriftError:
     """Return the refusal to begin what has been begun already, as something else; forcing that is nothing to offer."""
     run, lines = opened.run, "\n  ".join(opened.drift)
     return ConfigDriftError(
-        f"run {run.run_id} exists already, though its {run.state_path.name} is lost, "
-        f"and was started with another configuration:\n  {lines}",
-        hint=f"resume it as it was started: {run.rebuild_command}; or choose another --run_id",
+        f"run {run.run_id} already exists, its {run.state_path.name} is missing, and it was started with a different "
+        f"configuration:\n  {lines}",
+        hint=f"resume it with its own configuration: {run.rebuild_command}; or choose another --run_id",
     )
 
 
@@ -328,18 +345,18 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
         return
     if state is None and not damaged and not run.config_path.exists() and not request.begins:
         raise ResumeError(
-            f"run {run.run_id}: there is no such run in {run.root.parent}, and the selected steps need an existing run",
-            hint="check --run_id, or begin with the prepare step",
+            f"run {run.run_id} does not exist in {run.root.parent}, and the selected steps need an existing run",
+            hint="check --run_id, or start with the prepare step",
         )
     if damaged and not request.resume and not request.steps_named:
         raise UsageError(
-            f"run {run.run_id} exists already, and its {run.state_path.name} is damaged",
+            f"run {run.run_id} already exists, and its {run.state_path.name} is damaged",
             hint=f"rebuild it from what is on disk: {run.resume_command}",
         )
     if state is None and request.resume and not damaged:
         rebuilt = "rebuild it from what is on disk, or migrate an older run, with"
         raise ResumeError(
-            f"run {run.run_id}: nothing to resume: {run.state_path} is not there",
+            f"run {run.run_id}: nothing to resume: {run.state_path} does not exist",
             hint=(
                 f"{rebuilt}: python -m scripts.resume_run --run_id {run.run_id}{run.place}; "
                 f"or look with: {run.command('run')} --plan_only"
@@ -350,7 +367,7 @@ def _check_intent(request: RunRequest, run: RunDir, state: RunState | None, *, d
     exists = is_begun(run) if request.unnamed else state is not None
     if exists and not request.resume and (request.unnamed or not request.steps_named):
         raise RunExistsError(
-            f"run {run.run_id} exists already",
+            f"run {run.run_id} already exists",
             hint=f"resume it: {run.resume_command}; or choose another --run_id",
         )
 
@@ -397,4 +414,4 @@ def _environment_drift(origin: Origin | None, loaded: LoadedConfig, resolved_has
     if origin is None or origin.resolved_hash in {None, resolved_hash}:
         return ()
     keys = ", ".join(f"{dotted(at)} ({text})" for at, text in loaded.placeholders.items())
-    return (f"a value taken from the environment has changed; it is one of: {keys}",)
+    return (f"a value from the environment has changed; it is one of: {keys}",)

@@ -18,7 +18,8 @@ from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.engine.facts import phases
 from promptrial.errors import CorruptRecordError
 from promptrial.store import breadcrumbs, jsonl, records
-from promptrial.store.records import Origin, RunState, TrialManifest, listed
+from promptrial.store.part_records import listed
+from promptrial.store.records import Origin, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
 __all__ = [
@@ -94,7 +95,7 @@ def is_older(run: RunDir, state: RunState | None) -> bool:
 def recorded_file(run: RunDir, state: RunState | None, origin: Origin | None) -> Path | None:
     """Return the file that a run was started with, as it is reached from here; it may not be there any more.
 
-    None if that is not on record: a run's own copy never is that file. Where the state knows the absolute path, a file
+    None if that is not recorded: a run's own copy never is that file. Where the state knows the absolute path, a file
     of the same name that stands elsewhere is another one, unless it has the very same content and the first is gone.
     """
     given = None if origin is None or origin.config_file is None else Path(origin.config_file)
@@ -148,8 +149,8 @@ def own_folder(run: RunDir, state: RunState | None, origin: Origin | None) -> Pa
 def why_own_copy(run: RunDir, state: RunState | None, origin: Origin | None) -> str:
     """Return why a run resumes by its own copy, for people."""
     recorded, what = recorded_file(run, state, origin), "the configuration file that the run was started with"
-    why = f"{what} is not on record" if recorded is None else f"{what}, {recorded}, is not there"
-    return f"{why}; it resumes from its own copy, and changes to the original are not noticed"
+    why = f"{what} is not recorded" if recorded is None else f"{what}, {recorded}, does not exist"
+    return f"{why}; it resumes from its own copy, and changes to the original are not detected"
 
 
 # --- its records ----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,12 @@ from promptrial import registry
 from promptrial.config.datasets import DatasetConfig
 from promptrial.config.effective import effective
 from promptrial.config.loading import LoadedConfig
-from promptrial.datasets.base import DatasetFormat, Notice, ignore, reading_of
+from promptrial.datasets.base import DatasetFormat, Notice, ignore, reading_of, say_nothing
 from promptrial.datasets.recognising import recognise
 from promptrial.design.defaults import Default
 from promptrial.errors import ConfigError
 from promptrial.model import Item
-from promptrial.phases.prepare import question_file
+from promptrial.phases.sources import question_file
 from promptrial.phases.subgroups import check_columns
 
 __all__ = [
@@ -121,8 +121,16 @@ def _hub_format(name: str, repository: str) -> str:
     )
 
 
-def read_items(loaded: LoadedConfig, name: str, dataset: DatasetConfig, notice: Notice = ignore) -> Iterator[Item]:
+def read_items(
+    loaded: LoadedConfig,
+    name: str,
+    dataset: DatasetConfig,
+    notice: Notice = ignore,
+    say: Callable[[str], None] = say_nothing,
+) -> Iterator[Item]:
     """Yield the items of a question set that is a file here, whose format is known, in its order.
+
+    ``say`` is told what people should know of its content, each sentence after the name of the question set.
 
     Raises
     ------
@@ -133,13 +141,15 @@ def read_items(loaded: LoadedConfig, name: str, dataset: DatasetConfig, notice: 
     """
     format_: DatasetFormat = registry.load("dataset format", dataset.known_format)
     path = question_file(loaded.folder, name, dataset)
-    return format_.read(path, name, notice, reading_of(dataset, loaded.experiment.subgroups))
+    reading = reading_of(dataset, loaded.experiment.subgroups)
+    reading = reading._replace(say=lambda text: say(f"datasets.{name}: {text}"))
+    return format_.read(path, name, notice, reading)
 
 
-def all_items(loaded: LoadedConfig) -> Iterator[Item]:
+def all_items(loaded: LoadedConfig, say: Callable[[str], None] = say_nothing) -> Iterator[Item]:
     """Yield the items of every question set, as ``read_items`` does of one."""
     for name, dataset in loaded.experiment.datasets.items():
-        yield from read_items(loaded, name, dataset)
+        yield from read_items(loaded, name, dataset, say=say)
 
 
 def check_subgroup_columns(loaded: LoadedConfig) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from promptrial.config.effective import difference
 from promptrial.config.schema import ExperimentConfig
-from promptrial.store.records import RunState, listed
+from promptrial.store.part_records import listed
+from promptrial.store.records import RunState
 
 __all__ = ["as_before", "changes", "earlier_hashes", "record", "without"]
 

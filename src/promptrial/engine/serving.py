@@ -60,7 +60,7 @@ def served(
         if kind.local:
             continue
         where = shown_address(instance, loaded.placeholders, env) or instance.label
-        where = "an emulator on this machine" if dry_run else where
+        where = "a local emulator" if dry_run else where
         way = "in batches" if kind.jobs else "request by request"
         key = f", key {instance.key}" if instance.key and not dry_run else ""
         lines.append(f"models.{model.alias}: {model.shown_id} at {instance.name} ({where}), {way}{key}")
@@ -103,7 +103,7 @@ def misunderstood(config: ExperimentConfig, models: Iterable[ModelSpec]) -> Iter
         if given:
             instance, kind = _server(config, model.provider)
             taken = kind.understands.difference(instance.option("lacks").split())
-            takes = f"it takes: {', '.join(sorted(taken))}" if taken else "it takes none of its kind"
+            takes = f"it takes: {', '.join(sorted(taken))}" if taken else "it takes no such keys"
             for key in sorted(given.keys() - taken):
                 where = f"models.{model.alias}.{key}: {instance.label} ({instance.adapter})"
                 yield f"{where} does not take this key; {takes}\n  next: remove it, or name another `provider`"

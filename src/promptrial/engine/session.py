@@ -5,17 +5,20 @@ The command line calls these functions and prints what they return; nothing here
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from promptrial import registry
 from promptrial.config.loading import environment, filled_in
 from promptrial.config.secrets import secret_values
+from promptrial.costs.price_book import PriceBook
 from promptrial.design.plan import Action, Selection
+from promptrial.design.power import Assumed
 from promptrial.design.trials import models_asked
-from promptrial.engine.checking import Checked, check_run
+from promptrial.engine import kept_prices, piloting
+from promptrial.engine.checking import Checked, check_run, paid_prices
 from promptrial.engine.facts import facts_of, phases, receipt_of
 from promptrial.engine.growing import Outlook, outlook
 from promptrial.engine.loop import Engine
@@ -23,28 +26,39 @@ from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, asked_by, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.question_files import check_subgroup_columns
-from promptrial.engine.serving import require_reachable, require_understood, served
+from promptrial.engine.reusing import lenders, require_lenders
+from promptrial.engine.sealing import sealed_plan
+from promptrial.engine.serving import require_reachable, require_understood, served, unservable
 from promptrial.engine.starting import look_at_questions, resume
-from promptrial.errors import Detached, StopRequested, UsageError
+from promptrial.errors import Detached, PromptrialError, StopRequested, UsageError
 from promptrial.jobs.recording import awaited_by
 from promptrial.model import Trial
 from promptrial.model.units import RUN, Unit
-from promptrial.phases import prepare, submit
+from promptrial.phases import build, prepare, submit
 from promptrial.phases.base import Phase
 from promptrial.phases.copied import copied
 from promptrial.phases.cutting import limit_notes
-from promptrial.phases.services import Services
-from promptrial.phases.spec import RunSpec, SampleHistory, TrustedCode
+from promptrial.phases.drawn import DrawnNow, items_planned
+from promptrial.phases.planned_looks import planned_looks
+from promptrial.phases.planned_power import PlannedPower, planned_power
+from promptrial.phases.quote import quote
+from promptrial.phases.quoted import Quote
+from promptrial.phases.reuse_ahead import reusable_ahead
+from promptrial.phases.services import Ask, Services
+from promptrial.phases.spec import RunSpec, SampleHistory, SpendingTerms, TrustedCode
+from promptrial.phases.spending import require_prices
 from promptrial.reporting.facts import TrialResult
+from promptrial.runtime import collector
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog, Level, Redactor
 from promptrial.runtime.progress import NoProgress, Progress
 from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
 from promptrial.store import atomic, records
 from promptrial.store.atomic import Appender
+from promptrial.store.change_records import Correction
 from promptrial.store.jsonl import repair_tail
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
-from promptrial.store.records import Correction, listed
+from promptrial.store.part_records import listed
 
 __all__ = ["Finished", "Invocation", "Planned", "follow", "preview", "providers_of", "services_of", "spec_of"]
 
@@ -62,6 +76,10 @@ class Invocation:
     """Asked wherever the run looks whether to stop."""
     resume_command: str = ""
     """The command that resumes the run, if it is stopped."""
+    ask: Ask | None = None
+    """How the user is asked before money is spent; None where nobody can be asked."""
+    listen: Callable[[Mapping[str, object]], None] | None = None
+    """Takes events of that level in the place of their sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +93,25 @@ class Planned:
     copied: str = ""
     """A warning if the configuration still has the name or the question of the sample."""
     checked: Checked | None = None
-    """What a run would be refused for; None where its questions are drawn already."""
+    """What a run would be refused for; of one whose questions are drawn, only which models cannot be asked."""
     awaited: tuple[str, ...] = ()
     """What each job that waits for a person waits for."""
     limits: tuple[str, ...] = ()
     """What there is to say of the largest job that a provider takes."""
     served: tuple[str, ...] = ()
     """Where each model is asked that is not computed in this process."""
+    prices: tuple[str, ...] = ()
+    """What those of them cost that have a price."""
+    quote: Quote | None = None
+    """What will be asked, and what that takes and costs."""
+    unquoted: str = ""
+    """Why that is not known; empty if it is, or was not wanted."""
+    drawn: DrawnNow | None = None
+    """The items that the run has, or that would be drawn now; None as ``unquoted`` says."""
+    power: PlannedPower | None = None
+    """What these items can show."""
+    looks: tuple[str, ...] = ()
+    """When the trials are looked at while they run, and how much is asked on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +120,80 @@ class Finished:
 
     opened: Opened
     results: tuple[TrialResult, ...]
+    pilot_ended: bool = False
+    """Whether the pilot of the run is answered, and nothing else is asked for now."""
 
 
 def preview(
-    request: RunRequest, selection: Selection, invocation: Invocation, trial_filter: str | None = None
+    request: RunRequest,
+    selection: Selection,
+    invocation: Invocation,
+    trial_filter: str | None = None,
+    *,
+    quotes: bool = False,
+    assumed: Assumed | None = None,
 ) -> Planned:
-    """Return what a run would do; changes nothing on disk, and works before the run exists."""
+    """Return what a run would do; changes nothing on disk, and works before the run exists.
+
+    With ``quotes``, also what that takes and costs, and what it can show; ``assumed`` is what is then assumed of scores
+    where there are none.
+    """
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
-    selection = _narrowed(selection, opened, trial_filter)
-    spec, services = spec_of(request, opened), services_of(opened, env, invocation, providers_of(opened, env))
+    selection = piloting.selected(_narrowed(selection, opened, trial_filter), opened.pilot)
+    spec = _priced_spec(request, opened, env, invocation)
+    providers = providers_of(opened, env)
+    services = services_of(opened, env, invocation, providers)
+    require_lenders(spec, request.reuse)
     load_manifests(spec, services, read_only=True)
     state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
-    actions = Engine(_as_corrected(spec, services, opened), services, state).plan(selection)
+    corrected = _as_corrected(spec, services, opened)
+    actions = Engine(corrected, services, state).plan(selection)
     begins = any(action.phase == prepare.PHASE.name and not action.done for action in actions)
     checked = (
-        check_run(opened.loaded, opened.trials, env, opened.resolution, dry_run=opened.dry_run) if begins else None
+        check_run(opened.loaded, opened.trials, env, opened.resolution, spec.prices, dry_run=opened.dry_run)
+        if begins
+        else _unaskable(opened, env, actions)
     )
     awaited = awaited_by(services.manifests.values())
     where = served(opened.loaded, models_asked(opened.trials), env, dry_run=opened.dry_run)
-    return Planned(
-        opened, actions, outlook(spec, opened.state), copied(spec), checked, awaited, tuple(limit_notes(spec)), where
+    planned = Planned(
+        opened=opened,
+        actions=actions,
+        growth=outlook(spec, opened.state),
+        copied=copied(spec),
+        checked=checked,
+        awaited=awaited,
+        limits=tuple(limit_notes(spec)),
+        served=where,
+        prices=paid_prices(spec.prices, opened.trials),
     )
+    active = tuple(trial for trial in spec.trials if selection.wants(Unit(trial.slug)))
+    with closing(providers):  # a model may be loaded for its tokenizer
+        return _quoted(planned, replace(corrected, active=active), services, assumed) if quotes else planned
+
+
+def _unaskable(opened: Opened, env: Mapping[str, str], actions: Sequence[Action]) -> Checked | None:
+    """Return why models cannot be asked, of a run whose questions are drawn; None if they can, or need not be."""
+    if not any(action.phase in registry.PART_STATES and action.verb == "execute" for action in actions):
+        return None
+    problems = tuple(unservable(opened.loaded.experiment, opened.trials, env, dry_run=opened.dry_run))
+    return Checked(problems=problems) if problems else None
+
+
+def _quoted(planned: Planned, spec: RunSpec, services: Services, assumed: Assumed | None) -> Planned:
+    """Return a plan with what will be asked and what that can show, or why it is not known."""
+    prepared, built = (
+        all(fact.done for fact in facts_of(spec, services, phase)) for phase in (prepare.PHASE, build.PHASE)
+    )
+    try:
+        drawn = items_planned(spec, services, prepared=prepared)
+        reusable = reusable_ahead(spec, services, drawn.items)
+        found = quote(spec, services, drawn=drawn, built=prepared and built, reusable=reusable)
+        power = planned_power(spec, services, drawn.items, drawn.absent, assumed)
+    except PromptrialError as error:
+        return replace(planned, unquoted=error.message)
+    return replace(planned, quote=found, drawn=drawn, power=power, looks=tuple(planned_looks(spec, drawn.items)))
 
 
 def _as_corrected(spec: RunSpec, services: Services, opened: Opened) -> RunSpec:
@@ -141,22 +223,23 @@ def follow(
     try:
         return _followed(request, selection, invocation, trial_filter)
     except StopRequested as stop:  # also one that came while another, softer one was being dealt with
-        stop.resume_command = invocation.resume_command
+        stop.resume_command = invocation.resume_command + stop.flags
         raise
 
 
 def _followed(request: RunRequest, selection: Selection, invocation: Invocation, trial_filter: str | None) -> Finished:
-    # Phases make millions of small values and no cycles; the default threshold spends an eighth of the time looking.
-    gc.set_threshold(500_000, 20, 50)
+    collector.look_rarely()
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
-    selection = _narrowed(selection, opened, trial_filter)
+    selection = piloting.selected(_narrowed(selection, opened, trial_filter), opened.pilot)
     require_understood(opened.loaded.experiment, opened.trials)
     if opened.state is None and not opened.lost:  # a new run that would be refused leaves nothing behind
         check_subgroup_columns(opened.loaded)
+        require_prices(_priced_spec(request, opened, env, invocation), models_asked(opened.trials))
         if submit.PHASE.name in selection.phases and not opened.dry_run:
             wanted = [each for each in opened.trials if selection.wants(Unit(each.slug))]
             require_reachable(opened.loaded.experiment, wanted, env)
+    require_lenders(_priced_spec(request, opened, env, invocation), request.reuse)
     stale = _StaleSentinel(opened.run.sentinel_path)
     with RunLock(
         opened.run.lock_path,
@@ -168,7 +251,9 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
         opened.run.check_links()
         opened = open_run(request, env)  # again: another process may have worked on it until the lock was ours
         providers = providers_of(opened, env, dry_run=opened.dry_run)
-        spec, services = spec_of(request, opened), services_of(opened, env, invocation, providers)
+        spec = _priced_spec(request, opened, env, invocation)
+        stop = StopToken(opened.run.sentinel_path, invocation.clock, invocation.stop_when)
+        services = replace(services_of(opened, env, invocation, providers), stop=stop)
         providers.stop_asked = services.stop.is_set
         repair_tail(opened.run.log_path)
         with (
@@ -189,8 +274,10 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
                 raise
             providers.close()
             results = tuple(_results(spec, services))
+            ended = opened.is_pilot and all(fact.done for fact in facts_of(spec, services, piloting.LAST))
+            opened.run.keep_digests()
             services.events.event("end")
-        return Finished(opened, results)
+        return Finished(opened, results, ended)
 
 
 def _worked(opened: Opened, spec: RunSpec, services: Services, request: RunRequest, selection: Selection) -> RunSpec:
@@ -199,8 +286,19 @@ def _worked(opened: Opened, spec: RunSpec, services: Services, request: RunReque
     spec = _with_corrections(spec, tuple(listed(state.corrections)))
     if warning := copied(spec):
         services.events.warn(warning)
+    _decide_by_hand(spec, services, request, selection)
     Engine(spec, services, state).run(selection)
     return spec
+
+
+def _decide_by_hand(spec: RunSpec, services: Services, request: RunRequest, selection: Selection) -> None:
+    """Record that people end trials to see their results, or ask more of those that were over, if they say so."""
+    if not (request.unblind or request.past_stop):
+        return
+    from promptrial.phases.looking import decide_by_hand
+
+    trials = [trial for trial in spec.trials if selection.wants(Unit(trial.slug))]
+    decide_by_hand(spec, services, trials, "unblind" if request.unblind else "ask_more")
 
 
 @dataclass(slots=True)
@@ -217,7 +315,7 @@ class _StaleSentinel:
 
     def say(self, events: EventLog) -> None:
         if self.removed:
-            events.say(f"a {self.path.name} left from before was removed")
+            events.say(f"an old {self.path.name} file was removed")
 
 
 def _results(spec: RunSpec, services: Services) -> Iterator[TrialResult]:
@@ -242,11 +340,25 @@ def _results_of(
             yield result(spec, services, trial)
         else:
             why = f"{lacking.phase}: {lacking.missing}"
-            services.events.warn(f"{trial.slug}: no summary, for its report does not hold ({why}); a resume fixes that")
+            services.events.warn(
+                f"{trial.slug}: no summary, because its report is not valid ({why}); a resume fixes that"
+            )
 
 
-def spec_of(request: RunRequest, opened: Opened) -> RunSpec:
-    """Return what the phases of an opened run work on."""
+def _priced_spec(request: RunRequest, opened: Opened, env: Mapping[str, str], invocation: Invocation) -> RunSpec:
+    """Return what the phases work on, with today's prices of models that have none on record yet."""
+    prices = kept_prices.book_of(opened, env, invocation.clock.now(), renew=request.force)
+    return spec_of(request, opened, prices)
+
+
+def spec_of(request: RunRequest, opened: Opened, prices: PriceBook | None = None) -> RunSpec:
+    """Return what the phases of an opened run work on; its prices are those on record, if none are given.
+
+    Raises
+    ------
+    CorruptRecordError
+        If the prices on record are lost or damaged.
+    """
     return RunSpec(
         run=opened.run,
         config=opened.loaded.experiment,
@@ -255,10 +367,32 @@ def spec_of(request: RunRequest, opened: Opened) -> RunSpec:
         trials=opened.trials,
         written=opened.loaded.placeholders,
         dry_run=opened.dry_run,
-        rebuy=request.rebuy,
         asked_by=asked_by(opened),
         code=TrustedCode(opened.trusted_code, opened.config_file),
-        history=SampleHistory(opened.growth, () if opened.origin is None else tuple(listed(opened.origin.corrections))),
+        history=_history(opened),
+        terms=_terms_of(request, opened, prices),
+    )
+
+
+def _history(opened: Opened) -> SampleHistory:
+    state, origin, growth = opened.state, opened.origin, opened.growth
+    return SampleHistory(
+        growth,
+        () if origin is None else tuple(listed(origin.corrections)),
+        sealed_plan(state, origin, growth, (*opened.drift, *opened.rescored)),
+        None if opened.pilot is None else opened.pilot.items,
+    )
+
+
+def _terms_of(request: RunRequest, opened: Opened, prices: PriceBook | None) -> SpendingTerms:
+    return SpendingTerms(
+        prices=prices or kept_prices.book_on_record(opened),
+        rebuy=request.rebuy,
+        yes=request.yes,
+        caps=opened.caps,
+        reuse=lenders(request.reuse, opened.run, opened.state, opened.origin),
+        consents=() if opened.origin is None else tuple(listed(opened.origin.consents)),
+        unattended=request.unattended,
     )
 
 
@@ -270,17 +404,21 @@ def providers_of(opened: Opened, env: Mapping[str, str], *, dry_run: bool = Fals
 
 
 def services_of(opened: Opened, env: Mapping[str, str], invocation: Invocation, providers: Providers) -> Services:
-    """Return what the phases of an opened run work with; no manifest is loaded yet."""
+    """Return what the phases of an opened run work with; no manifest is loaded yet.
+
+    A stop of the run does not stop them: a command that only looks at a run has to work while one is asked for.
+    """
     loaded = opened.loaded
     secrets = secret_values(loaded.experiment.providers, loaded.placeholders, env)
     redactor = Redactor(env, filled_in(loaded.placeholders, env), secrets)
     return Services(
         clock=invocation.clock,
-        stop=StopToken(opened.run.sentinel_path, invocation.clock, invocation.stop_when),
-        events=EventLog(invocation.clock.now, redactor, invocation.say, invocation.level),
+        stop=StopToken(clock=invocation.clock, when=invocation.stop_when),
+        events=EventLog(invocation.clock.now, redactor, invocation.say, invocation.level, listen=invocation.listen),
         provider=providers,
         env=env,
         progress=invocation.progress,
+        ask=invocation.ask,
     )
 
 

@@ -37,8 +37,8 @@ def check_space(spec: RunSpec, services: Services, phase: Phase, unit: Unit) -> 
     needed, free = _FLOOR + phase.space(spec, _bytes_read(spec, services, phase, unit)), _free(spec.run.root)
     if needed > free:
         raise DiskSpaceError(
-            f"{spec.run.root}: {phase.name} needs about {_shown(needed)} here, and the disk has {_shown(free)} left",
-            hint=f"free some space, then: {spec.run.resume_command}",
+            f"{spec.run.root}: {phase.name} needs about {_shown(needed)}, and the disk has only {_shown(free)} free",
+            hint=f"free some space, then run: {spec.run.resume_command}",
         )
 
 

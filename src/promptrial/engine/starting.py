@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from promptrial.config.effective import config_hash, to_yaml
-from promptrial.design.trials import arms_alike, models_asked
+from promptrial.design.trials import models_asked
 from promptrial.documents.files import read_bytes
-from promptrial.engine import code_consent, growing, rescoring
+from promptrial.engine import code_consent, growing, kept_labels, kept_prices, rescoring, reusing
 from promptrial.engine.facts import facts_of, phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.opening import Opened
@@ -21,18 +21,24 @@ from promptrial.engine.origin import holds_work, own_copy, record_file
 from promptrial.engine.serving import served
 from promptrial.phases import corrections, prepare, score
 from promptrial.phases.services import Services
+from promptrial.phases.sources import changed_sources
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
-from promptrial.store.records import Correction, Manifest, Origin, PhaseState, RunState, listed
+from promptrial.store.change_records import Correction, SpendingCaps
+from promptrial.store.part_records import listed, set_or_none
+from promptrial.store.records import Manifest, Origin, PhaseState, RunState
 
 __all__ = ["look_at_questions", "resume", "start"]
 
-_NOT_ON_RECORD: Final = "what the run was started with is not on record, and so not what was forced"
+_NOT_ON_RECORD: Final = (
+    "the configuration that the run was started with is not recorded, so forced changes are not listed"
+)
 
 
 def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
-    """Write what a new run starts from: the effective configuration, the manifests and the state, in that order."""
+    """Write what a new run starts from: prices, effective configuration, manifests and state, in that order."""
     state = _new_state(opened, services)
+    reusing.record_lenders(spec.terms.reuse, spec.run, state)
     if opened.run.state_path.exists():  # it is there, and damaged: it is built again from the receipts
         set_aside(services, opened.run.state_path)
     _clear_leftovers(opened, services)
@@ -40,7 +46,9 @@ def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
         atomic.make_folder(opened.run.emulator)
     _say_remarks(opened, services)
     _remember_code(opened, services)
+    kept_prices.keep(opened, spec.prices)  # before anything by which a run counts as begun
     _write_config(opened, services)
+    _keep_labels(opened, services)
     load_manifests(spec, services)
     origin = Origin.of(state)
     for slug, manifest in services.manifests.items():
@@ -59,8 +67,8 @@ def _new_state(opened: Opened, services: Services) -> RunState:
         state.config_file = known.config_file
     if known is not None and known.drift:
         state.drift = known.drift
-    if known is not None and known.corrections is not msgspec.UNSET:
-        state.corrections = known.corrections
+    if known is not None:
+        state.corrections, state.seal, state.consents = known.corrections, known.seal, known.consents
     if opened.drift:
         _record_drift(opened, services, state)
     elif known is None and holds_work(opened.run):  # a resume that is cut short must not forget that nothing is known
@@ -70,17 +78,25 @@ def _new_state(opened: Opened, services: Services) -> RunState:
         state.dry_run = True
     if opened.growth:
         state.growth = list(opened.growth)
+    if opened.pilot is not None:
+        state.pilot = opened.pilot
     return state
 
 
 def _record_values(opened: Opened, state: RunState) -> None:
-    """Let a state say where values of the configuration come from, besides its file."""
+    """Let a state say where values of the configuration come from, and prices, besides its file."""
+    if kept_prices.is_kept(opened):
+        state.prices_kept = True
     if opened.overrides:
         state.overrides = opened.overrides
     if opened.resolution.reasons or state.decided:
         state.decided = dict(opened.resolution.reasons)
     if opened.loaded.placeholders:
         state.resolved_hash = opened.resolved_hash
+    if opened.caps != SpendingCaps():
+        state.caps = opened.caps
+    if all(trial.is_aa for trial in opened.trials):
+        state.aa = True
 
 
 def _record_drift(opened: Opened, services: Services, state: RunState) -> None:
@@ -124,7 +140,7 @@ def _say_remarks(opened: Opened, services: Services) -> None:
     if opened.state is not None and not opened.drift:
         return
     for trial in opened.trials:
-        for one, other in arms_alike(trial):
+        for one, other in trial.alike():
             services.events.warn(
                 f"{trial.slug}: the arms {one} and {other} send the same messages to the same model (an A/A trial): "
                 "a difference between them is due to chance"
@@ -161,9 +177,14 @@ def resume(opened: Opened, spec: RunSpec, services: Services, *, begins: bool = 
     if opened.config_file != opened.run.config_path and not _is_recorded(opened, state):
         record_file(state, opened.config_file)
     _record_corrections(opened, found, services, state)
+    if reusing.record_lenders(spec.terms.reuse, spec.run, state):
+        records.save(opened.run.state_path, state)
+    _record_caps(opened, state)
     _record_changes(opened, services, state)
     _say_remarks(opened, services)
     _remember_code(opened, services)
+    kept_prices.keep(opened, spec.prices)
+    _keep_labels(opened, services)
     _write_config(opened, services)
     for phase in phases():
         if phase.manifest:
@@ -180,7 +201,7 @@ def look_at_questions(spec: RunSpec, services: Services, *, begins: bool) -> cor
 
     They correct a run only when its prepared items are whole and ``begins`` says that *prepare* is to run.
     """
-    changed = prepare.changed_sources(spec)
+    changed = changed_sources(spec)
     if changed and begins and _keeps_items(spec, services):
         return corrections.find(spec, services, changed)
     return corrections.Found({}, tuple(changed.values()))
@@ -194,7 +215,7 @@ def _record_corrections(opened: Opened, found: corrections.Found, services: Serv
     if found.sources:
         for name, source in found.sources.items():
             n = source.questions
-            what = "its questions are the same" if not n else f"{n:,} question{'s are' if n > 1 else ' is'} corrected"
+            what = "its questions are unchanged" if not n else f"{n:,} question{'s' if n > 1 else ''} corrected"
             services.events.say(f"datasets.{name}: the file has changed, {what}, and nothing is asked again")
         state.corrections = [
             *listed(state.corrections), Correction(at=services.clock.now(), sources=dict(found.sources))
@@ -202,9 +223,24 @@ def _record_corrections(opened: Opened, found: corrections.Found, services: Serv
         records.save(opened.run.state_path, state)
 
 
+def _record_caps(opened: Opened, state: RunState) -> None:
+    """Let the state say what may be spent from now on. Side effects: it is saved if that has changed."""
+    if opened.caps != (set_or_none(state.caps) or SpendingCaps()):
+        state.caps = opened.caps
+        records.save(opened.run.state_path, state)
+
+
 def _keeps_items(spec: RunSpec, services: Services) -> bool:
     """Whether the items that a run has are those that will be scored; otherwise *prepare* checks the ones it draws."""
     return all(fact.done for fact in facts_of(spec, services, prepare.PHASE))
+
+
+def _keep_labels(opened: Opened, services: Services) -> None:
+    """Write down the labels that the configuration names, and say if they are others than before."""
+    entries = opened.loaded.experiment.labels
+    if kept_labels.keep(opened.run, entries):
+        n = sum(bool(row.label) for entry in entries for row in entry.sheet.rows)
+        services.events.say(f"people's labels have changed: {n:,} now; nothing is asked again")
 
 
 def _record_changes(opened: Opened, services: Services, state: RunState) -> None:
@@ -215,16 +251,19 @@ def _record_changes(opened: Opened, services: Services, state: RunState) -> None
     if opened.grows:
         what = growing.sentence(opened.growth[-1])
         services.events.say(
-            f"the sample grows ({what}); no item that it has is asked again, and new items go into new parts"
+            f"the sample grows ({what}); no existing item is asked again, and new items go into new parts"
         )
         state.growth = list(opened.growth)
         state.phases |= {name: PhaseState() for name in state.known_phases}  # of the larger sample, nothing is done yet
     if opened.drift:
         _record_drift(opened, services, state)
     if opened.rescored:
-        services.events.say("what is scored has changed; nothing is asked again:\n  " + "\n  ".join(opened.rescored))
+        services.events.say("the scoring has changed; nothing is asked again:\n  " + "\n  ".join(opened.rescored))
     rescoring.record(state, opened.rescored, services.clock.now(), state.config_hash)
-    if state.config_hash == opened.config_hash and not opened.drift:
+    passes = opened.pilot is not None and state.pilot != opened.pilot
+    if opened.pilot is not None:
+        state.pilot = opened.pilot
+    if state.config_hash == opened.config_hash and not opened.drift and not passes:
         return
     state.config_hash = opened.config_hash
     _record_values(opened, state)
@@ -255,7 +294,7 @@ def _write_config(opened: Opened, services: Services) -> None:
     if path.exists() and read_bytes(path) == data:
         return
     if path.exists() and not opened.drift and not _is_known(opened) and not opened.corrected:
-        services.events.warn(f"{path}: damaged, or changed by hand; it is written again")
+        services.events.warn(f"{path}: damaged, or edited by hand; it is written again")
         set_aside(services, path)
     atomic.write_bytes(path, data)
 

@@ -19,7 +19,7 @@ from promptrial.providers.base import ReadsDownloads
 from promptrial.providers.request_rows import row_id
 from promptrial.store import atomic, breadcrumbs, downloads, jsonl
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import FileRecord, Intent
+from promptrial.store.part_records import FileRecord, Intent
 
 __all__ = ["Answers", "row_ids", "set_other_answers_aside"]
 
@@ -79,7 +79,9 @@ class Answers:
         path = self.file(attempt)
         if path.exists() and path.stat().st_size:
             aside = atomic.set_aside(path)
-            self.recorder.events.warn(f"{self.work.name}: {path.name} set aside as {aside.name}: its answers are lost")
+            self.recorder.events.warn(
+                f"{self.work.name}: {path.name} was renamed to {aside.name}: its answers are lost"
+            )
         return self.write(attempt, ())
 
     def ids_by_hand(self) -> frozenset[str]:
@@ -121,7 +123,7 @@ class Answers:
         ours = [name for name in found if any(name == job or name.startswith(f"{job}-") for job in jobs)]
         for name in found:
             if name not in ours:
-                said = f"{self.work.name}: {name}, put into {self.folder}, answers other requests; it is not read"
+                said = f"{self.work.name}: {name}, put into {self.folder}, has answers to other requests; it is ignored"
                 self.recorder.say_once(f"{self.work.name} {name}", said)
         return ours
 
@@ -154,7 +156,7 @@ def set_other_answers_aside(work: PartWork, recorder: Recorder) -> None:
     ours = _apart(work, work.request_sha256)
     if work.record.request_sha256 == work.request_sha256 and ours.exists() and not folder.exists():
         atomic.move(ours, folder)
-        recorder.events.say(f"{work.name}: the same requests were asked before; their earlier answers are used again")
+        recorder.events.say(f"{work.name}: the same requests were asked before; their answers are used again")
 
 
 def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
@@ -170,7 +172,9 @@ def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
 def _move_apart(work: PartWork, recorder: Recorder, target: Path) -> None:
     atomic.move(_folder(work), target)
     where = work.folder.run.relative(target)
-    recorder.events.warn(f"{work.name}: its requests have changed; the answers to the earlier ones are kept in {where}")
+    recorder.events.warn(
+        f"{work.name}: its requests have changed; the answers to the previous requests are kept in {where}"
+    )
 
 
 def _folder(work: PartWork) -> Path:

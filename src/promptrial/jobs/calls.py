@@ -123,7 +123,7 @@ class Calls:
         if not outage.said:
             outage.said = True
             self.events.warn(
-                f"{provider} is not responding properly ({error.message}); calls are made again for up to "
+                f"{provider} is not responding properly ({error.message}); calls are repeated for up to "
                 f"{self._patience_s:,.0f} s"
             )
 
@@ -134,10 +134,10 @@ class Calls:
             return
         outage.asked = True
         asked = f"{asked_s:,.0f} s" if asked_s < _TOO_LONG_TO_COUNT_S else "more than a month"
-        shorter = "" if delay_s >= asked_s else f"; it is asked again after {delay_s:,.0f} s, the longest wait"
+        shorter = "" if delay_s >= asked_s else f"; the next call is in {delay_s:,.0f} s, the longest wait"
         self.events.say(f"{provider} asks to wait {asked} before the next call{shorter}")
 
     def _answered(self, provider: str) -> None:
         outage = self._outages.pop(provider, None)
         if outage is not None and outage.said:
-            self.events.say(f"{provider} answers again")
+            self.events.say(f"{provider} is responding again")

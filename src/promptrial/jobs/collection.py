@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from promptrial.errors import NotAskedError, ProviderError, ResultsGoneError, TransferStoppedError, TransientError
-from promptrial.jobs.answers import Answers
+from promptrial.jobs.answers import Answers, row_ids
+from promptrial.jobs.billing import count_billed, larger, with_unanswered
 from promptrial.jobs.fetching import Fetching
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
@@ -19,12 +22,15 @@ from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.submission import Submission
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, JobState
-from promptrial.store.records import FileRecord, Intent
+from promptrial.store import jsonl
+from promptrial.store.part_records import BilledTokens, FileRecord, Intent, ReusedAnswers
 
 __all__ = ["Collection", "owes_answers"]
 
 _NOT_FETCHED: Final = "its answers could not be fetched"
 _WITH_JOB: Final = frozenset({"submitted", "running", "completed"})
+_ANSWERED_IN_PART: Final = frozenset({"expired", "failed", "cancelled"})
+"""Of jobs that ended so, vendors bill what was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +65,21 @@ class Collection:
         for intent in intents:
             if intent.attempt in here:
                 continue
-            if intent.results is not None or owes_answers(intent):
+            if isinstance(intent.reused, ReusedAnswers):
+                file = self.answers.known(intent.attempt)
+                if file is None:
+                    self._require_leave_to_lose(intent, intent.reused)
+            elif intent.results is not None or owes_answers(intent):
                 file = yield from self._fetched_or_lost(intent)
             elif intent.status in {"failed", "cancelled"} and intent.job is not None:
                 file = yield from self._salvaged(intent)
             else:
                 continue
-            if file != intent.results:
-                self.recorder.record_intent(self.work, intent, file)
+            if file is None:
+                self.recorder.record_intent(self.work, intent, self.answers.write_nothing(intent.attempt))
+            elif file != intent.results:
+                whole = intent.status not in _ANSWERED_IN_PART
+                self.recorder.record_intent(self.work, intent, file, self.billed(intent, file, whole=whole))
 
     def take_by_hand(self) -> None:
         """Let files that a person has put there answer what jobs have left, before that is asked again.
@@ -79,18 +92,54 @@ class Collection:
 
     def answer_by_hand(self, intent: Intent) -> None:
         """Let the answers of an attempt be those that a person has put there."""
-        self.recorder.record_intent(self.work, intent, self.answers.write_by_hand(intent.attempt))
+        file = self.answers.write_by_hand(intent.attempt)
+        self.recorder.record_intent(self.work, intent, file, self.billed(intent, file, whole=True))
 
-    def _fetched_or_lost(self, intent: Intent) -> Steps[FileRecord]:
+    def billed(self, intent: Intent, file: FileRecord, *, whole: bool) -> BilledTokens | None:
+        """Return what the answers of an attempt, which are here now, report; None if more is on record already.
+
+        Of a job that carried out all of its requests (``whole``), those without a row were billed, too.
+        """
+        if intent.results == file and not isinstance(intent.billed, msgspec.UnsetType):
+            return None
+        requests = jsonl.lines(self.work.folder.requests(self.work.part.name))
+        wanted = frozenset(row_ids(requests)) - self.answers.ids(before=intent.attempt)
+        found = count_billed(jsonl.lines(self.answers.file(intent.attempt)), wanted, self.work.provider().parse_row)
+        return larger(with_unanswered(found, intent.rows) if whole else found, intent.billed)
+
+    def _require_leave_to_lose(self, intent: Intent, reused: ReusedAnswers) -> None:
+        """Refuse to ask again, unasked, for answers that were taken over and are not here as they were.
+
+        Raises
+        ------
+        ResultsGoneError
+            Without leave to pay again.
+        """
+        if not self.settings.rebuy:
+            runs = ", ".join(dict.fromkeys(source.run_id for source in reused.sources))
+            raise ResultsGoneError(
+                f"{self.answers.file(intent.attempt).name}, with {reused.rows} answers reused from run {runs}, is "
+                "missing or damaged",
+                hint=(
+                    "a resume reuses them again if that run still has them; otherwise "
+                    f"{self.price_of_redoing(reused.rows)}"
+                ),
+            )
+
+    def _fetched_or_lost(self, intent: Intent) -> Steps[FileRecord | None]:
+        """Fetch the answers of an attempt; None if they are lost, with leave to pay for them again."""
         try:
             return (yield from self.fetched(intent))
         except ResultsGoneError:
             if not self.settings.rebuy:
                 raise
-            return self.answers.write_nothing(intent.attempt)
+            return None
 
-    def _salvaged(self, intent: Intent) -> Steps[FileRecord]:
-        """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is put on record too."""
+    def _salvaged(self, intent: Intent) -> Steps[FileRecord | None]:
+        """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is put on record too.
+
+        None if it is lost, with leave to pay for it again.
+        """
         payload, job = self.submission.payload_of(intent.attempt), JobRef(str(intent.job))
         by_hand = self.answers.ids_by_hand()
         try:
@@ -104,7 +153,7 @@ class Collection:
                 if not self.settings.rebuy:
                     again = self.price_of_redoing(payload.rows - len(by_hand))
                     raise ResultsGoneError(f"{_NOT_FETCHED}: {error.message}", hint=again) from error
-            return self.answers.write_by_hand(intent.attempt) if by_hand else self.answers.write(intent.attempt, ())
+            return self.answers.write_by_hand(intent.attempt) if by_hand else None
         if file.rows:
             said = f"job {job.name} {intent.status}, and had answered {file.rows} of {payload.rows} requests"
             self.recorder.events.say(f"{self.work.name}: {said}; these are kept")
@@ -162,15 +211,15 @@ class Collection:
         commands = self.work.provider().by_hand(job, self.answers.folder)
         if commands:
             lines = "\n  ".join(commands)
-            self.recorder.events.say(f"{self.work.name}: its answers can be fetched by hand, then resume:\n  {lines}")
+            self.recorder.events.say(f"{self.work.name}: fetch its answers by hand, then resume:\n  {lines}")
 
     def price_of_redoing(self, rows: int) -> str:
         """Return what a person can do about requests without answers, and what asking them again would cost."""
         intent = self.work.latest
         usd = intent.estimated_usd if intent is not None else None
-        price = "its price is not known" if usd is None else f"about {usd:.4g} USD"
+        price = "at an unknown price" if usd is None else f"about {usd:.4g} USD"
         return (
-            f"put the files, if you have them, into {self.answers.folder}; "
+            f"if you have the files, put them in {self.answers.folder}; "
             f"or ask these {rows} requests again ({price}): "
             f"{self.work.folder.run.resume_command} --rebuy"
         )
@@ -183,9 +232,9 @@ class Collection:
             where = (
                 "the job's results have no row for them"
                 if jobs == 1
-                else f"in none of the results of {jobs} jobs is a row for them"
+                else f"the results of {jobs} jobs have no row for them"
             )
-            reason = f"{len(unanswered)} of {self.work.part.rows} requests stayed unanswered: {where}"
+            reason = f"{len(unanswered)} of {self.work.part.rows} requests have no answer: {where}"
             self.recorder.events.warn(f"{self.work.name}: {reason}; they count as missing")
         answered = [intent for intent in self.work.intents if intent.job is not None or intent.results is not None]
         last = answered[-1]  # the job of a part that was answered by hand alone may be known to nobody

@@ -12,7 +12,7 @@ from promptrial.jobs.schedule import Steps
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobLookup, JobRef, PartPayload
-from promptrial.store.records import PartStatus
+from promptrial.store.part_records import PartStatus
 
 __all__ = ["Creation"]
 
@@ -95,10 +95,10 @@ class Creation:
 
     def _note_wait(self, payload: PartPayload, full: QuotaReachedError) -> None:
         """Record why there is no job yet, so that ``status`` can tell a run that waits; say it for the first part."""
-        work, reason = self.work, self.recorder.events.redact(f"waits for room: {full.message}")
+        work, reason = self.work, self.recorder.events.redact(f"waiting for capacity: {full.message}")
         status: PartStatus = "submitting" if work.provider().keyed else "pending"
         facts = self.facts(payload, work.record.attempt)
         self.recorder.record(
             work, status, dataset=work.record.dataset, reason=reason, refused=self._told(refused=True), **facts
         )
-        self.recorder.say_once("room", f"{work.name} {reason} (and so may others)")
+        self.recorder.say_once("room", f"{work.name} {reason} (other parts may be affected too)")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from promptrial.jobs.schedule import Steps
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobLookup
-from promptrial.store.records import IN_DOUBT
+from promptrial.store.part_records import IN_DOUBT
 
 __all__ = ["Doubts"]
 
@@ -63,16 +63,17 @@ class Doubts:
 
     def _is_free(self, work: PartWork) -> bool:
         asking = self._asking.get(work.model.provider)
-        if asking is not None or _in_doubt(work):
+        if asking is not None or _may_have_asked(work):
             return asking in {None, work.name}
         return not any(
-            other.name in self._expected and _in_doubt(other)
+            other.name in self._expected and _may_have_asked(other)
             for other in self.work
             if other is not work and other.model.provider == work.model.provider
         )
 
 
-def _in_doubt(work: PartWork) -> bool:
+def _may_have_asked(work: PartWork) -> bool:
+    """Whether the latest attempt is in doubt and was not parked: one that is parked is not waited for."""
     return work.latest is not None and work.latest.status == "submitting"
 
 

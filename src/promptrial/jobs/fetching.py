@@ -24,7 +24,7 @@ from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
 from promptrial.store import atomic, jsonl
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import FileRecord
+from promptrial.store.part_records import FileRecord
 
 __all__ = ["Fetching"]
 
@@ -48,7 +48,7 @@ class _Draft:
 
     def beside(self, message: str) -> str:
         """Return why the rest cannot be fetched, and what is here."""
-        return f"{message}; {len(self.ids)} of {len(self.wanted)} answers had come before, and are kept"
+        return f"{message}; {len(self.ids)} of {len(self.wanted)} answers were received before that, and are kept"
 
     def load(self) -> None:
         """Count what an earlier process has left here."""
@@ -168,7 +168,7 @@ class Fetching:
                 break
             yield settling.wait_s
         if isinstance(short, ResultsEmptyError) and not (may_be_empty or self.settings.rebuy):
-            said = draft.beside(short.message) if draft.ids else f"{short.message}, each time that it was fetched"
+            said = draft.beside(short.message) if draft.ids else f"{short.message}, every time that it was fetched"
             raise ResultsGoneError(said)
         return self._believed(draft, attempt, short)
 
@@ -226,14 +226,14 @@ class Fetching:
         by_hand = len(self.answers.ids_by_hand() - draft.ids) if before else 0
         lost = before - draft.rows - by_hand
         if lost > 0 and not self.settings.rebuy:
-            raise ResultsGoneError(f"{lost} of the {before} answers that had come are not there any more")
+            raise ResultsGoneError(f"{lost} of the {before} answers received before are no longer available")
         if draft.dropped:
             self.events.warn(
-                f"{self.work.name}: {draft.dropped:,} rows answer no request of this part, or one again, and are left "
-                f"out; the first {_SPARE_ROWS + len(draft.wanted):,} such rows are kept"
+                f"{self.work.name}: {draft.dropped:,} rows belong to no request of this part, or are duplicates, and "
+                f"are ignored; the first {_SPARE_ROWS + len(draft.wanted):,} such rows are kept"
             )
         if isinstance(short, ResultsTornError) and draft.missing:
-            self.events.warn(f"{self.work.name}: {short.message}, and again; the row counts as unanswered")
+            self.events.warn(f"{self.work.name}: {short.message}, twice; the row counts as unanswered")
         path = self.answers.file(attempt)
         atomic.move(draft.path, path)
         return self.work.folder.run.record(path, draft.rows)

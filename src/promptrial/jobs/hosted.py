@@ -12,6 +12,7 @@ from promptrial.errors import (
     FencedError,
     NotOursError,
     OutcomeUnknownError,
+    OverCapError,
     PermanentError,
     ProviderError,
     ResultsGoneError,
@@ -32,7 +33,7 @@ from promptrial.providers.base import JobRef, JobState, JobStatus
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
-from promptrial.store.records import Intent, PartStatus
+from promptrial.store.part_records import BilledTokens, Intent, PartStatus
 
 __all__ = ["HostedPart"]
 
@@ -104,9 +105,14 @@ class HostedPart:
 
     def failed(self, error: Exception) -> None:
         """Note why this part was not finished; that its answers are lost is recorded."""
+        if isinstance(error, OverCapError):  # the budget knows
+            return
         self.failures[self.work.name] = self.recorder.events.redact(_message(error))
         if isinstance(error, ResultsGoneError):
             self.recorder.record_not_here(self.work, self.recorder.events.redact(error.message), lost=True)
+
+    def left_off(self) -> None:
+        """Do nothing: its record says where it stands."""
 
     def steps(self) -> Steps[None]:
         """Give the part a job and, if rows are to be counted, fetch its answers.
@@ -120,6 +126,7 @@ class HostedPart:
             yield from self._steps()
         finally:
             self.doubts.done(self.work)  # nobody need wait for it, whatever its end was
+            self.recorder.budget.release(self.work.name)
 
     def _steps(self) -> Steps[None]:
         set_other_answers_aside(self.work, self.recorder)
@@ -132,7 +139,7 @@ class HostedPart:
                 is_over = yield from self._advanced()
             except NotOursError as error:
                 self._submission.disown(error.message)
-                self.recorder.events.warn(f"{self.work.name}: {error.message}; its own job is looked for")
+                self.recorder.events.warn(f"{self.work.name}: {error.message}; looking for its own job")
 
     def _advanced(self) -> Steps[bool]:
         """Give the part a job if it has none, and follow that to its end; return whether there is nothing left to do.
@@ -142,6 +149,9 @@ class HostedPart:
         NotOursError
             If a job of the part turns out to be somebody else's.
         """
+        if self.work.only_reused and not self.work.downloaded:  # sealed, and not as it was
+            self.recorder.set_aside(self.work, "they have changed since they were saved")
+            self.recorder.record(self.work, "pending", request_sha256=self.work.request_sha256)
         if not self.work.has_job:
             if (yield from self._is_settled()):
                 return True
@@ -186,7 +196,7 @@ class HostedPart:
         if last is None or self.work.has_job or not owes_answers(last):
             return
         self.recorder.events.say(
-            f"{self.work.name}: job {last.job or last.key} was created for these requests, and is used"
+            f"{self.work.name}: job {last.job or last.key} was already created for these requests, and is used"
         )
         try:
             yield from self._submission.adopt(last)
@@ -222,7 +232,7 @@ class HostedPart:
             self._submission.give_up(error.message)
             return False
         except FencedError as error:
-            self._submission.give_up(error.message)
+            self._submission.give_up(error.message, billed=BilledTokens())
             self.recorder.events.warn(f"{self.work.name}: {error.message}")
             return False
         except OutcomeUnknownError as error:
@@ -234,7 +244,7 @@ class HostedPart:
                 self._submission.give_up(error.message)
                 return False
             again = self._collection.price_of_redoing(len(left) - len(by_hand))
-            hint = f"look for it at the provider; a resume looks first of all. If it is not there, {again}"
+            hint = f"look for it at the provider; a resume also looks for it first. If it does not exist, {again}"
             raise OutcomeUnknownError(error.message, hint=hint) from error
         return True
 
@@ -258,9 +268,11 @@ class HostedPart:
 
     def _failed_too_often(self, reason: str) -> ResultsGoneError:
         jobs, left = self._collection.jobs, len(self._answers.unanswered())
-        once_more = f"{self._collection.price_of_redoing(left)}; if that job ends so, too, they count as unanswered"
+        once_more = (
+            f"{self._collection.price_of_redoing(left)}; if that job ends the same way, they count as unanswered"
+        )
         if jobs > self.settings.max_attempts:
-            once_more = f"let them count as unanswered: {self.work.folder.run.resume_command} --rebuy"
+            once_more = f"to count them as unanswered: {self.work.folder.run.resume_command} --rebuy"
         return ResultsGoneError(f"{reason}; it was job {jobs} for these requests", hint=once_more)
 
     @property
@@ -297,7 +309,7 @@ class HostedPart:
     def _collect(self, status: JobStatus, task: Task) -> Steps[bool]:
         """Fetch what a job has answered; return whether the part is finished; if not, another attempt is due."""
         if self.work.record.status == "downloaded":
-            self.recorder.set_aside(self.work, "they are not what was sealed")
+            self.recorder.set_aside(self.work, "they have changed since they were saved")
         if status.state in {JobState.FAILED, JobState.CANCELLED}:
             yield from self._salvage_results(self._ended_without_answers(status), task)
             return True
@@ -317,12 +329,13 @@ class HostedPart:
                 results=self._answers.write_nothing(self.work.record.attempt),
             )
         else:
-            self._record("completed", results=file)
+            billed = self._collection.billed(self._current, file, whole=status.state is not JobState.EXPIRED)
+            self._record("completed", results=file, billed=billed)
         self._collection.take_by_hand()
         unanswered = self._answers.unanswered()
         task.advance(self.work.part.rows - len(unanswered) - before)
         if unanswered and attempts < self.settings.max_attempts:
-            reason = f"{len(unanswered)} of {self.work.part.rows} requests were left unanswered"
+            reason = f"{len(unanswered)} of {self.work.part.rows} requests have no answer"
             self._record("expired", reason=reason)
             self.recorder.events.warn(f"{self.work.name}: {reason}; only these are asked again")
             return False
@@ -342,7 +355,9 @@ class HostedPart:
         except (ResultsGoneError, NotOursError):
             raise
         except ProviderError as problem:
-            self.recorder.events.warn(f"{self.work.name}: what it may have answered is not here yet: {problem.message}")
+            self.recorder.events.warn(
+                f"{self.work.name}: its answers, if any, have not been fetched: {problem.message}"
+            )
             raise error from problem
         self._collection.take_by_hand()
         task.advance(len(self._answers.ids()) - before)

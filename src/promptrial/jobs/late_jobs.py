@@ -1,24 +1,31 @@
 """Jobs that appeared after they were given up, or were in doubt when their requests changed: looked for, and stopped.
 
-One that still runs is cancelled; of one that has ended the loss of its cost is reported. No job is touched that a part
-of the run counts on.
+One that still runs is cancelled; of one that has ended the loss of its cost is reported, and what its answers report
+is put on record, so that the ledger of the run holds it. No job is touched that a part of the run counts on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
-from promptrial.errors import ProviderError
+from promptrial.errors import ProviderError, ResultsShortError
+from promptrial.jobs.answers import row_ids
+from promptrial.jobs.billing import count_billed, with_unanswered
+from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobLookup, JobRef, JobState, PartPayload
 from promptrial.runtime.events import EventLog
-from promptrial.store.records import Intent
+from promptrial.store.part_records import BilledTokens, Intent, set_or_none
 
 __all__ = ["LateJobs"]
 
 _IN_DOUBT: Final = ("submitting", "unknown", "expired")
+_ENDED: Final = frozenset({JobState.READY, JobState.EXPIRED, JobState.FAILED, JobState.CANCELLED})
+_SPARE_ROWS: Final = 1000
+"""Rows beyond one for each request that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,17 @@ class LateJobs:
     work : sequence of PartWork
     others : sequence of PartWork
         The run's other parts: their jobs are left alone.
-    events : EventLog
+    recorder : Recorder
     """
 
     work: Sequence[PartWork]
     others: Sequence[PartWork]
-    events: EventLog
+    recorder: Recorder
+
+    @property
+    def events(self) -> EventLog:
+        """Where it is said."""
+        return self.recorder.events
 
     def stop(self) -> None:
         """Cancel late jobs that run, and report those that have ended.
@@ -66,18 +78,36 @@ class LateJobs:
                 self._stop_job(work, intent, job)
         except ProviderError as error:
             name = intent.job or intent.key
-            self.events.warn(f"{work.name}: whether job {name} still runs is not known: {error.message}")
+            self.events.warn(f"{work.name}: it is not known whether job {name} still runs: {error.message}")
 
     def _stop_job(self, work: PartWork, intent: Intent, job: JobRef) -> None:
         provider = work.provider()
         state = provider.status(job).state
         if state is JobState.WORKING:
             provider.cancel(job)
-            said = f"job {job.name} appeared after it was given up; it was stopped"
+            said = f"job {job.name} appeared after it was abandoned; it was cancelled"
             self.events.warn(f"{work.name}: {said}", late_job=intent.key)
+            self.recorder.record_late(work, intent, job.name, _any_of(work, intent))
         elif state is JobState.READY or (state is JobState.EXPIRED and intent.status != "expired"):
-            said = f"job {job.name} appeared after it was given up, and has ended: its cost is lost"
+            said = f"job {job.name} appeared after it was abandoned, and has ended: its cost is lost"
             self.events.warn(f"{work.name}: {said}", late_job=intent.key)
+        if state in _ENDED and not _is_counted(intent):
+            billed = _billed(work, intent, job, state)
+            self.recorder.record_late(work, intent, job.name, _any_of(work, intent) if billed is None else billed)
+
+
+def _any_of(work: PartWork, intent: Intent) -> BilledTokens:
+    """Return that any request of an attempt may have been billed: its reserve counts until more is known.
+
+    It may be on record as one that cannot have a job, which a job refutes.
+    """
+    return with_unanswered(BilledTokens(), intent.rows or work.part.rows)
+
+
+def _is_counted(intent: Intent) -> bool:
+    """Whether it is on record what the job of an attempt was billed when it had ended."""
+    billed = set_or_none(intent.billed)
+    return intent.job is not None and billed is not None and (billed.answered > 0 or not billed.rows)
 
 
 def _job_of(work: PartWork, intent: Intent) -> JobRef | None:
@@ -92,6 +122,20 @@ def _job_of(work: PartWork, intent: Intent) -> JobRef | None:
             return provider.find(_bare_payload(work, intent))
         case JobLookup.GUESS | JobLookup.NONE:  # a guess is not sure enough to stop a job
             return None
+
+
+def _billed(work: PartWork, intent: Intent, job: JobRef, state: JobState) -> BilledTokens | None:
+    """Return what the answers of a job report that has ended; None if they cannot be fetched: then nobody knows."""
+    provider, rows = work.provider(), list[bytes]()
+    most = (intent.rows or work.part.rows) + _SPARE_ROWS
+    try:
+        rows.extend(islice(provider.results(job, _bare_payload(work, intent)), most))
+    except ResultsShortError:
+        pass  # what came was billed, and what is lacking may have been
+    except ProviderError:
+        return None
+    found = count_billed(rows, row_ids(rows), provider.parse_row)
+    return with_unanswered(found, intent.rows) if state is JobState.READY else found
 
 
 def _bare_payload(work: PartWork, intent: Intent) -> PartPayload:

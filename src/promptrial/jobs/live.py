@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from promptrial.errors import PermanentError, ProviderError, ResultsGoneError, SlowDownError, TransientError
+from promptrial.errors import (
+    OverCapError,
+    PermanentError,
+    ProviderError,
+    ResultsGoneError,
+    SlowDownError,
+    TransientError,
+    UncertainError,
+)
 from promptrial.jobs.pace import Pace
 from promptrial.jobs.paid_rows import PaidRows
 from promptrial.jobs.recording import Recorder
@@ -23,6 +31,7 @@ from promptrial.jobs.sealing import in_order
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
 from promptrial.jobs.workers import Workers
+from promptrial.providers.http_outcomes import UnusableBodyError
 from promptrial.providers.live import LiveAnswer, LiveProvider, Note, error_row
 from promptrial.providers.request_rows import RequestRow
 from promptrial.runtime.clock import Clock
@@ -127,7 +136,7 @@ class LiveQueue:
         finally:
             self._parts.remove(part)
             self.pace.in_flight -= len(part.rows)  # rows that could not be written
-            part.rows = []
+            part.unsaved, part.rows = len(part.rows), []
             self._again = [asked for asked in self._again if asked.part is not part]
 
     def wait_s(self) -> float:
@@ -154,8 +163,10 @@ class LiveQueue:
                 continue
             if isinstance(outcome, TransientError):
                 self._failed(asked, outcome)
-            else:
-                self._give_up(outcome)
+                continue
+            if isinstance(outcome, UnusableBodyError):  # an answer, which was paid for
+                asked.part.count_unsure()
+            self._give_up(outcome)
 
     def kept(self, rows: int) -> None:
         """Note that so many rows are on disk: their requests are not in flight any more."""
@@ -202,6 +213,8 @@ class LiveQueue:
         self.wakes.wake(asked.part)
 
     def _failed(self, asked: _Asked, error: TransientError) -> None:
+        if isinstance(error, UncertainError) and not asked.part.count_unsure():
+            self._give_up(OverCapError("requests that may have been billed without an answer have used up the cap"))
         now, slow = self.clock.monotonic(), isinstance(error, SlowDownError)
         note = self.pace.asked_to_slow_down if slow else self.pace.failed
         if note(asked.of_round, error.retry_after_s):
@@ -211,7 +224,7 @@ class LiveQueue:
             self._give_up(error)
         is_alone = asked.note_failure(now, self.pace.last_answer)
         if is_alone and now - asked.failing_since >= self.settings.outage_s:
-            said = f"no answer to this request in {self.settings.outage_s:,.0f} s, while others had one: "
+            said = f"no answer to this request in {self.settings.outage_s:,.0f} s, although others were answered: "
             asked.part.rows.append(error_row(asked.request.custom_id, "not_answered", said + error.message))
             self.pace.in_flight += 1  # until that is on disk
             return
@@ -228,11 +241,11 @@ class LiveQueue:
 
     def _say(self, error: TransientError, *, slow: bool) -> None:
         if slow:
-            text = f"{self.name} asks for fewer requests; at most {int(self.pace.room)} are sent at once now"
+            text = f"{self.name} asks for fewer requests; at most {int(self.pace.room)} are sent at once from now on"
             self.recorder.events.event("info", "debug", text)
         elif self.pace.failures == _SAID_AFTER:
             self.recorder.events.warn(
-                f"{self.name} is not responding properly ({error.message}); it is asked again for up to "
+                f"{self.name} is not responding properly ({error.message}); requests are repeated for up to "
                 f"{self.settings.outage_s:,.0f} s"
             )
 
@@ -240,7 +253,7 @@ class LiveQueue:
         for note in notes:
             self._notes[note.kind] += 1
             if self._notes[note.kind] == 1:
-                self.recorder.events.warn(f"{self.name}: {note.text} (and so may others)")
+                self.recorder.events.warn(f"{self.name}: {note.text} (other parts may be affected too)")
 
 
 @dataclass(slots=True, eq=False)
@@ -268,6 +281,9 @@ class LivePart:
     unsent: int = field(default=0, init=False)
     rows: list[bytes] = field(default_factory=list, init=False)
     """Rows that came and are not on disk yet."""
+    unsaved: int = field(default=0, init=False)
+    """Rows that came and could not be written."""
+    _is_begun: bool = field(default=False, init=False)
     _requests: Iterator[RequestRow] = field(default_factory=lambda: iter(()), init=False)
 
     @property
@@ -282,12 +298,24 @@ class LivePart:
 
     def failed(self, error: Exception) -> None:
         """Note why this part was not finished; that its answers are lost is recorded."""
+        self.recorder.budget.release(self.work.name)
+        if isinstance(error, OverCapError):  # the budget knows
+            return
         if isinstance(error, ResultsGoneError):
             reason = self.recorder.events.redact(error.message)
             self.recorder.record_not_here(self.work, reason, lost=True)
             self.failures[self.work.name] = f"{reason} ({self.recorder.events.redact(str(error.hint))})"
         else:
             self.failures[self.work.name] = self._rows_here.note_failure(error)
+
+    def left_off(self) -> None:
+        """Put on record that nothing of it is in flight, if that is so and its requests were begun."""
+        if self._is_begun and not (self.outstanding or self.unsaved):
+            self._rows_here.pause()
+
+    def count_unsure(self) -> bool:
+        """Count a request that may have been billed without an answer; return whether it may be sent again."""
+        return self._rows_here.count_unsure(1)
 
     def next_request(self) -> RequestRow | None:
         """Return the next request that was not sent yet."""
@@ -304,6 +332,8 @@ class LivePart:
         ------
         PermanentError, TransientError
             Why the instance is not asked any more.
+        OverCapError
+            If what is left does not fit into the cap.
         ResultsGoneError
             If answers that were sealed are lost, without leave to pay for them again.
         """
@@ -311,18 +341,27 @@ class LivePart:
         finished = part.open()
         left = self.work.part.rows - len(finished)
         if left > 0:
+            part.begin(len(finished), self.queue.pace.most)
+            self._is_begun = True
             self._requests, self.unsent = part.payload(finished).requests(), left
-            yield from self._asked(left)
-            if self.queue.stop.is_set() and len(part.finished()) < self.work.part.rows:
+            try:
+                is_whole = yield from self._asked(left)
+            except Exception:
+                self.left_off()
+                raise
+            if not is_whole:
+                self.left_off()
                 return
+        self.recorder.budget.release(self.work.name)
         in_order(self.work)
-        self.recorder.record(self.work, "downloaded", results=part.seal())
+        part.finish()
 
     @property
     def _rows_here(self) -> PaidRows:
         return PaidRows(self.work, self.recorder, self.queue.settings.rebuy)
 
-    def _asked(self, left: int) -> Steps[None]:
+    def _asked(self, left: int) -> Steps[bool]:
+        """Ask for so many rows; return whether all of them came, and no stop was asked for before."""
         queue = self.queue
         path = self.work.folder.part_rows(self.work.part.name)
         with atomic.Appender(path) as appender, queue.entered(self):
@@ -338,6 +377,7 @@ class LivePart:
                     yield 0.0 if self.rows else queue.wait_s()
         if left > 0 and queue.error is not None:
             raise _unanswered(queue.error, left, self.work.part.rows)
+        return left == 0
 
     def _keep(self, appender: atomic.Appender) -> int:
         """Write the rows that came, durable together; returns how many."""
@@ -354,4 +394,4 @@ def _unanswered(error: Exception, left: int, rows: int) -> Exception:
     if not isinstance(error, ProviderError):
         return error
     kind = TransientError if isinstance(error, TransientError) else PermanentError
-    return kind(f"{left} of {rows} requests were left unanswered: {error.message}", hint=error.hint)
+    return kind(f"{left} of {rows} requests have no answer: {error.message}", hint=error.hint)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 from promptrial.errors import PermanentError, PromptrialError
-from promptrial.jobs.answers import set_other_answers_aside
+from promptrial.jobs.answers import Answers, set_other_answers_aside
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
 from promptrial.jobs.work import PartWork
@@ -18,9 +20,12 @@ from promptrial.providers.base import JobLookup, JobRef, JobState, PartPayload
 from promptrial.providers.request_rows import row_id
 from promptrial.runtime.progress import Task
 from promptrial.store import atomic, jsonl
-from promptrial.store.records import FileRecord
+from promptrial.store.part_records import FileRecord
 
 __all__ = ["LocalPart", "PartRows", "finished_rows", "name_job"]
+
+_TAKEN_AT_ONCE: Final = 1000
+"""How many rows that are on disk already are made durable together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,27 @@ class PartRows:
             raise PermanentError("it was never submitted", hint="select the submit step too")
         self._unseal()
         self.recorder.record(work, "running")
-        return self.finished()
+        return self.finished() | self.take_reused()
+
+    def take_reused(self) -> frozenset[str]:
+        """Put answers that were taken over from another run among the rows; return the ids of those that were not."""
+        files = [path for _, path in Answers(self.work, self.recorder).files()]
+        if not files:
+            return frozenset()
+        here, added = self.finished(), set[str]()
+        with atomic.Appender(self.work.folder.part_rows(self.work.part.name)) as appender:
+            for path in files:
+                new = (line for line in jsonl.lines(path) if row_id(line) not in here)
+                while lines := list(islice(new, _TAKEN_AT_ONCE)):
+                    appender.append_lines(lines)
+                    added.update(map(row_id, lines))
+        return frozenset(added)
 
     def finished(self) -> frozenset[str]:
         """Return the ids of the rows that are whole; a torn last row is cut off, and damage is dealt with."""
         path = self.work.folder.part_rows(self.work.part.name)
         if cut := jsonl.repair_tail(path):
-            said = f"{self.work.name}: the last row was torn ({cut} bytes) and is asked for again"
+            said = f"{self.work.name}: the last row was incomplete ({cut} bytes) and is asked again"
             self.recorder.events.warn(said)
         try:
             return finished_rows(self.work)
@@ -64,12 +83,12 @@ class PartRows:
         Raises
         ------
         PermanentError
-            If requests were left unanswered: a resume asks for those.
+            If requests have no answer: a resume asks for those.
         """
         work = self.work
         missing = work.part.rows - len(self.finished())
         if missing > 0:
-            raise PermanentError(f"{missing} of {work.part.rows} requests were left unanswered")
+            raise PermanentError(f"{missing} of {work.part.rows} requests have no answer")
         target = work.folder.part_results(work.part.name)
         atomic.publish(work.folder.part_rows(work.part.name), target)
         return work.folder.run.record(target, jsonl.count(target))
@@ -107,7 +126,7 @@ class PartRows:
         if not sealed.exists():
             return
         if self.work.record.status == "downloaded" or rows.exists():
-            self.recorder.set_aside(self.work, "they are not what was sealed")
+            self.recorder.set_aside(self.work, "they have changed since they were saved")
         else:
             atomic.publish(sealed, rows)
 
@@ -140,13 +159,16 @@ class LocalPart:
         """Note why this part was not finished."""
         self.failures[self.work.name] = PartRows(self.work, self.recorder).note_failure(error)
 
+    def left_off(self) -> None:
+        """Do nothing: its rows are on disk."""
+
     def steps(self) -> Steps[None]:
         """Compute the rows that are lacking and seal them.
 
         Raises
         ------
         PermanentError
-            If requests were left unanswered.
+            If requests have no answer.
         """
         rows = PartRows(self.work, self.recorder)
         finished = rows.open()

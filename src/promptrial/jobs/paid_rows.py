@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from promptrial.errors import ResultsGoneError
+import msgspec
+
+from promptrial.errors import OverCapError, ResultsGoneError
+from promptrial.jobs.answers import Answers
+from promptrial.jobs.billing import count_billed, difference, with_unanswered
+from promptrial.jobs.budget import dearest_usd
 from promptrial.jobs.local import PartRows, finished_rows
+from promptrial.jobs.request_files import most_bytes
 from promptrial.providers.request_rows import row_id
 from promptrial.store import atomic, jsonl
 from promptrial.store.atomic import AtomicFile
+from promptrial.store.part_records import BilledTokens, Intent, PartStatus
 
 __all__ = ["PaidRows"]
 
@@ -27,6 +35,125 @@ class PaidRows(PartRows):
     """
 
     rebuy: bool = False
+
+    def begin(self, finished: int, in_flight: int) -> None:
+        """Put on record that the requests are asked for that have no row yet, and how many of them at once.
+
+        What they may cost counts until their rows are sealed; of those that are here, what they report. Where an
+        earlier process ended with requests in flight, these may have been billed: they count for good.
+
+        Raises
+        ------
+        OverCapError
+            If they do not fit into the cap.
+        """
+        known, left = self._known(self._key), self.work.part.rows - finished
+        if known is not None and known.in_flight:
+            self.count_unsure(min(known.in_flight, left))
+            self.pause()  # so that they count once, also if nothing is asked now
+            known = self._known(self._key)
+        began = self.recorder.clock.now() if known is None else None
+        has_begun = known is not None or finished > self.work.rows_reused
+        billed = self._billed_so_far() if has_begun else None
+        with self.recorder.budget.deciding():
+            self._require_room(known, left)
+            self._record("running", began=began, billed=billed, in_flight=min(in_flight, left))
+        self.recorder.budget.release(self.work.name)
+
+    def pause(self) -> None:
+        """Put on record that no request is in flight any more: only what the rows that are here report counts then."""
+        billed = self._billed(self.work.folder.part_rows(self.work.part.name))
+        self._record("running", billed=billed, in_flight=0)
+
+    def count_unsure(self, rows: int) -> bool:
+        """Count requests that may have been billed though no answer came; return whether the cap holds all the same.
+
+        Side effects: a record, where they have a price.
+        """
+        work, key, dearest = self.work, f"{self.work.key}-unsure", dearest_usd(self.work, 1)
+        if not dearest or not rows:
+            return True
+        known = self._known(key)
+        total = rows + (0 if known is None else known.rows or 0)
+        self.recorder.record_lost(
+            work,
+            key,
+            "may have been billed, though no answer came",
+            rows=total,
+            reserved_usd=total * dearest,
+            began=self.recorder.clock.now() if known is None else None,
+        )
+        return self.recorder.budget.holds(work, dearest)
+
+    def _require_room(self, known: Intent | None, left: int) -> None:
+        work, budget = self.work, self.recorder.budget
+        if known is None:
+            budget.require(work, self._key, self._asked, self._price(self._asked)["reserved_usd"] or 0.0)
+        elif not budget.admits(work.name, left, dearest_usd(work, left)):
+            raise OverCapError(f"its {left} remaining requests exceed the cap")
+
+    def _billed_so_far(self) -> BilledTokens:
+        here = self._billed(self.work.folder.part_rows(self.work.part.name))
+        return with_unanswered(here, self._asked)
+
+    def finish(self) -> None:
+        """Seal the rows, and put on record what they report.
+
+        Raises
+        ------
+        PermanentError
+            If requests were left unanswered: a resume asks for those.
+        """
+        results = self.seal()
+        if not self._asked:
+            self.recorder.record(self.work, "downloaded", results=results)
+            return
+        billed = self._billed(self.work.folder.part_results(self.work.part.name))
+        self._record("downloaded", results=results, billed=billed, in_flight=0)
+
+    @property
+    def _asked(self) -> int:
+        """How many requests this run asks: not those whose answers were taken over from another one."""
+        return self.work.part.rows - self.work.rows_reused
+
+    @property
+    def _key(self) -> str:
+        return f"{self.work.key}-a1"
+
+    def _known(self, key: str) -> Intent | None:
+        return next((intent for intent in self.work.live if intent.key == key), None)
+
+    def _record(self, status: PartStatus, **fields: Any) -> None:  # noqa: ANN401 - of PartEvent
+        work = self.work
+        facts = {"key": self._key, "live": True, "request_sha256": work.request_sha256, **self._price(self._asked)}
+        self.recorder.record(work, status, **facts, **fields)
+
+    def _price(self, rows: int) -> dict[str, Any]:
+        work = self.work
+        size = most_bytes(work.folder.requests(work.part.name), rows)
+        return {
+            "rows": rows,
+            "estimated_usd": work.estimate_usd(rows, size),
+            "reserved_usd": work.reserve_usd(rows, size),
+        }
+
+    def _billed(self, path: Path) -> BilledTokens:
+        reused = Answers(self.work, self.recorder).ids()
+        wanted = {row.custom_id for row in self.work.requests()} - reused
+        return count_billed(_lines([path]), wanted, self.work.provider().parse_row)
+
+    def _record_lost(self, rows: int) -> None:
+        """Keep what answers cost that are lost, before their requests are asked again.
+
+        The key tells what was sealed, so that a kill right after this leaves no second record.
+        """
+        work, known = self.work, self._known(self._key)
+        sealed = work.record.results
+        billed = BilledTokens(rows=rows, unknown=rows)
+        if known is not None and isinstance(known.billed, BilledTokens):
+            billed = difference(known.billed, self._billed(work.folder.part_rows(work.part.name)))
+        key = f"{work.key}-lost-{'' if sealed is None else sealed.sha256[:8]}"
+        self.recorder.record_lost(work, key, "its answers are lost", billed=billed, **self._price(rows))
 
     def _unseal(self) -> None:
         """Take sealed results for the rows that they are; all that can be read, where they are not as they were.
@@ -42,29 +169,63 @@ class PaidRows(PartRows):
         if sealed.exists() and (was_sealed or rows.exists()):
             self._keep_what_can_be_read([rows, sealed])
             aside = atomic.set_aside(sealed)
-            self.recorder.events.warn(f"{work.name}: {sealed.name} set aside as {aside.name}: not what was sealed")
+            self.recorder.events.warn(
+                f"{work.name}: {sealed.name} was renamed to {aside.name}: it has changed since it was saved"
+            )
         elif sealed.exists():
             atomic.publish(sealed, rows)
         if was_sealed:
             self._require_leave()
+        else:
+            self._require_answers_on_record()
+
+    def _require_answers_on_record(self) -> None:
+        """Keep what answers cost that were counted before they were sealed, and are not here any more.
+
+        A kill between the two records counts them twice, and never not at all.
+
+        Raises
+        ------
+        ResultsGoneError
+            If there are some, without leave to pay for them again.
+        """
+        work, known = self.work, self._known(self._key)
+        if known is None or not isinstance(known.billed, BilledTokens):
+            return
+        self.finished()  # drops what cannot be read
+        here = self._billed(work.folder.part_rows(work.part.name))
+        all_told = known.in_flight == 0  # of requests in flight it is not known which had an answer
+        came, left = (each.rows if all_told else each.answered for each in (known.billed, here))
+        gone = came - left
+        if gone <= 0:
+            return
+        lost = f"{gone} of its {came} answers so far were paid for and are lost"
+        if not self.rebuy:
+            raise ResultsGoneError(lost, hint=self._price_of_asking(gone, work.folder.part_rows(work.part.name)))
+        unknown = max(0, known.billed.unknown - here.unknown) if all_told else 0
+        billed = msgspec.structs.replace(difference(known.billed, here), rows=gone, unknown=min(gone, unknown))
+        key = f"{work.key}-lost-{sum('-lost-' in intent.key for intent in work.live) + 1}"
+        self.recorder.record_lost(work, key, "its answers are lost", billed=billed, **self._price(gone))
+        self.pause()
+        self.recorder.events.warn(f"{work.name}: {lost}; they are asked again")
 
     def _require_leave(self) -> None:
         work, left = self.work, self.work.part.rows - len(self.finished())
         if left:
             lost = f"{left} of its {work.part.rows} answers were paid for and are lost"
             if not self.rebuy:
-                raise ResultsGoneError(lost, hint=self._price_of_asking(left))
-            self.recorder.events.warn(f"{work.name}: {lost}; they are asked for again")
+                raise ResultsGoneError(lost, hint=self._price_of_asking(left, work.folder.part_results(work.part.name)))
+            self._record_lost(left)
+            self.pause()  # so that what is left to ask is known before it is begun
+            self.recorder.events.warn(f"{work.name}: {lost}; they are asked again")
         else:
             self.recorder.events.warn(f"{work.name}: all {work.part.rows} answers can still be read, and are kept")
 
-    def _price_of_asking(self, rows: int) -> str:
-        work = self.work
-        size = work.folder.requests(work.part.name).stat().st_size
-        usd = work.estimate_usd(rows, size * rows // work.part.rows)
-        price = "its price is not known" if usd is None else f"about {usd:.4g} USD"
+    def _price_of_asking(self, rows: int, file: Path) -> str:
+        work, usd = self.work, self._price(rows)["estimated_usd"]
+        price = "at an unknown price" if usd is None else f"about {usd:.4g} USD"
         return (
-            f"put {work.folder.part_results(work.part.name)} back as it was, if you have a copy; or ask these {rows} "
+            f"put {file} back, if you have a copy; or ask these {rows} "
             f"requests again ({price}): {work.folder.run.resume_command} --rebuy"
         )
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import groupby, zip_longest
 from typing import Any
 
 from promptrial.documents.files import open_regular
 from promptrial.errors import ActionNeeded, PhaseFailedError, StopRequested
 from promptrial.jobs.answers import set_other_answers_aside
+from promptrial.jobs.budget import Budget, next_reserve_usd
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.doubts import Doubts
 from promptrial.jobs.hosted import HostedPart
@@ -52,6 +54,8 @@ class QueueManager:
     settings : QueueSettings, optional
     others : sequence of PartWork, optional
         The run's other parts, which are not worked on: no job that one of them may count on is touched.
+    budget : Budget, optional
+        What may be spent; without one, any amount.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class QueueManager:
         on_progress: Callable[[str, str], None] = lambda _slug, _resume_key: None,
         settings: QueueSettings | None = None,
         others: Sequence[PartWork] = (),
+        budget: Budget | None = None,
     ) -> None:
         self._others = list(others)
         self._work = list(_in_turn(work))
@@ -71,7 +76,9 @@ class QueueManager:
         self._stop = stop_event
         self._settings = settings or QueueSettings()
         self._calls = Calls(clock, stop_event, events, self._settings.backoff, self._settings.outage_s)
-        self._recorder = Recorder(clock, events, on_progress)
+        self._budget = budget or Budget()
+        self._budget.count([*self._work, *self._others])
+        self._recorder = Recorder(clock, events, on_progress, self._budget)
         self._failures: dict[str, str] = {}
         self._doubts = Doubts([*self._work, *self._others])
 
@@ -81,7 +88,8 @@ class QueueManager:
         Of one provider at most ``max_concurrent_jobs`` are in flight, or as many as its own limit says, so that this
         may have to wait for jobs to end. The answers of those are fetched by ``collect``, or here if a stop was asked
         for. If a part fails, so that ``collect`` has to wait for a resume, all that the other providers answer is
-        fetched, asked for or computed here.
+        fetched, asked for or computed here. If not all parts fit into the budget together, answers are fetched here
+        too: what they cost is known then, and frees the rest of their reserves.
 
         Raises
         ------
@@ -89,6 +97,8 @@ class QueueManager:
             Naming every part that could not be submitted and why.
         StopRequested
             If a stop was asked for.
+        CostCapReached
+            If what is left does not fit into the budget, though nothing is in flight any more.
         """
         self._stop.check()
         leaders = [work for work in _leaders(self._work) if not work.submitted]
@@ -100,12 +110,18 @@ class QueueManager:
         hosted = [work for work in leaders if work.hosted]
         if hosted:
             self._doubts.expect(hosted)
-            self._schedule().run(self._hosted_lanes([*in_flight, *hosted]), leave_in_flight=True)
+            fits = self._budget.fits(sum(map(next_reserve_usd, hosted)))
+            if fits:
+                self._schedule().run(self._hosted_lanes([*in_flight, *hosted]), leave_in_flight=True)
+            if not self._stop.is_set() and (self._budget.refused or not fits):
+                self._bring_home(task, hosted_only=True)
+                self._share(task)
         if self._stop.is_set() or self._failures:
             self._drain(task)
         if self._failures and not self._stop.is_set():
             self._answer_here(task)
         self._end()
+        self._end_at_the_cap()
 
     def collect(self, task: Task) -> None:
         """Fetch every part's answers and seal them; a part that fails does not stop the others.
@@ -118,30 +134,44 @@ class QueueManager:
             If a stop was asked for; what was finished is on disk.
         ActionNeeded
             If nothing is left to wait for but what a person has to do.
+        CostCapReached
+            If what is left does not fit into the budget, though nothing is in flight any more.
         """
-        leaders = [work for work in _leaders(self._work) if not work.downloaded]
-        hosted = [work for work in leaders if work.hosted]
-        self._doubts.expect(hosted)
-        schedule = self._schedule()
-        with self._answered_here([work for work in leaders if not work.hosted], schedule, task) as lanes:
-            schedule.run([*self._hosted_lanes(hosted, task), *lanes])
+        schedule = self._bring_home(task)
         if self._stop.is_set():
             self._drain(task)
         self._share(task)
-        LateJobs(self._work, self._others, self._events).stop()
+        LateJobs(self._work, self._others, self._recorder).stop()
         self._end()
         awaited = [task.awaited for task, _ in schedule.parked if isinstance(task, HostedPart)]
         self._end_for_a_person([each for each in awaited if each is not None])
+        self._end_at_the_cap()
 
     def finished(self) -> int:
         """Return how many rows of the parts are on disk, sealed or not."""
         found = 0
         for work in self._work:
             try:
-                found += work.part.rows if work.downloaded else len(finished_rows(work))
+                reused = work.rows_reused if work.hosted else 0  # elsewhere they are among the rows
+                found += work.part.rows if work.downloaded else len(finished_rows(work)) + reused
             except ValueError:  # a damaged row: the file is set aside when its part is worked on
                 continue
         return found
+
+    def _bring_home(self, task: Task, *, hosted_only: bool = False) -> Schedule:
+        """Bring parts to their end, as far as they fit into the budget; return the schedule that did it last.
+
+        What does not fit now may do so once the answers of other parts are here, and what they cost is known.
+        """
+        while True:
+            leaders = [work for work in _leaders(self._work) if not work.downloaded and work.name not in self._failures]
+            hosted, own = _split(leaders)
+            self._doubts.expect(hosted)
+            schedule = self._schedule()
+            with self._answered_here([] if hosted_only else own, schedule, task) as lanes:
+                schedule.run([*self._hosted_lanes(hosted, task), *lanes])
+            if self._stop.is_set() or not self._budget.may_go_on():
+                return schedule
 
     def _task_of(self, work: PartWork, task: Task | None = None) -> HostedPart:
         return HostedPart(
@@ -164,11 +194,17 @@ class QueueManager:
         """
         ordered = sorted(work, key=lambda each: (not each.in_doubt, not _is_in_flight(each)))
         return [
-            Lane.of(
-                [self._task_of(each, task) for each in own], own[0].limits.jobs or self._settings.max_concurrent_jobs
+            Lane(
+                [self._task_of(each, task) for each in own],
+                partial(self._has_room, own[0].limits.jobs or self._settings.max_concurrent_jobs),
             )
             for own in _by_provider(ordered).values()
         ]
+
+    def _has_room(self, limit: int, at_work: int, part: HostedPart) -> bool:
+        """Return whether a part may begin beside those at work."""
+        work = part.work
+        return at_work < limit and self._budget.admits(work.name, work.part.rows, next_reserve_usd(work))
 
     @contextmanager
     def _answered_here(self, work: Sequence[PartWork], schedule: Schedule, task: Task) -> Iterator[list[Lane[Any]]]:
@@ -186,8 +222,13 @@ class QueueManager:
                 )
                 opened.callback(queue.close)
                 parts = [LivePart(each, self._recorder, queue, self._failures, task) for each in own]
-                lanes.append(Lane(parts, queue.has_room))
+                lanes.append(Lane(parts, partial(self._may_begin, queue)))
             yield [*lanes, Lane.of(computed, 1)]
+
+    def _may_begin(self, queue: LiveQueue, at_work: int, part: LivePart) -> bool:
+        """Return whether a live part may begin: its instance has room, and its requests fit into the budget."""
+        work = part.work
+        return queue.has_room(at_work, part) and self._budget.admits(work.name, work.part.rows, next_reserve_usd(work))
 
     def _schedule(self) -> Schedule:
         return Schedule(self._clock, self._stop, self._say_what_is_waited_for)
@@ -198,7 +239,7 @@ class QueueManager:
         if not jobs:
             self._events.say(
                 f"stopping when the {requests} requests in flight are answered; a second signal, or stop --now, stops "
-                "immediately; a resume asks those again that have no answer"
+                "immediately; a resume repeats requests without an answer"
             )
             return
         more = f"{requests} requests and {jobs} jobs" if requests else f"{jobs} jobs"
@@ -268,12 +309,22 @@ class QueueManager:
         if self._stop.is_set():
             raise StopRequested(self._stop.reason)
 
+    def _end_at_the_cap(self) -> None:
+        if self._budget.refused:
+            left = [work for work in _leaders(self._work) if not work.downloaded]
+            raise self._budget.reached(sum(map(next_reserve_usd, left)))
+
     def _end_for_a_person(self, awaited: Sequence[JobStatus]) -> None:
         if awaited:
             first, *more = sorted(awaited, key=lambda each: each.message)  # in one order, whichever was looked at first
-            others = f"{len(more)} other job{' waits' if len(more) == 1 else 's wait'} too"
+            others = f"{len(more)} other job{' is' if len(more) == 1 else 's are'} waiting too"
             steps = (step for each in (first, *more) for step in each.steps)
             raise ActionNeeded(f"{first.message}, and {others}" if more else first.message, steps)
+
+
+def _split(work: Sequence[PartWork]) -> tuple[list[PartWork], list[PartWork]]:
+    """Return the parts that are answered in jobs, and the others."""
+    return [each for each in work if each.hosted], [each for each in work if not each.hosted]
 
 
 def _is_in_flight(work: PartWork) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from promptrial.jobs.budget import Budget
 from promptrial.jobs.work import PartWork
 from promptrial.runtime.events import EventLog
 from promptrial.store import atomic
 from promptrial.store.journal import PartEvent, fold
-from promptrial.store.records import FileRecord, Intent, PartStatus, TrialManifest
+from promptrial.store.part_records import BilledTokens, FileRecord, Intent, PartStatus, ReusedAnswers
+from promptrial.store.records import TrialManifest
 
 __all__ = ["Recorder", "awaited_by"]
 
@@ -35,28 +37,47 @@ class Recorder:
     events : EventLog
     on_progress : callable
         Called with the trial and the resume key of a part that was submitted or downloaded.
+    budget : Budget
+        Asked before anything is recorded that may cost, and told of each record.
     """
 
     clock: _Now
     events: EventLog
     on_progress: Callable[[str, str], None]
+    budget: Budget = field(default_factory=Budget)
     _said: set[str] = field(default_factory=set)
 
     def record(self, work: PartWork, status: PartStatus, **fields: Any) -> None:  # noqa: ANN401 - of PartEvent
         """Record a change of a part; durable on return.
 
-        Side effects: a line in the journal, an event in the log; the manifest in memory follows.
+        Side effects: a line in the journal, an event in the log; the manifest in memory follows, and the budget.
+
+        Raises
+        ------
+        OverCapError
+            If the change is an attempt about to be made that may cost more than may be spent; nothing is recorded then.
         """
         if status == "submitting":  # the engine of this call is the one that the answers have to be fetched from
             fields["engine"] = work.engine or None
-        event = PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields)
-        work.folder.journal.append(event)
-        fold(work.manifest.parts, [event])
+        if status == "submitting" and fields.get("key"):
+            with self.budget.deciding():
+                self.budget.require(work, fields["key"], fields.get("rows") or 0, fields.get("reserved_usd") or 0.0)
+                event = self._appended(work, status, fields)
+            self.budget.release(work.name)
+        else:
+            event = self._appended(work, status, fields)
         self.events.event(
             "part", trial=work.folder.slug, part=event.part, status=status, reason=event.reason, job=work.record.job
         )
         if status in {"submitted", "downloaded"}:
             self.on_progress(work.folder.slug, work.part.resume_key)
+
+    def _appended(self, work: PartWork, status: PartStatus, fields: Mapping[str, Any]) -> PartEvent:
+        event = PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields)
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        self.budget.note(work)
+        return event
 
     def record_attempt(self, work: PartWork, status: PartStatus, **fields: Any) -> None:  # noqa: ANN401 - of PartEvent
         """Record a change of a part and of the attempt that it stands at, or that ``attempt`` names."""
@@ -64,8 +85,13 @@ class Recorder:
         key = next((intent.key for intent in work.intents if intent.attempt == attempt), None)
         self.record(work, status, key=key, **fields)
 
-    def record_intent(self, work: PartWork, intent: Intent, results: FileRecord) -> None:
-        """Record the answers of one attempt; the part stands where it stood. Durable on return."""
+    def record_intent(
+        self, work: PartWork, intent: Intent, results: FileRecord, billed: BilledTokens | None = None
+    ) -> None:
+        """Record the answers of one attempt, and what they report; the part stands where it stood. Durable on return.
+
+        Without ``billed``, what is on record of that stays.
+        """
         event = PartEvent(
             part=work.part.name,
             status=intent.status,
@@ -73,11 +99,81 @@ class Recorder:
             key=intent.key,
             results=results,
             reason=intent.reason,
+            billed=billed,
             intent_only=True,
         )
         work.folder.journal.append(event)
         fold(work.manifest.parts, [event])
+        self.budget.note(work)
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, rows=results.rows)
+
+    def record_reused(
+        self,
+        work: PartWork,
+        key: str,
+        attempt: int,
+        results: FileRecord,
+        reused: ReusedAnswers,
+        billed: BilledTokens,
+    ) -> None:
+        """Record answers that were taken over from another run, as an attempt without a job; durable on return.
+
+        ``billed`` is what they report, which that run has paid for.
+        """
+        event = PartEvent(
+            part=work.part.name,
+            status="completed",
+            at=reused.at,
+            key=key,
+            attempt=attempt,
+            request_sha256=work.request_sha256,
+            rows=results.rows,
+            results=results,
+            reused=reused,
+            billed=billed,
+            intent_only=True,
+        )
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        self.events.event("reused", trial=work.folder.slug, part=event.part, key=key, rows=results.rows)
+
+    def record_late(self, work: PartWork, intent: Intent, job: str, billed: BilledTokens | None) -> None:
+        """Record the job of an attempt that had been given up, and what it was billed; durable on return."""
+        event = PartEvent(
+            part=work.part.name,
+            status=intent.status,
+            at=self.clock.now(),
+            key=intent.key,
+            job=job,
+            reason="its job appeared after it was abandoned",
+            billed=billed,
+            intent_only=True,
+        )
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        self.budget.note(work)
+        self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, job=job)
+
+    def record_lost(self, work: PartWork, key: str, reason: str, **facts: Any) -> None:  # noqa: ANN401 - of PartEvent
+        """Record what answers cost that were asked for one by one and are lost; the part stands where it stood.
+
+        Durable on return.
+        """
+        event = PartEvent(
+            part=work.part.name,
+            status="expired",
+            at=self.clock.now(),
+            key=key,
+            reason=reason,
+            intent_only=True,
+            live=True,
+            request_sha256=work.request_sha256,
+            **facts,
+        )
+        work.folder.journal.append(event)
+        fold(work.manifest.parts, [event])
+        self.budget.note(work)
+        self.events.event("intent", trial=work.folder.slug, part=event.part, key=key, rows=event.rows)
 
     def record_not_here(self, work: PartWork, reason: str, *, lost: bool) -> None:
         """Record why answers of a part are not here, and whether they are lost; the part stands where it stood.
@@ -112,4 +208,4 @@ class Recorder:
         for path in (work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)):
             if path.exists():
                 aside = atomic.set_aside(path)
-                self.events.warn(f"{work.name}: {path.name} set aside as {aside.name}: {why}")
+                self.events.warn(f"{work.name}: {path.name} was renamed to {aside.name}: {why}")

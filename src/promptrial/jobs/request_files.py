@@ -17,7 +17,13 @@ from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl
 from promptrial.store.atomic import AtomicFile
 
-__all__ = ["RequestFiles"]
+__all__ = ["RequestFiles", "most_bytes"]
+
+
+def most_bytes(path: Path, rows: int) -> int:
+    """Return the most bytes that so many requests of a file have, whichever they are: those of the longest lines."""
+    lengths = sorted((len(line) + 1 for line in jsonl.lines(path)), reverse=True)
+    return sum(lengths[:rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +61,12 @@ class RequestFiles:
         self._write(attempt, lambda wire_id: wire_id not in answered)
         if not self._is_whole(path, rows):
             raise ResultsGoneError(
-                f"{path.name} was lost or damaged, and cannot be rebuilt: of the {rows} requests of attempt "
-                f"{attempt}, {jsonl.count(path)} can be told from the earlier answers",
-                hint="put the file back from a copy, if you have one; or ask again what has no answer: "
+                f"{path.name} is missing or damaged, and cannot be rebuilt: of the {rows} requests of attempt "
+                f"{attempt}, {jsonl.count(path)} can be identified from the earlier answers",
+                hint="restore the file, if you have a copy; or ask again the requests without an answer: "
                 f"{self.work.folder.run.resume_command} --rebuy",
             )
-        self.answers.recorder.events.warn(f"{self.work.name}: {path.name} was lost or damaged; it was rebuilt")
+        self.answers.recorder.events.warn(f"{self.work.name}: {path.name} was missing or damaged; it was rebuilt")
         return path
 
     def _path(self, attempt: int) -> Path:

@@ -43,6 +43,9 @@ class PartTask(Protocol):
     def failed(self, error: Exception) -> None:
         """Take note of an error that ended it."""
 
+    def left_off(self) -> None:
+        """Take note that it was left because of a stop, before its end and with nothing in flight."""
+
 
 _Task = TypeVar("_Task", bound=PartTask)
 
@@ -152,7 +155,7 @@ class Schedule:
 
         With ``leave_in_flight`` it is enough that every task is in flight: those are left there once none waits to
         begin. After a stop it returns when nothing is in flight any more; the caller then looks at the token. Tasks
-        that wait for a person are left parked.
+        that wait for a person are left parked, and tasks left that no lane has room for though nothing is at work.
         """
         while self._running or any(lane.waits for lane in lanes) or self._unparked():
             stopping = self.stop.is_set()
@@ -162,6 +165,9 @@ class Schedule:
                 self._keep_what_is_in_flight()
             else:
                 self._begin(lanes)
+                if not self._running:
+                    for lane in lanes:
+                        lane.drop()
             if leave_in_flight and not self.stop.is_set() and self._all_in_flight(lanes):
                 return
             if self.stop.is_set() and not stopping:
@@ -251,6 +257,7 @@ class Schedule:
     def _keep_what_is_in_flight(self) -> None:
         for running in [each for each in self._running.values() if not each.task.in_flight]:
             running.steps.close()
+            running.task.left_off()
             self._forget(running)
         if self._running and not self._said:
             self._said = True

@@ -68,7 +68,7 @@ class Search:
         """
         if self._patience.is_over():
             raise TransientError(several.message, hint=several.hint) from several
-        said = f"{self.work.name}: {several.message}; that is waited for"
+        said = f"{self.work.name}: {several.message}; waiting for that"
         self.recorder.say_once(f"undecided {self.work.name}", said)
         return self._patience.wait_s()
 
@@ -85,7 +85,7 @@ class Search:
         Where the vendor's jobs cannot be looked up there is one look, at what was noted here before the record was
         written; that none is found does not mean then that there is none.
         """
-        self.recorder.events.warn(f"{self.work.name}: whether job {payload.key} was created is not known: {why}")
+        self.recorder.events.warn(f"{self.work.name}: it is not known whether job {payload.key} was created: {why}")
         return (yield from self.looked_for(payload))
 
     def looked_for(self, payload: PartPayload, times: int = 1) -> Steps[JobRef | None]:

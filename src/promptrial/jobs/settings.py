@@ -22,7 +22,7 @@ class QueueSettings(ExecutionConfig):
     """
 
     rebuy: bool = Field(False, description="whether answers that were paid for and are lost may be paid for again")
-    settle_looks: int = Field(3, ge=1, description="in how many looks at the least a job must not be found")
+    settle_looks: int = Field(3, ge=1, description="minimum number of checks in which a job must not be found")
 
     @property
     def backoff(self) -> Backoff:

@@ -36,7 +36,7 @@ from promptrial.providers.base import JobLookup, JobRef, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row
 from promptrial.runtime.clock import Clock
 from promptrial.store import breadcrumbs, jsonl
-from promptrial.store.records import Intent, PartStatus
+from promptrial.store.part_records import BilledTokens, Intent, PartStatus
 
 __all__ = ["Submission"]
 
@@ -112,24 +112,28 @@ class Submission:
         path = self.requests.sent(attempt) if doubtful else self.requests.new(attempt, unanswered)
         payload = self._described(attempt, path)
         if not doubtful:
+            self._require_room(payload)
             self.recorder.record(work, "pending", **self._facts(payload, attempt))
         staged = yield from self._staged(payload, doubtful=doubtful)
         if not doubtful:
             yield 0.0  # a stop that was asked for during the upload is noticed before anything is paid for
         asked_before = doubtful or payload.since is not None
         payload = replace(payload, staged=staged.name, since=self._since(payload))
-        self.recorder.record(
-            work, "submitting", dataset=staged.name, asked_at=payload.since, **self._facts(payload, attempt)
-        )
+        began = None if doubtful else self.recorder.clock.now()
+        facts = {"dataset": staged.name, "asked_at": payload.since, "began": began, **self._facts(payload, attempt)}
+        self.recorder.record(work, "submitting", **facts)
         job = yield from self._created(payload, doubtful=doubtful, asked_before=asked_before)
         self._leave_breadcrumbs(job, payload.key, attempt, staged.name)
         self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
         return job
 
-    def give_up(self, reason: str) -> None:
-        """Count the attempt that is in doubt as lost: what is asked next is another one."""
+    def give_up(self, reason: str, *, billed: BilledTokens | None = None) -> None:
+        """Count the attempt that is in doubt as lost: what is asked next is another one.
+
+        ``billed`` is what it costs where that is known: nothing, if it is sure that no job was created.
+        """
         last = self.work.intents[-1]
-        self.recorder.record(self.work, "expired", key=last.key, attempt=last.attempt, reason=reason)
+        self.recorder.record(self.work, "expired", key=last.key, attempt=last.attempt, reason=reason, billed=billed)
 
     def wait_for_room(self, message: str) -> Steps[None]:
         """Take back the job that the vendor had no room for, and wait: the same attempt is made again then.
@@ -141,7 +145,7 @@ class Submission:
         PermanentError
             If there has been no room for as long as a job may take.
         """
-        last, reason = self.work.intents[-1], self.recorder.events.redact(f"waits for room: {message}")
+        last, reason = self.work.intents[-1], self.recorder.events.redact(f"waiting for capacity: {message}")
         self.recorder.record(
             self.work,
             "pending",
@@ -153,11 +157,14 @@ class Submission:
         )
         if self._room.is_over():
             raise PermanentError(
-                f"the provider has had no room for job {last.key} for {self.settings.job_deadline_s / 3600:.3g} hours",
-                hint="if nothing else is in progress there, it is larger than the account's whole allowance: "
-                "begin a new run with a lower `max_rows` of the provider. A resume sends it once more",
+                f"the provider has had no capacity for job {last.key} for {self.settings.job_deadline_s / 3600:.3g} "
+                "hours",
+                hint=(
+                    "if nothing else is in progress there, the job exceeds the account's limit: start a new run "
+                    "with a lower `max_rows` of the provider. A resume sends the job once more"
+                ),
             )
-        self.recorder.say_once("room", f"{self.work.name} {reason} (and so may others)")
+        self.recorder.say_once("room", f"{self.work.name} {reason} (other parts may be affected too)")
         yield self._room.wait_s()
 
     def disown(self, reason: str) -> None:
@@ -213,9 +220,11 @@ class Submission:
             return JobRef(intent.job)
         if self.work.provider().lookup is JobLookup.KEY_IS_NAME:
             return JobRef(intent.key)
-        found = yield from self._search.settled(self.payload_of(intent.attempt), "its name is in no record")
+        found = yield from self._search.settled(self.payload_of(intent.attempt), "its name was not recorded")
         if found is None:
-            raise ResultsGoneError(f"what the provider calls job {intent.key} is in no record, and cannot be found out")
+            raise ResultsGoneError(
+                f"the provider's name of job {intent.key} was not recorded, and cannot be determined"
+            )
         return found
 
     def _attempt(self, rows: int) -> int:
@@ -236,7 +245,18 @@ class Submission:
             "rows": payload.rows,
             "request_sha256": self.work.request_sha256,
             "estimated_usd": self.work.estimate_usd(payload.rows, payload.size),
+            "reserved_usd": self.work.reserve_usd(payload.rows, payload.size),
         }
+
+    def _require_room(self, payload: PartPayload) -> None:
+        """Refuse, before anything is uploaded, what does not fit into the cap.
+
+        Raises
+        ------
+        OverCapError
+        """
+        reserve = self.work.reserve_usd(payload.rows, payload.size) or 0.0
+        self.recorder.budget.require(self.work, payload.key, payload.rows, reserve)
 
     def _leave_breadcrumbs(self, job: JobRef, key: str, attempt: int, dataset: str | None) -> None:
         """Write beside the results, in plain files, what a person needs to find the job without this program."""
@@ -315,7 +335,7 @@ class Submission:
         if found is None and doubtful:
             doubts += 1
             found = yield from self._search.settled(
-                payload, "an earlier process asked for it, and did not note the answer"
+                payload, "an earlier process requested it, and did not record the answer"
             )
         while found is None:
             if doubts and (not provider.keyed or doubts >= _MOST_DOUBTS):
@@ -328,7 +348,7 @@ class Submission:
             except OutcomeUnknownError as error:
                 doubts, there = doubts + 1, isinstance(error, AlreadyThereError)
                 found = yield from self._search.settled(payload, error.message)
-        self.recorder.events.say(f"{self.work.name}: job {found.name} is there already, and is adopted")
+        self.recorder.events.say(f"{self.work.name}: job {found.name} already exists, and is adopted")
         return found
 
     def _fenced(self, payload: PartPayload) -> Steps[JobRef]:
@@ -356,11 +376,11 @@ class Submission:
 
     def _gone(self, payload: PartPayload) -> JobRef:
         self.recorder.events.warn(
-            f"{self.work.name}: job {payload.key} was created before and is gone; its answers are looked for"
+            f"{self.work.name}: job {payload.key} was created before and no longer exists; looking for its answers"
         )
         return JobRef(payload.key)
 
     def _parked(self, payload: PartPayload) -> OutcomeUnknownError:
-        reason = f"whether job {payload.key} was created cannot be found out"
+        reason = f"it cannot be determined whether job {payload.key} was created"
         self.recorder.record(self.work, "unknown", reason=reason, key=payload.key)
         return OutcomeUnknownError(reason)

@@ -14,6 +14,7 @@ from promptrial.jobs.settling import Settling
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus
 from promptrial.runtime.clock import Clock
+from promptrial.runtime.progress import duration
 
 __all__ = ["JobWatch"]
 
@@ -69,7 +70,7 @@ class JobWatch:
             if status.state is JobState.MISSING:
                 missing = missing or Settling(self.settings, self.clock)
                 if missing.is_over():
-                    return replace(status, message=f"the provider does not know job {job.name} any more")
+                    return replace(status, message=f"the provider no longer has job {job.name}")
                 yield missing.wait_s
                 continue
             if status.state is not JobState.WORKING:
@@ -79,12 +80,15 @@ class JobWatch:
                 self.recorder.record_attempt(self.work, "running")
             if status.message and status.message != said:
                 said = status.message
-                self.recorder.say_once("job", f"{self.work.name}: {said} (and so may others)")
+                self.recorder.say_once("job", f"{self.work.name}: {said} (other parts may be affected too)")
             if self.clock.monotonic() - began > self.settings.job_deadline_s:
                 raise PermanentError(
-                    f"job {job.name} has not ended within {_duration(self.settings.job_deadline_s)}",
-                    hint="look at it at the provider: a model that is not served may never begin. A resume waits for "
-                    "it again; if you delete the job there, resume with --rebuy to ask its requests again",
+                    f"job {job.name} has not ended within {duration(self.settings.job_deadline_s)}",
+                    hint=(
+                        "check the job at the provider: if the model is not served, it may never start. A resume "
+                        "waits for it again; if you delete the job there, resume with --rebuy to ask its requests "
+                        "again"
+                    ),
                 )
             yield waits.wait_s()
 
@@ -100,20 +104,3 @@ class JobWatch:
             f"by hand {self.work.name} {status.message}", f"{self.work.name}: {status.message}{steps}"
         )
         return wait_s
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in the largest unit of which there are at least two, rounded to three figures.
-
-    Examples
-    --------
-    >>> [_duration(seconds) for seconds in (0.5, 1, 90, 150, 93600, 172800)]
-    ['0.5 seconds', '1 second', '90 seconds', '2.5 minutes', '26 hours', '48 hours']
-    """
-    size, unit = next(
-        each
-        for each in ((3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
-        if seconds >= 2 * each[0] or each[0] == 1.0
-    )
-    count = f"{seconds / size:.3g}"
-    return f"{count} {unit}{'' if count == '1' else 's'}"

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from promptrial import registry
 from promptrial.model import ModelSpec, Part
 from promptrial.model.instances import Limits
 from promptrial.providers.base import BatchProvider
 from promptrial.providers.request_rows import RequestRow
 from promptrial.registry import PartState
-from promptrial.store.records import IN_DOUBT, Intent, PartRecord, PartStatus, TrialManifest
+from promptrial.store.part_records import IN_DOUBT, Intent, PartRecord, PartStatus, ReusedAnswers
+from promptrial.store.records import TrialManifest
 from promptrial.store.rundir import TrialDir
 
 __all__ = ["PartWork"]
@@ -25,8 +28,10 @@ class PartWork:
     """One part to be answered: where it is, who answers it, and its requests (a fresh iterator a call).
 
     ``request_sha256`` is the digest of what is asked and of whom: answers are kept only as long as both stay the same.
-    ``key`` is what the keys of its jobs begin with, ``limits`` those of its provider. ``duplicates`` are the parts of
-    other trials that ask exactly the same: one of them is answered, and the others share its answers.
+    ``key`` is what the keys of its jobs begin with, ``limits`` those of its provider. ``estimate_usd`` and
+    ``reserve_usd`` say what so many requests of so many bytes cost, about and at most; None without a price.
+    ``duplicates`` are the parts of other trials that ask exactly the same: one of them is answered, and the others
+    share its answers.
     """
 
     folder: TrialDir
@@ -38,6 +43,7 @@ class PartWork:
     key: str
     requests: Callable[[], Iterator[RequestRow]]
     estimate_usd: Callable[[int, int], float | None] = lambda _rows, _size: None
+    reserve_usd: Callable[[int, int], float | None] = lambda _rows, _size: None
     limits: Limits = field(default_factory=Limits)
     duplicates: list[PartWork] = field(default_factory=list, repr=False)
 
@@ -112,10 +118,26 @@ class PartWork:
         return tuple(intent for intent in self.record.intents if intent.request_sha256 == self.request_sha256)
 
     @property
+    def live(self) -> tuple[Intent, ...]:
+        """What its requests were paid for by that were asked one by one, oldest first."""
+        live = self.record.live
+        return () if isinstance(live, msgspec.UnsetType) else live
+
+    @property
     def latest(self) -> Intent | None:
         """The last of these attempts."""
         intents = self.intents
         return intents[-1] if intents else None
+
+    @property
+    def only_reused(self) -> bool:
+        """Whether it was sealed with answers of other runs alone, so that no job of it is to be looked for."""
+        return self.record.status == "downloaded" and self.rows_reused > 0 and not self.record.attempts
+
+    @property
+    def rows_reused(self) -> int:
+        """How many of its answers were taken over from other runs."""
+        return sum(intent.reused.rows for intent in self.intents if isinstance(intent.reused, ReusedAnswers))
 
     @property
     def in_doubt(self) -> bool:

@@ -55,7 +55,7 @@ def _prompt_set(trial: LegacyTrial) -> dict[str, Any]:
 
 
 def _lost(what: str, sha256: str = "") -> dict[str, Any]:
-    return {"path": f"the {what} is not on record", "sha256": sha256, "lost": True}
+    return {"path": f"the {what} is not recorded", "sha256": sha256, "lost": True}
 
 
 def _trial(trial: LegacyTrial) -> dict[str, Any]:

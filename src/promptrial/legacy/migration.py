@@ -39,7 +39,8 @@ from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import part_row, parts_of, worklist
 from promptrial.store import atomic, jsonl, records
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import FileRecord, Manifest, PartRecord, Receipt, RunState
+from promptrial.store.part_records import FileRecord, PartRecord
+from promptrial.store.records import Manifest, Receipt, RunState
 from promptrial.store.rundir import OLDER, RunDir
 
 __all__ = ["Migration", "migrate", "needs_migration"]
@@ -209,8 +210,8 @@ def _items(run: RunDir, prepared: Path | None) -> list[Item]:
                 raise DataError(f"{source}:{number}: not a prepared question: {error}") from error
     if not items:
         raise ResumeError(
-            f"{run.root}: the questions that this run asked are not there ({folder} has no prepared question)",
-            hint=f"name their folder: {run.rebuild_command} --prepared path/to/prepared",
+            f"{run.root}: the questions of this run are missing ({folder} has no prepared question)",
+            hint=f"give their folder: {run.rebuild_command} --prepared path/to/prepared",
         )
     return sorted(items, key=lambda item: item.type != "open")
 
@@ -303,8 +304,8 @@ def _write_trial(
         manifest.parts[part.name] = _written(spec, services, trial, part, [row for _, row in rows], legacy)
         if len(rows) < len(requests):
             migration.inferred.append(
-                f"{trial.slug}: {len(requests) - len(rows)} of {len(requests)} answers of {part.resume_key} are not on "
-                "disk; they count as missing, for the prompts to ask them again are not on record"
+                f"{trial.slug}: {len(requests) - len(rows)} of {len(requests)} answers of {part.resume_key} are not "
+                "on disk; they count as missing, because the prompts needed to ask again were not recorded"
             )
     records.save(spec.run.trial(trial.slug).manifest_path, manifest)
     spec.run.trial(trial.slug).journal.clear()
@@ -370,7 +371,7 @@ def _describe_trial(trial: Trial, answers: FoundAnswers, foreign: int, migration
             f"{trial.slug}: {answers.conflicts} requests have two different answers; the first by part and line counts"
         )
     if foreign:
-        migration.inferred.append(f"{trial.slug}: {foreign} answers belong to no prepared question, and are left out")
+        migration.inferred.append(f"{trial.slug}: {foreign} answers belong to no prepared question, and are ignored")
 
 
 def _leave_out_unanswered(legacy: LegacyRun, answers: Mapping[str, FoundAnswers], migration: Migration) -> None:
@@ -385,7 +386,7 @@ def _leave_out_unanswered(legacy: LegacyRun, answers: Mapping[str, FoundAnswers]
         if not answers[trial.slug].rows:
             claims = sorted(set((trial.manifest.get("job_status") or {}).values()))
             claimed = f", though its records say {', '.join(claims)}" if claims else ""
-            migration.sure.append(f"{trial.slug}: no answer is on disk{claimed}; the trial is left out")
+            migration.sure.append(f"{trial.slug}: no answer is on disk{claimed}; the trial is ignored")
     legacy.trials = tuple(trial for trial in legacy.trials if answers[trial.slug].rows)
     if not legacy.trials:
         raise ResumeError(f"{legacy.root}: no answer of any trial is on disk, so there is nothing to resume")
@@ -395,10 +396,10 @@ def _describe_run(run: RunDir, legacy: LegacyRun, migration: Migration) -> None:
     named = {str(name) for trial in legacy.trials if (name := trial.manifest.get("run_id"))} - {run.run_id}
     if named:
         migration.sure.append(
-            f"its records call it {', '.join(sorted(named))}; here it is {run.run_id}, as its folder is"
+            f"its records call it {', '.join(sorted(named))}; here it has the name of its folder, {run.run_id}"
         )
     migration.sure.append(f"{len(legacy.trials)} trials have answers here")
     planned = set((legacy.config.get("sweep") or {}).get("prompt_sets") or []) - {t.prompt_set for t in legacy.trials}
     if planned:
-        migration.sure.append(f"planned once, and never begun here: {', '.join(sorted(planned))}")
-    migration.inferred.append("the prompts' texts are not on record: reports show their digests alone")
+        migration.sure.append(f"planned, but never started: {', '.join(sorted(planned))}")
+    migration.inferred.append("the texts of the prompts were not recorded: reports show only their digests")

@@ -63,7 +63,9 @@ def read_run(root: Path) -> LegacyRun:
     """Read what can be read of an older run. A file that a migration has replaced is read from its backup."""
     run = LegacyRun(root, _config(root))
     if not run.config:
-        run.inferred.append("its configuration is lost: parameters come from the trials, the rest are defaults")
+        run.inferred.append(
+            "its configuration is missing: parameters come from the trials, and the others are defaults"
+        )
     folders = sorted(path.parent for path in root.glob("*/results") if path.is_dir())
     run.trials = tuple(trial for folder in folders if (trial := _trial(run, folder)) is not None)
     return run
@@ -87,7 +89,7 @@ def _trial(run: LegacyRun, folder: Path) -> LegacyTrial | None:
     if not manifest:
         if named is None or not any((folder / "results").glob("t*_p*")):
             return None
-        run.inferred.append(f"{folder.name}: its manifest is lost: parameters come from its name")
+        run.inferred.append(f"{folder.name}: its manifest is missing: parameters come from its name")
     described = manifest.get("trial") or {}
     model_id = str(described.get("model_id") or run.config.get("model_id") or "unknown")
     alias, prompt_set = _names(folder.name if named is None else named["rest"], described, model_id, run.config)

@@ -7,12 +7,14 @@ about 2 microseconds a row); the others are dataclasses.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from promptrial.model.arms import ArmName
+from promptrial.model.arms import ArmName, contrasts_of
 from promptrial.model.instances import RequestOptions
 from promptrial.model.templates import ItemKind, TaskTemplates
 
@@ -128,7 +130,8 @@ class Completion:
     and ``text`` is empty. Token counts are None where the provider did not say; ``cached_tokens``, which were read from
     a cache, and ``cache_write_tokens``, which were written to it, are part of the prompt's, ``reasoning_tokens`` of the
     completion's. ``reasoning`` is what the model wrote before it answered, as far as it was given apart from the text.
-    ``model`` is what an answer calls its model, where it does so.
+    ``model`` is what an answer calls its model, where it does so. ``latency_s`` are the seconds that the server says it
+    took; they are no part of what two rows say alike.
     """
 
     wire_id: str
@@ -144,6 +147,7 @@ class Completion:
     reasoning_tokens: int | None = None
     cache_write_tokens: int | None = None
     model: str | None = field(default=None, compare=False)
+    latency_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,8 @@ class Trial:
     """Arms and decoding parameters: one comparison.
 
     ``arms`` are those of the prompt set, in its order; ``conditions`` names those that are run, in the order of their
-    parts. ``model`` answers every arm that has none of its own.
+    parts. ``model`` answers every arm that has none of its own. ``judges`` are the models that judge its answers: no
+    part of what is asked of the arms, and so of no digest.
     """
 
     slug: str
@@ -220,6 +225,7 @@ class Trial:
     stop: tuple[str, ...]
     seed: int
     conditions: tuple[ArmName, ...]
+    judges: tuple[ModelSpec, ...] = field(default=(), compare=False)
 
     def arm(self, name: ArmName) -> Arm:
         """Return the arm of this name."""
@@ -244,6 +250,24 @@ class Trial:
     def own_models(self) -> dict[ArmName, ModelSpec]:
         """The models of those arms that have another than the trial's."""
         return {arm.name: arm.model for arm in self.arms if arm.model != self.model}
+
+    def alike(self) -> Iterator[tuple[ArmName, ArmName]]:
+        """Yield each two arms that are run and differ in their names alone, as the arms of an A/A trial do."""
+        arms = [self.arm(name) for name in self.arms_run]
+        for one, other in combinations(arms, 2):
+            if (one.prompt.text, one.model, one.templates) == (other.prompt.text, other.model, other.templates):
+                yield one.name, other.name
+
+    @property
+    def second_asks(self) -> tuple[ArmName, ...]:
+        """The arms that ask exactly what the arm asks that they are compared with."""
+        alike = {*self.alike()}
+        return tuple(each.sides[1] for each in contrasts_of(self.arms_run) if each.sides in alike)
+
+    @property
+    def is_aa(self) -> bool:
+        """Whether it compares an arm with nothing but itself."""
+        return 0 < len(self.second_asks) == len(contrasts_of(self.arms_run))
 
 
 @dataclass(frozen=True, slots=True)

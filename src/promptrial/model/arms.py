@@ -15,6 +15,7 @@ __all__ = [
     "DEFAULT_CONTRAST",
     "HASHED_CODE",
     "PAIR",
+    "SECOND_ASK",
     "TREATMENT",
     "ArmName",
     "Contrast",
@@ -23,6 +24,9 @@ __all__ = [
     "compared_arms",
     "contrasts_of",
     "control_first",
+    "is_judge",
+    "judge_name",
+    "scorer_of",
 ]
 
 ArmName = str
@@ -31,12 +35,45 @@ ARM_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 CONTROL: Final = "control"
 TREATMENT: Final = "treatment"
 """The name of the arm that a prompt set gives under the key ``treatment``."""
+SECOND_ASK: Final = "control_again"
+"""The arm of an A/A run that asks everything that control asks once more."""
 PAIR: Final = (CONTROL, TREATMENT)
 """The arms of a prompt set that gives a single treatment under that key."""
 _CODES: Final = {CONTROL: "c", TREATMENT: "t"}
 _HASHED: Final = 4
 HASHED_CODE: Final = re.compile(rf"x[a-z2-7]{{{_HASHED}}}")
 """What the code of an arm looks like that is neither control nor the arm under ``treatment``."""
+
+
+_JUDGE: Final = "judge-"
+"""What no name of an arm begins with, for none has a hyphen."""
+
+
+def judge_name(scorer: str, digest: str) -> ArmName:
+    """Return what stands for a judge where parts and records name an arm: the scorer, and what it is asked with.
+
+    Examples
+    --------
+    >>> judge_name("quality", "6f1c88a2e0"), is_judge("judge-quality-6f1c88"), is_judge("control")
+    ('judge-quality-6f1c88', True, False)
+    """
+    return f"{_JUDGE}{scorer}-{digest[:6]}"
+
+
+def is_judge(name: str) -> bool:
+    """Whether a name, where parts and records name an arm, stands for a judge."""
+    return name.startswith(_JUDGE)
+
+
+def scorer_of(judge: ArmName) -> str:
+    """Return the scorer of a judge's name.
+
+    Examples
+    --------
+    >>> scorer_of("judge-quality-6f1c88")
+    'quality'
+    """
+    return judge.removeprefix(_JUDGE).rpartition("-")[0]
 
 
 class Contrast(NamedTuple):

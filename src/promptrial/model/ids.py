@@ -178,8 +178,12 @@ def _wire_tail(code: str, temp: str, sample_index: int, item_type: str) -> str:
 
 
 def _escape(text: str) -> str:
-    if text.isascii() and text.isalnum():
-        return text
+    if text.isascii():
+        if text.isalnum():
+            return text
+        short = text.replace("_", "__").replace("-", "_d")
+        if short.replace("_", "").isalnum():  # most ids have no other character to escape
+            return short
     return _SPECIAL.sub(_escape_one, text)
 
 

@@ -19,7 +19,8 @@ from promptrial.model.units import RUN, Unit
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.registry import PartState
-from promptrial.store.records import FileRecord, Manifest, TrialManifest, load
+from promptrial.store.part_records import FileRecord
+from promptrial.store.records import Manifest, TrialManifest, load
 
 if TYPE_CHECKING:
     from promptrial.reporting.facts import TrialResult
@@ -78,7 +79,7 @@ class Phase:
     run_whole: Callable[[RunSpec, Services], Produced] | None = None
     manifest: str = ""
     space: Callable[[RunSpec, int], int] = lambda _spec, size_read: size_read
-    lacking: Callable[[TrialManifest, Trial], str] = lambda _manifest, _trial: ""
+    lacking: Callable[[RunSpec, TrialManifest, Trial], str] = lambda _spec, _manifest, _trial: ""
     files: tuple[str, ...] = ()
     version: int = 1
     made_with: Callable[[RunSpec], Mapping[str, str]] = lambda _spec: {}
@@ -88,6 +89,15 @@ class Phase:
     def part_state(self) -> PartState | None:
         """What a part is when a phase that works part by part is done with it; None for any other phase."""
         return registry.PART_STATES.get(self.name)
+
+    @property
+    def continues_with(self) -> str:
+        """The phase to go back to where this one has run and is not done yet, because more is to be asked.
+
+        Of the phases that work part by part, the last goes back to the first; empty for all others.
+        """
+        first, *_, last = registry.PART_STATES
+        return first if self.name == last else ""
 
     @property
     def content_addressed(self) -> bool:

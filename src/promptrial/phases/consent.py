@@ -6,23 +6,22 @@ parts once for each trial, as it was told to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from promptrial.errors import UsageError
 from promptrial.jobs.work import PartWork
-from promptrial.model import Prompt
-from promptrial.phases.settings import asked_with
+from promptrial.phases.settings import was_sent
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_key
-from promptrial.store.records import IN_DOUBT, Intent, PartRecord
+from promptrial.store.part_records import IN_DOUBT, Intent, PartRecord
 
 __all__ = ["require_leave_to_buy_again"]
 
-_UNSHARED: Final = "--no_sharing would ask again what another trial of this run has asked"
+_UNSHARED: Final = "--no_sharing would ask again requests that another trial of this run has asked"
 _CUT_AGAIN: Final = (
-    "the arms below have the same prompt as before, and their requests were cut or chosen otherwise since they were "
-    "paid for, so that all of them would be asked again"
+    "the prompts of the arms below are unchanged, but their requests were split or selected differently since they "
+    "were paid for, so all of them would be asked again"
 )
 
 
@@ -88,27 +87,19 @@ def _paid_otherwise(record: PartRecord, wanted: set[str]) -> bool:
 
 
 def _unchanged_arms(spec: RunSpec, work: PartWork) -> set[str]:
-    """Return the arms whose prompt is the one that was sent last, to the same model and by the same templates.
-
-    Only *submit* records token counts. An entry without them was made for a lost manifest: it says what is wanted now.
-    """
+    """Return the arms whose prompt is the one that was sent last, to the same model and by the same templates."""
     trial, sent = spec.trial(work.folder.slug), work.manifest.prompts
-    return {arm.name for arm in trial.arms if _was_sent(sent.get(arm.name, {}), arm.prompt, asked_with(trial, arm))}
-
-
-def _was_sent(entry: Mapping[str, Any], prompt: Prompt, wanted: str) -> bool:
-    """Whether an entry is of this prompt; one of an earlier version does not say what it was asked with."""
-    return "tokens" in entry and entry.get("sha256") == prompt.sha256 and entry.get("asked_with", wanted) == wanted
+    return {arm.name for arm in trial.arms if was_sent(sent.get(arm.name, {}), trial, arm)}
 
 
 def _refusal(spec: RunSpec, reason: str, again: Sequence[PartWork]) -> UsageError:
     rows = sum(each.part.rows for each in again)
     costs = [each.estimate_usd(each.part.rows, each.folder.requests(each.part.name).stat().st_size) for each in again]
     known = [usd for usd in costs if usd is not None]
-    price = f"about {sum(known):.4g} USD" if len(known) == len(costs) else "their price is not known"
+    price = f"about {sum(known):.4g} USD" if len(known) == len(costs) else "at an unknown price"
     names = ", ".join(each.name for each in again[:4]) + (f" and {len(again) - 4} more" if len(again) > 4 else "")
     return UsageError(
         f"{reason}: {rows} requests ({price}), in {names}",
-        hint="resume with the settings that the run was begun with; or pay again, with these flags and: "
+        hint="resume with the settings that the run was started with; or pay again, with these flags and: "
         f"{spec.run.resume_command} --rebuy",
     )

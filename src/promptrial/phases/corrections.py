@@ -19,7 +19,7 @@ from promptrial.phases.prepared import all_items, in_order
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_subgroups
-from promptrial.store.records import CorrectedSource
+from promptrial.store.change_records import CorrectedSource
 
 __all__ = ["Found", "corrected", "find"]
 

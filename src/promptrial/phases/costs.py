@@ -9,21 +9,24 @@ from typing import Any, Final
 import msgspec
 
 from promptrial.config.costs import CriterionConfig
-from promptrial.costs import amounts, criterion, prices
+from promptrial.costs import amounts, criterion
+from promptrial.costs.price_words import unpriced_words
 from promptrial.documents import cost_report
-from promptrial.documents.cost_report import Price
+from promptrial.documents.kept_prices import KeptPrice
 from promptrial.documents.scorers import Declaration
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.arms import ArmName
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
-from promptrial.phases.parse import CACHE_COLUMNS, ParseReport
+from promptrial.phases.parsed import CACHE_COLUMNS, ParseReport
 from promptrial.phases.scorers import declared
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.unused import of_judges, of_unused, with_judges, with_unused
 from promptrial.scoring.types.exact_match import ExactMatch
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import FileRecord, load
+from promptrial.store.part_records import FileRecord
+from promptrial.store.records import load
 from promptrial.store.tables import column_names, read_batches
 
 __all__ = ["PHASE"]
@@ -70,31 +73,51 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
         {}
         if counted is None
         else _meeting(results / "per_item_scores.parquet", trial, counted, scorers[counted.scorer]),
-        _price(spec, trial.model),
-        {name: _price(spec, model) for name, model in trial.own_models.items() if name in trial.conditions},
+        spec.prices.of(trial.model),
+        {name: spec.prices.of(model) for name, model in trial.own_models.items() if name in trial.conditions},
     )
     if counted is None or chosen is not None or scorers[counted.scorer] != ExactMatch.declared:
         words = None if counted is None else criterion.in_words(counted, scorers[counted.scorer])
         document = msgspec.structs.replace(document, criterion=words)
+    if unpriced := _unpriced(spec, trial):
+        document = msgspec.structs.replace(document, unpriced=unpriced)
+    if spec.dry_run:
+        document = msgspec.structs.replace(document, dry_run=True)
+    document = with_unused(document, spec, services.manifest(trial.slug), trial)
+    if trial.judges:
+        document = with_judges(document, spec, services.manifest(trial.slug), trial)
     path = results / "costs.json"
     with AtomicFile(path) as file:
         file.write(cost_report.encode(document))
     return Produced({path: FileRecord(file.sha256(), file.size)})
 
 
-def _price(spec: RunSpec, model: ModelSpec) -> Price | None:
-    return prices.price_for(spec.config.pricing, model)
-
-
-def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> object:
+def _settings(spec: RunSpec, manifests: Manifests, trial: Trial | None) -> object:
     settings: dict[str, Any] = {
         "pricing": {name: terms.model_dump(mode="json") for name, terms in spec.config.pricing.items()},
         "model": _named(trial.model) if trial else None,
     }
     if spec.config.costs.criterion is not None:
         settings["criterion"] = spec.config.costs.criterion.model_dump(mode="json")
+    if kept := list(_listed(spec, trial).values()) if trial else []:
+        settings["prices"] = msgspec.to_builtins(kept)
+    if trial and (unused := of_unused(spec, manifests[trial.slug], trial)):
+        settings["unused"] = unused
+    if trial and trial.judges and (asked := of_judges(spec, manifests[trial.slug], trial)):
+        settings["judges"] = asked
     own = {name: _named(model) for name, model in trial.own_models.items()} if trial else {}
     return settings | {"arms": own} if own else settings
+
+
+def _listed(spec: RunSpec, trial: Trial) -> dict[ModelSpec, KeptPrice]:
+    """Return what is kept of the models of a trial that the configuration does not price."""
+    prices = spec.prices
+    return {model: kept for model in trial.models if (kept := prices.listed(model)) is not None}
+
+
+def _unpriced(spec: RunSpec, trial: Trial) -> dict[str, str]:
+    listed = _listed(spec, trial).items()
+    return {model.alias: unpriced_words(spec.prices, model) for model, kept in listed if kept.price is None}
 
 
 def _named(model: ModelSpec) -> list[str]:

@@ -20,15 +20,17 @@ from promptrial.errors import ConfigError
 from promptrial.model import Item, ModelSpec, Part, Trial
 from promptrial.model.instances import Limits
 from promptrial.phases.base import load_manifest
+from promptrial.phases.money_limit import MoneyLimit, TooDear
 from promptrial.phases.spec import RunSpec
 from promptrial.providers.base import LengthensRows, LimitsJobs
-from promptrial.store import jsonl
-from promptrial.store.records import FileRecord
+from promptrial.store.part_records import FileRecord
 
 __all__ = ["Cutter", "JobLimits", "as_recorded", "limit_notes", "limits_of", "own_limits"]
 
 Write = Callable[[Part, Sequence[Item]], FileRecord]
 """Writes the request file of a part that holds some items."""
+Lengths = Callable[[Trial, Part, Sequence[Item]], Iterator[int]]
+"""Returns the bytes of each request of a part that was written, its newline included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,14 @@ def limit_notes(spec: RunSpec) -> Iterator[str]:
     built = load_manifest(spec.run.batch_inputs / "manifest.json")
     if built is not None:
         for provider, limits in built.facts.get("cut", {}).items():
-            yield f"parts are cut smaller: {provider} takes at most {limits} a job"
+            yield f"parts are split: {provider} takes at most {limits} per job"
+        if (most := built.facts.get("cut_usd")) is not None:
+            yield f"parts are split: none may cost more than {most:.4g} USD, a tenth of the cap"
         return
     own, lines = own_limits(spec).get("limits", {}), spec.config.lines_per_part or DEFAULT_LINES_PER_PART
     for limits in dict.fromkeys(limits_of(spec, model) for model in models_asked(spec.trials)):
         if limits.provider in own or (limits.rows is not None and lines > limits.rows):
-            yield f"{limits.provider} takes at most {limits} a job; parts that are larger will be cut smaller"
+            yield f"{limits.provider} takes at most {limits} per job; larger parts will be split"
 
 
 def own_limits(spec: RunSpec) -> dict[str, Any]:
@@ -137,15 +141,23 @@ class Cutter:
     Parameters
     ----------
     spec : RunSpec
+    lengths : Lengths
 
     Attributes
     ----------
     cut : Counter
         How many parts were cut, by the limits of their provider.
+    cut_by_cost : int
+        How many parts were cut because of what they could cost.
+    dearest : TooDear or None
+        Of the parts that do not fit into the cap by themselves, the one that could cost most.
     """
 
     spec: RunSpec
+    lengths: Lengths
     cut: Counter[JobLimits] = field(default_factory=Counter)
+    cut_by_cost: int = 0
+    dearest: TooDear | None = None
     _shift: Counter[tuple[str, float]] = field(default_factory=Counter)
 
     def written(
@@ -173,38 +185,54 @@ class Cutter:
         written = [(part, write(part, items)) for part in arms]
         limits = [limits_of(self.spec, trial.arm(part.condition).model) for part in arms]
         exceeded = [each for each, (_, file) in zip(limits, written, strict=True) if not each.take(file)]
-        if frozen or not exceeded:
+        money = [MoneyLimit.of(self.spec, trial, part) for part in arms]
+        dear = any(not each.takes(file) for each, (_, file) in zip(money, written, strict=True))
+        if frozen or not (exceeded or dear):
             yield from written
             return
-        spans = self._spans(trial, arms, items, limits)
-        self.cut[exceeded[0]] += 1
+        spans = self._spans(trial, arms, items, limits, money)
+        self.cut.update(exceeded[:1])
+        self.cut_by_cost += dear
         self._shift[at] += len(spans) - 1
         for number, (start, stop) in enumerate(spans):
-            for part in arms:
-                piece = _piece(part, number, start, stop)
-                yield piece, write(piece, items[start:stop])
+            for part, limit in zip(arms, money, strict=True):
+                piece, held = _piece(part, number, start, stop), items[start:stop]
+                file = write(piece, held)
+                found = (self.dearest, limit.too_dear(piece, file, held))
+                self.dearest = max(filter(None, found), key=lambda each: each.usd, default=None)
+                yield piece, file
 
     def _spans(
-        self, trial: Trial, arms: Sequence[Part], items: Sequence[Item], limits: Sequence[JobLimits]
+        self,
+        trial: Trial,
+        arms: Sequence[Part],
+        items: Sequence[Item],
+        limits: Sequence[JobLimits],
+        money: Sequence[MoneyLimit],
     ) -> list[tuple[int, int]]:
         replicates = arms[0].rows // len(items)
-        sizes = [self._sizes(trial, part, each, replicates) for part, each in zip(arms, limits, strict=True)]
+        written = [self._sizes(trial, part, items) for part in arms]
+        sizes: list[Sequence[float]] = [
+            [size + replicates * each.overhead for size in own] for own, each in zip(written, limits, strict=True)
+        ]
+        sizes += [each.shares(replicates, own) for each, own in zip(money, written, strict=True)]
+        most = [*(each.size for each in limits), *(each.most_usd for each in money)]
         most_items = min((each.rows // replicates for each in limits if each.rows is not None), default=None)
         try:
-            return list(pieces_within(sizes, [each.size for each in limits], most_items))
+            return list(pieces_within(sizes, most, most_items))
         except ValueError as error:
             (at,) = error.args
-            raise _too_large(items[at], limits, [size[at] for size in sizes], replicates) from None
+            raise _too_large(items[at], limits, [int(size[at]) for size in sizes[: len(arms)]], replicates) from None
 
-    def _sizes(self, trial: Trial, part: Part, limits: JobLimits, replicates: int) -> list[int]:
-        """Return the bytes of each item's requests, as the provider gets them."""
-        path = self.spec.run.trial(trial.slug).requests(part.name)
-        lengths = (len(line) + 1 + limits.overhead for line in jsonl.lines(path))
+    def _sizes(self, trial: Trial, part: Part, items: Sequence[Item]) -> list[int]:
+        """Return the bytes of each item's requests, as they are written."""
+        replicates, lengths = part.rows // len(items), self.lengths(trial, part, items)
         return [sum(own) for own in iter(lambda: [*islice(lengths, replicates)], [])]
 
     def facts(self) -> dict[str, Any]:
-        """Return as a fact that parts were cut; nothing where none was."""
-        return {"cut": {each.provider: str(each) for each in self.cut}} if self.cut else {}
+        """Return as facts why parts were cut; nothing where none was."""
+        limits = {"cut": {each.provider: str(each) for each in self.cut}} if self.cut else {}
+        return limits | ({"cut_usd": self.spec.terms.caps.part_usd} if self.cut_by_cost else {})
 
 
 def _piece(part: Part, number: int, start: int, stop: int) -> Part:
@@ -227,8 +255,8 @@ def _too_large(item: Item, limits: Sequence[JobLimits], sizes: Sequence[int], re
     each, size = wrong
     asked = "the request" if replicates == 1 else f"the {replicates} requests"
     return ConfigError(
-        f"{item.dataset}: {asked} of item {item.id} {'takes' if replicates == 1 else 'take'} {size:,} bytes, and a job "
-        f"at {each.provider} takes at most {each}",
-        hint="leave the item out or shorten it, or ask fewer replicates; if the provider takes more, raise "
+        f"{item.dataset}: {asked} of item {item.id} {'takes' if replicates == 1 else 'take'} {size:,} bytes, but a "
+        f"job at {each.provider} takes at most {each}",
+        hint="remove or shorten the item, or ask for fewer replicates; if the provider takes more, raise "
         f"`providers.{each.provider}.max_bytes` or `max_rows`",
     )

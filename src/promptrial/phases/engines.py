@@ -93,8 +93,10 @@ def _require_same(slug: str, recorded: dict[str, Any], now: dict[str, Any]) -> N
     changed = sorted(key for key in recorded if recorded[key] != now.get(key))
     if changed:
         raise PhaseFailedError(
-            f"{slug}: the engine is not the one that this trial was begun with: "
+            f"{slug}: the engine is not the one that this trial was started with: "
             + "; ".join(f"{key}: {recorded[key]} -> {now.get(key)}" for key in changed),
-            hint="restore the settings (account, address, engine) that it was begun with and resume, or begin a new "
-            "run with another --run_id",
+            hint=(
+                "restore the settings (account, address, engine) that it was started with and resume, or start a "
+                "new run with another --run_id"
+            ),
         )

@@ -103,6 +103,8 @@ def _refusal(dataset: str, need: Need, counts: tuple[int, int], scorers: Sequenc
     verb = "needs" if len(scorers) == 1 else "need"
     return DataError(
         f"datasets.{dataset}: {held}, and {', '.join(scorers)} {verb} {'one' if need == 'gold' else 'them'}{first}",
-        hint=f"add what is missing to the questions, list `scorers` that do not need it{instead}, or write "
-        f"`unscorable: skip` to leave such questions out of these scorers (docs/questions.md#{anchor})",
+        hint=(
+            f"add what is missing to the questions, list `scorers` that do not need it{instead}, or write "
+            f"`unscorable: skip` so that these scorers skip such questions (docs/questions.md#{anchor})"
+        ),
     )

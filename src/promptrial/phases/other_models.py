@@ -26,10 +26,12 @@ class OtherModels:
     asked : mapping
         The model of each arm whose answers are compared. Others are not: those that this process computes, and names of
         deployments, which say nothing of a model.
+    named : Counter
+        How many answers of an arm name a model, so far.
     """
 
     asked: Mapping[ArmName, ModelSpec]
-    _named: Counter[tuple[ArmName, str]] = field(default_factory=Counter)
+    named: Counter[tuple[ArmName, str]] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, spec: RunSpec, trial: Trial) -> OtherModels:
@@ -39,11 +41,11 @@ class OtherModels:
     def count(self, arm: ArmName, named: str | None) -> None:
         """Count an answer of an arm by the model that it names, if it names one."""
         if named is not None and arm in self.asked:
-            self._named[arm, named] += 1
+            self.named[arm, named] += 1
 
     def warnings(self) -> Iterator[str]:
         """Yield a sentence, without its capital, for each arm and each other model that it names."""
-        for (arm, named), number in sorted(self._named.items()):
+        for (arm, named), number in sorted(self.named.items()):
             asked = self.asked[arm]
             if not is_same_model(named, asked.id):
                 answers = "1 answer names" if number == 1 else f"{number:,} answers name"

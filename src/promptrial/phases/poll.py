@@ -1,37 +1,54 @@
-"""Poll: bring the results of every job home, part by part, each row durable as it arrives."""
+"""Poll: bring the results of every job home, part by part, each row durable as it arrives; look at a running trial."""
 
 from __future__ import annotations
 
-from promptrial.jobs.queue import QueueManager
+from promptrial.model import Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
+from promptrial.phases.confirmation import require_consent
 from promptrial.phases.engines import engine_for
 from promptrial.phases.services import Services
-from promptrial.phases.settings import queue_settings
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.work import worklist
+from promptrial.phases.spending import budget_of
+from promptrial.phases.waves import open_waves, over
+from promptrial.phases.work import open_work, planned_work
+from promptrial.store.records import TrialManifest
 
 __all__ = ["PHASE"]
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:
-    active, everything = {trial.slug for trial in spec.active}, worklist(spec, services, spec.trials)
-    work = [each for each in everything if each.folder.slug in active]
-    queue = QueueManager(
-        work,
-        services.clock,
-        services.events,
-        services.stop,
-        services.part_done,
-        queue_settings(spec),
-        [each for each in everything if each.folder.slug not in active],
-    )
+    from promptrial.phases.queues import queue_of  # which a plan does without
+
+    active, everything = {trial.slug for trial in spec.active}, planned_work(spec, services, spec.trials)
+    require_consent(spec, services, everything)  # for what is to be bought again: all else was agreed to by *submit*
+    work = [each for each in open_work(spec, everything) if each.folder.slug in active]
+    others = [each for each in everything if each.folder.slug not in active]
+    queue = queue_of(spec, services, work, budget_of(spec, services, everything), others)
     for trial in spec.active:
         for model in trial.models:
             engine_for(spec, services, trial, model, work)
     with services.progress.task("poll", RUN, sum(item.part.rows for item in work), queue.finished()) as task:
         queue.collect(task)
+    for trial in spec.active:
+        if not over(spec, trial.slug):
+            from promptrial.phases.looking import take_look  # which loads the statistics
+
+            take_look(spec, services, trial)
     return Produced({})
 
 
-PHASE = Phase(name="poll", reads=("build", "submit"), run_whole=_run, files=("*/results/*/*",))
+def _lacking(spec: RunSpec, _manifest: TrialManifest, trial: Trial) -> str:
+    """Return that a look has to be taken, though the answers of all waves that may be asked are there."""
+    if over(spec, trial.slug):
+        return ""
+    return f"the look after wave {open_waves(spec, trial.slug)} is not taken"
+
+
+PHASE = Phase(
+    name="poll",
+    reads=("build", "submit"),
+    run_whole=_run,
+    lacking=_lacking,
+    files=("*/results/*/*",),
+)

@@ -15,6 +15,7 @@ import msgspec
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, ItemType, ids
 from promptrial.store import jsonl
+from promptrial.store.records import Manifest, load
 from promptrial.store.rundir import RunDir
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "in_order",
     "item_keys",
     "item_tokens",
+    "positions_with",
     "prepared_files",
+    "prepared_rows",
 ]
 
 _Row = TypeVar("_Row", bound=msgspec.Struct)
@@ -33,16 +36,18 @@ _FILES: Final[tuple[tuple[ItemType, str], ...]] = (("open", "open_book.jsonl"), 
 
 
 class ItemKey(NamedTuple):
-    """What identifies an item, without its texts."""
+    """What identifies an item, without its texts; ``grouped`` is whether its source groups it with others."""
 
     dataset: str
     id: str
     type: ItemType
+    grouped: bool = False
 
 
 class _KeyRow(msgspec.Struct, frozen=True):
     dataset: str
     id: str
+    cluster: str | None = None
 
 
 _ITEM_DECODER: Final = msgspec.json.Decoder(Item)
@@ -52,6 +57,15 @@ _KEY_DECODER: Final = msgspec.json.Decoder(_KeyRow)
 def prepared_files(run: RunDir) -> tuple[tuple[ItemType, Path], ...]:
     """Return the two files, in order."""
     return tuple((kind, run.prepared / name) for kind, name in _FILES)
+
+
+def prepared_rows(run: RunDir) -> int | None:
+    """Return how many items are prepared, as their record says; None where it does not."""
+    try:
+        found = load(run.prepared / "manifest.json", Manifest).facts.get("items")
+    except (FileNotFoundError, CorruptRecordError):
+        return None
+    return found if isinstance(found, int) else None
 
 
 def encode_item(item: Item) -> bytes:
@@ -111,12 +125,35 @@ def item_keys(run: RunDir) -> Iterator[ItemKey]:
     """Yield the key of every item in order."""
     for line in _lines(run):
         row = _decoded(line, _KEY_DECODER)
-        yield ItemKey(row.dataset, row.id, line.type)
+        yield ItemKey(row.dataset, row.id, line.type, row.cluster is not None)
 
 
 def item_tokens(run: RunDir) -> dict[str, str]:
     """Return ``token -> item id`` for the items, so that wire ids of long item ids can be read back."""
     return {ids.item_token(key.id): key.id for key in item_keys(run)}
+
+
+def positions_with(run: RunDir, words: str) -> set[int]:
+    """Return the positions of the items whose id, question, passage, choices or accepted answers hold some words.
+
+    Lower and upper case are the same.
+    """
+    wanted = words.lower()
+    escaped = msgspec.json.encode(wanted)[1:-1].lower()  # as they stand in the line of an item that holds them
+    return {
+        at
+        for at, line in enumerate(_lines(run))
+        if escaped in _lower(line.text) and _says(_decoded(line, _ITEM_DECODER), wanted)
+    }
+
+
+def _lower(line: bytes) -> bytes:
+    return line.lower() if line.isascii() else line.decode("utf-8", "replace").lower().encode()
+
+
+def _says(item: Item, wanted: str) -> bool:
+    texts = (item.id, item.question, item.context or "", *item.choices, *item.answers)
+    return any(wanted in text.lower() for text in texts)
 
 
 class _Line(NamedTuple):

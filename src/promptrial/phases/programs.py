@@ -21,7 +21,7 @@ from promptrial.scoring.types.command import MAX_REPLY_BYTES, Command, ProgramSc
 __all__ = ["program_scorer"]
 
 _SPARE_BYTES: Final = 64_000
-_NAME_IT: Final = "resume with --config FILE, the configuration that the program lies beside"
+_NAME_IT: Final = "resume with --config FILE, the configuration in the folder of the program"
 
 
 def program_scorer(
@@ -59,8 +59,8 @@ def program_scorer(
         raise ConfigError(f"scorer {name}: {error.message}", hint=_NAME_IT) from None
     if found != entry.sha256:
         raise ConfigError(
-            f"scorer {name}: the files of the command {command.command[0]} are not those that the run was configured "
-            f"with (SHA-256 {entry.sha256})",
+            f"scorer {name}: the files of the command {command.command[0]} have changed since the run was started "
+            f"(SHA-256 {entry.sha256})",
             hint=_NAME_IT,
         )
     argv = (path, *command.command[1:])
@@ -94,7 +94,7 @@ class _Program:
     def _failed(self, problem: str) -> ScoreError:
         return ScoreError(
             f"scorer {self.name}: {problem}",
-            hint="correct the program, or its time_limit_s, then resume the run; only score to report run again",
+            hint="fix the program, or its time_limit_s, then resume the run; only score to report run again",
         )
 
 
@@ -103,9 +103,9 @@ def _problem(ended: Ended, limits: Limits, n: int) -> str | None:
     if ended.took_too_long:
         return f"the program was killed: it took longer than {limits.seconds:g} seconds (time_limit_s) for {answers}"
     if ended.wrote_too_much:
-        return f"the program was killed: it wrote more than {limits.stdout_bytes:,} bytes for {answers}"
+        return f"the program was killed: its output exceeded {limits.stdout_bytes:,} bytes for {answers}"
     if ended.code < 0:
-        return f"the program was ended by signal {-ended.code}, with {answers} to score"
+        return f"the program was killed by signal {-ended.code}, with {answers} to score"
     if ended.code > 0:
         return f"the program ended with exit code {ended.code}, with {answers} to score"
     return None

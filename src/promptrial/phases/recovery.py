@@ -18,18 +18,20 @@ from promptrial import registry
 from promptrial.jobs.answers import row_ids
 from promptrial.jobs.work import PartWork
 from promptrial.model import Trial
+from promptrial.phases.judge_work import judge_work
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import worklist
 from promptrial.providers.base import BatchProvider, JobLookup
 from promptrial.store import breadcrumbs, jsonl
 from promptrial.store.breadcrumbs import Breadcrumb
-from promptrial.store.records import Intent, PartRecord, PartStatus
+from promptrial.store.part_records import Intent, PartRecord, PartStatus
+from promptrial.store.reused_files import read_reused
 
 __all__ = ["recover_parts"]
 
 _RAW: Final = re.compile(r"results\.a([1-9][0-9]*)\.jsonl")
-_REASON: Final = "made again from what is here: the manifest was lost"
+_REASON: Final = "rebuilt from the files on disk: the manifest was missing"
 
 
 def recover_parts(
@@ -52,7 +54,7 @@ def recover_parts(
         Slug -> how many parts were put there, of each trial that had any.
     """
     found: Counter[str] = Counter()
-    for work in worklist(spec, services, trials):
+    for work in (*worklist(spec, services, trials), *judge_work(spec, services, trials)):
         if work.record.request_sha256 is not None:
             continue
         record = _hosted(work, same_requests) if work.hosted else _local(work, same_requests)
@@ -66,8 +68,13 @@ def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: F
     name = work.part.name
     if not same_requests or not (work.folder.part_results(name).exists() or work.folder.part_rows(name).exists()):
         return None
+    found = (_reused(work, attempt, path) for attempt, path in sorted(_raw_files(work).items()))
     return PartRecord(
-        status="pending", resume_key=work.part.resume_key, request_sha256=work.request_sha256, reason=_REASON
+        status="pending",
+        resume_key=work.part.resume_key,
+        request_sha256=work.request_sha256,
+        reason=_REASON,
+        intents=tuple(intent for intent in found if intent is not None),
     )
 
 
@@ -130,6 +137,8 @@ def _intent(
     work: PartWork, crumb: Breadcrumb | None, key: str, attempt: int, path: Path | None, *, last: bool, whole: bool
 ) -> Intent:
     """Return an attempt; one that is ``completed`` without answers owes them, and they are fetched again."""
+    if path is not None and (reused := _reused(work, attempt, path)) is not None:
+        return reused
     job = _job_name(work, crumb, key, attempt)
     earlier: PartStatus = "expired" if path is not None or whole else "completed"
     latest: PartStatus = "submitted" if job is not None else "submitting" if path is None else "expired"
@@ -140,6 +149,22 @@ def _intent(
         request_sha256=work.request_sha256,
         job=job,
         results=work.folder.run.record(path, jsonl.count(path)) if path is not None else None,
+    )
+
+
+def _reused(work: PartWork, attempt: int, path: Path) -> Intent | None:
+    """Return an attempt whose answers were taken over from another run, as a file beside them says."""
+    reused = read_reused(work.folder.part_results(work.part.name).parent, attempt)
+    if reused is None:
+        return None
+    return Intent(
+        key=f"{work.key}-r{attempt}",
+        attempt=attempt,
+        status="completed",
+        request_sha256=work.request_sha256,
+        rows=reused.rows,
+        results=work.folder.run.record(path, jsonl.count(path)),
+        reused=reused,
     )
 
 

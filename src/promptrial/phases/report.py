@@ -3,43 +3,61 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from promptrial import __version__
 from promptrial.design.prompts import task_message
-from promptrial.documents import cost_report, significance
+from promptrial.documents import cost_report, judges, labels, significance
 from promptrial.documents.files import read_bytes
 from promptrial.model import Trial
 from promptrial.model.arms import ArmName
 from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
 from promptrial.phases.copied import copied
+from promptrial.phases.latency import latencies
 from promptrial.phases.older import older_figures, older_scores_path
-from promptrial.phases.parse import ParseReport
+from promptrial.phases.parsed import ParseReport
 from promptrial.phases.prepared import ItemReader, item_keys
+from promptrial.phases.reused import reused_by
 from promptrial.phases.sample import grown_late
-from promptrial.phases.scorers import declared
+from promptrial.phases.scorers import declared, judges_in
+from promptrial.phases.sealed_plan import deviations
 from promptrial.phases.sent_sampling import unsent_in
 from promptrial.phases.services import Services
 from promptrial.phases.settings import evaluation_rules
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.stats import AGREEMENT
+from promptrial.phases.unused import of_spending, spending_of
 from promptrial.phases.work import shared_rows
-from promptrial.reporting import markdown
-from promptrial.reporting.facts import DatasetFacts, MessageExample, ParseFacts, RunFacts, TrialFacts, TrialResult
-from promptrial.reporting.tables import PrimaryKey, primary_p_values
-from promptrial.reporting.tables.words import wording
+from promptrial.reporting.facts import (
+    DatasetFacts,
+    MessageExample,
+    OneControl,
+    ParseFacts,
+    RunFacts,
+    SealFacts,
+    TrialFacts,
+    TrialResult,
+    UnfinishedFacts,
+)
 from promptrial.scoring.normalize import EvaluationRules
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import FileRecord, TrialManifest, load
+from promptrial.store.part_records import FileRecord
+from promptrial.store.records import TrialManifest, load
 
-__all__ = ["PHASE", "trial_result"]
+if TYPE_CHECKING:
+    from promptrial.reporting.tables import PrimaryKey
+
+__all__ = ["PHASE", "marked", "run_page", "trial_result"]
 
 _Value = TypeVar("_Value")
-_PAGE_BYTES: Final = 1 << 20
-"""What a report has at most; how much it was made from says nothing of that."""
+_PAGE_BYTES: Final = 16 << 20
+"""What the page of a run has at most, however much it was made from."""
 
 
 def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult:
@@ -65,6 +83,11 @@ def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult
         scorers=declared(results),
         examples=tuple(_examples(spec, trial)),
         unsent=unsent_in(spec.config, trial),
+        prompt_names=_prompt_names(spec, trial),
+        reused=reused_by(spec, services.manifests, trial),
+        latency=latencies(results / "predictions.parquet", trial.arms_run),
+        judges=judges_in(results),
+        judged=tuple(judges.decode(read_bytes(results / judges.FILE)).judges) if trial.judges else (),
     )
     found = significance.decode(read_bytes(results / "significance.json"))
     costs = cost_report.decode(read_bytes(results / "costs.json"))
@@ -72,7 +95,18 @@ def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult
         facts,
         msgspec.structs.replace(found, attrition=_in_order(found.attrition, trial)),
         msgspec.structs.replace(costs, conditions=_in_order(costs.conditions, trial)),
+        labels.decode(read_bytes(results / AGREEMENT)) if (results / AGREEMENT).exists() else None,
     )
+
+
+def _prompt_names(spec: RunSpec, trial: Trial) -> dict[ArmName, str]:
+    """Return the names of the files of prompts, by arm; none where two are the same, or one comes from a variable."""
+    if any(at[:2] == ("prompt_sets", trial.prompt_set) for at in spec.written):
+        return {}
+    arms = spec.config.prompt_sets[trial.prompt_set].arms
+    paths = {name: arm.prompt.path for name, arm in arms.items() if arm.prompt.path}
+    names = {name: PurePosixPath(path.replace("\\", "/")).name for name, path in paths.items()}
+    return names if len({*names.values()}) == len(names) else {}
 
 
 def _in_order(by_arm: Mapping[ArmName, _Value], trial: Trial) -> dict[ArmName, _Value]:
@@ -93,7 +127,8 @@ def _run_facts(spec: RunSpec) -> RunFacts:
     prepared = load_manifest(spec.run.prepared / "manifest.json")
     sources: dict[str, Any] = prepared.facts["sources"] if prepared else {}
     rules = evaluation_rules(spec)
-    types = Counter(key.type for key in item_keys(spec.run))
+    keys = [*item_keys(spec.run)]
+    types = Counter(key.type for key in keys)
     return RunFacts(
         run_id=spec.run.run_id,
         experiment=spec.as_written(spec.config.name, "name"),
@@ -103,11 +138,25 @@ def _run_facts(spec: RunSpec) -> RunFacts:
         datasets=tuple(_dataset_facts(name, source, rules[name]) for name, source in sources.items()),
         n_open=types["open"],
         n_closed=types["closed"],
+        n_grouped=sum(key.grouped for key in keys),
         dry_run=spec.dry_run,
         grown_late=grown_late(spec),
         corrected=_corrected(spec),
         copied=copied(spec),
+        seal=_seal(spec),
+        pilot=spec.history.pilot,
     )
+
+
+def _seal(spec: RunSpec) -> SealFacts | None:
+    sealed = spec.history.sealed
+    return None if sealed is None else SealFacts(sealed.sha256, deviations(spec))
+
+
+def _sealed(spec: RunSpec) -> dict[str, Any]:
+    """Return what a receipt says of the sealed plan: nothing where there is none."""
+    found = _seal(spec)
+    return {"seal": [found.sha256, list(found.deviations)]} if found is not None else {}
 
 
 def _corrected(spec: RunSpec) -> dict[str, int]:
@@ -133,31 +182,114 @@ def _dataset_facts(name: str, source: dict[str, Any], rules: EvaluationRules) ->
 
 
 def _run_trial(spec: RunSpec, services: Services, trial: Trial) -> Produced:
-    path = spec.run.trial(trial.slug).reports / "report.md"
+    """Write the report of a trial, its details, and the plots that the report shows."""
+    from promptrial.phases.power_curves import power_curves
+    from promptrial.phases.what_changed import what_changed  # these a plan does without
+    from promptrial.reporting.details import trial_details
+    from promptrial.reporting.markdown import trial_plots, trial_report
+    from promptrial.reporting.tables.words import wording
+
+    folder = spec.run.trial(trial.slug).reports
     result = trial_result(spec, services, trial)
-    with AtomicFile(path) as file, wording(result.facts.scorers):
-        file.write(markdown.trial_report(result.facts, result.significance, result.costs).encode())
-    return Produced({path: FileRecord(file.sha256(), file.size)})
+    with wording(result.facts.scorers):
+        changed = what_changed(spec, result)
+        power = power_curves(result.significance) if result.facts.compares else ()
+        made = {
+            "report.md": trial_report(result, changed),
+            "details.md": trial_details(result.facts, result.significance, result.costs, power, result.agreement),
+            **trial_plots(result, changed, power),
+        }
+    return Produced({folder / name: _write(folder / name, text) for name, text in made.items()})
 
 
 def _run_whole(spec: RunSpec, services: Services) -> Produced:
-    """Write the report of all trials, their primary tests corrected together."""
+    """Write the report of all trials, their primary tests corrected together, and the page with every item."""
+    from promptrial.phases.one_control import of_one_control
+    from promptrial.reporting.markdown import aggregate_report
+    from promptrial.reporting.tables.words import wording
+
     results = [trial_result(spec, services, trial) for trial in spec.trials]
-    path = spec.run.aggregate_report
-    with AtomicFile(path) as file, wording(results[0].facts.scorers if results else {}):
-        file.write(markdown.aggregate_report(_run_facts(spec), results, _adjusted(results)).encode())
+    facts = _facts_with_spending(spec)
+    with wording(results[0].facts.scorers if results else {}):
+        together = of_one_control(spec, results)
+        adjusted, by_max_t = _adjusted(results, together)
+        page = aggregate_report(facts, results, adjusted, together, by_max_t=by_max_t)
+        made = {spec.run.aggregate_report: page}
+    made[spec.run.report_page] = _page(spec, facts, results)
     trials = [_describe(spec, trial) for trial in spec.trials]
-    return Produced({path: FileRecord(file.sha256(), file.size)}, {"run_id": spec.run.run_id, "trials": trials})
+    artifacts = {path: _write(path, text) for path, text in made.items()}
+    return Produced(artifacts, {"run_id": spec.run.run_id, "trials": trials})
 
 
-def _adjusted(results: list[TrialResult]) -> dict[PrimaryKey, float | None]:
-    """Correct the primary p-values of all trials together, by Holm's method; None where there was no test."""
+def run_page(
+    spec: RunSpec,
+    services: Services,
+    *,
+    texts: bool = True,
+    unfinished: Callable[[Trial], UnfinishedFacts | None] = lambda _trial: None,
+) -> str:
+    """Return the page of a run, with or without its texts.
+
+    ``unfinished`` returns what is said of a trial whose results are not those of the whole run as it stands now.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a phase before *report* is not done.
+    """
+    results = [marked(trial_result(spec, services, trial), unfinished(trial)) for trial in spec.trials]
+    found = next((each.facts.run.unfinished for each in results if each.facts.run.unfinished is not None), None)
+    return _page(spec, replace(_facts_with_spending(spec), unfinished=found), results, texts=texts)
+
+
+def marked(result: TrialResult, unfinished: UnfinishedFacts | None) -> TrialResult:
+    """Return a result that says whether it is of the whole run as it stands now."""
+    facts = replace(result.facts, run=replace(result.facts.run, unfinished=unfinished))
+    return replace(result, facts=facts)
+
+
+def _facts_with_spending(spec: RunSpec) -> RunFacts:
+    return replace(_run_facts(spec), spending=spending_of(spec))
+
+
+def _page(spec: RunSpec, facts: RunFacts, results: list[TrialResult], *, texts: bool = True) -> str:
+    from promptrial.phases.page import run_pages
+    from promptrial.reporting.page.html import report_page
+    from promptrial.reporting.tables.words import wording
+
+    with wording(results[0].facts.scorers if results else {}):
+        return report_page(facts, run_pages(spec, results, texts=texts))
+
+
+def _write(path: Path, text: str) -> FileRecord:
+    with AtomicFile(path) as file:
+        file.write(text.encode())
+    return FileRecord(file.sha256(), file.size)
+
+
+def _adjusted(
+    results: list[TrialResult], together: Sequence[OneControl]
+) -> tuple[dict[PrimaryKey, float | None], bool]:
+    """Correct the primary p-values of all trials together, and say whether by max-T; None where there was no test.
+
+    Max-T does it where all contrasts share one control: those of a single trial, or of trials that asked it once.
+    Holm's method does it otherwise.
+    """
+    from promptrial.reporting.tables import primary_p_values
     from promptrial.stats.multiplicity import holm
 
     raw = primary_p_values(results)
+    for group in together:
+        if {*group.trials} == {result.facts.trial.slug for result in results}:
+            return {key: group.adjusted.get(key) for key in raw}, True
+    only = results[0].significance if len(results) == 1 else None
+    if only is not None and only.simultaneous and only.looks is UNSET:
+        rows, slug = only.simultaneous, results[0].facts.trial.slug
+        own = {(slug, row.compared, row.metric, row.temp): row.p_step_down for row in rows}
+        return {key: own.get(key) for key in raw}, True
     tested = {key: p for key, p in raw.items() if p is not None}
     adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return {key: float(adjusted[key]) if key in adjusted else None for key in raw}
+    return {key: float(adjusted[key]) if key in adjusted else None for key in raw}, False
 
 
 def _describe(spec: RunSpec, trial: Trial) -> dict[str, Any]:
@@ -184,9 +316,19 @@ def _settings(spec: RunSpec, manifests: Manifests, trial: Trial | None) -> objec
         "shared": [shared[each.slug] for each in concerned],
         "engines": {each.slug: _recorded(spec, manifests[each.slug], each) for each in concerned},
         **_grown_late(spec),
+        **({} if spec.history.pilot is None else {"pilot": spec.history.pilot}),
         **({"corrected": [_corrected(spec), spec.corrected_sources]} if spec.corrections else {}),
         **_copied(spec),
+        **_reused(spec, manifests, concerned),
+        **_sealed(spec),
+        **(_spending(spec) if trial is None else {}),
     }
+
+
+def _spending(spec: RunSpec) -> dict[str, Any]:
+    """Return what a receipt says of what the run has spent: nothing where none of it is on record."""
+    spending = of_spending(spec)
+    return {"spending": spending} if spending else {}
 
 
 def _grown_late(spec: RunSpec) -> dict[str, Any]:
@@ -199,6 +341,12 @@ def _copied(spec: RunSpec) -> dict[str, str]:
     """Return what a receipt says of a name or a question that is still the sample's: nothing where there is none."""
     warning = copied(spec)
     return {"copied": warning} if warning else {}
+
+
+def _reused(spec: RunSpec, manifests: Manifests, trials: Iterable[Trial]) -> dict[str, Any]:
+    """Return what a receipt says of answers that were taken over from other runs: nothing where there are none."""
+    found = {trial.slug: each for trial in trials if (each := reused_by(spec, manifests, trial))}
+    return {"reused": msgspec.to_builtins(found)} if found else {}
 
 
 def _recorded(spec: RunSpec, manifest: TrialManifest, trial: Trial) -> object:
@@ -216,12 +364,13 @@ def _recorded(spec: RunSpec, manifest: TrialManifest, trial: Trial) -> object:
 
 PHASE = Phase(
     name="report",
-    reads=("prepare", "build", "submit", "parse", "stats", "costs"),
+    reads=("prepare", "build", "submit", "parse", "score", "stats", "costs"),
     settings=_settings,
     run_trial=_run_trial,
     run_whole=_run_whole,
-    files=("*/reports/*", "aggregate_report.*", "multi_trial_manifest.*"),
+    files=("*/reports/*", "aggregate_report.*", "report.html", "multi_trial_manifest.*"),
     result=trial_result,
     manifest="multi_trial_manifest.json",
-    space=lambda _spec, _size_read: _PAGE_BYTES,
+    space=lambda _spec, size_read: min(_PAGE_BYTES, 2 * size_read),
+    version=4,
 )

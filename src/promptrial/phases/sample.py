@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 from promptrial.design.growth import Step, items_of_steps, last_step, smaller, steps_of
 from promptrial.design.parts import cut_parts
-from promptrial.model import Part, Trial
+from promptrial.model import Item, Part, Trial
 from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.waves import waves_of_items, waves_on_record
 from promptrial.phases.work import built, parts_of
 from promptrial.reporting.facts import GrowthFacts
-from promptrial.store.records import Growth
+from promptrial.store.change_records import Growth
 
-__all__ = ["added_items", "grown_late", "parts_in_table_order", "steps"]
+__all__ = ["added_items", "cut_by", "grown_late", "parts_in_table_order", "steps"]
 
 
 def steps(spec: RunSpec) -> tuple[Step, ...]:
@@ -27,9 +28,26 @@ def _before(growth: Growth) -> Step:
     return Step(sizes, growth.parts_per_dataset, growth.lines_per_part)
 
 
-def added_items(spec: RunSpec, keys: Sequence[ItemKey]) -> tuple[Sequence[int], ...]:
-    """Return, for each step, the positions of the prepared items that it added; ``keys`` are those of all items."""
+def added_items(spec: RunSpec, keys: Sequence[ItemKey | Item]) -> tuple[Sequence[int], ...]:
+    """Return, for each step, the positions of the prepared items that it added; ``keys`` are those of all items.
+
+    Where items are asked in waves, each wave is such a step: it is planned, and no growth.
+    """
+    if spec.config.stopping.on:
+        return _wave_positions(spec, keys)
     return items_of_steps(keys, steps(spec), spec.config.seed)
+
+
+def _wave_positions(spec: RunSpec, keys: Sequence[ItemKey | Item]) -> tuple[Sequence[int], ...]:
+    items = [key for key in keys if isinstance(key, Item)]
+    if not keys:
+        return ([],)
+    return (waves_of_items(spec, items) if items else waves_on_record(spec.run)).positions()
+
+
+def cut_by(spec: RunSpec, counts: Sequence[int]) -> tuple[Step, ...]:
+    """Return how the items of each step are cut into parts, given how many items each has."""
+    return (last_step(spec.config),) * len(counts) if spec.config.stopping.on else steps(spec)
 
 
 def grown_late(spec: RunSpec) -> tuple[GrowthFacts, ...]:
@@ -53,7 +71,7 @@ def parts_in_table_order(spec: RunSpec, trial: Trial) -> list[Part]:
     Positions are those of all prepared items.
     """
     facts = built(spec).facts
-    if not spec.growth and "cut" not in facts:
+    if not spec.growth and not spec.config.stopping.on and "cut" not in facts:
         return parts_of(spec, trial)
     config, n_items = spec.config, facts["items"]
     how = {"parts_per_dataset": config.parts_per_dataset, "lines_per_part": config.lines_per_part}

@@ -8,40 +8,55 @@ without a visible character is no answer either, also in predictions of an older
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
 
 from promptrial.datasets.base import cluster_id
 from promptrial.documents import scorers as documents
-from promptrial.documents.scorers import ExtractCount
+from promptrial.documents.scorers import Declaration, ExtractCount, RecordedScorer
 from promptrial.documents.subgroups import subgroup_column
-from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Part, Trial, ids
-from promptrial.model.responses import is_blank
 from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Phase, Produced
+from promptrial.phases.judge_scores import judge_scores, judge_trial, judged_scorer
 from promptrial.phases.needs import check_recorded
+from promptrial.phases.parsed import Rows
+from promptrial.phases.predictions import ANSWER_COLUMNS, Answers, PredictionRow, parse_again, prediction_rows, rows_in
 from promptrial.phases.prepared import ItemReader
 from promptrial.phases.sample import parts_in_table_order
+from promptrial.phases.score_parts import HeldRows, ScoredShard, ShardTask, may_share, score_in_workers
 from promptrial.phases.scorers import RECORD, make_extracts, make_scorers, record_of, scorer_versions, worst_columns
 from promptrial.phases.services import Services
-from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
+from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings, workers_for
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_prepared_subgroups, levels_of
+from promptrial.phases.waves import is_kept
+from promptrial.runtime.progress import Task
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, Panel, ScoringSettings, prepare_gold, worst_scores
 from promptrial.scoring.contract import RESPONSE_COLUMNS, Response, Scorer
 from promptrial.scoring.normalize import EvaluationRules
+from promptrial.scoring.types.judge import Lookup
 from promptrial.store import atomic
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import FileRecord
-from promptrial.store.tables import Column, TableWriter, read_batches
+from promptrial.store.part_records import FileRecord
+from promptrial.store.tables import Column, TableWriter
 
-__all__ = ["PHASE", "check_scorable", "score_columns", "score_part"]
+__all__ = [
+    "PHASE",
+    "READ",
+    "Scored",
+    "ShardScorer",
+    "check_scorable",
+    "score_columns",
+    "score_part",
+    "score_rows",
+]
 
 IDENTITY_COLUMNS: Final[tuple[Column, ...]] = (
     ("item_key", "text"),
@@ -52,14 +67,10 @@ IDENTITY_COLUMNS: Final[tuple[Column, ...]] = (
     ("temp", "category"),
     ("n_samples", "int"),
 )
-_READ: Final = ("dataset", "item_id", "condition", "temp", "response_text", "error")
-
-
+READ: Final = (*ANSWER_COLUMNS, *RESPONSE_COLUMNS)
+"""The columns of the predictions that any scorer may need."""
 _SCORED_TOGETHER: Final = 1_000
 """How many answers a scorer that takes many at once gets, but for the replicates of the last item."""
-
-_Row = tuple[Any, ...]
-"""A row of the predictions: ``_READ``, and ``RESPONSE_COLUMNS`` where a scorer needs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +86,11 @@ class _Scorers:
     subgroups: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, spec: RunSpec, check_stop: Callable[[], None]) -> Self:
-        """Make them; ``check_stop`` raises if a stop was asked for."""
-        scorers = make_scorers(spec, check_stop)
+    def of(
+        cls, spec: RunSpec, made: Mapping[str, Scorer], lookups: Mapping[str, Lookup] = MappingProxyType({})
+    ) -> Self:
+        """Lay them out as they were made; judges have the scores that ``lookups`` give."""
+        scorers = {name: judged_scorer(name, each, lookups) for name, each in made.items()}
         worst = {name: scorers[name] for name in worst_columns(spec.config)}
         return cls(scorers, worst, Panel(scorers, make_extracts(spec.config)), spec.config.subgroups)
 
@@ -90,7 +103,7 @@ class _Scorers:
     def read(self) -> tuple[str, ...]:
         """The columns of the predictions that they need."""
         whole = any("response" in scorer.declared.needs for scorer in self.all.values())
-        return _READ + (RESPONSE_COLUMNS if whole else ())
+        return ANSWER_COLUMNS + (RESPONSE_COLUMNS if whole else ())
 
 
 class _Subject(NamedTuple):
@@ -125,10 +138,12 @@ def score_part(spec: RunSpec, trial: Trial, name: str, stem: Path) -> dict[Path,
     this part; those of all parts, in order, are its table.
     """
     part = next(part for part in parts_in_table_order(spec, trial) if part.name == name)
-    scorers = _Scorers.of(spec, lambda: None)
-    items = ItemReader(spec.run).take(part.start, part.stop)
+    scorers = _Scorers.of(spec, make_scorers(spec, lambda: None), judge_trial(spec, trial).lookups)
+    items = _kept(ItemReader(spec.run).take(part.start, part.stop), part.start, is_kept(spec.run, trial.slug))
     own = {(item.dataset, item.id, part.condition, repr(part.temp)) for item in items}
-    answers = _Answers((row for row in _answers(spec, trial, scorers.read) if row[:4] in own), _again(spec))
+    rows = ((at, row) for at, row in enumerate(prediction_rows(spec, trial, scorers.read)) if row[:4] in own)
+    at, row = next(rows, (0, None))
+    answers = Answers(chain(() if row is None else (row,), (row for _, row in rows)), parse_again(spec), at)
     subjects = _subjects(spec, items, scorers)
     with TableWriter(stem, scorers.columns) as table:
         _score_part(part, subjects, answers, scorers, table)
@@ -156,30 +171,79 @@ def _check(spec: RunSpec, scorers: Mapping[str, Scorer]) -> None:
 
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     results = spec.run.trial(trial.slug).results
-    scorers = _Scorers.of(spec, services.stop.check)
-    _check(spec, scorers.all)
-    answers = _Answers(_answers(spec, trial, scorers.read), _again(spec))
+    made = make_scorers(spec, services.stop.check)
+    _check(spec, made)
+    judged, lookups = judge_scores(spec, services, trial)
+    scorers = _Scorers.of(spec, made, lookups)
     counts: _Counts = {name: {} for name, entry in spec.config.scorers_in_use.items() if entry.extract is not None}
     parts = parts_in_table_order(spec, trial)
-    reader = ItemReader(spec.run)
+    rows = sum(part.rows for part in parts)
+    n_workers = workers_for(spec.config, rows) if may_share(spec.config) else 1
     with (
         TableWriter(results / "per_item_scores", scorers.columns) as table,
-        services.progress.task("score", Unit(trial.slug), sum(part.rows for part in parts)) as task,
+        services.progress.task("score", Unit(trial.slug), rows) as task,
     ):
-        for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)):
-            arms = list(shard)
-            subjects = _subjects(spec, reader.take(arms[0].start, arms[0].stop), scorers)
-            for part in arms:
-                services.stop.check()
-                _score_part(part, subjects, answers, scorers, table)
-                _add(counts, part.condition, *scorers.panel.take_counts())
-                task.advance(part.rows)
-        answers.check_empty()
+        if n_workers > 1:
+            for shard in score_in_workers(spec, services, trial, parts, scorers.read, n_workers):
+                table.append_made(shard.rows)
+                for arm, answers, not_found in shard.counts:
+                    _add(counts, arm, answers, not_found)
+                task.advance(shard.requests)
+        else:
+            _score_here(spec, services, trial, scorers, table, counts, task)
     from promptrial.scoring.python_function import unsaid_truth  # plan can do without it
 
     for warning in (*_nothing_found(counts), *unsaid_truth(scorers.all)):
         services.events.warn(f"{trial.slug}: {warning}")
-    return Produced(table.records() | _record(spec, results / RECORD, scorers.all, counts))
+    return Produced(table.records() | _record(spec, results / RECORD, scorers.all, counts) | judged)
+
+
+def _score_here(
+    spec: RunSpec,
+    services: Services,
+    trial: Trial,
+    scorers: _Scorers,
+    table: TableWriter,
+    counts: _Counts,
+    task: Task,
+) -> None:
+    """Score all parts in this process."""
+    answers = Answers(prediction_rows(spec, trial, scorers.read), parse_again(spec))
+    reader, kept = ItemReader(spec.run), is_kept(spec.run, trial.slug)
+    for _, shard in groupby(parts_in_table_order(spec, trial), key=lambda part: (part.start, part.stop)):
+        arms = list(shard)
+        items = _kept(reader.take(arms[0].start, arms[0].stop), arms[0].start, kept)
+        subjects = _subjects(spec, items, scorers)
+        for part in arms:
+            services.stop.check()
+            _score_part(part, subjects, answers, scorers, table)
+            _add(counts, part.condition, *scorers.panel.take_counts())
+            task.advance(part.rows)
+    answers.check_empty()
+
+
+class ShardScorer:
+    """Scores shards of a trial in memory; any process can."""
+
+    def __init__(self, spec: RunSpec, trial: Trial) -> None:
+        self._spec = spec
+        self._scorers = _Scorers.of(spec, make_scorers(spec, lambda: None))
+        self._reader = ItemReader(spec.run)
+        self._kept = is_kept(spec.run, trial.slug)
+
+    def __call__(self, task: ShardTask) -> ScoredShard:
+        """Return the scores of a shard."""
+        start, stop = task.parts[0].start, task.parts[0].stop
+        items = _kept(self._reader.take(start, stop), start, self._kept)
+        subjects = _subjects(self._spec, items, self._scorers)
+        table, counts = HeldRows([]), []
+        for part, predictions in zip(task.parts, task.predictions, strict=True):
+            rows = iter(()) if predictions is None else rows_in(predictions, self._scorers.read)
+            answers = Answers(rows, parse_again(self._spec))
+            _score_part(part, subjects, answers, self._scorers, table)
+            answers.check_empty()
+            counts.append((part.condition, *self._scorers.panel.take_counts()))
+        return ScoredShard(table.made(self._scorers.columns), counts, sum(part.rows for part in task.parts))
 
 
 _Counts = dict[str, dict[str, ExtractCount]]
@@ -201,8 +265,8 @@ def _nothing_found(counts: _Counts) -> Iterator[str]:
         if arms:
             where = f"arm{'s' * (len(arms) > 1)} {' and '.join(arms)}"
             yield (
-                f"{name}: its extract found nothing in any answer of the {where}, so its scores there are of empty "
-                "texts; look at the answers, and correct extract (docs/scorers.md#extract)"
+                f"{name}: its extract found nothing in any answer of the {where}, so empty texts were scored; check "
+                "the answers, and correct extract (docs/scorers.md#extract)"
             )
 
 
@@ -217,9 +281,9 @@ def _record(spec: RunSpec, path: Path, scorers: Mapping[str, Scorer], counts: _C
     return {path: FileRecord(file.sha256(), file.size)}
 
 
-def _again(spec: RunSpec) -> str:
-    """Return the command that makes the predictions again."""
-    return f"{spec.run.command('run')} --from_step parse"
+def _kept(items: Sequence[Item], start: int, kept: Sequence[bool] | None) -> list[Item]:
+    """Return those of the items from a position on that the results are of: of a trial that stopped early, not all."""
+    return [item for at, item in enumerate(items, start) if kept is None or kept[at]]
 
 
 def _subjects(spec: RunSpec, items: Sequence[Item], scorers: _Scorers) -> list[_Subject]:
@@ -235,9 +299,7 @@ def _subject(
     return _Subject(item.dataset, item.id, lead, prepare_gold(item, rules[item.dataset], settings), tail)
 
 
-def _score_part(
-    part: Part, subjects: Sequence[_Subject], answers: _Answers, scorers: _Scorers, table: TableWriter
-) -> None:
+def _score_part(part: Part, subjects: Sequence[_Subject], answers: Answers, scorers: _Scorers, table: Rows) -> None:
     temp = repr(part.temp)
     for batch in _batches(subjects, answers, part.condition, temp):
         scores = iter(
@@ -250,7 +312,7 @@ def _score_part(
 
 
 def _batches(
-    subjects: Sequence[_Subject], answers: _Answers, condition: str, temp: str
+    subjects: Sequence[_Subject], answers: Answers, condition: str, temp: str
 ) -> Iterator[list[tuple[_Subject, list[Response]]]]:
     """Yield items with the responses to them, so many at a time as are scored together."""
     batch: list[tuple[_Subject, list[Response]]] = []
@@ -266,46 +328,52 @@ def _batches(
         yield batch
 
 
-class _Answers:
-    """The predictions, taken item by item in request order; ``again`` is the command that makes them again."""
+class Scored(NamedTuple):
+    """Scores in memory: the rows of ``per_item_scores``, its columns, and what the scorers say of themselves."""
 
-    def __init__(self, rows: Iterator[_Row], again: str) -> None:
-        self._rows = rows
-        self._again = again
-        self._next = next(rows, None)
-
-    def take(self, *key: str) -> list[Response]:
-        """Return the answers to an item (data set, id), arm and temperature, but for failed requests."""
-        responses = []
-        row = self._next
-        while row is not None and row[:4] == key:
-            text, error = row[4:6]
-            if error is None and text is not None and not is_blank(text):
-                responses.append(Response(text, *row[6:]))
-            row = self._next = next(self._rows, None)
-        return responses
-
-    def check_empty(self) -> None:
-        """Refuse predictions that belong to no item of the run.
-
-        Raises
-        ------
-        CorruptRecordError
-            Naming the first one left over.
-        """
-        if self._next is not None:
-            raise CorruptRecordError(
-                f"predictions.parquet: {'|'.join(self._next[:4])} is out of order or of no item in this run",
-                hint=f"parse again: {self._again}",
-            )
+    rows: list[tuple[Any, ...]]
+    columns: tuple[Column, ...]
+    declared: dict[str, Declaration]
 
 
-def _answers(spec: RunSpec, trial: Trial, columns: tuple[str, ...]) -> Iterator[_Row]:
-    path = spec.run.trial(trial.slug).results / "predictions.parquet"
-    for batch in read_batches(path, columns):
-        absent = {name for name in RESPONSE_COLUMNS if name not in batch.schema.names}  # no response has anything there
-        lists = ([None] * len(batch) if name in absent else batch.column(name).to_pylist() for name in columns)
-        yield from zip(*lists, strict=True)
+def score_rows(
+    spec: RunSpec,
+    trial: Trial,
+    rows: Iterator[PredictionRow],
+    kept: Sequence[bool] | None,
+    lookups: Mapping[str, Lookup] = MappingProxyType({}),
+) -> Scored:
+    """Score predictions that are held in memory as the phase scores those on disk.
+
+    Parameters
+    ----------
+    spec : RunSpec
+    trial : Trial
+    rows : iterator of tuples
+        The predictions in request order: the columns of ``READ``.
+    kept : sequence of bool, optional
+        Which prepared items they are of; all if not given.
+    lookups : mapping, optional
+        By judge, what returns the score of a row, counted from 0 in ``rows``; without it no answer has one.
+
+    Side effects: runs the files of scorers that the configuration names.
+    """
+    scorers, table = _Scorers.of(spec, make_scorers(spec, lambda: None), lookups), HeldRows([])
+    answers, reader = Answers(rows, parse_again(spec)), ItemReader(spec.run)
+    for _, shard in groupby(parts_in_table_order(spec, trial), key=lambda part: (part.start, part.stop)):
+        arms = list(shard)
+        items = _kept(reader.take(arms[0].start, arms[0].stop), arms[0].start, kept)
+        subjects = _subjects(spec, items, scorers)
+        for part in arms:
+            _score_part(part, subjects, answers, scorers, table)
+    answers.check_empty()
+    declared = {name: documents.as_found(each) for name, each in _recorded(spec, scorers).items()}
+    return Scored(table.rows, scorers.columns, declared)
+
+
+def _recorded(spec: RunSpec, scorers: _Scorers) -> dict[str, RecordedScorer]:
+    """Return what would be recorded of the scorers."""
+    return {each.name: each for each in record_of(spec.config, scorers.all, {}).scorers}
 
 
 def _subgroups(spec: RunSpec) -> dict[str, str]:

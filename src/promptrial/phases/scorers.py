@@ -36,10 +36,13 @@ from promptrial.store.rundir import digest_of
 __all__ = [
     "RECORD",
     "declared",
+    "described_scorers",
+    "judges_in",
     "known_needs",
     "made_by",
     "make_extracts",
     "make_scorers",
+    "package_scorer",
     "record_of",
     "scorer_versions",
     "worst_columns",
@@ -66,7 +69,7 @@ def make_scorers(spec: RunSpec, check_stop: Callable[[], None]) -> dict[str, Sco
 
 def _made(spec: RunSpec, name: str, entry: ScorerConfig, check_stop: Callable[[], None]) -> Scorer:
     try:
-        scorer = _from_file(spec, name, entry) if entry.type == PYTHON else _of_package(spec.config, entry)
+        scorer = _from_file(spec, name, entry) if entry.type == PYTHON else package_scorer(spec.config, entry)
         if isinstance(scorer, Command):
             _check_allowed(spec, name, entry)
             scorer = program_scorer(name, entry, scorer, spec.config_folder, check_stop)
@@ -100,10 +103,11 @@ def known_needs(config: ExperimentConfig) -> dict[str, tuple[Need, ...]]:
 def _known_needs(config: ExperimentConfig, entry: ScorerConfig) -> tuple[Need, ...]:
     if entry.function:
         return (*text_needs(entry.text, entry.function), *entry.settings.get("needs", ()))
-    return _of_package(config, entry).declared.needs
+    return package_scorer(config, entry).declared.needs
 
 
-def _of_package(config: ExperimentConfig, entry: ScorerConfig) -> Scorer:
+def package_scorer(config: ExperimentConfig, entry: ScorerConfig) -> Scorer:
+    """Return a scorer of a type of the package; nothing of the user's runs."""
     kind: type[Scorer] = registry.load("scorer", entry.kind)
     return typed(kind, _settings(config, kind, entry))
 
@@ -130,9 +134,9 @@ def _check_allowed(spec: RunSpec, name: str, entry: ScorerConfig) -> None:
     if allowed_as(entry, spec.config_folder) not in spec.code.digests:
         code = entry.path or f"the command {entry.settings['command'][0]}"
         raise ConfigError(
-            f"scorer {name}: the code of {code} (SHA-256 {entry.sha256}) may not run yet: nobody named the "
-            "configuration that it comes from, nor allowed it on this machine",
-            hint=f"if the configuration is yours, name it: {_named(spec)}; "
+            f"scorer {name}: the code of {code} (SHA-256 {entry.sha256}) may not run yet: it was not allowed on this "
+            "machine, and its configuration was not given",
+            hint=f"if the configuration is yours, give it: {_named(spec)}; "
             f"otherwise read the code, then allow it once: {spec.run.resume_command} --allow_code",
         )
 
@@ -150,11 +154,8 @@ def scorer_versions(config: ExperimentConfig) -> dict[str, str]:
     version; one in a file has the digest of the file for a version.
     """
     entries = config.scorers_in_use
-    known = {
-        name: entry.sha256 if entry.type == PYTHON else _of_package(config, entry).declared.version
-        for name, entry in entries.items()
-    }
-    made = {name: _made_with(entry) for name, entry in entries.items()}
+    known = {name: _version(config, entry) for name, entry in entries.items()}
+    made = {name: _made_with(config, entry) for name, entry in entries.items()}
     own = {
         f"scorer {name}": digest_of(
             {"type": entry.type, "settings": entry.settings, "version": known[name]} | made[name]
@@ -165,15 +166,44 @@ def scorer_versions(config: ExperimentConfig) -> dict[str, str]:
     return own if tuple(entries) == FIRST else {"scorers": ", ".join(entries), **own}
 
 
-def _made_with(entry: ScorerConfig) -> dict[str, Any]:
-    """Return what scores depend on besides type, settings and version: a function, a file, versions of libraries."""
+def described_scorers(config: ExperimentConfig) -> dict[str, dict[str, Any]]:
+    """Return what decides about the scores, by column in order, before anything is scored: no code of the user's runs.
+
+    A scorer in a file has the SHA-256 of the file for a version.
+    """
+    return {
+        name: {
+            "type": entry.type,
+            "settings": entry.settings,
+            "version": _version(config, entry),
+            **_made_with(config, entry),
+        }
+        for name, entry in config.scorers_in_use.items()
+    }
+
+
+def _version(config: ExperimentConfig, entry: ScorerConfig) -> str | int:
+    return entry.sha256 if entry.type == PYTHON else package_scorer(config, entry).declared.version
+
+
+def _made_with(config: ExperimentConfig, entry: ScorerConfig) -> dict[str, Any]:
+    """Return what scores depend on besides type, settings and version: function, file, libraries, a judge's model."""
     found = {
         "function": entry.function,
         "sha256": entry.sha256 if entry.type != PYTHON else "",
         "libraries": _libraries(entry),
         "extract": None if entry.extract is None else listed_steps(entry.extract),
+        "judge": _judge_model(config, entry),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _judge_model(config: ExperimentConfig, entry: ScorerConfig) -> str | None:
+    """Return a digest of the model that judges, as it is asked; None of a scorer that is no judge."""
+    if entry.kind not in registry.JUDGES:
+        return None
+    model = config.models[str(entry.settings["model"])]
+    return digest_of([model.id, model.provider or config.provider, model.path, model.options.given()])
 
 
 def _libraries(entry: ScorerConfig) -> dict[str, str]:
@@ -239,6 +269,13 @@ def declared(results: Path) -> dict[str, Declaration]:
     if record is None:
         return {name: scorer.declared for name, scorer in load_scorers().items() if name in FIRST}
     return {each.name: documents.as_found(each) for each in record.scorers}
+
+
+def judges_in(results: Path) -> tuple[str, ...]:
+    """Return the columns of a scored trial whose scores a model gave that was asked as a judge, in order."""
+    return tuple(
+        name for name, each in made_by(results).items() if registry.scorer_type(each["type"]) in registry.JUDGES
+    )
 
 
 _IF_ANY: Final = ("function", "libraries", "extract")

@@ -11,9 +11,13 @@ from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
 from promptrial.runtime.progress import NoProgress, Progress
 from promptrial.runtime.stop import StopToken
+from promptrial.store.change_records import Consent
 from promptrial.store.records import TrialManifest
 
-__all__ = ["Services"]
+__all__ = ["Ask", "Services"]
+
+Ask = Callable[[str, Callable[[], bool]], bool]
+"""Puts a question, with what says whether to give up waiting for the answer; returns whether that was a yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class Services:
         Called with a unit that is done: a trial, or a piece of it.
     save_manifest : callable
         Called with a trial whose manifest has to be durable before the phase continues.
+    ask : callable, optional
+        Puts a question to the user, with what says whether to give up waiting, and returns whether it was a yes; None
+        where nobody can be asked.
+    keep_consent : callable
+        Called with what the user allows the run to spend; returns when that is durable.
     """
 
     clock: Clock
@@ -49,6 +58,8 @@ class Services:
     manifests: dict[str, TrialManifest] = field(default_factory=dict)
     checkpoint: Callable[[Unit], None] = lambda _unit: None
     save_manifest: Callable[[str], None] = lambda _slug: None
+    ask: Ask | None = None
+    keep_consent: Callable[[Consent], None] = lambda _consent: None
 
     def manifest(self, slug: str) -> TrialManifest:
         """Return the manifest of a trial."""

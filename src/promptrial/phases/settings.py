@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,11 +14,21 @@ from promptrial.jobs.settings import QueueSettings
 from promptrial.model import Arm, Trial
 from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
+from promptrial.runtime.workers import cores
 from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.store.rundir import digest_of
 
-__all__ = ["asked_with", "chosen_rules", "evaluation_rules", "queue_settings", "scoring_settings", "stats_settings"]
+__all__ = [
+    "asked_with",
+    "chosen_rules",
+    "evaluation_rules",
+    "queue_settings",
+    "scoring_settings",
+    "stats_settings",
+    "was_sent",
+    "workers_for",
+]
 
 
 def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
@@ -32,6 +43,16 @@ def asked_with(trial: Trial, arm: Arm) -> str:
     """
     model = asked_of(arm.model)
     return digest_of({"model": model, "templates": arm.templates.recorded(), "stop": list(trial.stop)})
+
+
+def was_sent(entry: Mapping[str, Any], trial: Trial, arm: Arm) -> bool:
+    """Whether an entry of a trial's manifest says that an arm was asked with this prompt, and like this.
+
+    Only *submit* records token counts: an entry without them was made for a lost manifest, and says what is wanted now.
+    One of an earlier version does not say what the arm was asked with.
+    """
+    wanted = asked_with(trial, arm)
+    return "tokens" in entry and entry.get("sha256") == arm.prompt.sha256 and entry.get("asked_with", wanted) == wanted
 
 
 def evaluation_rules(spec: RunSpec) -> dict[str, EvaluationRules]:
@@ -60,12 +81,24 @@ def _recorded_rules(spec: RunSpec) -> dict[str, str]:
 
 def stats_settings(config: ExperimentConfig, scorers: Mapping[str, Declaration]) -> StatsSettings:
     """Return how effects are tested; what the scores of each scorer are is as it declares them."""
+    fields = {field.name for field in dataclasses.fields(StatsSettings)}
     return StatsSettings(
-        **dict(config.stats),
+        **{name: value for name, value in config.stats if name in fields},
         graded=tuple(name for name, each in scorers.items() if each.scale == "continuous"),
         wanted={name: each.direction for name, each in scorers.items() if each.direction is not None},
         ranges={name: each.range for name, each in scorers.items()},
     )
+
+
+_FEWEST_ROWS: Final = 200_000
+"""With fewer answers, starting processes takes longer than they save."""
+
+
+def workers_for(config: ExperimentConfig, rows: int) -> int:
+    """Return how many processes parse or score so many answers; none changes a result."""
+    if config.execution.workers is not None:
+        return config.execution.workers
+    return cores() if rows >= _FEWEST_ROWS else 1
 
 
 _DRY_POLL_S: Final = 0.02

@@ -7,16 +7,18 @@ function that takes only a ``RunSpec`` asks no provider, waits for nothing and s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from promptrial.config.schema import ExperimentConfig
+from promptrial.costs.price_book import PriceBook
 from promptrial.model import Trial
-from promptrial.store.records import Correction, Growth
+from promptrial.phases.longest_prompt import longest_prompt
+from promptrial.store.change_records import Consent, Correction, Growth, SpendingCaps
 from promptrial.store.rundir import RunDir
 
-__all__ = ["AskedBy", "RunSpec", "SampleHistory", "TrustedCode"]
+__all__ = ["AskedBy", "RunSpec", "SampleHistory", "SealedPlan", "SpendingTerms", "TrustedCode"]
 
 AskedBy = Literal["this", "earlier", "unknown"]
 """By which configuration the answers on disk were asked for: by the one that builds requests now, by the one that built
@@ -33,11 +35,50 @@ class TrustedCode(NamedTuple):
     config_file: Path | None = None
 
 
+class SealedPlan(NamedTuple):
+    """The analysis plan that was sealed: its SHA-256, and what was changed since, one line each.
+
+    Corrections are not among these: the first ``corrections`` of them came before the seal.
+    """
+
+    sha256: str
+    changes: tuple[str, ...] = ()
+    corrections: int = 0
+
+
 class SampleHistory(NamedTuple):
-    """How the sample of a run has changed: each growth, and each correction in what is not sent, oldest first."""
+    """How a run has changed: each growth, each correction in what is not sent, oldest first; and the sealed plan.
+
+    ``pilot`` is how many items of each data set were asked first, None without a pilot.
+    """
 
     growth: tuple[Growth, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    sealed: SealedPlan | None = None
+    pilot: int | None = None
+
+
+class SpendingTerms(NamedTuple):
+    """What a run's models cost, and what it may spend.
+
+    ``caps`` is the most that may be spent, ``yes`` whether it need not ask before it spends; with ``rebuy``,
+    answers that a provider has lost may be paid for again. ``reuse`` are the runs whose answers may be taken over, in
+    the order in which they are looked through.
+    ``consents`` is what was agreed to before; an ``unattended`` command never asks.
+    """
+
+    prices: PriceBook = PriceBook()
+    rebuy: bool = False
+    yes: bool = False
+    caps: SpendingCaps = SpendingCaps()
+    reuse: tuple[RunDir, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    unattended: bool = False
+
+    @property
+    def max_usd(self) -> float | None:
+        """The most that the run may spend; None for any amount."""
+        return self.caps.max_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +90,7 @@ class RunSpec:
     run : RunDir
         Its folder. Relative paths hold only in a process with the same working folder.
     config : ExperimentConfig
-        Its configuration; seeds, limits and prices are in there.
+        Its configuration; seeds and limits are in there.
     config_folder : Path
         Where the paths in the configuration start from.
     config_hash : str
@@ -62,13 +103,12 @@ class RunSpec:
         Key path -> text of the configuration's values that hold ``${VAR}``.
     dry_run : bool
         Whether an emulator answers in the place of hosted providers.
-    rebuy : bool
-        Whether answers that a provider has lost may be paid for again.
     asked_by : AskedBy
     code : TrustedCode
         Which code of the configuration may run here.
     history : SampleHistory
         How the sample has changed.
+    terms : SpendingTerms
     """
 
     run: RunDir
@@ -79,14 +119,30 @@ class RunSpec:
     active: tuple[Trial, ...] = ()
     written: Mapping[tuple[str | int, ...], str] = field(default_factory=dict)
     dry_run: bool = False
-    rebuy: bool = False
     asked_by: AskedBy = "this"
     code: TrustedCode = TrustedCode()  # noqa: RUF009 - it cannot change
     history: SampleHistory = SampleHistory()  # noqa: RUF009 - it cannot change
+    terms: SpendingTerms = SpendingTerms()  # noqa: RUF009 - it cannot change
 
     def trial(self, slug: str) -> Trial:
         """Return the trial with this slug."""
         return next(trial for trial in self.trials if trial.slug == slug)
+
+    @property
+    def prices(self) -> PriceBook:
+        """What its models cost; where that depends on the length of prompts, by the longest request that is written.
+
+        What plans requests that are not written yet says in the terms how long the longest one will be.
+        """
+        prices = self.terms.prices
+        if prices.longest_prompt is not None or not prices.depends_on_length:
+            return prices
+        return replace(prices, longest_prompt=longest_prompt(self.run))
+
+    @property
+    def rebuy(self) -> bool:
+        """Whether answers that a provider has lost may be paid for again."""
+        return self.terms.rebuy
 
     @property
     def growth(self) -> tuple[Growth, ...]:

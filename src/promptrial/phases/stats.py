@@ -1,37 +1,56 @@
-"""Stats: from the score table to ``significance.json``. Reads and writes; the arithmetic is ``promptrial.stats``."""
+"""Stats: from the score table to ``significance.json``, and from labels to ``agreement.json``.
+
+Reads and writes; the arithmetic is ``promptrial.stats``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from promptrial.documents import significance
+import msgspec
+
+from promptrial.documents import label_sheets, labels, significance
+from promptrial.documents.aa import AAResult
 from promptrial.documents.missing import ArmAttrition
-from promptrial.documents.scorers import ROLES, with_role
+from promptrial.documents.scorers import ROLES, Declaration, with_role
 from promptrial.documents.subgroups import subgroup_of
-from promptrial.model import Trial, ids
+from promptrial.model import Item, Trial, ids
 from promptrial.model.arms import ArmName, compared_arms
 from promptrial.model.units import Unit
 from promptrial.phases import versions
-from promptrial.phases.base import Phase, Produced
-from promptrial.phases.parse import ParseReport
+from promptrial.phases.base import Manifests, Phase, Produced
+from promptrial.phases.drift import drift_of
+from promptrial.phases.looks_taken import looks_document
+from promptrial.phases.parsed import ParseReport
 from promptrial.phases.prepared import all_items
-from promptrial.phases.scorers import declared, scorer_versions
+from promptrial.phases.scorers import declared, judges_in, scorer_versions
+from promptrial.phases.self_check import result_of, second_ask
 from promptrial.phases.services import Services
 from promptrial.phases.settings import stats_settings
+from promptrial.phases.side_by_side import SideBySide
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.waves import is_kept
 from promptrial.scoring.base import load_scorers, worst_scores
+from promptrial.store import atomic
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import FileRecord, load
-from promptrial.store.rundir import RunDir
+from promptrial.store.part_records import FileRecord
+from promptrial.store.recheck_records import read_rechecked
+from promptrial.store.records import load
+from promptrial.store.rundir import RunDir, digest_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from promptrial.documents.significance import Significance, StatsSettings
     from promptrial.stats.pairing import ScoreTable
 
-__all__ = ["PHASE", "PlannedItems", "planned_items", "read_scores"]
+__all__ = ["AGREEMENT", "PHASE", "PlannedItems", "planned_items", "read_scores", "table_of"]
 
+AGREEMENT: Final = "agreement.json"
+"""How far measures agree with people, and judges with each other; there only if anything is known of that."""
 _TYPES: Final = ("open", "closed")
 
 
@@ -48,16 +67,30 @@ class PlannedItems:
     unanswerable: list[bool]
 
 
-def planned_items(run: RunDir) -> PlannedItems:
-    """Read what the statistics need to know of every planned item; the score table has it for scorers of no pack."""
+def planned_items(run: RunDir, kept: Sequence[bool] | None = None) -> PlannedItems:
+    """Read what the statistics need to know of every planned item; the score table has it for scorers of no pack.
+
+    ``kept`` says by position of which items: of a trial that stopped early, not of all.
+    """
     scorers = load_scorers()
-    planned = PlannedItems([], {name: [] for name in scorers}, [])
-    for item in all_items(run):
-        planned.keys.append(ids.item_key(item.dataset, item.id))
-        planned.unanswerable.append(item.is_unanswerable)
-        for name, worst in zip(scorers, worst_scores(item, scorers), strict=True):
-            planned.worst[name].append(worst)
-    return planned
+    known: dict[tuple[bool, ...], tuple[float, ...]] = {}
+    keys, worst, unanswerable = list[str](), list[tuple[float, ...]](), list[bool]()
+    for position, item in enumerate(all_items(run)):
+        if kept is not None and not kept[position]:
+            continue
+        keys.append(ids.item_key(item.dataset, item.id))
+        unanswerable.append(item.is_unanswerable)
+        kind = _kind(item)
+        if kind not in known:
+            known[kind] = worst_scores(item, scorers)
+        worst.append(known[kind])
+    columns = zip(*worst, strict=True) if worst else [()] * len(scorers)
+    return PlannedItems(keys, dict(zip(scorers, map(list, columns), strict=True)), unanswerable)
+
+
+def _kind(item: Item) -> tuple[bool, ...]:
+    """Return all of an item that the worst scores of the default pack depend on."""
+    return bool(item.answers), item.is_unanswerable, item.context is not None, bool(item.choices)
 
 
 def read_scores(
@@ -74,14 +107,25 @@ def read_scores(
     arms : sequence of str
         The arms of the trial, in order.
     """
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, memory_map=False)
+    return table_of(table, declared(path.parent), planned, samples_per_item, arms)
+
+
+def table_of(
+    table: pa.Table,
+    scorers: Mapping[str, Declaration],
+    planned: PlannedItems,
+    samples_per_item: Mapping[str, int],
+    arms: Sequence[ArmName],
+) -> ScoreTable:
+    """Return the columns that the statistics take of a table of scores; ``scorers`` are its scorers, in order."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     from promptrial.stats.pairing import ScoreTable
-
-    table = pq.read_table(path, memory_map=False)
 
     def codes(name: str, names: Sequence[str] | None = None) -> tuple[Any, list[str]]:
         column = table.column(name).combine_chunks()
@@ -98,7 +142,6 @@ def read_scores(
         worst[item] = floats(f"{name}_worst")
         return worst
 
-    scorers = declared(path.parent)
     item = codes("item_key", planned.keys)[0]
     arm, arm_names = codes("condition", compared_arms(arms))
     dataset, dataset_names = codes("dataset")
@@ -131,17 +174,64 @@ def read_scores(
 
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     from promptrial.stats.analysis import analyse
+    from promptrial.stats.under_looks import under_looks
 
     results = spec.run.trial(trial.slug).results
     with services.progress.task("stats", Unit(trial.slug), 1) as task:
-        scores, planned = results / "per_item_scores.parquet", planned_items(spec.run)
+        scores, planned = results / "per_item_scores.parquet", planned_items(spec.run, is_kept(spec.run, trial.slug))
         table = read_scores(scores, planned, trial.samples_per_item, trial.arms_run)
-        document = analyse(table, stats_settings(spec.config, declared(results)), _attrition(results))
+        stats = spec.config.stats
+        settings = stats_settings(spec.config, declared(results))
+        document = analyse(table, settings, _attrition(results), trend=stats.trend, pooled=stats.pooled)
         task.advance()
-    path = results / "significance.json"
+    if trial.second_asks and services.manifest(trial.slug).older is msgspec.UNSET:  # what an older tool has made stays
+        document = msgspec.structs.replace(document, aa=_against_itself(table, trial, settings, services.stop.check))
+    if drift := drift_of(spec, trial, table, settings):
+        document = msgspec.structs.replace(document, drift=drift)
+    if (looks := looks_document(spec, trial)) is not None:
+        document = under_looks(document, looks)
+    if spec.dry_run:
+        document = msgspec.structs.replace(document, dry_run=True)
+    made = {"significance.json": significance.encode(document), AGREEMENT: _agreement(spec, trial, document)}
+    return Produced(dict(_written(results / name, data) for name, data in made.items() if data is not None))
+
+
+def _agreement(spec: RunSpec, trial: Trial, document: Significance) -> bytes | None:
+    """Return how far measures agree with people, and judges with each other; None where there is nothing of either.
+
+    Side effects: removes what earlier labels have left.
+    """
+    from promptrial.phases.agreement import agreement_of
+    from promptrial.phases.labelled import labels_in, prepared_ids
+
+    results = spec.run.trial(trial.slug).results
+    judges = judges_in(results)
+    sheets = [entry.sheet for entry in spec.config.labels]
+    found = None
+    if sheets or len(judges) > 1:
+        sides = SideBySide(spec.run, trial, spec.config.stats.primary)
+        others = prepared_ids(spec.run, [each for each in spec.trials if each is not trial]) if sheets else set()
+        found = agreement_of(sides, document, list(labels_in(sheets, sides, others)), judges)
+    if found is None and (results / AGREEMENT).exists():
+        atomic.remove(results / AGREEMENT)
+    return None if found is None else labels.encode(found)
+
+
+def _written(path: Path, data: bytes) -> tuple[Path, FileRecord]:
     with AtomicFile(path) as file:
-        file.write(significance.encode(document))
-    return Produced({path: FileRecord(file.sha256(), file.size)})
+        file.write(data)
+    return path, FileRecord(file.sha256(), file.size)
+
+
+def _against_itself(
+    table: ScoreTable, trial: Trial, settings: StatsSettings, check_stop: Callable[[], None]
+) -> tuple[AAResult, ...]:
+    """Return what an A/A check of each arm that asks what control asks shows."""
+    from promptrial.stats.against_itself import splits_for
+
+    asked = (second_ask(table, other, settings, settings.primary) for other in trial.second_asks)
+    n_splits = splits_for(len(table.item_keys))
+    return tuple(result_of(each, settings, n_splits, check_stop) for each in asked)
 
 
 def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
@@ -156,10 +246,31 @@ def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
     }
 
 
+def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> object:
+    found = spec.config.stats.model_dump(mode="json")
+    if trial is None:
+        return found
+    looks = looks_document(spec, trial)
+    said = {} if looks is None else {"looks": msgspec.to_builtins(looks)}
+    return {**found, **versions.several_arms(trial.arms_run), **said, **_labelled(spec), **_rechecked(spec, trial)}
+
+
+def _rechecked(spec: RunSpec, trial: Trial) -> dict[str, str]:
+    """Return what a receipt says of answers that were asked again: nothing where there are none."""
+    record = read_rechecked(spec.run.trial(trial.slug).results)
+    return {} if record is None else {"rechecked": digest_of(msgspec.to_builtins(record))}
+
+
+def _labelled(spec: RunSpec) -> dict[str, str]:
+    """Return what a receipt says of people's labels: nothing where there are none."""
+    sheets = [entry.sheet for entry in spec.config.labels]
+    return {"labels": label_sheets.digest(sheets)} if sheets else {}
+
+
 PHASE = Phase(
     name="stats",
     reads=("prepare", "parse", "score"),
-    settings=lambda spec, _manifests, _trial: spec.config.stats.model_dump(mode="json"),
+    settings=_settings,
     made_with=lambda spec: {
         **versions.statistics(),
         **versions.schema(significance.SCHEMA_VERSION, first=2),

@@ -91,7 +91,7 @@ def _check_known(columns: Sequence[str], known: Mapping[str, None], hint: str) -
 
 def _others(column: str, known: Sequence[str]) -> str:
     if not known:
-        return "; they have none besides those that are used"
+        return "; they have no other columns"
     folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(column.casefold(), folded, n=1)
     meant = f"; did you mean {folded[close[0]]!r}?" if close else ";"

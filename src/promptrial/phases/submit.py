@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from promptrial.errors import TransientError
-from promptrial.jobs.queue import QueueManager
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
+from promptrial.phases.confirmation import require_consent
 from promptrial.phases.consent import require_leave_to_buy_again
 from promptrial.phases.engines import engine_for
 from promptrial.phases.recovery import recover_parts
 from promptrial.phases.services import Services
-from promptrial.phases.settings import asked_with, queue_settings
+from promptrial.phases.settings import asked_with
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.work import worklist
+from promptrial.phases.spending import budget_of
+from promptrial.phases.work import open_work, planned_work
 from promptrial.store import breadcrumbs
 from promptrial.store.records import TrialManifest
 
@@ -25,10 +26,15 @@ __all__ = ["PHASE"]
 
 def _run(spec: RunSpec, services: Services) -> Produced:
     """Record engine and job of each part. Side effects: manifests, the job journals and, for hosted providers, jobs."""
+    from promptrial.phases.queues import queue_of  # these two a plan does without
+    from promptrial.phases.reuse import take_over
+
     if spec.asked_by == "this":  # then requests that were built again are what they were
         _recover(spec, services)
-    work = worklist(spec, services, spec.active)
-    require_leave_to_buy_again(spec, worklist(spec, services, spec.trials))
+    active, everything = {trial.slug for trial in spec.active}, planned_work(spec, services, spec.trials)
+    work = [each for each in open_work(spec, everything) if each.folder.slug in active]
+    require_leave_to_buy_again(spec, everything)
+    budget = budget_of(spec, services, everything)
     engines = {}
     for trial in spec.active:
         for model in trial.models:
@@ -40,7 +46,9 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     for trial in spec.active:
         services.stop.check()
         _describe(services, trial, {model: engines[trial.slug, model] for model in trial.models})
-    queue = QueueManager(work, services.clock, services.events, services.stop, services.part_done, queue_settings(spec))
+    take_over(spec, services, work, engines)
+    require_consent(spec, services, everything)
+    queue = queue_of(spec, services, work, budget)
     with services.progress.task("submit", RUN, None) as task:
         queue.submit(task)
     return Produced({})
@@ -71,9 +79,7 @@ def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict
 def _recover(spec: RunSpec, services: Services) -> None:
     """Take up what is here of parts that nothing could be said of before their requests were built."""
     for slug, found in recover_parts(spec, services, spec.active, same_requests=True).items():
-        services.events.warn(
-            f"{slug}: its requests are the same as before; the files of {found} parts found here are kept"
-        )
+        services.events.warn(f"{slug}: its requests are unchanged; the files of {found} parts found on disk are kept")
 
 
 def _check(services: Services, model: ModelSpec) -> None:
@@ -84,15 +90,15 @@ def _check(services: Services, model: ModelSpec) -> None:
     try:
         services.provider(model.provider).check(model)
     except TransientError as error:
-        services.events.warn(f"model {model.alias} could not be checked before its requests are sent: {error.message}")
+        services.events.warn(f"model {model.alias} could not be checked before sending its requests: {error.message}")
 
 
-def _lacking(manifest: TrialManifest, trial: Trial) -> str:
+def _lacking(_spec: RunSpec, manifest: TrialManifest, trial: Trial) -> str:
     """Return what is not on record of a trial besides its jobs: the engine, and these prompts."""
     known = {name: prompt.get("sha256") for name, prompt in manifest.prompts.items() if "tokens" in prompt}
     asked = all(manifest.engine_of(name) for name in trial.conditions)
     same = all(known.get(name) == prompt.sha256 for name, prompt in trial.prompts.items())
-    return "" if asked and same else "the engine and these prompts are not on record"
+    return "" if asked and same else "the engine and these prompts were not recorded"
 
 
 PHASE = Phase(

@@ -10,9 +10,10 @@ from typing import Final
 
 from promptrial import registry
 from promptrial.design.plan import InputKind
+from promptrial.model.arms import ArmName, compared_arms, contrasts_of
 from promptrial.store.tables import Column
 
-__all__ = ["added_columns", "input_kind", "schema", "statistics"]
+__all__ = ["added_columns", "input_kind", "schema", "several_arms", "statistics"]
 
 _FIRST_STATISTICS: Final = (
     "score",
@@ -33,6 +34,14 @@ def statistics() -> dict[str, str]:
     gone = {f"statistic {name}": "none" for name in _FIRST_STATISTICS if name not in versions}
     other = {name: version for name, version in versions.items() if name not in _FIRST_STATISTICS or version != 1}
     return gone | {f"statistic {name}": str(version) for name, version in other.items()}
+
+
+def several_arms(names: Sequence[ArmName]) -> dict[str, str]:
+    """Return the version of what is made of several contrasts at once: nothing for a trial with fewer than two.
+
+    Trials of earlier versions were corrected by Holm's method over all contrasts, and say nothing.
+    """
+    return {"several arms": "max-T"} if len(contrasts_of(compared_arms(names))) > 1 else {}
 
 
 def schema(version: int, first: int) -> dict[str, str]:

@@ -3,67 +3,145 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
 from promptrial.config.instances import instance_of
-from promptrial.config.schema import ExperimentConfig
-from promptrial.costs.prices import price_for, usd
+from promptrial.costs.extras import extra_bytes, unbounded_keys
+from promptrial.costs.price_book import PriceBook
+from promptrial.costs.reserve import reserve_usd
 from promptrial.design.trials import asked_of
 from promptrial.jobs.work import PartWork
-from promptrial.model import ModelSpec, Part, Trial
+from promptrial.model import Arm, ModelSpec, Part, Trial
+from promptrial.model.instances import Limits
 from promptrial.phases.base import load_manifest
+from promptrial.phases.estimates import part_estimate
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.waves import open_waves, planned_waves
+from promptrial.providers.base import BatchProvider
 from promptrial.providers.request_rows import RequestRow, decode_request_row
 from promptrial.store import jsonl
 from promptrial.store.records import Manifest, load
-from promptrial.store.rundir import digest_of
+from promptrial.store.rundir import TrialDir, digest_of
 
-__all__ = ["built", "part_names", "part_row", "parts_of", "parts_on_record", "shared_key", "shared_rows", "worklist"]
-
-_BYTES_PER_TOKEN: Final = 4
+__all__ = [
+    "built",
+    "job_key",
+    "open_work",
+    "part_names",
+    "part_row",
+    "parts_of",
+    "parts_on_record",
+    "planned_work",
+    "request_reader",
+    "reserve_for",
+    "reserve_of",
+    "shared_key",
+    "shared_rows",
+    "work_on",
+    "worklist",
+]
 
 
 def worklist(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> list[PartWork]:
-    """Return the parts of the trials in order, with their duplicates in any trial; empty before *build* has run."""
+    """Return the parts of the trials in order, with their duplicates in any trial; empty before *build* has run.
+
+    Of a run that is asked in waves, those of the waves that looks allow so far.
+    """
+    return open_work(spec, planned_work(spec, services, trials))
+
+
+def open_work(spec: RunSpec, work: Sequence[PartWork]) -> list[PartWork]:
+    """Return those of the parts that may be asked now: of a run that is asked in waves, not all."""
+    most = {slug: open_waves(spec, slug) for slug in dict.fromkeys(each.folder.slug for each in work)}
+    return _of_waves(work, most)
+
+
+def planned_work(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> list[PartWork]:
+    """Return the same of all waves that will be asked if no look ends a trial early."""
     manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
     if manifest is None:
         return []
+    last = {trial.slug: planned_waves(spec, trial.slug) for trial in trials}
+    return _of_waves((each for each in work_on(spec, services, manifest) if each.folder.slug in last), last)
+
+
+def _of_waves(parts: Iterable[PartWork], most: Mapping[str, int | None]) -> list[PartWork]:
+    """Return the parts of the first so many waves of each trial."""
+    return [part for part in parts if _is_within(part.part.step, most[part.folder.slug])]
+
+
+def _is_within(step: int, waves: int | None) -> bool:
+    """Whether a step is one of the first so many waves; None for all of them."""
+    return waves is None or step < waves
+
+
+def work_on(spec: RunSpec, services: Services, manifest: Manifest) -> list[PartWork]:
+    """Return the parts of all trials as a manifest of *build* has them, in order, with their duplicates."""
     cut = _parts_by_trial(manifest)
     shares = spec.config.execution.share_identical_arms
     work = []
     for trial in spec.trials:
-        folder = spec.run.trial(trial.slug)
+        folder, own = spec.run.trial(trial.slug), services.manifest(trial.slug)
+        arms = {arm.name: _ArmWork.of(spec, services, trial, arm) for arm in trial.arms}
         for part in cut.get(trial.slug, ()):
-            request_sha256, model = _request_sha256(manifest, trial, part), trial.arm(part.condition).model
+            arm = arms[part.condition]
+            request_sha256 = _request_sha256(manifest, trial, part, arm.asked)
+            requests = _part_reader(folder, part.name)
             work.append(
                 PartWork(
                     folder=folder,
-                    manifest=services.manifest(trial.slug),
+                    manifest=own,
                     part=part,
-                    model=model,
-                    provider=partial(services.provider, model.provider),
+                    model=arm.arm.model,
+                    provider=arm.provider,
                     request_sha256=request_sha256,
-                    key=_key(spec.run.run_id, request_sha256, None if shares else trial.slug),
-                    requests=_reader(folder.requests(part.name)),
-                    estimate_usd=partial(_estimate, spec.config, trial, model),
-                    limits=instance_of(spec.config.providers, model.provider).limits,
+                    key=job_key(spec.run.run_id, request_sha256, None if shares else trial.slug),
+                    requests=requests,
+                    estimate_usd=part_estimate(arm.prices, arm.arm, arm.longest, requests),
+                    reserve_usd=arm.reserve,
+                    limits=arm.limits,
                 )
             )
     if shares:
         _introduce_twins(work)
-    wanted = {trial.slug for trial in trials}
-    return [each for each in work if each.folder.slug in wanted]
+    return work
 
 
-def _request_sha256(manifest: Manifest, trial: Trial, part: Part) -> str:
-    """Return the digest of what a part asks, and of which model.
+class _ArmWork(NamedTuple):
+    """What the parts of an arm have in common, worked out once: there may be thousands."""
+
+    arm: Arm
+    asked: list[Any]
+    prices: PriceBook
+    longest: int
+    provider: Callable[[], BatchProvider]
+    reserve: Callable[[int, int], float | None]
+    limits: Limits
+
+    @classmethod
+    def of(cls, spec: RunSpec, services: Services, trial: Trial, arm: Arm) -> Self:
+        model, prices = arm.model, spec.prices
+        longest = _longest(trial, model)
+        return cls(
+            arm=arm,
+            asked=asked_of(model),
+            prices=prices,
+            longest=longest,
+            provider=partial(services.provider, model.provider),
+            reserve=partial(_reserve, prices, longest, model),
+            limits=instance_of(spec.config.providers, model.provider).limits,
+        )
+
+
+def _request_sha256(manifest: Manifest, trial: Trial, part: Part, asked_of_model: list[Any]) -> str:
+    """Return the digest of what a part asks, and of which model, as ``asked_of`` says it.
 
     Of a run that an older tool made, only which requests they were is known, and not their bytes.
     """
@@ -71,11 +149,10 @@ def _request_sha256(manifest: Manifest, trial: Trial, part: Part) -> str:
     file = manifest.receipt.artifacts.get(path)
     unrecorded: dict[str, str] = manifest.facts.get("unrecorded", {})
     asked = file.sha256 if file is not None else unrecorded[path]
-    model = trial.arm(part.condition).model
-    return digest_of([asked, *asked_of(model)])
+    return digest_of([asked, *asked_of_model])
 
 
-def _key(run_id: str, request_sha256: str, slug: str | None) -> str:
+def job_key(run_id: str, request_sha256: str, slug: str | None) -> str:
     """Return what the ids of a part's jobs begin with: the same whenever it is asked for, even if all records are lost.
 
     Letters, digits and hyphens, and so short that every provider takes it with what is added to it.
@@ -86,19 +163,30 @@ def _key(run_id: str, request_sha256: str, slug: str | None) -> str:
 
 def shared_key(spec: RunSpec, work: PartWork) -> str:
     """Return what the ids of a part's jobs begin with where identical parts of several trials are asked once."""
-    return _key(spec.run.run_id, work.request_sha256, None)
+    return job_key(spec.run.run_id, work.request_sha256, None)
 
 
-def _estimate(config: ExperimentConfig, trial: Trial, model: ModelSpec, rows: int, size: int) -> float | None:
-    """Return about what requests will cost if each answer is as long as it may be; four bytes count as a token.
-
-    Thinking is paid as output, and has a budget beside the answer's limit.
-    """
-    price = price_for(config.pricing, model)
-    if price is None:
+def _reserve(prices: PriceBook, longest: int, model: ModelSpec, rows: int, size: int) -> float | None:
+    """Return what requests can cost at most; None without a price, and where extra keys buy what has no bound."""
+    price = prices.of(model)
+    if price is None or unbounded_keys(model, price):
         return None
-    longest = max(trial.max_new_tokens.values()) + (model.options.thinking_budget or 0)
-    return usd(size // _BYTES_PER_TOKEN, rows * longest, price)
+    return reserve_usd(rows, size + rows * extra_bytes(model), longest, price)
+
+
+def reserve_of(spec: RunSpec, trial: Trial, model: ModelSpec) -> Callable[[int, int], float | None]:
+    """Return what says how much requests to a model can cost at most, by their number and their bytes on disk."""
+    return reserve_for(spec, _longest(trial, model), model)
+
+
+def reserve_for(spec: RunSpec, longest: int, model: ModelSpec) -> Callable[[int, int], float | None]:
+    """Return the same of requests whose answers have at most so many tokens, thinking included."""
+    return partial(_reserve, spec.prices, longest, model)
+
+
+def _longest(trial: Trial, model: ModelSpec) -> int:
+    """Return the most tokens that an answer is paid for: thinking is output, and has a budget beside the limit."""
+    return max(trial.max_new_tokens.values()) + (model.options.thinking_budget or 0)
 
 
 def _introduce_twins(work: list[PartWork]) -> None:
@@ -119,8 +207,9 @@ def shared_rows(spec: RunSpec) -> dict[str, int]:
         return shared
     cut, first = _parts_by_trial(manifest), dict[str, str]()
     for trial in spec.trials:
+        models = {arm.name: asked_of(arm.model) for arm in trial.arms}
         for part in cut.get(trial.slug, ()):
-            asked = _request_sha256(manifest, trial, part)
+            asked = _request_sha256(manifest, trial, part, models[part.condition])
             if first.setdefault(asked, trial.slug) != trial.slug:
                 shared[trial.slug] += part.rows
     return shared
@@ -157,11 +246,15 @@ def part_row(part: Part) -> dict[str, Any]:
 
 
 def part_names(spec: RunSpec, trials: tuple[Trial, ...]) -> list[tuple[str, str]]:
-    """Return trial and name of every part of the trials, in order; quicker than the worklist, and no more than that."""
+    """Return trial and name of every part of the worklist; quicker than that, and no more than the names."""
     manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
-    wanted = {trial.slug for trial in trials}
+    most = {trial.slug: open_waves(spec, trial.slug) for trial in trials}
     rows = [] if manifest is None else manifest.facts["parts"]
-    return [(row["trial_slug"], row["part"]) for row in rows if row["trial_slug"] in wanted]
+    return [
+        (slug, row["part"])
+        for row in rows
+        if (slug := row["trial_slug"]) in most and _is_within(row.get("step", 0), most[slug])
+    ]
 
 
 def _parts_by_trial(manifest: Manifest) -> dict[str, list[Part]]:
@@ -172,5 +265,11 @@ def _parts_by_trial(manifest: Manifest) -> dict[str, list[Part]]:
     return cut
 
 
-def _reader(path: Path) -> Callable[[], Iterator[RequestRow]]:
+def _part_reader(folder: TrialDir, part: str) -> Callable[[], Iterator[RequestRow]]:
+    """Return the same for a part; its path is worked out when it is opened, which most parts of a plan never are."""
+    return lambda: (decode_request_row(line) for line in jsonl.lines(folder.requests(part)))
+
+
+def request_reader(path: Path) -> Callable[[], Iterator[RequestRow]]:
+    """Return what opens the requests of a file, afresh on each call."""
     return lambda: (decode_request_row(line) for line in jsonl.lines(path))

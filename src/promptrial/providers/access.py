@@ -6,7 +6,6 @@ environment and not in a configuration file, which may come from somebody else. 
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -40,9 +39,9 @@ def service_of(instance: Instance, env: Mapping[str, str]) -> Service:
             raise _bad_base(instance, "starts with http:// and so would send the key unencrypted; use https://")
         if not _is_trusted(host, instance, env):
             raise ConfigError(
-                f"providers.{instance.name}: {instance.key or 'its headers'} would be sent to {host}, which is none of "
-                f"{instance.label}'s own hosts",
-                hint=f"if you trust that host, put {TRUSTED_HOSTS}={host} into .env, or export it",
+                f"providers.{instance.name}: {instance.key or 'its headers'} would be sent to {host}, which is not a "
+                f"host of {instance.label}",
+                hint=f"if you trust that host, put {TRUSTED_HOSTS}={host} in .env, or export it",
             )
     _check_proxy(instance, env, host)
     reached = instance.connection
@@ -56,6 +55,8 @@ def service_of(instance: Instance, env: Mapping[str, str]) -> Service:
 def _check_certificates(instance: Instance) -> None:
     file = instance.connection.ca_file
     if file is not None:
+        import ssl  # which most commands do without
+
         try:
             ssl.create_default_context(cafile=file)
         except OSError as error:  # SSLError is one
@@ -75,7 +76,7 @@ def _check_proxy(instance: Instance, env: Mapping[str, str], host: str) -> None:
         return
     if is_loopback(host):
         raise ConfigError(
-            f"providers.{instance.name}.proxy: its server is on this machine, and is asked without a proxy",
+            f"providers.{instance.name}.proxy: its server is local, and no proxy is used for it",
             hint="remove `proxy`",
         )
     parts = urlsplit(proxy)
@@ -88,7 +89,7 @@ def _check_proxy(instance: Instance, env: Mapping[str, str], host: str) -> None:
     if why:
         raise ConfigError(
             f"providers.{instance.name}.proxy: {why}",
-            hint=f"if you trust that host, put {TRUSTED_HOSTS}={through} into .env, or export it",
+            hint=f"if you trust that host, put {TRUSTED_HOSTS}={through} in .env, or export it",
         )
 
 
@@ -111,8 +112,8 @@ def _key(instance: Instance, env: Mapping[str, str]) -> str:
     key = env.get(instance.key, "").strip()
     if not key:
         raise ConfigError(
-            f"{instance.key} is not set; it holds an API key of {instance.label}",
-            hint=f"put {instance.key}=... into .env, or export it",
+            f"{instance.key} is not set; it must be an API key of {instance.label}",
+            hint=f"put {instance.key}=... in .env, or export it",
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise ConfigError(f"{instance.key} holds spaces or other characters that no key has", hint="copy the key again")
@@ -137,9 +138,11 @@ def _is_named(host: str, env: Mapping[str, str]) -> bool:
     wrong = [text for text in named if not is_host(text.removeprefix("."))]
     if wrong:
         raise ConfigError(
-            f"{TRUSTED_HOSTS}: {wrong[0]!r} is no host, and trusts none",
-            hint="write names alone, without https://, port or path, such as gpu-box.example.com; a dot in front "
-            "stands for every host below",
+            f"{TRUSTED_HOSTS}: {wrong[0]!r} is not the name of a host",
+            hint=(
+                "write only names, without https://, port or path, such as gpu-box.example.com; a leading dot means "
+                "every host below"
+            ),
         )
     return False
 
@@ -155,7 +158,7 @@ def _checked_base(instance: Instance) -> str:
     if parts.scheme not in {"http", "https"} or not is_host(host):
         raise _bad_base(instance, "is not an address")
     if parts.username is not None or parts.query or parts.fragment:
-        raise _bad_base(instance, "holds more than a host and a path")
+        raise _bad_base(instance, "has more than a host and a path")
     return parts.geturl().rstrip("/")
 
 

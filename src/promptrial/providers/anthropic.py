@@ -120,7 +120,7 @@ class AnthropicProvider(AsksAnthropic):
                 unproved.append(batch.id)
         if len(unproved) > 1:
             raise UndecidedError(
-                f"Anthropic: {len(unproved)} batches may be job {payload.key}, and cannot be told apart before they "
+                f"Anthropic: {len(unproved)} batches may be job {payload.key}, and cannot be distinguished until they "
                 f"end: {', '.join(unproved[:5])}"
             )
         return JobRef(unproved[0]) if unproved else None
@@ -142,7 +142,7 @@ class AnthropicProvider(AsksAnthropic):
                 raise PermanentError(
                     f"Anthropic: the {payload.rows} requests of {payload.key} have {size:,} bytes, and the limit is "
                     f"{_BODY_LIMIT:,}",
-                    hint="let parts be smaller: `max_bytes` or `max_rows` of the provider, or `parts_per_dataset`",
+                    hint="make parts smaller: `max_bytes` or `max_rows` of the provider, or `parts_per_dataset`",
                 )
             body.seek(0)
             what = f"create batch {payload.key}"
@@ -273,15 +273,15 @@ class AnthropicProvider(AsksAnthropic):
             If they are said to be elsewhere.
         """
         if batch.archived_at is not None or not isinstance(batch.results_url, str) or not batch.results_url:
-            why = "were removed" if batch.archived_at is not None else "are not there"
+            why = "were removed" if batch.archived_at is not None else "were not found"
             raise ResultsGoneError(f"Anthropic: the results of batch {batch.id} {why}")
         base, said = self._http.service.base_url, batch.results_url
         theirs = said if "://" in said else base + said
         if _origin(theirs) != _origin(base) or not theirs.startswith(base + "/"):
             raise PermanentError(
-                f"Anthropic: the results of batch {batch.id} are said to be at {printable(theirs, 100)}, and not at "
+                f"Anthropic: the address of the results of batch {batch.id} is {printable(theirs, 100)}, not at "
                 f"{self._http.service.place}, where the API is; the key is not sent there",
-                hint="check `base_url` of the provider: a server between must name its own address in `results_url`",
+                hint="check `base_url` of the provider: a gateway must give its own address in `results_url`",
             )
         return theirs.removeprefix(base)
 

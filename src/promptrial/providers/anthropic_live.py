@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from promptrial.config.instances import preset_instance
-from promptrial.errors import PermanentError, TransientError
+from promptrial.errors import PermanentError, UncertainError
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
 from promptrial.providers.access import timeouts_of
@@ -102,8 +102,8 @@ class AnthropicLiveProvider(AsksAnthropic, AnswersDirectly):
             return LiveAnswer(self._refused(error, request, model))
         try:
             return LiveAnswer(_row_of(message, request), tuple(told_of_model(text(message.model), model)))
-        except (ValueError, RecursionError) as error:
-            raise TransientError(Call(self._http.service, ANSWER).text(str(error))) from error
+        except (ValueError, RecursionError) as error:  # it was answered, and so was billed
+            raise UncertainError(Call(self._http.service, ANSWER).text(str(error))) from error
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:  # noqa: ARG002 - the Protocol's
         """Ask for the answers one after the other; may be closed between any two."""
@@ -122,7 +122,7 @@ class AnthropicLiveProvider(AsksAnthropic, AnswersDirectly):
         if _OF_ALL.search(error.detail):
             raise PermanentError(
                 error.message,
-                hint=f"if the model takes no such parameter, set models.{model.alias}.sampling: provider_default; if "
+                hint=f"if the model rejects this parameter, set models.{model.alias}.sampling: provider_default; if "
                 "the account has no credit, add some; then resume",
             ) from error
         inner = {"type": error.kind or "invalid_request_error", "message": error.detail}

@@ -41,7 +41,7 @@ _TAKE_BOTH: Final = (
 """What the names of models begin with that take temperature and top_p together; later ones refuse that."""
 _DEFAULT: Final = 1.0
 """The vendor's own temperature and top_p: one that has this value is not sent beside the other."""
-_LEAVE_OUT: Final = "or leave them to the vendor: `sampling: provider_default` of the model"
+_LEAVE_OUT: Final = "or use the vendor's defaults: `sampling: provider_default` of the model"
 
 
 EMPTY_BODY: Final = b'{"requests":[]}'
@@ -84,7 +84,7 @@ def check_sampling(model: ModelSpec, sampling: Sampling, version: str) -> str:
         raise ConfigError(error.message, hint=error.hint) from None
     if model.options.sampling == "explicit":
         return "Anthropic has no seed: none is sent"
-    return "Anthropic: temperature, top_p, top_k and seed are left to the vendor"
+    return "Anthropic: temperature, top_p, top_k and seed are not sent; the vendor's defaults apply"
 
 
 _LEAST: Final = Sampling(temperature=0.0, top_p=1.0, top_k=1, max_tokens=1, stop=("x",), seed=1)
@@ -124,8 +124,8 @@ def check_budget(model: ModelSpec) -> None:
     budget = model.options.thinking_budget
     if budget is not None and budget < _LEAST_BUDGET:
         raise ConfigError(
-            f"`thinking_budget: {budget}` is below the {_LEAST_BUDGET} tokens that Anthropic takes at the least",
-            hint=f"set it to {_LEAST_BUDGET} or more, or leave it out",
+            f"`thinking_budget: {budget}` is below {_LEAST_BUDGET} tokens, the minimum of Anthropic",
+            hint=f"set it to {_LEAST_BUDGET} or more, or omit it",
         )
 
 
@@ -140,7 +140,7 @@ def check_options(model: ModelSpec, version: str) -> None:
     check_budget(model)
     if version >= _WITHOUT_SAMPLERS and model.options.sampling == "explicit":
         raise ConfigError(
-            f"models.{model.alias}: version {version} of Anthropic's API takes no temperature, top_p and top_k",
+            f"models.{model.alias}: version {version} of Anthropic's API accepts no temperature, top_p or top_k",
             hint=f"ask for `api_version: {API_VERSION}` in `providers`, {_LEAVE_OUT}",
         )
 
@@ -166,9 +166,17 @@ def message_params(row: RequestRow, model: ModelSpec) -> dict[str, Any]:
         params["stop_sequences"] = _stop_sequences(body.stop)
     if budget:
         params["thinking"] = {"type": "enabled", "budget_tokens": budget}
-    if options.reasoning_effort is not None:
-        params["output_config"] = {"effort": options.reasoning_effort}
+    if output := _output(row, model):
+        params["output_config"] = output
     return with_extra(params, model)
+
+
+def _output(row: RequestRow, model: ModelSpec) -> dict[str, Any]:
+    """Return what is said of the answer: its effort, and the schema that it has to fit."""
+    effort, schema = model.options.reasoning_effort, row.schema
+    return ({} if effort is None else {"effort": effort}) | (
+        {} if schema is None else {"format": {"type": "json_schema", "schema": schema}}
+    )
 
 
 def write_requests(file: IO[bytes], rows: Iterable[RequestRow], model: ModelSpec, nonce: Nonce) -> None:
@@ -193,8 +201,8 @@ def _split(row: RequestRow) -> tuple[str, list[Message]]:
     first = next((at for at, each in enumerate(messages) if each.role != "system"), len(messages))
     if any(each.role == "system" for each in messages[first:]):
         raise PermanentError(
-            f"request {row.custom_id}: a system message stands behind another one, and Anthropic takes one at the "
-            "beginning alone",
+            f"request {row.custom_id}: a system message follows another message, and Anthropic accepts one only at "
+            "the start",
             hint="write the conversation of that question without system messages",
         )
     return "\n\n".join(each.content for each in messages[:first] if each.content.strip()), list(messages[first:])
@@ -204,7 +212,7 @@ def _stop_sequences(stop: Sequence[str]) -> Sequence[str]:
     blank = next((each for each in stop if not each.strip()), None)
     if blank is not None:
         raise PermanentError(
-            f"Anthropic: the stop sequence {blank!r} is white space alone, which the vendor refuses in every request",
+            f"Anthropic: the stop sequence {blank!r} is only white space, which the vendor rejects in every request",
             hint="remove it from `stop`",
         )
     return stop
@@ -222,7 +230,7 @@ def _samplers(body: _Decoding, model: ModelSpec, *, thinks: bool) -> dict[str, A
     if thinks:
         if body.temperature != _DEFAULT or body.top_p != _DEFAULT:
             raise _refused(
-                f"{model.id} with a thinking budget takes no temperature but 1 and no top_p, and they are "
+                f"{model.id} with a thinking budget accepts only temperature 1 and no top_p, but they are "
                 f"{body.temperature:g} and {body.top_p:g}",
                 "set `temps: [1.0]` and `top_p: 1.0`",
             )
@@ -239,7 +247,8 @@ def _pair(body: _Decoding, model: ModelSpec) -> Iterator[tuple[str, float]]:
         yield "temperature", body.temperature
     elif body.temperature != _DEFAULT:
         raise _refused(
-            f"{model.id} takes temperature or top_p and not both, and they are {body.temperature:g} and {body.top_p:g}",
+            f"{model.id} accepts either temperature or top_p, but both are set: {body.temperature:g} and "
+            f"{body.top_p:g}",
             "set `top_p: 1.0`, or `temps: [1.0]`",
         )
     yield "top_p", body.top_p

@@ -36,13 +36,15 @@ class AnthropicProbe(BatchProbe):
     def _ask(self) -> None:
         main = self.desk.require(self._batch([self._row("main")]))
         seen = self.desk.call("GET", f"{self.path}/{main['id']}")
-        self.desk.note("visible_at_once", "Is a batch visible right after it was made?", seen.outcome)
+        self.desk.note("visible_at_once", "Is a batch visible right after it was created?", seen.outcome)
         batches = {"main": main}
         batches["double"] = self._refusal(
-            "duplicate_ids", "What comes of two rows with one custom_id?", [self._row("double"), self._row("double")]
+            "duplicate_ids",
+            "What happens to two rows with the same custom_id?",
+            [self._row("double"), self._row("double")],
         )
         batches["long"] = self._refusal(
-            "custom_id_limit", "Is a custom_id of 65 characters taken?", [self._row("l" * 65, exact=True)]
+            "custom_id_limit", "Is a custom_id of 65 characters accepted?", [self._row("l" * 65, exact=True)]
         )
         twin = [self._row("twin")]
         batches |= self._idempotency(lambda http: self._batch(twin, http))
@@ -82,9 +84,9 @@ class AnthropicProbe(BatchProbe):
         ends = self._ended(batches, lambda reply: reply["processing_status"] == "ended" or reply.status in {401, 403})
         questions = (
             ("main", "one_row", "How does a batch of one row end, and what does its row look like?"),
-            ("bad", "error_rows", "How is a row with max_tokens -1 refused?"),
-            ("sampler", "sampler_fields", f"What comes of a temperature under the API's version {_NEWER}?"),
-            ("cancelled", "results_after_cancel", "What is there of a batch that was cancelled at once?"),
+            ("bad", "error_rows", "How is a row with max_tokens -1 rejected?"),
+            ("sampler", "sampler_fields", f"What happens to a temperature with the API's version {_NEWER}?"),
+            ("cancelled", "results_after_cancel", "What remains of a batch that was cancelled immediately?"),
         )
         self.desk.note_ends(questions, batches, ends, self._described)
         for name, end in ends.items():

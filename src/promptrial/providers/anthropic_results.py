@@ -100,7 +100,7 @@ class OwnRows:
             raise self._stranger()
 
     def _stranger(self) -> NotOursError:
-        return NotOursError(f"batch {self.job}, which was taken for its job, holds requests of somebody else")
+        return NotOursError(f"batch {self.job}, which seemed to be its job, has requests of someone else")
 
 
 def are_ours(lines: Iterator[bytes], nonce: Nonce) -> bool | None:

@@ -19,7 +19,7 @@ import msgspec
 
 from promptrial.model import Completion
 from promptrial.providers.http_outcomes import printable
-from promptrial.providers.wire import mapping
+from promptrial.providers.wire import mapping, read_json
 
 __all__ = ["is_unanswered", "parse_message_row"]
 
@@ -102,10 +102,7 @@ def parse_message_row(line: bytes) -> Completion:
     ValueError
         If the row holds neither a message nor an error, or is not JSON of these shapes.
     """
-    try:
-        row = _ROWS.decode(line)
-    except RecursionError as error:
-        raise ValueError("JSON nested too deeply") from error
+    row = read_json(_ROWS, line)
     result = row.result
     if result.message is not None and result.type == "succeeded":
         return _answer(row.custom_id, result.message)

@@ -46,7 +46,7 @@ def version_of(instance: Instance) -> str:
     version = instance.option("api_version", API_VERSION)
     if not is_version(version):
         raise ConfigError(
-            f"providers.{instance.name}.api_version: {version!r} is no version", hint=f"write it as {API_VERSION!r}"
+            f"providers.{instance.name}.api_version: {version!r} is not a version", hint=f"write it as {API_VERSION!r}"
         )
     return version
 
@@ -63,8 +63,8 @@ def anthropic_service(env: Mapping[str, str], instance: Instance) -> Service:
     for name, _ in service.headers:
         if name.lower() == VERSION_HEADER:
             raise ConfigError(
-                f"providers.{instance.name}.headers.{name}: the version of the API has a key of its own",
-                hint=f"write `api_version:` into `providers.{instance.name}`, and remove the header",
+                f"providers.{instance.name}.headers.{name}: the version of the API is set by another key",
+                hint=f"write `api_version:` in `providers.{instance.name}`, and remove the header",
             )
     return replace(service, plain_headers=((VERSION_HEADER, version_of(instance)),))
 
@@ -79,6 +79,6 @@ def fingerprint(model: ModelSpec, service: Service, name: str) -> dict[str, str 
         "model": model.shown_id,
         "api": service.place,
         "api_version": version,
-        "seed": "not taken by this API",
+        "seed": "not accepted by this API",
         **told,
     }

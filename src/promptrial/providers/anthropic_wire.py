@@ -71,7 +71,7 @@ def batch_status(batch: Batch) -> JobStatus:
     if batch.processing_status in _WORKING:
         return JobStatus(JobState.WORKING, "it is being canceled" if batch.processing_status == "canceling" else "")
     if not batch.has_ended:
-        said = f"Anthropic says {printable(batch.processing_status)!r}, a status that is not known here"
+        said = f"Anthropic says {printable(batch.processing_status)!r}, an unknown status"
         return JobStatus(JobState.WORKING, said)
     if batch.cancel_initiated_at is not None:
         return JobStatus(JobState.CANCELLED, f"canceled at {printable(str(batch.cancel_initiated_at), 40)}")

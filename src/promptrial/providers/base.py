@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from promptrial.model import Completion, ModelSpec, Sampling
+from promptrial.model import Completion, Message, ModelSpec, Sampling
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.request_rows import RequestRow
 
 __all__ = [
+    "AnsweredByHand",
     "BatchProvider",
+    "BoundsContext",
     "ChecksNames",
     "ChecksSampling",
+    "CountsRequests",
     "FindsAddress",
     "HeedsStop",
     "JobLookup",
@@ -197,6 +200,14 @@ class FindsAddress(Protocol):
         """Return that address, without a user."""
 
 
+@runtime_checkable
+class AnsweredByHand(Protocol):
+    """A source of answers whose jobs are run by people: nobody knows how long that takes."""
+
+    by_people: ClassVar[bool]
+    """True."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a server was seen to do: whether it took the key, and whether it has a model; None if it did not say."""
@@ -224,6 +235,29 @@ class TellsContext(Protocol):
         ------
         PromptrialError
             If it cannot be asked for.
+        """
+
+
+@runtime_checkable
+class BoundsContext(Protocol):
+    """A source of answers that knows, without a key and without a call, a context that no model of it exceeds."""
+
+    @staticmethod
+    def largest_context() -> int:
+        """Return how many tokens a request and its answer may have together."""
+
+
+@runtime_checkable
+class CountsRequests(Protocol):
+    """A source of answers that has the tokenizer of its models in this process."""
+
+    def count_request(self, model: ModelSpec, messages: tuple[Message, ...]) -> int | None:
+        """Return how many tokens a request has, its chat template included; None if that takes too much to find out.
+
+        Raises
+        ------
+        PromptrialError
+            If the model cannot be loaded, or refuses the request.
         """
 
 

@@ -90,8 +90,8 @@ def read_answers(
         for place, line in _lines(path, into):
             name = _id_of(place, line)
             if name not in wanted:
-                raise _refused(place, f"answers {printable(name, 80)!r}, which this job does not ask",
-                               "put the file of this job there, or take it away")  # fmt: skip
+                raise _refused(place, f"answers {printable(name, 80)!r}, which is not in this job",
+                               "replace it by the file of this job, or remove it")  # fmt: skip
             _check_model(place, line, other_models)
             into.seen.add(name)
             if not is_unanswered(line) and _is_new(place, name, line, into):
@@ -109,7 +109,7 @@ def _is_new(place: _Place, name: str, line: bytes, into: Answered) -> bool:
     digest = hashlib.sha256(line).digest()
     before = into.answered.setdefault(name, (digest, str(place)))
     if before[0] != digest:
-        raise _refused(place, f"answers {name!r} otherwise than {before[1]} does", "keep one of the two")
+        raise _refused(place, f"answers {name!r} differently from {before[1]}", "keep one of the two")
     return before[1] == str(place)
 
 
@@ -120,13 +120,13 @@ def _lines(path: Path, into: Answered) -> Iterator[tuple[_Place, bytes]]:
             number += 1
             place = _Place(path, number)
             if len(line) > MAX_LINE:
-                raise _refused(place, f"is longer than {MAX_LINE:,} bytes", "look at it: no answer is that long")
+                raise _refused(place, f"is longer than {MAX_LINE:,} bytes", "check it: no answer is that long")
             is_whole = line.endswith(b"\n")
             line = line.removeprefix(BOM) if number == 1 else line
             if not (row := line.strip()):
                 continue
             if not is_whole and not _is_json(row):
-                into.torn = f"{place}: breaks off in the middle of the line"
+                into.torn = f"{place}: is cut off in the middle of a line"
                 return
             yield place, row
 
@@ -143,7 +143,7 @@ def _id_of(place: _Place, line: bytes) -> str:
     try:
         return row_id(line)
     except ValueError as error:
-        raise _refused(place, f"is no row of answers ({printable(str(error))})", "copy the file again") from error
+        raise _refused(place, f"is not a row of answers ({printable(str(error))})", "copy the file again") from error
 
 
 def _check_model(place: _Place, line: bytes, others: frozenset[str]) -> None:

@@ -97,6 +97,7 @@ class BatchFileProvider:
     name: ClassVar[str] = "batch_file"
     local: ClassVar[bool] = False
     jobs: ClassVar[bool] = True
+    by_people: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
     lookup: ClassVar[JobLookup] = JobLookup.KEY_IS_NAME
     understands: ClassVar[frozenset[str]] = frozenset({"endpoint", "sampling", "reasoning_effort", "extra_body"})
@@ -142,7 +143,7 @@ class BatchFileProvider:
         """Make the folder, and refuse an API that the recipient does not have."""
         if model.options.endpoint == "responses" and self._settings.written_for in _CHAT_ALONE:
             raise ConfigError(
-                f"models.{model.alias}: {_recipient(self._instance).label} takes no requests for the responses API",
+                f"models.{model.alias}: {_recipient(self._instance).label} accepts no requests for the responses API",
                 hint=f"remove `endpoint` from `models.{model.alias}`",
             )
         atomic.make_folder(self._folder.path)
@@ -174,14 +175,14 @@ class BatchFileProvider:
             raise PermanentError(
                 f"{self._folder.path} has a job {payload.key} of {theirs[0]} for {theirs[1]}, not of {ours[0]} for "
                 f"{ours[1]}",
-                hint="move it away, or give this instance another `folder`",
+                hint="move it, or give this instance another `folder`",
             )
         return self._ref(job)
 
     def submit(self, payload: PartPayload) -> JobRef:
         """Write the file of requests, and then put the job on record beside it."""
         if self.find(payload) is not None:
-            raise AlreadyThereError(f"{self._folder.requests(payload.key)}: is there already")
+            raise AlreadyThereError(f"{self._folder.requests(payload.key)}: already exists")
         lines = (openai_line(row, payload.model, self._shape) for row in payload.requests())
         sha256 = self._folder.write_requests(payload.key, lines)
         earlier = self._folder.there_before(payload.key) or UNSET
@@ -203,7 +204,7 @@ class BatchFileProvider:
         """
         found = self._folder.job(job.name)
         if found is None:
-            return JobStatus(JobState.MISSING, f"{self._folder.requests(job.name)}: its record is not there")
+            return JobStatus(JobState.MISSING, f"{self._folder.requests(job.name)}: its record is missing")
         if found.cancelled:
             return JobStatus(JobState.CANCELLED)
         if self._rehearsal is not None and not self._folder.answer_files(found):
@@ -219,10 +220,10 @@ class BatchFileProvider:
             fix = "copy it again, or delete that line to have the rest asked again"
             return self._for_a_person(f"{answered.torn}; {counted}", fix)
         if answered.seen and none:
-            why = f"none of the {len(answered.seen):,} requests in its files of answers was carried out"
+            why = f"none of the {len(answered.seen):,} requests in its files of answers succeeded"
             return self._for_a_person(f"{self._folder.requests(job.key)}: {why}", *self._steps(job))
         if not answered.seen:
-            return self._for_a_person(f"waits for {self._folder.results(job.key)}", *self._steps(job))
+            return self._for_a_person(f"waiting for {self._folder.results(job.key)}", *self._steps(job))
         quiet = self._clock.timestamp() - answered.changed
         if quiet >= self._settings.quiet_s:
             return JobStatus(JobState.EXPIRED, f"{counted}, and no file has changed for {quiet:,.0f} s")
@@ -255,10 +256,10 @@ class BatchFileProvider:
         """
         found = self._folder.job(job.name)
         if found is None:
-            raise ResultsGoneError(f"{self._folder.results(job.name)}: is not there, and no record of its job")
+            raise ResultsGoneError(f"{self._folder.results(job.name)}: is missing, and so is the record of its job")
         files = self._folder.answer_files(found)
         if not files:
-            raise ResultsGoneError(f"{self._folder.results(job.name)}: is not there")
+            raise ResultsGoneError(f"{self._folder.results(job.name)}: is missing")
         wanted = frozenset(row.custom_id for row in payload.requests())
         yield from read_answers(files, wanted, self._folder.other_models(found), Answered())
 
@@ -296,7 +297,7 @@ class BatchFileProvider:
     def _folder(self) -> BatchFolder:
         if self._files is None:
             raise ConfigError(
-                f"providers.{self._instance.name}: no folder for its files is known outside of a run",
+                f"providers.{self._instance.name}: outside a run, its files need a folder",
                 hint=f"write `providers: {{{self._instance.name}: {{type: batch_file, folder: PATH}}}}`",
             )
         return self._files

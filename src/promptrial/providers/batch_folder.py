@@ -108,7 +108,9 @@ class BatchFolder:
         except FileNotFoundError:
             return None
         except (ValueError, RecursionError, OSError) as error:
-            raise PermanentError(f"{path}: is no record of a job ({error})", hint="put it back from a copy") from error
+            raise PermanentError(
+                f"{path}: is not a record of a job ({error})", hint="restore it from a copy"
+            ) from error
 
     def cancel(self, job: FileJob) -> None:
         """Put on record that a job is not wanted any more, and take its requests away, so that nobody runs them."""
@@ -133,9 +135,11 @@ class BatchFolder:
                 known = self._ids[job.key] = stamp, frozenset(map(row_id, jsonl.lines(path)))
         except FileNotFoundError:
             raise PermanentError(
-                f"{path}: is not there any more, so that its answers cannot be checked",
-                hint="put it back, and resume; what it asks can be asked anew with --rebuy, once "
-                f"{self._record(job.key).name} is deleted",
+                f"{path}: no longer exists, so its answers cannot be checked",
+                hint=(
+                    f"restore it, and resume; or delete {self._record(job.key).name}, and ask its requests again "
+                    "with --rebuy"
+                ),
             ) from None
         except OSError as error:
             raise PermanentError(
@@ -193,8 +197,8 @@ class BatchFolder:
         apart = [key for key in rivals if key not in earlier]
         if apart:
             raise PermanentError(
-                f"{path}: may answer {job.key} or {apart[0]}, which have requests of the same ids",
-                hint=f"rename it to {self.results(job.key).name}, or as the other one is called",
+                f"{path}: may answer {job.key} or {apart[0]}, which have requests with the same ids",
+                hint=f"rename it to {self.results(job.key).name}, or to the name of the other one",
             )
         return True
 
@@ -207,9 +211,11 @@ class BatchFolder:
     def _require_unchanged(self, job: FileJob, path: Path) -> None:
         if jsonl.digest(path).sha256 != job.sha256:
             raise PermanentError(
-                f"{path}: was changed after it was written, so that its answers answer something else",
-                hint="put it back as it was, and resume; what it asks can be asked anew with --rebuy, once "
-                f"{self._record(job.key).name} is deleted",
+                f"{path}: was changed after it was written, so its answers belong to other requests",
+                hint=(
+                    f"restore it, and resume; or delete {self._record(job.key).name}, and ask its requests again "
+                    "with --rebuy"
+                ),
             )
 
     def _keys(self) -> set[str]:

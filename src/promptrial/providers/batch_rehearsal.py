@@ -50,7 +50,7 @@ class Rehearsal:
         """
         service = Service("the emulator", url.rstrip("/"), "", "")
         if not service.is_here:
-            raise ConfigError("files are answered by an emulator on this machine alone", hint="unset the variable")
+            raise ConfigError("files are answered only by a local emulator", hint="unset the variable")
         return cls(service)
 
     def answer(self, requests: Path, results: Path) -> None:

@@ -18,10 +18,12 @@ from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.http_outcomes import printable
 from promptrial.providers.live import LiveAnswer, Note, on_one_line, told_of_model
 from promptrial.providers.request_rows import RequestRow
+from promptrial.providers.wire import read_json
 
 __all__ = ["ChatReply", "FailedReplyError", "answer_of", "fewest_tokens"]
 
 _MAY_WORK_LATER: Final = frozenset({408, 429})
+_ANY: Final = msgspec.json.Decoder()
 
 
 class ChatReply(msgspec.Struct):
@@ -111,10 +113,7 @@ def _require_choices(reply: ChatReply, row: bytes) -> None:
     """
     if reply.choices is UNSET:
         raise ValueError("the answer has no choices")
-    try:
-        msgspec.json.decode(row)
-    except RecursionError as error:
-        raise ValueError("JSON nested too deeply") from error
+    read_json(_ANY, row)
 
 
 def _notes(
@@ -127,14 +126,14 @@ def _notes(
     if read < fewest:
         yield Note(
             "cut",
-            f"the server read {read} tokens of a prompt that has at least {fewest}: it has cut the prompt without "
-            f"saying so; {larger}",
+            f"the server read {read} tokens of a prompt that has at least {fewest}: it has silently truncated the "
+            f"prompt; {larger}",
         )
     elif window is not None and read in {window, window - limit}:
         yield Note(
             "full",
-            f"the server read {read} tokens of a prompt, exactly what its context of {window} leaves: it may have cut "
-            f"the prompt without saying so; {larger}",
+            f"the server read {read} tokens of a prompt, exactly what its context of {window} leaves: it may have "
+            f"silently truncated the prompt; {larger}",
         )
 
 

@@ -13,7 +13,8 @@ A message may hold ``reasoning_content`` or ``reasoning`` beside its ``content``
 content may be a list of parts, ``{"type": "text", "text"}`` and ``{"type": "thinking", "thinking"}``. An error in which
 nothing is said, beside an answer, is none. Keys
 that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is unknown, and so is
-usage that cannot be read; the answer beside it counts. What a RESPONSE holds is in ``response_bodies``, and which
+usage that cannot be read; the answer beside it counts. ``usage.total_time``, which Groq adds, are the seconds that the
+server took. What a RESPONSE holds is in ``response_bodies``, and which
 responses are answers in ``promptrial.model.responses``.
 """
 
@@ -27,11 +28,13 @@ import msgspec
 from promptrial.model import Completion
 from promptrial.model.responses import is_blank
 from promptrial.providers.response_bodies import read_output
+from promptrial.providers.wire import read_json
 
 __all__ = ["parse_chat_row"]
 
 
 _MAX_TOKENS: Final = 2**31 - 1
+_LONGEST_S: Final = 1e6
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -50,6 +53,9 @@ class _Choice(msgspec.Struct, gc=False):
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_MAX_TOKENS)] | None
 
 
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=_LONGEST_S)] | None
+
+
 class _PromptDetails(msgspec.Struct, gc=False):
     cached_tokens: _Count = None
 
@@ -59,7 +65,7 @@ class _CompletionDetails(msgspec.Struct, gc=False):
 
 
 class _Usage(msgspec.Struct, gc=False):
-    """Token counts, None where they are not known. The last four are what a RESPONSE calls them."""
+    """Token counts, None where they are not known. Those in the middle are what a RESPONSE calls them."""
 
     prompt_tokens: _Count = None
     completion_tokens: _Count = None
@@ -70,6 +76,7 @@ class _Usage(msgspec.Struct, gc=False):
     output_tokens: _Count = None
     input_tokens_details: _PromptDetails | None = None
     output_tokens_details: _CompletionDetails | None = None
+    total_time: _Seconds = None
 
     @property
     def asked(self) -> int | None:
@@ -133,9 +140,9 @@ def parse_chat_row(line: bytes) -> Completion:
     Raises
     ------
     ValueError
-        If the row holds neither an answer nor an error, or is not JSON of these shapes.
+        If the row has neither an answer nor an error, or is not JSON of these shapes.
     """
-    row = _decode(line)
+    row = read_json(_DECODER, line)
     response = row.response
     chat = response if response is None or response.body is None else response.body
     error = _error(row, response, chat)
@@ -144,7 +151,7 @@ def parse_chat_row(line: bytes) -> Completion:
     if response is not None and chat is not None and not chat.choices and chat.output:
         return _read_response(row, response, chat)
     if response is None or chat is None or not chat.choices:
-        raise ValueError(f"row of {row.custom_id!r} holds neither an answer nor an error")
+        raise ValueError(f"row of {row.custom_id!r} has neither an answer nor an error")
     choice, usage = chat.choices[0], _usage(chat.usage, response.usage, row.usage)
     message = choice.message
     return Completion(
@@ -159,6 +166,7 @@ def parse_chat_row(line: bytes) -> Completion:
         reasoning=_words(message.reasoning_content) or _words(message.reasoning) or _thoughts(message.content),
         reasoning_tokens=usage.reasoning_tokens,
         model=_words(chat.model),
+        latency_s=usage.total_time,
     )
 
 
@@ -178,13 +186,6 @@ def _read_response(row: _Row, response: _Response, chat: _Chat) -> Completion:
         reasoning_tokens=usage.reasoning_tokens,
         model=_words(chat.model),
     )
-
-
-def _decode(line: bytes) -> _Row:
-    try:
-        return _DECODER.decode(line)
-    except RecursionError as error:
-        raise ValueError("JSON nested too deeply") from error
 
 
 def _text(message: _Message) -> str:
@@ -252,7 +253,7 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
     if status is not None and not 200 <= status < 300:
         return f"http_{status}"
     return (
-        "failed: the response says no reason" if chat is not None and chat.output and chat.status == "failed" else None
+        "failed: the response gives no reason" if chat is not None and chat.output and chat.status == "failed" else None
     )
 
 

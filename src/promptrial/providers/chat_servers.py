@@ -48,7 +48,7 @@ KINDS: Final[Mapping[str, ServerKind]] = {
         {"min_p": 0.0, "repeat_penalty": 1.0},
         top_k=True,
         start="llama-server -m MODEL.gguf --port 8080",
-        larger="start it with a larger --ctx-size; each of its --parallel slots has a share of that",
+        larger="start it with a larger --ctx-size; its --parallel slots share it",
     ),
     "vllm": ServerKind(
         {"min_p": 0.0, "repetition_penalty": 1.0},

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
@@ -24,7 +24,14 @@ from promptrial.model import Completion, Message, ModelSpec, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.chat_rows import parse_chat_row
-from promptrial.providers.embedded_engine import Engine, RequestRefusedError, identity, require_engine, weights_path
+from promptrial.providers.embedded_engine import (
+    N_CTX,
+    Engine,
+    RequestRefusedError,
+    identity,
+    require_engine,
+    weights_path,
+)
 from promptrial.providers.live import AnswersDirectly, error_row
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
 from promptrial.providers.request_rows import RequestRow
@@ -32,6 +39,8 @@ from promptrial.providers.request_rows import RequestRow
 __all__ = ["EmbeddedProvider", "prompt_of"]
 
 _MAX_ENGINES: Final = 4
+_MOST_TO_COUNT: Final = 1 << 30
+"""Bytes of weights that are loaded only to count tokens."""
 _AHEAD_PER_ENGINE: Final = 2
 """Requests begun ahead of the row being read, so that no engine waits while rows are written in order."""
 
@@ -77,6 +86,21 @@ class EmbeddedProvider(AnswersDirectly):
     def count_tokens(self, model: ModelSpec, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of a text. Loads the model."""
         return len(self._pool(model).reader.tokenize(text, special=False))
+
+    def count_request(self, model: ModelSpec, messages: tuple[Message, ...]) -> int | None:
+        """Return how many tokens a request has in the model's chat template; None of weights above a gigabyte.
+
+        Loads the model.
+        """
+        if weights_path(model).stat().st_size > _MOST_TO_COUNT:
+            return None
+        reader = self._pool(model).reader
+        return len(reader.tokenize(reader.render(messages), special=True))
+
+    @staticmethod
+    def largest_context() -> int:
+        """Return the context that models are loaded with; one that was trained on less has less."""
+        return N_CTX
 
     def context_length(self, model: ModelSpec) -> int:
         """Return the tokens of the context window. Loads the model."""
@@ -184,15 +208,15 @@ class _Pool:
             return error_row(
                 request.custom_id,
                 "context_length_exceeded",
-                f"the prompt has {len(prompt.tokens)} tokens and the answer may have {limit}; "
-                f"the context window has {self.reader.n_ctx}",
+                f"the prompt has {len(prompt.tokens)} tokens and the answer may have {limit}, but the context window "
+                f"has {self.reader.n_ctx}",
             )
-        return _answer_row(request.custom_id, model.shown_id, self._answer(prompt, _sampling(request)))
+        return _answer_row(request.custom_id, model.shown_id, self._answer(prompt, _sampling(request), request.schema))
 
-    def _answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
+    def _answer(self, prompt: Prompt, sampling: Sampling, schema: dict[str, Any] | None) -> Answer:
         worker = self._take(prompt)
         try:
-            return worker.answer(prompt, sampling)
+            return worker.answer(prompt, sampling, schema)
         finally:
             with self._lock:
                 self._idle.append(worker)
@@ -218,12 +242,12 @@ class _Worker:
         """Return how many tokens of a prompt need not be evaluated."""
         return max(cache.keep_length(prompt) for cache in self._caches)
 
-    def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
+    def answer(self, prompt: Prompt, sampling: Sampling, schema: dict[str, Any] | None) -> Answer:
         """Answer by the cache that holds most of the prompt; one that holds nothing of it loses what it has."""
         cache = max(self._caches, key=lambda cache: cache.keep_length(prompt))  # the first of equals
         self._caches.remove(cache)
         self._caches.append(cache)
-        return cache.answer(prompt, sampling)
+        return cache.answer(prompt, sampling, schema)
 
 
 def prompt_of(reader: Engine, messages: tuple[Message, ...]) -> Prompt:

@@ -205,7 +205,7 @@ def _checked(path: Path, key: str) -> Path:
         raise ConfigError(f"{key}: {str(path)!r} is not a GGUF file: it does not begin with 'GGUF'")
     if "-of-0" in path.stem:
         raise ConfigError(
-            f"{key}: {str(path)!r} is one piece of several, and only whole models can be identified by their digest",
+            f"{key}: {str(path)!r} is one of several parts, and only complete models can be identified by their digest",
             hint=f"llama-gguf-split --merge {path} MODEL.gguf",
         )
     return path
@@ -299,8 +299,10 @@ class EngineSlot:
         body = {"prompt": tokens, "n_predict": 0, "cache_prompt": reuse, "temperature": 0.0}
         return self._run(body).usage.prompt_tokens_details.cached_tokens
 
-    def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
-        """Answer a prompt, every sampling parameter given.
+    def complete(
+        self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool, schema: dict[str, Any] | None = None
+    ) -> Answer:
+        """Answer a prompt, every sampling parameter given; with ``schema``, by JSON that fits it.
 
         Raises
         ------
@@ -318,6 +320,7 @@ class EngineSlot:
                 "seed": sampling.seed,
                 "stop": sampling.stop,
                 "samplers": _SAMPLERS,
+                **({} if schema is None else {"json_schema": schema}),
             }
         )
         (choice,), usage = done.choices, done.usage
@@ -330,7 +333,10 @@ class EngineSlot:
         )
 
     def _run(self, body: dict[str, object]) -> _Completed:
-        done = self._server.handle_completions(msgspec.to_builtins({**_NEUTRAL, **body, "id_slot": self._number}))
+        asked = {**_NEUTRAL, **body, "id_slot": self._number}
+        if "json_schema" in asked:  # which the engine ignores beside a grammar, even an empty one
+            del asked["grammar"]
+        done = self._server.handle_completions(msgspec.to_builtins(asked))
         try:
             return msgspec.convert(done, _Completed)
         except msgspec.ValidationError as error:
@@ -372,7 +378,7 @@ def _server(path: Path, key: str, *, chat_template: str = "") -> Any:  # noqa: A
         return _started(llama.Server, params)
     except RuntimeError as error:
         raise ConfigError(
-            f"the embedded engine cannot load {str(path)!r}: damaged, or a kind of model that it does not know"
+            f"the embedded engine cannot load {str(path)!r}: damaged, or an unsupported kind of model"
         ) from error
 
 

@@ -207,7 +207,7 @@ class FireworksProvider:
             job = self._http.call("POST", path, Job, what=what, kind=Kind.CREATES, query=query, body=body)
         except RejectedError as error:
             if error.status == 409 or (error.status == 400 and "already exists" in error.detail):
-                raise AlreadyThereError(error.message, hint="it may be there from an earlier call") from error
+                raise AlreadyThereError(error.message, hint="it may exist from an earlier call") from error
             if error.status == 400 and "quota" in error.detail.lower():
                 raise QuotaReachedError(error.message) from error
             if error.code == FAILED_PRECONDITION:
@@ -274,7 +274,7 @@ class FireworksProvider:
         except UnfinishedError as error:
             if self.status(job).state in {JobState.WORKING, JobState.READY}:
                 raise
-            raise ResultsGoneError(f"{error.message}, and no job is there that will finish it") from error
+            raise ResultsGoneError(f"{error.message}, and there is no job that will finish it") from error
         except ResultsGoneError:
             if not self._has_processed_nothing(job):
                 raise
@@ -286,7 +286,7 @@ class FireworksProvider:
             found = self._job(job.name)
         except NotFoundError:
             if count == 0:
-                gone = f"Fireworks: nothing is in the output of {job.name}, and the job is gone"
+                gone = f"Fireworks: the output of {job.name} is empty, and the job no longer exists"
                 raise ResultsGoneError(gone) from None
             return False
         return job_status(found).state in {JobState.FAILED, JobState.CANCELLED} or found.processed == 0

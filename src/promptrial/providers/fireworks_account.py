@@ -82,7 +82,7 @@ def account_slug(env: Mapping[str, str], instance: Instance) -> str:
     said = f"providers.{instance.name}.account" if instance.account else _ACCOUNT
     given = instance.account or _needed(env, _ACCOUNT, f"the id of your Fireworks account ({_WHERE})")
     if "@" in given:
-        raise ConfigError(f"{said} is an e-mail address; the id of the account is needed", hint=_WHERE)
+        raise ConfigError(f"{said} is an e-mail address; give the id of the account", hint=_WHERE)
     slug = given.removeprefix("accounts/").partition("/")[0]
     if not _SLUG.fullmatch(slug):
         raise ConfigError(f"{said} {given!r} is not an account id", hint=_WHERE)
@@ -112,16 +112,16 @@ def model_name(model_id: str) -> str:
         return model_id
     if _BARE_MODEL.fullmatch(model_id):
         return f"{OWN_MODELS}{model_id}"
-    problem = f"model {model_id!r}: no model of Fireworks has such a name"
+    problem = f"model {model_id!r}: not a valid name of a Fireworks model"
     if "deploy" in model_id.lower():
-        problem = f"model {model_id!r}: this is a deployment; batches run on models, not on deployments of one"
-    raise ConfigError(problem, hint="write accounts/NAME/models/MODEL, or MODEL alone for one of Fireworks' own")
+        problem = f"model {model_id!r}: this is a deployment; batches run on models, not on deployments"
+    raise ConfigError(problem, hint="write accounts/NAME/models/MODEL, or only MODEL for a model of Fireworks")
 
 
 def _needed(env: Mapping[str, str], name: str, what: str) -> str:
     value = env.get(name, "").strip()
     if not value:
-        raise ConfigError(f"{name} is not set; it holds {what}", hint=f"put {name}=... into .env, or export it")
+        raise ConfigError(f"{name} is not set; it holds {what}", hint=f"put {name}=... in .env, or export it")
     return value
 
 
@@ -134,7 +134,7 @@ def _checked_base(base: str) -> str:
     if parts.scheme not in {"http", "https"} or not host:
         raise _bad_base("is not an address")
     if parts.scheme == "http" and not is_loopback(host):
-        raise _bad_base("starts with http:// and so would send the key unencrypted; this machine alone may be http")
+        raise _bad_base("starts with http:// and so would send the key unencrypted; only local addresses may be http")
     if parts.username is not None or parts.query or parts.fragment:
         raise _bad_base("holds more than a host and a path")
     if _ends_with_version(base):
@@ -147,4 +147,4 @@ def _ends_with_version(base: str) -> bool:
 
 
 def _bad_base(why: str) -> ConfigError:
-    return ConfigError(f"{_BASE} {why}", hint=f"leave it out for {API_BASE}, or give such an address")
+    return ConfigError(f"{_BASE} {why}", hint=f"omit it to use {API_BASE}, or give such an address")

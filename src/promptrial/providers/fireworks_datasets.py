@@ -97,7 +97,7 @@ class Datasets:
         """
         url = self._download_urls(name).get(file)
         if url is None:
-            raise TransientError(f"Fireworks named a file {last_segment(file)!r} of {name}, and then did not")
+            raise TransientError(f"Fireworks named a file {last_segment(file)!r} of {name}, and then no longer did")
         try:
             yield from self._http.lines(url, what=f"download {last_segment(file)} of {name}")
         except PermanentError as error:
@@ -136,7 +136,7 @@ class Datasets:
                 raise
             found = self._find(payload)
             if found is None:
-                raise TransientError(f"{error.message}; but it cannot be seen yet") from error
+                raise TransientError(f"{error.message}; but it is not visible yet") from error
             return found
 
     def _bring(self, payload: PartPayload) -> Dataset | None:
@@ -185,7 +185,7 @@ class Datasets:
         path = self._path(name, ":getUploadEndpoint")
         url = self._http.call("POST", path, SignedUrls, what=what, body=wanted).filename_to_signed_urls.get(file)
         if url is None:
-            raise TransientError(f"Fireworks: could not {what}: the answer names none for {file}")
+            raise TransientError(f"Fireworks: could not {what}: the response has no address for {file}")
         headers = {"Content-Type": "application/octet-stream", "X-Goog-Content-Length-Range": f"{size},{size}"}
         self._http.put(url, payload.path, headers, what=f"upload the requests {name}")
 

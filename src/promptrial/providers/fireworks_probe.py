@@ -119,16 +119,20 @@ class FireworksProbe:
         """Ask for names that are taken, or too long."""
         self.desk.forget()
         self.desk.note(
-            "duplicate_dataset", "What is said to a second data set of one id?", self._created(main, 1).outcome
+            "duplicate_dataset",
+            "What is the response to a second data set with the same id?",
+            self._created(main, 1).outcome,
         )
-        self.desk.note("duplicate_job", "What is said to a second job of one id?", self._job("main", main).outcome)
+        self.desk.note(
+            "duplicate_job", "What is the response to a second job with the same id?", self._job("main", main).outcome
+        )
         other = self._job("other", main, output=f"{self._name('main')}-out")
-        self.desk.note("existing_output", "What is said to a job whose output exists?", other.outcome)
+        self.desk.note("existing_output", "What is the response to a job whose output exists?", other.outcome)
         long = self.desk.nonce.ljust(64, "x")
         made = self._created(long, 1)
         if made.ok:
             self._datasets.append(long)
-        self.desk.note("id_limit", "Is an id of 64 characters taken?", made.outcome)
+        self.desk.note("id_limit", "Is an id of 64 characters accepted?", made.outcome)
 
     def _order(self, made: list[str]) -> None:
         page = self.desk.call("GET", self._path("batchInferenceJobs"), query={"pageSize": "50"})
@@ -144,11 +148,19 @@ class FireworksProbe:
         ends = self.desk.until(looks, lambda reply: _is_over(reply) or reply.status in {401, 403, 404})
         questions = (
             ("main", "one_row", "How does a job of one row end, and what does its row look like?"),
-            ("double", "duplicate_ids", "What comes of two rows with one custom_id?"),
-            ("bad", "mixed_job", "How does a job end of whose two rows one is wrong, and what is said of that row?"),
-            ("fewer", "parameter_precedence", "Row says 16 tokens and job says 1: how many are answered?"),
-            ("deleted", "delete_input", "What comes of a job whose input is deleted while it is at work?"),
-            ("cancelled", "results_after_cancel", "What is there of a job that was deleted at once?"),
+            ("double", "duplicate_ids", "What happens to two rows with the same custom_id?"),
+            (
+                "bad",
+                "mixed_job",
+                "How does a job end if one of its two rows is wrong, and what is reported for that row?",
+            ),
+            (
+                "fewer",
+                "parameter_precedence",
+                "If the row allows 16 tokens and the job allows 1, how many are generated?",
+            ),
+            ("deleted", "delete_input", "What happens to a job whose input is deleted while it runs?"),
+            ("cancelled", "results_after_cancel", "What remains of a job that was deleted immediately?"),
         )
         self.desk.note_ends(questions, jobs, ends, self._described)
 

@@ -124,7 +124,7 @@ def job_status(job: Job) -> JobStatus:
     """Return a job's status in our words. A state that is not known counts as working, and is said."""
     state, notes = state_of(job.state), [_in_words(job.status)]
     if state is None:
-        notes.insert(0, f"Fireworks says {printable(job.state)!r}, a state that is not known here")
+        notes.insert(0, f"Fireworks says {printable(job.state)!r}, an unknown state")
     if job.waiting_on_capacity:
         notes.append("waiting for capacity at Fireworks")
     return JobStatus(state or JobState.WORKING, "; ".join(note for note in notes if note))

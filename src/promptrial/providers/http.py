@@ -250,15 +250,15 @@ class HttpClient:
             content = unpacked_content(call, response, self._watch.over(exchange, raw_bytes(call, response)))
             yield from split_lines(not_a_page(call, content), _MAX_LINE)
             if not _END_IS_TOLD & response.headers.keys():
-                raise UnprovenEndError(call.text("it came without a length, and may have been cut short"))
+                raise UnprovenEndError(call.text("it came without a length, and may be truncated"))
         except CutShortError as error:  # the library has read the body to an end that it knows to be the end
             if _END_IS_TOLD & response.headers.keys():
-                raise ResultsTornError(call.text(f"cut short: {error}")) from error
-            raise call.not_now(f"cut short: {error}") from error
+                raise ResultsTornError(call.text(f"truncated: {error}")) from error
+            raise call.not_now(f"truncated: {error}") from error
         except EOFError as error:
-            raise call.not_now(f"cut short: {error}") from error
+            raise call.not_now(f"truncated: {error}") from error
         except zlib.error as error:
-            raise call.not_now(f"damaged on the way: {error}") from error
+            raise call.not_now(f"damaged in transfer: {error}") from error
         except LineTooLongError as error:
             raise UnusableBodyError(call.text(str(error))) from error
 
@@ -330,7 +330,7 @@ class HttpClient:
     @contextmanager
     def _keyed(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:  # noqa: ANN401 - httpx's
         if not path.startswith("/"):
-            raise ValueError(f"{path!r} is no path below the API's address")
+            raise ValueError(f"{path!r} is not a path below the API's address")
         with self._open()[0].stream(method, self.service.base_url + path, **options) as response:
             yield response
 

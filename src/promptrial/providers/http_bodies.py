@@ -50,7 +50,7 @@ def success_body(call: Call, response: httpx.Response) -> bytes:
             if len(body) > _MAX_ANSWER:
                 raise call.uncertain(f"the answer has more than {_MAX_ANSWER:,} bytes")
     except (EOFError, zlib.error) as error:
-        raise call.uncertain(f"the answer cannot be unpacked: {error}") from error
+        raise call.uncertain(f"the response cannot be decompressed: {error}") from error
     return bytes(body)
 
 
@@ -65,7 +65,7 @@ def decoded(call: Call, body: bytes, into: type[T]) -> T:
     try:
         return msgspec.json.decode(_as_text(body.removeprefix(BOM)), type=into)
     except (ValueError, RecursionError) as error:
-        raise call.uncertain(f"the answer cannot be read: {error}") from error
+        raise call.uncertain(f"the response cannot be read: {error}") from error
 
 
 def _as_text(body: bytes) -> bytes:
@@ -138,7 +138,7 @@ def raw_bytes(call: Call, response: httpx.Response) -> Iterator[bytes]:
     """Yield a file's bytes as they travel, up to the limit."""
     announced, count = response.headers.get("content-length", ""), 0
     if announced.isdecimal() and int(announced[:20]) > _MAX_FILE:
-        raise call.unusable(f"it announces {announced[:20]} bytes, and the limit is {_MAX_FILE:,}")
+        raise call.unusable(f"it announces {announced[:20]} bytes, but the limit is {_MAX_FILE:,}")
     for chunk in response.iter_raw():
         count += len(chunk)
         if count > _MAX_FILE:
@@ -157,9 +157,9 @@ def unpacked_content(call: Call, response: httpx.Response, chunks: Iterable[byte
     elif packed in {"gzip", "x-gzip"}:
         yield from _unpacked(call, chunks)
     elif "," in packed:
-        raise call.unusable(f"it comes packed more than once, as {packed!r}")
+        raise call.unusable(f"it is compressed more than once, as {packed!r}")
     else:
-        raise call.uncertain(f"it comes packed as {packed!r}, which was not asked for")
+        raise call.uncertain(f"it is compressed as {packed!r}, which was not requested")
 
 
 def _unpacked(call: Call, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -174,5 +174,5 @@ def _unpacked(call: Call, chunks: Iterable[bytes]) -> Iterator[bytes]:
     for piece in gunzip(counted()):
         gave += len(piece)
         if gave > min(_MAX_FILE, max(_RATIO_FLOOR, came * _MAX_RATIO)):
-            raise call.unusable(f"{came:,} bytes of it unpack to more than {gave - len(piece):,}")
+            raise call.unusable(f"{came:,} bytes of it decompress to more than {gave - len(piece):,}")
         yield piece

@@ -6,8 +6,9 @@
     no connection, no DNS, no TLS: nothing was sent   TransientError     TransientError
     429                                               SlowDownError      SlowDownError     (with retry_after_s)
     429 because the account has no credit             RejectedError      RejectedError
-    408, 5xx, time-out, reset, unreadable 2xx         TransientError     OutcomeUnknownError
-    the whole exchange took too long                  TransientError     OutcomeUnknownError
+    408, 5xx, time-out, reset, unreadable 2xx         UncertainError     OutcomeUnknownError
+    503, 529: too busy to begin with it               TransientError     OutcomeUnknownError
+    the whole exchange took too long                  UncertainError     OutcomeUnknownError
     401, 403 (names the variable of the key), 404     RejectedError      RejectedError     (404, 410: NotFoundError)
     any other status                                  RejectedError      RejectedError
     a signed URL answers 400, 401 or 403              TransientError     -                 (ask for a new URL)
@@ -33,6 +34,7 @@ from promptrial.errors import (
     SlowDownError,
     TransferStoppedError,
     TransientError,
+    UncertainError,
 )
 from promptrial.providers.exchange import StopNoticedError, TooSlowError
 from promptrial.providers.http_service import Service
@@ -54,6 +56,7 @@ __all__ = [
 _MAX_TEXT: Final = 500
 _NO_CREDIT: Final = "insufficient_quota"
 """OpenAI's code where an account has no credit left: the wait that a 429 asks for elsewhere would never end."""
+_TOO_BUSY: Final = frozenset({503, 529})
 _QUERY: Final = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
 
 
@@ -122,10 +125,10 @@ class Call:
         return TransientError(self.text(problem), retry_after_s=retry_after_s)
 
     def uncertain(self, problem: str, retry_after_s: float | None = None) -> ProviderError:
-        """Return the error of a call that may have been carried out."""
+        """Return the error of a call that may have been carried out, and billed."""
         if self.kind is Kind.CREATES:
-            return OutcomeUnknownError(self.text(f"{problem}; it may have worked anyway"))
-        return self.not_now(problem, retry_after_s)
+            return OutcomeUnknownError(self.text(f"{problem}; it may have succeeded anyway"))
+        return UncertainError(self.text(problem), retry_after_s=retry_after_s)
 
     def unusable(self, problem: str) -> ProviderError:
         """Return the error of an answer that is not read, and would be the same again."""
@@ -183,11 +186,11 @@ def explained(call: Call) -> Iterator[None]:
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise PermanentError(call.text(f"not an address: {_named(error)}")) from error
     except httpx.HTTPError as error:
-        raise call.uncertain(f"broke off: {_named(error)}") from error
+        raise call.uncertain(f"connection lost: {_named(error)}") from error
     except TooSlowError as error:
-        raise call.uncertain(f"{error}, and was ended") from error
+        raise call.uncertain(f"{error}, and was aborted") from error
     except StopNoticedError as error:
-        raise TransferStoppedError(call.text(f"{error}; a resume does it again")) from error
+        raise TransferStoppedError(call.text(f"{error}; a resume repeats it")) from error
 
 
 def _named(error: Exception) -> str:
@@ -200,15 +203,17 @@ def refusal(call: Call, reply: Reply) -> ProviderError:
         return call.rejected(reply, f"add credit to the account at {call.service.vendor}, then resume")
     if reply.status == 429:
         return SlowDownError(call.text(reply.problem), retry_after_s=reply.retry_after_s)
+    if reply.status in _TOO_BUSY and call.kind is Kind.REPEATABLE:
+        return call.not_now(reply.problem, reply.retry_after_s)
     if reply.status == 408 or reply.status >= 500:
         return call.uncertain(reply.problem, reply.retry_after_s)
     hint = None
     if reply.status in {401, 403}:
         variable = call.service.key_variable
         hint = (
-            f"check {variable}: it must be a key that may do this, and of this account"
+            f"check {variable}: the key must belong to this account and have permission for this"
             if variable
-            else "it wants a key: name the variable that holds it, `key: NAME`, in `providers`"
+            else "the server needs a key: give the variable that holds it, `key: NAME`, in `providers`"
         )
     elif 300 <= reply.status < 400:
         hint = "check the API's address: it redirects elsewhere, and the key is not sent there"
@@ -221,7 +226,7 @@ def storage_refusal(call: Call, reply: Reply) -> ProviderError:
     Google's storage answers an expired signature with 400, S3 with 403; the same URL never works again.
     """
     if reply.status in {400, 401, 403}:
-        return call.not_now(f"the link has expired or is refused, HTTP {reply.status}: {reply.detail}")
+        return call.not_now(f"the link has expired or was rejected, HTTP {reply.status}: {reply.detail}")
     if reply.status in {408, 429} or reply.status >= 500 or reply.status < 300:
         return call.not_now(reply.problem, reply.retry_after_s)
     return call.rejected(reply)

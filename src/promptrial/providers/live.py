@@ -87,7 +87,9 @@ class LiveProvider(BatchProvider, Protocol):
         SlowDownError
             If the server asks for fewer requests (429).
         TransientError
-            If the same call may work later: no connection, a broken one, 408, 5xx, an answer that cannot be read.
+            If the same call may work later: no connection, a server that is too busy.
+        UncertainError
+            Likewise, if the call may have been billed: a broken connection, 408, 5xx, an answer that cannot be read.
         PermanentError
             If no request of this instance can work: a wrong key, address or model, or a parameter that it never takes.
         """
@@ -142,7 +144,7 @@ def told_of_model(named: str, model: ModelSpec) -> Iterator[Note]:
     """Yield what is to be said of an answer that names a model: nothing if it names none, or the one that was asked."""
     if named and not is_same_model(named, model.id):
         shown = printable(named, 80)
-        yield Note(f"model {shown}", f"model {model.shown_id} was asked for, and {shown} answers")
+        yield Note(f"model {shown}", f"model {model.shown_id} was requested, but {shown} answered")
 
 
 def on_one_line(row: object) -> bytes:

@@ -35,4 +35,4 @@ def require_rows(doubts: Sequence[Doubt], told: int, rows: int) -> None:
     """
     if doubts and told < rows:
         worst = max(doubts, key=lambda each: _FROM_MILD_TO_GRAVE.index(type(each)))
-        raise type(worst)(f"{worst.message}; {told} of {rows} rows came")
+        raise type(worst)(f"{worst.message}; {told} of {rows} rows were received")

@@ -183,7 +183,7 @@ class OpenAIProvider:
     def _submitted(self, payload: PartPayload) -> JobRef:
         file = self._files.name_of(payload)
         if file is None:
-            hint = "resume: they are uploaded then"
+            hint = "resume: this uploads them again"
             raise PermanentError(f"{self._vendor} does not have the requests {payload.dataset_key}", hint=hint)
         body = {
             "input_file_id": file,
@@ -354,14 +354,14 @@ class OpenAIProvider:
         return (made or batch.tag(KEY) == payload.key) and not batch.lacked_room
 
     def _require_same_requests(self, payload: PartPayload, batch: Batch) -> None:
-        """Refuse a batch of this key that was made from other requests, or for another model."""
+        """Refuse a batch of this key that was created from other requests, or for another model."""
         theirs, model = batch.tag(REQUESTS), batch.tag(MODEL)
         same = payload.dataset_key in {theirs, batch.input_file_id} or theirs is None
         if not same or model not in {None, payload.model.id[:_MOST_METADATA]}:
             raise PermanentError(
-                f"{self._vendor} has a batch {batch.id} of {payload.key} that was made from other requests, or for "
-                "another model",
-                hint=f"look at {batch.id} in the vendor's console; to leave it alone, begin a new run with --run_id",
+                f"{self._vendor} has a batch {batch.id} of {payload.key} that was created from other requests, or "
+                "for another model",
+                hint=f"check {batch.id} in the vendor's console; to leave it as it is, start a new run with --run_id",
             )
 
     def _without_file(self, payload: PartPayload, file: str, error: NotFoundError) -> ProviderError:
@@ -369,7 +369,7 @@ class OpenAIProvider:
         if self._files.is_there(file):
             return TransientError(error.message)
         self._files.forget(payload)
-        return PermanentError(error.message, hint="resume: the requests are uploaded again")
+        return PermanentError(error.message, hint="resume: this uploads the requests again")
 
 
 def _metadata(payload: PartPayload) -> dict[str, str]:

@@ -19,6 +19,7 @@ from promptrial.errors import (
     ProviderError,
     SlowDownError,
     TransientError,
+    UncertainError,
 )
 from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance
@@ -190,8 +191,8 @@ class OpenAICompatibleProvider(AnswersDirectly):
         except FailedReplyError as error:
             kind = SlowDownError if error.status == 429 else TransientError
             raise kind(self._could_not_answer(f"{error.status}: {error}")) from error
-        except ValueError as error:
-            raise TransientError(self._could_not_answer(str(error))) from error
+        except ValueError as error:  # it was answered, and so was billed
+            raise UncertainError(self._could_not_answer(str(error))) from error
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:  # noqa: ARG002 - the Protocol's
         """Ask for the answers one after the other; may be closed between any two."""
@@ -272,7 +273,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         if "no connection" not in error.message:
             return error
         where = f"providers: {{{self._instance.name}: {{type: {self._kind}, base_url: ...}}}}"
-        hint = f"start it ({KINDS[self._kind].start}), or say where it is: `{where}`, or `--base_url` of `try`"
+        hint = f"start it ({KINDS[self._kind].start}), or give its address: `{where}`, or `--base_url` of `try`"
         return type(error)(f"{error.message} at {self._http.service.place}", hint=hint)
 
     def _models(self) -> list[ServedModel]:
@@ -315,7 +316,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         if error.code in _PARAMETER or (error.status in {400, 422} and _NOT_TAKEN.search(said)):
             raise PermanentError(
                 error.message,
-                hint=f"if the model takes no such parameter, set models.{model.alias}.sampling: provider_default, or "
+                hint=f"if the model rejects this parameter, set models.{model.alias}.sampling: provider_default, or "
                 "correct `extra_body`",
             ) from error
         if error.status not in REFUSED_ALONE and not (error.status == 403 and _FLAGGED.search(said)):

@@ -35,8 +35,8 @@ def check_model(model: ModelSpec) -> None:
     if options.sampling == "explicit" and _refuses_temperature(model):
         also = ", or `reasoning_effort: none`" if _TAKES_NONE_OF_IT.match(model.id.removeprefix("ft:")) else ""
         raise ConfigError(
-            f"{model.shown_id} is a reasoning model, and takes no temperature and no top_p",
-            hint=f"write `sampling: provider_default` into `models.{model.alias}`{also}",
+            f"{model.shown_id} is a reasoning model, and accepts no temperature or top_p",
+            hint=f"write `sampling: provider_default` in `models.{model.alias}`{also}",
         )
     check_extra_body(model, CHAT_KEYS)
 
@@ -67,7 +67,7 @@ def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> 
         raise ConfigError(f"{api} have no stop sequences", hint="remove `stop`, or write `endpoint: chat`")
     if options.sampling == "provider_default":
         require_untouched(sampling)
-        return f"{api}: temperature, top_p, top_k and seed are left to the vendor"
+        return f"{api}: temperature, top_p, top_k and seed are not sent; the vendor's defaults apply"
     takes_top_k = shape.top_k and options.endpoint == "chat"
     if not takes_top_k and sampling.top_k != DEFAULT_TOP_K:
         raise ConfigError(f"{api} have no top_k, and `top_k` is {sampling.top_k}", hint="remove `top_k`")

@@ -46,5 +46,5 @@ def pages(http: HttpClient, path: str, into: type[P], query: Mapping[str, str], 
             return
         after = page.data[-1].id
         if after in seen:
-            raise TransientError(f"{http.service.vendor}: could not {what}: its pages lead back to {after}")
+            raise TransientError(f"{http.service.vendor}: could not {what}: its pages repeat from {after}")
         seen.add(after)

@@ -93,7 +93,7 @@ class OpenAIProbe(BatchProbe):
         again = self._batch(file)
         self.desk.note(
             "create_from_deleted_file",
-            "Can a batch be made from an input file that was deleted?",
+            "Can a batch be created from a deleted input file?",
             f"deleting the file: {gone.outcome}; the create afterwards: {'accepted' if again.ok else again.said}",
         )
         return again
@@ -104,11 +104,11 @@ class OpenAIProbe(BatchProbe):
         self._files += [str(file) for file in files if file]
         questions = (
             ("main", "one_row", "How does a batch of one row end, and what does its row look like?"),
-            ("double", "duplicate_ids", "What comes of two rows with one custom_id?"),
-            ("long", "custom_id_limit", "Is a custom_id of 65 characters taken?"),
-            ("bad", "error_rows", "How are a row with a wrong temperature, and one with top_k, refused?"),
-            ("deleted", "delete_input_file", "What comes of a batch whose input file is deleted while it is at work?"),
-            ("cancelled", "results_after_cancel", "What is there of a batch that was cancelled at once?"),
+            ("double", "duplicate_ids", "What happens to two rows with the same custom_id?"),
+            ("long", "custom_id_limit", "Is a custom_id of 65 characters accepted?"),
+            ("bad", "error_rows", "How are a row with a wrong temperature, and one with top_k, rejected?"),
+            ("deleted", "delete_input_file", "What happens to a batch whose input file is deleted while it runs?"),
+            ("cancelled", "results_after_cancel", "What remains of a batch that was cancelled immediately?"),
         )
         self.desk.note_ends(questions, batches, ends, self._described)
 

@@ -76,10 +76,14 @@ def openai_body(row: RequestRow, model: ModelSpec, shape: RowShape) -> dict[str,
             body["stop"] = given.stop
         if options.reasoning_effort is not None:
             body["reasoning_effort"] = options.reasoning_effort
+        if given.response_format is not None:
+            body["response_format"] = given.response_format
     else:
         body |= {"input": given.messages, "max_output_tokens": given.max_tokens, "store": False}
         if options.reasoning_effort is not None:
             body["reasoning"] = {"effort": options.reasoning_effort}
+        if given.response_format is not None:
+            body["text"] = {"format": {"type": "json_schema", **given.response_format["json_schema"]}}
     if options.sampling == "explicit":
         body |= {"temperature": given.temperature, "top_p": given.top_p}
         if options.endpoint == "chat":

@@ -47,19 +47,19 @@ STATES: Final[Mapping[str, JobState]] = {
 """Their states in our words."""
 
 _NO_ROOM: Final = "token_limit_exceeded"
-_BROKEN_FILE: Final = "the file was damaged on its way, or the vendor reads it otherwise: a resume sends it again"
+_BROKEN_FILE: Final = "the file was damaged in transfer, or the vendor reads it differently: a resume sends it again"
 _ADVICE: Final[Mapping[str, str]] = {
     "invalid_json_line": _BROKEN_FILE,
     "duplicate_custom_id": _BROKEN_FILE,
     "url_mismatch": "check `endpoint` of the model: the address of each row must be that of the batch",
     "invalid_url": "check `endpoint` of the model: the address of each row must be that of the batch",
-    "model_mismatch": "check `id` of the model: one file may ask one model alone",
+    "model_mismatch": "check `id` of the model: a file may ask only one model",
     "model_not_found": "check `id` of the model: this key has no such model, or not in batches",
     "invalid_model": "check `id` of the model: this key has no such model, or not in batches",
     "empty_file": _BROKEN_FILE,
-    "too_many_tasks": "let parts be smaller: lower `lines_per_part`, or `max_rows` of the provider",
-    "file_too_large": "let parts be smaller: lower `lines_per_part`, or `max_bytes` of the provider",
-    _NO_ROOM: "if nothing else is in progress there, let parts be smaller: lower `lines_per_part`",
+    "too_many_tasks": "make parts smaller: lower `lines_per_part`, or `max_rows` of the provider",
+    "file_too_large": "make parts smaller: lower `lines_per_part`, or `max_bytes` of the provider",
+    _NO_ROOM: "if nothing else is in progress there, make parts smaller: lower `lines_per_part`",
 }
 """What to do about the codes of a batch that failed before it began."""
 _MOST_ERRORS: Final = 3
@@ -171,9 +171,7 @@ class Batch(msgspec.Struct):
     def in_our_words(self, vendor: str) -> JobStatus:
         """Return its status. A state that is not known counts as working, and is said."""
         if self.status not in STATES:
-            return JobStatus(
-                JobState.WORKING, f"{vendor} says {printable(self.status)!r}, a state that is not known here"
-            )
+            return JobStatus(JobState.WORKING, f"{vendor} says {printable(self.status)!r}, an unknown state")
         if self.lacked_room:
             return JobStatus(JobState.NO_ROOM, self._explained())
         return JobStatus(STATES[self.status], self._explained() if self.status == "failed" else "")

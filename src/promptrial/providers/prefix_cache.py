@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from promptrial.errors import PermanentError
 from promptrial.model import Sampling
@@ -52,8 +52,10 @@ class Slot(Protocol):
     def evaluate(self, tokens: tuple[int, ...], *, reuse: bool) -> int:
         """Make ``tokens`` the content of the sequence; return how many were kept."""
 
-    def complete(self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool) -> Answer:
-        """Answer a prompt."""
+    def complete(
+        self, tokens: tuple[int, ...], sampling: Sampling, *, reuse: bool, schema: dict[str, Any] | None = None
+    ) -> Answer:
+        """Answer a prompt; with ``schema``, by JSON that fits it."""
 
 
 def common_length(first: Sequence[object], second: Sequence[object]) -> int:
@@ -85,8 +87,8 @@ class PrefixCache:
         """Return how many tokens of a prompt this slot could keep."""
         return keep_length(self._held, prompt)
 
-    def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
-        """Answer a prompt with the bytes that a fresh engine would give.
+    def answer(self, prompt: Prompt, sampling: Sampling, schema: dict[str, Any] | None = None) -> Answer:
+        """Answer a prompt with the bytes that a fresh engine would give; with ``schema``, by JSON that fits it.
 
         A model whose memory cannot be cut back (a recurrent one) shows at its first prompt, by evaluating it anew; it
         is then made to do so for every prompt.
@@ -98,7 +100,7 @@ class PrefixCache:
         """
         kept = self._bring_to(prompt) if prompt.stem > 0 and self._can_cut else 0
         self._held = None  # unknown until the answer is there, should the engine refuse
-        answer = self._slot.complete(prompt.tokens, sampling, reuse=kept > 0)
+        answer = self._slot.complete(prompt.tokens, sampling, reuse=kept > 0, schema=schema)
         _check(answer.reused, kept)
         self._held = prompt if kept > 0 else None
         return answer
@@ -126,4 +128,4 @@ class PrefixCache:
 
 def _check(reused: int, kept: int) -> None:
     if reused != kept:
-        raise PermanentError(f"the engine kept {reused} tokens of a prompt, where {kept} were due")
+        raise PermanentError(f"the engine kept {reused} tokens of a prompt instead of {kept}")

@@ -85,9 +85,9 @@ class BatchProbe(ABC):
         http = self._with_header("Idempotency-Key", self.desk.nonce)
         first, second = make(http), make(http)
         http.close()
-        same = "heeded: both calls made one batch" if first["id"] == second["id"] else "not heeded: two batches"
+        same = "yes: both calls created one batch" if first["id"] == second["id"] else "no: two batches"
         found = same if first.ok and second.ok else f"first {first.outcome}; second {second.outcome}"
-        self.desk.note("idempotency_key", "Does a second create with the same Idempotency-Key make a batch?", found)
+        self.desk.note("idempotency_key", "Is the Idempotency-Key respected?", found)
         if first.ok and second.ok and first["id"] != second["id"]:
             self._cancel(first["id"])
         return {"first": first, "second": second} if first["id"] != second["id"] else {"first": first}

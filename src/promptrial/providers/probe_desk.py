@@ -171,7 +171,7 @@ class Desk:
         self.forget()
         for name, key, question in questions:
             end = ends.get(name)
-            found = described(name, end) if end else f"not made: {made[name].outcome}"
+            found = described(name, end) if end else f"not created: {made[name].outcome}"
             self.note(key, question, found, end)
 
     def require(self, reply: Reply) -> Reply:
@@ -184,7 +184,7 @@ class Desk:
         """
         if not reply.ok:
             raise PermanentError(
-                f"{self.http.service.vendor}: the probe could not begin: {reply.outcome}",
+                f"{self.http.service.vendor}: the probe could not start: {reply.outcome}",
                 hint=f"check the model, and {self.http.service.key_variable or 'the address'}",
             )
         return reply

@@ -5,13 +5,14 @@ It is the neutral form of every provider: an adapter whose vendor wants another 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from promptrial.model import Message, Request, ids
+from promptrial.model import Message, Request, Sampling, ids
+from promptrial.providers.wire import read_json
 
-__all__ = ["RequestRow", "decode_request_row", "encode_request_row", "row_id"]
+__all__ = ["RequestRow", "decode_request_row", "encode_request_row", "encode_row", "row_id"]
 
 
 class _Body(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,6 +24,8 @@ class _Body(msgspec.Struct, frozen=True, omit_defaults=True):
     seed: int
     stop: tuple[str, ...] = ()
     """Left out if empty: some servers refuse an empty list."""
+    response_format: dict[str, Any] | None = None
+    """As chat completions have it: ``{"type": "json_schema", "json_schema": {"name", "strict", "schema"}}``."""
 
 
 class RequestRow(msgspec.Struct, frozen=True):
@@ -30,6 +33,12 @@ class RequestRow(msgspec.Struct, frozen=True):
 
     custom_id: str
     body: _Body
+
+    @property
+    def schema(self) -> dict[str, Any] | None:
+        """The JSON Schema that the answer has to fit; None if it is free text."""
+        found = None if self.body.response_format is None else self.body.response_format["json_schema"]["schema"]
+        return found if isinstance(found, dict) else None
 
 
 class _IdOnly(msgspec.Struct, frozen=True):
@@ -43,17 +52,31 @@ _ID_DECODER: Final = msgspec.json.Decoder(_IdOnly)
 
 def encode_request_row(request: Request) -> bytes:
     """Return the line of a request, without its newline."""
-    sampling = request.sampling
+    return encode_row(ids.wire_encode(request.id), request.messages, request.sampling)
+
+
+def encode_row(
+    custom_id: str, messages: tuple[Message, ...], sampling: Sampling, schema: dict[str, Any] | None = None
+) -> bytes:
+    """Return the line of a request under a wire id, without its newline.
+
+    ``schema`` is the JSON Schema that the answer has to fit; without one, the answer is free text.
+    """
     body = _Body(
-        request.messages,
+        messages,
         sampling.temperature,
         sampling.top_p,
         sampling.top_k,
         sampling.max_tokens,
         sampling.seed,
         sampling.stop,
+        None if schema is None else _response_format(schema),
     )
-    return _ENCODER.encode(RequestRow(ids.wire_encode(request.id), body))
+    return _ENCODER.encode(RequestRow(custom_id, body))
+
+
+def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}}
 
 
 def decode_request_row(line: bytes) -> RequestRow:
@@ -64,10 +87,7 @@ def decode_request_row(line: bytes) -> RequestRow:
     ValueError
         If the line is not one that ``encode_request_row`` writes.
     """
-    try:
-        return _DECODER.decode(line)
-    except RecursionError as error:
-        raise ValueError("JSON nested too deeply") from error
+    return read_json(_DECODER, line)
 
 
 def row_id(line: bytes) -> str:
@@ -78,7 +98,4 @@ def row_id(line: bytes) -> str:
     ValueError
         If it has none.
     """
-    try:
-        return _ID_DECODER.decode(line).custom_id
-    except RecursionError as error:
-        raise ValueError("JSON nested too deeply") from error
+    return read_json(_ID_DECODER, line).custom_id

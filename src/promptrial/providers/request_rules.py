@@ -14,14 +14,14 @@ from promptrial.model import ModelSpec, Sampling
 __all__ = ["CHAT_KEYS", "DEFAULT_TOP_K", "MESSAGES_KEYS", "check_extra_body", "require_untouched", "with_extra"]
 
 DEFAULT_TOP_K: Final = ExperimentConfig.model_fields["top_k"].default
-_PROMPTS: Final = "the messages are those of the prompts and the questions"
+_PROMPTS: Final = "the messages come from the prompts and the questions"
 _LEFT: Final = ", or `sampling: provider_default` to send none"
 _COMMON: Final = {
     "messages": _PROMPTS,
     "model": "the model is `id`",
-    "custom_id": "the ids of requests are made here",
+    "custom_id": "promptrial sets the ids of requests",
     "stream": "answers are not streamed",
-    "n": "one answer is read of each request; use `samples_per_item`",
+    "n": "one answer is read from each request; use `samples_per_item`",
     "temperature": f"use `temps`{_LEFT}",
     "top_p": f"use `top_p`{_LEFT}",
     "top_k": "use `top_k`",
@@ -106,6 +106,6 @@ def require_untouched(sampling: Sampling) -> None:
     for key, value in chosen.items():
         if value is not None:
             raise ConfigError(
-                f"`{key}` has {value:g}, and with `sampling: provider_default` it is not sent",
+                f"`{key}` is {value:g}, but with `sampling: provider_default` it is not sent",
                 hint=f"remove `{key}`, or write `sampling: explicit`",
             )

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from promptrial.providers.wire import entries, mapping, text
+from promptrial.providers.wire import entries, mapping, read_json, text
 
 __all__ = ["Reading", "read_output"]
 
@@ -65,7 +65,7 @@ def read_output(output: msgspec.Raw, status: object, details: object) -> Reading
     ValueError
         If the output is no list of items.
     """
-    items = _decoded(output)
+    items = read_json(_ITEMS, output)
     parts = [part for item in items if item.type == "message" for part in _parts(item.content)]
     reasoning = [part for item in items if item.type == "reasoning" for part in _thoughts(item)]
     calls = any(isinstance(item.type, str) and item.type.endswith(_CALLS) for item in items)
@@ -73,13 +73,6 @@ def read_output(output: msgspec.Raw, status: object, details: object) -> Reading
     refusal = "\n".join(text(part.refusal) for part in parts if part.type == "refusal")
     reason = "tool_calls" if calls and not said else _finish_reason(status, details)
     return Reading(said, refusal, "\n".join(filter(None, (text(part.text) for part in reasoning))), reason)
-
-
-def _decoded(output: msgspec.Raw) -> list[_Item]:
-    try:
-        return _ITEMS.decode(output)
-    except RecursionError as error:
-        raise ValueError("JSON nested too deeply") from error
 
 
 def _thoughts(item: _Item) -> list[_Part]:

@@ -1,18 +1,36 @@
-"""What vendors say, read without trust in its shape: an odd value that nothing depends on is the same as none."""
+"""JSON, and what vendors say in it, read without trust in its shape.
+
+An odd value that nothing depends on is the same as none.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["Anything", "entries", "mapping", "text", "whole_number"]
+__all__ = ["Anything", "entries", "mapping", "read_json", "text", "whole_number"]
 
+T = TypeVar("T")
 _MOST_DIGITS = 15
 
 
 class Anything(msgspec.Struct):
     """Any JSON object: for answers that say nothing beyond yes."""
+
+
+def read_json(decoder: msgspec.json.Decoder[T], line: bytes | msgspec.Raw) -> T:
+    """Return what a decoder makes of JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or not of the decoder's type, or nested too deeply to be read.
+    """
+    try:
+        return decoder.decode(line)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deeply") from error
 
 
 def mapping(value: object) -> dict[str, Any]:

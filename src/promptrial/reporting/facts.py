@@ -10,21 +10,29 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 
 from promptrial.documents.cost_report import CostReport
+from promptrial.documents.judges import JudgeSummary
+from promptrial.documents.labels import Agreement
 from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Significance
 from promptrial.model import Arm, Message, ModelSpec, Trial
-from promptrial.model.arms import ArmName, contrasts_of
+from promptrial.model.arms import ArmName, Contrast, contrasts_of
 from promptrial.model.templates import ItemKind
 
 __all__ = [
     "DatasetFacts",
     "GrowthFacts",
+    "LatencyFacts",
     "MessageExample",
     "OlderFigure",
+    "OneControl",
     "ParseFacts",
+    "ReuseFacts",
     "RunFacts",
+    "SealFacts",
+    "SpendingFacts",
     "TrialFacts",
     "TrialResult",
+    "UnfinishedFacts",
     "arm_differences",
     "without_folders",
 ]
@@ -57,12 +65,60 @@ class GrowthFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What all trials of a run have in common. ``n_open`` and ``n_closed`` count its items by type.
+class OneControl:
+    """What trials that share a control show together.
 
-    In a ``dry_run`` hosted answers came from an emulator. ``grown_late`` is each growth of the sample that came when
+    ``trials`` are their slugs. ``significance`` holds nothing but ``simultaneous`` and ``rankings``, over the
+    treatments of all of them; ``names`` says what these are called. ``adjusted`` has the p-values that decide on their
+    primary tests, by trial, contrast, metric and temperature.
+    """
+
+    trials: tuple[str, ...]
+    significance: Significance
+    names: Mapping[ArmName, str]
+    adjusted: Mapping[tuple[str, Contrast, str, float], float]
+
+
+@dataclass(frozen=True, slots=True)
+class SealFacts:
+    """The SHA-256 of the sealed analysis plan, and in what the run deviates from it, one line each."""
+
+    sha256: str
+    deviations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingFacts:
+    """What a run has spent in USD, what of it for the answers that are used, and what may be billed besides."""
+
+    spent_usd: float
+    used_usd: float
+    held_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedFacts:
+    """Results that are not those of the whole run as it stands: how many answers are on disk, of how many requests.
+
+    Both are None where that is not known. ``grown`` says that the sample has grown: they are of an earlier size.
+    """
+
+    answers: int | None
+    of: int | None
+    grown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What all trials of a run have in common.
+
+    ``n_open`` and ``n_closed`` count its items by type, ``n_grouped`` those that their source groups itself. In a
+    ``dry_run`` hosted answers came from an emulator. ``grown_late`` is each growth of the sample that came when
     statistics of the smaller one existed, oldest first. ``corrected`` has how many questions of a data set were
-    corrected after the run was prepared. ``copied`` warns of a name or a question that is still the sample's.
+    corrected after the run was prepared. ``copied`` warns of a name or a question that is still the sample's. ``seal``
+    is that of the analysis plan, None where it was not sealed. ``pilot`` is how many items of each data set were asked
+    first. ``spending`` is what the run has cost, None where that is not on record or not told. ``unfinished`` is there
+    if the results are not those of the whole run as it stands now.
     """
 
     run_id: str
@@ -77,6 +133,18 @@ class RunFacts:
     grown_late: tuple[GrowthFacts, ...] = ()
     corrected: Mapping[str, int] = field(default_factory=dict)
     copied: str = ""
+    seal: SealFacts | None = None
+    pilot: int | None = None
+    spending: SpendingFacts | None = None
+    n_grouped: int = 0
+    unfinished: UnfinishedFacts | None = None
+
+    @property
+    def clusters(self) -> str:
+        """What a cluster of its items is: a ``passage``, a ``group`` that the source names, or else a ``cluster``."""
+        if self.n_grouped:
+            return "group" if self.n_grouped == self.n_items else "cluster"
+        return "cluster" if self.n_closed else "passage"
 
     @property
     def n_items(self) -> int:
@@ -102,6 +170,29 @@ class ParseFacts:
     malformed_lines: int
     missing: Mapping[ArmName, int]
     with_reasoning: Mapping[ArmName, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyFacts:
+    """How many answers of an arm say how long their server took, and the median and 95th percentile, in seconds."""
+
+    answers: int
+    median_s: float
+    p95_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReuseFacts:
+    """How many of an arm's requests (``of``) are answered by answers that were taken over from another run.
+
+    ``oldest_days`` is how many whole days before that the oldest of them was asked for; None if that is not known.
+    """
+
+    arm: ArmName
+    run_id: str
+    rows: int
+    of: int
+    oldest_days: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +227,10 @@ class TrialFacts:
     ``shared_requests`` are those that an earlier trial asks too: they are asked only once. ``older`` holds an older
     tool's figures of a migrated trial; ``scorers``, by metric, what the scorers say of themselves. ``examples`` are one
     item of each kind as it was sent; none in runs that an earlier version prepared. ``unsent`` says which decoding
-    parameters were not sent, one sentence each.
+    parameters were not sent, one sentence each. ``prompt_names`` are the names of the files that the prompts stand in,
+    of those arms whose prompts do. ``reused`` is what was taken over from other runs, by arm and run. ``latency`` has
+    the arms of which any answer says how long it took. ``judges`` are the measures of models that were asked as judges.
+    ``judged`` says how these judged.
     """
 
     run: RunFacts
@@ -150,11 +244,21 @@ class TrialFacts:
     scorers: Mapping[str, Declaration] = field(default_factory=dict)
     examples: tuple[MessageExample, ...] = ()
     unsent: tuple[str, ...] = ()
+    prompt_names: Mapping[ArmName, str] = field(default_factory=dict)
+    reused: tuple[ReuseFacts, ...] = ()
+    latency: Mapping[ArmName, LatencyFacts] = field(default_factory=dict)
+    judges: tuple[str, ...] = ()
+    judged: tuple[JudgeSummary, ...] = ()
 
     @property
     def compares(self) -> bool:
         """Whether two arms of a contrast were run, so that there is a difference to speak of."""
         return bool(contrasts_of(self.trial.conditions))
+
+    @property
+    def arm_labels(self) -> dict[ArmName, str]:
+        """What each arm is called: by the file of its prompt where that is known, in the order of results."""
+        return {name: self.prompt_names.get(name, name) for name in self.trial.arms_run}
 
     @property
     def requests_per_arm(self) -> int:
@@ -164,11 +268,12 @@ class TrialFacts:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """Everything that there is to say of a trial."""
+    """Everything that there is to say of a trial; ``agreement`` is None where no label says anything, and no judge."""
 
     facts: TrialFacts
     significance: Significance
     costs: CostReport
+    agreement: Agreement | None = None
 
 
 def arm_differences(trial: Trial) -> str:

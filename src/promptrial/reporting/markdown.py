@@ -1,60 +1,241 @@
-"""The pages ``report.md`` and ``aggregate_report.md``: which sentences and tables stand where.
+"""The pages ``report.md`` and ``aggregate_report.md``: the verdict first, then what it rests on, in short.
 
-The same values give the same bytes. Everything that comes from outside is escaped by ``markup``.
+Everything else about a trial stands in ``details.md``. The same values give the same bytes. Everything that comes from
+outside is escaped by ``markup``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from promptrial.documents.cost_report import CostReport
-from promptrial.documents.significance import SIDES, Significance
-from promptrial.model import Arm
-from promptrial.model.arms import ArmName, control_first
+from promptrial.documents.significance import SIDES, Endpoint, Significance
+from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting import tables
-from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult
-from promptrial.reporting.markup import bullets, fenced, inline, line, table_block
-from promptrial.reporting.messages import message_blocks
-from promptrial.reporting.plain import printable
+from promptrial.reporting.details import POWER_PLOT, agreement_section, dry_run_block, question_block
+from promptrial.reporting.facts import OneControl, RunFacts, TrialResult
+from promptrial.reporting.markup import bullets, inline, line, page, section, table_block, table_blocks
+from promptrial.reporting.plain import one_line
+from promptrial.reporting.plots.arms import arms_plots
+from promptrial.reporting.plots.bars import Changed, changed_plot
+from promptrial.reporting.plots.forest import forest_of
+from promptrial.reporting.plots.power import power_plot
+from promptrial.reporting.powered import PowerCurve
 from promptrial.reporting.scaling import as_shares
-from promptrial.reporting.summary import run_sentences, trial_sentences
+from promptrial.reporting.short import effects_in_short
+from promptrial.reporting.summary import cost_lines, missing_sentence, run_sentences
 from promptrial.reporting.tables import PrimaryKey, Table
-from promptrial.reporting.tables.cells import MISSING, count, level
-from promptrial.reporting.tables.words import listing, score_unit
+from promptrial.reporting.tables.aggregate import ONE_CONTROL, one_control_text
+from promptrial.reporting.tables.cells import count, counted, level
+from promptrial.reporting.tables.contrasts import named_contrast
+from promptrial.reporting.tables.margins import margin_reading
+from promptrial.reporting.tables.missing import sensitivity_notes
+from promptrial.reporting.tables.words import listing
+from promptrial.reporting.verdict import Verdict, all_arms, trial_verdict
 
-__all__ = ["aggregate_report", "trial_report"]
+__all__ = ["MOST_CHANGED", "ChangedItem", "WhatChanged", "aggregate_report", "trial_plots", "trial_report"]
 
-_DRY: Final = (
-    "This was a dry run: an emulator on this machine stood in for every hosted provider. "
-    "The answers, effects and costs below say nothing about a model."
-)
+_FOREST_PLOT: Final = "forest.svg"
+_CHANGED_PLOT: Final = "changed.svg"
+MOST_CHANGED: Final = 10
+"""How many of the items that are fixed a report shows, and how many of those that are broken."""
+_PAPER: Final = "color:#1a1a1a;background:#ffffff"
+"""Of a plot in a file of its own, which has no page to take its colours from and may be shown on a dark one."""
+_DETAILS: Final = "details.md"
+_PAGE: Final = "../../report.html"
+_LONGEST: Final = {"question": 200, "gold": 80, "answer": 160}
+"""The most characters of a text that a report shows."""
 
 
-def trial_report(facts: TrialFacts, significance: Significance, costs: CostReport) -> str:
-    """Return ``report.md`` of one trial."""
-    significance = as_shares(significance)
-    result = TrialResult(facts, significance, costs)
-    return _page(
-        f"# Trial {inline(facts.trial.slug)}\n",
-        _dry(facts.run),
-        _section("In short", bullets(trial_sentences(result))),
-        _section("Question and design", _question(facts.run), *_blocks(_design(facts, significance))),
-        _section("How to read the figures", bullets(_reading(significance))),
-        _section("Effects", *_blocks(_effects(significance))),
-        *_subsets(significance),
-        _section("Behind the decisions", *_blocks(_evidence(significance))),
-        _section("Missing answers", *_blocks([tables.attrition_table(significance)]), *_missing(facts, significance)),
-        table_block(tables.costs_table(costs, is_mixed=facts.run.is_mixed), "##"),
-        table_block(tables.provenance_table(facts, significance), "##"),
-        *_older(facts),
-        _section("Appendix: the prompts", *_prompts(facts)),
-        *_messages(facts),
+@dataclass(frozen=True, slots=True)
+class ChangedItem:
+    """An item whose outcome differs between two arms: its question, its golds, and the answers of both sides."""
+
+    question: str
+    golds: tuple[str, ...]
+    answers: tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class WhatChanged:
+    """What became of the items between the arms of a contrast.
+
+    ``counts`` are those of all items; ``fixed`` and ``broken`` are the first of them, ``MOST_CHANGED`` at most.
+    """
+
+    contrast: Contrast
+    counts: Changed
+    fixed: tuple[ChangedItem, ...]
+    broken: tuple[ChangedItem, ...]
+
+
+def trial_report(result: TrialResult, changed: Sequence[WhatChanged]) -> str:
+    """Return ``report.md`` of one trial; ``changed`` has what changed in each contrast, in their order."""
+    result = _in_shares(result)
+    significance, names = result.significance, result.facts.arm_labels
+    forest = [f"![Effects with intervals]({_FOREST_PLOT})\n"] if _drawn(result) else []
+    arms = _arms(result)  # come first where there are any
+    return page(
+        f"# Trial {inline(result.facts.trial.slug)}\n",
+        f"{line(_facts(result))}\n",
+        *_said(trial_verdict(result)),
+        *(arms or forest),
+        section(
+            "Effects",
+            *table_blocks(effects_in_short(significance, wide=True, names=names)),
+            *(forest if arms else ()),
+        ),
+        *(
+            section(_title(each, changed, names), *_changed(each, names, plot=not at))
+            for at, each in enumerate(changed)
+        ),
+        agreement_section(result.agreement),
+        section("Missing answers", bullets(_missing(significance, names))),
+        section("Cost", bullets(cost_lines(result.costs, names, dry_run=result.facts.run.dry_run))),
+        section("How to read it", bullets(_reading(significance, changed=bool(changed)))),
+        f"All statistics, and the prompts: [{_DETAILS}]({_DETAILS}). Every item with its answers: "
+        f"[report.html]({_PAGE}).\n",
     )
 
 
-def aggregate_report(run: RunFacts, results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, float | None]) -> str:
+def _arms(result: TrialResult) -> list[str]:
+    """Return the plots of all arms of a trial of several treatments."""
+    plots = arms_plots(result.significance, result.facts.arm_labels)
+    return [f"![All arms, with intervals and ranks]({name})\n" for name in _named(plots)]
+
+
+def _named(plots: Sequence[str]) -> dict[str, str]:
+    """Return plots of arms by the names of their files."""
+    return {f"arms{f'-{at}' if at > 1 else ''}.svg": plot for at, plot in enumerate(plots, 1)}
+
+
+def trial_plots(
+    result: TrialResult, changed: Sequence[WhatChanged], power: Sequence[PowerCurve] = ()
+) -> dict[str, str]:
+    """Return the drawings that stand beside ``report.md``, by the names of their files, as SVG."""
+    result = _in_shares(result)
+    rows = _drawn(result)
+    found = {_FOREST_PLOT: forest_of(result.significance, rows, result.facts.arm_labels)} if rows else {}
+    curves = [curve for curve in power if curve.points]
+    made = {
+        **found,
+        **_named(arms_plots(result.significance, result.facts.arm_labels)),
+        **({_CHANGED_PLOT: changed_plot(changed[0].counts)} if changed else {}),
+        **({POWER_PLOT: power_plot(curves)} if curves else {}),
+    }
+    return {name: svg.replace("<svg ", f'<svg style="{_PAPER}" ', 1) for name, svg in made.items()}
+
+
+def _drawn(result: TrialResult) -> list[Endpoint]:
+    """Return the effects that the forest plot shows: none where nothing is compared."""
+    return tables.overall_endpoints(result.significance) if result.facts.compares else []
+
+
+def _facts(result: TrialResult) -> str:
+    """Return which run this is, of which model, on how many questions."""
+    run, trial = result.facts.run, result.facts.trial
+    return f"Experiment {run.experiment}, run {run.run_id}: {trial.model.alias}, {counted(run.n_items, 'question')}"
+
+
+def _in_shares(result: TrialResult) -> TrialResult:
+    return replace(result, significance=as_shares(result.significance))
+
+
+def _said(verdict: Verdict) -> Iterator[str]:
+    """Yield the sentences, their leads in bold, and the warnings."""
+    for each in verdict.findings:
+        lead = inline(each.lead.removesuffix(": "))
+        colon = ": " if each.lead.endswith(": ") else ""
+        yield f"**{lead}**{colon}{inline(each.figures) if colon else _after(each.figures)}\n"
+    if verdict.summary:
+        yield f"**{inline(verdict.summary)}**\n"
+    if verdict.warnings:
+        yield "Warnings:\n\n" + "".join(
+            f"- **{inline(each.label)}:** {inline(each.text)}\n" for each in verdict.warnings
+        )
+
+
+def _after(figures: str) -> str:
+    """Return what follows a lead in bold, with the space that begins it."""
+    return f" {inline(figures)}" if figures.startswith(" ") else inline(figures)
+
+
+# --- what changed -----------------------------------------------------------------------------------------------------
+
+
+def _title(changed: WhatChanged, every: Sequence[WhatChanged], names: Mapping[ArmName, str]) -> str:
+    title = inline(changed.counts.title)
+    return title if len(every) == 1 else f"{title}: {inline(named_contrast(changed.contrast, names))}"
+
+
+def _changed(changed: WhatChanged, names: Mapping[ArmName, str], *, plot: bool) -> Iterator[str]:
+    if plot:
+        yield f"![{inline(changed.counts.title)}]({_CHANGED_PLOT})\n"
+    counts, sides = changed.counts.parts, [names.get(side, side) for side in changed.contrast.sides]
+    said = listing([f"{count(counts[what])} {what}" for what in ("fixed", "broken", "both right", "both wrong")])
+    yield f"{line(said)}.\n"
+    for what, items, n in (
+        ("Fixed", changed.fixed, changed.counts.fixed),
+        ("Broken", changed.broken, changed.counts.broken),
+    ):
+        if items:
+            shown = count(n) if len(items) == n else f"{count(len(items))} of {count(n)}"
+            yield table_block(_items_table(f"{what}: {shown}", sides, items))
+
+
+def _items_table(title: str, sides: Sequence[str], items: Sequence[ChangedItem]) -> Table:
+    headers = ("Question", "Gold", *sides)
+    rows = tuple(
+        (
+            _cut(item.question, "question"),
+            _cut(" / ".join(item.golds) or "(none)", "gold"),
+            *(_cut(" / ".join(answers) or "(no answer)", "answer") for answers in item.answers),
+        )
+        for item in items
+    )
+    return Table(title, headers, rows, (), "llll")
+
+
+def _cut(text: str, kind: str) -> str:
+    """Return a text on one line, cut where it is longer than a report shows."""
+    text, longest = one_line(text[: 8 * _LONGEST[kind]]), _LONGEST[kind]
+    return text if len(text) <= longest else f"{text[: longest - 3].rstrip()}..."
+
+
+def _missing(significance: Significance, names: Mapping[ArmName, str]) -> list[str]:
+    rows = tables.primary_endpoints(significance)
+    return [missing_sentence(significance, names), *sensitivity_notes(rows, names)]
+
+
+def _reading(significance: Significance, *, changed: bool) -> list[str]:
+    settings = significance.settings
+    fixed = "Fixed means that only the treatment answers an item correctly; broken means that only the control does."
+    return [
+        f"A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points (pp), over the items scored in both arms.",
+        (
+            f"A {level(settings.confidence)} CI (confidence interval) is the range of differences that are "
+            "compatible with the data."
+        ),
+        f"Better and worse mean a p-value of at most {settings.alpha:g} after adjustment for multiple tests.",
+        "Not shown means that chance cannot be ruled out; it does not mean that the prompts are equal.",
+        "A lead is a difference on an exploratory measure (one not declared as primary): test it in another trial.",
+        *([fixed] if changed else []),
+        *margin_reading(significance),
+    ]
+
+
+# --- the whole run ----------------------------------------------------------------------------------------------------
+
+
+def aggregate_report(
+    run: RunFacts,
+    results: Sequence[TrialResult],
+    adjusted: Mapping[PrimaryKey, float | None],
+    together: Sequence[OneControl] = (),
+    *,
+    by_max_t: bool = False,
+) -> str:
     """Return ``aggregate_report.md`` of a run.
 
     Parameters
@@ -63,47 +244,46 @@ def aggregate_report(run: RunFacts, results: Sequence[TrialResult], adjusted: Ma
     results : sequence of TrialResult
         In the order in which they are to be listed.
     adjusted : mapping
-        For each key of ``tables.primary_p_values(results)``, the p-value after Holm's correction over all of them; None
-        where there was no test.
+        For each key of ``tables.primary_p_values(results)``, the p-value after correction over all of them; None where
+        there was no test.
+    together : sequence of OneControl
+        What trials that share a control show together.
+    by_max_t : bool
+        Whether max-T corrected over all; otherwise Holm's method did.
 
     Raises
     ------
     KeyError
         If a primary test has no entry in ``adjusted``.
     """
-    results = [replace(result, significance=as_shares(result.significance)) for result in results]
+    results = [_in_shares(result) for result in results]
     links = "".join(f"- [{inline(slug)}]({slug}/reports/report.md)\n" for slug in (r.facts.trial.slug for r in results))
-    return _page(
+    return page(
         f"# Run {inline(run.run_id)}\n",
-        _dry(run),
-        _section("In short", bullets(run_sentences(results, adjusted))),
-        _section("Question and data", _question(run), *_blocks([_run_table(run), tables.datasets_table(run)])),
-        _section("Effects", *_blocks([tables.aggregate_table(results, adjusted)])),
-        table_block(tables.trials_table(results), "##"),
+        dry_run_block(run),
+        section("Verdicts", *_verdicts(results)),
+        section("In short", bullets(run_sentences(results, adjusted))),
+        section("Question and data", question_block(run), *table_blocks([_run_table(run), tables.datasets_table(run)])),
+        section("Effects", *table_blocks([tables.aggregate_table(results, adjusted, by_max_t=by_max_t)])),
+        *(section(ONE_CONTROL, *_together(each)) for each in together),
+        table_block(tables.trials_table(results, run.spending), "##"),
         f"The report of each trial:\n\n{links}",
     )
 
 
-def _page(*sections: str) -> str:
-    return "\n".join(section for section in sections if section)
+def _together(group: OneControl) -> Iterator[str]:
+    """Yield which arms of several trials may be the best, and the tables of all of them."""
+    significance = as_shares(group.significance)
+    yield f"{line(one_control_text(group.trials))}\n"
+    for finding in all_arms(significance, group.names):
+        yield f"**{inline(str(finding))}**\n"
+    yield from table_blocks(tables.many_arms_tables(significance, group.names))
 
 
-def _dry(run: RunFacts) -> str:
-    """Return what must stand above everything else in the report of a dry run."""
-    return f"**{_DRY}**\n" if run.dry_run else ""
-
-
-def _section(title: str, *blocks: str) -> str:
-    return "\n".join([f"## {title}\n", *(block for block in blocks if block)])
-
-
-def _blocks(contents: Iterable[Table]) -> list[str]:
-    return [table_block(table) for table in contents]
-
-
-def _question(run: RunFacts) -> str:
-    asked = f"The question: {inline(run.question)}\n" if run.question else "The configuration states no question.\n"
-    return f"{asked}\n**Warning:** {run.copied}.\n" if run.copied else asked
+def _verdicts(results: Sequence[TrialResult]) -> Iterator[str]:
+    for result in results:
+        yield f"### {inline(result.facts.trial.slug)}\n"
+        yield from _said(trial_verdict(result))
 
 
 def _run_table(run: RunFacts) -> Table:
@@ -115,104 +295,3 @@ def _run_table(run: RunFacts) -> Table:
         ("promptrial", run.package_version),
     )
     return Table("Run", ("", ""), rows, (), "ll")
-
-
-def _design(facts: TrialFacts, significance: Significance) -> list[Table]:
-    return [
-        tables.design_table(facts, significance),
-        tables.datasets_table(facts.run),
-        tables.questions_table(significance),
-    ]
-
-
-def _reading(significance: Significance) -> list[str]:
-    settings = significance.settings
-    return [
-        f"A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points (pp), over the items scored in both arms.",
-        *(["Where another unit than pp stands beside a figure, it is in that."] if _has_units(significance) else []),
-        f"A {level(settings.confidence)} CI (confidence interval) holds the differences that fit the data.",
-        "Intervals are for each effect on its own; they are not widened for the number of tests.",
-        "The p-value says how often chance alone would give a difference at least this large if there were none.",
-        f"Significant means an adjusted p-value of at most {settings.alpha:g}, adjusted for several tests at once.",
-        "Not significant means that the data do not rule out chance; it does not mean that the prompts are equal.",
-        "Primary endpoints were declared in the configuration. All others are exploratory: leads, not findings.",
-        "Clusters are groups of items that share a passage; errors allow for them.",
-        f'The sign "{MISSING}" stands for a figure that is not available; it never means 0.',
-    ]
-
-
-def _has_units(significance: Significance) -> bool:
-    return any(score_unit(row.metric).name for row in significance.endpoints)
-
-
-def _effects(significance: Significance) -> list[Table]:
-    margins, other_rule = tables.equivalence_table(significance), tables.missing_rule_table(significance)
-    return [
-        tables.primary_table(significance),
-        *([other_rule] if other_rule.rows else []),
-        tables.exploratory_table(significance),
-        *([margins] if margins.rows else []),
-        tables.arms_table(significance),
-        tables.selective_table(significance),
-    ]
-
-
-def _subsets(significance: Significance) -> list[str]:
-    scopes = dict.fromkeys(row.scope for row in significance.endpoints if row.scope != "overall")
-    of_scopes = ((tables.subgroup_table(significance, s), tables.interaction_table(significance, s)) for s in scopes)
-    found = [table for pair in of_scopes for table in pair if table.rows]
-    return [_section("Effects within subsets (exploratory)", *_blocks(found))] if found else []
-
-
-def _evidence(significance: Significance) -> list[Table]:
-    return [
-        tables.methods_table(significance),
-        tables.binary_table(significance),
-        tables.effect_sizes_table(significance),
-        tables.precision_table(significance),
-    ]
-
-
-def _missing(facts: TrialFacts, significance: Significance) -> list[str]:
-    parse = facts.parse
-    sentences = [
-        f"Requests without a result row: {_in_arms(parse.missing)}.",
-        f"Duplicate rows, ignored: {count(parse.duplicates_ignored)}.",
-        f"Rows of other requests, set aside: {count(parse.unknown_ids)}.",
-        f"Unreadable lines, set aside: {count(parse.malformed_lines)}.",
-    ]
-    if any(parse.with_reasoning.values()):
-        sentences.append(f"Answers with reasoning, which is kept and not scored: {_in_arms(parse.with_reasoning)}.")
-    bounds = [tables.bounds_table(significance)] if facts.compares else []
-    return [bullets(sentences), *_blocks([tables.pairs_table(significance), *bounds])]
-
-
-def _in_arms(counts: Mapping[ArmName, int]) -> str:
-    return listing([f"{count(counts[name])} in the {name} arm" for name in control_first(counts)]) or "none"
-
-
-def _older(facts: TrialFacts) -> list[str]:
-    return [table_block(tables.older_table(facts), "##")] if facts.older else []
-
-
-def _prompts(facts: TrialFacts) -> list[str]:
-    blocks, differ = [], len({arm.templates for arm in facts.trial.arms if arm.name in facts.trial.conditions}) > 1
-    as_templates = differ and not facts.examples  # a run of an earlier version does not say which items to show
-    for name in facts.trial.conditions:
-        prompt, tokens = facts.trial.prompts[name], facts.prompt_tokens.get(name)
-        length = "length in tokens unknown" if tokens is None else f"{count(tokens)} tokens"
-        changed = "" if printable(prompt.text) == prompt.text else "; what cannot be printed is escaped"
-        digest = f", SHA-256 {prompt.sha256}" if prompt.sha256 else ""
-        text = fenced(prompt.text) if prompt.text else "Its text is not on record.\n"
-        blocks.append(f"### {name.capitalize()}\n\n{line(f'{length}{digest}{changed}')}\n\n{text}")
-        blocks += _templates(facts.trial.arm(name)) if as_templates else []
-    return blocks
-
-
-def _messages(facts: TrialFacts) -> list[str]:
-    return [_section("Appendix: the messages", *message_blocks(facts.examples))] if facts.examples else []
-
-
-def _templates(arm: Arm) -> list[str]:
-    texts = ("Open-book", arm.templates.open_book), ("Closed-book", arm.templates.closed_book)
-    return [f"{kind} questions are asked with this template:\n\n{fenced(text)}" for kind, text in texts]

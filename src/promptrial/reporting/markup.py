@@ -9,7 +9,7 @@ from typing import Final
 from promptrial.reporting.plain import one_line, printable
 from promptrial.reporting.tables.cells import Table
 
-__all__ = ["bullets", "fenced", "inline", "line", "table_block"]
+__all__ = ["bullets", "fenced", "inline", "line", "page", "section", "table_block", "table_blocks"]
 
 # A pipe becomes an entity rather than "\|", so that no run of backslashes before it can free it.
 _ENTITIES: Final = {"&": "&amp;", ">": "&gt;", "|": "&#124;"}
@@ -75,6 +75,21 @@ def table_block(table: Table, heading: str = "###") -> str:
     ]
     rows = "".join(_row(row, widths, table.align) for row in (grid[0], rule, *grid[1:]))
     return title + rows + (f"\n{notes}" if notes else "")
+
+
+def table_blocks(tables: Iterable[Table]) -> list[str]:
+    """Return tables under titles of the third level."""
+    return [table_block(table) for table in tables]
+
+
+def section(title: str, *blocks: str) -> str:
+    """Return a heading of the second level with the blocks that are not empty; ``title`` is not escaped."""
+    return "\n".join([f"## {title}\n", *(block for block in blocks if block)])
+
+
+def page(*sections: str) -> str:
+    """Return a page of the sections that are not empty."""
+    return "\n".join(section for section in sections if section)
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -33,14 +33,15 @@ def message_blocks(examples: Sequence[MessageExample]) -> list[str]:
 
 
 def _blocks(example: MessageExample) -> list[str]:
-    behind = "the turns of its conversation stand" if example.turns else "its message stands"
+    behind = "the turns of its conversation" if example.turns else "this user message"
     said = (
-        f"The first of its kind: {example.item_id} of {example.dataset}. Behind the system prompt, {behind} as below."
+        f"Example: question {example.item_id} of the data set {example.dataset}. The system prompt is followed by "
+        f"{behind}:"
     )
     blocks = [f"### {_KINDS[example.kind]}\n\n{line(said)}\n"]
     left_out = max(0, len(example.turns) - _MOST_TURNS)
     if left_out:
-        blocks.append(f"The first {count(left_out)} turns are not shown.\n")
+        blocks.append(f"The first {count(left_out)} turns are omitted.\n")
     for number, turn in enumerate(example.turns[left_out:], left_out + 1):
         blocks.append(_text(f"Turn {number}, {turn.role}", turn.content))
     arms: dict[str, list[ArmName]] = {}
@@ -57,7 +58,7 @@ def _text(title: str, text: str) -> str:
     if len(text) > _MOST_CHARACTERS:
         first = _MOST_CHARACTERS - _LAST_CHARACTERS
         shown = f"{text[:first]}\n[...]\n{text[-_LAST_CHARACTERS:]}"
-        notes.append(f"{count(len(text) - _MOST_CHARACTERS)} characters in the middle are not shown")
+        notes.append(f"{count(len(text) - _MOST_CHARACTERS)} characters in the middle are omitted")
     if printable(shown) != shown:
-        notes.append("what cannot be printed is escaped")
+        notes.append("unprintable characters are escaped")
     return f"{line('; '.join([title, *notes]))}:\n\n{fenced(shown)}"

@@ -41,8 +41,8 @@ def response_warnings(arms: Mapping[ArmName, ArmResponses]) -> Iterator[str]:
     truncated = _by_arm(arms, lambda arm: (arm.truncated, arm.answered))
     if truncated:
         yield (
-            f"answers cut off at the token limit: {truncated}. They are scored as far as they go; "
-            "max_new_tokens sets the limit."
+            f"answers cut off at the token limit: {truncated}. The text up to the limit is scored; max_new_tokens "
+            "sets the limit."
         )
 
 

@@ -6,21 +6,33 @@ range: on 0 to 10 a mean of 6.5 is 65%, and a difference of -0.5 is -5 points.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from promptrial.documents.significance import SCORE_QUANTITIES, ArmMean, Endpoint, Estimate, Significance, StatsSettings
+from promptrial.documents.many_arms import PooledEffect, Ranking, Simultaneous, Trend
+from promptrial.documents.significance import (
+    DETECTABLE,
+    SCORE_QUANTITIES,
+    ArmMean,
+    Endpoint,
+    Estimate,
+    Significance,
+    StatsSettings,
+)
 
 __all__ = ["as_shares"]
 
 _Row = TypeVar("_Row", bound=msgspec.Struct)
+_OfMetric = TypeVar("_OfMetric", Simultaneous, Ranking, Trend, PooledEffect)
 _EFFECT: Final = ("difference", "ci_low", "ci_high")
 _BOUNDS: Final = ("low", "high")
+_BOUNDS_OF_CI: Final = ("ci_low", "ci_high")
 _ESTIMATE: Final = ("estimate", "ci_low", "ci_high")
-_FIGURES: Final = frozenset({"margin", "se", "se_naive", "detectable_at_80_percent_power"})
+_FIGURES: Final = frozenset({"margin", "se", "se_naive", DETECTABLE})
 """Further numbers of an estimate that are on the scale of the scores."""
 _NO_SCORES: Final = frozenset({*_EFFECT, "n_pairs", "p"})
 
@@ -44,7 +56,36 @@ def as_shares(significance: Significance) -> Significance:
             _widths(row, ranges[row.metric], (*_EFFECT, "se")) if row.metric in ranges else row
             for row in significance.interactions
         ),
+        simultaneous=_each(significance.simultaneous, ranges, lambda row, at: _widths(row, at, _EFFECT)),
+        rankings=_each(significance.rankings, ranges, _ranking),
+        trends=_each(significance.trends, ranges, lambda row, at: _widths(row, at, ("slope", *_BOUNDS_OF_CI))),
+        pooled=_each(significance.pooled, ranges, _pooled),
     )
+
+
+def _each(
+    rows: tuple[_OfMetric, ...] | UnsetType,
+    ranges: Mapping[str, tuple[float, float]],
+    shares: Callable[[_OfMetric, tuple[float, float]], _OfMetric],
+) -> tuple[_OfMetric, ...] | UnsetType:
+    """Return rows of many arms as shares, where there are any."""
+    if rows is UNSET:
+        return rows
+    return tuple(shares(row, ranges[row.metric]) if row.metric in ranges else row for row in rows)
+
+
+def _ranking(row: Ranking, score_range: tuple[float, float]) -> Ranking:
+    return msgspec.structs.replace(
+        row,
+        arms=tuple(_places(each, score_range, ("mean",)) for each in row.arms),
+        pairs=tuple(_widths(each, score_range, _EFFECT) for each in row.pairs),
+    )
+
+
+def _pooled(row: PooledEffect, score_range: tuple[float, float]) -> PooledEffect:
+    width = score_range[1] - score_range[0]
+    scaled = _widths(row, score_range, (*_EFFECT, "se"))
+    return msgspec.structs.replace(scaled, tau2=None if row.tau2 is None else row.tau2 / width**2)
 
 
 def _settings(settings: StatsSettings, ranges: Mapping[str, tuple[float, float]]) -> StatsSettings:

@@ -14,9 +14,11 @@ from promptrial.documents.cost_report import CostReport
 from promptrial.documents.missing import ArmAttrition
 from promptrial.documents.significance import Endpoint, HypothesisTest, Significance, StatsSettings
 from promptrial.model import Trial
-from promptrial.model.arms import PAIR, control_first
+from promptrial.model.arms import PAIR, ArmName, control_first
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult, arm_differences
+from promptrial.reporting.lost import lost_sentence
 from promptrial.reporting.responses import response_warnings
+from promptrial.reporting.reused import reuse_sentences, reuse_warnings
 from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
 from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
 from promptrial.reporting.tables.cells import (
@@ -36,7 +38,7 @@ from promptrial.reporting.tables.effects import caution_notes, interaction_notes
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text, score_unit
 
-__all__ = ["cost_sentence", "run_sentences", "trial_sentences"]
+__all__ = ["cost_lines", "cost_sentence", "missing_sentence", "run_sentences", "trial_sentences"]
 
 
 def trial_sentences(result: TrialResult) -> list[str]:
@@ -46,8 +48,12 @@ def trial_sentences(result: TrialResult) -> list[str]:
     return [
         _compared(facts),
         *([f"The arms differ in more than the system prompt: {differences}."] if differences else []),
+        *_seal(facts.run),
+        *_pilot(facts.run),
         *_growth(facts.run),
         *_corrections(facts.run),
+        *reuse_sentences(facts.reused),
+        *(f"Warning: {text}" for text in reuse_warnings(facts.reused, facts.trial.arms_run)),
         *(f"Warning: {text}" for text in response_warnings(significance.attrition)),
         *(_primary(row, significance, facts.trial) for row in primary_endpoints(significance)),
         *caution_notes(primary_endpoints(significance)),
@@ -55,7 +61,7 @@ def trial_sentences(result: TrialResult) -> list[str]:
         *_exploratory(exploratory_endpoints(significance), significance, facts.trial),
         *interaction_notes(significance),
         *_margins(significance),
-        _attrition(significance),
+        missing_sentence(significance),
         *attrition_notes(primary_endpoints(significance)),
         *(_bounds(primary_endpoints(significance), facts.trial) if facts.compares else ()),
         cost_sentence(result.costs),
@@ -67,40 +73,98 @@ def run_sentences(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, 
     rows = aggregate_rows(results)
     tested = [(result, row, rejected(result, adjusted[key])) for key, result, row in rows if row.p is not None]
     found = [(result, row) for result, row, is_rejected in tested if is_rejected]
-    undone = f"; {count(len(rows) - len(tested))} of them could not be made" if len(tested) < len(rows) else ""
+    undone = f"; {count(len(rows) - len(tested))} of them could not be computed" if len(tested) < len(rows) else ""
     texts = [
         f"{_counted(len(results), 'trial')} with {_counted(len(rows), 'primary test')}{undone}.",
-        *(f"Warning: {slug}: {text}" for slug, text in _response_warnings(results)),
+        *(f"Warning: {slug}: {text}" for slug, text in _warnings(results)),
+        *(_seal(results[0].facts.run) if results else ()),
+        *(_pilot(results[0].facts.run) if results else ()),
         *(_growth(results[0].facts.run) if results else ()),
         *(_corrections(results[0].facts.run) if results else ()),
     ]
     if not tested:
         return texts
     if not found:
-        return [*texts, f"None is significant after correction over all {count(len(tested))} tests. {_ABSENCE}"]
+        return [*texts, f"No test is significant after correction over all {count(len(tested))} tests. {_ABSENCE}"]
     share = f"{count(len(found))} of {_counted(len(tested), 'test')}"
     others = [f"The others show no significant difference. {_ABSENCE}"] if len(found) < len(tested) else []
     found_texts = [_finding(*each) for each in found]
     return [*texts, f"Significant after correction over all tests: {share}.", *found_texts, *others]
 
 
-def cost_sentence(costs: CostReport) -> str:
-    """Return what the arms cost, or why that is not known."""
+def cost_sentence(costs: CostReport, names: Mapping[ArmName, str] | None = None) -> str:
+    """Return what the arms cost, or why that is not known; ``names`` are what arms are called, if not by their own."""
     arms = [(name, costs.conditions[name]) for name in control_first(costs.conditions)]
     if costs.total_tokens is None:
         return "Cost: unknown, because the provider reported no usage."
     bound = "at least " if costs.tokens_unknown else ""
     tokens = f"{bound}{count(costs.total_tokens)} tokens"
     if costs.usd is None:
-        return f"Cost: {tokens}; in USD unknown, because the model has no price in the configuration (`pricing`)."
-    by_arm = listing([f"{amount(cost.usd)} for the {name} arm" for name, cost in arms if cost.usd is not None])
-    good = "exactly right answer" if costs.criterion is UNSET else "answer that meets the criterion"
-    each = "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD for each {good}"
-    return f"Cost: {bound}{amount(costs.usd)} USD ({by_arm}), {tokens}{each}."
+        return (
+            f"Cost: {tokens}; the cost in USD is unknown, because the model has no price in the configuration "
+            "(`pricing`)."
+        )
+    by_arm = listing([f"{amount(cost.usd)} for {_arm(name, names)}" for name, cost in arms if cost.usd is not None])
+    good = "exact match" if costs.criterion is UNSET else "answer that meets the criterion"
+    each = "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD per {good}"
+    return f"Cost: {bound}{amount(costs.usd)} USD ({by_arm}), {tokens}{each}.{_judges(costs)}{_spent(costs)}"
 
 
-def _response_warnings(results: Sequence[TrialResult]) -> Iterator[tuple[str, str]]:
+def _judges(costs: CostReport) -> str:
+    """Return what the judges have cost besides."""
+    if costs.judges_usd is UNSET:
+        return ""
+    return f" Judges: {'unknown' if costs.judges_usd is None else f'{amount(costs.judges_usd)} USD'} more."
+
+
+def cost_lines(costs: CostReport, names: Mapping[ArmName, str], *, dry_run: bool) -> list[str]:
+    """Return what the answers cost, and beside it what was spent: nothing in a dry run."""
+    used = cost_sentence(costs, names).removesuffix(_spent(costs))
+    if costs.usd is None:
+        return [used]
+    if dry_run:
+        return [used, "Spent: nothing. This was a dry run; its cost is what a hosted model would have cost."]
+    return [used, _spent(costs).strip() or _spent_on_answers(costs)]
+
+
+def _spent_on_answers(costs: CostReport) -> str:
+    """Return what was spent, all of it for what is used."""
+    if costs.judges_usd is UNSET:
+        return f"Spent: {amount(costs.usd)} USD, all on these answers."
+    if costs.judges_usd is None or costs.usd is None:
+        return "Spent: unknown, because a judge has no price."
+    return f"Spent: {amount(costs.usd + costs.judges_usd)} USD, all on these answers and their verdicts."
+
+
+def _spent(costs: CostReport) -> str:
+    """Return what was spent besides, where that is more than what the answers cost."""
+    if costs.spent_usd is UNSET:
+        return ""
+    held = "" if costs.held_usd is UNSET else f", and up to {amount(costs.held_usd)} USD more may have been billed"
+    return (
+        f" Spent: {amount(costs.spent_usd)} USD{held}, including answers that were lost and requests that are no "
+        "longer needed."
+    )
+
+
+def _seal(run: RunFacts) -> Iterator[str]:
+    """Yield what there is to say of the sealed analysis plan."""
+    if run.seal is None:
+        return
+    asked = "anything was asked" if run.pilot is None else "anything but the pilot was asked"
+    plan = f"The analysis plan was sealed before {asked} (SHA-256 {run.seal.sha256})"
+    if not run.seal.deviations:
+        yield f"{plan}, and the run follows it."
+        return
+    yield f"Warning: {plan}, and the run deviates from it in {_counted(len(run.seal.deviations), 'way')}."
+    for text in run.seal.deviations:
+        yield f"Deviation from the sealed plan: {text}."
+
+
+def _warnings(results: Sequence[TrialResult]) -> Iterator[tuple[str, str]]:
     for result in results:
+        for text in reuse_warnings(result.facts.reused, result.facts.trial.arms_run):
+            yield result.facts.trial.slug, text
         for text in response_warnings(result.significance.attrition):
             yield result.facts.trial.slug, text
 
@@ -112,22 +176,41 @@ def _compared(facts: TrialFacts) -> str:
     trial, run = facts.trial, facts.run
     times = listing([_asked(trial, temp) for temp in trial.temps])
     asked = f"Each of {_counted(run.n_items, 'item')} ({_by_type(facts)}) was asked {times}"
-    where = f"of the set {trial.prompt_set}, on the model {trial.model.alias}"
+    where = f"of prompt set {trial.prompt_set}"
     arms = trial.arms_run
     if len(arms) == 1:
-        return f"Only the {arms[0]} prompt {where}, was run, so that nothing is compared. {asked}."
+        return (
+            f"Only the {arms[0]} prompt {where} was run, on the model {trial.model.alias}, so nothing is compared. "
+            f"{asked}."
+        )
     if arms == PAIR:
-        return f"The {arms[0]} and the {arms[1]} prompt {where}, were compared. {asked} in each arm."
-    how = "were compared, each with the first" if facts.compares else "were run without one to compare them with"
-    return f"The arms {listing(arms)} {where}, {how}. {asked} in each arm."
+        return (
+            f"The {arms[0]} and {arms[1]} prompts {where} were compared on the model {trial.model.alias}. {asked} "
+            "in each arm."
+        )
+    how = (
+        f"were compared on the model {trial.model.alias}, each with the {arms[0]} arm"
+        if facts.compares
+        else f"were run on the model {trial.model.alias}, without an arm to compare them with"
+    )
+    return f"The arms {listing(arms)} {where} {how}. {asked} in each arm."
 
 
 def _corrections(run: RunFacts) -> Iterator[str]:
     """Yield a sentence for each data set whose accepted answers or columns were corrected when answers were there."""
     for name, n in run.corrected.items():
         yield (
-            f"Corrected after the run was prepared: accepted answers, or other columns that are not sent, of "
-            f"{_counted(n, 'question')} in {name}. Nothing was asked again."
+            "Corrected after the run was prepared: the gold answers, or other columns that are not sent, of "
+            f"{_counted(n, 'question')} in {name}. No question was asked again."
+        )
+
+
+def _pilot(run: RunFacts) -> Iterator[str]:
+    """Yield that some of the items were asked first, and that this told nothing of the effect."""
+    if run.pilot is not None:
+        yield (
+            f"Pilot: at most {_counted(run.pilot, 'item')} of each data set were asked first; they are included, and "
+            "no statistics were computed before the others were asked."
         )
 
 
@@ -136,7 +219,7 @@ def _growth(run: RunFacts) -> Iterator[str]:
     for growth in run.grown_late:
         sets = [f"{name} from {count(before)} to {count(after)}" for name, (before, after) in growth.datasets.items()]
         yield (
-            f"Warning: the sample grew when statistics of the smaller one existed ({listing(sets)} items). "
+            f"Warning: the sample grew after statistics of the smaller sample existed ({listing(sets)} items). "
             "Intervals and p-values assume a size that was fixed before any result was seen."
         )
 
@@ -151,36 +234,43 @@ def _by_type(facts: TrialFacts) -> str:
 
 
 def _primary(row: Endpoint, significance: Significance, trial: Trial) -> str:
-    name = f"{_name(row, trial)} (primary)"
+    name = f"{_warned(row)}{_name(row, trial)} (primary)"
     if row.significant is None:
         return f"{name} could not be tested: {row.reason or 'no reason given'} ({_counted(row.n_pairs, 'pair')})."
     if row.clusters_needed is not None and not row.significant:
-        return f"{name} could not be decided: {row.reason}. {_figures(row, level(significance.settings.confidence))}."
-    figures = _figures(row, level(significance.settings.confidence))
+        return f"{name} could not be decided: {row.reason}. {_figures(row, significance)}."
+    figures = _figures(row, significance)
     if row.significant:
         return f"{name}: significant, {_arm_is(row, significance.settings)}. {figures}."
     return f"{name}: no significant difference. {figures}. {_ABSENCE}"
 
 
-def _figures(row: Endpoint, confidence: str) -> str:
+def _figures(row: Endpoint, significance: Significance) -> str:
     first, second = paired_means(row)
     where, p = side_phrases(row.compared)[0], f"adjusted {p_phrase(row.p_adjusted)}"
-    return f"{second} against {first} in {where}: {_size(row, confidence)}, {_counted(row.n_pairs, 'pair')}, {p}"
+    return f"{second} against {first} in {where}: {_size(row, significance)}, {_counted(row.n_pairs, 'pair')}, {p}"
 
 
-def _size(row: Endpoint, confidence: str) -> str:
+def _size(row: Endpoint, significance: Significance) -> str:
     unit = score_unit(row.metric)
     decimals = points_decimals(row.ci_low, row.ci_high, unit)
     difference = f"{points(row.difference, decimals, unit)} {unit.of_differences}"
     if row.ci_low is None and row.ci_high is None:
         return f"{difference} (no interval can be computed)"
+    confidence = level(significance.confidence_of(row))
     return f"{difference} ({confidence} CI {interval(row.ci_low, row.ci_high, decimals, unit)})"
 
 
 def _finding(result: TrialResult, row: Endpoint) -> str:
     trial, settings = result.facts.trial, result.significance.settings
-    size = _size(row, level(settings.confidence))
-    return f"{trial.slug}, {_name(row, trial)}: {_arm_is(row, settings)}, by {size}."
+    size = _size(row, result.significance)
+    return f"{_warned(row)}{trial.slug}, {_name(row, trial)}: {_arm_is(row, settings)}, by {size}."
+
+
+def _warned(row: Endpoint) -> str:
+    """Return what stands before a sentence on an endpoint of which an arm lost too many answers."""
+    said = lost_sentence([row], {})
+    return f"{said} " if said else ""
 
 
 def _arm_is(row: Endpoint, settings: StatsSettings) -> str:
@@ -192,13 +282,12 @@ def _arm_is(row: Endpoint, settings: StatsSettings) -> str:
 
 def _exploratory(rows: Sequence[Endpoint], significance: Significance, trial: Trial) -> Iterator[str]:
     settings = significance.settings
-    confidence = level(settings.confidence)
     found = [row for row in rows if row.significant]
     rest = [row for row in rows if row.significant is False]
     others = [_name(row, trial) for row in rest if row.clusters_needed is None]
     undecided = [_name(row, trial) for row in rest if row.clusters_needed is not None]
     for row in found:
-        yield f"{_name(row, trial)} (exploratory): {_arm_is(row, settings)}. {_figures(row, confidence)}."
+        yield f"{_name(row, trial)} (exploratory): {_arm_is(row, settings)}. {_figures(row, significance)}."
     if found:
         yield "Exploratory results are leads for another trial rather than findings: they were not declared as primary."
     if others:
@@ -223,23 +312,31 @@ def _margin(test: HypothesisTest, width: float | None) -> str:
     return f"{name} in {where}{within}: {verdict}{p}."
 
 
-def _attrition(significance: Significance) -> str:
+def missing_sentence(significance: Significance, names: Mapping[ArmName, str] | None = None) -> str:
+    """Return how many answers each arm lacks, and what becomes of those items; ``names`` as in ``cost_sentence``."""
     arms = [(name, significance.attrition[name]) for name in control_first(significance.attrition)]
     if not arms:
         return "Missing answers: not recorded."
+    expected = {arm.expected for _, arm in arms}
+    if all(arm.missing == 0 for _, arm in arms) and len(expected) == 1:
+        return f"Missing answers: none (all {count(expected.pop())} requests of each arm were answered)."
     if all(arm.missing == 0 for _, arm in arms):
-        return f"Missing answers: none ({listing([_answered(name, arm) for name, arm in arms])})."
-    rule = f"In the effects that decide they are {rule_text(significance.settings.missing)}"
-    return f"Missing answers: {listing([_missing(name, arm) for name, arm in arms])}. {rule}."
+        return f"Missing answers: none ({listing([_answered(name, arm, names) for name, arm in arms])})."
+    rule = f"In the main result, they are {rule_text(significance.settings.missing)}"
+    return f"Missing answers: {listing([_missing(name, arm, names) for name, arm in arms])}. {rule}."
 
 
-def _answered(name: str, arm: ArmAttrition) -> str:
-    return f"{count(arm.answered)} of {count(arm.expected)} in the {name} arm"
+def _answered(name: ArmName, arm: ArmAttrition, names: Mapping[ArmName, str] | None) -> str:
+    return f"{count(arm.answered)} of {count(arm.expected)} answered for {_arm(name, names)}"
 
 
-def _missing(name: str, arm: ArmAttrition) -> str:
+def _missing(name: ArmName, arm: ArmAttrition, names: Mapping[ArmName, str] | None) -> str:
     share = "" if arm.share_missing is None else f" ({rate(arm.share_missing)})"
-    return f"{count(arm.missing)} of {count(arm.expected)}{share} in the {name} arm"
+    return f"{count(arm.missing)} of {count(arm.expected)}{share} for {_arm(name, names)}"
+
+
+def _arm(name: ArmName, names: Mapping[ArmName, str] | None) -> str:
+    return f"the {name} arm" if names is None else names.get(name, name)
 
 
 def _bounds(rows: Iterable[Endpoint], trial: Trial) -> Iterator[str]:
@@ -250,8 +347,8 @@ def _bounds(rows: Iterable[Endpoint], trial: Trial) -> Iterator[str]:
             limits = interval(bounds.low, bounds.high, points_decimals(bounds.low, bounds.high, unit), unit)
             yield (
                 f"Whatever the missing scores are, the difference in {_name(row, trial)} over all "
-                f"{_counted(bounds.n_items, 'item')} lies within {limits} {unit.of_differences}, "
-                "without sampling error."
+                f"{_counted(bounds.n_items, 'item')} lies within {limits} {unit.of_differences}, not counting "
+                "sampling error."
             )
 
 

@@ -99,6 +99,8 @@ class EventLog:
         The least level that is said; everything is logged.
     sink : callable, optional
         Receives the JSON lines; set once the run's folder is there.
+    listen : callable, optional
+        Receives every event of that level in the place of its sentence.
     """
 
     def __init__(
@@ -108,12 +110,14 @@ class EventLog:
         say: Callable[[str], None] = say_to_stderr,
         level: Level = "info",
         sink: Callable[[bytes], None] | None = None,
+        listen: Callable[[Mapping[str, object]], None] | None = None,
     ) -> None:
         self._now = now
         self._redact = redact
         self._say = say
         self._level = level
         self.sink = sink
+        self._listen = listen
 
     def redact(self, text: str) -> str:
         """Return a text without secrets, for records that are kept elsewhere."""
@@ -125,14 +129,21 @@ class EventLog:
 
     def event(self, kind: str, level: Level = "debug", text: str = "", **fields: object) -> None:
         """Log one event, and say ``text`` if its level is high enough."""
-        if self.sink is not None:
+        wanted = _RANK[level] >= _RANK[self._level]
+        if self.sink is not None or (self._listen is not None and wanted):
             line = {"at": self._now(), "event": kind, "level": level, **self._redact.deep(fields)}
             if text:
                 line["text"] = self._redact(text)
+            self._pass_on(line, wanted=wanted)
+        if text and wanted and self._listen is None:
+            self._say(self._redact(text))
+
+    def _pass_on(self, line: Mapping[str, object], *, wanted: bool) -> None:
+        if self.sink is not None:
             # A name that is not UTF-8 is written with JSON's own escapes.
             self.sink(json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace"))
-        if text and _RANK[level] >= _RANK[self._level]:
-            self._say(self._redact(text))
+        if self._listen is not None and wanted:
+            self._listen(line)
 
     def say(self, text: str, **fields: object) -> None:
         """Say and log a sentence."""

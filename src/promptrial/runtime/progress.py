@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from promptrial.model.units import RUN, Unit
 from promptrial.runtime.clock import Clock
 
-__all__ = ["LineProgress", "NoProgress", "Progress", "Task", "rate_text", "task_name"]
+__all__ = ["LineProgress", "NoProgress", "Progress", "Task", "duration", "rate_text", "task_name"]
 
 _LINE_EVERY_S = 10.0
+_MINUTE: Final = 60.0
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
 
 
 class Task(Protocol):
@@ -109,12 +113,20 @@ def rate_text(done: int, seconds: float, left: int | None) -> str:
         return ""
     rate = done / seconds
     text = f", {rate:,.1f}/s" if rate >= 1 else f", {rate:.2g}/s"
-    return text if left is None or left <= 0 else f"{text}, {_duration(round(left / rate))} left"
+    return text if left is None or left <= 0 else f"{text}, {duration(left / rate)} left"
 
 
-def _duration(seconds: int) -> str:
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes_rest = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes_rest} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+def duration(seconds: float) -> str:
+    """Return a time in one unit, with two figures below ten: seconds up to 90, minutes up to 90, hours up to 48.
+
+    Examples
+    --------
+    >>> [duration(seconds) for seconds in (44.2, 150, 420, 12_600, 400_000)]
+    ['45 s', '2.5 min', '7 min', '3.5 h', '4.6 d']
+    """
+    if seconds < 1.5 * _MINUTE:
+        return f"{math.ceil(round(seconds, 6))} s"
+    for unit, size, end in (("min", _MINUTE, 1.5 * _HOUR), ("h", _HOUR, 2 * _DAY), ("d", _DAY, math.inf)):
+        if seconds < end:
+            return f"{seconds / size:.2g} {unit}" if seconds < 10 * size else f"{seconds / size:,.0f} {unit}"
+    raise AssertionError(seconds)

@@ -74,9 +74,9 @@ class StopToken:
     def is_set(self) -> bool:
         """Return whether a stop was asked for."""
         if not self._asked and self._sentinel is not None and self._sentinel.exists():
-            self.set(f"{self._sentinel.name} is there", wake=False)
+            self.set(f"{self._sentinel.name} file found", wake=False)
         if not self._asked and self._when is not None and self._when():
-            self.set("its condition has come", wake=False)
+            self.set("its condition is met", wake=False)
         if self._asked and not self._noticed:
             self._noticed = True
             self.on_notice(self.reason)
@@ -122,7 +122,7 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None], resume_command
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if token.detach_asked():
-            token.set("a sentinel that says now", wake=False)
+            token.set("a sentinel file that says 'now'", wake=False)
             raise Detached(None)
         if number == _NUDGE:
             return
@@ -133,7 +133,7 @@ def stop_on_signals(token: StopToken, say: Callable[[str], None], resume_command
         token.set(name, wake=False)
         later = f", then resume with: {resume_command}" if resume_command else ""
         with suppress(RuntimeError):  # Python refuses to write to a stream that the signal found being written to
-            say(f"{name}: stopping when what is in flight has ended; the same signal again stops immediately{later}")
+            say(f"{name}: stopping after the current requests; the same signal again stops immediately{later}")
 
     nudges = () if _NUDGE is None else (_NUDGE,)
     previous = {number: signal.signal(number, handle) for number in (*handled(), *nudges)}

@@ -15,7 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, NoReturn
 
 import msgspec
@@ -48,6 +48,8 @@ __all__ = [
 
 _NOTHING: Final = " "
 """The normalised form of what was not found: no text is normalised to it."""
+_SHARED: Final = 16
+"""How many passages are kept when the items that asked for them are gone: the next item may have the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,22 @@ class Gold(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def haystack(self) -> str:
         """The passage as a text to look tokens up in; see ``EvaluationRules.haystack``."""
-        return self.rules.haystack(self.item.context or "")
+        return _haystack(self.rules, self.item.context or "")
 
     @cached_property
     def passage(self) -> Passage:
         """The passage as claims are looked for in it; of a closed-book item, one of no words."""
-        return Passage(self.item.context or "")
+        return _passage(self.item.context or "")
+
+
+@lru_cache(maxsize=_SHARED)
+def _haystack(rules: EvaluationRules, text: str) -> str:
+    return rules.haystack(text)
+
+
+@lru_cache(maxsize=_SHARED)
+def _passage(text: str) -> Passage:
+    return Passage(text)
 
 
 class PreparedAnswer(msgspec.Struct, frozen=True, gc=False):
@@ -204,6 +216,7 @@ _Row = tuple[
     float,
     float,
     bool,
+    bool,
 ]
 
 
@@ -241,6 +254,7 @@ class Panel:
                 _of_nothing(scorer),
                 *scorer.declared.range,
                 scorer.declared.scale == "continuous",
+                scorer.may_miss,
             )
             for name, scorer in scorers.items()
             if name not in self._batched
@@ -263,7 +277,7 @@ class Panel:
     def score_all(self, pairs: Sequence[tuple[Gold, Response]]) -> list[tuple[float, ...]]:
         """Return what ``score_answer`` does for each pair of an item and a response, in order."""
         if self._is_plain:
-            return [tuple(self._score(self._rows, gold, prepare_answer(gold, response))) for gold, response in pairs]
+            return self._score_plainly([(gold, prepare_answer(gold, response)) for gold, response in pairs])
         self._answers += len(pairs)
         columns: dict[str, list[float]] = {}
         for extract, names, rows, batched in self._layout:
@@ -272,6 +286,14 @@ class Panel:
             columns |= {row[0]: [scores[place] for scores in scored] for place, row in enumerate(rows)}
             columns |= {name: _score_batch(name, self._batched[name], answers) for name in batched}
         return list(zip(*(columns[name] for name in self._names), strict=True))
+
+    def _score_plainly(self, answers: Sequence[tuple[Gold, PreparedAnswer]]) -> list[tuple[float, ...]]:
+        """Score by column, which is faster; if anything is wrong, again answer by answer, which tells of what."""
+        columns = [_column(row, answers) for row in self._rows]
+        found = [column for column in columns if column is not None]
+        if len(found) < len(columns):
+            return [tuple(self._score(self._rows, gold, answer)) for gold, answer in answers]
+        return list(zip(*found, strict=True)) if found else [()] * len(answers)
 
     def _prepared(self, gold: Gold, response: Response, extract: Extract | None, names: list[str]) -> PreparedAnswer:
         if extract is None:
@@ -295,12 +317,13 @@ class Panel:
         scores: list[float] = []
         name = ""
         try:
-            for name, applies, measure, of_nothing, low, high, continuous in rows:
+            for name, applies, measure, of_nothing, low, high, continuous, may_miss in rows:
                 if applies is not None and not applies(item):
                     scores.append(math.nan)
                     continue
                 score = of_nothing(item) if is_nothing and of_nothing is not None else measure(gold, answer)
-                if not (score in (low, high) or (continuous and low < score < high)):
+                fits = score in (low, high) or (continuous and low < score < high)
+                if not (fits or (may_miss and math.isnan(score))):
                     _refuse(name, item, "score", score, (low, high), continuous=continuous)
                 scores.append(score + 0.0)  # a float, also of what is a truth value
         except (PromptrialError, *INTERRUPTS):
@@ -308,6 +331,28 @@ class Panel:
         except BaseException as error:  # the edge to code that may be the user's
             raise _failed(name, item, error) from error
         return scores
+
+
+def _column(row: _Row, answers: Sequence[tuple[Gold, PreparedAnswer]]) -> list[float] | None:
+    """Return the column of a scorer of whole answers; None if it fails, or a score is out of its range."""
+    _, applies, measure, _, low, high, continuous, may_miss = row
+    try:
+        asked = answers if applies is None else [each for each in answers if applies(each[0].item)]
+        scores = [measure(gold, answer) for gold, answer in asked]
+        known = [score for score in scores if not math.isnan(score)] if may_miss else scores
+        if not {low, high}.issuperset(known) and not (
+            continuous and all(score in (low, high) or low < score < high for score in known)
+        ):
+            return None
+        column = [score + 0.0 for score in scores]  # floats, also of what is a truth value
+        if applies is None:
+            return column
+        rest = iter(column)
+        return [next(rest) if applies(gold.item) else math.nan for gold, _ in answers]
+    except INTERRUPTS:
+        raise
+    except BaseException:  # noqa: BLE001 - the edge to code that may be the user's
+        return None
 
 
 def _score_batch(name: str, scorer: BatchScorer, answers: Sequence[tuple[Gold, PreparedAnswer]]) -> list[float]:

@@ -47,13 +47,10 @@ def split_unspaced(words: Iterable[str]) -> list[str]:
     >>> split_unspaced(["\u738b\u4f1f\u3002", "GPT-4\u6a21\u578b", "paris"])
     ['\u738b', '\u4f1f', 'GPT-4', '\u6a21', '\u578b', 'paris']
     """
-    tokens: list[str] = []
-    for word in words:
-        if has_unspaced(word):
-            tokens += _cut(word)
-        else:
-            tokens.append(word)
-    return tokens
+    uncut = list(words)
+    if not has_unspaced("".join(uncut)):  # nearly every text, and one look instead of one a word
+        return uncut
+    return [token for word in uncut for token in (_cut(word) if has_unspaced(word) else [word])]
 
 
 def _cut(word: str) -> list[str]:

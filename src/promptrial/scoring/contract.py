@@ -26,7 +26,8 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     """A response as it is on record.
 
     All but the text is given only to scorers that need ``response``, and is None where the provider did not say.
-    ``reasoning`` is what the model wrote before it answered, kept apart from the text.
+    ``reasoning`` is what the model wrote before it answered, kept apart from the text. ``row`` is the row of the
+    predictions that it stands in, from 0, where a judge was asked about it; otherwise None.
     """
 
     text: str
@@ -35,10 +36,11 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     completion_tokens: int | None = None
     reasoning_tokens: int | None = None
     reasoning: str | None = None
+    row: int | None = None
 
 
-RESPONSE_COLUMNS: Final = Response.__struct_fields__[1:]
-"""The columns of ``predictions`` behind the fields of a response besides its text."""
+RESPONSE_COLUMNS: Final = Response.__struct_fields__[1:-1]
+"""The columns of ``predictions`` behind the fields of a response besides its text and its row."""
 
 
 _TESTS: Final[Mapping[Need, Callable[[Item], bool]]] = {
@@ -60,12 +62,13 @@ class Scorer:
     name in the default pack. ``libraries`` are those that the scorer imports when it is used (name that is imported ->
     name of the distribution): that they are installed is checked when the configuration is loaded, and a changed
     version of one counts as a changed scorer. ``file_setting`` names the setting that can stand in a file, as its text,
-    which the key ``file`` then names.
+    which the key ``file`` then names. ``may_miss`` says that a score may be NaN: there is none for this answer.
     """
 
     section: ClassVar[str] = ""
     libraries: ClassVar[Mapping[str, str]] = {}
     file_setting: ClassVar[str] = ""
+    may_miss: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -91,7 +94,7 @@ class Scorer:
         low, high = self.declared.range
         if self.declared.direction is None:
             raise ScoreError(
-                f"{type(self).__name__} declares no direction, and does not say what the worst score of item "
+                f"{type(self).__name__} declares no direction, and does not define the worst score of item "
                 f"{item.id!r} is",
                 hint="define worst(self, item), or declare the direction",
             )

@@ -52,9 +52,7 @@ def compiled(pattern: str, *, case: bool = True, multiline: bool = False, dotall
     try:
         return re2.compile(f"(?{flags}){searchable(pattern)}" if flags else searchable(pattern), options)
     except re2.error as error:
-        raise ValueError(
-            f"{pattern!r} is no regular expression that RE2 takes: {_said(error)}{_why(pattern)}"
-        ) from None
+        raise ValueError(f"{pattern!r} is not a valid RE2 regular expression: {_said(error)}{_why(pattern)}") from None
 
 
 def searchable(text: str) -> str:

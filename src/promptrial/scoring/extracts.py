@@ -107,7 +107,7 @@ class After(Step):
 
     def __post_init__(self) -> None:
         if not self.after.strip() or len(self.after) > _LONGEST:
-            raise ValueError(f"a marker has 1 to {_LONGEST:,} characters that can be seen")
+            raise ValueError(f"a marker has 1 to {_LONGEST:,} visible characters")
 
     def find(self, text: str) -> str | None:
         """Return what follows the last marker."""

@@ -29,7 +29,7 @@ class RefusalGold:
         what = f"{self.place} id {self.item_id!r}: the accepted answer {self.text!r} reads as a refusal"
         if self.only:
             return f"{what}; if the question has no answer, set is_unanswerable and leave the answers empty"
-        return f"{what}; it counts as right where it is given"
+        return f"{what}; an answer that equals it counts as right"
 
 
 class GoldCheck:
@@ -66,6 +66,6 @@ def _about_words(rules: EvaluationRules) -> str:
     if rules.characters:
         return "are in a script without spaces; token F1 counts their characters"
     return (
-        f"are in a script without spaces. The rules of {rules.name} take such a text for one word, so token F1 is "
+        f"are in a script without spaces. The rules of {rules.name} treat such a text as one word, so token F1 is "
         "mostly 0 or 1; `tokens: characters` counts its characters"
     )

@@ -53,7 +53,7 @@ class CheckedSchema:
             try:
                 self._fits(probe)
             except RecursionError:
-                raise ValueError("the schema refers to itself without end, or is nested too deep") from None
+                raise ValueError("the schema refers to itself endlessly, or is nested too deeply") from None
 
     def fits(self, value: object) -> bool:
         """Whether a value fits.
@@ -99,7 +99,7 @@ def _draft(schema: dict[str, Any] | bool) -> Any:  # noqa: ANN401, FBT001 - the 
     named = schema["$schema"]
     found: Any = validator_for(schema, default=None) if isinstance(named, str) else None  # type: ignore[arg-type]
     if found is None:
-        raise ValueError(f"$.$schema: {str(named)[:80]!r} is no draft of JSON Schema that is known here")
+        raise ValueError(f"$.$schema: {str(named)[:80]!r} is not a known draft of JSON Schema")
     return found
 
 
@@ -136,11 +136,13 @@ def _check_reference(reference: str, validator: Any, where: str) -> None:  # noq
     from referencing.exceptions import Unresolvable
 
     if not reference.startswith("#"):
-        raise ValueError(f"{where}: {reference!r} leads out of the schema, and nothing is fetched: put it into `$defs`")
+        raise ValueError(
+            f"{where}: {reference!r} points outside the schema, and nothing is downloaded: put it in `$defs`"
+        )
     try:
         validator._resolver.lookup(reference)  # noqa: SLF001 - the library has no public way to ask
     except Unresolvable:
-        raise ValueError(f"{where}: {reference!r} leads nowhere in the schema") from None
+        raise ValueError(f"{where}: {reference!r} points to nothing in the schema") from None
 
 
 def _check_pattern(pattern: str, where: str) -> None:

@@ -42,7 +42,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         key = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the key {key[:40]!r} stands twice in an object")
+        raise ValueError(f"the key {key[:40]!r} occurs twice in an object")
     return made
 
 

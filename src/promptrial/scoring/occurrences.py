@@ -45,7 +45,7 @@ class GoldInAnswer(Scorer):
 
     def __post_init__(self) -> None:
         if self.case and self.normalize:
-            raise ValueError("`case: true` needs `normalize: false`, since the rules of a question set fold case")
+            raise ValueError("`case: true` needs `normalize: false`, because the rules of a question set ignore case")
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """1 if an accepted answer is found; an abstention scores as for exact match, and so does an equal answer.

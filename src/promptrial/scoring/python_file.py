@@ -19,8 +19,8 @@ from promptrial.scoring.contract import Scorer
 __all__ = ["load_module", "scorer_class"]
 
 _ALONE: Final = (
-    "a scorer is one file: put what it needs into the same file, or install it as a package; a file beside it is not "
-    "imported, because the run would not keep its text"
+    "a scorer is one file: put everything it needs in that file, or install it as a package; other files next to it "
+    "are not imported, because the run would not keep them"
 )
 
 

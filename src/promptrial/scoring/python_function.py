@@ -96,8 +96,10 @@ class FunctionScorer(Scorer):
         raise ScoreError(
             f"scorer {self.name}: item {gold.item.id!r} of {gold.item.dataset}: the function returned "
             f"{_shortly(value)}; expected a number, True or False",
-            hint="to leave out an item, name a function of the file with `applies:`; it sees the item alone, so that "
-            "every arm is scored on the same items"
+            hint=(
+                "to skip an item, give a function of the file as `applies:`; it receives only the item, so every "
+                "arm is scored on the same items"
+            )
             if value is None
             else "correct the function, then resume the run",
         )
@@ -150,8 +152,9 @@ def unsaid_truth(scorers: Mapping[str, Scorer]) -> Iterator[str]:
     for name, scorer in scorers.items():
         if isinstance(scorer, FunctionScorer) and scorer.unsaid == {bool}:
             yield (
-                f"{name}: the function returned only True and False, but its scores are taken as continuous numbers, "
-                f"for nothing says otherwise; write `scale: binary` in scorers.{name}, or `-> bool` behind the "
+                f"{name}: the function returned only True and False, but its scores are treated as continuous "
+                f"numbers, because nothing declares them binary; write `scale: binary` in scorers.{name}, or `-> "
+                "bool` behind the "
                 "parameters of the function, and resume (docs/scoring.md#a-function-of-your-own)"
             )
 

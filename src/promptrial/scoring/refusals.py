@@ -275,9 +275,15 @@ def _is_refusal(text: str, extra_refusals: tuple[str, ...]) -> bool:
     form = _unaccented_lines(bare)
     if _SHRUG in text and not form.split():
         return True
+    return _abstains(form, extra_refusals, _is_title(bare))
+
+
+@lru_cache(maxsize=16_384)
+def _abstains(form: str, extra_refusals: tuple[str, ...], titled: bool) -> bool:  # noqa: FBT001 - part of the key
+    """Judge a normal form, which the spellings of a refusal share, so that a self-test judges few of them."""
     extra = _wordings(extra_refusals)
     languages = _languages(form)
-    judges = [_Judge(code, extra, titled=_is_title(bare)) for code in languages or (["en"] if extra else [])]
+    judges = [_Judge(code, extra, titled=titled) for code in languages or (["en"] if extra else [])]
     return any(judge.abstains(form) for judge in judges)
 
 

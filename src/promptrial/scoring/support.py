@@ -37,6 +37,7 @@ class _Table(dict[int, str]):
 _SEEN: Final = _Table(lambda character: "" if unicodedata.category(character) == "Cf" else character, _SAME)
 # Letters, marks and digits, and a space for anything else.
 _PARTED: Final = _Table(lambda character: character if unicodedata.category(character)[0] in "LMN" else " ", {})
+_ASCII_PARTED: Final = bytes(code if chr(code).isalnum() else 0x20 for code in range(128)) + bytes(range(128, 256))
 _POSSESSIVE: Final = re.compile(r"'s\b")
 _IN_NUMBER: Final = re.compile(r"(?<=\d)[.,](?=\d)")
 _ARTICLES: Final = frozenset({"a", "an", "the"})
@@ -101,11 +102,28 @@ def claim_words(text: str) -> list[str]:
     >>> claim_words("The Anglo-Norman king's 1,500 men")
     ['anglo', 'norman', 'king', '1500', 'men']
     """
-    form = _IN_NUMBER.sub("", _POSSESSIVE.sub("", _form(text)))
+    return _ascii_words(text) if text.isascii() else _words(text)
+
+
+def _words(text: str) -> list[str]:
+    form = _IN_NUMBER.sub("", _POSSESSIVE.sub("", _form_of_any(text)))
     return [word for word in split_unspaced(form.translate(_PARTED).split()) if word not in _ARTICLES]
 
 
+def _ascii_words(text: str) -> list[str]:
+    """Return what ``_words`` does of a text of ASCII alone, several times as fast."""
+    form = _form(text)
+    if "'s" in form:
+        form = _POSSESSIVE.sub("", form)
+    parted = _IN_NUMBER.sub("", form).encode().translate(_ASCII_PARTED).decode()
+    return [word for word in parted.split() if word not in _ARTICLES]
+
+
 def _form(text: str) -> str:
+    return " ".join(text.lower().replace("`", "'").split()) if text.isascii() else _form_of_any(text)
+
+
+def _form_of_any(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_SEEN).split())
 
 

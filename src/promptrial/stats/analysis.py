@@ -8,12 +8,13 @@ there to be read.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from promptrial import registry
 from promptrial.documents.missing import ArmAttrition, AttritionTest, MissingRule, MissingSensitivity
@@ -31,22 +32,27 @@ from promptrial.documents.significance import (
 from promptrial.documents.subgroups import NO_VALUE, subgroup_column
 from promptrial.model.arms import DEFAULT_CONTRAST, ArmName, Contrast
 from promptrial.stats.attrition import missing_bounds
+from promptrial.stats.declared import pooled_effects, trends
 from promptrial.stats.endpoints import decide, describe, designated_method, designated_row
 from promptrial.stats.families import correct, correct_interactions, raw_test
 from promptrial.stats.interaction import interaction
 from promptrial.stats.missing import WORST_UNKNOWN, answered_shares, attrition_test, under_rule, worst_is_known
 from promptrial.stats.pairing import BoolArray, IntArray, PairedSample, Pairing, ScoreTable, pair_scores
 from promptrial.stats.selective import selective_rows
+from promptrial.stats.several import several_arms
 from promptrial.stats.statistic import Statistic
 from promptrial.stats.streams import stream
 
-__all__ = ["analyse", "pairing_of", "stream"]
+__all__ = ["analyse", "decided_pairing", "pairing_of", "stream"]
 
 
 def analyse(
     table: ScoreTable,
     settings: StatsSettings | None = None,
     attrition: Mapping[ArmName, ArmAttrition] | None = None,
+    *,
+    trend: Sequence[ArmName] = (),
+    pooled: bool = False,
 ) -> Significance:
     """Analyse the scores of one trial.
 
@@ -57,6 +63,10 @@ def analyse(
         The defaults if not given.
     attrition : mapping, optional
         Arm -> what became of its requests (``attrition.arm_attrition``); copied into the document.
+    trend : sequence of str
+        Arms that were declared to be in this order.
+    pooled : bool
+        Whether effects over several data sets were declared.
 
     Returns
     -------
@@ -73,7 +83,10 @@ def analyse(
     statistics = [registry.load("statistic", name) for name in registry.STATISTICS]
     found = [_analyse_contrast(table, contrast, settings, statistics) for contrast in table.contrasts]
     results = [result for each in found for result in each.results]
-    tests, families = correct([test for result in results for test in result.tests], settings.alpha)
+    pair = decided_pairing(table, settings)
+    several = several_arms(table, settings, pair)
+    adjusted = None if several is None else several.adjusted
+    tests, families = correct([test for result in results for test in result.tests], settings.alpha, adjusted)
     interactions, families_of_interactions = correct_interactions(
         [row for each in found for row in each.interactions], settings.alpha
     )
@@ -88,7 +101,20 @@ def analyse(
         selective=tuple(row for each in found for row in each.selective),
         interactions=interactions,
         contrasts=contrasts_field(table.contrasts),
+        simultaneous=UNSET if several is None else several.simultaneous,
+        rankings=UNSET if several is None else several.rankings,
+        trends=trends(table, settings, trend, pair) or UNSET,
+        pooled=(pooled and pooled_effects(table, settings, pair)) or UNSET,
     )
+
+
+def decided_pairing(table: ScoreTable, settings: StatsSettings) -> Callable[[str, float, Contrast], Pairing]:
+    """Return what lays a metric at a temperature out for two arms; missing answers count as in what decides."""
+
+    def pair(metric: str, temp: float, contrast: Contrast) -> Pairing:
+        return under_rule(pairing_of(table, metric, temp, contrast, settings), settings.missing)
+
+    return pair
 
 
 def pairing_of(table: ScoreTable, metric: str, temp: float, contrast: Contrast, settings: StatsSettings) -> Pairing:

@@ -9,8 +9,8 @@ import numpy as np
 
 from promptrial.documents.significance import StatsSettings
 from promptrial.stats.difference import DifferenceTest, decided_by_score
+from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.pairing import PairedSample
-from promptrial.stats.sign_flips import clusters_needed
 
 __all__ = ["DOMINANT_SHARE", "FEW_CLUSTERS", "cautions", "largest_cluster"]
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import special
 
 from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.clusters import ClusterTotals, cluster_totals
 from promptrial.stats.paired import without_variation_of
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
-from promptrial.stats.statistic import estimate_row, floor_p_value
+from promptrial.stats.statistic import estimate_row
+from promptrial.stats.t_inference import t_inference
 
 __all__ = ["STATISTIC", "Cr2", "cr2", "intraclass_correlation"]
 
@@ -105,10 +105,8 @@ def cr2(values: FloatArray, cluster: IntArray | None = None, confidence: float =
     residuals = totals.sums - totals.sizes * mean
     se = math.sqrt(float((residuals**2 / (1 - share)).sum())) / totals.n_items
     df = _satterthwaite(totals, correlation)
-    t = mean / se
-    half = float(special.stdtrit(df, 0.5 + confidence / 2)) * se
-    p = floor_p_value(2 * float(special.stdtr(df, -abs(t))))
-    return Cr2(mean, se, df, correlation, t, p, mean - half, mean + half)
+    low, high, p = t_inference(mean, se, df, confidence)
+    return Cr2(mean, se, df, correlation, mean / se, p, low, high)
 
 
 def _satterthwaite(totals: ClusterTotals, correlation: float) -> float:

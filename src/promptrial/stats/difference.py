@@ -16,11 +16,12 @@ from typing import Final
 from promptrial.documents.significance import StatsSettings
 from promptrial.stats.clusters import ClusterTotals, cluster_totals
 from promptrial.stats.effective import INTERVAL_SLOPE, Density, EffectivePairs, density, effective_pairs
+from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.intervals import level_text
 from promptrial.stats.paired import paired_difference, without_variation
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.risk_difference import paired_table, score_p_value, tango_limits
-from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, clusters_needed, sign_flips
+from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, sign_flips
 
 __all__ = [
     "DifferenceTest",
@@ -115,6 +116,7 @@ def decided_by_score(sample: PairedSample) -> bool:
     return sample.binary and not sample.clustered
 
 
+@functools.lru_cache(maxsize=1024)
 def binary_difference_test(b: int, c: int, n: int, confidence: float = 0.95) -> DifferenceTest:
     """Test 0/1 pairs that share no cluster: the score test, inverted to Tango's interval.
 

@@ -19,7 +19,6 @@ from promptrial.stats.risk_difference import score_limit, score_statistic
 
 __all__ = [
     "INTERVAL_SLOPE",
-    "MARGIN_SLOPE",
     "Density",
     "EffectivePairs",
     "density",
@@ -27,7 +26,6 @@ __all__ = [
 ]
 
 INTERVAL_SLOPE: Final = 0.05
-MARGIN_SLOPE: Final = 0.1
 """The least intraclass correlation that is reckoned with: the design effect is at least ``1 + slope (m - 1)``."""
 _MANY: Final = 20
 _MOST: Final = 0.7
@@ -153,7 +151,7 @@ def effective_pairs(difference: FloatArray, cluster: IntArray | None, slope: flo
         other scores they overstate the variance, since d^2 <= |d|, and the test errs on the safe side.
     cluster : ndarray of int, shape (n_pairs,), optional
     slope : float
-        ``INTERVAL_SLOPE`` or ``MARGIN_SLOPE``.
+        ``INTERVAL_SLOPE``, or ``fewest.MARGIN_SLOPE``.
 
     Raises
     ------

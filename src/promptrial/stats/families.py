@@ -2,7 +2,8 @@
 
 What was declared is one family over all contrasts of a trial, so that more arms give no more chances:
 
-* ``primary``: the declared primary metrics, over all items. Holm. With one test it is not corrected at all.
+* ``primary``: the declared primary metrics, over all items. Holm where there is one contrast; with one test it is not
+  corrected at all. Max-T over several contrasts (``several``).
 * ``equivalence`` and ``non_inferiority``: the margins that were declared, over all items. Holm.
 
 Leads are families of one contrast each, so that they do not depend on which other arms were run. The name of the
@@ -17,7 +18,7 @@ contrast follows that of the family, where results name it (``documents.signific
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -33,13 +34,16 @@ from promptrial.documents.significance import (
     Scope,
     StatsSettings,
 )
+from promptrial.model.arms import Contrast
 from promptrial.stats.multiplicity import benjamini_hochberg, holm
 from promptrial.stats.pairing import FloatArray
 
 __all__ = ["correct", "correct_interactions", "raw_test"]
 
-Correction = Literal["holm", "bh"]
-_METHODS: Final[dict[Correction, Callable[[Sequence[float]], FloatArray]]] = {"holm": holm, "bh": benjamini_hochberg}
+Correction = Literal["holm", "bh", "max_t"]
+_Method = Callable[[Sequence[float]], FloatArray]
+_METHODS: Final[dict[Correction, _Method]] = {"holm": holm, "bh": benjamini_hochberg}
+_PRIMARY: Final = "primary"
 
 
 def raw_test(row: Estimate, hypothesis: Hypothesis, settings: StatsSettings) -> HypothesisTest:
@@ -59,8 +63,18 @@ def raw_test(row: Estimate, hypothesis: Hypothesis, settings: StatsSettings) -> 
     )
 
 
-def correct(tests: Sequence[HypothesisTest], alpha: float) -> tuple[tuple[HypothesisTest, ...], tuple[Family, ...]]:
+def correct(
+    tests: Sequence[HypothesisTest], alpha: float, by_max_t: Mapping[tuple[Contrast, str, float], float] | None = None
+) -> tuple[tuple[HypothesisTest, ...], tuple[Family, ...]]:
     """Correct every test within its family.
+
+    Parameters
+    ----------
+    tests : sequence of HypothesisTest
+    alpha : float
+    by_max_t : mapping, optional
+        (contrast, metric, temperature) -> what max-T makes of the p-value of a primary test, for each that has one.
+        Without it, primary tests are corrected by Holm's method.
 
     Returns
     -------
@@ -68,7 +82,12 @@ def correct(tests: Sequence[HypothesisTest], alpha: float) -> tuple[tuple[Hypoth
         The tests in the order given, with ``p_adjusted`` and ``rejected``; and the families in order of appearance.
         A test without a p-value stays undecided and does not count.
     """
-    adjusted, families = _adjust([test.family for test in tests], [test.p for test in tests], alpha)
+    primary: dict[str, tuple[Correction, _Method]] = {}
+    if by_max_t is not None:
+        members = [test for test in tests if test.family == _PRIMARY]
+        corrected = np.array([by_max_t.get((row.compared, row.metric, row.temp), np.nan) for row in members])
+        primary[_PRIMARY] = ("max_t", lambda _p: corrected)
+    adjusted, families = _adjust([test.family for test in tests], [test.p for test in tests], alpha, primary)
     return tuple(_decided(test, float(p), alpha) for test, p in zip(tests, adjusted, strict=True)), families
 
 
@@ -89,15 +108,24 @@ def correct_interactions(
     ), families
 
 
-def _adjust(names: Sequence[str], p: Sequence[float | None], alpha: float) -> tuple[FloatArray, tuple[Family, ...]]:
-    """Return the corrected p-values, NaN where there is none, and the families; ``names`` says which is in which."""
+def _adjust(
+    names: Sequence[str],
+    p: Sequence[float | None],
+    alpha: float,
+    methods: Mapping[str, tuple[Correction, _Method]] | None = None,
+) -> tuple[FloatArray, tuple[Family, ...]]:
+    """Return the corrected p-values, NaN where there is none, and the families; ``names`` says which is in which.
+
+    ``methods`` has the corrections of families that are not corrected by what their names say.
+    """
     adjusted = np.full(len(names), np.nan)
     families = []
     for name in dict.fromkeys(names):
         members = [index for index, family in enumerate(names) if family == name]
-        correction = _correction(name)
+        named = _correction(name)
+        correction, method = (methods or {}).get(name, (named, _METHODS[named]))
         p_values = [p[index] for index in members]
-        adjusted[members] = _METHODS[correction]([np.nan if p is None else p for p in p_values])
+        adjusted[members] = method([np.nan if p is None else p for p in p_values])
         families.append(
             Family(
                 name=name,

@@ -10,13 +10,12 @@ import math
 from typing import Final
 
 import numpy as np
-from scipy import special
 
 from promptrial.documents.significance import Interaction, StatsSettings, number
 from promptrial.stats.cr2 import Cr2, cr2
+from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
-from promptrial.stats.sign_flips import clusters_needed
-from promptrial.stats.statistic import floor_p_value
+from promptrial.stats.t_inference import t_inference
 
 __all__ = ["interaction"]
 
@@ -100,16 +99,16 @@ def _cluster_influences(sample: PairedSample) -> tuple[IntArray, FloatArray]:
 
 def _tested(sample: PairedSample, other: PairedSample, settings: StatsSettings, se: float, df: float) -> Interaction:
     difference = sample.totals.mean - other.totals.mean
-    half = float(special.stdtrit(df, 0.5 + settings.confidence / 2)) * se
+    low, high, p = t_inference(difference, se, df, settings.confidence)
     most = 2 * sample.largest_difference
     return _row(
         sample,
         other,
         settings,
-        limits=(max(difference - half, -most), min(difference + half, most)),
+        limits=(max(low, -most), min(high, most)),
         se=se,
         df=df,
-        p=floor_p_value(2 * float(special.stdtr(df, -abs(difference) / se))),
+        p=p,
     )
 
 

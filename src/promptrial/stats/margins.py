@@ -18,10 +18,11 @@ from scipy import special
 from promptrial.documents.significance import StatsSettings
 from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.difference import decided_by_score, few_clusters
-from promptrial.stats.effective import MARGIN_SLOPE, EffectivePairs, density, effective_pairs
+from promptrial.stats.effective import EffectivePairs, density, effective_pairs
+from promptrial.stats.fewest import MARGIN_SLOPE, clusters_needed, unchanged_clusters
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.risk_difference import paired_table
-from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, clusters_needed, sign_flips
+from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, sign_flips
 from promptrial.stats.unconditional import exact_lower_limit, exact_margin_p, unchanged_pairs_needed
 
 __all__ = [
@@ -141,23 +142,12 @@ def pairs_needed(sample: PairedSample, margin: float, alpha: float, *, both_side
         effect, unchanged = 1.0, unchanged_pairs_needed(margin / width, alpha)
     else:
         pairs = effective_pairs(sample.difference / width, sample.cluster, MARGIN_SLOPE)
-        effect, unchanged = pairs.design_effect, _unchanged_in_clusters(sample, margin / width, alpha, pairs.floor)
+        size = sample.n_pairs / sample.n_clusters
+        clusters = unchanged_clusters(size, pairs.floor, margin / width, alpha)
+        effect, unchanged = pairs.design_effect, math.ceil(clusters * size)
     quantiles = float(special.ndtri(1 - alpha) + special.ndtri(0.9 if both_sides else 0.8))
     planned = math.ceil(effect * float((sample.difference**2).mean()) * (quantiles / margin) ** 2)
     return PairsNeeded(unchanged, max(unchanged, planned))
-
-
-def _unchanged_in_clusters(sample: PairedSample, margin: float, alpha: float, floor: float) -> int:
-    """Return how many pairs, in clusters of the size seen and all unchanged, the score test on effective counts needs.
-
-    Without a pair that differs its statistic is ``sqrt(n M / (1 - M))``, n the pairs divided by the floor.
-    """
-    size = sample.n_pairs / sample.n_clusters
-    odds = size / floor * margin / (1 - margin)
-    clusters = max(clusters_needed(alpha), math.ceil(float(special.ndtri(1 - alpha)) ** 2 / odds))
-    while math.sqrt(clusters * odds) < float(special.stdtrit(clusters - 1, 1 - alpha)):
-        clusters += 1
-    return math.ceil(clusters * size)
 
 
 def margin_notes(test: MarginTest) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from promptrial.documents.significance import SIDES, Estimate, StatsSettings
+from promptrial.documents.significance import DETECTABLE, SIDES, Estimate, StatsSettings
 from promptrial.stats.detectable import detectable_difference
 from promptrial.stats.paired import (
     FEW_CLUSTERS,
@@ -52,7 +52,7 @@ class _Statistic:
                 "df": result.df,
                 "design_effect": result.design_effect,
                 "n_effective": result.n_effective,
-                "detectable_at_80_percent_power": detectable_difference(sample, result.se, result.df, settings.alpha),
+                DETECTABLE: detectable_difference(sample, result.se, result.df, settings.alpha),
             }
             | ({} if split is None else _split_figures(split)),
         )

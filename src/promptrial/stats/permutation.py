@@ -12,8 +12,9 @@ import numpy as np
 
 from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.difference import DifferenceTest, decided_by_score, difference_test
+from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.pairing import PairedSample
-from promptrial.stats.sign_flips import FEWEST_FLIPS, clusters_needed, sign_flips
+from promptrial.stats.sign_flips import FEWEST_FLIPS, sign_flips
 from promptrial.stats.statistic import estimate_row
 
 __all__ = ["STATISTIC"]

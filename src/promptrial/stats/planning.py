@@ -10,18 +10,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from scipy import special
-
-from promptrial.stats.power import connor_sample_size, mcnemar_power, minimum_detectable_effect
+from promptrial.stats.fewest import clusters_needed
+from promptrial.stats.score_power import score_test_power
+from promptrial.stats.student import normal_quantile, t_cdf, t_quantile
 
 __all__ = ["Design", "detectable", "power_at", "questions_needed"]
 
 _MOST_ENUMERATED: Final = 200_000
 """Pairs up to which the exact power is summed; above, the normal approximation differs by less than 0.001."""
 _MOST: Final = 10**9
-_HALVINGS: Final = 60
+_STEPS: Final = 100
+_CLOSE: Final = 1e-9
+"""How close the power of the difference that is found is to the one asked for."""
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,9 @@ class Design:
     baseline : float, optional
         The mean score of the control, in [0, 1], for binary scores: no difference may lead out of [0, 1].
     cluster_size : float
-        Items that share a passage, on average; 1 without clusters.
+        Items that share a passage, on average over passages; 1 without clusters.
+    shared_by : float, optional
+        Items of the passage of an average item, ``sum n_c^2 / n``; the same as ``cluster_size`` if all are equal.
     icc : float
         The intraclass correlation of the differences within a cluster, in [0, 1].
     replicates : int
@@ -55,6 +61,7 @@ class Design:
     sd: float | None = None
     baseline: float | None = None
     cluster_size: float = 1.0
+    shared_by: float | None = None
     icc: float = 0.0
     replicates: int = 1
     within: float = 0.0
@@ -68,8 +75,13 @@ class Design:
 
     @property
     def design_effect(self) -> float:
-        """By how much clusters raise the variance: ``1 + (m - 1) icc``."""
-        return 1 + (self.cluster_size - 1) * self.icc
+        """By how much clusters raise the variance: ``1 + (m - 1) icc``, m the items of an average item's passage."""
+        return 1 + ((self.shared_by or self.cluster_size) - 1) * self.icc
+
+    @property
+    def fewest(self) -> float:
+        """Items below which no p-value can reach ``alpha``: those of so many clusters as sign flips need."""
+        return 0.0 if self.is_exact else clusters_needed(self.alpha) * self.cluster_size
 
     @property
     def largest(self) -> float:
@@ -95,7 +107,7 @@ class Design:
 
 
 def power_at(design: Design, n: int, delta: float) -> float:
-    """Return the probability that a difference of this size is found with ``n`` items.
+    """Return the probability that a difference of this size is found with ``n`` items; 0 where no p can reach alpha.
 
     Parameters
     ----------
@@ -107,28 +119,64 @@ def power_at(design: Design, n: int, delta: float) -> float:
     """
     if design.is_exact and n <= _MOST_ENUMERATED:
         psi = float(design.discordance or 0.0)
-        return mcnemar_power(n, (psi + delta) / 2, (psi - delta) / 2, alpha=design.alpha, method="score")
+        return score_test_power(n, (psi + delta) / 2, (psi - delta) / 2, design.alpha)
+    if n < design.fewest - _ROUNDING:
+        return 0.0
     se, df = design.standard_error(n, delta), design.degrees_of_freedom(n)
     if se == 0:
         return 1.0
-    critical = float(special.stdtrit(df, 1 - design.alpha / 2))
-    return float(special.stdtr(df, delta / se - critical))
+    return t_cdf(df, delta / se - _critical(df, design.alpha))
+
+
+@lru_cache(maxsize=1024)
+def _critical(df: float, alpha: float) -> float:
+    return t_quantile(df, 1 - alpha / 2)
 
 
 def detectable(design: Design, n: int) -> float | None:
-    """Return the smallest difference that is found with ``design.power``; None if the assumptions allow none so large.
+    """Return the smallest difference that is found with ``design.power``.
 
     For scores on a scale this is ``(t_(1-alpha/2) + t_power) SE``, as in ``minimum_detectable_effect``.
+
+    Returns
+    -------
+    float or None
+        None where the assumptions allow no difference so large, or where no p-value can reach ``design.alpha``.
     """
     if design.discordance is None:
+        if n < design.fewest - _ROUNDING:
+            return None
         se, df = design.standard_error(n, 0.0), design.degrees_of_freedom(n)
-        return minimum_detectable_effect(se, df, alpha=design.alpha, power=design.power)
+        return (_critical(df, design.alpha) + t_quantile(df, design.power)) * se
     if design.largest <= 0 or power_at(design, n, design.largest) < design.power:
         return None
-    low, high = 0.0, design.largest
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if power_at(design, n, middle) < design.power else (low, middle)
+    about = (normal_quantile(1 - design.alpha / 2) + normal_quantile(design.power)) * design.standard_error(n, 0.0)
+    return _crossing(lambda delta: power_at(design, n, delta) - design.power, design.largest, about)
+
+
+def _crossing(excess: Callable[[float], float], most: float, about: float) -> float:
+    """Return where a rising function that is negative at 0 and not at ``most`` becomes 0 (false position, Illinois).
+
+    It is looked for within 10% of ``about`` first.
+    """
+    low, high = 0.9 * about, min(1.1 * about, most)
+    below, above = (excess(low) if low < most else 0.0), excess(high)
+    if below >= 0 or above < 0:
+        low, high = 0.0, most
+        below, above = excess(low), excess(high)
+    if below >= 0:
+        return 0.0
+    side = 0
+    for _ in range(_STEPS):
+        middle = (low * above - high * below) / (above - below)
+        value = excess(middle)
+        if abs(value) <= _CLOSE:
+            return middle
+        if value < 0:
+            low, below, above = middle, value, above / 2 if side < 0 else above
+        else:
+            high, above, below = middle, value, below / 2 if side > 0 else below
+        side = -1 if value < 0 else 1
     return high
 
 
@@ -144,18 +192,23 @@ def questions_needed(design: Design, delta: float) -> int | None:
 
 
 def _first_guess(design: Design, delta: float) -> int:
-    if design.is_exact:
-        return max(2, math.ceil(connor_sample_size(delta, float(design.discordance or 0.0), alpha=design.alpha)))
-    return 2
+    """Return about how many items are needed, by normal quantiles (Connor's formula for 0/1 scores)."""
+    null, alternative = (math.sqrt(design.variance(each) * design.design_effect) for each in (0.0, delta))
+    root = normal_quantile(1 - design.alpha / 2) * null + normal_quantile(design.power) * alternative
+    return max(2, math.ceil(design.fewest), math.ceil((root / delta) ** 2))
 
 
 def _least(is_enough: Callable[[int], bool], guess: int) -> int | None:
-    """Return a number that is enough while the one below is not, looked for from a guess."""
-    low, high = 1, max(2, guess)
-    while not is_enough(high):
-        low, high = high, high * 2
-        if high > _MOST:
-            return None
+    """Return a number that is enough while the one below is not, looked for in growing steps from a guess."""
+    low, high, step = 1, guess, 1
+    if is_enough(guess):
+        while (low := max(1, high - step)) > 1 and is_enough(low):
+            high, step = low, 2 * step
+    else:
+        while not is_enough(high):
+            low, high, step = high, high + step, 2 * step
+            if high > _MOST:
+                return None
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if is_enough(middle) else (middle, high)

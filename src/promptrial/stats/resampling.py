@@ -22,7 +22,15 @@ import numpy.typing as npt
 from promptrial.stats.clusters import ClusterTotals
 from promptrial.stats.pairing import FloatArray, IntArray
 
-__all__ = ["all_sign_flip_sums", "all_subset_sums", "bootstrap_means", "sign_flip_sums", "subset_sums"]
+__all__ = [
+    "all_joint_sign_sums",
+    "all_sign_flip_sums",
+    "all_subset_sums",
+    "bootstrap_means",
+    "joint_sign_sums",
+    "sign_flip_sums",
+    "subset_sums",
+]
 
 ComplexArray = npt.NDArray[np.complex128]
 
@@ -153,6 +161,61 @@ def all_sign_flip_sums(magnitudes: FloatArray) -> FloatArray:
     for magnitude in magnitudes:
         sums = np.concatenate([sums - magnitude, sums + magnitude])
     return sums
+
+
+def joint_sign_sums(rows: FloatArray, n_resamples: int, rng: np.random.Generator) -> FloatArray:
+    """Draw sums of rows under independent random signs, one sign for a whole row.
+
+    Parameters
+    ----------
+    rows : ndarray of float, shape (n, q)
+    n_resamples : int
+
+    Returns
+    -------
+    ndarray of float, shape (n_resamples, q)
+
+    Notes
+    -----
+    Rows that are alike, or that are the negative of each other, are drawn together, as a binomial count. The sums
+    depend on which rows there are and not on their order. O(n_resamples q) memory beside the rows.
+    """
+    kinds, members = _oriented_rows(rows)
+    heavy = members >= _HEAVY_SIGNS
+    sums = np.zeros((n_resamples, rows.shape[1]))
+    for kind, count in zip(kinds[heavy], members[heavy], strict=True):
+        sums += kind * (2.0 * rng.binomial(count, 0.5, size=n_resamples) - count)[:, None]
+    light = np.repeat(kinds[~heavy], members[~heavy], axis=0)
+    octets = np.pad(light, ((0, -len(light) % 8), (0, 0))).reshape(-1, 8, rows.shape[1])
+    for octet in octets:
+        sums += all_joint_sign_sums(octet).take(_random_bytes(n_resamples, rng), axis=0)
+    return sums
+
+
+def all_joint_sign_sums(rows: FloatArray) -> FloatArray:
+    """Return the sums of rows under every choice of signs, one sign for a whole row: shape (2**n, q).
+
+    The first sum is that of the rows as they are; the second half holds the negatives of the first.
+
+    Examples
+    --------
+    >>> all_joint_sign_sums(np.array([[1.0, 2.0], [10.0, 0.0]])).tolist()
+    [[11.0, 2.0], [-9.0, 2.0], [9.0, -2.0], [-11.0, -2.0]]
+    """
+    sums = np.zeros((1, rows.shape[1]))
+    for row in rows[::-1]:
+        sums = np.concatenate([sums + row, sums - row])
+    return sums
+
+
+def _oriented_rows(rows: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Return the distinct rows that are not all 0, their first number above 0, and how often each is there."""
+    kept = rows[(rows != 0).any(axis=1)]
+    if not len(kept):
+        return kept, np.zeros(0, dtype=np.int64)
+    leading = kept[np.arange(len(kept)), (kept != 0).argmax(axis=1)]
+    kinds, members = np.unique(kept * np.sign(leading)[:, None] + 0.0, axis=0, return_counts=True)
+    return kinds, members
 
 
 def _classes(totals: ClusterTotals) -> tuple[IntArray, FloatArray, IntArray]:

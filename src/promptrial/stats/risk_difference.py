@@ -188,6 +188,8 @@ def score_limit(b: float, c: float, n: float, critical: float) -> float:
     low, high = -1.0, (b - c) / n
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
+        if middle in (low, high):  # no number lies between them, so that further steps change nothing
+            break
         low, high = (low, middle) if float(score_statistic(b, c, n, middle)) < critical else (middle, high)
     return (low + high) / 2
 

@@ -28,7 +28,6 @@ __all__ = [
     "LARGEST_ENUMERATION",
     "MOST_FLIPS",
     "SignFlips",
-    "clusters_needed",
     "sign_flips",
 ]
 
@@ -146,17 +145,6 @@ class SignFlips:
 def _ordered(values: FloatArray, place: int) -> float:
     """Return the value at a place of the ascending order."""
     return float(np.partition(values, place)[place]) + 0.0
-
-
-def clusters_needed(alpha: float) -> int:
-    """Return with how many clusters a two-sided p-value can be ``alpha`` or less: the least C with 2^(1-C) <= alpha.
-
-    Examples
-    --------
-    >>> [clusters_needed(alpha) for alpha in (0.1, 0.05, 0.01)]
-    [5, 6, 8]
-    """
-    return next(c for c in range(2, 2000) if math.exp2(1 - c) <= alpha * (1 + 1e-12))
 
 
 def sign_flips(

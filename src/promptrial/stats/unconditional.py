@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
+from promptrial.stats.fewest import unchanged_pairs
 from promptrial.stats.pairing import FloatArray, IntArray
 from promptrial.stats.risk_difference import score_limit, score_statistic
 
@@ -126,6 +127,8 @@ def exact_lower_limit(b: int, c: int, n: int, alpha: float) -> float:
         p = min(max(exact_margin_p(b, c, n, delta0), 1e-300), 1 - 1e-15)
         return float(special.ndtri(p)) + critical
 
+    from scipy import optimize  # it takes longer to import than all else that most trials need
+
     start = score_limit(b, c, n, critical)
     low, high = _bracket(excess, start, highest, (highest - start) / 20 + 1e-9)
     return (
@@ -163,7 +166,7 @@ def unchanged_pairs_needed(margin: float, alpha: float = 0.05) -> int:
         raise ValueError(f"a margin of {margin}: it must be above 0 and at most 1")
     if margin == 1:
         return 1
-    short, enough, step = 0, math.ceil(math.log(alpha) / math.log1p(-margin)), 1
+    short, enough, step = 0, unchanged_pairs(margin, alpha), 1
     if enough > _MOST_CHECKED:
         return enough
     while exact_margin_p(0, 0, enough, -margin) > alpha:

@@ -202,7 +202,7 @@ def make_folder(path: Path) -> None:
     except OSError as error:
         raise PromptrialError(
             f"{path}: cannot make this folder: {error.strerror}",
-            hint="make room for it, or the folder above it writable, then run the same command again",
+            hint="free some space, or make the parent folder writable, then run the same command again",
         ) from error
     _fsync_folder(path.parent)
 

@@ -160,7 +160,7 @@ def gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     if rest := unpacker.flush():
         yield rest
     if begun and not unpacker.eof:
-        raise EOFError("the gzip stream breaks off")
+        raise EOFError("the gzip stream is cut off")
 
 
 def datasets_by_hand(folder: Path) -> tuple[str, ...]:
@@ -195,7 +195,7 @@ def rows_by_hand(folder: Path, datasets: Iterable[str], limits: Limits | None = 
 
 def _rows_of(path: Path, limits: Limits) -> Iterator[bytes]:
     if path.is_symlink() or not path.is_file():
-        raise DataError(f"{path}: not a plain file", hint="put the file itself there, not a link to it")
+        raise DataError(f"{path}: not a plain file", hint="replace the link by the file itself")
     if _is_archive(path.name) and path.stat().st_size == 0:
         raise DataError(f"{path}: an empty archive", hint="download this file again")
     name = path.name.lower()
@@ -252,7 +252,7 @@ class _Allowance:
         if self._members > self._limits.members:
             raise self.refusal(member, f"more than {self._limits.members:,} files")
         if _leads_elsewhere(member):
-            raise self.refusal(member, "a name that leads out of the archive")
+            raise self.refusal(member, "a name that points outside the archive")
         if kind == stat.S_IFDIR:
             return False
         if kind != stat.S_IFREG or size < 0:
@@ -308,7 +308,7 @@ def _zip_rows(path: Path, allowance: _Allowance) -> Iterator[bytes]:
                 raise allowance.refusal(info.filename, "encrypted")
             if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
                 # The others cannot be unpacked in pieces of bounded size.
-                raise allowance.refusal(info.filename, "packed by a method other than deflate")
+                raise allowance.refusal(info.filename, "compressed by a method other than deflate")
             reader.left += info.compress_size
             with archive.open(info) as member:
                 yield from allowance.lines(info.filename, _chunks(member.read))
@@ -356,7 +356,7 @@ class _Careful(io.BufferedReader):
 
     def seek(self, target: int, whence: int = 0, /) -> int:
         if whence == io.SEEK_SET and target < 0:
-            raise ValueError("it points to a place before its start")
+            raise ValueError("it points to an offset before its start")
         return super().seek(target, whence)
 
 
@@ -380,4 +380,4 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise DataError(f"{path}: cannot be read to its end: {error}", hint="download this file again") from error
+        raise DataError(f"{path}: cannot be read to the end: {error}", hint="download this file again") from error

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from promptrial.documents import schemas
+from promptrial.documents.amounts import Count, UsdAmount
 from promptrial.documents.files import name_problem, read_bytes
 from promptrial.errors import CorruptRecordError
 from promptrial.store import atomic, jsonl
-from promptrial.store.records import FileRecord, Intent, PartRecord, PartStatus
+from promptrial.store.part_records import BilledTokens, FileRecord, Intent, PartRecord, PartStatus, ReusedAnswers
 
 __all__ = ["Journal", "PartEvent", "fold"]
 
@@ -27,7 +28,8 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``pending`` and ``submitting`` come before a job: no job or result of an earlier one is kept beside them. ``lost``
     says that answers cannot be fetched any more; any later change takes that back. A change with a ``key`` is one of
-    the intent of that key as well; with ``intent_only``, of nothing else.
+    the intent of that key as well; with ``intent_only``, of nothing else. ``live`` says that the intent is of requests
+    that are asked one by one.
     ``schema_version`` is left out as long as it is 1.
     """
 
@@ -41,12 +43,18 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     results: FileRecord | None = None
     reason: str | None = None
     key: str | None = None
-    rows: int | None = None
-    estimated_usd: float | None = None
+    rows: Count | None = None
+    estimated_usd: UsdAmount | None = None
     engine: dict[str, Any] | None = None
     asked_at: float | None = None
     refused: bool | None = None
+    reserved_usd: UsdAmount | None = None
+    began: str | None = None
+    billed: BilledTokens | None = None
+    reused: ReusedAnswers | None = None
     intent_only: bool = False
+    live: bool = False
+    in_flight: Count | None = None
     lost: bool = False
     schema_version: int = 1
 
@@ -54,6 +62,10 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 _VERSION = 1
 _DECODER = msgspec.json.Decoder(PartEvent)
 _CARRIED = ("attempt", "request_sha256", "dataset", "job", "results")
+_OF_INTENTS = (
+    *_CARRIED, "rows", "estimated_usd", "engine", "asked_at", "refused", "reserved_usd", "began", "billed", "reused",
+    "in_flight",
+)  # fmt: skip
 
 
 class Journal:
@@ -146,7 +158,7 @@ def fold(parts: dict[str, PartRecord], events: list[PartEvent]) -> None:
             parts[event.part] = old if event.key is None else _with_intent(old, event, event.key)
             continue
         if event.status in {"pending", "submitting"}:
-            old = PartRecord(resume_key=old.resume_key, attempt=old.attempt, intents=old.intents)
+            old = PartRecord(resume_key=old.resume_key, attempt=old.attempt, intents=old.intents, live=old.live)
         lost = event.lost or msgspec.UNSET
         new = msgspec.structs.replace(
             old, status=event.status, reason=event.reason, lost=lost, **_changed_fields(event, _CARRIED)
@@ -156,16 +168,17 @@ def fold(parts: dict[str, PartRecord], events: list[PartEvent]) -> None:
 
 def _with_intent(part: PartRecord, event: PartEvent, key: str) -> PartRecord:
     """Return a part whose intent of this key has changed, or has been added."""
-    known = [intent.key for intent in part.intents]
-    intents = list(part.intents)
+    live = () if isinstance(part.live, msgspec.UnsetType) else part.live
+    intents = list(live if event.live else part.intents)
+    known = [intent.key for intent in intents]
     if key not in known:
         intents.append(Intent(key=key, attempt=part.attempt, status=event.status))
     at = known.index(key) if key in known else -1
-    changes = _changed_fields(event, (*_CARRIED, "rows", "estimated_usd", "engine", "asked_at", "refused"))
+    changes = _changed_fields(event, _OF_INTENTS)
     if event.status == "downloaded":  # the sealed file may hold several attempts; an intent keeps that of its own
         changes.pop("results", None)
     intents[at] = msgspec.structs.replace(intents[at], status=event.status, reason=event.reason, **changes)
-    return msgspec.structs.replace(part, intents=tuple(intents))
+    return msgspec.structs.replace(part, **{"live" if event.live else "intents": tuple(intents)})
 
 
 def _changed_fields(event: PartEvent, names: tuple[str, ...]) -> dict[str, Any]:

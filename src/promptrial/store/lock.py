@@ -77,7 +77,7 @@ class Holder:
     @property
     def shown(self) -> str:
         """The holder as messages name it."""
-        return "a process without a name yet" if self.pid is None else f"process {self.pid} on {self.host}"
+        return "a process that is starting" if self.pid is None else f"process {self.pid} on {self.host}"
 
     def is_same(self, other: Holder | None) -> bool:
         """Whether both are one process, as far as their names tell."""
@@ -153,7 +153,7 @@ def _plain(path: Path) -> Iterator[None]:
         yield
     except (NotARegularFileError, IsADirectoryError) as error:
         raise PromptrialError(
-            f"{path}: {error.strerror}; a lock is a plain file",
+            f"{path}: {error.strerror}; a lock must be a regular file",
             hint="remove it, then run the same command again",
         ) from error
 
@@ -294,10 +294,12 @@ class RunLock:
 
     def _refusal(self) -> RunLockedError:
         by = holder(self._path, self._clock)
-        who = f"pid {by.pid} on {by.host}, since {by.since}" if by is not None and by.pid else "it has no name yet"
+        who = f"pid {by.pid} on {by.host}, since {by.since}" if by is not None and by.pid else "it is starting"
         return RunLockedError(
             f"{self._path.parent}: another process holds this run ({who})",
-            hint=f"wait for it, or stop it with: {self._stop_command}" if self._stop_command else "wait for it",
+            hint=f"wait for it to finish, or stop it with: {self._stop_command}"
+            if self._stop_command
+            else "wait for it",
         )
 
 

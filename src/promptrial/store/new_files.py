@@ -29,8 +29,8 @@ def check_new(folder: Path, names: Iterable[PurePosixPath]) -> None:
     if taken:
         verb = "exists" if len(taken) == 1 else "exist"
         raise UsageError(
-            f"{', '.join(map(str, taken))} {verb} already, and no file is ever replaced",
-            hint="choose another folder, or move what is there away",
+            f"{', '.join(map(str, taken))} {verb} already, and files are never replaced",
+            hint="choose another folder, or move the existing files",
         )
 
 

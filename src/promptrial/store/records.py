@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -19,30 +19,26 @@ from promptrial.config.environment import place_flag
 from promptrial.documents import schemas
 from promptrial.documents.files import name_problem, path_problem, read_bytes
 from promptrial.errors import CorruptRecordError, IllegalTransitionError
-from promptrial.registry import PartState
+from promptrial.model import ModelSpec
+from promptrial.model.arms import is_judge
 from promptrial.store import atomic
+from promptrial.store.change_records import Consent, Correction, Drift, Growth, Pilot, Rescored, Seal, SpendingCaps
+from promptrial.store.facts import Facts, check_trial, checked_facts
+from promptrial.store.part_records import FileRecord, PartRecord, PartStatus
 
 __all__ = [
-    "IN_DOUBT",
     "ArmRecord",
     "Checkpoint",
-    "FileRecord",
-    "Growth",
-    "Intent",
     "Manifest",
     "Origin",
-    "PartRecord",
-    "PartStatus",
     "PhaseState",
     "PhaseStatus",
     "Receipt",
     "RunState",
-    "SampleSize",
     "StageRecord",
     "TrialManifest",
     "encoded",
     "json_schema",
-    "listed",
     "load",
     "new_state",
     "save",
@@ -50,30 +46,7 @@ __all__ = [
 ]
 
 PhaseStatus = Literal["not_started", "in_progress", "completed", "failed", "stopped"]
-PartStatus = Literal[
-    "pending",
-    "submitting",
-    "submitted",
-    "running",
-    "completed",
-    "downloaded",
-    "failed",
-    "expired",
-    "cancelled",
-    "unknown",
-]
-IN_DOUBT: Final[frozenset[PartStatus]] = frozenset({"submitting", "unknown"})
-"""With these it is not known whether there is a job."""
 _Record = TypeVar("_Record", bound=msgspec.Struct)
-_Value = TypeVar("_Value")
-
-
-class FileRecord(msgspec.Struct, frozen=True):
-    """What a file was when it was committed: SHA-256 (hex), size in bytes, and rows where it has rows."""
-
-    sha256: str
-    size: int
-    rows: int | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -109,97 +82,6 @@ class StageRecord(msgspec.Struct, frozen=True):
         return Receipt(self.artifacts, self.inputs)
 
 
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to have requests answered by a job that may cost money: what was meant, and what became of it.
-
-    ``key`` is what we sent with the job, so that it can be found by it; ``job`` is what the vendor calls it, and stands
-    here once that is known. ``asked_at`` is when it was first asked for, in seconds since 1970, where the vendor's
-    jobs are searched by that; ``refused`` whether its last call was, where a job can only be guessed.
-    ``estimated_usd`` is the estimated cost when the attempt was decided on, None without a price. ``results`` is the
-    file of its answers as they came, ``engine`` who was asked.
-    """
-
-    key: str
-    attempt: int
-    status: PartStatus
-    request_sha256: str | None = None
-    rows: int | None = None
-    estimated_usd: float | None = None
-    dataset: str | None = None
-    job: str | None = None
-    results: FileRecord | None = None
-    reason: str | None = None
-    engine: dict[str, Any] | None = None
-    asked_at: float | msgspec.UnsetType = msgspec.UNSET
-    refused: bool | msgspec.UnsetType = msgspec.UNSET
-
-
-class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one part: where it stands, what was sent and what came back.
-
-    ``intents`` is its ledger of spending, oldest first; a part that is answered by this process has none. ``lost`` is
-    true while answers that were paid for cannot be had, so that only ``--rebuy`` settles it.
-    """
-
-    status: PartStatus = "pending"
-    resume_key: str
-    attempt: int = 1
-    request_sha256: str | None = None
-    dataset: str | None = None
-    job: str | None = None
-    results: FileRecord | None = None
-    reason: str | None = None
-    intents: tuple[Intent, ...] = ()
-    lost: bool | msgspec.UnsetType = msgspec.UNSET
-
-    def reached(self, state: PartState) -> bool:
-        """Whether it is submitted (a job is named, and its creation not in doubt), or downloaded."""
-        if state == "downloaded":
-            return self.status == "downloaded"
-        return self.job is not None and self.status != "submitting"
-
-
-def listed(values: list[_Value] | msgspec.UnsetType) -> list[_Value]:
-    """Return a list that a record may lack; empty where it does."""
-    return [] if isinstance(values, msgspec.UnsetType) else values
-
-
-class SampleSize(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How large a sample may be: ``limit_items``, and the ``size`` of each data set in order; None is all there are."""
-
-    limit_items: int | None = None
-    sizes: dict[str, int | None] = {}
-
-
-class Growth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One growth of a run, recorded before its first new item is drawn.
-
-    ``config_hash`` is the digest of the configuration before it; ``parts_per_dataset`` and ``lines_per_part`` are how
-    the requests before it were cut into parts. ``statistics`` says whether statistics of the smaller sample existed.
-    """
-
-    config_hash: str
-    before: SampleSize
-    after: SampleSize
-    parts_per_dataset: int | None = None
-    lines_per_part: int | None = None
-    statistics: bool = False
-
-
-class CorrectedSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A question file that was corrected: its digest from then on, and how many questions of the sample differ."""
-
-    sha256: str
-    questions: int
-
-
-class Correction(msgspec.Struct, frozen=True, kw_only=True):
-    """Question files, by data set, that were corrected in what is not sent; recorded before *prepare* reads them."""
-
-    at: str
-    sources: dict[str, CorrectedSource]
-
-
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """What a run was started with, as its state says it; every trial keeps a copy, for a state may be lost."""
 
@@ -208,10 +90,16 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     overrides: dict[str, Any] = {}
     dry_run: bool = False
     resolved_hash: str | None = None
-    drift: list[dict[str, Any]] = []
+    drift: list[Drift] = []
     growth: list[Growth] | msgspec.UnsetType = msgspec.UNSET
     decided: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     corrections: list[Correction] | msgspec.UnsetType = msgspec.UNSET
+    seal: Seal | msgspec.UnsetType = msgspec.UNSET
+    reuse: list[str] | msgspec.UnsetType = msgspec.UNSET
+    caps: SpendingCaps | msgspec.UnsetType = msgspec.UNSET
+    prices_kept: bool | msgspec.UnsetType = msgspec.UNSET
+    consents: list[Consent] | msgspec.UnsetType = msgspec.UNSET
+    pilot: Pilot | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
     def of(cls, state: RunState) -> Origin:
@@ -221,7 +109,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArmRecord(msgspec.Struct, kw_only=True):
-    """An arm that has a model of its own: which one, whether it is hosted, and the engine that was asked."""
+    """An arm with a model of its own, or a judge: which model, whether it is hosted, and the engine that was asked."""
 
     model_id: str
     model_alias: str
@@ -230,11 +118,23 @@ class ArmRecord(msgspec.Struct, kw_only=True):
     engine: dict[str, Any] = {}
     adapter: str | msgspec.UnsetType = msgspec.UNSET
 
+    @classmethod
+    def of(cls, model: ModelSpec) -> ArmRecord:
+        """Return the record of what a model answers, before it is asked."""
+        return cls(
+            model_id=model.shown_id,
+            model_alias=model.alias,
+            provider=model.provider,
+            hosted=registry.load("provider", model.adapter).jobs,
+            adapter=msgspec.UNSET if model.adapter == model.provider else model.adapter,
+        )
+
 
 class TrialManifest(msgspec.Struct, kw_only=True, dict=True):
     """``trial_manifest.json``. ``datasets``, ``jobs`` and ``job_status`` are views of ``parts``, made when saving.
 
-    ``arms`` has those arms that another model than the trial's answers.
+    ``arms`` has those arms that another model than the trial's answers; ``judges`` has the judges that were asked, with
+    the names that their parts have.
     """
 
     schema_version: Literal[2] = 2
@@ -254,12 +154,14 @@ class TrialManifest(msgspec.Struct, kw_only=True, dict=True):
     parts: dict[str, PartRecord] = {}
     origin: Origin | msgspec.UnsetType = msgspec.UNSET
     arms: dict[str, ArmRecord] | msgspec.UnsetType = msgspec.UNSET
+    judges: dict[str, ArmRecord] | msgspec.UnsetType = msgspec.UNSET
     older: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     """What stood in the manifest of an older tool and has no place here."""
 
     def own(self, arm: str) -> ArmRecord | None:
-        """Return the record of an arm that has a model of its own."""
-        return None if isinstance(self.arms, msgspec.UnsetType) else self.arms.get(arm)
+        """Return the record of an arm that has a model of its own, or of a judge."""
+        held = self.judges if is_judge(arm) else self.arms
+        return None if isinstance(held, msgspec.UnsetType) else held.get(arm)
 
     def provider_of(self, arm: str) -> str:
         """Return who answers an arm."""
@@ -304,15 +206,20 @@ class Checkpoint(msgspec.Struct, frozen=True):
 class RunState(msgspec.Struct, kw_only=True, dict=True):
     """``run_state.json``.
 
-    A ``dry_run`` has met an emulator instead of hosted providers. ``overrides`` are the flags that the run was started
+    A ``dry_run`` uses local emulators, not hosted providers. ``overrides`` are the flags that the run was started
     with; ``drift`` is what was forced; ``growth`` is each enlargement of the sample, oldest first; ``resolved_hash`` is
     the digest of the configuration with the values of the environment filled in, where it holds any, and without
     the keys that ask nothing. ``config_path`` is the absolute path of the configuration file, ``config_sha256`` the
     digest of its bytes: both stand here alone, and in no archive. ``config_file`` is the same path as it was given,
     unless that is absolute. ``rescored`` is what changed of the keys that ask nothing, ``corrections`` which question
-    files changed in what is not sent, oldest first. ``decided`` has
-    the keys that the configuration left open, joined by ``/``, and why they have their values. ``phases`` has every
-    phase of this program, and those that another version has besides.
+    files changed in what is not sent, oldest first; ``seal`` is that of the analysis plan. ``decided`` has
+    the keys that the configuration left open, joined by ``/``, and why they have their values. ``prices_kept`` says
+    that ``prices.json`` holds the prices that the run goes by. ``reuse`` names the runs
+    whose answers may be taken over; ``reuse_places`` says of those that are kept elsewhere in which folder, as it is
+    reached from that of this run. ``caps`` is what may be spent. ``phases`` has every phase of this
+    program, and those that another version has besides. ``aa`` is there, and true, for an A/A run, whose arms all send
+    the same requests. ``consents`` is what it was allowed to spend, oldest
+    first; ``pilot`` is there if it has one.
     """
 
     schema_version: Literal[1] = 1
@@ -328,15 +235,23 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
     config_sha256: str | msgspec.UnsetType = msgspec.UNSET
     overrides: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     resolved_hash: str | msgspec.UnsetType = msgspec.UNSET
-    drift: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    drift: list[Drift] | msgspec.UnsetType = msgspec.UNSET
     growth: list[Growth] | msgspec.UnsetType = msgspec.UNSET
-    rescored: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    rescored: list[Rescored] | msgspec.UnsetType = msgspec.UNSET
     decided: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     corrections: list[Correction] | msgspec.UnsetType = msgspec.UNSET
+    seal: Seal | msgspec.UnsetType = msgspec.UNSET
+    reuse: list[str] | msgspec.UnsetType = msgspec.UNSET
+    reuse_places: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    caps: SpendingCaps | msgspec.UnsetType = msgspec.UNSET
+    prices_kept: bool | msgspec.UnsetType = msgspec.UNSET
+    aa: bool | msgspec.UnsetType = msgspec.UNSET
+    consents: list[Consent] | msgspec.UnsetType = msgspec.UNSET
+    pilot: Pilot | msgspec.UnsetType = msgspec.UNSET
 
     def forget_place(self) -> None:
-        """Drop where the configuration stood: elsewhere, a file of that name is another project's."""
-        self.config_file = self.config_path = self.config_sha256 = msgspec.UNSET
+        """Drop where files stood that are not the run's: elsewhere, what has such a name is another project's."""
+        self.config_file = self.config_path = self.config_sha256 = self.reuse_places = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Add the phases that the version which wrote it did not have; those that only it has stay, behind ours."""
@@ -439,8 +354,11 @@ def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
         if kind in _VERSIONS:
             schemas.check_version(data, _VERSIONS[kind], str(path))
         record = msgspec.json.decode(data, type=kind)
-        _check_paths(record)
-        return record  # noqa: TRY300 - both may find the record damaged
+        facts = checked_facts(path.parent.name, record.facts) if isinstance(record, Manifest) else None
+        if isinstance(record, TrialManifest):
+            check_trial(record.trial)
+        _check_paths(record, facts)
+        return record  # noqa: TRY300 - all of it may find the record damaged
     except (ValueError, RecursionError) as error:  # msgspec's errors, bad UTF-8 and endless nesting
         raise CorruptRecordError(
             f"{path}: damaged, or not a {kind.__name__} record: {error}",
@@ -501,7 +419,7 @@ def _with_unknown(record: msgspec.Struct, data: bytes) -> bytes:
 # --- paths ----------------------------------------------------------------------------------------------------------
 
 
-def _check_paths(record: msgspec.Struct) -> None:
+def _check_paths(record: msgspec.Struct, facts: Facts | None) -> None:
     """Look at every path and name in a record that a file of the run may be looked for by.
 
     Raises
@@ -512,7 +430,7 @@ def _check_paths(record: msgspec.Struct) -> None:
     for path in _paths(record):
         if problem := path_problem(path):
             raise ValueError(f"{path!r}: {problem}")
-    for name in _names(record):
+    for name in _names(record, facts):
         if problem := name_problem(name):
             raise ValueError(f"{name!r}: {problem}")
 
@@ -525,23 +443,15 @@ def _paths(record: msgspec.Struct) -> Iterator[str]:
             yield from stage.artifacts
 
 
-def _names(record: msgspec.Struct) -> Iterator[str]:
-    if isinstance(record, Manifest):
-        for row in msgspec.convert(record.facts.get("parts", []), list[_PartRow]):
-            yield from filter(None, (row.trial_slug, row.part))
-    elif isinstance(record, TrialManifest):
+def _names(record: msgspec.Struct, facts: Facts | None) -> Iterator[str]:
+    if facts is not None:
+        for row in facts.parts:
+            yield from (row.trial_slug, row.part)
+    if isinstance(record, TrialManifest):
         for name, part in record.parts.items():
             yield name
             if part.request_sha256 is not None:  # names the folder where answers to other requests are kept
                 yield part.request_sha256
-
-
-class _PartRow(msgspec.Struct):
-    """What the build phase says of a part, as far as files are named by it."""
-
-    trial_slug: str | None = None
-    part: str | None = None
-    rows: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 def _set_views(manifest: TrialManifest) -> None:

@@ -17,9 +17,12 @@ from promptrial.config.effective import canonical_json
 from promptrial.config.environment import place_flag
 from promptrial.documents.files import NotARegularFileError, check_regular
 from promptrial.errors import PromptrialError, UsageError
-from promptrial.store import jsonl
+from promptrial.model import arm_of
+from promptrial.model.arms import is_judge
 from promptrial.store.journal import Journal, fold
-from promptrial.store.records import FileRecord, Receipt, TrialManifest, load
+from promptrial.store.known_digests import KnownDigests
+from promptrial.store.part_records import FileRecord
+from promptrial.store.records import Receipt, TrialManifest, load
 
 __all__ = ["OLDER", "RUN_ID_PATTERN", "RunDir", "TrialDir", "changed_inputs", "check_run_id", "digest_of"]
 
@@ -56,13 +59,14 @@ def changed_inputs(receipt: Receipt | None, inputs: Mapping[str, str]) -> list[s
 class RunDir:
     """Paths of one run below ``experiments/run_<RID>`` and the check of its artifacts. Equal if the folder is.
 
-    Digests of unchanged files (same size, inode, and times of change) are computed once per process.
+    Digests of unchanged files (same size, inode, and times of change) are computed once per process, and not even that
+    after ``trust_kept_digests``.
     """
 
     def __init__(self, experiments: Path, run_id: str) -> None:
         self.run_id = check_run_id(run_id)
         self.root = experiments / f"run_{run_id}"
-        self._seen: dict[Path, tuple[tuple[int, int, int, int], str]] = {}
+        self._digests = KnownDigests(self.root)
 
     def __eq__(self, other: object) -> bool:
         """Whether both are the same folder."""
@@ -80,11 +84,14 @@ class RunDir:
     lock_path = property(lambda self: self.root / ".state.lock")
     sentinel_path = property(lambda self: self.root / "STOP_REQUESTED")
     config_path = property(lambda self: self.root / "effective_config.yaml")
+    prices_path = property(lambda self: self.root / "prices.json")
+    labels_path = property(lambda self: self.root / "labels.json")
     log_path = property(lambda self: self.root / "run.log")
     prepared = property(lambda self: self.root / "prepared")
     batch_inputs = property(lambda self: self.root / "batch_inputs")
     emulator = property(lambda self: self.root / ".emulator")
     aggregate_report = property(lambda self: self.root / "aggregate_report.md")
+    report_page = property(lambda self: self.root / "report.html")
 
     @property
     def place(self) -> str:
@@ -94,6 +101,11 @@ class RunDir:
     def command(self, verb: str) -> str:
         """Return what a person types to use a verb on this run."""
         return f"promptrial {verb} --run_id {self.run_id}{self.place}"
+
+    @property
+    def report_command(self) -> str:
+        """What a person types to write the page of the run as it stands."""
+        return self.command("report")
 
     @property
     def resume_command(self) -> str:
@@ -115,7 +127,7 @@ class RunDir:
 
     def record(self, path: Path, rows: int | None = None) -> FileRecord:
         """Return the file record of a file as it is now."""
-        return FileRecord(self._sha256(path), path.stat().st_size, rows)
+        return FileRecord(self._digests.sha256(path), path.stat().st_size, rows)
 
     def problem(self, receipt: Receipt | None, inputs: Mapping[str, str]) -> str:
         """Return why a phase with this receipt is not done, in a few words; empty if it is done.
@@ -141,11 +153,14 @@ class RunDir:
         PromptrialError
             If a folder on the way to it is a link: nothing is read or moved there.
         """
-        path = self.root / relative
-        self._check_folders(path)
+        text = os.path.join(self.root, relative)  # noqa: PTH118 - as text, for there may be thousands
+        self._check_folders(text)
+        if self._digests.is_known(text, expected.size, expected.sha256):
+            return ""
+        path = Path(text)
         try:
             check_regular(path)
-            if path.stat().st_size != expected.size or self._sha256(path) != expected.sha256:
+            if path.stat().st_size != expected.size or self._digests.sha256(path) != expected.sha256:
                 return f"{path.name} damaged"
         except NotARegularFileError as error:
             return f"{path.name} is {error.strerror}"
@@ -169,27 +184,26 @@ class RunDir:
                 if path.is_symlink():
                     raise _linked(path)
 
-    def _check_folders(self, path: Path) -> None:
-        for folder in path.parents:
-            if folder == self.root:
-                return
-            if folder.is_symlink():
-                raise _linked(folder)
+    def _check_folders(self, path: str) -> None:
+        root, folder = str(self.root), os.path.dirname(path)  # noqa: PTH120 - likewise
+        while folder not in {root, os.path.dirname(folder)}:  # noqa: PTH120 - likewise
+            if os.path.islink(folder):  # noqa: PTH114 - likewise
+                raise _linked(Path(folder))
+            folder = os.path.dirname(folder)  # noqa: PTH120 - likewise
 
-    def _sha256(self, path: Path) -> str:
-        stat = path.lstat()
-        key = (stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
-        known = self._seen.get(path)
-        if known is None or known[0] != key:
-            known = (key, jsonl.digest(path, follow_links=False).sha256)
-            self._seen[path] = known
-        return known[1]
+    def trust_kept_digests(self) -> None:
+        """Take files that are unchanged, as far as the file system can tell, for the ones that were digested."""
+        self._digests.trust_kept()
+
+    def keep_digests(self) -> None:
+        """Write down which digests need not be computed again; the caller holds the run's lock."""
+        self._digests.keep()
 
 
 def _linked(path: Path) -> PromptrialError:
     return PromptrialError(
-        f"{path}: a link; a run holds only plain folders",
-        hint="put the folder itself in its place (the whole run may stand elsewhere: --experiments_dir)",
+        f"{path}: a link; a run may contain only real folders",
+        hint="replace the link by the folder itself (the whole run may be in another place: --experiments_dir)",
     )
 
 
@@ -202,20 +216,26 @@ class TrialDir:
         self.root = run.root / slug
         self.results = self.root / "results"
         self.reports = self.root / "reports"
+        self.judge = self.root / "judge"
         self.manifest_path = self.results / "trial_manifest.json"
         self.journal = Journal(self.results / "jobs.journal.jsonl")
 
     def requests(self, part: str) -> Path:
         """Return the request file of a part."""
+        if is_judge(arm_of(part)):
+            return self.judge / f"{part}.jsonl"
         return Path(self.run.batch_inputs / self.slug / f"{part}.jsonl")
 
     def part_results(self, part: str) -> Path:
         """Return the finished results of a part."""
-        return self.results / part / "results.jsonl"
+        return self._part(part) / "results.jsonl"
 
     def part_rows(self, part: str) -> Path:
         """Return the file to which rows are appended until the part is complete."""
-        return self.results / part / "results.partial.jsonl"
+        return self._part(part) / "results.partial.jsonl"
+
+    def _part(self, part: str) -> Path:
+        return (self.judge if is_judge(arm_of(part)) else self.results) / part
 
     def load_manifest(self) -> TrialManifest | None:
         """Return the manifest with the journal folded in; None if the trial has not begun.

@@ -6,29 +6,75 @@ printed is written as ``\uXXXX``, and a missing value is an empty cell. Parquet 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
-from promptrial.documents.printable import escaped_cell
+from promptrial.documents.printable import FORMULA_STARTS, escaped_cell
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.records import FileRecord
+from promptrial.store.part_records import FileRecord
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
-__all__ = ["Column", "TableWriter", "read_batches"]
+__all__ = [
+    "Column",
+    "MadeRows",
+    "TableWriter",
+    "arrow_table",
+    "codes_of",
+    "column_names",
+    "made_rows",
+    "read_batches",
+    "read_columns",
+]
 
 Column = tuple[str, Literal["text", "category", "int", "float"]]
 BATCH_ROWS: Final = 16_384
 _BATCH_CHARACTERS: Final = 1 << 25
 """How much text a row group may hold: rows with long texts make smaller ones, so that memory stays bounded."""
-# OWASP's list for CSV injection, with the full-width forms that some locales take for the plain ones.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - meant
-
 _PERHAPS_UNSAFE: Final = r"[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+
+
+def arrow_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> pa.Table:
+    """Return rows as a table in memory, as ``TableWriter`` writes them; None and NaN are missing values."""
+    return _table(_schema_of(columns), rows)
+
+
+def _schema_of(columns: Sequence[Column]) -> pa.Schema:
+    import pyarrow as pa
+
+    kinds = {"text": pa.string(), "category": pa.string(), "int": pa.int64(), "float": pa.float64()}
+    return pa.schema([pa.field(name, kinds[kind]) for name, kind in columns])
+
+
+def _table(schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    arrays = [
+        pa.array(values, type=field.type, from_pandas=True) for values, field in zip(columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+class MadeRows(NamedTuple):
+    """Rows that another process has made: as a table, as lines of CSV, and how long the texts of each are."""
+
+    table: pa.Table
+    csv: bytes
+    characters: array[int]
+
+
+def made_rows(columns: Sequence[Column], rows: Sequence[Sequence[Any]], characters: array[int]) -> MadeRows:
+    """Return rows as ``TableWriter.append_made`` takes them."""
+    table = arrow_table(columns, rows)
+    return MadeRows(table, bytes(_csv_lines(table)), characters)
 
 
 class TableWriter:
@@ -43,15 +89,15 @@ class TableWriter:
     """
 
     def __init__(self, stem: Path, columns: Sequence[Column]) -> None:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        kinds = {"text": pa.string(), "category": pa.string(), "int": pa.int64(), "float": pa.float64()}
         self.paths = (stem.with_name(stem.name + ".parquet"), stem.with_name(stem.name + ".csv"))
         self.rows = 0
-        self._schema = pa.schema([pa.field(name, kinds[kind]) for name, kind in columns])
+        self._schema = _schema_of(columns)
         self._pending: list[Sequence[Any]] = []
         self._characters = 0
+        self._made: list[pa.Table] = []
+        self._made_rows = 0
         self._stack = ExitStack()
         self._files = tuple(self._stack.enter_context(AtomicFile(path)) for path in self.paths)
         self._parquet = pq.ParquetWriter(
@@ -73,6 +119,23 @@ class TableWriter:
         if len(self._pending) >= BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
             self._flush()
 
+    def append_made(self, made: MadeRows) -> None:
+        """Add rows that another process has made; all rows of a table are added in this way, or none."""
+        import numpy as np
+
+        self._files[1].write(made.csv)
+        lengths = np.cumsum(np.frombuffer(made.characters, dtype=np.int64))
+        start = before = 0
+        while start < len(lengths):
+            full = int(np.searchsorted(lengths, _BATCH_CHARACTERS - self._characters + before))
+            stop = min(start + BATCH_ROWS - self._made_rows, full + 1, len(lengths))
+            self._made.append(made.table.slice(start, stop - start))
+            self._made_rows += stop - start
+            self._characters += int(lengths[stop - 1]) - before
+            start, before = stop, int(lengths[stop - 1])
+            if self._made_rows >= BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
+                self._flush_made()
+
     def records(self) -> dict[Path, FileRecord]:
         """Return the records of both files, once the block has ended."""
         return {
@@ -89,6 +152,7 @@ class TableWriter:
         try:
             if kind is None:
                 self._flush()
+                self._flush_made()
         except BaseException as inner:
             self._stack.__exit__(type(inner), inner, inner.__traceback__)
             raise
@@ -102,21 +166,23 @@ class TableWriter:
     def _flush(self) -> None:
         if not self._pending:
             return
-        import pyarrow as pa
-
         self.rows += len(self._pending)
-        columns = zip(*self._pending, strict=True)
-        table = pa.Table.from_arrays(
-            [
-                pa.array(values, type=field.type, from_pandas=True)
-                for values, field in zip(columns, self._schema, strict=True)
-            ],
-            schema=self._schema,
-        )
+        table = _table(self._schema, self._pending)
         self._pending.clear()
         self._characters = 0
         self._parquet.write_table(table)
         self._files[1].write(_csv_lines(table))
+
+    def _flush_made(self) -> None:
+        """Write a row group of what other processes have made: the one that ``_flush`` would write."""
+        import pyarrow as pa
+
+        if not self._made:
+            return
+        self.rows += self._made_rows
+        self._parquet.write_table(pa.concat_tables(self._made).combine_chunks())
+        self._made.clear()
+        self._made_rows = self._characters = 0
 
 
 def _csv_lines(table: pa.Table) -> memoryview:
@@ -136,7 +202,7 @@ def _guarded(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
     if not pa.types.is_string(column.type):
         return column
-    risky = pc.is_in(pc.utf8_slice_codeunits(column, 0, 1), value_set=pa.array(_FORMULA_STARTS))
+    risky = pc.is_in(pc.utf8_slice_codeunits(column, 0, 1), value_set=pa.array(FORMULA_STARTS))
     if not pc.any(risky).as_py():
         return column
     return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
@@ -157,6 +223,32 @@ def column_names(path: Path) -> tuple[str, ...]:
     import pyarrow.parquet as pq
 
     return tuple(pq.read_schema(path, memory_map=False).names)
+
+
+def read_columns(path: Path, columns: Sequence[str], categories: Sequence[str] = ()) -> pa.Table:
+    """Return columns of a Parquet file, whole; ``categories`` are those of text with few distinct values.
+
+    These come as codes with a dictionary, which takes a fraction of the time and the memory.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, read_dictionary=[*categories], memory_map=False) as file:  # read_table loads much more
+        return file.read(columns=[*columns])
+
+
+def codes_of(column: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.int64]:
+    """Return the place of each value of a column among some known values; -1 for one that is not among them."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def places(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+        return np.asarray(pc.fill_null(pc.index_in(values, known), -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+    if not pa.types.is_dictionary(column.type):
+        return places(column.combine_chunks())
+    parts = [places(chunk.dictionary)[chunk.indices.to_numpy()] for chunk in column.chunks]
+    return np.concatenate(parts or [np.zeros(0, dtype=np.int64)])
 
 
 def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:

@@ -52,12 +52,13 @@ class Live:
             raise refused(reply.code, reply.message)
         use = use_cache(_LivePrefixes(self._prefixes, call), params.breakpoints)
         fault, answer = call.faults.get("F11"), as_asked(params, reply)
-        answer = answer if fault is None else odd_answer(answer, fault)
-        shown = message(self._core.settings.seed, params, answer, use, "standard")
+        told = answer if fault is None else odd_answer(answer, fault)
+        shown = message(self._core.settings.seed, params, told, use, "standard")
         digest = hashlib.sha256(call.body.data).hexdigest()
         self._core.ledger.record(
             call.now, "message", shown["id"], model=params.model, sha256=digest,
             client_request_id=params.chat.custom_id or None,
+            input_tokens=answer.prompt_tokens, output_tokens=answer.completion_tokens,
         )  # fmt: skip
         delay_s = self._core.settings.anthropic.latency_s
         return Delayed(json_response(shown), delay_s) if delay_s else json_response(shown)

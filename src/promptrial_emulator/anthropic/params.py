@@ -108,7 +108,7 @@ def read_params(name: str, params: Mapping[str, Any], version: str, *, batch: bo
     messages = [*_system(params.get("system")), *_messages(params.get("messages"))]
     thinking = _thinking(params.get("thinking"), max_tokens)
     _check_samplers(params, thinks=bool(thinking))
-    body = {key: params[key] for key in SAMPLERS if key in params}
+    body = {key: params[key] for key in (*SAMPLERS, "output_config") if key in params}
     plain: list[Mapping[str, Any]] = [{"role": message["role"], "content": content(message)} for message in messages]
     limit = max(1, max_tokens - (THOUGHT_TOKENS if thinking else 0))
     body |= {"model": model, "max_tokens": limit, "messages": plain}

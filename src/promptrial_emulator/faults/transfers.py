@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -60,6 +61,11 @@ def _packed(body: bytes, packing: bytes) -> Raw:
     return Raw(_HEAD + b"content-encoding: %s\r\ncontent-length: %d\r\n\r\n" % (packing, len(body)) + body)
 
 
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(_BOMB), mtime=0)
+
+
 _CUT: Final[dict[str, Callable[[bytes, float], ASGIApp]]] = {
     "short_length": _short,
     "unfinished_chunk": _unfinished,
@@ -71,7 +77,7 @@ _WHOLE: Final[dict[str, Callable[[bytes], ASGIApp]]] = {
     "empty": lambda _data: Response(b"", media_type="application/octet-stream"),
     "wrong_type": lambda _data: HTMLResponse("<html><body>Please sign in.</body></html>"),
     "nested_gzip": lambda data: _packed(gzip.compress(gzip.compress(data, mtime=0), mtime=0), b"gzip, gzip"),
-    "gzip_bomb": lambda _data: _packed(gzip.compress(bytes(_BOMB), mtime=0), b"gzip"),
+    "gzip_bomb": lambda _data: _packed(_bomb(), b"gzip"),
 }
 
 

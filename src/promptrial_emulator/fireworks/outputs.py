@@ -76,7 +76,7 @@ def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -
         for position, (name, reply) in enumerate(_replies(order, responder)):
             check()
             line, failed = _line(order, position, name, reply)
-            counts.count(reply, failed=failed)
+            counts.count(reply, row_fault(order.faults, position), failed=failed)
             if failed:
                 errors.write(line + b"\n")
             else:

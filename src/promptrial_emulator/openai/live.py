@@ -51,7 +51,7 @@ class Live:
         operation = "chat_completion" if endpoint == CHAT else "create_response"
         self._core.ledger.record(
             call.now, operation, given["id"], model=body["model"], sha256=hashlib.sha256(call.body.data).hexdigest(),
-            client_request_id=name or None,
+            client_request_id=name or None, input_tokens=answer.prompt_tokens, output_tokens=answer.completion_tokens,
         )  # fmt: skip
         delay_s = self._settings.openai.latency_s
         return Delayed(json_response(given), delay_s) if delay_s else json_response(given)

@@ -70,7 +70,7 @@ def answer_rows(order: Order, responder: Responder, check: Callable[[], None]) -
         for position, (row, reply) in enumerate(_replies(order, responder)):
             check()
             line, failed = _line(order, position, row, reply)
-            counts.count(reply, failed=failed)
+            counts.count(reply, row_fault(order.faults, position), failed=failed)
             if failed and not _belongs_to_output(order):
                 failures.write(line + b"\n")
             else:

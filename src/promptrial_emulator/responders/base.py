@@ -24,6 +24,7 @@ __all__ = [
     "content",
     "fraction",
     "in_step",
+    "limit_of",
     "without_attempt",
 ]
 
@@ -137,7 +138,7 @@ def answer_in_words(row: ChatRow, texts: Iterable[str]) -> Answer:
 
     The first system message counts as cached.
     """
-    limit = int(row.body.get("max_tokens") or _DEFAULT_LIMIT)
+    limit = limit_of(row)
     choices = tuple(_cut(text, limit) for text in texts)
     counts = [len(content(message).split()) for message in row.messages]
     leading = bool(row.messages) and row.messages[0].get("role") == "system"
@@ -147,6 +148,11 @@ def answer_in_words(row: ChatRow, texts: Iterable[str]) -> Answer:
         completion_tokens=sum(len((choice.text or "").split()) for choice in choices),
         cached_tokens=counts[0] if leading else 0,
     )
+
+
+def limit_of(row: ChatRow) -> int:
+    """Return the most tokens that an answer may have."""
+    return int(row.body.get("max_tokens") or _DEFAULT_LIMIT)
 
 
 def without_attempt(custom_id: str) -> str:

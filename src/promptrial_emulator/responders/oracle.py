@@ -24,7 +24,7 @@ import msgspec
 from promptrial.datasets.base import cluster_id
 from promptrial.errors import ConfigError, DataError
 from promptrial.model import Item, RequestId, ids
-from promptrial.model.arms import CONTROL
+from promptrial.model.arms import CONTROL, arm_code
 from promptrial.store import jsonl
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words, fraction, without_attempt
 from promptrial_emulator.settings import EmulatorSettings
@@ -84,6 +84,8 @@ class OracleResponder:
         if settings.questions is None:
             raise ConfigError("the oracle needs prepared questions", hint="promptrial emulator --questions DIR ...")
         self._settings = settings
+        # An arm that a hash stands for on the wire is known by its code alone.
+        self._effects = {code: effect for name, effect in settings.effects for code in (name, arm_code(name))}
         self._folder = settings.questions
         self._questions = _Questions({}, {}, ())
 
@@ -126,7 +128,8 @@ class OracleResponder:
 
     def _text(self, model: str, rid: RequestId, question: _Question, choice: int) -> str:
         settings = self._settings
-        accuracy = settings.accuracy + (settings.effect if rid.condition != CONTROL else 0.0)
+        effect = self._effects.get(rid.condition, settings.effect if rid.condition != CONTROL else 0.0)
+        accuracy = settings.accuracy + effect
         hard = hardness(settings.seed, model, rid, question.passage, choice)
         if question.is_unanswerable:
             return ABSTENTION if hard < accuracy else _wrong(model, rid, choice)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from promptrial.care.doctor.document import Finding, Kind
 from promptrial.care.doctor.sight import Sight, file_problem
 from promptrial.config.effective import config_hash
 from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.documents.files import open_regular
+from promptrial.engine import kept_labels, kept_prices
 from promptrial.engine.facts import phases
 from promptrial.errors import CorruptRecordError
 from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl, records
-from promptrial.store.records import FileRecord, Manifest, RunState, TrialManifest
+from promptrial.store.part_records import FileRecord
+from promptrial.store.records import Manifest, RunState, TrialManifest
 from promptrial.store.rundir import TrialDir
 
 __all__ = ["damaged_artifacts", "damaged_records", "torn_files"]
@@ -25,6 +29,8 @@ def damaged_records(sight: Sight) -> Iterator[Finding]:
     run = sight.run
     yield from _record(sight, run.state_path, RunState, needed=True)
     yield from _configuration(sight)
+    yield from _prices(sight)
+    yield from _labels(sight)
     for phase in phases():
         if phase.manifest:
             yield from _record(sight, run.root / phase.manifest, Manifest, needed=sight.completed(phase.name))
@@ -43,9 +49,9 @@ def _record(
         records.load(path, kind)
     except FileNotFoundError:
         if needed:
-            yield _finding(sight, path, "missing; it is rebuilt from what is on disk")
+            yield _finding(sight, path, "missing; it is rebuilt from the other files")
     except CorruptRecordError:
-        meaning = "damaged, or no record that this program knows; it is set aside and rebuilt from what is on disk"
+        meaning = "damaged, or not a known kind of record; it is renamed, and rebuilt from the other files"
         yield _finding(sight, path, meaning)
     except OSError as error:
         yield _unreadable(sight, path, error)
@@ -56,7 +62,7 @@ def _configuration(sight: Sight) -> Iterator[Finding]:
     try:
         tree = load_file(path)
     except FileNotFoundError:
-        yield _finding(sight, path, "the configuration that the run was started with is not there")
+        yield _finding(sight, path, "the configuration that the run was started with is missing")
         return
     except OSError as error:
         yield _unreadable(sight, path, error)
@@ -65,7 +71,33 @@ def _configuration(sight: Sight) -> Iterator[Finding]:
         tree = None
     known = None if sight.state is None else sight.state.config_hash
     if not isinstance(tree, dict) or (known is not None and config_hash(tree) != known):
-        yield _finding(sight, path, "damaged, or changed by hand: it is not the configuration whose hash is on record")
+        yield _finding(sight, path, "damaged, or edited by hand: it is not the configuration whose hash is recorded")
+
+
+def _prices(sight: Sight) -> Iterator[Finding]:
+    """Yield what is wrong with the prices that the run goes by, if it has kept any."""
+    path = sight.run.prices_path
+    if not path.exists() and (sight.state is None or sight.state.prices_kept is not True):
+        return
+    try:
+        kept_prices.load(sight.run)
+    except CorruptRecordError as error:
+        meaning = f"{error.message.removeprefix(f'{path}: ')}; restore it, or use today's prices with this command"
+        yield replace(_finding(sight, path, meaning), command=f"{sight.run.rebuild_command} --force")
+    except OSError as error:
+        yield _unreadable(sight, path, error)
+
+
+def _labels(sight: Sight) -> Iterator[Finding]:
+    """Yield what is wrong with the labels that are kept with the run, if there are any."""
+    path = sight.run.labels_path
+    try:
+        kept_labels.load(sight.run)
+    except CorruptRecordError as error:
+        meaning = f"{error.message.removeprefix(f'{path}: ')}; restore it, or remove it and resume with the sheets"
+        yield _finding(sight, path, meaning)
+    except OSError as error:
+        yield _unreadable(sight, path, error)
 
 
 def _without_facts(sight: Sight) -> Iterator[Finding]:
@@ -74,7 +106,7 @@ def _without_facts(sight: Sight) -> Iterator[Finding]:
         records.load(path, Manifest)
     except (OSError, CorruptRecordError):
         return
-    meaning = "it does not say into which parts the requests are cut; once set aside, it is built again"
+    meaning = "it does not say how the requests are split into parts; it is renamed, and built again"
     yield _put_aside(sight, path, meaning)
 
 
@@ -83,7 +115,7 @@ def _journal(sight: Sight, folder: TrialDir) -> Iterator[Finding]:
     try:
         folder.journal.read()
     except CorruptRecordError as error:
-        meaning = f"line {_line_of(error)} is damaged; what the other lines say still counts, and the file is set aside"
+        meaning = f"line {_line_of(error)} is damaged; the other lines still count, and the file is renamed"
         yield _finding(sight, path, meaning)
     except OSError as error:
         yield _unreadable(sight, path, error)
@@ -106,15 +138,18 @@ def torn_files(sight: Sight) -> Iterator[Finding]:
     folders = [sight.run.trial(slug) for slug in sight.trials]
     for path in (sight.run.log_path, *(folder.journal.path for folder in folders)):
         if _is_torn(path):
-            meaning = "the last line is torn, as a kill leaves it; it was never promised, and is cut off"
+            meaning = "the last line is incomplete because a process was killed; it is removed"
             yield _finding(sight, path, meaning, "torn")
     for folder in folders:
         for path in sorted(folder.results.glob("*/results.partial.jsonl")):
             if _is_torn(path):
-                meaning = "the last row is torn, as a kill leaves it; it is cut off, and its request asked again"
+                meaning = (
+                    "the last row is incomplete because a process was killed; it is removed, and its request is "
+                    "asked again"
+                )
                 yield _finding(sight, path, meaning, "torn")
             elif not _has_rows_alone(path):
-                yield _finding(sight, path, "a row is damaged; the file is set aside and its requests are asked again")
+                yield _finding(sight, path, "a row is damaged; the file is renamed, and its requests are asked again")
 
 
 def _is_torn(path: Path) -> bool:
@@ -146,8 +181,8 @@ def damaged_artifacts(sight: Sight) -> Iterator[Finding]:
         return
     for phase, relative, expected in _receipts(sight):
         if problem := file_problem(sight.run, relative, expected):
-            what = "it is not what its receipt says" if problem.endswith("damaged") else "its receipt says otherwise"
-            meaning = f"{problem}: {what}; {phase} builds it again, and what depends on it"
+            what = "it does not match its receipt" if problem.endswith("damaged") else "its receipt has something else"
+            meaning = f"{problem}: {what}; {phase} builds it again, with everything that depends on it"
             yield _finding(sight, sight.run.root / relative, meaning, "artifact")
 
 

@@ -31,6 +31,8 @@ Kind = Literal[
     "interrupted",
     "failed",
     "not_done",
+    "cost_cap",
+    "pilot",
     "drift",
     "disk_space",
     "set_aside",

@@ -13,7 +13,7 @@ from promptrial.care.doctor.leftovers import phase_findings, process_findings, s
 from promptrial.care.doctor.prospect import prospects
 from promptrial.care.doctor.responses import response_findings
 from promptrial.care.doctor.sight import Sight, look
-from promptrial.care.doctor.spending import orphan_jobs, part_findings
+from promptrial.care.doctor.spending import cap_findings, orphan_jobs, part_findings, pilot_findings
 from promptrial.config.environment import environment
 from promptrial.engine.session import Invocation
 from promptrial.store.rundir import RunDir
@@ -48,6 +48,8 @@ def _findings(sight: Sight) -> list[Finding]:
     found = [
         *damaged_records(sight),
         *damaged_artifacts(sight),
+        *cap_findings(sight),
+        *pilot_findings(sight),
         *part_findings(sight),
         *orphan_jobs(sight),
         *response_findings(sight),
@@ -60,9 +62,9 @@ def _findings(sight: Sight) -> list[Finding]:
 
 def _of_legacy(sight: Sight) -> Iterator[Finding]:
     """Yield what can be said of a run in another form than ours."""
-    meaning = "an older tool made this run; it is brought into this program's form first, and nothing is asked again"
+    meaning = "an older tool made this run; it is migrated first, and nothing is asked again"
     if sight.repair.endswith("path/to/prepared"):
-        meaning += ". The questions that it asked are not in its folder: name theirs"
+        meaning += ". Its questions are not in its folder: give the folder that holds them"
     yield Finding(kind="legacy", severity="warning", file=".", meaning=meaning, command=sight.repair)
     yield from process_findings(sight)
     yield from set_aside_files(sight)

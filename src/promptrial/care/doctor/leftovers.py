@@ -23,7 +23,7 @@ def process_findings(sight: Sight) -> Iterator[Finding]:
         return
     if run.sentinel_path.exists():
         meaning = (
-            "it asks a process to stop, and none works on the run; the next one removes it, and is not stopped by it"
+            "it asks a process to stop, but no process works on the run; the next one removes it, and does not stop"
         )
         yield _finding(sight, "stop_sentinel", "note", run.sentinel_path, meaning, sight.repair)
     for path in sorted(run.root.rglob(".*.tmp")):
@@ -35,11 +35,11 @@ def _of_holder(sight: Sight, by: Holder) -> Finding:
     path = sight.run.lock_path
     who = by.shown if by.pid is None else f"{by.shown}, since {by.since}"
     if not by.works:
-        gone = "is gone" if by.alive is False else f"has not shown itself for {by.silent_s:,.0f} s"
-        meaning = f"left by {who}, which {gone}; it blocks nobody"
+        gone = "is gone" if by.alive is False else f"has shown no sign of life for {by.silent_s:,.0f} s"
+        meaning = f"left by {who}, which {gone}; it does not block anything"
         return _finding(sight, "lock", "warning", path, meaning, sight.repair)
     if by.silent:
-        meaning = f"held by {who}, which has not shown itself for {by.silent_s:,.0f} s: it is suspended"
+        meaning = f"held by {who}, which has shown no sign of life for {by.silent_s:,.0f} s: it is suspended"
         return _finding(sight, "lock", "warning", path, meaning, f"kill -CONT {by.pid}" if by.pid else None)
     meaning = f"held by {who}, which works on the run; its current work is not checked. To stop it: "
     return _finding(sight, "lock", "note", path, meaning + sight.run.command("stop"), None)
@@ -52,10 +52,10 @@ def phase_findings(sight: Sight) -> Iterator[Finding]:
     path = sight.run.state_path
     for name, phase in sight.state.known_phases.items():
         if phase.status == "failed":
-            meaning = f"{name} failed: {phase.last_error or 'no reason is on record'}"
+            meaning = f"{name} failed: {phase.last_error or 'no reason was recorded'}"
             yield _finding(sight, "failed", "error", path, meaning, sight.repair)
         elif phase.status == "in_progress":
-            meaning = f"{name} was in progress, and the process that worked on it is gone"
+            meaning = f"{name} was in progress, and its process has ended"
             yield _finding(sight, "interrupted", "warning", path, meaning, sight.repair)
 
 
@@ -63,12 +63,12 @@ def set_aside_files(sight: Sight) -> Iterator[Finding]:
     """Yield the files that were set aside as damaged, or as answers to other requests, and what a migration kept."""
     root = sight.run.root
     for path in sorted([*root.rglob("*.corrupt.*"), *root.glob("*/results/set_aside/*")]):
-        what = "set aside and used by nothing" if ".corrupt." in path.name else "answers to requests that have changed"
-        meaning = f"{_size(path)}, {what}; remove it when you have no more use for it"
+        what = "an old copy that nothing uses" if ".corrupt." in path.name else "answers to requests that have changed"
+        meaning = f"{_size(path)}, {what}; remove it when you no longer need it"
         command = f"rm {'-r ' if path.is_dir() else ''}{quoted(path)}"
         yield _finding(sight, "set_aside", "note", path, meaning, command)
     for path in sorted(root.rglob("*.backup.*")):
-        meaning = f"{_size(path)}, kept by the migration, which reads it if it has to be repeated"
+        meaning = f"{_size(path)}, kept by the migration, in case it has to be repeated"
         yield _finding(sight, "backup", "note", path, meaning, None)
 
 

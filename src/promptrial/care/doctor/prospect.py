@@ -7,26 +7,24 @@ is on disk; what such a change means for a resume is said by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from promptrial import registry
 from promptrial.care.doctor.document import Finding, Kind, Severity
-from promptrial.care.doctor.sight import Sight, quoted
+from promptrial.care.doctor.sight import Sight
+from promptrial.care.opened import read_run
 from promptrial.design.plan import Action, InputKind, select_phases
 from promptrial.engine.loop import Engine
-from promptrial.engine.manifests import load_manifests
-from promptrial.engine.opening import Opened, RunRequest, open_run
+from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.origin import recorded_file
-from promptrial.engine.session import providers_of, services_of, spec_of
 from promptrial.engine.space import check_space
 from promptrial.errors import DiskSpaceError, PromptrialError
 from promptrial.model.units import RUN
 from promptrial.phases import build
 from promptrial.phases.base import Phase
-from promptrial.phases.prepare import changed_sources
 from promptrial.phases.services import Services
+from promptrial.phases.sources import changed_sources
 from promptrial.phases.spec import RunSpec
 from promptrial.store import records
 from promptrial.store.records import Origin
@@ -35,8 +33,8 @@ __all__ = ["prospects"]
 
 
 _CAUSES: Final[Mapping[InputKind, str]] = {
-    "program": "by another version of this program, or of what it depends on",
-    "scorers": "with other scorers, or other settings or versions of them",
+    "program": "by another version of this program, or of a library",
+    "scorers": "with other scorers, or with other settings or versions of them",
     "values": "by another version of this program, or with other values of the configuration",
 }
 """What a phase may have been made with that a resume would not use, but for what other phases made."""
@@ -47,7 +45,7 @@ def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
     if sight.built is None and sight.completed(build.PHASE.name):
         return  # without its requests nothing can be planned; that they are lost has been said
     try:
-        opened, spec, services = _opened(sight)
+        opened, spec, services = read_run(sight.run, sight.env, sight.invocation)
         actions = Engine(spec, services, opened.state or records.new_state(sight.run.run_id, opened.config_hash)).plan(
             select_phases(None, None, None)
         )
@@ -64,18 +62,9 @@ def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
         yield from _space(sight, spec, services, actions)
 
 
-def _opened(sight: Sight) -> tuple[Opened, RunSpec, Services]:
-    run, quiet = sight.run, replace(sight.invocation, say=lambda _text: None)
-    request = RunRequest(run.root.parent, run.run_id, config=run.config_path, plan_only=True, reads_questions=False)
-    opened = open_run(request, sight.env)
-    spec, services = spec_of(request, opened), services_of(opened, sight.env, quiet, providers_of(opened, sight.env))
-    load_manifests(spec, services, read_only=True)
-    return opened, spec, services
-
-
 def _unreadable(sight: Sight, error: PromptrialError | OSError) -> Finding:
     said = sight.said(error) if isinstance(error, PromptrialError) else f"{error.filename}: {error.strerror}"
-    return _finding(sight, "drift", "error", sight.run.config_path, f"it does not load any more: {said}", sight.repair)
+    return _finding(sight, "drift", "error", sight.run.config_path, f"it can no longer be loaded: {said}", sight.repair)
 
 
 def _left(sight: Sight, actions: Sequence[Action]) -> Iterator[Finding]:
@@ -87,7 +76,7 @@ def _left(sight: Sight, actions: Sequence[Action]) -> Iterator[Finding]:
                 meaning = f"{action.phase} was made {causes}"
                 yield _finding(sight, "drift", "warning", sight.run.state_path, meaning, sight.repair)
             else:
-                meaning = f"{action.phase} counts as completed, and the plan says: {action}"
+                meaning = f"{action.phase} counts as completed, but the plan says: {action}"
                 yield _finding(sight, "not_done", "warning", sight.run.state_path, meaning, sight.repair)
             return
 
@@ -102,9 +91,8 @@ def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[F
     if recorded is None:
         return
     severity: Severity = "note" if finished else "warning"
-    command = f"{run.command('run')} --config {quoted(run.config_path)} --resume" if sight.state else sight.repair
     if not recorded.exists():
-        meaning = f"{recorded}, which the run was started with, is not there; a resume uses the run's own copy"
+        meaning = f"{recorded}, which the run was started with, does not exist; a resume uses the run's own copy"
         yield _finding(sight, "drift", "note", run.config_path, meaning, None)
         return
     try:
@@ -112,16 +100,16 @@ def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[F
             RunRequest(run.root.parent, run.run_id, plan_only=True, rebuild=True, reads_questions=False), sight.env
         ).drift
     except PromptrialError as error:
-        lines = (f"it does not load any more: {sight.said(error)}",)
+        lines = (f"it can no longer be loaded: {sight.said(error)}",)
     if lines:
-        what = f"{recorded}, or what it names, has changed since the run was started: {'; '.join(lines)}"
+        what = f"{recorded}, or a file that it names, has changed since the run was started: {'; '.join(lines)}"
         how = (
-            "the run keeps what it was made from"
+            "the run keeps its own copy"
             if finished
-            else "the command finishes the run as it was started; --resume --force instead accepts the change, "
-            "asks again what it touches, and records it"
+            else "the command finishes the run with its own configuration; --resume --force accepts the change "
+            "instead, records it, and asks the affected requests again"
         )
-        yield _finding(sight, "drift", severity, run.config_path, f"{what}; {how}", None if finished else command)
+        yield _finding(sight, "drift", severity, run.config_path, f"{what}; {how}", None if finished else sight.repair)
 
 
 def _space(sight: Sight, spec: RunSpec, services: Services, actions: Sequence[Action]) -> Iterator[Finding]:
@@ -133,7 +121,7 @@ def _space(sight: Sight, spec: RunSpec, services: Services, actions: Sequence[Ac
             try:
                 check_space(spec, services, phase, unit)
             except DiskSpaceError as error:
-                meaning = f"{error.message}; free some, then resume"
+                meaning = f"{error.message}; free some space, then resume"
                 yield _finding(sight, "disk_space", "error", sight.run.root, meaning, sight.repair)
                 return
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from promptrial.care.doctor.document import Finding, Kind
 from promptrial.care.doctor.sight import Sight
 from promptrial.errors import CorruptRecordError
-from promptrial.phases.parse import ArmCounts, ParseReport
+from promptrial.phases.parsed import ArmCounts, ParseReport
 from promptrial.reporting.responses import empty_reasons
 from promptrial.store import records
 
@@ -36,16 +36,16 @@ def _of_arm(sight: Sight, path: Path, name: str, arm: ArmCounts) -> Iterator[Fin
             sight,
             "empty_answers",
             path,
-            f"{arm.empty} of {arm.expected} responses of the {name} arm hold no answer ({empty_reasons(arm.errors)}); "
-            "they count as missing, and are not asked again",
+            f"{arm.empty} of {arm.expected} responses of the {name} arm hold no answer "
+            f"({empty_reasons(arm.errors)}); they count as missing, and are not asked again",
         )
     if arm.truncated:
         yield _note(
             sight,
             "truncated_answers",
             path,
-            f"{arm.truncated} of {arm.answered} answers of the {name} arm were cut off at the token limit; they are "
-            "scored as far as they go (max_new_tokens sets the limit)",
+            f"{arm.truncated} of {arm.answered} answers of the {name} arm were cut off at the token limit; the text "
+            "up to the limit is scored (max_new_tokens sets the limit)",
         )
 
 

@@ -22,6 +22,7 @@ from promptrial.runtime.events import Redactor
 from promptrial.store import jsonl, records
 from promptrial.store.journal import fold
 from promptrial.store.lock import Holder, holder
+from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Manifest, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
 
@@ -130,7 +131,7 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
     )
 
 
-def file_problem(run: RunDir, relative: str, expected: records.FileRecord) -> str:
+def file_problem(run: RunDir, relative: str, expected: FileRecord) -> str:
     """Return what is wrong with a file, like ``RunDir.file_problem``; one that cannot be read is no surprise here."""
     try:
         return run.file_problem(relative, expected)
@@ -206,22 +207,21 @@ class _Logged(msgspec.Struct):
 def _command(run: RunDir, state: RunState | None, env: dict[str, str]) -> str:
     """Return the command that resumes a run of our own.
 
-    If its state is lost, a resume finds out what it was; where that has changed since, the run's own copy finishes it.
+    Where the configuration that it was started with has changed since, a resume by that is refused, and the run's own
+    copy finishes it. If its state is lost, a resume finds out what it was started with.
     """
-    if state is not None:
-        return run.resume_command
     flag = (
         f" --config {quoted(run.config_path)}"
         if _drifts(run, None, env) and not _drifts(run, run.config_path, env)
         else ""
     )
-    if run.state_path.exists():
+    if state is not None or run.state_path.exists():
         return f"{run.command('run')}{flag} --resume"
     return f"{run.rebuild_command}{flag}"
 
 
 def _drifts(run: RunDir, config: Path | None, env: dict[str, str]) -> bool:
-    """Whether a run without a state is refused to go on with a configuration, or with what it was started with."""
+    """Whether a run is refused to go on with a configuration, or with what it was started with."""
     request = RunRequest(
         run.root.parent, run.run_id, config=config, plan_only=True, rebuild=True, reads_questions=False
     )

@@ -6,6 +6,7 @@ the provider knows is not asked: a resume does that.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,18 +15,47 @@ from typing import Any, Final
 from promptrial import registry
 from promptrial.care.doctor.document import Finding, Kind, Severity
 from promptrial.care.doctor.sight import Sight, file_problem, quoted
+from promptrial.care.status import cap_reached, pilot_ended
 from promptrial.model import arm_of
 from promptrial.model.arms import ArmName
 from promptrial.providers.base import BatchProvider
 from promptrial.store import breadcrumbs
 from promptrial.store.breadcrumbs import Breadcrumb
-from promptrial.store.records import IN_DOUBT, Intent, PartRecord
+from promptrial.store.part_records import IN_DOUBT, Intent, PartRecord, ReusedAnswers
 from promptrial.store.rundir import TrialDir
 
-__all__ = ["orphan_jobs", "part_findings"]
+__all__ = ["cap_findings", "orphan_jobs", "part_findings", "pilot_findings"]
 
+_CAP: Final = re.compile(r"(?:all that is left into one|everything that is left needs a cap) of (\S+) USD")
 _IN_FLIGHT: Final = ("submitted", "running", "completed")
 _NEVER_ANSWERED: Final = ("pending", "failed", "cancelled")
+_UNANSWERED: Final = ("requests have no answer", "unanswered")
+"""What the record of a part says where answers are missing for good, by this version and by earlier ones."""
+
+
+def cap_findings(sight: Sight) -> Iterator[Finding]:
+    """Yield that the run has stopped at a cap, with the command that goes on with the cap that it named."""
+    said = None if sight.state is None or sight.working else cap_reached(sight.state)
+    if said is None:
+        return
+    named = _CAP.search(said)
+    command = None if named is None else f"{sight.run.resume_command} --max_cost_usd {named[1]}"
+    yield Finding(
+        kind="cost_cap", severity="note", file=sight.run.state_path.name, meaning=f"stopped: {said}", command=command
+    )
+
+
+def pilot_findings(sight: Sight) -> Iterator[Finding]:
+    """Yield that the run is at the end of its pilot, with the command that goes on."""
+    items = None if sight.state is None or sight.working else pilot_ended(sight.state)
+    if items is not None:
+        yield Finding(
+            kind="pilot",
+            severity="note",
+            file=sight.run.state_path.name,
+            meaning=f"the pilot of {items} items of each data set is finished; this command asks the rest",
+            command=f"{sight.run.resume_command} --yes",
+        )
 
 
 def part_findings(sight: Sight) -> Iterator[Finding]:
@@ -44,18 +74,19 @@ def part_findings(sight: Sight) -> Iterator[Finding]:
 
 def _of_part(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Iterator[Finding]:
     problem = _problem(sight, folder, name, part)
-    if part.status == "downloaded" and problem and part.lost is not True:
+    is_lost = part.lost is True
+    if is_lost:
+        yield _gone(sight, folder, name, part)
+    elif part.status == "downloaded" and problem:
         yield _lost(sight, folder, name, part, problem)
-    if not part.intents:
-        if part.lost is True:
-            yield _gone(sight, folder, name, part)
+    if not part.attempts:
+        if part.reused and part.status != "downloaded":
+            yield from _fetched_and_lost(sight, folder, name, part)
         return
     home = part.status == "downloaded" and not problem
-    if part.lost is True:
-        yield _gone(sight, folder, name, part)
-    elif part.status in IN_DOUBT:
+    if part.status in IN_DOUBT and not is_lost:
         yield _in_doubt(sight, folder, name, part)
-    elif part.status in _IN_FLIGHT:
+    elif part.status in _IN_FLIGHT and not is_lost:
         yield _not_fetched(sight, folder, name, part)
     if home:
         yield from _short(sight, folder, name, part)
@@ -73,21 +104,33 @@ def _problem(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> str
 def _lost(sight: Sight, folder: TrialDir, name: str, part: PartRecord, problem: str) -> Finding:
     """Return a finding for answers that were sealed; those that a provider computed are fetched from it again."""
     rows = part.results.rows if part.results is not None else None
-    if not part.intents and _is_live(sight, folder, part):
+    if part.reused and not part.attempts and sight.manifests[folder.slug].is_hosted(arm_of(part.resume_key)):
+        return _no_longer_taken_over(sight, folder, name, part, problem)
+    if not part.attempts and _is_live(sight, folder, part):
         meaning = (
-            f"{problem}: the {rows} answers of {name}, which were paid for, are not as they were sealed; those that "
-            "can be read are kept, and the others are asked for again with --rebuy alone"
+            f"{problem}: the {rows} answers of {name}, which were paid for, have changed since they were saved; "
+            "those that can be read are kept, and the others are asked again only with --rebuy"
         )
         return _finding(sight, "billed_missing", "error", folder.part_results(name), meaning)
-    if not part.intents:
+    if not part.attempts:
         meaning = (
-            f"{problem}: the {rows} answers of {name} are not as they were sealed; they are computed here again, "
-            "which costs nothing"
+            f"{problem}: the {rows} answers of {name} have changed since they were saved; they are computed again, "
+            "at no cost"
         )
         return _finding(sight, "artifact", "error", folder.part_results(name), meaning)
     meaning = (
-        f"{problem}: {rows} answers of job {part.job} that were paid for{_about(part.intents)} are not as they were "
-        "sealed; they are fetched again, and not paid for again"
+        f"{problem}: {rows} answers of job {part.job} that were paid for{_about(part.intents)} have changed since "
+        "they were saved; they are fetched again, at no cost"
+    )
+    return _finding(sight, "billed_missing", "error", folder.part_results(name), meaning)
+
+
+def _no_longer_taken_over(sight: Sight, folder: TrialDir, name: str, part: PartRecord, problem: str) -> Finding:
+    """Return a finding for answers that were taken over from other runs, and are not here as they were."""
+    runs = ", ".join(dict.fromkeys(source.run_id for reused in part.reused for source in reused.sources))
+    meaning = (
+        f"{problem}: answers of {name} were reused from run {runs}, and are missing or changed; they are reused "
+        "again if that run still has them, and otherwise asked again only with --rebuy"
     )
     return _finding(sight, "billed_missing", "error", folder.part_results(name), meaning)
 
@@ -101,9 +144,9 @@ def _gone(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Findin
     """Return a finding for answers that a resume could not get any more."""
     rows = part.intents[-1].rows if part.intents else part.results.rows if part.results is not None else None
     meaning = (
-        f"answers of {name} were paid for and are lost: {part.reason}. The command tries to get them once more, then "
-        f"asks up to {rows} requests again{_about(part.intents[-1:])}; where that was done often enough, they count as "
-        f"unanswered. If you have the files, put them into {quoted(folder.part_results(name).parent)} first"
+        f"answers of {name} were paid for and are lost: {part.reason}. This command tries to fetch them once more, "
+        f"then asks up to {rows} requests again{_about(part.intents[-1:])}; after several attempts, they count as "
+        f"unanswered. If you have the files, put them in {quoted(folder.part_results(name).parent)} first"
     )
     return _finding(sight, "billed_missing", "error", folder.manifest_path, meaning)
 
@@ -112,12 +155,12 @@ def _in_doubt(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Fi
     key, reason = _name(part.intents[-1]), f" ({part.reason})" if part.reason else ""
     if part.status == "unknown":
         meaning = (
-            f"parked: whether job {key} of {name} was created is not known{reason}. The command looks for it once "
-            f"more, and asks its {part.intents[-1].rows} requests again{_about(part.intents[-1:])} if it is not there; "
-            f"if you have its answers, put the files into {quoted(folder.part_results(name).parent)} first"
+            f"waiting: it is not known whether job {key} of {name} was created{reason}. This command looks for it "
+            f"once more, and asks its {part.intents[-1].rows} requests again{_about(part.intents[-1:])} if it is not "
+            f"found; if you have its answers, put the files in {quoted(folder.part_results(name).parent)} first"
         )
         return _finding(sight, "unknown_intent", "error", folder.manifest_path, meaning)
-    meaning = f"job {key} of {name} was being asked for when the process ended{reason}; it is looked for first"
+    meaning = f"job {key} of {name} was being created when the process ended{reason}; a resume looks for it first"
     return _finding(sight, "unknown_intent", "warning", folder.manifest_path, meaning)
 
 
@@ -125,7 +168,7 @@ def _not_fetched(sight: Sight, folder: TrialDir, name: str, part: PartRecord) ->
     rows = part.intents[-1].rows
     meaning = (
         f"job {part.job} has {rows} requests of {name}{_about(part.intents[-1:])}; it is paid for, no process waits "
-        "for it, and its answers are not here"
+        "for it, and its answers have not been fetched"
     )
     return _finding(sight, "billed_missing", "warning", folder.manifest_path, meaning)
 
@@ -137,7 +180,8 @@ def _short(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Itera
     paid = sum(rows or 0 for rows in came)
     if here is not None and here < paid:
         meaning = (
-            f"{paid} answers of {name} came and were paid for, and {here} are in its results; fetched again, all are"
+            f"{paid} answers of {name} were received and paid for, but only {here} are in its results; they are "
+            "fetched again"
         )
         yield Finding(
             kind="billed_missing",
@@ -146,7 +190,7 @@ def _short(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Itera
             meaning=meaning,
             command=sight.put_aside_first(path),
         )
-    elif part.reason is not None and "unanswered" in part.reason:
+    elif part.reason is not None and any(words in part.reason for words in _UNANSWERED):
         meaning = f"{name}: {part.reason}; they count as missing in every report"
         yield _finding(sight, "unanswered", "note", path, meaning)
 
@@ -159,10 +203,12 @@ def _fetched_and_lost(sight: Sight, folder: TrialDir, name: str, part: PartRecor
             continue
         paths = (sealed.with_name(f"results.a{intent.attempt}.jsonl"), sealed)
         problems = [file_problem(sight.run, sight.run.relative(path), intent.results) for path in paths]
-        if all(problems):
+        if all(problems) and isinstance(intent.reused, ReusedAnswers):
+            yield _no_longer_taken_over(sight, folder, name, part, problems[0])
+        elif all(problems):
             meaning = (
                 f"{problems[0]}: {intent.results.rows} answers of job {_name(intent)} were fetched and paid for"
-                f"{_about((intent,))}, and are not here as they came; they are fetched again"
+                f"{_about((intent,))}, and are missing or changed; they are fetched again"
             )
             yield _finding(sight, "billed_missing", "error", paths[0], meaning)
 
@@ -177,11 +223,15 @@ def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, 
         current = intent is last and intent.request_sha256 == part.request_sha256
         if current or intent.results is not None or intent.status in _NEVER_ANSWERED:
             continue
-        why = "asks what is not asked any more" if intent.request_sha256 != part.request_sha256 else "was given up"
+        why = (
+            "has requests that are no longer needed"
+            if intent.request_sha256 != part.request_sha256
+            else "was abandoned"
+        )
         late = sight.late_jobs.get(intent.key, "")
         meaning = (
-            f"job {_name(intent)} of {name} {why}{_about((intent,))}, and its {intent.rows} answers are used nowhere; "
-            + (f"it was found late ({late})" if late else "this stays on record")
+            f"job {_name(intent)} of {name} {why}{_about((intent,))}, and its {intent.rows} answers are not used; "
+            + (f"it was found late ({late})" if late else "this is only recorded")
         )
         accepted = intent.status in _IN_FLIGHT and not late
         yield Finding(
@@ -205,7 +255,7 @@ def orphan_jobs(sight: Sight) -> Iterator[Finding]:
         read = {path: _read(path) for path in sorted(results.glob(f"*{breadcrumbs.JOB_FILE}"))}
         older = [path for path, crumb in read.items() if crumb is not None and crumb.request_sha256 is None]
         if older and folder.slug not in sight.trials:
-            meaning = f"an older tool noted {len(older)} jobs here, and no answer of this trial is on disk"
+            meaning = f"an older tool recorded {len(older)} jobs here, but no answer of this trial is on disk"
             yield _finding(sight, "orphan_job", "note", results, meaning)
         for path in (path for path in read if path not in older):
             yield from _of_crumb(sight, folder, path, read[path])
@@ -215,7 +265,7 @@ def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: Breadcrumb | No
     manifest, name = sight.manifests.get(folder.slug), path.name.removesuffix(breadcrumbs.JOB_FILE)
     if crumb is None:
         if manifest is None or name not in manifest.parts:
-            meaning = f"it names a job of {name} that is nowhere else on record, and it is damaged"
+            meaning = f"it names a job of {name} that is recorded nowhere else, and it is damaged"
             yield _finding(sight, "orphan_job", "warning", path, meaning)
         return
     cut, ours = sight.parts_of(folder.slug), folder.slug in sight.trials
@@ -223,19 +273,19 @@ def _of_crumb(sight: Sight, folder: TrialDir, path: Path, crumb: Breadcrumb | No
     part = None if manifest is None else manifest.parts.get(name)
     if wanted and (part is None or _knows(part, crumb) or part.status != "downloaded"):
         if part is None or not _knows(part, crumb):
-            known = f"job {crumb.name} of {name} is named here and not on record"
-            meaning = f"{known}; a resume adopts it, if it asks what the part still asks"
+            known = f"job {crumb.name} of {name} is named here but not recorded"
+            meaning = f"{known}; a resume adopts it if its requests are still needed"
             yield _finding(sight, "orphan_job", "warning", path, meaning)
         return
     if part is not None and _knows(part, crumb) and part.status not in (*_IN_FLIGHT, *IN_DOUBT):
         return  # whatever it was part of: its answers came, or it ended without any
-    of = f"part {name} of trial {folder.slug}, which this run has no more" if not wanted else name
-    meaning = f"job {crumb.name} of {of}: no part claims it, and nobody will fetch its answers"
+    of = f"part {name} of trial {folder.slug}, which this run no longer has" if not wanted else name
+    meaning = f"job {crumb.name} of {of}: no part claims it, and its answers will not be fetched"
     yield Finding(
         kind="orphan_job",
         severity="warning",
         file=sight.run.relative(path),
-        meaning=f"{meaning}; stop it at the provider, then put this file away",
+        meaning=f"{meaning}; cancel it at the provider, then rename this file",
         command=_put_away(sight, folder.slug, arm_of(name.rpartition("_p")[0]), crumb, path),
     )
 
@@ -287,7 +337,7 @@ def _name(intent: Intent) -> str:
 
 
 def _about(intents: tuple[Intent, ...]) -> str:
-    """Return what attempts were reckoned to cost, in brackets; nothing where that is not known."""
+    """Return what attempts were estimated to cost, in brackets; nothing where that is not known."""
     known = [intent.estimated_usd for intent in intents if intent.estimated_usd is not None]
     return f" (about {sum(known):.4g} USD)" if known and len(known) == len(intents) else ""
 

@@ -1,6 +1,7 @@
 """From the values of a trial to tables of plain text: pure functions that compute no statistic."""
 
 from promptrial.reporting.tables.aggregate import PrimaryKey, aggregate_table, primary_p_values, trials_table
+from promptrial.reporting.tables.arms import many_arms_tables, ranking_tables
 from promptrial.reporting.tables.cells import Table
 from promptrial.reporting.tables.context import (
     attrition_table,
@@ -22,7 +23,6 @@ from promptrial.reporting.tables.effects import (
     primary_endpoints,
     primary_table,
     subgroup_table,
-    summary_table,
 )
 from promptrial.reporting.tables.evidence import (
     arms_table,
@@ -32,8 +32,10 @@ from promptrial.reporting.tables.evidence import (
     precision_table,
     selective_table,
 )
+from promptrial.reporting.tables.judges import judges_table
+from promptrial.reporting.tables.latency import latency_table
+from promptrial.reporting.tables.looks import looks_table
 from promptrial.reporting.tables.missing import missing_rule_table
-from promptrial.reporting.tables.subgroups import subgroup_summaries
 
 __all__ = [
     "PrimaryKey",
@@ -51,6 +53,10 @@ __all__ = [
     "exploratory_endpoints",
     "exploratory_table",
     "interaction_table",
+    "judges_table",
+    "latency_table",
+    "looks_table",
+    "many_arms_tables",
     "methods_table",
     "missing_rule_table",
     "older_table",
@@ -62,9 +68,8 @@ __all__ = [
     "primary_table",
     "provenance_table",
     "questions_table",
+    "ranking_tables",
     "selective_table",
-    "subgroup_summaries",
     "subgroup_table",
-    "summary_table",
     "trials_table",
 ]

@@ -6,10 +6,11 @@ Pure. The corrected p-values come from the caller, since reporting computes no s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from promptrial.documents.significance import Endpoint
 from promptrial.model.arms import ArmName, Contrast
-from promptrial.reporting.facts import TrialResult, arm_differences
+from promptrial.reporting.facts import SpendingFacts, TrialResult, arm_differences
 from promptrial.reporting.tables.cells import (
     MISSING,
     Table,
@@ -25,9 +26,18 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, with_contrasts
 from promptrial.reporting.tables.effects import caution_notes, decision, decision_text, primary_endpoints
 from promptrial.reporting.tables.missing import rule_text
-from promptrial.reporting.tables.words import metric_text, score_unit
+from promptrial.reporting.tables.words import listing, metric_text, score_unit
 
-__all__ = ["PrimaryKey", "aggregate_rows", "aggregate_table", "primary_p_values", "rejected", "trials_table"]
+__all__ = [
+    "ONE_CONTROL",
+    "PrimaryKey",
+    "aggregate_rows",
+    "aggregate_table",
+    "one_control_text",
+    "primary_p_values",
+    "rejected",
+    "trials_table",
+]
 
 PrimaryKey = tuple[str, Contrast, str, float]
 """A primary test of a run: trial slug, contrast, metric, temperature."""
@@ -52,7 +62,9 @@ def rejected(result: TrialResult, adjusted: float | None) -> bool | None:
     return None if adjusted is None else adjusted <= result.significance.settings.alpha
 
 
-def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, float | None]) -> Table:
+def aggregate_table(
+    results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, float | None], *, by_max_t: bool = False
+) -> Table:
     """Return one row for each primary endpoint of each trial.
 
     Parameters
@@ -60,6 +72,8 @@ def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey
     results : sequence of TrialResult
     adjusted : mapping
         For each key of ``primary_p_values``: its p-value after correction over all of them.
+    by_max_t : bool
+        Whether max-T corrected them; otherwise Holm's method did.
 
     Raises
     ------
@@ -67,7 +81,7 @@ def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey
         If a primary test has no entry in ``adjusted``.
     """
     rows = aggregate_rows(results)
-    levels = list(dict.fromkeys(level(result.significance.settings.confidence) for result in results))
+    levels = list(dict.fromkeys(level(result.significance.confidence_of(row)) for _, result, row in rows))
     tested = sum(row.p is not None for _, _, row in rows)
     table = Table(
         title="Primary endpoints of all trials",
@@ -86,13 +100,30 @@ def aggregate_table(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey
         ),
         rows=tuple(_aggregate_row(key, result, row, adjusted[key]) for key, result, row in rows),
         notes=(
-            f"Adjusted over all: Holm's method over the {count(tested)} primary tests of all trials.",
-            "It holds however the tests depend on each other, as those of trials with the same items or control do.",
+            *_over_all(tested, by_max_t=by_max_t),
             *(f"{key[0]}: {note}" for key, _, row in rows for note in caution_notes([row])),
         ),
         align="llrrrrrrrrrl",
     )
     return with_contrasts(table, [row for _, _, row in rows])
+
+
+ONE_CONTROL: Final = "Trials that share a control"
+"""Heads what trials show together."""
+
+
+def one_control_text(trials: Sequence[str]) -> str:
+    """Return which trials are put together, and why."""
+    return f"These trials asked the same control once: {listing(trials)}."
+
+
+def _over_all(tested: int, *, by_max_t: bool) -> Iterator[str]:
+    """Yield how the tests of all trials were corrected together."""
+    if by_max_t:
+        yield f"Adjusted over all: step-down max-T over the {count(tested)} primary tests, which share a control."
+        return
+    yield f"Adjusted over all: Holm's method over the {count(tested)} primary tests of all trials."
+    yield "It is valid for dependent tests, such as those of trials with the same items or control."
 
 
 def _other_rule_header(results: Sequence[TrialResult]) -> str:
@@ -101,8 +132,11 @@ def _other_rule_header(results: Sequence[TrialResult]) -> str:
     return f"Missing answers {rule_text('exclude' if failing else 'failure')}, pp"
 
 
-def trials_table(results: Sequence[TrialResult]) -> Table:
-    """Return the trials with their requests, what is missing in each arm, tokens and costs."""
+def trials_table(results: Sequence[TrialResult], spending: SpendingFacts | None = None) -> Table:
+    """Return the trials with their requests, what is missing in each arm, tokens and costs.
+
+    ``spending`` is what the run has cost in all, if that is to be told.
+    """
     arms = tuple(dict.fromkeys(name for result in results for name in result.significance.arm_names))
     return Table(
         title="Trials",
@@ -117,7 +151,7 @@ def trials_table(results: Sequence[TrialResult]) -> Table:
             "USD",
         ),
         rows=tuple(_trial_row(result, arms) for result in results),
-        notes=tuple(_trials_notes(results)),
+        notes=(*_trials_notes(results), *_spending_notes(spending)),
         align="lllrr" + "r" * len(arms) + "rr",
     )
 
@@ -128,12 +162,22 @@ def _trials_notes(results: Sequence[TrialResult]) -> Iterator[str]:
         if differences:
             yield f"Differences of arms in {result.facts.trial.slug}: {differences}."
     if not all(result.costs.priced for result in results):
-        yield "A trial without USD has a model without a price."
+        yield "If a trial shows no USD, its model has no price."
     shared = sum(result.facts.shared_requests for result in results)
     if shared:
         yield (
-            f"{count(shared)} requests are the same in several trials (as a control that they share is): each of "
-            "these was asked and paid for once, and stands in the figures of every trial that it belongs to."
+            f"{count(shared)} requests are the same in several trials (for example those of a "
+            "shared control): each was asked and paid for once, and is "
+            "included in the figures of every trial that uses it."
+        )
+
+
+def _spending_notes(spending: SpendingFacts | None) -> Iterator[str]:
+    if spending is not None:
+        held = f" Up to {amount(spending.held_usd)} USD more may be billed." if spending.held_usd else ""
+        yield (
+            f"The run has spent {amount(spending.spent_usd)} USD over all attempts, of which "
+            f"{amount(spending.used_usd)} USD is for the answers above, each counted once.{held}"
         )
 
 

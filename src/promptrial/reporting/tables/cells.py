@@ -18,11 +18,13 @@ __all__ = [
     "Table",
     "amount",
     "count",
+    "counted",
     "effect",
     "effect_in_words",
     "interval",
     "level",
     "margin",
+    "p_equals",
     "p_phrase",
     "p_value",
     "points",
@@ -74,6 +76,11 @@ class Table:
 def count(value: int | None) -> str:
     """Return ``1,234``."""
     return MISSING if value is None else f"{value:,}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: ``1 question``, ``1,234 questions``."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def quantity(value: float | None) -> str:
@@ -190,6 +197,11 @@ def p_phrase(p: float | None) -> str:
     return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
+def p_equals(p: float | None) -> str:
+    """Return a p-value as a verdict says it: three decimals, and a bound below 0.001."""
+    return "p not known" if p is None else f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p = {p:.3f}"
+
+
 def significant(value: float | None, digits: int = 3) -> str:
     """Return a figure to so many significant digits, without an exponent; whole digits are all kept.
 
@@ -202,12 +214,15 @@ def significant(value: float | None, digits: int = 3) -> str:
         return MISSING
     if value == 0:
         return "0"
-    return _fixed(value, max(digits - 1 - math.floor(math.log10(abs(value))), 0))
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])  # of the rounded figure: that of 0.9999 is 0
+    return _fixed(value, max(digits - 1 - exponent, 0))
 
 
 def amount(usd: float | None) -> str:
-    """Return an amount in USD: cents, or three significant digits below 1."""
-    return MISSING if usd is None else _fixed(usd, 2) if usd >= 1 else significant(usd)
+    """Return an amount in USD: cents, or two significant digits where they come to less than 1."""
+    if usd is None:
+        return MISSING
+    return significant(usd, 2) if float(f"{usd:.1e}") < 1 else _fixed(usd, 2)
 
 
 def level(share: float) -> str:

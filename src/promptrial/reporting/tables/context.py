@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import UNSET
@@ -24,7 +24,6 @@ from promptrial.reporting.tables.cells import (
     points_decimals,
     quantity,
     rate,
-    significant,
     temperature,
 )
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
@@ -45,10 +44,14 @@ __all__ = [
 
 _PAIRING: Final = "each item is its own control: its answers in both arms are compared at the same temperature"
 _BOUNDS_NOTES: Final = (
-    "Over all planned answers to the items that the metric applies to.",
-    "Missing scores take the values that make the difference smallest, then largest.",
+    "The bounds cover all planned answers to the items that the metric applies to.",
+    "Missing scores are given the values that make the difference smallest, then largest.",
     "These are not confidence intervals: they do not include sampling error.",
 )
+
+
+def _arm_with_file(name: ArmName, files: Mapping[ArmName, str]) -> str:
+    return f"{name} ({files[name]})" if name in files else name
 
 
 def design_table(facts: TrialFacts, significance: Significance) -> Table:
@@ -60,7 +63,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
         ("Trial", trial.slug),
         ("Model", f"{trial.model.alias} ({without_folders(trial.model.shown_id)}), served by {trial.model.provider}"),
         ("Prompt set", trial.prompt_set),
-        ("Arms", ", ".join(trial.conditions)),
+        ("Arms", ", ".join(_arm_with_file(name, facts.prompt_names) for name in trial.conditions)),
         *([("Differences of arms", differences)] if differences else []),
         ("Items", f"{count(run.n_items)} ({count(run.n_open)} open-book, {count(run.n_closed)} closed-book)"),
         ("Requests planned for each arm", count(facts.requests_per_arm)),
@@ -72,7 +75,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
         ("Primary endpoints", ", ".join(metric_text(name).label for name in settings.primary)),
         ("Significance and confidence level", f"{settings.alpha:g} and {level(settings.confidence)}"),
         ("Margins of equivalence", _margins(settings.tost_margins)),
-        ("Missing answers", f"{rule_text(settings.missing)} in the effects that decide"),
+        ("Missing answers", rule_text(settings.missing)),
     ]
     return Table("Design", ("", ""), tuple(rows), (), "ll")
 
@@ -104,7 +107,9 @@ def questions_table(significance: Significance) -> Table:
         role = "primary" if name in significance.settings.primary else "exploratory"
         rows.append((text.label, role, "; ".join(map(" / ".join, counts.values())), wanted, text.asks))
     notes = [] if significance.contrasts is UNSET else [f"Pairs: {'; '.join(map(str, significance.compared))}."]
-    return Table("Endpoints", ("Endpoint", "Role", "Pairs", "Wanted", "Question"), tuple(rows), tuple(notes), "llrll")
+    return Table(
+        "Endpoints", ("Endpoint", "Role", "Pairs", "Better if", "Question"), tuple(rows), tuple(notes), "llrll"
+    )
 
 
 def attrition_table(significance: Significance) -> Table:
@@ -119,7 +124,7 @@ def attrition_table(significance: Significance) -> Table:
         "Unanswered",
         "Share unanswered",
         *(_reason_header(reason) for reason in reasons),
-        "No row came",
+        "No row received",
     )
     rows = tuple((name, *_attrition_cells(arm, reasons)) for name, arm in arms)
     return Table("Requests", headers, rows, (), "l" + "r" * (len(headers) - 1))
@@ -160,7 +165,7 @@ def pairs_table(significance: Significance) -> Table:
             )
             for row in endpoints
         ),
-        notes=("An item with a score in one arm only, or in neither, is not a pair and is not compared.",),
+        notes=("Items with a score in only one arm, or in neither, do not form a pair and are not compared.",),
         align="lrrrrrrr",
     )
     return with_contrasts(table, endpoints)
@@ -204,9 +209,7 @@ def bounds_table(significance: Significance) -> Table:
     return with_contrasts(table, endpoints)
 
 
-_MIXED: Final = (
-    "The cost of such an answer is that of all requests, also of those about questions that its scorer leaves out."
-)
+_MIXED: Final = "The cost per such answer includes all requests, even those for questions that its scorer skips."
 
 
 def costs_table(costs: CostReport, *, is_mixed: bool = False) -> Table:
@@ -216,6 +219,7 @@ def costs_table(costs: CostReport, *, is_mixed: bool = False) -> Table:
     """
     arms: list[tuple[str, Cost]] = [(name, costs.conditions[name]) for name in control_first(costs.conditions)]
     together = [("both" if len(arms) == 2 else "all", costs)] if len(arms) > 1 else []
+    is_more_spent = costs.spent_usd is not UNSET
     return Table(
         title="Costs",
         headers=(
@@ -227,11 +231,12 @@ def costs_table(costs: CostReport, *, is_mixed: bool = False) -> Table:
             "Answer tokens",
             "All tokens",
             "USD",
+            *(["USD spent"] if is_more_spent else []),
             "USD per right answer" if costs.criterion is UNSET else "USD per such answer",
         ),
-        rows=tuple((name, *_cost_cells(cost)) for name, cost in (*arms, *together)),
+        rows=tuple((name, *_cost_cells(cost, is_more_spent=is_more_spent)) for name, cost in (*arms, *together)),
         notes=(*_cost_notes(costs), *([_MIXED] if is_mixed and costs.usd_per_correct is not None else [])),
-        align="lrrrrrrrr",
+        align="lrrrrrrrr" + "r" * is_more_spent,
     )
 
 
@@ -253,8 +258,8 @@ def older_table(facts: TrialFacts) -> Table:
         headers=("Endpoint", "Arm", "Then", "Scores then", "Now", "Scores now"),
         rows=rows,
         notes=(
-            "The answers are the same; the differences come from scoring them again.",
-            "An endpoint has a score now only where it applies: false answers, for unanswerable questions alone.",
+            "The answers are the same; the differences come from rescoring them.",
+            "An endpoint now has scores only where it applies: false answers only for unanswerable questions.",
         ),
         align="llrrrr",
     )
@@ -321,7 +326,7 @@ def _attrition_cells(arm: ArmAttrition, reasons: Iterable[str]) -> tuple[str, ..
     )
 
 
-def _cost_cells(cost: Cost) -> tuple[str, ...]:
+def _cost_cells(cost: Cost, *, is_more_spent: bool) -> tuple[str, ...]:
     return (
         count(cost.requests),
         count(cost.answered),
@@ -330,6 +335,7 @@ def _cost_cells(cost: Cost) -> tuple[str, ...]:
         count(cost.completion_tokens),
         count(cost.total_tokens),
         amount(cost.usd),
+        *([amount(cost.usd if cost.spent_usd is UNSET else cost.spent_usd)] if is_more_spent else []),
         amount(cost.usd_per_correct),
     )
 
@@ -337,8 +343,8 @@ def _cost_cells(cost: Cost) -> tuple[str, ...]:
 def _cost_notes(costs: CostReport) -> Iterable[str]:
     if costs.criterion is None:
         yield (
-            "How many answers meet a criterion is not available: no scorer says whether an answer is right, and "
-            "`costs.criterion` in the configuration names none."
+            "The number of answers that meet a criterion is not available: no scorer says whether an answer is "
+            "right, and `costs.criterion` is not set."
         )
     elif costs.criterion is not UNSET:
         yield f"The criterion: {costs.criterion}."
@@ -347,6 +353,8 @@ def _cost_notes(costs: CostReport) -> Iterable[str]:
         yield _price_note(costs.price, "")
     for name, price in own.items():
         yield _price_note(price, f" of the {name} arm")
+    for alias, words in ({} if costs.unpriced is UNSET else costs.unpriced).items():
+        yield f"models.{alias}: {words}."
     yield from _cache_notes(costs)
     for name in control_first(costs.conditions):
         yield from _unknown_note(name, costs)
@@ -370,7 +378,8 @@ def _cache_notes(costs: CostReport) -> Iterable[str]:
             for name in control_first(costs.conditions)
             if (value := getattr(costs.conditions[name], field)) is not UNSET
         ]
-        yield f"{count(tokens)} prompt tokens {what}, for {amount(usd)} USD of the cost: {', '.join(by_arm)}."
+        shares = ", ".join(by_arm)
+        yield f"{count(tokens)} prompt tokens {what}; they account for {amount(usd)} USD of the cost ({shares})."
 
 
 def _price_note(price: Price | None, whose: str) -> str:
@@ -378,14 +387,26 @@ def _price_note(price: Price | None, whose: str) -> str:
         return f"The model{whose} has no price in the configuration: its cost in USD is unknown, not 0."
     discount = f", less {rate(price.batch_discount, 0)} for batches" if price.batch_discount else ""
     return (
-        f"Price{whose}: {significant(price.input_per_million)} USD for a million prompt tokens, "
-        f"{significant(price.output_per_million)} USD for a million answer tokens{_cache_rates(price)}{discount}."
+        f"Price per million tokens{whose}: {price.input_per_million:g} USD for prompts, "
+        f"{price.output_per_million:g} USD for answers{_cache_rates(price)}{discount}."
+        f"{_price_source(price)}"
     )
 
 
+def _price_source(price: Price) -> str:
+    """Return where a price is from that the configuration does not give."""
+    if price.source is UNSET:
+        return ""
+    notes = () if price.notes is UNSET else price.notes
+    return f" Source: {'; '.join([f'{price.source}, newest price of {price.dated}', *notes])}."
+
+
 def _cache_rates(price: Price) -> str:
-    rates = ((price.cached_input_per_million, "read from a cache"), (price.cache_write_per_million, "written to one"))
-    return "".join(f", {significant(value)} USD for a million {what}" for value, what in rates if value is not UNSET)
+    rates = (
+        (price.cached_input_per_million, "prompt tokens read from a cache"),
+        (price.cache_write_per_million, "those written to one"),
+    )
+    return "".join(f", {value:g} USD for {what}" for value, what in rates if value is not UNSET)
 
 
 def _unknown_note(name: ArmName, costs: CostReport) -> Iterable[str]:

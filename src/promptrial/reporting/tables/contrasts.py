@@ -6,7 +6,7 @@ Tables of a trial whose contrasts have names begin with a column that shows them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +16,7 @@ from promptrial.documents.significance import SIDES, ComparedRow
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting.tables.cells import Table
 
-__all__ = ["SIDE_HEADERS", "arm_phrase", "contrast_suffix", "side_phrases", "with_contrasts"]
+__all__ = ["SIDE_HEADERS", "arm_phrase", "contrast_suffix", "named_contrast", "side_phrases", "with_contrasts"]
 
 SIDE_HEADERS: Final = (SIDES[0].capitalize(), SIDES[1].capitalize())
 """The headers of the columns of the two sides."""
@@ -41,9 +41,15 @@ def with_contrasts(table: Table, rows: Sequence[ComparedRow]) -> Table:
     )
 
 
-def contrast_suffix(row: ComparedRow) -> str:
+def named_contrast(contrast: Contrast, names: Mapping[ArmName, str]) -> str:
+    """Return a contrast by what its arms are called: ``short.txt vs control.txt``."""
+    first, second = (names.get(side, side) for side in contrast.sides)
+    return f"{second} vs {first}"
+
+
+def contrast_suffix(row: ComparedRow, names: Mapping[ArmName, str] | None = None) -> str:
     """Return what follows the name of an endpoint in a sentence: ``, short vs control``, or nothing."""
-    return "" if row.contrast is UNSET else f", {row.contrast}"
+    return "" if row.contrast is UNSET else f", {named_contrast(row.compared, names or {})}"
 
 
 def arm_phrase(name: ArmName) -> str:

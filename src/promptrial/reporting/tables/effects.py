@@ -1,4 +1,4 @@
-"""The tables of effects and decisions: primary, exploratory, by subset, equivalence, and the short one. Pure.
+"""The tables of effects and decisions: primary, exploratory, by subset, equivalence. Pure.
 
 Every row says on how many pairs it stands. Effects are the second side of a contrast minus the first.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from promptrial.documents.significance import (
-    SIDES,
     Endpoint,
     Estimate,
     HypothesisTest,
@@ -17,7 +16,7 @@ from promptrial.documents.significance import (
     Significance,
 )
 from promptrial.documents.subgroups import subgroup_of
-from promptrial.model.arms import Contrast
+from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting.tables.cells import (
     MISSING,
     Table,
@@ -34,7 +33,9 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
-from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
+from promptrial.reporting.tables.levels import common_confidence, level_notes
+from promptrial.reporting.tables.margins import margin_decision
+from promptrial.reporting.tables.missing import attrition_notes
 from promptrial.reporting.tables.words import (
     correction_text,
     direction,
@@ -60,8 +61,6 @@ __all__ = [
     "primary_endpoints",
     "primary_table",
     "subgroup_table",
-    "summary_cells",
-    "summary_table",
 ]
 
 
@@ -181,49 +180,12 @@ def _place(test: HypothesisTest) -> _Place:
     return test.compared, test.metric, test.temp, test.scope, test.subset, test.hypothesis
 
 
-def interaction_notes(significance: Significance) -> Iterator[str]:
+def interaction_notes(significance: Significance, names: Mapping[ArmName, str] | None = None) -> Iterator[str]:
     """Yield where the effect on a primary endpoint differs between subsets."""
     for row in significance.interactions:
         if row.significant and row.metric in significance.settings.primary:
             figures = effect_in_words(row.difference, row.ci_low, row.ci_high, score_unit(row.metric))
-            yield f"{_compared(row)}: the effects differ, by {figures} (adjusted {p_phrase(row.p_adjusted)})."
-
-
-def summary_table(significance: Significance) -> Table:
-    """Return the effects over all items in short: the same figures as the primary and exploratory tables."""
-    confidence = level(significance.settings.confidence)
-    primary, endpoints = significance.settings.primary, overall_endpoints(significance)
-    rows = [
-        (
-            metric_text(row.metric).label,
-            "primary" if row.metric in primary else "exploratory",
-            *summary_cells(row),
-        )
-        for row in endpoints
-    ]
-    table = Table(
-        title=f"Effects over all items, {SIDES[1]} minus {SIDES[0]}",
-        headers=(
-            "Endpoint",
-            "Role",
-            "Temp.",
-            "Pairs",
-            *SIDE_HEADERS,
-            f"Difference, pp ({confidence} CI)",
-            "Adjusted p",
-            "Decision",
-        ),
-        rows=tuple(rows),
-        notes=(
-            *_reasons(endpoints),
-            *caution_notes(endpoints),
-            *attrition_notes(endpoints),
-            *interaction_notes(significance),
-            *sensitivity_notes(primary_endpoints(significance)),
-        ),
-        align="llrrrrrrl",
-    )
-    return with_contrasts(table, endpoints)
+            yield f"{_compared(row, names)}: the effects differ, by {figures} (adjusted {p_phrase(row.p_adjusted)})."
 
 
 def decision(endpoint: Endpoint) -> str:
@@ -261,12 +223,12 @@ def _effects_table(
         "Pairs",
         "Clusters",
         *SIDE_HEADERS,
-        f"Difference, pp ({level(significance.settings.confidence)} CI)",
+        f"Difference, pp ({level(common_confidence(significance, endpoints))} CI)",
         "p",
         "Adjusted p",
         "Decision",
     )
-    rows: list[tuple[str, ...]] = [_effect_row(endpoint) for endpoint in endpoints]
+    rows: list[tuple[str, ...]] = [_effect_row(significance, endpoint) for endpoint in endpoints]
     align = "lrrrrrrrrl"
     if lead is not None:
         headers, align = (lead[0], *headers), "l" + align
@@ -274,7 +236,7 @@ def _effects_table(
     return with_contrasts(Table(title, headers, tuple(rows), _effect_notes(significance, endpoints), align), endpoints)
 
 
-def _effect_row(endpoint: Endpoint) -> tuple[str, ...]:
+def _effect_row(significance: Significance, endpoint: Endpoint) -> tuple[str, ...]:
     return (
         metric_text(endpoint.metric).label,
         temperature(endpoint.temp),
@@ -284,26 +246,20 @@ def _effect_row(endpoint: Endpoint) -> tuple[str, ...]:
         effect(endpoint.difference, endpoint.ci_low, endpoint.ci_high, score_unit(endpoint.metric)),
         _p_cell(endpoint),
         p_value(endpoint.p_adjusted),
-        decision(endpoint),
+        _decided(significance, endpoint),
     )
+
+
+def _decided(significance: Significance, endpoint: Endpoint) -> str:
+    """Return what was decided; by the test against a margin where that shows what the test of a difference cannot."""
+    found = margin_decision(significance, endpoint)
+    return decision(endpoint) if found is None else found.replace("_", " ")
 
 
 def _p_cell(endpoint: Endpoint) -> str:
     """Return the p-value, with its Monte Carlo standard error where it was sampled."""
     error = endpoint.monte_carlo_se
     return f"{p_value(endpoint.p)} (SE {significant(error, 1)})" if error else p_value(endpoint.p)
-
-
-def summary_cells(endpoint: Endpoint) -> tuple[str, ...]:
-    """Return what a short table says of an effect: temperature, pairs, means, difference, adjusted p, decision."""
-    return (
-        temperature(endpoint.temp),
-        count(endpoint.n_pairs),
-        *paired_means(endpoint),
-        effect(endpoint.difference, endpoint.ci_low, endpoint.ci_high, score_unit(endpoint.metric)),
-        p_value(endpoint.p_adjusted),
-        decision(endpoint),
-    )
 
 
 def paired_means(endpoint: Endpoint) -> tuple[str, str]:
@@ -317,7 +273,7 @@ def paired_means(endpoint: Endpoint) -> tuple[str, str]:
 def _effect_notes(significance: Significance, endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
     families = _family_notes(significance, (endpoint.family for endpoint in endpoints))
     said = (*_reasons(endpoints), *caution_notes(endpoints), *attrition_notes(endpoints))
-    return (*_method_notes(endpoints), *families, *said)
+    return (*level_notes(significance, endpoints), *_method_notes(endpoints), *families, *said)
 
 
 def _method_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
@@ -385,9 +341,11 @@ def _interaction_row(row: Interaction) -> tuple[str, ...]:
     )
 
 
-def _compared(row: Interaction) -> str:
+def _compared(row: Interaction, names: Mapping[ArmName, str] | None = None) -> str:
     subsets = f"{subset_text(row.scope, row.subset)} minus {subset_text(row.scope, row.other)}"
-    return f"{metric_text(row.metric).label}{contrast_suffix(row)}, {subsets}, temperature {temperature(row.temp)}"
+    return (
+        f"{metric_text(row.metric).label}{contrast_suffix(row, names)}, {subsets}, temperature {temperature(row.temp)}"
+    )
 
 
 def _margin_notes(tests: Iterable[HypothesisTest], rows: _MarginRows) -> Iterator[str]:

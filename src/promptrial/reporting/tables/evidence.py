@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from promptrial.documents.significance import SCORE_QUANTITIES, SIDES, ArmMean, Endpoint, Estimate, Significance
+from promptrial.documents.significance import (
+    DETECTABLE,
+    SCORE_QUANTITIES,
+    SIDES,
+    ArmMean,
+    Endpoint,
+    Estimate,
+    Significance,
+)
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting.tables.cells import (
     MISSING,
@@ -39,20 +47,25 @@ __all__ = [
     "selective_table",
 ]
 
-_DETECTABLE: Final = "detectable_at_80_percent_power"
 _ODDS_NOTE: Final = (
-    f"The odds ratio is {SIDES[1]}-only pairs over {SIDES[0]}-only pairs; only these discordant pairs carry it."
+    f"The odds ratio is {SIDES[1]}-only pairs over {SIDES[0]}-only pairs; only these discordant pairs contribute to it."
 )
 _PRECISION_NOTES: Final = (
     "The design effect says how many times larger the variance is because items share passages.",
     "A true difference smaller than the detectable one would often be missed by a trial of this size.",
 )
 _SELECTIVE_NOTES: Final = (
-    "Coverage is the share of items answered, not declined; selective accuracy the share of these that are right.",
-    "The arms may answer different items: selective accuracy mixes being right with choosing what to answer.",
+    (
+        "Coverage is the share of items that are answered rather than declined; selective accuracy is the share "
+        "of those that are correct."
+    ),
+    (
+        "The arms may answer different items: selective accuracy reflects both correctness and the choice of what "
+        "to answer."
+    ),
 )
 _NOT_SELECTIVE: Final = (
-    "Needs a scorer of right answers, one of abstentions, and questions that both arms have both scores of."
+    "Requires a scorer of correctness, a scorer of abstention, and questions that have both scores in both arms."
 )
 
 
@@ -78,7 +91,7 @@ def arms_table(significance: Significance) -> Table:
             for (name, temp), arms in means.items()
             for arm, mean in arms.items()
         ),
-        notes=("Two intervals that overlap do not show that the arms are alike: the arms are compared item by item.",),
+        notes=("Overlapping intervals do not mean that the arms are equal: the arms are compared item by item.",),
         align="lrlrrl",
     )
 
@@ -141,7 +154,7 @@ def methods_table(significance: Significance) -> Table:
             for row in rows
         ),
         notes=(
-            "These p-values are not adjusted. Which method decides is fixed by the design, whatever the results.",
+            "These p-values are not adjusted. The deciding method is fixed by the design, whatever the results.",
             *_notes(rows, _by_method),
         ),
         align="lrrllrrl",
@@ -288,11 +301,13 @@ def _with_interval(value: str, limits: str) -> str:
 
 def _undetectable(rows: Sequence[Estimate]) -> tuple[str, ...]:
     """Return what it means that no detectable difference is given, where that is so."""
-    if all(row.figures.get(_DETECTABLE) is not None for row in rows):
+    if all(row.figures.get(DETECTABLE) is not None for row in rows):
         return ()
     return (
-        "No detectable difference is given where too few clusters or pairs differ for any p to reach the level.",
-        "A value larger than the range of the scores is not given either.",
+        (
+            "No detectable difference is given where too few clusters or pairs differ for any p-value to reach the "
+            "level, or where it would exceed the range of the scores."
+        ),
     )
 
 
@@ -300,7 +315,7 @@ def _precision_cells(row: Estimate) -> tuple[str, ...]:
     figures = row.figures
     errors = [figures.get(name) for name in ("se", "se_naive")]
     plain = [figures.get(name) for name in ("design_effect", "n_effective")]
-    detectable = figures.get(_DETECTABLE)
+    detectable = figures.get(DETECTABLE)
     unit = score_unit(row.metric)
     return (
         *(_scaled(value, unit) for value in errors),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from promptrial.documents.missing import AttritionTest, MissingRule, MissingSensitivity
 from promptrial.documents.significance import Endpoint, Significance
-from promptrial.model.arms import Contrast
+from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting.tables.cells import (
     ScoreUnit,
     Table,
@@ -61,7 +61,7 @@ def missing_rule_table(significance: Significance) -> Table:
             for row, found in rows
         ),
         notes=(
-            f"What decides is the effect with missing answers {rule_text(significance.settings.missing)}.",
+            f"In the main result, missing answers are {rule_text(significance.settings.missing)}.",
             "A missing answer that counts as a failure has the worst score that its item can have.",
             "These p-values are not adjusted.",
             *dict.fromkeys(reasons),
@@ -71,13 +71,13 @@ def missing_rule_table(significance: Significance) -> Table:
     return with_contrasts(table, [row for row, _ in rows])
 
 
-def sensitivity_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
-    """Yield the effect under the other rule of each endpoint that lacks answers."""
+def sensitivity_notes(endpoints: Iterable[Endpoint], names: Mapping[ArmName, str] | None = None) -> Iterator[str]:
+    """Yield the effect under the other rule of each endpoint that lacks answers; ``names`` are what arms are called."""
     for row in endpoints:
         found, lost = row.missing_sensitivity, row.attrition
         if found is None or lost is None or not any(missing for missing, _ in lost.missing_of_planned):
             continue
-        name = f"{metric_text(row.metric).label}{contrast_suffix(row)} at temperature {temperature(row.temp)}"
+        name = f"{metric_text(row.metric).label}{contrast_suffix(row, names)} at temperature {temperature(row.temp)}"
         figures = (
             f"not available: {found.reason}"
             if found.difference is None

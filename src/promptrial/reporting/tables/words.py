@@ -41,7 +41,7 @@ _SCORERS: ContextVar[Mapping[str, Declaration]] = ContextVar("_SCORERS", default
 _METRICS: Final[Mapping[str, MetricText]] = MappingProxyType(
     {
         "coverage": MetricText("Coverage", "How many items are answered rather than declined?"),
-        "selective_accuracy": MetricText("Selective accuracy", "How many of the answers given are right?"),
+        "selective_accuracy": MetricText("Selective accuracy", "How many of the answers given are correct?"),
     }
 )
 _METHODS: Final[Mapping[str, str]] = MappingProxyType(
@@ -65,6 +65,10 @@ _METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "exact_unconditional": "exact unconditional test on Tango's ordering",
         "sign_flips_score": "sign flips and the score test on effective counts",
         "same_requests": "same requests",
+        "e_value": "bets against no difference (1/E)",
+        "confidence_sequence": "the confidence sequence of these bets, valid at every look",
+        "repeated_test": "the test of the endpoint at the level of each look",
+        "repeated_interval": "inversion of this test (repeated confidence interval), valid at every look",
         "tango_clusters": "Tango's score method, each cluster as one pair",
     }
 )
@@ -72,8 +76,8 @@ _REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "content_filter": "filtered",
         "tool_calls": "tool call",
-        "refusal": "refused without a text",
-        "reasoning_only": "reasoning alone",
+        "refusal": "refused without text",
+        "reasoning_only": "reasoning only",
         "length": "cut off before any text",
         "empty": "no text",
     }
@@ -172,25 +176,31 @@ def correction_text(families: Sequence[Family]) -> str:
     if not families:
         return ""
     sizes = sorted({family.size for family in families})
-    methods = {"holm": "Holm's method", "bh": "Benjamini and Hochberg's method"}
+    methods = {
+        "holm": "Holm's method",
+        "bh": "Benjamini and Hochberg's method",
+        "max_t": "step-down max-T (the largest statistic under sign flips that all contrasts share)",
+        "bonferroni": "the level of each look, by the stopping rule and Bonferroni's method,",
+    }
     method = listing(list(dict.fromkeys(methods[family.correction] for family in families)))
     tests = " or ".join(map(str, sizes)) if len(sizes) < 3 else f"{sizes[0]} to {sizes[-1]}"
     noun = "test" if sizes == [1] else "tests"
     where = f"{tests} {noun}" if len(families) == 1 else f"each of {len(families)} families of {tests} {noun}"
-    unchanged = "; a single test is left as it is" if sizes == [1] else ""
+    looked_at = any(family.correction == "bonferroni" for family in families)
+    unchanged = "; a single test is not adjusted" if sizes == [1] and not looked_at else ""
     return f"Adjusted p: {method} over {where}, at level {families[0].alpha:g}{unchanged}."
 
 
-def listing(words: Sequence[str]) -> str:
+def listing(words: Sequence[str], joined: str = "and") -> str:
     """Return ``a, b and c``.
 
     Examples
     --------
-    >>> listing(["a"]), listing(["a", "b", "c"]), listing([])
-    ('a', 'a, b and c', '')
+    >>> listing(["a"]), listing(["a", "b", "c"]), listing([]), listing(["a", "b"], "or")
+    ('a', 'a, b and c', '', 'a or b')
     """
     *most, last = words or [""]
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {joined} {last}" if most else last
 
 
 def _spaced(name: str) -> str:

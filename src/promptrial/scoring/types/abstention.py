@@ -22,7 +22,7 @@ class Abstention(Scorer):
 
     declared = Declaration(
         label="Abstention",
-        meaning="Does the model decline to answer? Right if the question has no answer, wrong otherwise.",
+        meaning="Does the model decline to answer? This is right if the question has no answer, and wrong otherwise.",
         scale="binary",
         direction=None,
         role="abstention",

@@ -50,7 +50,7 @@ class Bleu(Scorer):
     libraries: ClassVar = {"sacrebleu": "sacrebleu"}
     declared = Declaration(
         label="BLEU",
-        meaning="How many of the answer's sequences of words stand in the accepted answers?",
+        meaning="How many of the answer's word sequences occur in the accepted answers?",
         scale="continuous",
         direction="higher",
         needs=("gold",),

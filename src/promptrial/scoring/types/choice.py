@@ -35,8 +35,8 @@ class Choice(Scorer):
     """
 
     declared = Declaration(
-        label="Right choice",
-        meaning="Does the answer name a right choice, and no other, by letter, number or text?",
+        label="Correct choice",
+        meaning="Does the answer name a correct choice, and no other, by letter, number or text?",
         scale="binary",
         direction="higher",
         needs=("gold", "choices"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,7 +18,7 @@ from promptrial.documents.scorers import checked
 from promptrial.errors import ScoreError
 from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
-from promptrial.scoring.contract import BatchScorer, Declaration, Response
+from promptrial.scoring.contract import RESPONSE_COLUMNS, BatchScorer, Declaration, Response
 
 __all__ = ["MAX_REPLY_BYTES", "Command", "Exchange", "ProgramScorer"]
 
@@ -129,7 +129,7 @@ def _batches(answers: Sequence[tuple[Gold, PreparedAnswer]], *, whole: bool) -> 
 
 
 def _line(number: int, item: Item, response: Response, *, whole: bool) -> bytes:
-    said: dict[str, Any] = msgspec.structs.asdict(response) if whole else {"text": response.text}
+    said = {name: getattr(response, name) for name in ("text", *(RESPONSE_COLUMNS if whole else ()))}
     shown = {
         "id": item.id,
         "dataset": item.dataset,

@@ -30,9 +30,9 @@ class Includes(GoldInAnswer):
 
     at_start: ClassVar[bool] = False
     declared = Declaration(
-        label="Includes the answer",
-        meaning="Does an accepted answer stand in the answer or, if the question has no answer, is it a refusal? "
-        "Negations are not read.",
+        label="Answer inclusion",
+        meaning="Does the answer contain an accepted one or, if the question has no answer, is it a refusal? "
+        "Negations are not taken into account.",
         scale="binary",
         direction="higher",
         needs=("gold",),

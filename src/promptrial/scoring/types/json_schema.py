@@ -26,7 +26,7 @@ class JsonSchema(Scorer):
     schema : dict, bool or str, optional
         The schema, also as the text of one; any JSON fits if there is none. ``format`` is a remark and is not checked.
     fields : dict or list of str
-        Path in the answer (``a.b.0``) -> what stands there: ``gold`` is the accepted answer (a text as exact match
+        Path in the answer (``a.b.0``) -> the expected value: ``gold`` is the accepted answer (a text as exact match
         compares it, anything else as JSON), ``gold.x.y`` the value at a path of the accepted answer, which then is
         JSON. A list of paths compares each with the same path of the accepted answer.
 
@@ -64,9 +64,9 @@ class JsonSchema(Scorer):
         """What the scores mean; accepted answers are needed for fields alone."""
         return Declaration(
             label="JSON",
-            meaning="Is the answer JSON that fits the schema, with the right values in its fields?"
+            meaning="Is the answer JSON that matches the schema, with the correct values in its fields?"
             if self._wanted
-            else "Is the answer JSON that fits the schema?",
+            else "Is the answer JSON that matches the schema?",
             scale="binary",
             direction="higher",
             needs=("gold",) if self._wanted else (),

@@ -59,9 +59,9 @@ class Numeric(Scorer):
     """
 
     declared = Declaration(
-        label="Right number",
-        meaning="Is the last number of the answer that of an accepted one or, if the question has no answer, is it a "
-        "refusal?",
+        label="Correct number",
+        meaning="Is the last number in the answer that of an accepted answer or, if the question has no answer, "
+        "is it a refusal?",
         scale="binary",
         direction="higher",
         needs=("gold",),

@@ -45,7 +45,9 @@ class RougeL(Scorer):
     libraries: ClassVar = {"rouge_score": "rouge-score"}
     declared = Declaration(
         label="ROUGE-L",
-        meaning="How long a sequence of words does the answer share, in order, with the closest accepted one?",
+        meaning=(
+            "How long is the longest sequence of words, in order, that the answer shares with the closest accepted one?"
+        ),
         scale="continuous",
         direction="higher",
         needs=("gold",),

@@ -25,7 +25,7 @@ class StartsWith(GoldInAnswer):
 
     at_start: ClassVar[bool] = True
     declared = Declaration(
-        label="Starts with the answer",
+        label="Opening match",
         meaning="Does the answer begin with an accepted one or, if the question has no answer, is it a refusal?",
         scale="binary",
         direction="higher",

@@ -83,7 +83,7 @@ class Unsupported(Scorer):
     section: ClassVar[str] = "unsupported"
     declared = Declaration(
         label="Unsupported claims",
-        meaning="Does the answer claim what its passage does not support? Open-book items only.",
+        meaning="Does the answer make claims that its passage does not support? Open-book items only.",
         scale="binary",
         direction="lower",
         needs=("passage",),

@@ -1,0 +1,58 @@
+"""What to say of a run that is not there: which one was probably meant, and which there are."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from pathlib import Path
+from typing import Final
+
+from promptrial.errors import UsageError
+from promptrial.store.rundir import RUN_ID_PATTERN, check_run_id
+
+__all__ = ["near_run", "no_such_run"]
+
+_FOLDER: Final = "run_"
+_MOST_SHOWN: Final = 10
+_CONFIGURATIONS: Final = (".yaml", ".yml")
+
+
+def no_such_run(experiments: Path, run_id: str) -> UsageError:
+    """Return the error for a run that is not there.
+
+    Parameters
+    ----------
+    experiments : Path
+        The folder of the runs.
+    run_id : str
+        As it was given: a slip in a name, the folder of a run, or a file.
+
+    Raises
+    ------
+    UsageError
+        If no run can have this name.
+    """
+    near = near_run(experiments, run_id)
+    if not near and Path(run_id).suffix in _CONFIGURATIONS:
+        return UsageError(
+            f"{run_id} is a configuration, and the name of a run is expected here",
+            hint=f"see which runs there are: promptrial list; start one: promptrial run --config {shlex.quote(run_id)}",
+        )
+    if not near and not RUN_ID_PATTERN.fullmatch(run_id):
+        check_run_id(run_id)
+    meant = f"; did you mean {near!r}?" if near else ""
+    return UsageError(
+        f"no run {run_id} in {experiments}{meant}",
+        hint=f"known runs: {', '.join(_known(experiments)[-_MOST_SHOWN:]) or 'none'}",
+    )
+
+
+def near_run(experiments: Path, run_id: str) -> str | None:
+    """Return the run that was probably meant, by a name like it or by its folder; None if there is none."""
+    known, of_folder = _known(experiments), Path(run_id).name.removeprefix(_FOLDER)
+    near = [of_folder] if of_folder in known else difflib.get_close_matches(run_id, known, n=1)
+    return next(iter(near), None)
+
+
+def _known(experiments: Path) -> list[str]:
+    return sorted(path.name.removeprefix(_FOLDER) for path in experiments.glob(f"{_FOLDER}*") if path.is_dir())

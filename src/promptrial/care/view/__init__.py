@@ -1,0 +1,1 @@
+"""``promptrial view``: runs in a browser on this machine, live and item by item. Reads only, but for a stop."""

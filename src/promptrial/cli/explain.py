@@ -1,0 +1,72 @@
+"""``promptrial explain``: why a phase of a run would run or be skipped, and the command that runs it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from promptrial import registry
+from promptrial.cli.options import Parser, add_experiments_dir, experiments_dir, run_or_latest
+from promptrial.cli.prose import print_prose
+
+__all__ = ["DESCRIPTION", "configure", "execute"]
+
+DESCRIPTION = (
+    "Explain why each phase, or one of them, would run or be skipped if the run were resumed. Changes nothing."
+)
+
+
+def configure(parser: Parser) -> None:
+    """Add the flags of the command."""
+    parser.add_argument(
+        "run_id", nargs="?", metavar="RUN_ID", help="name of the run (default: the most recently changed run)"
+    )
+    parser.add_argument(
+        "phase", nargs="?", metavar="PHASE", help=f"one of {', '.join(registry.PHASES)} (default: all of them)"
+    )
+    add_experiments_dir(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print why.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run or no such phase.
+    """
+    from promptrial.care.explaining import explain_phases
+    from promptrial.config.environment import environment
+    from promptrial.engine.session import Invocation
+    from promptrial.runtime.clock import SystemClock
+
+    _sort(args)
+    run = run_or_latest(args)
+    phases = [args.phase] if args.phase else [*registry.PHASES]
+    env = environment(os.environ, Path.cwd())
+    lines = explain_phases(run, phases, Invocation(env, SystemClock(), lambda _text: None))
+    print_prose("\n".join(lines))
+    return 0
+
+
+def _sort(args: argparse.Namespace) -> None:
+    """Take a single word that is the name of a phase, and of no run, for the phase.
+
+    Raises
+    ------
+    UsageError
+        If there is no such phase, or if it comes before the run.
+    """
+    from promptrial.errors import UsageError
+
+    if (
+        args.phase is None
+        and args.run_id in registry.PHASES
+        and not (experiments_dir(args) / f"run_{args.run_id}").exists()
+    ):
+        args.run_id, args.phase = None, args.run_id
+    if args.run_id in registry.PHASES and args.phase is not None and args.phase not in registry.PHASES:
+        raise UsageError("the run comes first, then the phase", hint=f"promptrial explain {args.phase} {args.run_id}")
+    if args.phase is not None and args.phase not in registry.PHASES:
+        raise UsageError(f"unknown phase {args.phase!r}{registry.near_misses(args.phase, registry.PHASES)}")

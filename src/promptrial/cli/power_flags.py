@@ -1,0 +1,66 @@
+"""The flags of ``plan`` that state what is assumed of scores, as ``power`` has them."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.values import share
+from promptrial.errors import UsageError
+
+if TYPE_CHECKING:
+    from promptrial.design.power import Assumed
+
+__all__ = ["add_assumption_flags", "assumed_of"]
+
+
+def add_assumption_flags(parser: Parser) -> None:
+    """Add them, in a group of their own."""
+    group = parser.add_argument_group("assumptions about the scores of a run that has none yet, to compute its power")
+    add_flag(parser, "discordance", "0/1 scores: share of items on which the arms differ (default: 0.2)",
+             group=group, type=share, metavar="X")  # fmt: skip
+    add_flag(
+        parser,
+        "baseline",
+        "0/1 scores: mean score of the control; without --discordance, the arms are assumed to be independent",
+        group=group,
+        type=share,
+        metavar="X",
+    )
+    add_flag(parser, "sd", (
+        "other scores: standard deviation of the difference between the arms on an item, as a share of the range "
+        "of the scores (default: 0.4)"
+    ), group=group, type=share, metavar="X")  # fmt: skip
+    add_flag(
+        parser,
+        "icc",
+        "items that share a passage: intraclass correlation of their differences, 0 to 1 (default: both 0.05 and 0.2)",
+        group=group,
+        type=share,
+        metavar="X",
+    )
+
+
+def assumed_of(args: argparse.Namespace) -> Assumed:
+    """Return what the flags state, with the usual values for the others and for a command without these flags.
+
+    Raises
+    ------
+    UsageError
+        If no scores can be like this.
+    """
+    from promptrial.design.power import assumptions_of
+
+    discordance, baseline, sd, icc = (getattr(args, name, None) for name in ("discordance", "baseline", "sd", "icc"))
+    if sd == 0 or discordance == 0 or baseline in {0, 1}:
+        raise UsageError(
+            "if no answers differ, there is nothing to detect: give a share above 0, and a baseline below 1"
+        )
+    assumed = assumptions_of(discordance, baseline, sd, icc)
+    most = 1.0 if baseline is None else 2 * min(baseline, 1 - baseline)
+    if assumed.discordance > most:
+        raise UsageError(
+            f"--discordance {discordance:g} is not possible with --baseline {baseline:g}: at most {most:g}"
+        )
+    return assumed

@@ -1,0 +1,121 @@
+"""What somebody probably meant who typed what a command does not know. Nothing is parsed or done here."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from promptrial.config.environment import DEFAULT_EXPERIMENTS
+from promptrial.errors import UsageError
+
+__all__ = ["DASHED", "before_verb", "meant_by_words", "meant_verb"]
+
+DASHED: Final = re.compile(r"[\u2010-\u2015\u2212]{1,2}([A-Za-z][\w-]*)(=.*)?")
+"""A flag with a dash in the place of hyphens, as word processors write it."""
+_CONFIGURATIONS: Final = (".yaml", ".yml")
+_REMOVES: Final = "rm"
+"""The verb that is never suggested for its look: `rum` is a slip for `run`."""
+_OTHER_WORDS: Final = {
+    "abort": "stop", "cancel": "stop", "kill": "stop", "continue": "resume", "cost": "costs", "delete": "rm",
+    "diff": "compare", "evaluate": "run", "ls": "list", "new": "init", "remove": "rm", "runs": "list", "serve": "view",
+    "start": "run", "ui": "view", "validate": "config", "watch": "status", "why": "explain",
+}  # fmt: skip
+"""What other programs call our verbs."""
+_WITHOUT_VERB: Final = ("-h", "--help", "--version")
+
+
+def meant_verb(word: str, verbs: Collection[str]) -> str | None:
+    """Return the verb that was probably meant, by its look or by what it does; None if there is none."""
+    if word.lower() in _OTHER_WORDS and _OTHER_WORDS[word.lower()] in verbs:
+        return _OTHER_WORDS[word.lower()]
+    return next(iter(difflib.get_close_matches(word.lower(), [each for each in verbs if each != _REMOVES], n=1)), None)
+
+
+def before_verb(words: Sequence[str], verbs: Collection[str]) -> UsageError | None:
+    """Return what to say of a command line that begins with a flag of a verb; None if it begins with another word."""
+    flag = words[0]
+    if not flag.startswith("-") or flag in _WITHOUT_VERB:
+        return None
+    at = next((at for at, word in enumerate(words) if word in verbs), None)
+    if at is not None:
+        in_order = shlex.join([words[at], *words[:at], *words[at + 1 :]])
+        return UsageError(f"{flag} stands before its verb", hint=f"promptrial {in_order}")
+    near = ["--version"] if flag.lower() == "-v" else difflib.get_close_matches(flag, _WITHOUT_VERB, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ", and a verb comes first"
+    return UsageError(f"there is no flag {flag} without a verb{meant}", hint="promptrial --help")
+
+
+def meant_by_words(words: Sequence[str], flags: Collection[str], program: str) -> str:
+    """Return what was probably meant by words that a command does not know, as the end of a sentence; may be empty.
+
+    Parameters
+    ----------
+    words : sequence of str
+    flags : collection of str
+        Those of the command, without hyphens.
+    program : str
+        The command as it is typed: ``promptrial run``.
+    """
+    near = dict.fromkeys(meant for word in words if (meant := _near_flag(word, flags)))
+    meant = f"; did you mean {' and '.join(near)}?" if near else ""
+    if near and _is_cut(words[0], next(iter(near))):
+        return meant
+    return next(_elsewhere(words, flags, program), "") + meant
+
+
+def _is_cut(word: str, flag: str) -> bool:
+    """Whether a word is a flag that was not typed to its end, or too far."""
+    name = word.partition("=")[0].replace("-", "_")
+    return flag.replace("-", "_").startswith(name) or name.startswith(flag.replace("-", "_"))
+
+
+def _near_flag(word: str, flags: Collection[str]) -> str:
+    """Return the flag that was probably meant by ``--flag``, ``--flag=value`` or ``flag=value``; empty if none was."""
+    name, equals, value = word.partition("=")
+    if not word.startswith("--") and not equals:
+        return ""
+    close = difflib.get_close_matches(name.lstrip("-").replace("-", "_"), [*flags], n=1)
+    return f"--{close[0]}{'' if word.startswith('-') else f' {value}'}" if close else ""
+
+
+def _elsewhere(words: Sequence[str], flags: Collection[str], program: str) -> Iterator[str]:
+    """Yield what the first word is that has a meaning, if not here: a flag of other verbs, a verb, a configuration."""
+    word = words[0]
+    if word.startswith("-"):
+        name, verbs = _flag_of_others(word.partition("=")[0])
+        if name in flags:
+            yield f"; did you mean --{name}?"
+        elif verbs:
+            yield f"; {word.partition('=')[0]} is a flag of {', '.join(verbs)}"
+    elif word in _verbs():
+        yield f"; {word} is a verb of its own: promptrial {shlex.join(words)}"
+    elif "run_id" in flags and Path(DEFAULT_EXPERIMENTS, f"run_{word}").is_dir():
+        yield f"; did you mean --run_id {shlex.quote(word)}?"
+    elif Path(word).suffix in _CONFIGURATIONS and "config" in flags:
+        yield f"; did you mean {program} --config {shlex.quote(word)}?"
+
+
+def _verbs() -> Collection[str]:
+    from promptrial.cli.main import COMMANDS
+
+    return COMMANDS
+
+
+def _flag_of_others(flag: str) -> tuple[str, list[str]]:
+    """Return the name of a flag that other verbs have, and these verbs."""
+    from promptrial.cli.main import COMMANDS, build_parser
+
+    subs = build_parser(*COMMANDS)._subparsers  # noqa: SLF001 - argparse has no public list of them
+    name, verbs = "", list[str]()
+    for action in subs._group_actions if subs else ():  # noqa: SLF001
+        for verb, parser in action.choices.items() if isinstance(action.choices, dict) else ():
+            found = parser._option_string_actions.get(flag)  # noqa: SLF001
+            if isinstance(found, argparse.Action):
+                name = found.dest
+                verbs.append(verb)
+    return name, verbs

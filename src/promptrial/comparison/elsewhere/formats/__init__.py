@@ -1,0 +1,1 @@
+"""Formats of result files, one module each: files become rows of scores."""

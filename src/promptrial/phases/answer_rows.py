@@ -1,0 +1,115 @@
+"""The answers of a trial as they stand in ``predictions.parquet``, found by their cell and read a few at a time.
+
+A cell is one item at one temperature in one arm; it has an answer for each replicate. What is held of all answers is
+where they stand; their texts are read when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from promptrial.store.row_groups import RowReader
+from promptrial.store.tables import column_names, read_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+__all__ = ["Answer", "AnswerRows"]
+
+_TEXT: Final = "response_text"
+_READ: Final = (_TEXT, "error", "finish_reason", "prompt_tokens", "completion_tokens", "reasoning")
+"""The columns of an answer, in the order of its fields; the last is there in some tables alone."""
+_WHERE: Final = ("dataset", "item_id", "condition", "temp", "sample_index")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one request; ``error`` says why there is no text."""
+
+    text: str | None
+    error: str | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    reasoning: str | None = None
+
+
+class AnswerRows:
+    """The answers of a trial by their cells.
+
+    Parameters
+    ----------
+    path : Path
+        Of the predictions.
+    cells_of : callable
+        Returns the cell of each row, given its item key (``data set|id``), temperature and arm; -1 for a row that
+        belongs to none.
+    n_cells : int
+        Cells are numbered from 0.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        cells_of: Callable[[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray], npt.NDArray[np.int64]],
+        n_cells: int,
+    ) -> None:
+        import numpy as np
+
+        names = column_names(path)
+        self._reader = RowReader(path, [name for name in _READ if name in names])
+        self._cells, samples = _places(path, cells_of)
+        order = np.argsort(
+            self._cells * (1 + samples.max(initial=0)) + samples, kind="stable"
+        )  # quick: mostly in order
+        cells = self._cells[order]
+        self._rows = order[cells >= 0]
+        self._bounds = np.searchsorted(cells[cells >= 0], np.arange(n_cells + 1))
+
+    def of(self, cells: npt.NDArray[np.int64]) -> list[list[Answer]]:
+        """Return the answers of some cells, replicate by replicate; an empty list where nothing came back."""
+        import numpy as np
+
+        starts, stops = self._bounds[cells], self._bounds[cells + 1]
+        places = [np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)]
+        rows = self._reader.take(self._rows[np.concatenate(places)] if places else self._rows[:0])
+        answers = iter([Answer(*values) for values in zip(*_columns(rows), strict=True)])
+        return [list(islice(answers, n)) for n in (stops - starts).tolist()]
+
+    def cells_that_say(self, words: str) -> npt.NDArray[np.int64]:
+        """Return the cells of which an answer holds some words, whatever their case; sorted, each once."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        found = []
+        for start, texts in self._reader.column(_TEXT):
+            says = pc.fill_null(pc.match_substring(texts, words, ignore_case=True), fill_value=False)
+            found.append(self._cells[start : start + len(texts)][says.to_numpy()])
+        cells = np.unique(np.concatenate(found)) if found else self._cells[:0]
+        return cells[cells >= 0]
+
+
+def _places(path: Path, cells_of: Callable[..., npt.NDArray[np.int64]]) -> tuple[Any, Any]:
+    """Return the cell and the replicate of each row."""
+    import pyarrow.compute as pc
+
+    table = read_columns(path, _WHERE, categories=("condition", "temp"))
+    key = pc.binary_join_element_wise(table.column("dataset"), table.column("item_id"), "|")
+    return cells_of(key, table.column("temp"), table.column("condition")), table.column("sample_index").to_numpy()
+
+
+def _columns(rows: pa.Table) -> Iterator[list[Any]]:
+    """Yield the columns of answers in the order of the fields of ``Answer``."""
+    for name in _READ:
+        yield rows.column(name).to_pylist() if name in rows.column_names else [None] * len(rows)

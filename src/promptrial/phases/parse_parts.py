@@ -1,0 +1,162 @@
+"""Parsing part by part in worker processes: the bytes are those that one process would write."""
+
+from __future__ import annotations
+
+import io
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from promptrial.design.growth import Piece
+from promptrial.model import Part, Trial
+from promptrial.model.arms import ArmName
+from promptrial.phases.parsed import (
+    PREDICTION_COLUMNS,
+    ArmCounts,
+    Output,
+    ParseReport,
+    output_of,
+    requests_of,
+    take_piece,
+)
+from promptrial.phases.prepared import ItemKey
+from promptrial.phases.services import Services
+from promptrial.phases.spec import RunSpec
+from promptrial.runtime.workers import in_order
+from promptrial.store.tables import Column, MadeRows, TableWriter, made_rows
+
+__all__ = ["PartParser", "fits_workers", "parse_in_workers"]
+
+_LARGEST_FILE: Final = 64 << 20
+"""Bytes of results that a worker may hold as they are; a larger file is read row by row by one process."""
+
+
+class _Task(NamedTuple):
+    """A whole part with its items: data sets, ids and types, column by column."""
+
+    part: Part
+    items: tuple[tuple[Any, ...], ...]
+
+
+class ParsedPart(NamedTuple):
+    """What became of a part."""
+
+    rows: MadeRows
+    combined: bytes
+    quarantine: bytes
+    report: ParseReport
+    reasons: dict[ArmName, Counter[str]]
+    named: Counter[tuple[ArmName, str]]
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartParser:
+    """Parses whole parts of a trial in memory; any process can."""
+
+    spec: RunSpec
+    trial: Trial
+    further: tuple[Column, ...]
+
+    def __call__(self, task: _Task) -> ParsedPart:
+        """Return what became of a part."""
+        part, held = task.part, _Held([], array("q"))
+        items = [ItemKey(*each) for each in zip(*task.items, strict=True)]
+        combined, quarantine = io.BytesIO(), io.BytesIO()
+        output = output_of(self.spec, self.trial, self.further, held, combined, quarantine)
+        take_piece(
+            self.spec.run.trial(self.trial.slug).part_results(part.name),
+            Piece(part, 0, part.stop - part.start),
+            requests_of(part, items, self.trial),
+            {},
+            self.trial.arm(part.condition),
+            output,
+        )
+        return ParsedPart(
+            made_rows(PREDICTION_COLUMNS + self.further, held.rows, held.characters),
+            combined.getvalue(),
+            quarantine.getvalue(),
+            output.report,
+            output.reasons,
+            output.models.named,
+            output.quarantined,
+        )
+
+
+class _Held(NamedTuple):
+    """Predictions in memory, and how long the texts of each are."""
+
+    rows: list[Sequence[Any]]
+    characters: array[int]
+
+    def append(self, row: Sequence[Any], characters: int = 0) -> None:
+        self.rows.append(row)
+        self.characters.append(characters)
+
+
+def fits_workers(spec: RunSpec, trial: Trial, pieces: Sequence[Piece]) -> bool:
+    """Whether every piece is a whole part with results of a bounded size: a part of a grown run may be in pieces."""
+    folder = spec.run.trial(trial.slug)
+    return all(
+        piece.stop - piece.start == piece.part.stop - piece.part.start
+        and folder.part_results(piece.part.name).stat().st_size <= _LARGEST_FILE
+        for piece in pieces
+    )
+
+
+def parse_in_workers(
+    spec: RunSpec,
+    services: Services,
+    trial: Trial,
+    pieces: Sequence[tuple[Piece, Sequence[ItemKey]]],
+    output: Output,
+    table: TableWriter,
+    n_workers: int,
+) -> Iterator[int]:
+    """Do what ``parse.take_rows`` does, in worker processes.
+
+    Parameters
+    ----------
+    spec : RunSpec
+    services : Services
+    trial : Trial
+    pieces : sequence of (Piece, sequence of ItemKey)
+        Whole parts in the order of the table, with the items of each.
+    output : Output
+        Takes the raw lines and the counts.
+    table : TableWriter
+        Takes the predictions.
+    n_workers : int
+    """
+    make = partial(PartParser, spec, trial, output.further)
+    tasks = (_Task(piece.part, tuple(zip(*items, strict=True))) for piece, items in pieces)
+    found = in_order(make, tasks, n_workers, services.stop.check)
+    for (piece, _), parsed in zip(pieces, found, strict=True):
+        table.append_made(parsed.rows)
+        _add(output, parsed)
+        yield piece.part.rows
+
+
+def _add(output: Output, parsed: ParsedPart) -> None:
+    """Add what became of a part to what became of those before it."""
+    output.combined.write(parsed.combined)
+    output.quarantine.write(parsed.quarantine)
+    output.quarantined += parsed.quarantined
+    report = output.report
+    for name, counts in parsed.report.arms.items():
+        _add_counts(report.arms[name], counts)
+        output.reasons[name] += parsed.reasons[name]
+    report.duplicates_ignored += parsed.report.duplicates_ignored
+    report.unknown_ids += parsed.report.unknown_ids
+    report.malformed_lines += parsed.report.malformed_lines
+    for name, missing in parsed.report.missing_ids.items():
+        report.missing_ids.setdefault(name, []).extend(missing)
+    output.models.named.update(parsed.named)
+
+
+def _add_counts(counts: ArmCounts, more: ArmCounts) -> None:
+    for field in ("expected", "answered", "missing", "empty", "empty_usage_unknown", "truncated", "with_reasoning"):
+        setattr(counts, field, getattr(counts, field) + getattr(more, field))

@@ -1,0 +1,193 @@
+"""The items of a trial as the script of the page reads them: one JSON value, passages once, deflated. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from promptrial.documents.printable import escaped
+from promptrial.model import Item
+from promptrial.model.arms import ArmName
+from promptrial.reporting.page.packing import Pack
+
+__all__ = ["LARGEST_PAGE", "WORDS", "Packed", "PageAnswer", "PageItem", "PageScores", "packed_items"]
+
+LARGEST_PAGE: Final = 14_000_000
+"""Bytes of packed items: with the rest, a page stays under 15 MB."""
+_MARKS: Final = {"fixed": "+", "broken": "\u2212", "both_right": "\u25cf", "both_wrong": "\u25cb"}
+WORDS: Final = {
+    "fixed": "fixed",
+    "broken": "broken",
+    "both_right": "both right",
+    "both_wrong": "both wrong",
+    "missing": "missing",
+    "not_applicable": "not scored",
+    "abstained": "abstained",
+    "truncated": "truncated",
+    "": "all",
+}
+_WITHOUT: Final = 5
+"""Fields of an answer without reasoning."""
+PageAnswer = tuple[str | None, str | None, str | None, int | None, int | None, str | None]
+"""Text, error, finish reason, prompt and completion tokens, reasoning."""
+
+
+class Packed(NamedTuple):
+    """Items as base64 of deflated JSON, how many are in it, and whether reasoning had to be left out of them."""
+
+    text: str
+    n_items: int
+    without_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageItem:
+    """An item: its number from 1, temperature, what became of it in each contrast, scores by arm, answers by arm.
+
+    The number is the one that ``promptrial show`` gives it, also where the page holds only some of the items.
+    """
+
+    number: int
+    item: Item
+    temp: float
+    outcomes: tuple[int, ...]
+    scores: Mapping[str, Sequence[float | None]]
+    answers: Sequence[Sequence[PageAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageScores:
+    """What the items of a page have in common.
+
+    ``contrasts`` are pairs of places in ``arms``, control first. ``labels`` are those of the scorers. ``judge`` is the
+    scorer that tells what changed, and ``lower_is_better`` says of its scores. ``abstention`` is the scorer that tells
+    what was declined. ``files`` are the names of the
+    prompts' files, by arm, where they are known.
+    """
+
+    arms: tuple[ArmName, ...]
+    contrasts: tuple[tuple[int, int], ...]
+    labels: Mapping[str, str]
+    judge: str | None
+    abstention: str | None
+    outcomes: tuple[str, ...]
+    temps: tuple[float, ...]
+    files: Mapping[ArmName, str]
+    lower_is_better: bool = False
+
+
+def packed_items(common: PageScores, items: Iterable[PageItem], *, largest: int = LARGEST_PAGE) -> Packed:
+    """Return the items, packed into no more than so many bytes.
+
+    Reasoning is left out of all where with it they would be larger; then items are left out, from the end. They are
+    packed as they come, and none is read after the last that has room: memory is bounded by a few times ``largest``.
+    """
+    whole, lean = Pack(_head(common), b"]}", largest), None
+    passages: dict[bytes, int] = {}
+    for each in items:
+        if lean is None and _has_reasoning(each):
+            lean = whole.copy()
+        row = _row(each, passages)
+        if not whole.is_full:
+            whole.add(_encoded(row | {"a": _answers(each, reasoning=True)}))
+        if lean is not None:
+            lean.add(_encoded(row | {"a": _answers(each, reasoning=False)}))
+        if (lean or whole).is_full:
+            break
+    text = whole.text()
+    if lean is None or not whole.is_full:
+        return Packed(text, whole.n)
+    return Packed(lean.text(), lean.n, without_reasoning=True)
+
+
+def _head(common: PageScores) -> bytes:
+    """Return the value up to its items; where it has the name of a scorer or an arm, the items have the same."""
+    value = {
+        "arms": common.arms,
+        "contrasts": common.contrasts,
+        "scorers": common.labels,
+        "judge": common.judge,
+        "lower": common.lower_is_better,
+        "abstention": common.abstention,
+        "outcomes": common.outcomes,
+        "marks": _MARKS,
+        "words": WORDS,
+        "temps": common.temps,
+        "files": common.files,
+        "nogold": "none given",
+        "noanswer": "the question has no answer",
+    }
+    return _encoded(value).removesuffix(b"}") + b',"items":['
+
+
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    """Return JSON in which no text turns text around or moves a cursor."""
+    plain = _plain(value)
+    if plain is not None:
+        return plain
+    return msgspec.json.encode(_safe(value))
+
+
+def _plain(value: Mapping[str, Any]) -> bytes | None:
+    """Return JSON as it is, if that shows that no text has to be escaped."""
+    try:
+        plain = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
+    return None if _perhaps_unsafe().search(plain.decode()) else plain
+
+
+@cache
+def _perhaps_unsafe() -> re.Pattern[str]:
+    r"""Return what finds, in JSON, every character that ``escaped`` changes, and a few others.
+
+    JSON writes the first 32 characters with a backslash. Of these a newline and a tab stay as they are.
+    """
+    return re.compile(r'\\[^"nt]|[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]')
+
+
+def _safe(value: object) -> object:
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, Mapping):
+        return {escaped(key): _safe(each) for key, each in value.items()}
+    return [_safe(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _row(each: PageItem, passages: dict[bytes, int]) -> dict[str, Any]:
+    """Return an item without its answers; it has its passage if no item before it has that."""
+    item = each.item
+    row: dict[str, Any] = {
+        "n": each.number, "i": item.id, "d": item.dataset, "q": item.question, "p": -1,
+        "g": item.answers, "t": each.temp, "o": each.outcomes, "s": each.scores,
+    }  # fmt: skip
+    if item.context is not None:
+        known, digest = len(passages), sha256(item.context.encode(errors="surrogatepass")).digest()
+        row["p"] = passages.setdefault(digest, known)
+        if row["p"] == known:
+            row["w"] = item.context
+    if item.is_unanswerable:
+        row["u"] = 1
+    if item.choices:
+        row["c"] = [str(choice) for choice in item.choices]
+    if item.messages:
+        row["m"] = [(turn.role, turn.content) for turn in item.messages]
+    return row
+
+
+def _answers(each: PageItem, *, reasoning: bool) -> list[list[tuple[object, ...]]]:
+    """Return the answers of each arm; reasoning only if there is any, and it is wanted."""
+    return [
+        [answer if reasoning and answer[-1] is not None else answer[:_WITHOUT] for answer in answers]
+        for answers in each.answers
+    ]
+
+
+def _has_reasoning(each: PageItem) -> bool:
+    return any(answer[-1] is not None for answers in each.answers for answer in answers)

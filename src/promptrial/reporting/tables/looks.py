@@ -1,0 +1,87 @@
+"""The table of the looks at a trial that was asked in waves. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import UNSET
+
+from promptrial.documents.looks import EndpointLookRow, LookRow, Looks
+from promptrial.documents.significance import Significance
+from promptrial.reporting.tables.cells import Table, count, effect, p_value, temperature
+from promptrial.reporting.tables.words import metric_text, score_unit
+
+__all__ = ["looks_table"]
+
+_RULES: Final = {
+    "evalue": "bets on the mean (an e-process): p is 1/E, and the interval is their confidence sequence",
+    "obrien_fleming": "bounds by spending of O'Brien and Fleming's type",
+    "pocock": "bounds by spending of Pocock's type",
+}
+_REASONS: Final = {"efficacy": "a difference is shown", "futility": "none as large as the margin is left", None: "open"}
+_ENDS: Final = {
+    "stop": "The rule ended the trial early.",
+    "end": "All waves were asked.",
+    "unblind": "People ended the trial to see its results.",
+}
+
+
+def looks_table(significance: Significance) -> Table:
+    """Return every look, contrast by contrast; without rows where the trial was not looked at."""
+    looks = significance.looks
+    if looks is UNSET:
+        return Table("Looks", (), (), (), "")
+    label = metric_text(looks.metric).label
+    return Table(
+        f"Looks at the running trial: {label}",
+        ("After", "Items", "Contrast", "Temp.", "Difference (valid interval)", "p", "Level", "Decision"),
+        tuple(_row(significance, look, each) for look in looks.taken for each in look.endpoints),
+        (
+            _rule(looks),
+            _asked(looks),
+            *_futility(looks, significance),
+            *(f"{text}." for text in looks.deviations),
+        ),
+        "lrllrrrl",
+    )
+
+
+def _rule(looks: Looks) -> str:
+    share = f"{100 * looks.alpha:g}%"
+    errs = f"If there is no difference, all looks together err in at most {share} of trials."
+    return f"Rule {looks.rule}: {_RULES[looks.rule]}. {errs}"
+
+
+def _asked(looks: Looks) -> str:
+    asked = f"{count(looks.items)} of {count(looks.items_planned)} items were asked"
+    return f"{_ENDS[looks.decision]} {asked}, in {len(looks.taken)} of {looks.waves_planned} waves."
+
+
+def _futility(looks: Looks, significance: Significance) -> list[str]:
+    if looks.futility is None:
+        return []
+    unit = score_unit(looks.metric)
+    width = unit.width * looks.futility / _width(looks, significance)
+    return [f"It could also end once no difference of {width:g} {unit.name or 'points'} or more was left."]
+
+
+def _width(looks: Looks, significance: Significance) -> float:
+    low, high = significance.settings.range_of(looks.metric)
+    return high - low
+
+
+def _row(significance: Significance, look: LookRow, each: EndpointLookRow) -> tuple[str, ...]:
+    looks = significance.looks
+    assert looks is not UNSET  # noqa: S101 - the row is one of theirs
+    unit, width = score_unit(looks.metric), _width(looks, significance)
+    difference = None if each.difference is None else each.difference / width
+    return (
+        f"wave {look.wave}",
+        count(look.items),
+        each.contrast,
+        temperature(each.temp),
+        effect(difference, each.ci_low / width, each.ci_high / width, unit),
+        p_value(each.p),
+        f"{each.level:.2g}",
+        _REASONS[each.reason],
+    )

@@ -1,0 +1,336 @@
+"""The warnings that stand beside a verdict because they change how it is read: each one line with a number. Pure.
+
+They come in one order: dry run, unfinished, same requests, drift, missing and cut answers, clusters, judges, many
+tests, prices, then what is true of a whole run. ``Warned.label`` is the word that each begins with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal
+
+from msgspec import UNSET
+
+from promptrial.documents.judges import JudgeSummary
+from promptrial.documents.significance import Endpoint, Significance
+from promptrial.model.arms import ArmName, control_first
+from promptrial.reporting.drift import drift_sentence
+from promptrial.reporting.facts import RunFacts, TrialResult, UnfinishedFacts
+from promptrial.reporting.findings import where_words
+from promptrial.reporting.responses import WARNING_SHARE
+from promptrial.reporting.tables import primary_endpoints
+from promptrial.reporting.tables.cells import count, counted, p_equals, rate, temperature
+from promptrial.reporting.tables.contrasts import named_contrast
+from promptrial.reporting.tables.words import listing, metric_text
+
+__all__ = [
+    "CLUSTER",
+    "Warned",
+    "WarningKind",
+    "comparison_warnings",
+    "effect_warnings",
+    "run_warnings",
+    "trial_warnings",
+    "unfinished_warning",
+]
+
+WarningKind = Literal[
+    "dry_run",
+    "unfinished",
+    "same_requests",
+    "drift",
+    "scale",
+    "unpaired",
+    "missing",
+    "truncated",
+    "unequal",
+    "judged",
+    "clusters",
+    "unvalidated",
+    "validated",
+    "comparisons",
+    "unpriced",
+    "stopped",
+    "grown",
+    "corrected",
+    "seal",
+    "sample_names",
+]
+_LABELS: Final[Mapping[WarningKind, str]] = {
+    "dry_run": "Dry run",
+    "unfinished": "Unfinished",
+    "same_requests": "Same requests",
+    "drift": "Control drift",
+    "scale": "Scale inferred",
+    "unpaired": "Not paired",
+    "missing": "Missing answers",
+    "truncated": "Answers cut off",
+    "unequal": "Unequal losses",
+    "judged": "Judge",
+    "clusters": "Clusters",
+    "unvalidated": "Unvalidated judge",
+    "validated": "Judge",
+    "comparisons": "Many tests",
+    "unpriced": "No price",
+    "stopped": "Stopped early",
+    "grown": "Sample grew",
+    "corrected": "Corrected",
+    "seal": "Sealed plan",
+    "sample_names": "Sample text",
+}
+_MANY: Final = 5
+_RULES: Final = {"exclude": "left out of the effects", "failure": "counted as failures"}
+CLUSTER: Final = "cluster"
+"""What a group of questions is called where nothing is known of it."""
+_HASH: Final = re.compile(r"p[0-9a-f]{16}")
+"""The name of a cluster of questions on one passage, which tells a reader nothing."""
+_DIFFER: Final = re.compile(r"pairs differ in (\d+) of (\d+) clusters")
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning: its kind, and one line with a number that follows its label."""
+
+    kind: WarningKind
+    text: str
+
+    @property
+    def label(self) -> str:
+        """The words that begin the line."""
+        return _LABELS[self.kind]
+
+    @property
+    def line(self) -> str:
+        """The line as it stands in plain text."""
+        return f"Warning ({self.label.lower()}): {self.text}"
+
+    def __str__(self) -> str:
+        """Return the line after its label."""
+        return f"{self.label}: {self.text}"
+
+
+def trial_warnings(result: TrialResult) -> Iterator[Warned]:
+    """Yield what has to be known beside the verdict of a finished trial."""
+    facts, significance = result.facts, result.significance
+    if facts.run.dry_run:
+        yield _dry_run(significance)
+    if facts.run.unfinished is not None:
+        yield unfinished_warning(facts.run.unfinished)
+    if facts.trial.second_asks:
+        asks, first = listing(facts.trial.second_asks), facts.trial.arms_run[0]
+        yield Warned(
+            "same_requests",
+            f"{asks} asked again what {first} asked, {count(facts.requests_per_arm)} requests; a difference between "
+            "them is due to chance.",
+        )
+    rows = significance.drift or ()
+    several = len({row.temp for row in rows}) > 1
+    yield from (Warned("drift", drift_sentence(row, several=several)) for row in rows)
+    yield from _verdicts(facts.judged)
+    names = {name: name for name in significance.attrition} | facts.arm_labels
+    yield from effect_warnings(significance, names, facts.run.clusters, tuple(_judged(result)))
+    if result.costs.usd is None and result.costs.total_tokens:
+        tokens = count(result.costs.total_tokens)
+        yield Warned(
+            "unpriced", f"{tokens} tokens of {facts.trial.model.alias} have no known price; the cost is unknown, not 0."
+        )
+    yield from _looked_at(significance)
+    yield from run_warnings(facts.run)
+
+
+def _verdicts(judges: Sequence[JudgeSummary]) -> Iterator[Warned]:
+    """Yield how many answers judges have no verdict on, and how many seem to speak to them."""
+    for judge in judges:
+        arms = {name: judge.arms[name] for name in control_first(judge.arms)}
+        label = metric_text(judge.scorer).label
+        if any(arm.missing for arm in arms.values()):
+            said = listing([_of(arm.missing, arm.answers, name) for name, arm in arms.items()])
+            yield Warned("judged", f"{label} has no verdict on {said}; these answers have no score.")
+        if any(arm.flagged for arm in arms.values()):
+            said = listing([_of(arm.flagged, arm.answers, name) for name, arm in arms.items()])
+            yield Warned("judged", f"{said} seem to give instructions to the judge of {label}; read them.")
+
+
+def _looked_at(significance: Significance) -> Iterator[Warned]:
+    """Yield departures from a stopping rule, and that primary endpoints which it is not about assume a fixed size."""
+    looks = significance.looks
+    if looks is UNSET:
+        return
+    yield from (Warned("stopped", f"{text}.") for text in looks.deviations)
+    if not looks.stopped_early:
+        return
+    others = dict.fromkeys(row.metric for row in primary_endpoints(significance) if row.metric != looks.metric)
+    if others:
+        yield Warned(
+            "stopped",
+            f"{listing([metric_text(name).label for name in others])} assume{'s' if len(others) == 1 else ''} a "
+            f"sample size fixed in advance, but look {len(looks.taken)} of {looks.waves_planned} ended the trial.",
+        )
+
+
+def comparison_warnings(
+    significance: Significance, names: Mapping[ArmName, str], dry: Sequence[str], *, same_requests: bool
+) -> Iterator[Warned]:
+    """Yield what has to be known beside the verdict on two runs; ``names`` are those of its sides, by arm."""
+    if dry:
+        where = "both runs" if len(dry) > 1 else f"run {dry[0]}"
+        yield Warned(
+            "dry_run", f"the answers in {where} came from an emulator; these figures say nothing about a model."
+        )
+    if same_requests and any(row.difference for row in primary_endpoints(significance)):
+        pairs = max(row.n_pairs for row in primary_endpoints(significance))
+        yield Warned(
+            "same_requests",
+            f"both runs asked the same {counted(pairs, 'question')} in the same words; a difference is chance or comes "
+            "from what changed between the runs.",
+        )
+    yield from effect_warnings(significance, names, CLUSTER)
+
+
+def _judged(result: TrialResult) -> Iterator[Warned]:
+    """Yield, for each measure of a judge, how far people agree with it, or that nobody has checked it."""
+    for name in result.facts.judges:
+        label, found = metric_text(name).label, None if result.agreement is None else result.agreement.of(name)
+        if found is None:
+            command = f"promptrial label {result.facts.run.run_id} --measure {name}"
+            yield Warned(
+                "unvalidated", f"0 labels by people for {label}, so its errors are unknown; get some: {command}"
+            )
+        else:
+            shares = [f"{rate(arm.agreeing)} of {count(arm.n_labelled)} in {arm.arm}" for arm in found.arms]
+            yield Warned("validated", f"{label} agrees with people's labels on {listing(shares)}.")
+
+
+def effect_warnings(
+    significance: Significance, names: Mapping[ArmName, str], clusters: str, judged: Sequence[Warned] = ()
+) -> Iterator[Warned]:
+    """Yield what has to be known of the effects, whatever they were made from; ``names`` are those of the arms.
+
+    ``judged`` is what has to be known of measures that are judges'.
+    """
+    rows = primary_endpoints(significance)
+    yield from _missing(significance, names)
+    yield from (Warned("clusters", text) for text in dict.fromkeys(_clusters(rows, clusters, names)))
+    yield from judged
+    if len(rows) > _MANY:
+        yield Warned("comparisons", f"{len(rows)} primary tests were corrected together; each needs a smaller p-value.")
+
+
+def run_warnings(run: RunFacts) -> Iterator[Warned]:
+    """Yield what has to be known of a whole run."""
+    for growth in run.grown_late:
+        sets = [f"{name} from {count(before)} to {count(after)}" for name, (before, after) in growth.datasets.items()]
+        yield Warned(
+            "grown",
+            f"{listing(sets)} questions, after statistics had been computed; p-values assume a sample size fixed in "
+            "advance.",
+        )
+    for name, n in run.corrected.items():
+        yield Warned(
+            "corrected",
+            f"the gold answers of {counted(n, 'question')} in {name}, after the questions had been asked.",
+        )
+    if run.seal is not None and run.seal.deviations:
+        n = len(run.seal.deviations)
+        yield Warned("seal", f"the run deviates from it in {counted(n, 'way')}; the first: {run.seal.deviations[0]}.")
+    if run.copied:
+        yield Warned("sample_names", f"{run.copied}.")
+
+
+def unfinished_warning(found: UnfinishedFacts) -> Warned:
+    """Return what has to be known of results that are not those of the whole run as it stands now."""
+    known = found.answers is not None and found.of is not None
+    answers = f"{count(found.answers or 0)} of {count(found.of or 0)} answers; " if known else ""
+    if found.grown:
+        return Warned("unfinished", f"{answers}these results are from before the sample grew.")
+    return Warned("unfinished", f"{answers}the run has changed since these results were computed.")
+
+
+def _dry_run(significance: Significance) -> Warned:
+    answers = sum(arm.answered for arm in significance.attrition.values())
+    gave = f"all {counted(answers, 'answer')} came from an emulator" if answers else "an emulator replaced the model"
+    return Warned("dry_run", f"{gave}; these figures say nothing about a model.")
+
+
+def _missing(significance: Significance, names: Mapping[ArmName, str]) -> Iterator[Warned]:
+    arms = {names[name]: significance.attrition[name] for name in control_first(significance.attrition)}
+    if any(arm.missing > arm.empty or arm.empty > WARNING_SHARE * arm.expected for arm in arms.values()):
+        said = listing([_of(arm.missing, arm.expected, name) for name, arm in arms.items()])
+        yield Warned("missing", f"{said}; they are {_RULES[significance.settings.missing]}.")
+    if any(arm.truncated > WARNING_SHARE * arm.answered for arm in arms.values()):
+        said = listing([_of(arm.truncated, arm.answered, name) for name, arm in arms.items()])
+        yield Warned("truncated", f"{said}, at the token limit (max_new_tokens); the text up to the limit is scored.")
+    yield from (Warned("unequal", text) for text in dict.fromkeys(_unequal(primary_endpoints(significance), names)))
+
+
+def _unequal(rows: Sequence[Endpoint], names: Mapping[ArmName, str]) -> Iterator[str]:
+    several = len({row.temp for row in rows}) > 1
+    for row in rows:
+        if row.attrition is not None and row.attrition.differs:
+            lost = [f"{m} of {n}" for m, n in row.attrition.missing_of_planned]
+            first, second = (names.get(side, side) for side in row.compared.sides)
+            at = f"at temperature {temperature(row.temp)}, " if several else ""
+            yield (
+                f"{at}{first} lost {lost[0]} answers, {second} {lost[1]} ({p_equals(row.attrition.p)}); this may "
+                "explain the effect."
+            )
+
+
+def _of(part: int, whole: int, arm: str) -> str:
+    share = f" ({rate(part / whole)})" if whole else ""
+    return f"{count(part)} of {count(whole)}{share} for {arm}"
+
+
+def _clusters(rows: Sequence[Endpoint], noun: str, arms: Mapping[ArmName, str]) -> Iterator[str]:
+    """Yield what clusters do to intervals, and of which measures where that is not true of all alike."""
+    for kind in (_few_clusters, _large_cluster):
+        found = _by_text(rows, partial(kind, noun), arms)
+        for text, names in found.items():
+            yield text if len(found) == 1 else f"{listing(names)}: {text}"
+    for text, names in _by_text(rows, partial(_same_scores, noun), arms).items():
+        yield f"{listing(names)} differs in {text}"
+
+
+def _by_text(
+    rows: Sequence[Endpoint], said: Callable[[Endpoint], Iterable[str]], arms: Mapping[ArmName, str]
+) -> dict[str, list[str]]:
+    """Return what is said of rows, each text with the rows that it is said of."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for text in said(row):
+            found.setdefault(text, []).append(_named(row, rows, arms))
+    return {text: list(dict.fromkeys(names)) for text, names in found.items()}
+
+
+def _named(row: Endpoint, rows: Sequence[Endpoint], arms: Mapping[ArmName, str]) -> str:
+    """Return the measure of a row, with its contrast and temperature where there are several."""
+    contrast = f" ({named_contrast(row.compared, arms)})" if len({each.compared for each in rows}) > 1 else ""
+    return where_words(row.metric, row.temp, several=len({each.temp for each in rows}) > 1) + contrast
+
+
+def _few_clusters(noun: str, row: Endpoint) -> Iterator[str]:
+    if row.clustered and row.clusters_needed is None and any(text.startswith("only ") for text in row.cautions):
+        few = counted(row.n_clusters, noun)
+        yield f"there are only {few}, so the interval is wide and the p-value is coarse."
+
+
+def _large_cluster(noun: str, row: Endpoint) -> Iterator[str]:
+    if row.largest_cluster_share is not None:
+        is_named = row.largest_cluster is not None and not _HASH.fullmatch(row.largest_cluster)
+        name = f" ({row.largest_cluster})" if is_named else ""
+        yield f"the largest {noun}{name} has {100 * row.largest_cluster_share:.0f}% of the questions."
+
+
+def _same_scores(noun: str, row: Endpoint) -> Iterator[str]:
+    for text in row.cautions:
+        if found := _DIFFER.search(text):
+            effect = (
+                "the interval was widened to allow for this"
+                if text.startswith("too sparse")
+                else "the interval is approximate"
+            )
+            few = f"only {found[1]}" if int(found[1]) else "none"
+            yield f"{few} of {counted(int(found[2]), noun)}; {effect}."

@@ -1,0 +1,165 @@
+"""Worker processes: they compute what this process hands out, and the results come back in order.
+
+A worker is the interpreter that runs this module. It gets tasks on its standard input and answers on its standard
+output, so it ends when this process does, however that ends. It is no copy of this process (no fork): threads and locks
+of libraries stay whole, and no file of the user's runs again.
+
+A worker that fails, for whatever reason, loses nothing: this process does the task itself, and raises what that raises.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillWorking
+from contextlib import ExitStack, closing, suppress
+from typing import IO, Any, Final, TypeVar
+
+__all__ = ["cores", "in_order"]
+
+_LOOK_EVERY_S: Final = 0.1
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_order(
+    make: Callable[[], Callable[[_Task], _Result]],
+    tasks: Iterable[_Task],
+    n_workers: int,
+    check_stop: Callable[[], None],
+) -> Iterator[_Result]:
+    """Yield the result of each task, in the order of the tasks.
+
+    Parameters
+    ----------
+    make : callable
+        Makes what does a task, once in each process. It, the tasks and the results can be pickled.
+    tasks : iterable
+        At most one more than there are workers is ahead of the results, which bounds the memory.
+    n_workers : int
+        Processes besides this one; below 2 this process does everything.
+    check_stop : callable
+        Raises if a stop was asked for; called while results are waited for.
+    """
+    if n_workers < 2:
+        yield from map(make(), tasks)
+        return
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(n_workers))
+        idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        for _ in range(n_workers):
+            idle.put(stack.enter_context(closing(_Worker(make))))
+
+        def ask(task: _Task) -> _Result:
+            worker = idle.get()  # there are as many as threads
+            try:
+                result: _Result = worker.ask(task)
+                return result
+            finally:
+                idle.put(worker)
+
+        own: list[Callable[[_Task], _Result]] = []
+        waiting: deque[tuple[_Task, Future[_Result]]] = deque()
+        for task in tasks:
+            waiting.append((task, threads.submit(ask, task)))
+            if len(waiting) > n_workers:
+                yield _result(*waiting.popleft(), make, own, check_stop)
+        while waiting:
+            yield _result(*waiting.popleft(), make, own, check_stop)
+
+
+def _result(
+    task: _Task,
+    asked: Future[_Result],
+    make: Callable[[], Callable[[_Task], _Result]],
+    own: list[Callable[[_Task], _Result]],
+    check_stop: Callable[[], None],
+) -> _Result:
+    """Return the result of a task; ``own`` holds what this process does tasks with, once it had to."""
+    while True:
+        check_stop()
+        try:
+            return asked.result(timeout=_LOOK_EVERY_S)
+        except StillWorking:
+            continue
+        except _WorkerFailedError:
+            if not own:
+                own.append(make())
+            return own[0](task)
+
+
+class _WorkerFailedError(Exception):
+    """A worker has died, or could not do a task."""
+
+
+class _Worker:
+    """One process, which does one task at a time."""
+
+    def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter
+            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,  # an interrupt from the keyboard is for this process alone
+        )  # fmt: skip
+        self._first: list[object] = [make]
+
+    def ask(self, task: object) -> Any:  # noqa: ANN401 - whatever the task gives
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None  # noqa: S101, PT018 - both are pipes
+        try:
+            for each in (*self._first, task):
+                pickle.dump(each, stdin, pickle.HIGHEST_PROTOCOL)
+            self._first.clear()
+            stdin.flush()
+            is_done, result = pickle.load(stdout)  # noqa: S301 - from a process of ours
+        except Exception as error:  # a process that was killed may leave half an answer
+            raise _WorkerFailedError from error
+        if not is_done:
+            raise _WorkerFailedError
+        return result
+
+    def close(self) -> None:
+        """End the process at once; what it was doing is not wanted any more."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):  # what was not flushed cannot be
+                pipe.close()  # type: ignore[union-attr]
+
+
+def _work(tasks: IO[bytes], results: IO[bytes]) -> None:
+    """Do tasks until there are no more. The first thing that comes makes what does them."""
+    do = pickle.load(tasks)()  # noqa: S301 - from the process that began this one
+    gc.freeze()
+    gc.disable()  # a fifth of the time; what a task leaves has no cycles worth collecting
+    while True:
+        try:
+            task = pickle.load(tasks)  # noqa: S301 - likewise
+        except EOFError:
+            return
+        try:
+            answer = True, do(task)
+        except Exception:  # noqa: BLE001 - the process that asked does it again, and says what is wrong
+            answer = False, None
+        pickle.dump(answer, results, pickle.HIGHEST_PROTOCOL)
+        results.flush()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    results = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no result
+    _work(sys.stdin.buffer, results)

@@ -1,0 +1,136 @@
+"""What is computed where it was declared alone: the trend along ordered arms, and effects over several data sets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from promptrial.documents.many_arms import PooledEffect, Trend
+from promptrial.documents.significance import StatsSettings, number
+from promptrial.model.arms import ArmName, Contrast
+from promptrial.stats.multiplicity import holm
+from promptrial.stats.paired import clustered_se
+from promptrial.stats.pairing import Pairing
+from promptrial.stats.pooling import pool
+from promptrial.stats.score_table import BoolArray, ScoreTable
+from promptrial.stats.sign_flips import FEWEST_FLIPS
+from promptrial.stats.trend import trend_test
+
+__all__ = ["pooled_effects", "trends"]
+
+Pairer = Callable[[str, float, Contrast], Pairing]
+
+
+def trends(table: ScoreTable, settings: StatsSettings, order: Sequence[ArmName], pair: Pairer) -> tuple[Trend, ...]:
+    """Test the trend along arms in a declared order on each primary endpoint; none where the trial lacks an arm."""
+    if not order or any(name not in table.arm_names for name in order):
+        return ()
+    rows = [
+        _trend(settings, order, [pair(metric, temp, Contrast(name, order[0])) for name in order[1:]])
+        for temp in table.temps
+        for metric in table.metrics
+        if metric in settings.primary
+    ]
+    adjusted = holm([math.nan if row.p is None else row.p for row in rows])
+    return tuple(
+        row
+        if row.p is None
+        else msgspec.structs.replace(row, p_adjusted=float(p), significant=bool(p <= settings.alpha))
+        for row, p in zip(rows, adjusted, strict=True)
+    )
+
+
+def _trend(settings: StatsSettings, order: Sequence[ArmName], pairings: Sequence[Pairing]) -> Trend:
+    first = pairings[0]
+    scores = np.column_stack([first.arms[0].score, *(each.arms[1].score for each in pairings)])
+    kept = np.flatnonzero(~np.isnan(scores).any(axis=1))
+    row = Trend(
+        metric=first.metric,
+        temp=first.temp,
+        arms=tuple(order),
+        n_items=len(kept),
+        n_clusters=len(np.unique(first.cluster[kept])),
+        slope=None,
+        ci_low=None,
+        ci_high=None,
+        confidence=settings.confidence,
+        p=None,
+        p_adjusted=None,
+        significant=None,
+        reason="no item has a score in every arm of the order",
+    )
+    if not len(kept):
+        return row
+    test = trend_test(
+        scores[kept],
+        first.cluster[kept],
+        confidence=settings.confidence,
+        alpha=settings.alpha,
+        draws=max(settings.permutation_samples, FEWEST_FLIPS),
+        seed=settings.random_seed,
+    )
+    return msgspec.structs.replace(
+        row,
+        slope=number(test.estimate),
+        ci_low=number(test.low),
+        ci_high=number(test.high),
+        p=number(test.p),
+        reason=test.reason,
+    )
+
+
+def pooled_effects(table: ScoreTable, settings: StatsSettings, pair: Pairer) -> tuple[PooledEffect, ...]:
+    """Put the effects in several data sets together, on each primary endpoint; none where there is one data set."""
+    datasets = table.of_items(table.dataset)
+    present = [code for code in range(len(table.dataset_names)) if (datasets == code).any()]
+    if len(present) < 2:
+        return ()
+    codes = {table.dataset_names[code]: code for code in present}
+    return tuple(
+        _pooled(settings, pairing, {name: datasets == codes[name] for name in sorted(codes)})
+        for contrast in table.contrasts
+        for temp in table.temps
+        for metric in table.metrics
+        if metric in settings.primary
+        for pairing in (pair(metric, temp, contrast),)
+    )
+
+
+def _pooled(settings: StatsSettings, pairing: Pairing, subsets: Mapping[str, BoolArray]) -> PooledEffect:
+    samples = {name: pairing.sample("dataset", name, chosen) for name, chosen in subsets.items()}
+    errors = {name: clustered_se(sample.totals) for name, sample in samples.items()}
+    # Without variation between its clusters a mean would have all the weight, and without a pair there is none.
+    kept = [name for name, error in errors.items() if error > 0]
+    row = PooledEffect(
+        contrast=pairing.label,
+        metric=pairing.metric,
+        temp=pairing.temp,
+        datasets=tuple(kept),
+        left_out=tuple(name for name in samples if name not in kept),
+        confidence=settings.confidence,
+        reason="fewer than two data sets have an effect that varies",
+    )
+    if len(kept) < 2:
+        return row
+    found = pool(
+        [samples[name].totals.mean for name in kept], [errors[name] ** 2 for name in kept], settings.confidence
+    )
+    widest = samples[kept[0]].largest_difference
+    return msgspec.structs.replace(
+        row,
+        method=found.method,
+        difference=found.estimate,
+        ci_low=max(found.low, -widest),
+        ci_high=min(found.high, widest),
+        se=found.se,
+        df=found.df,
+        p=found.p,
+        q=found.q,
+        q_p=found.q_p,
+        i2=found.i2,
+        tau2=found.tau2,
+        reason=None,
+    )

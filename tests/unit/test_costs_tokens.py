@@ -1,0 +1,150 @@
+"""Estimates of tokens: which source is used, and what its band promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from promptrial.costs.bands import NOTHING, Band
+from promptrial.costs.characters import Characters, RequestSize, characters_of, size_of
+from promptrial.costs.tokens import (
+    DEFAULT_RATES,
+    MIN_MEASURED,
+    PER_MESSAGE,
+    Measured,
+    _t_quantile,
+    input_tokens,
+    output_tokens,
+)
+
+_SENT = RequestSize(100, 200, Characters(letters=10_000))
+
+
+def _measured(inputs: list[int], outputs: list[int] | None = None, letters: int = 100) -> Measured:
+    together = Measured()
+    for number, took in enumerate(inputs):
+        out = outputs[number] if outputs else 1
+        together += Measured.of(RequestSize(1, 2, Characters(letters=letters)), took, out)
+    return together
+
+
+def test_a_tokenizer_is_believed_before_anything_else() -> None:
+    every = _measured([40, 50] * 50)
+    assert input_tokens(_SENT, tokenized=every, measured=_measured([30] * 9)) == (Band.exactly(4500), "tokenizer")
+    some = input_tokens(_SENT, tokenized=_measured([40, 50] * 5), measured=_measured([30] * 9))
+    assert some.source == "tokenizer"
+    assert some.tokens.low < 4500 < some.tokens.high
+    assert some.tokens.expected == pytest.approx(4500)
+    assert input_tokens(_SENT, tokenized=_measured([40] * 2), measured=_measured([30] * 9)).source == "answers"
+
+
+def test_without_answers_the_default_and_its_band_are_used() -> None:
+    found = input_tokens(_SENT)
+    assert found.source == "default"
+    assert found.tokens == DEFAULT_RATES["letters"].scaled(10_000) + PER_MESSAGE.scaled(200)
+
+
+def test_a_few_answers_are_not_a_measurement() -> None:
+    assert input_tokens(_SENT, measured=_measured([30] * (MIN_MEASURED - 1))).source == "default"
+    assert output_tokens(10, 1000, measured=_measured([30] * (MIN_MEASURED - 1))).source == "default"
+
+
+def test_requests_that_all_take_the_same_leave_no_doubt() -> None:
+    found = input_tokens(_SENT, measured=_measured([30] * 9))
+    assert found.source == "answers"
+    assert found.tokens.expected == pytest.approx(3000)
+    assert found.tokens.high == pytest.approx(3000)
+
+
+def test_longer_requests_than_those_measured_take_more_tokens() -> None:
+    twice = input_tokens(RequestSize(100, 400, Characters(letters=20_000)), measured=_measured([30] * 9))
+    assert twice.tokens.expected == pytest.approx(6000)
+
+
+def test_the_band_of_a_measurement_is_as_wide_as_the_requests_differ() -> None:
+    narrow = input_tokens(_SENT, measured=_measured([29, 31] * 10)).tokens
+    wide = input_tokens(_SENT, measured=_measured([25, 35] * 10)).tokens
+    more = input_tokens(_SENT, measured=_measured([25, 35] * 100)).tokens
+    assert wide.high - wide.low == pytest.approx(5 * (narrow.high - narrow.low))
+    assert more.high - more.low < wide.high - wide.low
+
+
+def test_unknown_answers_may_be_as_long_as_they_are_allowed() -> None:
+    assert output_tokens(100, 6400) == (Band(100, 1600, 6400), "default")
+
+
+def test_no_request_has_no_tokens() -> None:
+    assert input_tokens(RequestSize()).tokens == NOTHING
+    assert output_tokens(0, 0).tokens == NOTHING
+    assert output_tokens(0, 0, measured=_measured([30] * 9)).tokens == NOTHING
+
+
+def test_measured_answers_give_their_mean_and_stay_below_the_limit() -> None:
+    measured = _measured([30] * 10, [10, 20] * 5)
+    found = output_tokens(100, 6400, measured=measured)
+    assert found.source == "answers"
+    assert found.tokens.expected == pytest.approx(1500)
+    assert 1000 < found.tokens.low < 1500 < found.tokens.high < 2000
+    assert output_tokens(100, 1400, measured=measured).tokens.high == 1400
+
+
+@pytest.mark.parametrize("degrees", [4, 9, 29, 500])
+def test_the_quantile_is_student_s(degrees: int) -> None:
+    assert _t_quantile(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=3e-3)
+
+
+def test_characters_are_counted_by_kind() -> None:
+    text = "Grüße 12, Мир Αθήνα שלום नमस्ते 東京タワー 서울 😀"
+    assert characters_of(text) == Characters(
+        letters=3 + 8, digits=2, marks=1, latin=2, cyrillic=3, greek=5, semitic=4, indic=6, han=5, hangul=2, other=1
+    )
+    assert characters_of(text).total == len(text)
+
+
+def test_a_lone_surrogate_is_a_character_like_any_other() -> None:
+    assert characters_of("a\ud800").total == 2
+
+
+def test_the_size_of_a_request_is_that_of_its_messages() -> None:
+    assert size_of(["abc", "12"]) == RequestSize(1, 2, Characters(letters=3, digits=2))
+    assert size_of(["abc"]).times(3).plus(size_of(["x"])) == RequestSize(4, 4, Characters(letters=10))
+
+
+@pytest.mark.parametrize("left", [20, 1000])
+def test_the_band_after_a_pilot_holds_about_95_times_in_100(left: int) -> None:
+    """Lengths vary by half, tokens of a letter by a tenth; 30 requests are measured, and some or many are left."""
+    draw, held, answers_held, rounds = np.random.default_rng(38), 0, 0, 400
+    for _ in range(rounds):
+        letters = draw.integers(200, 1800, 30 + left)
+        took = np.rint(letters * draw.normal(0.3, 0.03, 30 + left)).astype(int)
+        answers = draw.integers(1, 60, 30 + left)
+        measured = Measured()
+        for length, one, answer in zip(letters[:30], took[:30], answers[:30], strict=True):
+            measured += Measured.of(RequestSize(1, 0, Characters(letters=int(length))), int(one), int(answer))
+        sent = RequestSize(left, 0, Characters(letters=int(letters[30:].sum())))
+        held += int(took[30:].sum()) in input_tokens(sent, measured=measured).tokens
+        answers_held += int(answers[30:].sum()) in output_tokens(left, 64 * left, measured=measured).tokens
+    assert 0.92 <= held / rounds <= 0.98
+    assert 0.92 <= answers_held / rounds <= 0.98
+
+
+@pytest.mark.parametrize("replicates", [3, 5])
+def test_the_band_after_a_pilot_holds_where_items_are_asked_several_times(replicates: int) -> None:
+    """The input of replicates is the same, their output nearly: 20 items are measured, and 200 are left."""
+    draw, held, answers_held, rounds = np.random.default_rng(39), 0, 0, 200
+    for _ in range(rounds):
+        letters = draw.integers(200, 1800, 220)
+        took = np.rint(letters * draw.normal(0.3, 0.03, 220)).astype(int)
+        answers = draw.integers(10, 60, (1, 220)) + draw.integers(0, 3, (replicates, 220))
+        measured = Measured(per_item=replicates)
+        for place in range(20):
+            for answer in answers[:, place]:
+                size = RequestSize(1, 0, Characters(letters=int(letters[place])))
+                measured += Measured.of(size, int(took[place]), int(answer))
+        sent = RequestSize(200, 0, Characters(letters=int(letters[20:].sum()))).times(replicates)
+        held += int(took[20:].sum()) * replicates in input_tokens(sent, measured=measured).tokens
+        found = output_tokens(200 * replicates, 64 * 200 * replicates, measured=measured).tokens
+        answers_held += int(answers[:, 20:].sum()) in found
+    assert 0.92 <= held / rounds <= 0.99
+    assert 0.92 <= answers_held / rounds <= 0.99

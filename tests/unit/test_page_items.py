@@ -1,0 +1,232 @@
+"""The items of a page: packed once, within the bytes that a page has, and what is left out is said."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import json
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from promptrial.documents.cost_report import CostReport
+from promptrial.model import Item, Message
+from promptrial.phases.page import MOST_ITEMS, _chosen
+from promptrial.reporting.facts import SpendingFacts, TrialFacts, TrialResult
+from promptrial.reporting.page.content import TrialPage
+from promptrial.reporting.page.html import report_page
+from promptrial.reporting.page.items import Packed, PageAnswer, PageItem, PageScores, packed_items
+from tests.support.page_reader import read_page
+from tests.unit.test_reporting_pages import costs, document, endpoint, facts
+
+COMMON = PageScores(
+    arms=("control", "treatment"),
+    contrasts=((0, 1),),
+    labels={"em": "Exact match"},
+    judge="em",
+    abstention=None,
+    outcomes=("fixed", "broken"),
+    temps=(0.0,),
+    files={},
+)
+RANDOM = np.random.default_rng(1)
+
+
+def noise(letters: int) -> str:
+    return bytes(RANDOM.integers(97, 123, letters, dtype=np.uint8)).decode()
+
+
+def item(number: int, reasoning: str | None = None, passage: str | None = "shared") -> PageItem:
+    answer: PageAnswer = (noise(200), None, "stop", 3, 4, reasoning)
+    asked = Item(id=f"q{number}", dataset="d", question=f"question {number}", answers=("gold",), context=passage)
+    return PageItem(number, asked, 0.0, (0,), {"em": [0.0, 1.0]}, [[answer], [answer]])
+
+
+def unpacked(packed: Packed) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed.text)))
+    return value
+
+
+def test_a_passage_of_many_items_is_packed_once() -> None:
+    value = unpacked(packed_items(COMMON, [item(n, passage=f"p{n // 5}") for n in range(10)]))
+    assert [row.get("w") for row in value["items"]] == ["p0", None, None, None, None, "p1", None, None, None, None]
+    assert [row["p"] for row in value["items"]] == [0] * 5 + [1] * 5
+    assert {len(answer) for row in value["items"] for answers in row["a"] for answer in answers} == {5}
+
+
+def test_reasoning_is_left_out_of_all_items_before_any_item_is() -> None:
+    items = [item(n, reasoning=noise(2000)) for n in range(20)]
+    whole = packed_items(COMMON, items)
+    assert (whole.n_items, whole.without_reasoning) == (20, False)
+    packed = packed_items(COMMON, items, largest=len(whole.text) - 1)
+    assert (packed.n_items, packed.without_reasoning) == (20, True)
+    assert {len(answer) for row in unpacked(packed)["items"] for answers in row["a"] for answer in answers} == {5}
+
+
+def test_items_are_left_out_from_the_end_where_even_their_texts_are_too_large() -> None:
+    packed = packed_items(COMMON, [item(n) for n in range(50)], largest=6000)
+    assert 0 < packed.n_items < 50
+    assert len(packed.text) <= 6000
+    assert [row["n"] for row in unpacked(packed)["items"]] == list(range(packed.n_items))
+
+
+@pytest.mark.parametrize("largest", [0, 10])
+def test_a_page_without_room_holds_no_item_and_that_is_no_error(largest: int) -> None:
+    assert packed_items(COMMON, [item(1)], largest=largest).n_items == 0
+
+
+def test_what_does_not_fit_is_said_with_the_command_that_shows_it() -> None:
+    packed = Packed("", 3, without_reasoning=True)
+    page = TrialPage(TrialResult(facts(), document(), costs()), {}, packed=packed, n_items=9)
+    html = report_page(facts().run, [page])
+    assert "This page has 3 of the 9 items" in html
+    assert "promptrial show demo prints all of them" in html
+    assert "The reasoning of model-set-tp1-tk50-mx32-32 is omitted" in html
+    whole = report_page(facts().run, [TrialPage(page.result, {}, packed=Packed("", 9), n_items=9)])
+    assert "This page has" not in whole
+    assert "reasoning of" not in whole
+
+
+def test_what_a_dry_run_shows_has_no_colour_of_better_or_worse() -> None:
+    whole = facts()
+    dry = replace(whole, run=replace(whole.run, dry_run=True))
+    pages = [report_page(each.run, [TrialPage(TrialResult(each, document(), costs()), {})]) for each in (whole, dry)]
+    assert ['class="verdict better"' in page for page in pages] == [True, False]
+    assert 'class="verdict dry"' in pages[1]
+    assert "Dry run: " in pages[1]
+
+
+def test_of_too_many_items_those_that_changed_stay_and_all_keep_their_order() -> None:
+    codes = np.full(MOST_ITEMS + 100, 2)
+    codes[[5, MOST_ITEMS + 50]] = 0
+    codes[MOST_ITEMS + 99] = 1
+    chosen = _chosen([codes], len(codes))
+    assert len(chosen) == MOST_ITEMS
+    assert chosen == sorted(chosen)
+    assert {5, MOST_ITEMS + 50, MOST_ITEMS + 99} <= {*chosen}
+    assert _chosen([codes[:10]], 10) == list(range(10))
+
+
+def test_hostile_characters_are_written_out_in_every_text_and_name() -> None:
+    hostile = "\x1b[2J\u202e\0"
+    asked = Item(
+        id=hostile,
+        dataset=hostile,
+        question=hostile,
+        answers=(hostile,),
+        context=hostile,
+        choices=(hostile,),
+        messages=(Message(hostile, hostile),),  # type: ignore[arg-type] # no role has such a name
+    )
+    answer: PageAnswer = (hostile, hostile, hostile, 1, 1, hostile)
+    common = PageScores(
+        arms=(hostile,), contrasts=(), labels={hostile: hostile}, judge=hostile, abstention=hostile,
+        outcomes=(hostile,), temps=(0.0,), files={hostile: hostile},
+    )  # fmt: skip
+    value = unpacked(packed_items(common, [PageItem(1, asked, 0.0, (0,), {hostile: [1.0]}, [[answer], []])]))
+    said = json.dumps(value, ensure_ascii=False)
+    assert not {"\x1b", "\u202e", "\0"} & {*said}
+    assert said.count("\\\\u202e") == 21
+    assert "\\u001b" not in said.replace("\\\\u001b", "")
+    (name,) = value["scorers"]
+    assert [*value["items"][0]["s"]] == [name] == [value["judge"]]
+    assert [*value["files"]] == value["arms"]
+
+
+def test_memory_is_bounded_by_the_size_of_a_page_and_no_item_is_read_that_has_no_room() -> None:
+    read = []
+
+    def items() -> Iterator[PageItem]:
+        for n in range(4_000):
+            read.append(n)
+            yield item(n, reasoning=noise(32_000), passage=noise(1_000))
+
+    gc.collect()
+    tracemalloc.start()
+    packed = packed_items(COMMON, items(), largest=1_000_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert packed.without_reasoning
+    assert 900_000 < len(packed.text) <= 1_000_000
+    assert peak < 6_000_000
+    assert packed.n_items <= len(read) < packed.n_items + 400
+
+
+def test_what_fits_by_a_byte_is_packed_and_what_does_not_is_not() -> None:
+    items = [item(n) for n in range(30)]
+    size = len(packed_items(COMMON, items).text)
+    assert packed_items(COMMON, items, largest=size).n_items == 30
+    assert packed_items(COMMON, items, largest=size - 1).n_items == 29
+
+
+def test_items_without_reasoning_before_those_with_it_stay_when_it_is_left_out() -> None:
+    items = [*(item(n) for n in range(10)), *(item(n, reasoning=noise(3000)) for n in range(10, 20))]
+    packed = packed_items(COMMON, items, largest=20_000)
+    assert (packed.n_items, packed.without_reasoning) == (20, True)
+    assert [row["n"] for row in unpacked(packed)["items"]] == list(range(20))
+
+
+def test_the_parts_of_several_trials_are_folded_under_their_names_and_a_link_leads_to_each() -> None:
+    each, other = facts(), facts("another-set-tp1-tk50-mx32-32")
+    one, two = (TrialPage(TrialResult(of, document(), costs()), {}) for of in (each, other))
+    (single,) = read_page(report_page(each.run, [one])).root.every("nav")
+    assert not single.every("details")
+    assert {"Verdict", "Effects", "Cost"} <= {link.text for link in single.every("a")}
+    page = read_page(report_page(each.run, [one, two])).root
+    (both,) = page.every("nav")
+    assert [group.every("summary")[0].text for group in both.every("details")] == [each.trial.slug, other.trial.slug]
+    assert len(both.every("a")) == 2 * len(single.every("a")), "the verdict of each stands before its other parts"
+    ids = {found.attributes["id"] for name in ("h1", "h2") for found in page.every(name)}
+    assert {link.attributes["href"][1:] for link in both.every("a")} <= ids
+
+
+@pytest.mark.parametrize(("temps", "small"), [((0.0, 0.7), False), ((0.0, 0.3, 0.7), True)])
+def test_more_than_two_findings_are_written_smaller(temps: tuple[float, ...], small: bool) -> None:
+    found = document(*(endpoint(temp=temp) for temp in temps))
+    page = report_page(facts().run, [TrialPage(TrialResult(facts(), found, costs()), {})])
+    assert ('class="findings many"' in page) == small
+
+
+# --- the first line ---------------------------------------------------------------------------------------------------
+
+
+def first_line(of: TrialFacts, *reports: CostReport) -> str:
+    pages = [TrialPage(TrialResult(of, document(), each), {}) for each in reports or (costs(),)]
+    (line,) = read_page(report_page(of.run, pages)).root.every("p", "facts")
+    return line.text
+
+
+def named(run_id: str, **changes: Any) -> TrialFacts:
+    return replace(facts(), run=replace(facts().run, run_id=run_id, **changes))
+
+
+def test_the_first_line_names_run_day_models_questions_status_and_money() -> None:
+    assert first_line(named("20260131-093000-2")) == (
+        "experiment sample \u00b7 run 20260131-093000-2 \u00b7 2026-01-31 \u00b7 small \u00b7 104 questions "
+        "\u00b7 finished \u00b7 0.0018 USD"
+    )
+
+
+@pytest.mark.parametrize("run_id", ["demo", "20261331-093000", "20260131", "20260131-093000x", "20260100-093000"])
+def test_a_run_whose_name_says_no_time_has_no_day(run_id: str) -> None:
+    assert first_line(named(run_id)).startswith(
+        f"experiment sample \u00b7 run {run_id} \u00b7 small \u00b7 104 questions"
+    )
+
+
+def test_the_first_line_counts_what_was_spent_once_and_never_an_unknown_price_as_nothing() -> None:
+    assert first_line(named("demo", spending=SpendingFacts(2.5, 1.0))).endswith("2.50 USD")
+    assert first_line(facts(), costs(), costs()).endswith(" \u00b7 0.0036 USD")
+    assert first_line(facts(shared_requests=104), costs(), costs()).endswith("at most 0.0036 USD")
+    assert first_line(facts(), costs(), costs(None)).endswith("cost unknown")
+    assert first_line(named("demo", dry_run=True)).endswith("dry run \u00b7 nothing spent")
+
+
+def test_the_colon_of_a_large_verdict_is_not_seen_since_its_figures_come_below_it() -> None:
+    page = report_page(facts().run, [TrialPage(TrialResult(facts(), document(), costs()), {})])
+    assert '<span class="colon">: </span></span> <span class="figures">' in page

@@ -1,0 +1,505 @@
+"""The verdict: one sentence for each state of a primary endpoint, and one line for each warning."""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from promptrial.documents.missing import AttritionTest, MissingSensitivity
+from promptrial.documents.significance import HypothesisTest, Significance, StatsSettings
+from promptrial.reporting.details import reading_sentences
+from promptrial.reporting.facts import GrowthFacts, SealFacts, TrialFacts, TrialResult
+from promptrial.reporting.short import effects_in_short
+from promptrial.reporting.tables import primary_table
+from promptrial.reporting.verdict import Verdict, all_arms, comparison_verdict, scores_verdict, trial_verdict
+from promptrial.stats.effective import density
+from tests.unit.test_reporting_pages import attrition, costs, document, endpoint, estimate, facts, looked_at, untested
+from tests.unit.test_reporting_ranks import ranking
+
+NAMED = {"control": "control.txt", "treatment": "terse.txt"}
+DULL: dict[str, Any] = {"p": 0.4, "p_adjusted": 0.4, "significant": False}
+
+
+def verdict(found: Significance, changed: TrialFacts | None = None) -> Verdict:
+    return trial_verdict(TrialResult(changed or replace(facts(), prompt_names=NAMED), found, costs()))
+
+
+def sentence(found: Significance) -> str:
+    return " ".join(verdict(found).sentences)
+
+
+def test_a_better_prompt_is_named_by_its_file_with_both_shares_and_the_interval() -> None:
+    assert sentence(document(endpoint())) == (
+        "terse.txt beats control.txt on exact match: 45.0% against 30.0%, +15.0 points (95% CI +9.0 to +21.0; "
+        "100 questions, p = 0.025)."
+    )
+
+
+def test_a_worse_prompt_is_called_worse() -> None:
+    found = document(endpoint(control=0.45, treatment=0.30))
+    assert sentence(found).startswith("terse.txt is worse than control.txt on exact match: 30.0% against 45.0%, -15.0")
+    assert verdict(found).findings[0].state == "worse"
+
+
+def test_where_lower_is_better_the_lower_prompt_wins_and_the_sentence_says_why() -> None:
+    settings = replace(document().settings, primary=("false_answer_rate",))
+    found = document(endpoint("false_answer_rate", control=0.45, treatment=0.30), settings=settings)
+    assert "terse.txt beats control.txt on false answers" in sentence(found)
+    assert "30.0% against 45.0%, lower is better, -15.0 points" in sentence(found)
+
+
+def test_where_no_direction_is_declared_nobody_wins() -> None:
+    found = document(endpoint(), settings=StatsSettings())
+    assert sentence(found).startswith("terse.txt is higher than control.txt on exact match")
+
+
+def test_arms_without_files_go_by_their_names() -> None:
+    found = verdict(document(endpoint()), facts())
+    assert str(found.findings[0]).startswith("treatment beats control on exact match")
+
+
+def test_what_was_not_shown_says_what_could_have_been_and_how_many_questions_half_of_it_takes() -> None:
+    found = document(
+        endpoint(control=0.3, treatment=0.312, **DULL),
+        estimates=(estimate("paired_difference", "mean_difference", 0.012, figures={
+            "detectable_at_80_percent_power": 0.06}),),
+    )  # fmt: skip
+    assert sentence(found) == (
+        "No difference shown on exact match: +1.2 points (95% CI -4.8 to +7.2; 100 questions, p = 0.400). "
+        "This run could detect 6 points; 3 points need about 400 questions."
+    )
+
+
+def test_what_could_have_been_shown_says_that_it_is_of_one_test_where_several_are_corrected_together() -> None:
+    figures = {"detectable_at_80_percent_power": 0.06}
+    found = document(
+        endpoint(control=0.3, treatment=0.312, **DULL),
+        endpoint("f1"),
+        estimates=(estimate("paired_difference", "mean_difference", 0.012, figures=figures),),
+        settings=replace(document().settings, primary=("em", "f1")),
+    )
+    said = verdict(found).sentences[0]
+    assert "3 points need about 400 questions. " in said
+    assert said.endswith("This is for a single test; correcting for 2 primary tests takes more questions.")
+
+
+def test_what_was_not_shown_claims_no_power_where_none_is_known() -> None:
+    assert "could detect" not in sentence(document(endpoint(**DULL)))
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "text"),
+    [
+        ("equivalence", "terse.txt and control.txt are equivalent on exact match, within 2 points (+0.3, 90% CI "),
+        (
+            "non_inferiority",
+            "terse.txt is not worse than control.txt on exact match by 2 points or more (+0.3, 90% CI ",
+        ),
+    ],
+)
+def test_a_margin_that_was_shown_decides_where_no_difference_was(hypothesis: Any, text: str) -> None:
+    test = HypothesisTest(
+        family=hypothesis, hypothesis=hypothesis, metric="em", temp=0.0, scope="overall", subset="all", method="tost",
+        p=0.01, p_adjusted=0.01, rejected=True,
+    )  # fmt: skip
+    found = document(
+        endpoint(control=0.3, treatment=0.303, **DULL),
+        tests=(test,),
+        settings=StatsSettings(tost_margins={"em": 0.02}, wanted={"em": "higher"}),
+        estimates=(estimate("tost", hypothesis, 0.003, ci_low=-0.011, ci_high=0.017),),
+    )
+    assert sentence(found) == f"{text}-1.1 to +1.7; 100 questions)."
+    decided = "equivalent" if hypothesis == "equivalence" else "not worse"
+    [short] = effects_in_short(found, wide=False)
+    assert [table.rows[0][-1] for table in (short, primary_table(found))] == [decided, decided]
+    for notes in (short.notes, reading_sentences(found)):
+        assert any(
+            ("decided by 90% intervals, because each takes one-sided tests at level 0.05") in each for each in notes
+        )
+    assert not any("90%" in each for each in reading_sentences(document(endpoint())))
+
+
+def test_what_was_shown_of_a_margin_in_one_contrast_is_not_claimed_of_another() -> None:
+    names = ("terse vs control", "short vs control")
+    test = HypothesisTest(
+        family="equivalence", hypothesis="equivalence", metric="em", temp=0.0, scope="overall", subset="all",
+        method="tost", p=0.01, p_adjusted=0.01, rejected=True, contrast=names[1],
+    )  # fmt: skip
+    limits = {names[0]: (-0.5, 0.5), names[1]: (-0.011, 0.017)}
+    found = document(
+        *(endpoint(control=0.3, treatment=0.303, **DULL, contrast=name) for name in names),
+        tests=(test,),
+        settings=StatsSettings(tost_margins={"em": 0.02}, wanted={"em": "higher"}),
+        estimates=tuple(
+            estimate("tost", "equivalence", 0.003, ci_low=low, ci_high=high, contrast=name)
+            for name, (low, high) in limits.items()
+        ),
+    )
+    seen = verdict(found)
+    assert [each.state for each in seen.findings] == ["not_shown", "equivalent"]
+    assert "(+0.3, 90% CI -1.1 to +1.7; 100 questions)" in seen.sentences[1]
+
+
+def test_an_interval_that_a_stopping_rule_decides_is_at_the_level_of_the_rule_and_no_other_is() -> None:
+    settings = replace(document().settings, primary=("em", "f1"))
+    seen = verdict(document(endpoint(), endpoint("f1"), settings=settings, looks=looked_at(0.025)))
+    assert ["(97.5% CI +9.0" in seen.sentences[0], "(95% CI +9.0" in seen.sentences[1]] == [True, True]
+
+
+def test_primaries_that_conflict_are_summed_up_as_mixed() -> None:
+    found = document(endpoint(), endpoint("false_answer_rate"), settings=replace(
+        document().settings, primary=("em", "false_answer_rate")))  # fmt: skip
+    seen = verdict(found)
+    assert [each.state for each in seen.findings] == ["better", "worse"]
+    assert seen.sentences[-1] == "Mixed: better on exact match, worse on false answers."
+
+
+def test_what_is_mixed_at_several_temperatures_says_at_which() -> None:
+    found = document(endpoint(), endpoint(control=0.45, treatment=0.3, temp=0.7))
+    warm = replace(facts(), trial=replace(facts().trial, temps=(0.0, 0.7)))
+    assert verdict(found, warm).summary == (
+        "Mixed: better on exact match at temperature 0, worse on exact match at temperature 0.7."
+    )
+
+
+def test_what_is_mixed_in_several_contrasts_is_said_of_each_arm_and_of_no_other() -> None:
+    settings = replace(document().settings, primary=("em", "f1"))
+    shares = {"terse": (0.45, 0.2), "cot": (0.2, 0.45), "plain": (0.45, 0.45)}
+    rows = [
+        endpoint(metric, 0.3, share, contrast=f"{arm} vs control")
+        for arm, found in shares.items()
+        for metric, share in zip(("em", "f1"), found, strict=True)
+    ]
+    assert verdict(document(*rows, settings=settings)).summary == (
+        "Mixed: terse is better on exact match, worse on token F1; cot is better on token F1, worse on exact match."
+    )
+
+
+def test_primaries_that_agree_need_no_summary() -> None:
+    assert verdict(document(endpoint(), endpoint("f1"))).summary == ""
+
+
+def test_too_few_clusters_give_no_answer_and_say_how_many_are_needed() -> None:
+    row = endpoint(ci_low=None, ci_high=None, clustered=True, n_clusters=4, clusters_needed=6, significant=False)
+    assert sentence(document(row)) == (
+        "No answer possible on exact match: 4 clusters are too few for 95% intervals; at least 6 are needed."
+    )
+
+
+def test_nothing_scored_gives_no_answer_with_its_reason() -> None:
+    assert sentence(document(untested())) == (
+        "No answer possible on exact match: no pair: no item has a score in both arms."
+    )
+
+
+def test_without_a_primary_endpoint_the_verdict_says_so() -> None:
+    settings = replace(document().settings, primary=())
+    assert sentence(document(endpoint(), settings=settings)) == "No answer possible: no primary endpoint was declared."
+
+
+def test_one_arm_alone_is_compared_with_nothing() -> None:
+    alone = facts()
+    alone = replace(alone, trial=replace(alone.trial, conditions=("control",)))
+    assert verdict(document(), alone).sentences == ("Nothing is compared: only control was asked.",)
+
+
+def test_a_narrow_interval_gets_two_decimals_and_a_tiny_p_a_bound() -> None:
+    row = endpoint(control=0.3, treatment=0.31, ci_low=0.008, ci_high=0.012, p_adjusted=0.00001)
+    assert "+1.00 points (95% CI +0.80 to +1.20; 100 questions, p < 0.001)" in sentence(document(row))
+
+
+def test_clusters_stand_beside_the_questions() -> None:
+    assert "; 100 questions in 40 clusters, p = 0.025)" in sentence(document(endpoint(clustered=True, n_clusters=40)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"n_open": 100, "n_closed": 0}, "100 questions from 40 passages"),
+        ({"n_open": 100, "n_closed": 0, "n_grouped": 100}, "100 questions in 40 groups"),
+        ({"n_open": 50, "n_closed": 50}, "100 questions in 40 clusters"),
+        ({"n_open": 100, "n_closed": 0, "n_grouped": 5}, "100 questions in 40 clusters"),
+    ],
+)
+def test_clusters_are_called_what_they_are(changes: dict[str, Any], text: str) -> None:
+    of = replace(facts(), run=replace(facts().run, **changes))
+    name = "p0123456789abcdef"
+    row = endpoint(clustered=True, n_clusters=40, largest_cluster=name, largest_cluster_share=0.34)
+    seen = verdict(document(row), of)
+    assert text in seen.sentences[0]
+    assert name not in seen.warnings[0].text, "a hash tells a reader nothing"
+    assert f"the largest {text.rsplit(maxsplit=1)[-1].removesuffix('s')} has 34%" in seen.warnings[0].text
+
+
+def test_of_several_arms_each_sentence_says_which_are_compared() -> None:
+    rows = [endpoint(**DULL, contrast=f"{arm} vs control") for arm in ("treatment", "short")]
+    said = verdict(document(*rows)).sentences
+    assert [text.partition(":")[0] for text in said] == [
+        "No difference shown between terse.txt and control.txt on exact match",
+        "No difference shown between short and control.txt on exact match",
+    ]
+
+
+def test_several_temperatures_are_named() -> None:
+    warm = replace(facts(), trial=replace(facts().trial, temps=(0.0, 0.7)))
+    assert "on exact match at temperature 0:" in str(verdict(document(endpoint()), warm).findings[0])
+
+
+def _lost(control: int, treatment: int, *, differs: bool = True) -> Significance:
+    lost = AttritionTest(
+        n_planned_control=200, n_planned_treatment=200, n_missing_control=control, n_missing_treatment=treatment,
+        difference=0.49, p=0.0001, p_method="mcnemar", differs=differs, reason=None,
+    )  # fmt: skip
+    other = MissingSensitivity(missing="failure", n_pairs=200, difference=-0.31, ci_low=-0.382, ci_high=-0.24, p=0.0001)
+    return document(endpoint(attrition=lost, missing_sensitivity=other, **DULL))
+
+
+def test_a_verdict_begins_with_the_answers_that_one_arm_lacks_where_they_are_many() -> None:
+    said = sentence(_lost(0, 98))
+    assert said.startswith(
+        "Do not rely on this result: 98 of 200 answers from terse.txt are missing. With missing answers counted as "
+        "failures: Exact match -31.0 (-38.2 to -24.0) percentage points. "
+        "With missing answers left out: No difference shown on exact match: "
+    )
+    assert "140 of 200 answers from control.txt are missing" in sentence(_lost(140, 98))
+
+
+def _attrition(control: int, treatment: int, **changes: Any) -> AttritionTest:
+    found = AttritionTest(
+        n_planned_control=200, n_planned_treatment=200, n_missing_control=control, n_missing_treatment=treatment,
+        difference=0.2, p=0.0001, p_method="mcnemar", differs=True, reason=None,
+    )  # fmt: skip
+    return msgspec.structs.replace(found, **changes)
+
+
+def test_every_arm_that_lost_too_many_answers_is_named() -> None:
+    assert "140 of 200 answers from control.txt are missing and 98 of 200 from terse.txt." in sentence(_lost(140, 98))
+    assert "control.txt are missing." in sentence(_lost(140, 20)), "a tenth is not too many"
+
+
+def test_answers_that_an_arm_lacks_are_said_of_its_own_contrast_alone() -> None:
+    found = document(
+        endpoint(contrast="terse vs control", attrition=_attrition(0, 2, differs=False)),
+        endpoint(contrast="cot vs control", attrition=_attrition(0, 98)),
+    )
+    seen = verdict(found)
+    assert [each.state for each in seen.findings] == ["better", "unreliable"]
+    assert str(seen.findings[0]).startswith("terse beats control.txt on exact match: 45.0%")
+    assert str(seen.findings[1]).startswith(
+        "Do not rely on this result: 98 of 200 answers from cot are missing. "
+        "With missing answers left out: cot beats control.txt on exact"
+    )
+
+
+def test_where_two_arms_lost_answers_each_contrast_and_each_warning_says_its_own() -> None:
+    losses = {"terse": 30, "cot": 98}
+    found = document(*(endpoint(contrast=f"{arm} vs control", attrition=_attrition(0, n)) for arm, n in losses.items()))
+    seen = verdict(found)
+    assert [
+        "30 of 200 answers from terse are" in seen.sentences[0],
+        "98 of 200 answers from cot are" in seen.sentences[1],
+    ]
+    assert [each.text.partition(" (")[0] for each in seen.warnings if each.kind == "unequal"] == [
+        "control.txt lost 0 of 200 answers, terse 30 of 200",
+        "control.txt lost 0 of 200 answers, cot 98 of 200",
+    ]
+
+
+def test_no_primary_endpoint_is_a_plain_win_where_an_arm_lacks_answers_and_one_warning_says_it() -> None:
+    rows = [endpoint(metric, attrition=_attrition(0, 98)) for metric in ("em", "f1")]
+    settings = replace(document().settings, primary=("em", "f1"))
+    seen = verdict(document(*rows, settings=settings))
+    assert [each.state for each in seen.findings] == ["unreliable", "unreliable"]
+    assert [each.kind for each in seen.warnings] == ["unequal"]
+
+
+def test_answers_lost_at_one_temperature_are_said_of_that_one_alone() -> None:
+    warm = replace(facts(), trial=replace(facts().trial, temps=(0.0, 0.7)))
+    found = document(endpoint(), endpoint(temp=0.7, attrition=_attrition(0, 98)))
+    seen = verdict(found, warm)
+    assert [each.state for each in seen.findings] == ["better", "unreliable"]
+    assert seen.warnings[0].text.startswith("at temperature 0.7, control lost 0 of 200 answers, treatment 98")
+
+
+def test_findings_that_cannot_be_relied_on_are_not_summed_up_as_mixed() -> None:
+    rows = [endpoint(attrition=_attrition(0, 98)), endpoint("false_answer_rate")]
+    settings = replace(document().settings, primary=("em", "false_answer_rate"))
+    assert verdict(document(*rows, settings=settings)).summary == ""
+
+
+def test_what_two_runs_or_files_show_is_not_relied_on_either_where_answers_are_missing() -> None:
+    found = document(endpoint(attrition=_attrition(0, 98)))
+    said = (
+        "Do not rely on this result: 98 of 200 answers from B are missing. "
+        "With missing answers left out: B beats A on exact match"
+    )
+    for seen in (
+        comparison_verdict(found, ("A", "B"), ()),
+        scores_verdict(found, {"control": "A", "treatment": "B"}, ()),
+    ):
+        assert seen.sentences[0].startswith(said)
+        assert seen.document().findings[0].state == "unreliable"
+
+
+def test_a_ranking_of_arms_of_which_one_lost_too_many_answers_is_not_relied_on() -> None:
+    found = document(
+        endpoint(contrast="terse vs control", attrition=_attrition(0, 2, differs=False)),
+        endpoint(contrast="cot vs control", attrition=_attrition(0, 98)),
+        rankings=(ranking(("control", "terse", "cot"), ("terse", "control"), ("cot", "control")),),
+    )
+    first, second, third = verdict(found).findings
+    assert str(first).startswith(
+        "Do not rely on this result: 98 of 200 answers from cot are missing. With missing answers left out: terse or "
+    )
+    assert [first.state, second.state, third.state] == ["unreliable", "better", "unreliable"]
+    assert [each.state for each in all_arms(found, NAMED)] == ["unreliable"]
+
+
+def test_few_lost_answers_and_answers_lost_in_both_arms_alike_are_a_warning_alone() -> None:
+    assert sentence(_lost(0, 20)).startswith("No difference shown")
+    assert sentence(_lost(98, 98, differs=False)).startswith("No difference shown")
+
+
+def test_warnings_come_in_one_order_and_each_has_a_number() -> None:
+    lost = AttritionTest(
+        n_planned_control=104, n_planned_treatment=104, n_missing_control=1, n_missing_treatment=30, difference=0.28,
+        p=0.0001, p_method="mcnemar", differs=True, reason=None,
+    )  # fmt: skip
+    row = endpoint(attrition=lost, clustered=True, n_clusters=7, cautions=("only 7 clusters: p-values go in steps",))
+    found = document(row, attrition={"control": attrition(103), "treatment": attrition(74, truncated=20)})
+    base = facts()
+    run = replace(
+        base.run,
+        dry_run=True,
+        grown_late=(GrowthFacts({"squad": (50, 104)}),),
+        corrected={"squad": 3},
+        seal=SealFacts("a" * 64, ("analysis.alpha: sealed 0.05, now 0.01", "x: y")),
+        copied="the name is still the sample's",
+    )
+    seen = trial_verdict(TrialResult(replace(base, run=run), found, replace_usd(None)))
+    once = ["clusters", "unpriced", "grown", "corrected", "seal", "sample_names"]
+    assert [each.kind for each in seen.warnings] == ["dry_run", "missing", "truncated", "unequal", *once]
+    assert [*map(str, seen.warnings)] == [
+        "Dry run: all 177 answers came from an emulator; these figures say nothing about a model.",
+        (
+            "Missing answers: 1 of 104 (1.0%) for control and 30 of 104 (28.8%) for treatment; they are left out "
+            "of the effects."
+        ),
+        (
+            "Answers cut off: 0 of 103 (0.0%) for control and 20 of 74 (27.0%) for treatment, at the token limit "
+            "(max_new_tokens); the text up to the limit is scored."
+        ),
+        (
+            "Unequal losses: control lost 1 of 104 answers, treatment 30 of 104 (p < 0.001); this may explain "
+            "the effect."
+        ),
+        "Clusters: there are only 7 clusters, so the interval is wide and the p-value is coarse.",
+        "No price: 24,000 tokens of small have no known price; the cost is unknown, not 0.",
+        (
+            "Sample grew: squad from 50 to 104 questions, after statistics had been computed; p-values assume a "
+            "sample size fixed in advance."
+        ),
+        "Corrected: the gold answers of 3 questions in squad, after the questions had been asked.",
+        "Sealed plan: the run deviates from it in 2 ways; the first: analysis.alpha: sealed 0.05, now 0.01.",
+        "Sample text: the name is still the sample's.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (
+            {"largest_cluster": "moon", "largest_cluster_share": 0.34},
+            "the largest cluster (moon) has 34% of the questions.",
+        ),
+        (
+            {"cautions": (("too sparse for sign flips alone (pairs differ in 3 of 40 clusters: upwards in 2, downwards "
+                          "in 1): the interval is widened, by a design effect of at least 1.2"),)},
+            "exact match differs in only 3 of 40 clusters; the interval was widened to allow for this.",
+        ),
+        (
+            {"cautions": ("pairs differ in 0 of 40 clusters: the interval is approximate, and may be too narrow",)},
+            "exact match differs in none of 40 clusters; the interval is approximate.",
+        ),
+        (
+            {"cautions": ("pairs differ in 3 of 40 clusters: the interval is approximate, and may be too narrow",)},
+            "exact match differs in only 3 of 40 clusters; the interval is approximate.",
+        ),
+    ],
+)  # fmt: skip
+def test_what_clusters_do_to_an_interval_is_said_in_plain_words(row: dict[str, Any], text: str) -> None:
+    found = verdict(document(endpoint(clustered=True, n_clusters=40, **row)))
+    assert [(each.kind, each.text) for each in found.warnings] == [("clusters", text)]
+
+
+def test_what_clusters_do_to_measures_that_differ_names_each() -> None:
+    def sparse(n: int) -> dict[str, Any]:
+        said = f"pairs differ in {n} of 40 clusters: the interval is approximate, and may be too narrow"
+        return {"clustered": True, "n_clusters": 40, "cautions": (said,)}
+
+    settings = replace(document().settings, primary=("em", "f1"))
+
+    def said(*rows: Any) -> list[str]:
+        return [each.text for each in verdict(document(*rows, settings=settings)).warnings]
+
+    assert said(endpoint(**sparse(2)), endpoint("f1", **sparse(0))) == [
+        "exact match differs in only 2 of 40 clusters; the interval is approximate.",
+        "token F1 differs in none of 40 clusters; the interval is approximate.",
+    ]
+    both = "exact match and token F1 differs in only 2 of 40 clusters; the interval is approximate."
+    assert said(endpoint(**sparse(2)), endpoint("f1", **sparse(2))) == [both]
+    hot = endpoint(**sparse(2) | {"temp": 0.7})
+    assert said(endpoint(**sparse(0)), hot)[1].startswith("exact match at temperature 0.7 differs in only 2 of 40")
+    share: dict[str, Any] = {"clustered": True, "n_clusters": 40}
+    assert said(endpoint(**share, largest_cluster_share=0.3), endpoint("f1", **share, largest_cluster_share=0.4)) == [
+        "exact match: the largest cluster has 30% of the questions.",
+        "token F1: the largest cluster has 40% of the questions.",
+    ]
+
+
+def test_the_words_of_statistics_that_a_warning_reads_are_those_that_they_use() -> None:
+    assert density(np.array([1.0, 0.0, 0.0]), np.array([0, 1, 2])).said("clusters") == "pairs differ in 1 of 3 clusters"
+
+
+def test_a_few_empty_answers_are_no_warning_and_one_that_never_came_is() -> None:
+    few = attrition(103, {"length": 1}, empty=1)
+    assert verdict(document(attrition={"control": few, "treatment": attrition(104)})).warnings == ()
+    lost = verdict(document(attrition={"control": attrition(103), "treatment": attrition(104)}))
+    assert [each.kind for each in lost.warnings] == ["missing"]
+
+
+def test_the_first_sentence_of_a_dry_run_says_that_it_is_one_before_any_number() -> None:
+    dry = replace(facts(), prompt_names=NAMED, run=replace(facts().run, dry_run=True))
+    settings = replace(document().settings, primary=("em", "f1"))
+    seen = verdict(document(endpoint(), endpoint("f1"), settings=settings), dry)
+    assert [text.startswith("Dry run: ") for text in seen.sentences] == [True, False]
+    assert seen.sentences[0].startswith("Dry run: terse.txt beats control.txt on exact match: 45.0%")
+    assert seen.findings[0].state == "better"
+
+
+def test_two_runs_are_compared_in_the_same_words() -> None:
+    seen = comparison_verdict(document(endpoint()), ("A", "B"), ())
+    assert seen.sentences == (
+        "B beats A on exact match: 45.0% against 30.0%, +15.0 points (95% CI +9.0 to +21.0; 100 questions, p = 0.025).",
+    )
+    dry = comparison_verdict(document(endpoint()), ("A", "B"), ("B",))
+    assert dry.sentences[0].startswith("Dry run: B beats A")
+    assert [*map(str, dry.warnings)] == [
+        "Dry run: the answers in run B came from an emulator; these figures say nothing about a model."
+    ]
+
+
+def test_answers_that_two_runs_lack_are_named_by_run() -> None:
+    found = document(endpoint(), attrition={"control": attrition(104), "treatment": attrition(74)})
+    (warning,) = comparison_verdict(found, ("A", "B"), ()).warnings
+    assert warning.text == "0 of 104 (0.0%) for A and 30 of 104 (28.8%) for B; they are left out of the effects."
+
+
+def test_a_clean_run_has_no_warning() -> None:
+    assert verdict(document()).warnings == ()
+
+
+def replace_usd(usd: float | None) -> Any:
+    return msgspec.structs.replace(costs(), usd=usd)

@@ -1,0 +1,217 @@
+"""How a sample is cut into waves, what the record of looks may say, and what a trial that stopped early shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import UNSET
+from pydantic import ValidationError
+
+from promptrial.config.stopping import StoppingConfig
+from promptrial.design.waves import ClusterKey, cut_waves, wave_ends
+from promptrial.documents.looks import EndpointLookRow, LookRow, Looks
+from promptrial.documents.significance import StatsSettings
+from promptrial.errors import CorruptRecordError
+from promptrial.reporting.stopped import saved_usd, stopped_sentence
+from promptrial.stats.analysis import analyse
+from promptrial.stats.under_looks import FAMILY, under_looks
+from promptrial.store.look_records import LOOKS_FILE, LookRecord, append_look, is_over, read_looks, taken
+from tests.support.score_tables import table_of
+
+FIVE = StoppingConfig(rule="evalue")
+
+
+def keys(*sizes: int) -> list[ClusterKey]:
+    return [ClusterKey("set", f"c{number}") for number, size in enumerate(sizes) for _ in range(size)]
+
+
+# --- waves -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_item_is_in_one_wave_and_every_cluster_in_one() -> None:
+    given = keys(*[1, 2, 3, 4] * 10)
+    waves = cut_waves(given, FIVE, 7)
+    assert waves.n_waves == 5
+    assert sum(waves.items) == len(given)
+    assert sum(waves.clusters) == 40
+    assert waves.largest == 4
+    assert len({(key, wave) for key, wave in zip(given, waves.wave_of, strict=True)}) == 40
+    assert [len(found) for found in waves.positions()] == list(waves.items)
+
+
+def test_waves_are_about_as_large_as_they_should_be() -> None:
+    waves = cut_waves(keys(*[1] * 100), StoppingConfig(rule="pocock", waves=(10, 30)), 7)
+    assert waves.items == (10, 30, 60)
+    assert cut_waves(keys(*[1] * 100), FIVE, 7).items == (20,) * 5
+
+
+def test_one_large_cluster_makes_fewer_waves_and_none_without_items() -> None:
+    waves = cut_waves(keys(90, *[1] * 10), FIVE, 7)
+    assert waves.n_waves < 5
+    assert min(waves.items) > 0
+    assert min(waves.clusters) > 0
+
+
+def test_the_order_of_the_items_changes_no_wave_and_another_seed_does() -> None:
+    given = keys(*[1] * 60)
+    forward, backward = cut_waves(given, FIVE, 7), cut_waves(given[::-1], FIVE, 7)
+    assert forward.wave_of == backward.wave_of[::-1]
+    assert forward.wave_of != cut_waves(given, FIVE, 8).wave_of
+
+
+def test_the_same_name_in_two_data_sets_is_two_clusters() -> None:
+    waves = cut_waves([ClusterKey("a", "c"), ClusterKey("b", "c")], StoppingConfig(rule="pocock", looks=2), 7)
+    assert waves.clusters == (1, 1)
+
+
+@pytest.mark.parametrize(("n", "ends"), [(1, (1,)), (2, (1, 2)), (3, (1, 2, 3))])
+def test_a_small_sample_has_no_wave_twice(n: int, ends: tuple[int, ...]) -> None:
+    assert wave_ends(FIVE, n) == ends
+
+
+# --- configuration ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"rule": "evalue", "looks": 5, "waves": [10]}, "only one of"),
+        ({"rule": "evalue", "efficacy": False}, "nothing could stop the trial"),
+        ({"rule": "evalue", "looks": 1}, "looks"),
+        ({"rule": "evalue", "futility": 0}, "futility"),
+        ({"rule": "bayes"}, "rule"),
+    ],
+)
+def test_a_rule_without_sense_is_refused(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        StoppingConfig(**given)
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+def record(wave: int, decision: Any) -> LookRecord:
+    return LookRecord(
+        wave=wave, at="2026-01-31T09:30:00Z", rule="evalue", items=10, results={}, endpoints=(), decision=decision
+    )
+
+
+def test_a_torn_last_line_was_never_obeyed_and_is_cut_off(tmp_path: Path) -> None:
+    append_look(tmp_path, record(1, "continue"))
+    path = tmp_path / LOOKS_FILE
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"wave": 2, "decision": "st')
+    assert [look.wave for look in read_looks(tmp_path)] == [1]
+    append_look(tmp_path, record(2, "stop"))
+    assert path.read_bytes() == whole + msgspec.json.encode(record(2, "stop")) + b"\n"
+    assert is_over(read_looks(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "decisions",
+    [
+        [(1, "stop"), (2, "continue")],
+        [(2, "continue")],
+        [(1, "continue"), (1, "continue")],
+        [(1, "unblind")],
+        [(1, "end"), (1, "ask_more")],
+        [(1, "continue"), (1, "ask_more")],
+    ],
+)
+def test_looks_that_cannot_follow_one_another_are_damage(tmp_path: Path, decisions: list[tuple[int, str]]) -> None:
+    lines = b"".join(msgspec.json.encode(record(wave, decision)) + b"\n" for wave, decision in decisions)
+    (tmp_path / LOOKS_FILE).write_bytes(lines)
+    with pytest.raises(CorruptRecordError, match=f"{LOOKS_FILE}:{len(decisions)}: .*does not follow"):
+        read_looks(tmp_path)
+
+
+def test_a_line_that_is_no_look_is_named(tmp_path: Path) -> None:
+    (tmp_path / LOOKS_FILE).write_bytes(b"{}\n")
+    with pytest.raises(CorruptRecordError, match=f"{LOOKS_FILE}:1: damaged record of a look"):
+        read_looks(tmp_path)
+
+
+def test_decisions_of_people_are_no_looks() -> None:
+    found = [record(1, "stop"), record(1, "ask_more"), record(2, "continue"), record(2, "unblind")]
+    assert [look.wave for look in taken(found)] == [1, 2]
+    assert is_over(found)
+    assert not is_over(found[:3])
+
+
+# --- results ---------------------------------------------------------------------------------------------------------
+
+
+def row(low: float, high: float, p: float, *, level: float = 0.05, difference: float = 0.2) -> EndpointLookRow:
+    return EndpointLookRow(
+        contrast="treatment vs control", temp=0.0, difference=difference, ci_low=low, ci_high=high, p=p, level=level,
+        n_pairs=10, n_clusters=10, reason=None,
+    )  # fmt: skip
+
+
+def looks(*rows: EndpointLookRow, decision: Any = "stop") -> Looks:
+    return Looks(
+        rule="pocock", metric="em", alpha=0.05, efficacy=True, futility=None, waves_planned=5, items_planned=50,
+        items=10 * len(rows), decision=decision,
+        taken=tuple(LookRow(wave=wave, items=10 * wave, endpoints=(each,)) for wave, each in enumerate(rows, 1)),
+    )  # fmt: skip
+
+
+TABLE = table_of([0.0, 1.0] * 10, [1.0, 1.0] * 10)
+SETTINGS = StatsSettings(primary=("em",), bootstrap_samples=200, tost_margins={"em": 0.4}, wanted={"em": "higher"})
+
+
+def test_the_rule_decides_on_its_endpoint_with_its_interval() -> None:
+    fixed = analyse(TABLE, SETTINGS)
+    found = under_looks(fixed, looks(row(-0.1, 0.5, 0.04, level=0.01), row(0.05, 0.35, 0.01, level=0.02)))
+    (endpoint,) = found.endpoints
+    assert (endpoint.ci_low, endpoint.ci_high, endpoint.ci_method) == (0.05, 0.35, "repeated_interval")
+    assert endpoint.p == endpoint.p_adjusted == pytest.approx(0.025)
+    assert endpoint.significant
+    assert endpoint.family == FAMILY
+    tests = {test.hypothesis: test for test in found.tests}
+    assert tests["difference"].rejected
+    assert tests["equivalence"].rejected  # 0.05 to 0.35 lies within 0.4
+    assert tests["equivalence"].p is None
+    assert [(family.name, family.size, family.rejected) for family in found.families] == [
+        (FAMILY, 1, 1),
+        ("equivalence", 0, 1),
+        ("non_inferiority", 0, 1),
+    ]
+    assert found.looks is not UNSET
+
+
+def test_what_was_shown_stays_shown_though_a_later_look_would_take_it_back() -> None:
+    found = under_looks(analyse(TABLE, SETTINGS), looks(row(0.05, 0.5, 0.01), row(-0.1, 0.4, 0.2)))
+    (endpoint,) = found.endpoints
+    assert (endpoint.ci_low, endpoint.ci_high) == (0.05, 0.4)
+    assert endpoint.significant
+
+
+def test_a_wide_interval_keeps_no_margin() -> None:
+    found = under_looks(analyse(TABLE, SETTINGS), looks(row(-0.5, 0.5, 0.9)))
+    assert not any(test.rejected for test in found.tests)
+    assert not found.endpoints[0].significant
+
+
+def test_what_was_saved_is_what_the_other_questions_would_have_cost() -> None:
+    early = replace_items(looks(row(0.05, 0.5, 0.01)), items=400, planned=1000)
+    assert saved_usd(early, 2.0) == pytest.approx(3.0)
+    assert saved_usd(early, None) is None
+    lead, figures = stopped_sentence(early, "a beats b on exact match: ", "71% against 61%, +10 points.", 2.74)
+    assert lead + figures == (
+        "Stopped after 400 of 1,000 questions: a beats b on exact match: 71% against 61%, +10 points; saved 4.11 USD."
+    )
+    assert stopped_sentence(early, "a", "b.", None)[1] == "b; 600 were not asked."
+
+
+def test_a_unit_that_ends_in_a_full_stop_does_not_end_the_sentence_on_a_trial_that_stopped() -> None:
+    early = replace_items(looks(row(0.05, 0.5, 0.01)), items=400, planned=1000)
+    _, figures = stopped_sentence(early, "a beats b: ", "3.0 min. against 2.0 min., +1.0 min. (n = 9).", 2.0)
+    assert figures == "3.0 min. against 2.0 min., +1.0 min. (n = 9); saved 3.00 USD."
+
+
+def replace_items(found: Looks, *, items: int, planned: int) -> Looks:
+    return msgspec.structs.replace(found, items=items, items_planned=planned)
