@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -116,11 +117,12 @@ def _satterthwaite(totals: ClusterTotals, correlation: float) -> float:
     variance = totals.sizes * (1 - correlation) + correlation * totals.sizes.astype(np.float64) ** 2
     x, y, total = scale * variance, scale * share, float(variance.sum())
     diagonal, low_rank = scale**2 * variance, total * y * y - 2 * x * y
-    kernel = np.array([[0.0, -1.0], [-1.0, total]])
-    gram = np.array([[float((p * q).sum()) for q in (x, y)] for p in (x, y)])
-    product = kernel @ gram
+    xx, xy, yy = (float((p * q).sum()) for p, q in ((x, x), (x, y), (y, y)))
+    # The low-rank part times itself: M = [[0, -1], [-1, total]] times the products of x and y, of which two cancel:
+    # they are subtracted exactly, which is also the same on every processor.
+    first, last = (float(Fraction(total) * Fraction(a) - Fraction(b)) for a, b in ((xy, xx), (yy, xy)))
     trace = float((diagonal + low_rank).sum())
-    squares = float((diagonal**2 + 2 * diagonal * low_rank).sum()) + float((product * product.T).sum())
+    squares = float((diagonal**2 + 2 * diagonal * low_rank).sum()) + (xy * xy - yy * first - first * yy + last * last)
     return trace**2 / squares
 
 

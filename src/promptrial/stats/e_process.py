@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from promptrial.stats import elementary
 from promptrial.stats.clusters import ClusterTotals
 from promptrial.stats.difference import agreeing_limits
 from promptrial.stats.score_table import FloatArray
@@ -126,9 +127,10 @@ class EProcess:
         logs = np.zeros(_BETS)
         for start in range(0, len(stakes), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            logs += counts[rows] @ np.log1p(np.multiply.outer(stakes[rows], bets()))
+            growth = elementary.log1p(np.multiply.outer(bets(), stakes[rows]))
+            logs += elementary.weighted_sums(growth, counts[rows].astype(np.float64))
         highest = float(logs.max())
-        return highest + math.log(float(np.exp(logs - highest).mean()))
+        return highest + math.log(float(elementary.exp(logs - highest).mean()))
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from promptrial.stats import elementary
 from promptrial.stats.score_table import FloatArray
 
 __all__ = ["Crossings", "SpendingRule", "bounds", "crossings", "fractions_of", "nominal_levels", "spent"]
@@ -23,6 +24,8 @@ _NODES: Final = 400
 _FARTHEST: Final = 8.5
 """No bound is above this; beyond it lies less than 2e-17 of a normal distribution."""
 _BISECTIONS: Final = 50
+_DECIMALS: Final = 10
+"""Of a bound: further ones depend on how a processor computes the nodes of the quadrature."""
 
 
 def spent(rule: SpendingRule, fractions: FloatArray, alpha: float) -> FloatArray:
@@ -51,7 +54,7 @@ def spent(rule: SpendingRule, fractions: FloatArray, alpha: float) -> FloatArray
     [0.031, 0.05]
     """
     if rule == "pocock":
-        return alpha * np.log1p((np.e - 1) * fractions)
+        return alpha * elementary.log1p((np.e - 1) * fractions)
     special = _special()
     found: FloatArray = 4 * special.ndtr(special.ndtri(alpha / 4) / np.sqrt(fractions))
     return found
@@ -94,7 +97,7 @@ def bounds(rule: SpendingRule, fractions: Sequence[float] | FloatArray, alpha: f
     for time, level in zip(times, spending, strict=True):
         found.append(state.bound_for(float(time), float(level)))
         state = state.after(float(time), found[-1])
-    return np.array(found)
+    return np.round(found, _DECIMALS)
 
 
 def nominal_levels(critical: FloatArray) -> FloatArray:
@@ -190,7 +193,7 @@ class _State:
         moved = self.nodes + self.drift * (time - self.time)
         special = _special()
         above, below = special.ndtr((moved - edge) / step), special.ndtr((-edge - moved) / step)
-        return float(self.mass @ above), float(self.mass @ below)
+        return float((self.mass * above).sum()), float((self.mass * below).sum())
 
     def bound_for(self, time: float, level: float) -> float:
         """Return the bound that is crossed with a probability, by bisection; the farthest one if it is too small."""
@@ -207,7 +210,7 @@ class _State:
         nodes, weights = places * edge, weights * edge
         moved = self.nodes + self.drift * (time - self.time)
         away = (nodes[:, None] - moved[None, :]) / step
-        density = np.exp(-0.5 * away * away) @ self.mass / (step * np.sqrt(2 * np.pi))
+        density = elementary.weighted_sums(elementary.exp(-0.5 * away * away), self.mass) / (step * np.sqrt(2 * np.pi))
         return _State(time, self.drift, nodes, density * weights)
 
 

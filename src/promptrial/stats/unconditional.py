@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
+from promptrial.stats import elementary
 from promptrial.stats.fewest import unchanged_pairs
 from promptrial.stats.pairing import FloatArray, IntArray
 from promptrial.stats.risk_difference import score_limit, score_statistic
@@ -205,7 +206,7 @@ class _Tail:
 
     def _weights(self, b: IntArray, share: FloatArray) -> FloatArray:
         choose = special.gammaln(self.n + 1) - special.gammaln(b + 1) - special.gammaln(self.n - b + 1)
-        weights: FloatArray = np.exp(choose + special.xlogy(b, share) + special.xlog1py(self.n - b, -share))
+        weights: FloatArray = elementary.exp(choose + special.xlogy(b, share) + special.xlog1py(self.n - b, -share))
         return weights
 
     def _window(self, points: FloatArray) -> tuple[IntArray, IntArray]:
@@ -243,7 +244,9 @@ def _grid(low: float, high: float, n: int) -> FloatArray:
     angles = np.linspace(math.asin(math.sqrt(low)), math.asin(math.sqrt(min(high, 1.0))), _GRID)
     few = np.array([0.0, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24]) / n
     few = few[few < high - low]
-    return np.unique(np.clip(np.concatenate([np.sin(angles) ** 2, low + few, high - few, high - few / 2]), low, high))
+    return np.unique(
+        np.clip(np.concatenate([elementary.sin(angles) ** 2, low + few, high - few, high - few / 2]), low, high)
+    )
 
 
 def _bracket(rising: Callable[[float], float], start: float, highest: float, step: float) -> tuple[float, float]:

@@ -1,0 +1,74 @@
+"""The same scores give the same figures, to the last bit, whatever instructions the processor has."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import promptrial.stats
+
+_SCRIPT: Final = """
+import msgspec, numpy as np
+from promptrial.stats import spending
+from promptrial.stats.analysis import analyse
+from promptrial.stats.clusters import ClusterTotals
+from promptrial.stats.e_process import EProcess
+from promptrial.stats.unconditional import exact_lower_limit
+from tests.support.score_tables import table_of
+
+rng = np.random.default_rng(5)
+cluster = np.sort(rng.integers(0, 9, 120)).tolist()
+right = [(rng.random(120) < share).astype(float).tolist() for share in (0.5, 0.62)]
+graded = [rng.beta(2, 3, 120).tolist() for _ in range(2)]
+for each in (table_of(*right, cluster=cluster), table_of(*right), table_of(*graded, metric="f1", cluster=cluster)):
+    print(msgspec.json.encode(analyse(each)).decode())
+print(exact_lower_limit(31, 17, 120, 0.025))
+print(spending.bounds("pocock", [0.3, 0.7, 1.0]).tolist(), spending.bounds("obrien_fleming", [0.3, 0.7, 1.0]).tolist())
+print(EProcess(ClusterTotals(np.round(rng.uniform(-0.6, 1, 50), 12), np.ones(50, np.int64)), 1.0, 1).log_e(0.0))
+"""
+_ELEMENTARY: Final = re.compile(r"np\.(?:exp|expm1|log\d*p?|sin|cos|tan|power|dot|matmul|linalg|cov|corrcoef)\b| @ ")
+_ROUNDED: Final = {"elementary.py", "lattice.py"}
+"""The first is what the others call; the other one rounds what it returns to ten digits."""
+
+
+def processors() -> list[dict[str, str]]:
+    """Return what makes NumPy and its matrix library believe in lesser processors than this one."""
+    from numpy._core import _multiarray_umath as numpy_core  # type: ignore[attr-defined]
+
+    dispatched = numpy_core.__cpu_dispatch__
+    present = [name for name in dispatched if numpy_core.__cpu_features__.get(name)]
+    without = [{"NPY_DISABLE_CPU_FEATURES": " ".join(present[start:])} for start in range(len(present))]
+    return [*without, {"OPENBLAS_CORETYPE": "Prescott"}, {"OPENBLAS_CORETYPE": "Nehalem"}]
+
+
+def test_figures_do_not_depend_on_the_processor() -> None:
+    def figures(**environment: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", _SCRIPT], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2],
+            env={**os.environ, **environment},
+        ).stdout  # fmt: skip
+
+    usual = figures()
+    assert usual.count("\n") > 5
+    for processor in processors():
+        assert figures(**processor) == usual, processor
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(promptrial.stats.__file__).parent.glob("*.py")), ids=lambda path: str(path.stem)
+)
+def test_statistics_take_elementary_functions_from_where_they_have_the_same_bits(path: Path) -> None:
+    code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
+    assert path.name in _ROUNDED or _ELEMENTARY.findall(code) == []
+
+
+def test_the_functions_that_are_avoided_are_those_of_numpy() -> None:
+    assert _ELEMENTARY.findall("np.exp(x) + np.log1p(y) @ z + np.sin(1) + np.expand_dims(x)") == [
+        "np.exp", "np.log1p", " @ ", "np.sin",
+    ]  # fmt: skip
