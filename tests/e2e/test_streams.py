@@ -205,6 +205,25 @@ def test_a_signal_at_any_moment_of_a_quick_command_leaves_no_traceback(
         assert b"Exception ignored" not in err
 
 
+def test_a_signal_while_python_takes_itself_down_does_not_change_the_exit_code(tmp_path: Path) -> None:
+    probe = """
+import os, signal
+from promptrial.runtime.interrupts import end_on_signals, keep_exit_code
+
+class Last:
+    def __del__(self, kill=os.kill, pid=os.getpid(), numbers=(signal.SIGINT, signal.SIGTERM)):
+        for number in numbers:
+            kill(pid, number)
+
+last = Last()
+end_on_signals()
+keep_exit_code()
+raise SystemExit(5)
+"""
+    ended = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, check=False, capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (5, b"")
+
+
 def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:
     probe = "from promptrial.runtime.interrupts import *; end_on_signals(); raise_on_signals(); "
     probe += "from promptrial.runtime.stop import *; import signal\n"

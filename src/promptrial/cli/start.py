@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from promptrial.runtime.interrupts import end_on_signals, fill_closed_streams
+from promptrial.runtime.interrupts import end_on_signals, fill_closed_streams, keep_exit_code
 
 TYPE_CHECKING = False  # typing is not imported yet: see ``runtime.interrupts``
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ def entry_point(arguments: Sequence[str] | None = None, *, unattended: bool = Fa
     Side effects: sets signal handlers; see ``runtime.interrupts``.
     """
     end_on_signals()
+    keep_exit_code()
     fill_closed_streams()
     from promptrial.cli.main import entry_point as run
 

@@ -9,6 +9,7 @@ was ignored when the program started (``nohup``, a shell's background) stays ign
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
+import atexit
 import os
 import sys
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["Terminated", "end_on_signals", "fill_closed_streams", "handled", "raise_on_signals"]
+__all__ = ["Terminated", "end_on_signals", "fill_closed_streams", "handled", "keep_exit_code", "raise_on_signals"]
 
 _IMPORTING = "<frozen importlib._bootstrap>"
 _SAID = {_signal.SIGINT: b"interrupted\n", _signal.SIGTERM: b"terminated\n"}
@@ -59,6 +60,16 @@ def raise_on_signals() -> None:
     _set(_raise)
 
 
+def keep_exit_code() -> None:
+    """Ignore SIGINT and SIGTERM once Python takes itself down: it would let them end the process with their own code.
+
+    To be called first: what is registered first with ``atexit`` is called last, when nothing of the program is left.
+
+    Side effects: registers a function with ``atexit``.
+    """
+    atexit.register(_ignore)
+
+
 def fill_closed_streams() -> None:
     """Open the null device in the place of each standard stream that is closed, so that no file takes its number."""
     for number in (0, 1, 2):
@@ -71,6 +82,11 @@ def fill_closed_streams() -> None:
 def _set(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in handled():
         _signal.signal(number, handler)
+
+
+def _ignore() -> None:
+    for number in handled():
+        _signal.signal(number, _signal.SIG_IGN)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
