@@ -127,7 +127,7 @@ def test_a_cached_prompt_is_costed_by_arm_and_has_a_column_of_its_own(
         plain = (prompt - read - written) * 1.0 + answer * 2.0
         assert cost["usd"] == pytest.approx(plain / 2e6 + cost["cache_read_usd"] + cost["cache_write_usd"])
     report = (hosted.results().parent / "reports/details.md").read_text()
-    assert "were written to a cache, for" in report
+    assert "were written to a cache; they account for" in report
 
 
 def test_without_a_cache_the_table_has_no_column_for_it(hosted: HostedProject) -> None:

@@ -20,7 +20,8 @@ def test_the_panel_shows_the_phase_the_answers_the_parts_and_the_cost_and_nothin
     allow_rows(project, 9)
     with at_a_terminal(project, *RUN, provider="PaidProvider") as terminal:
         terminal.wait_until_on_screen("[4/9] collecting answers")
-        terminal.wait_until_on_screen("parts    ")
+        for line in ("run r: ", "answers  [", "of 28", "parts    ", "spent    ", "may be billed yet"):
+            terminal.wait_until_on_screen(line)
         panel = terminal.screen.lines[-9:]
         allow_rows(project, 1000)
         assert terminal.end() == 0
