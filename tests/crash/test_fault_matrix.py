@@ -35,17 +35,17 @@ from tests.support.matrix_survey import Found, Matrix, carry_out
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
 pytestmark = pytest.mark.timeout(8 * 3600 if ALL else 3600)  # some ten thousand cases of some 0.4 s, in two processes
 SURVEYS: Final = {
-    "a vendor that refuses a second job of a key": Matrix(stride=1 if ALL else 37),
+    "a vendor that refuses a second job of a key": Matrix(stride=1 if ALL else 61),
     "a vendor that accepts one, and is known to": Matrix(
-        only="^(F([1-8]|1[78]) .*|killed .*)create_(job|dataset)", keyed=False, repeats=True, stride=1 if ALL else 37
+        only="^(F([1-8]|1[78]) .*|killed .*)create_(job|dataset)", keyed=False, repeats=True, stride=1 if ALL else 61
     ),
     "a vendor that accepts one, and is not known to": Matrix(
-        only="F(5|18) .*create_job|^killed .*create_job", repeats=True, stride=1 if ALL else 7
+        only="F(5|18) .*create_job|^killed .*create_job", repeats=True, stride=1 if ALL else 13
     ),
-    "a vendor that names its own jobs": Matrix(vendor="own_names", stride=1 if ALL else 37),
-    "a vendor that names its own jobs and has no look-up": Matrix(vendor="no_lookup", stride=1 if ALL else 41),
-    "OpenAI, whose jobs are fenced by deleting their file": Matrix(vendor="openai", stride=1 if ALL else 43),
-    "Anthropic, whose jobs can only be guessed": Matrix(vendor="anthropic", stride=1 if ALL else 43),
+    "a vendor that names its own jobs": Matrix(vendor="own_names", stride=1 if ALL else 79),
+    "a vendor that names its own jobs and has no look-up": Matrix(vendor="no_lookup", stride=1 if ALL else 79),
+    "OpenAI, whose jobs are fenced by deleting their file": Matrix(vendor="openai", stride=1 if ALL else 79),
+    "Anthropic, whose jobs can only be guessed": Matrix(vendor="anthropic", stride=1 if ALL else 79),
 }
 # Each bug: where to look for it (so that it takes a moment), at which vendor, and what is then said of it.
 BUGS: Final = {
