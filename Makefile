@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-compare bench-page bench-view bench-embedded calibrate power-table sdk docs screenshots clean
+.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk docs screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -90,6 +90,9 @@ bench-embedded: $(VENV)/.ready ## measure the embedded engine, and what promptri
 
 calibrate: $(VENV)/.ready ## measure how often tests err and intervals cover: enumeration and simulated trials
 	@$(BIN)/python benchmarks/calibrate.py
+
+whole-runs: $(VENV)/.ready ## carry out N runs of each kind on the emulator, and see that the right prompt is found: make whole-runs N=200
+	@$(BIN)/python benchmarks/whole_runs.py --runs $(or $(N),200)
 
 power-table: $(VENV)/.ready ## simulate trials, and see that as many find a difference as a plan says
 	@$(BIN)/python benchmarks/power_table.py
