@@ -48,15 +48,15 @@ def shell(command: str, experiments: Path, cwd: Path = ROOT, **more: str) -> sub
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 def test_the_five_commands_work_in_the_order_in_which_they_stand(tmp_path: Path) -> None:
-    assert len(commands("Five commands")) == 5
-    for command in commands("Five commands"):
+    assert len(commands("Plan, run, resume")) == 5
+    for command in commands("Plan, run, resume"):
         outcome = shell(command, tmp_path)
         assert outcome.returncode == 0, f"{command}\n{outcome.stderr}"
     assert (tmp_path / "run_first/aggregate_report.md").exists()
 
 
 def test_no_other_section_has_commands_that_no_test_runs() -> None:
-    tested = commands("Five commands") + commands("The first minute")
+    tested = commands("Plan, run, resume") + commands("The first minute")
     assert len(re.findall(r"^```sh$", README, re.MULTILINE)) == 2
     assert all(command.startswith("promptrial ") for command in tested)
     assert len(re.findall(r"^```sh$", OWN_SERVER, re.MULTILINE)) == 1

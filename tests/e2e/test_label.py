@@ -119,7 +119,7 @@ def test_labels_correct_a_measure_that_errs(scored: Project) -> None:
     text = read(scored, rows)
     assert text.code == 0
     assert "120 labels of 120 answers in the sheet" in text.prose
-    assert "As people would find" in text.out
+    assert "Corrected with the labels" in text.out
 
 
 def test_few_labels_give_agreement_and_no_corrected_effect(scored: Project) -> None:

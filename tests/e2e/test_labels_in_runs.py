@@ -79,7 +79,7 @@ def test_labels_run_statistics_and_reports_again_and_ask_nothing(scored: Project
     assert read == report | {"raters": read["raters"]}
     for page in (scored.report(), scored.details(), (scored.run_root() / "report.html").read_text()):
         assert "Agreement with people: Exact match" in page
-        assert "As people would find" in page
+        assert "Corrected with the labels" in page
         assert "People and measure: Exact match" in page
 
     again = scored.snapshot()

@@ -659,7 +659,7 @@ def test_an_own_measure_of_accuracy_decides_on_costs_under_its_own_name_and_on_g
     assert costs["criterion"] == "Right enough of at least 1"
     report = own.details()
     assert "The criterion: Right enough of at least 1." in report
-    assert "Exactly right" not in report
+    assert "Exact matches" not in report
     outcome = own.call("compare", "r", "r", "--gate", "mine >= -0.5")
     assert outcome.code == 0, outcome.err
 

@@ -115,7 +115,7 @@ def test_missing_answers_and_costs_have_the_figures_of_their_documents(made: Pag
     for name, cost in (*made.costs["conditions"].items(), ("both", made.costs)):
         assert arms[name]["USD"] == amount(cost["usd"])
         assert arms[name]["Prompt tokens"] == count(cost["prompt_tokens"])
-        assert arms[name]["USD per right answer"] == amount(cost["usd_per_correct"])
+        assert arms[name]["USD per exact match"] == amount(cost["usd_per_correct"])
 
 
 @pytest.mark.parametrize("layout", ["wide", "narrow"])

@@ -101,7 +101,7 @@ def test_a_difference_that_scores_cannot_have_is_not_drawn() -> None:
 def test_a_run_that_detects_nothing_has_no_curve_and_says_why(estimates: Any) -> None:
     made = curve(found(estimates=estimates))
     assert made.points == ()
-    assert no_curve(made).startswith("Exact match: no difference is large enough for this run to detect. Too few")
+    assert no_curve(made).startswith("Exact match: this run cannot detect a difference of any size: too few")
 
 
 def test_another_level_is_that_of_the_curve() -> None:

@@ -69,7 +69,7 @@ def test_the_pairs_table_has_the_items_of_each_arm_in_its_column() -> None:
 
 def test_the_costs_table_has_one_row_an_arm() -> None:
     assert [row[0] for row in costs_table(costs()).rows] == ["control", "treatment", "both"]
-    assert column(costs_table(costs()), "Exactly right")[:2] == ["30", "45"]
+    assert column(costs_table(costs()), "Exact matches")[:2] == ["30", "45"]
 
 
 def test_an_adjusted_p_value_at_the_level_of_the_trial_rejects() -> None:

@@ -141,4 +141,4 @@ def test_what_was_spent_stands_beside_what_the_answers_cost() -> None:
 
     page = trial_report(TrialResult(facts(), document(), msgspec.structs.replace(costs(), spent_usd=9.5)), [])
     assert "Spent: 9.50 USD" in page
-    assert "all on these answers" in trial_report(result(), [])
+    assert "all of it on these answers" in trial_report(result(), [])

@@ -488,9 +488,9 @@ def test_no_sentence_of_the_long_pages_claims_what_must_not_be_relied_on() -> No
 
 def test_what_the_flips_alone_would_reject_is_not_shown() -> None:
     table = primary_table(document(endpoint(not_shown=True, ci_method="sign_flips_hull", **DULL)))
-    assert table.rows[0][-1] == "not shown"
-    [note] = [note for note in table.notes if "the hull of the sign flips and the score method" in note]
-    assert "p by sign flips and the score test on effective counts, the larger of both" in note
+    assert table.rows[0][-1] == "not significant: the two tests disagree"
+    [note] = [note for note in table.notes if "the wider limits of the sign flips and of the score method" in note]
+    assert "p by sign flips and the score test on effective counts, whichever p is larger" in note
 
 
 def test_a_sampled_p_stands_with_its_monte_carlo_standard_error() -> None:
@@ -516,7 +516,7 @@ def test_subsets_are_shown_with_a_caution() -> None:
     page = trial_details(facts(), document(endpoint(), subset), costs())
 
     assert subgroup_table(document(endpoint(), subset), "dataset").rows[0][:4] == ("nq", "Exact match", "0", "100")
-    assert "does not show that the subsets differ" in page
+    assert "without the subsets differing" in page
     assert "Effects within subsets (exploratory)" in headings(page)
     assert "Effects within subsets (exploratory)" not in headings(trial_details(facts(), document(), costs()))
 
@@ -740,7 +740,7 @@ def test_the_page_has_its_sections_in_order_and_is_well_formed() -> None:
     assert headings(page) == [
         "In short",
         "Question and design",
-        "How to read the figures",
+        "How to read the numbers",
         "Effects",
         "Effects within subsets (exploratory)",
         "Behind the decisions",

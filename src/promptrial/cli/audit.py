@@ -42,11 +42,11 @@ def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_flag(parser, "config", f"configuration file (default: {DEFAULT_CONFIG})", type=config_file, metavar="FILE",
              default=DEFAULT_CONFIG)  # fmt: skip
-    add_flag(parser, "tolerance", "maximum relative difference between the length of a filler and its target "
-                                  "(default: 0.02)", type=_share,
+    add_flag(parser, "tolerance", "maximum relative difference between the length of a length_matched prompt and its "
+                                  "target (default: 0.02)", type=_share,
              default=0.02, metavar="X")  # fmt: skip
-    add_flag(parser, "match_to", "prompt set whose first treatment sets the target length of fillers (default: "
-                                 "default)",
+    add_flag(parser, "match_to", "prompt set whose first treatment sets the target length (default: the one named "
+                                 "`default`)",
              default="default", metavar="NAME")  # fmt: skip
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 

@@ -25,8 +25,8 @@ DESCRIPTION = """Compare the same arms of two runs, trial by trial: effects, ite
 
 The two runs may differ in their prompts. Runs that differ in items, scorers, model or decoding are refused.
 
-A gate such as 'em >= -0.01' passes if B is shown to be worse than A by no more than that (non-inferiority). If a gate
-fails or cannot be evaluated, the exit code is 100."""
+The gate 'em >= -0.01' passes if the exact match of B is shown to be at most 0.01 below that of A (non-inferiority). If
+a gate fails or cannot be evaluated, the exit code is 100."""
 
 
 def configure(parser: Parser) -> None:

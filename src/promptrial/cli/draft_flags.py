@@ -49,7 +49,7 @@ def add_draft_flags(parser: Parser, *, required: bool) -> None:
     add_flag(
         parser,
         "mode",
-        "live sends requests one at a time; batch is cheaper but may take hours (default: batch, if the provider "
+        "live sends each request on its own; batch is cheaper but may take hours (default: batch, if the provider "
         "has a batch API)",
         choices=("batch", "live"),
     )

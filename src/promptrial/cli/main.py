@@ -67,7 +67,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "status": Command("promptrial.cli.status", "show the progress of a run"),
     "show": Command("promptrial.cli.show", "show what each arm answered, item by item"),
     "view": Command("promptrial.cli.view", "show runs in a browser: progress, reports, and every item"),
-    "label": Command("promptrial.cli.label", "have people label answers, and correct a measure with their labels"),
+    "label": Command("promptrial.cli.label", "have people label answers, and correct an effect with their labels"),
     "report": Command(
         "promptrial.cli.report", "export the HTML report of a run, with or without the questions and answers"
     ),
@@ -90,8 +90,8 @@ COMMANDS: Final[dict[str, Command]] = {
 
 _EPILOG: Final = """exit codes:
   0  done, or nothing to do         5    stopped on request; can be resumed
-  1  a phase failed                 6    cost cap reached
-  2  bad usage or configuration     100  a check failed
+  1  a phase or a check failed      6    cost cap reached
+  2  bad usage or configuration     100  gate, audit, seal or doctor not passed
   3  cannot resume                  130  ended by a second SIGINT
   4  in use by another process      143  ended by a second SIGTERM
 

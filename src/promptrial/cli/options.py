@@ -274,9 +274,9 @@ def add_run_flags(parser: Parser) -> None:
     add_flag(parser, "run_id", "name of the run; its folder is run_ID (default: the time in UTC)", metavar="ID")
     add_experiments_dir(parser)
     group = parser.add_argument_group("phases to run", f"in order: {steps}")
-    add_flag(parser, "only_step", "run only this phase", group=group, rivals=("from_step", "to_step"), metavar="STEP")
-    add_flag(parser, "from_step", "start with this phase", group=group, rivals=("only_step",), metavar="STEP")
-    add_flag(parser, "to_step", "stop after this phase", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "only_step", "run only this phase", group=group, rivals=("from_step", "to_step"), metavar="PHASE")
+    add_flag(parser, "from_step", "start with this phase", group=group, rivals=("only_step",), metavar="PHASE")
+    add_flag(parser, "to_step", "stop after this phase", group=group, rivals=("only_step",), metavar="PHASE")
     add_flag(parser, "trial_filter", "only trials whose name contains TEXT", metavar="TEXT")
     add_choices(parser)
     group = parser.add_argument_group("execution")
@@ -285,13 +285,14 @@ def add_run_flags(parser: Parser) -> None:
              type=positive, metavar="N")  # fmt: skip
     add_flag(parser, "workers", "number of processes that parse and score (default: one per core if there are "
                                 "many answers)", group=group, type=positive, metavar="N")  # fmt: skip
-    add_flag(parser, "no_sharing", "if trials need the same request, send it once for each of them, not once in all",
+    add_flag(parser, "no_sharing", "send identical requests once per trial, instead of once for all trials",
              group=group, action="store_true")  # fmt: skip
     add_flag(parser, "reuse", "reuse these runs' answers to identical requests (names or folders of runs); "
                               "saved with the run; `none` turns it off", group=group, action="extend", type=names,
              metavar="RUN,RUN")  # fmt: skip
-    add_flag(parser, "recheck", "with --reuse: ask the control N randomly chosen questions again, and test whether "
-                                "its answers have changed", group=group, type=positive, metavar="N")  # fmt: skip
+    add_flag(parser, "recheck", "with --reuse: send N randomly chosen requests of the control again, and test "
+                                "whether its answers have changed", group=group, type=positive,
+             metavar="N")  # fmt: skip
     add_flag(parser, "dry_run", "use a local emulator instead of hosted providers: no key, no cost; saved with "
                                 "the run", group=group, action="store_true")  # fmt: skip
     add_flag(parser, "pilot", "first ask N questions of each data set, then show the expected cost of the rest, and "
@@ -317,10 +318,10 @@ def add_verify(parser: Parser) -> None:
 
 def add_looks(parser: Parser) -> None:
     """Add the flags by which people depart from a stopping rule."""
-    add_flag(parser, "unblind", "end trials that ask their questions in waves now, as of their latest look, and show "
-                                "the results; this is recorded and stated in the reports", rivals=("past_stop",),
+    add_flag(parser, "unblind", "for trials with a stopping rule: end them now, at the latest look, and show the "
+                                "results; this is recorded and stated in the reports", rivals=("past_stop",),
              action="store_true", in_dotenv=False)  # fmt: skip
-    add_flag(parser, "past_stop", "continue trials that stopped early with their next wave of questions; this is "
+    add_flag(parser, "past_stop", "for trials that stopped early: continue with the next wave of questions; this is "
                                   "recorded and stated in the reports", rivals=("unblind",), action="store_true",
              in_dotenv=False)  # fmt: skip
 
@@ -363,13 +364,14 @@ def add_choices(parser: Parser) -> None:
     add_flag(parser, "temps", "temperatures, separated by commas", group=group, type=numbers, metavar="T,T")
     add_flag(parser, "arms", "arms to run, separated by commas (default: all)", group=group, type=names,
              rivals=("condition",), metavar="A,B")  # fmt: skip
-    add_flag(parser, "condition", f"run only this arm (`{ALL_ARMS}`: all arms); an alias for --arms", group=group,
+    add_flag(parser, "condition", f"run only this arm (`{ALL_ARMS}` means all); an alias for --arms", group=group,
              rivals=("arms",), metavar="ARM")  # fmt: skip
-    add_flag(parser, "aa", "an A/A run: ask the control a second time instead of the treatments, to see how often "
-                           "chance alone looks like a difference", group=group, rivals=("arms", "condition"),
+    add_flag(parser, "aa", "an A/A run: run the control arm twice and no treatment, to see how often chance alone "
+                           "looks like a difference", group=group, rivals=("arms", "condition"),
              action="store_true")  # fmt: skip
     add_flag(parser, "limit_items", "use at most N items of each data set", group=group, type=positive, metavar="N")
-    add_flag(parser, "parts_per_dataset", "split each arm into N parts", group=group, type=positive,
+    add_flag(parser, "parts_per_dataset", "split the requests of each arm into N parts; a part is one batch job",
+             group=group, type=positive,
              rivals=("lines_per_part",), metavar="N")  # fmt: skip
     add_flag(parser, "lines_per_part", "put at most N requests into each part", group=group, type=positive,
              rivals=("parts_per_dataset",), metavar="N")  # fmt: skip

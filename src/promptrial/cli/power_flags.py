@@ -17,7 +17,7 @@ __all__ = ["add_assumption_flags", "assumed_of"]
 
 def add_assumption_flags(parser: Parser) -> None:
     """Add them, in a group of their own."""
-    group = parser.add_argument_group("assumptions about the scores of a run that has none yet, to compute its power")
+    group = parser.add_argument_group("assumed scores, to compute the power of a run that has no scores yet")
     add_flag(parser, "discordance", "0/1 scores: share of items on which the arms differ (default: 0.2)",
              group=group, type=share, metavar="X")  # fmt: skip
     add_flag(

@@ -56,9 +56,9 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "prepared", "folder with the questions of a run made by an older tool (default: the run's own)",
              type=Path, metavar="DIR")  # fmt: skip
     group = parser.add_argument_group("phases to run", f"in order: {', '.join(registry.PHASES)}")
-    add_flag(parser, "only_step", "run only this phase", group=group, rivals=("from_step", "to_step"), metavar="STEP")
-    add_flag(parser, "from_step", "start with this phase", group=group, rivals=("only_step",), metavar="STEP")
-    add_flag(parser, "to_step", "stop after this phase", group=group, rivals=("only_step",), metavar="STEP")
+    add_flag(parser, "only_step", "run only this phase", group=group, rivals=("from_step", "to_step"), metavar="PHASE")
+    add_flag(parser, "from_step", "start with this phase", group=group, rivals=("only_step",), metavar="PHASE")
+    add_flag(parser, "to_step", "stop after this phase", group=group, rivals=("only_step",), metavar="PHASE")
     add_flag(parser, "trial_filter", "only trials whose name contains TEXT", metavar="TEXT")
     add_flag(parser, "plan_only", "show what is on disk and what would be done, but do nothing", action="store_true")
     add_flag(
@@ -69,7 +69,7 @@ def configure(parser: Parser) -> None:
     add_verify(parser)
     add_looks(parser)
     add_yes(parser)
-    add_flag(parser, "allow_code", "allow code that came with the run to be executed, now and later",
+    add_flag(parser, "allow_code", "allow the run's own code (scorers, for example) to be executed, now and later",
              action="store_true", in_dotenv=False)  # fmt: skip
     add_cap(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")

@@ -57,7 +57,7 @@ def configure(parser: Parser) -> None:
     add_verify(parser)
     add_looks(parser)
     add_yes(parser)
-    add_flag(parser, "allow_code", "allow code that came with the run to be executed, now and later",
+    add_flag(parser, "allow_code", "allow the run's own code (scorers, for example) to be executed, now and later",
              action="store_true", in_dotenv=False)  # fmt: skip
     add_flag(
         parser,

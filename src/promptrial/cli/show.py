@@ -28,8 +28,8 @@ __all__ = ["DESCRIPTION", "configure", "execute"]
 DESCRIPTION = """Show the items of a scored run: question, gold answers, and the answer of each arm, side by side.
 
 Without ITEM: one line for each item and arm. With ITEM: everything about that item. ITEM is an ID or DATASET|ID (shown
-at every temperature), or the number of a line (shown at the temperature of that line). What could be either is taken
-as an ID."""
+at every temperature), or the number of a line (shown at the temperature of that line). A value that could be
+either is treated as an ID."""
 _MARKS: Final = {
     "fixed": "+",
     "broken": "-",

@@ -28,9 +28,8 @@ __all__ = ["DESCRIPTION", "configure", "execute"]
 DESCRIPTION = """\
 Run a tiny experiment against the emulator: once without a stop, and once for each stop point with a resume.
 
-Checks the exit codes, the state after the stop and at the end, that each part has one accepted job, the rows, and
-that the files of a resumed run are byte for byte those of the uninterrupted run. The exit code is 1 if a check
-fails."""
+Checks that exit codes, states and rows are correct, that each part has exactly one accepted job, and that the files of
+a resumed run are byte for byte those of the uninterrupted run. The exit code is 1 if a check fails."""
 _CONFIG: Final = Path("config/eval_config.fireworks.yaml")
 _POINTS: Final = ("post_build", "mid_submission", "mid_polling", "pre_parse")
 _RUN_ID: Final = "smoke"

@@ -52,7 +52,7 @@ def trial_details(
         dry_run_block(facts.run),
         section("In short", bullets(trial_sentences(result))),
         section("Question and design", question_block(facts.run), *table_blocks(_design(facts, significance))),
-        section("How to read the figures", bullets(reading_sentences(significance))),
+        section("How to read the numbers", bullets(reading_sentences(significance))),
         section("Effects", *table_blocks(_effects(significance, facts.arm_labels))),
         *_against_itself(significance),
         *_subsets(significance),
@@ -96,7 +96,7 @@ def reading_sentences(significance: Significance) -> list[str]:
     settings = significance.settings
     return [
         f"A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points (pp), over the items scored in both arms.",
-        *(["Figures in other units show the unit."] if _has_units(significance) else []),
+        *(["Numbers in other units show the unit."] if _has_units(significance) else []),
         (
             f"A {level(settings.confidence)} CI (confidence interval) is the range of differences that are "
             "compatible with the data."
@@ -108,7 +108,7 @@ def reading_sentences(significance: Significance) -> list[str]:
         *margin_reading(significance),
         "Primary endpoints were declared in the configuration. All others are exploratory: leads, not findings.",
         "Clusters are groups of items that share a passage; standard errors account for them.",
-        f'The sign "{MISSING}" means that a figure is not available; it never means 0.',
+        f'The sign "{MISSING}" means that a value is not available; it never means 0.',
     ]
 
 
@@ -171,7 +171,7 @@ def _missing(facts: TrialFacts, significance: Significance) -> list[str]:
     sentences = [
         f"Requests without a result row: {_in_arms(parse.missing)}.",
         f"Duplicate rows, ignored: {count(parse.duplicates_ignored)}.",
-        f"Rows of other requests, ignored: {count(parse.unknown_ids)}.",
+        f"Rows with an unknown request ID, ignored: {count(parse.unknown_ids)}.",
         f"Unreadable lines, ignored: {count(parse.malformed_lines)}.",
     ]
     if any(parse.with_reasoning.values()):

@@ -209,7 +209,7 @@ def _effects_table(report: LabelReport) -> Table:
         f"Differences in {score_unit(report.measure).of_differences}, with {level(report.confidence)} intervals.",
         *dict.fromkeys(_why(row) for row in report.effects),
     )
-    return Table("Effects", ("Contrast", "As measured", "As people would find", "Items"), rows, notes, "lrrr")
+    return Table("Effects", ("Contrast", "As measured", "Corrected with the labels", "Items"), rows, notes, "lrrr")
 
 
 def _why(row: CorrectedEffect) -> str:

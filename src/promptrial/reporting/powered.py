@@ -139,8 +139,8 @@ def power_text(power: float) -> str:
 def no_curve(curve: PowerCurve) -> str:
     """Return why an endpoint has no curve."""
     return (
-        f"{curve.label}: no difference is large enough for this run to detect. Too few questions have different "
-        "scores in the two arms, or the difference would have to be larger than the range of the scores."
+        f"{curve.label}: this run cannot detect a difference of any size: too few questions have different scores in "
+        "the two arms, or only a difference larger than the scores allow could be detected."
     )
 
 

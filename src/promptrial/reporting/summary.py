@@ -130,10 +130,10 @@ def cost_lines(costs: CostReport, names: Mapping[ArmName, str], *, dry_run: bool
 def _spent_on_answers(costs: CostReport) -> str:
     """Return what was spent, all of it for what is used."""
     if costs.judges_usd is UNSET:
-        return f"Spent: {amount(costs.usd)} USD, all on these answers."
+        return f"Spent: {amount(costs.usd)} USD, all of it on these answers."
     if costs.judges_usd is None or costs.usd is None:
         return "Spent: unknown, because a judge has no price."
-    return f"Spent: {amount(costs.usd + costs.judges_usd)} USD, all on these answers and their verdicts."
+    return f"Spent: {amount(costs.usd + costs.judges_usd)} USD, all of it on these answers and their verdicts."
 
 
 def _spent(costs: CostReport) -> str:

@@ -83,11 +83,11 @@ def _scores(page: TrialPage, suffix: str) -> Iterator[str]:
 
 
 def distribution_blocks(distributions: Iterable[Distribution], suffix: str = "") -> Iterator[str]:
-    """Yield how the scores of each continuous scorer are distributed in each arm: as a plot, and in figures."""
+    """Yield how the scores of each continuous scorer are distributed in each arm: as a plot, and as a table."""
     for number, each in enumerate(distributions, 1):
         label = metric_text(each.scorer).label
         yield figure(partial(distribution_plot, label, each.shares, *each.ends), f"distribution{suffix}-{number}")
-        yield details(f"Distribution of {label} in figures", table_html(_distribution_table(label, each)))
+        yield details(f"Distribution of {label} as a table", table_html(_distribution_table(label, each)))
 
 
 def _distribution_table(label: str, found: Distribution) -> Table:

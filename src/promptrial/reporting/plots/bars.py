@@ -93,12 +93,12 @@ def changed_plot(changed: Changed, *, name: str = "changed", legend: bool = True
 
 def attrition_plot(arms: Mapping[ArmName, ArmAttrition], *, name: str = "attrition", width: float = _WIDTH) -> str:
     """Return what became of the requests of each arm: answered, cut off, without text, failed; as SVG."""
-    kinds = ("answered", "cut off", "empty", "failed")
+    kinds = ("answered in full", "truncated", "empty", "failed")
     rows = [(arm, _fates(found)) for arm, found in arms.items()]
     said = "; ".join(
         f"{arm}: {listing([f'{count(n)} {kind}' for kind, n in zip(kinds, fates, strict=True)])}" for arm, fates in rows
     )
-    canvas = Canvas(name, width, 30 * len(rows) + 32, "What became of the requests", f"{said}.")
+    canvas = Canvas(name, width, 30 * len(rows) + 32, "What happened to the requests", f"{said}.")
     label = _label(width)
     for at, (arm, fates) in enumerate(rows):
         y, x, whole = 6 + 30 * at, label, sum(fates) or 1

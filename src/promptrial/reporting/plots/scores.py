@@ -116,7 +116,7 @@ def selective_plot(points: Sequence[ArmPoint], *, name: str = "selective", width
         f"{each.arm} answers {rate(each.coverage)} of the questions and gets {rate(each.accuracy)} of those right"
         for each in points
     ]
-    canvas = Canvas(name, width, _HEIGHT, "Coverage and accuracy of the answers", f"{listing(said)}.")
+    canvas = Canvas(name, width, _HEIGHT, "Coverage and accuracy of the answers", f"{'; '.join(said)}.")
     frame = Frame(canvas, _LEFT, width - 12, _TOP, _HEIGHT - _BOTTOM)
     for at, each in enumerate(points):
         x, y = frame.x(each.coverage), frame.y(each.accuracy)

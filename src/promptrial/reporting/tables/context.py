@@ -61,7 +61,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
     rows = [
         ("Experiment", run.experiment),
         ("Trial", trial.slug),
-        ("Model", f"{trial.model.alias} ({without_folders(trial.model.shown_id)}), served by {trial.model.provider}"),
+        ("Model", f"{trial.model.alias} ({without_folders(trial.model.shown_id)}), provider {trial.model.provider}"),
         ("Prompt set", trial.prompt_set),
         ("Arms", ", ".join(_arm_with_file(name, facts.prompt_names) for name in trial.conditions)),
         *([("Differences of arms", differences)] if differences else []),
@@ -74,7 +74,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
         *([("Pairing", _PAIRING)] if facts.compares else []),
         ("Primary endpoints", ", ".join(metric_text(name).label for name in settings.primary)),
         ("Significance and confidence level", f"{settings.alpha:g} and {level(settings.confidence)}"),
-        ("Margins of equivalence", _margins(settings.tost_margins)),
+        ("Equivalence margins", _margins(settings.tost_margins)),
         ("Missing answers", rule_text(settings.missing)),
     ]
     return Table("Design", ("", ""), tuple(rows), (), "ll")
@@ -86,7 +86,7 @@ def datasets_table(run: RunFacts) -> Table:
         (data.name, data.format, data.rules, count(data.items), without_folders(data.source), data.version)
         for data in run.datasets
     )
-    headers = ("Data set", "Format", "Scored by the rules of", "Items", "Source", "Version")
+    headers = ("Data set", "Format", "Scoring rules", "Items", "Source", "Version")
     notes = tuple(
         f"{data.name}: {count(n)} of {count(data.items)} questions {have}."
         for data in run.datasets
@@ -226,13 +226,13 @@ def costs_table(costs: CostReport, *, is_mixed: bool = False) -> Table:
             "Arm",
             "Requests",
             "Answered",
-            "Exactly right" if costs.criterion is UNSET else "Meets the criterion",
+            "Exact matches" if costs.criterion is UNSET else "Meets the criterion",
             "Prompt tokens",
             "Answer tokens",
             "All tokens",
             "USD",
             *(["USD spent"] if is_more_spent else []),
-            "USD per right answer" if costs.criterion is UNSET else "USD per such answer",
+            "USD per exact match" if costs.criterion is UNSET else "USD per such answer",
         ),
         rows=tuple((name, *_cost_cells(cost, is_more_spent=is_more_spent)) for name, cost in (*arms, *together)),
         notes=(*_cost_notes(costs), *([_MIXED] if is_mixed and costs.usd_per_correct is not None else [])),

@@ -106,8 +106,8 @@ def subgroup_table(significance: Significance, scope: Scope) -> Table:
         lead=("Subset", lambda row: subset_text(scope, row.subset)),
     )
     caution = (
-        "That an effect is significant in one subset and not in another does not show that the subsets differ; whether "
-        "the effects differ is tested below."
+        "An effect can be significant in one subset and not in another without the subsets differing; the table below "
+        "tests whether the effects differ."
     )
     return Table(table.title, table.headers, table.rows, (*table.notes, caution), table.align)
 
@@ -125,7 +125,7 @@ def interaction_table(significance: Significance, scope: Scope) -> Table:
         title=f"Differences of the effects between {kinds.get(scope, f'values of {subgroup_of(scope)}')}",
         headers=(
             "Subset",
-            "Less",
+            "Minus",
             "Endpoint",
             "Temp.",
             "Pairs",
@@ -196,8 +196,9 @@ def decision(endpoint: Endpoint) -> str:
 def decision_text(endpoint: Endpoint, *, significant: bool | None) -> str:
     """Return a decision in words, which a correction over more tests than the endpoint's own family may have made.
 
-    ``not applicable``, ``not estimable``, ``not tested``, ``not shown`` (the sign flips alone would reject, but the
-    score test for sparse data would not), ``not significant``, or significant and where.
+    ``not applicable``, ``not estimable``, ``not tested``, ``not significant: the two tests disagree`` (the
+    sign flips alone would reject, but the score test for sparse data would not), ``not significant``, or significant
+    and where.
     """
     if _applies_to_none(endpoint):
         return "not applicable"
@@ -208,7 +209,7 @@ def decision_text(endpoint: Endpoint, *, significant: bool | None) -> str:
         return f"not estimable with {count(endpoint.n_clusters)} {units}{'' if endpoint.n_clusters == 1 else 's'}"
     if significant is None:
         return "not estimable" if endpoint.difference is None else "not tested"
-    return "not shown" if endpoint.not_shown else "not significant"
+    return "not significant: the two tests disagree" if endpoint.not_shown else "not significant"
 
 
 def _effects_table(
@@ -291,7 +292,7 @@ def _method_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
 def _p_text(p_method: str, ci_method: str | None) -> str:
     """Return in words where a p-value comes from: beside the hull it is the larger of two."""
     if ci_method == "sign_flips_hull":
-        return f"{method_text('sign_flips_score')}, the larger of both"
+        return f"{method_text('sign_flips_score')}, whichever p is larger"
     return method_text(p_method)
 
 

@@ -60,15 +60,15 @@ _METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "wilson_effective": "Wilson's method, effective sample size",
         "clustered_t": "Student's t, clustered standard error",
         "tango": "Tango's score method",
-        "sign_flips": "inversion of the sign flips",
-        "sign_flips_hull": "the hull of the sign flips and the score method on effective counts",
+        "sign_flips": "inverting the sign-flip test",
+        "sign_flips_hull": "the wider limits of the sign flips and of the score method on effective counts",
         "exact_unconditional": "exact unconditional test on Tango's ordering",
         "sign_flips_score": "sign flips and the score test on effective counts",
         "same_requests": "same requests",
         "e_value": "bets against no difference (1/E)",
         "confidence_sequence": "the confidence sequence of these bets, valid at every look",
         "repeated_test": "the test of the endpoint at the level of each look",
-        "repeated_interval": "inversion of this test (repeated confidence interval), valid at every look",
+        "repeated_interval": "inverting this test (repeated confidence interval), valid at every look",
         "tango_clusters": "Tango's score method, each cluster as one pair",
     }
 )
@@ -172,7 +172,8 @@ def direction(difference: float | None) -> str:
 
 
 def correction_text(families: Sequence[Family]) -> str:
-    """Return how adjusted p-values were made, in a sentence; empty without a family."""
+    """Return how adjusted p-values were made, in a sentence; empty without a family that has a test."""
+    families = [family for family in families if family.size]
     if not families:
         return ""
     sizes = sorted({family.size for family in families})
