@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SLUG = "smollm2-135m-operational_only-tp1-tk50-mx24-24"
-ITEMS = ("--limit_items", "2")
+SLUG = "smollm2-135m-operational_only-tp1-tk50-mx8-8"
+CONFIG = ROOT / "tests" / "data" / "embedded" / "eval_config.yaml"
+ITEMS = ("--limit_items", "4")
 pytestmark = pytest.mark.engine
 
 
 def command(folder: Path, run_id: str, *flags: str) -> list[str]:
-    return [sys.executable, "-m", "scripts.run_all", "--experiments_dir", str(folder), "--run_id", run_id, *flags]
+    where = ["--config", str(CONFIG), "--experiments_dir", str(folder), "--run_id", run_id]
+    return [sys.executable, "-m", "scripts.run_all", *where, *flags]
 
 
 def run(folder: Path, run_id: str, *flags: str) -> subprocess.CompletedProcess[str]:
