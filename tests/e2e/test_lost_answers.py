@@ -20,7 +20,7 @@ from promptrial.store import records
 from promptrial.store.records import TrialManifest
 from tests.support.doctor import examined
 from tests.support.hosted_fixtures import hosted, process
-from tests.support.hosted_run import HostedProject
+from tests.support.hosted_run import QUICK, HostedProject, configuration
 
 __all__ = ["hosted", "process"]
 
@@ -201,6 +201,7 @@ WRECKS: Final[dict[str, Callable[[HostedProject], None]]] = {
 
 @pytest.mark.parametrize("name", WRECKS)
 def test_to_do_what_the_doctor_says_comes_to_an_end(hosted: HostedProject, name: str) -> None:
+    hosted.project.write_config(configuration({"execution": {**QUICK, "outage_s": 0.5}}))  # some last for ever
     WRECKS[name](hosted)
     hosted.run("--to_step", "report")
     follow_the_doctor(hosted)
