@@ -202,8 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parts = options.part or ["arms", "looks"]
     seeds = range(options.runs)
     tasks = [Task("", 0.25, seed) for seed in seeds] if "arms" in parts else []
-    if "looks" in parts:  # seed by seed, so that what is there when it is ended early is spread evenly
-        tasks += [Task(rule, effect, seed) for seed in seeds for effect in (EFFECT, 0.0) for rule in RULES]
+    if "looks" in parts:
+        tasks += [Task(rule, effect, seed) for effect in (EFFECT, 0.0) for seed in seeds for rule in RULES]
     found = []
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         for number, each in enumerate(pool.map(run, tasks), 1):
