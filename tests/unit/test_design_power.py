@@ -154,7 +154,7 @@ def test_a_baseline_alone_stands_for_independent_arms() -> None:
     assert assumptions_of(0.1, 0.9, 0.3, 0.0) == Assumed(discordance=0.1, baseline=0.9, sd=0.3, icc=(0.0,))
 
 
-@pytest.mark.parametrize("margin", [0.01, 0.02, 0.05])
+@pytest.mark.parametrize("margin", [pytest.param(0.01, marks=pytest.mark.slow), 0.02, 0.05])
 def test_a_margin_that_no_answer_need_break_is_told_exactly_where_the_exact_test_fails_on_unchanged_pairs(
     margin: float,
 ) -> None:
