@@ -197,7 +197,7 @@ def test_a_margin_is_named_below_the_axis() -> None:
 
 def test_what_became_of_requests_adds_up_to_what_was_asked() -> None:
     root = parsed(attrition_plot({"control": attrition(100, 3, 7), "treatment": attrition(104)}))
-    assert "control: 93 answered in full, 7 truncated, 3 empty and 1 failed" in description(root)
+    assert "control: 93 complete, 7 truncated, 3 empty and 1 failed" in description(root)
     assert {"93", "7", "104"} <= {*texts(root)}, "in the parts that are wide enough, and in all"
     assert not {"3", "1"} & {*texts(root)}
 

@@ -93,7 +93,7 @@ def changed_plot(changed: Changed, *, name: str = "changed", legend: bool = True
 
 def attrition_plot(arms: Mapping[ArmName, ArmAttrition], *, name: str = "attrition", width: float = _WIDTH) -> str:
     """Return what became of the requests of each arm: answered, cut off, without text, failed; as SVG."""
-    kinds = ("answered in full", "truncated", "empty", "failed")
+    kinds = ("complete", "truncated", "empty", "failed")
     rows = [(arm, _fates(found)) for arm, found in arms.items()]
     said = "; ".join(
         f"{arm}: {listing([f'{count(n)} {kind}' for kind, n in zip(kinds, fates, strict=True)])}" for arm, fates in rows
