@@ -42,10 +42,10 @@ SURVEYS: Final = {
     "a vendor that accepts one, and is not known to": Matrix(
         only="F(5|18) .*create_job|^killed .*create_job", repeats=True, stride=1 if ALL else 13
     ),
-    "a vendor that names its own jobs": Matrix(vendor="own_names", stride=1 if ALL else 79),
-    "a vendor that names its own jobs and has no look-up": Matrix(vendor="no_lookup", stride=1 if ALL else 79),
+    "a vendor that names its own jobs": Matrix(vendor="own_names", stride=1 if ALL else 113),
+    "a vendor that names its own jobs and has no look-up": Matrix(vendor="no_lookup", stride=1 if ALL else 113),
     "OpenAI, whose jobs are fenced by deleting their file": Matrix(vendor="openai", stride=1 if ALL else 79),
-    "Anthropic, whose jobs can only be guessed": Matrix(vendor="anthropic", stride=1 if ALL else 79),
+    "Anthropic, whose jobs can only be guessed": Matrix(vendor="anthropic", stride=1 if ALL else 113),
 }
 # Each bug: where to look for it (so that it takes a moment), at which vendor, and what is then said of it.
 BUGS: Final = {
