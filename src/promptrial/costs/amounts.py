@@ -29,7 +29,7 @@ class TokenUsage:
         Requests asked for, and those that have an answer rather than an error or nothing.
     prompt_tokens, completion_tokens, total_tokens : int
         Sums over the rows whose usage is known. A request that ended in an error counts if its usage was reported, for
-        it was paid all the same.
+        it was paid anyway.
     cached_tokens : int or None
         The part of the prompt tokens that came from a cache; None if no row says.
     cache_write_tokens : int

@@ -66,7 +66,7 @@ class PaidRows(PartRows):
         self._record("running", billed=billed, in_flight=0)
 
     def count_unsure(self, rows: int) -> bool:
-        """Count requests that may have been billed though no answer came; return whether the cap holds all the same.
+        """Count requests that may have been billed though no answer came; return whether the cap still holds.
 
         Side effects: a record, where they have a price.
         """
