@@ -220,9 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _save(path: Path, found: Sequence[Ended]) -> None:
-    path.write_text(
-        "".join(f"{json.dumps({**each.task._asdict(), **each._asdict(), 'task': None})}\n" for each in found)
-    )
+    rows = [{**each._asdict(), "task": each.task._asdict()} for each in found]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 if __name__ == "__main__":
