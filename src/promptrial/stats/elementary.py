@@ -14,7 +14,7 @@ import numpy as np
 
 from promptrial.stats.score_table import FloatArray
 
-__all__ = ["exp", "log1p", "sin", "weighted_sums"]
+__all__ = ["exp", "log1p", "sin", "special_functions", "weighted_sums"]
 
 
 def exp(values: FloatArray) -> FloatArray:
@@ -25,7 +25,9 @@ def exp(values: FloatArray) -> FloatArray:
     >>> exp(np.array([0.0, 1.0])).tolist() == [1.0, math.e]
     True
     """
-    found: FloatArray = _special().inv_boxcox(values, 0.0)  # with a power of 0 it is the exponential, by definition
+    found: FloatArray = special_functions().inv_boxcox(
+        values, 0.0
+    )  # with a power of 0 it is the exponential, by definition
     return found
 
 
@@ -37,7 +39,7 @@ def log1p(values: FloatArray) -> FloatArray:
     >>> log1p(np.array([0.0, math.e - 1])).round(12).tolist()
     [0.0, 1.0]
     """
-    found: FloatArray = _special().log1p(values)
+    found: FloatArray = special_functions().log1p(values)
     return found
 
 
@@ -64,7 +66,8 @@ def weighted_sums(table: FloatArray, weights: FloatArray) -> FloatArray:
     return found
 
 
-def _special() -> Any:  # noqa: ANN401 - the module, loaded when it is needed: a plan without looks does without
+def special_functions() -> Any:  # noqa: ANN401 - a module
+    """Return ``scipy.special``, loaded when it is needed: a plan without looks does without."""
     from scipy import special
 
     return special

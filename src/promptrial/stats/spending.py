@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def spent(rule: SpendingRule, fractions: FloatArray, alpha: float) -> FloatArray
     """
     if rule == "pocock":
         return alpha * elementary.log1p((np.e - 1) * fractions)
-    special = _special()
+    special = elementary.special_functions()
     found: FloatArray = 4 * special.ndtr(special.ndtri(alpha / 4) / np.sqrt(fractions))
     return found
 
@@ -108,7 +108,7 @@ def nominal_levels(critical: FloatArray) -> FloatArray:
     >>> nominal_levels(np.array([2.963, 1.969])).round(4).tolist()
     [0.003, 0.049]
     """
-    found: FloatArray = 2 * _special().ndtr(-critical)
+    found: FloatArray = 2 * elementary.special_functions().ndtr(-critical)
     return found
 
 
@@ -191,7 +191,7 @@ class _State:
         """Return the probabilities of being above the bound of ``|z|`` at a time, and below its negative."""
         step, edge = np.sqrt(time - self.time), bound * np.sqrt(time)
         moved = self.nodes + self.drift * (time - self.time)
-        special = _special()
+        special = elementary.special_functions()
         above, below = special.ndtr((moved - edge) / step), special.ndtr((-edge - moved) / step)
         return float((self.mass * above).sum()), float((self.mass * below).sum())
 
@@ -225,9 +225,3 @@ def _checked(fractions: Sequence[float] | FloatArray) -> FloatArray:
     if not len(times) or times[0] <= 0 or times[-1] > 1 + 1e-12 or (np.diff(times) <= 0).any():
         raise ValueError("the shares of the information have to increase, and to lie in (0, 1]")
     return np.minimum(times, 1.0)
-
-
-def _special() -> Any:  # noqa: ANN401 - the module, loaded when it is needed: a plan without looks does without
-    from scipy import special
-
-    return special
