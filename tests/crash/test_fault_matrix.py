@@ -35,17 +35,17 @@ from tests.support.matrix_survey import Found, Matrix, carry_out
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
 pytestmark = pytest.mark.timeout(8 * 3600 if ALL else 3600)  # some ten thousand cases of some 0.4 s, in two processes
 SURVEYS: Final = {
-    "a vendor that refuses a second job of a key": Matrix(stride=1 if ALL else 61),
+    "a vendor that refuses a second job of a key": Matrix(stride=1 if ALL else 127),
     "a vendor that accepts one, and is known to": Matrix(
-        only="^(F([1-8]|1[78]) .*|killed .*)create_(job|dataset)", keyed=False, repeats=True, stride=1 if ALL else 61
+        only="^(F([1-8]|1[78]) .*|killed .*)create_(job|dataset)", keyed=False, repeats=True, stride=1 if ALL else 31
     ),
     "a vendor that accepts one, and is not known to": Matrix(
-        only="F(5|18) .*create_job|^killed .*create_job", repeats=True, stride=1 if ALL else 13
+        only="F(5|18) .*create_job|^killed .*create_job", repeats=True, stride=1 if ALL else 5
     ),
-    "a vendor that names its own jobs": Matrix(vendor="own_names", stride=1 if ALL else 113),
-    "a vendor that names its own jobs and has no look-up": Matrix(vendor="no_lookup", stride=1 if ALL else 113),
-    "OpenAI, whose jobs are fenced by deleting their file": Matrix(vendor="openai", stride=1 if ALL else 79),
-    "Anthropic, whose jobs can only be guessed": Matrix(vendor="anthropic", stride=1 if ALL else 113),
+    "a vendor that names its own jobs": Matrix(vendor="own_names", stride=1 if ALL else 211),
+    "a vendor that names its own jobs and has no look-up": Matrix(vendor="no_lookup", stride=1 if ALL else 211),
+    "OpenAI, whose jobs are fenced by deleting their file": Matrix(vendor="openai", stride=1 if ALL else 211),
+    "Anthropic, whose jobs can only be guessed": Matrix(vendor="anthropic", stride=1 if ALL else 211),
 }
 # Each bug: where to look for it (so that it takes a moment), at which vendor, and what is then said of it.
 BUGS: Final = {
@@ -90,7 +90,7 @@ def test_whatever_befalls_a_run_its_resume_ends_in_the_same_bytes_with_one_job_f
 ) -> None:
     print(f"{name}: {found[name]}")
     assert found[name].problems == []
-    assert found[name].cases == len(range(0, found[name].possible, SURVEYS[name].stride))
+    assert found[name].cases >= found[name].possible / SURVEYS[name].stride
     assert found[name].kills > 0
     assert found[name].resumes > 0
 

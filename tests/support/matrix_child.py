@@ -15,6 +15,7 @@ import warnings
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -77,17 +78,23 @@ def _look(survey: Matrix, lab: MatrixLab, place: Path, copy: int, copies: int) -
         FireworksProvider.keyed = survey.keyed
     if survey.bug:
         BUGS[survey.bug]()
-    # In the order of the faults, so that a part of the cases has each of them, however many others there are.
-    cases = sorted(
-        (case for case in all_cases(VENDORS[survey.vendor], lab.steps) if re.search(survey.only, str(case))),
-        key=lambda c: c.fault,
-    )
+    cases = [case for case in all_cases(VENDORS[survey.vendor], lab.steps) if re.search(survey.only, str(case))]
     found.possible = len(cases)
-    for number, case in enumerate(cases[:: survey.stride]):
+    for number, case in enumerate(_part(cases, survey.stride)):
         if number % copies == copy and not (survey.bug and found.problems):
             _note(lab, case, found)
     found.seconds = time.perf_counter() - began
     (place / "found").write_text(json.dumps(asdict(found)))
+
+
+def _part(cases: list[Case], stride: int) -> list[Case]:
+    """Take every so many-th case of each fault, and of kills without a fault at each call; the first always."""
+    groups = groupby(sorted(cases, key=_group), key=_group)
+    return [case for _, group in groups for case in list(group)[::stride]]
+
+
+def _group(case: Case) -> str:
+    return case.fault or case.step.operation
 
 
 def _note(lab: MatrixLab, case: Case, found: Found) -> None:

@@ -29,7 +29,7 @@ class Matrix:
     Parameters
     ----------
     stride : int
-        Look at every so many-th case only.
+        Look at every so many-th case only: of each fault, and of kills without one at each call, from the first on.
     only : str
         Look only at cases whose description matches this regular expression.
     bug : str
