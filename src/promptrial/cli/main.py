@@ -10,10 +10,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from promptrial import __version__
-from promptrial.cli.options import Parser
+from promptrial.cli.options import Parser, Verbs
 from promptrial.cli.slips import before_verb
 from promptrial.config.environment import environment
 from promptrial.documents.files import NotARegularFileError
@@ -107,10 +107,11 @@ def build_parser(*with_flags: str) -> Parser:
         epilog=_EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"promptrial {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    made = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser, action=Verbs)
+    verbs = cast("Verbs", made)
     for name, command in COMMANDS.items():
         if name not in with_flags:
-            verbs.add_parser(name, help=command.summary)
+            verbs.add_name(name, command.summary)
             continue
         module = importlib.import_module(command.module)
         sub = verbs.add_parser(name, help=command.summary, description=module.DESCRIPTION, epilog=_EPILOG)

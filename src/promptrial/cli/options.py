@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # importing the configuration costs half a second that --help
 __all__ = [
     "ALL_ARMS",
     "Parser",
+    "Verbs",
     "add_cap",
     "add_choices",
     "add_config",
@@ -91,6 +92,15 @@ class _Flag(NamedTuple):
         if self.choices is not None and value not in self.choices:
             raise UsageError(f"{source} {self.variable}: expected one of {', '.join(self.choices)}; got {text!r}")
         return value
+
+
+class Verbs(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001 - nor has it a public name
+    """The verbs of a program. Those that are not wanted are known by name only: making 32 parsers takes 5 ms."""
+
+    def add_name(self, name: str, summary: str) -> None:
+        """Add a verb that help lists and that is known when another is misspelt, but whose flags are not wanted."""
+        self._choices_actions.append(self._ChoicesPseudoAction(name, (), summary))
+        self._name_parser_map[name] = None
 
 
 class Parser(argparse.ArgumentParser):

@@ -162,7 +162,10 @@ def facts_by_phase(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
 def decide_one(
     phase: PhaseSpec, selection: Selection, facts: Mapping[str, list[Fact]], earlier: Mapping[str, Action]
 ) -> Action:
-    """Decide for one phase, given the facts by phase and what was decided (or done) for the phases before it."""
+    """Decide for one phase, given the facts by phase and what was decided (or done) for the phases before it.
+
+    Only the facts that matter are looked up: gathering them reads files.
+    """
     if phase.name not in selection.phases:
         return Action(phase.name, "skip", "not selected")
     own = _wanted(facts.get(phase.name, []), selection)
@@ -178,8 +181,10 @@ def decide_one(
     # What the whole run does after its trials waits for every one of them, and blocks none.
     waiting = [unit for unit in units if unit != RUN] or units
     for name in phase.reads:
+        if earlier[name].verb == "execute":
+            continue
         lacking = next((f for f in facts.get(name, []) if not f.done and _among(f.unit, waiting)), None)
-        if lacking is not None and earlier[name].verb != "execute":
+        if lacking is not None:
             return Action(phase.name, "blocked", f"needs {name}: {lacking.missing}")
     differs = frozenset(kind for fact in own if not fact.done for kind in fact.differs)
     return Action(phase.name, "execute", _why(own, rerun, units), units, differs=differs)

@@ -18,7 +18,7 @@ from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Receipt
 from promptrial.store.rundir import changed_inputs, digest_of
 
-__all__ = ["all_facts", "artifacts_of", "facts_of", "inputs_of", "phases", "receipt_of", "upstream_of"]
+__all__ = ["FactsNow", "all_facts", "artifacts_of", "facts_of", "inputs_of", "phases", "receipt_of", "upstream_of"]
 
 
 def phases() -> tuple[Phase, ...]:
@@ -29,6 +29,27 @@ def phases() -> tuple[Phase, ...]:
 def all_facts(spec: RunSpec, services: Services) -> list[Fact]:
     """Return the facts of every phase."""
     return [fact for phase in phases() for fact in facts_of(spec, services, phase)]
+
+
+class FactsNow(Mapping[str, list[Fact]]):
+    """The facts of each phase, by its name, read from disk when they are first asked for."""
+
+    def __init__(self, spec: RunSpec, services: Services) -> None:
+        self._spec = spec
+        self._services = services
+        self._phases = {phase.name: phase for phase in phases()}
+        self._read: dict[str, list[Fact]] = {}
+
+    def __getitem__(self, name: str) -> list[Fact]:
+        if name not in self._read:
+            self._read[name] = list(facts_of(self._spec, self._services, self._phases[name]))
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._phases)
+
+    def __len__(self) -> int:
+        return len(self._phases)
 
 
 def facts_of(spec: RunSpec, services: Services, phase: Phase) -> Iterator[Fact]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from promptrial.design.plan import Action, Selection, decide, decide_one, facts_by_phase
-from promptrial.engine.facts import all_facts, facts_of, inputs_of, phases, receipt_of
+from promptrial.design.plan import Action, Selection, decide, decide_one
+from promptrial.engine.facts import FactsNow, all_facts, facts_of, inputs_of, phases, receipt_of
 from promptrial.engine.space import check_space
 from promptrial.errors import PhaseBlockedError, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.model.units import RUN, Unit
@@ -80,12 +80,7 @@ class Engine:
 
     def _follow(self, phase: Phase, selection: Selection, earlier: dict[str, Action]) -> bool:
         """Decide on a phase and run it if it is to run; return whether it was."""
-        facts = facts_by_phase(
-            fact
-            for each in phases()
-            if each.name in {phase.name, *phase.reads}
-            for fact in facts_of(self.spec, self.services, each)
-        )
+        facts = FactsNow(self.spec, self.services)
         action = decide_one(phase.planned, selection, facts, earlier)
         earlier[phase.name] = action
         self.services.events.event("gate", phase=phase.name, action=action.verb, reason=action.reason)
