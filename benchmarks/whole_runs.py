@@ -42,6 +42,8 @@ ACCURACY: Final = {"arms": 0.5, "looks": 0.64}
 """At the second one, two arms that share half of the variance differ as the text above says."""
 ITEMS: Final = {"arms": 300, "looks": 1_000}
 LOOKS: Final = 10
+PARTS: Final = {"arms": (("",), BEST_EFFECT), "looks": (RULES, EFFECT), "no_difference": (RULES, 0.0)}
+"""By part of the experiments, its rules and its effect."""
 MODEL: Final = "accounts/fireworks/models/small"
 _QUICK: Final = dict.fromkeys(("poll_interval_s", "longest_poll_interval_s", "settle_s", "first_retry_s"), 0.01)
 
@@ -196,15 +198,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out the runs, print the table, and return 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--runs", type=int, default=200, help="runs of each kind (200)")
-    parser.add_argument("--part", choices=["arms", "looks"], action="append", help="one of the two experiments")
+    parser.add_argument("--part", choices=PARTS, action="append", help="one part of the two experiments")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--json", type=Path, help="where to write the figures of each run")
     options = parser.parse_args(arguments)
-    parts = options.part or ["arms", "looks"]
-    seeds = range(options.runs)
-    tasks = [Task("", BEST_EFFECT, seed) for seed in seeds] if "arms" in parts else []
-    if "looks" in parts:
-        tasks += [Task(rule, effect, seed) for effect in (EFFECT, 0.0) for seed in seeds for rule in RULES]
+    tasks = [
+        Task(rule, effect, seed)
+        for part in options.part or PARTS
+        for rules, effect in [PARTS[part]]
+        for seed in range(options.runs)
+        for rule in rules
+    ]
     found = []
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         for number, each in enumerate(pool.map(run, tasks), 1):
