@@ -236,7 +236,7 @@ def test_a_link_to_what_is_not_there_says_so_until_the_reader_chooses(
     with opened(browser, ordinary, "#outcome=fixed") as watched:
         fixed = watched.page.inner_text("#rows button[aria-current] .id").split()[1]
     with opened(browser, ordinary, fragment.format(fixed=fixed)) as watched:
-        asks = f"This address asks for what is not here: {said.format(fixed=fixed)}."
+        asks = f"This link does not match this page: {said.format(fixed=fixed)}."
         assert watched.page.inner_text("#wrong") == asks
         assert watched.page.inner_text("#found").startswith(shown)
         watched.page.keyboard.press("j")

@@ -49,7 +49,7 @@ def test_a_trial_of_three_arms_is_analysed_and_reported_by_contrast(project: Pro
     ]  # fmt: skip
     aggregate = (project.run_root() / "aggregate_report.md").read_text()
     assert "| Missing in control | Missing in treatment | Missing in short |" in aggregate
-    assert "over the 2 primary tests" in aggregate
+    assert "over 2 primary tests" in aggregate
     assert "Effects, other.txt minus control.txt" in done.out
     for arm in ("treatment", "other"):
         assert f"No difference shown between {arm}.txt and control.txt on exact match: " in done.prose
@@ -89,7 +89,7 @@ def test_trials_that_share_a_control_are_compared_together_in_the_report_of_the_
     assert "Arms by Exact match" in together
     assert "treatment.txt (main)" in together
     assert "other.txt (other)" in together
-    assert "step-down max-T over the 2 primary tests, which share a control" in page
+    assert "step-down max-T over 2 primary tests with a shared control" in page
 
 
 def test_the_numbers_of_an_arm_do_not_change_when_another_is_added(project: Project) -> None:
@@ -161,7 +161,7 @@ def test_an_arm_that_another_model_answers_is_told_in_the_report_and_compared_by
     page = project.details("a")
     differences = "big against control: model m2 (vendor/model-2, served by fake) in place of m1"
     assert f"The arms differ in more than the system prompt: {differences}" in page
-    assert "| Differences of arms" in page
+    assert "| Differences between arms" in page
     assert "Price per million tokens of the big arm: 10 USD for prompts, 20 USD for answers." in page
     of_models(project, {"prompt": "control.txt", "model": "m1"})
     assert project.run(run_id="b").code == 0

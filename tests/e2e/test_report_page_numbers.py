@@ -162,7 +162,7 @@ def test_power_curves_begin_with_the_detectable_differences_of_the_document(tmp_
     for number, (label, row) in enumerate(wanted.items(), 1):
         table, points = made.page.table(f"Power: {label}"), f"{100 * row['figures'][name]:.1f} points"
         assert [each["Questions"] for each in table][2] == f"this run: {row['n_pairs']}"
-        assert table[2]["Detected with 80% power"] == points
+        assert table[2]["Detectable at 80% power"] == points
         assert table[2][f"Power for {points}"] == "80%"
         assert f"80% with {row['n_pairs']} questions".replace("80%", f"{points}: 80%") in (
             made.page.plot(f"power-{number}").every("desc")[0].text

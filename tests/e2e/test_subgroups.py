@@ -48,7 +48,7 @@ def test_effects_by_a_column_stand_in_statistics_report_and_terminal(grouped: Pr
     assert columns(grouped)[-2:] == ["subgroup:category", "subgroup:level"]
     report = grouped.details()
     assert "### By category" in report
-    assert "### Differences of the effects between values of level" in report
+    assert "### Differences in effect between values of level" in report
     assert "Effects by category, treatment.txt minus control.txt (exploratory" in outcome.out
     assert "nothing was left to do" in grouped.run("--resume").err
 

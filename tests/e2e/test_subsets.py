@@ -32,7 +32,7 @@ def test_each_two_data_sets_are_compared_or_say_why_not(project: Project) -> Non
     assert tested["family"] == "interactions/dataset/em/0.0"
     assert found["closed_set", "open_set"]["reason"] == "open_set has 3 clusters; at level 0.05 it needs 6"
     report = project.details()
-    assert "### Differences of the effects between data sets" in report
-    assert "### Differences of the effects between item types" in report
+    assert "### Differences in effect between data sets" in report
+    assert "### Differences in effect between item types" in report
     assert "Exact match, closed" in report.replace("\\", "")
     assert "open_set has 3 clusters; at level 0.05 it needs 6" in report.replace("\\", "")

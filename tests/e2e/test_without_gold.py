@@ -105,7 +105,7 @@ def test_items_without_a_gold_answer_are_left_out_of_scorers_that_need_one_where
     assert found["em"]["bounds"]["n_items"] == 8
     report = project.details()
     assert "mine: 8 of 16 questions have no gold answer." in report
-    assert "The cost per such answer includes all requests, even those for questions" in report
+    assert "The cost per answer includes all requests, even those for questions" in report
     with (project.trial_folder() / "results/per_item_scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["em"] == "" for row in rows if "n" in row["item_key"].partition("|")[2]} == {True}

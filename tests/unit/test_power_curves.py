@@ -74,7 +74,7 @@ def test_its_differences_are_those_of_the_verdict_and_four_times_the_questions_d
     assert "This run could detect 5.6 points; 3 points need about 1,500 questions." in said
     table = power_table(curve(significance))
     assert table.headers == (
-        "Questions", "Detected with 80% power", "Power for 3 points", "Power for 5.6 points", "Power for 11 points",
+        "Questions", "Detectable at 80% power", "Power for 3 points", "Power for 5.6 points", "Power for 11 points",
     )  # fmt: skip
     assert table.rows[2] == ("this run: 400", "5.6 points", "32%", "80%", ">99%")
     assert table.rows[4] == ("1,600", "2.8 points", "85%", ">99%", ">99%")

@@ -146,10 +146,10 @@ def test_requests_and_costs_have_a_row_for_each_arm() -> None:
 def test_sentences_name_the_arm_that_is_higher() -> None:
     texts = trial_sentences(TrialResult(facts(), analysed(*ARMS), costs()))
     assert texts[0].startswith(
-        "The arms control, short and big of prompt set main were compared on the model small, each"
+        "The arms control, short and big of prompt set main were run on the model small, and each"
     )
     [found] = [text for text in texts if text.startswith("Exact match, big vs control (primary): significant")]
-    assert "significant, the big arm is higher, which is better." in found
+    assert "significant; the big arm is higher, which is better." in found
     assert " in the control: " in found
     assert any("for the short arm" in text and "for the big arm" in text for text in texts if "Missing answers" in text)
     assert any(text.startswith("Equivalence in Exact match, short vs control at temperature 0") for text in texts)
@@ -184,7 +184,7 @@ def test_the_tests_of_all_contrasts_and_trials_are_corrected_together() -> None:
     assert [key[:2] for key in adjusted] == [("two", Contrast("treatment")), ("three", SHORT), ("three", BIG)]
     table = tables.aggregate_table([two, three], adjusted)
     assert column(table, "Contrast") == ["treatment vs control", *CONTRASTS]
-    assert "over the 3 primary tests" in table.notes[0]
+    assert "over 3 primary tests" in table.notes[0]
     trials = tables.trials_table([two, three])
     assert column(trials, "Missing in control") == ["0", "0"]
     assert column(trials, "Missing in treatment") == ["0", "\u2013"]
@@ -208,10 +208,10 @@ def test_it_is_said_where_arms_differ_in_more_than_the_prompt() -> None:
     assert arm_differences(found) == said
     result = TrialResult(facts(found), analysed(*ARMS), costs())
     page = trial_details(result.facts, result.significance, result.costs)
-    [row] = [line for line in page.splitlines() if line.startswith("| Differences of arms")]
+    [row] = [line for line in page.splitlines() if line.startswith("| Differences between arms")]
     assert said in row
     assert f"The arms differ in more than the system prompt: {said}." in trial_sentences(result)
-    assert f"Differences of arms in m1-main: {said}." in tables.trials_table([result]).notes
+    assert f"Differences between the arms of m1-main: {said}." in tables.trials_table([result]).notes
     for template in (TEMPLATES, templates):
         assert f"```text\n{template.open_book}\n```" in page
         assert f"```text\n{template.closed_book}\n```" in page
@@ -221,7 +221,7 @@ def test_arms_that_differ_in_the_prompt_alone_need_no_word_about_it() -> None:
     assert arm_differences(trial()) == ""
     assert arm_differences(trial(conditions=("short",))) == ""
     page = trial_details(facts(), analysed(*ARMS), costs())
-    assert "Differences of arms" not in page
+    assert "Differences between arms" not in page
     assert "template" not in page
 
 

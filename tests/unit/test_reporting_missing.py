@@ -102,7 +102,7 @@ def test_effects_that_differ_between_subsets_are_told_on_the_terminal_and_all_pa
     assert row[:5] == ("set0", "set1", "Exact match", "0", "40 / 28")
     assert row[-1] == "the effects differ"
     assert interaction_table(document, "type").rows == ()
-    assert "Exact match, set0 minus set1, temperature 0: the effects differ, by +" in notes(document)
+    assert "Exact match, set0 minus set1, temperature 0: the effects differ by +" in notes(document)
     calm = analyse(table_of([0, 1] * 20, [1, 0] * 20, dataset=[0] * 20 + [1] * 20), SETTINGS)
     assert interaction_table(calm, "dataset").rows[0][-1] == "no significant difference"
     assert "effects differ" not in notes(calm)

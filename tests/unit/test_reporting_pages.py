@@ -259,7 +259,7 @@ def test_the_summary_says_what_was_compared_what_was_found_who_is_missing_and_th
             "Each of 104 items (64 open-book, 40 closed-book) was asked once at temperature 0 in each arm."
         ),
         (
-            "Exact match (primary): significant, the treatment is higher, which is better. 45.0% against 30.0% in the "
+            "Exact match (primary): significant; the treatment is higher, which is better. 45.0% against 30.0% in the "
             "control: +15.0 percentage points (95% CI +9.0 to +21.0), 100 pairs, adjusted p = 0.0250."
         ),
         "Missing answers: none (all 104 requests of each arm were answered).",
@@ -489,8 +489,8 @@ def test_no_sentence_of_the_long_pages_claims_what_must_not_be_relied_on() -> No
 def test_what_the_flips_alone_would_reject_is_not_shown() -> None:
     table = primary_table(document(endpoint(not_shown=True, ci_method="sign_flips_hull", **DULL)))
     assert table.rows[0][-1] == "not significant: the two tests disagree"
-    [note] = [note for note in table.notes if "the wider limits of the sign flips and of the score method" in note]
-    assert "p by sign flips and the score test on effective counts, whichever p is larger" in note
+    [note] = [note for note in table.notes if "the wider limits of the two" in note]
+    assert "p is the larger of two, from sign flips and from the score test on effective counts" in note
 
 
 def test_a_sampled_p_stands_with_its_monte_carlo_standard_error() -> None:
@@ -604,7 +604,7 @@ def test_requests_are_listed_by_arm_and_reason() -> None:
     table = attrition_table(document(attrition=arms))
 
     assert table.headers[2:4] == ("Answered", "Truncated")
-    assert table.headers[6:] == ("Empty: reasoning only", "Error: timeout", "No row received")
+    assert table.headers[6:] == ("Empty: reasoning only", "Error: timeout", "No result row")
     assert table.rows == (
         ("control", "104", "101", "0", "3", "2.9%", "2", "0", "1"),
         ("treatment", "104", "100", "5", "4", "3.8%", "0", "1", "3"),
@@ -857,9 +857,9 @@ def test_the_run_page_decides_by_the_p_values_corrected_over_all_trials() -> Non
     found = aggregate_report(facts().run, results(), dict(zip(keys, [0.025, None, 0.8], strict=True)))
 
     assert "- 3 trials with 3 primary tests; 1 of them could not be computed." in found
-    assert "- Significant after correction over all tests: 1 of 2 tests." in found
+    assert "- Significant after correction for all tests: 1 of 2 tests." in found
     assert "- first, Exact match: the treatment is higher, which is better, by +15.0 percentage points" in found
-    assert "No test is significant after correction over all 2 tests. This does not mean" in strict
+    assert "No test is significant after correction for 2 tests. This does not mean" in strict
     rows = [line for line in strict.splitlines() if line.startswith(("| first ", "| second ", "| third "))]
     assert len(rows) == 6  # each trial once among the effects and once among the trials
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[:3]]
@@ -868,7 +868,7 @@ def test_the_run_page_decides_by_the_p_values_corrected_over_all_trials() -> Non
         [MISSING, MISSING, MISSING, "not estimable"],
         ["0.800", "0.800", "0.800", "not significant"],
     ]
-    assert "Holm's method over the 2 primary tests of all trials" in strict
+    assert "Holm's method over 2 primary tests" in strict
     assert "[second](second/reports/report.md)" in strict
     assert "If a trial shows no USD, its model has no price." in strict
 
@@ -905,7 +905,7 @@ def design_row(name: str, **changes: Any) -> str:
 
 def test_the_design_says_which_decoding_parameters_were_not_sent() -> None:
     assert design_row("Sampling") == "top-p 1, top-k 50, seed 7"
-    said = "Anthropic has no seed: none is sent"
+    said = "Anthropic does not support seed, so it is not sent"
     assert design_row("Sampling", unsent=(said,)) == f"top-p 1, top-k 50, seed 7; {said}"
 
 

@@ -257,7 +257,7 @@ def test_every_line_of_a_plot_is_named_and_the_names_never_run_out_of_it() -> No
     assert len({*looks}) == len(arms)
     assert key_rows(arms, 336) > key_rows(arms, 2000) == 1
     assert description(root).startswith(
-        "Distribution of Words by arm: in the arm control, most scores (75%) are 5 to 10"
+        "Distribution of Words by arm. The most common scores: 5 to 10 in the control arm (75%)"
     )
 
 

@@ -133,7 +133,7 @@ def titled(tables: list[Table], title: str) -> Table:
 
 def test_one_table_has_every_arm_with_its_simultaneous_interval_and_its_ranks(document: Significance) -> None:
     [table] = ranking_tables(document, NAMES)
-    assert table.headers == ("Arm", "Score", "Minus control.txt (95% CI)", "Adjusted p", "Ranks")
+    assert table.headers == ("Arm", "Score", "Difference from control.txt (95% CI)", "Adjusted p", "Ranks")
     assert sorted(row[0] for row in table.rows) == sorted(NAMES.values())
     [control] = [row for row in table.rows if row[0] == "control.txt"]
     assert control[2:4] == ("\u2013", "\u2013")
@@ -146,7 +146,7 @@ def test_the_other_tables_have_pairs_trend_and_data_sets(document: Significance)
     pairs = titled(tables, "All pairs of arms")
     assert len(pairs.rows) == 10
     assert any("length_matched.txt is a filler" in note for note in pairs.notes)
-    assert titled(tables, "Trend along the arms").rows[0][-1] == "rises"
+    assert titled(tables, "Trend across the arms").rows[0][-1] == "rises"
     assert len(titled(tables, "Effects over several data sets").rows) == 4
 
 

@@ -101,7 +101,7 @@ def test_tables_name_the_column_and_its_values(found: Significance) -> None:
     assert table.title == "By category"
     assert {row[0] for row in table.rows} == {*LEVELS}
     compared = interaction_table(found, "subgroup:category")
-    assert compared.title == "Differences of the effects between values of category"
+    assert compared.title == "Differences in effect between values of category"
     assert len(compared.rows) == 15
     assert not any(note.startswith("Not estimable") for note in compared.notes)
     [_, short] = effects_in_short(found, wide=False)

@@ -82,7 +82,7 @@ def _endpoint_lines(each: AAEndpoint, result: AAResult, *, several: bool) -> Ite
     if each.difference is not None:
         unit = score_unit(each.metric)
         found = f"{points(each.difference / unit_width(each.metric), 2, unit)} {unit.of_differences}"
-        yield f"{name}: the two asks differ by {found} ({p_equals(each.p)})."
+        yield f"{name}: the two sets of answers differ by {found} ({p_equals(each.p)})."
     yield f"{name}: {floor_text(each, result.confidence)}"
     yield (
         f"{name}: false alarms in {_alarms(each.alarms, result.confidence)} of the splits, at level "
@@ -108,7 +108,7 @@ def _judged(found: Alarms, alpha: float) -> str:
         return ", which is more than the level"
     if found.ci_high is not None and found.ci_high < alpha:
         return ", which is less than the level"
-    return ", as the level says"
+    return ", as expected at this level"
 
 
 def _alarms(found: Alarms, confidence: float) -> str:
@@ -180,15 +180,17 @@ def _spread(each: AAEndpoint) -> str:
     """Return whether the p-values are spread as they should be, as far as that can be tested."""
     if each.p_uniform is not None:
         found = "unlike" if each.p_uniform < _SHORTEST else "like"
-        return f"{_label(each)}: spread {found} uniform ones (Kolmogorov-Smirnov, p {p_value(each.p_uniform)})."
+        return (
+            f"{_label(each)}: distributed {found} uniform p-values (Kolmogorov-Smirnov, p {p_value(each.p_uniform)})."
+        )
     common = "" if each.commonest is None else f" ({rate(each.commonest)} of the splits have the most common one)"
     if each.p_too_small is not None:
         found = "smaller than" if each.p_too_small < _SHORTEST else "not smaller than"
         return (
-            f"{_label(each)}: few different p-values{common}; {found} uniform ones (one-sided Kolmogorov-Smirnov, p "
-            f"{p_value(each.p_too_small)})."
+            f"{_label(each)}: few different p-values{common}; {found} uniform p-values (one-sided Kolmogorov-Smirnov, "
+            f"p {p_value(each.p_too_small)})."
         )
-    return f"{_label(each)}: few different p-values{common}, so that no test of their spread is made."
+    return f"{_label(each)}: few different p-values{common}, so their distribution is not tested."
 
 
 def unit_width(metric: str) -> float:

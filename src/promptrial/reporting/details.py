@@ -31,6 +31,8 @@ from promptrial.reporting.tables.words import listing, score_unit
 __all__ = ["POWER_PLOT", "agreement_section", "dry_run_block", "question_block", "reading_sentences", "trial_details"]
 
 POWER_PLOT: Final = "power.svg"
+ITEM_TEXT: Final = "An item is one question, with its passage and accepted answers, if it has any."
+"""What pages call an item."""
 _DRY_RUN: Final = (
     "This was a dry run: a local emulator replaced every hosted provider. "
     "The answers, effects and costs below say nothing about a model."
@@ -96,6 +98,7 @@ def reading_sentences(significance: Significance) -> list[str]:
     settings = significance.settings
     return [
         f"A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points (pp), over the items scored in both arms.",
+        ITEM_TEXT,
         *(["Numbers in other units show the unit."] if _has_units(significance) else []),
         (
             f"A {level(settings.confidence)} CI (confidence interval) is the range of differences that are "

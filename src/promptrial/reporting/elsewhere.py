@@ -62,7 +62,7 @@ def group_means_table(analysis: Analysis) -> Table:
     confidence = level(analysis.groups[0].confidence) if analysis.groups else ""
     reasons = (f"{metric_text(row.measure).label}: {row.reason}." for row in analysis.groups if row.reason is not None)
     note = (
-        "Each group counts equally, however many items it has; the groups are taken as fixed. The p-value is "
+        "Each group counts equally, however many items it has; the groups are treated as fixed. The p-value is "
         "not adjusted."
     )
     return Table(
@@ -153,11 +153,11 @@ def measures_table(analysis: Analysis) -> Table:
             "primary" if each.primary else "exploratory",
             "0 or 1" if each.declared.scale == "binary" else "{:g} to {:g}".format(*each.declared.range),
             "inferred" if each.inferred else "declared",
-            each.declared.direction or "not said",
+            each.declared.direction or "not stated",
         )
         for each in analysis.measures
     )
-    return Table("Measures", ("Measure", "Role", "Scale", "Scale is", "Better"), rows, (), "lllll")
+    return Table("Measures", ("Measure", "Role", "Scale", "Scale was", "Better"), rows, (), "lllll")
 
 
 def inputs_table(analysis: Analysis, most: int | None = None) -> Table:

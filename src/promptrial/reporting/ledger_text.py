@@ -84,7 +84,7 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal:
 def _notes(ledger: Ledger, digits: int) -> Iterator[str]:
     total = ledger.total
     yield (
-        "Spent: the tokens reported for every attempt, at the prices recorded with the run. Used: the part of it "
+        "Spent: the tokens reported for every attempt, at the prices recorded with the run. Used: the part of that "
         "for the answers that are analysed."
     )
     if not total.attempts and not total.unrecorded:

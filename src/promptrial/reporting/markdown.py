@@ -13,7 +13,7 @@ from typing import Final
 from promptrial.documents.significance import SIDES, Endpoint, Significance
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting import tables
-from promptrial.reporting.details import POWER_PLOT, agreement_section, dry_run_block, question_block
+from promptrial.reporting.details import ITEM_TEXT, POWER_PLOT, agreement_section, dry_run_block, question_block
 from promptrial.reporting.facts import OneControl, RunFacts, TrialResult
 from promptrial.reporting.markup import bullets, inline, line, page, section, table_block, table_blocks
 from promptrial.reporting.plain import one_line
@@ -212,7 +212,11 @@ def _reading(significance: Significance, *, changed: bool) -> list[str]:
     settings = significance.settings
     fixed = "Fixed means that only the treatment answers an item correctly; broken means that only the control does."
     return [
-        f"A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points (pp), over the items scored in both arms.",
+        (
+            f'A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points ("points" for short), over the items '
+            "scored in both arms."
+        ),
+        ITEM_TEXT,
         (
             f"A {level(settings.confidence)} CI (confidence interval) is the range of differences that are "
             "compatible with the data."

@@ -156,12 +156,12 @@ def power_table(curve: PowerCurve) -> Table:
         for each in curve.shown
     )
     heads = (f"Power for {difference_text(metric, each)}" for each in curve.differences)
-    headers = ("Questions", f"Detected with {rate(POWER, 0)} power", *heads)
+    headers = ("Questions", f"Detectable at {rate(POWER, 0)} power", *heads)
     return Table(f"Power: {curve.label}", headers, rows, tuple(_notes(curve)), "r" * len(headers))
 
 
 def _notes(curve: PowerCurve) -> Iterator[str]:
-    alike = " in clusters of the same size" if curve.row.clustered else ""
+    alike = ", in clusters of the same size" if curve.row.clustered else ""
     yield f"Power is the probability of detecting a true difference, at level {curve.alpha:g}."
     yield f"It assumes that scores vary as much as in this run{alike}, whatever difference was found."
     if curve.tests > 1:

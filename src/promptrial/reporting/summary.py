@@ -85,11 +85,11 @@ def run_sentences(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, 
     if not tested:
         return texts
     if not found:
-        return [*texts, f"No test is significant after correction over all {count(len(tested))} tests. {_ABSENCE}"]
+        return [*texts, f"No test is significant after correction for {_counted(len(tested), 'test')}. {_ABSENCE}"]
     share = f"{count(len(found))} of {_counted(len(tested), 'test')}"
     others = [f"The others show no significant difference. {_ABSENCE}"] if len(found) < len(tested) else []
     found_texts = [_finding(*each) for each in found]
-    return [*texts, f"Significant after correction over all tests: {share}.", *found_texts, *others]
+    return [*texts, f"Significant after correction for all tests: {share}.", *found_texts, *others]
 
 
 def cost_sentence(costs: CostReport, names: Mapping[ArmName, str] | None = None) -> str:
@@ -105,7 +105,7 @@ def cost_sentence(costs: CostReport, names: Mapping[ArmName, str] | None = None)
             "(`pricing`)."
         )
     by_arm = listing([f"{amount(cost.usd)} for {_arm(name, names)}" for name, cost in arms if cost.usd is not None])
-    good = "exact match" if costs.criterion is UNSET else "answer that meets the criterion"
+    good = "exact match" if costs.criterion is UNSET else f"answer that meets the criterion ({costs.criterion})"
     each = "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD per {good}"
     return f"Cost: {bound}{amount(costs.usd)} USD ({by_arm}), {tokens}{each}.{_judges(costs)}{_spent(costs)}"
 
@@ -114,7 +114,9 @@ def _judges(costs: CostReport) -> str:
     """Return what the judges have cost besides."""
     if costs.judges_usd is UNSET:
         return ""
-    return f" Judges: {'unknown' if costs.judges_usd is None else f'{amount(costs.judges_usd)} USD'} more."
+    return (
+        f" Judges cost {'an unknown amount' if costs.judges_usd is None else f'{amount(costs.judges_usd)} USD'} more."
+    )
 
 
 def cost_lines(costs: CostReport, names: Mapping[ArmName, str], *, dry_run: bool) -> list[str]:
@@ -189,7 +191,7 @@ def _compared(facts: TrialFacts) -> str:
             "in each arm."
         )
     how = (
-        f"were compared on the model {trial.model.alias}, each with the {arms[0]} arm"
+        f"were run on the model {trial.model.alias}, and each was compared with the {arms[0]} arm"
         if facts.compares
         else f"were run on the model {trial.model.alias}, without an arm to compare them with"
     )
@@ -241,7 +243,7 @@ def _primary(row: Endpoint, significance: Significance, trial: Trial) -> str:
         return f"{name} could not be decided: {row.reason}. {_figures(row, significance)}."
     figures = _figures(row, significance)
     if row.significant:
-        return f"{name}: significant, {_arm_is(row, significance.settings)}. {figures}."
+        return f"{name}: significant; {_arm_is(row, significance.settings)}. {figures}."
     return f"{name}: no significant difference. {figures}. {_ABSENCE}"
 
 

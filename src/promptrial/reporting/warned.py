@@ -123,8 +123,8 @@ def trial_warnings(result: TrialResult) -> Iterator[Warned]:
         asks, first = listing(facts.trial.second_asks), facts.trial.arms_run[0]
         yield Warned(
             "same_requests",
-            f"{asks} asked again what {first} asked, {count(facts.requests_per_arm)} requests; a difference between "
-            "them is due to chance.",
+            f"{asks} sent the same {count(facts.requests_per_arm)} requests as {first}; any difference between them is "
+            "due to chance.",
         )
     rows = significance.drift or ()
     several = len({row.temp for row in rows}) > 1

@@ -37,7 +37,7 @@ _READING: Final = (
     "Significant means a p-value of at most the level after adjustment for multiple tests.",
     "Not significant means that chance cannot be ruled out; it does not mean that the arms are equal.",
     "Measures that are not primary are exploratory: leads, not findings.",
-    "The scores were made elsewhere and are taken as they are.",
+    "The scores come from another tool and are used unchanged.",
 )
 
 
@@ -64,7 +64,7 @@ def analysis_page(page: AnalysisPage) -> str:
     """Return the page; measures have to be named (``wording``) where it is called."""
     first, *others = page.analysis.arms.values()
     names = f"{', '.join(others)} against {first}"
-    facts = [counted(page.analysis.n_items, "item"), counted(len(page.analysis.inputs), "file"), "made elsewhere"]
+    facts = [counted(page.analysis.n_items, "item"), counted(len(page.analysis.inputs), "file"), "from another tool"]
     header = f'<p class="facts">{shown(_BETWEEN.join(facts))}</p>'
     return page_document(names, header, list(_parts(page, names)), f"promptrial {shown(page.version)}, analyze")
 

@@ -169,7 +169,7 @@
   function column(item, arm, answers, control) {
     const file = data.files[data.arms[arm]];
     const box = element("section", { className: "arm" }, element("h4", {}, file ? `${data.arms[arm]} (${file})` : data.arms[arm]));
-    if (answers.length === 0) box.append(element("p", { className: "small" }, "No answer came back."));
+    if (answers.length === 0) box.append(element("p", { className: "small" }, "No answer was received."));
     for (const [answer, error, finish, sent, written, reasoning] of answers) {
       const shown = element("div", { className: "answer", tabIndex: 0 });
       if (answer === null) shown.append(element("span", { className: "bad" }, error || "no text"));
@@ -266,7 +266,7 @@
     const at = state.shown.findIndex(numbered);
     if (at >= 0) select(at, false);
     else if (said.get("item")) asked("item", state.items.some(numbered) ? "these filters hide item" : "no item", () => false, "");
-    $("wrong").textContent = wrong.length > 0 ? `This address asks for what is not here: ${wrong.join("; ")}.` : "";
+    $("wrong").textContent = wrong.length > 0 ? `This link does not match this page: ${wrong.join("; ")}.` : "";
     $("browser").scrollIntoView({ block: "start" });
     return true;
   }

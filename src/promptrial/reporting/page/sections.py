@@ -98,7 +98,7 @@ def _distribution_table(label: str, found: Distribution) -> Table:
         for at in range(bins)
         if any(shares[at] for shares in found.shares.values())
     )
-    notes = ("Share of each arm's items. A score at the upper end of a bin counts in the next one.",)
+    notes = ("Share of each arm's items. A score at the upper end of a bin counts in the next bin.",)
     return Table(f"Distribution of {label}", (label, *found.shares), rows, notes, "l" + "r" * len(found.shares))
 
 

@@ -73,10 +73,10 @@ def _described(label: str, shares: Mapping[ArmName, Sequence[float]], low: float
     """Return in which bin most of the scores of each arm are, for people who do not see the plot."""
     fullest = {arm: max(range(len(found)), key=found.__getitem__) for arm, found in shares.items() if any(found)}
     said = [
-        f"in the arm {arm}, most scores ({rate(shares[arm][at], 0)}) are {bin_text(at, len(shares[arm]), low, high)}"
+        f"{bin_text(at, len(shares[arm]), low, high)} in the {arm} arm ({rate(shares[arm][at], 0)})"
         for arm, at in fullest.items()
     ]
-    return f"Distribution of {label} by arm: {listing(said or list(shares))}."
+    return f"Distribution of {label} by arm. {f'The most common scores: {listing(said)}.' if said else ''}".rstrip()
 
 
 def bin_text(at: int, bins: int, low: float, high: float) -> str:

@@ -16,6 +16,7 @@ from promptrial.reporting.tables.cells import (
     Table,
     amount,
     count,
+    counted,
     effect,
     level,
     p_value,
@@ -95,8 +96,8 @@ def aggregate_table(
             _other_rule_header(results),
             "p",
             "Adjusted within trial",
-            "Adjusted over all",
-            "Decision over all",
+            "Adjusted over all trials",
+            "Decision over all trials",
         ),
         rows=tuple(_aggregate_row(key, result, row, adjusted[key]) for key, result, row in rows),
         notes=(
@@ -120,10 +121,10 @@ def one_control_text(trials: Sequence[str]) -> str:
 def _over_all(tested: int, *, by_max_t: bool) -> Iterator[str]:
     """Yield how the tests of all trials were corrected together."""
     if by_max_t:
-        yield f"Adjusted over all: step-down max-T over the {count(tested)} primary tests, which share a control."
+        yield f"Adjusted over all trials: step-down max-T over {counted(tested, 'primary test')} with a shared control."
         return
-    yield f"Adjusted over all: Holm's method over the {count(tested)} primary tests of all trials."
-    yield "It is valid for dependent tests, such as those of trials with the same items or control."
+    yield f"Adjusted over all trials: Holm's method over {counted(tested, 'primary test')}."
+    yield "Holm's method is valid for dependent tests, such as those of trials with the same items or control."
 
 
 def _other_rule_header(results: Sequence[TrialResult]) -> str:
@@ -151,7 +152,10 @@ def trials_table(results: Sequence[TrialResult], spending: SpendingFacts | None 
             "USD",
         ),
         rows=tuple(_trial_row(result, arms) for result in results),
-        notes=(*_trials_notes(results), *_spending_notes(spending)),
+        notes=(
+            *_trials_notes(results),
+            *_spending_notes(spending, is_dry=any(result.facts.run.dry_run for result in results)),
+        ),
         align="lllrr" + "r" * len(arms) + "rr",
     )
 
@@ -160,7 +164,7 @@ def _trials_notes(results: Sequence[TrialResult]) -> Iterator[str]:
     for result in results:
         differences = arm_differences(result.facts.trial)
         if differences:
-            yield f"Differences of arms in {result.facts.trial.slug}: {differences}."
+            yield f"Differences between the arms of {result.facts.trial.slug}: {differences}."
     if not all(result.costs.priced for result in results):
         yield "If a trial shows no USD, its model has no price."
     shared = sum(result.facts.shared_requests for result in results)
@@ -172,11 +176,12 @@ def _trials_notes(results: Sequence[TrialResult]) -> Iterator[str]:
         )
 
 
-def _spending_notes(spending: SpendingFacts | None) -> Iterator[str]:
+def _spending_notes(spending: SpendingFacts | None, *, is_dry: bool) -> Iterator[str]:
     if spending is not None:
         held = f" Up to {amount(spending.held_usd)} USD more may be billed." if spending.held_usd else ""
+        run = "A hosted run would have" if is_dry else "The run has"
         yield (
-            f"The run has spent {amount(spending.spent_usd)} USD over all attempts, of which "
+            f"{run} spent {amount(spending.spent_usd)} USD over all attempts, of which "
             f"{amount(spending.used_usd)} USD is for the answers above, each counted once.{held}"
         )
 

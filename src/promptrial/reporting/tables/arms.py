@@ -66,13 +66,13 @@ def _ranking_table(
     sure = level(ranking.confidence)
     flips = f"{'All ' if ranking.enumerated else ''}{count(ranking.flips)} joint sign flips"
     notes = (
-        f"The intervals and ranks hold simultaneously at {sure}. Adjusted p: step-down max-T.",
+        f"The intervals and ranks hold simultaneously with {sure} confidence. Adjusted p: step-down max-T.",
         *([f"{flips}. The p-value by Holm's method is shown for comparison."] if wide else []),
         *dict.fromkeys(f"{row.reason}." for row in rows.values() if row.reason is not None),
     )
     return Table(
         f"Arms by {metric_text(ranking.metric).label}{at}",
-        ("Arm", "Score", f"Minus {first} ({sure} CI)", "Adjusted p", *(["Holm p"] if wide else []), "Ranks"),
+        ("Arm", "Score", f"Difference from {first} ({sure} CI)", "Adjusted p", *(["Holm p"] if wide else []), "Ranks"),
         tuple(_arm_row(ranking, arm, rows.get(arm), names, wide=wide) for arm in _by_mean(ranking)),
         notes,
         f"lrrr{'r' if wide else ''}r",
@@ -157,7 +157,7 @@ def trend_table(significance: Significance, names: Mapping[ArmName, str]) -> Tab
     rows = _rows(significance.trends)
     order = listing([names.get(name, name) for name in rows[0].arms]) if rows else ""
     return Table(
-        "Trend along the arms",
+        "Trend across the arms",
         (
             "Endpoint", "Temp.", "Items", f"Change per step, pp ({level(significance.settings.confidence)} CI)", "p",
             "Adjusted p", "Decision",

@@ -44,7 +44,7 @@ __all__ = [
 
 _PAIRING: Final = "each item is its own control: its answers in both arms are compared at the same temperature"
 _BOUNDS_NOTES: Final = (
-    "The bounds cover all planned answers to the items that the metric applies to.",
+    "The bounds cover all planned answers to the items that the endpoint applies to.",
     "Missing scores are given the values that make the difference smallest, then largest.",
     "These are not confidence intervals: they do not include sampling error.",
 )
@@ -64,7 +64,7 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
         ("Model", f"{trial.model.alias} ({without_folders(trial.model.shown_id)}), provider {trial.model.provider}"),
         ("Prompt set", trial.prompt_set),
         ("Arms", ", ".join(_arm_with_file(name, facts.prompt_names) for name in trial.conditions)),
-        *([("Differences of arms", differences)] if differences else []),
+        *([("Differences between arms", differences)] if differences else []),
         ("Items", f"{count(run.n_items)} ({count(run.n_open)} open-book, {count(run.n_closed)} closed-book)"),
         ("Requests planned for each arm", count(facts.requests_per_arm)),
         ("Temperatures", ", ".join(_temperature_with_samples(trial, temp) for temp in trial.temps)),
@@ -80,10 +80,16 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
     return Table("Design", ("", ""), tuple(rows), (), "ll")
 
 
+def _rules_text(rules: str) -> str:
+    """Return the name of rules for reading; what is stored stays, because seals hold it."""
+    name, by_character, _ = rules.partition(", by character")
+    return f"{name} (by character in scripts without spaces)" if by_character else rules
+
+
 def datasets_table(run: RunFacts) -> Table:
     """Return the question sets with what identifies their content."""
     rows = tuple(
-        (data.name, data.format, data.rules, count(data.items), without_folders(data.source), data.version)
+        (data.name, data.format, _rules_text(data.rules), count(data.items), without_folders(data.source), data.version)
         for data in run.datasets
     )
     headers = ("Data set", "Format", "Scoring rules", "Items", "Source", "Version")
@@ -124,7 +130,7 @@ def attrition_table(significance: Significance) -> Table:
         "Unanswered",
         "Share unanswered",
         *(_reason_header(reason) for reason in reasons),
-        "No row received",
+        "No result row",
     )
     rows = tuple((name, *_attrition_cells(arm, reasons)) for name, arm in arms)
     return Table("Requests", headers, rows, (), "l" + "r" * (len(headers) - 1))
@@ -209,7 +215,7 @@ def bounds_table(significance: Significance) -> Table:
     return with_contrasts(table, endpoints)
 
 
-_MIXED: Final = "The cost per such answer includes all requests, even those for questions that its scorer skips."
+_MIXED: Final = "The cost per answer includes all requests, even those for questions that the scorer skips."
 
 
 def costs_table(costs: CostReport, *, is_mixed: bool = False) -> Table:
@@ -232,7 +238,7 @@ def costs_table(costs: CostReport, *, is_mixed: bool = False) -> Table:
             "All tokens",
             "USD",
             *(["USD spent"] if is_more_spent else []),
-            "USD per exact match" if costs.criterion is UNSET else "USD per such answer",
+            "USD per exact match" if costs.criterion is UNSET else "USD per answer meeting the criterion",
         ),
         rows=tuple((name, *_cost_cells(cost, is_more_spent=is_more_spent)) for name, cost in (*arms, *together)),
         notes=(*_cost_notes(costs), *([_MIXED] if is_mixed and costs.usd_per_correct is not None else [])),
@@ -254,7 +260,7 @@ def older_table(facts: TrialFacts) -> Table:
         for figure in facts.older
     )
     return Table(
-        title="Figures of the older tool",
+        title="Figures of promptrial's predecessor",
         headers=("Endpoint", "Arm", "Then", "Scores then", "Now", "Scores now"),
         rows=rows,
         notes=(

@@ -6,6 +6,7 @@ Every row says on how many pairs it stands. Effects are the second side of a con
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from promptrial.documents.significance import (
     Endpoint,
@@ -36,6 +37,7 @@ from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix,
 from promptrial.reporting.tables.levels import common_confidence, level_notes
 from promptrial.reporting.tables.margins import margin_decision
 from promptrial.reporting.tables.missing import attrition_notes
+from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import (
     correction_text,
     direction,
@@ -122,14 +124,14 @@ def interaction_table(significance: Significance, scope: Scope) -> Table:
     else:  # 20 values make 190 comparisons of each endpoint, so each reason is given once
         reasons = list(dict.fromkeys(f"Not estimable: {row.reason}." for row in untested))
     table = Table(
-        title=f"Differences of the effects between {kinds.get(scope, f'values of {subgroup_of(scope)}')}",
+        title=f"Differences in effect between {kinds.get(scope, f'values of {subgroup_of(scope)}')}",
         headers=(
             "Subset",
             "Minus",
             "Endpoint",
             "Temp.",
             "Pairs",
-            f"Difference of effects, pp ({level(significance.settings.confidence)} CI)",
+            f"Difference in effect, pp ({level(significance.settings.confidence)} CI)",
             "p",
             "Adjusted p",
             "Decision",
@@ -185,7 +187,7 @@ def interaction_notes(significance: Significance, names: Mapping[ArmName, str] |
     for row in significance.interactions:
         if row.significant and row.metric in significance.settings.primary:
             figures = effect_in_words(row.difference, row.ci_low, row.ci_high, score_unit(row.metric))
-            yield f"{_compared(row, names)}: the effects differ, by {figures} (adjusted {p_phrase(row.p_adjusted)})."
+            yield f"{_compared(row, names)}: the effects differ by {figures} (adjusted {p_phrase(row.p_adjusted)})."
 
 
 def decision(endpoint: Endpoint) -> str:
@@ -285,15 +287,22 @@ def _method_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
             metrics = groups.setdefault((endpoint.p_method, endpoint.ci_method), {})
             metrics[metric_text(endpoint.metric).label] = None
     for (p_method, ci_method), metrics in groups.items():
-        by = "no interval" if ci_method is None else f"interval by {method_text(ci_method)}"
-        yield f"{listing(list(metrics))}: p by {_p_text(p_method, ci_method)}; {by}."
+        yield f"{listing(list(metrics))}: {_by_methods(p_method, ci_method)}."
 
 
-def _p_text(p_method: str, ci_method: str | None) -> str:
-    """Return in words where a p-value comes from: beside the hull it is the larger of two."""
+_WIDER: Final = (
+    "p is the larger of two, from sign flips and from the score test on effective counts; the interval has the wider "
+    "limits of the two. Effective counts are numbers of pairs, divided by the design effect"
+)
+"""How sparse 0/1 scores in clusters are tested and estimated."""
+
+
+def _by_methods(p_method: str, ci_method: str | None) -> str:
+    """Return in words where a p-value and an interval come from."""
     if ci_method == "sign_flips_hull":
-        return f"{method_text('sign_flips_score')}, whichever p is larger"
-    return method_text(p_method)
+        return _WIDER
+    test = f"{'the ' if p_method in {'score', 'exact_unconditional'} else ''}{method_text(p_method)}"
+    return f"p by {test}; {'no interval' if ci_method is None else f'interval by {method_text(ci_method)}'}"
 
 
 def _family_notes(significance: Significance, names: Iterable[str | None]) -> tuple[str, ...]:
@@ -320,7 +329,7 @@ def caution_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
             key = caution, contrast_suffix(row), subset_text(row.scope, row.subset), row.temp
             groups.setdefault(key, {})[metric_text(row.metric).label] = None
     for (caution, contrast, subset, temp), metrics in groups.items():
-        yield f"{listing(list(metrics))}{contrast}, {subset}, temperature {temperature(temp)}: {caution}."
+        yield f"{listing(list(metrics))}{contrast}, {subset}, temperature {temperature(temp)}: {plain(caution)}."
 
 
 def _applies_to_none(endpoint: Endpoint) -> bool:

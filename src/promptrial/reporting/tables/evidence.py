@@ -36,6 +36,7 @@ from promptrial.reporting.tables.cells import (
 )
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
 from promptrial.reporting.tables.effects import overall_endpoints
+from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import method_text, metric_text, quantity_text, score_unit
 
 __all__ = [
@@ -168,7 +169,7 @@ def effect_sizes_table(significance: Significance) -> Table:
     confidence = significance.settings.confidence
     table = Table(
         title="Effect sizes",
-        headers=("Endpoint", "Temp.", "Pairs", "Measure", f"Estimate ({level(confidence)} CI)"),
+        headers=("Endpoint", "Temp.", "Pairs", "Effect size", f"Estimate ({level(confidence)} CI)"),
         rows=tuple((*_label(row), _quantity(row), _estimate_cell(row, confidence)) for row in rows),
         notes=_notes(rows, _by_quantity),
         align="lrrlr",
@@ -340,7 +341,7 @@ def _notes(rows: Sequence[Estimate], subject: Callable[[Estimate], str]) -> tupl
             metric_text(row.metric).label + (f" at {temperature(row.temp)}" if several else "") + contrast_suffix(row)
         )
         for text in (*row.notes, *(() if row.reason is None else (row.reason,))):
-            remarks.setdefault(f"{subject(row)}: {text}", {})[where] = None
+            remarks.setdefault(f"{subject(row)}: {plain(text)}", {})[where] = None
     return tuple(f"{text[0].upper()}{text[1:]} ({_separated(where)})." for text, where in remarks.items())
 
 

@@ -33,7 +33,7 @@ def judges_table(judges: Sequence[JudgeSummary]) -> Table:
 
 def _notes(judges: Sequence[JudgeSummary]) -> Iterator[str]:
     yield "The judge is not told which arm wrote an answer. Equal answers to one question are judged once."
-    yield "No verdict: twice the reply was not the JSON that was asked for, or the request failed; there is no score."
+    yield "No verdict: two replies were not the requested JSON, or the request failed; there is no score."
     yield (
         "Repaired: the verdict came from the second reply. Flagged: by a rule of thumb, the answer seems to give "
         "instructions to the judge; read these answers."

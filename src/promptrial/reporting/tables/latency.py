@@ -13,7 +13,7 @@ __all__ = ["latency_table"]
 
 _NOTES: Final = (
     "The time that the server reports for an answer. It does not include its queue or the network.",
-    "promptrial measures no time of its own here: the same answers give the same report.",
+    "promptrial does not measure time itself, so the same answers always give the same report.",
 )
 
 

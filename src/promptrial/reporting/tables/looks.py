@@ -15,14 +15,18 @@ __all__ = ["looks_table"]
 
 _RULES: Final = {
     "evalue": "bets on the mean (an e-process): p is 1/E, and the interval is their confidence sequence",
-    "obrien_fleming": "bounds by spending of O'Brien and Fleming's type",
-    "pocock": "bounds by spending of Pocock's type",
+    "obrien_fleming": "bounds from an O'Brien-Fleming spending function",
+    "pocock": "bounds from a Pocock spending function",
 }
-_REASONS: Final = {"efficacy": "a difference is shown", "futility": "none as large as the margin is left", None: "open"}
+_REASONS: Final = {
+    "efficacy": "a difference is shown",
+    "futility": "a difference as large as the margin is ruled out",
+    None: "open",
+}
 _ENDS: Final = {
     "stop": "The rule ended the trial early.",
     "end": "All waves were asked.",
-    "unblind": "People ended the trial to see its results.",
+    "unblind": "The trial was ended by hand, to see its results.",
 }
 
 
@@ -48,7 +52,7 @@ def looks_table(significance: Significance) -> Table:
 
 def _rule(looks: Looks) -> str:
     share = f"{100 * looks.alpha:g}%"
-    errs = f"If there is no difference, all looks together err in at most {share} of trials."
+    errs = f"If there is no difference, all looks together report one in at most {share} of trials."
     return f"Rule {looks.rule}: {_RULES[looks.rule]}. {errs}"
 
 
@@ -62,7 +66,7 @@ def _futility(looks: Looks, significance: Significance) -> list[str]:
         return []
     unit = score_unit(looks.metric)
     width = unit.width * looks.futility / _width(looks, significance)
-    return [f"It could also end once no difference of {width:g} {unit.name or 'points'} or more was left."]
+    return [f"It could also end once a difference of {width:g} {unit.name or 'points'} or more was ruled out."]
 
 
 def _width(looks: Looks, significance: Significance) -> float:

@@ -47,18 +47,18 @@ _METRICS: Final[Mapping[str, MetricText]] = MappingProxyType(
 _METHODS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "mcnemar": "McNemar's test (mid-p)",
-        "paired_difference": "paired t-test, clustered standard error",
+        "paired_difference": "paired t-test, with a clustered standard error",
         "bootstrap": "cluster bootstrap (BCa)",
         "permutation": "sign-flip permutation",
         "wilcoxon": "Wilcoxon's signed-rank test",
         "effect_size": "effect size",
-        "score": "the score test (McNemar's without continuity correction)",
-        "cr2": "CR2 standard error, Satterthwaite's degrees of freedom",
+        "score": "score test (McNemar's without continuity correction)",
+        "cr2": "CR2 standard error, with Satterthwaite's degrees of freedom",
         "tost": "two one-sided tests",
         "newcombe": "Newcombe's method 10",
         "wilson": "Wilson's method",
-        "wilson_effective": "Wilson's method, effective sample size",
-        "clustered_t": "Student's t, clustered standard error",
+        "wilson_effective": "Wilson's method, with the effective sample size",
+        "clustered_t": "Student's t, with a clustered standard error",
         "tango": "Tango's score method",
         "sign_flips": "inverting the sign-flip test",
         "sign_flips_hull": "the wider limits of the sign flips and of the score method on effective counts",
@@ -179,7 +179,7 @@ def correction_text(families: Sequence[Family]) -> str:
     sizes = sorted({family.size for family in families})
     methods = {
         "holm": "Holm's method",
-        "bh": "Benjamini and Hochberg's method",
+        "bh": "the Benjamini-Hochberg method",
         "max_t": "step-down max-T (the largest statistic under sign flips that all contrasts share)",
         "bonferroni": "the level of each look, by the stopping rule and Bonferroni's method,",
     }

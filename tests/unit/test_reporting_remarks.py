@@ -1,0 +1,42 @@
+"""Pages say in plain words what statistics remark on sparse data; every form that statistics write is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from promptrial.documents.significance import StatsSettings
+from promptrial.reporting.tables.remarks import plain
+from promptrial.stats.analysis import analyse
+from tests.support.score_tables import table_of
+
+
+def sparse_remarks() -> list[str]:
+    """Return what is remarked where 6 of 20 clusters gain one pair, so that the flips and the score test disagree."""
+    treatment = np.zeros(400)
+    treatment[0:120:20] = 1.0
+    table = table_of([0.0] * 400, treatment.tolist(), cluster=np.repeat(np.arange(20), 20).tolist())
+    found = analyse(table, StatsSettings(bootstrap_samples=50))
+    remarks = [*found.endpoints[0].cautions, *(note for row in found.estimates for note in row.notes)]
+    return [each for each in remarks if "flips" in each and "rely on" not in each]
+
+
+def test_every_remark_on_sparse_data_is_put_into_plain_words() -> None:
+    remarks = sparse_remarks()
+    assert len(remarks) == 5
+    assert not {*remarks} & {*map(plain, remarks)}
+    assert "hull" not in " ".join(map(plain, remarks))
+
+
+def test_the_figures_of_a_remark_stay() -> None:
+    said = [plain(each) for each in sparse_remarks()]
+    assert said[0] == (
+        "pairs differ in 6 of 20 clusters (upwards in 6, downwards in 0), which is too sparse for sign flips alone: "
+        "the interval is widened, by a design effect of at least 1.95"
+    )
+    assert sum("(p = 0.0312), but the score test" in each for each in said) == 2
+
+
+@pytest.mark.parametrize("remark", ["ignores the pairing", "only 7 clusters: no p-value can reach 0.01"])
+def test_other_remarks_stay_as_they_are(remark: str) -> None:
+    assert plain(remark) == remark
