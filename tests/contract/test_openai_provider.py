@@ -165,10 +165,15 @@ SAMPLING = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=16, stop=()
 @pytest.mark.parametrize(
     ("options", "changes", "preset", "expected"),
     [
-        ({}, {}, "openai", "OpenAI's chat completions have no top_k: none is sent"),
-        ({}, {}, "groq", "Groq's chat completions have no top_k: none is sent"),
-        ({"endpoint": "responses"}, {}, "openai", "OpenAI's responses have no top_k and no seed: none is sent"),
-        ({}, {"stop": ("END",)}, "openai", "OpenAI's chat completions have no top_k: none is sent"),
+        ({}, {}, "openai", "OpenAI's chat completions do not support top_k, so it is not sent"),
+        ({}, {}, "groq", "Groq's chat completions do not support top_k, so it is not sent"),
+        (
+            {"endpoint": "responses"},
+            {},
+            "openai",
+            "OpenAI's responses do not support top_k or seed, so neither is sent",
+        ),
+        ({}, {"stop": ("END",)}, "openai", "OpenAI's chat completions do not support top_k, so it is not sent"),
         ({}, {}, "vllm", None),
         ({}, {"top_k": 20}, "vllm", None),
         (
@@ -189,8 +194,8 @@ def test_what_is_not_sent_is_said_in_one_sentence(
 @pytest.mark.parametrize(
     ("options", "changes", "problem"),
     [
-        ({}, {"top_k": 40}, "have no top_k, and `top_k` is 40"),
-        ({"endpoint": "responses"}, {"stop": ("END",)}, "have no stop sequences"),
+        ({}, {"top_k": 40}, "do not support top_k, but `top_k` is 40"),
+        ({"endpoint": "responses"}, {"stop": ("END",)}, "do not support stop sequences"),
         ({"sampling": "provider_default"}, {"temperature": 0.7}, "`temps` is 0.7"),
         ({"sampling": "provider_default"}, {"top_p": 0.9}, "`top_p` is 0.9"),
         ({"sampling": "provider_default"}, {"top_k": 1}, "`top_k` is 1"),

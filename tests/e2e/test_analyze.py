@@ -43,7 +43,7 @@ def test_the_verdict_comes_first_and_no_line_is_wider_than_80_columns(capsys: py
     assert "Mean over groups" in out
     assert "Effects by group, new minus base (exploratory)" in out
     assert "Scale inferred" not in out
-    assert "Warning: Scale inferred: score is taken as 0 or 1" in " ".join(call(capsys, LONG)[1].split())
+    assert "Warning: Scale inferred: score is assumed to be 0 or 1" in " ".join(call(capsys, LONG)[1].split())
 
 
 def test_out_holds_a_page_the_statistics_and_the_digests_of_what_was_read(
@@ -137,7 +137,7 @@ def test_a_margin_needs_a_declared_scale(capsys: pytest.CaptureFixture[str]) -> 
         (["--format", "lmeval"], "did you mean 'lm_eval'?"),
         (["--duplicates", "men"], "did you mean 'mean'?"),
         (["--range", "1:0"], "expected the lowest and the highest score, such as 0:1"),
-        (["--arms", "base"], "only one arm is there (base)"),
+        (["--arms", "base"], "there is only one arm (base)"),
     ],
 )
 def test_a_slip_gives_the_near_name(capsys: pytest.CaptureFixture[str], typed: list[str], said: str) -> None:

@@ -75,7 +75,7 @@ def test_a_dry_run_stops_at_its_cap_and_a_higher_one_brings_it_to_its_end_withou
     assert named is not None, stopped.err
 
     status = project.call("status", "r").out
-    assert "run r: stopped at its cost cap (dry run: nothing is paid), " in status
+    assert "run r: stopped at its cost cap (dry run: costs nothing), " in status
     assert "dry run, cost cap reached" in " ".join(project.call("list").out.split())
     doctor = project.call("doctor", "r")
     assert doctor.code == 0, doctor.out

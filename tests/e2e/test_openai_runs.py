@@ -208,8 +208,8 @@ def test_the_responses_api_is_asked_and_read(start: Callable[..., Lab]) -> None:
     ("model", "changes", "said"),
     [
         ({"id": "o3-mini"}, {}, "accepts no temperature"),
-        ({}, {"top_k": 40}, "have no top_k, and `top_k` is 40"),
-        ({"endpoint": "responses"}, {"stop": ["END"]}, "have no stop sequences"),
+        ({}, {"top_k": 40}, "do not support top_k, but `top_k` is 40"),
+        ({"endpoint": "responses"}, {"stop": ["END"]}, "do not support stop sequences"),
         ({"extra_body": {"messages": []}}, {}, "may not hold 'messages'"),
         ({"thinking_budget": 1000}, {}, "does not take this key"),
     ],
@@ -232,7 +232,7 @@ def test_what_is_not_sent_is_said_by_config_check(start: Callable[..., Lab]) -> 
     lab = start()
     checked = lab.project.call("config", "check", "--config", str(lab.project.config))
     assert checked.code == 0, checked.err
-    assert "models.m1: OpenAI's chat completions have no top_k: none is sent" in checked.out + checked.err
+    assert "models.m1: OpenAI's chat completions do not support top_k, so it is not sent" in checked.out + checked.err
 
 
 def test_a_file_that_fails_validation_is_one_clear_error(start: Callable[..., Lab]) -> None:

@@ -35,7 +35,7 @@ def test_without_an_item_every_item_has_a_line_and_one_for_each_answer(finished:
     assert sum(line.strip().startswith("control:") for line in lines) == 14
     assert sum(line.strip().startswith("treatment:") for line in lines) == 14
     assert "14 items." in outcome.out
-    assert lines[-1] == "Right or wrong by: Exact match."
+    assert lines[-1] == "Judged by: Exact match."
 
 
 def test_while_a_run_works_show_and_compare_say_to_wait(project: Project) -> None:

@@ -32,8 +32,8 @@ WORDS: Final[dict[str, str]] = {
     "run resume r": "; resume is a verb of its own: promptrial resume r",
     "explain poll r": "the run comes first, then the phase",
     # flags before the verb
-    "--models m1 run": "--models stands before its verb",
-    "--run_id r --json status": "--run_id stands before its verb",
+    "--models m1 run": "--models comes before its verb",
+    "--run_id r --json status": "--run_id comes before its verb",
     "--verson": "there is no flag --verson without a verb; did you mean --version?",
     "-V": "did you mean --version?",
     "--models m1": "there is no flag --models without a verb, and a verb comes first",

@@ -142,7 +142,7 @@ def test_nothing_is_shown_before_the_looks_are_over(without: Project) -> None:
     (look,) = looks(without)
     for row in look.endpoints:
         shown = without.call("status", "r").out
-        assert "wave 2 of 3 is asked; looks taken: 1" in shown
+        assert "wave 2 of 3 is being asked; looks taken: 1" in shown
         assert f"{100 * (row.estimate or 0):.1f}" not in shown or row.estimate == 0
 
 

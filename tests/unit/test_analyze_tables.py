@@ -171,7 +171,7 @@ def test_duplicates_are_refused_averaged_or_the_first_counts(tmp_path: Path) -> 
     assert by_arm(read(path, duplicates="mean"))["base"]["a"] == 0.5
     notes = ReadingNotes()
     assert by_arm(read(path, duplicates="first", notes=notes))["base"]["a"] == 0.0
-    assert "scores of score that stand again, of which the first counts: 1" in notes.lines
+    assert "repeated scores of score, of which only the first is used: 1" in notes.lines
 
 
 def test_an_item_has_one_cluster(tmp_path: Path) -> None:
@@ -289,14 +289,14 @@ def test_arms_are_called_control_and_treatment_or_by_names_of_their_own() -> Non
 def test_an_arm_that_is_not_there_gives_the_near_one() -> None:
     said = refusal(UsageError, lambda: chosen_arms(["base", "new"], (), "bass"))
     assert said.startswith("there is no arm 'bass'; did you mean 'base'?; there are: base, new")
-    assert "only one arm is there (base)" in refusal(UsageError, lambda: chosen_arms(["base"], (), None))
+    assert "there is only one arm (base)" in refusal(UsageError, lambda: chosen_arms(["base"], (), None))
 
 
 def test_a_scale_is_inferred_and_said_or_declared_and_checked(tmp_path: Path) -> None:
     answers = read(csv_file(tmp_path / "t.csv", LONG))
     found, said = scale_of(answers, "score", Declared(), ReadingNotes())
     assert (found.scale, found.range) == ("binary", (0.0, 1.0))
-    assert said == "score is taken as 0 or 1, because every score is; --binary declares it."
+    assert said == "score is assumed to be 0 or 1, because every score is; to confirm this, add --binary."
     found, said = scale_of(answers, "score", Declared(range=(0, 10)), ReadingNotes())
     assert (found.scale, found.range, said) == ("continuous", (0, 10), "")
     halves = read(csv_file(tmp_path / "h.csv", (*LONG[:-1], ("b", "new", "0.5"))))

@@ -65,7 +65,7 @@ def test_the_panel_says_all_that_is_known() -> None:
 
 def test_a_dry_run_is_marked_beside_its_costs() -> None:
     shown = panel_lines("r", replace(look(), dry_run=True), Speed(), "", 80)
-    assert shown[0] == "run r: running (dry run: nothing is paid)"
+    assert shown[0] == "run r: running (dry run: costs nothing)"
 
 
 def test_a_cap_stands_beside_what_was_spent() -> None:

@@ -57,7 +57,7 @@ def test_a_gate_is_read_whatever_its_spaces(text: str, gate: Gate) -> None:
     ],
 )  # fmt: skip
 def test_anything_else_is_refused_with_the_grammar_and_the_metrics(text: str) -> None:
-    with pytest.raises(UsageError, match="METRIC >= NUMBER") as refused:
+    with pytest.raises(UsageError, match="MEASURE >= NUMBER") as refused:
         parse_gate(text)
     assert all(name in refused.value.message for name in registry.DEFAULT_PACK)
 
@@ -66,7 +66,7 @@ def test_gates_in_one_text_are_separated_outside_quotes() -> None:
     first, second = parse_gates('em@level="a;b" >= 0; f1 >= -0.5')
     assert (first.subset, second.metric) == ("a;b", "f1")
     for text in ("em >= 0;", 'em@"a >= 0; f1 >= 0'):
-        with pytest.raises(UsageError, match="METRIC >= NUMBER"):
+        with pytest.raises(UsageError, match="MEASURE >= NUMBER"):
             parse_gates(text)
 
 

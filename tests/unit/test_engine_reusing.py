@@ -97,7 +97,7 @@ def test_it_is_remembered_by_name_and_by_place_until_it_is_none(tmp_path: Path) 
     [
         ({"dry_run": True}, False, "is a dry run: its answers are an emulator's"),
         ({}, True, "is not a dry run, but this one is"),
-        ({"migrated": True}, False, "an older tool, which kept no requests"),
+        ({"migrated": True}, False, "promptrial's predecessor, which kept no requests"),
         ({"built": False}, False, "it has no requests"),
     ],
 )

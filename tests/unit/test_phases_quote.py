@@ -217,7 +217,7 @@ def test_jobs_beyond_what_runs_at_once_wait_for_the_others(project: Project) -> 
     project.write_config({**vendor, "execution": {"max_concurrent_jobs": 1}})
     assert quote_of(project).seconds == wave.scaled(4)
     assert [arm.seconds for arm in quote_of(project).arms] == [wave.scaled(2), wave.scaled(2)]
-    assert "time of 4 jobs: half of 230,000 batches" in project.call("plan").prose
+    assert "time of 4 jobs: of 230,000 batches" in project.call("plan").prose
 
 
 def test_requests_that_are_sent_one_by_one_take_as_long_as_those_before_or_it_is_not_known(project: Project) -> None:

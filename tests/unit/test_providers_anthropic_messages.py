@@ -181,7 +181,7 @@ class TestBeforeAnythingIsAsked:
 
     def test_what_is_not_sent_is_said(self) -> None:
         usual = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
-        assert check_sampling(model(), usual, "2023-06-01") == "Anthropic has no seed: none is sent"
+        assert check_sampling(model(), usual, "2023-06-01") == "Anthropic does not support seed, so it is not sent"
         left = check_sampling(model(sampling="provider_default"), usual, "2026-10-21")
         assert "are not sent; the vendor's defaults apply" in left
         with pytest.raises(ConfigError, match="2026-10-21"):

@@ -165,8 +165,10 @@ class TestWriting:
     def test_a_parameter_that_was_chosen_and_cannot_be_sent_is_refused(self) -> None:
         sampling = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=4, stop=(), seed=1)
         instance = Instance("files", "batch_file", "the batch file", options=(("written_for", "openai"),))
-        assert "no top_k: none is sent" in str(BatchFileProvider.check_sampling(MODEL, sampling, instance))
-        with pytest.raises(ConfigError, match="OpenAI's chat completions have no top_k"):
+        assert "do not support top_k, so it is not sent" in str(
+            BatchFileProvider.check_sampling(MODEL, sampling, instance)
+        )
+        with pytest.raises(ConfigError, match="OpenAI's chat completions do not support top_k"):
             BatchFileProvider.check_sampling(MODEL, replace(sampling, top_k=40), instance)
         for_vllm = Instance("files", "batch_file", "the batch file")
         assert BatchFileProvider.check_sampling(MODEL, replace(sampling, top_k=40), for_vllm) is None

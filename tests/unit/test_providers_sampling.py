@@ -32,7 +32,7 @@ def test_a_server_that_takes_everything_is_sent_everything() -> None:
 
 @pytest.mark.parametrize("preset", ["openai", "groq"])
 def test_a_vendor_without_top_k_says_so_and_refuses_one_that_was_chosen(preset: str) -> None:
-    assert "have no top_k: none is sent" in (check(preset) or "")
+    assert "do not support top_k, so it is not sent" in (check(preset) or "")
     with pytest.raises(ConfigError, match="`top_k` is 20"):
         check(preset, top_k=20)
 

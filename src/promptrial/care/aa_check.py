@@ -76,7 +76,7 @@ def _why_not(trial: Trial) -> str:
     if arm not in trial.arms_run:
         return f"its arm {arm} was not asked"
     return (
-        f"{arm} has one answer to each item, so that there is nothing to split; ask it twice with `promptrial run "
+        f"{arm} has one answer to each item, so there is nothing to split; ask it twice with `promptrial run "
         "--aa`, or for several answers with samples_per_item"
     )
 

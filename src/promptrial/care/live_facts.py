@@ -34,7 +34,7 @@ class LiveFact(NamedTuple):
 def standing(look: Look) -> str:
     """Return the word of a run, with what changes its meaning: that it has met its cap, or is a dry run."""
     cap = " at its cost cap" if look.status.at_cap else ""
-    return f"{look.status.word}{cap}{' (dry run: nothing is paid)' if look.dry_run else ''}"
+    return f"{look.status.word}{cap}{' (dry run: costs nothing)' if look.dry_run else ''}"
 
 
 def live_facts(look: Look, speed: Speed) -> Iterator[LiveFact]:

@@ -26,6 +26,6 @@ def _said(run: RunDir, slug: str) -> str:
     looks = len(taken(records))
     of = f"{looks} of {waves.n_waves}"
     if not is_over(records):
-        return f"wave {looks + 1} of {waves.n_waves} is asked; looks taken: {looks}"
-    ended = {"stop": "its rule ended it early", "unblind": "people ended it", "end": "all waves are asked"}
+        return f"wave {looks + 1} of {waves.n_waves} is being asked; looks taken: {looks}"
+    ended = {"stop": "ended early by its rule", "unblind": "ended by hand", "end": "all waves were asked"}
     return f"asked in waves: {of}; {ended[records[-1].decision]}"

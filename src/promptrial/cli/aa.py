@@ -36,7 +36,7 @@ def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     add_run_id(parser, or_latest=True)
     add_flag(parser, "trial_filter", "only trials whose name contains TEXT", metavar="TEXT")
-    add_flag(parser, "splits", f"how many random splits are tested (default: {_SPLITS:,})", type=positive,
+    add_flag(parser, "splits", f"number of random splits to test (default: {_SPLITS:,})", type=positive,
              default=_SPLITS, metavar="N")  # fmt: skip
     add_flag(parser, "gate", "a gate, as in `compare --gate`; shows how often it gives a false alarm; may be repeated",
              type=gates_of, action="extend", default=(), metavar="GATE")  # fmt: skip

@@ -45,7 +45,7 @@ def configure(parser: Parser) -> None:
     )
     add_flag(parser, "format", f"format of the files: {', '.join(registry.RESULTS)} (default: detected)",
              choices=tuple(registry.RESULTS), metavar="NAME")  # fmt: skip
-    group = parser.add_argument_group("what is compared")
+    group = parser.add_argument_group("what to compare")
     add_flag(parser, "control", "the arm that the others are compared with (default: the first)", group=group,
              metavar="NAME")  # fmt: skip
     add_flag(parser, "arms", "arms to compare, separated by commas (default: all)", group=group, type=_whole,

@@ -219,7 +219,7 @@ def _matches(found: AuditDocument, model: ModelAudit) -> Table:
         )
         for each in model.length_matches
     )
-    headers = ("Filler", "Tokens", "As long as", "Tokens", "Ratio", f"Within {found.tolerance:.1%}")
+    headers = ("Filler", "Tokens", "Target", "Tokens", "Ratio", f"Within {found.tolerance:.1%}")
     return Table(f"Matching lengths for {model.model}", headers, rows, (), "lrlrrl")
 
 
@@ -236,13 +236,13 @@ def _golds_table(found: AuditDocument) -> Iterator[Table]:
     if not found.golds:
         return
     rows = tuple(
-        (gold.place.rstrip(":"), gold.item_id, gold.text, "all" if gold.only else "one") for gold in found.golds
+        (gold.place.rstrip(":"), gold.item_id, gold.text, "all" if gold.only else "some") for gold in found.golds
     )
     note = (
         "An answer equal to one of these counts as correct. If a question has no answer, set is_unanswerable and "
         "leave its answers empty."
     )
-    headers = ("Place", "Id", "Gold answer", "Of its answers")
+    headers = ("Place", "ID", "Gold answer", "Refusals among its answers")
     yield Table("Gold answers that read as refusals", headers, rows, (note,), "llll")
 
 

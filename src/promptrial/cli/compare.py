@@ -25,8 +25,8 @@ DESCRIPTION = """Compare the same arms of two runs, trial by trial: effects, ite
 
 The two runs may differ in their prompts. Runs that differ in items, scorers, model or decoding are refused.
 
-The gate 'em >= -0.01' passes if the exact match of B is shown to be at most 0.01 below that of A (non-inferiority). If
-a gate fails or cannot be evaluated, the exit code is 100."""
+The gate 'em >= -0.01' passes if the exact match of B is shown to be no more than 0.01 below that of A
+(non-inferiority). If a gate fails or cannot be evaluated, the exit code is 100."""
 
 
 def configure(parser: Parser) -> None:
@@ -36,8 +36,8 @@ def configure(parser: Parser) -> None:
     add_experiments_dir(parser)
     add_flag(parser, "arms", "arms to compare, separated by commas (default: the treatments that both runs have)",
              type=names, rivals=("condition",), metavar="A,B")  # fmt: skip
-    add_flag(parser, "condition", f"compare only this arm; {ALL_ARMS} means every arm that both runs have. An "
-                                  "alias of --arms",
+    add_flag(parser, "condition", f"compare only this arm (`{ALL_ARMS}` means every arm that both runs have); an "
+                                  "alias for --arms",
              rivals=("arms",), metavar="ARM")  # fmt: skip
     add_flag(
         parser, "trial_a", "the trial of A, if the names of the trials differ (requires --trial_b)", metavar="SLUG"
@@ -45,9 +45,10 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "trial_b", "the trial of B to compare it with (requires --trial_a)", metavar="SLUG")
     add_flag(parser, "force", "compare even if items, scorers, model or decoding differ", action="store_true")
     group = parser.add_argument_group("gates")
-    add_gate_flags(parser, group, "a bound on B minus A: 'METRIC >= -MARGIN' or 'METRIC <= MARGIN'; METRIC@SUBSET "
-                                  "for a subset (open, closed, or a data set), METRIC@COLUMN=VALUE for a "
-                                  "subgroup; may be repeated. METRIC is a scorer that both runs have")  # fmt: skip
+    add_gate_flags(parser, group, "a bound on B minus A: 'MEASURE >= -MARGIN' or 'MEASURE <= MARGIN'; "
+                                  "MEASURE@SUBSET for a subset (open, closed, or a data set), "
+                                  "MEASURE@COLUMN=VALUE for a subgroup; may be repeated. MEASURE is a scorer that "
+                                  "both runs have")  # fmt: skip
     add_flag(parser, "junit", "write the results of the gates as JUnit XML", group=group, type=Path, metavar="FILE")
     group = parser.add_argument_group("output")
     add_flag(parser, "markdown", "write the comparison as Markdown", group=group, type=Path, metavar="FILE")

@@ -12,9 +12,9 @@ from promptrial.runtime.terminal import print_result, say_to_stderr
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Show what a run has spent, in USD, for every attempt, even if its answers were lost or are not used.
+DESCRIPTION = """Show what a run has spent, in USD. This includes attempts whose answers were lost or are not used.
 
-Amounts are computed from the reported tokens and the prices recorded with the run; the vendor's invoice may differ.
+Amounts are computed from the reported tokens and the prices recorded with the run; the provider's invoice may differ.
 Only reads files, so it is safe while another process is using the run."""
 _SCREEN = 12
 """How many trials are shown unless all are asked for."""

@@ -24,7 +24,7 @@ DESCRIPTION = """Check the files of a run, and show the command that fixes each 
 
 The exit code is 100 if there is something to fix, and 0 if there are only notes.
 
-With --probe, test a vendor instead: send a few short requests with your own key to find out what the vendor's
+With --probe, test a provider instead: send a few short requests with your own key to find out what the provider's
 documentation leaves open, and save the answers."""
 _TO_MEND: Final = 100
 
@@ -34,7 +34,7 @@ def configure(parser: Parser) -> None:
     add_run_id(parser, or_latest=True)
     add_experiments_dir(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
-    group = parser.add_argument_group("testing a vendor")
+    group = parser.add_argument_group("testing a provider")
     add_flag(parser, "probe", "a provider with a batch API: one from the configuration, or a preset", group=group,
              metavar="PROVIDER")  # fmt: skip
     add_flag(parser, "model", "alias or ID of the model (default: the provider's first model)", group=group,

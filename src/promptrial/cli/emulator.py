@@ -18,7 +18,7 @@ from promptrial_emulator.settings import RESPONDERS, EmulatorSettings, Tokenizer
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
 _SPOKEN = "; ".join(sorted(api.spoken for api in APIS.values()))
-DESCRIPTION = f"""Emulate vendors' APIs locally, at no cost, until SIGINT or SIGTERM.
+DESCRIPTION = f"""Emulate the providers' APIs locally, at no cost, until SIGINT or SIGTERM.
 
 One port serves all of these APIs: {_SPOKEN}.
 

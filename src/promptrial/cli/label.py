@@ -36,8 +36,8 @@ arms, without the names of the arms. People fill in the column "label".
 With --serve, opens the sheet in a local browser, one answer at a time. Each label is saved immediately, and the same
 command continues an existing sheet.
 
-With --read FILE ..., compares the labels with the measure: the agreement by arm, and the effect
-corrected with the labels, with its interval. The run does not change."""
+With --read FILE ..., compares the labels with the measure. Prints the agreement by arm, and the effect after
+correction with the labels, with its interval. The run does not change."""
 _ITEMS: Final = 60
 _NAME: Final = "labels_{run}.csv"
 _LOOK_EVERY_S: Final = 3600.0
@@ -52,7 +52,7 @@ def configure(parser: Parser) -> None:
              metavar="TEXT")  # fmt: skip
     add_experiments_dir(parser)
     group = parser.add_argument_group("drawing the sample")
-    add_flag(parser, "measure", "the score to check (default: the correctness score, or else the first primary "
+    add_flag(parser, "measure", "the measure to check (default: the one for correctness, or else the first primary "
                                 "endpoint)", group=group, rivals=("read",), metavar="NAME")  # fmt: skip
     add_flag(parser, "temp", "the temperature whose answers are labelled (default: the first)", group=group,
              type=number, rivals=("read",), metavar="T")  # fmt: skip
@@ -174,7 +174,7 @@ def _drawn(sheet: Sheet, path: Path, run: RunDir, fewest: int) -> Iterator[str]:
     clusters = f" in {sheet.n_clusters:,} clusters" if sheet.n_clusters != sheet.n_items else ""
     yield f"{path}: {sheet.n_answers:,} answers to {sheet.n_items:,} of {sheet.n_all_items:,} items{clusters}"
     if sheet.n_items < fewest:
-        yield f"Fewer than {fewest} items: there will be agreement, and no corrected effect."
+        yield f"Fewer than {fewest} items: agreement will be computed, but no corrected effect."
     yield 'Fill in the column "label", then: ' + f"promptrial label {run.run_id} --read {path}"
 
 

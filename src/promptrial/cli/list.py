@@ -39,7 +39,7 @@ def _as_text(found: ListDocument) -> str:
     from promptrial.reporting.plain import summary_text
     from promptrial.reporting.tables.cells import Table
 
-    headers = ("Run", "Status", "Phases", "Answers", "USD", "Age", "Remarks")
+    headers = ("Run", "Status", "Phases", "Answers", "USD", "Age", "Notes")
     title = f"{len(found.runs)} run{'' if len(found.runs) == 1 else 's'} in {found.experiments_dir}"
     return summary_text(Table(title, headers, tuple(map(_row, found.runs)), (), "lllrrrl"), terminal_width())
 

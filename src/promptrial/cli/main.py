@@ -53,7 +53,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "try": Command("promptrial.cli.try_prompts", "compare prompts on your own questions, without a configuration file"),
     "init": Command("promptrial.cli.init", "write a configuration file for your own trial"),
     "run": Command("promptrial.cli.run", "run an experiment, or resume one"),
-    "resume": Command("promptrial.cli.resume", "resume a run by its name, including a run made by an older tool"),
+    "resume": Command(
+        "promptrial.cli.resume", "resume a run by its name, including one made by promptrial's predecessor"
+    ),
     "plan": Command("promptrial.cli.plan", "show what a run would do and cost; changes nothing"),
     "config": Command("promptrial.cli.config", "check a configuration, or show it with all defaults"),
     "models": Command("promptrial.cli.models", "list models and check that their servers can be reached"),
@@ -84,7 +86,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "unarchive": Command("promptrial.cli.unarchive", "restore a run from its archive"),
     "rm": Command("promptrial.cli.rm", "delete a run permanently; asks first"),
     "completion": Command("promptrial.cli.completion", "print the tab-completion script for your shell"),
-    "emulator": Command("promptrial.cli.emulator", "run a local emulator of vendors' APIs, at no cost"),
+    "emulator": Command("promptrial.cli.emulator", "run a local emulator of the providers' APIs, at no cost"),
     "smoke": Command("promptrial.cli.smoke", "stop dry runs at set points, resume them, and compare the results"),
 }
 

@@ -328,8 +328,8 @@ def add_verify(parser: Parser) -> None:
 
 def add_looks(parser: Parser) -> None:
     """Add the flags by which people depart from a stopping rule."""
-    add_flag(parser, "unblind", "for trials with a stopping rule: end them now, at the latest look, and show the "
-                                "results; this is recorded and stated in the reports", rivals=("past_stop",),
+    add_flag(parser, "unblind", "for trials with a stopping rule: end them now, at the latest interim look, and show "
+                                "the results; this is recorded and stated in the reports", rivals=("past_stop",),
              action="store_true", in_dotenv=False)  # fmt: skip
     add_flag(parser, "past_stop", "for trials that stopped early: continue with the next wave of questions; this is "
                                   "recorded and stated in the reports", rivals=("unblind",), action="store_true",

@@ -199,8 +199,8 @@ def _waits(found: Quote) -> Iterator[str]:
     jobs = sum(arm.jobs for arm in found.asked if arm.seconds is not None)
     if jobs:
         yield (
-            f"time of {count(jobs)} jobs: half of 230,000 batches at a reseller took up to 7 min, 90% up to 1 h; "
-            "vendors promise 24 h"
+            f"time of {count(jobs)} {'job' if jobs == 1 else 'jobs'}: of 230,000 batches at a reseller, half took at "
+            "most 7 min and 90% at most 1 h; providers promise 24 h"
         )
     if any(arm.jobs and arm.seconds is None for arm in found.asked):
         yield "time of jobs that are run by hand: not known"

@@ -38,7 +38,7 @@ _DIGITS: Final = 10
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
     size = parser.add_argument_group("give one of these")
-    add_flag(parser, "n", "questions", group=size, type=_count, metavar="N", rivals=("detect",))
+    add_flag(parser, "n", "number of questions", group=size, type=_count, metavar="N", rivals=("detect",))
     add_flag(parser, "detect", "the difference to detect, such as 0.03", group=size, type=_above_0, metavar="X",
              rivals=("n",))  # fmt: skip
     scores = parser.add_argument_group("assumptions about the scores")

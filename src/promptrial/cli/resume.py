@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = (
-    "Resume a run by its name. A run made by an older tool is migrated first; none of its requests is sent again."
-)
+DESCRIPTION = """\
+Resume a run by its name. A run made by promptrial's predecessor is migrated first; none of its requests is sent
+again."""
 
 
 def configure(parser: Parser) -> None:
@@ -53,7 +53,8 @@ def configure(parser: Parser) -> None:
     add_experiments_dir(parser)
     add_flag(parser, "config", "configuration file (default: the one the run was started with)", type=config_file,
              metavar="FILE")  # fmt: skip
-    add_flag(parser, "prepared", "folder with the questions of a run made by an older tool (default: the run's own)",
+    add_flag(parser, "prepared", "folder with the questions of a run made by promptrial's predecessor (default: the "
+                                 "run's own)",
              type=Path, metavar="DIR")  # fmt: skip
     group = parser.add_argument_group("phases to run", f"in order: {', '.join(registry.PHASES)}")
     add_flag(parser, "only_step", "run only this phase", group=group, rivals=("from_step", "to_step"), metavar="PHASE")
@@ -161,7 +162,10 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _say(migration: Migration, say: Callable[[str], None], *, done: bool) -> None:
-    say("this run was made by an older tool" + ("; it was migrated" if done else "; a resume would migrate it"))
+    say(
+        "this run was made by promptrial's predecessor"
+        + ("; it was migrated" if done else "; a resume would migrate it")
+    )
     for title, sentences in (("on disk", migration.sure), ("inferred", migration.inferred)):
         for sentence in sentences:
             say(f"  {title}: {sentence}")

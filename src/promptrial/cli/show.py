@@ -57,7 +57,11 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "broken", "only items that became wrong", group=group,
              action="store_true")  # fmt: skip
     add_flag(
-        parser, "missing", "only items that lack an answer in one of the two arms", group=group, action="store_true"
+        parser,
+        "missing",
+        "only items without an answer in one or both of the two arms",
+        group=group,
+        action="store_true",
     )
     add_flag(parser, "arm", "the arm to compare with the control (default: the first treatment)", group=group,
              metavar="NAME")  # fmt: skip
@@ -149,7 +153,7 @@ def _listed(items: Iterable[ShownItem], wanted: str, measure: str) -> Iterator[s
         for arm, answers in item.answers.items():
             yield f"{_cut(f'        {arm}: {_one_line(_said(answers))}', width)}\n"
     if n:
-        decided = f"Right or wrong by: {measure}.\n" if measure else ""
+        decided = f"Judged by: {measure}.\n" if measure else ""
         legend = f"\n{n} items. {_LEGEND}.\n" if width >= 90 else f"\n{n} items.\n{_wrapped(_LEGEND, width, '')}"
         yield legend + decided
     else:

@@ -44,7 +44,7 @@ def before_verb(words: Sequence[str], verbs: Collection[str]) -> UsageError | No
     at = next((at for at, word in enumerate(words) if word in verbs), None)
     if at is not None:
         in_order = shlex.join([words[at], *words[:at], *words[at + 1 :]])
-        return UsageError(f"{flag} stands before its verb", hint=f"promptrial {in_order}")
+        return UsageError(f"{flag} comes before its verb", hint=f"promptrial {in_order}")
     near = ["--version"] if flag.lower() == "-v" else difflib.get_close_matches(flag, _WITHOUT_VERB, n=1)
     meant = f"; did you mean {near[0]}?" if near else ", and a verb comes first"
     return UsageError(f"there is no flag {flag} without a verb{meant}", hint="promptrial --help")

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
 DESCRIPTION = """\
-Run a tiny experiment against the emulator: once without a stop, and once for each stop point with a resume.
+Run a tiny experiment against the emulator: once without stopping, and once for each stop point, where it is stopped
+and then resumed.
 
 Checks that exit codes, states and rows are correct, that each part has exactly one accepted job, and that the files of
 a resumed run are byte for byte those of the uninterrupted run. The exit code is 1 if a check fails."""

@@ -101,7 +101,8 @@ def _as_text(run: RunDir, look: Look) -> str:
         error = f"  ({phase.last_error})" if phase.last_error else ""
         progress = progress_text(status.progress.get(name))
         lines.append(f"{name:<8} {phase.status:<12} {progress:<16} {phase.updated_at or ''}{error}".rstrip())
-    lines += [f"         spent: {spent}"] if (spent := spent_text(look)) else []
+    emulated = " (emulated)" if look.dry_run else ""
+    lines += [f"         spent: {spent}{emulated}"] if (spent := spent_text(look)) else []
     lines += [f"         {pilot}"] if (pilot := _pilot(run, status)) else []
     lines += [f"         {escaped(text)}" for text in (*status.waves, *status.awaited[:_MOST_AWAITED])]
     left = len(status.awaited) - _MOST_AWAITED

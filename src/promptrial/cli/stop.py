@@ -28,7 +28,7 @@ def configure(parser: Parser) -> None:
     add_flag(
         parser,
         "now",
-        "do not wait for the current request; jobs at a provider continue, and a resume collects their answers",
+        "do not wait for the current request; jobs at a provider continue, and resuming collects their answers",
         action="store_true",
     )
 

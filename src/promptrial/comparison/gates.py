@@ -24,8 +24,8 @@ from promptrial.stats.pairing import PairedSample
 __all__ = ["GRAMMAR", "Gate", "Verdict", "decide", "parse_gate", "parse_gates", "resolved", "subset_text"]
 
 GRAMMAR: Final = (
-    "METRIC >= NUMBER or METRIC <= NUMBER, the number a difference; METRIC@SUBSET for a data set, open or closed, or "
-    'METRIC@COLUMN=VALUE, in quotes where it has spaces or signs: em@level="very hard" >= -0.01'
+    "MEASURE >= NUMBER or MEASURE <= NUMBER, where the number is a difference; MEASURE@SUBSET for a data set, open or "
+    'closed, or MEASURE@COLUMN=VALUE, in quotes if it has spaces or signs: em@level="very hard" >= -0.01'
 )
 _BARE: Final = r"""[^\s"'@=<>;]+"""
 _QUOTED: Final = """"(?:[^"]|"")+"|'(?:[^']|'')+'"""
@@ -111,7 +111,7 @@ def parse_gate(text: str) -> Gate:
     found = _GATE.fullmatch(text)
     if found is None:
         metrics = f"the scorers of both runs, by default {', '.join(DEFAULT_PACK)}"
-        raise UsageError(f"{text!r} is not a gate: expected {GRAMMAR}; metrics: {metrics}")
+        raise UsageError(f"{text!r} is not a gate: expected {GRAMMAR}; measures: {metrics}")
     relation: Relation = ">=" if found["relation"] == ">=" else "<="
     subset, column = _as_meant(found["subset"]), _as_meant(found["column"])
     return Gate(found["metric"], relation, float(found["bound"]) + 0.0, subset, column)

@@ -287,7 +287,7 @@ def _changes_table(changes: Sequence[Changes]) -> Table:
     measures = listing(list(dict.fromkeys(metric_text(row.metric).label for row in changes if row.metric)))
     return Table(
         title=f"Items that changed in {measures}" if measures else "Items that changed",
-        headers=("Temp.", "Pairs", "Fixed (0 to 1)", "Broken (1 to 0)", "Better at all", "Worse at all"),
+        headers=("Temp.", "Pairs", "Fixed (0 to 1)", "Broken (1 to 0)", "Any gain", "Any loss"),
         rows=tuple(rows),
         notes=tuple(note for row in changes for note in _first_items(row)),
         align="rrrrrr",

@@ -26,7 +26,7 @@ class PromptConfig(Strict):
     lost: bool = Field(
         False,
         exclude_if=lambda lost: not lost,
-        description="its text was not recorded: the run was made by an older tool",
+        description="its text was not recorded: the run was made by promptrial's predecessor",
     )
 
     @model_validator(mode="before")

@@ -106,7 +106,7 @@ def check_sources(spec: RunSpec, state: RunState | None) -> None:
         )
     if state is not None and state.migrated is True:
         raise ConfigDriftError(
-            f"run {spec.run.run_id} cannot grow: an older tool drew its sample, in another order",
+            f"run {spec.run.run_id} cannot grow: promptrial's predecessor drew its sample, in another order",
             hint=f"resume it with its current size, {hint}",
         )
     if not knows_sources(spec):

@@ -1,1 +1,1 @@
-"""Runs of an older tool: reading them, and migrating them. Nothing else knows that they exist."""
+"""Runs of promptrial's predecessor: reading them, and migrating them. Nothing else knows that they exist."""

@@ -118,7 +118,7 @@ def check_lender(lender: RunDir, borrower: RunDir, *, dry_run: bool) -> None:
     state = _state_of(lender)
     if state.migrated is True:
         raise UsageError(
-            f"{name} was made by an older tool, which kept no requests to compare with",
+            f"{name} was made by promptrial's predecessor, which kept no requests to compare with",
             hint="remove --reuse",
         )
     if (state.dry_run is True or lender.emulator.exists()) and not dry_run:

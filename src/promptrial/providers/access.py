@@ -112,7 +112,7 @@ def _key(instance: Instance, env: Mapping[str, str]) -> str:
     key = env.get(instance.key, "").strip()
     if not key:
         raise ConfigError(
-            f"{instance.key} is not set; it must be an API key of {instance.label}",
+            f"{instance.key} is not set; it must hold an API key for {instance.label}",
             hint=f"put {instance.key}=... in .env, or export it",
         )
     if not (key.isascii() and key.isprintable()) or " " in key:

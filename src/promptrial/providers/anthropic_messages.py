@@ -83,7 +83,7 @@ def check_sampling(model: ModelSpec, sampling: Sampling, version: str) -> str:
     except PermanentError as error:
         raise ConfigError(error.message, hint=error.hint) from None
     if model.options.sampling == "explicit":
-        return "Anthropic has no seed: none is sent"
+        return "Anthropic does not support seed, so it is not sent"
     return "Anthropic: temperature, top_p, top_k and seed are not sent; the vendor's defaults apply"
 
 

@@ -64,15 +64,17 @@ def check_sampling(model: ModelSpec, sampling: Sampling, instance: Instance) -> 
     options, shape = model.options, RowShape.of(instance)
     api = f"{instance.label}'s {'responses' if options.endpoint == 'responses' else 'chat completions'}"
     if sampling.stop and options.endpoint == "responses":
-        raise ConfigError(f"{api} have no stop sequences", hint="remove `stop`, or write `endpoint: chat`")
+        raise ConfigError(f"{api} do not support stop sequences", hint="remove `stop`, or write `endpoint: chat`")
     if options.sampling == "provider_default":
         require_untouched(sampling)
         return f"{api}: temperature, top_p, top_k and seed are not sent; the vendor's defaults apply"
     takes_top_k = shape.top_k and options.endpoint == "chat"
     if not takes_top_k and sampling.top_k != DEFAULT_TOP_K:
-        raise ConfigError(f"{api} have no top_k, and `top_k` is {sampling.top_k}", hint="remove `top_k`")
+        raise ConfigError(f"{api} do not support top_k, but `top_k` is {sampling.top_k}", hint="remove `top_k`")
     unsent = [*([] if takes_top_k else ["top_k"]), *(["seed"] if options.endpoint == "responses" else [])]
-    return f"{api} have no {' and no '.join(unsent)}: none is sent" if unsent else None
+    if not unsent:
+        return None
+    return f"{api} do not support {' or '.join(unsent)}, so {'it is not' if len(unsent) == 1 else 'neither is'} sent"
 
 
 def sent_of(model: ModelSpec, shape: RowShape) -> str:

@@ -62,7 +62,7 @@ def _findings(sight: Sight) -> list[Finding]:
 
 def _of_legacy(sight: Sight) -> Iterator[Finding]:
     """Yield what can be said of a run in another form than ours."""
-    meaning = "an older tool made this run; it is migrated first, and nothing is asked again"
+    meaning = "promptrial's predecessor made this run; it is migrated first, and nothing is asked again"
     if sight.repair.endswith("path/to/prepared"):
         meaning += ". Its questions are not in its folder: give the folder that holds them"
     yield Finding(kind="legacy", severity="warning", file=".", meaning=meaning, command=sight.repair)

@@ -255,7 +255,9 @@ def orphan_jobs(sight: Sight) -> Iterator[Finding]:
         read = {path: _read(path) for path in sorted(results.glob(f"*{breadcrumbs.JOB_FILE}"))}
         older = [path for path, crumb in read.items() if crumb is not None and crumb.request_sha256 is None]
         if older and folder.slug not in sight.trials:
-            meaning = f"an older tool recorded {len(older)} jobs here, but no answer of this trial is on disk"
+            meaning = (
+                f"promptrial's predecessor recorded {len(older)} jobs here, but no answer of this trial is on disk"
+            )
             yield _finding(sight, "orphan_job", "note", results, meaning)
         for path in (path for path in read if path not in older):
             yield from _of_crumb(sight, folder, path, read[path])

@@ -249,7 +249,7 @@ def _once(
         return given
     if duplicates == "error":
         _refuse(answers, measure, rows[order], again)
-    notes.counts[f"scores of {measure} that stand again, {_DONE[duplicates]}"] += int(again.sum())
+    notes.counts[f"repeated scores of {measure}, {_DONE[duplicates]}"] += int(again.sum())
     first = ~again
     kept = order[first]
     if duplicates == "mean":
@@ -257,7 +257,7 @@ def _once(
     return MeasureScores(rows[kept], given.scores[kept])
 
 
-_DONE: Final = {"mean": "averaged", "first": "of which the first counts"}
+_DONE: Final = {"mean": "averaged", "first": "of which only the first is used"}
 
 
 def _means(scores: FloatArray, groups: IntArray) -> FloatArray:

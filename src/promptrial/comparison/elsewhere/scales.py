@@ -46,13 +46,13 @@ def scale_of(answers: Answers, measure: str, declared: Declared, notes: ReadingN
         _check(answers, measure, ends, is_binary=declared.binary)
         return _declaration(measure, ends, wanted, is_binary=declared.binary), ""
     if bool(((scores == 0) | (scores == 1)).all()):
-        text = f"{measure} is taken as 0 or 1, because every score is; --binary declares it."
+        text = f"{measure} is assumed to be 0 or 1, because every score is; to confirm this, add --binary."
         return _declaration(measure, (0.0, 1.0), wanted, is_binary=True), text
     low, high = float(scores.min()), float(scores.max())
     ends = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high if high > low else low + 1)
     text = (
-        f"{measure} is taken to go from {ends[0]:g} to {ends[1]:g}, because its {scores.size:,} scores lie there; "
-        "--range LOW:HIGH declares it."
+        f"{measure} is assumed to range from {ends[0]:g} to {ends[1]:g}, because its {scores.size:,} scores do; "
+        "to confirm this, add --range LOW:HIGH."
     )
     return _declaration(measure, ends, wanted, is_binary=False), text
 

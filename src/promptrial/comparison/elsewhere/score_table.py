@@ -66,7 +66,7 @@ def chosen_arms(known: Sequence[str], asked: Sequence[str], first: str | None) -
     compared = (baseline, *(name for name in chosen if name != baseline))
     if len(compared) < 2:
         raise UsageError(
-            f"only one arm is there ({baseline}), so that nothing can be compared",
+            f"there is only one arm ({baseline}), so nothing can be compared",
             hint="give another file: promptrial analyze base=FILE new=FILE, or name the column of arms with --arm",
         )
     return ChosenArms(compared, tuple(map(list(known).index, compared)), _as_arms(compared))

@@ -106,7 +106,7 @@ def _layout(opened: Opened, first: Sequence[Row], notes: ReadingNotes) -> _Layou
         notes.say(f"{opened.file.path.name}: each of the columns {_listed(list(wide))} is an arm")
     if not found["item"] and not (wide and opened.file.alone):
         raise UsageError(
-            f"{path}: no column names the item, so that nothing can be paired; its columns: {_listed(names)}",
+            f"{path}: no column identifies the items, so nothing can be paired; its columns: {_listed(names)}",
             hint="name it with --item COLUMN",
         )
     return _Layout(scores=scores, wide=wide, **found)
