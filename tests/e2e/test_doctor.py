@@ -86,15 +86,19 @@ def test_there_has_to_be_such_a_run(project: Project) -> None:
 # --- damage ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", ["delete", "tear", "another"])
+@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("number", "damage"), enumerate(["delete", "tear", "another"]))
 def test_whichever_file_is_damaged_it_is_found_and_mended_by_the_command_that_is_named(
-    project: Project, damage: str
+    project: Project, number: int, damage: str, stride: int
 ) -> None:
+    """Each file once in ``make test``, with one kind of damage; with every kind among the slow tests."""
     assert project.run().code == 0
     whole = project.root / "whole"
     shutil.copytree(project.run_root(), whole)
     before = fake_provider.CALLS.total()
-    for path in sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file()):
+    for path in sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())[
+        number % stride :: stride
+    ]:
         target, data = project.run_root() / path, (whole / path).read_bytes()
         if damage == "delete":
             target.unlink()
