@@ -18,7 +18,7 @@ from tests.e2e.test_arms import THREE
 from tests.e2e.test_without_gold import NEEDS_NONE, NO_GOLD, write
 from tests.support.browser import Watched, opened
 from tests.support.page_reader import read_page
-from tests.support.page_runs import small_project
+from tests.support.page_runs import ATTACKS, judged_run, small_project
 from tests.unit.test_page_items import COMMON, item
 from tests.unit.test_reporting_pages import costs, document, facts
 
@@ -145,3 +145,27 @@ def test_without_accepted_answers_a_continuous_score_is_drawn_and_filtered(brows
         assert losses == sorted(more.values(), reverse=True), "fewer words are better"
         assert losses[0] != losses[-1]
         assert watched.said == []
+
+
+def test_the_reasons_of_judges_are_folded_below_the_scores_and_are_text(browser: Browser, tmp_path: Path) -> None:
+    reason = " and ".join(ATTACKS[:4])
+    with opened(browser, judged_run(tmp_path, reason)) as watched:
+        watched.page.wait_for_selector("#item .arm")
+        control, treatment = watched.page.locator("#item .arm").all()
+        assert control.locator("summary").all_inner_texts() == ["Reason for Quality 1"]
+        assert treatment.locator("summary").all_inner_texts() == [
+            "Reason for Better B (A is control, B is treatment)",
+            "Reason for Better B (A is treatment, B is control)",
+            "Reason for Quality 1",
+        ]
+        fold = treatment.locator("details").first
+        assert fold.locator("pre").is_hidden()
+        fold.locator("summary").click()
+        shown = fold.locator("pre").inner_text()
+        assert ATTACKS[0] in shown
+        assert ATTACKS[2] in shown
+        assert not {"\x1b", "\u202e"} & {*shown}
+        assert treatment.locator(".scores + details").count() == 1, "below the scores"
+        assert watched.page.title() != "stolen"
+        assert watched.said == []
+        assert [url for url in watched.asked if not url.startswith("file:")] == []

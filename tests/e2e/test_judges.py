@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import shutil
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,7 @@ from tests.support import fake_provider
 from tests.support.hosted_fixtures import hosted, process
 from tests.support.hosted_run import HostedProject, configuration
 from tests.support.project import Outcome, Project
+from tests.support.viewing import viewing
 
 __all__ = ["hosted", "process"]
 
@@ -202,6 +206,130 @@ def test_a_plan_quotes_judges_and_the_run_asks_no_more_than_that(fake: Path) -> 
     assert len([name for name in asked() if not name.endswith("_r")]) <= 12
     plan = json.loads(done(project.run("--resume", "--plan_only", "--json")).out)
     assert {arm["requests"]["new"] for arm in plan["quote"]["arms"]} == {0}
+
+
+# --- where people read why ------------------------------------------------------------------------------------------
+
+
+def shown(project: Project, *flags: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(done(project.call("show", "r", *flags, "--json")).out)
+    return found
+
+
+def answers_in(project: Project) -> list[dict[str, Any]]:
+    return [answer for item in shown(project) for of in item["arms"].values() for answer in of["answers"]]
+
+
+def reasons_in(answer: dict[str, Any]) -> list[tuple[str, str, str, Any]]:
+    return [(each["scorer"], each["verdict"], each["reason"], each.get("A")) for each in answer.get("judgements", [])]
+
+
+def packed_items_of(page: str) -> list[dict[str, Any]]:
+    packed = page.split("data-packed", 1)[1].split(">", 1)[1].split("<", 1)[0]
+    items: list[dict[str, Any]] = json.loads(zlib.decompress(base64.b64decode(packed)))["items"]
+    return items
+
+
+def test_each_judged_answer_has_its_reasons_in_show_view_and_the_page_and_no_other_answer_has_any(fake: Path) -> None:
+    project = judged_project(fake, samples_per_item=2)
+    done(project.run())
+    rows = judgements(project)
+    table = {(row["scorer"], row["item_key"], row["condition"], row["sample_index"]): row for row in rows}
+    page = packed_items_of((project.run_root() / "report.html").read_text("utf-8"))
+    seen = 0
+    for item in shown(project):
+        for arm, of in item["arms"].items():
+            packed = page[item["number"] - 1]["a"][("control", "treatment").index(arm)]
+            for at, answer in enumerate(of["answers"]):
+                key = f"{item['dataset']}|{item['id']}", arm, at
+                single, pair = table["quality", *key], table["better", *key]
+                expected: list[tuple[str, str, str, str | None]] = []
+                if pair["verdict"]:
+                    first, second = pair["verdict"].split(" | ")
+                    expected = [("better", first, "So it is.", "control"), ("better", second, "So it is.", arm)]
+                expected.append(("quality", single["verdict"], "So it is.", None))
+                assert reasons_in(answer) == expected
+                assert [(each[0], each[1][0], each[2]) for each in packed[at][6]] == [
+                    (scorer, verdict[0], reason) for scorer, verdict, reason, _ in expected
+                ]
+                seen += len(expected)
+    assert seen > 24
+    with viewing(fake) as browser:
+        assert browser.get("/run/r/items").text.count("<pre>So it is.</pre>") == seen
+
+
+def test_show_gives_the_reason_below_the_scores_and_says_which_answer_was_a(fake: Path) -> None:
+    project = judged_project(fake)
+    done(project.run())
+    decided = next(row for row in judgements(project) if row["verdict"].count("|"))
+    first, second = decided["verdict"].split(" | ")
+    lines = done(project.call("show", "r", decided["item_key"])).out.splitlines()
+    lines = lines[lines.index("treatment") :]
+    scores = next(n for n, line in enumerate(lines) if line.startswith("  better "))
+    assert "quality " in lines[scores]
+    assert lines[scores + 1 : scores + 3] == [
+        f"  reason for better {first} (A is control, B is treatment): So it is.",
+        f"  reason for better {second} (A is treatment, B is control): So it is.",
+    ]
+    assert re.fullmatch("  reason for quality [01]: So it is.", lines[scores + 3])
+
+
+def test_reasons_are_no_part_of_a_page_without_texts(fake: Path) -> None:
+    project = judged_project(fake)
+    done(project.run())
+    done(project.call("report", "r", "--no_texts", "--out", "numbers.html"))
+    assert "So it is." not in (fake / "numbers.html").read_text("utf-8")
+    assert "data-packed>" not in (fake / "numbers.html").read_text("utf-8")
+
+
+def test_a_judge_that_gives_no_reasons_and_a_run_without_judges_show_none(fake: Path) -> None:
+    project = judged_project(fake, scorers={"em": {}, "quality": JUDGE | {"reasons": False}})
+    done(project.run())
+    assert not any(map(reasons_in, answers_in(project)))
+    configure(project, scorers={"em": {}, "quality": JUDGE})
+    done(project.run("--resume"))
+    assert any(map(reasons_in, answers_in(project)))
+    configure(project, scorers={"em": {}})
+    done(project.run("--resume"))
+    assert "judgements" not in project.call("show", "r", "--json").out
+    assert "judges" not in (project.run_root() / "report.html").read_text("utf-8").split("<script>")[1]
+
+
+def test_a_hostile_reason_is_text_wherever_it_is_shown(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = "</script><script>alert(1)</script>\x1b[31m\u202e" + "long " * 100
+
+    def verdict(_row: Any, schema: Any, digest: bytes) -> str:
+        names = schema["properties"]
+        values = {name: of["enum"][digest[0] % len(of["enum"])] for name, of in names.items() if "enum" in of}
+        return json.dumps({"reason": hostile, **values})
+
+    monkeypatch.setattr(fake_provider, "verdict", verdict)
+    project = judged_project(fake)
+    done(project.run())
+    said = done(project.call("show", "r", "1")).out
+    assert "</script><script>alert(1)</script>\\u001b[31m\\u202elong" in said
+    assert not {"\x1b", "\u202e"} & {*said}
+    page = (project.run_root() / "report.html").read_text("utf-8")
+    assert "alert(1)" not in page
+    assert "\u202e" not in json.dumps(packed_items_of(page), ensure_ascii=False)
+    with viewing(fake) as browser:
+        text = browser.get("/run/r/items").text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<script>alert" not in text
+    assert not {"\x1b", "\u202e"} & {*text}
+
+
+def test_an_emulated_judge_gives_its_reason_with_each_answer(hosted: HostedProject) -> None:
+    (hosted.project.root / "config" / "rubric.md").write_text(RUBRIC)
+    tree = configuration({})
+    tree["models"]["judge"] = tree["models"]["m1"]
+    hosted.project.write_config({**tree, "scorers": {"em": {}, "quality": JUDGE}, "limit_items": 2})
+    done(hosted.run("--to_step", "report"))
+    found = answers_in(hosted.project)
+    assert found
+    for answer in found:
+        ((scorer, verdict, reason, _),) = reasons_in(answer)
+        assert (scorer, reason) == ("quality", f"It is {verdict} by the rubric.")
 
 
 # --- at a vendor, killed ---------------------------------------------------------------------------------------------

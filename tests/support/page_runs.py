@@ -17,7 +17,7 @@ from promptrial.providers.request_rows import RequestRow
 from tests.support import fake_provider
 from tests.support.project import Project
 
-__all__ = ["ATTACKS", "HOSTILE_FILE", "hostile_run", "ordinary_run", "small_project"]
+__all__ = ["ATTACKS", "HOSTILE_FILE", "hostile_run", "judged_run", "ordinary_run", "small_project"]
 
 ATTACKS: Final = (
     "<script>document.title = 'stolen'</script>",
@@ -90,6 +90,27 @@ def hostile_run(root: Path) -> Path:
                 "prompt_sets": {"main": {"control": "control.txt", "treatment": HOSTILE_FILE}},
             }
         )
+        return _report(project)
+
+
+def judged_run(root: Path, reason: str) -> Path:
+    """Return the report of a run whose answers a judge scored and compared, always for this reason.
+
+    The later of two answers is the better one, by the judge.
+    """
+
+    def said(row: RequestRow) -> str:
+        if row.schema is None:
+            return f"answer to {row.body.messages[0].content}"
+        verdict = {"winner": "B"} if "winner" in row.schema["properties"] else {"score": 1}
+        return json.dumps({"reason": reason, **verdict})
+
+    with small_project(root, said) as project:
+        (root / "config/rubric.md").write_text("1 if the answer is right.\n")
+        judge = {"model": "judge", "file": "rubric.md"}
+        models = {"m1": {"id": "small", "provider": "fake"}, "judge": {"id": "big", "provider": "fake"}}
+        scorers = {"quality": judge | {"type": "judge"}, "better": judge | {"type": "pairwise_judge"}}
+        project.write_config({"models": models, "scorers": scorers, "limit_items": 3})
         return _report(project)
 
 

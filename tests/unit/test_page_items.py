@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import hashlib
 import json
 import tracemalloc
 import zlib
@@ -41,8 +42,11 @@ def noise(letters: int) -> str:
     return bytes(RANDOM.integers(97, 123, letters, dtype=np.uint8)).decode()
 
 
-def item(number: int, reasoning: str | None = None, passage: str | None = "shared") -> PageItem:
-    answer: PageAnswer = (noise(200), None, "stop", 3, 4, reasoning)
+def item(
+    number: int, reasoning: str | None = None, passage: str | None = "shared", reason: str | None = None
+) -> PageItem:
+    judged = (("quality", "1", reason),) if reason else ()
+    answer: PageAnswer = (noise(200), None, "stop", 3, 4, reasoning, judged)
     asked = Item(id=f"q{number}", dataset="d", question=f"question {number}", answers=("gold",), context=passage)
     return PageItem(number, asked, 0.0, (0,), {"em": [0.0, 1.0]}, [[answer], [answer]])
 
@@ -68,6 +72,35 @@ def test_reasoning_is_left_out_of_all_items_before_any_item_is() -> None:
     assert {len(answer) for row in unpacked(packed)["items"] for answers in row["a"] for answer in answers} == {5}
 
 
+def test_reasons_of_judges_are_left_out_after_reasoning_and_before_any_item_is() -> None:
+    items = [item(n, reasoning=noise(2000), reason=noise(300)) for n in range(20)]
+    whole = packed_items(COMMON, items)
+    lean = packed_items(COMMON, items, largest=len(whole.text) - 1)
+    assert [lean.n_items, lean.without_reasoning, lean.without_reasons] == [20, True, False]
+    (answer, _) = (answers[0] for answers in unpacked(lean)["items"][0]["a"])
+    assert (answer[5], answer[6][0][:2]) == (None, ["quality", "1"])
+    leanest = packed_items(COMMON, items, largest=len(lean.text) - 1)
+    assert [leanest.n_items, leanest.without_reasoning, leanest.without_reasons] == [20, True, True]
+    assert {len(answer) for row in unpacked(leanest)["items"] for answers in row["a"] for answer in answers} == {5}
+    packed = packed_items(COMMON, items, largest=len(leanest.text) - 1)
+    assert (packed.n_items, packed.without_reasons) == (19, True)
+
+
+def test_of_items_without_reasoning_only_reasons_of_judges_are_left_out() -> None:
+    items = [*(item(n) for n in range(5)), *(item(n, reason=noise(800)) for n in range(5, 20))]
+    whole = packed_items(COMMON, items)
+    assert [len(row["a"][0][0]) for row in unpacked(whole)["items"]] == [5] * 5 + [7] * 15
+    packed = packed_items(COMMON, items, largest=len(whole.text) - 1)
+    assert [packed.n_items, packed.without_reasoning, packed.without_reasons] == [20, False, True]
+
+
+def test_reasoning_that_begins_after_what_was_judged_leaves_reasons_in() -> None:
+    items = [*(item(n, reason=noise(100)) for n in range(10)), *(item(n, reasoning=noise(5000)) for n in range(10, 20))]
+    packed = packed_items(COMMON, items, largest=20_000)
+    assert [packed.n_items, packed.without_reasoning, packed.without_reasons] == [20, True, False]
+    assert [len(row["a"][0][0]) for row in unpacked(packed)["items"]] == [7] * 10 + [5] * 10
+
+
 def test_items_are_left_out_from_the_end_where_even_their_texts_are_too_large() -> None:
     packed = packed_items(COMMON, [item(n) for n in range(50)], largest=6000)
     assert 0 < packed.n_items < 50
@@ -88,8 +121,26 @@ def test_what_does_not_fit_is_said_with_the_command_that_shows_it() -> None:
     assert "promptrial show demo prints all of them" in html
     assert "The reasoning of model-set-tp1-tk50-mx32-32 is omitted" in html
     whole = report_page(facts().run, [TrialPage(page.result, {}, packed=Packed("", 9), n_items=9)])
+    packed = Packed("", 9, without_reasons=True)
+    html = report_page(facts().run, [TrialPage(page.result, {}, packed=packed, n_items=9)])
+    assert "The judges' reasons about answers of model-set-tp1-tk50-mx32-32 are omitted, because the page would be" in (
+        html.replace("&#x27;", "'").replace("&#39;", "'")
+    )
+    assert "promptrial show demo ITEM prints them" in html
     assert "This page has" not in whole
+    assert "reasons about" not in whole
     assert "reasoning of" not in whole
+
+
+def test_the_script_shows_reasons_only_where_judges_were_asked() -> None:
+    result = TrialResult(facts(), document(), costs())
+    judged = replace(result, facts=replace(facts(), judges=("quality",)))
+    plain, with_judges = (report_page(facts().run, [TrialPage(each, {})]) for each in (result, judged))
+    assert "judges" not in plain.split("<script>")[1]
+    assert "for (const [at, answer] of answers.entries())" in with_judges.split("<script>")[1]
+    for page in (plain, with_judges):
+        script = page.split("<script>")[1].split("</script>")[0]
+        assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in page.split("</head>")[0]
 
 
 def test_what_a_dry_run_shows_has_no_colour_of_better_or_worse() -> None:
@@ -123,7 +174,7 @@ def test_hostile_characters_are_written_out_in_every_text_and_name() -> None:
         choices=(hostile,),
         messages=(Message(hostile, hostile),),  # type: ignore[arg-type] # no role has such a name
     )
-    answer: PageAnswer = (hostile, hostile, hostile, 1, 1, hostile)
+    answer: PageAnswer = (hostile, hostile, hostile, 1, 1, hostile, ((hostile, hostile, hostile),))
     common = PageScores(
         arms=(hostile,), contrasts=(), labels={hostile: hostile}, judge=hostile, abstention=hostile,
         outcomes=(hostile,), temps=(0.0,), files={hostile: hostile},
@@ -131,7 +182,7 @@ def test_hostile_characters_are_written_out_in_every_text_and_name() -> None:
     value = unpacked(packed_items(common, [PageItem(1, asked, 0.0, (0,), {hostile: [1.0]}, [[answer], []])]))
     said = json.dumps(value, ensure_ascii=False)
     assert not {"\x1b", "\u202e", "\0"} & {*said}
-    assert said.count("\\\\u202e") == 21
+    assert said.count("\\\\u202e") == 24
     assert "\\u001b" not in said.replace("\\\\u001b", "")
     (name,) = value["scorers"]
     assert [*value["items"][0]["s"]] == [name] == [value["judge"]]

@@ -12,6 +12,7 @@ from promptrial.errors import UsageError
 from promptrial.model import Trial
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.phases import score
+from promptrial.phases.judgement_rows import Judgement
 from promptrial.phases.side_by_side import OUTCOMES, Answer, Outcome, SideBySide
 from promptrial.registry import near_misses
 from promptrial.store.next_steps import wait_or_resume
@@ -72,13 +73,19 @@ class ShownItem:
 
 
 def _plain(each: Answer) -> dict[str, Any]:
-    found = {
+    found: dict[str, Any] = {
         "text": each.text,
         "error": each.error,
         "finish_reason": each.finish_reason,
         "completion_tokens": each.completion_tokens,
     }
-    return found | ({"reasoning": each.reasoning} if each.reasoning else {})
+    found |= {"reasoning": each.reasoning} if each.reasoning else {}
+    return found | ({"judgements": [_plain_judgement(said) for said in each.judgements]} if each.judgements else {})
+
+
+def _plain_judgement(said: Judgement) -> dict[str, Any]:
+    found: dict[str, Any] = {"scorer": said.scorer, "verdict": said.verdict, "reason": said.reason}
+    return found | ({"A": said.shown[0], "B": said.shown[1]} if said.shown else {})
 
 
 def chosen_trial(found: ReadRun, text: str | None) -> Trial:

@@ -182,7 +182,15 @@ def _whole(item: ShownItem, measure: str) -> Iterator[str]:
             yield f"  ({', '.join(facts)})\n" if facts else ""
         scores = ", ".join(f"{name} {value:.4g}" for name, value in item.scores[arm].items())
         yield _wrapped(scores or "no score", width, "  ")
+        yield from (_wrapped(text, width, "  ") for text in _reasons(answers))
     yield "\n"
+
+
+def _reasons(answers: Sequence[Answer]) -> Iterator[str]:
+    """Yield why judges gave their scores; where there are several answers, of which one it is said."""
+    for number, answer in enumerate(answers, 1):
+        of = f"answer {number}, " if len(answers) > 1 else ""
+        yield from (f"{of}reason for {each.scorer} {each.said}: {each.reason}" for each in answer.judgements)
 
 
 def _word(outcome: Outcome) -> str:

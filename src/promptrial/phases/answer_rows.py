@@ -7,11 +7,13 @@ where they stand; their texts are read when they are asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from promptrial.phases.cell_rows import CellRows
+from promptrial.phases.judgement_rows import Judgement, JudgementRows
 from promptrial.store.row_groups import RowReader
 from promptrial.store.tables import column_names, read_columns
 
@@ -25,12 +27,13 @@ __all__ = ["Answer", "AnswerRows"]
 _TEXT: Final = "response_text"
 _READ: Final = (_TEXT, "error", "finish_reason", "prompt_tokens", "completion_tokens", "reasoning")
 """The columns of an answer, in the order of its fields; the last is there in some tables alone."""
-_WHERE: Final = ("dataset", "item_id", "condition", "temp", "sample_index")
+_SAMPLE: Final = "sample_index"
+_WHERE: Final = ("dataset", "item_id", "condition", "temp", _SAMPLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one request; ``error`` says why there is no text."""
+    """What came back for one request; ``error`` says why there is no text, ``judgements`` what judges said of it."""
 
     text: str | None
     error: str | None
@@ -38,6 +41,7 @@ class Answer:
     prompt_tokens: int | None
     completion_tokens: int | None
     reasoning: str | None = None
+    judgements: tuple[Judgement, ...] = ()
 
 
 class AnswerRows:
@@ -52,6 +56,8 @@ class AnswerRows:
         belongs to none.
     n_cells : int
         Cells are numbered from 0.
+    judgements : JudgementRows or None
+        What judges said of the answers, by the same cells; None where no judge was asked.
 
     Raises
     ------
@@ -64,28 +70,27 @@ class AnswerRows:
         path: Path,
         cells_of: Callable[[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray], npt.NDArray[np.int64]],
         n_cells: int,
+        judgements: JudgementRows | None = None,
     ) -> None:
-        import numpy as np
-
         names = column_names(path)
-        self._reader = RowReader(path, [name for name in _READ if name in names])
+        self._reader = RowReader(path, [name for name in (*_READ, _SAMPLE) if name in names])
         self._cells, samples = _places(path, cells_of)
-        order = np.argsort(
-            self._cells * (1 + samples.max(initial=0)) + samples, kind="stable"
-        )  # quick: mostly in order
-        cells = self._cells[order]
-        self._rows = order[cells >= 0]
-        self._bounds = np.searchsorted(cells[cells >= 0], np.arange(n_cells + 1))
+        self._where = CellRows(self._cells, samples, n_cells)
+        self._judgements = judgements
 
     def of(self, cells: npt.NDArray[np.int64]) -> list[list[Answer]]:
         """Return the answers of some cells, replicate by replicate; an empty list where nothing came back."""
-        import numpy as np
-
-        starts, stops = self._bounds[cells], self._bounds[cells + 1]
-        places = [np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)]
-        rows = self._reader.take(self._rows[np.concatenate(places)] if places else self._rows[:0])
-        answers = iter([Answer(*values) for values in zip(*_columns(rows), strict=True)])
-        return [list(islice(answers, n)) for n in (stops - starts).tolist()]
+        where, counts = self._where.of(cells)
+        rows = self._reader.take(where)
+        answers = [Answer(*values) for values in zip(*_columns(rows), strict=True)]
+        if self._judgements is None:
+            found = iter(answers)
+            return [list(islice(found, n)) for n in counts]
+        numbered = zip(rows.column(_SAMPLE).to_pylist(), answers, strict=True)
+        return [
+            [replace(answer, judgements=said.get(sample, ())) for sample, answer in islice(numbered, n)]
+            for n, said in zip(counts, self._judgements.of(cells), strict=True)
+        ]
 
     def cells_that_say(self, words: str) -> npt.NDArray[np.int64]:
         """Return the cells of which an answer holds some words, whatever their case; sorted, each once."""
@@ -106,7 +111,7 @@ def _places(path: Path, cells_of: Callable[..., npt.NDArray[np.int64]]) -> tuple
 
     table = read_columns(path, _WHERE, categories=("condition", "temp"))
     key = pc.binary_join_element_wise(table.column("dataset"), table.column("item_id"), "|")
-    return cells_of(key, table.column("temp"), table.column("condition")), table.column("sample_index").to_numpy()
+    return cells_of(key, table.column("temp"), table.column("condition")), table.column(_SAMPLE).to_numpy()
 
 
 def _columns(rows: pa.Table) -> Iterator[list[Any]]:

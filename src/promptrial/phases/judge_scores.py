@@ -6,7 +6,7 @@ import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from promptrial.documents.judges import FILE, ArmJudged, JudgeRecord, JudgeSumma
 from promptrial.model import Trial, ids
 from promptrial.phases.judge_questions import Claim, claims_of, judged_answers
 from promptrial.phases.judge_replies import Replies, read_replies
+from promptrial.phases.judgement_rows import JUDGEMENT_COLUMNS, JUDGEMENTS, judgement_row
 from promptrial.phases.judges import RunJudge, judges_of
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -23,24 +24,9 @@ from promptrial.scoring.types.judge import Judged, JudgeSettings, Lookup
 from promptrial.scoring.types.pairwise_judge import PairwiseJudge
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
-from promptrial.store.tables import Column, TableWriter
+from promptrial.store.tables import TableWriter
 
-__all__ = ["JUDGEMENT_COLUMNS", "Judgements", "judge_scores", "judge_trial", "judged_scorer"]
-
-JUDGEMENT_COLUMNS: Final[tuple[Column, ...]] = (
-    ("scorer", "category"),
-    ("item_key", "text"),
-    ("condition", "category"),
-    ("temp", "category"),
-    ("sample_index", "int"),
-    ("score", "float"),
-    ("verdict", "text"),
-    ("reason", "text"),
-    ("flagged", "category"),
-)
-"""``judgements``: one row for each judge and answer. Of a pair, ``verdict`` and ``reason`` have both orders, the one
-with the control's answer first before the other."""
-_BETWEEN: Final = " | "
+__all__ = ["Judgements", "judge_scores", "judge_trial", "judged_scorer"]
 
 
 class Judgements(NamedTuple):
@@ -50,10 +36,14 @@ class Judgements(NamedTuple):
     record: JudgeRecord
 
 
-def judge_trial(spec: RunSpec, trial: Trial, write: Callable[[Sequence[Any]], None] = lambda _row: None) -> Judgements:
+def _keep_none(_row: Sequence[Any], _characters: int) -> None:
+    """Keep no row: what gives the scores is enough."""
+
+
+def judge_trial(spec: RunSpec, trial: Trial, write: Callable[[Sequence[Any], int], None] = _keep_none) -> Judgements:
     """Return the scores that the judges of a run give to the answers of a trial, as far as their replies are here.
 
-    ``write`` gets the rows of ``JUDGEMENT_COLUMNS``, item by item.
+    ``write`` gets the rows of ``JUDGEMENT_COLUMNS``, item by item, each with the length of its texts.
     """
     columns = {name: _Column(judge, read_replies(spec, judge)) for name, judge in judges_of(spec).items()}
     for item, answers in judged_answers(spec, trial) if columns else ():
@@ -61,8 +51,10 @@ def judge_trial(spec: RunSpec, trial: Trial, write: Callable[[Sequence[Any]], No
         for name, column in columns.items():
             for claim in claims_of(column.judge, item, answers):
                 answer = claim.answer
-                said = column.take(claim)
-                write((name, key, answer.arm, answer.temp, answer.sample_index, *said))
+                score, verdicts = column.take(claim)
+                place = answer.arm, answer.temp, answer.sample_index
+                row = judgement_row(name, key, place, score, verdicts, flagged=claim.flagged)
+                write(row, sum(len(each.reason) for each in verdicts))
     summaries = [column.summary(spec.config.scorers_in_use[name].kind, name) for name, column in columns.items()]
     return Judgements({name: column.scores.get for name, column in columns.items()}, JudgeRecord(judges=summaries))
 
@@ -84,7 +76,7 @@ def judge_scores(
     from promptrial.phases.judging import ask_judges  # which a run without judges does without
 
     ask_judges(spec, services)
-    with TableWriter(results / "judgements", JUDGEMENT_COLUMNS) as table:
+    with TableWriter(results / JUDGEMENTS, JUDGEMENT_COLUMNS) as table:
         judged = judge_trial(spec, trial, table.append)
     with AtomicFile(results / FILE) as file:
         file.write(encode(judged.record))
@@ -116,8 +108,8 @@ class _Column:
         self._arms: dict[str, ArmJudged] = {}
         self._bias = PairBias()
 
-    def take(self, claim: Claim) -> tuple[float, str, str, str]:
-        """Count one answer, and return its score, verdict, reason and flag, as the table has them."""
+    def take(self, claim: Claim) -> tuple[float, Sequence[Verdict]]:
+        """Count one answer, and return its score and the verdicts that it follows from; none if any is missing."""
         asked = [question.id for question in claim.questions]
         verdicts = self._replies.verdicts(asked)
         score = math.nan if verdicts is None else claim.score(verdicts)
@@ -130,13 +122,7 @@ class _Column:
         arm.flagged += claim.flagged
         if verdicts and claim.lengths:
             self._note_pair(verdicts, score, claim.lengths)
-        said = verdicts or []
-        return (
-            score,
-            _BETWEEN.join(str(each.value) for each in said),
-            _BETWEEN.join(each.reason for each in said if each.reason),
-            "yes" if claim.flagged else "no",
-        )
+        return score, verdicts or []
 
     def _note_pair(self, verdicts: Sequence[Verdict], score: float, lengths: Sequence[int]) -> None:
         said, bias = [str(each.value) for each in verdicts], self._bias

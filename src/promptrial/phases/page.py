@@ -127,7 +127,9 @@ def _items(sides: SideBySide, numbers: Sequence[int], codes: Sequence[npt.NDArra
 
 
 def _answer(each: Answer) -> PageAnswer:
-    return each.text, each.error, each.finish_reason, each.prompt_tokens, each.completion_tokens, each.reasoning
+    judged = [(said.scorer, said.said, said.reason) for said in each.judgements]
+    tokens = each.prompt_tokens, each.completion_tokens
+    return each.text, each.error, each.finish_reason, *tokens, each.reasoning, judged
 
 
 def _printed(sides: SideBySide) -> Iterator[int]:

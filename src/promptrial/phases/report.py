@@ -321,8 +321,13 @@ def _settings(spec: RunSpec, manifests: Manifests, trial: Trial | None) -> objec
         **_copied(spec),
         **_reused(spec, manifests, concerned),
         **_sealed(spec),
-        **(_spending(spec) if trial is None else {}),
+        **(_judged(concerned) | _spending(spec) if trial is None else {}),
     }
+
+
+def _judged(trials: Iterable[Trial]) -> dict[str, int]:
+    """Return what a receipt says of the page's reasons of judges: their version; nothing where no judge is asked."""
+    return {"reasons": 1} if any(trial.judges for trial in trials) else {}
 
 
 def _spending(spec: RunSpec) -> dict[str, Any]:

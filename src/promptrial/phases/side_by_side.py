@@ -17,8 +17,9 @@ from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Trial, ids
 from promptrial.model.arms import ArmName, Contrast, contrasts_of
 from promptrial.phases.answer_rows import Answer, AnswerRows
+from promptrial.phases.judgement_rows import JUDGEMENTS, JudgementRows
 from promptrial.phases.prepared import ItemReader, item_keys, positions_with, prepared_rows
-from promptrial.phases.scorers import declared
+from promptrial.phases.scorers import declared, judges_in
 from promptrial.phases.waves import is_kept
 from promptrial.store.rundir import RunDir
 from promptrial.store.tables import codes_of, read_columns
@@ -202,7 +203,14 @@ class SideBySide:
 
     @cached_property
     def _answers(self) -> AnswerRows:
-        return AnswerRows(self._results / "predictions.parquet", self._cells, len(self) * len(self.arms))
+        n_cells = len(self) * len(self.arms)
+        return AnswerRows(self._results / "predictions.parquet", self._cells, n_cells, self._judgements(n_cells))
+
+    def _judgements(self, n_cells: int) -> JudgementRows | None:
+        """Return what the judges of these scores said; None where there were none."""
+        path, judges = self._results / f"{JUDGEMENTS}.parquet", judges_in(self._results)
+        found = judges and path.exists()
+        return JudgementRows(path, judges, self._cells, n_cells, self.arms[0]) if found else None
 
     def _cells(self, key: pa.ChunkedArray, temp: pa.ChunkedArray, arm: pa.ChunkedArray) -> npt.NDArray[np.int64]:
         """Return the cell of each row: unit times arms, plus the arm; -1 for a row that is none of the trial's."""

@@ -23,6 +23,7 @@ from promptrial.engine.session import Invocation
 from promptrial.errors import UsageError
 from promptrial.model import Trial
 from promptrial.model.arms import Contrast
+from promptrial.phases.judgement_rows import JUDGEMENTS
 from promptrial.phases.prepared import prepared_files
 from promptrial.phases.side_by_side import OUTCOMES, Outcome, SideBySide
 from promptrial.reporting.warned import unfinished_warning
@@ -131,7 +132,7 @@ class HeldItems:
 
     def _of_trial(self, run: RunDir, found: ReadRun, trial: Trial) -> _Held:
         folder = run.trial(trial.slug)
-        tables = [folder.results / f"{name}.parquet" for name in ("per_item_scores", "predictions")]
+        tables = [folder.results / f"{name}.parquet" for name in ("per_item_scores", "predictions", JUDGEMENTS)]
         prepared = [run.prepared / "manifest.json", *(path for _, path in prepared_files(run))]
         stamp = _stamp(run.state_path, folder.manifest_path, *prepared, *tables)
         if self._held is None or self._held[:2] != (run, trial.slug) or self._held[2].stamp != stamp:

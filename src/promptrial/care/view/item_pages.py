@@ -5,7 +5,7 @@ Every text is escaped by ``shown``. Of a long one the beginning is shown; the pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -142,7 +142,8 @@ def _columns(each: ShownItem, most: int) -> Iterator[str]:
         yield (
             f'<section class="arm" aria-label="{shown(arm)}"><h3>{shown(arm)}</h3>'
             f'<div class="answer" tabindex="0">{text}</div>{tail}'
-            f'<p class="small">{shown(". ".join(filter(None, [scores, *map(_usage, answers)])))}</p></section>'
+            f'<p class="small">{shown(". ".join(filter(None, [scores, *map(_usage, answers)])))}</p>'
+            f"{''.join(_reasons(answers, most))}</section>"
         )
 
 
@@ -155,7 +156,19 @@ def _usage(answer: Answer) -> str:
 def _reasoning(answer: Answer, most: int) -> str:
     if not answer.reasoning:
         return ""
-    return f"<details><summary>Reasoning</summary><pre>{_cut(answer.reasoning, most)}</pre></details>"
+    return _folded("Reasoning", answer.reasoning, most)
+
+
+def _reasons(answers: Sequence[Answer], most: int) -> Iterator[str]:
+    """Yield why judges gave their scores, folded."""
+    for number, answer in enumerate(answers, 1):
+        of = f"Answer {number}, reason" if len(answers) > 1 else "Reason"
+        for each in answer.judgements:
+            yield _folded(f"{of} for {each.scorer} {each.said}", each.reason, most)
+
+
+def _folded(summary: str, text: str, most: int) -> str:
+    return f"<details><summary>{shown(summary)}</summary><pre>{_cut(text, most)}</pre></details>"
 
 
 def _said(answers: Iterable[Answer]) -> str:

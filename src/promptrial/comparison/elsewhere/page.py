@@ -138,7 +138,7 @@ class _Scores:
         texts = self._texts.answers(self._table.item_keys[at])
         counts = self._counts[at].tolist()
         return [
-            [(text, None, None, None, None, None) for text in written] or list(_in_place(score, n))
+            [(text, None, None, None, None, None, ()) for text in written] or list(_in_place(score, n))
             for written, score, n in zip(texts, scores, counts, strict=True)
         ]
 
@@ -183,7 +183,7 @@ def _in_place(score: float | None, n_samples: int) -> Iterator[PageAnswer]:
         text = (
             "not scored" if score is None else f"score {score:g}" + (f", mean of {n_samples}" if n_samples > 1 else "")
         )
-        yield text, None, None, None, None, None
+        yield text, None, None, None, None, None, ()
 
 
 def _changed(codes: IntArray, measure: str) -> Changed:

@@ -81,6 +81,11 @@ def _left_out(page: TrialPage) -> Iterator[str]:
             f"The reasoning of {slug} is omitted, because the page would be larger than 15 MB; "
             f"promptrial show {run} ITEM prints it."
         )
+    if page.packed.without_reasons:
+        yield (
+            f"The judges' reasons about answers of {slug} are omitted, because the page would be larger than 15 MB; "
+            f"promptrial show {run} ITEM prints them."
+        )
 
 
 SWITCH: Final = '<label><input id="marks" type="checkbox" checked> Mark differences</label>'

@@ -39,6 +39,10 @@ class Linked(NamedTuple):
     trial: str = ""
 
 
+_OF_JUDGES: Final = re.compile(r"^ *// \[judges\n.*?^ *// judges\]\n", re.MULTILINE | re.DOTALL)
+"""What of the script only the page of a run with judges needs."""
+
+
 def report_page(run: RunFacts, trials: Sequence[TrialPage]) -> str:
     """Return the page of a run.
 
@@ -50,10 +54,11 @@ def report_page(run: RunFacts, trials: Sequence[TrialPage]) -> str:
     """
     trials = [replace(each, result=_shares(each.result)) for each in trials]
     footer = f"promptrial {shown(run.package_version)}, configuration {shown(run.config_hash[:12])}"
-    return page_document(f"{run.experiment}, run {run.run_id}", _facts(run, trials), list(_parts(trials)), footer)
+    title, judged = f"{run.experiment}, run {run.run_id}", any(each.result.facts.judges for each in trials)
+    return page_document(title, _facts(run, trials), list(_parts(trials)), footer, judged=judged)
 
 
-def page_document(title: str, facts: str, parts: Sequence[Linked], footer: str) -> str:
+def page_document(title: str, facts: str, parts: Sequence[Linked], footer: str, *, judged: bool = False) -> str:
     """Return a page of these parts: one file that loads nothing, with a list of its parts at the side.
 
     Parameters
@@ -64,8 +69,11 @@ def page_document(title: str, facts: str, parts: Sequence[Linked], footer: str) 
         The line at the top and the one at the end, as HTML.
     parts : sequence of Linked
         One of them is named ``effects``.
+    judged : bool
+        Whether its items may have reasons of judges.
     """
     style, script = (files(__package__).joinpath(name).read_text("utf-8") for name in ("report.css", "report.js"))
+    script = script if judged else _OF_JUDGES.sub("", script)
     policy = (
         f"default-src 'none'; style-src 'sha256-{_digest(style)}'; script-src 'sha256-{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -32,18 +32,26 @@ WORDS: Final = {
     "truncated": "truncated",
     "": "all",
 }
+_ALL, _NO_REASONING, _NO_REASONS = range(3)
+"""What is left out: nothing, then reasoning, then the reasons of judges too."""
 _WITHOUT: Final = 5
-"""Fields of an answer without reasoning."""
-PageAnswer = tuple[str | None, str | None, str | None, int | None, int | None, str | None]
-"""Text, error, finish reason, prompt and completion tokens, reasoning."""
+"""Fields of an answer without reasoning and judgements."""
+PageAnswer = tuple[
+    str | None, str | None, str | None, int | None, int | None, str | None, Sequence[tuple[str, str, str]]
+]
+"""Text, error, finish reason, prompt and completion tokens, reasoning, judgements: scorer, verdict, reason of each."""
 
 
 class Packed(NamedTuple):
-    """Items as base64 of deflated JSON, how many are in it, and whether reasoning had to be left out of them."""
+    """Items as base64 of deflated JSON, how many are in it, and which texts had to be left out of all of them.
+
+    These are the reasoning of models, and the reasons that judges gave.
+    """
 
     text: str
     n_items: int
     without_reasoning: bool = False
+    without_reasons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +93,28 @@ class PageScores:
 def packed_items(common: PageScores, items: Iterable[PageItem], *, largest: int = LARGEST_PAGE) -> Packed:
     """Return the items, packed into no more than so many bytes.
 
-    Reasoning is left out of all where with it they would be larger; then items are left out, from the end. They are
-    packed as they come, and none is read after the last that has room: memory is bounded by a few times ``largest``.
+    Reasoning is left out of all where with it they would be larger; then the reasons of judges; then items, from the
+    end. They are packed as they come, and none is read after the last that has room: memory is bounded by a few times
+    ``largest``.
     """
-    whole, lean = Pack(_head(common), b"]}", largest), None
+    packs = {_ALL: Pack(_head(common), b"]}", largest)}  # in step until an item has what one of them leaves out
     passages: dict[bytes, int] = {}
     for each in items:
-        if lean is None and _has_reasoning(each):
-            lean = whole.copy()
+        for level in _levels_of(each):
+            if level not in packs:
+                packs[level] = packs[max(known for known in packs if known < level)].copy()
         row = _row(each, passages)
-        if not whole.is_full:
-            whole.add(_encoded(row | {"a": _answers(each, reasoning=True)}))
-        if lean is not None:
-            lean.add(_encoded(row | {"a": _answers(each, reasoning=False)}))
-        if (lean or whole).is_full:
+        for level, pack in packs.items():
+            if not pack.is_full:
+                pack.add(_encoded(row | {"a": _answers(each, level)}))
+        if packs[max(packs)].is_full:
             break
-    text = whole.text()
-    if lean is None or not whole.is_full:
-        return Packed(text, whole.n)
-    return Packed(lean.text(), lean.n, without_reasoning=True)
+    for level in sorted(packs):
+        text = packs[level].text()
+        if not packs[level].is_full:
+            break
+    left_out = {known for known in packs if known <= level}
+    return Packed(text, packs[level].n, _NO_REASONING in left_out, _NO_REASONS in left_out)
 
 
 def _head(common: PageScores) -> bytes:
@@ -181,13 +192,22 @@ def _row(each: PageItem, passages: dict[bytes, int]) -> dict[str, Any]:
     return row
 
 
-def _answers(each: PageItem, *, reasoning: bool) -> list[list[tuple[object, ...]]]:
-    """Return the answers of each arm; reasoning only if there is any, and it is wanted."""
-    return [
-        [answer if reasoning and answer[-1] is not None else answer[:_WITHOUT] for answer in answers]
-        for answers in each.answers
-    ]
+def _answers(each: PageItem, level: int) -> list[list[tuple[object, ...]]]:
+    """Return the answers of each arm; of reasoning and judgements what there is and is not left out."""
+    return [[_answer(answer, level) for answer in answers] for answers in each.answers]
 
 
-def _has_reasoning(each: PageItem) -> bool:
-    return any(answer[-1] is not None for answers in each.answers for answer in answers)
+def _answer(answer: PageAnswer, level: int) -> tuple[object, ...]:
+    *_, reasoning, judgements = answer
+    if judgements and level < _NO_REASONS:
+        return answer if level < _NO_REASONING else (*answer[:_WITHOUT], None, judgements)
+    return answer[:-1] if reasoning is not None and level < _NO_REASONING else answer[:_WITHOUT]
+
+
+def _levels_of(each: PageItem) -> Iterator[int]:
+    """Yield what could be left out of an item, in order."""
+    answers = [answer for found in each.answers for answer in found]
+    if any(answer[-2] is not None for answer in answers):
+        yield _NO_REASONING
+    if any(answer[-1] for answer in answers):
+        yield _NO_REASONS

@@ -185,6 +185,13 @@
     const scores = Object.entries(item.s).map(([name, of]) => [name, of[arm]]).filter(([, score]) => score !== null);
     const said = scores.map(([name, score]) => `${data.scorers[name]} ${number(score)}`);
     if (said.length > 0) box.append(element("p", { className: "scores small" }, said.join(" \u00B7 ")));
+    // [judges
+    for (const [at, answer] of answers.entries())
+      for (const [name, verdict, reason] of answer[6] || []) {
+        const of = answers.length > 1 ? `Answer ${at + 1}, reason` : "Reason";
+        box.append(element("details", {}, [element("summary", {}, `${of} for ${data.scorers[name]} ${verdict}`), element("pre", {}, reason)]));
+      }
+    // judges]
     return box;
   }
 
