@@ -1,11 +1,20 @@
 """Results of a run that has grown since: nothing shows them as those of the whole run."""
 
 import html
+import itertools
 import re
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import promptrial
+from promptrial.engine import starting
+from promptrial.engine.earlier_reports import withdraw_reports
+from promptrial.store import atomic
 from tests.support.project import Project
 from tests.support.viewing import viewing
 
@@ -92,3 +101,119 @@ def test_whatever_is_lacking_is_said_until_the_run_is_whole_again(project: Proje
 
 def warned(project: Project) -> list[str]:
     return [str(each) for each in promptrial.load_run(project.run_root()).verdict.warnings if each.kind == "unfinished"]
+
+
+# --- reports as files -------------------------------------------------------------------------------------------------
+
+MARK = "**Unfinished:** these results are from before the sample grew. A resume replaces this report.\n\n"
+
+
+def reports(project: Project) -> dict[str, str]:
+    """Return the reports of the only trial, and those of the whole run."""
+    paths = [*project.trial_folder().glob("reports/*.md"), *project.run_root().glob("aggregate_report.*")]
+    return {path.name: path.read_text("utf-8") for path in (*paths, project.run_root() / "report.html")}
+
+
+def files(project: Project) -> dict[str, bytes]:
+    """Return all files but the log, with times left out of records."""
+    time = re.compile(rb'"20\d\d-[^"]*"')
+    found = {path.relative_to(project.run_root()).as_posix(): path for path in project.run_root().rglob("*")}
+    return {
+        name: time.sub(b"", path.read_bytes())
+        for name, path in sorted(found.items())
+        if path.is_file() and name not in {"run.log", ".state.lock"}
+    }
+
+
+def test_each_report_on_disk_begins_by_saying_so_until_it_is_written_again(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    before = reports(project)
+    assert {*before} == {"report.md", "details.md", "aggregate_report.md", "report.html"}
+    assert project.run("--resume", "--limit_items", "6", "--to_step", "submit").code == 0
+    page = before.pop("report.html")
+    said = MARK.replace("**Unfinished:**", "<main>\n<p><b>Unfinished:</b>").replace("\n\n", "</p>\n")
+    marked = {name: MARK + text for name, text in before.items()}
+    assert reports(project) == {**marked, "report.html": page.replace("<main>\n", said)}
+    assert said not in page
+    assert project.run("--resume", "--to_step", "stats").code == 0
+    assert reports(project)["report.md"] == marked["report.md"], "it is said once"
+    assert project.call("doctor", "r").code == 0
+    assert project.run("--resume").code == 0
+    assert not [text for text in reports(project).values() if "A resume replaces this report" in text]
+
+
+def test_a_growth_that_was_interrupted_ends_with_the_bytes_of_one_that_was_not(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    shutil.copytree(project.root / "experiments", project.root / "kept")
+    assert project.run("--resume", "--limit_items", "6").code == 0
+    undisturbed = files(project)
+    shutil.rmtree(project.root / "experiments")
+    (project.root / "kept").rename(project.root / "experiments")
+    for step in ("prepare", "submit", "stats"):
+        assert project.run("--resume", "--limit_items", "6", "--to_step", step).code == 0
+    assert project.run("--resume").code == 0
+    assert files(project) == undisturbed
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def grow_and_kill(project: Project, number: int) -> None:
+    """Grow, and let the process die at the so many-th file that is replaced or removed once reports are marked."""
+    left = itertools.count()
+
+    def dying(operation: Callable[..., Any], *paths: Path) -> Any:
+        if next(left) == number:
+            raise Killed
+        return operation(*paths)
+
+    with pytest.MonkeyPatch.context() as patch:
+
+        def armed(*arguments: Any) -> None:
+            for name in ("_replace", "_unlink"):
+                patch.setattr(atomic, name, partial(dying, getattr(atomic, name)))
+            withdraw_reports(*arguments)
+
+        patch.setattr(starting, "withdraw_reports", armed)
+        with pytest.raises(Killed):
+            project.run("--resume", "--limit_items", "6", "--to_step", "submit")
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_a_kill_while_reports_are_marked_leaves_none_unmarked_and_marks_none_twice(
+    project: Project, number: int
+) -> None:
+    """They are four, then there is the receipt of those of the whole run, and the manifest that knows of the growth."""
+    assert project.run("--limit_items", "2").code == 0
+    grow_and_kill(project, number)
+    assert project.run("--resume", "--to_step", "submit").code == 0
+    assert [text.count("A resume replaces this report") for text in reports(project).values()] == [1] * 4
+    assert project.call("doctor", "r").code == 0
+    outcome = project.run("--resume")
+    assert outcome.code == 0
+    assert "damaged" not in outcome.err
+    assert not [text for text in reports(project).values() if "A resume replaces this report" in text]
+
+
+def test_a_report_that_is_lost_or_no_file_keeps_no_run_from_growing(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    (project.run_root() / "report.html").unlink()
+    page = project.run_root() / "aggregate_report.md"
+    page.unlink()
+    page.mkdir()
+    shutil.rmtree(project.trial_folder() / "reports")
+    assert project.run("--resume", "--limit_items", "6", "--to_step", "submit").code == 0
+    page.rmdir()
+    assert project.run("--resume").code == 0
+    assert len(reports(project)) == 4
+
+
+def test_a_growth_that_is_refused_marks_no_report(project: Project) -> None:
+    assert project.run("--limit_items", "2").code == 0
+    before = reports(project)
+    path = project.root / "config/closed.jsonl"
+    path.write_text(path.read_text().replace("Question 1?", "Question one?"))
+    assert project.run("--resume", "--limit_items", "4").code == 3
+    assert project.run("--resume", "--limit_items", "4", "--plan_only").code == 0
+    assert reports(project) == before

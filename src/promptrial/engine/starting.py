@@ -14,6 +14,7 @@ from promptrial.config.effective import config_hash, to_yaml
 from promptrial.design.trials import models_asked
 from promptrial.documents.files import read_bytes
 from promptrial.engine import code_consent, growing, kept_labels, kept_prices, rescoring, reusing
+from promptrial.engine.earlier_reports import withdraw_reports
 from promptrial.engine.facts import facts_of, phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.opening import Opened
@@ -51,6 +52,7 @@ def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
     _keep_labels(opened, services)
     load_manifests(spec, services)
     origin = Origin.of(state)
+    withdraw_reports(spec.run, services.manifests, listed(state.growth))
     for slug, manifest in services.manifests.items():
         manifest.origin = origin
         records.save(opened.run.trial(slug).manifest_path, manifest)
@@ -109,8 +111,9 @@ def _record_drift(opened: Opened, services: Services, state: RunState) -> None:
 def _tell_trials(spec: RunSpec, services: Services, state: RunState) -> None:
     """Let every trial say what the run was started with, and what was forced since, for the state may be lost.
 
-    Side effects: manifests that are on disk and say otherwise are saved.
+    Side effects: manifests that are on disk and say otherwise are saved. Reports of before a growth are marked.
     """
+    withdraw_reports(spec.run, services.manifests, listed(state.growth))
     for slug, manifest in services.manifests.items():
         origin, known = Origin.of(state), manifest.origin
         if origin.config_file is None and isinstance(known, Origin):  # an archive does not have it
