@@ -295,6 +295,18 @@ def test_a_judge_that_gives_no_reasons_and_a_run_without_judges_show_none(fake: 
     assert "judges" not in (project.run_root() / "report.html").read_text("utf-8").split("<script>")[1]
 
 
+def test_a_run_of_before_reasons_were_shown_makes_its_report_again_and_asks_nobody(fake: Path) -> None:
+    project = judged_project(fake)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("promptrial.phases.report._judged", lambda _trials: {})
+        done(project.run())
+    fake_provider.CALLS.clear()
+    said = done(project.run("--resume")).err
+    assert [line.split(":")[0] for line in said.splitlines() if ": running" in line] == ["report"]
+    assert not fake_provider.CALLS
+    assert "nothing was left to do" in done(project.run("--resume")).err
+
+
 def test_a_hostile_reason_is_text_wherever_it_is_shown(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hostile = "</script><script>alert(1)</script>\x1b[31m\u202e" + "long " * 100
 

@@ -69,6 +69,7 @@ _CAP: Final = ("tests/unit/test_jobs_budget.py", "tests/unit/test_jobs_budget_li
 _VIEW: Final = ("tests/e2e/test_view_attacks.py",)
 _VIEW_LIVE: Final = ("tests/unit/test_view_live.py",)
 _ROWS: Final = ("tests/unit/test_row_groups.py",)
+_JUDGEMENTS: Final = ("tests/unit/test_judgement_rows.py",)
 _SIDES: Final = ("tests/unit/test_side_by_side.py", "tests/unit/test_answer_rows.py")
 _MONTH: Final = ("tests/unit/test_phases_month.py",)
 _CUTTING: Final = ("tests/property/test_cutting.py",)
@@ -3131,8 +3132,8 @@ MUTANTS: Final = (
     Mutant(
         "reasoning stays in a page that has no room for it",
         "reporting/page/items.py",
-        "if lean is None or not whole.is_full:",
-        "if True:",
+        "        if not packs[level].is_full:\n            break\n    left_out",
+        "        if True:\n            break\n    left_out",
         _PAGE_ITEMS,
     ),
     Mutant(
@@ -3187,8 +3188,22 @@ MUTANTS: Final = (
     Mutant(
         "all items are read although the page is full",
         "reporting/page/items.py",
-        "if (lean or whole).is_full:",
+        "if packs[max(packs)].is_full:",
         "if False:",
+        _PAGE_ITEMS,
+    ),
+    Mutant(
+        "the reasons of judges go before reasoning does",
+        "reporting/page/items.py",
+        "if judgements and level < _NO_REASONS:",
+        "if judgements and level < _NO_REASONING:",
+        _PAGE_ITEMS,
+    ),
+    Mutant(
+        "the page of a run without judges has the script for their reasons",
+        "reporting/page/html.py",
+        "script = script if judged else",
+        "script = script if True else",
         _PAGE_ITEMS,
     ),
     Mutant(
@@ -3466,10 +3481,45 @@ MUTANTS: Final = (
     ),
     Mutant(
         "replicates in the order of the file",
-        "phases/answer_rows.py",
+        "phases/cell_rows.py",
         "(1 + samples.max(initial=0)) + samples,",
         "(1 + samples.max(initial=0)),",
         _SIDES,
+    ),
+    Mutant(
+        "the reason for one replicate stands with all of them",
+        "phases/answer_rows.py",
+        "said.get(sample, ())",
+        "said.get(0, ())",
+        _JUDGEMENTS,
+    ),
+    Mutant(
+        "the answers of a pair are named in the order of the other request",
+        "phases/judgement_rows.py",
+        '(((base, arm), first, row["reason"]), ((arm, base), second',
+        '(((arm, base), first, row["reason"]), ((base, arm), second',
+        _JUDGEMENTS,
+    ),
+    Mutant(
+        "what a scorer said that is gone is still shown",
+        "phases/judgement_rows.py",
+        "np.where(counts, cells, -1)",
+        "cells",
+        _JUDGEMENTS,
+    ),
+    Mutant(
+        "reports of before a growth keep a receipt",
+        "engine/earlier_reports.py",
+        "manifest.stage_status.pop(report.PHASE.stage, None)",
+        "manifest.stage_status.get(report.PHASE.stage)",
+        ("tests/e2e/test_unfinished_results.py",),
+    ),
+    Mutant(
+        "reports of before a growth say so twice after a kill",
+        "engine/earlier_reports.py",
+        "if after + line not in data:",
+        "if True:",
+        ("tests/e2e/test_unfinished_results.py",),
     ),
     Mutant(
         "an answer beside another question",
