@@ -87,7 +87,7 @@ def test_there_has_to_be_such_a_run(project: Project) -> None:
 
 
 @pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("number", "damage"), enumerate(["delete", "tear", "another"]))
+@pytest.mark.parametrize(("number", "damage"), [(0, "delete"), (1, "tear"), (2, "another")])
 def test_whichever_file_is_damaged_it_is_found_and_mended_by_the_command_that_is_named(
     project: Project, number: int, damage: str, stride: int
 ) -> None:
