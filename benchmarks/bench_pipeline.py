@@ -5,21 +5,28 @@ half closed-book; words are drawn by Zipf's law from 20,000. Answers are right, 
 Of the rows 0.1% stand there twice, and as many lines are cut off. The yardstick decodes the same raw rows into typed
 structs and does nothing else; it and the whole work take turns, and each figure is a median.
 
-``bench_pipeline.py 10000 250000`` takes other sizes, ``--rounds 5`` more rounds, ``--total`` leaves out the single
-phases, and ``--json FILE`` keeps the figures. ``compare.py`` makes runs (``--make FOLDER``) and measures them
-(``--measure FOLDER``) with another version of the program.
+``bench_pipeline.py 10000 250000`` takes other sizes, ``--rounds 5`` more rounds, and ``--total`` leaves out the single
+phases and the resumes. ``compare.py`` makes runs (``--make FOLDER``) and measures them (``--measure FOLDER``) with
+another version of the program.
+
+Resumes with nothing left are measured beside hashing all files of the run, which does nothing else. Growth is that of
+the time for each answer and of the memory from each size to the next, and the slope of time against size, both as
+logarithms, over all sizes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random  # noqa: TID251 - seeded synthetic data
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +34,7 @@ import msgspec
 import yaml
 from environment import environment_line
 from processes import Taken, median_of, taken
+from targets import Row, add_json_flag, report, row
 from zipf_words import Texts
 
 SIZES: Final = (50_000, 250_000)
@@ -41,7 +49,12 @@ PHASES: Final = {
 RESUMES: Final = {"resume --verify": ("--resume", "--verify"), "resume": ("--resume",)}
 """Nothing is left then; the first also keeps digests for the second."""
 ALL: Final = "parse to report"
+"""With the number of processes that the program chooses: what ``compare.py`` measures."""
+WAYS: Final = {"one process": ("--workers", "1"), "two workers": ("--workers", "2")}
 DECODING: Final = "bare decoding"
+HASHING: Final = "bare hashing"
+_SETTLED_S: Final = 2.5
+"""Digests of files are kept that were computed two seconds after the last change of the file, or later."""
 VOCABULARY: Final = 20_000
 DECLINE: Final = 0.08
 ODD: Final = 0.001
@@ -68,6 +81,23 @@ for path in sys.argv[1:]:
                 pass
 print(time.perf_counter() - began, time.process_time() - used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 """
+HASH = """
+import hashlib, resource, sys, time
+began, used = time.perf_counter(), time.process_time()
+for path in sys.argv[1:]:
+    with open(path, "rb") as file:
+        hashlib.file_digest(file, "sha256")
+print(time.perf_counter() - began, time.process_time() - used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+"""
+KINDS: Final = {
+    "prepared questions": "prepared/*.jsonl",
+    "requests": "batch_inputs/*/*.jsonl",
+    "raw answers": "*/results/*/results.jsonl",
+    "predictions": "*/results/predictions.*",
+    "scores": "*/results/per_item_scores.*",
+    "report.html": "report.html",
+}
+"""What grows with the answers -> its files."""
 
 
 def passage_text(texts: Texts) -> str:
@@ -214,10 +244,26 @@ def flags_of(folder: Path) -> list[str]:
 
 def decoding(folder: Path) -> Taken:
     """Return what bare decoding takes, without the start of Python and the imports."""
-    raw = [str(path) for path in sorted(folder.glob("run_bench/*/results/*/results.jsonl"))]
-    command = [sys.executable, "-c", DECODE, *raw]
+    return _bare(DECODE, sorted(folder.glob("run_bench/*/results/*/results.jsonl")))
+
+
+def hashing(folder: Path) -> Taken:
+    """Return what it takes to hash every file of a run, without the start of Python."""
+    return _bare(HASH, sorted(path for path in folder.glob("run_bench/**/*") if path.is_file()))
+
+
+def _bare(code: str, files: Iterable[Path]) -> Taken:
+    command = [sys.executable, "-c", code, *map(str, files)]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return Taken(*map(float, printed.split()))
+
+
+def disk(folder: Path) -> dict[str, int]:
+    """Return how many bytes a run has of each kind of file."""
+    run = folder / "run_bench"
+    found = {kind: sum(path.stat().st_size for path in run.glob(pattern)) for kind, pattern in KINDS.items()}
+    every = sum(path.stat().st_size for path in run.glob("**/*") if path.is_file())
+    return {**found, "everything else": every - sum(found.values())}
 
 
 def whole(folder: Path, flags: Iterable[str] = ()) -> Taken:
@@ -235,18 +281,63 @@ def undo(folder: Path, phase: str) -> None:
 
 
 def measure(folder: Path, rounds: int, *, by_phase: bool) -> dict[str, Taken]:
-    """Return the medians of each step of a run."""
+    """Return the medians of each step of a run. Single phases are done in one process."""
     found: dict[str, list[Taken]] = {}
     run = ["-m", "promptrial", "run", *flags_of(folder)]
     for _ in range(rounds):
         found.setdefault(DECODING, []).append(decoding(folder))
-        found.setdefault(ALL, []).append(whole(folder))
+        for name, flags in WAYS.items():
+            found.setdefault(name, []).append(whole(folder, flags))
         for phase in PHASES if by_phase else ():
             undo(folder, phase)
-            found.setdefault(phase, []).append(taken([*run, "--only_step", phase]))
-        for name, flags in RESUMES.items() if by_phase else ():
-            found.setdefault(name, []).append(taken([*run, *flags]))
+            found.setdefault(phase, []).append(taken([*run, "--only_step", phase, *WAYS["one process"]]))
+        if by_phase:
+            threading.Event().wait(_SETTLED_S)
+            found.setdefault(HASHING, []).append(hashing(folder))
+            for name, flags in RESUMES.items():
+                found.setdefault(name, []).append(taken([*run, *flags]))
     return {name: median_of(each) for name, each in found.items()}
+
+
+def rows_of(answers: int, found: Mapping[str, Taken], machine: str) -> list[Row]:
+    """Return the rows of one size."""
+    rows, size = [], f"{answers:,} answers"
+    for way in WAYS:
+        ratio = found[way].wall / found[DECODING].wall
+        rows += [
+            row(f"{size}, {way}: time", found[way].wall, "s", machine, ratio=ratio),
+            row(f"{size}, {way}: memory", found[way].megabytes, "MB", machine),
+        ]
+    for name in RESUMES:
+        if name in found:
+            ratio = found[name].wall / found[HASHING].wall
+            rows.append(row(f"{size}, {name}: time", found[name].wall, "s", machine, ratio=ratio))
+    return rows
+
+
+def growth_rows(found: Mapping[int, Mapping[str, Taken]], machine: str) -> list[Row]:
+    """Return how time for each answer and memory grow from each size to the next, and the slope over all sizes."""
+    rows, sizes = [], sorted(found)
+    for way in WAYS:
+        for small, large in pairwise(sizes):
+            before, after, said = found[small][way], found[large][way], f"{small:,} to {large:,} answers, {way}"
+            ratio = after.wall / large / (before.wall / small)
+            rows += [
+                row(f"{said}: time per answer", 1e6 * after.wall / large, "us", machine, ratio=ratio),
+                row(f"{said}: memory", after.megabytes, "MB", machine, ratio=after.megabytes / before.megabytes),
+            ]
+        if len(sizes) > 1:
+            exponent = slope([(size, found[size][way].wall) for size in sizes])
+            said = f"{sizes[0]:,} to {sizes[-1]:,} answers, {way}: log-log slope of time"
+            rows.append(row(said, exponent, "", machine))
+    return rows
+
+
+def slope(points: Iterable[tuple[float, float]]) -> float:
+    """Return the least-squares slope of the logarithm of y against that of x."""
+    logs = [(math.log(x), math.log(y)) for x, y in points]
+    mean_x, mean_y = (sum(values) / len(logs) for values in zip(*logs, strict=True))
+    return sum((x - mean_x) * (y - mean_y) for x, y in logs) / sum((x - mean_x) ** 2 for x, _ in logs)
 
 
 def print_table(answers: int, found: Mapping[str, Taken]) -> None:
@@ -265,7 +356,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--total", action="store_true")
-    parser.add_argument("--json", type=Path)
+    add_json_flag(parser)
     parser.add_argument("--make", type=Path)
     parser.add_argument("--measure", type=Path)
     return parser.parse_args()
@@ -284,15 +375,18 @@ def main() -> None:
     line = environment_line("promptrial", "msgspec", "numpy", "pyarrow")
     print(line)
     print("each step is a process of its own: start-up and checking the run's digests are included")
-    figures = {}
+    found, sizes = {}, {}
     for answers in asked.sizes:
         with tempfile.TemporaryDirectory() as name:
             make_run(Path(name), answers)
-            found = measure(Path(name), asked.rounds, by_phase=not asked.total)
-        print_table(answers, found)
-        figures[answers] = {name: each._asdict() for name, each in found.items()}
-    if asked.json:
-        asked.json.write_text(json.dumps({"environment": line, "answers": figures}, indent=2) + "\n")
+            found[answers] = measure(Path(name), asked.rounds, by_phase=not asked.total)
+            sizes[answers] = disk(Path(name))
+        print_table(answers, found[answers])
+        for kind, size in sizes[answers].items():
+            print(f"{kind:<20}{size / answers:>8.0f} bytes an answer")
+    rows = [each for answers, steps in found.items() for each in rows_of(answers, steps, line)]
+    figures = {answers: {name: each._asdict() for name, each in steps.items()} for answers, steps in found.items()}
+    report([*rows, *growth_rows(found, line)], line, asked.json, answers=figures, disk=sizes)
 
 
 if __name__ == "__main__":
