@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk docs screenshots clean
+.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-large bench-more bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk docs screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -65,14 +65,16 @@ smoke: $(VENV)/.ready ## stop dry runs of hosted jobs at four points, resume the
 plan: $(VENV)/.ready ## show what the demo would do
 	@$(BIN)/promptrial plan
 
-bench: $(VENV)/.ready ## measure start-up, reading questions, parse to report, live requests and each batch provider
-	@$(BIN)/python benchmarks/bench_startup.py
+bench: $(VENV)/.ready ## measure every row of the table of targets that takes minutes
+	@$(BIN)/python benchmarks/run_targets.py
+
+bench-large: $(VENV)/.ready ## measure the other rows: a million answers, 10,000 parts, a results file of 5 GB (20 GB of disk)
+	@$(BIN)/python benchmarks/run_targets.py --large
+
+bench-more: $(VENV)/.ready ## measure what has no target: plans with prices, verify, reading questions, each batch provider
 	@$(BIN)/python benchmarks/bench_plan.py
-	@$(BIN)/python benchmarks/bench_pipeline.py
-	@$(BIN)/python benchmarks/bench_parts.py
 	@$(BIN)/python benchmarks/bench_verify.py
 	@$(BIN)/python benchmarks/bench_questions.py
-	@$(BIN)/python benchmarks/bench_live.py
 	@$(BIN)/python benchmarks/bench_providers.py
 
 bench-compare: $(VENV)/.ready ## measure parse to report against another version: make bench-compare BASE=main

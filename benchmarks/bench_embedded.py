@@ -2,10 +2,13 @@
 
 Each question is asked in all three ways in turn, so that a busy machine slows them alike; medians of the requests and
 their ratios are printed. Then the provider answers both arms in three orders, and the rows must be the same bytes.
+Answers a second of two engines over those of one are medians of rounds that alternate (``--rounds``); ``--cores``
+leaves out everything else, and ``--questions N`` asks fewer.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -16,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from environment import environment_line
+from targets import Row, add_json_flag, report, row
 
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling, ids
 from promptrial.providers.base import PartPayload
@@ -94,12 +98,12 @@ def tokens_a_second() -> float:
     return statistics.median(rates)
 
 
-def both_arms() -> list[RequestRow]:
+def both_arms(questions: int) -> list[RequestRow]:
     """Return the requests of a small part of each arm."""
     rows = []
     for condition in ("control", "treatment"):
         system = (PROMPTS / f"{condition}.txt").read_text()
-        for number, question in enumerate(QUESTIONS):
+        for number, question in enumerate(QUESTIONS[:questions]):
             rid = RequestId("bench", f"q{number}", condition, "0.0", 0, "closed")
             request = Request(rid, messages(system, question), SHORT)
             rows.append(decode_request_row(encode_request_row(request)))
@@ -118,14 +122,8 @@ def answered(engines: int, requests: Sequence[RequestRow]) -> tuple[dict[str, by
     return {request.custom_id: row for request, row in zip(requests, rows, strict=True)}, len(rows) / taken
 
 
-def main() -> int:
-    """Print the tables; 1 if rows differ or the share of the cached speed is too small."""
-    print(environment_line("promptrial", "xllamacpp") + f", load {os.getloadavg()[0]:.1f}")
-    print(f"one engine, one thread: {tokens_a_second():.0f} tokens a second")
-    treatment = (PROMPTS / "treatment.txt").read_text()
-    share = three_ways((treatment * 3)[: len(treatment) * LONG_PROMPT_TOKENS // 321])
-
-    requests = both_arms()
+def in_three_orders(requests: Sequence[RequestRow]) -> bool:
+    """Print the answers a second in three orders; return whether all rows are the same bytes."""
     print(f"\n{len(requests)} requests of both arms, from a cold cache")
     print(f"{'order':<24}{'engines':>8}{'answers/s':>11}  same bytes")
     reference: dict[str, bytes] = {}
@@ -140,9 +138,53 @@ def main() -> int:
         reference = reference or rows
         same &= rows == reference
         print(f"{order:<24}{engines:>8}{rate:>11.2f}  {'yes' if rows == reference else 'NO'}")
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"\npeak memory {peak_mb:.0f} MB (three engines at once in the first table, one or two in the second)")
-    return 0 if same and share >= LEAST_SHARE else 1
+    return same
+
+
+def on_cores(requests: Sequence[RequestRow], rounds: int) -> tuple[dict[int, float], bool]:
+    """Return the median answers a second of one engine and of two, and whether all rows are the same bytes."""
+    rates: dict[int, list[float]] = {1: [], 2: []}
+    found = []
+    for _ in range(rounds):
+        for engines, each in rates.items():
+            rows, rate = answered(engines, requests)
+            each.append(rate)
+            found.append(rows)
+    return {engines: statistics.median(each) for engines, each in rates.items()}, all(
+        rows == found[0] for rows in found
+    )
+
+
+def rows_of(rates: dict[int, float], machine: str, *, same: bool) -> list[Row]:
+    """Return the rows of the table; other bytes miss the target whatever the speed."""
+    return [
+        row("embedded engine, one core", rates[1], "answers/s", machine),
+        row("embedded engine, two cores", rates[2], "answers/s", machine, ratio=rates[2] / rates[1], holds=same),
+    ]
+
+
+def main() -> int:
+    """Print the tables; 1 if rows differ or the share of the cached speed is too small."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--questions", type=int, default=len(QUESTIONS))
+    parser.add_argument("--cores", action="store_true")
+    add_json_flag(parser)
+    wanted = parser.parse_args()
+    line = environment_line("promptrial", "xllamacpp")
+    print(f"{line}, load {os.getloadavg()[0]:.1f}")
+    requests = both_arms(wanted.questions)
+    share, same = LEAST_SHARE, True
+    if not wanted.cores:
+        print(f"one engine, one thread: {tokens_a_second():.0f} tokens a second")
+        treatment = (PROMPTS / "treatment.txt").read_text()
+        share = three_ways((treatment * 3)[: len(treatment) * LONG_PROMPT_TOKENS // 321])
+        same = in_three_orders(requests)
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"\npeak memory {peak_mb:.0f} MB (three engines at once in the first table, one or two in the second)")
+    rates, equal = on_cores(requests, wanted.rounds)
+    report(rows_of(rates, line, same=equal), line, wanted.json)
+    return 0 if same and equal and share >= LEAST_SHARE else 1
 
 
 if __name__ == "__main__":

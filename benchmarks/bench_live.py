@@ -3,7 +3,8 @@
 The bare loops send the same bodies with 64 threads, decode each answer and keep nothing: one with a client that all
 threads share, as is usual, and one with a client for each thread, which was the quickest way of those tried
 (``asyncio`` took longest). The queue also paces, checks, journals each row durably and seals the rows in the order of
-the requests. Rounds alternate; the figures are the medians of their ratios.
+the requests. Rounds alternate; the figures are medians, of the ratios those of each round. The target is beside the
+shared client.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import httpx
 from chat_stub import served
 from environment import environment_line
+from targets import Row, add_json_flag, report, row
 
 from promptrial.jobs.queue import QueueManager
 from promptrial.jobs.settings import QueueSettings
@@ -125,30 +127,43 @@ def bare_s(url: str, bodies: list[bytes], *, clients: int) -> float:
     return passed
 
 
+def rows_of(requests: int, queue: float, ratios: dict[int, float], megabytes: float, machine: str) -> list[Row]:
+    """Return the rows of the table; ``ratios`` are by the number of clients of the bare loop."""
+    said = f"{requests:,} live requests"
+    return [
+        row(said, queue, "s", machine, ratio=ratios[1]),
+        row(f"{said}, beside a client for each thread", queue, "s", machine, ratio=ratios[IN_FLIGHT]),
+        row(f"{said}: memory", megabytes, "MB", machine),
+    ]
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=5000)
+    parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
+    add_json_flag(parser)
     arguments = parser.parse_args()
-    print(environment_line("httpx", "promptrial"))
+    line = environment_line("httpx", "promptrial")
+    print(line)
     ratios: dict[int, list[float]] = {1: [], IN_FLIGHT: []}
+    took = []
     with served() as url:
         for number in range(1, arguments.rounds + 1):
             with tempfile.TemporaryDirectory() as folder:
                 work = parts(Path(folder), arguments.requests, url)
-                bodies = [_body(line) for each in work for line in _lines(each.part)]
+                bodies = [_body(sent) for each in work for sent in _lines(each.part)]
                 bare = {clients: bare_s(url, bodies, clients=clients) for clients in ratios}
                 del bodies
                 queue = queue_s(work)
+            took.append(queue)
             for clients, seconds in bare.items():
                 ratios[clients].append(queue / seconds)
             said = ", ".join(f"{seconds:.2f} s with {clients} clients" for clients, seconds in bare.items())
             print(f"round {number}: bare loop {said}; queue {queue:.2f} s", flush=True)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    shared, own = (statistics.median(found) for found in ratios.values())
-    print(f"median ratio to one shared client {shared:.2f} (limit 1.30), to a client for each thread {own:.2f}")
-    print(f"largest memory of the process {memory:.0f} MB")
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    medians = {clients: statistics.median(found) for clients, found in ratios.items()}
+    report(rows_of(arguments.requests, statistics.median(took), medians, megabytes, line), line, arguments.json)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import json
 import math
 import os
 import random  # noqa: TID251 - seeded synthetic data
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,7 @@ RESUMES: Final = {"resume --verify": ("--resume", "--verify"), "resume": ("--res
 """Nothing is left then; the first also keeps digests for the second."""
 ALL: Final = "parse to report"
 """With the number of processes that the program chooses: what ``compare.py`` measures."""
-WAYS: Final = {"one process": ("--workers", "1"), "two workers": ("--workers", "2")}
+WAYS: Final[dict[str, tuple[str, ...]]] = {"one process": ("--workers", "1"), "two workers": ("--workers", "2")}
 DECODING: Final = "bare decoding"
 HASHING: Final = "bare hashing"
 _SETTLED_S: Final = 2.5
@@ -169,15 +170,20 @@ def answer_text(accepted: list[str], texts: Texts) -> str:
     return f"{texts.draw(source.randint(1, 12)).capitalize()}."
 
 
-def answer_rows(requests: Path, gold: dict[str, list[str]], texts: Texts) -> Iterator[bytes]:
-    """Yield a raw result row for each request of a part, and a few that stand there twice or are cut off."""
+def answer_rows(
+    requests: Path, gold: dict[str, list[str]], texts: Texts, more: Callable[[], str] = str
+) -> Iterator[bytes]:
+    """Yield a raw result row for each request of a part, and a few that stand there twice or are cut off.
+
+    ``more`` gives what each answer says besides: nothing, if it is not given.
+    """
     from promptrial.model import ids
 
     source = texts.source
     for line in requests.open("rb"):
         wire = json.loads(line)["custom_id"]
         tokens = source.randint(150, 300)
-        message = {"role": "assistant", "content": answer_text(gold[ids.wire_decode(wire).item_id], texts)}
+        message = {"role": "assistant", "content": answer_text(gold[ids.wire_decode(wire).item_id], texts) + more()}
         response = {
             "id": f"chatcmpl-{wire}",
             "object": "chat.completion",
@@ -193,16 +199,24 @@ def answer_rows(requests: Path, gold: dict[str, list[str]], texts: Texts) -> Ite
             yield row[: source.randrange(1, len(row))]
 
 
-def make_run(folder: Path, answers: int) -> list[str]:
-    """Make a run whose results have all come in; returns the flags that name it."""
+def make_run(
+    folder: Path, answers: int, more_of: Callable[[str, Texts], Callable[[], str]] = lambda _part, _texts: str,
+    **settings: object,
+) -> list[str]:  # fmt: skip
+    """Make a run whose results have all come in, with these settings besides; returns the flags that name it.
+
+    ``more_of`` gives, for the name of a part, what each of its answers says besides.
+    """
     texts = Texts(random.Random(20260101), VOCABULARY)  # noqa: S311 - not for secrets
     gold = write_questions(folder, answers // 2, texts)
     datasets = {
         "open_set": {"format": "squad_v2", "path": "open.json"},
         "closed_set": {"format": "custom", "path": "closed.jsonl"},
     }
-    config = write_trial(folder, 'Reply exactly "I don\'t know." when unsure.', datasets)
-    return answered_run(folder, config, lambda requests: answer_rows(requests, gold, texts))
+    config = write_trial(folder, 'Reply exactly "I don\'t know." when unsure.', datasets, **settings)
+    return answered_run(
+        folder, config, lambda requests: answer_rows(requests, gold, texts, more_of(requests.stem, texts))
+    )
 
 
 def answered_run(folder: Path, config: Path, rows_of: Callable[[Path], Iterable[bytes]]) -> list[str]:
@@ -223,15 +237,15 @@ def answered_run(folder: Path, config: Path, rows_of: Callable[[Path], Iterable[
     slug = built.facts["parts"][0]["trial_slug"]
     trial = run.trial(slug)
     manifest = records.load(trial.manifest_path, records.TrialManifest)
-    for row in built.facts["parts"]:
-        name, path = row["part"], trial.part_results(row["part"])
+    for built_part in built.facts["parts"]:
+        name, path = built_part["part"], trial.part_results(built_part["part"])
         with AtomicFile(path) as file:
             for line in rows_of(trial.requests(name)):
                 file.write(line + b"\n")
         manifest.parts[name] = msgspec.structs.replace(
             manifest.parts[name],
             status="downloaded",
-            results=FileRecord(file.sha256(), file.size, row["rows"]),
+            results=FileRecord(file.sha256(), file.size, built_part["rows"]),
         )
     records.save(trial.manifest_path, manifest)
     return flags
@@ -335,9 +349,8 @@ def growth_rows(found: Mapping[int, Mapping[str, Taken]], machine: str) -> list[
 
 def slope(points: Iterable[tuple[float, float]]) -> float:
     """Return the least-squares slope of the logarithm of y against that of x."""
-    logs = [(math.log(x), math.log(y)) for x, y in points]
-    mean_x, mean_y = (sum(values) / len(logs) for values in zip(*logs, strict=True))
-    return sum((x - mean_x) * (y - mean_y) for x, y in logs) / sum((x - mean_x) ** 2 for x, _ in logs)
+    xs, ys = ([math.log(value) for value in values] for values in zip(*points, strict=True))
+    return statistics.linear_regression(xs, ys).slope
 
 
 def print_table(answers: int, found: Mapping[str, Taken]) -> None:
@@ -369,13 +382,14 @@ def main() -> None:
         make_run(asked.make, asked.sizes[0])
         return
     if asked.measure:
-        found = {DECODING: decoding(asked.measure), ALL: whole(asked.measure)}
-        print(json.dumps({name: each._asdict() for name, each in found.items()}))
+        once = {DECODING: decoding(asked.measure), ALL: whole(asked.measure)}
+        print(json.dumps({name: each._asdict() for name, each in once.items()}))
         return
     line = environment_line("promptrial", "msgspec", "numpy", "pyarrow")
     print(line)
     print("each step is a process of its own: start-up and checking the run's digests are included")
-    found, sizes = {}, {}
+    found: dict[int, dict[str, Taken]] = {}
+    sizes: dict[int, dict[str, int]] = {}
     for answers in asked.sizes:
         with tempfile.TemporaryDirectory() as name:
             make_run(Path(name), answers)

@@ -17,7 +17,11 @@ _HERE: Final = Path(__file__).resolve().parent
 def environment_line(*packages: str) -> str:
     """Return machine, Python and the versions of packages, on one line."""
     commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=_HERE, capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty", "--exclude=*"],
+        cwd=_HERE,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return (

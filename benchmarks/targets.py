@@ -1,7 +1,8 @@
 """The table of targets: what each benchmark has to reach, one shape for its rows, the table and the JSON. No measuring.
 
-A row is a piece of work: a figure with its unit, what that is as a ratio to a yardstick of the same run, and whether the
-target is met. A row without a target (another size, or a figure that others are worked out from) says neither yes nor no.
+A row is a piece of work: a figure with its unit, what that is as a ratio to a yardstick of the same run, and whether
+the target is met. A row without a target (another size, or a figure that others are worked out from) says neither yes
+nor no.
 
 ``targets.py FILE ...`` prints one table of the rows that benchmarks wrote with ``--json``, and the targets that none of
 them measured; where two files have the same work, the later one counts.
@@ -15,9 +16,9 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-__all__ = ["TARGETS", "Row", "Target", "add_json_flag", "read_rows", "report", "row", "table"]
+__all__ = ["TARGETS", "Row", "Target", "add_json_flag", "print_files", "read_rows", "report", "row", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ TARGETS: Final[dict[str, Target]] = {
     "embedded engine, two cores": Target("bench_embedded.py", "ratio", 1.6, at_least=True),
     "10,000 live requests": Target("bench_live.py", "ratio", 1.3),
 }
-"""Work -> its target. The 5 GB must fit in the memory of 250,000 answers; 10% is what two measurements may differ by."""
+"""Work -> its target. The 5 GB must fit in the memory of 250,000 answers; two measurements may differ by 10%."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +146,17 @@ def add_json_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON, too")
 
 
-def report(rows: Sequence[Row], machine: str, file: Path | None, **details: Any) -> None:
+def report(rows: Sequence[Row], machine: str, file: Path | None, **details: object) -> None:
     """Print the rows as a table; write them to a file, if one is given, with what else was measured."""
     print(f"\n{table(rows)}", flush=True)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        found = {"environment": machine, "load": os.getloadavg()[0], "rows": [asdict(each) for each in rows], **details}
+        found: dict[str, object] = {
+            "environment": machine,
+            "load": os.getloadavg()[0],
+            "rows": [asdict(each) for each in rows],
+            **details,
+        }
         file.write_text(json.dumps(found, indent=2) + "\n")
 
 
@@ -160,11 +166,9 @@ def read_rows(files: Iterable[Path]) -> list[Row]:
     return list({each.work: each for each in found}.values())
 
 
-def main() -> None:
-    """Print the table of files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path)
-    rows = read_rows(parser.parse_args().files)
+def print_files(files: Sequence[Path]) -> None:
+    """Print one table of the rows of files, and the targets that are not among them."""
+    rows = read_rows(files)
     for machine in dict.fromkeys(each.machine for each in rows):
         print(machine)
     print(f"\n{table(rows)}")
@@ -172,6 +176,13 @@ def main() -> None:
     for work in TARGETS:
         if work not in measured:
             print(f"not measured: {work}")
+
+
+def main() -> None:
+    """Print the table of files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    print_files(parser.parse_args().files)
 
 
 if __name__ == "__main__":
