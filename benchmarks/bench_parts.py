@@ -116,7 +116,7 @@ def asked(parts: int) -> Asked:
             "providers": {"bench": {"type": "openai", "base_url": f"{url}/v1", "key": "BENCH_KEY"}},
             "models": {"m": {"id": "gpt-4o-mini"}},
             "lines_per_part": 1,
-            "execution": {"poll_interval_s": 0.5, "longest_poll_interval_s": 2},
+            "execution": {"max_concurrent_jobs": 64, "poll_interval_s": 0.1, "longest_poll_interval_s": 0.5},
         }
         config = write_trial(folder, "Reply briefly.", {"closed_set": DATASETS["closed_set"]}, **settings)
         flags = ["--config", str(config), "--experiments_dir", str(folder), "--run_id", "bench"]

@@ -47,6 +47,12 @@ PHASES: Final = {
     "report": "report.html",
 }
 """Phase -> files that it makes: without them it is to do."""
+BEFORE: Final = {
+    "prepare": ("run", "--only_step", "prepare"),
+    "build": ("run", "--only_step", "build"),
+    "plan": ("plan",),
+}
+"""What is done before answers are asked for, and what looks at a run that is built -> the words of the command."""
 RESUMES: Final = {"resume --verify": ("--resume", "--verify"), "resume": ("--resume",)}
 """Nothing is left then; the first also keeps digests for the second."""
 ALL: Final = "parse to report"
@@ -94,6 +100,7 @@ KINDS: Final = {
     "prepared questions": "prepared/*.jsonl",
     "requests": "batch_inputs/*/*.jsonl",
     "raw answers": "*/results/*/results.jsonl",
+    "all answers in one file": "*/results/results_combined.jsonl",
     "predictions": "*/results/predictions.*",
     "scores": "*/results/per_item_scores.*",
     "report.html": "report.html",
@@ -288,6 +295,13 @@ def whole(folder: Path, flags: Iterable[str] = ()) -> Taken:
     return taken([*run, "--from_step", "parse", "--to_step", "report"])
 
 
+def before(folder: Path) -> dict[str, Taken]:
+    """Return what it takes to make the requests of a run, in another folder."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        flags = ["--config", str(folder / "config.yaml"), "--experiments_dir", name, "--run_id", "bench"]
+        return {step: taken(["-m", "promptrial", *words, *flags]) for step, words in BEFORE.items()}
+
+
 def undo(folder: Path, phase: str) -> None:
     """Remove what a phase has made."""
     for path in folder.glob(f"run_bench/{PHASES[phase]}"):
@@ -305,6 +319,8 @@ def measure(folder: Path, rounds: int, *, by_phase: bool) -> dict[str, Taken]:
         for phase in PHASES if by_phase else ():
             undo(folder, phase)
             found.setdefault(phase, []).append(taken([*run, "--only_step", phase, *WAYS["one process"]]))
+        for name, each in before(folder).items() if by_phase else ():
+            found.setdefault(name, []).append(each)
         if by_phase:
             threading.Event().wait(_SETTLED_S)
             found.setdefault(HASHING, []).append(hashing(folder))

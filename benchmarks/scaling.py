@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench_parts import Asked, beyond
-from bench_pipeline import PHASES
+from bench_pipeline import BEFORE, PHASES
 
 SLOPES: Final = Path(__file__).resolve().parent / "slopes.json"
 _MILLION: Final = 1_000_000
@@ -58,12 +58,13 @@ def slopes(pipeline: Mapping[str, Any], parts: Mapping[str, Any], *, times: bool
                 "megabytes": line(points(phase, "megabytes")),
                 "processor_s_per_million": line(points(phase, "processor"))["per_million"] if times else None,
             }
-            for phase in PHASES
+            for phase in (*BEFORE, *PHASES)
         },
         "bytes_per_answer": {
             kind: round(size / sizes[-1], 1) for kind, size in pipeline["disk"][str(sizes[-1])].items()
         },
         "part": {
+            "load": round(parts["load"], 1),
             "processor_ms": round(cost["processor ms a part"], 1),
             "written_bytes": round(1e3 * cost["KB a part"]),
             "events": round(cost["events a part"], 2),

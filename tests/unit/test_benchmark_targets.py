@@ -187,18 +187,25 @@ def test_the_slopes_of_the_page_on_scaling_follow_from_two_benchmarks() -> None:
     script = load("scaling")
     steps = {
         str(size): {phase: {"wall": 9.0, "processor": 1 + size / 1e5, "megabytes": 100 + size / 1e4} for phase in
-                    script.PHASES}
+                    (*script.BEFORE, *script.PHASES)}
         for size in (10_000, 50_000)
     }  # fmt: skip
     pipeline = {"environment": MACHINE, "answers": steps, "disk": {"50000": {"requests": 38_500_000}}}
     asked = {
         str(n): {"processor": n / 100, "written": 1e3 * n, "events": 7 * n, "manifests": 50 + 2 * n} for n in (2, 9)
     }
-    found = script.slopes(pipeline, {"asked": asked}, times=True)
+    parts = {"load": 0.26, "asked": asked}
+    found = script.slopes(pipeline, parts, times=True)
     assert found["phases"]["score"] == {
         "megabytes": {"fixed": 100.0, "per_million": 100.0},
         "processor_s_per_million": 10.0,
     }
     assert found["bytes_per_answer"] == {"requests": 770.0}
-    assert found["part"] == {"processor_ms": 10.0, "written_bytes": 1000, "events": 7.0, "record_bytes": 2}
-    assert script.slopes(pipeline, {"asked": asked}, times=False)["phases"]["parse"]["processor_s_per_million"] is None
+    assert found["part"] == {
+        "load": 0.3,
+        "processor_ms": 10.0,
+        "written_bytes": 1000,
+        "events": 7.0,
+        "record_bytes": 2,
+    }
+    assert script.slopes(pipeline, parts, times=False)["phases"]["parse"]["processor_s_per_million"] is None
