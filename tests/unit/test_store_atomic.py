@@ -127,6 +127,20 @@ def test_a_disk_that_fails_at_the_end_leaves_the_old_file_and_no_temporary(
     assert names(tmp_path) == ["a"]
 
 
+def test_a_file_system_that_refuses_to_flush_a_folder_is_an_error_that_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(atomic, "_fsync", refuses)
+    with pytest.raises(OSError, match="Invalid argument") as caught:
+        atomic.write_bytes(tmp_path / "a", b"new")
+    assert caught.value.filename == str(tmp_path / "a")
+    assert names(tmp_path) == ["a"]
+
+
 def test_a_disk_that_fills_up_while_writing_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"old")
