@@ -198,6 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out the runs, print the table, and return 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--runs", type=int, default=200, help="runs of each kind (200)")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first run (0): to go on where one was ended")
     parser.add_argument("--part", choices=PARTS, action="append", help="one part of the two experiments")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--json", type=Path, help="where to write the figures of each run")
@@ -206,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Task(rule, effect, seed)
         for part in options.part or PARTS
         for rules, effect in [PARTS[part]]
-        for seed in range(options.runs)
+        for seed in range(options.first, options.first + options.runs)
         for rule in rules
     ]
     found = []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import promptrial
+from promptrial.phases import parse
 from promptrial.store.look_records import LOOKS_FILE
 from tests.support.project import Project
 from tests.support.waves import answering, asked, configured, files, looks, questions, significance
@@ -62,6 +63,20 @@ def test_a_large_effect_stops_the_trial_and_the_other_waves_are_never_asked(larg
     assert "Looks at the running trial" in (large.run_root() / "report.html").read_text()
     costs = json.loads(next(large.run_root().glob("*/results/costs.json")).read_text())
     assert costs["usd"] == pytest.approx(0.00088)
+
+
+def test_however_many_pieces_a_part_is_read_in_each_of_its_requests_is_named_a_few_times_at_most(
+    without: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[int] = []
+    original = parse.requests_of
+    monkeypatch.setattr(
+        parse, "requests_of", lambda part, items, trial: (named.append(len(items)), original(part, items, trial))[1]
+    )
+    assert without.call("run", "--run_id", "r").code == 0
+    assert sum(asked().values()) == 2 * 60
+    read = 2 * (20 + 40 + 60) + 2 * 60  # at the looks after each wave, and by *parse*
+    assert sum(named) == 2 * read  # once for the index of a part, and once piece by piece
 
 
 def test_a_stopped_trial_has_nothing_left_obeys_its_record_and_cannot_be_changed(large: Project) -> None:

@@ -87,6 +87,7 @@ def test_a_dry_run_of_hosted_jobs_goes_through_all_phases(installed: Path, tmp_p
     assert list(tmp_path.glob("experiments/run_wheel/*/reports/report.md"))
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 def test_a_run_on_the_embedded_model_goes_through_all_phases(installed: Path, tmp_path: Path) -> None:

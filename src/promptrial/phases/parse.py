@@ -9,15 +9,16 @@ Results are never held in memory: the first pass notes where each row stands, th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from promptrial.design.growth import Piece, pieces_of
-from promptrial.model import Trial
+from promptrial.model import RequestId, Trial
 from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
@@ -94,9 +95,12 @@ def _taken(
 ) -> Iterator[int]:
     """Do what ``take_rows`` does, in so many processes where the parts allow it."""
     if n_workers > 1:
-        pieces = list(_pieces(spec, trial, steps))
-        if fits_workers(spec, trial, [piece for piece, _ in pieces]):
-            return parse_in_workers(spec, services, trial, pieces, output, table, n_workers)
+        keys = list(item_keys(spec.run))
+        added = added_items(spec, keys)
+        pieces = list(_pieces(spec, trial, added, steps))
+        if fits_workers(spec, trial, pieces):
+            held = [(piece, _items(keys, added, piece)) for piece in pieces]
+            return parse_in_workers(spec, services, trial, held, output, table, n_workers)
     return take_rows(spec, trial, output, steps)
 
 
@@ -113,21 +117,32 @@ def take_rows(spec: RunSpec, trial: Trial, output: Output, steps: int | None = N
         Of how many steps of the sample; all of them if not given.
     """
     known: dict[str, RowIndex] = {}
-    for piece, held in _pieces(spec, trial, steps):
-        part = piece.part
-        path = spec.run.trial(trial.slug).part_results(part.name)
-        take_piece(path, piece, requests_of(part, held, trial), known, trial.arm(part.condition), output)
-        yield part.rows // len(held) * (piece.stop - piece.start)
-
-
-def _pieces(spec: RunSpec, trial: Trial, steps: int | None) -> Iterator[tuple[Piece, list[ItemKey]]]:
-    """Yield the pieces of a trial's parts in the order of its table, with the items of the whole part of each."""
     keys = list(item_keys(spec.run))
     added = added_items(spec, keys)
-    for piece in pieces_of(parts_in_table_order(spec, trial), parts_of(spec, trial), added):
+    for piece in _pieces(spec, trial, added, steps):
         part = piece.part
-        if steps is None or part.step < steps:
-            yield piece, [keys[at] for at in added[part.step][part.start : part.stop]]
+        whole = Piece(part, 0, part.stop - part.start)
+        path = spec.run.trial(trial.slug).part_results(part.name)
+        requests, of_part = (partial(_requests, trial, keys, added, each) for each in (piece, whole))
+        take_piece(path, piece, requests(), of_part, known, trial.arm(part.condition), output)
+        yield part.rows // (whole.stop - whole.start) * (piece.stop - piece.start)
+
+
+def _pieces(spec: RunSpec, trial: Trial, added: Sequence[Sequence[int]], steps: int | None) -> Iterator[Piece]:
+    """Yield the pieces of a trial's parts in the order of its table."""
+    for piece in pieces_of(parts_in_table_order(spec, trial), parts_of(spec, trial), added):
+        if steps is None or piece.part.step < steps:
+            yield piece
+
+
+def _items(keys: Sequence[ItemKey], added: Sequence[Sequence[int]], piece: Piece) -> list[ItemKey]:
+    """Return the items of a piece."""
+    first = piece.part.start
+    return [keys[at] for at in added[piece.part.step][first + piece.start : first + piece.stop]]
+
+
+def _requests(trial: Trial, keys: Sequence[ItemKey], added: Sequence[Sequence[int]], piece: Piece) -> list[RequestId]:
+    return requests_of(piece.part, _items(keys, added, piece), trial)
 
 
 def _say_conflicts(spec: RunSpec, services: Services, trial: Trial, output: Output, apart: Path) -> None:

@@ -67,10 +67,12 @@ class PartParser:
         items = [ItemKey(*each) for each in zip(*task.items, strict=True)]
         combined, quarantine = io.BytesIO(), io.BytesIO()
         output = output_of(self.spec, self.trial, self.further, held, combined, quarantine)
+        requests = requests_of(part, items, self.trial)
         take_piece(
             self.spec.run.trial(self.trial.slug).part_results(part.name),
             Piece(part, 0, part.stop - part.start),
-            requests_of(part, items, self.trial),
+            requests,
+            lambda: requests,
             {},
             self.trial.arm(part.condition),
             output,

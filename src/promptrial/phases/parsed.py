@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
@@ -228,36 +228,51 @@ def take_piece(
     path: Path,
     piece: Piece,
     requests: Sequence[RequestId],
+    whole: Callable[[], Sequence[RequestId]],
     known: dict[str, RowIndex],
     arm: Arm,
     output: Output,
 ) -> None:
-    """Read the rows of a piece; ``requests`` are those of its whole part, whose index is made once and kept."""
+    """Read the rows of a piece.
+
+    Parameters
+    ----------
+    path : Path
+        The results of its part.
+    piece : Piece
+    requests : sequence of RequestId
+        Those of the piece.
+    whole : callable
+        Returns those of the whole part, whose index is made once and kept: a part may be in as many pieces as items.
+    known : dict
+        By part, the indexes that are kept until a part was read whole.
+    arm : Arm
+    output : Output
+    """
     parse_row: ParseRow = registry.load("provider", arm.model.adapter).parse_row
-    n_items = piece.part.stop - piece.part.start
-    first, end = (len(requests) // n_items * position for position in (piece.start, piece.stop))
+    first = piece.start * (len(requests) // (piece.stop - piece.start))
     with open_regular(path) as file:
         if piece.part.name not in known:
-            known[piece.part.name] = index_rows(path, file, requests, parse_row, output)
-        _take_rows(file, requests, range(first, end), known[piece.part.name], parse_row, output)
-    if piece.stop - piece.start == n_items:  # nothing else is read from it
+            known[piece.part.name] = index_rows(path, file, whole(), parse_row, output)
+        _take_rows(file, requests, first, known[piece.part.name], parse_row, output)
+    if piece.stop - piece.start == piece.part.stop - piece.part.start:  # nothing else is read from it
         del known[piece.part.name]
 
 
 def _take_rows(
     file: BinaryIO,
     requests: Sequence[RequestId],
-    positions: range,
+    first: int,
     index: RowIndex,
     parse_row: ParseRow,
     output: Output,
 ) -> None:
-    """Write and count the responses to the requests at some positions of a part."""
-    condition = requests[positions.start].condition
+    """Write and count the responses to requests that follow one another in a part, from a position on."""
+    condition = requests[0].condition
     arm = output.report.arms[condition]
-    arm.expected += len(positions)
-    for position, line in zip(positions, lines_at(file, index, positions), strict=True):
-        rid = requests[position]
+    arm.expected += len(requests)
+    positions = range(first, first + len(requests))
+    for position, rid, line in zip(positions, requests, lines_at(file, index, positions), strict=True):
         completion = parsed_row(line, parse_row) if line else None
         if completion is None:
             if line:
