@@ -385,7 +385,14 @@ except Detached as detached:
 """
 
 
-@pytest.mark.parametrize(("wait_s", "between_s"), [(0.04, 0.01), (0.05, 0.01), (0.06, 0.01), (0.08, 0.02), (0.3, 0.1)])
+@pytest.mark.parametrize(
+    ("wait_s", "between_s"),
+    [
+        (0.05, 0.01),
+        (0.3, 0.1),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in [(0.04, 0.01), (0.06, 0.01), (0.08, 0.02)]),
+    ],
+)
 def test_an_engine_that_two_signals_leave_half_way_into_its_start_does_not_hang_the_process(
     wait_s: float, between_s: float
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_killed_run_resumes_to_the_bytes_of_one_that_was_not(whole: Path, tmp_
     resume(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_stop_run_ends_a_run_within_its_current_request_and_a_resume_finishes_it(whole: Path, tmp_path: Path) -> None:
     stop = [sys.executable, "-m", "scripts.stop_run", "--experiments_dir", str(tmp_path), "--run_id", "cut", "--wait"]
     with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.DEVNULL) as process:

@@ -82,6 +82,7 @@ def require_judged(project: Project, kills: int, items: int) -> None:
     assert {row["verdict"] for row in rows} <= {"0", "1"}, "the model is held to the schema"
 
 
+@pytest.mark.slow
 def test_a_real_model_judges_and_is_killed_once(judged: Project) -> None:
     require_judged(judged, 1, 2)
 

@@ -18,8 +18,8 @@ from promptrial.store.records import Manifest, RunState, TrialManifest
 ROOT = Path(__file__).parents[2]
 REQUESTS = 8
 """Two arms of two open and two closed questions."""
-READERS = 24
-READERS_AT_A_TIME = 8
+READERS = 12
+READERS_AT_A_TIME = 6
 pytestmark = pytest.mark.engine
 
 
