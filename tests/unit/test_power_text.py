@@ -113,3 +113,14 @@ def test_what_a_scorer_says_of_its_scores_is_known_without_running_it(
     planned = [Item(id=str(n), dataset="questions", question="Who?", answers=("Ada",) * (n < 2)) for n in range(3)]
     found = planned_scores(config, planned, ["own"])["own"]
     assert (found.scale, found.items) == (scale, items)
+
+
+def test_a_dash_in_place_of_a_figure_is_explained_below_the_rows() -> None:
+    few, rare = replace(SINGLE, sizes=(1,) * 12), Assumed(discordance=0.02)
+    said = [
+        "  -: under these assumptions, no possible difference is large enough",
+        "  -: a difference of that size is impossible, or needs over a billion items",
+    ]
+    assert [line for line in lines(endpoint(few)) if line.startswith("  -:")] == said[:1]
+    assert [line for line in lines(endpoint(few), assumed=rare) if line.startswith("  -:")] == said
+    assert not [line for line in lines(endpoint()) if line.startswith("  -:")]

@@ -31,10 +31,58 @@ def test_every_remark_on_sparse_data_is_put_into_plain_words() -> None:
 def test_the_figures_of_a_remark_stay() -> None:
     said = [plain(each) for each in sparse_remarks()]
     assert said[0] == (
-        "pairs differ in 6 of 20 clusters (upwards in 6, downwards in 0), which is too sparse for sign flips alone: "
-        "the interval is widened, by a design effect of at least 1.95"
+        "the arms differ in only 6 of 20 clusters (upwards in 6, downwards in 0), which is too sparse for sign flips "
+        "alone, so the interval is widened by a design effect of at least 1.95"
     )
     assert sum("(p = 0.0312), but the score test" in each for each in said) == 2
+
+
+@pytest.mark.parametrize(
+    ("remark", "said"),
+    [
+        (
+            "pairs differ in 7 of 22 items: the interval is approximate, and may be too narrow",
+            "the arms differ in only 7 of 22 items, so the interval is approximate and may be too narrow",
+        ),
+        (
+            "pairs differ in 0 of 30 clusters: the interval is approximate, and may be too narrow",
+            "the arms differ in none of 30 clusters, so the interval is approximate and may be too narrow",
+        ),
+        (
+            "too sparse for sign flips alone (pairs differ in 0 of 21 clusters: upwards in 0, downwards in 0): the "
+            "interval is widened, by a design effect of at least 1.01",
+            "the arms differ in none of 21 clusters, which is too sparse for sign flips alone, so the interval is "
+            "widened by a design effect of at least 1.01",
+        ),
+        (
+            "only 4 clusters: no p-value can reach 0.05; at least 6 are needed",
+            "with only 4 clusters, no p-value can reach 0.05; at least 6 are needed",
+        ),
+        (
+            "only 7 pairs: p-values go in steps of 0.016, and the interval is wide",
+            "with only 7 pairs, p-values go in steps of 0.016, and the interval is wide",
+        ),
+        (
+            "fewer than 40 clusters: rely on the sign flips rather than on this p-value",
+            "with fewer than 40 clusters, rely on the sign flips rather than on this p-value",
+        ),
+        (
+            "fewer than 40 clusters: bootstrap intervals tend to be too narrow",
+            "with fewer than 40 clusters, bootstrap intervals tend to be too narrow",
+        ),
+        (
+            "one cluster: no test and no interval can be computed",
+            "with one cluster, no test and no interval can be computed",
+        ),
+        (
+            "no variation between clusters: no interval can be computed",
+            "no variation between clusters, so no interval can be computed",
+        ),
+        ("cannot reach 0.05: the smallest possible p is 0.5", "p cannot reach 0.05; the smallest possible p is 0.5"),
+    ],
+)
+def test_a_remark_has_no_second_colon(remark: str, said: str) -> None:
+    assert plain(remark) == said
 
 
 @pytest.mark.parametrize("remark", ["ignores the pairing", "only 7 clusters: no p-value can reach 0.01"])

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
 DESCRIPTION = """\
-Check the prompts of a configuration: tokens by arm, the cost of longer prompts, matched lengths, refusals.
+Check the prompts of a configuration: tokens by arm, the cost of longer prompts, abstentions, and the
+lengths of prompts that have to match.
 
 Sends nothing to a model and needs no run.
 
 The exit code is 100 if a length_matched prompt does not have the required length (or this cannot be checked), or if
-the scorer does not recognise a refusal that a prompt asks for."""
+the scorer does not recognise an abstention ("I don't know.") that a prompt asks for."""
 _NOT_PASSED: Final = 100
 _BUILT_IN: Final = ModelSpec("smollm2-135m", "smollm2-135m-instruct", "embedded")
 
@@ -227,7 +228,7 @@ def _refusals(found: AuditDocument) -> Table:
     from promptrial.reporting.tables.cells import Table
 
     rows = tuple((each.file, each.text, each.how, "yes" if each.recognised else "NO") for each in found.refusals)
-    return Table("Refusals in the prompts", ("File", "Refusal", "How", "Recognised"), rows, (), "llll")
+    return Table("Abstentions in the prompts", ("File", "Abstention", "How", "Recognised"), rows, (), "llll")
 
 
 def _golds_table(found: AuditDocument) -> Iterator[Table]:
@@ -242,8 +243,8 @@ def _golds_table(found: AuditDocument) -> Iterator[Table]:
         "An answer equal to one of these counts as correct. If a question has no answer, set is_unanswerable and "
         "leave its answers empty."
     )
-    headers = ("Place", "ID", "Gold answer", "Refusals among its answers")
-    yield Table("Gold answers that read as refusals", headers, rows, (note,), "llll")
+    headers = ("Place", "ID", "Gold answer", "Abstentions among its answers")
+    yield Table("Gold answers that read as abstentions", headers, rows, (note,), "llll")
 
 
 def _signed(value: int | None) -> str:

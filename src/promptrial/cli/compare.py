@@ -46,7 +46,8 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "force", "compare even if items, scorers, model or decoding differ", action="store_true")
     group = parser.add_argument_group("gates")
     add_gate_flags(parser, group, "a bound on B minus A: 'MEASURE >= -MARGIN' or 'MEASURE <= MARGIN'; "
-                                  "MEASURE@SUBSET for a subset (open, closed, or a data set), "
+                                  "MEASURE@SUBSET for a subset: open (questions with a passage), closed (without one) "
+                                  "or a data set; "
                                   "MEASURE@COLUMN=VALUE for a subgroup; may be repeated. MEASURE is a scorer that "
                                   "both runs have")  # fmt: skip
     add_flag(parser, "junit", "write the results of the gates as JUnit XML", group=group, type=Path, metavar="FILE")

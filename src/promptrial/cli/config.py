@@ -54,13 +54,13 @@ def configure(parser: Parser) -> None:
     add_config(show)
     add_flag(show, "run_id", "show the configuration of this run", metavar="ID")
     add_experiments_dir(show)
-    add_choices(show)
+    add_choices(show, saved=False)
     add_flag(show, "json", "machine-readable result on stdout", action="store_true")
     check = actions.add_parser(
         "check", help="list everything that would make a run fail at the start", description=_CHECK
     )
     add_config(check)
-    add_choices(check)
+    add_choices(check, saved=False)
     add_flag(check, "json", "machine-readable result on stdout", action="store_true")
 
 

@@ -53,9 +53,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "try": Command("promptrial.cli.try_prompts", "compare prompts on your own questions, without a configuration file"),
     "init": Command("promptrial.cli.init", "write a configuration file for your own trial"),
     "run": Command("promptrial.cli.run", "run an experiment, or resume one"),
-    "resume": Command(
-        "promptrial.cli.resume", "resume a run by its name, including one made by promptrial's predecessor"
-    ),
+    "resume": Command("promptrial.cli.resume", "resume a run by its name"),
     "plan": Command("promptrial.cli.plan", "show what a run would do and cost; changes nothing"),
     "config": Command("promptrial.cli.config", "check a configuration, or show it with all defaults"),
     "models": Command("promptrial.cli.models", "list models and check that their servers can be reached"),
@@ -69,7 +67,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "status": Command("promptrial.cli.status", "show the progress of a run"),
     "show": Command("promptrial.cli.show", "show what each arm answered, item by item"),
     "view": Command("promptrial.cli.view", "show runs in a browser: progress, reports, and every item"),
-    "label": Command("promptrial.cli.label", "have people label answers, and correct an effect with their labels"),
+    "label": Command("promptrial.cli.label", "have people label answers, and adjust the measured effect with their labels"),
     "report": Command(
         "promptrial.cli.report", "export the HTML report of a run, with or without the questions and answers"
     ),
@@ -77,8 +75,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "costs": Command("promptrial.cli.costs", "show what a run has spent, attempt by attempt"),
     "doctor": Command("promptrial.cli.doctor", "find problems with a run, and the commands that fix them"),
     "explain": Command("promptrial.cli.explain", "explain why a phase would run or be skipped"),
-    "audit": Command("promptrial.cli.audit", "check the prompts of a configuration: tokens, cost, length, refusals"),
-    "compare": Command("promptrial.cli.compare", "compare two runs, and test gates such as 'em >= -0.01'"),
+    "audit": Command("promptrial.cli.audit", "check the prompts of a configuration: tokens, cost, length, abstentions"),
+    "compare": Command("promptrial.cli.compare", "compare two runs; can check limits (gates) like 'em >= -0.01'"),
     "aa": Command("promptrial.cli.aa", "compare the control of a run with itself, to count false alarms"),
     "analyze": Command("promptrial.cli.analyze", "analyse per-item results from another tool"),
     "archive": Command("promptrial.cli.archive", "archive a finished run, so that it can be verified later"),
@@ -87,7 +85,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "rm": Command("promptrial.cli.rm", "delete a run permanently; asks first"),
     "completion": Command("promptrial.cli.completion", "print the tab-completion script for your shell"),
     "emulator": Command("promptrial.cli.emulator", "run a local emulator of the providers' APIs, at no cost"),
-    "smoke": Command("promptrial.cli.smoke", "stop dry runs at set points, resume them, and compare the results"),
+    "smoke": Command("promptrial.cli.smoke", "stop dry runs at predefined points, resume them, and compare the results"),
 }
 
 _EPILOG: Final = """exit codes:

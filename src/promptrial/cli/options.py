@@ -277,9 +277,9 @@ def resume_command(args: argparse.Namespace, run_id: str) -> str:
     return RunDir(experiments_dir(args), run_id).resume_command
 
 
-def add_run_flags(parser: Parser) -> None:
-    """Add the flags that ``run`` and ``plan`` share."""
-    steps = ", ".join(registry.PHASES)
+def add_run_flags(parser: Parser, *, saved: bool) -> None:
+    """Add the flags that ``run`` and ``plan`` share; ``saved`` says that what they give is kept with the run."""
+    steps, kept = ", ".join(registry.PHASES), "; saved with the run" if saved else ""
     add_config(parser)
     add_flag(parser, "run_id", "name of the run; its folder is run_ID (default: the time in UTC)", metavar="ID")
     add_experiments_dir(parser)
@@ -288,7 +288,7 @@ def add_run_flags(parser: Parser) -> None:
     add_flag(parser, "from_step", "start with this phase", group=group, rivals=("only_step",), metavar="PHASE")
     add_flag(parser, "to_step", "stop after this phase", group=group, rivals=("only_step",), metavar="PHASE")
     add_flag(parser, "trial_filter", "only trials whose name contains TEXT", metavar="TEXT")
-    add_choices(parser)
+    add_choices(parser, saved=saved)
     group = parser.add_argument_group("execution")
     add_flag(parser, "max_concurrent_jobs", "maximum number of jobs in flight at hosted "
                                             "providers (default: 8)", group=group,
@@ -297,25 +297,25 @@ def add_run_flags(parser: Parser) -> None:
                                 "many answers)", group=group, type=positive, metavar="N")  # fmt: skip
     add_flag(parser, "no_sharing", "send identical requests once per trial, instead of once for all trials",
              group=group, action="store_true")  # fmt: skip
-    add_flag(parser, "reuse", "reuse these runs' answers to identical requests (names or folders of runs); "
-                              "saved with the run; `none` turns it off", group=group, action="extend", type=names,
+    add_flag(parser, "reuse", f"reuse these runs' answers to identical requests (names or folders of runs){kept}; "
+                              "`none` turns it off", group=group, action="extend", type=names,
              metavar="RUN,RUN")  # fmt: skip
     add_flag(parser, "recheck", "with --reuse: send N randomly chosen requests of the control again, and test "
                                 "whether its answers have changed", group=group, type=positive,
              metavar="N")  # fmt: skip
-    add_flag(parser, "dry_run", "use a local emulator instead of hosted providers: no key, no cost; saved with "
-                                "the run", group=group, action="store_true")  # fmt: skip
+    add_flag(parser, "dry_run", f"use a local emulator instead of hosted providers: no key, no cost{kept}", group=group, action="store_true")  # fmt: skip
     add_flag(parser, "pilot", "first ask N questions of each data set, then show the expected cost of the rest, and "
                               "stop",
              group=group, type=positive, metavar="N")  # fmt: skip
-    add_cap(parser)
+    add_cap(parser, saved=saved)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
 
 
-def add_cap(parser: Parser) -> None:
+def add_cap(parser: Parser, *, saved: bool = True) -> None:
     """Add ``--max_cost_usd``."""
+    kept = "saved with the run; " if saved else ""
     add_flag(parser, "max_cost_usd", "maximum cost of the run, including requests in flight; the run stops with "
-                                     "exit code 6 before it would spend more (saved with the run; default: "
+                                     f"exit code 6 before it would spend more ({kept}default: "
                                      "spending.max_usd)", type=amount,
              metavar="USD")  # fmt: skip
 
@@ -328,8 +328,8 @@ def add_verify(parser: Parser) -> None:
 
 def add_looks(parser: Parser) -> None:
     """Add the flags by which people depart from a stopping rule."""
-    add_flag(parser, "unblind", "for trials with a stopping rule: end them now, at the latest interim look, and show "
-                                "the results; this is recorded and stated in the reports", rivals=("past_stop",),
+    add_flag(parser, "unblind", "for trials with a stopping rule: end them now, using the most recent interim "
+                                "look, and show the results; this is recorded and stated in the reports", rivals=("past_stop",),
              action="store_true", in_dotenv=False)  # fmt: skip
     add_flag(parser, "past_stop", "for trials that stopped early: continue with the next wave of questions; this is "
                                   "recorded and stated in the reports", rivals=("unblind",), action="store_true",
@@ -365,9 +365,9 @@ def config_file(text: str) -> Path:
     return found if os.path.isfile(found) else Path(text)  # noqa: PTH113 - it never raises
 
 
-def add_choices(parser: Parser) -> None:
-    """Add the flags that choose a part of what the configuration has, or change a value of it."""
-    group = parser.add_argument_group("what to run (saved with the run)")
+def add_choices(parser: Parser, *, saved: bool) -> None:
+    """Add the flags that choose a part of what the configuration has, or change a value of it; ``saved`` as above."""
+    group = parser.add_argument_group(f"what to run{' (saved with the run)' if saved else ''}")
     add_flag(parser, "models", "models to run, by alias, separated by commas", group=group, type=names, metavar="A,B")
     add_flag(parser, "prompt_sets", "prompt sets to run, separated by commas", group=group, type=names,
              metavar="A,B")  # fmt: skip

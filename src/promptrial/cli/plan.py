@@ -35,7 +35,7 @@ DESCRIPTION = (
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    add_run_flags(parser)
+    add_run_flags(parser, saved=False)
     add_assumption_flags(parser)
     group = parser.add_argument_group("gates that this run should pass (exit code 100 if it has too few items)")
     add_gate_flags(

@@ -21,7 +21,7 @@ _NONE: Final = "-"
 _SOURCES: Final[dict[str, str]] = {
     "tokenizer": "counted with the model's own tokenizer",
     "answers": "measured on this run's answers",
-    "default": "estimated from the characters that are sent",
+    "default": "estimated from the characters sent",
 }
 
 
@@ -171,8 +171,8 @@ def _token_sources(found: Quote) -> Iterator[str]:
         return
     given, taken = found.input_tokens, found.output_tokens
     yield (
-        f"input tokens: {_words({each.source for each in inputs})} ({tokens(given.low)} to {tokens(given.high)}); "
-        f"output: {_output_words({each.source for each in outputs})} ({tokens(taken.low)} to {tokens(taken.high)})"
+        f"input tokens: {_words({each.source for each in inputs})} (range: {tokens(given.low)} to {tokens(given.high)} tokens); "
+        f"output: {_output_words({each.source for each in outputs})} (range: {tokens(taken.low)} to {tokens(taken.high)} tokens)"
     )
 
 
@@ -199,8 +199,8 @@ def _waits(found: Quote) -> Iterator[str]:
     jobs = sum(arm.jobs for arm in found.asked if arm.seconds is not None)
     if jobs:
         yield (
-            f"time of {count(jobs)} {'job' if jobs == 1 else 'jobs'}: of 230,000 batches at a reseller, half took at "
-            "most 7 min and 90% at most 1 h; providers promise 24 h"
+            f"time: estimated for {count(jobs)} {'job' if jobs == 1 else 'jobs'}. Of 230,000 batches measured at a "
+            "reseller, half finished within 7 min and 90% within 1 h; providers promise 24 h."
         )
     if any(arm.jobs and arm.seconds is None for arm in found.asked):
         yield "time of jobs that are run by hand: not known"

@@ -106,7 +106,7 @@ def _checks(planned: Planned) -> list[str]:
     if checked is None:
         return []
     notes = [f"note: {note}" for note in checked.notes]
-    return [*checked.decided, *notes, *(f"it would be refused: {problem}" for problem in checked.problems)]
+    return [*checked.decided, *notes, *(f"this run would be refused: {problem}" for problem in checked.problems)]
 
 
 def _warnings(planned: Planned) -> list[str]:

@@ -51,9 +51,9 @@ def configure(parser: Parser) -> None:
         "continuous scores: standard deviation of the difference between the arms on a question"
     ), group=scores,
              type=_above_0, metavar="X")  # fmt: skip
-    add_flag(parser, "clusters", "questions that share passages: PASSAGESxQUESTIONS, such as 50x4, or x4 if the "
-                                 "number of passages is not fixed",
-             group=scores, type=_clusters, metavar="CxM")  # fmt: skip
+    add_flag(parser, "clusters", "questions that share passages: P passages with Q questions each, such as 50x4; x4 if "
+                                 "the number of passages is not fixed",
+             group=scores, type=_clusters, metavar="PxQ")  # fmt: skip
     add_flag(parser, "icc",
         f"intraclass correlation of differences within a passage, 0 to 1 (default with --clusters: {_USUAL_ICC})",
              group=scores, type=share, metavar="X")  # fmt: skip
@@ -162,7 +162,7 @@ def _questions(args: argparse.Namespace, design: Design) -> int | None:
         raise UsageError(f"--n {args.n} and --clusters disagree: the clusters have {by_clusters} questions")
     n: int | None = args.n if args.n is not None else by_clusters
     if (n is None) == (args.detect is None):
-        raise UsageError("give either --n (or --clusters CxM) or --detect")
+        raise UsageError("give either --n (or --clusters PxQ) or --detect")
     if n is not None and n < max(2.0, design.fewest):
         raise UsageError(_too_few(design, n))
     if args.detect is not None and args.detect > design.largest:

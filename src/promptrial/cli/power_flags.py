@@ -35,7 +35,8 @@ def add_assumption_flags(parser: Parser) -> None:
     add_flag(
         parser,
         "icc",
-        "items that share a passage: intraclass correlation of their differences, 0 to 1 (default: both 0.05 and 0.2)",
+        "items that share a passage: intraclass correlation of their differences, 0 to 1 (default: results are shown "
+        "for 0.05 and for 0.2)",
         group=group,
         type=share,
         metavar="X",

@@ -37,6 +37,7 @@ def power_lines(power: PlannedPower) -> list[str]:
         f"{'':<{_LABEL}}{'items':>7}{'80%':>7}{'90%':>7}{'1':>10}{'2':>8}{'3':>8}{'5':>7}",
         *(_line(rows, groups) for rows in groups[:_MOST_ROWS]),
         *([f"  and {left} more: see --json"] if left > 0 else []),
+        *_absent([rows[0] for rows in groups[:_MOST_ROWS]]),
         *_sources(power.rows),
         *notes,
     ]
@@ -74,6 +75,14 @@ def _line(rows: Sequence[PowerRow], groups: Sequence[Sequence[PowerRow]]) -> str
     cells = [f"{_points(each):>7}" for each in row.smallest]
     cells += [f"{_count(n):>{width}}" for n, width in zip(row.needed, (10, 8, 8, 7), strict=True)]
     return start + "".join(cells)
+
+
+def _absent(rows: Sequence[PowerRow]) -> Iterator[str]:
+    """Yield why cells have no figure."""
+    if any(each is None for row in rows for each in row.smallest):
+        yield f"  {_NO_FIGURE}: under these assumptions, no possible difference is large enough"
+    if any(each is None for row in rows for each in row.needed):
+        yield f"  {_NO_FIGURE}: a difference of that size is impossible, or needs over a billion items"
 
 
 def _label(rows: Sequence[PowerRow], groups: Sequence[Sequence[PowerRow]]) -> str:

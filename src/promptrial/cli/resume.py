@@ -42,8 +42,10 @@ if TYPE_CHECKING:
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
 DESCRIPTION = """\
-Resume a run by its name. A run made by promptrial's predecessor is migrated first; none of its requests is sent
-again."""
+Resume a run by its name.
+
+A run of promptrial's predecessor, the older tool that it replaced, is migrated first; none of its requests is sent
+again. The effective_config.yaml of such a run has no task_instructions."""
 
 
 def configure(parser: Parser) -> None:
@@ -53,8 +55,7 @@ def configure(parser: Parser) -> None:
     add_experiments_dir(parser)
     add_flag(parser, "config", "configuration file (default: the one the run was started with)", type=config_file,
              metavar="FILE")  # fmt: skip
-    add_flag(parser, "prepared", "folder with the questions of a run made by promptrial's predecessor (default: the "
-                                 "run's own)",
+    add_flag(parser, "prepared", "folder with the questions of a run of the older tool (default: the run's own)",
              type=Path, metavar="DIR")  # fmt: skip
     group = parser.add_argument_group("phases to run", f"in order: {', '.join(registry.PHASES)}")
     add_flag(parser, "only_step", "run only this phase", group=group, rivals=("from_step", "to_step"), metavar="PHASE")
@@ -70,7 +71,8 @@ def configure(parser: Parser) -> None:
     add_verify(parser)
     add_looks(parser)
     add_yes(parser)
-    add_flag(parser, "allow_code", "allow the run's own code (scorers, for example) to be executed, now and later",
+    add_flag(parser, "allow_code", "allow scorers in the run's configuration that are code (a Python file or a command) to be "
+                                 "executed; they stay allowed on this machine until the code changes",
              action="store_true", in_dotenv=False)  # fmt: skip
     add_cap(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")

@@ -23,7 +23,7 @@ __all__ = ["DESCRIPTION", "as_lines", "configure", "execute"]
 DESCRIPTION = """Record the analysis plan of a run, with its SHA-256, before any request is sent.
 
 The plan states the endpoints, the family of tests, the significance level, margins, exclusions and the stopping rule,
-and has digests of the questions, prompts and scorers. The report then says that the run follows the plan, or lists
+and includes digests of the questions, prompts and scorers. The report then says that the run follows the plan, or lists
 each deviation.
 
 With --check, compare the run with its sealed plan; the exit code is 100 if it deviates. A seal proves its date only

@@ -214,4 +214,4 @@ def _formats(names: Sequence[str]) -> list[str]:
 
 
 def _sentence(rule: FittingRule, n: int, total: int) -> str:
-    return f"{n:,} of {total:,} questions {'has' if n == 1 else 'have'} {rule.held}: {', '.join(rule.scorers)}"
+    return f"{', '.join(rule.scorers)} ({n:,} of {total:,} questions {'has' if n == 1 else 'have'} {rule.held})"

@@ -106,8 +106,8 @@ def reading_sentences(significance: Significance) -> list[str]:
         ),
         "Each interval is for a single effect; it is not adjusted for the number of tests.",
         "A p-value is the probability of a difference at least this large if the arms did not differ.",
-        f"Significant means a p-value of at most {settings.alpha:g} after adjustment for multiple tests.",
-        "Not significant means that chance cannot be ruled out; it does not mean that the prompts are equal.",
+        f'"Significant" means a p-value of at most {settings.alpha:g} after adjustment for multiple tests.',
+        '"Not significant" means that chance cannot be ruled out; it does not mean that the prompts are equal.",
         *margin_reading(significance),
         "Primary endpoints were declared in the configuration. All others are exploratory: leads, not findings.",
         "Clusters are groups of items that share a passage; standard errors account for them.",
@@ -204,7 +204,7 @@ def _prompts(facts: TrialFacts) -> list[str]:
     as_templates = differ and not facts.examples  # a run of an earlier version does not say which items to show
     for name in facts.trial.conditions:
         prompt, tokens = facts.trial.prompts[name], facts.prompt_tokens.get(name)
-        length = "length in tokens unknown" if tokens is None else f"{count(tokens)} tokens"
+        length = "token count unknown" if tokens is None else f"{count(tokens)} tokens"
         changed = "" if printable(prompt.text) == prompt.text else "; unprintable characters are escaped"
         digest = f", SHA-256 {prompt.sha256}" if prompt.sha256 else ""
         text = fenced(prompt.text) if prompt.text else "Its text was not recorded.\n"

@@ -63,11 +63,11 @@ def bullets(texts: Iterable[str]) -> str:
 
 
 def table_block(table: Table, heading: str = "###") -> str:
-    """Return a table under its title, with its notes below; without rows it says that there are none."""
+    """Return a table under its title, with its notes below; without rows it says what there is none of."""
     title = f"{heading} {inline(table.title)}\n\n"
     notes = bullets(table.notes)
     if not table.rows:
-        return f"{title}None.\n" + (f"\n{notes}" if notes else "")
+        return f"{title}{line(table.none)}\n" + (f"\n{notes}" if notes else "")
     grid = [[inline(cell) for cell in row] for row in (table.headers, *table.rows)]
     widths = [_width(column) for column in zip(*grid, strict=True)]
     rule = [

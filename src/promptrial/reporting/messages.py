@@ -33,10 +33,9 @@ def message_blocks(examples: Sequence[MessageExample]) -> list[str]:
 
 
 def _blocks(example: MessageExample) -> list[str]:
-    behind = "the turns of its conversation" if example.turns else "this user message"
     said = (
-        f"Example: question {example.item_id} of the data set {example.dataset}. The system prompt is followed by "
-        f"{behind}:"
+        f"Example: question {example.item_id} of the data set {example.dataset}. After the system prompt, the model "
+        "receives:"
     )
     blocks = [f"### {_KINDS[example.kind]}\n\n{line(said)}\n"]
     left_out = max(0, len(example.turns) - _MOST_TURNS)

@@ -13,7 +13,7 @@ from promptrial.documents.subgroups import subgroup_of
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting.stopped import covers
 from promptrial.reporting.tables import overall_endpoints, ranking_tables
-from promptrial.reporting.tables.cells import MISSING, Table, count, effect, level, p_value, temperature
+from promptrial.reporting.tables.cells import Table, count, effect, level, p_value, temperature
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS
 from promptrial.reporting.tables.effects import decision, interaction_notes, paired_means
 from promptrial.reporting.tables.levels import common_confidence, level_notes
@@ -70,7 +70,10 @@ def _overall(
     *,
     wide: bool,
 ) -> Table:
-    cells = tuple((metric_text(row.metric).label, *_cells(significance, row, wide=wide)) for row in rows)
+    clustered = any(row.clustered for row in rows)
+    cells = tuple(
+        (metric_text(row.metric).label, *_cells(significance, row, wide=wide, clustered=clustered)) for row in rows
+    )
     leads = any(row[-1].startswith(LEAD) for row in cells)
     notes = (
         *level_notes(significance, rows),
@@ -92,8 +95,10 @@ def _subsets(significance: Significance, scope: str, names: Mapping[ArmName, str
     for rows in groups:
         where = _where(rows[0], names, several=len({each[0].temp for each in groups}) > 1)
         headers, align = _headers(significance, rows, names, wide=wide)
+        clustered = any(row.clustered for row in rows)
         cells = tuple(
-            (row.subset, metric_text(row.metric).label, *_cells(significance, row, wide=wide)) for row in rows
+            (row.subset, metric_text(row.metric).label, *_cells(significance, row, wide=wide, clustered=clustered))
+            for row in rows
         )
         yield Table(
             f"Effects by {subgroup_of(scope)}, {where} (exploratory)", ("Subset", *headers), cells, (), "l" + align
@@ -111,13 +116,14 @@ def _headers(
 ) -> tuple[tuple[str, ...], str]:
     sides = SIDE_HEADERS if names else tuple(name.capitalize() for name in rows[0].compared.sides)
     difference = f"Difference ({level(common_confidence(significance, rows))} CI)"
-    more = ("Pairs", "Clusters", "Adjusted p") if wide else ()
+    clusters = ("Clusters",) if any(row.clustered for row in rows) else ()
+    more = ("Pairs", *clusters, "Adjusted p") if wide else ()
     return ("Measure", *sides, difference, *more, "Decision"), f"lrrr{'r' * len(more)}l"
 
 
-def _cells(significance: Significance, row: Endpoint, *, wide: bool) -> tuple[str, ...]:
-    clusters = count(row.n_clusters) if row.clustered else MISSING
-    more = (count(row.n_pairs), clusters, p_value(row.p_adjusted)) if wide else ()
+def _cells(significance: Significance, row: Endpoint, *, wide: bool, clustered: bool) -> tuple[str, ...]:
+    counts = [row.n_pairs, *([row.n_clusters] if clustered else [])]
+    more = (*map(count, counts), p_value(row.p_adjusted)) if wide else ()
     figures = effect(row.difference, row.ci_low, row.ci_high, score_unit(row.metric))
     return (*paired_means(row), figures, *more, _decision(significance, row))
 

@@ -54,6 +54,8 @@ class Table:
         Sentences to stand below.
     align : str
         One letter a column: ``l`` for text, ``r`` for figures.
+    none : str
+        The sentence that stands in the place of rows where there are none.
 
     Raises
     ------
@@ -66,6 +68,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
     align: str
+    none: str = "There are none."
 
     def __post_init__(self) -> None:
         lengths = {len(row) for row in self.rows} | {len(self.align)}

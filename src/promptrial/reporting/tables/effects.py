@@ -36,7 +36,7 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
 from promptrial.reporting.tables.levels import common_confidence, level_notes
 from promptrial.reporting.tables.margins import margin_decision
-from promptrial.reporting.tables.missing import attrition_notes
+from promptrial.reporting.tables.missing import attrition_notes, scope_phrase
 from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import (
     correction_text,
@@ -220,31 +220,32 @@ def _effects_table(
     endpoints: Sequence[Endpoint],
     lead: tuple[str, Callable[[Endpoint], str]] | None = None,
 ) -> Table:
+    clustered = any(endpoint.clustered for endpoint in endpoints)
     headers: tuple[str, ...] = (
         "Endpoint",
         "Temp.",
         "Pairs",
-        "Clusters",
+        *(["Clusters"] if clustered else []),
         *SIDE_HEADERS,
         f"Difference, pp ({level(common_confidence(significance, endpoints))} CI)",
         "p",
         "Adjusted p",
         "Decision",
     )
-    rows: list[tuple[str, ...]] = [_effect_row(significance, endpoint) for endpoint in endpoints]
-    align = "lrrrrrrrrl"
+    rows: list[tuple[str, ...]] = [_effect_row(significance, endpoint, clustered=clustered) for endpoint in endpoints]
+    align = f"lrrr{'r' * clustered}rrrrl"
     if lead is not None:
         headers, align = (lead[0], *headers), "l" + align
         rows = [(lead[1](endpoint), *row) for endpoint, row in zip(endpoints, rows, strict=True)]
     return with_contrasts(Table(title, headers, tuple(rows), _effect_notes(significance, endpoints), align), endpoints)
 
 
-def _effect_row(significance: Significance, endpoint: Endpoint) -> tuple[str, ...]:
+def _effect_row(significance: Significance, endpoint: Endpoint, *, clustered: bool) -> tuple[str, ...]:
     return (
         metric_text(endpoint.metric).label,
         temperature(endpoint.temp),
         count(endpoint.n_pairs),
-        count(endpoint.n_clusters) if endpoint.clustered else MISSING,
+        *([count(endpoint.n_clusters)] if clustered else []),
         *paired_means(endpoint),
         effect(endpoint.difference, endpoint.ci_low, endpoint.ci_high, score_unit(endpoint.metric)),
         _p_cell(endpoint),
@@ -313,8 +314,8 @@ def _family_notes(significance: Significance, names: Iterable[str | None]) -> tu
 
 def _reasons(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
     reasons = (
-        f"{metric_text(row.metric).label}{contrast_suffix(row)}, {subset_text(row.scope, row.subset)}, temperature "
-        f"{temperature(row.temp)}: {row.reason}."
+        f"{metric_text(row.metric).label} "
+        f"({scope_phrase(contrast_suffix(row), subset_text(row.scope, row.subset), row.temp)}): {plain(row.reason)}."
         for row in endpoints
         if row.reason is not None and not _applies_to_none(row)
     )
@@ -329,7 +330,7 @@ def caution_notes(endpoints: Iterable[Endpoint]) -> Iterator[str]:
             key = caution, contrast_suffix(row), subset_text(row.scope, row.subset), row.temp
             groups.setdefault(key, {})[metric_text(row.metric).label] = None
     for (caution, contrast, subset, temp), metrics in groups.items():
-        yield f"{listing(list(metrics))}{contrast}, {subset}, temperature {temperature(temp)}: {plain(caution)}."
+        yield f"{listing(list(metrics))} ({scope_phrase(contrast, subset, temp)}): {plain(caution)}."
 
 
 def _applies_to_none(endpoint: Endpoint) -> bool:

@@ -57,8 +57,8 @@ _PRECISION_NOTES: Final = (
 )
 _SELECTIVE_NOTES: Final = (
     (
-        "Coverage is the share of items that are answered rather than declined; selective accuracy is the share "
-        "of those that are correct."
+        "Coverage is the share of items on which an arm does not abstain; selective accuracy is the share of those "
+        "that are correct."
     ),
     (
         "The arms may answer different items: selective accuracy reflects both correctness and the choice of what "
@@ -66,7 +66,7 @@ _SELECTIVE_NOTES: Final = (
     ),
 )
 _NOT_SELECTIVE: Final = (
-    "Requires a scorer of correctness, a scorer of abstention, and questions that have both scores in both arms."
+    "Requires a correctness scorer, an abstention scorer, and questions that have both scores in both arms."
 )
 
 
@@ -121,6 +121,7 @@ def binary_table(significance: Significance) -> Table:
             *_notes(rows, _by_method),
         ),
         align="lrrrrrrrrr",
+        none="No endpoint has 0/1 scores in pairs.",
     )
     return with_contrasts(table, shown)
 
@@ -159,6 +160,7 @@ def methods_table(significance: Significance) -> Table:
             *_notes(rows, _by_method),
         ),
         align="lrrllrrl",
+        none="No effect was estimated.",
     )
     return with_contrasts(table, rows)
 
@@ -173,6 +175,7 @@ def effect_sizes_table(significance: Significance) -> Table:
         rows=tuple((*_label(row), _quantity(row), _estimate_cell(row, confidence)) for row in rows),
         notes=_notes(rows, _by_quantity),
         align="lrrlr",
+        none="No effect size was computed.",
     )
     return with_contrasts(table, rows)
 
@@ -180,22 +183,26 @@ def effect_sizes_table(significance: Significance) -> Table:
 def precision_table(significance: Significance) -> Table:
     """Return how precise the differences are, and how large a difference these data could have shown."""
     rows = [row for row in _overall(significance) if row.method == "paired_difference"]
+    clustered = any(row.clustered for row in overall_endpoints(significance))
     table = Table(
         title="Precision",
         headers=(
             "Endpoint",
             "Temp.",
             "Pairs",
-            "Clusters",
+            *(["Clusters"] if clustered else []),
             "SE, pp",
             "SE if independent, pp",
             "Design effect",
             "Effective pairs",
             "Detectable at 80% power, pp",
         ),
-        rows=tuple((*_label(row), count(row.n_clusters), *_precision_cells(row)) for row in rows),
+        rows=tuple(
+            (*_label(row), *([count(row.n_clusters)] if clustered else []), *_precision_cells(row)) for row in rows
+        ),
         notes=(*(_PRECISION_NOTES if rows else ()), *_undetectable(rows)),
-        align="lrrrrrrrr",
+        align=f"lrr{'r' * clustered}rrrrr",
+        none="No differences of pairs were computed.",
     )
     return with_contrasts(table, rows)
 
@@ -204,7 +211,7 @@ def selective_table(significance: Significance) -> Table:
     """Return coverage and selective accuracy: how often an arm answers, and how often it is right when it does."""
     rows = [row for row in significance.selective if row.scope == "overall"]
     reasons = (
-        f"{metric_text(row.metric).label}{contrast_suffix(row)}, {row.quantity}: {row.reason}."
+        f"{metric_text(row.metric).label}{contrast_suffix(row)}, {row.quantity}: {plain(row.reason)}."
         for row in rows
         if row.reason is not None
     )
@@ -221,6 +228,7 @@ def selective_table(significance: Significance) -> Table:
         ),
         notes=(*(_SELECTIVE_NOTES if rows else (_NOT_SELECTIVE,)), *reasons),
         align="lrrlr",
+        none="Neither was computed.",
     )
     return with_contrasts(table, rows)
 

@@ -24,7 +24,7 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, side_phrases, with_contrasts
 from promptrial.reporting.tables.words import listing, metric_text, score_unit, subset_text
 
-__all__ = ["attrition_notes", "missing_rule_table", "rule_text", "sensitivity_notes"]
+__all__ = ["attrition_notes", "missing_rule_table", "rule_text", "scope_phrase", "sensitivity_notes"]
 
 _RULES: Final[dict[MissingRule, str]] = {"exclude": "left out", "failure": "counted as failures"}
 
@@ -62,7 +62,7 @@ def missing_rule_table(significance: Significance) -> Table:
         ),
         notes=(
             f"In the main result, missing answers are {rule_text(significance.settings.missing)}.",
-            "A missing answer that counts as a failure has the worst score that its item can have.",
+            "A missing answer that counts as a failure is given the worst score possible for its item.",
             "These p-values are not adjusted.",
             *dict.fromkeys(reasons),
         ),
@@ -99,7 +99,18 @@ def attrition_notes(endpoints: Iterable[Endpoint], sides: tuple[str, str] | None
             groups.setdefault((row.attrition, row.compared, *where), {})[metric_text(row.metric).label] = None
     for (found, arms, contrast, subset, temp), metrics in groups.items():
         said = _lost_unequally(found, arms, sides)
-        yield f"{listing(list(metrics))}{contrast}, {subset}, temperature {temperature(temp)}: {said}."
+        yield f"{listing(list(metrics))} ({scope_phrase(contrast, subset, temp)}): {said}."
+
+
+def scope_phrase(contrast: str, subset: str, temp: float) -> str:
+    """Return what an effect is about, for brackets; ``contrast`` as ``contrast_suffix`` has it.
+
+    Examples
+    --------
+    >>> scope_phrase("", "all items", 0.0), scope_phrase(", short vs control", "open-book", 0.7)
+    ('all items, temperature 0', 'short vs control, open-book, temperature 0.7')
+    """
+    return f"{contrast}, {subset}, temperature {temperature(temp)}".removeprefix(", ")
 
 
 def _lost_unequally(found: AttritionTest, arms: Contrast, sides: tuple[str, str] | None = None) -> str:

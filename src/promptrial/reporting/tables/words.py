@@ -40,7 +40,7 @@ class MetricText:
 _SCORERS: ContextVar[Mapping[str, Declaration]] = ContextVar("_SCORERS", default=MappingProxyType({}))
 _METRICS: Final[Mapping[str, MetricText]] = MappingProxyType(
     {
-        "coverage": MetricText("Coverage", "How many items are answered rather than declined?"),
+        "coverage": MetricText("Coverage", "On how many items does the arm give an answer instead of abstaining?"),
         "selective_accuracy": MetricText("Selective accuracy", "How many of the answers given are correct?"),
     }
 )
