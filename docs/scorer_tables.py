@@ -16,6 +16,7 @@ from promptrial.config.scorers import ScorerConfig, named_types
 from promptrial.config.stated import STATED
 from promptrial.config.typed import SettingsError, typed
 from promptrial.documents.scorers import Declaration
+from promptrial.reporting.tables.meanings import asked
 
 __all__ = ["EXAMPLES", "GENERATED", "configured"]
 
@@ -64,7 +65,7 @@ def overview() -> str:
         scale = "0 or 1" if said.scale == "binary" else "{:g} to {:,.0f}".format(*said.range)
         needs = [*_needed(kind, said), *(f"extra `{extra}`" for extra in _extras(kind))]
         better = said.direction or "depends"
-        asks = said.meaning if isinstance(vars(_type(kind)).get("declared"), Declaration) else _SAID[kind]
+        asks = asked(said.meaning) if isinstance(vars(_type(kind)).get("declared"), Declaration) else _SAID[kind]
         cells = (_linked(kind), asks, scale, better, ", ".join(needs), _one_line(_parts(_type(kind))["References"]))
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"

@@ -101,7 +101,7 @@ def test_a_new_run_keeps_the_price_and_its_costs_and_report_name_the_source(pric
     saved = (cost["cached_tokens"] or 0) * (price["input_per_million"] - price["cached_input_per_million"])
     assert cost["usd"] == pytest.approx((full - saved) / 1e6)
     report = priced.details()
-    assert f"Source: {catalogue._source()}, newest price of {price['dated']}." in report
+    assert f"Source: {catalogue._source()}, latest price dated {price['dated']}." in report
 
 
 def test_a_resume_goes_by_the_kept_prices_whatever_list_is_installed(

@@ -164,7 +164,7 @@ def test_plan_names_what_a_run_would_be_refused_for_and_ends_as_before(minimal: 
     minimal.config.write_text(MINIMAL.replace("provider: fake", "provider: embedded"))
     outcome = minimal.call("plan", "--run_id", "r")
     assert outcome.code == 0
-    assert "it would be refused: models.m1.id: the embedded engine has no model 'vendor/model-1'" in outcome.prose
+    assert "this run would be refused: models.m1.id: the embedded engine has no model 'vendor/model-1'" in outcome.prose
 
 
 def test_audit_reads_the_accepted_answers_of_a_file_without_a_stated_format(minimal: Project) -> None:

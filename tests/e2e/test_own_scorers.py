@@ -516,9 +516,9 @@ def test_costs_count_the_answers_that_meet_the_criterion(own: Project) -> None:
     assert {arm: cost["correct"] for arm, cost in costs["conditions"].items()} == met
     assert costs["criterion"] == "Politeness of at least 1"
     report = own.details()
-    assert "Meets the criterion" in report
-    assert "The criterion: Politeness of at least 1." in report
-    assert "per answer that meets the criterion" in report
+    assert "| Good answers |" in report
+    assert "A good answer has a score of at least 1 (Politeness)." in report
+    assert "USD per answer with a score of at least 1 (Politeness)" in report
 
     own.write_config({"scorers": {"em": None, "polite": POLITE}})
     done(own, "--resume")
@@ -658,7 +658,7 @@ def test_an_own_measure_of_accuracy_decides_on_costs_under_its_own_name_and_on_g
     costs = json.loads((own.trial_folder() / "results/costs.json").read_text())
     assert costs["criterion"] == "Right enough of at least 1"
     report = own.details()
-    assert "The criterion: Right enough of at least 1." in report
+    assert "Answers are correct according to Right enough." in report
     assert "Exact matches" not in report
     outcome = own.call("compare", "r", "r", "--gate", "mine >= -0.5")
     assert outcome.code == 0, outcome.err

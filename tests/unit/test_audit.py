@@ -141,7 +141,7 @@ def test_a_mandated_refusal_that_the_scorer_would_take_for_an_answer_is_not_pass
 def test_an_answer_that_counts_as_a_refusal_is_not_passed_either(tmp_path: Path) -> None:
     document = audited(tmp_path, {"scoring": {"extra_refusals": ["None"]}})
     assert not document.passed
-    assert "takes the answer 'None' for a refusal" in document.problems[0]
+    assert "takes the answer 'None' for an abstention" in document.problems[0]
 
 
 def test_every_prompt_set_is_audited_for_every_model(tmp_path: Path) -> None:

@@ -215,9 +215,9 @@ def test_answers_may_be_longer_where_golds_are_worked_out_long_or_absent() -> No
 
 def test_each_rule_that_counts_is_said_in_one_sentence() -> None:
     assert fitted(Survey(3, {"short": 2, "unanswerable": 1, "passage": 3})).sentences == (
-        "2 of 3 questions have a short answer: includes, em, f1",
-        "1 of 3 questions has no right answer: abstain_rate, false_answer_rate",
-        "3 of 3 questions have a passage: unsupported_rate",
+        "includes, em, f1 (2 of 3 questions have a short answer)",
+        "abstain_rate, false_answer_rate (1 of 3 questions has no right answer)",
+        "unsupported_rate (3 of 3 questions have a passage)",
     )
 
 

@@ -217,7 +217,7 @@ def test_jobs_beyond_what_runs_at_once_wait_for_the_others(project: Project) -> 
     project.write_config({**vendor, "execution": {"max_concurrent_jobs": 1}})
     assert quote_of(project).seconds == wave.scaled(4)
     assert [arm.seconds for arm in quote_of(project).arms] == [wave.scaled(2), wave.scaled(2)]
-    assert "time of 4 jobs: of 230,000 batches" in project.call("plan").prose
+    assert "time: estimated for 4 jobs. Of 230,000 batches" in project.call("plan").prose
 
 
 def test_requests_that_are_sent_one_by_one_take_as_long_as_those_before_or_it_is_not_known(project: Project) -> None:
@@ -367,7 +367,7 @@ def test_a_missing_key_is_named_for_as_long_as_something_is_to_be_asked(
     for name in ("OPENAI_API_KEY", "FIREWORKS_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     project.write_config({"provider": "openai", "models": {"m1": {"id": "gpt-4o-mini"}}, "pricing": {}})
-    said = "it would be refused: OPENAI_API_KEY is not set"
+    said = "this run would be refused: OPENAI_API_KEY is not set"
     for step in (None, "prepare", "build"):
         if step is not None:
             assert project.run("--to_step", step).code == 0

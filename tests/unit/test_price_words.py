@@ -22,10 +22,10 @@ def test_a_price_is_said_with_its_source_its_day_and_its_notes() -> None:
         batch_discount=0.0,
         source="the list 1.0",
         dated="2026-11-09",
-        notes=("one", "two"),
+        notes=("one", "its rates in batches"),
     )
     assert price_words(price) == (
-        "0.15 USD in, 0.6 USD out, per million tokens (the list 1.0, newest price of 2026-11-09; one; two)"
+        "0.15 USD in, 0.6 USD out, per million tokens (the list 1.0, latest price dated 2026-11-09; one; batch rates)"
     )
 
 
@@ -58,7 +58,7 @@ def test_of_a_price_by_the_length_of_prompts_all_are_said_until_that_is_known() 
         price=price(1.0),
         tiers=(PriceTier(above_tokens=200_000, price=price(2.0)),),
     )
-    rates = "1 USD in, 9 USD out, per million tokens (list, newest price of 2026)"
+    rates = "1 USD in, 9 USD out, per million tokens (list, latest price dated 2026)"
     above = "; above 200,000 tokens in a prompt: 2 USD in, 9 USD out, per million tokens"
     assert price_said(PriceBook({}, (kept,)), GPT) == rates + above
     assert price_said(PriceBook({}, (kept,), longest_prompt=1000), GPT) == rates

@@ -163,7 +163,7 @@ def test_notes_name_the_contrast_that_they_are_about() -> None:
     page = trial_details(facts(), document, costs())
     cautioned = [row for row in tables.overall_endpoints(document) if row.cautions]
     for row in cautioned:
-        assert f", {row.compared}, all items" in page
+        assert f" ({row.compared}, all items" in page
 
 
 def test_the_report_and_the_terminal_show_every_contrast() -> None:

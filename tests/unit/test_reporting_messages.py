@@ -16,7 +16,7 @@ def shown(example: MessageExample) -> str:
 def test_a_message_that_all_arms_share_is_shown_once_as_it_was_sent() -> None:
     assert shown(MessageExample("closed_book", "q_1", "nq", (), BOTH)) == (
         "### A question without a passage\n\n"
-        "Example: question q_1 of the data set nq. The system prompt is followed by this user message:\n\n"
+        "Example: question q_1 of the data set nq. After the system prompt, the model receives:\n\n"
         "User message:\n\n```text\nWhy?\n```\n"
     )
 
@@ -31,7 +31,7 @@ def test_a_message_that_differs_is_shown_for_each_arm() -> None:
 def test_the_turns_before_a_question_are_shown_and_of_many_the_last_ten() -> None:
     turns = tuple(Message("assistant" if number % 2 else "user", f"turn-{number}.") for number in range(13))
     page = shown(MessageExample("closed_book", "q", "d", turns, BOTH))
-    assert "The system prompt is followed by the turns of its conversation:" in page
+    assert "After the system prompt, the model receives:\n\nThe first 3 turns" in page
     assert "The first 3 turns are omitted." in page
     assert "turn-2." not in page
     assert "Turn 4, assistant:\n\n```text\nturn-3.\n```" in page

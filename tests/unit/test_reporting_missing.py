@@ -58,7 +58,7 @@ def test_unequal_attrition_stands_beside_the_effect_in_terminal_and_report() -> 
     document = analyse(table(), SETTINGS)
     lost = "the arms lost different shares of their answers: 12 of 80 (15.0%) in the control and 0 of 80 (0.0%) in the"
     shown = primary_table(document).notes
-    assert any(f"Exact match, all items, temperature 0: {lost} treatment (p " in note for note in shown)
+    assert any(f"Exact match (all items, temperature 0): {lost} treatment (p " in note for note in shown)
     assert not any("lost different shares" in note for note in primary_table(analyse(table(2), SETTINGS)).notes)
 
 
@@ -66,7 +66,7 @@ def test_endpoints_that_lost_the_same_answers_are_named_together() -> None:
     scores = table().metrics["em"]
     document = analyse(replace(table(), metrics={"em": scores, "abstain_rate": scores}), SETTINGS)
     (said,) = attrition_notes(overall_endpoints(document))
-    assert said.startswith("Exact match and Abstention, all items, temperature 0: the arms lost")
+    assert said.startswith("Exact match and Abstention (all items, temperature 0): the arms lost")
 
 
 def test_the_other_rule_is_a_row_and_where_answers_are_missing_a_sentence() -> None:

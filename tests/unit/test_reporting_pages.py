@@ -390,7 +390,6 @@ def test_the_primary_table_has_a_row_with_n_effect_interval_and_decision() -> No
             "Exact match",
             "0",
             "100",
-            MISSING,
             "30.0%",
             "45.0%",
             "+15.0 (+9.0 to +21.0)",
@@ -411,18 +410,18 @@ def test_a_metric_that_applies_to_nothing_is_not_applicable_and_one_without_pair
 
     assert [row[-1] for row in table.rows] == ["not applicable", "not estimable"]
     assert [row[2] for row in table.rows] == ["0", "0"]
-    assert [row[6] for row in table.rows] == [MISSING, MISSING]
-    assert table.notes == ("Token F1, all items, temperature 0: no pair: no item has a score in both arms.",)
+    assert [row[5] for row in table.rows] == [MISSING, MISSING]
+    assert table.notes == ("Token F1 (all items, temperature 0): no pair, because no item has a score in both arms.",)
 
 
 def test_a_difference_without_an_interval_is_shown_with_a_dash_and_the_reason() -> None:
     no_limits: dict[str, Any] = {"difference": 0.0, "ci_low": None, "ci_high": None, "ci_method": None}
-    reason = "all pairs have the same difference: no interval can be computed"
-    table = primary_table(document(endpoint(**DULL | no_limits | {"reason": reason})))
+    why = "all pairs have the same difference"
+    table = primary_table(document(endpoint(**DULL | no_limits | {"reason": f"{why}: no interval can be computed"})))
 
-    assert table.rows[0][6] == f"0.0 ({MISSING})"
+    assert table.rows[0][5] == f"0.0 ({MISSING})"
     assert "Exact match: p by McNemar's test (mid-p); no interval." in table.notes
-    assert f"Exact match, all items, temperature 0: {reason}." in table.notes
+    assert f"Exact match (all items, temperature 0): {why}, so no interval can be computed." in table.notes
 
 
 def test_a_share_without_an_interval_is_shown_with_one_dash() -> None:
@@ -436,8 +435,8 @@ def test_few_and_dominant_clusters_are_named_beside_the_effect_on_every_page() -
     row = endpoint(clustered=True, n_clusters=8, cautions=("only 8 clusters", said))
     found = document(row, endpoint("f1", cautions=(said,), **DULL))
     notes = primary_table(found).notes
-    assert "Exact match, all items, temperature 0: only 8 clusters." in notes
-    assert f"Exact match, all items, temperature 0: {said}." in notes
+    assert "Exact match (all items, temperature 0): only 8 clusters." in notes
+    assert f"Exact match (all items, temperature 0): {said}." in notes
     assert any(said in text for text in sentences(found))
     result = TrialResult(facts(), found, costs())
     adjusted = primary_p_values([result])
@@ -471,7 +470,7 @@ def test_the_level_above_the_effects_is_that_of_the_stopping_rule_where_it_decid
     result = TrialResult(facts(), ruled, costs())
     assert any("(97.5% CI +9.0" in text for text in trial_sentences(result))
     adjusted = primary_p_values([result])
-    assert "Difference, pp (97.5% CI)" in aggregate_table([result], adjusted).headers
+    assert "Difference, points (97.5% CI)" in aggregate_table([result], adjusted).headers
 
 
 def test_no_sentence_of_the_long_pages_claims_what_must_not_be_relied_on() -> None:
@@ -762,7 +761,7 @@ def test_the_prompts_are_quoted_whole_even_where_they_hold_fences() -> None:
     blocks = [token.content for token in PARSER.parse(page) if token.type == "fence"]
 
     assert blocks == ["Answer with care.\n", "Say so when you do not know.\n```\nnot code\n```\n"]
-    assert f"length in tokens unknown, SHA-256 {'b' * 64}" in page
+    assert f"token count unknown, SHA-256 {'b' * 64}" in page
     assert f"\n5 tokens, SHA-256 {'a' * 64}" in page
 
 

@@ -31,10 +31,16 @@ def test_every_remark_on_sparse_data_is_put_into_plain_words() -> None:
 def test_the_figures_of_a_remark_stay() -> None:
     said = [plain(each) for each in sparse_remarks()]
     assert said[0] == (
-        "the arms differ in only 6 of 20 clusters (upwards in 6, downwards in 0), which is too sparse for sign flips "
+        "the arms differ on only 6 of 20 clusters (upwards in 6, downwards in 0), which is too sparse for sign flips "
         "alone, so the interval is widened by a design effect of at least 1.95"
     )
     assert sum("(p = 0.0312), but the score test" in each for each in said) == 2
+
+
+WIDER = "the interval is widened"
+WAYS = "upwards in 0, downwards in 0"
+BY = "by a design effect of at least 1.01"
+SPARSE = "which is too sparse for sign flips alone"
 
 
 @pytest.mark.parametrize(
@@ -42,17 +48,15 @@ def test_the_figures_of_a_remark_stay() -> None:
     [
         (
             "pairs differ in 7 of 22 items: the interval is approximate, and may be too narrow",
-            "the arms differ in only 7 of 22 items, so the interval is approximate and may be too narrow",
+            "the arms differ on only 7 of 22 items, so the interval is approximate and may be too narrow",
         ),
         (
             "pairs differ in 0 of 30 clusters: the interval is approximate, and may be too narrow",
-            "the arms differ in none of 30 clusters, so the interval is approximate and may be too narrow",
+            "the arms differ on none of 30 clusters, so the interval is approximate and may be too narrow",
         ),
         (
-            "too sparse for sign flips alone (pairs differ in 0 of 21 clusters: upwards in 0, downwards in 0): the "
-            "interval is widened, by a design effect of at least 1.01",
-            "the arms differ in none of 21 clusters, which is too sparse for sign flips alone, so the interval is "
-            "widened by a design effect of at least 1.01",
+            f"too sparse for sign flips alone (pairs differ in 0 of 21 clusters: {WAYS}): {WIDER}, {BY}",
+            f"the arms differ on none of 21 clusters, {SPARSE}, so {WIDER} {BY}",
         ),
         (
             "only 4 clusters: no p-value can reach 0.05; at least 6 are needed",

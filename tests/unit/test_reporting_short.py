@@ -15,17 +15,20 @@ from tests.unit.test_reporting_pages import document, endpoint, looked_at, untes
 DULL: dict[str, Any] = {"p": 0.4, "p_adjusted": 0.4, "significant": False}
 
 
-def test_a_narrow_table_has_five_columns_and_a_wide_one_three_more() -> None:
+def test_a_narrow_table_has_five_columns_and_a_wide_one_two_more_and_one_for_clusters() -> None:
     narrow, wide = (effects_in_short(document(endpoint()), wide=each)[0] for each in (False, True))
     assert narrow.headers == ("Measure", "Control", "Treatment", "Difference (95% CI)", "Decision")
-    assert wide.headers == (*narrow.headers[:-1], "Pairs", "Clusters", "Adjusted p", "Decision")
+    assert wide.headers == (*narrow.headers[:-1], "Pairs", "Adjusted p", "Decision")
+    [shared] = effects_in_short(document(endpoint(clustered=True, n_clusters=80), endpoint("f1", **DULL)), wide=True)
+    assert shared.headers == (*narrow.headers[:-1], "Pairs", "Clusters", "Adjusted p", "Decision")
+    assert [row[5] for row in shared.rows] == ["80", "100"]
 
 
 def test_the_figures_are_those_of_the_long_tables() -> None:
     found = document(endpoint(), endpoint("abstain_rate", 0.1, 0.3), endpoint("f1", **DULL))
     [short] = effects_in_short(found, wide=True)
     long = [*primary_table(found).rows, *exploratory_table(found).rows]
-    assert [row[:-1] for row in short.rows] == [(row[0], *row[4:7], row[2], row[3], row[8]) for row in long]
+    assert [row[:-1] for row in short.rows] == [(row[0], *row[3:6], row[2], row[7]) for row in long]
 
 
 def test_decisions_are_the_words_of_the_verdict_and_an_exploratory_one_is_a_lead() -> None:
@@ -35,7 +38,7 @@ def test_decisions_are_the_words_of_the_verdict_and_an_exploratory_one_is_a_lead
     assert first == "better"
     assert second.startswith("lead: ")
     assert others == ["not shown", "not estimable"]
-    assert table.notes[-1].startswith("A lead is a difference on an exploratory measure")
+    assert table.notes[-1].startswith('A "lead" is a difference on an exploratory measure')
 
 
 def test_a_difference_within_a_subset_is_a_lead_even_on_a_primary_measure() -> None:

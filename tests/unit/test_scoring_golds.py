@@ -28,11 +28,12 @@ def test_a_gold_that_reads_as_a_refusal_is_named_with_file_and_line_and_what_to_
     path.write_text(QUESTIONS)
     first, second = warnings(path, ["1", "2", "3"])
     assert first == (
-        f"{path}:1: id '1': the accepted answer \"I don't know.\" reads as a refusal; if the question has no answer, "
-        "set is_unanswerable and leave the answers empty"
+        f"{path}:1: id '1': the accepted answer \"I don't know.\" reads as an abstention; if the question has no "
+        "answer, set is_unanswerable and leave the answers empty"
     )
     assert second == (
-        f"{path}:2: id '2': the accepted answer 'unknown' reads as a refusal; an answer that equals it counts as right"
+        f"{path}:2: id '2': the accepted answer 'unknown' reads as an abstention; an answer that equals it counts as "
+        "right"
     )
 
 
@@ -48,7 +49,7 @@ def test_after_three_the_rest_is_counted(tmp_path: Path) -> None:
     path.write_text("".join(f'{{"id": "{i}", "question": "Who?", "answers": ["unknown"]}}\n' for i in range(10)))
     found = warnings(path, [str(i) for i in range(10)])
     assert len(found) == 4
-    assert found[-1] == "datasets.mine: 7 more accepted answers read as refusals; `promptrial audit` lists them"
+    assert found[-1] == "datasets.mine: 7 more accepted answers read as abstentions; `promptrial audit` lists them"
 
 
 def test_the_share_of_golds_without_spaces_is_told_with_what_token_f1_makes_of_them(tmp_path: Path) -> None:

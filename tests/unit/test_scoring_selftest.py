@@ -67,7 +67,7 @@ def test_a_refusal_of_two_sentences_passes_when_added() -> None:
 
 
 def test_settings_that_make_an_answer_a_refusal_fail() -> None:
-    with pytest.raises(SelfTestError, match="takes the answer 'Unknown Pleasures' for a refusal"):
+    with pytest.raises(SelfTestError, match="takes the answer 'Unknown Pleasures' for an abstention"):
         run([], ScoringSettings(extra_refusals=("unknown pleasures",)))
 
 

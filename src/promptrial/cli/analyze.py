@@ -69,9 +69,7 @@ def configure(parser: Parser) -> None:
         "test for equivalence within this margin, and for non-inferiority if one direction is better; requires a "
         "declared scale"
     ), group=group, type=_margin, metavar="M")  # fmt: skip
-    group = parser.add_argument_group(
-        "columns of a table (for logs, --cluster and --group take the name of an item field)"
-    )
+    group = parser.add_argument_group("columns of a table (in logs, --cluster and --group name a field of an item)")
     for name, what in _COLUMNS.items():
         add_flag(parser, name, what, group=group, metavar="COL")
     add_flag(parser, "score", "one or more columns of scores (for logs, the measures to analyse)", group=group,

@@ -39,10 +39,10 @@ def configure(parser: Parser) -> None:
              metavar="NAME")  # fmt: skip
     add_flag(parser, "quota", "maximum number of jobs in progress (default: no limit)", type=positive, metavar="N")
     group = parser.add_argument_group("answers")
-    add_flag(parser, "responder", "how requests are answered: echo repeats the first words of each question, oracle gives "
-                                  "right, wrong or abstaining answers in chosen shares (needs --questions), and "
-                                  f"embedded asks the small included model (default: {defaults.responder})", group=group,
-             choices=tuple(RESPONDERS), default=defaults.responder)  # fmt: skip
+    add_flag(parser, "responder", "how requests are answered: echo repeats the first words of the last message; oracle "
+                                  "gives right, wrong or abstaining answers in chosen shares (needs --questions); "
+                                  f"embedded asks the small included model (default: {defaults.responder})",
+             group=group, choices=tuple(RESPONDERS), default=defaults.responder)  # fmt: skip
     add_flag(parser, "questions", "folder with open_book.jsonl and closed_book.jsonl, for the oracle", group=group,
              type=Path, metavar="DIR")  # fmt: skip
     for name, text in (("accuracy", "share of correct answers"), ("abstention", "share of abstentions")):

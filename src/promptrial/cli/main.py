@@ -67,7 +67,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "status": Command("promptrial.cli.status", "show the progress of a run"),
     "show": Command("promptrial.cli.show", "show what each arm answered, item by item"),
     "view": Command("promptrial.cli.view", "show runs in a browser: progress, reports, and every item"),
-    "label": Command("promptrial.cli.label", "have people label answers, and adjust the measured effect with their labels"),
+    "label": Command(
+        "promptrial.cli.label", "have people label answers, and adjust the measured effect with their labels"
+    ),
     "report": Command(
         "promptrial.cli.report", "export the HTML report of a run, with or without the questions and answers"
     ),
@@ -85,7 +87,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "rm": Command("promptrial.cli.rm", "delete a run permanently; asks first"),
     "completion": Command("promptrial.cli.completion", "print the tab-completion script for your shell"),
     "emulator": Command("promptrial.cli.emulator", "run a local emulator of the providers' APIs, at no cost"),
-    "smoke": Command("promptrial.cli.smoke", "stop dry runs at predefined points, resume them, and compare the results"),
+    "smoke": Command(
+        "promptrial.cli.smoke", "stop dry runs at predefined points, resume them, and compare the results"
+    ),
 }
 
 _EPILOG: Final = """exit codes:

@@ -110,7 +110,14 @@ def _lines(facts: ModelFacts) -> Iterator[str]:
     for name, text in (
         ("address", facts.address),
         ("key", f"{instance.key}: {facts.key}" if instance.key else facts.key),
-        ("model", {True: "found", False: "not found", None: "not checked (no key)" if facts.key == "missing" else "not known"}[facts.found]),
+        (
+            "model",
+            {
+                True: "found",
+                False: "not found",
+                None: "not checked (no key)" if facts.key == "missing" else "not known",
+            }[facts.found],
+        ),
         ("context", "" if facts.context_length is None else f"{facts.context_length:,} tokens"),
         ("price", facts.price_said),
         ("limits", ", ".join(f"{value:,} {name}" for name, value in _limits(facts).items())),

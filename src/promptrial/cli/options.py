@@ -277,7 +277,7 @@ def resume_command(args: argparse.Namespace, run_id: str) -> str:
     return RunDir(experiments_dir(args), run_id).resume_command
 
 
-def add_run_flags(parser: Parser, *, saved: bool) -> None:
+def add_run_flags(parser: Parser, *, saved: bool = True) -> None:
     """Add the flags that ``run`` and ``plan`` share; ``saved`` says that what they give is kept with the run."""
     steps, kept = ", ".join(registry.PHASES), "; saved with the run" if saved else ""
     add_config(parser)
@@ -303,7 +303,8 @@ def add_run_flags(parser: Parser, *, saved: bool) -> None:
     add_flag(parser, "recheck", "with --reuse: send N randomly chosen requests of the control again, and test "
                                 "whether its answers have changed", group=group, type=positive,
              metavar="N")  # fmt: skip
-    add_flag(parser, "dry_run", f"use a local emulator instead of hosted providers: no key, no cost{kept}", group=group, action="store_true")  # fmt: skip
+    add_flag(parser, "dry_run", f"use a local emulator instead of hosted providers: no key, no cost{kept}",
+             group=group, action="store_true")  # fmt: skip
     add_flag(parser, "pilot", "first ask N questions of each data set, then show the expected cost of the rest, and "
                               "stop",
              group=group, type=positive, metavar="N")  # fmt: skip
@@ -329,8 +330,8 @@ def add_verify(parser: Parser) -> None:
 def add_looks(parser: Parser) -> None:
     """Add the flags by which people depart from a stopping rule."""
     add_flag(parser, "unblind", "for trials with a stopping rule: end them now, using the most recent interim "
-                                "look, and show the results; this is recorded and stated in the reports", rivals=("past_stop",),
-             action="store_true", in_dotenv=False)  # fmt: skip
+                                "look, and show the results; this is recorded and stated in the reports",
+             rivals=("past_stop",), action="store_true", in_dotenv=False)  # fmt: skip
     add_flag(parser, "past_stop", "for trials that stopped early: continue with the next wave of questions; this is "
                                   "recorded and stated in the reports", rivals=("unblind",), action="store_true",
              in_dotenv=False)  # fmt: skip
@@ -365,7 +366,7 @@ def config_file(text: str) -> Path:
     return found if os.path.isfile(found) else Path(text)  # noqa: PTH113 - it never raises
 
 
-def add_choices(parser: Parser, *, saved: bool) -> None:
+def add_choices(parser: Parser, *, saved: bool = True) -> None:
     """Add the flags that choose a part of what the configuration has, or change a value of it; ``saved`` as above."""
     group = parser.add_argument_group(f"what to run{' (saved with the run)' if saved else ''}")
     add_flag(parser, "models", "models to run, by alias, separated by commas", group=group, type=names, metavar="A,B")

@@ -171,9 +171,13 @@ def _token_sources(found: Quote) -> Iterator[str]:
         return
     given, taken = found.input_tokens, found.output_tokens
     yield (
-        f"input tokens: {_words({each.source for each in inputs})} (range: {tokens(given.low)} to {tokens(given.high)} tokens); "
-        f"output: {_output_words({each.source for each in outputs})} (range: {tokens(taken.low)} to {tokens(taken.high)} tokens)"
+        f"input tokens: {_words({each.source for each in inputs})} ({_range(given)}); "
+        f"output: {_output_words({each.source for each in outputs})} ({_range(taken)})"
     )
+
+
+def _range(band: Band) -> str:
+    return f"range: {tokens(band.low)} to {tokens(band.high)} tokens"
 
 
 def _words(kinds: Iterable[TokenSource]) -> str:

@@ -71,8 +71,8 @@ def configure(parser: Parser) -> None:
     add_verify(parser)
     add_looks(parser)
     add_yes(parser)
-    add_flag(parser, "allow_code", "allow scorers in the run's configuration that are code (a Python file or a command) to be "
-                                 "executed; they stay allowed on this machine until the code changes",
+    add_flag(parser, "allow_code", "allow scorers in the run's configuration that are code (a Python file or a "
+                                   "command) to be executed; they stay allowed on this machine until the code changes",
              action="store_true", in_dotenv=False)  # fmt: skip
     add_cap(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")

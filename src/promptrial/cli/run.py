@@ -46,7 +46,7 @@ NAMES_TRIED = 100
 
 def configure(parser: Parser) -> None:
     """Add the flags of the command."""
-    add_run_flags(parser, saved=True)
+    add_run_flags(parser)
     add_flag(parser, "resume", "resume an existing run", action="store_true")
     add_flag(parser, "plan_only", "show what would be done, but do nothing", action="store_true")
     add_flag(
@@ -57,8 +57,8 @@ def configure(parser: Parser) -> None:
     add_verify(parser)
     add_looks(parser)
     add_yes(parser)
-    add_flag(parser, "allow_code", "allow scorers in the run's configuration that are code (a Python file or a command) to be "
-                                 "executed; they stay allowed on this machine until the code changes",
+    add_flag(parser, "allow_code", "allow scorers in the run's configuration that are code (a Python file or a "
+                                   "command) to be executed; they stay allowed on this machine until the code changes",
              action="store_true", in_dotenv=False)  # fmt: skip
     add_flag(
         parser,

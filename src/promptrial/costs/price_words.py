@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from promptrial.costs.price_book import PriceBook
-from promptrial.documents.cost_report import Price
+from promptrial.documents.cost_report import Price, shown_notes
 from promptrial.model import ModelSpec
 
 __all__ = ["price_lines", "price_said", "price_words", "pricing_lines", "unpriced_words"]
@@ -41,8 +41,7 @@ def price_words(price: Price) -> str:
     if price.source is msgspec.UNSET:
         source = "`pricing`"
     else:
-        notes = () if price.notes is msgspec.UNSET else price.notes
-        source = "; ".join([f"{price.source}, newest price of {price.dated}", *notes])
+        source = "; ".join([f"{price.source}, latest price dated {price.dated}", *shown_notes(price)])
     return f"{_rates(price)} ({source})"
 
 

@@ -13,7 +13,7 @@ from promptrial.documents import schemas
 from promptrial.documents.amounts import Count, Rate, Share, UsdAmount
 from promptrial.model.arms import ArmName
 
-__all__ = ["SCHEMA_VERSION", "Cost", "CostReport", "Price", "decode", "encode", "json_schema"]
+__all__ = ["SCHEMA_VERSION", "Cost", "CostReport", "Price", "decode", "encode", "json_schema", "shown_notes"]
 
 SCHEMA_VERSION: Final = 1
 
@@ -34,6 +34,15 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     source: str | msgspec.UnsetType = msgspec.UNSET
     dated: str | msgspec.UnsetType = msgspec.UNSET
     notes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+_SHOWN: Final = {"its rates in batches": "batch rates"}
+"""What price lists note in records, and what people read instead."""
+
+
+def shown_notes(price: Price) -> list[str]:
+    """Return what else has to be known of a price, for people."""
+    return [] if price.notes is msgspec.UNSET else [_SHOWN.get(note, note) for note in price.notes]
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):

@@ -182,7 +182,7 @@ def _source(spec: RunSpec, model: ModelSpec) -> str:
     price = spec.prices.of(model)
     if price is None or not price.source:
         return f"the price of {model.alias} comes from the configuration"
-    return f"the price of {model.alias} is from {price.source}, whose newest price is of {price.dated}"
+    return f"the price of {model.alias} is from {price.source}, whose latest price is dated {price.dated}"
 
 
 def _as_quoted(spec: RunSpec, services: Services, bills: Sequence[ModelBill]) -> list[ModelBill]:

@@ -107,7 +107,7 @@ def reading_sentences(significance: Significance) -> list[str]:
         "Each interval is for a single effect; it is not adjusted for the number of tests.",
         "A p-value is the probability of a difference at least this large if the arms did not differ.",
         f'"Significant" means a p-value of at most {settings.alpha:g} after adjustment for multiple tests.',
-        '"Not significant" means that chance cannot be ruled out; it does not mean that the prompts are equal.",
+        '"Not significant" means that chance cannot be ruled out; it does not mean that the prompts are equal.',
         *margin_reading(significance),
         "Primary endpoints were declared in the configuration. All others are exploratory: leads, not findings.",
         "Clusters are groups of items that share a passage; standard errors account for them.",

@@ -41,7 +41,7 @@ __all__ = [
 
 _DIGEST: Final = 12
 _TEMPERATURE: Final = "Temp."
-_IN_NOTES: Final = re.compile(r"(?:,| at) temperature 0(?=[,:;.])")
+_IN_NOTES: Final = re.compile(r"(?:,| at) temperature 0(?=[,:;.)])")
 
 
 def without_temperature(table: Table) -> Table:

@@ -6,7 +6,8 @@ outside is escaped by ``markup``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -27,11 +28,11 @@ from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.summary import cost_lines, missing_sentence, run_sentences
 from promptrial.reporting.tables import PrimaryKey, Table
 from promptrial.reporting.tables.aggregate import ONE_CONTROL, one_control_text
-from promptrial.reporting.tables.cells import count, counted, level
+from promptrial.reporting.tables.cells import MISSING, count, counted, level
 from promptrial.reporting.tables.contrasts import named_contrast
 from promptrial.reporting.tables.margins import margin_reading
 from promptrial.reporting.tables.missing import sensitivity_notes
-from promptrial.reporting.tables.words import listing
+from promptrial.reporting.tables.words import listing, metric_text
 from promptrial.reporting.verdict import Verdict, all_arms, trial_verdict
 
 __all__ = ["MOST_CHANGED", "ChangedItem", "WhatChanged", "aggregate_report", "trial_plots", "trial_report"]
@@ -74,16 +75,18 @@ def trial_report(result: TrialResult, changed: Sequence[WhatChanged]) -> str:
     """Return ``report.md`` of one trial; ``changed`` has what changed in each contrast, in their order."""
     result = _in_shares(result)
     significance, names = result.significance, result.facts.arm_labels
+    verdict, effects = trial_verdict(result), effects_in_short(significance, wide=True, names=names)
+    said = _outcomes(verdict, effects, significance.settings.alpha)
     forest = [f"![Effects with intervals]({_FOREST_PLOT})\n"] if _drawn(result) else []
     arms = _arms(result)  # come first where there are any
     return page(
         f"# Trial {inline(result.facts.trial.slug)}\n",
         f"{line(_facts(result))}\n",
-        *_said(trial_verdict(result)),
+        *_said(verdict),
         *(arms or forest),
         section(
             "Effects",
-            *table_blocks(effects_in_short(significance, wide=True, names=names)),
+            *table_blocks(effects),
             *(forest if arms else ()),
         ),
         *(
@@ -93,7 +96,7 @@ def trial_report(result: TrialResult, changed: Sequence[WhatChanged]) -> str:
         agreement_section(result.agreement),
         section("Missing answers", bullets(_missing(significance, names))),
         section("Cost", bullets(cost_lines(result.costs, names, dry_run=result.facts.run.dry_run))),
-        section("How to read it", bullets(_reading(significance, changed=bool(changed)))),
+        section("How to read it", bullets(_reading(significance, said, changed=bool(changed)))),
         f"All statistics, and the prompts: [{_DETAILS}]({_DETAILS}). Every item with its answers: "
         f"[report.html]({_PAGE}).\n",
     )
@@ -208,22 +211,53 @@ def _missing(significance: Significance, names: Mapping[ArmName, str]) -> list[s
     return [missing_sentence(significance, names), *sensitivity_notes(rows, names)]
 
 
-def _reading(significance: Significance, *, changed: bool) -> list[str]:
+_DECIDED: Final = ("better", "worse", "higher", "lower")
+_UNDECIDED: Final = {
+    "not shown": '"Not shown" means that chance cannot be ruled out; it does not mean that the prompts are equal.',
+    "lead": 'A "lead" is a difference on an exploratory measure (one not declared as primary): test it in another '
+    "trial.",
+}
+
+
+def _outcomes(verdict: Verdict, effects: Sequence[Table], alpha: float) -> Iterator[str]:
+    """Yield what the words mean that say what was found; of these, those in the verdict or a table of effects."""
+    cells = [cell for table in effects for row in table.rows for cell in row]
+    said = "\n".join([*verdict.sentences, *cells]).replace("not worse", "")
+    decided = [f'"{word}"' for word in _DECIDED if re.search(rf"\b{word}\b", said)]
+    if decided:
+        words = listing(decided)
+        yield (
+            f"{words[0]}{words[1].upper()}{words[2:]} mean{'s' if len(decided) == 1 else ''} a p-value of at most "
+            f"{alpha:g} after adjustment for multiple tests."
+        )
+    yield from (meaning for word, meaning in _UNDECIDED.items() if re.search(rf"\b{word}\b", said))
+
+
+def _primary_measures(significance: Significance) -> Iterator[str]:
+    """Yield what each primary measure asks of an answer."""
+    for name in dict.fromkeys(row.metric for row in tables.primary_endpoints(significance)):
+        text = metric_text(name)
+        if text.asks != MISSING:
+            yield f"{text.label} (primary measure): {text.asks}"
+
+
+def _reading(significance: Significance, outcomes: Iterable[str], *, changed: bool) -> list[str]:
     settings = significance.settings
-    fixed = "Fixed means that only the treatment answers an item correctly; broken means that only the control does."
+    fixed = (
+        '"Fixed" means that only the treatment answers an item correctly; "broken" means that only the control does.'
+    )
     return [
         (
             f'A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points ("points" for short), over the items '
             "scored in both arms."
         ),
         ITEM_TEXT,
+        *_primary_measures(significance),
         (
             f"A {level(settings.confidence)} CI (confidence interval) is the range of differences that are "
             "compatible with the data."
         ),
-        f"Better and worse mean a p-value of at most {settings.alpha:g} after adjustment for multiple tests.",
-        "Not shown means that chance cannot be ruled out; it does not mean that the prompts are equal.",
-        "A lead is a difference on an exploratory measure (one not declared as primary): test it in another trial.",
+        *outcomes,
         *([fixed] if changed else []),
         *margin_reading(significance),
     ]

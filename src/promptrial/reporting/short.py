@@ -34,7 +34,7 @@ _WORDS: Final = {
     "false_alarm": "false alarm",
 }
 _SHOWN: Final = {"better", "worse", "higher", "lower"}
-_LEAD_NOTE: Final = "A lead is a difference on an exploratory measure; test it in another trial."
+_LEAD_NOTE: Final = 'A "lead" is a difference on an exploratory measure; test it in another trial.'
 
 
 def effects_in_short(

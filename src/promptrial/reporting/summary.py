@@ -36,7 +36,7 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.contrasts import contrast_suffix, side_phrases
 from promptrial.reporting.tables.effects import caution_notes, interaction_notes, paired_means
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
-from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text, score_unit
+from promptrial.reporting.tables.words import direction, good_answer, listing, metric_text, quantity_text, score_unit
 
 __all__ = ["cost_lines", "cost_sentence", "missing_sentence", "run_sentences", "trial_sentences"]
 
@@ -105,7 +105,7 @@ def cost_sentence(costs: CostReport, names: Mapping[ArmName, str] | None = None)
             "(`pricing`)."
         )
     by_arm = listing([f"{amount(cost.usd)} for {_arm(name, names)}" for name, cost in arms if cost.usd is not None])
-    good = "exact match" if costs.criterion is UNSET else f"answer that meets the criterion ({costs.criterion})"
+    good = "exact match" if costs.criterion is UNSET else good_answer(costs.criterion).phrase
     each = "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD per {good}"
     return f"Cost: {bound}{amount(costs.usd)} USD ({by_arm}), {tokens}{each}.{_judges(costs)}{_spent(costs)}"
 

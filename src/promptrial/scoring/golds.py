@@ -26,7 +26,7 @@ class RefusalGold:
 
     def __str__(self) -> str:
         """The place and what to do, in one sentence."""
-        what = f"{self.place} id {self.item_id!r}: the accepted answer {self.text!r} reads as a refusal"
+        what = f"{self.place} id {self.item_id!r}: the accepted answer {self.text!r} reads as an abstention"
         if self.only:
             return f"{what}; if the question has no answer, set is_unanswerable and leave the answers empty"
         return f"{what}; an answer that equals it counts as right"
@@ -55,7 +55,7 @@ class GoldCheck:
             yield str(gold)
         if len(found) > _SHOWN:
             more = len(found) - _SHOWN
-            yield f"datasets.{dataset}: {more} more accepted answers read as refusals; `promptrial audit` lists them"
+            yield f"datasets.{dataset}: {more} more accepted answers read as abstentions; `promptrial audit` lists them"
         golds = [answer for item in drawn for answer in item.answers]
         unspaced = sum(map(has_unspaced, golds))
         if unspaced:

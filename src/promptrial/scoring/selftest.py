@@ -112,14 +112,14 @@ def run(refusals: Iterable[str], settings: ScoringSettings) -> int:
             checked += 1
             if not is_abstention(variant, settings.extra_refusals):
                 raise SelfTestError(
-                    f"a prompt mandates the refusal {refusal!r}, but the scorer takes {variant!r} for an answer",
-                    hint="add the refusal to scoring.extra_refusals in the configuration, or reword the prompt",
+                    f"a prompt mandates the abstention {refusal!r}, but the scorer takes {variant!r} for an answer",
+                    hint="add it to scoring.extra_refusals in the configuration, or reword the prompt",
                 )
     for answer in KNOWN_ANSWERS:
         checked += 1
         if is_abstention(answer, settings.extra_refusals):
             raise SelfTestError(
-                f"the scorer takes the answer {answer!r} for a refusal",
+                f"the scorer takes the answer {answer!r} for an abstention",
                 hint="take it out of scoring.extra_refusals in the configuration",
             )
     return checked

@@ -10,6 +10,7 @@ from promptrial.care.view.pages import frame
 from promptrial.documents.scorers import Declaration
 from promptrial.reporting.page.markup import shown
 from promptrial.reporting.tables.cells import counted
+from promptrial.reporting.tables.meanings import asked
 
 __all__ = ["answer_page", "end_page", "next_place"]
 
@@ -123,7 +124,7 @@ def _asked(scorer: Declaration, guide: Guide) -> str:
     if guide.rubric:
         return f"{shown(scorer.label)}: score this answer by the rubric."
     right = "Is this answer right? The labels check " if scorer.role == "accuracy" else ""
-    return f"{right}{shown(scorer.label)}: {shown(scorer.meaning)}"
+    return f"{right}{shown(scorer.label)}: {shown(asked(scorer.meaning))}"
 
 
 def _form(place: int, label: str, scorer: Declaration, guide: Guide) -> str:

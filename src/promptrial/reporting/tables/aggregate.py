@@ -92,7 +92,7 @@ def aggregate_table(
             "Temp.",
             "Pairs",
             *SIDE_HEADERS,
-            f"Difference, pp ({' or '.join(levels)} CI)",
+            f"Difference, points ({' or '.join(levels)} CI)",
             _other_rule_header(results),
             "p",
             "Adjusted within trial",
@@ -130,7 +130,7 @@ def _over_all(tested: int, *, by_max_t: bool) -> Iterator[str]:
 def _other_rule_header(results: Sequence[TrialResult]) -> str:
     """Return how missing answers are taken in the column beside the effects that decide."""
     failing = any(result.significance.settings.missing == "failure" for result in results)
-    return f"Missing answers {rule_text('exclude' if failing else 'failure')}, pp"
+    return f"Missing answers {rule_text('exclude' if failing else 'failure')}, points"
 
 
 def trials_table(results: Sequence[TrialResult], spending: SpendingFacts | None = None) -> Table:
@@ -179,10 +179,10 @@ def _trials_notes(results: Sequence[TrialResult]) -> Iterator[str]:
 def _spending_notes(spending: SpendingFacts | None, *, is_dry: bool) -> Iterator[str]:
     if spending is not None:
         held = f" Up to {amount(spending.held_usd)} USD more may be billed." if spending.held_usd else ""
-        run = "A hosted run would have" if is_dry else "The run has"
+        verb = "would have cost" if is_dry else "cost"
         yield (
-            f"{run} spent {amount(spending.spent_usd)} USD over all attempts, of which "
-            f"{amount(spending.used_usd)} USD is for the answers above, each counted once.{held}"
+            f"All attempts {verb} {amount(spending.spent_usd)} USD; the answers that are analysed account for "
+            f"{amount(spending.used_usd)} USD of that.{held}"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import UNSET
 
-from promptrial.documents.cost_report import Cost, CostReport, Price
+from promptrial.documents.cost_report import Cost, CostReport, Price, shown_notes
 from promptrial.documents.missing import ArmAttrition
 from promptrial.documents.significance import SIDES, Significance
 from promptrial.model import Trial
@@ -29,7 +29,7 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
 from promptrial.reporting.tables.effects import overall_endpoints
 from promptrial.reporting.tables.missing import rule_text
-from promptrial.reporting.tables.words import metric_text, reason_text, score_unit
+from promptrial.reporting.tables.words import good_answer, listing, metric_text, reason_text, score_unit
 
 __all__ = [
     "attrition_table",
@@ -80,10 +80,12 @@ def design_table(facts: TrialFacts, significance: Significance) -> Table:
     return Table("Design", ("", ""), tuple(rows), (), "ll")
 
 
+_BY_CHARACTER: Final = ", by character"
+
+
 def _rules_text(rules: str) -> str:
     """Return the name of rules for reading; what is stored stays, because seals hold it."""
-    name, by_character, _ = rules.partition(", by character")
-    return f"{name} (by character in scripts without spaces)" if by_character else rules
+    return rules.partition(_BY_CHARACTER)[0]
 
 
 def datasets_table(run: RunFacts) -> Table:
@@ -99,6 +101,10 @@ def datasets_table(run: RunFacts) -> Table:
         for n, have in ((data.without_gold, "have no gold answer"), (data.with_choices, "have choices"))
         if n
     )
+    by_character = [data.name for data in run.datasets if _BY_CHARACTER in data.rules]
+    if by_character:
+        where = "" if len(by_character) == len(run.datasets) else f"{listing(by_character)}: "
+        notes = (*notes, f"{where}text in languages written without spaces is compared character by character.")
     return Table("Questions", headers, rows, notes, "lllrll")
 
 
@@ -226,19 +232,20 @@ def costs_table(costs: CostReport, *, is_mixed: bool = False) -> Table:
     arms: list[tuple[str, Cost]] = [(name, costs.conditions[name]) for name in control_first(costs.conditions)]
     together = [("both" if len(arms) == 2 else "all", costs)] if len(arms) > 1 else []
     is_more_spent = costs.spent_usd is not UNSET
+    good = "exact match" if costs.criterion is UNSET else good_answer(costs.criterion).header
     return Table(
         title="Costs",
         headers=(
             "Arm",
             "Requests",
             "Answered",
-            "Exact matches" if costs.criterion is UNSET else "Meets the criterion",
+            f"{good.capitalize()}{'es' if costs.criterion is UNSET else 's'}",
             "Prompt tokens",
             "Answer tokens",
             "All tokens",
             "USD",
             *(["USD spent"] if is_more_spent else []),
-            "USD per exact match" if costs.criterion is UNSET else "USD per answer meeting the criterion",
+            f"USD per {good}",
         ),
         rows=tuple((name, *_cost_cells(cost, is_more_spent=is_more_spent)) for name, cost in (*arms, *together)),
         notes=(*_cost_notes(costs), *([_MIXED] if is_mixed and costs.usd_per_correct is not None else [])),
@@ -349,11 +356,11 @@ def _cost_cells(cost: Cost, *, is_more_spent: bool) -> tuple[str, ...]:
 def _cost_notes(costs: CostReport) -> Iterable[str]:
     if costs.criterion is None:
         yield (
-            "The number of answers that meet a criterion is not available: no scorer says whether an answer is "
-            "right, and `costs.criterion` is not set."
+            "The number of good answers is not available: no scorer says whether an answer is correct, and "
+            "`costs.criterion` is not set."
         )
-    elif costs.criterion is not UNSET:
-        yield f"The criterion: {costs.criterion}."
+    elif costs.criterion is not UNSET and (note := good_answer(costs.criterion).note):
+        yield note
     own = {} if costs.arm_prices is UNSET else costs.arm_prices
     if not costs.conditions or costs.conditions.keys() - own.keys():  # else no arm is answered by the trial's model
         yield _price_note(costs.price, "")
@@ -403,8 +410,7 @@ def _price_source(price: Price) -> str:
     """Return where a price is from that the configuration does not give."""
     if price.source is UNSET:
         return ""
-    notes = () if price.notes is UNSET else price.notes
-    return f" Source: {'; '.join([f'{price.source}, newest price of {price.dated}', *notes])}."
+    return f" Source: {'; '.join([f'{price.source}, latest price dated {price.dated}', *shown_notes(price)])}."
 
 
 def _cache_rates(price: Price) -> str:

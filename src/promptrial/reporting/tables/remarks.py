@@ -12,13 +12,13 @@ _IN_NONE: Final = r"pairs differ in 0 of (\d+ \w+)"
 _IN_FEW: Final = r"pairs differ in (\d+ of \d+ \w+)"
 _PLAIN: Final = {
     rf"too sparse for sign flips alone \({_IN_NONE}: .+\): the interval is widened, (by .+)":
-        r"the arms differ in none of \1, which is too sparse for sign flips alone, so the interval is widened \2",
+        r"the arms differ on none of \1, which is too sparse for sign flips alone, so the interval is widened \2",
     rf"too sparse for sign flips alone \({_IN_FEW}: (.+)\): the interval is widened, (by .+)":
-        r"the arms differ in only \1 (\2), which is too sparse for sign flips alone, so the interval is widened \3",
+        r"the arms differ on only \1 (\2), which is too sparse for sign flips alone, so the interval is widened \3",
     rf"{_IN_NONE}: the interval is approximate, and may be too narrow":
-        r"the arms differ in none of \1, so the interval is approximate and may be too narrow",
+        r"the arms differ on none of \1, so the interval is approximate and may be too narrow",
     rf"{_IN_FEW}: the interval is approximate, and may be too narrow":
-        r"the arms differ in only \1, so the interval is approximate and may be too narrow",
+        r"the arms differ on only \1, so the interval is approximate and may be too narrow",
     r"only (\d+ (?:cluster|pair)s?): no p-value can reach (\S+); at least (\d+) are needed":
         r"with only \1, no p-value can reach \2; at least \3 are needed",
     r"only (\d+ (?:cluster|pair)s?): p-values go in steps of (.+)":
@@ -27,6 +27,8 @@ _PLAIN: Final = {
         r"with \1, \2",
     r"one cluster: (no test and no interval|no standard error) can be computed":
         r"with one cluster, \1 can be computed",
+    r"no pair: (no item .+)":
+        r"no pair, because \1",
     r"(.+): no interval can be computed":
         r"\1, so no interval can be computed",
     r"cannot reach (\S+): (the smallest possible p is .+)":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,12 +13,15 @@ from typing import Final
 from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Family, Scope
 from promptrial.registry import DEFAULT_PACK, load
-from promptrial.reporting.tables.cells import MISSING, PERCENT, ScoreUnit
+from promptrial.reporting.tables.cells import MISSING, PERCENT, ScoreUnit, counted
+from promptrial.reporting.tables.meanings import asked
 
 __all__ = [
+    "GoodAnswer",
     "MetricText",
     "correction_text",
     "direction",
+    "good_answer",
     "listing",
     "method_text",
     "metric_text",
@@ -35,6 +39,15 @@ class MetricText:
 
     label: str
     asks: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoodAnswer:
+    """What costs call an answer that they count: in headers, in a sentence, and in a note that says what it is."""
+
+    header: str
+    phrase: str
+    note: str
 
 
 _SCORERS: ContextVar[Mapping[str, Declaration]] = ContextVar("_SCORERS", default=MappingProxyType({}))
@@ -102,6 +115,9 @@ _SUBSETS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 )
 
 
+_CRITERION: Final = re.compile(r"(.+) of (at (?:least|most) \S+)", re.DOTALL)
+
+
 @contextmanager
 def wording(scorers: Mapping[str, Declaration]) -> Iterator[None]:
     """Name metrics, for as long as the context lasts, by what the scorers of a run say of themselves."""
@@ -138,10 +154,40 @@ def _label(name: str, scorer: Declaration) -> str:
 
 def _asks(scorer: Declaration) -> str:
     """Return what a scorer asks of an answer, and in what its scores are shown where they do not go from 0 to 1."""
+    meaning = asked(scorer.meaning)
     if scorer.range == (0.0, 1.0):
-        return scorer.meaning
+        return meaning
     low, high = scorer.range
-    return f"{scorer.meaning} Shown in {scorer.unit or 'points'}, {low:,.10g} to {high:,.10g}."
+    return f"{meaning} Shown in {scorer.unit or 'points'}, {low:,.10g} to {high:,.10g}."
+
+
+def good_answer(criterion: str | None) -> GoodAnswer:
+    """Return what an answer is called that meets a criterion, as ``costs.criterion.in_words`` has it.
+
+    Where the criterion is the higher score of a 0/1 measure of correctness, the answer is correct.
+
+    Examples
+    --------
+    >>> good_answer("Politeness of at least 7").phrase
+    'answer with a score of at least 7 (Politeness)'
+    """
+    found = None if criterion is None else _CRITERION.fullmatch(criterion)
+    if found is None:
+        return GoodAnswer("good answer", "good answer", "")
+    label, bound = found.groups()
+    scorer = next((each for each in _declared() if each.label == label), None)
+    if scorer is not None and scorer.role == "accuracy" and bound == "at least 1":
+        return GoodAnswer(
+            "correct answer", f"correct answer (by {label})", f"Answers are correct according to {label}."
+        )
+    score = f"a score of {bound} ({label})"
+    return GoodAnswer("good answer", f"answer with {score}", f"A good answer has {score}.")
+
+
+def _declared() -> Iterator[Declaration]:
+    """Yield the scorers of ``wording``, then those of the default pack."""
+    yield from _SCORERS.get().values()
+    yield from (load("scorer", kind)().declared for kind in DEFAULT_PACK.values())
 
 
 def method_text(name: str | None) -> str:
@@ -173,23 +219,49 @@ def direction(difference: float | None) -> str:
 
 def correction_text(families: Sequence[Family]) -> str:
     """Return how adjusted p-values were made, in a sentence; empty without a family that has a test."""
-    families = [family for family in families if family.size]
-    if not families:
+    groups: dict[str, list[Family]] = {}
+    for family in families:
+        if family.size:
+            groups.setdefault(family.correction, []).append(family)
+    if not groups:
         return ""
+    counted_in = {correction: _sizes(members) for correction, members in groups.items()}
+    if len(groups) == 1:
+        ((correction, sizes),) = counted_in.items()
+        said = f"{_CORRECTIONS[correction]} over {sizes}"
+    else:
+        said = "; ".join(
+            f"{_CORRECTIONS[correction].removesuffix(',')} for {_tested(groups[correction])} ({sizes})"
+            for correction, sizes in counted_in.items()
+        )
+    single = all(family.size == 1 and family.correction != "bonferroni" for each in groups.values() for family in each)
+    alpha = next(iter(groups.values()))[0].alpha
+    unchanged = "; a single test is not adjusted" if single else ""
+    return f"Adjusted p: {said}, at level {alpha:g}{unchanged}."
+
+
+_CORRECTIONS: Final = {
+    "holm": "Holm's method",
+    "bh": "the Benjamini-Hochberg method",
+    "max_t": "step-down max-T (the largest statistic under sign flips that all contrasts share)",
+    "bonferroni": "the level of each look, by the stopping rule and Bonferroni's method,",
+}
+
+
+def _sizes(families: Sequence[Family]) -> str:
+    """Return how many tests each family has: ``2 tests``, ``each of 3 families of 2 to 4 tests``."""
     sizes = sorted({family.size for family in families})
-    methods = {
-        "holm": "Holm's method",
-        "bh": "the Benjamini-Hochberg method",
-        "max_t": "step-down max-T (the largest statistic under sign flips that all contrasts share)",
-        "bonferroni": "the level of each look, by the stopping rule and Bonferroni's method,",
-    }
-    method = listing(list(dict.fromkeys(methods[family.correction] for family in families)))
+    if len(families) == 1:
+        return counted(sizes[0], "test")
     tests = " or ".join(map(str, sizes)) if len(sizes) < 3 else f"{sizes[0]} to {sizes[-1]}"
-    noun = "test" if sizes == [1] else "tests"
-    where = f"{tests} {noun}" if len(families) == 1 else f"each of {len(families)} families of {tests} {noun}"
-    looked_at = any(family.correction == "bonferroni" for family in families)
-    unchanged = "; a single test is not adjusted" if sizes == [1] and not looked_at else ""
-    return f"Adjusted p: {method} over {where}, at level {families[0].alpha:g}{unchanged}."
+    return f"each of {len(families)} families of {tests} {'test' if sizes == [1] else 'tests'}"
+
+
+def _tested(families: Sequence[Family]) -> str:
+    """Return of what families are, where others are corrected otherwise."""
+    kinds = dict.fromkeys(family.name.partition("/")[0] for family in families)
+    named = {"primary": "the primary endpoints", "exploratory": "the others"}
+    return listing([named.get(kind, quantity_text(kind)) for kind in kinds])
 
 
 def listing(words: Sequence[str], joined: str = "and") -> str:
