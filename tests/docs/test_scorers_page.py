@@ -16,6 +16,7 @@ from promptrial import registry
 from promptrial.config.extracts import typed_steps
 from promptrial.config.typed import typed
 from promptrial.model import Item
+from promptrial.reporting.tables.meanings import asked
 from promptrial.scoring.base import Panel, ScoringSettings, prepare_gold
 from promptrial.scoring.contract import Response
 from promptrial.scoring.extracts import Extract
@@ -96,5 +97,5 @@ def test_a_small_trial_with_every_scorer_of_the_page_ends_with_a_report_that_say
         assert set(scorers) < set(csv.DictReader(file).fieldnames or ())
     report = project.details()
     for each in json.loads((project.trial_folder() / "results/scorers.json").read_text())["scorers"]:
-        said = each["declared"]["meaning"].replace("|", "\\|")
+        said = asked(each["declared"]["meaning"]).replace("|", "\\|")
         assert re.sub(r"[^\w ]", "", said)[:60] in re.sub(r"[^\w ]", "", report), each["name"]

@@ -193,3 +193,13 @@ def test_no_verb_and_the_word_help_show_the_help(capsys: pytest.CaptureFixture[s
             main(words)
         assert ended.value.code == code
         assert shown in capsys.readouterr().out
+
+
+def test_only_commands_that_save_something_say_that_flags_are_saved_with_the_run() -> None:
+    verbs = {name: build_parser(name) for name in ("run", "resume", "plan", "config")}
+    choices = {
+        name: next(each for each in parser._actions if each.dest == "verb").choices[name]  # type: ignore[index]
+        for name, parser in verbs.items()
+    }
+    said = {name: "saved with the run" in " ".join(each.format_help().split()) for name, each in choices.items()}
+    assert said == {"run": True, "resume": True, "plan": False, "config": False}

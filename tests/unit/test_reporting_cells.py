@@ -1,5 +1,7 @@
 import pytest
+from msgspec import structs
 
+from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Family
 from promptrial.reporting.facts import without_folders
 from promptrial.reporting.plain import one_line, printable, summary_text
@@ -19,7 +21,15 @@ from promptrial.reporting.tables.cells import (
     rate,
     significant,
 )
-from promptrial.reporting.tables.words import correction_text, direction, listing, method_text, metric_text
+from promptrial.reporting.tables.words import (
+    correction_text,
+    direction,
+    good_answer,
+    listing,
+    method_text,
+    metric_text,
+    wording,
+)
 
 
 @pytest.mark.parametrize("write", [count, rate, points, p_value, significant, amount, quantity])
@@ -133,9 +143,9 @@ def test_words_are_listed_as_in_a_sentence() -> None:
     assert [listing(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
 
 
-def family(size: int, correction: str = "holm") -> Family:
+def family(size: int, correction: str = "holm", name: str = "f") -> Family:
     assert correction in ("holm", "bh")
-    return Family(name="f", correction="holm" if correction == "holm" else "bh", alpha=0.05, size=size, rejected=0)
+    return Family(name=name, correction="holm" if correction == "holm" else "bh", alpha=0.05, size=size, rejected=0)
 
 
 def test_a_correction_is_told_with_its_method_and_size() -> None:
@@ -143,6 +153,14 @@ def test_a_correction_is_told_with_its_method_and_size() -> None:
     assert "a single test is not adjusted" in correction_text([family(1)])
     assert "each of 3 families of 2 to 4 tests" in correction_text([family(2, "bh"), family(3, "bh"), family(4, "bh")])
     assert correction_text([]) == ""
+
+
+def test_what_is_corrected_otherwise_is_named_with_the_primary_endpoints_first() -> None:
+    exploratory = family(2, "bh", "exploratory/short vs control")
+    assert correction_text([exploratory, family(1, name="primary")]) == (
+        "Adjusted p: Holm's method for the primary endpoints (1 test); the Benjamini-Hochberg method for the others "
+        "(2 tests), at level 0.05."
+    )
 
 
 def test_only_absolute_paths_lose_their_folders() -> None:
@@ -155,3 +173,13 @@ def test_only_absolute_paths_lose_their_folders() -> None:
         "rajpurkar/squad_v2",
         "plain",
     ]
+
+
+def test_a_good_answer_is_a_correct_one_by_a_measure_of_correctness_and_otherwise_one_with_a_score() -> None:
+    right = Declaration(label="Answer inclusion", meaning="?", scale="binary", direction="higher", role="accuracy")
+    with wording({"includes": right, "polite": structs.replace(right, label="Politeness", role=None)}):
+        assert good_answer("Answer inclusion of at least 1").phrase == "correct answer (by Answer inclusion)"
+        assert good_answer("Answer inclusion of at most 0").header == "good answer"
+        assert good_answer("Politeness of at least 1").note == "A good answer has a score of at least 1 (Politeness)."
+    assert good_answer("Exact match of at least 1").header == "correct answer"
+    assert good_answer(None).note == ""

@@ -142,3 +142,27 @@ def test_what_was_spent_stands_beside_what_the_answers_cost() -> None:
     page = trial_report(TrialResult(facts(), document(), msgspec.structs.replace(costs(), spent_usd=9.5)), [])
     assert "Spent: 9.50 USD" in page
     assert "all of it on these answers" in trial_report(result(), [])
+
+
+def test_only_words_that_the_page_has_are_explained_and_they_stand_in_quotation_marks() -> None:
+    dull: dict[str, Any] = {"p": 0.4, "p_adjusted": 0.4, "significant": False}
+    won, lost, open_ = endpoint(), endpoint("abstain_rate", 0.1, 0.3), endpoint("f1", **dull)
+    pages = [trial_report(result(document(*rows)), []) for rows in ((won,), (won, lost, open_))]
+    explained = [page.partition("## How to read it")[2] for page in pages]
+    assert '- "Better" means a p-value of at most 0.05 after adjustment for multiple tests.' in explained[0]
+    assert not [word for word in ("worse", "Not shown", "lead", "Fixed") if f'"{word}"' in explained[0]]
+    assert '"Better" and "higher" mean a p-value' in explained[1]
+    assert '- "Not shown" means' in explained[1]
+    assert '- A "lead" is' in explained[1]
+
+
+def test_the_page_says_what_each_primary_measure_asks() -> None:
+    page = trial_report(result(document(endpoint(), endpoint("f1"))), [])
+    assert "- Exact match (primary measure): Is the normalised answer equal to an accepted answer? If " in page
+    assert "Token F1 (primary measure)" not in page
+
+
+def test_a_table_without_rows_says_what_there_is_none_of() -> None:
+    page = trial_details(facts(), document(endpoint()), costs())
+    assert "### Pairs of 0/1 endpoints\n\nNo endpoint has 0/1 scores in pairs.\n" in page
+    assert "\nNone.\n" not in page

@@ -297,7 +297,10 @@ def test_what_is_wanted_of_a_metric_is_read_from_the_document() -> None:
 def test_what_cannot_be_tested_is_told_with_its_reason_and_n() -> None:
     texts = sentences(document(untested()))
 
-    assert "Exact match (primary) could not be tested: no pair: no item has a score in both arms (0 pairs)." in texts
+    assert (
+        "Exact match (primary) could not be tested: no pair, because no item has a score in both arms (0 pairs)."
+        in texts
+    )
 
 
 def test_exploratory_results_are_called_leads() -> None:

@@ -190,7 +190,7 @@ def test_too_few_clusters_give_no_answer_and_say_how_many_are_needed() -> None:
 
 def test_nothing_scored_gives_no_answer_with_its_reason() -> None:
     assert sentence(document(untested())) == (
-        "No answer possible on exact match: no pair: no item has a score in both arms."
+        "No answer possible on exact match: no pair, because no item has a score in both arms."
     )
 
 

@@ -27,6 +27,7 @@ from promptrial.reporting.tables.cells import (
 )
 from promptrial.reporting.tables.effects import caution_notes
 from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
+from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import (
     correction_text,
     listing,
@@ -227,7 +228,7 @@ def _effects_table(pair: Pair) -> Table:
     endpoints = [row for row in found.endpoints if row.scope == "overall" and row.n_items > row.n_not_applicable]
     names = {endpoint.family for endpoint in endpoints}
     families = [family for family in found.families if family.name in names]
-    reasons = [f"{metric_text(row.metric).label}: {row.reason}." for row in endpoints if row.reason]
+    reasons = [f"{metric_text(row.metric).label}: {plain(row.reason)}." for row in endpoints if row.reason]
     corrected = filter(None, [correction_text(families)])
     return Table(
         title="B minus A, over all items in both runs",

@@ -16,6 +16,7 @@ from promptrial.reporting.stopped import covers
 from promptrial.reporting.tables import primary_endpoints
 from promptrial.reporting.tables.cells import count, counted, level, p_equals, points, rate, temperature
 from promptrial.reporting.tables.margins import margin_decision
+from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import metric_text, score_unit
 
 __all__ = ["Finding", "Phrasing", "State", "state_of", "where_words"]
@@ -173,7 +174,7 @@ class Phrasing:
         if row.clusters_needed is None:
             return (
                 f"No answer possible{self._between} on {self._where}: ",
-                f"{row.reason or 'nothing was scored in both arms'}.",
+                f"{plain(row.reason or 'nothing was scored in both arms')}.",
             )
         noun = self.clusters if row.clustered else "question"
         units = counted(row.n_clusters, noun) + ("" if row.clustered else " with a different score")

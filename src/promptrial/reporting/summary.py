@@ -36,6 +36,7 @@ from promptrial.reporting.tables.cells import (
 from promptrial.reporting.tables.contrasts import contrast_suffix, side_phrases
 from promptrial.reporting.tables.effects import caution_notes, interaction_notes, paired_means
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
+from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import direction, good_answer, listing, metric_text, quantity_text, score_unit
 
 __all__ = ["cost_lines", "cost_sentence", "missing_sentence", "run_sentences", "trial_sentences"]
@@ -238,9 +239,11 @@ def _by_type(facts: TrialFacts) -> str:
 def _primary(row: Endpoint, significance: Significance, trial: Trial) -> str:
     name = f"{_warned(row)}{_name(row, trial)} (primary)"
     if row.significant is None:
-        return f"{name} could not be tested: {row.reason or 'no reason given'} ({_counted(row.n_pairs, 'pair')})."
+        return (
+            f"{name} could not be tested: {plain(row.reason or 'no reason given')} ({_counted(row.n_pairs, 'pair')})."
+        )
     if row.clusters_needed is not None and not row.significant:
-        return f"{name} could not be decided: {row.reason}. {_figures(row, significance)}."
+        return f"{name} could not be decided: {plain(row.reason or 'no reason given')}. {_figures(row, significance)}."
     figures = _figures(row, significance)
     if row.significant:
         return f"{name}: significant; {_arm_is(row, significance.settings)}. {figures}."

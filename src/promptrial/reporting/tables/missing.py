@@ -22,6 +22,7 @@ from promptrial.reporting.tables.cells import (
     temperature,
 )
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, side_phrases, with_contrasts
+from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import listing, metric_text, score_unit, subset_text
 
 __all__ = ["attrition_notes", "missing_rule_table", "rule_text", "scope_phrase", "sensitivity_notes"]
@@ -42,7 +43,7 @@ def missing_rule_table(significance: Significance) -> Table:
     rows = [(row, row.missing_sensitivity) for row in significance.endpoints if row.missing_sensitivity is not None]
     rule: MissingRule = "exclude" if significance.settings.missing == "failure" else "failure"
     reasons = (
-        f"{metric_text(row.metric).label}{contrast_suffix(row)}: {found.reason}."
+        f"{metric_text(row.metric).label}{contrast_suffix(row)}: {plain(found.reason)}."
         for row, found in rows
         if found.reason is not None
     )
@@ -79,7 +80,7 @@ def sensitivity_notes(endpoints: Iterable[Endpoint], names: Mapping[ArmName, str
             continue
         name = f"{metric_text(row.metric).label}{contrast_suffix(row, names)} at temperature {temperature(row.temp)}"
         figures = (
-            f"not available: {found.reason}"
+            f"not available: {plain(found.reason or 'no reason given')}"
             if found.difference is None
             else f"{effect_in_words(found.difference, found.ci_low, found.ci_high, score_unit(row.metric))}, "
             f"{p_phrase(found.p)}"

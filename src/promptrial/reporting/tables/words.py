@@ -225,6 +225,7 @@ def correction_text(families: Sequence[Family]) -> str:
             groups.setdefault(family.correction, []).append(family)
     if not groups:
         return ""
+    groups = dict(sorted(groups.items(), key=lambda group: all(family.name != "primary" for family in group[1])))
     counted_in = {correction: _sizes(members) for correction, members in groups.items()}
     if len(groups) == 1:
         ((correction, sizes),) = counted_in.items()
