@@ -55,7 +55,7 @@ def test_a_minimal_configuration_runs_to_its_report_and_says_what_was_decided(mi
     assert (
         "datasets.mine: columns: question from 'Question', answers from 'answer', category from 'Topic'" in outcome.err
     )
-    assert "scorers: 8 of 8 questions have a long answer: f1" in outcome.err
+    assert "scorers: f1 (8 of 8 questions have a long answer)" in outcome.err
     assert "primary endpoint: f1" in outcome.err
     recorded = yaml.safe_load((minimal.run_root() / "effective_config.yaml").read_text())
     assert recorded["datasets"]["mine"] == {

@@ -535,7 +535,7 @@ def test_without_a_criterion_the_report_says_that_the_number_is_not_available(ow
     own.write_config({"scorers": {"polite": POLITE}})
     done(own)
     report = own.details()
-    assert "The number of answers that meet a criterion is not available" in report
+    assert "The number of good answers is not available" in report
     assert json.loads((own.trial_folder() / "results/costs.json").read_text())["criterion"] is None
 
 

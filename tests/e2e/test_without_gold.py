@@ -83,7 +83,7 @@ def test_a_run_whose_scorers_need_no_gold_answer_is_complete(project: Project) -
     assert significance(project)["selective"] == [], "nothing says which answers are right"
     report = project.details()
     assert "Requires a correctness scorer, an abstention scorer" in report
-    assert "no scorer says whether an answer is right" in report
+    assert "no scorer says whether an answer is correct" in report
     assert "The cost per such answer" not in report
     costs = json.loads((project.trial_folder() / "results/costs.json").read_text())
     assert (costs["correct"], costs["usd_per_correct"], costs["criterion"]) == (None, None, None)

@@ -60,7 +60,7 @@ def test_format_columns_scorers_and_what_follows_are_decided_from_the_questions(
     assert config.pricing["embedded"].models["small"].output_per_million == 0
     assert resolution.reasons["datasets/mine/format"] == "recognised in questions.jsonl"
     assert resolution.reasons["scorers"] == "chosen for the questions"
-    assert "scorers: 6 of 6 questions have a long answer: f1" in resolution.sentences
+    assert "scorers: f1 (6 of 6 questions have a long answer)" in resolution.sentences
     assert "primary endpoint: f1" in resolution.sentences
 
 
