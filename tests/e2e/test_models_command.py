@@ -133,6 +133,9 @@ def test_every_failure_is_a_line_and_spoils_nothing_else(
     assert {each["found"] for each in found.values()} == {True, None}
     assert KEY not in out
     assert "wrongwrong" not in out
+    shown = call("--config", "eval.yaml")[1].split("\n\n")
+    assert "  model    not checked (no key)" in next(each for each in shown if each.startswith("keyless:"))
+    assert "  model    not known" in next(each for each in shown if each.startswith("away:"))
 
 
 @pytest.mark.usefixtures("desk")

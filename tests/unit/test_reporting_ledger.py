@@ -11,8 +11,10 @@ import msgspec
 import pytest
 
 from promptrial.documents.ledger import Ledger
+from promptrial.reporting.facts import SpendingFacts
 from promptrial.reporting.ledger_csv import COLUMNS, ledger_csv
 from promptrial.reporting.ledger_text import ledger_text
+from promptrial.reporting.tables import trials_table
 from promptrial.store.part_records import BilledTokens, FileRecord
 from tests.unit.test_phases_ledger import ANSWERED, intent, ledger, manifest, part
 
@@ -120,3 +122,9 @@ def test_what_answers_cost_that_another_run_paid_for_stands_under_used() -> None
     text = ledger_text(msgspec.structs.replace(found, lines=(taken, *others)))
     [line] = [line for line in text.splitlines() if "answers that another run paid for" in line]
     assert line.split()[-4:] == ["-", "1.2500", "-", "1"]
+
+
+def test_the_page_of_a_run_says_how_much_of_what_was_spent_its_answers_account_for() -> None:
+    some, every = (trials_table([], SpendingFacts(2.5, used)).notes for used in (1.0, 2.5))
+    assert some == ("All attempts cost 2.50 USD; the answers that are analysed account for 1.00 USD of that.",)
+    assert every == ("All attempts cost 2.50 USD, all of it for the answers that are analysed.",)

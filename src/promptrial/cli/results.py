@@ -63,6 +63,7 @@ def _trial(finished: Finished, result: TrialResult, width: int) -> Iterator[Piec
     from promptrial.care.finished_run import verdict_of
     from promptrial.reporting.plain import one_line, wrapped
     from promptrial.reporting.summary import cost_lines
+    from promptrial.reporting.tables.words import wording
 
     run = finished.opened.run
     trial = run.trial(result.facts.trial.slug)
@@ -71,7 +72,9 @@ def _trial(finished: Finished, result: TrialResult, width: int) -> Iterator[Piec
     yield from _verdict(verdict, width)
     for table in _tables(result, width):
         yield from table_pieces(table, width, dry=verdict.dry)
-    for text in cost_lines(result.costs, result.facts.arm_labels, dry_run=result.facts.run.dry_run):
+    with wording(result.facts.scorers):
+        costs = cost_lines(result.costs, result.facts.arm_labels, dry_run=result.facts.run.dry_run)
+    for text in costs:
         yield from line_pieces(wrapped(one_line(text), width, "  "))
     for label, path in (("Report", trial.reports / "report.md"), ("Answers", trial.results / "predictions.csv")):
         yield f"{_located(label, path, run.root, width)}\n", ""

@@ -180,10 +180,13 @@ def _spending_notes(spending: SpendingFacts | None, *, is_dry: bool) -> Iterator
     if spending is not None:
         held = f" Up to {amount(spending.held_usd)} USD more may be billed." if spending.held_usd else ""
         verb = "would have cost" if is_dry else "cost"
-        yield (
-            f"All attempts {verb} {amount(spending.spent_usd)} USD; the answers that are analysed account for "
-            f"{amount(spending.used_usd)} USD of that.{held}"
+        spent, used = amount(spending.spent_usd), amount(spending.used_usd)
+        share = (
+            ", all of it for the answers that are analysed"
+            if spent == used
+            else f"; the answers that are analysed account for {used} USD of that"
         )
+        yield f"All attempts {verb} {spent} USD{share}.{held}"
 
 
 def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted: float | None) -> tuple[str, ...]:
