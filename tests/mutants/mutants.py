@@ -3047,7 +3047,7 @@ MUTANTS: Final = (
     Mutant(
         "a wide table has the columns of a narrow one",
         "reporting/short.py",
-        '("Pairs", "Clusters", "Adjusted p") if wide else ()',
+        '("Pairs", *clusters, "Adjusted p") if wide else ()',
         "()",
         _SHORT,
     ),
