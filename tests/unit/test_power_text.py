@@ -118,7 +118,7 @@ def test_what_a_scorer_says_of_its_scores_is_known_without_running_it(
 def test_a_dash_in_place_of_a_figure_is_explained_below_the_rows() -> None:
     few, rare = replace(SINGLE, sizes=(1,) * 12), Assumed(discordance=0.02)
     said = [
-        "  -: under these assumptions, no possible difference is large enough",
+        "  -: under these assumptions, no difference can be detected, however large",
         "  -: a difference of that size is impossible, or needs over a billion items",
     ]
     assert [line for line in lines(endpoint(few)) if line.startswith("  -:")] == said[:1]

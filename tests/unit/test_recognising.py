@@ -86,7 +86,7 @@ def test_what_was_matched_and_what_is_kept_is_said(tmp_path: Path) -> None:
     found = recognise(tmp_path / "q.csv")
     assert found.columns == {"question": "Question", "answers": "Answer"}
     assert found.sentences == (
-        "read as semicolon-separated, with custom columns",
+        "read as semicolon-separated, in the format custom",
         "columns: question from 'Question', answers from 'Answer'",
         "kept with the question: 'Level'",
     )

@@ -741,7 +741,7 @@ def test_the_page_has_its_sections_in_order_and_is_well_formed() -> None:
 
     assert headings(page) == [
         "In short",
-        "Question and design",
+        "Research question and design",
         "How to read the numbers",
         "Effects",
         "Effects within subsets (exploratory)",

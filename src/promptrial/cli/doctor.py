@@ -25,7 +25,7 @@ DESCRIPTION = """Check the files of a run, and show the command that fixes each 
 The exit code is 100 if there is something to fix, and 0 if there are only notes.
 
 With --probe, test a provider instead: send a few short requests with your own key to find out what the provider's
-documentation leaves open, and save the answers."""
+documentation does not say, and save the answers."""
 _TO_MEND: Final = 100
 
 

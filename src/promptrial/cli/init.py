@@ -23,7 +23,7 @@ __all__ = ["DESCRIPTION", "configure", "execute"]
 DESCRIPTION = """Write a configuration file for your own trial. It can be run as it is.
 
 The question file is read to find its format, its columns and suitable scorers. Without --questions, five sample
-questions are written, and a sample prompt for each prompt that you do not give.
+questions are written. For each prompt that you do not give, a sample prompt is written.
 
 Files that you name stay where they are. A prompt given as text is saved to a file. Existing files are never
 replaced."""

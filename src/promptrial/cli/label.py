@@ -36,8 +36,8 @@ arms, without the names of the arms. People fill in the column "label".
 With --serve, opens the sheet in a local browser, one answer at a time. Each label is saved immediately, and the same
 command continues an existing sheet.
 
-With --read FILE ..., compares the labels with the measure. Prints the agreement by arm, and the effect after
-correction with the labels, with its interval. The run does not change."""
+With --read FILE ..., compares the labels with the measure. Prints the agreement by arm, and the effect
+corrected by the labels, with its interval. The run does not change."""
 _ITEMS: Final = 60
 _NAME: Final = "labels_{run}.csv"
 _LOOK_EVERY_S: Final = 3600.0

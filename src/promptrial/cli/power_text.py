@@ -80,7 +80,7 @@ def _line(rows: Sequence[PowerRow], groups: Sequence[Sequence[PowerRow]]) -> str
 def _absent(rows: Sequence[PowerRow]) -> Iterator[str]:
     """Yield why cells have no figure."""
     if any(each is None for row in rows for each in row.smallest):
-        yield f"  {_NO_FIGURE}: under these assumptions, no possible difference is large enough"
+        yield f"  {_NO_FIGURE}: under these assumptions, no difference can be detected, however large"
     if any(each is None for row in rows for each in row.needed):
         yield f"  {_NO_FIGURE}: a difference of that size is impossible, or needs over a billion items"
 

@@ -45,7 +45,7 @@ DESCRIPTION = """\
 Resume a run by its name.
 
 A run of promptrial's predecessor, the older tool that it replaced, is migrated first; none of its requests is sent
-again. The effective_config.yaml of such a run has no task_instructions."""
+again. You can recognise such a run by its effective_config.yaml, which has no task_instructions."""
 
 
 def configure(parser: Parser) -> None:

@@ -137,7 +137,7 @@ def _custom(
         raise _without_question(path, names, rows, words)
     found = match_columns(Place(path, 1), names, columns)
     also = tuple(f"this is also the layout of {name}; write `format: {name}` for its rules" for name in unnamed)
-    said = (f"read as {words}, with custom columns", *found.sentences, *also)
+    said = (f"read as {words}, in the format {CUSTOM}", *found.sentences, *also)
     return Recognised(CUSTOM, found.given, said)
 
 

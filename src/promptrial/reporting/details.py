@@ -53,7 +53,7 @@ def trial_details(
         f"# Trial {inline(facts.trial.slug)}\n",
         dry_run_block(facts.run),
         section("In short", bullets(trial_sentences(result))),
-        section("Question and design", question_block(facts.run), *table_blocks(_design(facts, significance))),
+        section("Research question and design", question_block(facts.run), *table_blocks(_design(facts, significance))),
         section("How to read the numbers", bullets(reading_sentences(significance))),
         section("Effects", *table_blocks(_effects(significance, facts.arm_labels))),
         *_against_itself(significance),
@@ -81,7 +81,11 @@ def dry_run_block(run: RunFacts) -> str:
 
 def question_block(run: RunFacts) -> str:
     """Return the question that the experiment asks."""
-    asked = f"Question: {inline(run.question)}\n" if run.question else "The configuration does not state a question.\n"
+    asked = (
+        f"Question: {inline(run.question)}\n"
+        if run.question
+        else "The configuration states no research question (key `question`).\n"
+    )
     return f"{asked}\n**Warning:** {run.copied}.\n" if run.copied else asked
 
 

@@ -163,7 +163,7 @@ def power_table(curve: PowerCurve) -> Table:
 def _notes(curve: PowerCurve) -> Iterator[str]:
     alike = ", in clusters of the same size" if curve.row.clustered else ""
     yield f"Power is the probability of detecting a true difference, at level {curve.alpha:g}."
-    yield f"It assumes that scores vary as much as in this run{alike}, whatever difference was found."
+    yield f"It assumes that scores vary as much as in this run{alike}. The difference that was found plays no part."
     if curve.tests > 1:
         yield one_test_text(curve.tests)
 

@@ -103,8 +103,8 @@ def datasets_table(run: RunFacts) -> Table:
     )
     by_character = [data.name for data in run.datasets if _BY_CHARACTER in data.rules]
     if by_character:
-        where = "" if len(by_character) == len(run.datasets) else f"{listing(by_character)}: "
-        notes = (*notes, f"{where}text in languages written without spaces is compared character by character.")
+        where = "" if len(by_character) == len(run.datasets) else f" of {listing(by_character)}"
+        notes = (*notes, f"The scoring rules{where} compare text in languages without spaces character by character.")
     return Table("Questions", headers, rows, notes, "lllrll")
 
 

@@ -39,7 +39,7 @@ _PLAIN: Final = {
     r"hull of the sign flips' interval and of the score interval on effective counts":
         f"the wider limits of {_BOTH}",
     r"inversion of the sign flips":
-        "inverting the sign-flip test",
+        "interval by inverting the sign-flip test",
     r"(?:the|sign) flips alone would reject (.+), the score test .*":
         r"sign flips alone would reject \1, but the score test on effective counts would not",
 }  # fmt: skip
