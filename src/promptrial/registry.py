@@ -16,6 +16,8 @@ from promptrial.errors import ConfigError
 __all__ = [
     "DATASETS",
     "DEFAULT_PACK",
+    "EXECUTORS",
+    "EXECUTOR_LIBRARIES",
     "EXTRACTS",
     "JUDGES",
     "LAST_OF_PILOT",
@@ -205,6 +207,15 @@ RESULTS: Final[Mapping[str, str]] = {
 }
 """Formats of results that other tools made, in the order in which they are tried; a table is whatever no other is."""
 
+EXECUTORS: Final[Mapping[str, str]] = {
+    "processes": "promptrial.runtime.workers:Processes",
+    "ray": "promptrial.runtime.ray_workers:RayTasks",
+}
+"""Who parses and scores where more than one process does; the first is the default."""
+
+EXECUTOR_LIBRARIES: Final[Mapping[str, Mapping[str, str]]] = {"ray": {"ray": "ray"}}
+"""The libraries that an executor needs, imported name -> distribution; the extra that installs them has its name."""
+
 _TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "phase": PHASES,
     "provider": PROVIDERS,
@@ -214,6 +225,7 @@ _TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "extract step": EXTRACTS,
     "statistic": STATISTICS,
     "result format": RESULTS,
+    "executor": EXECUTORS,
 }
 
 

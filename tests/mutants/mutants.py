@@ -1537,6 +1537,20 @@ MUTANTS: Final = (
         ("tests/unit/test_worker_processes.py",),
     ),
     Mutant(
+        "a worker gets the keys of the environment",
+        "runtime/workers.py",
+        "env=worker_environment(os.environ),",
+        "env={**os.environ, **worker_environment(os.environ)},",
+        ("tests/unit/test_worker_processes.py",),
+    ),
+    Mutant(
+        "a worker gets the headers of providers",
+        "phases/spec.py",
+        'bare: dict[str, object] = {"headers": {}, "proxy": None}',
+        "bare: dict[str, object] = {}",
+        ("tests/unit/test_worker_processes.py",),
+    ),
+    Mutant(
         "results of workers come as they are done",
         "runtime/workers.py",
         "yield _result(*waiting.popleft(), make, own, check_stop)\n        while",

@@ -40,6 +40,8 @@ PASSED_ON: tuple[str, ...] = ("trend", "pooled")
 EXECUTION: dict[str, Any] = {
     "max_concurrent_jobs": 3,
     "workers": 4,
+    "executor": "ray",
+    "ray_address": "127.0.0.1:6379",
     "recheck_items": 6,
     "share_identical_arms": False,
     "max_attempts": 5,

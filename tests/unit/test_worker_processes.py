@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,22 +13,20 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from promptrial.engine import serving
+from promptrial.engine.opening import RunRequest, open_run
+from promptrial.engine.session import spec_of
 from promptrial.errors import CorruptRecordError, StopRequested
 from promptrial.model.units import Unit
-from promptrial.phases import parse, score
+from promptrial.phases import score
 from promptrial.phases.parse_parts import PartParser
 from promptrial.phases.score import ShardScorer
-from promptrial.phases.services import Services
-from promptrial.phases.spec import RunSpec
 from promptrial.runtime import workers
-from promptrial.runtime.workers import in_order
+from promptrial.runtime.workers import Workers, in_order
 from promptrial.store import tables
 from tests.support.project import Project
+from tests.support.sharing import answer_all, made
 from tests.unit.test_run_spec import opened_run
-
-TABLES = ("predictions", "per_item_scores")
-FILES = (*(f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")), "results_combined.jsonl",
-         "quarantine.jsonl", "parse_report.json")  # fmt: skip
 
 
 def nothing() -> None:
@@ -36,15 +35,25 @@ def nothing() -> None:
 
 def test_results_come_in_the_order_of_the_tasks_and_from_other_processes() -> None:
     made = partial(partial, os.path.realpath)  # of what says who reads it
-    found = list(in_order(made, ["/proc/self"] * 5, 2, nothing))
+    found = list(in_order(made, ["/proc/self"] * 5, Workers(2), nothing))
     assert len(set(found)) == 2
     assert os.path.realpath("/proc/self") not in found
-    assert list(in_order(partial(partial, pow, 2), range(7), 2, nothing)) == [1, 2, 4, 8, 16, 32, 64]
+    assert list(in_order(partial(partial, pow, 2), range(7), Workers(2), nothing)) == [1, 2, 4, 8, 16, 32, 64]
+
+
+def test_a_worker_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("MY_SERVER", "secret of mine")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    read = partial(partial, Path.read_text)
+    (env,) = in_order(read, [Path("/proc/self/environ")], Workers(2), nothing)
+    assert {"sk-1", "secret of mine"} & {value.partition("=")[2] for value in env.split("\0")} == set()
+    assert "OMP_NUM_THREADS=1" in env.split("\0")
 
 
 def test_what_a_worker_cannot_do_is_done_here_and_raises_what_it_raises_here() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
-        list(in_order(partial(partial, int), ["1", "two", "3"], 2, nothing))
+        list(in_order(partial(partial, int), ["1", "two", "3"], Workers(2), nothing))
 
 
 def test_this_process_makes_what_does_the_tasks_of_failed_workers_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,10 +64,10 @@ def test_this_process_makes_what_does_the_tasks_of_failed_workers_only_once(monk
         return abs
 
     def fails(_worker: object, _task: object) -> object:
-        raise workers._WorkerFailedError
+        raise workers.WorkerFailedError
 
     monkeypatch.setattr(workers._Worker, "ask", fails)
-    assert list(in_order(make, [-1, -2, -3], 2, nothing)) == [1, 2, 3]
+    assert list(in_order(make, [-1, -2, -3], Workers(2), nothing)) == [1, 2, 3]
     assert made == ["here"]
 
 
@@ -70,7 +79,9 @@ def test_at_most_one_task_more_than_there_are_workers_is_ahead_of_the_results() 
             begun.append(number)
             yield number
 
-    ahead = [len(begun) - done for done, _ in enumerate(in_order(partial(partial, abs), tasks(), 2, nothing), 1)]
+    ahead = [
+        len(begun) - done for done, _ in enumerate(in_order(partial(partial, abs), tasks(), Workers(2), nothing), 1)
+    ]
     assert max(ahead) <= 2
 
 
@@ -78,35 +89,16 @@ def test_a_stop_ends_the_workers_at_once() -> None:
     def stop() -> None:
         raise StopRequested("stopped")
 
-    found = in_order(partial(partial, partial(max, 0)), range(3), 2, stop)
+    found = in_order(partial(partial, partial(max, 0)), range(3), Workers(2), stop)
     with pytest.raises(StopRequested):
         next(found)
 
 
 @pytest.fixture
 def answered(project: Project) -> Project:
-    """Return a project with all answers, in parts of three requests, and some trouble among them."""
-    files = {"provider": "files", "providers": {"files": {"type": "batch_file"}}, "pricing": {}}
-    project.write_config({**files, "parts_per_dataset": None, "lines_per_part": 3, "temps": [0.0, 0.7]})
-    assert project.run("--dry_run", "--to_step", "poll").code == 0
-    paths = sorted(project.trial_folder().glob("results/*/results.jsonl"))
-    lines = [path.read_bytes().splitlines(keepends=True) for path in paths]
-    lines[0] += [lines[0][0], lines[1][0], b'{"custom_id": "cut of']  # again, of another part, and cut off
-    lines[1] = lines[1][::-1]
-    lines[2] = []
-    lines[3][0] = lines[3][0].replace(b'"custom_id":"', b'"custom_id":"x')
-    for path, each in zip(paths, lines, strict=True):
-        path.write_bytes(b"".join(each))
+    """Return a project with all answers, and some trouble among them."""
+    answer_all(project)
     return project
-
-
-def made(spec: RunSpec, services: Services, n_workers: int, results: Path) -> dict[str, bytes]:
-    """Parse and score in so many processes, and return what was written."""
-    execution = spec.config.execution.model_copy(update={"workers": n_workers})
-    spec = replace(spec, config=spec.config.model_copy(update={"execution": execution}))
-    for phase in (parse.PHASE, score.PHASE):
-        phase.run(spec, services, Unit(spec.trials[0].slug))
-    return {name: (results / name).read_bytes() for name in FILES}
 
 
 def not_here(*_: object) -> None:
@@ -127,20 +119,20 @@ def test_two_workers_write_the_bytes_of_one_process_wherever_parts_end_and_thoug
 
     monkeypatch.setattr(tables, "BATCH_ROWS", 7)
     monkeypatch.setattr(tables, "_BATCH_CHARACTERS", 60)
-    alone = made(spec, services, 1, results)
+    alone = made(spec, services, results, workers=1)
     with monkeypatch.context() as patch:
         patch.setattr(PartParser, "__call__", not_here)
         patch.setattr(ShardScorer, "__call__", not_here)
-        assert made(spec, services, 2, results) == alone
+        assert made(spec, services, results, workers=2) == alone
     monkeypatch.setattr(workers._Worker, "ask", dying)
-    assert made(spec, services, 2, results) == alone
+    assert made(spec, services, results, workers=2) == alone
     assert len(asked) > 3
 
 
 def test_a_prediction_out_of_order_is_refused_in_the_same_words(answered: Project) -> None:
     spec, services = opened_run(answered)
     results = answered.trial_folder() / "results"
-    made(spec, services, 1, results)
+    made(spec, services, results, workers=1)
     table = pq.read_table(results / "predictions.parquet", memory_map=False)
     pq.write_table(table.take([*range(1, len(table)), 0]), results / "predictions.parquet")
     said = []
@@ -151,3 +143,44 @@ def test_a_prediction_out_of_order_is_refused_in_the_same_words(answered: Projec
             score.PHASE.run(changed, services, Unit(spec.trials[0].slug))
         said.append(str(raised.value))
     assert said[0] == said[1]
+
+
+def test_no_header_of_a_provider_reaches_a_worker(project: Project) -> None:
+    own = {"type": "openai_compatible", "base_url": "http://127.0.0.1:9/v1", "headers": {"X-Auth": "${MY_HEADER}"},
+           "proxy": "http://me:${MY_HEADER}@127.0.0.1:9"}  # fmt: skip
+    project.write_config({"provider": "own", "providers": {"own": own}, "pricing": {}})
+    request = RunRequest(project.run_root().parent, "r", config=project.config, plan_only=True)
+    spec = spec_of(request, open_run(request, {"MY_HEADER": "secret-of-mine"}))
+    assert b"secret-of-mine" in pickle.dumps(spec)
+    assert b"secret-of-mine" not in pickle.dumps(spec.without_secrets())
+
+
+def test_ray_without_its_package_is_refused_before_anything_is_written(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "find_spec", lambda _name: None)
+    outcome = project.run("--executor", "ray")
+    assert outcome.code == 2
+    assert "the executor ray needs the ray package, which is not installed" in outcome.err
+    assert "pip install 'promptrial[ray]'" in outcome.err
+    assert not project.run_root().exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--executor", "rays"], "did you mean 'ray'?"),
+        (["--ray_address", "10.0.0.1:6379"], "--ray_address goes with --executor ray"),
+        (["--executor", "ray", "--ray_address", "ray://10.0.0.1:10001"], "expected HOST:PORT"),
+        (["--executor", "ray", "--ray_address", "10.0.0.1"], "expected HOST:PORT"),
+    ],
+)
+def test_executors_and_addresses_that_are_none_are_refused(project: Project, flags: list[str], said: str) -> None:
+    outcome = project.run(*flags)
+    assert outcome.code == 2
+    assert said in outcome.err
+
+
+def test_an_executor_of_the_configuration_that_is_none_is_refused(project: Project) -> None:
+    project.write_config({"execution": {"executor": "rays"}})
+    assert "unknown executor 'rays'; did you mean 'ray'?" in project.run().err

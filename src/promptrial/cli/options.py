@@ -295,6 +295,11 @@ def add_run_flags(parser: Parser, *, saved: bool = True) -> None:
              type=positive, metavar="N")  # fmt: skip
     add_flag(parser, "workers", "number of processes that parse and score (default: one per core if there are "
                                 "many answers)", group=group, type=positive, metavar="N")  # fmt: skip
+    add_flag(parser, "executor", "what parses and scores: processes of this machine, or Ray (default: processes)",
+             group=group, choices=tuple(registry.EXECUTORS))  # fmt: skip
+    add_flag(parser, "ray_address", "with --executor ray: HOST:PORT of the head of a Ray cluster that this machine "
+                                    "belongs to, or `auto` (default: start Ray on this machine)", group=group,
+             metavar="ADDRESS")  # fmt: skip
     add_flag(parser, "no_sharing", "send identical requests once per trial, instead of once for all trials",
              group=group, action="store_true")  # fmt: skip
     add_flag(parser, "reuse", f"reuse these runs' answers to identical requests (names or folders of runs){kept}; "
@@ -446,7 +451,9 @@ def _arms(args: argparse.Namespace) -> dict[KeyPath, object]:
 
 def _execution(args: argparse.Namespace) -> dict[KeyPath, object]:
     values: dict[KeyPath, object] = {}
-    for name in ("max_concurrent_jobs", "workers"):
+    if getattr(args, "ray_address", None) is not None and args.executor != "ray":
+        raise UsageError("--ray_address goes with --executor ray")
+    for name in ("max_concurrent_jobs", "workers", "executor", "ray_address"):
         if getattr(args, name, None) is not None:
             values["execution", name] = getattr(args, name)
     if getattr(args, "no_sharing", False):

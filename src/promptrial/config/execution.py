@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from promptrial import registry
 from promptrial.config.strict import Number, Positive, Strict, Words
 
 __all__ = ["ExecutionConfig", "PathsConfig"]
 
 Seconds = Annotated[float, Field(gt=0), Number]
+
+
+def _executor(value: str) -> str:
+    if value not in registry.EXECUTORS:
+        raise ValueError(f"unknown executor {value!r}{registry.near_misses(value, registry.EXECUTORS)}")
+    return value
+
+
+def _ray_address(value: str) -> str:
+    if not re.fullmatch(r"auto|[^/\s]+:\d+", value):
+        raise ValueError(
+            "expected HOST:PORT of the head of a Ray cluster, or auto; Ray Client (ray://) is not supported"
+        )
+    return value
 
 
 class PathsConfig(Strict):
@@ -32,6 +48,14 @@ class ExecutionConfig(Strict):
     max_concurrent_jobs: Positive = Field(8, description="jobs in flight at hosted providers")
     workers: Positive | None = Field(
         None, description="processes that parse and score; if null, one for each core where there are many answers"
+    )
+    executor: Annotated[str, AfterValidator(_executor)] = Field(
+        "processes", description="what these are: `processes` of this machine, or tasks of `ray`"
+    )
+    ray_address: Annotated[Words, AfterValidator(_ray_address)] | None = Field(
+        None,
+        description="HOST:PORT of the head of a Ray cluster that this machine belongs to, or `auto` to find it; "
+        "if null, `ray` starts one on this machine",
     )
     share_identical_arms: bool = Field(True, description="ask identical parts of several trials only once")
     recheck_items: Positive | None = Field(

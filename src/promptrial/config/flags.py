@@ -22,6 +22,8 @@ FLAGS: Final[Mapping[KeyPath, tuple[str, ...]]] = {
     ("lines_per_part",): ("lines_per_part",),
     ("execution", "max_concurrent_jobs"): ("max_concurrent_jobs",),
     ("execution", "workers"): ("workers",),
+    ("execution", "executor"): ("executor",),
+    ("execution", "ray_address"): ("ray_address",),
     ("execution", "recheck_items"): ("recheck",),
     ("execution", "share_identical_arms"): ("no_sharing",),
 }

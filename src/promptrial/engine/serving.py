@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from importlib.util import find_spec
 
 from promptrial import registry
 from promptrial.config.instances import instance_of
@@ -11,7 +12,7 @@ from promptrial.config.loading import LoadedConfig
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.tree import KeyPath
 from promptrial.design.trials import models_asked
-from promptrial.errors import ConfigProblemsError, PromptrialError
+from promptrial.errors import ConfigProblemsError, MissingDependencyError, PromptrialError
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.instances import Instance
 from promptrial.phases.sent_sampling import sampling_notes
@@ -20,6 +21,7 @@ from promptrial.providers.base import BatchProvider, ChecksNames, FindsAddress
 __all__ = [
     "misnamed",
     "misunderstood",
+    "require_executor",
     "require_reachable",
     "require_understood",
     "served",
@@ -136,6 +138,22 @@ def require_understood(config: ExperimentConfig, trials: tuple[Trial, ...]) -> N
     problems = [*misunderstood(config, models_asked(trials)), *unsendable(config, trials)]
     if problems:
         raise ConfigProblemsError(problems)
+
+
+def require_executor(name: str) -> None:
+    """Refuse an executor whose library is not installed.
+
+    Raises
+    ------
+    MissingDependencyError
+        Naming the command that installs it.
+    """
+    lacking = [each for found, each in registry.EXECUTOR_LIBRARIES.get(name, {}).items() if find_spec(found) is None]
+    if lacking:
+        raise MissingDependencyError(
+            f"the executor {name} needs the {lacking[0]} package, which is not installed",
+            hint=f"pip install 'promptrial[{name}]'",
+        )
 
 
 def require_reachable(config: ExperimentConfig, trials: Sequence[Trial], env: Mapping[str, str]) -> None:

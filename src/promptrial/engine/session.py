@@ -28,7 +28,7 @@ from promptrial.engine.providers import Providers
 from promptrial.engine.question_files import check_subgroup_columns
 from promptrial.engine.reusing import lenders, require_lenders
 from promptrial.engine.sealing import sealed_plan
-from promptrial.engine.serving import require_reachable, require_understood, served, unservable
+from promptrial.engine.serving import require_executor, require_reachable, require_understood, served, unservable
 from promptrial.engine.starting import look_at_questions, resume
 from promptrial.errors import Detached, PromptrialError, StopRequested, UsageError
 from promptrial.jobs.recording import awaited_by
@@ -233,6 +233,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
     opened = open_run(request, env)
     selection = piloting.selected(_narrowed(selection, opened, trial_filter), opened.pilot)
     require_understood(opened.loaded.experiment, opened.trials)
+    require_executor(opened.loaded.experiment.execution.executor)
     if opened.state is None and not opened.lost:  # a new run that would be refused leaves nothing behind
         check_subgroup_columns(opened.loaded)
         require_prices(_priced_spec(request, opened, env, invocation), models_asked(opened.trials))

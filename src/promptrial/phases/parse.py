@@ -42,6 +42,7 @@ from promptrial.phases.settings import workers_for
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.waves import asked_steps
 from promptrial.phases.work import parts_of
+from promptrial.runtime.workers import Workers
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
 from promptrial.store.tables import Column, TableWriter
@@ -65,7 +66,7 @@ def _parse(spec: RunSpec, services: Services, trial: Trial, further: tuple[Colum
         steps = asked_steps(spec.run, trial.slug)
         rows = sum(part.rows for part in parts_of(spec, trial) if steps is None or part.step < steps)
         with services.progress.task("parse", Unit(trial.slug), rows) as task:
-            for n in _taken(spec, services, trial, output, files.predictions, steps, workers_for(spec.config, rows)):
+            for n in _taken(spec, services, trial, output, files.predictions, steps, workers_for(spec, rows)):
                 services.stop.check()
                 task.advance(n)
         _say_conflicts(spec, services, trial, output, files.quarantine.path)
@@ -91,16 +92,16 @@ def _taken(
     output: Output,
     table: TableWriter,
     steps: int | None,
-    n_workers: int,
+    workers: Workers,
 ) -> Iterator[int]:
-    """Do what ``take_rows`` does, in so many processes where the parts allow it."""
-    if n_workers > 1:
+    """Do what ``take_rows`` does, in several processes where the parts allow it."""
+    if workers.n > 1:
         keys = list(item_keys(spec.run))
         added = added_items(spec, keys)
         pieces = list(_pieces(spec, trial, added, steps))
         if fits_workers(spec, trial, pieces):
             held = [(piece, _items(keys, added, piece)) for piece in pieces]
-            return parse_in_workers(spec, services, trial, held, output, table, n_workers)
+            return parse_in_workers(spec, services, trial, held, output, table, workers)
     return take_rows(spec, trial, output, steps)
 
 

@@ -25,7 +25,7 @@ from promptrial.phases.parsed import (
 from promptrial.phases.prepared import ItemKey
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
-from promptrial.runtime.workers import in_order
+from promptrial.runtime.workers import Workers, in_order
 from promptrial.store.tables import Column, MadeRows, TableWriter, made_rows
 
 __all__ = ["PartParser", "fits_workers", "parse_in_workers"]
@@ -116,7 +116,7 @@ def parse_in_workers(
     pieces: Sequence[tuple[Piece, Sequence[ItemKey]]],
     output: Output,
     table: TableWriter,
-    n_workers: int,
+    workers: Workers,
 ) -> Iterator[int]:
     """Do what ``parse.take_rows`` does, in worker processes.
 
@@ -131,11 +131,11 @@ def parse_in_workers(
         Takes the raw lines and the counts.
     table : TableWriter
         Takes the predictions.
-    n_workers : int
+    workers : Workers
     """
-    make = partial(PartParser, spec, trial, output.further)
+    make = partial(PartParser, spec.without_secrets(), trial, output.further)
     tasks = (_Task(piece.part, tuple(zip(*items, strict=True))) for piece, items in pieces)
-    found = in_order(make, tasks, n_workers, services.stop.check)
+    found = in_order(make, tasks, workers, services.stop.check)
     for (piece, _), parsed in zip(pieces, found, strict=True):
         table.append_made(parsed.rows)
         _add(output, parsed)

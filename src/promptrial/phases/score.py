@@ -37,6 +37,7 @@ from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_prepared_subgroups, levels_of
 from promptrial.phases.waves import is_kept
 from promptrial.runtime.progress import Task
+from promptrial.runtime.workers import Workers
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, Panel, ScoringSettings, prepare_gold, worst_scores
 from promptrial.scoring.contract import RESPONSE_COLUMNS, Response, Scorer
@@ -178,13 +179,13 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     counts: _Counts = {name: {} for name, entry in spec.config.scorers_in_use.items() if entry.extract is not None}
     parts = parts_in_table_order(spec, trial)
     rows = sum(part.rows for part in parts)
-    n_workers = workers_for(spec.config, rows) if may_share(spec.config) else 1
+    workers = workers_for(spec, rows) if may_share(spec.config) else Workers(1)
     with (
         TableWriter(results / "per_item_scores", scorers.columns) as table,
         services.progress.task("score", Unit(trial.slug), rows) as task,
     ):
-        if n_workers > 1:
-            for shard in score_in_workers(spec, services, trial, parts, scorers.read, n_workers):
+        if workers.n > 1:
+            for shard in score_in_workers(spec, services, trial, parts, scorers.read, workers):
                 table.append_made(shard.rows)
                 for arm, answers, not_found in shard.counts:
                     _add(counts, arm, answers, not_found)

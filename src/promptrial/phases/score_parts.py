@@ -20,7 +20,7 @@ from promptrial.phases.predictions import check_none_left, parse_again
 from promptrial.phases.prepared import item_keys
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
-from promptrial.runtime.workers import in_order
+from promptrial.runtime.workers import Workers, in_order
 from promptrial.store.tables import MadeRows, made_rows, read_batches
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class HeldRows(NamedTuple):
 
 
 def score_in_workers(
-    spec: RunSpec, services: Services, trial: Trial, parts: Sequence[Part], columns: tuple[str, ...], n_workers: int
+    spec: RunSpec, services: Services, trial: Trial, parts: Sequence[Part], columns: tuple[str, ...], workers: Workers
 ) -> Iterator[ScoredShard]:
     """Yield the scores of each shard, in the order of the table.
 
@@ -81,7 +81,7 @@ def score_in_workers(
         In the order of the table.
     columns : tuple of str
         Those of the predictions that scorers need.
-    n_workers : int
+    workers : Workers
 
     Raises
     ------
@@ -93,7 +93,7 @@ def score_in_workers(
     predictions = _Predictions(spec.run.trial(trial.slug).results / "predictions.parquet", columns)
     shards = (list(shard) for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)))
     tasks = _tasks(spec, shards, predictions)
-    yield from in_order(partial(ShardScorer, spec, trial), tasks, n_workers, services.stop.check)
+    yield from in_order(partial(ShardScorer, spec.without_secrets(), trial), tasks, workers, services.stop.check)
     check_none_left(predictions.left(), parse_again(spec))
 
 

@@ -14,7 +14,7 @@ from promptrial.jobs.settings import QueueSettings
 from promptrial.model import Arm, Trial
 from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
-from promptrial.runtime.workers import cores
+from promptrial.runtime.workers import Workers, cores
 from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.store.rundir import digest_of
@@ -94,11 +94,11 @@ _FEWEST_ROWS: Final = 200_000
 """With fewer answers, starting processes takes longer than they save."""
 
 
-def workers_for(config: ExperimentConfig, rows: int) -> int:
-    """Return how many processes parse or score so many answers; none changes a result."""
-    if config.execution.workers is not None:
-        return config.execution.workers
-    return cores() if rows >= _FEWEST_ROWS else 1
+def workers_for(spec: RunSpec, rows: int) -> Workers:
+    """Return what parses or scores so many answers; it changes no result."""
+    execution = spec.config.execution
+    n = execution.workers or (cores() if rows >= _FEWEST_ROWS else 1)
+    return Workers(n, execution.executor, execution.ray_address, spec.run.root, spec.run.lock_path.name)
 
 
 _DRY_POLL_S: Final = 0.02

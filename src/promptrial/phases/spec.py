@@ -159,6 +159,12 @@ class RunSpec:
         """The SHA-256 of each question file that was corrected, by data set, as it is from the last correction on."""
         return {name: each.sha256 for correction in self.corrections for name, each in correction.sources.items()}
 
+    def without_secrets(self) -> RunSpec:
+        """Return what a process needs that asks no provider: without the headers and proxies of providers."""
+        bare: dict[str, object] = {"headers": {}, "proxy": None}
+        providers = {name: entry.model_copy(update=bare) for name, entry in self.config.providers.items()}
+        return replace(self, config=self.config.model_copy(update={"providers": providers}))
+
     def as_written(self, value: str, *at: str | int) -> str:
         """Return a value of the configuration as it stands in the file, so that it may be written down."""
         return self.written.get(at, value)

@@ -1,8 +1,10 @@
-"""Worker processes: they compute what this process hands out, and the results come back in order.
+"""Work in other processes: this process hands out tasks, and the results come back in order.
 
-A worker is the interpreter that runs this module. It gets tasks on its standard input and answers on its standard
-output, so it ends when this process does, however that ends. It is no copy of this process (no fork): threads and locks
-of libraries stay whole, and no file of the user's runs again.
+Who does the tasks is a crew, one for each entry of ``registry.EXECUTORS``. The crew here are worker processes of this
+machine. A worker is the interpreter that runs this module. It gets tasks on its standard input and answers on its
+standard output, so it ends when this process does, however that ends. It is no copy of this process (no fork): threads
+and locks of libraries stay whole, and no file of the user's runs again. It gets no key: its environment holds only what
+is listed here.
 
 A worker that fails, for whatever reason, loses nothing: this process does the task itself, and raises what that raises.
 """
@@ -17,17 +19,63 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWorking
 from contextlib import ExitStack, closing, suppress
-from typing import IO, Any, Final, TypeVar
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple, Protocol, TypeVar
 
-__all__ = ["cores", "in_order"]
+from promptrial import registry
+from promptrial.runtime.program import bare_environment
+
+__all__ = ["Crew", "WorkerFailedError", "Workers", "cores", "in_order", "worker_environment"]
 
 _LOOK_EVERY_S: Final = 0.1
+_KEPT: Final = ("ARROW_", "DYLD_", "LD_", "MALLOC_", "MKL_", "NPY_", "OMP_", "OPENBLAS_", "PYTHON")
+"""How the variables begin that a worker gets besides those of any program: of Python, the linker and libraries."""
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
+
+
+class Workers(NamedTuple):
+    """Who does the tasks.
+
+    Parameters
+    ----------
+    n : int
+        How many tasks are done at once; below 2 this process does everything.
+    executor : str
+        A name of ``registry.EXECUTORS``.
+    address : str, optional
+        Of the Ray cluster; without it, one is started on this machine for as long as there are tasks.
+    folder : Path, optional
+        The folder that tasks read. Workers on other machines check that theirs is the same.
+    mark : str
+        A file in that folder by which that is known, if it is there.
+    """
+
+    n: int
+    executor: str = "processes"
+    address: str | None = None
+    folder: Path | None = None
+    mark: str = ""
+
+
+class Crew(Protocol):
+    """Does tasks in other processes. It is made of what makes that which does a task, and of ``Workers``."""
+
+    def ask(self, task: Any, /) -> Future[Any]:  # noqa: ANN401 - whatever can be pickled
+        """Hand out a task; its result raises ``WorkerFailedError`` if nobody could do it."""
+        ...
+
+    def close(self) -> None:
+        """End what was started; what is not done yet is not wanted any more."""
+        ...
+
+
+class WorkerFailedError(Exception):
+    """A worker has died, or could not do a task."""
 
 
 def cores() -> int:
@@ -35,10 +83,22 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def worker_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of an environment that a worker gets: no key; it finds modules where this process does.
+
+    Examples
+    --------
+    >>> sorted(worker_environment({"PATH": "/bin", "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "sk-1"}))
+    ['OMP_NUM_THREADS', 'PATH', 'PYTHONPATH']
+    """
+    kept = {name: value for name, value in env.items() if name.startswith(_KEPT)}
+    return {**bare_environment(env), **kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 def in_order(
     make: Callable[[], Callable[[_Task], _Result]],
     tasks: Iterable[_Task],
-    n_workers: int,
+    workers: Workers,
     check_stop: Callable[[], None],
 ) -> Iterator[_Result]:
     """Yield the result of each task, in the order of the tasks.
@@ -49,33 +109,20 @@ def in_order(
         Makes what does a task, once in each process. It, the tasks and the results can be pickled.
     tasks : iterable
         At most one more than there are workers is ahead of the results, which bounds the memory.
-    n_workers : int
-        Processes besides this one; below 2 this process does everything.
+    workers : Workers
     check_stop : callable
         Raises if a stop was asked for; called while results are waited for.
     """
-    if n_workers < 2:
+    if workers.n < 2:
         yield from map(make(), tasks)
         return
-    with ExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor(n_workers))
-        idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-        for _ in range(n_workers):
-            idle.put(stack.enter_context(closing(_Worker(make))))
-
-        def ask(task: _Task) -> _Result:
-            worker = idle.get()  # there are as many as threads
-            try:
-                result: _Result = worker.ask(task)
-                return result
-            finally:
-                idle.put(worker)
-
+    crew: Crew = registry.load("executor", workers.executor)(make, workers)
+    with closing(crew):
         own: list[Callable[[_Task], _Result]] = []
         waiting: deque[tuple[_Task, Future[_Result]]] = deque()
         for task in tasks:
-            waiting.append((task, threads.submit(ask, task)))
-            if len(waiting) > n_workers:
+            waiting.append((task, crew.ask(task)))
+            if len(waiting) > workers.n:
                 yield _result(*waiting.popleft(), make, own, check_stop)
         while waiting:
             yield _result(*waiting.popleft(), make, own, check_stop)
@@ -95,14 +142,37 @@ def _result(
             return asked.result(timeout=_LOOK_EVERY_S)
         except StillWorking:
             continue
-        except _WorkerFailedError:
+        except WorkerFailedError:
             if not own:
                 own.append(make())
             return own[0](task)
 
 
-class _WorkerFailedError(Exception):
-    """A worker has died, or could not do a task."""
+class Processes:
+    """Worker processes of this machine."""
+
+    def __init__(self, make: Callable[[], Callable[[Any], Any]], workers: Workers) -> None:
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        with ExitStack() as stack:
+            self._threads = stack.enter_context(ThreadPoolExecutor(workers.n))
+            for _ in range(workers.n):
+                self._idle.put(stack.enter_context(closing(_Worker(make))))
+            self._opened = stack.pop_all()
+
+    def ask(self, task: object) -> Future[Any]:
+        """Hand out a task."""
+        return self._threads.submit(self._ask, task)
+
+    def _ask(self, task: object) -> Any:  # noqa: ANN401 - whatever the task gives
+        worker = self._idle.get()  # there are as many as threads
+        try:
+            return worker.ask(task)
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """End the processes at once."""
+        self._opened.close()
 
 
 class _Worker:
@@ -111,7 +181,7 @@ class _Worker:
     def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter
             [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=worker_environment(os.environ),
             start_new_session=True,  # an interrupt from the keyboard is for this process alone
         )  # fmt: skip
         self._first: list[object] = [make]
@@ -126,9 +196,9 @@ class _Worker:
             stdin.flush()
             is_done, result = pickle.load(stdout)  # noqa: S301 - from a process of ours
         except Exception as error:  # a process that was killed may leave half an answer
-            raise _WorkerFailedError from error
+            raise WorkerFailedError from error
         if not is_done:
-            raise _WorkerFailedError
+            raise WorkerFailedError
         return result
 
     def close(self) -> None:
