@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-large bench-more bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk docs screenshots clean
+.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-large bench-more bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk ray docs screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -108,6 +108,16 @@ power-table: $(VENV)/.ready ## simulate trials, and see that as many find a diff
 sdk: $(VENV)/.ready-dev .venv-sdk/.ready ## let the vendors' own SDKs drive the emulator, and compare our clients with them
 	@$(BIN)/python -m pytest -rs tests/contract/test_*_sdk.py
 
+.venv-ray/.ready: pyproject.toml constraints.txt
+	@echo "setting up .venv-ray (once) ..."
+	@$(PYTHON) -m venv .venv-ray
+	@.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[emulator,ray]' \
+		hypothesis pytest pytest-randomly pytest-socket pytest-timeout
+	@touch $@
+
+ray: .venv-ray/.ready ## test parse and score on Ray: workers, nodes and the program itself are killed (minutes)
+	@.venv-ray/bin/python -m pytest -rs tests/e2e/test_ray.py
+
 docs: $(VENV)/.ready-dev ## write help texts and references into the docs, and build them into build/site
 	@$(BIN)/python docs/generate.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
@@ -117,5 +127,5 @@ screenshots: $(VENV)/.ready-dev ## take the picture of the docs again: the repor
 	@$(BIN)/python docs/report_screenshot.py
 
 clean: ## remove the environment and caches; runs are kept
-	rm -rf .venv .venv-3.* .venv-sdk build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-3.* .venv-sdk .venv-ray build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,6 +19,7 @@ __all__ = [
     "MOUNT",
     "NOT_THIS_PROVIDER",
     "OTHER_PYTHON",
+    "RAY",
     "SDK",
     "SHARED",
     "TOOL",
@@ -34,6 +35,7 @@ __all__ = [
 
 SHARED: Final = "the real question files and older runs are not beside the project"
 SDK: Final = "the vendor's SDK is not installed: run make sdk"
+RAY: Final = "Ray is not installed: run make ray"
 MOUNT: Final = "this user may not mount a file system"
 UNSHARE: Final = "this user may not make a namespace of process ids"
 OTHER_PYTHON: Final = "argparse words its help differently in this version of Python"
@@ -42,7 +44,7 @@ ENGINE: Final = "the embedded engine or its model is not installed: run make set
 CHROMIUM: Final = "Chromium is not installed: apt-get install chromium"
 TOOL: Final = "mkdocs-material or oxlint is not installed: run make setup"
 
-_ALWAYS: Final = (SHARED, SDK, MOUNT, UNSHARE, OTHER_PYTHON, NOT_THIS_PROVIDER, CHROMIUM)
+_ALWAYS: Final = (SHARED, SDK, RAY, MOUNT, UNSHARE, OTHER_PYTHON, NOT_THIS_PROVIDER, CHROMIUM)
 _OUTSIDE_CI: Final = (ENGINE, TOOL)
 _FOUND: Final[list[str]] = []
 """The skips of this session that no reason on the list explains."""

@@ -46,4 +46,4 @@ def test_what_the_project_installs_itself_may_be_missing_outside_ci_only(tmp_pat
 
 
 def test_the_list_is_short() -> None:
-    assert sum(skips.allowed(str(value), ci=False) for name, value in vars(skips).items() if name.isupper()) <= 9
+    assert sum(skips.allowed(str(value), ci=False) for name, value in vars(skips).items() if name.isupper()) <= 10
