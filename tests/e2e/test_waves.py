@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 import promptrial
+from promptrial.model import Part, RequestId, Trial
 from promptrial.phases import parse
+from promptrial.phases.parsed import requests_of
+from promptrial.phases.prepared import ItemKey
 from promptrial.store.look_records import LOOKS_FILE
 from tests.support.project import Project
 from tests.support.waves import answering, asked, configured, files, looks, questions, significance
@@ -69,10 +73,12 @@ def test_however_many_pieces_a_part_is_read_in_each_of_its_requests_is_named_a_f
     without: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named: list[int] = []
-    original = parse.requests_of
-    monkeypatch.setattr(
-        parse, "requests_of", lambda part, items, trial: (named.append(len(items)), original(part, items, trial))[1]
-    )
+
+    def counted(part: Part, items: Sequence[ItemKey], trial: Trial) -> list[RequestId]:
+        named.append(len(items))
+        return requests_of(part, items, trial)
+
+    monkeypatch.setattr(parse, "requests_of", counted)
     assert without.call("run", "--run_id", "r").code == 0
     assert sum(asked().values()) == 2 * 60
     read = 2 * (20 + 40 + 60) + 2 * 60  # at the looks after each wave, and by *parse*
