@@ -15,7 +15,7 @@ import pytest
 from promptrial.documents.cost_report import Price
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
-from promptrial.reporting.tables.cells import amount
+from promptrial.reporting.cells import amount
 from tests.support.anthropic_run import MODEL as CLAUDE
 from tests.support.anthropic_run import PRICE as CLAUDE_PRICE
 from tests.support.anthropic_run import batches, trial_on_anthropic

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from promptrial.providers.request_rows import RequestRow
-from promptrial.reporting.tables.cells import amount, count, effect, p_value, points, points_decimals, rate
+from promptrial.reporting.cells import amount, count, effect, p_value, points, points_decimals, rate
 from tests.support import fake_provider
 from tests.support.page_reader import ReadPage, read_page
 from tests.support.page_runs import ordinary_run, small_project

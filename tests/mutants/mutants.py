@@ -3187,7 +3187,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an amount that rounds to a dollar has the digits of one below it",
-        "reporting/tables/cells.py",
+        "reporting/cells.py",
         'if float(f"{usd:.1e}") < 1 else',
         "if usd < 1 else",
         ("tests/unit/test_reporting_cells.py",),

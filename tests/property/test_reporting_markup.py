@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from promptrial.reporting.cells import Table
 from promptrial.reporting.markup import bullets, fenced, inline, line, table_block
 from promptrial.reporting.plain import one_line, printable, summary_text
-from promptrial.reporting.tables.cells import Table
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 HOSTILE = st.text(

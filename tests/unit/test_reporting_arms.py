@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from promptrial.documents.missing import MissingBounds
+from promptrial.reporting.cells import Table
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.tables.aggregate import aggregate_table, primary_p_values, rejected, trials_table
-from promptrial.reporting.tables.cells import Table
 from promptrial.reporting.tables.context import attrition_table, bounds_table, costs_table, pairs_table
 from promptrial.stats.attrition import arm_attrition
 from tests.unit.test_reporting_pages import costs, document, endpoint, facts

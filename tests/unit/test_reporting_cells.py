@@ -3,9 +3,7 @@ from msgspec import structs
 
 from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Family
-from promptrial.reporting.facts import without_folders
-from promptrial.reporting.plain import one_line, printable, summary_text
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     MISSING,
     Table,
     amount,
@@ -21,6 +19,8 @@ from promptrial.reporting.tables.cells import (
     rate,
     significant,
 )
+from promptrial.reporting.facts import without_folders
+from promptrial.reporting.plain import one_line, printable, summary_text
 from promptrial.reporting.tables.words import (
     correction_text,
     direction,

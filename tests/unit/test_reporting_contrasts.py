@@ -15,13 +15,13 @@ from promptrial.documents.significance import Significance, StatsSettings
 from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
 from promptrial.model.arms import Contrast
 from promptrial.reporting import tables
+from promptrial.reporting.cells import count, effect, p_value, rate
 from promptrial.reporting.details import trial_details
 from promptrial.reporting.facts import ParseFacts, TrialFacts, TrialResult, arm_differences
 from promptrial.reporting.markdown import aggregate_report
 from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.summary import run_sentences, trial_sentences
 from promptrial.reporting.tables import Table, primary_p_values
-from promptrial.reporting.tables.cells import count, effect, p_value, rate
 from promptrial.stats.analysis import analyse
 from promptrial.stats.attrition import arm_attrition
 from tests.support.score_tables import of_contrast, trial_table, with_arms

@@ -11,6 +11,7 @@ import numpy as np
 
 from promptrial.documents import significance
 from promptrial.documents.significance import Significance, StatsSettings
+from promptrial.reporting.cells import MISSING
 from promptrial.reporting.elsewhere import without_temperature
 from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.tables import (
@@ -20,7 +21,6 @@ from promptrial.reporting.tables import (
     overall_endpoints,
     primary_table,
 )
-from promptrial.reporting.tables.cells import MISSING
 from promptrial.reporting.tables.missing import attrition_notes
 from promptrial.stats.analysis import analyse
 from promptrial.stats.pairing import ScoreTable

@@ -29,6 +29,7 @@ from promptrial.model import ModelSpec, Prompt
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
 from promptrial.model.instances import RequestOptions
 from promptrial.model.responses import NO_TEXT
+from promptrial.reporting.cells import MISSING
 from promptrial.reporting.details import trial_details
 from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markdown import aggregate_report
@@ -53,7 +54,6 @@ from promptrial.reporting.tables import (
     subgroup_table,
     trials_table,
 )
-from promptrial.reporting.tables.cells import MISSING
 from promptrial.reporting.tables.context import design_table
 from promptrial.reporting.tables.words import reason_text
 from promptrial.stats.analysis import analyse

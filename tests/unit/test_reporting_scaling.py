@@ -11,10 +11,10 @@ import pytest
 
 from promptrial.documents.scorers import Declaration, checked
 from promptrial.documents.significance import Significance, StatsSettings
+from promptrial.reporting.cells import PERCENT, ScoreUnit, effect, margin, points_decimals, rate
 from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.tables import equivalence_table, primary_table
-from promptrial.reporting.tables.cells import PERCENT, ScoreUnit, effect, margin, points_decimals, rate
 from promptrial.reporting.tables.words import metric_text, score_unit, wording
 from promptrial.stats.analysis import analyse
 from tests.support.score_tables import trial_table

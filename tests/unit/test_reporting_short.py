@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from promptrial.documents.scorers import Declaration
+from promptrial.reporting.cells import Table
 from promptrial.reporting.plain import narrowed, summary_text, wrapped
 from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.tables import exploratory_table, primary_table
-from promptrial.reporting.tables.cells import Table
 from promptrial.reporting.tables.words import wording
 from tests.unit.test_reporting_pages import document, endpoint, looked_at, untested
 

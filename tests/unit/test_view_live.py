@@ -20,7 +20,7 @@ from promptrial.care.view.watch import MonthSpending, RunWatch, Seen
 from promptrial.cli.panel_text import panel_lines
 from promptrial.errors import CorruptRecordError
 from promptrial.phases import accounts
-from promptrial.reporting.tables.cells import amount
+from promptrial.reporting.cells import amount
 from promptrial.runtime.clock import FakeClock
 from promptrial.store.change_records import SpendingCaps
 from promptrial.store.records import PhaseState

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from promptrial import registry
 from promptrial.care.following import Look, Speed, projected_usd
 from promptrial.care.status import Progress, RunStatus
-from promptrial.reporting.tables.cells import amount, count, counted, significant
+from promptrial.reporting.cells import amount, count, counted, significant
 from promptrial.runtime.progress import duration
 from promptrial.store.part_records import set_or_none
 

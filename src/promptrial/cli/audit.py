@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from promptrial.design.audit_document import AuditDocument, Gold, ModelAudit
     from promptrial.engine.providers import Providers
     from promptrial.providers.base import BatchProvider
-    from promptrial.reporting.tables.cells import Table
+    from promptrial.reporting.cells import Table
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
@@ -178,7 +178,7 @@ def _as_text(found: AuditDocument, width: int | None) -> str:
 
 
 def _tables(found: AuditDocument, model: ModelAudit) -> Iterator[Table]:
-    from promptrial.reporting.tables.cells import Table, amount, count
+    from promptrial.reporting.cells import Table, amount, count
 
     rows = tuple(
         (
@@ -206,7 +206,7 @@ def _tables(found: AuditDocument, model: ModelAudit) -> Iterator[Table]:
 
 
 def _matches(found: AuditDocument, model: ModelAudit) -> Table:
-    from promptrial.reporting.tables.cells import MISSING, Table, count
+    from promptrial.reporting.cells import MISSING, Table, count
 
     words = {True: "passed", False: "failed", None: "unknown"}
     rows = tuple(
@@ -225,14 +225,14 @@ def _matches(found: AuditDocument, model: ModelAudit) -> Table:
 
 
 def _refusals(found: AuditDocument) -> Table:
-    from promptrial.reporting.tables.cells import Table
+    from promptrial.reporting.cells import Table
 
     rows = tuple((each.file, each.text, each.how, "yes" if each.recognised else "NO") for each in found.refusals)
     return Table("Abstentions in the prompts", ("File", "Abstention", "How", "Recognised"), rows, (), "llll")
 
 
 def _golds_table(found: AuditDocument) -> Iterator[Table]:
-    from promptrial.reporting.tables.cells import Table
+    from promptrial.reporting.cells import Table
 
     if not found.golds:
         return
@@ -248,7 +248,7 @@ def _golds_table(found: AuditDocument) -> Iterator[Table]:
 
 
 def _signed(value: int | None) -> str:
-    from promptrial.reporting.tables.cells import MISSING
+    from promptrial.reporting.cells import MISSING
 
     return MISSING if value is None else f"{value:+,}" if value else "0"
 

@@ -96,8 +96,8 @@ def _commands(found: DoctorDocument) -> list[str]:
 
 def _disk(found: DoctorDocument) -> str:
     from promptrial.care.doctor.disk import size_text
+    from promptrial.reporting.cells import Table, count
     from promptrial.reporting.plain import summary_text
-    from promptrial.reporting.tables.cells import Table, count
 
     title = f"On disk: {size_text(found.bytes)} in {found.folder}, {size_text(found.free_bytes)} free"
     rows = tuple((use.trial or "(the run)", use.phase, count(use.files), size_text(use.bytes)) for use in found.disk)

@@ -36,8 +36,8 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _as_text(found: ListDocument) -> str:
+    from promptrial.reporting.cells import Table
     from promptrial.reporting.plain import summary_text
-    from promptrial.reporting.tables.cells import Table
 
     headers = ("Run", "Status", "Phases", "Answers", "USD", "Age", "Notes")
     title = f"{len(found.runs)} run{'' if len(found.runs) == 1 else 's'} in {found.experiments_dir}"
@@ -45,7 +45,7 @@ def _as_text(found: ListDocument) -> str:
 
 
 def _row(run: ListedRun) -> tuple[str, ...]:
-    from promptrial.reporting.tables.cells import MISSING, amount, count
+    from promptrial.reporting.cells import MISSING, amount, count
 
     answers = MISSING if run.answers is None else f"{count(run.answers)} of {count(run.expected_answers)}"
     said = (

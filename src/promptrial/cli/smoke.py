@@ -119,8 +119,8 @@ def _as_json(trips: Sequence[Trip]) -> str:
 
 
 def _as_text(trips: Sequence[Trip]) -> str:
+    from promptrial.reporting.cells import Table
     from promptrial.reporting.plain import summary_text
-    from promptrial.reporting.tables.cells import Table
 
     rows = tuple(
         (

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from promptrial.comparison.document import Comparison, GateResult
 from promptrial.comparison.pages import gate_words
-from promptrial.reporting.tables.cells import temperature
+from promptrial.reporting.cells import temperature
 
 __all__ = ["as_junit"]
 

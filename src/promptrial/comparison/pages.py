@@ -10,10 +10,7 @@ import msgspec
 
 from promptrial.comparison.document import Changes, Comparison, GateResult, Pair, Side
 from promptrial.documents.significance import Endpoint
-from promptrial.reporting.markup import bullets, inline, table_block
-from promptrial.reporting.plain import narrowed, one_line, summary_text, wrapped
-from promptrial.reporting.scaling import as_shares
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     MISSING,
     Table,
     amount,
@@ -25,6 +22,9 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.markup import bullets, inline, table_block
+from promptrial.reporting.plain import narrowed, one_line, summary_text, wrapped
+from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.tables.effects import caution_notes
 from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
 from promptrial.reporting.tables.remarks import plain

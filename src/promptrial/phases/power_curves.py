@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import Final
 
 from promptrial.documents.significance import DETECTABLE, Estimate, Significance
+from promptrial.reporting.cells import temperature
 from promptrial.reporting.powered import POWER, PowerCurve, PowerPoint, differences_around, spread_of
 from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.tables import primary_endpoints
-from promptrial.reporting.tables.cells import temperature
 from promptrial.reporting.tables.contrasts import contrast_suffix
 from promptrial.stats.planning import Design, detectable, power_at
 

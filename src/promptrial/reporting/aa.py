@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from promptrial.documents.aa import AAEndpoint, AAGate, AAResult, AATrial, Alarms
-from promptrial.reporting.findings import where_words
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     MISSING,
     Table,
     count,
@@ -21,6 +20,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.findings import where_words
 from promptrial.reporting.tables.words import metric_text, score_unit
 
 __all__ = ["LIMITS", "aa_gate_lines", "aa_lines", "aa_tables", "floor_text", "result_lines"]

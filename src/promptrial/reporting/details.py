@@ -15,6 +15,7 @@ from promptrial.model import Arm
 from promptrial.model.arms import ArmName, control_first
 from promptrial.reporting import tables
 from promptrial.reporting.aa import aa_tables, result_lines
+from promptrial.reporting.cells import MISSING, count, level
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.labels import AGREEMENT, agreement_lines, agreement_tables
 from promptrial.reporting.markup import bullets, fenced, inline, line, page, section, table_block, table_blocks
@@ -24,7 +25,6 @@ from promptrial.reporting.powered import PowerCurve, power_table
 from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.summary import trial_sentences
 from promptrial.reporting.tables import Table
-from promptrial.reporting.tables.cells import MISSING, count, level
 from promptrial.reporting.tables.margins import margin_reading
 from promptrial.reporting.tables.words import listing, score_unit
 

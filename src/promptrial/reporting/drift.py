@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from promptrial.documents.drift import Drift
+from promptrial.reporting.cells import counted, level, p_equals, points
 from promptrial.reporting.findings import where_words
-from promptrial.reporting.tables.cells import counted, level, p_equals, points
 from promptrial.reporting.tables.words import listing, score_unit
 
 __all__ = ["drift_sentence"]

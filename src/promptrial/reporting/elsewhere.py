@@ -13,8 +13,7 @@ from typing import Final
 from promptrial.documents.analysis import Analysis, GroupMean
 from promptrial.documents.significance import Significance
 from promptrial.model.arms import ArmName
-from promptrial.reporting.plain import narrowed
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     Table,
     count,
     counted,
@@ -25,6 +24,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     significant,
 )
+from promptrial.reporting.plain import narrowed
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS
 from promptrial.reporting.tables.effects import paired_means
 from promptrial.reporting.tables.words import method_text, metric_text, score_unit

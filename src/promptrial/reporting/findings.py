@@ -10,11 +10,11 @@ from typing import Literal
 from promptrial.documents.aa import AAEndpoint
 from promptrial.documents.significance import DETECTABLE, Endpoint, Estimate, HypothesisTest, Significance
 from promptrial.model.arms import ArmName
+from promptrial.reporting.cells import count, counted, level, p_equals, points, rate, temperature
 from promptrial.reporting.lost import lost_by
 from promptrial.reporting.powered import one_test_text, spread_of, target_of
 from promptrial.reporting.stopped import covers
 from promptrial.reporting.tables import primary_endpoints
-from promptrial.reporting.tables.cells import count, counted, level, p_equals, points, rate, temperature
 from promptrial.reporting.tables.margins import margin_decision
 from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import metric_text, score_unit

@@ -20,7 +20,7 @@ from promptrial.documents.labels import (
     PairAgreement,
     RatersAgreement,
 )
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     MISSING,
     ScoreUnit,
     Table,

@@ -8,7 +8,7 @@ from typing import Final
 from promptrial.documents.missing import MissingRule
 from promptrial.documents.significance import Endpoint
 from promptrial.model.arms import ArmName
-from promptrial.reporting.tables.cells import count, effect_in_words
+from promptrial.reporting.cells import count, effect_in_words
 from promptrial.reporting.tables.missing import rule_text
 from promptrial.reporting.tables.words import listing, metric_text, score_unit
 

@@ -14,6 +14,7 @@ from typing import Final
 from promptrial.documents.significance import SIDES, Endpoint, Significance
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting import tables
+from promptrial.reporting.cells import MISSING, count, counted, level
 from promptrial.reporting.details import ITEM_TEXT, POWER_PLOT, agreement_section, dry_run_block, question_block
 from promptrial.reporting.facts import OneControl, RunFacts, TrialResult
 from promptrial.reporting.markup import bullets, inline, line, page, section, table_block, table_blocks
@@ -28,7 +29,6 @@ from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.summary import cost_lines, missing_sentence, run_sentences
 from promptrial.reporting.tables import PrimaryKey, Table
 from promptrial.reporting.tables.aggregate import ONE_CONTROL, one_control_text
-from promptrial.reporting.tables.cells import MISSING, count, counted, level
 from promptrial.reporting.tables.contrasts import named_contrast
 from promptrial.reporting.tables.margins import margin_reading
 from promptrial.reporting.tables.missing import sensitivity_notes

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from promptrial.reporting.cells import Table
 from promptrial.reporting.plain import one_line, printable
-from promptrial.reporting.tables.cells import Table
 
 __all__ = ["bullets", "fenced", "inline", "line", "page", "section", "table_block", "table_blocks"]
 

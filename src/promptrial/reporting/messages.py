@@ -7,10 +7,10 @@ from typing import Final
 
 from promptrial.model.arms import ArmName
 from promptrial.model.templates import ItemKind
+from promptrial.reporting.cells import count
 from promptrial.reporting.facts import MessageExample
 from promptrial.reporting.markup import fenced, line
 from promptrial.reporting.plain import printable
-from promptrial.reporting.tables.cells import count
 from promptrial.reporting.tables.words import listing
 
 __all__ = ["message_blocks"]

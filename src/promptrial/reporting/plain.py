@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Final
 
 from promptrial.documents.printable import escaped
-from promptrial.reporting.tables.cells import Table
+from promptrial.reporting.cells import Table
 
 __all__ = ["narrowed", "one_line", "printable", "summary_text", "wrapped"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from promptrial.documents.significance import DETECTABLE, Endpoint, Estimate, Significance
-from promptrial.reporting.tables.cells import MISSING, Table, count, rate
+from promptrial.reporting.cells import MISSING, Table, count, rate
 from promptrial.reporting.tables.words import metric_text, score_unit
 
 __all__ = [

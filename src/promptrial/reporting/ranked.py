@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from promptrial.documents.many_arms import Ranking
 from promptrial.documents.significance import Wanted
 from promptrial.model.arms import ArmName
-from promptrial.reporting.tables.cells import count, level
+from promptrial.reporting.cells import count, level
 from promptrial.reporting.tables.words import listing
 
 __all__ = ["can_rank", "ranked_words"]

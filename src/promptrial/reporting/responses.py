@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from promptrial.model.arms import ArmName, control_first
 from promptrial.model.responses import NO_TEXT
-from promptrial.reporting.tables.cells import count, rate
+from promptrial.reporting.cells import count, rate
 from promptrial.reporting.tables.words import listing, reason_text
 
 __all__ = ["WARNING_SHARE", "ArmResponses", "empty_reasons", "response_warnings"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from promptrial.model.arms import ArmName
+from promptrial.reporting.cells import count
 from promptrial.reporting.facts import ReuseFacts
-from promptrial.reporting.tables.cells import count
 from promptrial.reporting.tables.words import listing
 
 __all__ = ["OLD_DAYS", "reuse_sentences", "reuse_warnings"]

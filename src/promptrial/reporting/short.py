@@ -11,9 +11,9 @@ from typing import Final
 from promptrial.documents.significance import Endpoint, Significance
 from promptrial.documents.subgroups import subgroup_of
 from promptrial.model.arms import ArmName, Contrast
+from promptrial.reporting.cells import Table, count, effect, level, p_value, temperature
 from promptrial.reporting.stopped import covers
 from promptrial.reporting.tables import overall_endpoints, ranking_tables
-from promptrial.reporting.tables.cells import Table, count, effect, level, p_value, temperature
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS
 from promptrial.reporting.tables.effects import decision, interaction_notes, paired_means
 from promptrial.reporting.tables.levels import common_confidence, level_notes

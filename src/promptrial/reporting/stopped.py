@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from promptrial.documents.looks import Looks
 from promptrial.documents.significance import Endpoint, Significance
-from promptrial.reporting.tables.cells import amount, count
+from promptrial.reporting.cells import amount, count
 
 __all__ = ["covers", "early_stop", "saved_usd", "stopped_sentence"]
 

@@ -15,13 +15,7 @@ from promptrial.documents.missing import ArmAttrition
 from promptrial.documents.significance import Endpoint, HypothesisTest, Significance, StatsSettings
 from promptrial.model import Trial
 from promptrial.model.arms import PAIR, ArmName, control_first
-from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult, arm_differences
-from promptrial.reporting.lost import lost_sentence
-from promptrial.reporting.responses import response_warnings
-from promptrial.reporting.reused import reuse_sentences, reuse_warnings
-from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
-from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     amount,
     count,
     interval,
@@ -33,6 +27,12 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult, arm_differences
+from promptrial.reporting.lost import lost_sentence
+from promptrial.reporting.responses import response_warnings
+from promptrial.reporting.reused import reuse_sentences, reuse_warnings
+from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
+from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
 from promptrial.reporting.tables.contrasts import contrast_suffix, side_phrases
 from promptrial.reporting.tables.effects import caution_notes, interaction_notes, paired_means
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes

@@ -8,8 +8,8 @@ from typing import Final
 from promptrial.care.labelling.sheet import Guide, LabelledSheet
 from promptrial.care.view.pages import frame
 from promptrial.documents.scorers import Declaration
+from promptrial.reporting.cells import counted
 from promptrial.reporting.page.markup import shown
-from promptrial.reporting.tables.cells import counted
 from promptrial.reporting.tables.meanings import asked
 
 __all__ = ["answer_page", "end_page", "next_place"]

@@ -14,10 +14,10 @@ from promptrial.care.view.held_items import ItemsPage
 from promptrial.care.view.items_query import ItemsQuery
 from promptrial.care.view.pages import options
 from promptrial.phases.side_by_side import Answer
+from promptrial.reporting.cells import count, counted
 from promptrial.reporting.page.browser import SWITCH
 from promptrial.reporting.page.compared import compared_words
 from promptrial.reporting.page.markup import shown
-from promptrial.reporting.tables.cells import count, counted
 from promptrial.store.rundir import RunDir
 
 __all__ = ["items_html"]

@@ -13,8 +13,8 @@ from promptrial.care.unfinished import has_whole_page
 from promptrial.care.view.watch import Seen
 from promptrial.documents.ledger import LedgerLine
 from promptrial.phases.counted import committed_of
+from promptrial.reporting.cells import MISSING, Table, amount, count
 from promptrial.reporting.page.markup import shown, table_html
-from promptrial.reporting.tables.cells import MISSING, Table, amount, count
 from promptrial.runtime.progress import duration
 from promptrial.store.records import PhaseState
 

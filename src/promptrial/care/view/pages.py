@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from promptrial.care.run_documents import ListDocument, ListedRun
 from promptrial.errors import PromptrialError
+from promptrial.reporting.cells import amount, count
 from promptrial.reporting.page.markup import shown
-from promptrial.reporting.tables.cells import amount, count
 
 __all__ = ["frame", "options", "problem_html", "runs_html"]
 

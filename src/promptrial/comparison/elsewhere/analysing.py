@@ -21,8 +21,8 @@ from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Endpoint, Significance, StatsSettings, number
 from promptrial.errors import UsageError
 from promptrial.model.arms import Contrast
+from promptrial.reporting.cells import count, counted
 from promptrial.reporting.scaling import as_shares
-from promptrial.reporting.tables.cells import count, counted
 from promptrial.reporting.tables.words import wording
 from promptrial.reporting.verdict import Verdict, scores_verdict
 from promptrial.reporting.warned import Warned

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from promptrial.model.arms import ArmName
+from promptrial.reporting.cells import count
 from promptrial.reporting.page.content import TrialPage
 from promptrial.reporting.page.items import WORDS, Packed, PageItem
 from promptrial.reporting.page.markup import paragraphs, section, shown
-from promptrial.reporting.tables.cells import count
 
 __all__ = ["OUTCOMES", "SWITCH", "items_part", "items_section"]
 

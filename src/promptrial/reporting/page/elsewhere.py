@@ -13,6 +13,7 @@ from promptrial.documents.analysis import Analysis
 from promptrial.documents.significance import SIDES, Significance
 from promptrial.model.arms import ArmName
 from promptrial.reporting import elsewhere, tables
+from promptrial.reporting.cells import Table, count, counted
 from promptrial.reporting.page.browser import items_part
 from promptrial.reporting.page.content import Distribution
 from promptrial.reporting.page.first import changes_html, effects_html, further_effects_html, verdict_html
@@ -21,7 +22,6 @@ from promptrial.reporting.page.items import Packed
 from promptrial.reporting.page.markup import details, section, shown, table_html
 from promptrial.reporting.page.sections import distribution_blocks
 from promptrial.reporting.plots.bars import Changed
-from promptrial.reporting.tables.cells import Table, count, counted
 from promptrial.reporting.verdict import Verdict
 
 __all__ = ["AnalysisPage", "analysis_page"]

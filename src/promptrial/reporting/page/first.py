@@ -9,12 +9,12 @@ from typing import Final
 from promptrial.documents.significance import Significance
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting import tables
+from promptrial.reporting.cells import count
 from promptrial.reporting.page.content import TrialPage
 from promptrial.reporting.page.markup import figure, shown
 from promptrial.reporting.plots.arms import arms_plots
 from promptrial.reporting.plots.bars import Changed, changed_plot
 from promptrial.reporting.plots.forest import forest_of
-from promptrial.reporting.tables.cells import count
 from promptrial.reporting.tables.contrasts import named_contrast
 from promptrial.reporting.verdict import Finding, Verdict, trial_verdict
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from promptrial.reporting.cells import amount, counted
 from promptrial.reporting.facts import RunFacts, TrialResult
 from promptrial.reporting.page.browser import items_section
 from promptrial.reporting.page.content import TrialPage
@@ -18,7 +19,6 @@ from promptrial.reporting.page.first import first_screen
 from promptrial.reporting.page.markup import shown
 from promptrial.reporting.page.sections import trial_sections
 from promptrial.reporting.scaling import as_shares
-from promptrial.reporting.tables.cells import amount, counted
 from promptrial.reporting.warned import unfinished_warning
 
 __all__ = ["Linked", "TrialPage", "page_document", "report_page"]

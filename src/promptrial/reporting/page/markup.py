@@ -7,8 +7,8 @@ from html import escape
 from typing import Final
 
 from promptrial.documents.printable import escaped
+from promptrial.reporting.cells import Table
 from promptrial.reporting.plots.frame import NARROW
-from promptrial.reporting.tables.cells import Table
 
 __all__ = ["details", "figure", "paragraphs", "section", "shown", "table_html"]
 

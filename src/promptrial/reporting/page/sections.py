@@ -7,6 +7,7 @@ from functools import partial
 
 from promptrial.documents.significance import Significance
 from promptrial.reporting import tables
+from promptrial.reporting.cells import Table, rate
 from promptrial.reporting.details import reading_sentences
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.labels import AGREEMENT, agreement_lines, agreement_tables
@@ -18,7 +19,6 @@ from promptrial.reporting.plots.bars import attrition_plot, costs_plot
 from promptrial.reporting.plots.power import power_plot
 from promptrial.reporting.plots.scores import bin_text, distribution_plot, selective_plot, selective_points
 from promptrial.reporting.powered import PowerCurve, no_curve, power_table
-from promptrial.reporting.tables.cells import Table, rate
 from promptrial.reporting.tables.words import metric_text
 
 __all__ = ["distribution_blocks", "trial_sections"]

@@ -9,9 +9,9 @@ from typing import Final
 from promptrial.documents.many_arms import Ranking, RanksOfArm, Simultaneous
 from promptrial.documents.significance import Significance
 from promptrial.model.arms import ArmName
+from promptrial.reporting.cells import effect, level, rate, temperature
 from promptrial.reporting.plots.canvas import PAGE_COLOUR, Canvas, colour_of, nice_ceiling
 from promptrial.reporting.tables.arms import ranks_text
-from promptrial.reporting.tables.cells import effect, level, rate, temperature
 from promptrial.reporting.tables.words import metric_text, score_unit
 
 __all__ = ["arms_plots"]

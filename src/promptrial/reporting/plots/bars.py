@@ -8,8 +8,8 @@ from typing import Final
 
 from promptrial.documents.missing import ArmAttrition
 from promptrial.model.arms import ArmName
+from promptrial.reporting.cells import amount, count
 from promptrial.reporting.plots.canvas import Canvas, colour_of, nice_ceiling, ticks
-from promptrial.reporting.tables.cells import amount, count
 from promptrial.reporting.tables.words import listing, metric_text
 
 __all__ = ["Changed", "attrition_plot", "changed_plot", "costs_plot"]

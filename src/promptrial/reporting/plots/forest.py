@@ -10,8 +10,8 @@ from msgspec import UNSET
 
 from promptrial.documents.significance import SIDES, Endpoint, Significance
 from promptrial.model.arms import ArmName
+from promptrial.reporting.cells import count, effect, level, rate, temperature
 from promptrial.reporting.plots.canvas import Canvas, colour_of, nice_ceiling
-from promptrial.reporting.tables.cells import count, effect, level, rate, temperature
 from promptrial.reporting.tables.levels import common_confidence
 from promptrial.reporting.tables.words import metric_text, score_unit
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from promptrial.reporting.cells import count, rate
 from promptrial.reporting.plots.canvas import COLOURS, Canvas
 from promptrial.reporting.plots.frame import WIDE, Frame
 from promptrial.reporting.powered import POWER, PowerCurve, difference_text, power_text
-from promptrial.reporting.tables.cells import count, rate
 from promptrial.reporting.tables.words import listing
 
 __all__ = ["power_plot"]

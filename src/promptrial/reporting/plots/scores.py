@@ -8,9 +8,9 @@ from typing import Final
 
 from promptrial.documents.significance import SIDES, Significance
 from promptrial.model.arms import ArmName
+from promptrial.reporting.cells import rate
 from promptrial.reporting.plots.canvas import Canvas, colour_of, nice_ceiling, ticks
 from promptrial.reporting.plots.frame import WIDE, Frame, arms_key, dash_of, key_rows
-from promptrial.reporting.tables.cells import rate
 from promptrial.reporting.tables.words import listing
 
 __all__ = ["ArmPoint", "bin_text", "distribution_plot", "histogram", "selective_plot", "selective_points"]

@@ -1,8 +1,8 @@
 """From the values of a trial to tables of plain text: pure functions that compute no statistic."""
 
+from promptrial.reporting.cells import Table
 from promptrial.reporting.tables.aggregate import PrimaryKey, aggregate_table, primary_p_values, trials_table
 from promptrial.reporting.tables.arms import many_arms_tables, ranking_tables
-from promptrial.reporting.tables.cells import Table
 from promptrial.reporting.tables.context import (
     attrition_table,
     bounds_table,

@@ -10,8 +10,7 @@ from typing import Final
 
 from promptrial.documents.significance import Endpoint
 from promptrial.model.arms import ArmName, Contrast
-from promptrial.reporting.facts import SpendingFacts, TrialResult, arm_differences
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     MISSING,
     Table,
     amount,
@@ -24,6 +23,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.facts import SpendingFacts, TrialResult, arm_differences
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, with_contrasts
 from promptrial.reporting.tables.effects import caution_notes, decision, decision_text, primary_endpoints
 from promptrial.reporting.tables.missing import rule_text

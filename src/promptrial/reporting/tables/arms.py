@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from promptrial.documents.many_arms import PairOfArms, PooledEffect, Ranking, Simultaneous, Trend
 from promptrial.documents.significance import Significance
 from promptrial.model.arms import ArmName
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     MISSING,
     Table,
     count,

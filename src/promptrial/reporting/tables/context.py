@@ -13,8 +13,7 @@ from promptrial.documents.significance import SIDES, Significance
 from promptrial.model import Trial
 from promptrial.model.arms import ArmName, Contrast, control_first
 from promptrial.model.responses import NO_TEXT
-from promptrial.reporting.facts import RunFacts, TrialFacts, arm_differences, without_folders
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     Table,
     amount,
     count,
@@ -26,6 +25,7 @@ from promptrial.reporting.tables.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.facts import RunFacts, TrialFacts, arm_differences, without_folders
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
 from promptrial.reporting.tables.effects import overall_endpoints
 from promptrial.reporting.tables.missing import rule_text

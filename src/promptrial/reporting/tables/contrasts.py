@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from promptrial.documents.significance import SIDES, ComparedRow
 from promptrial.model.arms import ArmName, Contrast
-from promptrial.reporting.tables.cells import Table
+from promptrial.reporting.cells import Table
 
 __all__ = ["SIDE_HEADERS", "arm_phrase", "contrast_suffix", "named_contrast", "side_phrases", "with_contrasts"]
 

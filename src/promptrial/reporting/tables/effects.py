@@ -18,7 +18,7 @@ from promptrial.documents.significance import (
 )
 from promptrial.documents.subgroups import subgroup_of
 from promptrial.model.arms import ArmName, Contrast
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     MISSING,
     Table,
     count,

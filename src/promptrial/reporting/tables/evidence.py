@@ -19,7 +19,7 @@ from promptrial.documents.significance import (
     Significance,
 )
 from promptrial.model.arms import ArmName, Contrast
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     MISSING,
     ScoreUnit,
     Table,

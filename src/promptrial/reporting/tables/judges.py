@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from promptrial.documents.judges import JudgeSummary, PairBias
 from promptrial.model.arms import control_first
-from promptrial.reporting.tables.cells import Table, count, counted, rate
+from promptrial.reporting.cells import Table, count, counted, rate
 from promptrial.reporting.tables.words import metric_text
 
 __all__ = ["judges_table"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from promptrial.model.arms import ArmName
+from promptrial.reporting.cells import Table, count, significant
 from promptrial.reporting.facts import LatencyFacts
-from promptrial.reporting.tables.cells import Table, count, significant
 
 __all__ = ["latency_table"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from promptrial.documents.significance import Endpoint, Significance
-from promptrial.reporting.tables.cells import level
+from promptrial.reporting.cells import level
 from promptrial.reporting.tables.words import listing, metric_text
 
 __all__ = ["common_confidence", "level_notes"]

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from promptrial.documents.looks import EndpointLookRow, LookRow, Looks
 from promptrial.documents.significance import Significance
-from promptrial.reporting.tables.cells import Table, count, effect, p_value, temperature
+from promptrial.reporting.cells import Table, count, effect, p_value, temperature
 from promptrial.reporting.tables.words import metric_text, score_unit
 
 __all__ = ["looks_table"]

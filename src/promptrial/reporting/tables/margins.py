@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from promptrial.documents.significance import Endpoint, HypothesisTest, Significance
-from promptrial.reporting.tables.cells import level
+from promptrial.reporting.cells import level
 
 __all__ = ["MarginDecision", "margin_decision", "margin_notes", "margin_reading", "margin_tests"]
 

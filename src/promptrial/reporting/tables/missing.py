@@ -8,7 +8,7 @@ from typing import Final
 from promptrial.documents.missing import AttritionTest, MissingRule, MissingSensitivity
 from promptrial.documents.significance import Endpoint, Significance
 from promptrial.model.arms import ArmName, Contrast
-from promptrial.reporting.tables.cells import (
+from promptrial.reporting.cells import (
     ScoreUnit,
     Table,
     count,

@@ -13,7 +13,7 @@ from typing import Final
 from promptrial.documents.scorers import Declaration
 from promptrial.documents.significance import Family, Scope
 from promptrial.registry import DEFAULT_PACK, load
-from promptrial.reporting.tables.cells import MISSING, PERCENT, ScoreUnit, counted
+from promptrial.reporting.cells import MISSING, PERCENT, ScoreUnit, counted
 from promptrial.reporting.tables.meanings import asked
 
 __all__ = [
