@@ -27,11 +27,11 @@ QUICK: Final = {
     "live": ("bench_live.py",),
 }
 LARGE: Final = {
-    "z_large_pipeline": ("bench_pipeline.py", "10000", "50000", "250000", "1000000"),
-    "z_large_parts": ("bench_parts.py", "100", "--asked", "2", "100", "10000"),
-    "z_large_results_file": ("bench_results_file.py", "--gigabytes", "5"),
+    "large_pipeline": ("bench_pipeline.py", "10000", "50000", "250000", "1000000"),
+    "large_parts": ("bench_parts.py", "100", "--asked", "2", "100", "10000"),
+    "large_results_file": ("bench_results_file.py", "--gigabytes", "5"),
 }
-"""File of rows -> command. Files are read by name, and of rows with the same work the last counts."""
+"""File of rows -> command. Files are read as they were written: of rows with the same work the newest counts."""
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def main() -> int:
         if subprocess.run(command, check=False).returncode:
             failed.append(script)
     print("\n== all rows", flush=True)
-    targets.print_files(sorted(asked.keep.glob("*.json")))
+    targets.print_files(sorted(asked.keep.glob("*.json"), key=lambda file: file.stat().st_mtime))
     for script in failed:
         print(f"failed: {script}")
     return int(bool(failed))

@@ -69,9 +69,9 @@ def test_a_large_effect_stops_the_trial_and_the_other_waves_are_never_asked(larg
     assert costs["usd"] == pytest.approx(0.00088)
 
 
-def test_however_many_pieces_a_part_is_read_in_each_of_its_requests_is_named_a_few_times_at_most(
-    without: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many requests were named for *parse* and for looks, each time."""
     named: list[int] = []
 
     def counted(part: Part, items: Sequence[ItemKey], trial: Trial) -> list[RequestId]:
@@ -79,10 +79,21 @@ def test_however_many_pieces_a_part_is_read_in_each_of_its_requests_is_named_a_f
         return requests_of(part, items, trial)
 
     monkeypatch.setattr(parse, "requests_of", counted)
+    return named
+
+
+def test_however_many_pieces_a_part_is_read_in_each_of_its_requests_is_named_a_few_times_at_most(
+    without: Project, named: list[int]
+) -> None:
     assert without.call("run", "--run_id", "r").code == 0
     assert sum(asked().values()) == 2 * 60
     read = 2 * (20 + 40 + 60) + 2 * 60  # at the looks after each wave, and by *parse*
     assert sum(named) == 2 * read  # once for the index of a part, and once piece by piece
+
+
+def test_a_part_that_is_read_whole_has_each_of_its_requests_named_once(project: Project, named: list[int]) -> None:
+    assert project.run().code == 0
+    assert sum(named) == sum(asked().values())
 
 
 def test_a_stopped_trial_has_nothing_left_obeys_its_record_and_cannot_be_changed(large: Project) -> None:

@@ -80,7 +80,9 @@ def _look(survey: Matrix, lab: MatrixLab, place: Path, copy: int, copies: int) -
         BUGS[survey.bug]()
     cases = [case for case in all_cases(VENDORS[survey.vendor], lab.steps) if re.search(survey.only, str(case))]
     found.possible = len(cases)
-    for number, case in enumerate(_part(cases, survey.stride)):
+    wanted = _part(cases, survey.stride)
+    found.wanted = len(wanted)
+    for number, case in enumerate(wanted):
         if number % copies == copy and not (survey.bug and found.problems):
             _note(lab, case, found)
     found.seconds = time.perf_counter() - began

@@ -52,12 +52,13 @@ class Matrix:
 
 @dataclass(kw_only=True)
 class Found:
-    """How many cases there could be and how many there were, what was met in them, and what was wrong.
+    """How many cases there could be, were to be looked at, and were, what was met in them, and what was wrong.
 
     ``faults`` are the names and variants, ``operations`` the calls at which they were met or a process was killed.
     """
 
     possible: int = 0
+    wanted: int = 0
     cases: int = 0
     kills: int = 0
     resumes: int = 0
@@ -77,6 +78,7 @@ class Found:
     def __add__(self, other: Found) -> Found:
         return Found(
             possible=max(self.possible, other.possible),
+            wanted=max(self.wanted, other.wanted),
             cases=self.cases + other.cases,
             kills=self.kills + other.kills,
             resumes=self.resumes + other.resumes,

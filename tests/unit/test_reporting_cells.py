@@ -181,5 +181,7 @@ def test_a_good_answer_is_a_correct_one_by_a_measure_of_correctness_and_otherwis
         assert good_answer("Answer inclusion of at least 1").phrase == "correct answer (by Answer inclusion)"
         assert good_answer("Answer inclusion of at most 0").header == "good answer"
         assert good_answer("Politeness of at least 1").note == "A good answer has a score of at least 1 (Politeness)."
+    with wording({"rubric": structs.replace(right, label="Rubric", scale="continuous", range=(0, 10))}):
+        assert good_answer("Rubric of at least 1").header == "good answer"
     assert good_answer("Exact match of at least 1").header == "correct answer"
     assert good_answer(None).note == ""

@@ -125,6 +125,7 @@ def test_what_answers_cost_that_another_run_paid_for_stands_under_used() -> None
 
 
 def test_the_page_of_a_run_says_how_much_of_what_was_spent_its_answers_account_for() -> None:
-    some, every = (trials_table([], SpendingFacts(2.5, used)).notes for used in (1.0, 2.5))
+    some, nearly, every = (trials_table([], SpendingFacts(2.5, used)).notes for used in (1.0, 2.499, 2.5))
+    assert "account for 2.50 USD of that" in nearly[0]
     assert some == ("All attempts cost 2.50 USD; the answers that are analysed account for 1.00 USD of that.",)
     assert every == ("All attempts cost 2.50 USD, all of it for the answers that are analysed.",)

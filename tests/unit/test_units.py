@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from promptrial.design.plan import Fact, PhaseSpec, Selection, decide
+from promptrial.design.plan import Action, Fact, PhaseSpec, Selection, decide, decide_one
 from promptrial.model.units import RUN, Unit
 
 A, B = Unit("a"), Unit("b")
@@ -26,6 +26,26 @@ def test_a_phase_that_works_in_waves_is_decided_wave_by_wave() -> None:
     first, second = decide([waves, reader], Selection(frozenset({"waves", "reader"}), explicit=False), facts)
     assert first.units == second.units == (A2,)
     assert str(first) == "to do (1 of 2 pieces: not done yet)"
+
+
+def test_only_facts_that_matter_are_asked_for_and_what_goes_wrong_with_them_is_no_lack_of_work() -> None:
+    first, second = PhaseSpec("first", ()), PhaseSpec("second", ("first",))
+    asked: list[str] = []
+
+    def facts(name: str) -> list[Fact]:
+        asked.append(name)
+        if name == "first":
+            raise KeyError(name)
+        return [Fact(name, RUN, "not done yet")]
+
+    everything = Selection(frozenset({"first", "second"}), explicit=False)
+    earlier = {"first": Action("first", "execute", "not done yet", (RUN,))}
+    assert decide_one(second, everything, facts, earlier).verb == "execute"
+    assert asked == ["second"]  # what has just been made is there
+    with pytest.raises(KeyError):
+        decide_one(second, everything, facts, {"first": Action("first", "skip", "already done")})
+    with pytest.raises(KeyError):
+        decide_one(first, everything, facts, {})
 
 
 def test_a_wave_that_lacks_something_blocks_no_other_wave() -> None:

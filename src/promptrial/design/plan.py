@@ -6,7 +6,8 @@ and the same decision is printed by ``--plan_only`` and followed by a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,12 +18,12 @@ from promptrial.model.units import RUN, Unit
 __all__ = [
     "Action",
     "Fact",
+    "FactsOf",
     "InputKind",
     "PhaseSpec",
     "Selection",
     "decide",
     "decide_one",
-    "facts_by_phase",
     "select_phases",
 ]
 
@@ -144,31 +145,33 @@ def decide(phases: Sequence[PhaseSpec], selection: Selection, facts: Iterable[Fa
     A phase executes when it is selected and, for some unit, it is not done or a phase that it reads executes. It is
     blocked when something it reads is neither done nor about to be made.
     """
-    by_phase = facts_by_phase(facts)
+    facts_of = _by_phase(facts).__getitem__
     actions: dict[str, Action] = {}
     for phase in phases:
-        actions[phase.name] = decide_one(phase, selection, by_phase, actions)
+        actions[phase.name] = decide_one(phase, selection, facts_of, actions)
     return tuple(actions.values())
 
 
-def facts_by_phase(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
-    """Group facts by their phase."""
-    by_phase: dict[str, list[Fact]] = {}
+def _by_phase(facts: Iterable[Fact]) -> defaultdict[str, list[Fact]]:
+    """Group facts by their phase; a phase without any has none."""
+    by_phase: defaultdict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
-        by_phase.setdefault(fact.phase, []).append(fact)
+        by_phase[fact.phase].append(fact)
     return by_phase
 
 
-def decide_one(
-    phase: PhaseSpec, selection: Selection, facts: Mapping[str, list[Fact]], earlier: Mapping[str, Action]
-) -> Action:
-    """Decide for one phase, given the facts by phase and what was decided (or done) for the phases before it.
+FactsOf = Callable[[str], list[Fact]]
+"""What gives the facts of a phase by its name."""
 
-    Only the facts that matter are looked up: gathering them reads files.
+
+def decide_one(phase: PhaseSpec, selection: Selection, facts: FactsOf, earlier: Mapping[str, Action]) -> Action:
+    """Decide for one phase, given the facts and what was decided (or done) for the phases before it.
+
+    Only the facts that matter are asked for: gathering them reads files.
     """
     if phase.name not in selection.phases:
         return Action(phase.name, "skip", "not selected")
-    own = _wanted(facts.get(phase.name, []), selection)
+    own = _wanted(facts(phase.name), selection)
     if not own:
         return Action(phase.name, "skip", "nothing to do")
     rerun = [] if phase.content_addressed else [name for name in phase.reads if earlier[name].verb == "execute"]
@@ -183,7 +186,7 @@ def decide_one(
     for name in phase.reads:
         if earlier[name].verb == "execute":
             continue
-        lacking = next((f for f in facts.get(name, []) if not f.done and _among(f.unit, waiting)), None)
+        lacking = next((f for f in facts(name) if not f.done and _among(f.unit, waiting)), None)
         if lacking is not None:
             return Action(phase.name, "blocked", f"needs {name}: {lacking.missing}")
     differs = frozenset(kind for fact in own if not fact.done for kind in fact.differs)
@@ -196,8 +199,8 @@ def _wanted(facts: Sequence[Fact], selection: Selection) -> list[Fact]:
     return [fact for fact in facts if selection.wants(fact.unit) and not (fact.unit == RUN and waits)]
 
 
-def _may_change(name: str, facts: Mapping[str, list[Fact]], earlier: Mapping[str, Action]) -> bool:
-    return earlier[name].verb == "execute" and any(fact.changed for fact in facts.get(name, []))
+def _may_change(name: str, facts: FactsOf, earlier: Mapping[str, Action]) -> bool:
+    return earlier[name].verb == "execute" and any(fact.changed for fact in facts(name))
 
 
 def _touches(unit: Unit, rerun: Sequence[str], earlier: Mapping[str, Action]) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from promptrial import registry
-from promptrial.design.plan import Fact
+from promptrial.design.plan import Fact, FactsOf
 from promptrial.jobs.work import PartWork
 from promptrial.model.units import RUN, Unit
 from promptrial.phases.base import Phase, load_manifest
@@ -18,7 +19,7 @@ from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Receipt
 from promptrial.store.rundir import changed_inputs, digest_of
 
-__all__ = ["FactsNow", "all_facts", "artifacts_of", "facts_of", "inputs_of", "phases", "receipt_of", "upstream_of"]
+__all__ = ["all_facts", "artifacts_of", "facts_now", "facts_of", "inputs_of", "phases", "receipt_of", "upstream_of"]
 
 
 def phases() -> tuple[Phase, ...]:
@@ -31,25 +32,14 @@ def all_facts(spec: RunSpec, services: Services) -> list[Fact]:
     return [fact for phase in phases() for fact in facts_of(spec, services, phase)]
 
 
-class FactsNow(Mapping[str, list[Fact]]):
-    """The facts of each phase, by its name, read from disk when they are first asked for."""
+def facts_now(spec: RunSpec, services: Services) -> FactsOf:
+    """Return what gives the facts of a phase by its name, read from disk when they are first asked for."""
 
-    def __init__(self, spec: RunSpec, services: Services) -> None:
-        self._spec = spec
-        self._services = services
-        self._phases = {phase.name: phase for phase in phases()}
-        self._read: dict[str, list[Fact]] = {}
+    @cache
+    def read(name: str) -> list[Fact]:
+        return list(facts_of(spec, services, registry.load("phase", name)))
 
-    def __getitem__(self, name: str) -> list[Fact]:
-        if name not in self._read:
-            self._read[name] = list(facts_of(self._spec, self._services, self._phases[name]))
-        return self._read[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._phases)
-
-    def __len__(self) -> int:
-        return len(self._phases)
+    return read
 
 
 def facts_of(spec: RunSpec, services: Services, phase: Phase) -> Iterator[Fact]:

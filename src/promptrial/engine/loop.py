@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from promptrial.design.plan import Action, Selection, decide, decide_one
-from promptrial.engine.facts import FactsNow, all_facts, facts_of, inputs_of, phases, receipt_of
+from promptrial.engine.facts import all_facts, facts_now, facts_of, inputs_of, phases, receipt_of
 from promptrial.engine.space import check_space
 from promptrial.errors import PhaseBlockedError, PhaseFailedError, PromptrialError, StopRequested
 from promptrial.model.units import RUN, Unit
@@ -80,7 +80,7 @@ class Engine:
 
     def _follow(self, phase: Phase, selection: Selection, earlier: dict[str, Action]) -> bool:
         """Decide on a phase and run it if it is to run; return whether it was."""
-        facts = FactsNow(self.spec, self.services)
+        facts = facts_now(self.spec, self.services)
         action = decide_one(phase.planned, selection, facts, earlier)
         earlier[phase.name] = action
         self.services.events.event("gate", phase=phase.name, action=action.verb, reason=action.reason)
@@ -89,8 +89,8 @@ class Engine:
         if action.verb == "execute":
             self._execute(phase, action)
             return True
-        if action.done and all(fact.done for fact in facts[phase.name]):
-            self._catch_up(phase, facts[phase.name][-1].unit)
+        if action.done and all(fact.done for fact in facts(phase.name)):
+            self._catch_up(phase, facts(phase.name)[-1].unit)
         return False
 
     def _next(self, order: Sequence[Phase], at: int, selection: Selection) -> int:

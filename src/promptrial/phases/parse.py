@@ -124,8 +124,9 @@ def take_rows(spec: RunSpec, trial: Trial, output: Output, steps: int | None = N
         part = piece.part
         whole = Piece(part, 0, part.stop - part.start)
         path = spec.run.trial(trial.slug).part_results(part.name)
-        requests, of_part = (partial(_requests, trial, keys, added, each) for each in (piece, whole))
-        take_piece(path, piece, requests(), of_part, known, trial.arm(part.condition), output)
+        requests = _requests(trial, keys, added, piece)
+        of_part = (lambda own=requests: own) if piece == whole else partial(_requests, trial, keys, added, whole)
+        take_piece(path, piece, requests, of_part, known, trial.arm(part.condition), output)
         yield part.rows // (whole.stop - whole.start) * (piece.stop - piece.start)
 
 

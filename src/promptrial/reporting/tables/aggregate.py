@@ -5,6 +5,7 @@ Pure. The corrected p-values come from the caller, since reporting computes no s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -180,13 +181,12 @@ def _spending_notes(spending: SpendingFacts | None, *, is_dry: bool) -> Iterator
     if spending is not None:
         held = f" Up to {amount(spending.held_usd)} USD more may be billed." if spending.held_usd else ""
         verb = "would have cost" if is_dry else "cost"
-        spent, used = amount(spending.spent_usd), amount(spending.used_usd)
         share = (
             ", all of it for the answers that are analysed"
-            if spent == used
-            else f"; the answers that are analysed account for {used} USD of that"
+            if math.isclose(spending.spent_usd, spending.used_usd)
+            else f"; the answers that are analysed account for {amount(spending.used_usd)} USD of that"
         )
-        yield f"All attempts {verb} {spent} USD{share}.{held}"
+        yield f"All attempts {verb} {amount(spending.spent_usd)} USD{share}.{held}"
 
 
 def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted: float | None) -> tuple[str, ...]:

@@ -176,7 +176,7 @@ def good_answer(criterion: str | None) -> GoodAnswer:
         return GoodAnswer("good answer", "good answer", "")
     label, bound = found.groups()
     scorer = next((each for each in _declared() if each.label == label), None)
-    if scorer is not None and scorer.role == "accuracy" and bound == "at least 1":
+    if scorer is not None and (scorer.role, scorer.scale) == ("accuracy", "binary") and bound == "at least 1":
         return GoodAnswer(
             "correct answer", f"correct answer (by {label})", f"Answers are correct according to {label}."
         )
