@@ -54,9 +54,7 @@ def test_without_a_choice_nothing_is_recorded_and_the_report_names_the_formats_r
     assert "tokens:" not in effective.replace("max_new_tokens:", "")
     assert "| open_set | squad_v2 | squad_v2 |" in report(project, "r")
     assert "| closed_set | custom | squad_v2 |" in report(project, "r")
-    assert "The scoring rules of closed_set compare text in languages without spaces character by character." in report(
-        project, "r"
-    )
+    assert "the scoring rules of closed_set compare text character by character." in report(project, "r")
 
 
 def test_the_version_of_an_official_squad_file_is_read_in_the_encoding_of_the_configuration(project: Project) -> None:

@@ -184,3 +184,17 @@ def test_the_status_counts_answers_and_not_requests(project: Project) -> None:
     manifest.write_text(json.dumps(record))
     status = json.loads(project.call("status", "--run_id", "r", "--json").out)
     assert status["rows"] == status["expected_rows"] - 2
+
+
+def test_where_every_model_answers_on_this_machine_a_dry_run_is_a_run_like_any_other_and_says_so(
+    project: Project,
+) -> None:
+    """Its answers are a model's, so that no report may call them an emulator's."""
+    first = project.run("--dry_run")
+    assert first.code == 0, first.err
+    assert "--dry_run changes nothing: every model of this run answers on this machine, at no cost" in first.err
+    assert "emulator" not in first.out + next(project.run_root().glob("*/reports/details.md")).read_text()
+    state = json.loads((project.run_root() / "run_state.json").read_text())
+    assert not state.get("dry_run", False)
+    again = project.run("--resume", "--dry_run")
+    assert (again.code, again.err.splitlines()[-1]) == (0, "nothing was left to do")

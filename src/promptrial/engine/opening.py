@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.loading import KeyPath, LoadedConfig
 from promptrial.config.tree import dotted
 from promptrial.design.growth import before_growth
-from promptrial.design.trials import models_used, trials_of
+from promptrial.design.trials import models_asked, models_used, trials_of
 from promptrial.engine import code_consent, growing, kept_labels, rescoring
 from promptrial.engine.caps import caps_of, with_part_limit
 from promptrial.engine.facts import phases
@@ -39,7 +39,7 @@ from promptrial.engine.origin import (
 )
 from promptrial.engine.piloting import limited, pilot_of
 from promptrial.engine.request import RunRequest
-from promptrial.engine.resolving import Resolution, load_resolved, recorded_of
+from promptrial.engine.resolving import Resolution, is_local, load_resolved, recorded_of
 from promptrial.errors import (
     ConfigDriftError,
     ConfigError,
@@ -66,11 +66,11 @@ class Opened:
 
     ``origin`` is what it was started with: as the state says, or, if that is lost, as the trials do; None if that is
     not on record. It is ``lost`` if it was begun and has no state. ``remark`` says why a configuration is used that
-    nobody has named. It is ``corrected`` if nothing was asked yet by the run's own copy of the configuration, which is
-    whole and may be replaced. ``growth`` is each enlargement of the sample, oldest first; if it ``grows`` now, the last
-    one is not on record yet. ``rescored`` has a line for each key that changed and asks nothing, ``trusted_code`` the
-    SHA-256 of the code that may run. ``resolution`` is what the configuration left open, and why it has its values;
-    ``caps`` is what may be spent, ``pilot`` what will be on record of a pilot.
+    nobody has named, or that a flag changes nothing. It is ``corrected`` if nothing was asked yet by the run's own copy
+    of the configuration, which is whole and may be replaced. ``growth`` is each enlargement of the sample, oldest
+    first; if it ``grows`` now, the last one is not on record yet. ``rescored`` has a line for each key that changed and
+    asks nothing, ``trusted_code`` the SHA-256 of the code that may run. ``resolution`` is what the configuration left
+    open, and why it has its values; ``caps`` is what may be spent, ``pilot`` what will be on record of a pilot.
     """
 
     run: RunDir
@@ -134,15 +134,19 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     goes_on = rebuilt or state is not None  # else it is begun, and is what its flags say and no more
     remembered = origin.overrides if origin is not None and goes_on else {}
     overrides = {**remembered, **{_join(path): value for path, value in request.overrides.items()}}
-    dry_run = _dry_run(request, run, state, origin)
-    found = _Found(request, run, state, origin, lost, overrides, dry_run)
+    was_dry = run.emulator.exists() if origin is None else origin.dry_run
+    found = _Found(request, run, state, origin, lost, overrides, was_dry)
     opened = found.opened(_config_file(request, run, state, origin if goes_on else None), env)
     file_known = origin is not None or request.config is not None
     if rebuilt and opened.drift and not file_known:  # it was not the default one, then
         with suppress(ConfigError):  # its own copy is damaged too
             opened = found.opened(run.config_path, env)
+    if opened.dry_run and not was_dry:
+        _check_begins(run, state, origin)
     if request.config is None and not is_older(run, state):
         opened = replace(opened, remark=_remark(opened))
+    if request.dry_run and not opened.dry_run:
+        opened = replace(opened, remark="; ".join(filter(None, (opened.remark, _NOTHING_TO_EMULATE))))
     if opened.drift and not (request.force or request.plan_only):
         raise _drifted(opened) if goes_on else _not_another(opened)
     if not request.plan_only:
@@ -176,7 +180,7 @@ class _Found:
     origin: Origin | None
     lost: bool
     overrides: dict[str, Any]
-    dry_run: bool
+    was_dry: bool
 
     def opened(self, config_file: Path, env: Mapping[str, str]) -> Opened:
         """Read a configuration, and compare it with the run's."""
@@ -217,7 +221,7 @@ class _Found:
             state=self.state,
             drift=drift,
             resolved_hash=config_hash(resolved),
-            dry_run=self.dry_run,
+            dry_run=self.was_dry or (self.request.dry_run and _asks_a_server(loaded, trials)),
             origin=self.origin,
             lost=self.lost,
             corrected=self._asked_nothing() and own_copy(self.run) is not None,
@@ -272,6 +276,7 @@ def _is_same(one: Path, other: Path) -> bool:
     return one == other or (one.exists() and other.exists() and one.samefile(other))
 
 
+_NOTHING_TO_EMULATE: Final = "--dry_run changes nothing: every model of this run answers on this machine, at no cost"
 _SIZE: Final = re.compile(r"(limit_items|datasets\.\w+\.size): ")
 
 
@@ -389,20 +394,22 @@ def _config_file(request: RunRequest, run: RunDir, state: RunState | None, origi
     return DEFAULT_CONFIG
 
 
-def _dry_run(request: RunRequest, run: RunDir, state: RunState | None, origin: Origin | None) -> bool:
-    """Return whether hosted providers are emulated: a run is dry from its beginning, or never.
+def _asks_a_server(loaded: LoadedConfig, trials: Sequence[Trial]) -> bool:
+    """Return whether a model of the trials is not computed in this process, so that an emulator can take its place."""
+    return not all(is_local(loaded.experiment, model.provider) for model in models_asked(trials))
+
+
+def _check_begins(run: RunDir, state: RunState | None, origin: Origin | None) -> None:
+    """Refuse a run that has reached a real provider: a run is dry from its beginning, or never.
 
     Where no record says so, the folder of the emulator does: it is made first. A dry run must never reach a provider
-    that is paid, and a run that has reached one must not become a dry run.
+    that is paid.
     """
-    was_dry = run.emulator.exists() if origin is None else origin.dry_run
-    was_real = state is not None or (knows_jobs(run) if origin is None else holds_work(run))
-    if request.dry_run and was_real and not was_dry:
+    if state is not None or (knows_jobs(run) if origin is None else holds_work(run)):
         raise ResumeError(
             f"run {run.run_id} was started with real providers, and cannot continue as a dry run",
             hint="leave out --dry_run, or start a new run with another --run_id",
         )
-    return was_dry or request.dry_run
 
 
 def _join(path: KeyPath) -> str:

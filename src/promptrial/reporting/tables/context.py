@@ -104,7 +104,8 @@ def datasets_table(run: RunFacts) -> Table:
     by_character = [data.name for data in run.datasets if _BY_CHARACTER in data.rules]
     if by_character:
         where = "" if len(by_character) == len(run.datasets) else f" of {listing(by_character)}"
-        notes = (*notes, f"The scoring rules{where} compare text in languages without spaces character by character.")
+        said = f"the scoring rules{where} compare text character by character."
+        notes = (*notes, f"In languages written without spaces, such as Chinese, {said}")
     return Table("Questions", headers, rows, notes, "lllrll")
 
 

@@ -314,8 +314,8 @@ def _undetectable(rows: Sequence[Estimate]) -> tuple[str, ...]:
         return ()
     return (
         (
-            "No detectable difference is given where too few clusters or pairs differ for any p-value to reach the "
-            "level, or where it would exceed the range of the scores."
+            f"The detectable difference is left out ({MISSING}) if too few pairs or clusters differ for any result to "
+            "be significant, or if it would be larger than the scores allow."
         ),
     )
 
