@@ -170,7 +170,8 @@ def test_ray_without_its_package_is_refused_before_anything_is_written(
     ("flags", "said"),
     [
         (["--executor", "rays"], "did you mean 'ray'?"),
-        (["--ray_address", "10.0.0.1:6379"], "--ray_address goes with --executor ray"),
+        (["--ray_address", "10.0.0.1:6379"], "--ray_address: an address goes with executor: ray"),
+        (["--executor", "processes", "--ray_address", "10.0.0.1:6379"], "the executor is processes"),
         (["--executor", "ray", "--ray_address", "ray://10.0.0.1:10001"], "expected HOST:PORT"),
         (["--executor", "ray", "--ray_address", "10.0.0.1"], "expected HOST:PORT"),
     ],
@@ -184,3 +185,14 @@ def test_executors_and_addresses_that_are_none_are_refused(project: Project, fla
 def test_an_executor_of_the_configuration_that_is_none_is_refused(project: Project) -> None:
     project.write_config({"execution": {"executor": "rays"}})
     assert "unknown executor 'rays'; did you mean 'ray'?" in project.run().err
+
+
+def test_an_address_is_judged_by_the_executor_that_flags_and_configuration_give_together(project: Project) -> None:
+    project.write_config({"execution": {"executor": "ray"}})
+    assert project.call("plan", "--ray_address", "10.0.0.1:6379").code == 0
+    project.write_config({"execution": {"executor": "ray", "ray_address": "10.0.0.1:6379"}})
+    assert project.call("plan").code == 0
+    assert project.call("plan", "--executor", "processes").code == 0, "as the hint of an error of Ray says"
+    project.write_config({"execution": {"ray_address": "10.0.0.1:6379"}})
+    assert "execution.ray_address: an address goes with executor: ray; the executor is processes" in project.run().err
+    assert project.call("plan", "--executor", "ray").code == 0

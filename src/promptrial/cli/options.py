@@ -451,8 +451,8 @@ def _arms(args: argparse.Namespace) -> dict[KeyPath, object]:
 
 def _execution(args: argparse.Namespace) -> dict[KeyPath, object]:
     values: dict[KeyPath, object] = {}
-    if getattr(args, "ray_address", None) is not None and args.executor != "ray":
-        raise UsageError("--ray_address goes with --executor ray")
+    if getattr(args, "executor", None) not in {None, "ray"} and args.ray_address is None:
+        values["execution", "ray_address"] = None  # the flag takes the place of both that the file gives
     for name in ("max_concurrent_jobs", "workers", "executor", "ray_address"):
         if getattr(args, name, None) is not None:
             values["execution", name] = getattr(args, name)

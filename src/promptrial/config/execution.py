@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from promptrial import registry
 from promptrial.config.strict import Number, Positive, Strict, Words
@@ -75,3 +75,12 @@ class ExecutionConfig(Strict):
         1800.0, description="how long a provider may be unreachable before its parts are left for a resume"
     )
     job_deadline_s: Seconds = Field(93600.0, description="how long one process waits for a job")
+
+    @field_validator("ray_address")
+    @classmethod
+    def _goes_with_ray(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Refuse an address that nothing would use; ``executor`` stands above, so its merged value is known here."""
+        executor = info.data.get("executor", "ray")  # if that is refused itself, this adds nothing
+        if value is not None and executor != "ray":
+            raise ValueError(f"an address goes with executor: ray; the executor is {executor}")
+        return value
