@@ -56,6 +56,10 @@ def nothing() -> None:
     """Ask for no stop."""
 
 
+def no_warning(text: str) -> None:
+    raise AssertionError(text)
+
+
 def processes() -> dict[int, str]:
     """Return the command of each process."""
     found = {}
@@ -115,7 +119,7 @@ def told(project: Project, name: str, text: str = "") -> Path:
 def test_results_come_in_order_from_two_workers_of_which_one_is_killed_in_the_middle(tmp_path: Path) -> None:
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT), sys.excepthook
     numbers = [1, 2, 3, -4, 5, 6, 7, 8, 9]
-    found = list(in_order(partial(Recorder, tmp_path), numbers, Workers(2, "ray"), nothing))
+    found = list(in_order(partial(Recorder, tmp_path), numbers, Workers(2, "ray"), nothing, no_warning))
     assert [number for number, _ in found] == numbers
     assert (tmp_path / "death-4").exists()
     assert os.getpid() not in {pid for _, pid in found}, "Ray did the task again"
@@ -126,14 +130,14 @@ def test_results_come_in_order_from_two_workers_of_which_one_is_killed_in_the_mi
 
 def test_what_a_task_raises_is_raised_here() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
-        list(in_order(partial(partial, int), ["1", "two", "3"], Workers(2, "ray"), nothing))
+        list(in_order(partial(partial, int), ["1", "two", "3"], Workers(2, "ray"), nothing, no_warning))
 
 
 def test_ray_of_this_machine_gets_no_key_and_listens_to_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", PRIVATE)
     monkeypatch.setenv("MY_SERVER", PRIVATE)
     tasks = [Path("/proc/self/environ")] * 3
-    shared = in_order(partial(partial, Path.read_text), tasks, Workers(2, "ray"), nothing)
+    shared = in_order(partial(partial, Path.read_text), tasks, Workers(2, "ray"), nothing, no_warning)
     assert isinstance(shared, Generator)
     with closing(shared) as read:
         of_worker = next(read)
@@ -191,7 +195,7 @@ def test_a_stop_ends_ray_though_a_task_is_being_done() -> None:
         if len(asked) > 100:
             raise StopRequested("stopped")
 
-    found = in_order(partial(partial, time.sleep), [300.0, 300.0], Workers(2, "ray"), stop)
+    found = in_order(partial(partial, time.sleep), [300.0, 300.0], Workers(2, "ray"), stop, no_warning)
     begun = time.monotonic()
     with pytest.raises(StopRequested):
         next(found)
@@ -205,7 +209,9 @@ def test_the_process_that_speaks_to_ray_may_die(tmp_path: Path) -> None:
         os.kill(driver, signal.SIGKILL)
         yield from range(4, 9)
 
-    found = list(in_order(partial(Recorder, tmp_path), tasks(), Workers(2, "ray"), nothing))
+    warnings: list[str] = []
+    found = list(in_order(partial(Recorder, tmp_path), tasks(), Workers(2, "ray"), nothing, warnings.append))
+    assert len(warnings) == 1
     assert [number for number, _ in found] == [*range(9)]
     assert os.getpid() in {pid for _, pid in found}
 
@@ -213,12 +219,12 @@ def test_the_process_that_speaks_to_ray_may_die(tmp_path: Path) -> None:
 def test_a_node_without_the_folder_or_with_another_version_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = partial(in_order, partial(partial, abs), [1, 2], check_stop=nothing)
+    shared = partial(in_order, partial(partial, abs), [1, 2], check_stop=nothing, warn=no_warning)
     node = os.uname().nodename
     with pytest.raises(PhaseFailedError, match=f"node {node} has no folder {tmp_path}/none; it must be shared"):
-        list(shared(workers=Workers(2, "ray", None, tmp_path / "none", ".state.lock")))
+        list(shared(workers=Workers(2, "ray", None, tmp_path / "none/.state.lock")))
     (tmp_path / ".state.lock").write_text("this run")
-    workers = Workers(2, "ray", None, tmp_path, ".state.lock")
+    workers = Workers(2, "ray", None, tmp_path / ".state.lock")
     assert list(shared(workers=workers)) == [1, 2]
     with monkeypatch.context() as patch:
         patch.setattr(ray_workers, "_digest", lambda _path: "another")
@@ -239,7 +245,7 @@ def test_a_wrong_address_is_an_error_that_names_it(listens: bool, monkeypatch: p
             other.listen()
         address = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(PhaseFailedError) as raised:
-            list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray", address), nothing))
+            list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray", address), nothing, no_warning))
     wanted = "it did not start, or did not answer within 8 s" if listens else f"it cannot be reached at {address}: "
     assert wanted in str(raised.value)
     assert "--executor processes" in str(raised.value.hint)
@@ -307,7 +313,7 @@ def test_a_node_of_two_that_is_killed_in_the_middle_loses_nothing(
     with cluster() as (address, raylet):
         ray = partial(made, spec, services, results, workers=2, executor="ray", ray_address=address)
         assert ray() == alone
-        assert list(in_order(partial(partial, abs), [-1, -2], Workers(2, "ray", "auto"), nothing)) == [1, 2]
+        assert list(in_order(partial(partial, abs), [-1, -2], Workers(2, "ray", "auto"), nothing, no_warning)) == [1, 2]
         deaths = told(answered, "node", raylet)
         assert ray() == alone
         assert (deaths / "node.done").exists()
@@ -325,7 +331,7 @@ def test_nodes_that_lack_the_program_are_an_error_that_says_so(tmp_path: Path, m
     (tmp_path / "promptrial").mkdir()
     (tmp_path / "promptrial/__init__.py").touch()
     with cluster(str(tmp_path)) as (address, _), pytest.raises(PhaseFailedError, match="a node cannot run promptrial"):
-        list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray", address), nothing))
+        list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray", address), nothing, no_warning))
 
 
 def program(project: Project, *flags: str) -> subprocess.Popen[str]:

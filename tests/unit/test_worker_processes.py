@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,17 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from promptrial import registry
+from promptrial.design.growth import Piece
 from promptrial.engine import serving
 from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.session import spec_of
 from promptrial.errors import CorruptRecordError, StopRequested
 from promptrial.model.units import Unit
-from promptrial.phases import score
+from promptrial.phases import parse_parts, score, score_parts
 from promptrial.phases.parse_parts import PartParser
 from promptrial.phases.score import ShardScorer
+from promptrial.phases.work import parts_of
 from promptrial.runtime import workers
 from promptrial.runtime.workers import Workers, in_order
 from promptrial.store import tables
@@ -33,12 +36,24 @@ def nothing() -> None:
     """Ask for no stop."""
 
 
+def no_warning(text: str) -> None:
+    raise AssertionError(text)
+
+
 def test_results_come_in_the_order_of_the_tasks_and_from_other_processes() -> None:
     made = partial(partial, os.path.realpath)  # of what says who reads it
-    found = list(in_order(made, ["/proc/self"] * 5, Workers(2), nothing))
+    found = list(in_order(made, ["/proc/self"] * 5, Workers(2), nothing, no_warning))
     assert len(set(found)) == 2
     assert os.path.realpath("/proc/self") not in found
-    assert list(in_order(partial(partial, pow, 2), range(7), Workers(2), nothing)) == [1, 2, 4, 8, 16, 32, 64]
+    assert list(in_order(partial(partial, pow, 2), range(7), Workers(2), nothing, no_warning)) == [
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        64,
+    ]
 
 
 def test_a_worker_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,14 +61,14 @@ def test_a_worker_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_SERVER", "secret of mine")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     read = partial(partial, Path.read_text)
-    (env,) = in_order(read, [Path("/proc/self/environ")], Workers(2), nothing)
+    (env,) = in_order(read, [Path("/proc/self/environ")], Workers(2), nothing, no_warning)
     assert {"sk-1", "secret of mine"} & {value.partition("=")[2] for value in env.split("\0")} == set()
     assert "OMP_NUM_THREADS=1" in env.split("\0")
 
 
 def test_what_a_worker_cannot_do_is_done_here_and_raises_what_it_raises_here() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
-        list(in_order(partial(partial, int), ["1", "two", "3"], Workers(2), nothing))
+        list(in_order(partial(partial, int), ["1", "two", "3"], Workers(2), nothing, no_warning))
 
 
 def test_this_process_makes_what_does_the_tasks_of_failed_workers_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,11 +79,101 @@ def test_this_process_makes_what_does_the_tasks_of_failed_workers_only_once(monk
         return abs
 
     def fails(_worker: object, _task: object) -> object:
-        raise workers.WorkerFailedError
+        raise workers.WorkerFailedError("the worker is tired")
 
     monkeypatch.setattr(workers._Worker, "ask", fails)
-    assert list(in_order(make, [-1, -2, -3], Workers(2), nothing)) == [1, 2, 3]
+    warnings: list[str] = []
+    assert list(in_order(make, [-1, -2, -3], Workers(2), nothing, warnings.append)) == [1, 2, 3]
     assert made == ["here"]
+    assert warnings == ["a worker failed (the worker is tired): this process does its tasks itself"]
+
+
+@dataclass(frozen=True)
+class OnlyHere:
+    """Makes what returns its task; another process than the one that is named fails as ``how`` says."""
+
+    process: int
+    how: str
+
+    def __call__(self) -> Callable[[int], int]:
+        if os.getpid() != self.process and self.how == "made":
+            raise ImportError("no library\nhere")
+        return self.do
+
+    def do(self, number: int) -> int:
+        if os.getpid() != self.process and self.how == "ends":
+            os._exit(3)
+        if os.getpid() != self.process:
+            raise ImportError("no library\nhere")
+        return number
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [("made", "ImportError: no library here"), ("done", "ImportError: no library here"),
+     ("ends", "its process ended with code 3")],
+)  # fmt: skip
+def test_it_is_said_once_why_workers_failed(how: str, why: str) -> None:
+    warnings: list[str] = []
+    assert list(in_order(OnlyHere(os.getpid(), how), range(5), Workers(2), nothing, warnings.append)) == [*range(5)]
+    assert warnings == [f"a worker failed ({why}): this process does its tasks itself"]
+
+
+def test_a_failed_worker_is_in_the_log_and_on_the_terminal_without_secrets(
+    answered: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_worker: object, _task: object) -> object:
+        raise workers.WorkerFailedError("OSError: refused Bearer abcdefgh12345678")
+
+    monkeypatch.setattr(workers._Worker, "ask", fails)
+    outcome = answered.run("--resume", "--workers", "2", "--display", "plain")
+    assert outcome.code == 0
+    said = "a worker failed (OSError: refused Bearer [redacted]): this process does its tasks itself"
+    assert outcome.err.count(said) == 2, "once for parse, once for score"
+    assert (answered.run_root() / "run.log").read_text().count(said) == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "asked", "why"),
+    [
+        (["--executor", "ray"], "executor ray", "there are fewer than 200,000 answers (56); --workers N shares out"),
+        (["--executor", "ray", "--workers", "1"], "executor ray", "one worker was asked for"),
+        (["--workers", "1"], "", ""),
+        ([], "", ""),
+    ],
+)
+def test_it_is_said_why_workers_that_were_asked_for_are_not_used(
+    answered: Project, monkeypatch: pytest.MonkeyPatch, flags: list[str], asked: str, why: str
+) -> None:
+    monkeypatch.setattr(serving, "find_spec", lambda _name: object())
+    outcome = answered.run("--resume", "--display", "plain", *flags)
+    assert outcome.code == 0, outcome.err
+    for phase in ("parse", "score"):
+        assert outcome.err.count(f": {phase} does not use {asked}: {why}") == (1 if asked else 0)
+
+
+def test_it_is_said_that_results_are_too_large_or_in_pieces_or_that_code_runs_here_alone(
+    answered: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parse_parts, "_LARGEST_FILE", 1 << 20)
+    part = next(answered.trial_folder().glob("results/*/results.jsonl"))
+    part.write_bytes(part.read_bytes() + b" " * (1 << 20))
+    monkeypatch.setattr(score_parts, "_HERE_ALONE", frozenset({registry.scorer_type("f1")}))
+    spec, services = opened_run(answered)
+    said: list[str] = []
+    monkeypatch.setattr(services.events, "say", said.append)
+    made(spec, services, answered.trial_folder() / "results", workers=2)
+    assert [text.partition(": ")[2] for text in said] == [
+        f"parse does not use 2 workers: the results of part {part.parent.name} have more than 1 MiB",
+        "score does not use 2 workers: scorer f1 runs code of yours, a program or a judge, which happens once and in "
+        "this process",
+    ]
+    trial = spec.trials[0]
+    piece = Piece(parts_of(spec, trial)[0], 0, 1)
+    assert (
+        parse_parts.obstacle_to_sharing(spec, trial, [piece])
+        == "the run has grown, and its table needs parts in pieces"
+    )
 
 
 def test_at_most_one_task_more_than_there_are_workers_is_ahead_of_the_results() -> None:
@@ -80,7 +185,8 @@ def test_at_most_one_task_more_than_there_are_workers_is_ahead_of_the_results() 
             yield number
 
     ahead = [
-        len(begun) - done for done, _ in enumerate(in_order(partial(partial, abs), tasks(), Workers(2), nothing), 1)
+        len(begun) - done
+        for done, _ in enumerate(in_order(partial(partial, abs), tasks(), Workers(2), nothing, no_warning), 1)
     ]
     assert max(ahead) <= 2
 
@@ -89,7 +195,7 @@ def test_a_stop_ends_the_workers_at_once() -> None:
     def stop() -> None:
         raise StopRequested("stopped")
 
-    found = in_order(partial(partial, partial(max, 0)), range(3), Workers(2), stop)
+    found = in_order(partial(partial, partial(max, 0)), range(3), Workers(2), stop, no_warning)
     with pytest.raises(StopRequested):
         next(found)
 

@@ -22,7 +22,7 @@ from promptrial.model import RequestId, Trial
 from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
-from promptrial.phases.parse_parts import fits_workers, parse_in_workers
+from promptrial.phases.parse_parts import obstacle_to_sharing, parse_in_workers
 from promptrial.phases.parsed import (
     CONFLICT,
     FURTHER_COLUMNS,
@@ -38,11 +38,10 @@ from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.row_index import RowIndex
 from promptrial.phases.sample import added_items, parts_in_table_order
 from promptrial.phases.services import Services
-from promptrial.phases.settings import workers_for
+from promptrial.phases.sharing import say_unused, why_one, workers_for
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.waves import asked_steps
 from promptrial.phases.work import parts_of
-from promptrial.runtime.workers import Workers
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
 from promptrial.store.tables import Column, TableWriter
@@ -66,7 +65,7 @@ def _parse(spec: RunSpec, services: Services, trial: Trial, further: tuple[Colum
         steps = asked_steps(spec.run, trial.slug)
         rows = sum(part.rows for part in parts_of(spec, trial) if steps is None or part.step < steps)
         with services.progress.task("parse", Unit(trial.slug), rows) as task:
-            for n in _taken(spec, services, trial, output, files.predictions, steps, workers_for(spec, rows)):
+            for n in _taken(spec, services, trial, output, files.predictions, steps, rows):
                 services.stop.check()
                 task.advance(n)
         _say_conflicts(spec, services, trial, output, files.quarantine.path)
@@ -92,16 +91,20 @@ def _taken(
     output: Output,
     table: TableWriter,
     steps: int | None,
-    workers: Workers,
+    rows: int,
 ) -> Iterator[int]:
     """Do what ``take_rows`` does, in several processes where the parts allow it."""
-    if workers.n > 1:
+    workers, alone = workers_for(spec, rows), why_one(spec, rows)
+    if not alone:
         keys = list(item_keys(spec.run))
         added = added_items(spec, keys)
         pieces = list(_pieces(spec, trial, added, steps))
-        if fits_workers(spec, trial, pieces):
+        alone = obstacle_to_sharing(spec, trial, pieces)
+        if not alone:
             held = [(piece, _items(keys, added, piece)) for piece in pieces]
             return parse_in_workers(spec, services, trial, held, output, table, workers)
+    if not output.further:  # else it was said when this began
+        say_unused(spec, services, trial, "parse", alone)
     return take_rows(spec, trial, output, steps)
 
 

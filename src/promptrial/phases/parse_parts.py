@@ -24,11 +24,12 @@ from promptrial.phases.parsed import (
 )
 from promptrial.phases.prepared import ItemKey
 from promptrial.phases.services import Services
+from promptrial.phases.sharing import warn_of
 from promptrial.phases.spec import RunSpec
 from promptrial.runtime.workers import Workers, in_order
 from promptrial.store.tables import Column, MadeRows, TableWriter, made_rows
 
-__all__ = ["PartParser", "fits_workers", "parse_in_workers"]
+__all__ = ["PartParser", "obstacle_to_sharing", "parse_in_workers"]
 
 _LARGEST_FILE: Final = 64 << 20
 """Bytes of results that a worker may hold as they are; a larger file is read row by row by one process."""
@@ -99,14 +100,15 @@ class _Held(NamedTuple):
         self.characters.append(characters)
 
 
-def fits_workers(spec: RunSpec, trial: Trial, pieces: Sequence[Piece]) -> bool:
-    """Whether every piece is a whole part with results of a bounded size: a part of a grown run may be in pieces."""
+def obstacle_to_sharing(spec: RunSpec, trial: Trial, pieces: Sequence[Piece]) -> str:
+    """Return why one process has to parse a trial; empty if every piece is a whole part with results of a bounded size."""
     folder = spec.run.trial(trial.slug)
-    return all(
-        piece.stop - piece.start == piece.part.stop - piece.part.start
-        and folder.part_results(piece.part.name).stat().st_size <= _LARGEST_FILE
-        for piece in pieces
-    )
+    for piece in pieces:
+        if piece.stop - piece.start != piece.part.stop - piece.part.start:
+            return "the run has grown, and its table needs parts in pieces"
+        if folder.part_results(piece.part.name).stat().st_size > _LARGEST_FILE:
+            return f"the results of part {piece.part.name} have more than {_LARGEST_FILE >> 20} MiB"
+    return ""
 
 
 def parse_in_workers(
@@ -135,7 +137,7 @@ def parse_in_workers(
     """
     make = partial(PartParser, spec.without_secrets(), trial, output.further)
     tasks = (_Task(piece.part, tuple(zip(*items, strict=True))) for piece, items in pieces)
-    found = in_order(make, tasks, workers, services.stop.check)
+    found = in_order(make, tasks, workers, services.stop.check, partial(warn_of, services, trial))
     for (piece, _), parsed in zip(pieces, found, strict=True):
         table.append_made(parsed.rows)
         _add(output, parsed)

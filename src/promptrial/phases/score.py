@@ -29,15 +29,15 @@ from promptrial.phases.parsed import Rows
 from promptrial.phases.predictions import ANSWER_COLUMNS, Answers, PredictionRow, parse_again, prediction_rows, rows_in
 from promptrial.phases.prepared import ItemReader
 from promptrial.phases.sample import parts_in_table_order
-from promptrial.phases.score_parts import HeldRows, ScoredShard, ShardTask, may_share, score_in_workers
+from promptrial.phases.score_parts import HeldRows, ScoredShard, ShardTask, obstacle_to_sharing, score_in_workers
 from promptrial.phases.scorers import RECORD, make_extracts, make_scorers, record_of, scorer_versions, worst_columns
 from promptrial.phases.services import Services
-from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings, workers_for
+from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
+from promptrial.phases.sharing import say_unused, why_one, workers_for
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_prepared_subgroups, levels_of
 from promptrial.phases.waves import is_kept
 from promptrial.runtime.progress import Task
-from promptrial.runtime.workers import Workers
 from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, Panel, ScoringSettings, prepare_gold, worst_scores
 from promptrial.scoring.contract import RESPONSE_COLUMNS, Response, Scorer
@@ -179,19 +179,22 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     counts: _Counts = {name: {} for name, entry in spec.config.scorers_in_use.items() if entry.extract is not None}
     parts = parts_in_table_order(spec, trial)
     rows = sum(part.rows for part in parts)
-    workers = workers_for(spec, rows) if may_share(spec.config) else Workers(1)
+    alone = why_one(spec, rows) or obstacle_to_sharing(spec.config)
+    if alone:
+        say_unused(spec, services, trial, "score", alone)
     with (
         TableWriter(results / "per_item_scores", scorers.columns) as table,
         services.progress.task("score", Unit(trial.slug), rows) as task,
     ):
-        if workers.n > 1:
+        if alone:
+            _score_here(spec, services, trial, scorers, table, counts, task)
+        else:
+            workers = workers_for(spec, rows)
             for shard in score_in_workers(spec, services, trial, parts, scorers.read, workers):
                 table.append_made(shard.rows)
                 for arm, answers, not_found in shard.counts:
                     _add(counts, arm, answers, not_found)
                 task.advance(shard.requests)
-        else:
-            _score_here(spec, services, trial, scorers, table, counts, task)
     from promptrial.scoring.python_function import unsaid_truth  # plan can do without it
 
     for warning in (*_nothing_found(counts), *unsaid_truth(scorers.all)):

@@ -19,6 +19,7 @@ from promptrial.model import Part, Trial, ids
 from promptrial.phases.predictions import check_none_left, parse_again
 from promptrial.phases.prepared import item_keys
 from promptrial.phases.services import Services
+from promptrial.phases.sharing import warn_of
 from promptrial.phases.spec import RunSpec
 from promptrial.runtime.workers import Workers, in_order
 from promptrial.store.tables import MadeRows, made_rows, read_batches
@@ -26,15 +27,18 @@ from promptrial.store.tables import MadeRows, made_rows, read_batches
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["HeldRows", "ScoredShard", "ShardTask", "may_share", "score_in_workers"]
+__all__ = ["HeldRows", "ScoredShard", "ShardTask", "obstacle_to_sharing", "score_in_workers"]
 
 _HERE_ALONE: Final = frozenset({PYTHON, "command"}) | registry.JUDGES
 """Types of scorers that run code of the user's, start programs or ask models: they run once, in this process."""
 
 
-def may_share(config: ExperimentConfig) -> bool:
-    """Whether scores depend on nothing but settings, items and answers, so that any process can compute them."""
-    return all(registry.scorer_type(entry.type) not in _HERE_ALONE for entry in config.scorers_in_use.values())
+def obstacle_to_sharing(config: ExperimentConfig) -> str:
+    """Return why one process has to score; empty if scores depend on nothing but settings, items and answers."""
+    for name, entry in config.scorers_in_use.items():
+        if registry.scorer_type(entry.type) in _HERE_ALONE:
+            return f"scorer {name} runs code of yours, a program or a judge, which happens once and in this process"
+    return ""
 
 
 class ShardTask(NamedTuple):
@@ -93,7 +97,8 @@ def score_in_workers(
     predictions = _Predictions(spec.run.trial(trial.slug).results / "predictions.parquet", columns)
     shards = (list(shard) for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)))
     tasks = _tasks(spec, shards, predictions)
-    yield from in_order(partial(ShardScorer, spec.without_secrets(), trial), tasks, workers, services.stop.check)
+    make = partial(ShardScorer, spec.without_secrets(), trial)
+    yield from in_order(make, tasks, workers, services.stop.check, partial(warn_of, services, trial))
     check_none_left(predictions.left(), parse_again(spec))
 
 

@@ -14,7 +14,6 @@ from promptrial.jobs.settings import QueueSettings
 from promptrial.model import Arm, Trial
 from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
-from promptrial.runtime.workers import Workers, cores
 from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.store.rundir import digest_of
@@ -27,7 +26,6 @@ __all__ = [
     "scoring_settings",
     "stats_settings",
     "was_sent",
-    "workers_for",
 ]
 
 
@@ -88,17 +86,6 @@ def stats_settings(config: ExperimentConfig, scorers: Mapping[str, Declaration])
         wanted={name: each.direction for name, each in scorers.items() if each.direction is not None},
         ranges={name: each.range for name, each in scorers.items()},
     )
-
-
-_FEWEST_ROWS: Final = 200_000
-"""With fewer answers, starting processes takes longer than they save."""
-
-
-def workers_for(spec: RunSpec, rows: int) -> Workers:
-    """Return what parses or scores so many answers; it changes no result."""
-    execution = spec.config.execution
-    n = execution.workers or (cores() if rows >= _FEWEST_ROWS else 1)
-    return Workers(n, execution.executor, execution.ray_address, spec.run.root, spec.run.lock_path.name)
 
 
 _DRY_POLL_S: Final = 0.02

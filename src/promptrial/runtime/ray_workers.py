@@ -31,7 +31,7 @@ from typing import IO, Any, Final, NamedTuple
 
 import promptrial
 from promptrial.errors import PhaseFailedError
-from promptrial.runtime.workers import WorkerFailedError, Workers, worker_environment
+from promptrial.runtime.workers import WorkerFailedError, Workers, one_line, worker_environment
 
 __all__ = ["RayTasks", "serve"]
 
@@ -54,12 +54,11 @@ _Answer = tuple[str, Any]
 
 
 class _Job(NamedTuple):
-    """What all tasks have in common; ``make`` is a pickle, and ``digest`` that of the file ``mark``."""
+    """What all tasks have in common; ``make`` is a pickle, and ``digest`` that of the lock file."""
 
     make: bytes
     working_folder: str
-    folder: Path | None
-    mark: str
+    lock: Path | None
     digest: str
     version: str
 
@@ -68,9 +67,8 @@ class RayTasks:
     """Tasks of Ray; a crew."""
 
     def __init__(self, make: Callable[[], Callable[[Any], Any]], workers: Workers) -> None:
-        folder = workers.folder and workers.folder.absolute()
-        digest = _digest(folder / workers.mark) if folder is not None else ""
-        job = _Job(pickle.dumps(make), os.getcwd(), folder, workers.mark, digest, promptrial.__version__)  # noqa: PTH109
+        lock = workers.lock and workers.lock.absolute()
+        job = _Job(pickle.dumps(make), os.getcwd(), lock, _digest(lock), promptrial.__version__)  # noqa: PTH109
         self._temporary = tempfile.mkdtemp(prefix="pt-ray-", dir="/tmp")  # the names of sockets must be short
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter
             [sys.executable, "-P", "-c", _BEGIN],
@@ -113,7 +111,7 @@ class RayTasks:
         try:
             answer: _Answer = pickle.load(self._process.stdout)  # type: ignore[arg-type]  # noqa: S301 - from a process of ours
         except Exception:  # noqa: BLE001 - a process that was killed may leave half an answer
-            return _FAILED, None
+            return _FAILED, "the process that speaks to Ray has ended"
         return answer
 
     def _answer(self) -> Any:  # noqa: ANN401 - whatever the task gives
@@ -124,7 +122,7 @@ class RayTasks:
         if kind == _REFUSED:
             raise PhaseFailedError(f"Ray: {said}", hint=_HINT)
         if kind == _FAILED:
-            raise WorkerFailedError
+            raise WorkerFailedError(said)
         return pickle.loads(said)  # noqa: S301 - from a worker of ours
 
 
@@ -211,8 +209,8 @@ def _serve(n: int, job: _Job, tasks: IO[bytes], answers: IO[bytes]) -> None:
             answer = ray.get(reference)
         except ray.exceptions.RayTaskError as error:  # the function itself could not be loaded
             answer = _REFUSED, f"a node cannot run promptrial: {error.cause!r}"
-        except ray.exceptions.RayError:
-            answer = _FAILED, None
+        except ray.exceptions.RayError as error:
+            answer = _FAILED, one_line(error)
         _put(answers, answer)
 
 
@@ -228,8 +226,8 @@ def _do(job: _Job, task: bytes) -> _Answer:
     try:
         do = _made(job.make)
         return _DONE, pickle.dumps(do(pickle.loads(task)), pickle.HIGHEST_PROTOCOL)  # noqa: S301 - from the driver
-    except Exception:  # noqa: BLE001 - the process that asked does it again, and says what is wrong
-        return _FAILED, None
+    except Exception as error:  # noqa: BLE001 - the process that asked does it again, and says what is wrong
+        return _FAILED, one_line(error)
 
 
 @functools.cache
@@ -237,10 +235,10 @@ def _unlike_here(job: _Job) -> str:
     """Return in what this machine differs from the one that asks; empty if a task is the same here."""
     if job.version != promptrial.__version__:
         return f"has promptrial {promptrial.__version__}, and this machine has {job.version}"
-    if job.folder is not None and not job.folder.is_dir():
-        return f"has no folder {job.folder}; it must be shared by all nodes"
-    if job.folder is not None and _digest(job.folder / job.mark) != job.digest:
-        return f"has another folder {job.folder} than this machine; it must be shared by all nodes"
+    if job.lock is not None and not job.lock.parent.is_dir():
+        return f"has no folder {job.lock.parent}; it must be shared by all nodes"
+    if _digest(job.lock) != job.digest:
+        return f"has another folder {job.lock and job.lock.parent} than this machine; it must be shared by all nodes"
     with suppress(OSError):  # paths that are relative start there
         os.chdir(job.working_folder)
     return ""
@@ -252,8 +250,10 @@ def _made(make: bytes) -> Callable[[Any], Any]:
     return made
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path | None) -> str:
     """Return the SHA-256 of a file, empty if it is not there."""
+    if path is None:
+        return ""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

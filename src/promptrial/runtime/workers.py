@@ -7,6 +7,7 @@ and locks of libraries stay whole, and no file of the user's runs again. It gets
 is listed here.
 
 A worker that fails, for whatever reason, loses nothing: this process does the task itself, and raises what that raises.
+If that goes well, it says once why the worker failed.
 """
 
 from __future__ import annotations
@@ -24,14 +25,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWorking
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from promptrial import registry
 from promptrial.runtime.program import bare_environment
 
-__all__ = ["Crew", "WorkerFailedError", "Workers", "cores", "in_order", "worker_environment"]
+__all__ = [
+    "Crew",
+    "WorkerFailedError",
+    "Workers",
+    "cores",
+    "in_order",
+    "made_without_collection",
+    "one_line",
+    "worker_environment",
+]
 
 _LOOK_EVERY_S: Final = 0.1
+_ENDS_WITHIN_S: Final = 2.0
+"""How long a process may take to end whose pipe is closed, before nobody asks for its exit code any more."""
+_LONGEST_REASON: Final = 300
 _KEPT: Final = ("ARROW_", "DYLD_", "LD_", "MALLOC_", "MKL_", "NPY_", "OMP_", "OPENBLAS_", "PYTHON")
 """How the variables begin that a worker gets besides those of any program: of Python, the linker and libraries."""
 _Task = TypeVar("_Task")
@@ -49,17 +62,15 @@ class Workers(NamedTuple):
         A name of ``registry.EXECUTORS``.
     address : str, optional
         Of the Ray cluster; without it, one is started on this machine for as long as there are tasks.
-    folder : Path, optional
-        The folder that tasks read. Workers on other machines check that theirs is the same.
-    mark : str
-        A file in that folder by which that is known, if it is there.
+    lock : Path, optional
+        The lock file of the run whose folder tasks read. Workers on other machines check by it that theirs is the same
+        folder; it need not exist.
     """
 
     n: int
     executor: str = "processes"
     address: str | None = None
-    folder: Path | None = None
-    mark: str = ""
+    lock: Path | None = None
 
 
 class Crew(Protocol):
@@ -75,7 +86,7 @@ class Crew(Protocol):
 
 
 class WorkerFailedError(Exception):
-    """A worker has died, or could not do a task."""
+    """A worker has died, or could not do a task; the text says why."""
 
 
 def cores() -> int:
@@ -95,11 +106,36 @@ def worker_environment(env: Mapping[str, str]) -> dict[str, str]:
     return {**bare_environment(env), **kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
+def one_line(error: BaseException) -> str:
+    r"""Return what an error says, in one line of bounded length, for a person.
+
+    Examples
+    --------
+    >>> one_line(ValueError("not\na number")), one_line(EOFError())
+    ('ValueError: not a number', 'EOFError')
+    """
+    said = " ".join(str(error).split())
+    name = type(error).__name__
+    return (f"{name}: {said}" if said else name)[:_LONGEST_REASON]
+
+
+def made_without_collection(make: Callable[[], Callable[[_Task], _Result]]) -> Callable[[_Task], _Result]:
+    """Make what does tasks, and turn the collection of cycles off: a process for nothing else needs none.
+
+    It takes a fifth of the time, and what a task leaves has no cycles worth collecting.
+    """
+    do = make()
+    gc.freeze()
+    gc.disable()
+    return do
+
+
 def in_order(
     make: Callable[[], Callable[[_Task], _Result]],
     tasks: Iterable[_Task],
     workers: Workers,
     check_stop: Callable[[], None],
+    warn: Callable[[str], None],
 ) -> Iterator[_Result]:
     """Yield the result of each task, in the order of the tasks.
 
@@ -112,40 +148,56 @@ def in_order(
     workers : Workers
     check_stop : callable
         Raises if a stop was asked for; called while results are waited for.
+    warn : callable
+        Told once why a worker failed, if this process could do its task. It takes out secrets.
     """
     if workers.n < 2:
         yield from map(make(), tasks)
         return
     crew: Crew = registry.load("executor", workers.executor)(make, workers)
     with closing(crew):
-        own: list[Callable[[_Task], _Result]] = []
+        here = _Here(make, warn)
         waiting: deque[tuple[_Task, Future[_Result]]] = deque()
         for task in tasks:
             waiting.append((task, crew.ask(task)))
             if len(waiting) > workers.n:
-                yield _result(*waiting.popleft(), make, own, check_stop)
+                yield _result(*waiting.popleft(), here, check_stop)
         while waiting:
-            yield _result(*waiting.popleft(), make, own, check_stop)
+            yield _result(*waiting.popleft(), here, check_stop)
+
+
+class _Here(Generic[_Task, _Result]):
+    """This process, which does the tasks that workers could not do."""
+
+    def __init__(self, make: Callable[[], Callable[[_Task], _Result]], warn: Callable[[str], None]) -> None:
+        self._make = make
+        self.warn = warn
+        self._do: Callable[[_Task], _Result] | None = None
+        self._has_warned = False
+
+    def do(self, task: _Task, failure: WorkerFailedError) -> _Result:
+        """Do a task. An error that is raised here too says itself what is wrong, and needs no warning."""
+        if self._do is None:
+            self._do = self._make()
+        result = self._do(task)
+        if not self._has_warned:
+            self.warn(f"a worker failed ({failure}): this process does its tasks itself")
+            self._has_warned = True
+        return result
 
 
 def _result(
-    task: _Task,
-    asked: Future[_Result],
-    make: Callable[[], Callable[[_Task], _Result]],
-    own: list[Callable[[_Task], _Result]],
-    check_stop: Callable[[], None],
+    task: _Task, asked: Future[_Result], here: _Here[_Task, _Result], check_stop: Callable[[], None]
 ) -> _Result:
-    """Return the result of a task; ``own`` holds what this process does tasks with, once it had to."""
+    """Return the result of a task, which this process does if a worker failed."""
     while True:
         check_stop()
         try:
             return asked.result(timeout=_LOOK_EVERY_S)
         except StillWorking:
             continue
-        except WorkerFailedError:
-            if not own:
-                own.append(make())
-            return own[0](task)
+        except WorkerFailedError as failure:
+            return here.do(task, failure)
 
 
 class Processes:
@@ -190,16 +242,24 @@ class _Worker:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None  # noqa: S101, PT018 - both are pipes
         try:
-            for each in (*self._first, task):
+            first = [pickle.dumps(each, pickle.HIGHEST_PROTOCOL) for each in self._first]
+            for each in (*first, task):
                 pickle.dump(each, stdin, pickle.HIGHEST_PROTOCOL)
             self._first.clear()
             stdin.flush()
             is_done, result = pickle.load(stdout)  # noqa: S301 - from a process of ours
         except Exception as error:  # a process that was killed may leave half an answer
-            raise WorkerFailedError from error
+            raise WorkerFailedError(self._reason(error)) from error
         if not is_done:
-            raise WorkerFailedError
+            raise WorkerFailedError(result)
         return result
+
+    def _reason(self, error: Exception) -> str:
+        """Return why no answer came: mostly, the process has ended and closed its pipes."""
+        if isinstance(error, EOFError | OSError | pickle.UnpicklingError):
+            with suppress(subprocess.TimeoutExpired):
+                return f"its process ended with code {self._process.wait(_ENDS_WITHIN_S)}"
+        return one_line(error)
 
     def close(self) -> None:
         """End the process at once; what it was doing is not wanted any more."""
@@ -211,19 +271,17 @@ class _Worker:
 
 
 def _work(tasks: IO[bytes], results: IO[bytes]) -> None:
-    """Do tasks until there are no more. The first thing that comes makes what does them."""
-    do = pickle.load(tasks)()  # noqa: S301 - from the process that began this one
-    gc.freeze()
-    gc.disable()  # a fifth of the time; what a task leaves has no cycles worth collecting
+    """Do tasks, and end with an EOFError when there are no more; the first that comes is a pickle of what makes ``do``."""
+    pickled = pickle.load(tasks)  # noqa: S301 - from the process that began this one
+    do: Callable[[Any], Any] | None = None
     while True:
+        task = pickle.load(tasks)  # noqa: S301 - likewise
         try:
-            task = pickle.load(tasks)  # noqa: S301 - likewise
-        except EOFError:
-            return
-        try:
+            if do is None:
+                do = made_without_collection(pickle.loads(pickled))  # noqa: S301 - likewise
             answer = True, do(task)
-        except Exception:  # noqa: BLE001 - the process that asked does it again, and says what is wrong
-            answer = False, None
+        except Exception as error:  # noqa: BLE001 - the process that asked does it again, and says what is wrong
+            answer = False, one_line(error)
         pickle.dump(answer, results, pickle.HIGHEST_PROTOCOL)
         results.flush()
 
@@ -232,4 +290,5 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no result
-    _work(sys.stdin.buffer, results)
+    with suppress(EOFError):
+        _work(sys.stdin.buffer, results)
