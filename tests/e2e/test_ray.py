@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,13 +21,13 @@ from pathlib import Path
 
 import pytest
 
-import promptrial
 from promptrial.errors import PhaseFailedError, StopRequested
 from promptrial.phases import parse_parts
 from promptrial.runtime import ray_workers
+from promptrial.runtime.fingerprint import fingerprint
 from promptrial.runtime.workers import Workers, in_order
 from tests.support.project import Project
-from tests.support.ray_tasks import DyingParser, Recorder
+from tests.support.ray_tasks import DyingParser, OnlyHere, Recorder
 from tests.support.sharing import FILES, answer_all, made
 from tests.support.skips import RAY
 from tests.unit.test_run_spec import opened_run
@@ -42,8 +43,9 @@ PRIVATE = "sk-of-mine-0123456789"
 CLUSTER = """
 import logging, sys
 from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-second = cluster.add_node(num_cpus=1)
+cores = int(sys.argv[1])
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": cores, "include_dashboard": False})
+second = cluster.add_node(num_cpus=cores)
 cluster.wait_for_nodes()
 (raylet,) = second.all_processes["raylet"]
 print("nodes", cluster.address, raylet.process.pid, flush=True)
@@ -205,13 +207,15 @@ def test_a_stop_ends_ray_though_a_task_is_being_done() -> None:
 def test_the_process_that_speaks_to_ray_may_die(tmp_path: Path) -> None:
     def tasks() -> Iterator[int]:
         yield from range(4)
-        (driver,) = [number for number, command in processes().items() if "ray_workers import serve" in command]
+        (driver,) = [number for number, command in processes().items() if "ray_driver import serve" in command]
         os.kill(driver, signal.SIGKILL)
         yield from range(4, 9)
 
     warnings: list[str] = []
     found = list(in_order(partial(Recorder, tmp_path), tasks(), Workers(2, "ray"), nothing, warnings.append))
-    assert len(warnings) == 1
+    assert warnings == [
+        "a worker failed (the process that speaks to Ray ended with code -9): this process does its tasks itself"
+    ]
     assert [number for number, _ in found] == [*range(9)]
     assert os.getpid() in {pid for _, pid in found}
 
@@ -227,13 +231,29 @@ def test_a_node_without_the_folder_or_with_another_version_is_named(
     workers = Workers(2, "ray", None, tmp_path / ".state.lock")
     assert list(shared(workers=workers)) == [1, 2]
     with monkeypatch.context() as patch:
-        patch.setattr(ray_workers, "_digest", lambda _path: "another")
+        patch.setattr(ray_workers, "digest_of_lock", lambda _path: "another")
         with pytest.raises(PhaseFailedError, match=f"node {node} has another folder {tmp_path} than this machine"):
             list(shared(workers=workers))
-    version = promptrial.__version__
-    monkeypatch.setattr(promptrial, "__version__", "0.0")
-    with pytest.raises(PhaseFailedError, match=f"node {node} has promptrial {version}, and this machine has 0.0"):
+    own = dict(fingerprint())
+    monkeypatch.setattr(ray_workers, "fingerprint", lambda: (*{**own, "promptrial": "0.0", "numpy": "1.0"}.items(),))
+    with pytest.raises(PhaseFailedError) as raised:
         list(shared(workers=workers))
+    assert f"node {node} has promptrial {own['promptrial']}, and this machine has 0.0; " in str(raised.value)
+    assert f"has numpy {own['numpy']}, and this machine has 1.0" in str(raised.value)
+
+
+def test_a_library_that_workers_lack_is_said_and_its_tasks_are_done_here() -> None:
+    warnings: list[str] = []
+    shared = in_order(OnlyHere(os.getpid(), "made"), range(4), Workers(2, "ray"), nothing, warnings.append)
+    assert list(shared) == [*range(4)]
+    assert warnings == ["a worker failed (ImportError: no library here): this process does its tasks itself"]
+
+
+def test_ray_that_other_machines_could_reach_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {name: value for name, value in ray_workers._OF_THIS_MACHINE.items() if "CLUSTER" not in name}
+    monkeypatch.setattr(ray_workers, "_OF_THIS_MACHINE", settings)
+    with pytest.raises(PhaseFailedError, match=r"it is bound to \d+\.\d+\.\d+\.\d+, where other machines may reach it"):
+        list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray"), nothing, no_warning))
 
 
 @pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "something else listens"])
@@ -246,7 +266,7 @@ def test_a_wrong_address_is_an_error_that_names_it(listens: bool, monkeypatch: p
         address = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(PhaseFailedError) as raised:
             list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray", address), nothing, no_warning))
-    wanted = "it did not start, or did not answer within 8 s" if listens else f"it cannot be reached at {address}: "
+    wanted = "it did not answer within 8 s" if listens else f"it cannot be reached at {address}: "
     assert wanted in str(raised.value)
     assert "--executor processes" in str(raised.value.hint)
 
@@ -260,7 +280,7 @@ def test_two_workers_of_ray_write_the_bytes_of_one_process_though_one_dies(
     assert made(spec, services, results, workers=2) == alone
     with monkeypatch.context() as patch:
         answers: list[object] = []
-        patch.setattr(ray_workers.RayTasks, "_answer", counted(answers))
+        patch.setattr(ray_workers.RayTasks, "_result", counted(answers))
         assert made(spec, services, results, workers=2, executor="ray") == alone
     assert len(answers) > 10, "Ray did them"
     deaths = told(answered, "worker")
@@ -271,7 +291,7 @@ def test_two_workers_of_ray_write_the_bytes_of_one_process_though_one_dies(
 
 def counted(answers: list[object]) -> Callable[[ray_workers.RayTasks], object]:
     """Return the method that returns an answer of Ray, which is noted."""
-    plain = ray_workers.RayTasks._answer
+    plain = ray_workers.RayTasks._result
 
     def answer(self: ray_workers.RayTasks) -> object:
         found = plain(self)
@@ -282,16 +302,16 @@ def counted(answers: list[object]) -> Callable[[ray_workers.RayTasks], object]:
 
 
 @contextmanager
-def cluster(*modules: str) -> Iterator[tuple[str, str]]:
-    """Start a cluster of two nodes with a core each; yield its address, and the process of the second node.
+def cluster(*modules: str, cores: int = 1) -> Iterator[tuple[str, str]]:
+    """Start a cluster of two nodes, each with so many cores; yield its address, and the process of the second node.
 
     Its nodes find modules where this process does, if ``modules`` names no folders.
     """
     env = {**os.environ, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0",
            "PYTHONPATH": os.pathsep.join(modules or filter(None, sys.path))}  # fmt: skip
     with subprocess.Popen(
-        [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, env=env,
+        [sys.executable, "-c", CLUSTER, str(cores)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env,
     ) as nodes:  # fmt: skip
         assert nodes.stdin is not None
         assert nodes.stdout is not None
@@ -330,7 +350,14 @@ def test_nodes_that_lack_the_program_are_an_error_that_says_so(tmp_path: Path, m
     of_cluster(monkeypatch)
     (tmp_path / "promptrial").mkdir()
     (tmp_path / "promptrial/__init__.py").touch()
-    with cluster(str(tmp_path)) as (address, _), pytest.raises(PhaseFailedError, match="a node cannot run promptrial"):
+    with cluster(str(tmp_path)) as (address, _), pytest.raises(PhaseFailedError) as raised:
+        list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray", address), nothing, no_warning))
+    assert re.search(r"node \d+\.\d+\.\d+\.\d+ cannot run promptrial as this machine does: ", str(raised.value))
+
+
+def test_a_cluster_without_a_core_is_an_error_and_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_cluster(monkeypatch)
+    with cluster(cores=0) as (address, _), pytest.raises(PhaseFailedError, match="has no CPU for tasks"):
         list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray", address), nothing, no_warning))
 
 

@@ -1,4 +1,4 @@
-"""What tests let workers of Ray do: die once, take their node with them, or wait to be noticed.
+"""What tests let workers of Ray do: die once, take their node with them, fail, or wait to be noticed.
 
 Workers get nothing of the environment of a test, so each is told by files: ``deaths`` beside the run's folder.
 """
@@ -17,7 +17,7 @@ from typing import Any
 from promptrial.cli.main import main
 from promptrial.phases import parse_parts
 
-__all__ = ["DyingParser", "Recorder", "begin_slowly"]
+__all__ = ["DyingParser", "OnlyHere", "Recorder", "begin_slowly"]
 
 _DEATHS = "deaths"
 
@@ -32,6 +32,26 @@ class Recorder:
         if number < 0 and _first(self.folder / f"death{number}"):
             os.kill(os.getpid(), signal.SIGKILL)
         return number, os.getpid()
+
+
+@dataclass(frozen=True)
+class OnlyHere:
+    """Makes what returns its task; another process than the one that is named fails as ``how`` says."""
+
+    process: int
+    how: str
+
+    def __call__(self) -> Callable[[int], int]:
+        if os.getpid() != self.process and self.how == "made":
+            raise ImportError("no library\nhere")
+        return self.do
+
+    def do(self, number: int) -> int:
+        if os.getpid() != self.process and self.how == "ends":
+            os._exit(3)
+        if os.getpid() != self.process:
+            raise ImportError("no library\nhere")
+        return number
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from promptrial.runtime import workers
 from promptrial.runtime.workers import Workers, in_order
 from promptrial.store import tables
 from tests.support.project import Project
+from tests.support.ray_tasks import OnlyHere
 from tests.support.sharing import answer_all, made
 from tests.unit.test_run_spec import opened_run
 
@@ -88,26 +89,6 @@ def test_this_process_makes_what_does_the_tasks_of_failed_workers_only_once(monk
     assert warnings == ["a worker failed (the worker is tired): this process does its tasks itself"]
 
 
-@dataclass(frozen=True)
-class OnlyHere:
-    """Makes what returns its task; another process than the one that is named fails as ``how`` says."""
-
-    process: int
-    how: str
-
-    def __call__(self) -> Callable[[int], int]:
-        if os.getpid() != self.process and self.how == "made":
-            raise ImportError("no library\nhere")
-        return self.do
-
-    def do(self, number: int) -> int:
-        if os.getpid() != self.process and self.how == "ends":
-            os._exit(3)
-        if os.getpid() != self.process:
-            raise ImportError("no library\nhere")
-        return number
-
-
 @pytest.mark.parametrize(
     ("how", "why"),
     [("made", "ImportError: no library here"), ("done", "ImportError: no library here"),
@@ -163,10 +144,10 @@ def test_it_is_said_that_results_are_too_large_or_in_pieces_or_that_code_runs_he
     said: list[str] = []
     monkeypatch.setattr(services.events, "say", said.append)
     made(spec, services, answered.trial_folder() / "results", workers=2)
+    alone = "runs code of yours, a program or a judge, which happens once and in this process"
     assert [text.partition(": ")[2] for text in said] == [
         f"parse does not use 2 workers: the results of part {part.parent.name} have more than 1 MiB",
-        "score does not use 2 workers: scorer f1 runs code of yours, a program or a judge, which happens once and in "
-        "this process",
+        f"score does not use 2 workers: scorer f1 {alone}",
     ]
     trial = spec.trials[0]
     piece = Piece(parts_of(spec, trial)[0], 0, 1)

@@ -167,7 +167,7 @@ def in_order(
 
 
 class _Here(Generic[_Task, _Result]):
-    """This process, which does the tasks that workers could not do."""
+    """Stands for this process, which does the tasks that workers could not do."""
 
     def __init__(self, make: Callable[[], Callable[[_Task], _Result]], warn: Callable[[str], None]) -> None:
         self._make = make
@@ -271,7 +271,7 @@ class _Worker:
 
 
 def _work(tasks: IO[bytes], results: IO[bytes]) -> None:
-    """Do tasks, and end with an EOFError when there are no more; the first that comes is a pickle of what makes ``do``."""
+    """Do tasks, and end with an EOFError when there are no more. First comes a pickle of what makes that which does."""
     pickled = pickle.load(tasks)  # noqa: S301 - from the process that began this one
     do: Callable[[Any], Any] | None = None
     while True:
