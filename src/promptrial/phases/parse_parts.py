@@ -101,7 +101,7 @@ class _Held(NamedTuple):
 
 
 def obstacle_to_sharing(spec: RunSpec, trial: Trial, pieces: Sequence[Piece]) -> str:
-    """Return why one process has to parse a trial; empty if every piece is a whole part with results of bounded size."""
+    """Return why one process has to parse; empty if every piece is a whole part with results of bounded size."""
     folder = spec.run.trial(trial.slug)
     for piece in pieces:
         if piece.stop - piece.start != piece.part.stop - piece.part.start:

@@ -111,7 +111,7 @@ class RayTasks:
         try:
             code = self._driver.wait(_DEAD_WITHIN_S)
         except subprocess.TimeoutExpired:
-            return "the process that speaks to Ray does not answer any more"
+            return "the process that speaks to Ray no longer answers"
         if code == -signal.SIGALRM:
             said = f"it did not answer within {_CONNECT_S} s"
         else:
