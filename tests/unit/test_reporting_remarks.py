@@ -37,6 +37,18 @@ def test_the_figures_of_a_remark_stay() -> None:
     assert sum("(p = 0.0312), but the score test" in each for each in said) == 2
 
 
+def test_an_odds_ratio_without_an_upper_limit_is_named_and_the_reason_too() -> None:
+    table = table_of([0.0] * 8 + [1.0] * 8, [1.0] * 16)
+    found = analyse(table, StatsSettings(bootstrap_samples=50))
+    reasons = [row.reason for row in found.estimates if row.reason is not None and row.reason.startswith("infinite")]
+    assert reasons
+    for reason in reasons:
+        assert plain(reason) == (
+            "the odds ratio is infinite and has no upper limit, because there is no pair in which only the control is "
+            "right"
+        )
+
+
 WIDER = "the interval is widened"
 WAYS = "upwards in 0, downwards in 0"
 BY = "by a design effect of at least 1.01"

@@ -126,7 +126,7 @@ def cost_lines(costs: CostReport, names: Mapping[ArmName, str], *, dry_run: bool
     if costs.usd is None:
         return [used]
     if dry_run:
-        return [used, "Spent: nothing. This was a dry run; the cost above is what the real model would have charged."]
+        return [used, "Spent: nothing (dry run). The cost above is the emulator's tokens at the real model's prices."]
     return [used, _spent(costs).strip() or _spent_on_answers(costs)]
 
 

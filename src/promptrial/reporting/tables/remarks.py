@@ -38,6 +38,8 @@ _PLAIN: Final = {
         r"and p is the larger of the two",
     r"hull of the sign flips' interval and of the score interval on effective counts":
         f"the wider limits of {_BOTH}",
+    r"infinite: the (\w+) alone is never right, so there is no upper limit":
+        r"the odds ratio is infinite and has no upper limit, because there is no pair in which only the \1 is right",
     r"inversion of the sign flips":
         "interval by inverting the sign-flip test",
     r"(?:the|sign) flips alone would reject (.+), the score test .*":
