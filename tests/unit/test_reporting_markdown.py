@@ -71,7 +71,7 @@ def test_prompts_are_called_by_their_files_throughout_and_a_dry_run_spends_nothi
     assert "| Question | Gold | a.txt | b.txt |" in " ".join(page.split())
     assert "control arm" not in page
     assert "treatment arm" not in page
-    assert "- Spent: nothing. This was a dry run" in page
+    assert "- Spent: nothing (dry run). The cost above is" in page
     what = [WhatChanged(Contrast(name), Changed(1, 0, 5, 1), (), ()) for name in ("treatment", "x")]
     assert "## What changed: b.txt vs a.txt\n" in trial_report(result(of=dry), what)
 
