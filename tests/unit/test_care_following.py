@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from promptrial import registry
 from promptrial.care.following import Follower, require_there
 from promptrial.care.log_tail import LogTail, Said, last_said
 from promptrial.cli.panel import watch_panel
@@ -30,7 +31,8 @@ def test_a_run_that_is_not_there_yet_is_looked_at_again_later(project: Project) 
     assert (found.phase, found.answers, found.expected, found.status.parts) == ("parse", 28, 28, {"downloaded": 4})
 
 
-def test_a_dry_run_is_told_by_its_state(project: Project) -> None:
+def test_a_dry_run_is_told_by_its_state(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:PaidProvider")
     project.run("--to_step", "build", "--dry_run")
     found = Follower(RunDir(Path("experiments"), "r"), FakeClock()).look()
     assert found is not None

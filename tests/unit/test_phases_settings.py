@@ -91,7 +91,10 @@ def test_the_longest_wait_is_never_below_the_first() -> None:
     assert QueueSettings(poll_interval_s=90.0).longest_wait_s == 90.0
 
 
-def test_a_dry_run_waits_for_nothing_and_keeps_what_is_not_a_wait(project: Project) -> None:
+def test_a_dry_run_waits_for_nothing_and_keeps_what_is_not_a_wait(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:PaidProvider")
     project.write_config({"execution": EXECUTION})
     settings = queue_settings(spec_of_project(project, dry_run=True))
     waits = ("poll_interval_s", "longest_wait_s", "settle_s", "quota_wait_s", "first_retry_s")

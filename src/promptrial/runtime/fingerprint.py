@@ -11,6 +11,7 @@ from typing import Final
 
 import promptrial
 from promptrial.config.libraries import versions_of
+from promptrial.documents.files import read_bytes
 
 __all__ = ["Fingerprint", "differences", "fingerprint"]
 
@@ -59,7 +60,7 @@ def _digest_of_code(folder: Path) -> str:
     """Return the SHA-256 of all modules of a package, with their names."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
-        content = path.read_bytes()
+        content = read_bytes(path)
         digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()

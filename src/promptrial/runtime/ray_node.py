@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from promptrial.documents.files import read_bytes
 from promptrial.runtime.fingerprint import Fingerprint, differences, fingerprint
 from promptrial.runtime.workers import made_without_collection, one_line
 
@@ -100,6 +101,6 @@ def _what_does(pickled: bytes) -> Callable[[Any], Any]:
 def digest_of_lock(path: Path | None) -> str:
     """Return the SHA-256 of a run's lock file; empty if it is not there."""
     try:
-        return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+        return "" if path is None else hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError:
         return ""
