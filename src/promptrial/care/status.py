@@ -11,11 +11,11 @@ from typing import Literal
 from promptrial import registry
 from promptrial.care.near_runs import no_such_run
 from promptrial.errors import CorruptRecordError, CostCapReached, UsageError
-from promptrial.jobs.recording import awaited_by
 from promptrial.model import arm_of
 from promptrial.model.arms import is_judge
 from promptrial.runtime.clock import Clock
 from promptrial.store import jsonl, records
+from promptrial.store.awaited import awaited_by
 from promptrial.store.lock import Holder, holder
 from promptrial.store.part_records import PartStatus, set_or_none
 from promptrial.store.records import Manifest, PhaseStatus, RunState, TrialManifest

@@ -31,7 +31,6 @@ from promptrial.engine.sealing import sealed_plan
 from promptrial.engine.serving import require_executor, require_reachable, require_understood, served, unservable
 from promptrial.engine.starting import look_at_questions, resume
 from promptrial.errors import Detached, PromptrialError, StopRequested, UsageError
-from promptrial.jobs.recording import awaited_by
 from promptrial.model import Trial
 from promptrial.model.units import RUN, Unit
 from promptrial.phases import build, prepare, submit
@@ -55,6 +54,7 @@ from promptrial.runtime.progress import NoProgress, Progress
 from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
 from promptrial.store import atomic, records
 from promptrial.store.atomic import Appender
+from promptrial.store.awaited import awaited_by
 from promptrial.store.change_records import Correction
 from promptrial.store.jsonl import repair_tail
 from promptrial.store.lock import BEAT_EVERY_S, RunLock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,15 +12,8 @@ from promptrial.runtime.events import EventLog
 from promptrial.store import atomic
 from promptrial.store.journal import PartEvent, fold
 from promptrial.store.part_records import BilledTokens, FileRecord, Intent, PartStatus, ReusedAnswers
-from promptrial.store.records import TrialManifest
 
-__all__ = ["Recorder", "awaited_by"]
-
-
-def awaited_by(manifests: Iterable[TrialManifest]) -> tuple[str, ...]:
-    """Return what each job that waits for a person waits for, as ``JobWatch`` has put it on record."""
-    parts = (part for manifest in manifests for part in manifest.parts.values())
-    return tuple(part.reason for part in parts if part.status == "running" and part.reason is not None)
+__all__ = ["Recorder"]
 
 
 class _Now(Protocol):
