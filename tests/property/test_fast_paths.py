@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 import unicodedata
 from array import array
@@ -22,7 +23,7 @@ from promptrial.scoring.base import Panel, ScoringSettings, load_scorers, prepar
 from promptrial.scoring.characters import _cut, has_unspaced, split_unspaced
 from promptrial.scoring.contract import Response
 from promptrial.scoring.normalize import RULES
-from promptrial.scoring.support import _form, _form_of_any, _words, claim_words
+from promptrial.scoring.support import _IN_NUMBER, _form, _form_of_any, _words, claim_words
 
 HOSTILE: Final = [
     *(
@@ -91,14 +92,20 @@ def test_words_are_cut_together_as_they_are_one_by_one(words: list[str]) -> None
 @given(TEXTS)
 @example("the king`s 1,500 'S men's_x")
 def test_a_claim_in_ascii_has_the_words_of_any_claim(text: str) -> None:
-    assert claim_words(text) == _words(text)
+    assert claim_words(text) == _words(_form_of_any(text))
     assert _form(text) == _form_of_any(text)
+
+
+@given(st.text("019.,a ", max_size=12))
+@example("1,500.0,5 .1 1. ,2")
+def test_separators_within_numbers_are_found_quickly_where_they_stand(text: str) -> None:
+    assert _IN_NUMBER.sub("", text) == re.sub(r"(?<=\d)[.,](?=\d)", "", text)
 
 
 def test_each_character_of_ascii_is_parted_as_any_character() -> None:
     for code in range(128):
         text = f"x{chr(code)}y{chr(code)}s 1{chr(code)}2"
-        assert claim_words(text) == _words(text), unicodedata.name(chr(code), hex(code))
+        assert claim_words(text) == _words(_form_of_any(text)), unicodedata.name(chr(code), hex(code))
 
 
 @given(st.dictionaries(TEXTS, st.lists(TEXTS | st.none() | st.integers(0, 9), max_size=3), max_size=3))

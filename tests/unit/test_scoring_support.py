@@ -7,7 +7,7 @@ import pytest
 from promptrial.model import Item
 from promptrial.scoring.base import ScoringSettings, prepare_answer, prepare_gold
 from promptrial.scoring.contract import Response
-from promptrial.scoring.support import Passage, claim_words
+from promptrial.scoring.support import Passage, Passages, claim_words
 from promptrial.scoring.types.unsupported import Unsupported
 
 PASSAGES = {
@@ -127,3 +127,14 @@ def test_a_text_of_punctuation_is_no_span_and_its_words_are_all_found() -> None:
 def test_a_later_place_counts_where_an_earlier_one_is_inside_a_word() -> None:
     assert Passage("The Normans and one Norman").holds("Norman")
     assert not Passage("The Normans").holds("Norman")
+
+
+def test_a_passage_is_prepared_once_for_all_questions_about_it_until_longer_ones_take_its_place() -> None:
+    passages = Passages(10)
+    first = passages.of("abcd")
+    assert passages.of("efgh") is passages.of("efgh")
+    assert passages.of("abcd") is first  # and was asked for last
+    passages.of("ijkl")  # in the place of the other one
+    assert passages.of("abcd") is first
+    assert passages.of("x" * 11).words == f" {'x' * 11} "  # longer than all may be together
+    assert passages.of("abcd") is not first

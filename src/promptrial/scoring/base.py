@@ -27,7 +27,7 @@ from promptrial.scoring.contract import BatchScorer, Response, Scorer, item_test
 from promptrial.scoring.extracts import Extract
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.scoring.refusals import is_abstention
-from promptrial.scoring.support import Passage
+from promptrial.scoring.support import Passage, Passages
 
 __all__ = [
     "AcceptedAnswers",
@@ -49,7 +49,9 @@ __all__ = [
 _NOTHING: Final = " "
 """The normalised form of what was not found: no text is normalised to it."""
 _SHARED: Final = 16
-"""How many passages are kept when the items that asked for them are gone: the next item may have the same one."""
+"""How many passages are kept as texts to look tokens up in: the next item may have the same one."""
+_PASSAGES: Final = Passages(1 << 24)
+"""Of all items: questions about one passage stand far apart in a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +105,12 @@ class Gold(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def passage(self) -> Passage:
         """The passage as claims are looked for in it; of a closed-book item, one of no words."""
-        return _passage(self.item.context or "")
+        return _PASSAGES.of(self.item.context or "")
 
 
 @lru_cache(maxsize=_SHARED)
 def _haystack(rules: EvaluationRules, text: str) -> str:
     return rules.haystack(text)
-
-
-@lru_cache(maxsize=_SHARED)
-def _passage(text: str) -> Passage:
-    return Passage(text)
 
 
 class PreparedAnswer(msgspec.Struct, frozen=True, gc=False):

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
 from promptrial.scoring.characters import split_unspaced
 
-__all__ = ["Passage", "claim_words"]
+__all__ = ["Passage", "Passages", "claim_words"]
 
 _SAME: Final = str.maketrans(dict.fromkeys("’‘ʼ′`´＇", "'") | dict.fromkeys("‐‑‒–—−", "-") | dict.fromkeys("“”„", '"'))
 
@@ -39,7 +40,7 @@ _SEEN: Final = _Table(lambda character: "" if unicodedata.category(character) ==
 _PARTED: Final = _Table(lambda character: character if unicodedata.category(character)[0] in "LMN" else " ", {})
 _ASCII_PARTED: Final = bytes(code if chr(code).isalnum() else 0x20 for code in range(128)) + bytes(range(128, 256))
 _POSSESSIVE: Final = re.compile(r"'s\b")
-_IN_NUMBER: Final = re.compile(r"(?<=\d)[.,](?=\d)")
+_IN_NUMBER: Final = re.compile(r"[.,](?<=\d[.,])(?=\d)")  # begins with what is rare, and so skips quickly
 _ARTICLES: Final = frozenset({"a", "an", "the"})
 _ALPHABETS: Final = (
     (0x41, 0x58F),
@@ -67,7 +68,7 @@ class Passage:
     @cached_property
     def words(self) -> str:
         """The words of the passage, a space on either side of each: one text, which takes a tenth of a set's memory."""
-        return f" {' '.join(claim_words(self._text))} "
+        return f" {' '.join(_words_of(self.form))} "
 
     def holds(self, span: str) -> bool:
         """Tell whether a span stands in the passage as it is, but for casing, white space and quotes around it.
@@ -92,6 +93,34 @@ class Passage:
         return not words or f" {' '.join(words)} " in self.words
 
 
+class Passages:
+    """Passages by their texts, each prepared once for all questions about it, in whatever order these come.
+
+    Parameters
+    ----------
+    most_characters : int
+        How long the texts of those that are kept may be together; those that were asked for longest ago go first. Each
+        takes about three times the memory of its text.
+    """
+
+    def __init__(self, most_characters: int) -> None:
+        self._most = most_characters
+        self._characters = 0
+        self._kept: OrderedDict[str, Passage] = OrderedDict()
+
+    def of(self, text: str) -> Passage:
+        """Return the passage of a text."""
+        found = self._kept.get(text)
+        if found is not None:
+            self._kept.move_to_end(text)
+            return found
+        self._characters += len(text)
+        while self._kept and self._characters > self._most:
+            self._characters -= len(self._kept.popitem(last=False)[0])
+        found = self._kept[text] = Passage(text)
+        return found
+
+
 def claim_words(text: str) -> list[str]:
     """Return the words of a text: parted by spaces and by all punctuation, characters where the script has no spaces.
 
@@ -102,17 +131,20 @@ def claim_words(text: str) -> list[str]:
     >>> claim_words("The Anglo-Norman king's 1,500 men")
     ['anglo', 'norman', 'king', '1500', 'men']
     """
-    return _ascii_words(text) if text.isascii() else _words(text)
+    return _words_of(_form(text))
 
 
-def _words(text: str) -> list[str]:
-    form = _IN_NUMBER.sub("", _POSSESSIVE.sub("", _form_of_any(text)))
+def _words_of(form: str) -> list[str]:
+    return _ascii_words(form) if form.isascii() else _words(form)
+
+
+def _words(form: str) -> list[str]:
+    form = _IN_NUMBER.sub("", _POSSESSIVE.sub("", form))
     return [word for word in split_unspaced(form.translate(_PARTED).split()) if word not in _ARTICLES]
 
 
-def _ascii_words(text: str) -> list[str]:
-    """Return what ``_words`` does of a text of ASCII alone, several times as fast."""
-    form = _form(text)
+def _ascii_words(form: str) -> list[str]:
+    """Return what ``_words`` does of a form of ASCII alone, several times as fast."""
     if "'s" in form:
         form = _POSSESSIVE.sub("", form)
     parted = _IN_NUMBER.sub("", form).encode().translate(_ASCII_PARTED).decode()
