@@ -151,11 +151,11 @@ def main() -> None:
     with served() as url:
         for number in range(1, arguments.rounds + 1):
             with tempfile.TemporaryDirectory() as folder:
-                work = parts(Path(folder), arguments.requests, url)
-                bodies = [_body(sent) for each in work for sent in _lines(each.part)]
+                planned = parts(Path(folder), arguments.requests, url)
+                bodies = [_body(sent) for each in planned for sent in _lines(each.part)]
                 bare = {clients: bare_s(url, bodies, clients=clients) for clients in ratios}
                 del bodies
-                queue = queue_s(work)
+                queue = queue_s(planned)
             took.append(queue)
             for clients, seconds in bare.items():
                 ratios[clients].append(queue / seconds)

@@ -96,6 +96,7 @@ __all__ = [
     "UncertainError",
     "UndecidedError",
     "UsageError",
+    "in_one_sentence",
 ]
 
 
@@ -383,3 +384,8 @@ class Detached(StopRequested):
         super().__init__("asked to stop immediately" if signal_number is None else "a second signal")
         if signal_number is not None:
             self.exit_code = 128 + signal_number
+
+
+def in_one_sentence(error: BaseException) -> str:
+    """Return what an exception that is none of ours says, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())

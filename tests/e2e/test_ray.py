@@ -1,4 +1,4 @@
-"""Ray: the bytes of one process, whoever dies; nothing of the user's secrets, and nothing left behind.
+"""Ray gives the bytes of one process, also after a worker, a node or the program is killed; no secret reaches it.
 
 ``make ray`` installs it and runs these tests. Each starts Ray, which takes seconds.
 """

@@ -73,7 +73,8 @@ class AnswerRows:
         judgements: JudgementRows | None = None,
     ) -> None:
         names = column_names(path)
-        self._reader = RowReader(path, [name for name in (*_READ, _SAMPLE) if name in names])
+        wanted = _READ if judgements is None else (*_READ, _SAMPLE)
+        self._reader = RowReader(path, [name for name in wanted if name in names])
         self._cells, samples = _places(path, cells_of)
         self._where = CellRows(self._cells, samples, n_cells)
         self._judgements = judgements

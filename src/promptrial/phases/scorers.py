@@ -23,10 +23,10 @@ from promptrial.config.typed import SettingsError, typed
 from promptrial.documents import scorers as documents
 from promptrial.documents.files import read_bytes
 from promptrial.documents.scorers import Declaration, ExtractCount, Need, RecordedScorer, ScorerRecord
-from promptrial.errors import INTERRUPTS, ConfigError, CorruptRecordError, PromptrialError, ScoreError
+from promptrial.errors import INTERRUPTS, ConfigError, CorruptRecordError, PromptrialError, ScoreError, in_one_sentence
 from promptrial.phases.programs import program_scorer
 from promptrial.phases.spec import RunSpec
-from promptrial.scoring.base import in_one_sentence, load_scorers
+from promptrial.scoring.base import load_scorers
 from promptrial.scoring.contract import Scorer
 from promptrial.scoring.extracts import Extract
 from promptrial.scoring.types import FIRST

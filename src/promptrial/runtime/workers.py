@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from promptrial import registry
+from promptrial.errors import in_one_sentence
 from promptrial.runtime.program import bare_environment
 
 __all__ = [
@@ -114,9 +115,7 @@ def one_line(error: BaseException) -> str:
     >>> one_line(ValueError("not\na number")), one_line(EOFError())
     ('ValueError: not a number', 'EOFError')
     """
-    said = " ".join(str(error).split())
-    name = type(error).__name__
-    return (f"{name}: {said}" if said else name)[:_LONGEST_REASON]
+    return in_one_sentence(error)[:_LONGEST_REASON]
 
 
 def made_without_collection(make: Callable[[], Callable[[_Task], _Result]]) -> Callable[[_Task], _Result]:

@@ -20,7 +20,7 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from promptrial.errors import INTERRUPTS, PromptrialError, ScoreError
+from promptrial.errors import INTERRUPTS, PromptrialError, ScoreError, in_one_sentence
 from promptrial.model import Item
 from promptrial.registry import DEFAULT_PACK, load
 from promptrial.scoring.contract import BatchScorer, Response, Scorer, item_tests
@@ -36,7 +36,6 @@ __all__ = [
     "PreparedAnswer",
     "ScoringSettings",
     "accepted_answers",
-    "in_one_sentence",
     "load_scorers",
     "prepare_answer",
     "prepare_extracted",
@@ -412,11 +411,6 @@ def _worst(name: str, scorer: Scorer, item: Item) -> float:
         raise
     except BaseException as error:  # likewise
         raise _failed(name, item, error) from error
-
-
-def in_one_sentence(error: BaseException) -> str:
-    """Return what an exception in code of the user's says, on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
 
 
 def _failed(name: str, item: Item, error: BaseException) -> ScoreError:

@@ -12,8 +12,7 @@ from dataclasses import is_dataclass
 from types import ModuleType
 from typing import Any, Final
 
-from promptrial.errors import INTERRUPTS, ScoreError
-from promptrial.scoring.base import in_one_sentence
+from promptrial.errors import INTERRUPTS, ScoreError, in_one_sentence
 from promptrial.scoring.contract import Scorer
 
 __all__ = ["load_module", "scorer_class"]
