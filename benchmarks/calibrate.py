@@ -1,7 +1,7 @@
 """Whether the statistics keep their word: exact enumeration and simulated trials whose true effect is known.
 
 Prints tables of Markdown. A cell with a target is marked as within it or not; the exit code is 1 if any misses its
-target. ``--write`` puts the tables into docs/calibration.md, which says how trials are made and what the figures show.
+target. ``--write`` puts the tables into docs/calibration*.md, which say how trials are made and what the figures show.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from calibration_tables import Mapper, Table
 from environment import environment_line
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "calibration.md"
+"""The page that says what the tables of all pages come to."""
 TRIALS: Final = 10_000
 ORACLE_TRIALS: Final = 200
 QUICK_TRIALS: Final = 500
@@ -55,7 +56,7 @@ def parts(trials: int, *, quick: bool) -> dict[str, Part]:
 
 
 def blocks(page: str) -> dict[str, str]:
-    """Return the tables of the page by name."""
+    """Return the tables of a page by name."""
     return {found["name"]: found["body"] for found in _BLOCK.finditer(page)}
 
 
@@ -68,7 +69,7 @@ def put(page: str, name: str, body: str) -> str:
         If the page has no such block.
     """
     if name not in blocks(page):
-        raise ValueError(f"{PAGE.name} has no place for {name!r}")
+        raise ValueError(f"there is no place for {name!r}")
     return _BLOCK.sub(
         lambda found: found[0] if found["name"] != name else f"{found['start']}{body}{found['end']}", page
     )
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", action="append", help=f"one of {', '.join(parts(1, quick=False))}")
     parser.add_argument("--quick", action="store_true", help="few designs and trials: seconds instead of minutes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/calibration.md")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/calibration*.md")
     options = parser.parse_args(arguments)
     trials = options.trials or (QUICK_TRIALS if options.quick else TRIALS)
     chosen = parts(trials, quick=options.quick)
@@ -140,14 +141,22 @@ def _mapper(jobs: int) -> Iterator[Mapper]:
         yield lambda function, values: list(pool.map(function, values))
 
 
+def pages() -> dict[Path, str]:
+    """Return the pages that hold tables, and their texts."""
+    return {path: path.read_text(encoding="utf-8") for path in sorted(PAGE.parent.glob("calibration*.md"))}
+
+
 def _write(tables: Sequence[Table], trials: int) -> None:
-    """Write the tables into the page, and say what all tables of the page come to."""
-    page = PAGE.read_text(encoding="utf-8")
+    """Write each table into its page, and say on the first page what all tables come to."""
+    texts = pages()
     for table in tables:
-        page = put(page, table.name, str(table))
+        path = next((path for path, text in texts.items() if table.name in blocks(text)), PAGE)
+        texts[path] = put(texts[path], table.name, str(table))
     machine = environment_line("promptrial", "numpy", "scipy").removeprefix("# ").partition(", commit")[0]
-    page = put(page, "summary", f"{summary(trials, blocks(page).values())} ({machine})\n")
-    PAGE.write_text(page, encoding="utf-8")
+    every = [table for text in texts.values() for name, table in blocks(text).items() if name != "summary"]
+    texts[PAGE] = put(texts[PAGE], "summary", f"{summary(trials, every)} ({machine})\n")
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, JsonValue
 
@@ -75,14 +75,32 @@ def help_text(*words: str) -> str:
     return f"```text\n{out.getvalue().rstrip()}\n```\n"
 
 
-def configuration() -> str:
-    """Return one table for each section of the configuration."""
-    return "\n".join(_tables(ExperimentConfig, "", set()))
+_OF_THE_EXPERIMENT: Final = {"", "providers", "models", "prompt_sets", "datasets", "max_new_tokens", "sweep", "trials"}
+"""Keys whose sections say what is asked of whom; the others say how it is carried out and analysed."""
 
 
-def _tables(model: type[BaseModel], at: str, seen: set[type[BaseModel]]) -> Iterator[str]:
+def _page_of(block: str) -> str:
+    """Return the name of the page that has a generated block."""
+    (page,) = (path.name for path in DOCS.glob("*.md") if f"<!-- generated: {block} -->" in path.read_text())
+    return page
+
+
+def commands() -> str:
+    """Return one row for each command: what it is for, linked to the page that has its help."""
+    rows = ["| command | what it is for |", "|---|---|"]
+    rows += [f"| [`{verb}`]({_page_of(f'help {verb}')}#{verb}) | {COMMANDS[verb].summary} |" for verb in COMMANDS]
+    return "\n".join(rows) + "\n"
+
+
+def configuration(*, of_the_experiment: bool) -> str:
+    """Return one table for each section of the configuration that says what is asked, or for each of the others."""
+    found = _tables(ExperimentConfig, "", set())
+    return "\n".join(text for at, text in found if (at.partition(".")[0] in _OF_THE_EXPERIMENT) is of_the_experiment)
+
+
+def _tables(model: type[BaseModel], at: str, seen: set[type[BaseModel]]) -> Iterator[tuple[str, str]]:
     seen.add(model)
-    yield f"### {f'`{at}`' if at else 'Top level'}\n\n{(model.__doc__ or '').strip()}\n"
+    opening = f"## {f'`{at}`' if at else 'Top level'}\n\n{(model.__doc__ or '').strip()}\n"
     rows, below = ["| key | type | default | meaning |", "|---|---|---|---|"], []
     for name, field in model.model_fields.items():
         default = "needed" if field.is_required() else f"`{_shown(field.get_default(call_default_factory=True))}`"
@@ -90,7 +108,7 @@ def _tables(model: type[BaseModel], at: str, seen: set[type[BaseModel]]) -> Iter
         for inner, steps in models_in(field.annotation):
             if inner not in seen:
                 below.append((inner, ".".join(filter(None, [at, name, *["NAME"] * steps]))))
-    yield "\n".join(rows) + "\n"
+    yield at, "\n".join([opening, *rows]) + "\n"
     for inner, place in below:
         if inner not in seen:
             yield from _tables(inner, place, seen)
@@ -242,7 +260,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "help": help_text,
     **{f"help {verb}": (lambda verb=verb: help_text(verb)) for verb in COMMANDS},  # type: ignore[misc]
     **{f"help config {action}": (lambda action=action: help_text("config", action)) for action in ("show", "check")},  # type: ignore[misc]
-    "configuration": configuration,
+    "commands": commands,
+    "configuration of the experiment": lambda: configuration(of_the_experiment=True),
+    "configuration of the run": lambda: configuration(of_the_experiment=False),
     "house": house,
     "fitting": fitting,
     "templates": templates,

@@ -23,7 +23,8 @@ ROOT: Final = Path(promptrial.__file__).parent
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "messages.md": ("cli", "care", "engine"),
     "messages_files.md": ("archive", "store", "documents", "runtime", "legacy"),
-    "messages_experiment.md": ("config", "design", "phases", "scoring", "comparison"),
+    "messages_experiment.md": ("config", "design"),
+    "messages_results.md": ("phases", "scoring", "comparison"),
     "messages_questions.md": ("datasets",),
     "messages_providers.md": ("providers", "jobs"),
 }

@@ -1,4 +1,4 @@
-"""Tables of docs/scorers.md: types of scorers and steps of ``extract``, from their code, declarations and examples."""
+"""Tables of docs/scorers*.md: types of scorers and steps of ``extract``, from their code, declarations and examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from promptrial import registry
-from promptrial.config.scorers import ScorerConfig, named_types
+from promptrial.config.scorers import ScorerConfig, documented, named_types
 from promptrial.config.stated import STATED
 from promptrial.config.typed import SettingsError, typed
 from promptrial.documents.scorers import Declaration
@@ -24,12 +24,6 @@ EXAMPLES: Final[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "examp
 """By type, what docs/examples/scorers.yaml holds."""
 _SECTION: Final = re.compile(r"^(\w[\w ]*)\n-+\n(.*?)(?=^\w[\w ]*\n-+\n|\Z)", re.MULTILINE | re.DOTALL)
 _FIELD: Final = re.compile(r"^(\w[\w, ]*)(?: : (.*))?\n((?:    .*\n?|\n)*)", re.MULTILINE)
-_ELSEWHERE: Final = {
-    "command": "scoring.md#a-program-of-your-own",
-    "judge": "judges.md#one-answer-at-a-time",
-    "pairwise_judge": "judges.md#two-answers-side-by-side",
-}
-"""Types that another page explains."""
 _NEEDS: Final = {"gold": "accepted answers", "choices": "choices", "passage": "passage", "response": "token counts"}
 
 
@@ -133,7 +127,7 @@ def _extras(kind: str) -> list[str]:
 
 
 def _linked(kind: str) -> str:
-    return f"[`{kind}`]({_ELSEWHERE.get(kind, f'#{kind}')})"
+    return f"[`{kind}`]({documented(kind).removeprefix('docs/')})"
 
 
 def _settings_table(kind: Any, without: frozenset[str]) -> str:  # noqa: ANN401 - the class of a scorer

@@ -80,9 +80,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def _on_the_site(target: str, *, from_root: bool) -> str:
     if from_root:
         return ROOT_PAGES.get(target, target.removeprefix("docs/"))
-    above = target.removeprefix("../")
-    return (
-        target.replace(above, ROOT_PAGES[above]).removeprefix("../")
-        if target == f"../{above}" and above in ROOT_PAGES
-        else target
-    )
+    name = target.rpartition("../")[2]
+    return target.removeprefix("../").replace(name, ROOT_PAGES[name]) if target != name in ROOT_PAGES else target

@@ -1,4 +1,4 @@
-"""The examples of docs/extending.md work when they are put where the page says, with the lines that it prints."""
+"""The examples of docs/extending*.md work when they are put where the pages say, with the lines that they print."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.emulator_client import EmulatorClient
 from tests.support.project import Project
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/extending.md").read_text()
+PAGE = "\n".join(page.read_text() for page in sorted((ROOT / "docs").glob("extending*.md"), reverse=True))
 PLACES = re.findall(r"^`src/(promptrial\w*/\S+\.py)`:\n\n<!-- generated: example (\S+) -->", PAGE, re.MULTILINE)
 LINES = re.findall(
     r'^# src/(promptrial\S+\.py), (?:at the end of|in) (\w+)(?: behind ("\w+"))?\n(    .*)$', PAGE, re.MULTILINE
@@ -78,7 +78,7 @@ def source(tmp_path: Path) -> Path:
     return made
 
 
-def test_the_page_adds_one_of_each_kind() -> None:
+def test_the_pages_add_one_of_each_kind() -> None:
     assert len(PLACES) == 6
     tables = [table for _, table, _, _ in LINES]
     assert sorted(tables) == ["DATASETS", "FAULTS", "PHASES", "PROVIDERS", "SCORERS", "STATISTICS"]

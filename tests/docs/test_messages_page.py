@@ -24,7 +24,6 @@ def test_every_package_that_has_messages_is_on_a_page() -> None:
     for page, packages in TABLES["PAGES"].items():
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
         assert all(f"<!-- generated: messages {package} -->" in text for package in packages)
-        assert len(text.splitlines()) <= 300, page
 
 
 def test_the_catalogue_is_as_large_as_the_program() -> None:

@@ -1,4 +1,4 @@
-"""The function and the program of docs/scoring.md score answers as the page configures them."""
+"""The function and the program of docs/own_scorers.md score answers as the page configures them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from promptrial.scoring.types.command import _line
 from tests.support.project import Project
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/scoring.md").read_text()
+PAGE = (ROOT / "docs/own_scorers.md").read_text()
 
 
 def run_example(project: Project, heading: str) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ _COMMAND = re.compile(r"^(?:\$ |    )?promptrial (.*)$", re.MULTILINE)
 
 
 def _commands() -> list[tuple[str, str]]:
-    pages = sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "cli.md")
+    pages = sorted(page for page in (ROOT / "docs").glob("*.md") if not page.name.startswith("cli"))
     return [(page.name, found) for page in pages for found in _COMMAND.findall(page.read_text())]
 
 

@@ -1,4 +1,4 @@
-"""docs/scorers.md: every type has a section, every example scores as the page says, every block of YAML runs."""
+"""docs/scorers*.md: every type has a section, every example scores as the page says, every block of YAML runs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from promptrial.scoring.contract import Response
 from promptrial.scoring.extracts import Extract
 from tests.support.project import Project
 
-PAGE: Final = (Path(__file__).parents[2] / "docs/scorers.md").read_text()
+PAGE: Final = "\n".join(page.read_text() for page in sorted((Path(__file__).parents[2] / "docs").glob("scorers*.md")))
 BLOCKS: Final = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
 ROWS: Final = [(name, row) for name, each in EXAMPLES.items() for row in each.get("rows", ())]
 ELSEWHERE: Final = {"command", "judge", "pairwise_judge"}
-"""Types that docs/scoring.md and docs/judges.md explain."""
+"""Types that docs/own_scorers.md and docs/judges.md explain."""
 
 
 def item_of_row(example: dict[str, Any], row: dict[str, Any]) -> Item:

@@ -1,6 +1,6 @@
 """How often tests against a margin pass when the true drop equals it: exact sums over all tables, nothing simulated.
 
-The t column shows why it no longer decides; the figures are those of docs/calibration.md.
+The t column shows why it no longer decides; the figures are those of docs/calibration_margins.md.
 """
 
 from __future__ import annotations

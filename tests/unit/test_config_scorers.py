@@ -104,7 +104,8 @@ def test_settings_that_are_wrong_are_named_with_their_line_before_anything_is_as
         project.write_config({"scorers": {"own": entry}})
         with pytest.raises(ConfigError, match=rf"yaml:\d+: {problem}") as caught:
             spec_of_project(project)
-        assert f"(docs/scorers.md#{entry['type']})" in str(caught.value)
+        page = "scorers_right" if entry["type"] == "numeric" else "scorers_other"
+        assert f"(docs/{page}.md#{entry['type']})" in str(caught.value)
 
 
 def test_without_a_primary_endpoint_it_is_that_of_the_default_pack_or_the_first_of_the_list(project: Project) -> None:

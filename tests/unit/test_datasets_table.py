@@ -122,8 +122,8 @@ def test_a_configured_encoding_is_read_and_said(tmp_path: Path) -> None:
             "`encoding:`",
         ),
         (TABLE.encode("utf-32"), None, "FILE:1: this is text in UTF-32", "encoding: utf-32"),
-        (TABLE, "rot13", "FILE:1: unknown encoding 'rot13'", "docs/questions.md#encodings"),
-        (TABLE, "no such", "FILE:1: unknown encoding 'no such'", "docs/questions.md#encodings"),
+        (TABLE, "rot13", "FILE:1: unknown encoding 'rot13'", "docs/question_files.md#encodings"),
+        (TABLE, "no such", "FILE:1: unknown encoding 'no such'", "docs/question_files.md#encodings"),
         (parquet(TWO), "utf-8", "FILE:1: `encoding: utf-8` is given, but the file is not text", "remove `encoding`"),
     ],
 )

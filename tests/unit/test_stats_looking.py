@@ -106,7 +106,7 @@ def test_a_trial_with_several_endpoints_stops_once_each_has_a_reason() -> None:
     assert not stops_early([])
 
 
-# --- the simulation behind docs/calibration.md ------------------------------------------------------------------------
+# --- the simulation behind docs/calibration_designs.md ----------------------------------------------------------------
 
 
 @pytest.fixture

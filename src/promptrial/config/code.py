@@ -24,8 +24,8 @@ from promptrial.errors import ConfigError
 __all__ = ["allowed_as", "is_carried", "lies_in_a_run", "program_digest", "read_code"]
 
 _MAX_BYTES: Final = 1_000_000
-_FUNCTIONS: Final = "docs/scoring.md#a-function-of-your-own shows what a function may ask for"
-_PROGRAMS: Final = "docs/scoring.md#a-program-of-your-own shows what a program may be"
+_FUNCTIONS: Final = "docs/own_scorers.md#a-function-of-your-own shows what a function may ask for"
+_PROGRAMS: Final = "docs/own_scorers.md#a-program-of-your-own shows what a program may be"
 _OF_A_RUN: Final = ("effective_config.yaml", "run_state.json", "MANIFEST.json")
 """Files by which the folder of a run is known, also one that was unpacked from an archive by hand."""
 

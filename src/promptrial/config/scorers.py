@@ -16,7 +16,16 @@ from promptrial.config.stated import STATED, Stated
 from promptrial.config.typed import SettingsError, typed
 from promptrial.documents.scorers import checked
 
-__all__ = ["PRIMARY", "PYTHON", "ScorerConfig", "column_of", "name_problem", "named_types", "settings_problems"]
+__all__ = [
+    "PRIMARY",
+    "PYTHON",
+    "ScorerConfig",
+    "column_of",
+    "documented",
+    "name_problem",
+    "named_types",
+    "settings_problems",
+]
 
 PRIMARY: Final = ("stats", "primary")
 """The key that names the endpoints that decide."""
@@ -31,6 +40,17 @@ _TAKEN: Final = frozenset(
 """Columns of the score table that are no scorer's, and metrics that are made from scores."""
 _ENDINGS: Final = ("_std", "_worst")
 """What the further columns of a scorer end in."""
+_OTHER_PAGE: Final = frozenset(
+    {"abstention", "false_answer", "unsupported", "regex", "json_schema", "fuzzy", "rouge_l", "bleu", "length"}
+)
+"""Types that docs/scorers_other.md explains; docs/scorers_right.md has the others."""
+_EXPLAINED: Final = {
+    PYTHON: "own_scorers.md#a-function-of-your-own",
+    COMMAND: "own_scorers.md#a-program-of-your-own",
+    "judge": "judges.md#one-answer-at-a-time",
+    "pairwise_judge": "judges.md#two-answers-side-by-side",
+}
+"""Types that have pages of their own."""
 
 
 class ScorerConfig(BaseModel):
@@ -168,17 +188,16 @@ def settings_problems(entries: Mapping[str, ScorerConfig]) -> Iterator[tuple[tup
             try:
                 _check_settings(name, entry)
             except SettingsError as error:
-                yield (name, *filter(None, [error.key])), f"{error.problem} ({_documented(entry)})"
+                yield (name, *filter(None, [error.key])), f"{error.problem} ({documented(entry.kind)})"
             found = None if entry.extract is None else extract_problem(entry.extract)
             if found is not None:
                 yield (name, "extract", *found[0]), f"{found[1]} (docs/scorers.md#extract)"
 
 
-def _documented(entry: ScorerConfig) -> str:
-    """Return where the settings of a scorer are explained."""
-    if entry.type == PYTHON:
-        return "docs/scoring.md#a-function-of-your-own"
-    return "docs/scoring.md#a-program-of-your-own" if entry.kind == COMMAND else f"docs/scorers.md#{entry.kind}"
+def documented(kind: str) -> str:
+    """Return where the settings of a type of scorer are explained."""
+    page = "scorers_other" if kind in _OTHER_PAGE else "scorers_right"
+    return f"docs/{_EXPLAINED.get(kind, f'{page}.md#{kind}')}"
 
 
 def _check_settings(name: str, entry: ScorerConfig) -> None:

@@ -50,7 +50,7 @@ _REFUSED: Final = (
     (b"<!doctype html", "a web page", "download the file itself, not the page that shows it"),
     (b"<html", "a web page", "download the file itself, not the page that shows it"),
 )
-_SEE: Final = "see docs/questions.md#encodings"
+_SEE: Final = "see docs/question_files.md#encodings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ def _readable(path: Path, file: BinaryIO | gzip.GzipFile, compression: str) -> I
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Place(path, 1).error(
             f"the {_COMPRESSION_WORDS[compression]} data are damaged or incomplete: {problem}",
-            hint="download or copy the file again; see docs/questions.md#compression",
+            hint="download or copy the file again; see docs/question_files.md#compression",
         ) from error
 
 

@@ -84,7 +84,7 @@ class JsonDocument:
         if _count(memoryview(self._bytes), b'"') > inside + escaped:
             raise Place(self._path, 1).error(
                 f"a key of the top-level object occurs twice; its keys: {', '.join(map(repr, root))[:_SHOWN]}",
-                hint="keep one of the two; see docs/questions.md#json",
+                hint="keep one of the two; see docs/question_files.md#json",
             )
 
     def entries(self, raws: Sequence[msgspec.Raw], kind: type[T], name: str) -> Iterator[tuple[Place, T]]:
@@ -141,7 +141,7 @@ class JsonDocument:
                 raise Place(self._path, line).error(
                     f"not UTF-8: {error.reason} at byte {offset}",
                     hint="save the file as UTF-8, or write its own encoding as `encoding:`; "
-                    "see docs/questions.md#encodings",
+                    "see docs/question_files.md#encodings",
                 ) from error
 
 

@@ -15,7 +15,7 @@ from promptrial.errors import DataError
 
 __all__ = ["check_keys", "error_byte", "json_error", "quotes", "too_deep", "type_error"]
 
-_SEE: Final = "see docs/questions.md#json"
+_SEE: Final = "see docs/question_files.md#json"
 _BYTE: Final = re.compile(r" ?\(byte (\d+)\)")
 # What msgspec's message begins with, what stands from that byte on, what this means, and the fix.
 _WORDS: Final = tuple(

@@ -23,7 +23,7 @@ __all__ = ["Holding", "holding", "is_list_of_objects", "is_usual", "unwrapped"]
 Raws = Mapping[str, msgspec.Raw]
 USUAL: Final = ("rows", "data", "tests", "questions", "examples", "samples", "instances", "goldens", "items", "records")
 _ENVELOPES: Final = (("row", frozenset({"row_idx", "truncated_cells"})), ("item", frozenset({"sample"})))
-_SEE: Final = "see docs/questions.md#json"
+_SEE: Final = "see docs/question_files.md#json"
 _SHOWN: Final = 10
 _LOOK: Final = 1024
 

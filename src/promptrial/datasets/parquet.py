@@ -19,7 +19,7 @@ __all__ = ["parquet_rows", "parquet_values"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 _BATCH: Final = 1024
-_SEE_ENCODINGS: Final = "see docs/questions.md#encodings"
+_SEE_ENCODINGS: Final = "see docs/question_files.md#encodings"
 
 
 def parquet_rows(path: Path, kind: type[T]) -> Iterator[tuple[Place, T]]:

@@ -30,7 +30,7 @@ SEPARATORS: Final = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical
 _MOST_CELL: Final = 256 << 20
 _LOOKED_AT: Final = 100
 _DECLARED: Final = "sep="
-_SEE: Final = "see docs/questions.md#separators"
+_SEE: Final = "see docs/question_files.md#separators"
 
 
 def recognise_separator(head: bytes, is_whole: bool, names: Collection[str]) -> str:  # noqa: FBT001 - a fact of ``head``
@@ -180,5 +180,5 @@ def not_utf8(place: Place, error: UnicodeDecodeError) -> DataError:
     return place.error(
         f"not UTF-8: {error.reason} at byte {error.start + 1} of the line",
         hint="save the file as UTF-8, or write its encoding in its section of `datasets`, such as `encoding: cp1252`; "
-        "see docs/questions.md#encodings",
+        "see docs/question_files.md#encodings",
     )

@@ -31,7 +31,7 @@ _OVERLAP: Final = 65_536
 _CELL: Final = re.compile(rb"""(?<![\w:])r\s*=\s*["']([A-Za-z]{0,20})(\d{1,20})["']""")
 _OTHER_KINDS: Final = frozenset({"content.xml", "mimetype", "xl/workbook.bin"})
 """Members of other kinds of spreadsheets, whose areas are not checked here, and which the library would read too."""
-_SEE: Final = "see docs/questions.md#excel"
+_SEE: Final = "see docs/question_files.md#excel"
 _Titled = tuple[str, list[list[Any]]]
 """The title of a sheet, and its cells."""
 

@@ -108,7 +108,7 @@ def table_of(content: Content, names: Collection[str], sheet: str | None) -> Tab
     if sheet is not None:
         raise Place(path, 1).error(
             f"`sheet` names a sheet of an Excel workbook, and this is {_WORDS.get(kind, 'a file of separated values')}",
-            hint="remove `sheet` from the section of the data set; see docs/questions.md#excel",
+            hint="remove `sheet` from the section of the data set; see docs/question_files.md#excel",
         )
     separator = ""
     if kind == "separated":

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _MOST_EXACT: Final = 2**53
-_SEE: Final = "see docs/questions.md#values"
+_SEE: Final = "see docs/question_files.md#values"
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 _ALLOWED: Final = "true, 1, yes, false, 0, no, or nothing"
 
@@ -152,7 +152,7 @@ def read_text(place: Place, column: str, value: object) -> str | None:
     if isinstance(value, BrokenCell):
         raise place.error(
             f"column {column!r} holds {value.what}",
-            hint="correct it, or open the workbook in Excel and save it again; see docs/questions.md#excel",
+            hint="correct it, or open the workbook in Excel and save it again; see docs/question_files.md#excel",
         )
     if written is None:
         kind = _KINDS.get(type(value).__name__, f"a {type(value).__name__}")

@@ -65,7 +65,7 @@ def scorer_class(name: str, path: str, text: str) -> type[Scorer]:
     if not is_scorer:
         raise ScoreError(
             f"scorer {name}: {path} has no SCORER that is a dataclass derived from promptrial.scoring.contract.Scorer",
-            hint=f"docs/extending.md shows one; if a function scores, write `file: {path}:FUNCTION`",
+            hint=f"docs/extending_scorers.md shows one; if a function scores, write `file: {path}:FUNCTION`",
         )
     kind: type[Scorer] = found
     return kind

@@ -155,7 +155,7 @@ def unsaid_truth(scorers: Mapping[str, Scorer]) -> Iterator[str]:
                 f"{name}: the function returned only True and False, but its scores are treated as continuous "
                 f"numbers, because nothing declares them binary; write `scale: binary` in scorers.{name}, or `-> "
                 "bool` behind the "
-                "parameters of the function, and resume (docs/scoring.md#a-function-of-your-own)"
+                "parameters of the function, and resume (docs/own_scorers.md#a-function-of-your-own)"
             )
 
 
