@@ -1021,8 +1021,8 @@ MUTANTS: Final = (
     Mutant(
         "another list of subgroups or scorers is recorded before anybody looks whether the questions allow it",
         "engine/starting.py",
-        "if opened.rescored and not found.sources and _keeps_items(spec, services):",
-        "if opened.drift and not found.sources and _keeps_items(spec, services):",
+        "if changes.rescored and not found.sources and _keeps_items(spec, services):",
+        "if changes.drift and not found.sources and _keeps_items(spec, services):",
         ("tests/e2e/test_subgroups.py",),
     ),
     Mutant(
@@ -2807,8 +2807,8 @@ MUTANTS: Final = (
     Mutant(
         "a server that changed by force keeps its price",
         "engine/kept_prices.py",
-        "if opened.drift or opened.corrected:",
-        "if opened.corrected:",
+        "if opened.changes.drift or opened.changes.corrects:",
+        "if opened.changes.corrects:",
         ("tests/e2e/test_kept_prices.py",),
     ),
     Mutant(
@@ -3656,8 +3656,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         "labels are read again from the sheets alone",
-        "engine/opening.py",
-        "kept_labels.with_kept(self.run, loaded) if _is_same(config_file, self.run.config_path) else loaded",
+        "engine/opening/configuring.py",
+        "kept_labels.with_kept(run, loaded) if _is_same(file, run.config_path) else loaded",
         "loaded",
         _LABELS_OF_RUNS,
     ),

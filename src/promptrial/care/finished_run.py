@@ -48,7 +48,7 @@ def run_document(finished: Finished) -> RunDocument:
     return RunDocument(
         schema_version=_VERSION,
         run_id=opened.run.run_id,
-        config_hash=opened.config_hash,
+        config_hash=opened.configured.digest,
         dry_run=opened.dry_run,
         folder=str(opened.run.root),
         trials=tuple(_trial(finished, result) for result in finished.results),

@@ -99,9 +99,9 @@ def _require_settled(opened: Opened) -> None:
     run, state = opened.run, opened.state
     if state is None:
         raise ResumeError(f"run {run.run_id}: its state file is missing", hint=f"rebuild it: {run.rebuild_command}")
-    if state.config_hash != opened.config_hash:
+    if state.config_hash != opened.configured.digest:
         raise UsageError(
-            f"run {run.run_id}: {opened.config_file} has changed since the questions were prepared",
+            f"run {run.run_id}: {opened.configured.config_file} has changed since the questions were prepared",
             hint=f"prepare them again, which sends nothing: {run.resume_command} "
             f"--to_step {prepare.PHASE.name}; then seal",
         )

@@ -42,11 +42,11 @@ def _document(planned: Planned, pilot: Planned | None = None) -> PlanDocument:
     return PlanDocument(
         schema_version=SCHEMA_VERSION,
         run_id=opened.run.run_id,
-        exists=opened.state is not None or opened.lost,
+        exists=opened.exists,
         dry_run=opened.dry_run,
-        config_hash=opened.config_hash,
+        config_hash=opened.configured.digest,
         trials=tuple(trial.slug for trial in opened.trials),
-        drift=tuple(opened.drift),
+        drift=opened.changes.drift,
         phases=tuple(
             PlannedPhase(phase=action.phase, action=action.verb, reason=action.reason) for action in planned.actions
         ),

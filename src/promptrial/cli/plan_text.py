@@ -50,7 +50,7 @@ def _wrapped(text: str) -> Iterator[str]:
 def _heading(planned: Planned) -> list[str]:
     opened = planned.opened
     dry = ", dry run: hosted providers are emulated locally" if opened.dry_run else ""
-    known = "its state file is missing" if opened.lost else "exists" if opened.state else "new"
+    known = "new" if not opened.exists else "exists" if opened.state else "its state file is missing"
     lines = [
         f"run {opened.run.run_id} ({known}), {len(opened.trials)} trial{'' if len(opened.trials) == 1 else 's'}{dry}:"
     ]
@@ -115,9 +115,9 @@ def _warnings(planned: Planned) -> list[str]:
 
 
 def _drift(planned: Planned) -> list[str]:
-    if not planned.opened.drift:
+    if not planned.opened.changes.drift:
         return []
-    lines = [f"  {line}" for line in planned.opened.drift]
+    lines = [f"  {line}" for line in planned.opened.changes.drift]
     return ["the configuration has changed; a resume would be refused without --force:", *lines]
 
 

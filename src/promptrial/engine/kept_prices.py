@@ -88,7 +88,7 @@ def book_of(opened: Opened, env: Mapping[str, str], at: str, *, renew: bool = Fa
             raise
         kept = ()
     models = models_asked(opened.trials)
-    if opened.drift or opened.corrected:  # the server of a name may be another one now
+    if opened.changes.drift or opened.changes.corrects:  # the server of a name may be another one now
         vendors = {Purchase.of(model).key: vendor_of(config.providers, model, env) for model in models}
         kept = tuple(each for each in kept if vendors.get(each.key, each.vendor) == each.vendor)
     known = {each.key for each in kept}
@@ -110,14 +110,12 @@ def book_on_record(opened: Opened) -> PriceBook:
 
 def is_kept(opened: Opened) -> bool:
     """Whether prices are kept with a run: with a new one, and with one that has kept them since it began."""
-    is_new = opened.state is None and not opened.lost
     recorded = opened.origin is not None and opened.origin.prices_kept is True
-    return is_new or recorded or opened.run.prices_path.exists()
+    return not opened.exists or recorded or opened.run.prices_path.exists()
 
 
 def _load(opened: Opened) -> tuple[KeptPrice, ...]:
-    is_new = opened.state is None and not opened.lost
-    return () if is_new else load(opened.run)
+    return load(opened.run) if opened.exists else ()
 
 
 def load(run: RunDir) -> tuple[KeptPrice, ...]:

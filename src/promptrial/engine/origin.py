@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import msgspec
 
-from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.engine.facts import phases
 from promptrial.errors import CorruptRecordError
@@ -27,11 +26,9 @@ __all__ = [
     "foreign_file",
     "holds_answers",
     "holds_work",
-    "is_begun",
-    "is_older",
+    "is_started",
     "knows_jobs",
     "own_copy",
-    "own_folder",
     "record_file",
     "recorded_file",
     "trial_manifests",
@@ -79,14 +76,9 @@ def knows_jobs(run: RunDir) -> bool:
     return any(event.key is not None for slug in folders for event in run.trial(slug).journal.salvage())
 
 
-def is_begun(run: RunDir) -> bool:
-    """Whether a run was begun, though its state may not be there."""
+def is_started(run: RunDir) -> bool:
+    """Whether a run was started, although its state may be missing."""
     return run.config_path.exists() or holds_work(run)
-
-
-def is_older(run: RunDir, state: RunState | None) -> bool:
-    """Whether a run is an older tool's, whose configuration was never another file than the run's own."""
-    return any(run.root.glob("effective_config.backup.*.yaml")) if state is None else state.migrated is True
 
 
 # --- its configuration ----------------------------------------------------------------------------------------------
@@ -136,14 +128,6 @@ def own_copy(run: RunDir) -> dict[str, Any] | None:
     except (OSError, YamlError):
         return None
     return own if isinstance(own, dict) else None
-
-
-def own_folder(run: RunDir, state: RunState | None, origin: Origin | None) -> Path:
-    """Return the folder that the paths in a run's own copy start from."""
-    recorded = recorded_file(run, state, origin)
-    if recorded is not None:
-        return recorded.parent
-    return DEFAULT_CONFIG.parent if DEFAULT_CONFIG.exists() and not is_older(run, state) else run.root
 
 
 def why_own_copy(run: RunDir, state: RunState | None, origin: Origin | None) -> str:

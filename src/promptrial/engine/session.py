@@ -146,12 +146,12 @@ def preview(
     services = services_of(opened, env, invocation, providers)
     require_lenders(spec, request.reuse)
     load_manifests(spec, services, read_only=True)
-    state = opened.state or records.new_state(opened.run.run_id, opened.config_hash)
+    state = opened.state or records.new_state(opened.run.run_id, opened.configured.digest)
     corrected = _as_corrected(spec, services, opened)
     actions = Engine(corrected, services, state).plan(selection)
     begins = any(action.phase == prepare.PHASE.name and not action.done for action in actions)
     checked = (
-        check_run(opened.loaded, opened.trials, env, opened.resolution, spec.prices, dry_run=opened.dry_run)
+        check_run(opened.loaded, opened.trials, env, opened.configured.resolution, spec.prices, dry_run=opened.dry_run)
         if begins
         else _unaskable(opened, env, actions)
     )
@@ -198,7 +198,7 @@ def _quoted(planned: Planned, spec: RunSpec, services: Services, assumed: Assume
 
 def _as_corrected(spec: RunSpec, services: Services, opened: Opened) -> RunSpec:
     """Return the run as its question files would correct it."""
-    found = look_at_questions(spec, services, begins=opened.state is not None and not opened.grows)
+    found = look_at_questions(spec, services, begins=opened.state is not None and opened.changes.growth is None)
     if not found.sources:
         return spec
     return _with_corrections(spec, (*spec.corrections, Correction(at="", sources=dict(found.sources))))
@@ -234,7 +234,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
     selection = piloting.selected(_narrowed(selection, opened, trial_filter), opened.pilot)
     require_understood(opened.loaded.experiment, opened.trials)
     require_executor(opened.loaded.experiment.execution.executor)
-    if opened.state is None and not opened.lost:  # a new run that would be refused leaves nothing behind
+    if not opened.exists:  # a new run that would be refused leaves nothing behind
         check_subgroup_columns(opened.loaded)
         require_prices(_priced_spec(request, opened, env, invocation), models_asked(opened.trials))
         if submit.PHASE.name in selection.phases and not opened.dry_run:
@@ -264,7 +264,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
         ):
             services.events.sink = log.append
             stale.say(services.events)
-            services.events.event("begin", run_id=opened.run.run_id, config_hash=opened.config_hash)
+            services.events.event("begin", run_id=opened.run.run_id, config_hash=opened.configured.digest)
             try:
                 spec = _worked(opened, spec, services, request, selection)
             except BaseException as error:  # the process edge: recorded and raised on
@@ -364,12 +364,12 @@ def spec_of(request: RunRequest, opened: Opened, prices: PriceBook | None = None
         run=opened.run,
         config=opened.loaded.experiment,
         config_folder=opened.loaded.folder,
-        config_hash=opened.config_hash,
+        config_hash=opened.configured.digest,
         trials=opened.trials,
         written=opened.loaded.placeholders,
         dry_run=opened.dry_run,
         asked_by=asked_by(opened),
-        code=TrustedCode(opened.trusted_code, opened.config_file),
+        code=TrustedCode(opened.trusted_code, opened.configured.config_file),
         history=_history(opened),
         terms=_terms_of(request, opened, prices),
     )
@@ -380,7 +380,7 @@ def _history(opened: Opened) -> SampleHistory:
     return SampleHistory(
         growth,
         () if origin is None else tuple(listed(origin.corrections)),
-        sealed_plan(state, origin, growth, (*opened.drift, *opened.rescored)),
+        sealed_plan(state, origin, growth, (*opened.changes.drift, *opened.changes.rescored)),
         None if opened.pilot is None else opened.pilot.items,
     )
 

@@ -62,16 +62,17 @@ def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
 
 def _new_state(opened: Opened, services: Services) -> RunState:
     """Return the state of a run in which nothing has begun, or of one whose state is lost."""
-    state, known = records.new_state(opened.run.run_id, opened.config_hash), opened.origin
-    if opened.config_file != opened.run.config_path:  # a run is never started with its own copy
-        record_file(state, opened.config_file)
+    by, known = opened.configured, opened.origin
+    state = records.new_state(opened.run.run_id, by.digest)
+    if by.config_file != opened.run.config_path:  # a run is never started with its own copy
+        record_file(state, by.config_file)
     elif known is not None and known.config_file is not None:
         state.config_file = known.config_file
     if known is not None and known.drift:
         state.drift = known.drift
     if known is not None:
         state.corrections, state.seal, state.consents = known.corrections, known.seal, known.consents
-    if opened.drift:
+    if opened.changes.drift:
         _record_drift(opened, services, state)
     elif known is None and holds_work(opened.run):  # a resume that is cut short must not forget that nothing is known
         state.drift = [{"at": services.clock.now(), "from": None, "keys": [_NOT_ON_RECORD]}]
@@ -89,12 +90,13 @@ def _record_values(opened: Opened, state: RunState) -> None:
     """Let a state say where values of the configuration come from, and prices, besides its file."""
     if kept_prices.is_kept(opened):
         state.prices_kept = True
-    if opened.overrides:
-        state.overrides = opened.overrides
-    if opened.resolution.reasons or state.decided:
-        state.decided = dict(opened.resolution.reasons)
-    if opened.loaded.placeholders:
-        state.resolved_hash = opened.resolved_hash
+    by = opened.configured
+    if by.overrides:
+        state.overrides = by.overrides
+    if by.resolution.reasons or state.decided:
+        state.decided = dict(by.resolution.reasons)
+    if by.loaded.placeholders:
+        state.resolved_hash = config_hash(by.resolved)
     if opened.caps != SpendingCaps():
         state.caps = opened.caps
     if all(trial.is_aa for trial in opened.trials):
@@ -102,10 +104,10 @@ def _record_values(opened: Opened, state: RunState) -> None:
 
 
 def _record_drift(opened: Opened, services: Services, state: RunState) -> None:
-    services.events.warn("resuming with a changed configuration (--force):\n  " + "\n  ".join(opened.drift))
-    own, origin = own_copy(opened.run), opened.origin
+    drift, own, origin = opened.changes.drift, own_copy(opened.run), opened.origin
+    services.events.warn("resuming with a changed configuration (--force):\n  " + "\n  ".join(drift))
     before = origin.config_hash if origin is not None else None if own is None else config_hash(own)
-    state.drift = [*listed(state.drift), {"at": services.clock.now(), "from": before, "keys": list(opened.drift)}]
+    state.drift = [*listed(state.drift), {"at": services.clock.now(), "from": before, "keys": list(drift)}]
 
 
 def _tell_trials(spec: RunSpec, services: Services, state: RunState) -> None:
@@ -138,9 +140,9 @@ def _say_remarks(opened: Opened, services: Services) -> None:
     models = models_asked(opened.trials)
     for sentence in served(opened.loaded, models, services.env, dry_run=opened.dry_run):
         services.events.say(sentence)
-    for sentence in opened.resolution.sentences:
+    for sentence in opened.configured.resolution.sentences:
         services.events.say(sentence)
-    if opened.state is not None and not opened.drift:
+    if opened.state is not None and not opened.changes.drift:
         return
     for trial in opened.trials:
         for one, other in trial.alike():
@@ -168,17 +170,17 @@ def resume(opened: Opened, spec: RunSpec, services: Services, *, begins: bool = 
     PromptrialError
         If its items cannot be scored as they are now to be; nothing is changed then either.
     """
-    state = opened.state
+    state, by, changes = opened.state, opened.configured, opened.changes
     if state is None:
         return start(opened, spec, services)
-    if opened.grows:
+    if changes.growth is not None:
         growing.check_sources(spec, state)
-    found = look_at_questions(spec, services, begins=begins and not opened.grows)
-    if opened.rescored and not found.sources and _keeps_items(spec, services):
+    found = look_at_questions(spec, services, begins=begins and changes.growth is None)
+    if changes.rescored and not found.sources and _keeps_items(spec, services):
         score.check_scorable(spec, services)
     _clear_leftovers(opened, services)
-    if opened.config_file != opened.run.config_path and not _is_recorded(opened, state):
-        record_file(state, opened.config_file)
+    if by.config_file != opened.run.config_path and not _is_recorded(by.config_file, state):
+        record_file(state, by.config_file)
     _record_corrections(opened, found, services, state)
     if reusing.record_lenders(spec.terms.reuse, spec.run, state):
         records.save(opened.run.state_path, state)
@@ -251,34 +253,35 @@ def _record_changes(opened: Opened, services: Services, state: RunState) -> None
 
     Side effects: the state is saved, before the run's own copy of the configuration, by which the change is found.
     """
-    if opened.grows:
-        what = growing.sentence(opened.growth[-1])
+    changes, digest = opened.changes, opened.configured.digest
+    if changes.growth is not None:
+        what = growing.sentence(changes.growth)
         services.events.say(
             f"the sample grows ({what}); no existing item is asked again, and new items go into new parts"
         )
         state.growth = list(opened.growth)
         state.phases |= {name: PhaseState() for name in state.known_phases}  # of the larger sample, nothing is done yet
-    if opened.drift:
+    if changes.drift:
         _record_drift(opened, services, state)
-    if opened.rescored:
-        services.events.say("the scoring has changed; nothing is asked again:\n  " + "\n  ".join(opened.rescored))
-    rescoring.record(state, opened.rescored, services.clock.now(), state.config_hash)
+    if changes.rescored:
+        services.events.say("the scoring has changed; nothing is asked again:\n  " + "\n  ".join(changes.rescored))
+    rescoring.record(state, changes.rescored, services.clock.now(), state.config_hash)
     passes = opened.pilot is not None and state.pilot != opened.pilot
     if opened.pilot is not None:
         state.pilot = opened.pilot
-    if state.config_hash == opened.config_hash and not opened.drift and not passes:
+    if state.config_hash == digest and not changes.drift and not passes:
         return
-    state.config_hash = opened.config_hash
+    state.config_hash = digest
     _record_values(opened, state)
     records.save(opened.run.state_path, state)
 
 
-def _is_recorded(opened: Opened, state: RunState) -> bool:
+def _is_recorded(used: Path, state: RunState) -> bool:
     """Whether a state knows the file that is read, by its absolute path."""
     if not isinstance(state.config_path, str):
         return False
     recorded = Path(state.config_path)
-    return recorded.exists() and recorded.samefile(opened.config_file)
+    return recorded.exists() and recorded.samefile(used)
 
 
 def _clear_leftovers(opened: Opened, services: Services) -> None:
@@ -293,10 +296,11 @@ def _write_config(opened: Opened, services: Services) -> None:
     What stands there instead is set aside, unless it says the same in another order, or is an earlier configuration of
     this run.
     """
-    path, data = opened.run.config_path, to_yaml(opened.tree)
+    path, data = opened.run.config_path, to_yaml(opened.configured.tree)
     if path.exists() and read_bytes(path) == data:
         return
-    if path.exists() and not opened.drift and not _is_known(opened) and not opened.corrected:
+    is_meant = opened.changes.drift or opened.changes.corrects
+    if path.exists() and not is_meant and not _is_known(opened):
         services.events.warn(f"{path}: damaged, or edited by hand; it is written again")
         set_aside(services, path)
     atomic.write_bytes(path, data)
@@ -312,4 +316,4 @@ def _is_known(opened: Opened) -> bool:
     forced = opened.origin.drift if opened.origin is not None else []
     earlier = {entry.get("from") for entry in forced} | {growth.config_hash for growth in opened.growth}
     earlier |= set(rescoring.earlier_hashes(opened.state))
-    return own is not None and config_hash(own) in earlier | {opened.config_hash}
+    return own is not None and config_hash(own) in earlier | {opened.configured.digest}

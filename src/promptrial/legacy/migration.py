@@ -229,7 +229,7 @@ def _opened(run: RunDir, legacy: LegacyRun, datasets: list[str], env: Mapping[st
     atomic.write_bytes(run.config_path, to_yaml(tree))
     request = RunRequest(run.root.parent, run.run_id, config=run.config_path, plan_only=True)
     opened = open_run(request, env)
-    atomic.write_bytes(run.config_path, to_yaml(opened.tree))
+    atomic.write_bytes(run.config_path, to_yaml(opened.configured.tree))
     return open_run(request, env)
 
 
@@ -353,7 +353,7 @@ def _written(
 
 def _write_state(spec: RunSpec, services: Services, opened: Opened) -> None:
     """Write the state, and let the engine find for itself that everything up to the answers is done."""
-    state = records.new_state(spec.run.run_id, opened.config_hash)
+    state = records.new_state(spec.run.run_id, opened.configured.digest)
     state.migrated = True
     Engine(spec, services, state).run(select_phases(None, None, "poll"))
 

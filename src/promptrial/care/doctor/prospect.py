@@ -46,9 +46,8 @@ def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
         return  # without its requests nothing can be planned; that they are lost has been said
     try:
         opened, spec, services = read_run(sight.run, sight.env, sight.invocation)
-        actions = Engine(spec, services, opened.state or records.new_state(sight.run.run_id, opened.config_hash)).plan(
-            select_phases(None, None, None)
-        )
+        state = opened.state or records.new_state(sight.run.run_id, opened.configured.digest)
+        actions = Engine(spec, services, state).plan(select_phases(None, None, None))
     except (PromptrialError, OSError) as error:
         if not any(finding.kind == "record" for finding in earlier):
             yield _unreadable(sight, error)
@@ -98,7 +97,7 @@ def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[F
     try:
         lines = open_run(
             RunRequest(run.root.parent, run.run_id, plan_only=True, rebuild=True, reads_questions=False), sight.env
-        ).drift
+        ).changes.drift
     except PromptrialError as error:
         lines = (f"it can no longer be loaded: {sight.said(error)}",)
     if lines:

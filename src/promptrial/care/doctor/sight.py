@@ -226,7 +226,7 @@ def _drifts(run: RunDir, config: Path | None, env: dict[str, str]) -> bool:
         run.root.parent, run.run_id, config=config, plan_only=True, rebuild=True, reads_questions=False
     )
     try:
-        return bool(open_run(request, env).drift)
+        return bool(open_run(request, env).changes.drift)
     except (PromptrialError, OSError):
         return True
 

@@ -1,0 +1,27 @@
+"""Open a run: what was found of it on disk, a sum type, and one module for how each case is opened. Reads only.
+
+What is written when a run starts or is resumed is ``starting``'s. ``docs/opening.md`` has the table of all cases.
+"""
+
+from promptrial.engine.opening.asked_before import asked_by
+from promptrial.engine.opening.entry import open_run
+from promptrial.engine.opening.found import Found, New, Older, OnRecord, Started, StateLost
+from promptrial.engine.opening.opened import Changes, Configured, Opened
+from promptrial.engine.opening.run_ids import new_run_ids
+from promptrial.engine.request import RunRequest
+
+__all__ = [
+    "Changes",
+    "Configured",
+    "Found",
+    "New",
+    "Older",
+    "OnRecord",
+    "Opened",
+    "RunRequest",
+    "Started",
+    "StateLost",
+    "asked_by",
+    "new_run_ids",
+    "open_run",
+]
