@@ -11,7 +11,7 @@ import pytest
 
 from promptrial import registry
 from promptrial.config.scorers import PYTHON, documented
-from tests.docs.test_page_shape import anchors
+from tests.docs.test_page_shape import PAGES, anchors
 
 ROOT: Final = Path(__file__).parents[2]
 _POINTER: Final = re.compile(r"\bdocs/([a-z_]+\.md)(?:#([a-z0-9_-]+))?")
@@ -43,6 +43,22 @@ def test_a_wrong_setting_of_a_scorer_leads_to_the_section_about_its_type(kind: s
     page, _, section = documented(kind).removeprefix("docs/").partition("#")
     assert section
     assert not missing(page, section)
+
+
+def unknown_files(text: str) -> list[str]:
+    """Return what a page names in backticks that is no file, no folder, and no place of an example."""
+    named = re.findall(r"`((?:src|tests|docs|benchmarks|scripts|config|data)/[\w./-]+)`", text)
+    examples = {path.name for path in (ROOT / "docs/examples").iterdir()}
+    return [name for name in named if not (ROOT / name).exists() and Path(name).name not in examples]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
+    assert unknown_files(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_page_that_names_a_file_that_does_not_exist_is_found() -> None:
+    assert unknown_files("`src/promptrial/registry.py` and `tests/no_such_file.py`") == ["tests/no_such_file.py"]
 
 
 def test_a_pointer_to_a_section_that_does_not_exist_is_found() -> None:

@@ -2,45 +2,91 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from promptrial import __version__
+
 ROOT = Path(__file__).parents[2]
-BUILT_FROM = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "src", "config", "data/sample")
+PAGE = (ROOT / "docs/releasing.md").read_text(encoding="utf-8")
+BUILT_FROM = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "src", "config", "data/sample")
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+
+
+def wheel_of(sources: Path, folder: Path) -> Path:
+    """Build the wheel of some sources into a folder, and return it."""
+    words: list[str | Path] = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, sources]
+    subprocess.run(words, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def unpacked(wheel: Path, folder: Path) -> Path:
+    """Install a wheel into a folder of its own; its dependencies are at hand."""
+    subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", folder, wheel], check=True)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the sources and unpacked in a folder of its own; its dependencies are at hand."""
-    folder = tmp_path_factory.mktemp("wheel")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of what a checkout builds from."""
+    folder = tmp_path_factory.mktemp("sources")
     for name in BUILT_FROM:
-        source, target = ROOT / name, folder / "source" / name
+        source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         else:
             shutil.copyfile(source, target)
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = [
-        *pip,
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-w",
-        str(folder),
-        str(folder / "source"),
-    ]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    unpacked = folder / "installed"
-    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", unpacked, wheel], check=True)
-    return unpacked
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sdist(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the source distribution, which knows nothing of the checkout."""
+    folder = tmp_path_factory.mktemp("sdist")
+    subprocess.run([sys.executable, "-c", SDIST, folder], cwd=sources, check=True, capture_output=True)
+    (found,) = folder.glob("*.tar.gz")
+    return found
+
+
+@pytest.fixture(scope="module")
+def wheel(sources: Path, sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel of the checkout, built after the source distribution, which must not hold what this leaves."""
+    del sdist
+    return wheel_of(sources, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder into which the wheel of the checkout was installed."""
+    return unpacked(wheel, tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture(scope="module")
+def from_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel that is built from the source distribution alone."""
+    folder = tmp_path_factory.mktemp("from_sdist")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder / "unpacked", filter="data")
+    (inner,) = (folder / "unpacked").iterdir()
+    return wheel_of(inner, folder)
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    """Return the files of a wheel, without the list that holds their digests."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("RECORD")}
 
 
 WITHOUT_ENGINE = """
@@ -63,6 +109,60 @@ def call(installed: Path, folder: Path, *words: str, before: str = "") -> subpro
         [sys.executable, "-P", "-c", program, *words],
         cwd=folder, env=env | {"PYTHONPATH": str(installed)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def test_the_source_distribution_builds_the_same_wheel_as_the_checkout(wheel: Path, from_sdist: Path) -> None:
+    assert contents(from_sdist) == contents(wheel)
+    assert from_sdist.name == wheel.name == f"promptrial-{__version__}-py3-none-any.whl"
+
+
+@pytest.mark.timeout(300)
+def test_what_the_source_distribution_built_carries_out_a_dry_run(from_sdist: Path, tmp_path: Path) -> None:
+    packages = unpacked(from_sdist, tmp_path / "packages")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    config = packages / "promptrial/sample/config/eval_config.fireworks.yaml"
+    flags = ("--config", str(config), "--dry_run", "--limit_items", "1", "--run_id", "sdist")
+    outcome = call(packages, folder, "run", *flags)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.startswith(str(packages))
+    assert (folder / "experiments/run_sdist/aggregate_report.md").is_file()
+
+
+def test_every_file_of_data_in_the_wheel_is_on_the_page_about_releases(wheel: Path) -> None:
+    table = PAGE.partition("## Data in the wheel")[2].partition("Some modules are data")[0]
+    patterns = [
+        pattern for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE) for pattern in re.findall(r"`(.+?)`", row)
+    ]
+    data = [name for name in contents(wheel) if not name.endswith(".py") and ".dist-info/" not in name]
+    assert len(data) > 30
+    assert [name for name in data if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not fnmatch.filter(data, pattern)] == []
+
+
+def test_the_modules_of_data_that_the_page_names_are_in_the_wheel(wheel: Path) -> None:
+    named = re.findall(r"^\| `(promptrial/\S+)` \|", PAGE.partition("Some modules are data")[2], re.MULTILINE)
+    assert len(named) == 4
+    held = contents(wheel)
+    assert [name for name in named if not any(each == name or each.startswith(f"{name}/") for each in held)] == []
+
+
+def test_the_licence_is_in_the_wheel_and_its_version_stands_in_one_place(wheel: Path) -> None:
+    held = contents(wheel)
+    (licence,) = (name for name in held if name.endswith("LICENSE"))
+    assert held[licence] == (ROOT / "LICENSE").read_bytes()
+    (about,) = (held[name].decode() for name in held if name.endswith("METADATA"))
+    assert f"\nVersion: {__version__}\n" in about
+    assert "\nLicense-Expression: Apache-2.0\n" in about
+    assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    sources = [path for path in (ROOT / "src").rglob("*.py") if f'"{__version__}"' in path.read_text(encoding="utf-8")]
+    assert [path.relative_to(ROOT).as_posix() for path in sources] == ["src/promptrial/__init__.py"]
+
+
+def test_the_changelog_begins_with_the_version_of_the_program() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    (newest, *_) = re.findall(r"^## (\S+?),? ", changelog, re.MULTILINE)
+    assert newest == __version__
 
 
 def test_in_an_empty_folder_it_shows_its_version_and_says_what_is_missing(installed: Path, tmp_path: Path) -> None:
