@@ -999,7 +999,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "the report shows a message of the first arm for all",
-        "phases/report.py",
+        "phases/report_facts.py",
         "by_arm = {name: task_message(item, trial.arm(name).templates) for name in trial.arms_run}",
         "by_arm = {name: task_message(item, trial.arms[0].templates) for name in trial.arms_run}",
         ("tests/e2e/test_messages.py",),
@@ -2084,7 +2084,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "reports say nothing of a copied name",
-        "phases/report.py",
+        "phases/report_facts.py",
         "copied=copied(spec),",
         'copied="",',
         _COPIED,

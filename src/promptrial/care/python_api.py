@@ -23,7 +23,7 @@ from promptrial.engine.opening import RunRequest, new_run_ids
 from promptrial.engine.session import Invocation, follow
 from promptrial.errors import UsageError
 from promptrial.model import Trial
-from promptrial.phases.report import marked, trial_result
+from promptrial.phases.report_facts import marked, trial_result
 from promptrial.phases.side_by_side import OUTCOMES, SideBySide
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.page.markup import shown

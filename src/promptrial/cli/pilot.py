@@ -64,8 +64,10 @@ def _as_text(finished: Finished, planned: Planned) -> str:
 
 
 def _as_json(finished: Finished, planned: Planned) -> str:
+    from promptrial.cli.plan_json import as_json
+
     spent = _spent(finished)
-    value = json.loads(plan_command.as_json(planned)) | {"spent_usd": None if spent is None else float(spent)}
+    value = json.loads(as_json(planned)) | {"spent_usd": None if spent is None else float(spent)}
     return json.dumps(value, indent=2) + "\n"
 
 

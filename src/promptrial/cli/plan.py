@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from promptrial.cli.gate_flags import GATE_FAILED, add_gate_flags
 from promptrial.cli.options import Parser, add_run_flags, experiments_dir, overrides
-from promptrial.cli.plan_json import as_json
 from promptrial.cli.plan_text import as_text, gate_text
 from promptrial.cli.power_flags import add_assumption_flags, assumed_of
 from promptrial.errors import UsageError
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from promptrial.engine.request import RunRequest
     from promptrial.engine.session import Invocation, Planned
 
-__all__ = ["DESCRIPTION", "as_json", "as_text", "configure", "execute", "previews", "printed"]
+__all__ = ["DESCRIPTION", "as_text", "configure", "execute", "previews", "printed"]
 
 DESCRIPTION = (
     "Show what each phase of a run would do and why, and what the run would cost. Works before the run exists, "
@@ -96,6 +95,8 @@ def printed(plans: Sequence[Planned], gates: Sequence[PlannedGate] = (), *, json
     """Return plans as ``previews`` makes them for people or for programs, and what they can do for gates."""
     planned, whole = plans[0], plans[-1]
     if json_wanted:
+        from promptrial.cli.plan_json import as_json
+
         return as_json(whole, pilot=None if planned is whole else planned, gates=gates)
     text = as_text(whole) + gate_text(gates)
     if planned is whole or planned.opened.pilot is None:

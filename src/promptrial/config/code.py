@@ -13,7 +13,6 @@ from typing import Final
 
 from promptrial import registry
 from promptrial.config.commands import COMMAND, command_digest
-from promptrial.config.functions import check_text
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.scorers import PYTHON, ScorerConfig
 from promptrial.config.tree import KeyPath, Lines, dotted, place
@@ -108,6 +107,8 @@ def allowed_as(entry: ScorerConfig, folder: Path) -> str:
 
 def _check(entry: ScorerConfig) -> None:
     """Check the text of a file that was read, without running it."""
+    from promptrial.config.functions import check_text
+
     if entry.function:
         check_text(entry.text, entry.function, entry.settings)
     elif entry.type != PYTHON:

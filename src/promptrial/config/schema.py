@@ -203,7 +203,7 @@ class ScoringConfig(Strict):
     """How answers are scored."""
 
     extra_refusals: tuple[Words, ...] = Field((), description="additional answers that count as abstentions")
-    unsupported: UnsupportedConfig = UnsupportedConfig()
+    unsupported: UnsupportedConfig = UnsupportedConfig.model_construct()
 
 
 class SweepConfig(Strict):
@@ -248,7 +248,7 @@ class ExperimentConfig(Strict):
         min_length=1, description="the arms that are compared: system prompts, as files or as text"
     )
     task_instructions: TaskInstructions = Field(
-        TaskInstructions(),
+        TaskInstructions.model_construct(),
         description="the user message for each kind of question; an arm may have its own",
     )
     datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1, description="the question sets")
@@ -261,7 +261,7 @@ class ExperimentConfig(Strict):
     temps: Temperatures = Field((0.0,), description="sampling temperatures; every item is asked at each")
     samples_per_item: Replicates = Field(1, description="replicates of each item: one number, or one per temperature")
     max_new_tokens: MaxNewTokens = Field(
-        MaxNewTokens(), description="maximum number of tokens in an answer, by type of question"
+        MaxNewTokens.model_construct(), description="maximum number of tokens in an answer, by type of question"
     )
     top_p: TopP = Field(1.0, description="nucleus sampling: the probability mass that is kept")
     top_k: TopK = Field(50, description="number of most likely tokens to sample from")
@@ -271,15 +271,17 @@ class ExperimentConfig(Strict):
     )
     parts_per_dataset: Positive | None = Field(None, description="number of parts of each arm")
     lines_per_part: Positive | None = Field(None, description="maximum number of requests in a part")
-    paths: PathsConfig = Field(PathsConfig(), description="folders of runs, archives and downloads")
+    paths: PathsConfig = Field(PathsConfig.model_construct(), description="folders of runs, archives and downloads")
     execution: ExecutionConfig = Field(
-        ExecutionConfig(), description="how requests are sent; not part of the experiment"
+        ExecutionConfig.model_construct(), description="how requests are sent; not part of the experiment"
     )
-    spending: SpendingConfig = Field(SpendingConfig(), description="what a run may spend; not part of the experiment")
+    spending: SpendingConfig = Field(
+        SpendingConfig.model_construct(), description="what a run may spend; not part of the experiment"
+    )
     pricing: dict[ProviderName, ProviderPricing] = Field(
         {}, description="prices in USD, by provider; they override the price list of vendors"
     )
-    scoring: ScoringConfig = Field(ScoringConfig(), description="how answers are scored")
+    scoring: ScoringConfig = Field(ScoringConfig.model_construct(), description="how answers are scored")
     scorers: Annotated[dict[str, ScorerConfig], Field(min_length=1), BeforeValidator(named_types)] | None = Field(
         None, description="the active scorers, each under the name of its column; the default pack if null"
     )
@@ -293,16 +295,20 @@ class ExperimentConfig(Strict):
         description="columns of the questions that define subgroups, for which effects are reported too; at most 20 "
         "values each",
     )
-    costs: CostsConfig = Field(CostsConfig(), description="which answers count as good in the cost per good answer")
-    stats: StatsConfig = Field(StatsConfig(), description="endpoints, levels, margins and resampling")
+    costs: CostsConfig = Field(
+        CostsConfig.model_construct(), description="which answers count as good in the cost per good answer"
+    )
+    stats: StatsConfig = Field(StatsConfig.model_construct(), description="endpoints, levels, margins and resampling")
     stopping: StoppingConfig = Field(
-        StoppingConfig(), description="looks at the running trial, after which it may stop"
+        StoppingConfig.model_construct(), description="looks at the running trial, after which it may stop"
     )
     labels: Annotated[tuple[LabelsConfig, ...], BeforeValidator(listed_sheets)] = Field(
         (),
         description="sheets of `promptrial label` with people's labels: a path, or a list; not part of the experiment",
     )
-    sweep: SweepConfig = Field(SweepConfig(), description="the trials: every combination of these lists")
+    sweep: SweepConfig = Field(
+        SweepConfig.model_construct(), description="the trials: every combination of these lists"
+    )
     trials: Annotated[tuple[TrialConfig, ...], Field(min_length=1)] | None = Field(
         None, description="explicit trials, instead of the sweep"
     )

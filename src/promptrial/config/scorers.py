@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_serializer, 
 
 from promptrial import registry
 from promptrial.config.commands import COMMAND
-from promptrial.config.extracts import extract_problem
 from promptrial.config.libraries import missing_libraries
 from promptrial.config.stated import STATED, Stated
 from promptrial.config.typed import SettingsError, typed
@@ -180,6 +179,8 @@ def settings_problems(entries: Mapping[str, ScorerConfig]) -> Iterator[tuple[tup
     The settings of a class in a file cannot be checked without running the file, which only *score* does. Those of a
     function that say what its scores mean can be.
     """
+    from promptrial.config.extracts import extract_problem
+
     for name, entry in entries.items():
         problem = name_problem(name, entry)
         if problem is not None:

@@ -27,9 +27,13 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Strict(BaseModel):
-    """A section: unknown keys are errors, and values never change."""
+    """A section: unknown keys are errors, and values never change.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+    What validates a section is built when one is first read or written by itself, so that the whole configuration
+    builds most of it once. Defaults are therefore made by ``model_construct``, which validates nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False, defer_build=True)
     unrecorded_defaults: ClassVar[frozenset[str]] = frozenset()
     """Keys that are not recorded while they have their defaults: runs begun before they existed keep their digests."""
     also_takes: ClassVar[tuple[str, ...]] = ()

@@ -18,7 +18,6 @@ from promptrial.datasets.json_rows import LINE_ENDINGS, json_layout, line_rows, 
 from promptrial.datasets.parquet import parquet_values
 from promptrial.datasets.place import Place
 from promptrial.datasets.separated import SEPARATORS, Row
-from promptrial.datasets.sheets import read_sheet
 from promptrial.datasets.yaml_rows import load_questions
 
 __all__ = ["Kind", "Row", "Table", "open_table", "table_of"]
@@ -99,6 +98,8 @@ def open_table(
 
 def table_of(content: Content, names: Collection[str], sheet: str | None) -> Table:
     """Return what ``open_table`` does of a file that was opened already."""
+    from promptrial.datasets.sheets import read_sheet
+
     path, kind = content.path, _kind(content, names)
     if kind == "xlsx":
         with content.seekable() as file:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
 from promptrial.config.schema import ExperimentConfig, MaxNewTokens
 from promptrial.config.scorers import PRIMARY
-from promptrial.design.fitting import Fitted
+
+if TYPE_CHECKING:
+    from promptrial.design.fitting import Fitted
 
 __all__ = ["FITTED", "LOCAL", "TEMPLATES", "Default", "gives", "local_prices", "scoring_defaults", "stop_sequences"]
 

@@ -11,7 +11,6 @@ from promptrial.config.datasets import DatasetConfig
 from promptrial.config.effective import effective
 from promptrial.config.loading import LoadedConfig
 from promptrial.datasets.base import DatasetFormat, Notice, ignore, reading_of, say_nothing
-from promptrial.datasets.recognising import recognise
 from promptrial.design.defaults import Default
 from promptrial.errors import ConfigError
 from promptrial.model import Item
@@ -84,6 +83,8 @@ def recognised_source(loaded: LoadedConfig, name: str, dataset: DatasetConfig) -
     DataError
         If the file is of no known format.
     """
+    from promptrial.datasets.recognising import recognise
+
     if dataset.path is None:
         repository = dataset.hub.repo if dataset.hub is not None else ""
         format_ = _hub_format(name, repository)

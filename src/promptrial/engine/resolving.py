@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET, UnsetType
 
@@ -25,13 +25,15 @@ from promptrial.config.schema import ExperimentConfig
 from promptrial.config.scorers import PRIMARY
 from promptrial.config.tree import KeyPath
 from promptrial.design.defaults import Default, gives, local_prices, scoring_defaults, stop_sequences
-from promptrial.design.fitting import Fitted, fitted, survey
 from promptrial.engine.growing import recorded_tree
 from promptrial.engine.origin import holds_answers
 from promptrial.engine.question_files import Source, is_there, read_items, recognised_source, recorded_source
 from promptrial.model import Item
 from promptrial.store.records import Origin
 from promptrial.store.rundir import RunDir
+
+if TYPE_CHECKING:
+    from promptrial.design.fitting import Fitted
 
 __all__ = ["Recorded", "Resolution", "is_local", "load_resolved", "recorded_of"]
 
@@ -243,6 +245,8 @@ def _from_questions(loaded: LoadedConfig, found: Resolution, known: Recorded | N
 
 def _fitted(loaded: LoadedConfig, first: Sequence[str]) -> Fitted | None:
     """Return what fits the first questions of each file; None where a data set is on the hub, and has its own pack."""
+    from promptrial.design.fitting import fitted, survey
+
     datasets = loaded.experiment.datasets
     if any(dataset.path is None for dataset in datasets.values()):
         return None

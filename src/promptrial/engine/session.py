@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptrial import registry
 from promptrial.config.loading import environment, filled_in
@@ -33,7 +34,7 @@ from promptrial.engine.starting import look_at_questions, resume
 from promptrial.errors import Detached, PromptrialError, StopRequested, UsageError
 from promptrial.model import Trial
 from promptrial.model.units import RUN, Unit
-from promptrial.phases import build, prepare, submit
+from promptrial.phases import build, prepare
 from promptrial.phases.base import Phase
 from promptrial.phases.copied import copied
 from promptrial.phases.cutting import limit_notes
@@ -45,8 +46,6 @@ from promptrial.phases.quoted import Quote
 from promptrial.phases.reuse_ahead import reusable_ahead
 from promptrial.phases.services import Ask, Services
 from promptrial.phases.spec import RunSpec, SampleHistory, SpendingTerms, TrustedCode
-from promptrial.phases.spending import require_prices
-from promptrial.reporting.facts import TrialResult
 from promptrial.runtime import collector
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog, Level, Redactor
@@ -59,6 +58,9 @@ from promptrial.store.change_records import Correction
 from promptrial.store.jsonl import repair_tail
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
 from promptrial.store.part_records import listed
+
+if TYPE_CHECKING:
+    from promptrial.reporting.facts import TrialResult
 
 __all__ = ["Finished", "Invocation", "Planned", "follow", "preview", "providers_of", "services_of", "spec_of"]
 
@@ -228,6 +230,9 @@ def follow(
 
 
 def _followed(request: RunRequest, selection: Selection, invocation: Invocation, trial_filter: str | None) -> Finished:
+    from promptrial.phases import submit
+    from promptrial.phases.spending import require_prices
+
     collector.look_rarely()
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)

@@ -31,7 +31,6 @@ from promptrial.phases.settings import scoring_settings
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import part_row, parts_on_record
 from promptrial.providers.request_rows import encode_request_row
-from promptrial.scoring import selftest
 from promptrial.store import jsonl
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
@@ -181,6 +180,8 @@ def _lengths(spec: RunSpec, trial: Trial, part: Part, _members: Sequence[Item]) 
 
 
 def _check_refusals(spec: RunSpec) -> None:
+    from promptrial.scoring import selftest
+
     texts = prompts.texts_of(spec.trials)
     refusals = list(dict.fromkeys(refusal for text in texts for refusal in selftest.mandated_refusals(text)))
     selftest.run(refusals, scoring_settings(spec.config))

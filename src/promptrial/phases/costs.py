@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from promptrial.config.costs import CriterionConfig
-from promptrial.costs import amounts, criterion
+from promptrial.costs import criterion
 from promptrial.costs.price_words import unpriced_words
 from promptrial.documents import cost_report
 from promptrial.documents.kept_prices import KeptPrice
@@ -18,12 +18,10 @@ from promptrial.model import ModelSpec, Trial
 from promptrial.model.arms import ArmName
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
-from promptrial.phases.parsed import CACHE_COLUMNS, ParseReport
+from promptrial.phases.parsed import CACHE_COLUMNS
 from promptrial.phases.scorers import declared
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.unused import of_judges, of_unused, with_judges, with_unused
-from promptrial.scoring.types.exact_match import ExactMatch
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import load
@@ -48,6 +46,11 @@ class _Sums:
 
 
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
+    from promptrial.costs import amounts
+    from promptrial.phases.parsed import ParseReport
+    from promptrial.phases.unused import with_judges, with_unused
+    from promptrial.scoring.types.exact_match import ExactMatch
+
     results = spec.run.trial(trial.slug).results
     report = load(results / "parse_report.json", ParseReport)
     sums = _token_sums(services, results / "predictions.parquet", trial)
@@ -93,6 +96,8 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
 
 
 def _settings(spec: RunSpec, manifests: Manifests, trial: Trial | None) -> object:
+    from promptrial.phases.unused import of_judges, of_unused
+
     settings: dict[str, Any] = {
         "pricing": {name: terms.model_dump(mode="json") for name, terms in spec.config.pricing.items()},
         "model": _named(trial.model) if trial else None,

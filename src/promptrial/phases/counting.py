@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from promptrial.costs.characters import RequestSize
 from promptrial.design.prompts import request_for
-from promptrial.jobs.answers import row_ids
 from promptrial.jobs.work import PartWork
 from promptrial.model import Item, ids
 from promptrial.phases.measuring import answer_files
@@ -125,6 +124,8 @@ def _is_copy(work: PartWork) -> bool:
 
 
 def _counted(part: PlannedPart, reusable: Callable[[PlannedPart], frozenset[str]]) -> Counted:
+    from promptrial.jobs.answers import row_ids
+
     work, rows = part.work, part.work.part.rows
     if work.downloaded:
         reused = min(rows, work.rows_reused)

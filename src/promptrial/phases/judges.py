@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from promptrial import registry
 from promptrial.config.typed import typed
@@ -13,9 +14,11 @@ from promptrial.model.arms import ArmName, judge_name
 from promptrial.phases.scorers import make_extracts
 from promptrial.phases.spec import RunSpec
 from promptrial.providers.request_rules import DEFAULT_TOP_K
-from promptrial.scoring.extracts import Extract
-from promptrial.scoring.types.judge import JudgeSettings
 from promptrial.store.rundir import digest_of
+
+if TYPE_CHECKING:
+    from promptrial.scoring.extracts import Extract
+    from promptrial.scoring.types.judge import JudgeSettings
 
 __all__ = ["RunJudge", "judges_of"]
 

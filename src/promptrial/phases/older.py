@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptrial.documents.files import open_csv
 from promptrial.model.arms import PAIR
 from promptrial.phases.scorers import declared
-from promptrial.reporting.facts import OlderFigure
 from promptrial.store.rundir import OLDER, TrialDir
+
+if TYPE_CHECKING:
+    from promptrial.reporting.facts import OlderFigure
 
 __all__ = ["older_figures", "older_scores_path"]
 
@@ -24,6 +27,8 @@ def older_scores_path(folder: TrialDir) -> Path:
 
 def older_figures(folder: TrialDir) -> tuple[OlderFigure, ...]:
     """Return the mean of each metric by arm, then and now; none for a trial that no older tool has scored."""
+    from promptrial.reporting.facts import OlderFigure
+
     path = older_scores_path(folder)
     if not path.is_file():
         return ()

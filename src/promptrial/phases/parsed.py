@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 import msgspec
 
@@ -16,11 +16,13 @@ from promptrial.documents.files import open_regular
 from promptrial.model import Arm, Completion, Part, RequestId, Trial, ids
 from promptrial.model.arms import ArmName
 from promptrial.model.responses import ThinkTags, is_cut, settle
-from promptrial.phases.other_models import OtherModels
 from promptrial.phases.prepared import ItemKey
 from promptrial.phases.row_index import ParseRow, RowIndex, index_rows, lines_at, parsed_row
 from promptrial.phases.spec import RunSpec
 from promptrial.store.tables import Column
+
+if TYPE_CHECKING:
+    from promptrial.phases.other_models import OtherModels
 
 __all__ = [
     "CACHE_COLUMNS",
@@ -202,6 +204,8 @@ def output_of(
     quarantine: Lines,
 ) -> Output:
     """Return where the rows of a trial go; ``further`` are the columns behind those that every table has."""
+    from promptrial.phases.other_models import OtherModels
+
     return Output(
         predictions,
         combined,

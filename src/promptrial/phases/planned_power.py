@@ -11,15 +11,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from promptrial.config.functions import text_scale
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.scorers import PYTHON, ScorerConfig
-from promptrial.config.stated import STATED, Stated
 from promptrial.config.typed import typed
 from promptrial.design.power import Assumed, PlannedEndpoint, PlannedScores, PowerRow, margin_problem, power_rows
-from promptrial.design.spread import Estimated, PairOfScores, estimated
 from promptrial.documents.scorers import Declaration
 from promptrial.model import Item, Trial, ids
 from promptrial.model.arms import Contrast, contrasts_of
@@ -29,6 +26,9 @@ from promptrial.phases.settings import was_sent
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.contract import item_tests
 from promptrial.store.tables import read_batches
+
+if TYPE_CHECKING:
+    from promptrial.design.spread import Estimated
 
 __all__ = ["PlannedPower", "planned_endpoints", "planned_power", "planned_scores"]
 
@@ -132,6 +132,9 @@ def _known(
     name: str, entry: ScorerConfig, config: ExperimentConfig
 ) -> tuple[Declaration | None, Callable[[Item], bool]]:
     """Return what is known of a scorer's scores, and what tells the items that it applies to."""
+    from promptrial.config.functions import text_scale
+    from promptrial.config.stated import STATED, Stated
+
     if entry.type != PYTHON:
         scorer = package_scorer(config, entry)
         return scorer.declared, scorer.applies
@@ -206,6 +209,8 @@ def _is_whole(spec: RunSpec, services: Services, trial: Trial, path: Path) -> bo
 def _estimated(
     endpoint: PlannedEndpoint, contrast: Contrast, scores: _Scores, passages: Mapping[str, Hashable]
 ) -> Estimated | None:
+    from promptrial.design.spread import PairOfScores, estimated
+
     metric, temp = endpoint.scores.metric, repr(endpoint.temp)
     first, second = (scores.get((arm, temp), {}).get(metric, {}) for arm in contrast.sides)
     both = [key for key in first if key in second and key in passages]

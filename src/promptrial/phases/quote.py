@@ -24,7 +24,6 @@ from promptrial.model.arms import ArmName
 from promptrial.phases.counting import Counted, counted
 from promptrial.phases.drawn import DrawnNow
 from promptrial.phases.estimates import cache_ahead
-from promptrial.phases.judge_quote import judge_quotes
 from promptrial.phases.longest_prompt import longest_planned
 from promptrial.phases.measuring import NO_USAGE, Usage, live_rate, usage_of
 from promptrial.phases.planned_parts import PlannedPart, built_parts, parts_to_build
@@ -70,6 +69,8 @@ def quote(
     PromptrialError
         If the run could not be built.
     """
+    from promptrial.phases.judge_quote import judge_quotes
+
     if drawn.absent:
         return _without_questions(spec, drawn.absent)
     items = drawn.items

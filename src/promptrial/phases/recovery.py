@@ -15,7 +15,6 @@ from typing import Final
 import msgspec
 
 from promptrial import registry
-from promptrial.jobs.answers import row_ids
 from promptrial.jobs.work import PartWork
 from promptrial.model import Trial
 from promptrial.phases.judge_work import judge_work
@@ -126,6 +125,8 @@ def _raw_files(work: PartWork) -> dict[int, Path]:
 
 def _ids(paths: Iterable[Path]) -> set[str]:
     """Return the ids of the rows of those files that are there."""
+    from promptrial.jobs.answers import row_ids
+
     return {wire_id for path in paths if path.exists() for wire_id in row_ids(jsonl.lines(path))}
 
 

@@ -2,188 +2,50 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import UNSET
 
 from promptrial import __version__
-from promptrial.design.prompts import task_message
-from promptrial.documents import cost_report, judges, labels, significance
-from promptrial.documents.files import read_bytes
 from promptrial.model import Trial
-from promptrial.model.arms import ArmName
-from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
+from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.copied import copied
-from promptrial.phases.latency import latencies
-from promptrial.phases.older import older_figures, older_scores_path
-from promptrial.phases.parsed import ParseReport
-from promptrial.phases.prepared import ItemReader, item_keys
+from promptrial.phases.older import older_scores_path
 from promptrial.phases.reused import reused_by
-from promptrial.phases.sample import grown_late
-from promptrial.phases.scorers import declared, judges_in
-from promptrial.phases.sealed_plan import deviations
-from promptrial.phases.sent_sampling import unsent_in
 from promptrial.phases.services import Services
-from promptrial.phases.settings import evaluation_rules
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.stats import AGREEMENT
-from promptrial.phases.unused import of_spending, spending_of
+from promptrial.phases.unused import of_spending
 from promptrial.phases.work import shared_rows
-from promptrial.reporting.facts import (
-    DatasetFacts,
-    MessageExample,
-    OneControl,
-    ParseFacts,
-    RunFacts,
-    SealFacts,
-    TrialFacts,
-    TrialResult,
-    UnfinishedFacts,
-)
-from promptrial.scoring.normalize import EvaluationRules
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
-from promptrial.store.records import TrialManifest, load
+from promptrial.store.records import TrialManifest
 
 if TYPE_CHECKING:
+    from promptrial.reporting.facts import OneControl, RunFacts, TrialResult, UnfinishedFacts
     from promptrial.reporting.tables import PrimaryKey
 
-__all__ = ["PHASE", "marked", "run_page", "trial_result"]
+__all__ = ["PHASE", "run_page"]
 
-_Value = TypeVar("_Value")
 _PAGE_BYTES: Final = 16 << 20
 """What the page of a run has at most, however much it was made from."""
 
 
-def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult:
-    """Read everything that there is to say of a finished trial."""
-    results = spec.run.trial(trial.slug).results
-    parsed = load(results / "parse_report.json", ParseReport)
-    manifest = services.manifest(trial.slug)
-    facts = TrialFacts(
-        run=_run_facts(spec),
-        trial=replace(trial, stop=spec.stop_as_written(trial)),
-        prompt_tokens={name: manifest.prompts.get(name, {}).get("tokens") for name in trial.conditions},
-        engine=manifest.engine,
-        own_engines={name: manifest.engine_of(name) for name in trial.own_models},
-        parse=ParseFacts(
-            duplicates_ignored=parsed.duplicates_ignored,
-            unknown_ids=parsed.unknown_ids,
-            malformed_lines=parsed.malformed_lines,
-            missing={name: parsed.arms[name].missing for name in trial.arms_run},
-            with_reasoning={name: parsed.arms[name].with_reasoning for name in trial.arms_run},
-        ),
-        shared_requests=shared_rows(spec)[trial.slug],
-        older=older_figures(spec.run.trial(trial.slug)),
-        scorers=declared(results),
-        examples=tuple(_examples(spec, trial)),
-        unsent=unsent_in(spec.config, trial),
-        prompt_names=_prompt_names(spec, trial),
-        reused=reused_by(spec, services.manifests, trial),
-        latency=latencies(results / "predictions.parquet", trial.arms_run),
-        judges=judges_in(results),
-        judged=tuple(judges.decode(read_bytes(results / judges.FILE)).judges) if trial.judges else (),
-    )
-    found = significance.decode(read_bytes(results / "significance.json"))
-    costs = cost_report.decode(read_bytes(results / "costs.json"))
-    return TrialResult(
-        facts,
-        msgspec.structs.replace(found, attrition=_in_order(found.attrition, trial)),
-        msgspec.structs.replace(costs, conditions=_in_order(costs.conditions, trial)),
-        labels.decode(read_bytes(results / AGREEMENT)) if (results / AGREEMENT).exists() else None,
-    )
-
-
-def _prompt_names(spec: RunSpec, trial: Trial) -> dict[ArmName, str]:
-    """Return the names of the files of prompts, by arm; none where two are the same, or one comes from a variable."""
-    if any(at[:2] == ("prompt_sets", trial.prompt_set) for at in spec.written):
-        return {}
-    arms = spec.config.prompt_sets[trial.prompt_set].arms
-    paths = {name: arm.prompt.path for name, arm in arms.items() if arm.prompt.path}
-    names = {name: PurePosixPath(path.replace("\\", "/")).name for name, path in paths.items()}
-    return names if len({*names.values()}) == len(names) else {}
-
-
-def _in_order(by_arm: Mapping[ArmName, _Value], trial: Trial) -> dict[ArmName, _Value]:
-    """Return what a document holds by arm in the order of results; in a file, keys are sorted."""
-    return {name: by_arm[name] for name in trial.arms_run if name in by_arm}
-
-
-def _examples(spec: RunSpec, trial: Trial) -> Iterator[MessageExample]:
-    """Yield the first item of each kind as it was sent; *prepare* says which these are, since there are examples."""
-    prepared = load_manifest(spec.run.prepared / "manifest.json")
-    positions: dict[str, int] = prepared.facts.get("examples", {}) if prepared else {}
-    for item in ItemReader(spec.run).at(sorted(positions.values())):
-        by_arm = {name: task_message(item, trial.arm(name).templates) for name in trial.arms_run}
-        yield MessageExample(item.kind, item.id, item.dataset, item.messages, by_arm)
-
-
-def _run_facts(spec: RunSpec) -> RunFacts:
-    prepared = load_manifest(spec.run.prepared / "manifest.json")
-    sources: dict[str, Any] = prepared.facts["sources"] if prepared else {}
-    rules = evaluation_rules(spec)
-    keys = [*item_keys(spec.run)]
-    types = Counter(key.type for key in keys)
-    return RunFacts(
-        run_id=spec.run.run_id,
-        experiment=spec.as_written(spec.config.name, "name"),
-        question=spec.as_written(spec.config.question, "question"),
-        config_hash=spec.config_hash,
-        package_version=__version__,
-        datasets=tuple(_dataset_facts(name, source, rules[name]) for name, source in sources.items()),
-        n_open=types["open"],
-        n_closed=types["closed"],
-        n_grouped=sum(key.grouped for key in keys),
-        dry_run=spec.dry_run,
-        grown_late=grown_late(spec),
-        corrected=_corrected(spec),
-        copied=copied(spec),
-        seal=_seal(spec),
-        pilot=spec.history.pilot,
-    )
-
-
-def _seal(spec: RunSpec) -> SealFacts | None:
-    sealed = spec.history.sealed
-    return None if sealed is None else SealFacts(sealed.sha256, deviations(spec))
-
-
 def _sealed(spec: RunSpec) -> dict[str, Any]:
     """Return what a receipt says of the sealed plan: nothing where there is none."""
-    found = _seal(spec)
-    return {"seal": [found.sha256, list(found.deviations)]} if found is not None else {}
+    from promptrial.phases.sealed_plan import deviations
 
-
-def _corrected(spec: RunSpec) -> dict[str, int]:
-    """Return, by data set, how many questions were corrected, counted anew for each correction."""
-    found: Counter[str] = Counter()
-    for correction in spec.corrections:
-        found.update({name: source.questions for name, source in correction.sources.items() if source.questions})
-    return dict(found)
-
-
-def _dataset_facts(name: str, source: dict[str, Any], rules: EvaluationRules) -> DatasetFacts:
-    version = f"SHA-256 {source['sha256']}" if "sha256" in source else f"commit {source['commit']}"
-    return DatasetFacts(
-        name,
-        source["format"],
-        source["items"],
-        source.get("path") or source["hub"],
-        version,
-        str(rules),
-        source.get("without_gold", 0),
-        source.get("with_choices", 0),
-    )
+    sealed = spec.history.sealed
+    return {} if sealed is None else {"seal": [sealed.sha256, list(deviations(spec))]}
 
 
 def _run_trial(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     """Write the report of a trial, its details, and the plots that the report shows."""
     from promptrial.phases.power_curves import power_curves
+    from promptrial.phases.report_facts import trial_result
     from promptrial.phases.what_changed import what_changed  # these a plan does without
     from promptrial.reporting.details import trial_details
     from promptrial.reporting.markdown import trial_plots, trial_report
@@ -205,11 +67,12 @@ def _run_trial(spec: RunSpec, services: Services, trial: Trial) -> Produced:
 def _run_whole(spec: RunSpec, services: Services) -> Produced:
     """Write the report of all trials, their primary tests corrected together, and the page with every item."""
     from promptrial.phases.one_control import of_one_control
+    from promptrial.phases.report_facts import run_facts, trial_result
     from promptrial.reporting.markdown import aggregate_report
     from promptrial.reporting.tables.words import wording
 
     results = [trial_result(spec, services, trial) for trial in spec.trials]
-    facts = _facts_with_spending(spec)
+    facts = run_facts(spec)
     with wording(results[0].facts.scorers if results else {}):
         together = of_one_control(spec, results)
         adjusted, by_max_t = _adjusted(results, together)
@@ -237,19 +100,11 @@ def run_page(
     FileNotFoundError
         If a phase before *report* is not done.
     """
+    from promptrial.phases.report_facts import marked, run_facts, trial_result
+
     results = [marked(trial_result(spec, services, trial), unfinished(trial)) for trial in spec.trials]
     found = next((each.facts.run.unfinished for each in results if each.facts.run.unfinished is not None), None)
-    return _page(spec, replace(_facts_with_spending(spec), unfinished=found), results, texts=texts)
-
-
-def marked(result: TrialResult, unfinished: UnfinishedFacts | None) -> TrialResult:
-    """Return a result that says whether it is of the whole run as it stands now."""
-    facts = replace(result.facts, run=replace(result.facts.run, unfinished=unfinished))
-    return replace(result, facts=facts)
-
-
-def _facts_with_spending(spec: RunSpec) -> RunFacts:
-    return replace(_run_facts(spec), spending=spending_of(spec))
+    return _page(spec, replace(run_facts(spec), unfinished=found), results, texts=texts)
 
 
 def _page(spec: RunSpec, facts: RunFacts, results: list[TrialResult], *, texts: bool = True) -> str:
@@ -317,7 +172,7 @@ def _settings(spec: RunSpec, manifests: Manifests, trial: Trial | None) -> objec
         "engines": {each.slug: _recorded(spec, manifests[each.slug], each) for each in concerned},
         **_grown_late(spec),
         **({} if spec.history.pilot is None else {"pilot": spec.history.pilot}),
-        **({"corrected": [_corrected(spec), spec.corrected_sources]} if spec.corrections else {}),
+        **({"corrected": [spec.n_corrected, spec.corrected_sources]} if spec.corrections else {}),
         **_copied(spec),
         **_reused(spec, manifests, concerned),
         **_sealed(spec),
@@ -367,6 +222,12 @@ def _recorded(spec: RunSpec, manifest: TrialManifest, trial: Trial) -> object:
     ]
 
 
+def _result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult:
+    from promptrial.phases.report_facts import trial_result
+
+    return trial_result(spec, services, trial)
+
+
 PHASE = Phase(
     name="report",
     reads=("prepare", "build", "submit", "parse", "score", "stats", "costs"),
@@ -374,7 +235,7 @@ PHASE = Phase(
     run_trial=_run_trial,
     run_whole=_run_whole,
     files=("*/reports/*", "aggregate_report.*", "report.html", "multi_trial_manifest.*"),
-    result=trial_result,
+    result=_result,
     manifest="multi_trial_manifest.json",
     space=lambda _spec, size_read: min(_PAGE_BYTES, 2 * size_read),
     version=4,

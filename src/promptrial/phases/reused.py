@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from promptrial.model import Trial
 from promptrial.model.arms import ArmName
 from promptrial.phases.base import Manifests
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import parts_on_record
-from promptrial.reporting.facts import ReuseFacts
 from promptrial.store.part_records import PartRecord, ReusedAnswers, ReusedFrom
+
+if TYPE_CHECKING:
+    from promptrial.reporting.facts import ReuseFacts
 
 __all__ = ["reused_by"]
 
@@ -21,6 +24,8 @@ def reused_by(spec: RunSpec, manifests: Manifests, trial: Trial) -> tuple[ReuseF
 
     A part that shares the answers of another trial has those that were taken over there.
     """
+    from promptrial.reporting.facts import ReuseFacts
+
     shared = {record.request_sha256: record.reused for record in _records(manifests) if record.reused}
     if not shared:
         return ()

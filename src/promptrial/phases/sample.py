@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from promptrial.design.growth import Step, items_of_steps, last_step, smaller, steps_of
 from promptrial.design.parts import cut_parts
@@ -12,8 +13,10 @@ from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.waves import waves_of_items, waves_on_record
 from promptrial.phases.work import built, parts_of
-from promptrial.reporting.facts import GrowthFacts
 from promptrial.store.change_records import Growth
+
+if TYPE_CHECKING:
+    from promptrial.reporting.facts import GrowthFacts
 
 __all__ = ["added_items", "cut_by", "grown_late", "parts_in_table_order", "steps"]
 
@@ -52,6 +55,8 @@ def cut_by(spec: RunSpec, counts: Sequence[int]) -> tuple[Step, ...]:
 
 def grown_late(spec: RunSpec) -> tuple[GrowthFacts, ...]:
     """Return each growth that added items when statistics of the smaller sample existed, oldest first."""
+    from promptrial.reporting.facts import GrowthFacts
+
     if not any(growth.statistics for growth in spec.growth):
         return ()
     keys = list(item_keys(spec.run))

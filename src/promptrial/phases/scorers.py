@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from shlex import quote
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from promptrial import registry
 from promptrial.config.code import allowed_as, lies_in_a_run
 from promptrial.config.extracts import listed_steps, typed_steps
-from promptrial.config.functions import text_needs
 from promptrial.config.libraries import versions_of
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.scorers import PYTHON, ScorerConfig
@@ -24,14 +23,13 @@ from promptrial.documents import scorers as documents
 from promptrial.documents.files import read_bytes
 from promptrial.documents.scorers import Declaration, ExtractCount, Need, RecordedScorer, ScorerRecord
 from promptrial.errors import INTERRUPTS, ConfigError, CorruptRecordError, PromptrialError, ScoreError, in_one_sentence
-from promptrial.phases.programs import program_scorer
 from promptrial.phases.spec import RunSpec
-from promptrial.scoring.base import load_scorers
 from promptrial.scoring.contract import Scorer
-from promptrial.scoring.extracts import Extract
 from promptrial.scoring.types import FIRST
-from promptrial.scoring.types.command import Command
 from promptrial.store.rundir import digest_of
+
+if TYPE_CHECKING:
+    from promptrial.scoring.extracts import Extract
 
 __all__ = [
     "RECORD",
@@ -68,6 +66,9 @@ def make_scorers(spec: RunSpec, check_stop: Callable[[], None]) -> dict[str, Sco
 
 
 def _made(spec: RunSpec, name: str, entry: ScorerConfig, check_stop: Callable[[], None]) -> Scorer:
+    from promptrial.phases.programs import program_scorer
+    from promptrial.scoring.types.command import Command
+
     try:
         scorer = _from_file(spec, name, entry) if entry.type == PYTHON else package_scorer(spec.config, entry)
         if isinstance(scorer, Command):
@@ -90,6 +91,8 @@ def _made(spec: RunSpec, name: str, entry: ScorerConfig, check_stop: Callable[[]
 
 def make_extracts(config: ExperimentConfig) -> dict[str, Extract]:
     """Return what of an answer each scorer is given, by name; scorers of whole answers are not among them."""
+    from promptrial.scoring.extracts import Extract
+
     entries = config.scorers_in_use.items()
     return {name: Extract(typed_steps(entry.extract)) for name, entry in entries if entry.extract is not None}
 
@@ -101,6 +104,8 @@ def known_needs(config: ExperimentConfig) -> dict[str, tuple[Need, ...]]:
 
 
 def _known_needs(config: ExperimentConfig, entry: ScorerConfig) -> tuple[Need, ...]:
+    from promptrial.config.functions import text_needs
+
     if entry.function:
         return (*text_needs(entry.text, entry.function), *entry.settings.get("needs", ()))
     return package_scorer(config, entry).declared.needs
@@ -231,6 +236,7 @@ def record_of(
 def _record(
     config: ExperimentConfig, scorers: Mapping[str, Scorer], counts: Mapping[str, dict[str, ExtractCount]]
 ) -> ScorerRecord:
+
     extracts = make_extracts(config)
     return ScorerRecord(
         scorers=tuple(
@@ -265,6 +271,8 @@ def declared(results: Path) -> dict[str, Declaration]:
     CorruptRecordError
         If the record is damaged.
     """
+    from promptrial.scoring.base import load_scorers
+
     record = _recorded(results / RECORD)
     if record is None:
         return {name: scorer.declared for name, scorer in load_scorers().items() if name in FIRST}

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from promptrial.config.schema import ExperimentConfig
 from promptrial.design.trials import asked_of
 from promptrial.documents.scorers import Declaration
-from promptrial.documents.significance import StatsSettings
-from promptrial.jobs.settings import QueueSettings
 from promptrial.model import Arm, Trial
 from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
-from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.store.rundir import digest_of
+
+if TYPE_CHECKING:
+    from promptrial.documents.significance import StatsSettings
+    from promptrial.jobs.settings import QueueSettings
+    from promptrial.scoring.base import ScoringSettings
 
 __all__ = [
     "asked_with",
@@ -31,6 +33,8 @@ __all__ = [
 
 def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
     """Return how items and answers are prepared for scoring."""
+    from promptrial.scoring.base import ScoringSettings
+
     return ScoringSettings(extra_refusals=config.scoring.extra_refusals)
 
 
@@ -79,6 +83,8 @@ def _recorded_rules(spec: RunSpec) -> dict[str, str]:
 
 def stats_settings(config: ExperimentConfig, scorers: Mapping[str, Declaration]) -> StatsSettings:
     """Return how effects are tested; what the scores of each scorer are is as it declares them."""
+    from promptrial.documents.significance import StatsSettings
+
     fields = {field.name for field in dataclasses.fields(StatsSettings)}
     return StatsSettings(
         **{name: value for name, value in config.stats if name in fields},
@@ -95,6 +101,8 @@ _DRY_OUTAGE_S: Final = 20.0
 
 def queue_settings(spec: RunSpec) -> QueueSettings:
     """Return how patient the queue is; in a dry run it has no reason to be."""
+    from promptrial.jobs.settings import QueueSettings
+
     execution = spec.config.execution
     settings = QueueSettings(**dict(execution), rebuy=spec.rebuy)
     if not spec.dry_run:

@@ -6,6 +6,7 @@ function that takes only a ``RunSpec`` asks no provider, waits for nothing and s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -153,6 +154,14 @@ class RunSpec:
     def corrections(self) -> tuple[Correction, ...]:
         """Each correction of question files in what is not sent, oldest first."""
         return self.history.corrections
+
+    @property
+    def n_corrected(self) -> dict[str, int]:
+        """How many questions were corrected, by data set, counted anew for each correction."""
+        found: Counter[str] = Counter()
+        for correction in self.corrections:
+            found.update({name: source.questions for name, source in correction.sources.items() if source.questions})
+        return dict(found)
 
     @property
     def corrected_sources(self) -> dict[str, str]:

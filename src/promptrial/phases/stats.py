@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptrial.documents import label_sheets, labels, significance
+from promptrial.documents import label_sheets, significance
 from promptrial.documents.aa import AAResult
 from promptrial.documents.missing import ArmAttrition
 from promptrial.documents.scorers import ROLES, Declaration, with_role
@@ -22,22 +22,15 @@ from promptrial.model.arms import ArmName, compared_arms
 from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
-from promptrial.phases.drift import drift_of
-from promptrial.phases.looks_taken import looks_document
-from promptrial.phases.parsed import ParseReport
 from promptrial.phases.prepared import all_items
 from promptrial.phases.scorers import declared, judges_in, scorer_versions
-from promptrial.phases.self_check import result_of, second_ask
 from promptrial.phases.services import Services
 from promptrial.phases.settings import stats_settings
-from promptrial.phases.side_by_side import SideBySide
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.waves import is_kept
-from promptrial.scoring.base import load_scorers, worst_scores
 from promptrial.store import atomic
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
-from promptrial.store.recheck_records import read_rechecked
 from promptrial.store.records import load
 from promptrial.store.rundir import RunDir, digest_of
 
@@ -72,6 +65,8 @@ def planned_items(run: RunDir, kept: Sequence[bool] | None = None) -> PlannedIte
 
     ``kept`` says by position of which items: of a trial that stopped early, not of all.
     """
+    from promptrial.scoring.base import load_scorers, worst_scores
+
     scorers = load_scorers()
     known: dict[tuple[bool, ...], tuple[float, ...]] = {}
     keys, worst, unanswerable = list[str](), list[tuple[float, ...]](), list[bool]()
@@ -173,6 +168,8 @@ def table_of(
 
 
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
+    from promptrial.phases.drift import drift_of
+    from promptrial.phases.looks_taken import looks_document
     from promptrial.stats.analysis import analyse
     from promptrial.stats.under_looks import under_looks
 
@@ -201,8 +198,10 @@ def _agreement(spec: RunSpec, trial: Trial, document: Significance) -> bytes | N
 
     Side effects: removes what earlier labels have left.
     """
+    from promptrial.documents import labels
     from promptrial.phases.agreement import agreement_of
     from promptrial.phases.labelled import labels_in, prepared_ids
+    from promptrial.phases.side_by_side import SideBySide
 
     results = spec.run.trial(trial.slug).results
     judges = judges_in(results)
@@ -227,6 +226,7 @@ def _against_itself(
     table: ScoreTable, trial: Trial, settings: StatsSettings, check_stop: Callable[[], None]
 ) -> tuple[AAResult, ...]:
     """Return what an A/A check of each arm that asks what control asks shows."""
+    from promptrial.phases.self_check import result_of, second_ask
     from promptrial.stats.against_itself import splits_for
 
     asked = (second_ask(table, other, settings, settings.primary) for other in trial.second_asks)
@@ -235,6 +235,7 @@ def _against_itself(
 
 
 def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
+    from promptrial.phases.parsed import ParseReport
     from promptrial.stats.attrition import arm_attrition
 
     report = load(results / "parse_report.json", ParseReport)
@@ -247,6 +248,8 @@ def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
 
 
 def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> object:
+    from promptrial.phases.looks_taken import looks_document
+
     found = spec.config.stats.model_dump(mode="json")
     if trial is None:
         return found
@@ -257,6 +260,8 @@ def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> obje
 
 def _rechecked(spec: RunSpec, trial: Trial) -> dict[str, str]:
     """Return what a receipt says of answers that were asked again: nothing where there are none."""
+    from promptrial.store.recheck_records import read_rechecked
+
     record = read_rechecked(spec.run.trial(trial.slug).results)
     return {} if record is None else {"rechecked": digest_of(msgspec.to_builtins(record))}
 

@@ -9,7 +9,6 @@ from promptrial.errors import TransientError
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
-from promptrial.phases.confirmation import require_consent
 from promptrial.phases.consent import require_leave_to_buy_again
 from promptrial.phases.engines import engine_for
 from promptrial.phases.recovery import recover_parts
@@ -26,6 +25,7 @@ __all__ = ["PHASE"]
 
 def _run(spec: RunSpec, services: Services) -> Produced:
     """Record engine and job of each part. Side effects: manifests, the job journals and, for hosted providers, jobs."""
+    from promptrial.phases.confirmation import require_consent
     from promptrial.phases.queues import queue_of  # these two a plan does without
     from promptrial.phases.reuse import take_over
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -21,8 +21,10 @@ from promptrial.phases.judges import judges_of
 from promptrial.phases.ledger import judge_part_names, run_ledger
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import parts_on_record
-from promptrial.reporting.facts import SpendingFacts
 from promptrial.store.records import TrialManifest
+
+if TYPE_CHECKING:
+    from promptrial.reporting.facts import SpendingFacts
 
 __all__ = ["of_judges", "of_spending", "of_unused", "spending_of", "with_judges", "with_unused"]
 
@@ -69,6 +71,8 @@ def _of_judges(lines: Iterable[LedgerLine]) -> list[LedgerLine]:
 
 def spending_of(spec: RunSpec) -> SpendingFacts | None:
     """Return what a run has spent, shared answers counted once; None if that is not on record, or of no price."""
+    from promptrial.reporting.facts import SpendingFacts
+
     total = read_ledger(spec.run).total
     if total.spent is None or total.used is None or total.unpriced or total.unrecorded:
         return None
