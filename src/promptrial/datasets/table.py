@@ -98,10 +98,10 @@ def open_table(
 
 def table_of(content: Content, names: Collection[str], sheet: str | None) -> Table:
     """Return what ``open_table`` does of a file that was opened already."""
-    from promptrial.datasets.sheets import read_sheet
-
     path, kind = content.path, _kind(content, names)
     if kind == "xlsx":
+        from promptrial.datasets.sheets import read_sheet
+
         with content.seekable() as file:
             found = read_sheet(path, file, sheet)
         words = ", ".join((found.words, *content.words))

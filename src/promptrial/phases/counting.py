@@ -123,14 +123,22 @@ def _is_copy(work: PartWork) -> bool:
     return (work.record.reason or "").startswith(_SHARED)
 
 
-def _counted(part: PlannedPart, reusable: Callable[[PlannedPart], frozenset[str]]) -> Counted:
+def _answered(part: PlannedPart) -> frozenset[str]:
+    """Return the ids of the rows that are answered on disk."""
+    files = [*answer_files(part)]
+    if not files:
+        return frozenset()
     from promptrial.jobs.answers import row_ids
 
+    return frozenset(wire_id for path in files for wire_id in row_ids(jsonl.lines(path)))
+
+
+def _counted(part: PlannedPart, reusable: Callable[[PlannedPart], frozenset[str]]) -> Counted:
     work, rows = part.work, part.work.part.rows
     if work.downloaded:
         reused = min(rows, work.rows_reused)
         return Counted(part, Requests(answered=rows - reused, reused=reused))
-    answered = frozenset(wire_id for path in answer_files(part) for wire_id in row_ids(jsonl.lines(path)))
+    answered = _answered(part)
     left, taken = rows - len(answered), min(len(answered), work.rows_reused)
     found = Requests(answered=len(answered) - taken, reused=taken)
     if work.hosted and (work.has_job or work.in_doubt):

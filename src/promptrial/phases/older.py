@@ -27,11 +27,11 @@ def older_scores_path(folder: TrialDir) -> Path:
 
 def older_figures(folder: TrialDir) -> tuple[OlderFigure, ...]:
     """Return the mean of each metric by arm, then and now; none for a trial that no older tool has scored."""
-    from promptrial.reporting.facts import OlderFigure
-
     path = older_scores_path(folder)
     if not path.is_file():
         return ()
+    from promptrial.reporting.facts import OlderFigure
+
     metrics = tuple(declared(folder.results))
     then, now = _means(path, metrics), _means(folder.results / "per_item_scores.csv", metrics)
     return tuple(

@@ -22,7 +22,6 @@ from promptrial.model import RequestId, Trial
 from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
-from promptrial.phases.parse_parts import obstacle_to_sharing, parse_in_workers
 from promptrial.phases.parsed import (
     CONFLICT,
     FURTHER_COLUMNS,
@@ -38,7 +37,6 @@ from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.row_index import RowIndex
 from promptrial.phases.sample import added_items, parts_in_table_order
 from promptrial.phases.services import Services
-from promptrial.phases.sharing import say_unused, why_one, workers_for
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.waves import asked_steps
 from promptrial.phases.work import parts_of
@@ -94,6 +92,9 @@ def _taken(
     rows: int,
 ) -> Iterator[int]:
     """Do what ``take_rows`` does, in several processes where the parts allow it."""
+    from promptrial.phases.parse_parts import obstacle_to_sharing, parse_in_workers
+    from promptrial.phases.sharing import say_unused, why_one, workers_for
+
     workers, alone = workers_for(spec, rows), why_one(spec, rows)
     if not alone:
         keys = list(item_keys(spec.run))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from promptrial.model import Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
-from promptrial.phases.confirmation import require_consent
 from promptrial.phases.engines import engine_for
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.spending import budget_of
 from promptrial.phases.waves import open_waves, over
 from promptrial.phases.work import open_work, planned_work
 from promptrial.store.records import TrialManifest
@@ -18,7 +16,9 @@ __all__ = ["PHASE"]
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:
+    from promptrial.phases.confirmation import require_consent
     from promptrial.phases.queues import queue_of  # which a plan does without
+    from promptrial.phases.spending import budget_of
 
     active, everything = {trial.slug for trial in spec.active}, planned_work(spec, services, spec.trials)
     require_consent(spec, services, everything)  # for what is to be bought again: all else was agreed to by *submit*

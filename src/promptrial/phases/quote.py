@@ -69,8 +69,6 @@ def quote(
     PromptrialError
         If the run could not be built.
     """
-    from promptrial.phases.judge_quote import judge_quotes
-
     if drawn.absent:
         return _without_questions(spec, drawn.absent)
     items = drawn.items
@@ -81,6 +79,10 @@ def quote(
     arms = tuple(_quoted(spec, trial, trial.arm(name), held[trial.slug, name], usage) for trial, name in _arms(spec))
     everything = [each for own in held.values() for each in own]
     found = Quote(arms, len(items), _seconds(spec, everything), prices=_prices(spec, everything))
+    if not any(trial.judges for trial in _active(spec)):
+        return found
+    from promptrial.phases.judge_quote import judge_quotes
+
     return _with_judges(spec, found, tuple(judge_quotes(spec, services, items)))
 
 

@@ -24,11 +24,11 @@ def reused_by(spec: RunSpec, manifests: Manifests, trial: Trial) -> tuple[ReuseF
 
     A part that shares the answers of another trial has those that were taken over there.
     """
-    from promptrial.reporting.facts import ReuseFacts
-
     shared = {record.request_sha256: record.reused for record in _records(manifests) if record.reused}
     if not shared:
         return ()
+    from promptrial.reporting.facts import ReuseFacts
+
     rows: dict[tuple[ArmName, str], int] = {}
     ages: dict[tuple[ArmName, str], list[int | None]] = {}
     planned: dict[ArmName, int] = {}

@@ -55,10 +55,10 @@ def cut_by(spec: RunSpec, counts: Sequence[int]) -> tuple[Step, ...]:
 
 def grown_late(spec: RunSpec) -> tuple[GrowthFacts, ...]:
     """Return each growth that added items when statistics of the smaller sample existed, oldest first."""
-    from promptrial.reporting.facts import GrowthFacts
-
     if not any(growth.statistics for growth in spec.growth):
         return ()
+    from promptrial.reporting.facts import GrowthFacts
+
     keys = list(item_keys(spec.run))
     added = [Counter(keys[at].dataset for at in positions) for positions in added_items(spec, keys)]
     found, held = [], added[0]

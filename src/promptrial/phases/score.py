@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from promptrial.datasets.base import cluster_id
 from promptrial.documents import scorers as documents
@@ -23,17 +23,14 @@ from promptrial.model import Item, Part, Trial, ids
 from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Phase, Produced
-from promptrial.phases.judge_scores import judge_scores, judge_trial, judged_scorer
 from promptrial.phases.needs import check_recorded
 from promptrial.phases.parsed import Rows
 from promptrial.phases.predictions import ANSWER_COLUMNS, Answers, PredictionRow, parse_again, prediction_rows, rows_in
 from promptrial.phases.prepared import ItemReader
 from promptrial.phases.sample import parts_in_table_order
-from promptrial.phases.score_parts import HeldRows, ScoredShard, ShardTask, obstacle_to_sharing, score_in_workers
 from promptrial.phases.scorers import RECORD, make_extracts, make_scorers, record_of, scorer_versions, worst_columns
 from promptrial.phases.services import Services
 from promptrial.phases.settings import chosen_rules, evaluation_rules, scoring_settings
-from promptrial.phases.sharing import say_unused, why_one, workers_for
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_prepared_subgroups, levels_of
 from promptrial.phases.waves import is_kept
@@ -42,11 +39,14 @@ from promptrial.scoring.aggregate import summarize_replicates
 from promptrial.scoring.base import Gold, Panel, ScoringSettings, prepare_gold, worst_scores
 from promptrial.scoring.contract import RESPONSE_COLUMNS, Response, Scorer
 from promptrial.scoring.normalize import EvaluationRules
-from promptrial.scoring.types.judge import Lookup
 from promptrial.store import atomic
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
 from promptrial.store.tables import Column, TableWriter
+
+if TYPE_CHECKING:
+    from promptrial.phases.score_parts import ScoredShard, ShardTask
+    from promptrial.scoring.types.judge import Lookup
 
 __all__ = [
     "PHASE",
@@ -91,6 +91,8 @@ class _Scorers:
         cls, spec: RunSpec, made: Mapping[str, Scorer], lookups: Mapping[str, Lookup] = MappingProxyType({})
     ) -> Self:
         """Lay them out as they were made; judges have the scores that ``lookups`` give."""
+        from promptrial.phases.judge_scores import judged_scorer
+
         scorers = {name: judged_scorer(name, each, lookups) for name, each in made.items()}
         worst = {name: scorers[name] for name in worst_columns(spec.config)}
         return cls(scorers, worst, Panel(scorers, make_extracts(spec.config)), spec.config.subgroups)
@@ -138,6 +140,8 @@ def score_part(spec: RunSpec, trial: Trial, name: str, stem: Path) -> dict[Path,
     It needs nothing but the specification, so any process can do it. The rows are those that the phase itself writes of
     this part; those of all parts, in order, are its table.
     """
+    from promptrial.phases.judge_scores import judge_trial
+
     part = next(part for part in parts_in_table_order(spec, trial) if part.name == name)
     scorers = _Scorers.of(spec, make_scorers(spec, lambda: None), judge_trial(spec, trial).lookups)
     items = _kept(ItemReader(spec.run).take(part.start, part.stop), part.start, is_kept(spec.run, trial.slug))
@@ -171,6 +175,10 @@ def _check(spec: RunSpec, scorers: Mapping[str, Scorer]) -> None:
 
 
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
+    from promptrial.phases.judge_scores import judge_scores
+    from promptrial.phases.score_parts import obstacle_to_sharing, score_in_workers
+    from promptrial.phases.sharing import say_unused, why_one, workers_for
+
     results = spec.run.trial(trial.slug).results
     made = make_scorers(spec, services.stop.check)
     _check(spec, made)
@@ -237,6 +245,8 @@ class ShardScorer:
 
     def __call__(self, task: ShardTask) -> ScoredShard:
         """Return the scores of a shard."""
+        from promptrial.phases.score_parts import HeldRows, ScoredShard
+
         start, stop = task.parts[0].start, task.parts[0].stop
         items = _kept(self._reader.take(start, stop), start, self._kept)
         subjects = _subjects(self._spec, items, self._scorers)
@@ -362,6 +372,8 @@ def score_rows(
 
     Side effects: runs the files of scorers that the configuration names.
     """
+    from promptrial.phases.score_parts import HeldRows
+
     scorers, table = _Scorers.of(spec, make_scorers(spec, lambda: None), lookups), HeldRows([])
     answers, reader = Answers(rows, parse_again(spec)), ItemReader(spec.run)
     for _, shard in groupby(parts_in_table_order(spec, trial), key=lambda part: (part.start, part.stop)):

@@ -91,10 +91,12 @@ def _made(spec: RunSpec, name: str, entry: ScorerConfig, check_stop: Callable[[]
 
 def make_extracts(config: ExperimentConfig) -> dict[str, Extract]:
     """Return what of an answer each scorer is given, by name; scorers of whole answers are not among them."""
+    steps = {name: entry.extract for name, entry in config.scorers_in_use.items() if entry.extract is not None}
+    if not steps:
+        return {}
     from promptrial.scoring.extracts import Extract
 
-    entries = config.scorers_in_use.items()
-    return {name: Extract(typed_steps(entry.extract)) for name, entry in entries if entry.extract is not None}
+    return {name: Extract(typed_steps(of)) for name, of in steps.items()}
 
 
 def known_needs(config: ExperimentConfig) -> dict[str, tuple[Need, ...]]:

@@ -15,7 +15,6 @@ from promptrial.phases.recovery import recover_parts
 from promptrial.phases.services import Services
 from promptrial.phases.settings import asked_with
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.spending import budget_of
 from promptrial.phases.work import open_work, planned_work
 from promptrial.store import breadcrumbs
 from promptrial.store.records import TrialManifest
@@ -28,6 +27,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     from promptrial.phases.confirmation import require_consent
     from promptrial.phases.queues import queue_of  # these two a plan does without
     from promptrial.phases.reuse import take_over
+    from promptrial.phases.spending import budget_of
 
     if spec.asked_by == "this":  # then requests that were built again are what they were
         _recover(spec, services)

@@ -71,11 +71,11 @@ def _of_judges(lines: Iterable[LedgerLine]) -> list[LedgerLine]:
 
 def spending_of(spec: RunSpec) -> SpendingFacts | None:
     """Return what a run has spent, shared answers counted once; None if that is not on record, or of no price."""
-    from promptrial.reporting.facts import SpendingFacts
-
     total = read_ledger(spec.run).total
     if total.spent is None or total.used is None or total.unpriced or total.unrecorded:
         return None
+    from promptrial.reporting.facts import SpendingFacts
+
     return SpendingFacts(float(total.spent), float(total.used), float(total.held))
 
 

@@ -13,9 +13,8 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import msgspec
 
@@ -35,6 +34,9 @@ from promptrial.providers.embedded_engine import (
 from promptrial.providers.live import AnswersDirectly, error_row
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
 from promptrial.providers.request_rows import RequestRow
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["EmbeddedProvider", "prompt_of"]
 
@@ -174,6 +176,8 @@ class _Pool:
     """The engines of one model, each with what it holds in its cache; loaded one by one as work comes in."""
 
     def __init__(self, path: Path, engines: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         self.path = path
         self.ahead = _AHEAD_PER_ENGINE * engines
         self.reader = Engine(path)

@@ -5,7 +5,6 @@ One thread, one request at a time, one batch size: all that an answer's bits dep
 
 from __future__ import annotations
 
-import http.client
 import importlib
 import importlib.metadata
 import importlib.util
@@ -271,6 +270,8 @@ class Engine:
         del self.slots, self._server
 
     def _call(self, method: str, path: str, body: object, answer: type[_T]) -> _T:
+        import http.client
+
         # The wheel's Python interface has completions alone; templates and tokens are served on the loopback only.
         connection = http.client.HTTPConnection(
             self._server.listening_address.removeprefix("http://"), timeout=_HTTP_TIMEOUT_S

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
@@ -24,10 +24,12 @@ from promptrial.errors import INTERRUPTS, PromptrialError, ScoreError, in_one_se
 from promptrial.model import Item
 from promptrial.registry import DEFAULT_PACK, load
 from promptrial.scoring.contract import BatchScorer, Response, Scorer, item_tests
-from promptrial.scoring.extracts import Extract
 from promptrial.scoring.normalize import EvaluationRules, rules_for
 from promptrial.scoring.refusals import is_abstention
 from promptrial.scoring.support import Passage, Passages
+
+if TYPE_CHECKING:
+    from promptrial.scoring.extracts import Extract
 
 __all__ = [
     "AcceptedAnswers",
