@@ -77,3 +77,20 @@ def test_two_armed_ids_are_what_they_were() -> None:
     control = RequestId("squad_v2", "56ddde6b", "control", "0.7", 0, "open")
     assert ids.wire_encode(control) == "squad__v2-56ddde6b-c-07-0-o"
     assert ids.wire_encode(control._replace(condition="treatment")) == "squad__v2-56ddde6b-t-07-0-o"
+
+
+@given(
+    st.lists(request_ids, max_size=8),
+    st.sampled_from(ARMS),
+    st.sampled_from(["0.0", "0.25", "2.0"]),
+    st.integers(1, 12),
+    st.integers(0, 2**40),
+)
+def test_ids_and_seeds_have_the_lengths_that_they_have_one_by_one(
+    of: list[RequestId], arm: str, temp: str, replicates: int, seed: int
+) -> None:
+    requests = [each._replace(condition=arm, temp=temp, sample_index=at) for each in of for at in range(replicates)]
+    one_by_one = sum(len(ids.wire_encode(each)) + len(str(ids.request_seed(each, seed))) for each in requests)
+    assert (
+        ids.lengths(((each.dataset, each.item_id, each.type) for each in of), arm, temp, replicates, seed) == one_by_one
+    )

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-__all__ = ["Characters", "RequestSize", "characters_of", "size_of"]
+__all__ = ["Characters", "RequestSize", "characters_of", "joined", "size_of"]
 
 _LETTERS: Final = (string.ascii_letters + " ").encode()
 _DIGITS: Final = string.digits.encode()
@@ -100,6 +100,11 @@ def characters_of(text: str) -> Characters:
         kinds[run.lastgroup or ""] += run.end() - run.start()
     marks = len(text) - len(beyond) - letters - digits
     return Characters(letters, digits, marks, other=len(beyond) - kinds.total(), **kinds)
+
+
+def joined(first: RequestSize, second: RequestSize) -> RequestSize:
+    """Return the size of one request whose messages are those of two pieces."""
+    return RequestSize(1, first.messages + second.messages, first.characters.plus(second.characters))
 
 
 def size_of(messages: Iterable[str]) -> RequestSize:

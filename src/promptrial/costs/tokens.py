@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from promptrial.costs.bands import Band
-from promptrial.costs.characters import RequestSize, characters_of
+from promptrial.costs.characters import Characters, RequestSize, characters_of
 
 __all__ = [
     "DEFAULT_RATES",
@@ -49,6 +49,7 @@ Measured on text in 38 languages with the tokenizers of GPT-2 (50,000 tokens), M
 GPT-4 (100,000), Mistral NeMo (131,000) and Qwen (152,000): ``docs/adr/0038`` has the figures. The limits enclose all
 six in every language, and the figure expected is about what the four newest take.
 """
+_RATES: Final = tuple(DEFAULT_RATES[kind] for kind in Characters._fields)
 PER_MESSAGE: Final = Band(1, 5, 20)
 """Tokens that a chat template adds to each message: 3 of OpenAI's older models, 6 of ChatML, 17 of Llama 3.1 with its
 dates."""
@@ -202,8 +203,14 @@ def fewest_tokens(text: str) -> int:
 
 
 def _by_default(sent: RequestSize) -> Band:
-    counts = sent.characters._asdict().items()
-    return sum((DEFAULT_RATES[kind].scaled(count) for kind, count in counts), PER_MESSAGE.scaled(sent.messages))
+    """Add up what each kind of character comes to, without a band for each: thousands of requests are sized alone."""
+    messages = sent.messages
+    low, expected, high = PER_MESSAGE.low * messages, PER_MESSAGE.expected * messages, PER_MESSAGE.high * messages
+    for rate, count in zip(_RATES, sent.characters, strict=True):
+        low += rate.low * count
+        expected += rate.expected * count
+        high += rate.high * count
+    return Band(low, expected, high)
 
 
 def _deviation(squares: float, n: int) -> float:

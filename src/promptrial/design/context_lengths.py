@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from promptrial.costs.bands import Band
-from promptrial.costs.characters import size_of
+from promptrial.costs.characters import RequestSize, joined, size_of
 from promptrial.costs.tokens import fewest_tokens, input_tokens
-from promptrial.design.prompts import messages_of
+from promptrial.design.prompts import messages_of, task_message
 from promptrial.model import Arm, Item, ModelSpec, TaskTemplates, Trial
 
 __all__ = ["UNREMARKABLE", "LongRequest", "long_requests"]
@@ -29,7 +29,7 @@ class _Request:
     """One item as it is sent to an arm: its tokens, and the most that its answer may have."""
 
     item: Item
-    texts: tuple[str, ...]
+    arm: Arm
     tokens: Band
     answer: int
 
@@ -39,7 +39,7 @@ class _Request:
 
     @property
     def fewest(self) -> int:
-        return sum(map(fewest_tokens, self.texts))
+        return sum(fewest_tokens(message.content) for message in messages_of(self.item, self.arm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,7 @@ def long_requests(
         Returns how many tokens a model takes in a request and its answer together; None where nobody knows.
     """
     seen: set[_Key] = set()
+    sizes: dict[tuple[str, TaskTemplates], list[RequestSize]] = {}
     for trial in trials:
         for arm in map(trial.arm, trial.conditions):
             key = (
@@ -126,8 +127,12 @@ def long_requests(
             if key in seen:
                 continue
             seen.add(key)
+            system = size_of([arm.prompt.text])
             for name, items in datasets.items():
-                requests = [_request(item, trial, arm) for item in items]
+                if (name, arm.templates) not in sizes:
+                    sizes[name, arm.templates] = [_own_size(item, arm.templates) for item in items]
+                own = zip(items, sizes[name, arm.templates], strict=True)
+                requests = [_request(item, trial, arm, joined(system, size)) for item, size in own]
                 if max((each.most for each in requests), default=0) > UNREMARKABLE:
                     named = f"the arm {arm.name} of {trial.slug}"
                     yield _longest(name, named, arm.model.alias, requests, context_of(arm.model))
@@ -140,7 +145,11 @@ def _longest(name: str, arm: str, model: str, requests: Sequence[_Request], cont
     return LongRequest(name, arm, model, longest, context, len(certain), len(possible), len(requests))
 
 
-def _request(item: Item, trial: Trial, arm: Arm) -> _Request:
-    texts = tuple(message.content for message in messages_of(item, arm))
+def _own_size(item: Item, templates: TaskTemplates) -> RequestSize:
+    """Return the size of all that is sent about an item but the system prompt."""
+    return size_of([*(turn.content for turn in item.messages), task_message(item, templates)])
+
+
+def _request(item: Item, trial: Trial, arm: Arm, sent: RequestSize) -> _Request:
     answer = trial.max_new_tokens[item.type] + (arm.model.options.thinking_budget or 0)
-    return _Request(item, texts, input_tokens(size_of(texts)).tokens, answer)
+    return _Request(item, arm, input_tokens(sent).tokens, answer)

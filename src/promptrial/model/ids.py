@@ -26,6 +26,7 @@ __all__ = [
     "escaped_length",
     "item_key",
     "item_token",
+    "lengths",
     "longest_dataset",
     "parse_canonical",
     "request_seed",
@@ -48,6 +49,7 @@ _SHORT_ESCAPES: Final = {"_": "__", "-": "_d"}
 _ESCAPED: Final = re.compile(rb"__|_d|_x[0-9a-f]{2}|[A-Za-z0-9]")
 _TYPE_CODES: Final[dict[str, str]] = {"open": "o", "closed": "c"}
 _TYPE_NAMES: Final = {code: name for name, code in _TYPE_CODES.items()}
+_SEED_BITS: Final = 0x7FFFFFFF
 # No escape begins with "_h", so a hashed item id cannot be mistaken for a spelled-out one.
 _HASH_MARK: Final = "_h"
 
@@ -168,7 +170,44 @@ def item_token(item_id: str) -> str:
 def request_seed(rid: RequestId, base_seed: int) -> int:
     """Return the sampling seed of a request: 31 bits that depend on the run's seed and the canonical id alone."""
     digest = hashlib.sha256(f"{base_seed}|{canonical(rid)}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
+    return int.from_bytes(digest[:4], "big") & _SEED_BITS
+
+
+def lengths(
+    items: Iterable[tuple[str, str, ItemType]], arm: ArmName, temp: str, replicates: int, base_seed: int
+) -> int:
+    """Return how many characters the wire ids and the seeds of requests have, all together.
+
+    Parameters
+    ----------
+    items : iterable of (str, str, {"open", "closed"})
+        Data set, id and type of each item; it has ``replicates`` requests.
+    arm, temp, replicates
+        What the requests have in common; see ``RequestId``.
+    base_seed : int
+        The seed of the run.
+
+    Notes
+    -----
+    That of ``wire_encode`` and ``request_seed`` for each request, without a value for each.
+    """
+    code, found = arm_code(arm), 0
+    ends = {
+        type_: [
+            (sample_index, f"|{arm}|{temp}|{sample_index}|{type_}", _wire_tail(code, temp, sample_index, type_))
+            for sample_index in range(replicates)
+        ]
+        for type_ in _TYPE_CODES
+    }
+    for dataset, item_id, type_ in items:
+        begin, spelled = f"{base_seed}|{dataset}|{item_id}", f"{_escape_name(dataset)}-{_escape(item_id)}-"
+        for sample_index, end, tail in ends[type_]:
+            wire = len(spelled) + len(tail)
+            if wire > _MAX_LENGTH:
+                wire = len(_encoded(RequestId(dataset, item_id, arm, temp, sample_index, type_), code))
+            digest = hashlib.sha256(f"{begin}{end}".encode()).digest()
+            found += wire + len(str(int.from_bytes(digest[:4]) & _SEED_BITS))
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -79,7 +79,8 @@ class Members:
         """Return how many digits and characters the ids and seeds of a part's requests have."""
         key = part.condition, repr(part.temp), trial.samples_per_item[repr(part.temp)], trial.seed
         if key not in self._ids:
-            self._ids[key] = sum(_id_bytes(rid, trial.seed) for _, rid in request_ids(self.items, trial, part))
+            named = ((item.dataset, item.id, item.type) for item in self.items)
+            self._ids[key] = ids.lengths(named, *key)
         return self._ids[key]
 
 
