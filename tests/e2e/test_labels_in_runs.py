@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from promptrial.phases import report, stats
+from promptrial.phases import report_facts, stats
 from tests.support.labelled import Rows, drawn, finished_run, write
 from tests.support.project import Outcome, Project
 
@@ -234,7 +234,7 @@ def test_a_sheet_that_is_not_there_or_twice_by_one_person_is_refused(scored: Pro
 def judged() -> Iterator[None]:
     """Within the test, two measures of the default pack count as judges'."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (stats, report):
+        for module in (stats, report_facts):
             patch.setattr(module, "judges_in", lambda _results: ("em", "abstain_rate"))
         yield
 

@@ -41,7 +41,7 @@ def no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a question file was read")
 
-    monkeypatch.setattr(question_files, "recognise", refuse)
+    monkeypatch.setattr("promptrial.datasets.recognising.recognise", refuse)
     monkeypatch.setattr(question_files, "read_items", refuse)
 
 

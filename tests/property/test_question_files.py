@@ -182,15 +182,18 @@ def test_the_same_questions_give_the_same_items_and_ids_in_every_kind_of_file(ro
 # --- the quick way ----------------------------------------------------------------------------------------------------
 
 
-def drawn(data: bytes, reading: Reading, *, quick: bool, size: int, block: int = 1 << 20) -> tuple[object, list[str]]:
+def drawn(
+    data: bytes, reading: Reading, *, quick: bool, size: int, block: int = 1 << 20, name: str = "q.csv"
+) -> tuple[object, list[str]]:
     """Draw a sample of a file that counts as large, read in blocks of about ``block`` bytes."""
     said: list[str] = []
     reading = reading._replace(note=said.append, say=said.append)
     format_ = FORMAT if quick else replace(FORMAT, quick_sample=None)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("promptrial.datasets.custom._LEAST", 0)
+        patch.setattr("promptrial.datasets.custom._QUICK", {"separated": 0, "lines": 0})
         patch.setattr("promptrial.datasets.quick._BLOCK", block)
-        path = Path(folder) / "q.csv"
+        patch.setattr("promptrial.datasets.quick_lines._BLOCK", block)
+        path = Path(folder) / name
         path.write_bytes(data)
         try:
             return [(place.line, item) for place, item in draw(format_, [path], "mine", reading, size, 7)], said
@@ -303,7 +306,7 @@ def test_the_quick_way_is_taken_for_a_plain_file_and_draws_the_same_from_many_ro
     data = as_csv(rows)
     expected = drawn(data, Reading(), quick=False, size=size)
     assert drawn(data, Reading(), quick=True, size=size, block=5000) == expected
-    monkeypatch.setattr("promptrial.datasets.custom._LEAST", 0)
+    monkeypatch.setattr("promptrial.datasets.custom._QUICK", {"separated": 0, "lines": 0})
     (tmp_path / "q.csv").write_bytes(data)
     assert FORMAT.quick_sample is not None
     assert FORMAT.quick_sample(tmp_path / "q.csv", "mine", Reading(), size, 7, lambda: None) is not None
@@ -313,3 +316,68 @@ def test_the_quick_way_leaves_an_id_that_stands_twice_to_the_general_way() -> No
     rows = [{"question": f"Q{n % 400}?", "answer": n} for n in range(401)]
     found, _ = drawn(as_csv(rows), Reading(), quick=True, size=5)
     assert str(found).startswith("/q.csv:402: the same question as at /q.csv:2; its id is derived from the content")
+
+
+HOSTILE_TEXTS = st.text(max_size=8) | st.sampled_from(
+    ["", " ", " q ", "a|b", "a;b", "[", '["a"]', 'say "it"', "\\", "\u2028", "\u200b", "\0", "true", "n" * 9000]
+)
+HOSTILE_VALUES = (
+    HOSTILE_TEXTS
+    | st.none()
+    | st.booleans()
+    | st.integers(-1, 3)
+    | st.sampled_from([10**20, 8.0, 0.5, 1e15])
+    | st.lists(HOSTILE_TEXTS | st.integers(0, 1), max_size=2)
+    | st.dictionaries(HOSTILE_TEXTS, HOSTILE_TEXTS, max_size=1)
+)
+HOSTILE_ROWS = st.fixed_dictionaries(
+    {"question": st.sampled_from(["Q1?", "Q2?", "Q3?", "Q4?"]) | HOSTILE_VALUES},
+    optional={
+        **dict.fromkeys(("answers", "answer", "id", "context", "cluster", "note", "row", ""), HOSTILE_VALUES),
+        "is_unanswerable": st.booleans() | HOSTILE_VALUES,
+        "item": st.dictionaries(st.sampled_from(["question", "answer"]), HOSTILE_TEXTS, max_size=2),
+    },
+)
+ODD_LINES = st.sampled_from(
+    [
+        b"\n", b" \t\n", b"{}\n", b"[]\n", b"7\n", b"\xff\n", b'{"question": "Q8?"', b'{"question": "Q9?"} {}\n',
+        b'{"question": "Q8?", "question": "Q9?"}\n',
+        b'{"question": "Q8?", "note": 1, "note": "\\u0022\\u0022"}\n',
+        b'{"question": "Q8?", "note": "\\u0022"}\r\n',
+        b'{"question": "Q8?", "n\\u006fte": "n", "late": 1}\n',
+        b'{"question": "Q8?", "note": {"a": 1, "a": 2}}',
+    ]
+)  # fmt: skip
+
+
+@given(
+    st.lists(HOSTILE_ROWS.map(lambda row: as_lines([row])) | ODD_LINES, min_size=1, max_size=6),
+    st.integers(1, 4),
+    st.sampled_from([1, 64, 1 << 20]),
+    st.sampled_from([Reading(), Reading(separator=";"), Reading(keep=frozenset({"note"}))]),
+)
+@example([b'{"question": "Q1?"}\n', b'{"question": "Q2?", "note": 1, "note": "\\u0022\\u0022"}\n'], 1, 64, Reading())
+@example([b'{"item": {"question": "Q1?"}}\n', b'{"row_idx": 0, "row": {"question": "Q2?"}}\n'], 1, 64, Reading())
+@example([b'{"question": "Q1?", "answers": "a"}\n', b'{"question": "Q2?", "answers": ["b"]}\n'], 2, 64, Reading())
+@settings(max_examples=300, deadline=None)
+def test_the_quick_way_draws_from_json_lines_what_the_general_way_draws(
+    lines: list[bytes], size: int, block: int, reading: Reading
+) -> None:
+    data = b"".join(lines)
+    expected = drawn(data, reading, quick=False, size=size, name="q.jsonl")
+    assert drawn(data, reading, quick=True, size=size, block=block, name="q.jsonl") == expected
+
+
+@pytest.mark.parametrize("size", [1, 5, 10_000])
+def test_the_quick_way_is_taken_for_json_lines_and_draws_the_same_from_many_rows(size: int, tmp_path: Path) -> None:
+    rows = [
+        {"id": n, "question": f'Q"{n}"?', "answers": ["a"] * (n % 3), "context": "C " * (n % 7), "n": n, "level": None}
+        for n in range(6000)
+    ]
+    rows[40] |= {"answers": [f"{n}.5" for n in range(5000)], "is_unanswerable": False}
+    data = as_lines(rows)
+    expected = drawn(data, Reading(), quick=False, size=size, name="q.jsonl")
+    assert drawn(data, Reading(), quick=True, size=size, block=5000, name="q.jsonl") == expected
+    (tmp_path / "q.jsonl").write_bytes(data)
+    assert FORMAT.quick_sample is not None
+    assert FORMAT.quick_sample(tmp_path / "q.jsonl", "mine", Reading(), size, 7, lambda: None) is not None

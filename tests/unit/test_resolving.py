@@ -9,7 +9,6 @@ import pytest
 
 from promptrial.config.effective import config_hash, effective
 from promptrial.config.loading import LoadedConfig, load_config
-from promptrial.engine import question_files
 from promptrial.engine.resolving import Recorded, Resolution, load_resolved
 from promptrial.errors import ConfigError, DataError
 from tests.support.configs import base, write
@@ -127,7 +126,7 @@ def test_columns_that_are_given_stay_as_they_are_written(tmp_path: Path) -> None
 def test_a_configuration_that_states_its_formats_is_loaded_as_it_always_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(question_files, "recognise", None)
+    monkeypatch.setattr("promptrial.datasets.recognising.recognise", None)
     path = write(tmp_path, base())
     loaded, resolution = load_resolved(path, {})
     assert resolution == Resolution()

@@ -31,6 +31,7 @@ __all__ = [
     "HubDefaults",
     "Notice",
     "Placed",
+    "QuickResult",
     "Reading",
     "are_names",
     "cluster_id",
@@ -95,6 +96,13 @@ def no_other_reader(*_arguments: object) -> NoReturn:
 _AS_RECOGNISED: Final = Reading()
 QuickSample = Callable[[Path, str, Reading, int, int, Callable[[], None]], list[tuple[Place, Item]] | None]
 """``(path, dataset, reading, size, seed, check)`` -> the items that are drawn, with their places."""
+
+
+class QuickResult(NamedTuple):
+    """A sample in its order, and how many rows had no value."""
+
+    drawn: list[tuple[Place, Item]]
+    empty: int
 
 
 def reading_of(config: DatasetConfig, keep: Iterable[str] = ()) -> Reading:

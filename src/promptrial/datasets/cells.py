@@ -86,7 +86,7 @@ class Cells:
             cluster=self._text(place, columns.cluster, row),
             choices=choices,
             messages=messages,
-            extra=self._extra(row),
+            extra=self.kept(row),
             needs_gold=False,
         )
 
@@ -177,7 +177,8 @@ class Cells:
             ) from error
         return tuple(turns)
 
-    def _extra(self, row: _Row) -> dict[str, str]:
+    def kept(self, row: _Row) -> dict[str, str]:
+        """Return what of a row is only kept, as text."""
         found = {key: text for column, key in self.keep if (text := text_of(row.get(column)))}
         self.too_long.update(drop_long(found))
         return found

@@ -17,7 +17,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
-from promptrial.datasets.base import DatasetFormat, Placed, Reading
+from promptrial.datasets.base import DatasetFormat, Placed, QuickResult, Reading
 from promptrial.datasets.cells import MOST_KEPT, Cells
 from promptrial.datasets.choices import choice_key
 from promptrial.datasets.columns import NAMES, Columns, listed, match_columns
@@ -37,8 +37,9 @@ _FIRST: Final = 100
 """How many rows are looked at for their columns; later ones may bring more where rows name their columns."""
 _MOST_LATE: Final = 1000
 """How many columns may come up behind these rows: all names are matched again for each."""
-_LEAST: Final = HEAD
-"""A smaller file is read before the libraries of the quick way are loaded."""
+_QUICK: Final = {"separated": HEAD, "lines": 0}
+"""The kinds of files of which there is a quick way, and from which size it is taken: a smaller file of separated values
+is read before the libraries of that are loaded."""
 _EARLIER: Final = Columns(
     question="question",
     answers=("answers",),
@@ -88,15 +89,13 @@ def items_of_table(table: Table, dataset: str, reading: Reading) -> Placed:
 def _quick_sample(
     path: Path, dataset: str, reading: Reading, size: int, seed: int, check: Callable[[], None]
 ) -> list[tuple[Place, Item]] | None:
-    """Return a sample of a plain table of separated values, as ``drawing.draw`` does; None if it is no such table."""
+    """Return a sample of plain separated values or JSON lines, as ``drawing.draw`` does; None if it is no such file."""
     content = open_content(path, reading.encoding)
-    if content.binary or len(content.head) < _LEAST:
+    if content.binary:
         return None
     table = table_of(content, NAMES, reading.sheet)
-    if table.kind != "separated":
+    if table.kind not in _QUICK or len(content.head) < _QUICK[table.kind]:
         return None
-    from promptrial.datasets.quick import quick_result
-
     remarks: list[Callable[[], None]] = []  # said once, here or by the general way
     later = reading._replace(
         note=lambda text: remarks.append(partial(reading.note, text)),
@@ -105,7 +104,7 @@ def _quick_sample(
     try:
         first = list(islice(table.rows(), _FIRST))
         source = _source(table, first, dataset, later) if first else None
-        found = quick_result(table, source.cells, dataset, size, seed, check) if source is not None else None
+        found = None if source is None else _quick_result(table, source, dataset, size, seed, check)
     except DataError:
         return None  # the general way says it, in the order of the file
     if source is None or found is None:
@@ -114,6 +113,19 @@ def _quick_sample(
         remark()
     _tell(source.cells, found.empty, reading)
     return found.drawn
+
+
+def _quick_result(
+    table: Table, source: _Source, dataset: str, size: int, seed: int, check: Callable[[], None]
+) -> QuickResult | None:
+    if table.kind == "lines":
+        from promptrial.datasets.quick_lines import quick_lines
+
+        known = source.known.union(_EARLIER_NAMES if source.is_earlier else ())
+        return quick_lines(table, source.cells, known, dataset, size, seed, check)
+    from promptrial.datasets.quick import quick_result
+
+    return quick_result(table, source.cells, dataset, size, seed, check)
 
 
 def _tell(cells: Cells, empty: int, reading: Reading) -> None:

@@ -13,7 +13,7 @@ from promptrial.datasets.place import Place, shown
 from promptrial.datasets.type_words import in_words
 from promptrial.errors import DataError
 
-__all__ = ["check_keys", "error_byte", "json_error", "quotes", "too_deep", "type_error"]
+__all__ = ["check_keys", "error_byte", "has_repeats_perhaps", "json_error", "too_deep", "type_error"]
 
 _SEE: Final = "see docs/question_files.md#json"
 _BYTE: Final = re.compile(r" ?\(byte (\d+)\)")
@@ -103,15 +103,15 @@ def _shown(text: bytes) -> str:
 def check_keys(place: Place, text: bytes, value: Mapping[str, object]) -> None:
     """Refuse an object in which a key stands twice, however deep.
 
-    A text without such a key and without escaped quotes has as many quotes as the keys and texts of its value need.
-    Only where it has more is it read again, key by key.
+    A text without such a key has as many quotes as its value when that is written again, for both escape a quote
+    alike. Where the numbers differ, or a quote is spelled by its number, it is read again, key by key.
 
     Raises
     ------
     DataError
         That names the key.
     """
-    if text.count(b'"') != quotes(value):
+    if has_repeats_perhaps(text, value):
         try:
             json.loads(text, object_pairs_hook=_without_repeats)
         except _RepeatedKeyError as error:
@@ -121,6 +121,11 @@ def check_keys(place: Place, text: bytes, value: Mapping[str, object]) -> None:
             ) from error
         except RecursionError as error:
             raise too_deep(place) from error
+
+
+def has_repeats_perhaps(text: bytes, value: object) -> bool:
+    """Whether a key may stand twice in an object of a text that was read as ``value``; if not, none does."""
+    return b"\\u0022" in text or text.count(b'"') != msgspec.json.encode(value).count(b'"')
 
 
 def too_deep(place: Place) -> DataError:
@@ -143,14 +148,3 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> None:
         if key in seen:
             raise _RepeatedKeyError(key)
         seen.add(key)
-
-
-def quotes(value: object) -> int:
-    """Return how many quotes the texts and keys of a decoded value stand in."""
-    if isinstance(value, str):
-        return 2
-    if isinstance(value, dict):
-        return 2 * len(value) + sum(map(quotes, value.values()))
-    if isinstance(value, list):
-        return sum(map(quotes, value))
-    return 0

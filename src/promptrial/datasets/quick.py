@@ -13,12 +13,12 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
 
-from promptrial.datasets.base import are_names
+from promptrial.datasets.base import QuickResult, are_names
 from promptrial.datasets.blocks import (
     Block,
     Mask,
@@ -38,7 +38,7 @@ from promptrial.datasets.table import Table
 from promptrial.datasets.values import has_values
 from promptrial.model import Item
 
-__all__ = ["QuickResult", "quick_result"]
+__all__ = ["quick_result"]
 
 _BLOCK: Final = 1 << 20  # the work of a smaller block is mostly that of calls; a larger one leaves the caches
 Record = list[str]
@@ -48,13 +48,6 @@ _Ids = tuple[pa.BinaryArray, Callable[[np.ndarray], list[_Row]]]
 """The ids of some rows, and what returns those at some places."""
 Test = Callable[[pa.BinaryArray], Mask]
 """Which cells of a column need more than a look."""
-
-
-class QuickResult(NamedTuple):
-    """A sample in its order, and how many rows had no value."""
-
-    drawn: list[tuple[Place, Item]]
-    empty: int
 
 
 class _NotPlainError(Exception):

@@ -14,6 +14,7 @@ from promptrial.config.effective import config_hash, to_yaml
 from promptrial.design.trials import models_asked
 from promptrial.documents.files import read_bytes
 from promptrial.engine import code_consent, growing, kept_labels, kept_prices, rescoring, reusing
+from promptrial.engine.earlier_reports import withdraw_reports
 from promptrial.engine.facts import facts_of, phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
 from promptrial.engine.opening import Opened
@@ -37,8 +38,6 @@ _NOT_ON_RECORD: Final = (
 
 def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
     """Write what a new run starts from: prices, effective configuration, manifests and state, in that order."""
-    from promptrial.engine.earlier_reports import withdraw_reports
-
     state = _new_state(opened, services)
     reusing.record_lenders(spec.terms.reuse, spec.run, state)
     if opened.run.state_path.exists():  # it is there, and damaged: it is built again from the receipts
@@ -116,8 +115,6 @@ def _tell_trials(spec: RunSpec, services: Services, state: RunState) -> None:
 
     Side effects: manifests that are on disk and say otherwise are saved. Reports of before a growth are marked.
     """
-    from promptrial.engine.earlier_reports import withdraw_reports
-
     withdraw_reports(spec.run, services.manifests, listed(state.growth))
     for slug, manifest in services.manifests.items():
         origin, known = Origin.of(state), manifest.origin
