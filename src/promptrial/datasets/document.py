@@ -104,9 +104,10 @@ class JsonDocument:
         DataError
             If an entry is not of that kind.
         """
+        decode = msgspec.json.Decoder(kind).decode
         for place, text in self.texts(raws, name):
             try:
-                entry = msgspec.json.decode(text, type=kind)
+                entry = decode(text)
             except msgspec.ValidationError as error:
                 raise place.error(in_words(error), hint=f"{_COMPARE}; {SEE_FORMATS}") from error
             yield place, entry

@@ -45,12 +45,9 @@ def check_item(place: Place, item: Item, *, needs_gold: bool) -> None:
     _check_name(place, "id", item.id, _ID)
     if item.cluster is not None:
         _check_name(place, "cluster", item.cluster, _CLUSTER)
-    found = (
-        _text_problem(item)
-        or _gold_problem(item, needs_gold=needs_gold)
-        or _choices_problem(item.choices, item.answers)
-        or _turns_problem(item.messages)
-    )
+    found = _text_problem(item) or _gold_problem(item, needs_gold=needs_gold)
+    if item.choices or item.messages:
+        found = found or _choices_problem(item.choices, item.answers) or _turns_problem(item.messages)
     if found is not None:
         raise place.error(f"id {shown(item.id)}: {found[0]}", hint=found[1])
 
@@ -60,7 +57,7 @@ def _text_problem(item: Item) -> _Found:
         return "the question is empty", _FILL
     if item.context is not None and not item.context.strip():
         return "the context is empty", _NO_PASSAGE
-    if not all(answer.strip() for answer in item.answers):
+    if "" in map(str.strip, item.answers):
         return "an answer is empty", _DROP_ANSWER
     return None
 

@@ -147,8 +147,9 @@ def _fraction(a: float, b: float, x: float) -> float:
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         for term in (even, odd):
-            d = 1 / _not_0(1 + term * d)
-            c = _not_0(1 + term / c)
+            below, above = 1 + term * d, 1 + term / c
+            d = 1 / (below if abs(below) > _TINY else _TINY)
+            c = above if abs(above) > _TINY else _TINY
             value *= d * c
         if abs(d * c - 1) <= _CLOSE:
             break
