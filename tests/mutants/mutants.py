@@ -2211,8 +2211,15 @@ MUTANTS: Final = (
     Mutant(
         "a key that stands twice goes unnoticed where its texts are short",
         "datasets/json_errors.py",
-        "if text.count(b'\"') != quotes(value):",
-        "if text.count(b'\"') > quotes(value) + 4:",
+        "text.count(b'\"') != msgspec.json.encode(value).count(b'\"')",
+        "text.count(b'\"') > msgspec.json.encode(value).count(b'\"') + 4",
+        _TABLES,
+    ),
+    Mutant(
+        "a key that stands twice goes unnoticed beside quotes that are spelled by their number",
+        "datasets/json_errors.py",
+        r"""b"\\u0022" in text or """,
+        "",
         _TABLES,
     ),
     Mutant(

@@ -158,6 +158,11 @@ def test_bad_text_far_down_in_another_encoding_is_named_with_its_line(tmp_path: 
         ('{"a": 1}\n{"a": "\\ud800"}\n', "FILE:2: not valid JSON: it ends too early, or holds half", "both halves"),
         ('{"a": 1}\n3\n', "FILE:2: this is a number, and should be an object", "write each question as an object"),
         ('{"a": 1}\n{"a": 1, "b": {"c": 1, "c": 2}}\n', "FILE:2: the key 'c' occurs twice in one object", "keep one"),
+        (
+            '{"a": 1}\n{"a": 1, "a": "\\u0022\\u0022"}\n',
+            "FILE:2: the key 'a' occurs twice in one object",
+            "keep one",
+        ),
         ('[{"a": 1},\n {"a": 1, "a": 2}]', "FILE:2: [1]: the key 'a' occurs twice in one object", "keep one"),
         ('[{"a": 1},\n 3]', "FILE:1: [1]: this is a number, and should be an object", "as an object"),
         ('[{"a": 1},\n]', "FILE:2: not valid JSON: a comma before the ] that closes a list", "remove the comma"),
