@@ -42,6 +42,8 @@ DESCRIPTION = "Run an experiment, or resume one. Without flags, runs the experim
 
 NAMES_TRIED = 100
 """How many names are tried for a run that was given none."""
+_WITH_TABLES = frozenset({"parse", "score", "stats", "costs"})
+"""Phases that write tables, or read them."""
 
 
 def configure(parser: Parser) -> None:
@@ -175,8 +177,11 @@ def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: S
 def _follow(args: argparse.Namespace, request: RunRequest, selection: Selection) -> Finished:
     from promptrial.cli.progress import display_for
     from promptrial.engine.session import Invocation, follow
+    from promptrial.runtime.arrow import settle_without_pandas
     from promptrial.runtime.asking import terminal_question
 
+    if not _WITH_TABLES.isdisjoint(selection.phases):
+        settle_without_pandas()
     clock, run = SystemClock(), RunDir(request.experiments, request.run_id)
     # What code of the user's prints, as a scorer may, is no result.
     with redirect_stdout(sys.stderr), display_for(args.display, clock, say_to_stderr, run) as display:

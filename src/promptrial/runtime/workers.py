@@ -29,6 +29,7 @@ from typing import IO, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from promptrial import registry
 from promptrial.errors import in_one_sentence
+from promptrial.runtime.arrow import settle_without_pandas
 from promptrial.runtime.program import bare_environment
 
 __all__ = [
@@ -289,5 +290,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no result
+    settle_without_pandas()
     with suppress(EOFError):
         _work(sys.stdin.buffer, results)
