@@ -23,8 +23,9 @@ from promptrial.model import Item, RequestId, ids
 from promptrial.model.arms import PAIR
 from promptrial.phases.prepared import encode_item
 from promptrial.scoring.aggregate import summarize_replicates
-from promptrial.scoring.base import Gold, ScoringSettings, load_scorers, prepare_gold, score_answer, worst_scores
+from promptrial.scoring.base import Gold, ScoringSettings, load_scorers, prepare_gold
 from promptrial.scoring.contract import Response
+from promptrial.scoring.panel import score_answer, worst_scores
 from promptrial.stats.pairing import ScoreTable
 from promptrial_emulator.responders.base import Answer, ChatRow
 from promptrial_emulator.responders.oracle import ABSTENTION, OracleResponder

@@ -17,9 +17,10 @@ from promptrial.config.extracts import typed_steps
 from promptrial.config.typed import typed
 from promptrial.model import Item
 from promptrial.reporting.tables.meanings import asked
-from promptrial.scoring.base import Panel, ScoringSettings, prepare_gold
+from promptrial.scoring.base import ScoringSettings, prepare_gold
 from promptrial.scoring.contract import Response
 from promptrial.scoring.extracts import Extract
+from promptrial.scoring.panel import Panel
 from tests.support.project import Project
 
 PAGE: Final = "\n".join(page.read_text() for page in sorted((Path(__file__).parents[2] / "docs").glob("scorers*.md")))

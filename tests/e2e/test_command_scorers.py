@@ -23,11 +23,12 @@ from promptrial.config.typed import typed
 from promptrial.engine.code_consent import remember, trusted_code
 from promptrial.errors import ConfigError, ScoreError
 from promptrial.model import Item
-from promptrial.phases import score
+from promptrial.phases import shards
 from promptrial.phases.programs import program_scorer
-from promptrial.scoring.base import Panel, ScoringSettings, prepare_gold
+from promptrial.scoring.base import ScoringSettings, prepare_gold
 from promptrial.scoring.contract import BatchScorer, Response, Scorer
 from promptrial.scoring.extracts import Extract
+from promptrial.scoring.panel import Panel
 from promptrial.scoring.types import command as commands
 from promptrial.scoring.types.command import Command
 from promptrial.scoring.types.fuzzy import Fuzzy
@@ -345,7 +346,7 @@ def test_a_run_scored_in_small_batches_has_the_same_files(own: Project, monkeypa
     done(own)
     path = own.trial_folder() / "results/per_item_scores.csv"
     whole = path.read_bytes()
-    monkeypatch.setattr(score, "_SCORED_TOGETHER", 5)
+    monkeypatch.setattr(shards, "_SCORED_TOGETHER", 5)
     path.unlink()
     done(own, "--resume")
     assert path.read_bytes() == whole

@@ -12,8 +12,9 @@ import yaml
 from promptrial.config.loading import load_config
 from promptrial.errors import INTERRUPTS, ConfigError, ScoreError
 from promptrial.model import Item
-from promptrial.scoring.base import ScoringSettings, prepare_gold, score_answer
+from promptrial.scoring.base import ScoringSettings, prepare_gold
 from promptrial.scoring.contract import Response
+from promptrial.scoring.panel import score_answer
 from promptrial.scoring.python_file import load_module
 from promptrial.scoring.python_function import function_scorer, unsaid_truth
 from tests.support import fake_provider

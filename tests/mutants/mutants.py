@@ -817,15 +817,15 @@ MUTANTS: Final = (
     ),
     Mutant(
         "extract: an empty text is measured where nothing was found",
-        "scoring/base.py",
+        "scoring/panel.py",
         "of_nothing(item) if is_nothing and of_nothing is not None else measure(gold, answer)",
         "measure(gold, answer)",
         _EXTRACTS,
     ),
     Mutant(
         "extract: a scorer of many answers is shown what was not found",
-        "scoring/base.py",
-        "if answer.normalized == _NOTHING and _of_nothing(scorer) is not None:",
+        "scoring/panel.py",
+        "if answer.normalized == NOTHING and _of_nothing(scorer) is not None:",
         "if False:",
         _EXTRACTS,
     ),
@@ -930,13 +930,13 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: what was not found counts as the empty gold",
         "scoring/base.py",
-        '_NOTHING: Final = " "',
-        '_NOTHING: Final = ""',
+        'NOTHING: Final = " "',
+        'NOTHING: Final = ""',
         _EXTRACTS,
     ),
     Mutant(
         "type of scorer: extract is left out",
-        "scoring/base.py",
+        "scoring/panel.py",
         "groups.setdefault((extracts or {}).get(name), []).append(name)",
         "groups.setdefault(None, []).append(name)",
         _EXTRACTS,
@@ -1258,7 +1258,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a worst score outside the range is taken",
-        "scoring/base.py",
+        "scoring/panel.py",
         "if not (worst in (low, high) or (continuous and low < worst < high)):",
         "if not (worst in (low, high) or continuous):",
         ("tests/unit/test_scoring_scorers.py",),
@@ -1532,7 +1532,7 @@ MUTANTS: Final = (
     Mutant(
         "a row group of workers ends elsewhere",
         "store/tables.py",
-        "stop = min(start + BATCH_ROWS - self._made_rows, full + 1, len(lengths))",
+        "stop = min(start + BATCH_ROWS - self._in_tables, full + 1, len(lengths))",
         "stop = min(start + BATCH_ROWS, full + 1, len(lengths))",
         ("tests/unit/test_worker_processes.py",),
     ),
@@ -1601,9 +1601,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a part is scored alone with answers of another arm",
-        "phases/score.py",
-        "scorers.read)) if row[:4] in own)",
-        "scorers.read)) if row[:2] in {key[:2] for key in own})",
+        "phases/scored.py",
+        "if row[2:4] == arm and row[:2] in own)",
+        "if row[:2] in own)",
         ("tests/unit/test_run_spec.py",),
     ),
     Mutant(
@@ -2266,9 +2266,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an exception of its own class passes the edge to a function of the user's",
-        "scoring/base.py",
-        "        except BaseException as error:  # the edge to code that may be the user's",
-        "        except Exception as error:  # the edge to code that may be the user's",
+        "scoring/panel.py",
+        "    except BaseException as error:  # the edge to code that may be the user's",
+        "    except Exception as error:  # the edge to code that may be the user's",
         ("tests/e2e/test_function_scorers.py",),
     ),
     Mutant(

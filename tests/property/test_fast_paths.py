@@ -16,14 +16,31 @@ from hypothesis import strategies as st
 
 from promptrial.model import Item, ids
 from promptrial.phases import row_index
+from promptrial.phases.predictions import ANSWER_COLUMNS, answer_rows, answers_in
 from promptrial.phases.row_index import RowIndex, lines_at
 from promptrial.phases.stats import _kind
 from promptrial.reporting.page.items import _encoded, _safe
-from promptrial.scoring.base import Panel, ScoringSettings, load_scorers, prepare_answer, prepare_gold, worst_scores
+from promptrial.scoring.aggregate import summarize_columns, summarize_replicates
+from promptrial.scoring.base import Gold, PreparedAnswer, ScoringSettings, load_scorers, prepare_answer, prepare_gold
+from promptrial.scoring.batches import prepare_answers, prepare_golds
 from promptrial.scoring.characters import _cut, has_unspaced, split_unspaced
 from promptrial.scoring.contract import Response
-from promptrial.scoring.normalize import RULES
-from promptrial.scoring.support import _IN_NUMBER, _form, _form_of_any, _words, claim_words
+from promptrial.scoring.normalize import CUSTOM, RULES
+from promptrial.scoring.panel import Panel, scores_one_by_one, worst_scores
+from promptrial.scoring.refusals import are_abstentions, is_abstention
+from promptrial.scoring.support import (
+    _IN_NUMBER,
+    Passage,
+    _form,
+    _form_of_any,
+    _words,
+    claim_of,
+    claim_words,
+    claims_of,
+)
+from promptrial.scoring.types.exact_match import ExactMatch
+from promptrial.scoring.types.unsupported import Unsupported
+from promptrial.store.tables import Column, arrow_table
 
 HOSTILE: Final = [
     *(
@@ -61,6 +78,15 @@ HOSTILE: Final = [
     ),
     *("\ufeff", "\ud800", "e\u0301", "\xe9", "\xdf", "\u0149", "\ufb01", "\u03a3", "\u03c2", "\u0130", "\u0661\u0662"),
     *("\u738b", "\u5049\u3002", "\u304b\u306a", "\u0e44\u0e17\u0e22", "\uc11c\uc6b8", "\U0001f600", "\uff0b"),
+]
+REFUSALS: Final = [
+    "I don't know.",
+    "I do*n't* `know`",
+    "Unknown",
+    "no comment",
+    "No lo s\xe9.",
+    "\u4e0d\u77e5\u9053",
+    "Sorry, it does not say.",
 ]
 TEXTS = st.one_of(
     st.text(max_size=40),
@@ -129,8 +155,91 @@ def test_the_worst_scores_of_the_default_pack_depend_on_the_kind_of_an_item_alon
 def test_scores_by_column_are_those_of_answers_one_by_one(pairs: list[tuple[Item, str]], rules: Any) -> None:
     panel = Panel(load_scorers())
     given_ = [(prepare_gold(item, rules, ScoringSettings()), Response(text)) for item, text in pairs]
-    plain = [tuple(panel._score(panel._rows, gold, prepare_answer(gold, each))) for gold, each in given_]
+    plain = [tuple(scores_one_by_one(panel._measures, gold, prepare_answer(gold, each))) for gold, each in given_]
     assert same(panel.score_all(given_), plain)
+
+
+@given(st.lists(st.tuples(ITEMS, TEXTS), max_size=5), st.sampled_from(["overlap", "exact"]))
+def test_many_answers_get_from_each_scorer_the_scores_of_answers_one_by_one(
+    pairs: list[tuple[Item, str]], strategy: Any
+) -> None:
+    golds = [prepare_gold(item, "custom", ScoringSettings()) for item, _ in pairs]
+    answers = [(gold, prepare_answer(gold, Response(text))) for gold, (_, text) in zip(golds, pairs, strict=True)]
+    for scorer in (*load_scorers().values(), Unsupported(strategy)):
+        assert same(list(scorer.score_many(answers)), [scorer.score(*each) for each in answers])
+
+
+def test_a_class_below_a_scorer_that_has_a_score_of_its_own_is_asked_answer_by_answer() -> None:
+    class Never(ExactMatch):
+        def score(self, gold: Gold, answer: PreparedAnswer) -> float:
+            del gold, answer
+            return 0.0
+
+    gold = prepare_gold(Item(id="q", dataset="d", question="?", answers=("a b",)), "custom", ScoringSettings())
+    assert Panel({"never": Never(), "em": ExactMatch()}).score(gold, Response("a b")) == (0.0, 1.0)
+
+
+@given(st.lists(TEXTS, max_size=6), st.sampled_from([*RULES.values(), CUSTOM]))
+def test_texts_that_are_normalised_together_have_the_words_of_each(texts: list[str], rules: Any) -> None:
+    assert rules.words_of_each(texts) == [rules.words(text) for text in texts]
+
+
+@given(st.lists(TEXTS, max_size=6))
+@example(["\u0391\u03a3", "\u0391", "'", "s 1,", "5"])
+def test_claims_that_are_prepared_together_are_those_prepared_one_by_one(texts: list[str]) -> None:
+    assert claims_of(texts) == [claim_of(text) for text in texts]
+
+
+@given(TEXTS, TEXTS)
+@example("a the-b 1,5\x00x", "the b x 15 5")
+def test_a_word_is_found_in_the_parted_passage_where_it_is_one_of_the_words(text: str, other: str) -> None:
+    passage = Passage(text)
+    words = [*claim_words(text), *claim_words(other)]
+    assert [f" {word} " in passage.parted for word in words] == [f" {word} " in passage.words for word in words]
+
+
+@given(st.lists(TEXTS | st.sampled_from(REFUSALS), max_size=6), st.sampled_from([(), ("no comment",)]))
+def test_texts_that_are_looked_through_together_refuse_where_each_does(texts: list[str], extra: Any) -> None:
+    assert are_abstentions(texts, extra) == [is_abstention(text, extra) for text in texts]
+
+
+@given(st.lists(st.tuples(ITEMS, TEXTS | st.sampled_from(REFUSALS)), max_size=5))
+def test_items_and_answers_that_are_prepared_together_are_those_prepared_one_by_one(
+    pairs: list[tuple[Item, str]],
+) -> None:
+    settings, rules = ScoringSettings(), [list(RULES.values())[at % 5] for at in range(len(pairs))]
+    golds = [prepare_gold(item, each, settings) for (item, _), each in zip(pairs, rules, strict=True)]
+    assert prepare_golds([(item, each) for (item, _), each in zip(pairs, rules, strict=True)], settings) == golds
+    given_ = [(gold, Response(text)) for gold, (_, text) in zip(golds, pairs, strict=True)]
+    assert prepare_answers(given_) == [prepare_answer(*each) for each in given_]
+
+
+SCORES = st.lists(st.floats(0, 1) | st.just(math.nan), min_size=2, max_size=2)
+
+
+@given(st.lists(st.lists(SCORES, max_size=4), max_size=5))
+@example([[[0.1, 1.0]], [], [[0.2, math.nan]]])
+@example([[], []])
+def test_replicates_of_many_items_are_summarized_as_those_of_each(items: list[list[list[float]]]) -> None:
+    columns = [[scores[place] for each in items for scores in each] for place in range(2)]
+    found = summarize_columns(columns, [len(each) for each in items])
+    plain = [summarize_replicates(each, 2) for each in items]
+    assert same([list(each) for each in found.means], [[row.means[place] for row in plain] for place in range(2)])
+    assert same([list(each) for each in found.stds], [[row.stds[place] for row in plain] for place in range(2)])
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS | st.none() | st.just(""), st.none() | st.just("500")), max_size=5))
+def test_answers_that_are_read_by_column_are_those_read_row_by_row(cells: list[tuple[Any, ...]]) -> None:
+    kept = [[_whole(cell) for cell in row] for row in cells]
+    rows = [(*row[:2], "control", "0.0", *row[2:]) for row in kept]
+    columns: list[Column] = [(name, "text") for name in ANSWER_COLUMNS]
+    table, numbers = arrow_table(columns, rows), range(7, 7 + len(rows))
+    assert [*answers_in(table, ANSWER_COLUMNS, numbers)] == [*answer_rows(zip(numbers, rows, strict=True))]
+
+
+def _whole(text: str | None) -> str | None:
+    """Return a text without lone surrogates, which no table has."""
+    return None if text is None else text.replace("\ud800", "")
 
 
 def test_scores_are_floats_without_a_negative_zero() -> None:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptrial.model import Item
-from promptrial.scoring.base import ScoringSettings, prepare_gold, score_answer
+from promptrial.scoring.base import ScoringSettings, prepare_gold
 from promptrial.scoring.contract import Response, Scorer
 from promptrial.scoring.json_values import MAX_DEPTH, depth, equal, read_json
+from promptrial.scoring.panel import score_answer
 from promptrial.scoring.types.bleu import Bleu
 from promptrial.scoring.types.fuzzy import Fuzzy
 from promptrial.scoring.types.json_schema import JsonSchema

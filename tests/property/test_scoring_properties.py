@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from promptrial.model import Item
 from promptrial.scoring.aggregate import summarize_replicates
-from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_gold, score_answer
+from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_gold
 from promptrial.scoring.contract import Response
 from promptrial.scoring.normalize import NQ_OPEN, SQUAD_V1, SQUAD_V2, TRIVIAQA, EvaluationRules, without_articles
+from promptrial.scoring.panel import score_answer
 from promptrial.scoring.refusals import is_abstention, refusal_form
 from promptrial.scoring.types.exact_match import exact_match
 from promptrial.scoring.types.token_f1 import token_f1

@@ -16,8 +16,9 @@ from rouge_score import rouge_scorer
 
 from promptrial.config.typed import typed
 from promptrial.model import Item
-from promptrial.scoring.base import ScoringSettings, prepare_gold, score_answer
+from promptrial.scoring.base import ScoringSettings, prepare_gold
 from promptrial.scoring.contract import Response, Scorer
+from promptrial.scoring.panel import score_answer
 from promptrial.scoring.types.bleu import Bleu
 from promptrial.scoring.types.fuzzy import Fuzzy
 from promptrial.scoring.types.rouge_l import RougeL

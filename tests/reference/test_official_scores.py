@@ -12,9 +12,10 @@ import pytest
 
 from promptrial.model import Item
 from promptrial.registry import DATASETS
-from promptrial.scoring.base import ScoringSettings, prepare_answer, prepare_gold, score_answer
+from promptrial.scoring.base import ScoringSettings, prepare_answer, prepare_gold
 from promptrial.scoring.contract import Response
 from promptrial.scoring.normalize import RULES, EvaluationRules, rules_for
+from promptrial.scoring.panel import score_answer
 from promptrial.scoring.types.exact_match import ExactMatch, exact_match
 from promptrial.scoring.types.token_f1 import TokenF1, token_f1
 from tests.reference.official_evaluation import NORMALIZERS, official_scores, scored_response

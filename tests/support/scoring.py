@@ -7,8 +7,9 @@ from typing import Any
 from promptrial.config.typed import typed
 from promptrial.model import Item
 from promptrial.registry import load
-from promptrial.scoring.base import ScoringSettings, prepare_gold, score_answer
+from promptrial.scoring.base import ScoringSettings, prepare_gold
 from promptrial.scoring.contract import Response, Scorer
+from promptrial.scoring.panel import score_answer
 
 __all__ = ["item_of", "score_of", "scorer_of"]
 

@@ -12,7 +12,7 @@ import pytest
 from promptrial.model import Completion, ModelSpec, RequestId, ids
 from promptrial.phases.other_models import OtherModels
 from promptrial.phases.parsed import PREDICTION_COLUMNS, REASONING_COLUMNS, ArmCounts, ParseReport
-from promptrial.phases.predictions import Answers
+from promptrial.phases.predictions import held_answers
 from promptrial.phases.row_index import index_rows
 from promptrial.providers.anthropic_rows import parse_message_row
 from promptrial.providers.chat_rows import parse_chat_row
@@ -74,8 +74,8 @@ def test_a_row_that_cannot_be_read_takes_nothing_from_one_that_answers_the_same_
 @pytest.mark.parametrize("text", [None, "", " \n", "\u200b"])
 def test_a_blank_text_of_older_predictions_is_no_answer(text: str | None) -> None:
     key = ("s", "1", "control", "0.0")
-    answers = Answers(iter([(*key, text, None), (*key, "Rome", None), (*key, None, "500: late")]), "again")
-    assert answers.take(*key) == [Response("Rome", row=1)]
+    answers = held_answers([(*key, text, None), (*key, "Rome", None), (*key, None, "500: late")], "again")
+    assert answers.of(*key[2:]).take([key[:2]]) == [[Response("Rome", row=1)]]
     answers.check_empty()
 
 

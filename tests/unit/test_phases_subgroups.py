@@ -8,7 +8,7 @@ import pytest
 
 from promptrial.errors import ConfigError
 from promptrial.model import Item
-from promptrial.phases.score import score_columns
+from promptrial.phases.score_columns import score_columns
 from promptrial.phases.subgroups import check_subgroups, levels_of
 from tests.support.configs import loaded, tree_of
 

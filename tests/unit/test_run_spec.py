@@ -15,7 +15,7 @@ from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.session import Invocation, services_of, spec_of
 from promptrial.model.units import Unit
-from promptrial.phases import score
+from promptrial.phases import score, scored
 from promptrial.phases.base import Phase
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -26,7 +26,7 @@ from tests.support.project import Project
 SCORE_A_PART = """
 import pickle, sys
 from pathlib import Path
-from promptrial.phases.score import score_part
+from promptrial.phases.scored import score_part
 spec_file, slug, part, stem = sys.argv[1:]
 spec = pickle.loads(Path(spec_file).read_bytes())
 score_part(spec, spec.trial(slug), part, Path(stem))
@@ -80,7 +80,7 @@ def test_a_part_of_which_answers_are_missing_is_scored_alone_as_in_the_run(proje
     (trial,) = spec.trials
     score.PHASE.run(spec, services, Unit(trial.slug))
     tables = {
-        part.name: score.score_part(spec, trial, part.name, tmp_path / part.name) for part in parts_of(spec, trial)
+        part.name: scored.score_part(spec, trial, part.name, tmp_path / part.name) for part in parts_of(spec, trial)
     }
     assert sum(record.rows or 0 for table in tables.values() for record in table.values()) == 2 * 28
     assert b"".join(lines(tmp_path / f"{name}.csv") for name in tables) == lines(whole_table(project))

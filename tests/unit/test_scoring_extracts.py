@@ -16,9 +16,10 @@ from promptrial import registry
 from promptrial.config.extracts import extract_problem, typed_steps
 from promptrial.config.typed import typed
 from promptrial.registry import EXTRACTS
-from promptrial.scoring.base import Gold, Panel, PreparedAnswer, ScoringSettings, prepare_gold, score_answer
+from promptrial.scoring.base import Gold, PreparedAnswer, ScoringSettings, prepare_gold
 from promptrial.scoring.contract import BatchScorer, Declaration, Response
 from promptrial.scoring.extracts import Extract, Found
+from promptrial.scoring.panel import Panel, score_answer
 from tests.support.scoring import item_of, scorer_of
 
 STEPS: list[Any] = [

@@ -11,9 +11,10 @@ from promptrial.config.loading import load_config
 from promptrial.config.typed import SettingsError, typed
 from promptrial.errors import ConfigError, ScoreError
 from promptrial.model import Item
-from promptrial.scoring.base import ScoringSettings, prepare_gold, score_answer
+from promptrial.scoring.base import ScoringSettings, prepare_gold
 from promptrial.scoring.contract import Response
 from promptrial.scoring.json_values import depth, equal, read_json
+from promptrial.scoring.panel import score_answer
 from promptrial.scoring.types.json_schema import JsonSchema
 from tests.support.project import Project
 

@@ -6,8 +6,8 @@ import pytest
 
 from promptrial.config.typed import SettingsError
 from promptrial.errors import ScoreError
-from promptrial.scoring.base import worst_scores
 from promptrial.scoring.contract import Response
+from promptrial.scoring.panel import worst_scores
 from tests.support.scoring import item_of, score_of, scorer_of
 
 ITEM = item_of("x")

@@ -10,9 +10,10 @@ from promptrial import registry
 from promptrial.config.datasets import RulesName
 from promptrial.errors import ConfigError
 from promptrial.model import Item
-from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_gold, score_answer
+from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_gold
 from promptrial.scoring.contract import Response
 from promptrial.scoring.normalize import EXACT, RULES, SQUAD_V1, SQUAD_V2, rules_for
+from promptrial.scoring.panel import score_answer
 
 
 def scores(rules: str, golds: tuple[str, ...], text: str, tokens: str | None = None) -> dict[str, float]:

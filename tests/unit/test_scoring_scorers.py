@@ -15,18 +15,10 @@ from promptrial.documents import scorers as documents
 from promptrial.documents.scorers import Scale
 from promptrial.errors import ScoreError
 from promptrial.model import Item
-from promptrial.scoring.base import (
-    Gold,
-    PreparedAnswer,
-    ScoringSettings,
-    load_scorers,
-    prepare_answer,
-    prepare_gold,
-    score_answer,
-    worst_scores,
-)
+from promptrial.scoring.base import Gold, PreparedAnswer, ScoringSettings, load_scorers, prepare_answer, prepare_gold
 from promptrial.scoring.contract import Declaration, Response, Scorer
 from promptrial.scoring.normalize import SQUAD_V2
+from promptrial.scoring.panel import score_answer, worst_scores
 from promptrial.scoring.types.unsupported import Unsupported, contains, token_support
 
 PASSAGE = "The Normans gave their name to Normandy. Their leader was Rollo, the Duke of Normandy."

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import math
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -213,3 +214,22 @@ def test_rows_with_long_texts_make_smaller_row_groups(tmp_path: Path, monkeypatc
     assert pq.ParquetFile(tmp_path / "table.parquet").num_row_groups == 3
     assert parquet_rows(tmp_path) == rows
     assert table.rows == 9
+
+
+def test_rows_and_tables_in_turn_give_the_bytes_of_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "BATCH_ROWS", 5)
+    monkeypatch.setattr(tables, "_BATCH_CHARACTERS", 90)
+    lengths, rows = [len(row[0] or "") * 10 for row in ROWS] * 3, ROWS * 3
+    (tmp_path / "alone").mkdir()
+    with TableWriter(tmp_path / "alone" / "table", COLUMNS) as alone:
+        for row, length in zip(rows, lengths, strict=True):
+            alone.append(row, length)
+    for first in range(1, 9):
+        with TableWriter(tmp_path / "table", COLUMNS) as mixed:
+            for start in range(0, len(rows), first + 3):
+                for at in range(start, min(start + first, len(rows))):
+                    mixed.append(rows[at], lengths[at])
+                own = slice(start + first, start + first + 3)
+                mixed.append_table(tables.arrow_table(COLUMNS, rows[own]), array("q", lengths[own]))
+        assert mixed.rows == alone.rows
+        assert [each.read_bytes() for each in mixed.paths] == [each.read_bytes() for each in alone.paths]

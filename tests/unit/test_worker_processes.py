@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,7 +23,7 @@ from promptrial.errors import CorruptRecordError, StopRequested
 from promptrial.model.units import Unit
 from promptrial.phases import parse_parts, score, score_parts
 from promptrial.phases.parse_parts import PartParser
-from promptrial.phases.score import ShardScorer
+from promptrial.phases.scored import ShardScorer
 from promptrial.phases.work import parts_of
 from promptrial.runtime import workers
 from promptrial.runtime.workers import Workers, in_order
@@ -230,6 +231,17 @@ def test_a_prediction_out_of_order_is_refused_in_the_same_words(answered: Projec
             score.PHASE.run(changed, services, Unit(spec.trials[0].slug))
         said.append(str(raised.value))
     assert said[0] == said[1]
+
+
+def test_a_prediction_of_an_arm_that_the_trial_does_not_have_is_refused(answered: Project) -> None:
+    spec, services = opened_run(answered)
+    path = answered.trial_folder() / "results/predictions.parquet"
+    made(spec, services, path.parent, workers=1)
+    table = pq.read_table(path, memory_map=False)
+    names = ["another" if at == 3 else name for at, name in enumerate(table.column("condition").to_pylist())]
+    pq.write_table(table.set_column(3, "condition", pa.array(names)), path)
+    with pytest.raises(CorruptRecordError, match=r"\|another\|.* is out of order or belongs to no item of this run"):
+        score.PHASE.run(spec, services, Unit(spec.trials[0].slug))
 
 
 def test_no_header_of_a_provider_reaches_a_worker(project: Project) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from promptrial import registry
 from promptrial.documents.files import read_bytes, read_text
 from promptrial.model import ids
-from promptrial.phases.score import score_columns
+from promptrial.phases.score_columns import score_columns
 from promptrial.providers.request_rows import row_id
 from promptrial.registry import DEFAULT_PACK
 from promptrial.store import jsonl, records, tables

@@ -15,7 +15,7 @@ from promptrial.model.units import Unit
 from promptrial.phases.looks_taken import scored_with
 from promptrial.phases.parse import take_rows
 from promptrial.phases.parsed import FURTHER_COLUMNS, PREDICTION_COLUMNS, output_of
-from promptrial.phases.score import READ, score_rows
+from promptrial.phases.scored import READ, score_rows
 from promptrial.phases.services import Services
 from promptrial.phases.settings import stats_settings
 from promptrial.phases.spec import RunSpec
@@ -23,7 +23,6 @@ from promptrial.phases.stats import planned_items, table_of
 from promptrial.phases.waves import has_waves, looks_of, waves_on_record
 from promptrial.phases.work import parts_of
 from promptrial.store.look_records import EndpointRecord, LookRecord, append_look, is_over, taken
-from promptrial.store.tables import arrow_table
 
 if TYPE_CHECKING:
     from promptrial.documents.significance import StatsSettings
@@ -194,9 +193,8 @@ def _scores(spec: RunSpec, services: Services, trial: Trial, steps: int) -> tupl
     kept = [wave < steps for wave in wave_of]
     predictions = _predictions(spec, trial, steps, services.stop.check)
     found = score_rows(spec, trial, (tuple(row[at] for at in _PLACES) for row in predictions), kept)
-    table = arrow_table(found.columns, found.rows)
     planned = planned_items(spec.run, kept)
-    scores = table_of(table, found.declared, planned, trial.samples_per_item, trial.arms_run)
+    scores = table_of(found.table, found.declared, planned, trial.samples_per_item, trial.arms_run)
     return scores, stats_settings(spec.config, found.declared)
 
 

@@ -9,13 +9,12 @@ from promptrial.model import Trial
 from promptrial.model.arms import ArmName, Contrast, compared_arms
 from promptrial.phases.judge_scores import judge_trial
 from promptrial.phases.predictions import prediction_rows
-from promptrial.phases.score import READ, score_rows
+from promptrial.phases.scored import READ, score_rows
 from promptrial.phases.self_check import SelfAsked
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.stats import planned_items, table_of
 from promptrial.phases.waves import is_kept
 from promptrial.scoring.types.judge import Lookup
-from promptrial.store.tables import arrow_table
 
 if TYPE_CHECKING:
     from promptrial.documents.significance import StatsSettings
@@ -72,7 +71,7 @@ def _tables(spec: RunSpec, trial: Trial, arm: ArmName, most: int) -> Iterator[Sc
     planned, one = planned_items(spec.run, kept), dict.fromkeys(trial.samples_per_item, 1)
     for rows, at in zip(replicates, places, strict=True):
         found = score_rows(spec, trial, iter(rows), kept, {name: _moved(each, at) for name, each in lookups.items()})
-        yield table_of(arrow_table(found.columns, found.rows), found.declared, planned, one, trial.arms_run)
+        yield table_of(found.table, found.declared, planned, one, trial.arms_run)
 
 
 def _moved(lookup: Lookup, places: Sequence[int]) -> Lookup:

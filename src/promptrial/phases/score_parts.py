@@ -5,12 +5,11 @@ A shard is some items in all arms. A worker gets its predictions, and reads the 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from promptrial import registry
 from promptrial.config.schema import ExperimentConfig
@@ -22,12 +21,12 @@ from promptrial.phases.services import Services
 from promptrial.phases.sharing import warn_of
 from promptrial.phases.spec import RunSpec
 from promptrial.runtime.workers import Workers, in_order
-from promptrial.store.tables import MadeRows, made_rows, read_batches
+from promptrial.store.tables import MadeRows, read_batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["HeldRows", "ScoredShard", "ShardTask", "obstacle_to_sharing", "score_in_workers"]
+__all__ = ["ScoredShard", "ShardTask", "obstacle_to_sharing", "score_in_workers"]
 
 _HERE_ALONE: Final = frozenset({PYTHON, "command"}) | registry.JUDGES
 """Types of scorers that run code of the user's, start programs or ask models: they run once, in this process."""
@@ -49,26 +48,11 @@ class ShardTask(NamedTuple):
 
 
 class ScoredShard(NamedTuple):
-    """The scores of a shard, how many requests it has, and of each part its arm and what ``Panel.take_counts`` says."""
+    """The scores of each part of a shard, its arm and what ``Panel.take_counts`` says, and how many requests it has."""
 
-    rows: MadeRows
+    rows: Sequence[MadeRows]
     counts: Sequence[tuple[str, int, Mapping[str, int]]]
     requests: int
-
-
-class HeldRows(NamedTuple):
-    """Rows of scores in memory, in the place of a table on disk."""
-
-    rows: list[tuple[Any, ...]]
-
-    def append(self, row: Sequence[Any], characters: int = 0) -> None:
-        """Take one row."""
-        del characters
-        self.rows.append(tuple(row))
-
-    def made(self, columns: Sequence[Any]) -> MadeRows:
-        """Return them as a table takes them."""
-        return made_rows(columns, self.rows, array("q", bytes(8 * len(self.rows))))
 
 
 def score_in_workers(
@@ -92,7 +76,7 @@ def score_in_workers(
     CorruptRecordError
         If predictions are out of order, or belong to no item of the run.
     """
-    from promptrial.phases.score import ShardScorer
+    from promptrial.phases.scored import ShardScorer
 
     predictions = _Predictions(spec.run.trial(trial.slug).results / "predictions.parquet", columns)
     shards = (list(shard) for _, shard in groupby(parts, key=lambda part: (part.start, part.stop)))

@@ -65,7 +65,8 @@ def planned_items(run: RunDir, kept: Sequence[bool] | None = None) -> PlannedIte
 
     ``kept`` says by position of which items: of a trial that stopped early, not of all.
     """
-    from promptrial.scoring.base import load_scorers, worst_scores
+    from promptrial.scoring.base import load_scorers
+    from promptrial.scoring.panel import worst_scores
 
     scorers = load_scorers()
     known: dict[tuple[bool, ...], tuple[float, ...]] = {}

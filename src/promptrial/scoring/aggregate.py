@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
-__all__ = ["ReplicateSummary", "summarize_replicates"]
+__all__ = ["ColumnSummary", "ReplicateSummary", "summarize_columns", "summarize_replicates"]
 
 _NAN: Final = math.nan
 
@@ -51,6 +52,48 @@ def summarize_replicates(samples: Sequence[Sequence[float]], n_scores: int) -> R
     columns: Sequence[Sequence[float]] = list(zip(*samples, strict=True)) or [()] * n_scores
     pairs = [_mean_and_std(column) for column in columns]
     return ReplicateSummary(len(samples), tuple([mean for mean, _ in pairs]), tuple([std for _, std in pairs]))
+
+
+class ColumnSummary(NamedTuple):
+    """Mean and standard deviation over the replicates of many items, a column for each scorer."""
+
+    means: list[Sequence[float]]
+    stds: list[Sequence[float]]
+
+
+def summarize_columns(columns: Sequence[Sequence[float]], counts: Sequence[int]) -> ColumnSummary:
+    """Do what ``summarize_replicates`` does, for many items at once.
+
+    Parameters
+    ----------
+    columns : sequence of sequences of float, shape (n_scores, sum of counts)
+        The scores of all answers by scorer, those to each item one after another.
+    counts : sequence of int, shape (n_items,)
+        How many answers each item has.
+
+    Examples
+    --------
+    >>> summarize_columns([[1.0, 0.0, 0.5]], [2, 0, 1])
+    ColumnSummary(means=[[0.5, nan, 0.5]], stds=[[0.7071067811865476, nan, nan]])
+    """
+    if max(counts, default=0) <= 1:
+        none: Sequence[float] = [_NAN] * len(counts)
+        return ColumnSummary([_spread_out(column, counts) for column in columns], [none] * len(columns))
+    pairs = [_of_items(column, counts) for column in columns]
+    return ColumnSummary([[mean for mean, _ in each] for each in pairs], [[std for _, std in each] for each in pairs])
+
+
+def _spread_out(column: Sequence[float], counts: Sequence[int]) -> Sequence[float]:
+    """Return the score of the one answer to each item, NaN for none."""
+    if len(column) == len(counts):
+        return column
+    rest = iter(column)
+    return [next(rest) if count else _NAN for count in counts]
+
+
+def _of_items(column: Sequence[float], counts: Sequence[int]) -> list[tuple[float, float]]:
+    rest = iter(column)
+    return [_mean_and_std(list(islice(rest, count))) for count in counts]
 
 
 def _mean_and_std(column: Sequence[float]) -> tuple[float, float]:

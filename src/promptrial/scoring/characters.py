@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
-__all__ = ["has_unspaced", "split_unspaced"]
+__all__ = ["NUL", "has_unspaced", "split_unspaced"]
+
+NUL: Final = "\0"
+"""What parts texts that are translated as one: no rule of Unicode or of this package looks across it."""
 
 _HAN: Final = (
     "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"

@@ -105,6 +105,10 @@ class Scorer:
         """Return the score, within the declared range, of an answer to an item that the measure applies to."""
         raise NotImplementedError("it has no method `score`")
 
+    def score_many(self, answers: Sequence[tuple[Gold, PreparedAnswer]]) -> Sequence[float]:
+        """Return the scores of answers, in order: what ``score`` gives of each. To be overridden for speed alone."""
+        return [self.score(gold, answer) for gold, answer in answers]
+
 
 class BatchScorer(Scorer):
     """A scorer that takes many answers at once. A score may depend on no other answer of the batch."""

@@ -27,10 +27,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple
 
+from promptrial.scoring.characters import NUL
 from promptrial.scoring.phrases import Phrases, Speech, Vocabulary
 from promptrial.scoring.refusal_table import CONTRACTIONS, LANGUAGES, REASONS
 
-__all__ = ["is_abstention", "refusal_form"]
+__all__ = ["are_abstentions", "is_abstention", "refusal_form"]
 
 _BREAK: Final = "\n"
 _SOFT: Final = "\t"
@@ -266,6 +267,23 @@ def is_abstention(text: str, extra_refusals: tuple[str, ...] = ()) -> bool:
     if not words or (not extra_refusals and text.isascii() and _triggers().keys().isdisjoint(words)):
         return False
     return _is_refusal(text, extra_refusals)
+
+
+def are_abstentions(texts: Sequence[str], extra_refusals: tuple[str, ...] = ()) -> list[bool]:
+    """Return what ``is_abstention`` says of each text; those of ASCII are looked through together for words that may.
+
+    Examples
+    --------
+    >>> are_abstentions(["Unknown.", "Rollo", "No lo s\u00e9."])
+    [True, False, True]
+    """
+    parted = NUL.join(texts)
+    if extra_refusals or not parted.isascii() or parted.count(NUL) >= max(len(texts), 1):
+        return [is_abstention(text, extra_refusals) for text in texts]
+    triggers, forms = _triggers().keys(), _translated(parted).split(NUL)
+    return [
+        not triggers.isdisjoint(form.split()) and is_abstention(text) for text, form in zip(texts, forms, strict=False)
+    ]
 
 
 @lru_cache(maxsize=16_384)

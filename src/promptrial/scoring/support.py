@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
-from promptrial.scoring.characters import split_unspaced
+from promptrial.scoring.characters import NUL, split_unspaced
 
-__all__ = ["Passage", "Passages", "claim_words"]
+__all__ = ["Claim", "Passage", "Passages", "claim_of", "claim_words", "claims_of"]
 
 _SAME: Final = str.maketrans(dict.fromkeys("’‘ʼ′`´＇", "'") | dict.fromkeys("‐‑‒–—−", "-") | dict.fromkeys("“”„", '"'))
 
@@ -38,7 +38,9 @@ class _Table(dict[int, str]):
 _SEEN: Final = _Table(lambda character: "" if unicodedata.category(character) == "Cf" else character, _SAME)
 # Letters, marks and digits, and a space for anything else.
 _PARTED: Final = _Table(lambda character: character if unicodedata.category(character)[0] in "LMN" else " ", {})
-_ASCII_PARTED: Final = bytes(code if chr(code).isalnum() else 0x20 for code in range(128)) + bytes(range(128, 256))
+_ASCII_PARTED: Final = bytes(code if chr(code).isalnum() or chr(code) == NUL else 0x20 for code in range(128)) + bytes(
+    range(128, 256)
+)
 _POSSESSIVE: Final = re.compile(r"'s\b")
 _IN_NUMBER: Final = re.compile(r"[.,](?<=\d[.,])(?=\d)")  # begins with what is rare, and so skips quickly
 _ARTICLES: Final = frozenset({"a", "an", "the"})
@@ -59,6 +61,7 @@ class Passage:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._made: dict[Callable[[str], str], str] = {}
 
     @cached_property
     def form(self) -> str:
@@ -69,6 +72,18 @@ class Passage:
     def words(self) -> str:
         """The words of the passage, a space on either side of each: one text, which takes a tenth of a set's memory."""
         return f" {' '.join(_words_of(self.form))} "
+
+    @cached_property
+    def parted(self) -> str:
+        """The same with articles left in it, and more than one space between: a word is found in both or in neither."""
+        return f" {_ascii_parted(self.form)} ".replace(NUL, " ") if self.form.isascii() else self.words
+
+    def made(self, make: Callable[[str], str]) -> str:
+        """Return what a function makes of the text, which is made once."""
+        found = self._made.get(make)
+        if found is None:
+            found = self._made[make] = make(self._text)
+        return found
 
     def holds(self, span: str) -> bool:
         """Tell whether a span stands in the passage as it is, but for casing, white space and quotes around it.
@@ -81,12 +96,16 @@ class Passage:
         >>> [passage.holds(span) for span in ("Victoria", "Norman", "500", "Norm", "1,500 in all")]
         [True, True, False, False, True]
         """
-        form = _trimmed(_form(span))
+        return self.holds_form(_form(span))
+
+    def holds_form(self, form: str) -> bool:
+        """Tell the same of the form of a span."""
+        form = _trimmed(form)
         return bool(form) and any(_stands_apart(self.form, start, form) for start in _places(form, self.form))
 
     def share(self, words: list[str]) -> float:
         """Return the share of the words that are in the passage, from 0.0 to 1.0; 1.0 for no words."""
-        return sum(f" {word} " in self.words for word in words) / len(words) if words else 1.0
+        return sum([f" {word} " in self.parted for word in words]) / len(words) if words else 1.0
 
     def in_order(self, words: list[str]) -> bool:
         """Tell whether the words stand in the passage one after another (true of no words)."""
@@ -100,7 +119,7 @@ class Passages:
     ----------
     most_characters : int
         How long the texts of those that are kept may be together; those that were asked for longest ago go first. Each
-        takes about three times the memory of its text.
+        takes about four times the memory of its text.
     """
 
     def __init__(self, most_characters: int) -> None:
@@ -134,6 +153,29 @@ def claim_words(text: str) -> list[str]:
     return _words_of(_form(text))
 
 
+class Claim(NamedTuple):
+    """A text as it is looked for in a passage: its form, and its words."""
+
+    form: str
+    words: list[str]
+
+
+def claim_of(text: str) -> Claim:
+    """Return a text as it is looked for in a passage."""
+    form = _form(text)
+    return Claim(form, _words_of(form))
+
+
+def claims_of(texts: Sequence[str]) -> list[Claim]:
+    """Return texts as they are looked for in passages; those of ASCII are parted as one, by NUL, which is faster."""
+    joined = NUL.join(texts)
+    if not joined.isascii() or joined.count(NUL) >= max(len(texts), 1):
+        return [claim_of(text) for text in texts]
+    forms = [" ".join(form.split()) for form in _lowered(joined).split(NUL)] if texts else []
+    parted = _ascii_parted(NUL.join(forms)).split(NUL)
+    return [Claim(form, _without_articles(words.split())) for form, words in zip(forms, parted, strict=False)]
+
+
 def _words_of(form: str) -> list[str]:
     return _ascii_words(form) if form.isascii() else _words(form)
 
@@ -145,14 +187,26 @@ def _words(form: str) -> list[str]:
 
 def _ascii_words(form: str) -> list[str]:
     """Return what ``_words`` does of a form of ASCII alone, several times as fast."""
+    return _without_articles(_ascii_parted(form).replace(NUL, " ").split())
+
+
+def _ascii_parted(form: str) -> str:
+    """Return a form, or several parted by NUL, with a space for all that is no part of a word."""
     if "'s" in form:
         form = _POSSESSIVE.sub("", form)
-    parted = _IN_NUMBER.sub("", form).encode().translate(_ASCII_PARTED).decode()
-    return [word for word in parted.split() if word not in _ARTICLES]
+    return _IN_NUMBER.sub("", form).encode().translate(_ASCII_PARTED).decode()
+
+
+def _without_articles(words: list[str]) -> list[str]:
+    return words if _ARTICLES.isdisjoint(words) else [word for word in words if word not in _ARTICLES]
 
 
 def _form(text: str) -> str:
-    return " ".join(text.lower().replace("`", "'").split()) if text.isascii() else _form_of_any(text)
+    return " ".join(_lowered(text).split()) if text.isascii() else _form_of_any(text)
+
+
+def _lowered(text: str) -> str:
+    return text.lower().replace("`", "'")
 
 
 def _form_of_any(text: str) -> str:

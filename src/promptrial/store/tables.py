@@ -29,9 +29,11 @@ __all__ = [
     "arrow_table",
     "codes_of",
     "column_names",
+    "made_of",
     "made_rows",
     "read_batches",
     "read_columns",
+    "table_of_columns",
 ]
 
 Column = tuple[str, Literal["text", "category", "int", "float"]]
@@ -64,17 +66,36 @@ def _table(schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
 
 
 class MadeRows(NamedTuple):
-    """Rows that another process has made: as a table, as lines of CSV, and how long the texts of each are."""
+    """Rows that are ready to be written: as a table, as lines of CSV, and how long the texts of each are.
+
+    ``characters`` is None where texts are short.
+    """
 
     table: pa.Table
     csv: bytes
-    characters: array[int]
+    characters: array[int] | None
 
 
 def made_rows(columns: Sequence[Column], rows: Sequence[Sequence[Any]], characters: array[int]) -> MadeRows:
     """Return rows as ``TableWriter.append_made`` takes them."""
-    table = arrow_table(columns, rows)
-    return MadeRows(table, bytes(_csv_lines(table)), characters)
+    return made_of(arrow_table(columns, rows), characters)
+
+
+def made_of(table: pa.Table, characters: array[int] | None = None) -> MadeRows:
+    """Return a table in memory as ``TableWriter.append_made`` takes it."""
+    return MadeRows(table, b"".join(_csv_blocks(table)), characters)
+
+
+def table_of_columns(columns: Sequence[Column], values: Sequence[Any]) -> pa.Table:
+    """Return columns as a table in memory: each a list, in which None and NaN are missing values, or an Arrow array."""
+    import pyarrow as pa
+
+    schema = _schema_of(columns)
+    arrays = [
+        each if isinstance(each, pa.Array) else pa.array(each, type=field.type, from_pandas=True)
+        for each, field in zip(values, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 class TableWriter:
@@ -96,8 +117,8 @@ class TableWriter:
         self._schema = _schema_of(columns)
         self._pending: list[Sequence[Any]] = []
         self._characters = 0
-        self._made: list[pa.Table] = []
-        self._made_rows = 0
+        self._tables: list[pa.Table] = []
+        self._in_tables = 0
         self._stack = ExitStack()
         self._files = tuple(self._stack.enter_context(AtomicFile(path)) for path in self.paths)
         self._parquet = pq.ParquetWriter(
@@ -116,25 +137,36 @@ class TableWriter:
         """
         self._pending.append(row)
         self._characters += characters
-        if len(self._pending) >= BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
-            self._flush()
+        self._flush_if_full()
+
+    def append_table(self, table: pa.Table, characters: array[int] | None = None) -> None:
+        """Add the rows of a table with the columns of this one; ``characters`` are the lengths of the texts of each."""
+        self._lay_out()
+        for lines in _csv_blocks(table):
+            self._files[1].write(lines)
+        self._append(table, characters)
 
     def append_made(self, made: MadeRows) -> None:
-        """Add rows that another process has made; all rows of a table are added in this way, or none."""
+        """Add rows that another process has made."""
+        self._lay_out()
+        self._files[1].write(made.csv)
+        self._append(made.table, made.characters)
+
+    def _append(self, table: pa.Table, characters: array[int] | None) -> None:
+        """Add rows whose lines of CSV are written, and end row groups where ``append`` would."""
         import numpy as np
 
-        self._files[1].write(made.csv)
-        lengths = np.cumsum(np.frombuffer(made.characters, dtype=np.int64))
+        lengths = np.zeros(len(table), np.int64) if characters is None else np.frombuffer(characters, dtype=np.int64)
+        lengths = np.cumsum(lengths)
         start = before = 0
         while start < len(lengths):
             full = int(np.searchsorted(lengths, _BATCH_CHARACTERS - self._characters + before))
-            stop = min(start + BATCH_ROWS - self._made_rows, full + 1, len(lengths))
-            self._made.append(made.table.slice(start, stop - start))
-            self._made_rows += stop - start
+            stop = min(start + BATCH_ROWS - self._in_tables, full + 1, len(lengths))
+            self._tables.append(table.slice(start, stop - start))
+            self._in_tables += stop - start
             self._characters += int(lengths[stop - 1]) - before
             start, before = stop, int(lengths[stop - 1])
-            if self._made_rows >= BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
-                self._flush_made()
+            self._flush_if_full()
 
     def records(self) -> dict[Path, FileRecord]:
         """Return the records of both files, once the block has ended."""
@@ -152,7 +184,6 @@ class TableWriter:
         try:
             if kind is None:
                 self._flush()
-                self._flush_made()
         except BaseException as inner:
             self._stack.__exit__(type(inner), inner, inner.__traceback__)
             raise
@@ -163,26 +194,36 @@ class TableWriter:
         with suppress(*([Exception] if kind is not None else [])):
             self._parquet.close()
 
-    def _flush(self) -> None:
-        if not self._pending:
-            return
-        self.rows += len(self._pending)
-        table = _table(self._schema, self._pending)
-        self._pending.clear()
-        self._characters = 0
-        self._parquet.write_table(table)
-        self._files[1].write(_csv_lines(table))
+    def _flush_if_full(self) -> None:
+        if len(self._pending) + self._in_tables >= BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
+            self._flush()
 
-    def _flush_made(self) -> None:
-        """Write a row group of what other processes have made: the one that ``_flush`` would write."""
+    def _lay_out(self) -> None:
+        """Make a table of the rows that were added one by one, and write them as CSV."""
+        if self._pending:
+            table = _table(self._schema, self._pending)
+            self._files[1].write(_csv_lines(table))
+            self._tables.append(table)
+            self._in_tables += len(self._pending)
+            self._pending.clear()
+
+    def _flush(self) -> None:
+        """Write a row group."""
         import pyarrow as pa
 
-        if not self._made:
+        self._lay_out()
+        if not self._tables:
             return
-        self.rows += self._made_rows
-        self._parquet.write_table(pa.concat_tables(self._made).combine_chunks())
-        self._made.clear()
-        self._made_rows = self._characters = 0
+        self.rows += self._in_tables
+        self._parquet.write_table(pa.concat_tables(self._tables).combine_chunks())
+        self._tables.clear()
+        self._in_tables = self._characters = 0
+
+
+def _csv_blocks(table: pa.Table) -> Iterator[memoryview]:
+    """Yield a table as lines of CSV, so many rows at a time that the memory is bounded."""
+    for start in range(0, len(table), BATCH_ROWS):
+        yield _csv_lines(table.slice(start, BATCH_ROWS))
 
 
 def _csv_lines(table: pa.Table) -> memoryview:

@@ -20,12 +20,13 @@ claim either.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from promptrial.scoring.base import Gold, PreparedAnswer
 from promptrial.scoring.contract import Declaration, Scorer
-from promptrial.scoring.support import claim_words
+from promptrial.scoring.support import Claim, claim_of, claims_of
 
 __all__ = ["Unsupported", "contains", "token_support"]
 
@@ -102,7 +103,21 @@ class Unsupported(Scorer):
         """1 for a claim that the passage does not support, 0 for a supported one or none."""
         if not answer.tokens:
             return 0.0
-        return float(not (self._is_supported_officially(gold, answer) or self._is_supported(gold, answer)))
+        return float(
+            not (self._is_supported_officially(gold, answer) or self._is_supported(gold, claim_of(answer.text)))
+        )
+
+    def score_many(self, answers: Sequence[tuple[Gold, PreparedAnswer]]) -> list[float]:
+        """Do what ``score`` does; claims that are not found the faster way are prepared together."""
+        left = [
+            place
+            for place, (gold, answer) in enumerate(answers)
+            if answer.tokens and not self._is_supported_officially(gold, answer)
+        ]
+        scores = [0.0] * len(answers)
+        for place, claim in zip(left, claims_of([answers[place][1].text for place in left]), strict=True):
+            scores[place] = float(not self._is_supported(answers[place][0], claim))
+        return scores
 
     def _is_supported_officially(self, gold: Gold, answer: PreparedAnswer) -> bool:
         """Look for the tokens of the official normalisation: the faster way, and mostly the last."""
@@ -110,10 +125,9 @@ class Unsupported(Scorer):
             return contains(answer.tokens, f" {' '.join(gold.rules.tokens(gold.item.context or ''))} ")
         return token_support(answer.tokens, gold.haystack) >= self.min_token_overlap
 
-    def _is_supported(self, gold: Gold, answer: PreparedAnswer) -> bool:
-        if gold.passage.holds(answer.text):
+    def _is_supported(self, gold: Gold, claim: Claim) -> bool:
+        if gold.passage.holds_form(claim.form):
             return True
-        words = claim_words(answer.text)
         if self.strategy == "exact":
-            return gold.passage.in_order(words)
-        return gold.passage.share(words) >= self.min_token_overlap
+            return gold.passage.in_order(claim.words)
+        return gold.passage.share(claim.words) >= self.min_token_overlap
