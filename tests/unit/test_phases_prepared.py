@@ -7,7 +7,17 @@ import pytest
 
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Message, ids
-from promptrial.phases.prepared import ItemKey, ItemReader, encode_item, item_keys, item_tokens, prepared_files
+from promptrial.phases import prepared
+from promptrial.phases.prepared import (
+    ItemCounts,
+    ItemKey,
+    ItemReader,
+    encode_item,
+    item_counts,
+    item_keys,
+    item_tokens,
+    prepared_files,
+)
 from promptrial.store.rundir import RunDir
 
 OPEN = [
@@ -69,6 +79,19 @@ def test_keys_come_in_the_same_order_without_the_texts(run: RunDir) -> None:
     assert list(item_keys(run)) == [
         ItemKey(item.dataset, item.id, item.type, item.cluster is not None) for item in OPEN + CLOSED
     ]
+
+
+def test_items_are_counted_by_type_once_and_again_when_a_file_has_changed(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert item_counts(run) == ItemCounts(open=3, closed=5, grouped=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(prepared, "item_keys", lambda _run: pytest.fail("the items are read again"))
+        assert item_counts(run).closed == 5
+    _, (_, closed) = prepared_files(run)
+    with closed.open("ab") as file:
+        file.write(encode_item(CLOSED[0]) + b"\n")
+    assert item_counts(run) == ItemCounts(open=3, closed=6, grouped=2)
 
 
 def test_long_item_ids_are_found_by_their_token(run: RunDir) -> None:

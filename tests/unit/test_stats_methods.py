@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,11 +11,11 @@ import pytest
 from scipy import stats
 
 from promptrial.documents.significance import Estimate, StatsSettings
-from promptrial.stats import bootstrap, effect_size, mcnemar, paired_t, permutation, score, wilcoxon
+from promptrial.stats import bootstrap, difference, effect_size, mcnemar, paired_t, permutation, score, wilcoxon
 from promptrial.stats import tost as tost_module
 from promptrial.stats.attrition import arm_attrition, missing_bounds
 from promptrial.stats.clusters import cluster_totals
-from promptrial.stats.difference import difference_test
+from promptrial.stats.difference import DifferenceTest, difference_test
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.intervals import clopper_pearson, wilson
 from promptrial.stats.paired import paired_difference, variance_split
@@ -48,6 +49,25 @@ def binary_sample(treatment_only: int, control_only: int, both: int = 5, neither
     cells = ((0, 1), treatment_only), ((1, 0), control_only), ((1, 1), both), ((0, 0), neither)
     pairs = [pair for pair, count in cells for _ in range(count)]
     return sample_of([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+
+def test_the_test_of_a_sample_is_made_once_and_keeps_no_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+    make = difference._test_of
+
+    def counted(sample: PairedSample, confidence: float, alpha: float, draws: int, seed: int) -> DifferenceTest:
+        made.append(alpha)
+        return make(sample, confidence, alpha, draws, seed)
+
+    monkeypatch.setattr(difference, "_test_of", counted)
+    sample = sample_of([0.0, 1.0, 0.0, 1.0], [1.0, 1.0, 0.5, 1.0])
+    first = difference_test(sample, SETTINGS)
+    assert difference_test(sample, SETTINGS) is first
+    difference_test(sample, StatsSettings(alpha=0.01))
+    assert made == [0.05, 0.01]
+    gone = weakref.ref(sample)
+    del sample
+    assert gone() is None
 
 
 def test_mcnemar_counts_the_discordant_pairs_of_a_sample() -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from promptrial.errors import StopRequested
 from promptrial.store import atomic, tables
-from promptrial.store.tables import Column, TableWriter, read_batches
+from promptrial.store.tables import Column, TableWriter, codes_of, read_batches, values_of
 
 COLUMNS: tuple[Column, ...] = (("id", "text"), ("arm", "category"), ("n", "int"), ("score", "float"))
 FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"  # of = + - and @
@@ -233,3 +234,16 @@ def test_rows_and_tables_in_turn_give_the_bytes_of_rows_alone(tmp_path: Path, mo
                 mixed.append_table(tables.arrow_table(COLUMNS, rows[own]), array("q", lengths[own]))
         assert mixed.rows == alone.rows
         assert [each.read_bytes() for each in mixed.paths] == [each.read_bytes() for each in alone.paths]
+
+
+@pytest.mark.parametrize("as_codes", [False, True])
+def test_the_values_of_a_column_come_once_in_the_order_in_which_they_first_stand_there(as_codes: bool) -> None:
+    chunks = [pa.array(["b", "a", "b"]), pa.array([], pa.string()), pa.array(["c", "a"])]
+    column = pa.chunked_array([chunk.dictionary_encode() for chunk in chunks] if as_codes else chunks)
+    assert values_of(column).to_pylist() == ["b", "a", "c"]
+    assert codes_of(column, values_of(column)).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_values_of_a_dictionary_that_no_row_has_are_not_values_of_the_column() -> None:
+    whole = pa.DictionaryArray.from_arrays(pa.array([2, 0, 2]), pa.array(["a", "never", "b"]))
+    assert values_of(pa.chunked_array([whole])).to_pylist() == ["b", "a"]

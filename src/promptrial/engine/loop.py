@@ -21,6 +21,7 @@ from promptrial.model.units import RUN, Unit
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
+from promptrial.runtime import memory
 from promptrial.store import atomic, records
 from promptrial.store.change_records import Consent
 from promptrial.store.part_records import listed
@@ -172,6 +173,7 @@ class Engine:
         check_space(self.spec, self.services, phase, unit)
         self._set_damaged_aside(phase, unit)
         produced = phase.run(self.spec, self.services, unit)
+        memory.give_back_freed()
         receipt = Receipt(
             {self.spec.run.relative(path): file for path, file in produced.artifacts.items()},
             inputs_of(self.spec, self.services, phase, unit),

@@ -46,7 +46,7 @@ from promptrial.phases.quoted import Quote
 from promptrial.phases.reuse_ahead import reusable_ahead
 from promptrial.phases.services import Ask, Services
 from promptrial.phases.spec import RunSpec, SampleHistory, SpendingTerms, TrustedCode
-from promptrial.runtime import collector
+from promptrial.runtime import collector, memory
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog, Level, Redactor
 from promptrial.runtime.progress import NoProgress, Progress
@@ -234,6 +234,7 @@ def _followed(request: RunRequest, selection: Selection, invocation: Invocation,
     from promptrial.phases.spending import require_prices
 
     collector.look_rarely()
+    memory.keep_little()
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
     selection = piloting.selected(_narrowed(selection, opened, trial_filter), opened.pilot)

@@ -5,7 +5,9 @@ Open-book items come first, then closed-book ones; a position in that order is w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -19,11 +21,13 @@ from promptrial.store.records import Manifest, load
 from promptrial.store.rundir import RunDir
 
 __all__ = [
+    "ItemCounts",
     "ItemKey",
     "ItemReader",
     "all_items",
     "encode_item",
     "in_order",
+    "item_counts",
     "item_keys",
     "item_tokens",
     "positions_with",
@@ -42,6 +46,14 @@ class ItemKey(NamedTuple):
     id: str
     type: ItemType
     grouped: bool = False
+
+
+class ItemCounts(NamedTuple):
+    """How many items there are of each type, and how many of all their source groups with others."""
+
+    open: int
+    closed: int
+    grouped: int
 
 
 class _KeyRow(msgspec.Struct, frozen=True):
@@ -126,6 +138,21 @@ def item_keys(run: RunDir) -> Iterator[ItemKey]:
     for line in _lines(run):
         row = _decoded(line, _KEY_DECODER)
         yield ItemKey(row.dataset, row.id, line.type, row.cluster is not None)
+
+
+def item_counts(run: RunDir) -> ItemCounts:
+    """Return how many items there are; they are counted once, and again where their files have changed."""
+    found = [path.stat() for _, path in prepared_files(run)]
+    return _counted(run, tuple((each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in found))
+
+
+@lru_cache(maxsize=4)
+def _counted(run: RunDir, _files: tuple[tuple[int, ...], ...]) -> ItemCounts:
+    types, grouped = Counter[ItemType](), 0
+    for key in item_keys(run):
+        types[key.type] += 1
+        grouped += key.grouped
+    return ItemCounts(types["open"], types["closed"], grouped)
 
 
 def item_tokens(run: RunDir) -> dict[str, str]:

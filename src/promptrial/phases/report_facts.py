@@ -21,7 +21,7 @@ from promptrial.phases.copied import copied
 from promptrial.phases.latency import latencies
 from promptrial.phases.older import older_figures
 from promptrial.phases.parsed import ParseReport
-from promptrial.phases.prepared import ItemReader, item_keys
+from promptrial.phases.prepared import ItemReader, item_counts
 from promptrial.phases.reused import reused_by
 from promptrial.phases.sample import grown_late
 from promptrial.phases.scorers import declared, judges_in
@@ -118,8 +118,7 @@ def _run_facts(spec: RunSpec) -> RunFacts:
     prepared = load_manifest(spec.run.prepared / "manifest.json")
     sources: dict[str, Any] = prepared.facts["sources"] if prepared else {}
     rules = evaluation_rules(spec)
-    keys = [*item_keys(spec.run)]
-    types = Counter(key.type for key in keys)
+    items = item_counts(spec.run)
     return RunFacts(
         run_id=spec.run.run_id,
         experiment=spec.as_written(spec.config.name, "name"),
@@ -127,9 +126,9 @@ def _run_facts(spec: RunSpec) -> RunFacts:
         config_hash=spec.config_hash,
         package_version=__version__,
         datasets=tuple(_dataset_facts(name, source, rules[name]) for name, source in sources.items()),
-        n_open=types["open"],
-        n_closed=types["closed"],
-        n_grouped=sum(key.grouped for key in keys),
+        n_open=items.open,
+        n_closed=items.closed,
+        n_grouped=items.grouped,
         dry_run=spec.dry_run,
         grown_late=grown_late(spec),
         corrected=spec.n_corrected,

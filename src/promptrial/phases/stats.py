@@ -33,6 +33,7 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import load
 from promptrial.store.rundir import RunDir, digest_of
+from promptrial.store.tables import codes_of, column_names, read_columns, values_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +46,7 @@ __all__ = ["AGREEMENT", "PHASE", "PlannedItems", "planned_items", "read_scores",
 AGREEMENT: Final = "agreement.json"
 """How far measures agree with people, and judges with each other; there only if anything is known of that."""
 _TYPES: Final = ("open", "closed")
+_CATEGORIES: Final = ("dataset", "type", "cluster", "condition", "temp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,8 @@ def read_scores(
     arms : sequence of str
         The arms of the trial, in order.
     """
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, memory_map=False)
-    return table_of(table, declared(path.parent), planned, samples_per_item, arms)
+    scorers = declared(path.parent)
+    return table_of(read_columns(path, column_names(path), _CATEGORIES), scorers, planned, samples_per_item, arms)
 
 
 def table_of(
@@ -119,14 +119,13 @@ def table_of(
     """Return the columns that the statistics take of a table of scores; ``scorers`` are its scorers, in order."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     from promptrial.stats.pairing import ScoreTable
 
     def codes(name: str, names: Sequence[str] | None = None) -> tuple[Any, list[str]]:
-        column = table.column(name).combine_chunks()
-        known = pc.unique(column) if names is None else pa.array(names)
-        return pc.index_in(column, known).to_numpy(zero_copy_only=False).astype(np.int64), known.to_pylist()
+        column = table.column(name)
+        known = values_of(column) if names is None else pa.array(names, pa.string())
+        return codes_of(column, known), known.to_pylist()
 
     def floats(name: str) -> Any:  # noqa: ANN401 - a float array
         return table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
@@ -142,6 +141,7 @@ def table_of(
     arm, arm_names = codes("condition", compared_arms(arms))
     dataset, dataset_names = codes("dataset")
     cluster, cluster_names = codes("cluster")
+    temp, temps = codes("temp")
     subgroups = {column: codes(name) for name in table.column_names if (column := subgroup_of(name)) is not None}
     return ScoreTable(
         item_keys=planned.keys,
@@ -154,12 +154,12 @@ def table_of(
         type=codes("type", _TYPES)[0],
         arm=arm,
         arm_names=arm_names,
-        temp=pc.cast(table.column("temp"), pa.float64()).to_numpy(),
+        temp=np.array([float(temp) for temp in temps], dtype=np.float64)[temp],
         n_samples=table.column("n_samples").to_numpy().astype(np.int64),
         metrics={name: floats(name) for name in scorers},
         deviations={name: floats(f"{name}_std") for name in scorers},
         planned_samples={
-            (code, float(temp)): n for code in range(len(arm_names)) for temp, n in samples_per_item.items()
+            (code, float(each)): n for code in range(len(arm_names)) for each, n in samples_per_item.items()
         },
         worst={name: worst_of(name) for name in scorers},
         roles={role: name for role in ROLES if (name := with_role(scorers, role)) is not None},

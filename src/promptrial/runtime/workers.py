@@ -29,6 +29,7 @@ from typing import IO, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from promptrial import registry
 from promptrial.errors import in_one_sentence
+from promptrial.runtime import memory
 from promptrial.runtime.arrow import settle_without_pandas
 from promptrial.runtime.program import bare_environment
 
@@ -97,15 +98,18 @@ def cores() -> int:
 
 
 def worker_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of an environment that a worker gets: no key; it finds modules where this process does.
+    """Return the environment of a worker, made from that of this process.
+
+    There is no key in it; a worker finds modules where this process does, and keeps as little memory.
 
     Examples
     --------
-    >>> sorted(worker_environment({"PATH": "/bin", "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "sk-1"}))
-    ['OMP_NUM_THREADS', 'PATH', 'PYTHONPATH']
+    >>> kept = worker_environment({"PATH": "/bin", "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "sk-1"})
+    >>> sorted(kept)
+    ['ARROW_DEFAULT_MEMORY_POOL', 'MALLOC_MMAP_THRESHOLD_', 'OMP_NUM_THREADS', 'PATH', 'PYTHONPATH']
     """
     kept = {name: value for name, value in env.items() if name.startswith(_KEPT)}
-    return {**bare_environment(env), **kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return {**bare_environment(env), **memory.VARIABLES, **kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def one_line(error: BaseException) -> str:

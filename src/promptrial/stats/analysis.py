@@ -159,12 +159,15 @@ def _analyse_contrast(
     found = _Found([], [], [])
     for temp in table.temps:
         attrition_tests: dict[bytes, AttritionTest] = {}
-        pairings = {name: pairing_of(table, name, temp, contrast, settings) for name in table.metrics}
-        for pairing in pairings.values():
+        with_roles: dict[str, Pairing] = {}  # each is large, and only these are needed together
+        for name in table.metrics:
+            pairing = pairing_of(table, name, temp, contrast, settings)
+            if name in table.roles.values():
+                with_roles[name] = pairing
             analyst = _Analyst(pairing, settings, statistics, attrition_tests if both else None)
             found.results.extend(analyst.results(subsets))
             found.interactions.extend(analyst.interactions(subsets))
-        found.selective.extend(_selective(pairings, table, subsets, settings))
+        found.selective.extend(_selective(with_roles, table, subsets, settings))
     return found
 
 

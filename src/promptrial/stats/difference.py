@@ -12,6 +12,7 @@ import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from promptrial.documents.significance import StatsSettings
 from promptrial.stats.clusters import ClusterTotals, cluster_totals
@@ -80,6 +81,10 @@ class DifferenceTest:
         return self.effective is not None and self.p_flips <= alpha < self.p
 
 
+_MADE: Final = WeakKeyDictionary[PairedSample, dict[tuple[float, float, int, int], DifferenceTest]]()
+"""The tests that were made, for several rows show one; they are kept as long as their sample, and keep no sample."""
+
+
 def difference_test(sample: PairedSample, settings: StatsSettings) -> DifferenceTest:
     """Make the test that decides on an endpoint, by its planned scale and clustering.
 
@@ -91,12 +96,14 @@ def difference_test(sample: PairedSample, settings: StatsSettings) -> Difference
         Level, confidence, flips to begin with (at least 9,999) and seed.
     """
     draws = max(settings.permutation_samples, FEWEST_FLIPS)
-    return _test_of(sample, settings.confidence, settings.alpha, draws, settings.random_seed)
+    asked = settings.confidence, settings.alpha, draws, settings.random_seed
+    made = _MADE.setdefault(sample, {})
+    if asked not in made:
+        made[asked] = _test_of(sample, *asked)
+    return made[asked]
 
 
-@functools.lru_cache(maxsize=4)
 def _test_of(sample: PairedSample, confidence: float, alpha: float, draws: int, seed: int) -> DifferenceTest:
-    """Make the test once for the several rows that show it; samples are compared by identity."""
     if decided_by_score(sample):
         table = paired_table(sample)
         return binary_difference_test(table.gains, table.losses, table.n, confidence)

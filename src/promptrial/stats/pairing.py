@@ -83,7 +83,7 @@ class ArmScores:
     planned: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class PairedSample:
     """The pairs of one endpoint: what every statistic gets.
 

@@ -34,6 +34,7 @@ __all__ = [
     "read_batches",
     "read_columns",
     "table_of_columns",
+    "values_of",
 ]
 
 Column = tuple[str, Literal["text", "category", "int", "float"]]
@@ -275,6 +276,17 @@ def read_columns(path: Path, columns: Sequence[str], categories: Sequence[str] =
 
     with pq.ParquetFile(path, read_dictionary=[*categories], memory_map=False) as file:  # read_table loads much more
         return file.read(columns=[*columns])
+
+
+def values_of(column: pa.ChunkedArray) -> pa.Array:
+    """Return the values of a column, each once, in the order in which they first stand there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        return pc.unique(column)
+    texts = [chunk.dictionary.take(pc.unique(chunk.indices)) for chunk in column.chunks]
+    return pc.unique(pa.chunked_array(texts, column.type.value_type))
 
 
 def codes_of(column: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.int64]:

@@ -151,6 +151,8 @@ def _plain(value: Mapping[str, Any]) -> bytes | None:
         plain = msgspec.json.encode(value)
     except UnicodeEncodeError:  # a lone surrogate
         return None
+    if plain.isascii() and b"\\" not in plain and b"\x7f" not in plain:  # most items; quicker than the search
+        return plain
     return None if _perhaps_unsafe().search(plain.decode()) else plain
 
 
