@@ -62,7 +62,7 @@ def oracle_tables(run: Mapper, trials: int) -> list[Table]:
             coverage += [_covered(design, label, with_effect) for label in with_effect[0].intervals]
             rejections += [_rejected(design, metric, without) for metric in without[0].p]
     return [
-        Table("oracle coverage", ("design", "metric", "of", "interval", "truth", "width", "covers"), tuple(coverage)),
+        Table("oracle coverage", ("design", "measure", "of", "interval", "truth", "width", "covers"), tuple(coverage)),
         Table("oracle rejections", ("design", "p-value", "p ≤ .05"), tuple(rejections)),
     ]
 

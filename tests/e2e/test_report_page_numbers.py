@@ -95,13 +95,13 @@ def test_tables_of_effects_have_the_figures_of_the_document(made: Pages) -> None
     primary = made.statistics["settings"]["primary"]
     for title, is_primary in (("Primary endpoints", True), ("Exploratory endpoints", False)):
         rows = [row for row in made.endpoints() if (row["metric"] in primary) == is_primary]
-        found = {row["Endpoint"]: cells(row) for row in made.page.table(title)}
+        found = {row["Measure"]: cells(row) for row in made.page.table(title)}
         assert found == {LABELS[row["metric"]]: shown(row) for row in rows}
 
 
 @pytest.mark.parametrize(("title", "scope"), [("By data set", "dataset"), ("By item type", "type")])
 def test_tables_of_subsets_have_the_figures_of_the_document(made: Pages, title: str, scope: str) -> None:
-    found = [(row["Endpoint"], cells(row)) for row in made.page.table(title)]
+    found = [(row["Measure"], cells(row)) for row in made.page.table(title)]
     assert found == [(LABELS[row["metric"]], shown(row)) for row in made.endpoints(scope)]
 
 

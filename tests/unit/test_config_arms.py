@@ -46,7 +46,7 @@ def test_the_arm_under_treatment_is_called_treatment(tmp_path: Path) -> None:
         ({"control": "control.txt", "treatments": {}}, "prompt_sets.main.treatments: needs 1 or more entries"),
         ({"control": "control.txt", "treatments": {"Big": "unused.txt"}}, "'Big' is not the name of an arm"),
         ({"control": "control.txt", "treatments": {"control": "unused.txt"}},
-            "'control' is the name of the baseline arm"),
+            "'control' is the name of the control"),
         ({"control": "control.txt", "treatments": {"arm_ajw": "unused.txt", "arm_bgc": "control.txt"}},
          "the arms 'arm_ajw' and 'arm_bgc' have the same code in request ids: rename one of them"),
         ({"control": {}, "treatment": "unused.txt"}, "prompt_sets.main.control: give the `path` of a file or a `text`"),

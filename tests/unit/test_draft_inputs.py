@@ -155,7 +155,7 @@ def test_a_prompt_that_is_not_given_is_what_stands_in_for_it() -> None:
     [
         (("A.txt", "b c.txt"), "--treatment: two prompts have the same name"),
         (("a=x", "a=y"), "--treatment: two prompts have the same name"),
-        (("control=x",), "--treatment: control is the name of the baseline arm"),
+        (("control=x",), "--treatment: control is the name of the control"),
         (("a=none.txt",), "--treatment: there is no file none.txt"),
     ],
 )

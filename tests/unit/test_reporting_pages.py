@@ -464,11 +464,11 @@ def test_an_exploratory_endpoint_of_too_few_clusters_is_not_said_to_be_without_a
 
 def test_the_level_above_the_effects_is_that_of_the_stopping_rule_where_it_decides_all_of_them() -> None:
     ruled = document(endpoint(), endpoint("f1", **DULL), looks=looked_at(0.025))
-    assert "Difference, pp (97.5% CI)" in primary_table(ruled).headers
-    assert "Difference, pp (95% CI)" in exploratory_table(ruled).headers
+    assert "Difference, points (97.5% CI)" in primary_table(ruled).headers
+    assert "Difference, points (95% CI)" in exploratory_table(ruled).headers
     both = msgspec.structs.replace(ruled, settings=replace(ruled.settings, primary=("em", "f1")))
     table = primary_table(both)
-    assert "Difference, pp (95% CI)" in table.headers
+    assert "Difference, points (95% CI)" in table.headers
     assert table.notes[0] == "Exact match: the interval is at 97.5%, the level of the stopping rule."
     result = TrialResult(facts(), ruled, costs())
     assert any("(97.5% CI +9.0" in text for text in trial_sentences(result))
@@ -551,7 +551,7 @@ def test_equivalence_is_spoken_of_only_with_a_margin() -> None:
         "0.300",
         "not shown",
     )
-    assert "Difference, pp (90% CI)" in equivalence_table(with_margin).headers
+    assert "Difference, points (90% CI)" in equivalence_table(with_margin).headers
     assert (
         "Equivalence in Exact match at temperature 0, margin 5 percentage points: not shown (adjusted p = 0.300)."
         in sentences(with_margin)

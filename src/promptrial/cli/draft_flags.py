@@ -38,7 +38,7 @@ def add_draft_flags(parser: Parser, *, required: bool) -> None:
         metavar="NAME",
     )
     add_flag(parser, "separator", "separator between several answers in one cell, such as ';' or '|'", metavar="TEXT")
-    add_flag(parser, _FIRST, "the baseline system prompt: a file or the text itself", required=required,
+    add_flag(parser, _FIRST, "the system prompt of the control: a file or the text itself", required=required,
              metavar="FILE|TEXT")  # fmt: skip
     add_flag(parser, _OTHER, (
         "the system prompt to test: a file or the text itself; for several, repeat --treatment NAME=FILE"
@@ -90,7 +90,7 @@ def prompts(args: argparse.Namespace, missing: Mapping[ArmName, str]) -> dict[Ar
             hint=f"name each: --{_OTHER} short=B.txt --{_OTHER} strict=C.txt",
         )
     if _FIRST in treatments:
-        raise UsageError(f"--{_OTHER}: {_FIRST} is the name of the baseline arm", hint="give it another name")
+        raise UsageError(f"--{_OTHER}: {_FIRST} is the name of the control", hint="give it another name")
     texts: dict[ArmName, str | None] = {_FIRST: getattr(args, _FIRST), **(treatments or {_OTHER: None})}
     return {
         name: missing[name] if text is None else prompt_given(f"--{name if name == _FIRST else _OTHER}", text)

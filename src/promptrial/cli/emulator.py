@@ -22,7 +22,7 @@ DESCRIPTION = f"""Emulate the providers' APIs locally, at no cost, until SIGINT 
 
 One port serves all of these APIs: {_SPOKEN}.
 
-The first line on stdout is the address. If restarted with the same --state folder, the emulator continues where it
+The first line on stdout is the address. If started again with the same --state folder, the emulator continues where it
 stopped."""
 _LOOK_EVERY_S = 3600.0
 

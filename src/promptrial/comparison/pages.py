@@ -232,8 +232,8 @@ def _effects_table(pair: Pair) -> Table:
     corrected = filter(None, [correction_text(families)])
     return Table(
         title="B minus A, over all items in both runs",
-        headers=("Endpoint", "Role", "Temp.", "Pairs", "Dropped", "A", "B",
-                 f"Difference, pp ({level(found.settings.confidence)} CI)", "p", "Adjusted p"),
+        headers=("Measure", "Role", "Temp.", "Pairs", "Dropped", "A", "B",
+                 f"Difference, points ({level(found.settings.confidence)} CI)", "p", "Adjusted p"),
         rows=tuple(_effect_row(row, found.settings.primary) for row in endpoints),
         notes=tuple(dict.fromkeys([*corrected, *reasons, *caution_notes(endpoints), *_about_missing(pair, endpoints)])),
         align="llrrlrrrrr",

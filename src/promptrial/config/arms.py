@@ -111,7 +111,7 @@ class ArmConfig(Strict):
 
 def _treatment_name(value: str) -> str:
     if value == CONTROL:
-        raise ValueError(f"{value!r} is the name of the baseline arm: give the treatment another one")
+        raise ValueError(f"{value!r} is the name of the control: give the treatment another one")
     if not ARM_PATTERN.fullmatch(value):
         raise ValueError(
             f"{value!r} is not the name of an arm: use a lower-case letter, then at most 31 of lower-case letters, "

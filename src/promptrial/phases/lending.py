@@ -214,4 +214,4 @@ def _state_of(lender: RunDir) -> RunState:
 
 def _look_at(lender: RunDir) -> str:
     doctor = f"promptrial doctor {lender.run_id}{place_flag(lender.root.parent)}"
-    return f"see how to repair that run: {doctor}; or remove --reuse"
+    return f"see how to fix that run: {doctor}; or remove --reuse"

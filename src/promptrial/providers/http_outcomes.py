@@ -188,7 +188,7 @@ def explained(call: Call) -> Iterator[None]:
     except httpx.HTTPError as error:
         raise call.uncertain(f"connection lost: {_named(error)}") from error
     except TooSlowError as error:
-        raise call.uncertain(f"{error}, and was aborted") from error
+        raise call.uncertain(f"{error}, and was stopped") from error
     except StopNoticedError as error:
         raise TransferStoppedError(call.text(f"{error}; a resume repeats it")) from error
 

@@ -101,7 +101,7 @@ def reading_sentences(significance: Significance) -> list[str]:
     """Return what a reader has to know of the figures."""
     settings = significance.settings
     return [
-        f"A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points (pp), over the items scored in both arms.",
+        f"A difference is {SIDES[1]} minus {SIDES[0]}, in percentage points, over the items scored in both arms.",
         ITEM_TEXT,
         *(["Numbers in other units show the unit."] if _has_units(significance) else []),
         (

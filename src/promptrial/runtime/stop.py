@@ -76,7 +76,7 @@ class StopToken:
         if not self._asked and self._sentinel is not None and self._sentinel.exists():
             self.set(f"{self._sentinel.name} file found", wake=False)
         if not self._asked and self._when is not None and self._when():
-            self.set("its condition is met", wake=False)
+            self.set("what it waited for has happened", wake=False)
         if self._asked and not self._noticed:
             self._noticed = True
             self.on_notice(self.reason)

@@ -34,7 +34,7 @@ def with_one_control(tables: Mapping[str, ScoreTable]) -> ScoreTable:
     first = next(iter(tables.values()))
     for name, table in tables.items():
         if list(table.item_keys) != list(first.item_keys) or {*table.metrics} != {*first.metrics}:
-            raise ValueError(f"{name} has other items or metrics than the trials that it is put together with")
+            raise ValueError(f"{name} has other items or measures than the trials that it is put together with")
     kept = [_Kept(name, table, with_control=not at) for at, (name, table) in enumerate(tables.items())]
     arms = [control_first(first.arm_names)[0], *(arm for each in kept for arm in each.treatments.values())]
     datasets, clusters = (

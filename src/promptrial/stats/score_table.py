@@ -140,9 +140,9 @@ class ScoreTable:
     def _check_scores(self) -> None:
         for name, column in self.metrics.items():
             if np.isinf(column).any():
-                raise ValueError(f"metric {name} holds an infinite score")
+                raise ValueError(f"measure {name} holds an infinite score")
             if not np.isnan(column[self.n_samples == 0]).all():
-                raise ValueError(f"metric {name} has a score where n_samples is 0; missing is NaN, never a number")
+                raise ValueError(f"measure {name} has a score where n_samples is 0; missing is NaN, never a number")
 
     def _check_plan(self) -> None:
         for arm in self.arm_names:
@@ -158,7 +158,7 @@ class ScoreTable:
             if column.shape != (len(self.item_keys),):
                 raise ValueError(f"worst scores of {name} have shape {column.shape}; items: {len(self.item_keys)}")
             if name in self.metrics and not np.isnan(self.metrics[name][np.isnan(column[self.item])]).all():
-                raise ValueError(f"metric {name} has a score for an item that it does not apply to")
+                raise ValueError(f"measure {name} has a score for an item that it does not apply to")
 
     def _check_repeats(self) -> None:
         temp_code = np.searchsorted(np.unique(self.temp), self.temp)

@@ -89,7 +89,7 @@ def aggregate_table(
         title="Primary endpoints of all trials",
         headers=(
             "Trial",
-            "Endpoint",
+            "Measure",
             "Temp.",
             "Pairs",
             *SIDE_HEADERS,

@@ -117,7 +117,7 @@ def pairs_of_arms_table(significance: Significance, names: Mapping[ArmName, str]
     fillers = list(dict.fromkeys(each for _, pair in found for each in _fillers(pair, names)))
     return Table(
         "All pairs of arms",
-        ("Arm", "Minus", "Endpoint", "Temp.", "Pairs", f"Difference, pp ({sure} CI)", "p", "Adjusted p", "Ahead"),
+        ("Arm", "Minus", "Measure", "Temp.", "Pairs", f"Difference, points ({sure} CI)", "p", "Adjusted p", "Ahead"),
         tuple(_pair_row(ranking, pair, names) for ranking, pair in found),
         (
             how,
@@ -159,7 +159,7 @@ def trend_table(significance: Significance, names: Mapping[ArmName, str]) -> Tab
     return Table(
         "Trend across the arms",
         (
-            "Endpoint", "Temp.", "Items", f"Change per step, pp ({level(significance.settings.confidence)} CI)", "p",
+            "Measure", "Temp.", "Items", f"Change per step, points ({level(significance.settings.confidence)} CI)", "p",
             "Adjusted p", "Decision",
         ),
         tuple(_trend_row(row) for row in rows),
@@ -206,7 +206,7 @@ def pooled_table(significance: Significance) -> Table:
     table = Table(
         "Effects over several data sets",
         (
-            "Endpoint", "Temp.", "Data sets", f"Difference, pp ({level(significance.settings.confidence)} CI)", "p",
+            "Measure", "Temp.", "Data sets", f"Difference, points ({level(significance.settings.confidence)} CI)", "p",
             "Q (p)", "I2",
         ),
         tuple(_pooled_row(row) for row in rows),

@@ -120,9 +120,7 @@ def questions_table(significance: Significance) -> Table:
         role = "primary" if name in significance.settings.primary else "exploratory"
         rows.append((text.label, role, "; ".join(map(" / ".join, counts.values())), wanted, text.asks))
     notes = [] if significance.contrasts is UNSET else [f"Pairs: {'; '.join(map(str, significance.compared))}."]
-    return Table(
-        "Endpoints", ("Endpoint", "Role", "Pairs", "Better if", "Question"), tuple(rows), tuple(notes), "llrll"
-    )
+    return Table("Measures", ("Measure", "Role", "Pairs", "Better if", "Question"), tuple(rows), tuple(notes), "llrll")
 
 
 def attrition_table(significance: Significance) -> Table:
@@ -153,7 +151,7 @@ def pairs_table(significance: Significance) -> Table:
     table = Table(
         title="From items to pairs",
         headers=(
-            "Endpoint",
+            "Measure",
             "Temp.",
             "Items",
             "Pairs",
@@ -209,11 +207,11 @@ def bounds_table(significance: Significance) -> Table:
     table = Table(
         title="Worst-case bounds",
         headers=(
-            "Endpoint",
+            "Measure",
             "Temp.",
             "Items",
             *(f"Answers missing in {side}" for side in SIDES),
-            "Range of the difference, pp",
+            "Range of the difference, points",
         ),
         rows=tuple(rows),
         notes=(*_BOUNDS_NOTES, *reasons),
@@ -269,7 +267,7 @@ def older_table(facts: TrialFacts) -> Table:
     )
     return Table(
         title="Figures of promptrial's predecessor",
-        headers=("Endpoint", "Arm", "Then", "Scores then", "Now", "Scores now"),
+        headers=("Measure", "Arm", "Then", "Scores then", "Now", "Scores now"),
         rows=rows,
         notes=(
             "The answers are the same; the differences come from rescoring them.",
@@ -322,7 +320,7 @@ def _temperature_with_samples(trial: Trial, temp: float) -> str:
 def _margins(margins: dict[str, float]) -> str:
     units = {name: score_unit(name) for name in margins}
     texts = [
-        f"{metric_text(name).label} {margin(width, units[name])}{'' if units[name].name else ' pp'}"
+        f"{metric_text(name).label} {margin(width, units[name])}{'' if units[name].name else ' points'}"
         for name, width in margins.items()
     ]
     return ", ".join(texts) or "none given, so equivalence was not tested"

@@ -128,10 +128,10 @@ def interaction_table(significance: Significance, scope: Scope) -> Table:
         headers=(
             "Subset",
             "Minus",
-            "Endpoint",
+            "Measure",
             "Temp.",
             "Pairs",
-            f"Difference in effect, pp ({level(significance.settings.confidence)} CI)",
+            f"Difference in effect, points ({level(significance.settings.confidence)} CI)",
             "p",
             "Adjusted p",
             "Decision",
@@ -156,13 +156,13 @@ def equivalence_table(significance: Significance) -> Table:
     table = Table(
         title="Equivalence and non-inferiority",
         headers=(
-            "Endpoint",
+            "Measure",
             "Subset",
             "Temp.",
             "Hypothesis",
             "Pairs",
-            "Margin, pp",
-            f"Difference, pp ({level(1 - 2 * significance.settings.alpha)} CI)",
+            "Margin, points",
+            f"Difference, points ({level(1 - 2 * significance.settings.alpha)} CI)",
             "p",
             "Adjusted p",
             "Decision",
@@ -222,12 +222,12 @@ def _effects_table(
 ) -> Table:
     clustered = any(endpoint.clustered for endpoint in endpoints)
     headers: tuple[str, ...] = (
-        "Endpoint",
+        "Measure",
         "Temp.",
         "Pairs",
         *(["Clusters"] if clustered else []),
         *SIDE_HEADERS,
-        f"Difference, pp ({level(common_confidence(significance, endpoints))} CI)",
+        f"Difference, points ({level(common_confidence(significance, endpoints))} CI)",
         "p",
         "Adjusted p",
         "Decision",

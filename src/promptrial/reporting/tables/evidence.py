@@ -80,7 +80,7 @@ def arms_table(significance: Significance) -> Table:
             arms.setdefault(arm, mean)
     return Table(
         title="Each arm on its own",
-        headers=("Endpoint", "Temp.", "Arm", "Scored items", f"Mean ({confidence} CI)", "Interval by"),
+        headers=("Measure", "Temp.", "Arm", "Scored items", f"Mean ({confidence} CI)", "Interval by"),
         rows=tuple(
             (
                 metric_text(name).label,
@@ -105,7 +105,7 @@ def binary_table(significance: Significance) -> Table:
     table = Table(
         title="Pairs of 0/1 endpoints",
         headers=(
-            "Endpoint",
+            "Measure",
             "Temp.",
             "Pairs",
             "1 in both",
@@ -135,7 +135,7 @@ def methods_table(significance: Significance) -> Table:
     table = Table(
         title="The same effects by every method",
         headers=(
-            "Endpoint",
+            "Measure",
             "Temp.",
             "Pairs",
             "Method",
@@ -171,7 +171,7 @@ def effect_sizes_table(significance: Significance) -> Table:
     confidence = significance.settings.confidence
     table = Table(
         title="Effect sizes",
-        headers=("Endpoint", "Temp.", "Pairs", "Effect size", f"Estimate ({level(confidence)} CI)"),
+        headers=("Measure", "Temp.", "Pairs", "Effect size", f"Estimate ({level(confidence)} CI)"),
         rows=tuple((*_label(row), _quantity(row), _estimate_cell(row, confidence)) for row in rows),
         notes=_notes(rows, _by_quantity),
         align="lrrlr",
@@ -187,15 +187,15 @@ def precision_table(significance: Significance) -> Table:
     table = Table(
         title="Precision",
         headers=(
-            "Endpoint",
+            "Measure",
             "Temp.",
             "Pairs",
             *(["Clusters"] if clustered else []),
-            "SE, pp",
-            "SE if independent, pp",
+            "SE, points",
+            "SE if independent, points",
             "Design effect",
             "Effective pairs",
-            "Detectable at 80% power, pp",
+            "Detectable at 80% power, points",
         ),
         rows=tuple(
             (*_label(row), *([count(row.n_clusters)] if clustered else []), *_precision_cells(row)) for row in rows
@@ -221,7 +221,7 @@ def selective_table(significance: Significance) -> Table:
         rows=tuple(
             (
                 *_label(row),
-                f"{row.quantity}, pp" if row.quantity == "difference" else row.quantity,
+                f"{row.quantity}, points" if row.quantity == "difference" else row.quantity,
                 effect(row.estimate, row.ci_low, row.ci_high) if row.quantity == "difference" else _rate_cell(row),
             )
             for row in rows
@@ -279,7 +279,7 @@ def _rate_cell(row: Estimate) -> str:
 def _quantity(row: Estimate) -> str:
     """Return what is estimated; the unit of an estimate that is not in percentage points stands with its value."""
     text = quantity_text(row.quantity)
-    return text.removesuffix(", pp") if score_unit(row.metric).name else text
+    return text.removesuffix(", points") if score_unit(row.metric).name else text
 
 
 def _estimate_cell(row: Estimate, confidence: float) -> str:
@@ -363,4 +363,4 @@ def _by_method(row: Estimate) -> str:
 
 
 def _by_quantity(row: Estimate) -> str:
-    return quantity_text(row.quantity).removesuffix(", pp")
+    return quantity_text(row.quantity).removesuffix(", points")

@@ -13,7 +13,7 @@ from promptrial.reporting.tables.words import metric_text
 
 __all__ = ["judges_table"]
 
-_HEADINGS = ("Measure", "Judge", "Arm", "Answers", "Scored", "No verdict", "Repaired", "Flagged")
+_HEADINGS = ("Measure", "Judge", "Arm", "Answers", "Scored", "No verdict", "Second reply", "Flagged")
 
 
 def judges_table(judges: Sequence[JudgeSummary]) -> Table:
@@ -35,7 +35,7 @@ def _notes(judges: Sequence[JudgeSummary]) -> Iterator[str]:
     yield "The judge is not told which arm wrote an answer. Equal answers to one question are judged once."
     yield "No verdict: two replies were not the requested JSON, or the request failed; there is no score."
     yield (
-        "Repaired: the verdict came from the second reply. Flagged: by a rule of thumb, the answer seems to give "
+        "Second reply: the first one was not the requested JSON. Flagged: by a rule of thumb, the answer seems to give "
         "instructions to the judge; read these answers."
     )
     for judge in judges:

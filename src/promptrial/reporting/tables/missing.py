@@ -50,11 +50,11 @@ def missing_rule_table(significance: Significance) -> Table:
     table = Table(
         title=f"Primary endpoints, missing answers {rule_text(rule)}",
         headers=(
-            "Endpoint",
+            "Measure",
             "Temp.",
             "Pairs",
             *SIDE_HEADERS,
-            f"Difference, pp ({level(significance.settings.confidence)} CI)",
+            f"Difference, points ({level(significance.settings.confidence)} CI)",
             "p",
         ),
         rows=tuple(

@@ -97,9 +97,9 @@ _REASONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 _QUANTITIES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "mean_difference": "mean difference, pp",
-        "risk_difference": "risk difference, pp",
-        "hodges_lehmann": "Hodges-Lehmann shift, pp",
+        "mean_difference": "mean difference, points",
+        "risk_difference": "risk difference, points",
+        "hodges_lehmann": "Hodges-Lehmann shift, points",
         "odds_ratio": "odds ratio of discordant pairs",
         "d_z": "d_z (mean over SD of the differences)",
         "rank_biserial": "rank-biserial correlation",

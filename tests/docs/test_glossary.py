@@ -1,0 +1,102 @@
+"""One word for one thing: every term of the glossary is used, and no text that a user meets has another word for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.docs.test_plain_english import PACKAGES, PHRASES_OF_ANSWERS, literals
+
+ROOT: Final = Path(__file__).parents[2]
+GLOSSARY: Final = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+ROWS: Final = re.findall(r"^\| (?!word \||---)([^|]+?) \| (.+?) \| ?([^|]*?) ?\|$", GLOSSARY, re.MULTILINE)
+EXCEPTIONS: Final = {
+    ("docs/emulator.md", "variant"): "of a fault of the emulator",
+    ("docs/extending_providers.md", "variant"): "of a fault of the emulator",
+    ("src/promptrial/stats/attrition.py", "metric"): "a reason in significance.json, whose bytes stay the same",
+    ("src/promptrial/stats/endpoints.py", "metric"): "a reason in significance.json, whose bytes stay the same",
+    ("src/promptrial/stats/missing.py", "metric"): "a reason in significance.json, whose bytes stay the same",
+}
+
+
+def forms(word: str) -> str:
+    """Return a regular expression for a word and its endings."""
+    stem = re.escape(word.removesuffix("e"))
+    return rf"(?<![\w|./-]){stem}(?:e?s|e?d|ing|e)?(?![\w|/-])"
+
+
+_BLOCK: Final = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+UNWANTED: Final = {
+    other: re.compile(forms(other), re.IGNORECASE) for _, _, others in ROWS for other in others.split(", ") if other
+}
+
+
+def prose(text: str) -> str:
+    """Return a text without what stands in backticks, where names of keys and files are."""
+    return re.sub(r"`[^`]*`", "", text)
+
+
+def texts() -> Iterator[tuple[str, int, str]]:
+    """Yield file, line and prose of all that a user meets: messages and reports, scripts of pages, and pages."""
+    for package in PACKAGES:
+        for path in sorted(package.rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if not name.startswith(PHRASES_OF_ANSWERS):
+                found = literals(path.read_text(encoding="utf-8"))
+                yield from ((name, line, prose(text)) for line, text in found if " " in text)
+    for path in [
+        *sorted((ROOT / "docs").glob("*.md")),
+        *(ROOT / name for name in ("README.md", "EXPERIMENT_WORKFLOW.md")),
+    ]:
+        if path.name != "glossary.md":
+            blocks = _BLOCK.sub(lambda found: "\n" * found[0].count("\n"), path.read_text(encoding="utf-8"))
+            lines = enumerate(blocks.splitlines(), 1)
+            yield from ((path.relative_to(ROOT).as_posix(), number, prose(line)) for number, line in lines)
+
+
+TEXTS: Final = tuple(texts())
+
+
+def uses(word: str) -> set[str]:
+    """Return the files that have a word in their prose."""
+    return {file for file, _, text in TEXTS if UNWANTED[word].search(text)}
+
+
+@pytest.mark.parametrize("word", UNWANTED)
+def test_no_text_uses_another_word_for_a_term_of_the_glossary(word: str) -> None:
+    lines = [f"{file}:{line}: {text.strip()[:100]}" for file, line, text in TEXTS if UNWANTED[word].search(text)]
+    assert [line for line in lines if (line.split(":")[0], word) not in EXCEPTIONS] == []
+
+
+def test_every_exception_is_needed() -> None:
+    assert {(file, word) for word in UNWANTED for file in uses(word)} >= EXCEPTIONS.keys()
+
+
+def test_every_term_of_the_glossary_is_used_in_a_message_a_report_or_a_page() -> None:
+    everything = "\n".join(text for _, _, text in TEXTS).lower()
+    terms = [term for row, _, _ in ROWS for term in row.split(", ")]
+    assert len(terms) > 40
+    assert [term for term in terms if not re.search(forms(term.lower()), everything)] == []
+
+
+def test_the_glossary_is_in_alphabetical_order_and_has_each_term_once() -> None:
+    terms = [term.lower() for term, _, _ in ROWS]
+    assert terms == sorted(set(terms))
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("abort", "the run was aborted"),
+        ("variant", "two variants of a prompt"),
+        ("metric", "the metrics of a run"),
+        ("pp", "1.5 pp"),
+    ],
+)
+def test_another_word_for_a_term_is_found_whatever_its_ending(word: str, text: str) -> None:
+    assert UNWANTED[word].search(text)
+    assert not UNWANTED[word].search("`--abort`, a symmetrical app, invariant")
