@@ -24,7 +24,8 @@ from targets import Row, add_json_flag, report, row
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling, ids
 from promptrial.providers.base import PartPayload
 from promptrial.providers.embedded import EmbeddedProvider, prompt_of
-from promptrial.providers.embedded_engine import Engine, weights_path
+from promptrial.providers.embedded_engine import Engine
+from promptrial.providers.embedded_weights import weights_path
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
 

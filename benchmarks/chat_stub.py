@@ -34,7 +34,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -62,7 +62,7 @@ async def _serve() -> None:
 def served() -> Iterator[str]:
     """Run the server in another process; yields the address of its API."""
     with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdout is not None  # noqa: S101 - for the type checker
         try:
             yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
         finally:

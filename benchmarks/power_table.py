@@ -48,7 +48,7 @@ class Cell:
 def clustered(sizes: tuple[int, ...], **assumed: float) -> Design:
     """Return the design of clusters of these sizes."""
     n = sum(sizes)
-    return Design(cluster_size=n / len(sizes), shared_by=sum(size**2 for size in sizes) / n, **assumed)  # type: ignore[arg-type]
+    return Design(cluster_size=n / len(sizes), shared_by=sum(size**2 for size in sizes) / n, **assumed)  # type: ignore[arg-type]  # all are numbers
 
 
 EVEN: Final = (4,) * 60

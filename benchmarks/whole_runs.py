@@ -138,7 +138,7 @@ def _ended(task: Task, results: Path, bought: int) -> Ended:
         return Ended(task, tuple(ranking.best), stopped=False, sign=0, covered=True, items=ITEMS["arms"],
                      rows_bought=bought)  # fmt: skip
     [row] = [each for each in document.endpoints if (each.metric, each.scope) == ("em", "overall")]
-    assert row.ci_low is not None and row.ci_high is not None and row.difference is not None  # noqa: PT018, S101
+    assert row.ci_low is not None and row.ci_high is not None and row.difference is not None  # noqa: PT018, S101 - for the type checker
     looks = read_looks(results)
     return Ended(
         task,

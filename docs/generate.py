@@ -29,7 +29,8 @@ from promptrial.care.doctor import document as doctor
 from promptrial.cli.main import COMMANDS, build_parser, main
 from promptrial.comparison import document as comparison
 from promptrial.config.explaining import models_in
-from promptrial.config.schema import ExperimentConfig, MaxNewTokens
+from promptrial.config.sampling import MaxNewTokens
+from promptrial.config.schema import ExperimentConfig
 from promptrial.datasets.base import DatasetFormat
 from promptrial.datasets.columns import NAMES
 from promptrial.datasets.table import open_table
@@ -258,8 +259,8 @@ def published_schemas() -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "help": help_text,
-    **{f"help {verb}": (lambda verb=verb: help_text(verb)) for verb in COMMANDS},  # type: ignore[misc]
-    **{f"help config {action}": (lambda action=action: help_text("config", action)) for action in ("show", "check")},  # type: ignore[misc]
+    **{f"help {verb}": (lambda verb=verb: help_text(verb)) for verb in COMMANDS},  # type: ignore[misc]  # mypy cannot infer such a lambda
+    **{f"help config {action}": (lambda action=action: help_text("config", action)) for action in ("show", "check")},  # type: ignore[misc]  # mypy cannot infer such a lambda
     "commands": commands,
     "configuration of the experiment": lambda: configuration(of_the_experiment=True),
     "configuration of the run": lambda: configuration(of_the_experiment=False),
@@ -275,7 +276,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     **runpy.run_path(str(DOCS / "dependency_tables.py"))["GENERATED"],
     "formats": formats,
     "layouts": layouts,
-    **{f"example {path.name}": (lambda path=path: example(path)) for path in EXAMPLES},  # type: ignore[misc]
+    **{f"example {path.name}": (lambda path=path: example(path)) for path in EXAMPLES},  # type: ignore[misc]  # mypy cannot infer such a lambda
 }
 
 

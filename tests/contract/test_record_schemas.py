@@ -11,16 +11,8 @@ import pytest
 
 from promptrial import registry
 from promptrial.store.part_records import FileRecord, PartRecord
-from promptrial.store.records import (
-    Checkpoint,
-    RunState,
-    StageRecord,
-    TrialManifest,
-    json_schema,
-    new_state,
-    save,
-    transition,
-)
+from promptrial.store.records import Checkpoint, RunState, StageRecord, TrialManifest, json_schema, new_state, save
+from promptrial.store.transitions import transition
 from tests.support.project import Project
 from tests.support.schemas import validate
 

@@ -17,7 +17,7 @@ from promptrial.cli.main import main
 from promptrial.config.presets import PRESETS
 from promptrial.errors import MissingDependencyError
 from promptrial.model import ModelSpec
-from promptrial.providers.embedded_engine import check_installed, weights_path
+from promptrial.providers.embedded_weights import check_installed, weights_path
 from promptrial.registry import PHASES
 from tests.support.llama_server import llama_server
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from promptrial.config.schema import ProviderPricing
+from promptrial.config.pricing import ProviderPricing
 from promptrial.costs.bands import Band
 from promptrial.costs.tokens import DEFAULT_RATES, EXPECTED_SHARE, MIN_MEASURED, PER_MESSAGE
 from promptrial.costs.vendor_terms import BATCH_RULES, VENDORS

@@ -21,7 +21,8 @@ from promptrial.costs.tokens import Estimated
 from promptrial.design.plan import select_phases
 from promptrial.engine import providers
 from promptrial.engine.opening import RunRequest
-from promptrial.engine.session import Invocation, preview
+from promptrial.engine.previewing import preview
+from promptrial.engine.session import Invocation
 from promptrial.phases.quoted import Quote
 from promptrial.runtime.clock import SystemClock
 from tests.support.hosted_run import QUICK

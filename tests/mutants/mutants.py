@@ -3229,7 +3229,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "effects in Python are shares of the ranges of scores",
-        "care/python_api.py",
+        "care/python_results.py",
         "significance = self._made.significance",
         "significance = self.result.significance",
         ("tests/e2e/test_python_api.py",),

@@ -89,6 +89,6 @@ def test_the_effective_configuration_reads_back_to_the_same_values(config: dict[
 def test_every_temperature_in_thousandths_is_allowed_and_kept(number: int) -> None:
     from pydantic import TypeAdapter
 
-    from promptrial.config.schema import Temperature
+    from promptrial.config.sampling import Temperature
 
     assert TypeAdapter(Temperature).validate_python(number / 1000) == number / 1000

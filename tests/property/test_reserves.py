@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from promptrial.costs.reserve import OVERHEAD_TOKENS, reserve_usd
 from promptrial.documents.cost_report import Price
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
-from promptrial.providers.embedded_engine import BUILT_IN_MODEL, Engine, weights_path
+from promptrial.providers.embedded_engine import Engine
+from promptrial.providers.embedded_weights import BUILT_IN_MODEL, weights_path
 from promptrial.providers.request_rows import encode_request_row
 
 HOSTILE = [

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from promptrial.model import ModelSpec
-from promptrial.providers.embedded_engine import weights_path
+from promptrial.providers.embedded_weights import weights_path
 
 __all__ = ["MODEL", "llama_server"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from promptrial.cli.main import COMMANDS, build_parser, main
-from promptrial.cli.options import Parser, add_flag, add_run_flags, experiments_dir, overrides
+from promptrial.cli.options import add_run_flags, experiments_dir, overrides
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.errors import ConfigError, UsageError
 
 

@@ -9,9 +9,10 @@ from promptrial.config import near_keys
 from promptrial.config.arms import ArmConfig, PromptSetConfig
 from promptrial.config.datasets import ColumnsConfig, DatasetConfig
 from promptrial.config.loading import load_config
+from promptrial.config.models import ModelConfig
 from promptrial.config.providers import ProviderConfig
 from promptrial.config.reading import read_named
-from promptrial.config.schema import ExperimentConfig, ModelConfig
+from promptrial.config.schema import ExperimentConfig
 from promptrial.config.tree import parse
 from promptrial.errors import ConfigError
 from tests.support.configs import base, complaint, write

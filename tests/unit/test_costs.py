@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptrial.config.schema import PriceConfig, ProviderPricing
+from promptrial.config.pricing import PriceConfig, ProviderPricing
 from promptrial.costs.amounts import TokenUsage, cost_report
 from promptrial.costs.prices import price_for, usd
 from promptrial.documents import cost_report as document

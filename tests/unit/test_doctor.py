@@ -15,8 +15,9 @@ from promptrial.engine.session import Invocation
 from promptrial.errors import NewerVersionError
 from promptrial.runtime.clock import FakeClock
 from promptrial.store import records
-from promptrial.store.records import new_state, transition
+from promptrial.store.records import new_state
 from promptrial.store.rundir import RunDir
+from promptrial.store.transitions import transition
 
 
 def looked_at(folder: Path) -> DoctorDocument:

@@ -10,8 +10,9 @@ import pytest
 from promptrial.care.listing import list_runs
 from promptrial.runtime.clock import FakeClock
 from promptrial.store import records
-from promptrial.store.records import Checkpoint, RunState, new_state, transition
+from promptrial.store.records import Checkpoint, RunState, new_state
 from promptrial.store.rundir import RunDir
+from promptrial.store.transitions import transition
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 

@@ -10,7 +10,7 @@ from promptrial.design.trials import models_asked, trials_of
 from promptrial.engine.serving import misunderstood, require_understood, served
 from promptrial.errors import ConfigError, ConfigProblemsError
 from promptrial.model import ModelSpec, Trial
-from promptrial.providers.embedded_engine import weights_path
+from promptrial.providers.embedded_weights import weights_path
 from tests.support.configs import loaded
 from tests.support.fake_provider import FakeProvider
 

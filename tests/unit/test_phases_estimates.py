@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from promptrial.config.schema import PriceConfig, ProviderPricing
+from promptrial.config.pricing import PriceConfig, ProviderPricing
 from promptrial.costs.price_book import PriceBook
 from promptrial.costs.tokens import DEFAULT_RATES, EXPECTED_SHARE, PER_MESSAGE
 from promptrial.design.prompts import request_for

@@ -21,7 +21,8 @@ from promptrial.design.plan import select_phases
 from promptrial.documents import plan
 from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import RunRequest
-from promptrial.engine.session import Invocation, Planned, preview, providers_of, services_of, spec_of
+from promptrial.engine.previewing import Planned, preview
+from promptrial.engine.session import Invocation, providers_of, services_of, spec_of
 from promptrial.phases.drawn import drawn_now
 from promptrial.phases.planned_parts import parts_to_build
 from promptrial.phases.prepared import all_items

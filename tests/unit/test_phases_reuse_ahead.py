@@ -8,7 +8,8 @@ import pytest
 
 from promptrial.design.plan import select_phases
 from promptrial.engine.opening import RunRequest
-from promptrial.engine.session import Invocation, preview
+from promptrial.engine.previewing import preview
+from promptrial.engine.session import Invocation
 from promptrial.errors import UsageError
 from promptrial.phases.quoted import Quote, Requests
 from promptrial.runtime.clock import FakeClock

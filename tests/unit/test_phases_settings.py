@@ -11,7 +11,8 @@ import pytest
 
 from promptrial import registry
 from promptrial.config.execution import ExecutionConfig
-from promptrial.config.schema import StatsConfig, UnsupportedConfig
+from promptrial.config.schema import UnsupportedConfig
+from promptrial.config.stats import StatsConfig
 from promptrial.documents.significance import StatsSettings
 from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.session import spec_of
@@ -130,7 +131,7 @@ def test_the_default_primary_endpoint_does_not_depend_on_the_order_of_the_regist
     script = (
         "from promptrial import registry\n"
         "registry.DEFAULT_PACK = dict(reversed(registry.DEFAULT_PACK.items()))\n"
-        "from promptrial.config.schema import StatsConfig\n"
+        "from promptrial.config.stats import StatsConfig\n"
         "from promptrial.documents.significance import StatsSettings\n"
         "print(StatsConfig().primary, StatsSettings().primary, StatsSettings().graded)"
     )

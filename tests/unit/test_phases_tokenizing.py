@@ -14,7 +14,8 @@ from promptrial.costs.tokens import input_tokens
 from promptrial.design.plan import select_phases
 from promptrial.design.prompts import messages_of
 from promptrial.engine.opening import RunRequest
-from promptrial.engine.session import Invocation, preview
+from promptrial.engine.previewing import preview
+from promptrial.engine.session import Invocation
 from promptrial.errors import MissingDependencyError
 from promptrial.model import Arm, Item, Message, ModelSpec
 from promptrial.phases.quoted import Quote

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from promptrial.config.schema import PriceConfig, ProviderPricing
+from promptrial.config.pricing import PriceConfig, ProviderPricing
 from promptrial.costs.price_book import PriceBook
 from promptrial.costs.purchases import Purchase
 from promptrial.documents import kept_prices

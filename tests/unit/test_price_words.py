@@ -2,7 +2,7 @@
 
 import yaml
 
-from promptrial.config.schema import PriceConfig, ProviderPricing
+from promptrial.config.pricing import PriceConfig, ProviderPricing
 from promptrial.costs.price_book import PriceBook
 from promptrial.costs.price_words import price_lines, price_said, price_words, pricing_lines
 from promptrial.costs.purchases import Purchase

@@ -6,7 +6,8 @@ from promptrial.documents.missing import MissingBounds
 from promptrial.reporting.cells import Table
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.tables.aggregate import aggregate_table, primary_p_values, rejected, trials_table
-from promptrial.reporting.tables.context import attrition_table, bounds_table, costs_table, pairs_table
+from promptrial.reporting.tables.context import attrition_table, bounds_table, pairs_table
+from promptrial.reporting.tables.costs import costs_table
 from promptrial.stats.attrition import arm_attrition
 from tests.unit.test_reporting_pages import costs, document, endpoint, facts
 

@@ -12,9 +12,9 @@ import pytest
 from promptrial import registry
 from promptrial.errors import CorruptRecordError, IllegalTransitionError, NewerVersionError
 from promptrial.store import atomic, records
+from promptrial.store.arm_records import ArmRecord
 from promptrial.store.part_records import FileRecord, Intent, PartRecord, PartStatus
 from promptrial.store.records import (
-    ArmRecord,
     Checkpoint,
     Manifest,
     PhaseState,
@@ -26,8 +26,8 @@ from promptrial.store.records import (
     load,
     new_state,
     save,
-    transition,
 )
+from promptrial.store.transitions import transition
 
 STATUSES: tuple[PhaseStatus, ...] = ("not_started", "in_progress", "completed", "failed", "stopped")
 ALLOWED = {

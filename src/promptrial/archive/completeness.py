@@ -5,7 +5,8 @@ from __future__ import annotations
 from promptrial.archive.manifest import Completeness
 from promptrial.design import plan
 from promptrial.engine.opening import RunRequest
-from promptrial.engine.session import Invocation, preview
+from promptrial.engine.previewing import preview
+from promptrial.engine.session import Invocation
 from promptrial.errors import ConfigError, CorruptRecordError
 from promptrial.store import records
 from promptrial.store.records import RunState

@@ -14,7 +14,7 @@ from promptrial.config.presets import PRESETS
 from promptrial.config.reading import read_named
 from promptrial.config.short_forms import split_model
 from promptrial.errors import UsageError
-from promptrial.providers.embedded_engine import BUILT_IN_MODEL, check_installed
+from promptrial.providers.embedded_weights import BUILT_IN_MODEL, check_installed
 
 __all__ = [
     "as_name",

@@ -200,7 +200,7 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
         questions = given.questions or folder / "questions.csv"
         if given.questions is None:
             questions.write_bytes(_sample_questions())
-        model = replace(given.model, path=os.path.abspath(given.model.path) if given.model.path else "")  # noqa: PTH100
+        model = replace(given.model, path=os.path.abspath(given.model.path) if given.model.path else "")  # noqa: PTH100 - links are kept
         draft = Draft(given.name, model, prompts, str(questions), top=given.top, dataset=given.dataset)
         path = folder / CONFIG_NAME
         path.write_text(configuration_text(draft), encoding="utf-8")

@@ -11,7 +11,8 @@ from promptrial.design.plan import Action, Fact, InputKind, select_phases
 from promptrial.engine.facts import facts_of, inputs_of, receipt_of
 from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import RunRequest
-from promptrial.engine.session import Invocation, preview, providers_of, services_of, spec_of
+from promptrial.engine.previewing import preview
+from promptrial.engine.session import Invocation, providers_of, services_of, spec_of
 from promptrial.model.units import RUN
 from promptrial.phases.base import Phase
 from promptrial.phases.services import Services

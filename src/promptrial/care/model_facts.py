@@ -23,7 +23,8 @@ from promptrial.engine.serving import shown_address
 from promptrial.errors import NoSuchModelError, PromptrialError
 from promptrial.model import ModelSpec
 from promptrial.model.instances import Connection, Instance
-from promptrial.providers.base import BatchProvider, ChecksNames, Shown, TellsContext, TellsModels
+from promptrial.providers.base import BatchProvider
+from promptrial.providers.capabilities import ChecksNames, Shown, TellsContext, TellsModels
 from promptrial.providers.http_outcomes import RejectedError
 
 __all__ = ["KeyState", "ModelFacts", "Surroundings", "look_at"]

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial.cli.gate_flags import gates_of, level_of
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import positive
 from promptrial.config.environment import environment
 from promptrial.errors import UsageError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptrial import registry
 from promptrial.cli.gate_flags import GATE_FAILED, add_gate_flags
-from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import names
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_pieces, print_result, result_width, say_to_stderr

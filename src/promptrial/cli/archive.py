@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptrial.archive.manifest import PACKED
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
+from promptrial.cli.options import add_experiments_dir, add_run_id, experiments_dir
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import DEFAULT_CONFIG, archive_dir_of, environment
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
@@ -18,7 +19,7 @@ from promptrial.store.rundir import RunDir
 
 if TYPE_CHECKING:
     from promptrial.archive.writing import Archived
-    from promptrial.engine.session import Finished
+    from promptrial.engine.following import Finished
 
 __all__ = ["DESCRIPTION", "archive_finished", "as_text", "as_values", "configure", "execute", "preflight"]
 

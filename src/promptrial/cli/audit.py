@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial import registry
-from promptrial.cli.options import Parser, add_flag, config_file
+from promptrial.cli.options import config_file
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import DEFAULT_CONFIG, environment
 from promptrial.errors import MissingDependencyError
 from promptrial.model import ModelSpec

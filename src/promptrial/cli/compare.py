@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from promptrial.care.status import find_run
 from promptrial.cli.gate_flags import GATE_FAILED, add_gate_flags
-from promptrial.cli.options import ALL_ARMS, Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.cli.options import ALL_ARMS, add_experiments_dir, experiments_dir
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import names
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_result, result_width, say_to_stderr

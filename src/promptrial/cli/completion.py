@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from promptrial import registry
-from promptrial.cli.options import Parser, add_experiments_dir, config_file, experiments_dir
+from promptrial.cli.options import add_experiments_dir, config_file, experiments_dir
+from promptrial.cli.parser import Parser
 from promptrial.runtime.terminal import print_result
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
@@ -68,4 +69,4 @@ def _complete(parser: argparse.ArgumentParser, by: Mapping[str, object]) -> None
         elif action.dest in by:
             action.complete = by[action.dest]  # type: ignore[attr-defined] # what shtab looks for
         elif action.type in _PATHS:
-            action.complete = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE  # type: ignore[attr-defined]
+            action.complete = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE  # type: ignore[attr-defined]  # shtab's own mark

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 from msgspec import to_builtins
 
 from promptrial.cli.options import (
-    Parser,
     add_choices,
     add_config,
     add_experiments_dir,
-    add_flag,
     experiments_dir,
     override_sources,
     overrides,
 )
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.prose import print_prose
 from promptrial.config.environment import DEFAULT_CONFIG, environment
 from promptrial.documents.printable import escaped

@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
 __all__ = ["DESCRIPTION", "configure", "execute"]

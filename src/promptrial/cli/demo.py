@@ -6,7 +6,8 @@ import argparse
 from typing import Final
 
 from promptrial.cli import run as run_command
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag
+from promptrial.cli.options import add_experiments_dir
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import positive
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
@@ -36,7 +37,7 @@ def execute(args: argparse.Namespace) -> int:
         If the engine or its model is not installed, with the line that installs them.
     """
     from promptrial.config.sample import sample_config
-    from promptrial.providers.embedded_engine import check_installed
+    from promptrial.providers.embedded_weights import check_installed
 
     check_installed(with_model=True)
     words = ["--config", str(sample_config()), "--limit_items", str(args.limit_items)]

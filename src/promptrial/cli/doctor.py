@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from promptrial.cli.options import Parser, add_config, add_experiments_dir, add_flag, add_run_id, run_or_latest
+from promptrial.cli.options import add_config, add_experiments_dir, add_run_id, run_or_latest
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result, terminal_width
 

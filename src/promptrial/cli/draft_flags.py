@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import positive
 from promptrial.errors import UsageError
 from promptrial.model.arms import ARM_PATTERN, PAIR, ArmName

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import number, port, positive, share, whole
 from promptrial.errors import UsageError
 from promptrial.runtime.stop import StopToken, stop_on_signals
@@ -79,7 +79,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.responder == "oracle" and args.questions is None:
         raise UsageError("--responder oracle needs --questions DIR")
     if args.tokenizer == "smollm2":
-        from promptrial.providers.embedded_engine import check_installed
+        from promptrial.providers.embedded_weights import check_installed
 
         check_installed(with_model=True)
     settings = EmulatorSettings(

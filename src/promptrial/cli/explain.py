@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from promptrial import registry
-from promptrial.cli.options import Parser, add_experiments_dir, experiments_dir, run_or_latest
+from promptrial.cli.options import add_experiments_dir, experiments_dir, run_or_latest
+from promptrial.cli.parser import Parser
 from promptrial.cli.prose import print_prose
 
 __all__ = ["DESCRIPTION", "configure", "execute"]

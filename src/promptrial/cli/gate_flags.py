@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.errors import UsageError
 
 if TYPE_CHECKING:

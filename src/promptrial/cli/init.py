@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial.cli import draft_flags
-from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import DEFAULT_CONFIG, environment
 from promptrial.runtime.terminal import print_result
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial.cli.new_file import free_path
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import number, port, positive, whole
 from promptrial.config.environment import environment
 from promptrial.errors import MissingDependencyError, UsageError

@@ -9,7 +9,8 @@ import msgspec
 
 from promptrial.care.listing import list_runs
 from promptrial.care.run_documents import ListDocument, ListedRun
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir
+from promptrial.cli.options import add_experiments_dir, experiments_dir
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result, terminal_width
 

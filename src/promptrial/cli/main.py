@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from promptrial import __version__
-from promptrial.cli.options import Parser, Verbs
+from promptrial.cli.parser import Parser, Verbs
 from promptrial.cli.slips import before_verb
 from promptrial.config.environment import environment
 from promptrial.documents.files import NotARegularFileError

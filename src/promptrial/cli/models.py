@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from promptrial.cli.options import Parser, add_config, add_flag
+from promptrial.cli.options import add_config
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import DEFAULT_CONFIG, environment
 from promptrial.documents.printable import escaped
 from promptrial.errors import UsageError

@@ -15,8 +15,9 @@ from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.design.plan import Selection
+    from promptrial.engine.following import Finished
+    from promptrial.engine.previewing import Planned
     from promptrial.engine.request import RunRequest
-    from promptrial.engine.session import Finished, Planned
 
 __all__ = ["after_pilot"]
 
@@ -72,7 +73,8 @@ def _as_json(finished: Finished, planned: Planned) -> str:
 
 
 def _planned(args: argparse.Namespace, rest: RunRequest, selection: Selection) -> Planned:
-    from promptrial.engine.session import Invocation, preview
+    from promptrial.engine.previewing import preview
+    from promptrial.engine.session import Invocation
 
     invocation = Invocation(os.environ, SystemClock(), say_to_stderr)
     return preview(replace(rest, plan_only=True, rebuild=True), selection, invocation, args.trial_filter, quotes=True)

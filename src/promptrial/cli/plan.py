@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptrial.cli.gate_flags import GATE_FAILED, add_gate_flags
-from promptrial.cli.options import Parser, add_run_flags, experiments_dir, overrides
+from promptrial.cli.options import add_run_flags, experiments_dir, overrides
+from promptrial.cli.parser import Parser
 from promptrial.cli.plan_text import as_text, gate_text
 from promptrial.cli.power_flags import add_assumption_flags, assumed_of
 from promptrial.errors import UsageError
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from promptrial.comparison.planned_gates import PlannedGate
     from promptrial.design.plan import Selection
     from promptrial.design.power import Assumed
+    from promptrial.engine.previewing import Planned
     from promptrial.engine.request import RunRequest
-    from promptrial.engine.session import Invocation, Planned
+    from promptrial.engine.session import Invocation
 
 __all__ = ["DESCRIPTION", "as_text", "configure", "execute", "previews", "printed"]
 
@@ -82,7 +84,7 @@ def previews(
     assumed: Assumed | None = None,
 ) -> list[Planned]:
     """Return the plan of a run; of one that is in its pilot, that of the pilot, and that of the whole run."""
-    from promptrial.engine.session import preview
+    from promptrial.engine.previewing import preview
 
     planned = preview(request, selection, invocation, args.trial_filter, quotes=True, assumed=assumed)
     if planned.opened.pilot is None or planned.opened.pilot.passed:

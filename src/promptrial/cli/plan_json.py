@@ -25,7 +25,7 @@ from promptrial.documents.plan import (
 if TYPE_CHECKING:
     from promptrial.comparison.planned_gates import PlannedGate
     from promptrial.costs.bands import Band
-    from promptrial.engine.session import Planned
+    from promptrial.engine.previewing import Planned
     from promptrial.phases.quoted import Quote, Quoted, Requests
 
 __all__ = ["as_json"]

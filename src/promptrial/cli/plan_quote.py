@@ -10,7 +10,7 @@ from promptrial.cli.figures import amount, amounts, count, durations, tokens
 if TYPE_CHECKING:
     from promptrial.costs.bands import Band
     from promptrial.costs.tokens import Estimated, TokenSource
-    from promptrial.engine.session import Planned
+    from promptrial.engine.previewing import Planned
     from promptrial.phases.quoted import Quote, Quoted, Requests
 
 __all__ = ["has_table", "sources", "table"]

@@ -17,7 +17,7 @@ from promptrial.documents.printable import escaped
 if TYPE_CHECKING:
     from promptrial.comparison.planned_gates import PlannedGate
     from promptrial.engine.growing import Outlook
-    from promptrial.engine.session import Planned
+    from promptrial.engine.previewing import Planned
 
 __all__ = ["SECTIONS", "WIDTH", "as_text", "gate_text"]
 

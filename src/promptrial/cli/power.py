@@ -9,7 +9,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.prose import print_prose
 from promptrial.cli.values import number, share
 from promptrial.errors import UsageError

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from promptrial.cli.new_file import free_path
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import environment
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result

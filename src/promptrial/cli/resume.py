@@ -17,11 +17,9 @@ from promptrial.care.status import find_run
 from promptrial.cli import plan as plan_command
 from promptrial.cli import run as run_command
 from promptrial.cli.options import (
-    Parser,
     add_cap,
     add_display,
     add_experiments_dir,
-    add_flag,
     add_looks,
     add_verify,
     add_yes,
@@ -29,6 +27,7 @@ from promptrial.cli.options import (
     experiments_dir,
     resume_command,
 )
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.errors import PromptrialError, UsageError
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
@@ -88,7 +87,8 @@ def execute(args: argparse.Namespace) -> int:
         If no run is named, or there is none of that name.
     """
     from promptrial.engine.session import Invocation
-    from promptrial.legacy.migration import migrate, needs_migration
+    from promptrial.legacy.detection import needs_migration
+    from promptrial.legacy.migration import migrate
     from promptrial.store.lock import RunLock
 
     run_id = args.run or args.run_id

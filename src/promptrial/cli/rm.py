@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from contextlib import nullcontext
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_run_id, experiments_dir
+from promptrial.cli.options import add_experiments_dir, add_run_id, experiments_dir
+from promptrial.cli.parser import Parser
 from promptrial.runtime.terminal import print_result
 
 __all__ = ["DESCRIPTION", "configure", "execute"]

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 from promptrial.cli import archive as archive_command
 from promptrial.cli import plan as plan_command
 from promptrial.cli.options import (
-    Parser,
     add_display,
-    add_flag,
     add_looks,
     add_run_flags,
     add_verify,
@@ -25,6 +23,7 @@ from promptrial.cli.options import (
     overrides,
     resume_command,
 )
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.results import results
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_pieces, print_result, result_width, say_to_stderr
@@ -33,8 +32,8 @@ from promptrial.store.rundir import RunDir
 if TYPE_CHECKING:
     from promptrial.archive.writing import Archived
     from promptrial.design.plan import Selection
+    from promptrial.engine.following import Finished
     from promptrial.engine.opening import RunRequest
-    from promptrial.engine.session import Finished
 
 __all__ = ["DESCRIPTION", "NAMES_TRIED", "configure", "execute", "follow_and_print", "parsed"]
 
@@ -176,7 +175,8 @@ def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: S
 
 def _follow(args: argparse.Namespace, request: RunRequest, selection: Selection) -> Finished:
     from promptrial.cli.progress import display_for
-    from promptrial.engine.session import Invocation, follow
+    from promptrial.engine.following import follow
+    from promptrial.engine.session import Invocation
     from promptrial.runtime.arrow import settle_without_pandas
     from promptrial.runtime.asking import terminal_question
 

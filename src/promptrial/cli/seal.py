@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir
+from promptrial.cli.options import add_experiments_dir, add_run_id, experiments_dir
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import environment
 from promptrial.documents.printable import escaped
 from promptrial.runtime.clock import SystemClock

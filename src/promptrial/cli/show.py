@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import environment
 from promptrial.documents.printable import defused_cell, escaped
 from promptrial.runtime.clock import SystemClock

@@ -112,9 +112,9 @@ def _flag_of_others(flag: str) -> tuple[str, list[str]]:
 
     subs = build_parser(*COMMANDS)._subparsers  # noqa: SLF001 - argparse has no public list of them
     name, verbs = "", list[str]()
-    for action in subs._group_actions if subs else ():  # noqa: SLF001
+    for action in subs._group_actions if subs else ():  # noqa: SLF001 - argparse has no public name for it
         for verb, parser in action.choices.items() if isinstance(action.choices, dict) else ():
-            found = parser._option_string_actions.get(flag)  # noqa: SLF001
+            found = parser._option_string_actions.get(flag)  # noqa: SLF001 - argparse has no public name for it
             if isinstance(found, argparse.Action):
                 name = found.dest
                 verbs.append(verb)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial.cli import run as run_command
-from promptrial.cli.options import Parser, add_flag, config_file, overrides
+from promptrial.cli.options import config_file, overrides
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import positive
 from promptrial.errors import UsageError
 from promptrial.runtime.clock import SystemClock

@@ -13,7 +13,8 @@ from promptrial.care.following import Look, look_at, require_there
 from promptrial.care.live_facts import answers_text, jobs_text, progress_text, spent_text, standing
 from promptrial.care.run_documents import status_document
 from promptrial.care.status import RunStatus, pilot_ended, read_status
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, run_or_latest
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.prose import print_prose
 from promptrial.documents.printable import escaped
 from promptrial.runtime.clock import Clock, SystemClock

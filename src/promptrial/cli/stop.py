@@ -7,7 +7,8 @@ import threading
 
 from promptrial.care.status import find_run
 from promptrial.care.stopping import ask_to_stop
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, add_run_id, experiments_dir, resume_command
+from promptrial.cli.options import add_experiments_dir, add_run_id, experiments_dir, resume_command
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.stop import DETACH, SOFTLY
 from promptrial.runtime.terminal import print_result

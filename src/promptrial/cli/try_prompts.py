@@ -11,14 +11,8 @@ from typing import Final
 
 from promptrial.cli import draft_flags
 from promptrial.cli import run as run_command
-from promptrial.cli.options import (
-    Parser,
-    add_experiments_dir,
-    add_flag,
-    add_yes,
-    experiments_dir,
-    resume_command,
-)
+from promptrial.cli.options import add_experiments_dir, add_yes, experiments_dir, resume_command
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import environment
 from promptrial.errors import RunExistsError, UsageError
 from promptrial.runtime.clock import SystemClock

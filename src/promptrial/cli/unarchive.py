@@ -7,7 +7,8 @@ import json
 import os
 from pathlib import Path
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir, resume_command
+from promptrial.cli.options import add_experiments_dir, experiments_dir, resume_command
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import environment
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial.cli.archive import manifest_digest
-from promptrial.cli.options import Parser, add_flag
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.seal import as_lines
 from promptrial.config.environment import environment
 from promptrial.documents.printable import escaped

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from promptrial.cli.options import Parser, add_experiments_dir, add_flag, experiments_dir, newest_run
+from promptrial.cli.options import add_experiments_dir, experiments_dir, newest_run
+from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import port
 from promptrial.config.environment import environment
 from promptrial.errors import MissingDependencyError

@@ -192,7 +192,7 @@ def _interpolate(
     line_of: Lines,
     placeholders: dict[KeyPath, str],
     at: KeyPath,
-) -> Any:  # noqa: ANN401
+) -> Any:  # noqa: ANN401 - a tree of plain values
     if isinstance(value, dict):
         for key in value:
             _check_text(place(path, line_of, (*at, key)), dotted(at) or "the top level", key)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from promptrial.config.schema import ProviderPricing
+from promptrial.config.pricing import ProviderPricing
 from promptrial.config.yaml_text import load_file
 from promptrial.errors import CorruptRecordError
 

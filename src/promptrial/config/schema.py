@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    Discriminator,
     Field,
-    Tag,
     ValidationInfo,
     model_validator,
 )
@@ -25,40 +23,32 @@ from promptrial.config.execution import ExecutionConfig, PathsConfig
 from promptrial.config.instances import address_needed, known_instances
 from promptrial.config.labels import LabelsConfig, listed_sheets
 from promptrial.config.models import ModelConfig, ProviderName
+from promptrial.config.pricing import ProviderPricing
 from promptrial.config.providers import ProviderConfig
+from promptrial.config.sampling import (
+    Axis,
+    MaxNewTokens,
+    Replicates,
+    SweepConfig,
+    Temperatures,
+    TopK,
+    TopP,
+    TrialConfig,
+)
 from promptrial.config.scorers import ScorerConfig, column_of, named_types, settings_problems
 from promptrial.config.spending import SpendingConfig
+from promptrial.config.stats import StatsConfig
 from promptrial.config.stopping import StoppingConfig
-from promptrial.config.strict import LARGEST, Name, Number, Positive, Strict, Words, is_none
+from promptrial.config.strict import Name, Natural, Positive, Share, Strict, Words, no_repeats
 from promptrial.config.typed import SettingsError
-from promptrial.documents.highest import HIGHEST_RATE
-from promptrial.documents.missing import MissingRule
-from promptrial.documents.significance import StatsSettings
 from promptrial.model import ids
 from promptrial.model.arms import SECOND_ASK, ArmName
 
 __all__ = [
     "ExperimentConfig",
-    "MaxNewTokens",
-    "ModelConfig",
-    "PriceConfig",
-    "ProviderPricing",
     "ScoringConfig",
-    "StatsConfig",
-    "SweepConfig",
-    "TrialConfig",
     "UnsupportedConfig",
 ]
-
-_Value = TypeVar("_Value")
-_Values = TypeVar("_Values", bound=Sequence[object])
-
-
-def _no_repeats(values: _Values) -> _Values:
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            raise ValueError(f"{value!r} is given twice")
-    return values
 
 
 def _listed(value: object) -> object:
@@ -71,125 +61,7 @@ def _one_line(value: str) -> str:
     return value
 
 
-_MOST_SAMPLES: Final = 10_000_000  # more would take hours, after every answer is paid for
-ScorerName = str  # checked against the scorers that run, which another key names
-# Rounding makes exact what is a multiple of 0.001 but for its last bit. Adding 0.0 makes -0.0 the 0.0 that it equals.
-Temperature = Annotated[
-    float, Field(ge=0, le=2, multiple_of=0.001), AfterValidator(lambda temp: round(temp, 3) + 0.0), Number
-]
 ColumnName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line)]
-Temperatures = Annotated[tuple[Temperature, ...], Field(min_length=1), AfterValidator(_no_repeats)]
-TopP = Annotated[float, Field(gt=0, le=1), Number]
-TopK = Annotated[int, Field(ge=1, le=LARGEST), Number]
-Natural = Annotated[int, Field(ge=0), Number]
-Share = Annotated[float, Field(ge=0, le=1), Number]
-Price = Annotated[float, Field(ge=0, le=HIGHEST_RATE), Number]
-Margin = Annotated[float, Field(gt=0), Number]
-OpenShare = Annotated[float, Field(gt=0, lt=1), Number]
-Axis = Annotated[tuple[_Value, ...], Field(min_length=1), AfterValidator(_no_repeats)]
-
-
-def _temperature_keys(value: dict[str, _Value]) -> dict[str, _Value]:
-    temps: dict[float, str] = {}
-    for key in value:
-        try:
-            temp = float(key)
-        except ValueError:
-            temp = -1.0
-        if not 0 <= temp <= 2:
-            raise ValueError(f"{key!r} is not a temperature: give a number from 0 to 2")
-        if temp in temps:
-            raise ValueError(f"{temps[temp]!r} and {key!r} are the same temperature")
-        temps[temp] = key
-    return value
-
-
-Count = Annotated[int, Field(ge=1, le=ids.MAX_SAMPLES), Number]
-Replicates = Annotated[
-    Annotated[Count, Tag("number")]
-    | Annotated[dict[str, Count], AfterValidator(_temperature_keys), Tag("by_temperature")],
-    Discriminator(lambda value: "by_temperature" if isinstance(value, Mapping) else "number"),
-]
-
-
-class MaxNewTokens(Strict):
-    """The most tokens that an answer may have: one number for both kinds of question, or a section with these keys."""
-
-    open_book: Positive = 64
-    closed_book: Positive = 64
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_number(cls, value: object) -> object:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return dict.fromkeys(cls.model_fields, value) if is_number else value
-
-
-class PriceConfig(Strict):
-    """USD per million tokens, before the batch discount."""
-
-    input_per_million: Price
-    output_per_million: Price = Field(description="thinking and reasoning tokens are output")
-    cached_input_per_million: Price | None = Field(
-        None, exclude_if=is_none, description="prompt tokens read from a cache; by default priced like the others"
-    )
-    cache_write_per_million: Price | None = Field(
-        None, exclude_if=is_none, description="prompt tokens written to a cache; by default priced like the others"
-    )
-
-
-class ProviderPricing(Strict):
-    """Prices of one provider; ``models`` is keyed by alias or by the provider's id."""
-
-    batch_discount: Share = Field(
-        0.0, description="discount for requests in batches: 0.5 is half price; live requests cost the full price"
-    )
-    models: dict[str, PriceConfig] = Field({})
-
-
-_STATS: Final = StatsSettings()  # each key of `stats` is a field of it, and has its default
-
-
-_FEWEST_ORDERED: Final = 3
-"""Two arms have a difference; an order is more from here on."""
-
-
-def _ordered_arms(names: tuple[str, ...]) -> tuple[str, ...]:
-    if names and len(names) < _FEWEST_ORDERED:
-        raise ValueError(f"an order needs {_FEWEST_ORDERED} arms or more; given: {len(names)}")
-    return _no_repeats(names)
-
-
-class StatsConfig(Strict):
-    """How effects are tested."""
-
-    unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"missing", "trend", "pooled"})
-
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = _STATS.alpha
-    confidence: OpenShare = _STATS.confidence
-    primary: Annotated[tuple[ScorerName, ...], AfterValidator(_no_repeats)] = Field(
-        _STATS.primary,
-        description="confirmatory endpoints, corrected together; by default the first scorer of the default pack, or "
-        "the first scorer if that one is not active",
-    )
-    bootstrap_samples: Annotated[int, Field(ge=1000, le=_MOST_SAMPLES), Number] = _STATS.bootstrap_samples
-    permutation_samples: Annotated[
-        int,
-        Field(ge=999, le=_MOST_SAMPLES, description="initial number of random sign flips; at least 9,999 are drawn"),
-        Number,
-    ] = _STATS.permutation_samples
-    random_seed: Natural = _STATS.random_seed
-    tost_margins: dict[ScorerName, Margin] = Field(
-        _STATS.tost_margins, description="endpoint -> margin: adds an equivalence test for it"
-    )
-    missing: MissingRule = Field(
-        _STATS.missing,
-        description="missing answers are excluded from the tests that decide, or count as failures in them",
-    )
-    trend: Annotated[tuple[str, ...], AfterValidator(_ordered_arms)] = Field(
-        (), description="three or more arms in an order, such as doses: tests whether scores rise or fall along it"
-    )
-    pooled: bool = Field(False, description="adds the effects over several data sets, weighted by inverse variance")
 
 
 class UnsupportedConfig(Strict):
@@ -204,27 +76,6 @@ class ScoringConfig(Strict):
 
     extra_refusals: tuple[Words, ...] = Field((), description="additional answers that count as abstentions")
     unsupported: UnsupportedConfig = UnsupportedConfig.model_construct()
-
-
-class SweepConfig(Strict):
-    """The trials are every combination of these; null means all (models, prompt sets) or the top-level value."""
-
-    models: Axis[str] | None = None
-    prompt_sets: Axis[str] | None = None
-    top_p: Axis[TopP] | None = None
-    top_k: Axis[TopK] | None = None
-    max_new_tokens: Axis[MaxNewTokens] | None = None
-
-
-class TrialConfig(Strict):
-    """One trial written out; what is not given has the top-level value."""
-
-    model: str
-    prompt_set: str
-    temps: Temperatures | None = None
-    top_p: TopP | None = None
-    top_k: TopK | None = None
-    max_new_tokens: MaxNewTokens | None = None
 
 
 class ExperimentConfig(Strict):
@@ -290,7 +141,7 @@ class ExperimentConfig(Strict):
         description="questions without the gold answer or the choices that a scorer needs: `refuse` the run before any "
         "request is sent, or `skip` them in that scorer",
     )
-    subgroups: Annotated[tuple[ColumnName, ...], AfterValidator(_no_repeats), BeforeValidator(_listed)] = Field(
+    subgroups: Annotated[tuple[ColumnName, ...], AfterValidator(no_repeats), BeforeValidator(_listed)] = Field(
         (),
         description="columns of the questions that define subgroups, for which effects are reported too; at most 20 "
         "values each",

@@ -15,7 +15,9 @@ from promptrial.config.datasets import DatasetConfig
 from promptrial.config.effective import effective, with_placeholders
 from promptrial.config.instances import complete_entry
 from promptrial.config.loading import LoadedConfig
-from promptrial.config.schema import ExperimentConfig, ModelConfig, StatsConfig
+from promptrial.config.models import ModelConfig
+from promptrial.config.schema import ExperimentConfig
+from promptrial.config.stats import StatsConfig
 from promptrial.config.tree import KeyPath
 
 __all__ = ["annotated", "complete"]

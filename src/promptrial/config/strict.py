@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Final
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +18,21 @@ from pydantic import (
 
 from promptrial import registry
 
-__all__ = ["LARGEST", "Name", "Number", "Positive", "Strict", "Words", "is_none", "registered"]
+__all__ = [
+    "LARGEST",
+    "Name",
+    "Natural",
+    "Number",
+    "Positive",
+    "Share",
+    "Strict",
+    "Words",
+    "is_none",
+    "no_repeats",
+    "registered",
+]
+
+_Values = TypeVar("_Values", bound=Sequence[object])
 
 LARGEST: Final = 2**31 - 1
 """The largest count: as a wire format takes it."""
@@ -71,7 +86,23 @@ def is_none(value: object) -> bool:
 
 Number = BeforeValidator(_reject_booleans)
 Positive = Annotated[int, Field(ge=1, le=LARGEST), Number]
+Natural = Annotated[int, Field(ge=0), Number]
+Share = Annotated[float, Field(ge=0, le=1), Number]
 Words = Annotated[str, Field(min_length=1)]
+
+
+def no_repeats(values: _Values) -> _Values:
+    """Return values of which none stands twice.
+
+    Raises
+    ------
+    ValueError
+        If one does.
+    """
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"{value!r} is given twice")
+    return values
 
 
 def registered(kind: str, name: str) -> str:

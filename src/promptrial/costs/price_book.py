@@ -14,7 +14,7 @@ from promptrial.documents.kept_prices import KeptPrice
 from promptrial.model import ModelSpec
 
 if TYPE_CHECKING:
-    from promptrial.config.schema import ProviderPricing
+    from promptrial.config.pricing import ProviderPricing
 
 __all__ = ["PriceBook"]
 

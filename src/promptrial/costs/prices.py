@@ -12,7 +12,7 @@ from promptrial.documents.cost_report import Price
 from promptrial.model import ModelSpec
 
 if TYPE_CHECKING:
-    from promptrial.config.schema import PriceConfig, ProviderPricing
+    from promptrial.config.pricing import PriceConfig, ProviderPricing
 
 __all__ = ["listed_price", "price_for", "usd", "usd_of"]
 

@@ -311,7 +311,7 @@ class _Stream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # Python's own stubs are wider
         if not self._rest:
             self._rest = memoryview(next(self._chunks, b""))
         n = min(len(buffer), len(self._rest))

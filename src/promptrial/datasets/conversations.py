@@ -91,7 +91,7 @@ def _role(message: ChatMessage) -> Literal["system", "user", "assistant"]:
         return "user" if message.name == "example_user" else "assistant"
     if role not in {"system", "user", "assistant"}:
         raise MisfitError(f"a message of the role {role!r}; only system, user and assistant can be sent")
-    return role  # type: ignore[return-value]
+    return role  # type: ignore[return-value]  # one of the roles, as was looked up above
 
 
 def _text(message: ChatMessage) -> str:

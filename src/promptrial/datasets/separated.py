@@ -56,7 +56,7 @@ def recognise_separator(head: bytes, is_whole: bool, names: Collection[str]) -> 
     return max(SEPARATORS, key=lambda separator: _fit(text, separator, is_whole, names))
 
 
-def _fit(text: str, separator: str, is_whole: bool, names: Collection[str]) -> tuple[int, float]:  # noqa: FBT001
+def _fit(text: str, separator: str, is_whole: bool, names: Collection[str]) -> tuple[int, float]:  # noqa: FBT001 - called in one place
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     found: list[list[str]] = []
     with suppress(csv.Error):  # reported when it is read, with its line

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
-from promptrial.config.schema import ExperimentConfig, MaxNewTokens
+from promptrial.config.sampling import MaxNewTokens
+from promptrial.config.schema import ExperimentConfig
 from promptrial.config.scorers import PRIMARY
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from promptrial.config.arms import TaskInstructions
 from promptrial.config.instances import instance_of
-from promptrial.config.schema import ExperimentConfig, MaxNewTokens, ModelConfig, TrialConfig
+from promptrial.config.models import ModelConfig
+from promptrial.config.sampling import MaxNewTokens, TrialConfig
+from promptrial.config.schema import ExperimentConfig
 from promptrial.errors import ConfigError
 from promptrial.model import Arm, ModelSpec, Prompt, TaskTemplates, Trial
 from promptrial.model.arms import ArmName

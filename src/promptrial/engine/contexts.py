@@ -9,7 +9,7 @@ from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.catalogue import list_context
 from promptrial.engine.kept_prices import vendor_of
 from promptrial.model import ModelSpec
-from promptrial.providers.base import BoundsContext
+from promptrial.providers.capabilities import BoundsContext
 
 __all__ = ["known_context"]
 

@@ -12,8 +12,8 @@ import msgspec
 
 from promptrial import registry
 from promptrial.config.instances import instance_of
+from promptrial.config.pricing import ProviderPricing
 from promptrial.config.providers import ProviderConfig
-from promptrial.config.schema import ProviderPricing
 from promptrial.costs.catalogue import list_price
 from promptrial.costs.price_book import PriceBook
 from promptrial.costs.prices import price_for
@@ -26,7 +26,7 @@ from promptrial.documents.kept_prices import KeptPrice
 from promptrial.engine.opening import Opened
 from promptrial.errors import CorruptRecordError
 from promptrial.model import ModelSpec
-from promptrial.providers.base import FindsAddress
+from promptrial.providers.capabilities import FindsAddress
 from promptrial.store import atomic
 from promptrial.store.rundir import RunDir
 

@@ -26,6 +26,7 @@ from promptrial.store import atomic, records
 from promptrial.store.change_records import Consent
 from promptrial.store.part_records import listed
 from promptrial.store.records import Manifest, Origin, Receipt, RunState, StageRecord, TrialManifest
+from promptrial.store.transitions import transition
 
 __all__ = ["Engine"]
 
@@ -276,7 +277,7 @@ class Engine:
 
     def _move(self, phase: Phase, status: records.PhaseStatus, error: str | None = None) -> None:
         said = None if error is None else self.services.events.redact(error)
-        records.transition(self.state, phase.name, status, self.services.clock.now(), said)
+        transition(self.state, phase.name, status, self.services.clock.now(), said)
         self._save_state()
 
     def _save_state(self) -> None:

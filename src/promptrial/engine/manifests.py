@@ -15,8 +15,9 @@ from promptrial.phases.recovery import recover_parts
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
+from promptrial.store.arm_records import ArmRecord
 from promptrial.store.journal import fold
-from promptrial.store.records import ArmRecord, TrialManifest
+from promptrial.store.records import TrialManifest
 from promptrial.store.rundir import TrialDir
 
 __all__ = ["load_manifests", "load_whole", "new_manifest", "set_aside"]
@@ -64,7 +65,7 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
     """
     lost = []
     for trial in spec.trials:
-        manifest = load_whole(services, spec.run.trial(trial.slug).manifest_path, TrialManifest, read_only)
+        manifest = load_whole(services, spec.run.trial(trial.slug).manifest_path, TrialManifest, read_only=read_only)
         fresh = new_manifest(spec, trial, services.clock.now())
         if manifest is None:
             lost.append(trial)
@@ -80,7 +81,7 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
     for trial in spec.trials:
         folder = spec.run.trial(trial.slug)
         fold(services.manifests[trial.slug].parts, folder.journal.salvage())
-        _repair_journal(services, folder, read_only)
+        _repair_journal(services, folder, read_only=read_only)
 
 
 def _is_another_model(recorded: Mapping[str, object], fresh: Mapping[str, object]) -> bool:
@@ -105,7 +106,7 @@ def _with_engine(arm: ArmRecord, recorded: ArmRecord | None) -> ArmRecord:
     return recorded
 
 
-def _repair_journal(services: Services, folder: TrialDir, read_only: bool) -> None:  # noqa: FBT001
+def _repair_journal(services: Services, folder: TrialDir, *, read_only: bool) -> None:
     """Set a damaged journal aside, once the manifest holds what could still be read of it."""
     try:
         folder.journal.read()
@@ -116,7 +117,7 @@ def _repair_journal(services: Services, folder: TrialDir, read_only: bool) -> No
             set_aside(services, folder.journal.path)
 
 
-def load_whole(services: Services, path: Path, kind: type[_Record], read_only: bool) -> _Record | None:  # noqa: FBT001
+def load_whole(services: Services, path: Path, kind: type[_Record], *, read_only: bool) -> _Record | None:
     """Return a record; one that is damaged is said and set aside, and None returned, as for one that is not there."""
     try:
         return records.load(path, kind)

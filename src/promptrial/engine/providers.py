@@ -11,7 +11,8 @@ from promptrial import registry
 from promptrial.config.instances import instance_of
 from promptrial.config.providers import ProviderConfig
 from promptrial.model.instances import RUN_FOLDER, Connection, Instance
-from promptrial.providers.base import BatchProvider, HeedsStop
+from promptrial.providers.base import BatchProvider
+from promptrial.providers.capabilities import HeedsStop
 from promptrial_emulator.settings import EmulatorSettings
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from promptrial.errors import ConfigProblemsError, MissingDependencyError, Promp
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.instances import Instance
 from promptrial.phases.sent_sampling import sampling_notes
-from promptrial.providers.base import BatchProvider, ChecksNames, FindsAddress
+from promptrial.providers.base import BatchProvider
+from promptrial.providers.capabilities import ChecksNames, FindsAddress
 
 __all__ = [
     "misnamed",

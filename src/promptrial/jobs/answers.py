@@ -15,7 +15,7 @@ from typing import Final
 from promptrial.errors import DataError
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
-from promptrial.providers.base import ReadsDownloads
+from promptrial.providers.capabilities import ReadsDownloads
 from promptrial.providers.request_rows import row_id
 from promptrial.store import atomic, breadcrumbs, downloads, jsonl
 from promptrial.store.atomic import AtomicFile

@@ -16,7 +16,6 @@ from typing import Any, Final
 import msgspec
 
 from promptrial.config.effective import to_yaml
-from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.design.parts import cut_parts
 from promptrial.design.plan import select_phases
 from promptrial.documents.files import read_bytes
@@ -29,7 +28,7 @@ from promptrial.engine.session import Invocation, services_of, spec_of
 from promptrial.errors import CorruptRecordError, DataError, ResumeError
 from promptrial.legacy.answers import FoundAnswers, find_answers
 from promptrial.legacy.configuration import converted
-from promptrial.legacy.reading import LegacyRun, LegacyTrial, is_legacy_config, read_run
+from promptrial.legacy.reading import LegacyRun, LegacyTrial, read_run
 from promptrial.model import Item, Part, RequestId, Trial, ids
 from promptrial.model.units import RUN
 from promptrial.phases import build, prepare
@@ -40,10 +39,10 @@ from promptrial.phases.work import part_row, parts_of, worklist
 from promptrial.store import atomic, jsonl, records
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord, PartRecord
-from promptrial.store.records import Manifest, Receipt, RunState
+from promptrial.store.records import Manifest, Receipt
 from promptrial.store.rundir import OLDER, RunDir
 
-__all__ = ["Migration", "migrate", "needs_migration"]
+__all__ = ["Migration", "migrate"]
 
 _MOVED: Final = ("results_combined.jsonl", "predictions.csv", "per_item_scores.csv", "significance.json", "costs.json")
 _MOVED_OF_RUN: Final = ("aggregate_report.md", "multi_trial_manifest.json")
@@ -56,14 +55,6 @@ class Migration:
 
     sure: list[str] = field(default_factory=list)
     inferred: list[str] = field(default_factory=list)
-
-
-def needs_migration(run: RunDir) -> bool:
-    """Return whether a run is of an older tool, or was migrated and has lost records since."""
-    migrated = _is_migrated(run)
-    if migrated and _is_whole(run):
-        return False
-    return migrated or _has_older_records(run)
 
 
 def migrate(run: RunDir, prepared: Path | None, invocation: Invocation) -> Migration:
@@ -103,48 +94,6 @@ def migrate(run: RunDir, prepared: Path | None, invocation: Invocation) -> Migra
     _write_state(spec, services, opened)
     _describe_run(run, legacy, found)
     return found
-
-
-# --- is it due ----------------------------------------------------------------------------------------------------
-
-
-def _is_migrated(run: RunDir) -> bool:
-    try:
-        return records.load(run.state_path, RunState).migrated is True
-    except (FileNotFoundError, CorruptRecordError):
-        return bool(list(run.root.glob("effective_config.backup.*.yaml")))
-
-
-def _is_whole(run: RunDir) -> bool:
-    """Whether the records that a migration writes are there and hold."""
-    try:
-        records.load(run.state_path, RunState)
-        built = records.load(run.batch_inputs / "manifest.json", Manifest)
-        prepared = records.load(run.prepared / "manifest.json", Manifest)
-        if not isinstance(load_file(run.config_path), dict):
-            return False
-        manifests = {
-            slug: run.trial(slug).load_manifest() for slug in {row["trial_slug"] for row in built.facts["parts"]}
-        }
-    except (OSError, CorruptRecordError, YamlError, KeyError):
-        return False
-    files = dict(prepared.receipt.artifacts)
-    for slug, manifest in manifests.items():
-        for name, part in (manifest.parts if manifest is not None else {}).items():
-            if part.results is not None:
-                files[run.relative(run.trial(slug).part_results(name))] = part.results
-    complete = all(manifest is not None for manifest in manifests.values())
-    return complete and not any(run.file_problem(path, file) for path, file in files.items())
-
-
-def _has_older_records(run: RunDir) -> bool:
-    try:
-        config = load_file(run.config_path)
-        if isinstance(config, dict):
-            return is_legacy_config(config)
-    except (OSError, YamlError):
-        pass
-    return any(trial.manifest for trial in read_run(run.root).trials)
 
 
 # --- what is kept ---------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from promptrial.store.records import Manifest, RunState, TrialManifest, load
 from promptrial.store.rundir import RunDir
 
 if TYPE_CHECKING:  # pydantic is slow to import, and most runs have a costs.json
-    from promptrial.config.schema import ProviderPricing
+    from promptrial.config.pricing import ProviderPricing
 
 __all__ = ["is_dry_run", "read_ledger"]
 

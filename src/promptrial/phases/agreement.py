@@ -58,13 +58,13 @@ class _Compared(NamedTuple):
     def alpha(self, ratings: FloatArray, cluster: IntArray) -> Coefficient:
         """Return Krippendorff's alpha of ratings, shape (n, n_raters)."""
         scale: stats.AlphaScale = "nominal" if self.binary else "interval"
-        return _coefficient(stats.krippendorffs_alpha(ratings, cluster, scale=scale, **self.drawn))  # type: ignore[arg-type]
+        return _coefficient(stats.krippendorffs_alpha(ratings, cluster, scale=scale, **self.drawn))  # type: ignore[arg-type]  # the options of both are the same
 
     def kappa(self, first: FloatArray, second: FloatArray, cluster: IntArray) -> Coefficient | None:
         """Return Cohen's kappa; None where scores are not binary."""
         if not self.binary:
             return None
-        return _coefficient(stats.cohens_kappa(first, second, cluster, **self.drawn))  # type: ignore[arg-type]
+        return _coefficient(stats.cohens_kappa(first, second, cluster, **self.drawn))  # type: ignore[arg-type]  # the options of both are the same
 
     def pair(self, names: tuple[str, str], first: FloatArray, second: FloatArray, cluster: IntArray) -> PairAgreement:
         both = np.isfinite(first) & np.isfinite(second)

@@ -22,7 +22,7 @@ from promptrial.model.instances import Limits
 from promptrial.phases.base import load_manifest
 from promptrial.phases.money_limit import MoneyLimit, TooDear
 from promptrial.phases.spec import RunSpec
-from promptrial.providers.base import LengthensRows, LimitsJobs
+from promptrial.providers.capabilities import LengthensRows, LimitsJobs
 from promptrial.store.part_records import FileRecord
 
 __all__ = ["Cutter", "JobLimits", "as_recorded", "limit_notes", "limits_of", "own_limits"]

@@ -27,9 +27,10 @@ from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import job_key, request_reader, reserve_for
 from promptrial.providers.request_rows import encode_row, row_id
 from promptrial.store import atomic, jsonl
+from promptrial.store.arm_records import ArmRecord
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
-from promptrial.store.records import ArmRecord, TrialManifest
+from promptrial.store.records import TrialManifest
 from promptrial.store.rundir import TrialDir, digest_of
 
 __all__ = ["JudgeRequest", "ids_asked", "ids_in", "judge_parts", "judge_work", "remove_unsent", "write_requests"]

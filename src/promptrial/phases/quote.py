@@ -33,7 +33,7 @@ from promptrial.phases.settings import asked_with
 from promptrial.phases.sources import most_items
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.tokenizing import tokenized_requests
-from promptrial.providers.base import AnsweredByHand
+from promptrial.providers.capabilities import AnsweredByHand
 
 __all__ = ["Reusable", "quote"]
 

@@ -63,7 +63,7 @@ def recover_parts(
     return dict(found)
 
 
-def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001
+def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001 - both kinds of parts are handed over in one table
     name = work.part.name
     if not same_requests or not (work.folder.part_results(name).exists() or work.folder.part_rows(name).exists()):
         return None
@@ -77,7 +77,7 @@ def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: F
     )
 
 
-def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001
+def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001 - both kinds of parts are handed over in one table
     """Return a part with the job that it was given last, and with the answers of each attempt that are here.
 
     A job that no file names is known where its name is our key. Elsewhere the last attempt is in doubt, as after a

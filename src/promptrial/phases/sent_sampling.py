@@ -11,7 +11,7 @@ from promptrial.config.schema import ExperimentConfig
 from promptrial.design.prompts import samplings_of
 from promptrial.errors import PromptrialError
 from promptrial.model import ModelSpec, Trial
-from promptrial.providers.base import ChecksSampling
+from promptrial.providers.capabilities import ChecksSampling
 
 __all__ = ["SamplingNote", "sampling_notes", "unsent_in"]
 

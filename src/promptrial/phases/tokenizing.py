@@ -12,7 +12,7 @@ from promptrial.design.prompts import messages_of
 from promptrial.errors import PromptrialError
 from promptrial.model import Arm, Item
 from promptrial.phases.services import Services
-from promptrial.providers.base import CountsRequests
+from promptrial.providers.capabilities import CountsRequests
 
 __all__ = ["tokenized_requests"]
 

@@ -28,7 +28,8 @@ from promptrial.providers.anthropic_models import AsksAnthropic
 from promptrial.providers.anthropic_results import OwnRows, are_ours, plain_rows
 from promptrial.providers.anthropic_service import PRESET, VERSION_HEADER, anthropic_service, is_version, version_of
 from promptrial.providers.anthropic_wire import OVERLOADED, RATE_LIMIT, Batch, BatchPage, batch_status
-from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Shown, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.capabilities import Shown
 from promptrial.providers.curl import key_header, recorded_place
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import NotFoundError, RejectedError, Reply, printable

@@ -21,7 +21,8 @@ from promptrial.providers.access import timeouts_of
 from promptrial.providers.anthropic_messages import message_params
 from promptrial.providers.anthropic_models import AsksAnthropic
 from promptrial.providers.anthropic_service import PRESET, anthropic_service
-from promptrial.providers.base import JobRef, PartPayload, Shown
+from promptrial.providers.base import JobRef, PartPayload
+from promptrial.providers.capabilities import Shown
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, RejectedError
 from promptrial.providers.live import (

@@ -278,7 +278,7 @@ class BatchFileProvider:
         """Return None: a program that reads the file is stopped by the person who started it."""
 
     @staticmethod
-    def emulated(instance: Instance, url: str, key: str, account: str) -> tuple[Instance, Mapping[str, str]]:  # noqa: ARG004
+    def emulated(instance: Instance, url: str, key: str, account: str) -> tuple[Instance, Mapping[str, str]]:  # noqa: ARG004 - the Protocol's
         """Return the address at which the emulator answers a file, as a person would have it answered."""
         options = {name: value for name, value in instance.options if name not in {"folder", "wait"}}
         return replace(instance, options=tuple(options.items())), {_REHEARSAL: url}

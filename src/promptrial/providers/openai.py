@@ -28,7 +28,8 @@ from promptrial.errors import (
 from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import service_of, timeouts_of
-from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Shown, Staged
+from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
+from promptrial.providers.capabilities import Shown
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.curl import fetch_commands, stop_command
 from promptrial.providers.hidden_names import HiddenNames

@@ -24,7 +24,8 @@ from promptrial.errors import (
 from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of, timeouts_of
-from promptrial.providers.base import JobRef, PartPayload, Shown
+from promptrial.providers.base import JobRef, PartPayload
+from promptrial.providers.capabilities import Shown
 from promptrial.providers.chat_replies import ChatReply, FailedReplyError, answer_of
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.chat_servers import KINDS, ServerFacts, facts_of, require_loaded

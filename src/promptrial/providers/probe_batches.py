@@ -38,7 +38,7 @@ class BatchProbe(ABC):
     _made: list[str] = field(default_factory=list)
 
     @classmethod
-    def open(cls, desk: Desk, env: Mapping[str, str], instance: Instance, model: ModelSpec) -> Self:  # noqa: ARG003
+    def open(cls, desk: Desk, env: Mapping[str, str], instance: Instance, model: ModelSpec) -> Self:  # noqa: ARG003 - the Protocol's
         """Return the questions; what else they need, the desk has."""
         return cls(desk, instance, model)
 

@@ -26,11 +26,11 @@ class ArmResponses(Protocol):
     @property
     def expected(self) -> int: ...  # noqa: D102 - described above
     @property
-    def answered(self) -> int: ...  # noqa: D102
+    def answered(self) -> int: ...  # noqa: D102 - as the class says
     @property
-    def empty(self) -> int: ...  # noqa: D102
+    def empty(self) -> int: ...  # noqa: D102 - as the class says
     @property
-    def truncated(self) -> int: ...  # noqa: D102
+    def truncated(self) -> int: ...  # noqa: D102 - as the class says
 
 
 def response_warnings(arms: Mapping[ArmName, ArmResponses]) -> Iterator[str]:

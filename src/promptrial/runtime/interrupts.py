@@ -8,7 +8,7 @@ was ignored when the program started (``nohup``, a shell's background) stays ign
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
+import _signal  # type: ignore[import-not-found]  # it has no stubs
 import atexit
 import os
 import sys

@@ -93,12 +93,12 @@ class RayTasks:
             each.shutdown()
         for pipe in (self._driver.stdin, self._driver.stdout):
             with suppress(OSError):  # what was not flushed cannot be
-                pipe.close()  # type: ignore[union-attr]
+                pipe.close()  # type: ignore[union-attr]  # opened with pipes
 
     def _send(self, message: object) -> None:
         with suppress(OSError):  # then no answer comes
-            pickle.dump(message, self._driver.stdin, pickle.HIGHEST_PROTOCOL)  # type: ignore[arg-type]
-            self._driver.stdin.flush()  # type: ignore[union-attr]
+            pickle.dump(message, self._driver.stdin, pickle.HIGHEST_PROTOCOL)  # type: ignore[arg-type]  # opened with pipes
+            self._driver.stdin.flush()  # type: ignore[union-attr]  # opened with pipes
 
     def _receive(self) -> Any:  # noqa: ANN401 - text first, then each an Answer
         try:

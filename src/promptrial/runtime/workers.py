@@ -271,7 +271,7 @@ class _Worker:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):  # what was not flushed cannot be
-                pipe.close()  # type: ignore[union-attr]
+                pipe.close()  # type: ignore[union-attr]  # opened with pipes
 
 
 def _work(tasks: IO[bytes], results: IO[bytes]) -> None:

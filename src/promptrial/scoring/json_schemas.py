@@ -84,7 +84,7 @@ def _validator(schema: dict[str, Any] | bool) -> Any:  # noqa: ANN401, FBT001 - 
     except RecursionError:
         raise ValueError("the schema is nested too deep") from None
     own = {name: keyword for name, keyword in _KEYWORDS.items() if name in found.VALIDATORS}
-    validator: Any = extend(found, own)(schema, registry=REGISTRY)  # type: ignore[no-untyped-call]
+    validator: Any = extend(found, own)(schema, registry=REGISTRY)  # type: ignore[no-untyped-call]  # jsonschema's own types say less
     _check_parts(schema, validator)
     return validator
 
@@ -97,7 +97,7 @@ def _draft(schema: dict[str, Any] | bool) -> Any:  # noqa: ANN401, FBT001 - the 
     if isinstance(schema, bool) or "$schema" not in schema:
         return Draft202012Validator
     named = schema["$schema"]
-    found: Any = validator_for(schema, default=None) if isinstance(named, str) else None  # type: ignore[arg-type]
+    found: Any = validator_for(schema, default=None) if isinstance(named, str) else None  # type: ignore[arg-type]  # jsonschema's own types say less
     if found is None:
         raise ValueError(f"$.$schema: {str(named)[:80]!r} is not a known draft of JSON Schema")
     return found
@@ -156,14 +156,14 @@ def _matches(pattern: str, text: str) -> bool:
     return compiled(pattern).search(searchable(text)) is not None
 
 
-def _pattern(validator: Any, pattern: str, instance: object, _schema: object) -> Iterator[Any]:  # noqa: ANN401
+def _pattern(validator: Any, pattern: str, instance: object, _schema: object) -> Iterator[Any]:  # noqa: ANN401 - jsonschema has no types for it
     from jsonschema import ValidationError
 
     if validator.is_type(instance, "string") and not _matches(pattern, str(instance)):
         yield ValidationError("does not match the pattern")
 
 
-def _pattern_properties(validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: object) -> Iterator[Any]:  # noqa: ANN401
+def _pattern_properties(validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: object) -> Iterator[Any]:  # noqa: ANN401 - jsonschema has no types for it
     if validator.is_type(instance, "object"):
         for pattern, below in patterns.items():
             for key, value in instance.items():
@@ -171,7 +171,7 @@ def _pattern_properties(validator: Any, patterns: Mapping[str, Any], instance: A
                     yield from validator.descend(value, below, path=key, schema_path=pattern)
 
 
-def _additional_properties(validator: Any, below: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:  # noqa: ANN401
+def _additional_properties(validator: Any, below: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:  # noqa: ANN401 - jsonschema has no types for it
     from jsonschema import ValidationError
 
     if not validator.is_type(instance, "object"):
@@ -186,7 +186,7 @@ def _additional_properties(validator: Any, below: Any, instance: Any, schema: Ma
             yield ValidationError("an additional property")
 
 
-def _reference(validator: Any, reference: str, instance: object, _schema: object) -> Iterator[Any]:  # noqa: ANN401
+def _reference(validator: Any, reference: str, instance: object, _schema: object) -> Iterator[Any]:  # noqa: ANN401 - jsonschema has no types for it
     """Follow a reference as the library does, and count it."""
     _references.set(_references.get() + 1)
     if _references.get() > _MAX_REFERENCES:

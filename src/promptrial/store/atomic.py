@@ -79,7 +79,7 @@ class AtomicFile(io.RawIOBase):
     def writable(self) -> bool:  # noqa: D102 - io.RawIOBase
         return True
 
-    def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
+    def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]  # what is written is bytes
         """Append bytes; returns how many."""
         self._pending += data
         self.size += len(data)

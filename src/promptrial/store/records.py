@@ -8,7 +8,6 @@ of a newer version is refused (``NewerVersionError``) and left as it is; a damag
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -18,16 +17,16 @@ from promptrial import registry
 from promptrial.config.environment import place_flag
 from promptrial.documents import schemas
 from promptrial.documents.files import name_problem, path_problem, read_bytes
-from promptrial.errors import CorruptRecordError, IllegalTransitionError
-from promptrial.model import ModelSpec
+from promptrial.errors import CorruptRecordError
 from promptrial.model.arms import is_judge
 from promptrial.store import atomic
+from promptrial.store.arm_records import ArmRecord
 from promptrial.store.change_records import Consent, Correction, Drift, Growth, Pilot, Rescored, Seal, SpendingCaps
 from promptrial.store.facts import Facts, check_trial, checked_facts
 from promptrial.store.part_records import FileRecord, PartRecord, PartStatus
+from promptrial.store.unknown_keys import keep_unknown, with_unknown
 
 __all__ = [
-    "ArmRecord",
     "Checkpoint",
     "Manifest",
     "Origin",
@@ -42,7 +41,6 @@ __all__ = [
     "load",
     "new_state",
     "save",
-    "transition",
 ]
 
 PhaseStatus = Literal["not_started", "in_progress", "completed", "failed", "stopped"]
@@ -106,28 +104,6 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         """Return what a state says."""
         said = {name: getattr(state, name) for name in cls.__struct_fields__}
         return cls(**{name: value for name, value in said.items() if value is not msgspec.UNSET})
-
-
-class ArmRecord(msgspec.Struct, kw_only=True):
-    """An arm with a model of its own, or a judge: which model, whether it is hosted, and the engine that was asked."""
-
-    model_id: str
-    model_alias: str
-    provider: str
-    hosted: bool
-    engine: dict[str, Any] = {}
-    adapter: str | msgspec.UnsetType = msgspec.UNSET
-
-    @classmethod
-    def of(cls, model: ModelSpec) -> ArmRecord:
-        """Return the record of what a model answers, before it is asked."""
-        return cls(
-            model_id=model.shown_id,
-            model_alias=model.alias,
-            provider=model.provider,
-            hosted=registry.load("provider", model.adapter).jobs,
-            adapter=msgspec.UNSET if model.adapter == model.provider else model.adapter,
-        )
 
 
 class TrialManifest(msgspec.Struct, kw_only=True, dict=True):
@@ -266,34 +242,10 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
 
 _VERSIONS: Final[dict[type, int]] = {RunState: 1, TrialManifest: 2, Manifest: 1}
 
-# From each status, the ones that may follow. ``in_progress`` may follow itself: a killed run is taken up again.
-_TRANSITIONS: Final[dict[PhaseStatus, frozenset[PhaseStatus]]] = {
-    "not_started": frozenset({"in_progress"}),
-    "in_progress": frozenset({"in_progress", "completed", "failed", "stopped"}),
-    "completed": frozenset({"in_progress"}),
-    "failed": frozenset({"in_progress"}),
-    "stopped": frozenset({"in_progress"}),
-}
-
 
 def new_state(run_id: str, config_hash: str) -> RunState:
     """Return the state of a run in which nothing has begun."""
     return RunState(run_id=run_id, config_hash=config_hash, phases={name: PhaseState() for name in registry.PHASES})
-
-
-def transition(state: RunState, phase: str, status: PhaseStatus, now: str, error: str | None = None) -> None:
-    """Move a phase to a status.
-
-    Raises
-    ------
-    IllegalTransitionError
-        If that status cannot follow the phase's own.
-    """
-    current = state.phases[phase]
-    if status not in _TRANSITIONS[current.status]:
-        raise IllegalTransitionError(f"run {state.run_id}: phase {phase} cannot go from {current.status} to {status}")
-    started_at = now if status == "in_progress" else current.started_at
-    state.phases[phase] = PhaseState(status, started_at, now, error)
 
 
 def json_schema(kind: type[RunState | TrialManifest]) -> dict[str, Any]:
@@ -317,7 +269,7 @@ def encoded(path: Path, record: msgspec.Struct) -> bytes:
         _set_views(record)
     data = msgspec.json.encode(record)
     _decode(path, data, type(record))
-    return msgspec.json.format(_with_unknown(record, data), indent=2) + b"\n"
+    return msgspec.json.format(with_unknown(record, data), indent=2) + b"\n"
 
 
 def save(path: Path, record: msgspec.Struct) -> None:
@@ -345,7 +297,8 @@ def load(path: Path, kind: type[_Record]) -> _Record:
     """
     data = read_bytes(path)
     record = _decode(path, data, kind)
-    _keep_unknown(record, data)
+    if isinstance(record, RunState | TrialManifest | Manifest):
+        keep_unknown(record, data)
     return record
 
 
@@ -372,48 +325,6 @@ def _remedy(path: Path) -> str | None:
     if root is None:
         return None
     return f"see how to fix it: promptrial doctor {root.name.removeprefix('run_')}{place_flag(root.parent)}"
-
-
-# --- keys of newer versions -----------------------------------------------------------------------------------------
-
-_Path = tuple[str | int, ...]
-
-
-def _keep_unknown(record: msgspec.Struct, data: bytes) -> None:
-    """Let a record carry the keys of its file that this program does not know, so that saving it keeps them."""
-    if isinstance(record, RunState | TrialManifest | Manifest):
-        if msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n" == data:
-            return  # as this program writes it: there are none
-        known = msgspec.json.decode(msgspec.json.encode(record))
-        record.__dict__["unknown"] = dict(_unknown(msgspec.json.decode(data), known, ()))
-
-
-def _unknown(said: object, known: object, at: _Path) -> Iterator[tuple[_Path, object]]:
-    """Yield path and value of each key that a JSON value has and another, of the same file, has not."""
-    if isinstance(said, dict) and isinstance(known, dict):
-        for key, value in said.items():
-            if key in known:
-                yield from _unknown(value, known[key], (*at, key))
-            else:
-                yield (*at, key), value
-    elif isinstance(said, list) and isinstance(known, list):
-        for index, pair in enumerate(zip(said, known, strict=False)):
-            yield from _unknown(*pair, (*at, index))
-
-
-def _with_unknown(record: msgspec.Struct, data: bytes) -> bytes:
-    """Return an encoded record with the unknown keys that it carries, where what they belong to is still there."""
-    carried: dict[_Path, object] = getattr(record, "__dict__", {}).get("unknown", {})
-    if not carried:
-        return data
-    tree = msgspec.json.decode(data)
-    for path, value in carried.items():
-        branch: Any = tree
-        with suppress(KeyError, IndexError, TypeError):
-            for key in path[:-1]:
-                branch = branch[key]
-            branch.setdefault(path[-1], value)
-    return msgspec.json.encode(tree)
 
 
 # --- paths ----------------------------------------------------------------------------------------------------------

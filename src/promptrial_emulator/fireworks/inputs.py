@@ -62,7 +62,7 @@ def _decoded(line: bytes) -> tuple[str, dict[str, Any]]:
     if not isinstance(name, str) or not name:
         raise ValueError("a row needs a custom_id")
     if not isinstance(body, dict):
-        raise ValueError("a row needs a body")  # noqa: TRY004
+        raise ValueError("a row needs a body")  # noqa: TRY004 - the value is wrong, and its type only one way to be
     if not any(isinstance(body.get(key), list) and body[key] for key in _KEYS):
         raise ValueError("a body needs messages or prompt_token_ids")
     if not all(isinstance(each, dict) for each in body.get("messages", ())):

@@ -64,7 +64,7 @@ def _handling(fireworks: Fireworks) -> dict[str, Handling]:
     }
 
 
-def _control_plane(core: Core, handle: Handler, *, anywhere: bool = False, **parts: Any) -> Handling:  # noqa: ANN401
+def _control_plane(core: Core, handle: Handler, *, anywhere: bool = False, **parts: Any) -> Handling:  # noqa: ANN401 - what a path holds, for any handler
     """Return what a call with the key meets."""
     return Handling(handle=handle, admit=partial(_admitted, core, anywhere=anywhere), error=error_response, **parts)
 

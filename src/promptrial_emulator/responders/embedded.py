@@ -11,7 +11,7 @@ import msgspec
 from promptrial.model import Completion, ModelSpec
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.embedded import EmbeddedProvider
-from promptrial.providers.embedded_engine import BUILT_IN_MODEL
+from promptrial.providers.embedded_weights import BUILT_IN_MODEL
 from promptrial.providers.request_rows import RequestRow
 from promptrial_emulator.responders.base import Answer, ChatRow, Choice, Refusal, in_step
 from promptrial_emulator.settings import EmulatorSettings

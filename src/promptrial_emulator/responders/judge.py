@@ -82,14 +82,14 @@ class JudgingResponder:
         reason = {"reason": f"It is {said} by the rubric."} if "reason" in properties else {}
         return msgspec.json.encode(reason | {key: said}).decode()
 
-    def _score(self, shown: Mapping[str, str], scale: Sequence[int], errs: bool) -> int:  # noqa: FBT001
+    def _score(self, shown: Mapping[str, str], scale: Sequence[int], errs: bool) -> int:  # noqa: FBT001 - a private helper
         answer = shown.get("answer", "")
         told = _TOLD.search(answer) if self._settings.judge_obeys else None
         if told is not None and int(told[1]) in scale:
             return int(told[1])
         return max(scale) if (_quality(answer, shown) > 0) != errs else min(scale)
 
-    def _winner(self, shown: Mapping[str, str], errs: bool) -> str:  # noqa: FBT001
+    def _winner(self, shown: Mapping[str, str], errs: bool) -> str:  # noqa: FBT001 - a private helper
         first, second = (_quality(shown.get(name, ""), shown) for name in ("answer-A", "answer-B"))
         if errs:  # this judge prefers what it reads first
             return "A"

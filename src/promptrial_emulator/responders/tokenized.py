@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from promptrial.model import Message, ModelSpec
-from promptrial.providers.embedded_engine import BUILT_IN_MODEL, Engine, weights_path
+from promptrial.providers.embedded_engine import Engine
+from promptrial.providers.embedded_weights import BUILT_IN_MODEL, weights_path
 from promptrial_emulator.responders.base import Answer, ChatRow, Choice, Refusal, Responder, content, in_step, limit_of
 
 __all__ = ["TokenizedResponder"]

@@ -17,7 +17,7 @@ from promptrial.care.status import built_by, read_status
 from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.session import Invocation
 from promptrial.errors import CorruptRecordError, PromptrialError, UsageError
-from promptrial.legacy.migration import needs_migration
+from promptrial.legacy.detection import needs_migration
 from promptrial.runtime.events import Redactor
 from promptrial.store import jsonl, records
 from promptrial.store.journal import fold

@@ -6,7 +6,6 @@ from promptrial.reporting.tables.arms import many_arms_tables, ranking_tables
 from promptrial.reporting.tables.context import (
     attrition_table,
     bounds_table,
-    costs_table,
     datasets_table,
     design_table,
     older_table,
@@ -14,6 +13,7 @@ from promptrial.reporting.tables.context import (
     provenance_table,
     questions_table,
 )
+from promptrial.reporting.tables.costs import costs_table
 from promptrial.reporting.tables.effects import (
     equivalence_table,
     exploratory_endpoints,

@@ -70,13 +70,13 @@ class _Result(msgspec.Struct):
     success: bool
     score: Any = None
     namedScores: dict[str, Any] | None = None  # noqa: N815 - promptfoo's name, as those below
-    promptIdx: int | None = None  # noqa: N815
-    testIdx: int | None = None  # noqa: N815
+    promptIdx: int | None = None  # noqa: N815 - the name in the file
+    testIdx: int | None = None  # noqa: N815 - the name in the file
     provider: _Provider | str | None = None
     prompt: _Prompt | str | None = None
     vars: dict[str, Any] | None = None
-    testCase: _Test | None = None  # noqa: N815
-    failureReason: int | None = None  # noqa: N815
+    testCase: _Test | None = None  # noqa: N815 - the name in the file
+    failureReason: int | None = None  # noqa: N815 - the name in the file
     response: Any = None
 
 
@@ -90,7 +90,7 @@ class _Options(msgspec.Struct):
 
 
 class _Config(msgspec.Struct):
-    evaluateOptions: _Options | None = None  # noqa: N815
+    evaluateOptions: _Options | None = None  # noqa: N815 - the name in the file
 
 
 class _Output(msgspec.Struct):
