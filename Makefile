@@ -52,12 +52,13 @@ cap: $(VENV)/.ready-dev ## draw N runs with faults and kills under a cap, and as
 soak: $(VENV)/.ready-dev ## interrupt N real runs at random times, resume each, and compare: make soak N=200 SEED=1
 	@$(BIN)/python -m tests.soak.soak --rounds $(or $(N),200) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ROUND),--round $(ROUND))
 
-check: $(VENV)/.ready-dev ## lint (Python and the scripts of pages), formats, types, import layers
+check: $(VENV)/.ready-dev ## lint (Python and the scripts of pages), formats, types, import layers, size and shape of the code
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/oxlint src
+	@$(BIN)/python -m tests.support.shape
 
 smoke: $(VENV)/.ready ## stop dry runs of hosted jobs at four points, resume them, and compare: no key, no cost
 	@$(BIN)/python -m scripts.smoke_orchestration --n 3 --prompt_set operational_only --dry_run

@@ -2337,7 +2337,7 @@ MUTANTS: Final = (
     Mutant(
         "live requests are sent after a stop",
         "jobs/live.py",
-        "if self.error is not None or self.stop.is_set():\n            return",
+        "if self.error is not None or self.services.stop.is_set():\n            return",
         "if self.error is not None:\n            return",
         _LIVE,
     ),

@@ -16,9 +16,8 @@ from promptrial.errors import NotAskedError, ProviderError, ResultsGoneError, Tr
 from promptrial.jobs.answers import Answers, row_ids
 from promptrial.jobs.billing import count_billed, larger, with_unanswered
 from promptrial.jobs.fetching import Fetching
-from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
-from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.services import QueueServices
 from promptrial.jobs.submission import Submission
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, JobState
@@ -40,16 +39,14 @@ class Collection:
     Parameters
     ----------
     work : PartWork
-    recorder : Recorder
-    settings : QueueSettings
+    services : QueueServices
     answers : Answers
     submission : Submission
     fetching : Fetching
     """
 
     work: PartWork
-    recorder: Recorder
-    settings: QueueSettings
+    services: QueueServices
     answers: Answers
     submission: Submission
     fetching: Fetching
@@ -76,10 +73,10 @@ class Collection:
             else:
                 continue
             if file is None:
-                self.recorder.record_intent(self.work, intent, self.answers.write_nothing(intent.attempt))
+                self.services.recorder.record_intent(self.work, intent, self.answers.write_nothing(intent.attempt))
             elif file != intent.results:
                 whole = intent.status not in _ANSWERED_IN_PART
-                self.recorder.record_intent(self.work, intent, file, self.billed(intent, file, whole=whole))
+                self.services.recorder.record_intent(self.work, intent, file, self.billed(intent, file, whole=whole))
 
     def take_by_hand(self) -> None:
         """Let files that a person has put there answer what jobs have left, before that is asked again.
@@ -93,7 +90,7 @@ class Collection:
     def answer_by_hand(self, intent: Intent) -> None:
         """Let the answers of an attempt be those that a person has put there."""
         file = self.answers.write_by_hand(intent.attempt)
-        self.recorder.record_intent(self.work, intent, file, self.billed(intent, file, whole=True))
+        self.services.recorder.record_intent(self.work, intent, file, self.billed(intent, file, whole=True))
 
     def billed(self, intent: Intent, file: FileRecord, *, whole: bool) -> BilledTokens | None:
         """Return what the answers of an attempt, which are here now, report; None if more is on record already.
@@ -115,7 +112,7 @@ class Collection:
         ResultsGoneError
             Without leave to pay again.
         """
-        if not self.settings.rebuy:
+        if not self.services.settings.rebuy:
             runs = ", ".join(dict.fromkeys(source.run_id for source in reused.sources))
             raise ResultsGoneError(
                 f"{self.answers.file(intent.attempt).name}, with {reused.rows} answers reused from run {runs}, is "
@@ -131,7 +128,7 @@ class Collection:
         try:
             return (yield from self.fetched(intent))
         except ResultsGoneError:
-            if not self.settings.rebuy:
+            if not self.services.settings.rebuy:
                 raise
             return None
 
@@ -150,13 +147,13 @@ class Collection:
             if isinstance(error, TransientError):
                 if not self._counts_as_lost(error, job):
                     raise
-                if not self.settings.rebuy:
+                if not self.services.settings.rebuy:
                     again = self.price_of_redoing(payload.rows - len(by_hand))
                     raise ResultsGoneError(f"{_NOT_FETCHED}: {error.message}", hint=again) from error
             return self.answers.write_by_hand(intent.attempt) if by_hand else None
         if file.rows:
             said = f"job {job.name} {intent.status}, and had answered {file.rows} of {payload.rows} requests"
-            self.recorder.events.say(f"{self.work.name}: {said}; these are kept")
+            self.services.recorder.events.say(f"{self.work.name}: {said}; these are kept")
         return file
 
     def fetched(self, intent: Intent) -> Steps[FileRecord]:
@@ -178,7 +175,7 @@ class Collection:
             raise
         except (TransientError, ResultsGoneError) as error:
             gone = isinstance(error, ResultsGoneError) or (not whole and self._counts_as_lost(error, job))
-            if whole or (by_hand and gone and self.settings.rebuy):
+            if whole or (by_hand and gone and self.services.settings.rebuy):
                 return self.answers.write_by_hand(attempt)
             if job is not None:
                 self._say_how_to_fetch_by_hand(job)
@@ -203,15 +200,15 @@ class Collection:
         known = self.work.record
         if known.lost is True or (known.reason or "").startswith(_NOT_FETCHED):
             return True
-        reason = self.recorder.events.redact(f"{_NOT_FETCHED}: {error.message}")
-        self.recorder.record_not_here(self.work, reason, lost=False)
+        reason = self.services.recorder.events.redact(f"{_NOT_FETCHED}: {error.message}")
+        self.services.recorder.record_not_here(self.work, reason, lost=False)
         return False
 
     def _say_how_to_fetch_by_hand(self, job: JobRef) -> None:
         commands = self.work.provider().by_hand(job, self.answers.folder)
         if commands:
             lines = "\n  ".join(commands)
-            self.recorder.events.say(f"{self.work.name}: fetch its answers by hand, then resume:\n  {lines}")
+            self.services.recorder.events.say(f"{self.work.name}: fetch its answers by hand, then resume:\n  {lines}")
 
     def price_of_redoing(self, rows: int) -> str:
         """Return what a person can do about requests without answers, and what asking them again would cost."""
@@ -235,10 +232,10 @@ class Collection:
                 else f"the results of {jobs} jobs have no row for them"
             )
             reason = f"{len(unanswered)} of {self.work.part.rows} requests have no answer: {where}"
-            self.recorder.events.warn(f"{self.work.name}: {reason}; they count as missing")
+            self.services.recorder.events.warn(f"{self.work.name}: {reason}; they count as missing")
         answered = [intent for intent in self.work.intents if intent.job is not None or intent.results is not None]
         last = answered[-1]  # the job of a part that was answered by hand alone may be known to nobody
-        self.recorder.record_attempt(
+        self.services.recorder.record_attempt(
             self.work,
             "downloaded",
             request_sha256=self.work.request_sha256,

@@ -14,14 +14,11 @@ from typing import Final
 
 from promptrial.errors import ResultsEmptyError, ResultsGoneError, ResultsShortError, ResultsTornError
 from promptrial.jobs.answers import Answers, row_ids
-from promptrial.jobs.calls import Calls
 from promptrial.jobs.schedule import Steps
-from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.services import QueueServices
 from promptrial.jobs.settling import Settling
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, PartPayload
-from promptrial.runtime.clock import Clock
-from promptrial.runtime.events import EventLog
 from promptrial.store import atomic, jsonl
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
@@ -90,19 +87,13 @@ class Fetching:
     Parameters
     ----------
     work : PartWork
+    services : QueueServices
     answers : Answers
-    settings : QueueSettings
-    clock : Clock
-    calls : Calls
-    events : EventLog
     """
 
     work: PartWork
+    services: QueueServices
     answers: Answers
-    settings: QueueSettings
-    clock: Clock
-    calls: Calls
-    events: EventLog
 
     def held(self, attempt: int) -> frozenset[str]:
         """Return the ids of the rows that came of an attempt whose answers were not believed yet."""
@@ -144,7 +135,7 @@ class Fetching:
             If they cannot be fetched now.
         """
         draft = self._draft(payload, attempt)
-        settling, looks = Settling(self.settings, self.clock), 0
+        settling, looks = Settling(self.services.settings, self.services.clock), 0
         short: ResultsShortError | None = None
         while draft.missing:
             looks += 1
@@ -156,18 +147,18 @@ class Fetching:
                     continue
                 if not draft.ids:
                     raise
-                if not (may_be_short or self.settings.rebuy):
+                if not (may_be_short or self.services.settings.rebuy):
                     raise ResultsGoneError(draft.beside(error.message), hint=error.hint) from error
                 short = None
                 break
             if not draft.missing or not patient:
                 break
             if new:
-                settling = Settling(self.settings, self.clock)
+                settling = Settling(self.services.settings, self.services.clock)
             elif self._is_sure(short, settling, looks):
                 break
             yield settling.wait_s
-        if isinstance(short, ResultsEmptyError) and not (may_be_empty or self.settings.rebuy):
+        if isinstance(short, ResultsEmptyError) and not (may_be_empty or self.services.settings.rebuy):
             said = draft.beside(short.message) if draft.ids else f"{short.message}, every time that it was fetched"
             raise ResultsGoneError(said)
         return self._believed(draft, attempt, short)
@@ -203,14 +194,14 @@ class Fetching:
                 except ResultsShortError as error:
                     shorts.append(error)
 
-            return draft.take(map(self.events.redact_row, rows())), shorts[0] if shorts else None
+            return draft.take(map(self.services.recorder.events.redact_row, rows())), shorts[0] if shorts else None
 
         if not patient:
             new, short = fetch()
             if short is not None and draft.missing:
                 raise short
             return new, short
-        return (yield from self.calls.retried(fetch, self.work.model.provider, f"{job.name} results"))
+        return (yield from self.services.calls.retried(fetch, self.work.model.provider, f"{job.name} results"))
 
     def _believed(self, draft: _Draft, attempt: int, short: ResultsShortError | None) -> FileRecord:
         """Give what came its final name.
@@ -225,15 +216,17 @@ class Fetching:
         before = 0 if known is None else known.rows or 0
         by_hand = len(self.answers.ids_by_hand() - draft.ids) if before else 0
         lost = before - draft.rows - by_hand
-        if lost > 0 and not self.settings.rebuy:
+        if lost > 0 and not self.services.settings.rebuy:
             raise ResultsGoneError(f"{lost} of the {before} answers received before are no longer available")
         if draft.dropped:
-            self.events.warn(
+            self.services.recorder.events.warn(
                 f"{self.work.name}: {draft.dropped:,} rows belong to no request of this part, or are duplicates, and "
                 f"are ignored; the first {_SPARE_ROWS + len(draft.wanted):,} such rows are kept"
             )
         if isinstance(short, ResultsTornError) and draft.missing:
-            self.events.warn(f"{self.work.name}: {short.message}, twice; the row counts as unanswered")
+            self.services.recorder.events.warn(
+                f"{self.work.name}: {short.message}, twice; the row counts as unanswered"
+            )
         path = self.answers.file(attempt)
         atomic.move(draft.path, path)
         return self.work.folder.run.record(path, draft.rows)

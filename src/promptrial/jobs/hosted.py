@@ -18,21 +18,16 @@ from promptrial.errors import (
     ResultsGoneError,
 )
 from promptrial.jobs.answers import Answers, set_other_answers_aside
-from promptrial.jobs.calls import Calls
 from promptrial.jobs.collection import Collection, owes_answers
-from promptrial.jobs.doubts import Doubts
 from promptrial.jobs.fetching import Fetching
-from promptrial.jobs.recording import Recorder
 from promptrial.jobs.request_files import RequestFiles
 from promptrial.jobs.schedule import Steps
-from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.services import QueueServices
 from promptrial.jobs.submission import Submission
 from promptrial.jobs.watching import JobWatch
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus
-from promptrial.runtime.clock import Clock
 from promptrial.runtime.progress import Task
-from promptrial.runtime.stop import StopToken
 from promptrial.store.part_records import BilledTokens, Intent, PartStatus
 
 __all__ = ["HostedPart"]
@@ -45,28 +40,13 @@ class HostedPart:
     Parameters
     ----------
     work : PartWork
-    recorder : Recorder
-    settings : QueueSettings
-    clock : Clock
-    calls : Calls
-    stop : StopToken
-        Once set, no further attempt is made.
-    failures : dict
-        Where an error that ends this task is noted, under the part's name.
-    doubts : Doubts
-        The jobs of the run that are known.
+    services : QueueServices
     task : Task, optional
         Counts rows that were fetched; without one, this ends when its job does, and nothing is fetched.
     """
 
     work: PartWork
-    recorder: Recorder
-    settings: QueueSettings
-    clock: Clock
-    calls: Calls
-    stop: StopToken
-    failures: dict[str, str]
-    doubts: Doubts
+    services: QueueServices
     task: Task | None = None
     _is_salvaging: bool = field(default=False, init=False)
     _gave_up: bool = field(default=False, init=False)
@@ -76,19 +56,12 @@ class HostedPart:
     _collection: Collection = field(init=False)
 
     def __post_init__(self) -> None:
-        self._answers = Answers(self.work, self.recorder)
+        self._answers = Answers(self.work, self.services.recorder)
         requests = RequestFiles(self.work, self._answers)
-        self._submission = Submission(
-            self.work, self.recorder, self.settings, self.clock, self.calls, requests, self.doubts
-        )
-        events = self.recorder.events
-        fetching = Fetching(self.work, self._answers, self.settings, self.clock, self.calls, events)
-        self._watch = JobWatch(
-            self.work, self.recorder, self.settings, self.clock, self.calls, patient=self.task is not None
-        )
-        self._collection = Collection(
-            self.work, self.recorder, self.settings, self._answers, self._submission, fetching
-        )
+        self._submission = Submission(self.work, self.services, requests)
+        fetching = Fetching(self.work, self.services, self._answers)
+        self._watch = JobWatch(self.work, self.services, patient=self.task is not None)
+        self._collection = Collection(self.work, self.services, self._answers, self._submission, fetching)
 
     @property
     def in_flight(self) -> bool:
@@ -107,9 +80,11 @@ class HostedPart:
         """Note why this part was not finished; that its answers are lost is recorded."""
         if isinstance(error, OverCapError):  # the budget knows
             return
-        self.failures[self.work.name] = self.recorder.events.redact(_message(error))
+        self.services.failures[self.work.name] = self.services.recorder.events.redact(_message(error))
         if isinstance(error, ResultsGoneError):
-            self.recorder.record_not_here(self.work, self.recorder.events.redact(error.message), lost=True)
+            self.services.recorder.record_not_here(
+                self.work, self.services.recorder.events.redact(error.message), lost=True
+            )
 
     def left_off(self) -> None:
         """Do nothing: its record says where it stands."""
@@ -125,11 +100,11 @@ class HostedPart:
         try:
             yield from self._steps()
         finally:
-            self.doubts.done(self.work)  # nobody need wait for it, whatever its end was
-            self.recorder.budget.release(self.work.name)
+            self.services.doubts.done(self.work)  # nobody need wait for it, whatever its end was
+            self.services.recorder.budget.release(self.work.name)
 
     def _steps(self) -> Steps[None]:
-        set_other_answers_aside(self.work, self.recorder)
+        set_other_answers_aside(self.work, self.services.recorder)
         if self.work.downloaded:  # what a kill had left apart is back
             return
         yield from self._adopt_earlier_job()
@@ -139,7 +114,7 @@ class HostedPart:
                 is_over = yield from self._advanced()
             except NotOursError as error:
                 self._submission.disown(error.message)
-                self.recorder.events.warn(f"{self.work.name}: {error.message}; looking for its own job")
+                self.services.recorder.events.warn(f"{self.work.name}: {error.message}; looking for its own job")
 
     def _advanced(self) -> Steps[bool]:
         """Give the part a job if it has none, and follow that to its end; return whether there is nothing left to do.
@@ -150,8 +125,8 @@ class HostedPart:
             If a job of the part turns out to be somebody else's.
         """
         if self.work.only_reused and not self.work.downloaded:  # sealed, and not as it was
-            self.recorder.set_aside(self.work, "they have changed since they were saved")
-            self.recorder.record(self.work, "pending", request_sha256=self.work.request_sha256)
+            self.services.recorder.set_aside(self.work, "they have changed since they were saved")
+            self.services.recorder.record(self.work, "pending", request_sha256=self.work.request_sha256)
         if not self.work.has_job:
             if (yield from self._is_settled()):
                 return True
@@ -163,7 +138,7 @@ class HostedPart:
         if self.task is None:
             self._note_the_end(status)
             return True
-        return (yield from self._collect(status, self.task)) or self.stop.is_set()
+        return (yield from self._collect(status, self.task)) or self.services.stop.is_set()
 
     def _is_settled(self) -> Steps[bool]:
         """Whether no job is needed any more: earlier ones have answered everything, or were as many as are allowed."""
@@ -183,7 +158,7 @@ class HostedPart:
         return None
 
     def _record(self, status: PartStatus, **fields: object) -> None:
-        self.recorder.record_attempt(self.work, status, **fields)
+        self.services.recorder.record_attempt(self.work, status, **fields)
 
     # --- a job -----------------------------------------------------------------------------------------------------
 
@@ -195,7 +170,7 @@ class HostedPart:
         last = self.work.latest
         if last is None or self.work.has_job or not owes_answers(last):
             return
-        self.recorder.events.say(
+        self.services.recorder.events.say(
             f"{self.work.name}: job {last.job or last.key} was already created for these requests, and is used"
         )
         try:
@@ -204,7 +179,7 @@ class HostedPart:
             left, by_hand = self._answers.unanswered(), self._answers.ids_by_hand()
             if left and by_hand >= left:
                 self._collection.answer_by_hand(last)
-            elif not self.settings.rebuy:
+            elif not self.services.settings.rebuy:
                 hint = error.hint or self._collection.price_of_redoing(len(left) - len(by_hand))
                 raise ResultsGoneError(error.message, hint=hint) from error
 
@@ -226,18 +201,18 @@ class HostedPart:
         try:
             yield from self._submission.steps(unanswered)
         except ResultsGoneError as error:
-            if not self.settings.rebuy or self._gave_up:
+            if not self.services.settings.rebuy or self._gave_up:
                 raise
             self._gave_up = True
             self._submission.give_up(error.message)
             return False
         except FencedError as error:
             self._submission.give_up(error.message, billed=BilledTokens())
-            self.recorder.events.warn(f"{self.work.name}: {error.message}")
+            self.services.recorder.events.warn(f"{self.work.name}: {error.message}")
             return False
         except OutcomeUnknownError as error:
             by_hand, left = self._answers.ids_by_hand(), self._answers.unanswered()
-            if self.settings.rebuy and not self._gave_up:
+            if self.services.settings.rebuy and not self._gave_up:
                 if by_hand:
                     self._collection.answer_by_hand(self.work.intents[-1])
                 self._gave_up = True
@@ -257,11 +232,11 @@ class HostedPart:
             If there were as many jobs as are allowed. With leave to pay again there is one more.
         """
         jobs, last = self._collection.jobs, self.work.latest
-        if last is None or last.status not in {"failed", "cancelled"} or jobs < self.settings.max_attempts:
+        if last is None or last.status not in {"failed", "cancelled"} or jobs < self.services.settings.max_attempts:
             return False
-        if not self.settings.rebuy:
+        if not self.services.settings.rebuy:
             raise self._failed_too_often(last.reason or "its last job ended without answers")
-        if jobs == self.settings.max_attempts:
+        if jobs == self.services.settings.max_attempts:
             return False
         self._collection.seal(self._answers.unanswered())
         return True
@@ -271,7 +246,7 @@ class HostedPart:
         once_more = (
             f"{self._collection.price_of_redoing(left)}; if that job ends the same way, they count as unanswered"
         )
-        if jobs > self.settings.max_attempts:
+        if jobs > self.services.settings.max_attempts:
             once_more = f"to count them as unanswered: {self.work.folder.run.resume_command} --rebuy"
         return ResultsGoneError(f"{reason}; it was job {jobs} for these requests", hint=once_more)
 
@@ -289,7 +264,7 @@ class HostedPart:
         if status.state in {JobState.FAILED, JobState.CANCELLED}:
             raise self._ended_without_answers(status)
         if self.work.record.status != "completed":
-            self.recorder.record_attempt(
+            self.services.recorder.record_attempt(
                 self.work, "completed", reason=status.message if status.state is JobState.MISSING else None
             )
 
@@ -297,10 +272,10 @@ class HostedPart:
         failed = status.state is JobState.FAILED
         word = "failed" if failed else "was cancelled"
         reason = f"its job {self.work.record.job} {word}: {status.message or 'no reason given'}"
-        self.recorder.record_attempt(
-            self.work, "failed" if failed else "cancelled", reason=self.recorder.events.redact(reason)
+        self.services.recorder.record_attempt(
+            self.work, "failed" if failed else "cancelled", reason=self.services.recorder.events.redact(reason)
         )
-        if self._collection.jobs >= self.settings.max_attempts:
+        if self._collection.jobs >= self.services.settings.max_attempts:
             return self._failed_too_often(reason)
         return PermanentError(reason, hint="a resume asks its requests again, in a new job")
 
@@ -309,7 +284,7 @@ class HostedPart:
     def _collect(self, status: JobStatus, task: Task) -> Steps[bool]:
         """Fetch what a job has answered; return whether the part is finished; if not, another attempt is due."""
         if self.work.record.status == "downloaded":
-            self.recorder.set_aside(self.work, "they have changed since they were saved")
+            self.services.recorder.set_aside(self.work, "they have changed since they were saved")
         if status.state in {JobState.FAILED, JobState.CANCELLED}:
             yield from self._salvage_results(self._ended_without_answers(status), task)
             return True
@@ -322,7 +297,7 @@ class HostedPart:
             file = yield from self._collection.fetched(self._current)
         except ResultsGoneError as error:
             self._require_leave_to_rebuy(status, error)
-            self.recorder.record_attempt(
+            self.services.recorder.record_attempt(
                 self.work,
                 "expired",
                 reason=error.message,
@@ -334,16 +309,16 @@ class HostedPart:
         self._collection.take_by_hand()
         unanswered = self._answers.unanswered()
         task.advance(self.work.part.rows - len(unanswered) - before)
-        if unanswered and attempts < self.settings.max_attempts:
+        if unanswered and attempts < self.services.settings.max_attempts:
             reason = f"{len(unanswered)} of {self.work.part.rows} requests have no answer"
             self._record("expired", reason=reason)
-            self.recorder.events.warn(f"{self.work.name}: {reason}; only these are asked again")
+            self.services.recorder.events.warn(f"{self.work.name}: {reason}; only these are asked again")
             return False
         self._collection.seal(unanswered)
         return True
 
     def _require_leave_to_rebuy(self, status: JobStatus, error: ResultsGoneError) -> None:
-        if not self.settings.rebuy:
+        if not self.services.settings.rebuy:
             said = f"{status.message}; {error.message}" if status.state is JobState.MISSING else error.message
             raise ResultsGoneError(said, hint=error.hint) from error
 
@@ -355,7 +330,7 @@ class HostedPart:
         except (ResultsGoneError, NotOursError):
             raise
         except ProviderError as problem:
-            self.recorder.events.warn(
+            self.services.recorder.events.warn(
                 f"{self.work.name}: its answers, if any, have not been fetched: {problem.message}"
             )
             raise error from problem

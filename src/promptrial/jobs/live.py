@@ -8,7 +8,7 @@ written in the thread of the schedule.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,18 +25,15 @@ from promptrial.errors import (
 )
 from promptrial.jobs.pace import Pace
 from promptrial.jobs.paid_rows import PaidRows
-from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps, Wakes
 from promptrial.jobs.sealing import in_order
-from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.services import QueueServices
 from promptrial.jobs.work import PartWork
 from promptrial.jobs.workers import Workers
 from promptrial.providers.http_outcomes import UnusableBodyError
 from promptrial.providers.live import LiveAnswer, LiveProvider, Note, error_row
 from promptrial.providers.request_rows import RequestRow
-from promptrial.runtime.clock import Clock
 from promptrial.runtime.progress import Task
-from promptrial.runtime.stop import StopToken
 from promptrial.store import atomic
 
 __all__ = ["LivePart", "LiveQueue"]
@@ -86,30 +83,19 @@ class LiveQueue:
     provider : LiveProvider
     name : str
         The name of the instance.
-    recorder : Recorder
-    settings : QueueSettings
-    clock : Clock
-    stop : StopToken
-        Once set, nothing is sent any more.
+    services : QueueServices
     wakes : Wakes
         Where a part is woken when one of its answers has come.
-    begin : callable, optional
-        Makes a call in another thread.
     """
 
     provider: LiveProvider
     name: str
-    recorder: Recorder
-    settings: QueueSettings
-    clock: Clock
-    stop: StopToken
+    services: QueueServices
     wakes: Wakes
-    begin: Callable[[Callable[[], None]], None] | None = None
     error: Exception | None = field(default=None, init=False)
     """Why nothing is asked of the instance any more."""
     pace: Pace = field(init=False)
     _workers: Workers = field(init=False)
-    _begin: Callable[[Callable[[], None]], None] = field(init=False)
     _parts: deque[LivePart] = field(default_factory=deque, init=False)
     _came: deque[tuple[_Asked, LiveAnswer | Exception]] = field(default_factory=deque, init=False)
     _again: list[_Asked] = field(default_factory=list, init=False)
@@ -117,9 +103,8 @@ class LiveQueue:
     _notes: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.provider.in_flight, self.clock, self.settings.backoff, self.name)
+        self.pace = Pace(self.provider.in_flight, self.services.clock, self.services.settings.backoff, self.name)
         self._workers = Workers(f"{self.name} requests")
-        self._begin = self.begin or self._workers.begin
 
     def has_room(self, _at_work: int, part: LivePart) -> bool:
         """Return whether a part should begin: with the other arms of its shard, or if there is too little to send."""
@@ -141,7 +126,7 @@ class LiveQueue:
 
     def wait_s(self) -> float:
         """Return after how many seconds there may be something to send, though no answer has come."""
-        now, held = self.clock.monotonic(), self.pace.wait_s()
+        now, held = self.services.clock.monotonic(), self.pace.wait_s()
         moments = [max(held, asked.not_before - now) for asked in self._again]
         if any(part.unsent for part in self._parts):
             moments.append(held)
@@ -174,22 +159,22 @@ class LiveQueue:
 
     def fill(self) -> None:
         """Send what may be sent now, in turn through the parts."""
-        if self.error is not None or self.stop.is_set():
+        if self.error is not None or self.services.stop.is_set():
             return
         while self.pace.may_send() and (asked := self._next()) is not None:
             asked.of_round = self.pace.sent()
             asked.part.outstanding += 1
-            self._begin(partial(self._ask, asked))
+            self._workers.begin(partial(self._ask, asked))
 
     def close(self) -> None:
         """End the threads, and say how often what was said once was true."""
         self._workers.close()
         for kind, count in self._notes.items():
             if count > 1:
-                self.recorder.events.say(f"{self.name}: {count} answers in all: {kind}")
+                self.services.recorder.events.say(f"{self.name}: {count} answers in all: {kind}")
 
     def _next(self) -> _Asked | None:
-        now = self.clock.monotonic()
+        now = self.services.clock.monotonic()
         due = next((asked for asked in self._again if asked.not_before <= now), None)
         if due is not None:
             self._again.remove(due)
@@ -215,20 +200,20 @@ class LiveQueue:
     def _failed(self, asked: _Asked, error: TransientError) -> None:
         if isinstance(error, UncertainError) and not asked.part.count_unsure():
             self._give_up(OverCapError("requests that may have been billed without an answer have used up the cap"))
-        now, slow = self.clock.monotonic(), isinstance(error, SlowDownError)
+        now, slow = self.services.clock.monotonic(), isinstance(error, SlowDownError)
         note = self.pace.asked_to_slow_down if slow else self.pace.failed
         if note(asked.of_round, error.retry_after_s):
             self._say(error, slow=slow)
         since = self.pace.failing_since
-        if since is not None and now - since >= self.settings.outage_s:
+        if since is not None and now - since >= self.services.settings.outage_s:
             self._give_up(error)
-        is_alone = asked.note_failure(now, self.pace.last_answer)
-        if is_alone and now - asked.failing_since >= self.settings.outage_s:
-            said = f"no answer to this request in {self.settings.outage_s:,.0f} s, although others were answered: "
+        is_alone, outage_s = asked.note_failure(now, self.pace.last_answer), self.services.settings.outage_s
+        if is_alone and now - asked.failing_since >= outage_s:
+            said = f"no answer to this request in {outage_s:,.0f} s, although others were answered: "
             asked.part.rows.append(error_row(asked.request.custom_id, "not_answered", said + error.message))
             self.pace.in_flight += 1  # until that is on disk
             return
-        asked.not_before = now + self.settings.backoff.delay_s(
+        asked.not_before = now + self.services.settings.backoff.delay_s(
             asked.failures, asked.request.custom_id, error.retry_after_s
         )
         self._again.append(asked)
@@ -242,18 +227,18 @@ class LiveQueue:
     def _say(self, error: TransientError, *, slow: bool) -> None:
         if slow:
             text = f"{self.name} asks for fewer requests; at most {int(self.pace.room)} are sent at once from now on"
-            self.recorder.events.event("info", "debug", text)
+            self.services.recorder.events.event("info", "debug", text)
         elif self.pace.failures == _SAID_AFTER:
-            self.recorder.events.warn(
+            self.services.recorder.events.warn(
                 f"{self.name} is not responding properly ({error.message}); requests are repeated for up to "
-                f"{self.settings.outage_s:,.0f} s"
+                f"{self.services.settings.outage_s:,.0f} s"
             )
 
     def _note(self, notes: tuple[Note, ...]) -> None:
         for note in notes:
             self._notes[note.kind] += 1
             if self._notes[note.kind] == 1:
-                self.recorder.events.warn(f"{self.name}: {note.text} (other parts may be affected too)")
+                self.services.recorder.events.warn(f"{self.name}: {note.text} (other parts may be affected too)")
 
 
 @dataclass(slots=True, eq=False)
@@ -263,18 +248,13 @@ class LivePart:
     Parameters
     ----------
     work : PartWork
-    recorder : Recorder
     queue : LiveQueue
-    failures : dict
-        Where an error that ends this task is noted, under the part's name.
     task : Task
         Counts rows.
     """
 
     work: PartWork
-    recorder: Recorder
     queue: LiveQueue
-    failures: dict[str, str]
     task: Task
     outstanding: int = field(default=0, init=False)
     """Requests that were sent and have not come back."""
@@ -298,15 +278,17 @@ class LivePart:
 
     def failed(self, error: Exception) -> None:
         """Note why this part was not finished; that its answers are lost is recorded."""
-        self.recorder.budget.release(self.work.name)
+        self.queue.services.recorder.budget.release(self.work.name)
         if isinstance(error, OverCapError):  # the budget knows
             return
         if isinstance(error, ResultsGoneError):
-            reason = self.recorder.events.redact(error.message)
-            self.recorder.record_not_here(self.work, reason, lost=True)
-            self.failures[self.work.name] = f"{reason} ({self.recorder.events.redact(str(error.hint))})"
+            reason = self.queue.services.recorder.events.redact(error.message)
+            self.queue.services.recorder.record_not_here(self.work, reason, lost=True)
+            self.queue.services.failures[self.work.name] = (
+                f"{reason} ({self.queue.services.recorder.events.redact(str(error.hint))})"
+            )
         else:
-            self.failures[self.work.name] = self._rows_here.note_failure(error)
+            self.queue.services.failures[self.work.name] = self._rows_here.note_failure(error)
 
     def left_off(self) -> None:
         """Put on record that nothing of it is in flight, if that is so and its requests were begun."""
@@ -352,13 +334,13 @@ class LivePart:
             if not is_whole:
                 self.left_off()
                 return
-        self.recorder.budget.release(self.work.name)
+        self.queue.services.recorder.budget.release(self.work.name)
         in_order(self.work)
         part.finish()
 
     @property
     def _rows_here(self) -> PaidRows:
-        return PaidRows(self.work, self.recorder, self.queue.settings.rebuy)
+        return PaidRows(self.work, self.queue.services.recorder, self.queue.services.settings.rebuy)
 
     def _asked(self, left: int) -> Steps[bool]:
         """Ask for so many rows; return whether all of them came, and no stop was asked for before."""
@@ -371,7 +353,7 @@ class LivePart:
                 if self.rows:
                     left -= self._keep(appender)
                 queue.fill()
-                if not self.in_flight and (queue.error is not None or queue.stop.is_set()):
+                if not self.in_flight and (queue.error is not None or queue.services.stop.is_set()):
                     break
                 if left > 0:
                     yield 0.0 if self.rows else queue.wait_s()
@@ -382,7 +364,7 @@ class LivePart:
     def _keep(self, appender: atomic.Appender) -> int:
         """Write the rows that came, durable together; returns how many."""
         rows = self.rows
-        appender.append_lines(map(self.recorder.events.redact_row, rows))
+        appender.append_lines(map(self.queue.services.recorder.events.redact_row, rows))
         self.rows = []
         self.queue.kept(len(rows))
         self.task.advance(len(rows))

@@ -25,6 +25,7 @@ from promptrial.jobs.live import LivePart, LiveQueue
 from promptrial.jobs.local import LocalPart, finished_rows, name_job
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Lane, PartTask, Schedule
+from promptrial.jobs.services import QueueServices
 from promptrial.jobs.settings import QueueSettings
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobStatus
@@ -81,6 +82,9 @@ class QueueManager:
         self._recorder = Recorder(clock, events, on_progress, self._budget)
         self._failures: dict[str, str] = {}
         self._doubts = Doubts([*self._work, *self._others])
+        self._services = QueueServices(
+            clock, stop_event, self._recorder, self._settings, self._calls, self._doubts, self._failures
+        )
 
     def submit(self, task: Task) -> None:
         """Give every part a job that has none yet; a part that fails does not stop the others.
@@ -174,17 +178,7 @@ class QueueManager:
                 return schedule
 
     def _task_of(self, work: PartWork, task: Task | None = None) -> HostedPart:
-        return HostedPart(
-            work,
-            self._recorder,
-            self._settings,
-            self._clock,
-            self._calls,
-            self._stop,
-            self._failures,
-            self._doubts,
-            task,
-        )
+        return HostedPart(work, self._services, task)
 
     def _hosted_lanes(self, work: Sequence[PartWork], task: Task | None = None) -> list[Lane[HostedPart]]:
         """Return a lane for each provider, with the limit that is its own.
@@ -217,11 +211,9 @@ class QueueManager:
                 if not isinstance(provider, LiveProvider):
                     computed += [LocalPart(each, self._recorder, self._failures, task) for each in own]
                     continue
-                queue = LiveQueue(
-                    provider, name, self._recorder, self._settings, self._clock, self._stop, schedule.wakes
-                )
+                queue = LiveQueue(provider, name, self._services, schedule.wakes)
                 opened.callback(queue.close)
-                parts = [LivePart(each, self._recorder, queue, self._failures, task) for each in own]
+                parts = [LivePart(each, queue, task) for each in own]
                 lanes.append(Lane(parts, partial(self._may_begin, queue)))
             yield [*lanes, Lane.of(computed, 1)]
 

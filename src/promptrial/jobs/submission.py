@@ -22,19 +22,15 @@ from promptrial.errors import (
     ResultsGoneError,
     TransientError,
 )
-from promptrial.jobs.calls import Calls
 from promptrial.jobs.creation import Creation
-from promptrial.jobs.doubts import Doubts
 from promptrial.jobs.patience import Patience
-from promptrial.jobs.recording import Recorder
 from promptrial.jobs.request_files import RequestFiles
 from promptrial.jobs.schedule import Steps
 from promptrial.jobs.search import Search
-from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.services import QueueServices
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobLookup, JobRef, PartPayload, Staged
 from promptrial.providers.request_rows import decode_request_row
-from promptrial.runtime.clock import Clock
 from promptrial.store import breadcrumbs, jsonl
 from promptrial.store.part_records import BilledTokens, Intent, PartStatus
 
@@ -56,32 +52,37 @@ class Submission:
     Parameters
     ----------
     work : PartWork
-    recorder : Recorder
-    settings : QueueSettings
-    clock : Clock
-    calls : Calls
+    services : QueueServices
     requests : RequestFiles
-    doubts : Doubts
     """
 
     work: PartWork
-    recorder: Recorder
-    settings: QueueSettings
-    clock: Clock
-    calls: Calls
+    services: QueueServices
     requests: RequestFiles
-    doubts: Doubts
     _fences: int = field(default=0, init=False)
     _creation: Creation = field(init=False)
     _search: Search = field(init=False)
     _room: Patience = field(init=False)
 
     def __post_init__(self) -> None:
-        self._search = Search(self.work, self.recorder, self.settings, self.clock, self.calls)
-        self._creation = Creation(
-            self.work, self.recorder, self.settings, self.calls, self._facts, self._search.noted, self._search.undecided
+        self._search = Search(
+            self.work, self.services.recorder, self.services.settings, self.services.clock, self.services.calls
         )
-        self._room = Patience(self.clock, self.settings.quota_wait_s, _LONGEST_ROOM_S, self.settings.job_deadline_s)
+        self._creation = Creation(
+            self.work,
+            self.services.recorder,
+            self.services.settings,
+            self.services.calls,
+            self._facts,
+            self._search.noted,
+            self._search.undecided,
+        )
+        self._room = Patience(
+            self.services.clock,
+            self.services.settings.quota_wait_s,
+            _LONGEST_ROOM_S,
+            self.services.settings.job_deadline_s,
+        )
 
     def steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
         """Create the job, or adopt the one that an earlier call has created.
@@ -100,11 +101,11 @@ class Submission:
         OutcomeUnknownError
             If it cannot be found out whether a job was created: the part is then parked as ``unknown``.
         """
-        yield from self.doubts.turn(self.work)
+        yield from self.services.doubts.turn(self.work)
         try:
             return (yield from self._steps(unanswered))
         finally:
-            self.doubts.done(self.work)
+            self.services.doubts.done(self.work)
 
     def _steps(self, unanswered: frozenset[str] | None) -> Steps[JobRef]:
         work, doubtful = self.work, self.work.in_doubt
@@ -113,18 +114,20 @@ class Submission:
         payload = self._described(attempt, path)
         if not doubtful:
             self._require_room(payload)
-            self.recorder.record(work, "pending", **self._facts(payload, attempt))
+            self.services.recorder.record(work, "pending", **self._facts(payload, attempt))
         staged = yield from self._staged(payload, doubtful=doubtful)
         if not doubtful:
             yield 0.0  # a stop that was asked for during the upload is noticed before anything is paid for
         asked_before = doubtful or payload.since is not None
         payload = replace(payload, staged=staged.name, since=self._since(payload))
-        began = None if doubtful else self.recorder.clock.now()
+        began = None if doubtful else self.services.recorder.clock.now()
         facts = {"dataset": staged.name, "asked_at": payload.since, "began": began, **self._facts(payload, attempt)}
-        self.recorder.record(work, "submitting", **facts)
+        self.services.recorder.record(work, "submitting", **facts)
         job = yield from self._created(payload, doubtful=doubtful, asked_before=asked_before)
         self._leave_breadcrumbs(job, payload.key, attempt, staged.name)
-        self.recorder.record(work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt))
+        self.services.recorder.record(
+            work, "submitted", job=job.name, dataset=staged.name, **self._facts(payload, attempt)
+        )
         return job
 
     def give_up(self, reason: str, *, billed: BilledTokens | None = None) -> None:
@@ -133,7 +136,9 @@ class Submission:
         ``billed`` is what it costs where that is known: nothing, if it is sure that no job was created.
         """
         last = self.work.intents[-1]
-        self.recorder.record(self.work, "expired", key=last.key, attempt=last.attempt, reason=reason, billed=billed)
+        self.services.recorder.record(
+            self.work, "expired", key=last.key, attempt=last.attempt, reason=reason, billed=billed
+        )
 
     def wait_for_room(self, message: str) -> Steps[None]:
         """Take back the job that the vendor had no room for, and wait: the same attempt is made again then.
@@ -145,8 +150,8 @@ class Submission:
         PermanentError
             If there has been no room for as long as a job may take.
         """
-        last, reason = self.work.intents[-1], self.recorder.events.redact(f"waiting for capacity: {message}")
-        self.recorder.record(
+        last, reason = self.work.intents[-1], self.services.recorder.events.redact(f"waiting for capacity: {message}")
+        self.services.recorder.record(
             self.work,
             "pending",
             key=last.key,
@@ -156,15 +161,15 @@ class Submission:
             reason=reason,
         )
         if self._room.is_over():
+            hours = self.services.settings.job_deadline_s / 3600
             raise PermanentError(
-                f"the provider has had no capacity for job {last.key} for {self.settings.job_deadline_s / 3600:.3g} "
-                "hours",
+                f"the provider has had no capacity for job {last.key} for {hours:.3g} hours",
                 hint=(
                     "if nothing else is in progress there, the job exceeds the account's limit: start a new run "
                     "with a lower `max_rows` of the provider. A resume sends the job once more"
                 ),
             )
-        self.recorder.say_once("room", f"{self.work.name} {reason} (other parts may be affected too)")
+        self.services.recorder.say_once("room", f"{self.work.name} {reason} (other parts may be affected too)")
         yield self._room.wait_s()
 
     def disown(self, reason: str) -> None:
@@ -175,7 +180,7 @@ class Submission:
         last = self.work.intents[-1]
         facts = {"request_sha256": last.request_sha256, "dataset": last.dataset, "rows": last.rows}
         status: PartStatus = "pending" if last.refused is True else "submitting"
-        self.recorder.record(self.work, status, key=last.key, attempt=last.attempt, reason=reason, **facts)
+        self.services.recorder.record(self.work, status, key=last.key, attempt=last.attempt, reason=reason, **facts)
 
     def adopt(self, intent: Intent) -> Steps[None]:
         """Let the part stand at the job that an attempt is known to have; nothing is created.
@@ -188,7 +193,7 @@ class Submission:
         found = yield from self._search.found(self.payload_of(intent.attempt))
         job = found if found is not None and intent.job in {None, found.name} else (yield from self.job_of(intent))
         self._leave_breadcrumbs(job, intent.key, intent.attempt, intent.dataset)
-        self.recorder.record(
+        self.services.recorder.record(
             self.work,
             "submitted",
             key=intent.key,
@@ -256,7 +261,7 @@ class Submission:
         OverCapError
         """
         reserve = self.work.reserve_usd(payload.rows, payload.size) or 0.0
-        self.recorder.budget.require(self.work, payload.key, payload.rows, reserve)
+        self.services.recorder.budget.require(self.work, payload.key, payload.rows, reserve)
 
     def _leave_breadcrumbs(self, job: JobRef, key: str, attempt: int, dataset: str | None) -> None:
         """Write beside the results, in plain files, what a person needs to find the job without this program."""
@@ -286,7 +291,7 @@ class Submission:
             sha256=digest.sha256,
             requests=lambda: (decode_request_row(line) for line in jsonl.lines(path)),
             since=None if known is None else known.asked_at or None,
-            known=self.doubts.known,
+            known=self.services.doubts.known,
             staged=None if known is None else known.dataset,
         )
 
@@ -294,7 +299,7 @@ class Submission:
         """Return when the job was first asked for, if it may have to be searched by that."""
         if self.work.provider().lookup not in _SEARCHED:
             return None
-        return self.clock.timestamp() if payload.since is None else payload.since
+        return self.services.clock.timestamp() if payload.since is None else payload.since
 
     # --- upload and creation -------------------------------------------------------------------------------------
 
@@ -306,7 +311,7 @@ class Submission:
         """
         if doubtful and payload.staged is not None and not self.work.provider().keyed:
             return Staged(payload.staged, ready=True)
-        provider, end = self.work.provider(), self.clock.monotonic() + self.settings.job_deadline_s
+        provider, end = self.work.provider(), self.services.clock.monotonic() + self.services.settings.job_deadline_s
 
         def stage() -> Staged:
             try:
@@ -315,9 +320,9 @@ class Submission:
                 raise TransientError(error.message, hint=error.hint) from error
 
         while not (staged := (yield from self._call(stage, payload.key))).ready:
-            if self.clock.monotonic() > end:
+            if self.services.clock.monotonic() > end:
                 raise TransientError(f"the uploaded requests {staged.name} never became ready")
-            yield self.settings.poll_interval_s
+            yield self.services.settings.poll_interval_s
         return staged
 
     def _created(self, payload: PartPayload, *, doubtful: bool, asked_before: bool) -> Steps[JobRef]:
@@ -348,7 +353,7 @@ class Submission:
             except OutcomeUnknownError as error:
                 doubts, there = doubts + 1, isinstance(error, AlreadyThereError)
                 found = yield from self._search.settled(payload, error.message)
-        self.recorder.events.say(f"{self.work.name}: job {found.name} already exists, and is adopted")
+        self.services.recorder.events.say(f"{self.work.name}: job {found.name} already exists, and is adopted")
         return found
 
     def _fenced(self, payload: PartPayload) -> Steps[JobRef]:
@@ -372,15 +377,15 @@ class Submission:
         raise self._parked(payload)
 
     def _call(self, call: Callable[[], _T], key: str) -> Steps[_T]:
-        return self.calls.retried(call, self.work.model.provider, key)
+        return self.services.calls.retried(call, self.work.model.provider, key)
 
     def _gone(self, payload: PartPayload) -> JobRef:
-        self.recorder.events.warn(
+        self.services.recorder.events.warn(
             f"{self.work.name}: job {payload.key} was created before and no longer exists; looking for its answers"
         )
         return JobRef(payload.key)
 
     def _parked(self, payload: PartPayload) -> OutcomeUnknownError:
         reason = f"it cannot be determined whether job {payload.key} was created"
-        self.recorder.record(self.work, "unknown", reason=reason, key=payload.key)
+        self.services.recorder.record(self.work, "unknown", reason=reason, key=payload.key)
         return OutcomeUnknownError(reason)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from promptrial.errors import PermanentError
-from promptrial.jobs.calls import Calls
 from promptrial.jobs.patience import Patience
-from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import FOR_A_PERSON, Steps
-from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.services import QueueServices
 from promptrial.jobs.settling import Settling
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus
-from promptrial.runtime.clock import Clock
 from promptrial.runtime.progress import duration
 
 __all__ = ["JobWatch"]
@@ -26,10 +23,7 @@ class JobWatch:
     Parameters
     ----------
     work : PartWork
-    recorder : Recorder
-    settings : QueueSettings
-    clock : Clock
-    calls : Calls
+    services : QueueServices
     patient : bool
         Whether to go on looking at a job that waits for a person, where its provider says so.
 
@@ -40,10 +34,7 @@ class JobWatch:
     """
 
     work: PartWork
-    recorder: Recorder
-    settings: QueueSettings
-    clock: Clock
-    calls: Calls
+    services: QueueServices
     patient: bool = True
     awaited: JobStatus | None = field(default=None, init=False)
 
@@ -55,12 +46,14 @@ class JobWatch:
         PermanentError
             If it has not ended within the deadline.
         """
-        provider, began = self.work.provider(), self.clock.monotonic()
-        waits = Patience(self.clock, self.settings.poll_interval_s, self.settings.longest_wait_s)
+        provider, began = self.work.provider(), self.services.clock.monotonic()
+        waits = Patience(
+            self.services.clock, self.services.settings.poll_interval_s, self.services.settings.longest_wait_s
+        )
         missing: Settling | None = None
         said = ""
         while True:
-            status = yield from self.calls.retried(
+            status = yield from self.services.calls.retried(
                 lambda: provider.status(job), self.work.model.provider, f"{job.name} status"
             )
             self.awaited = None
@@ -68,7 +61,7 @@ class JobWatch:
                 yield self._for_a_person(status, waits.wait_s())
                 continue
             if status.state is JobState.MISSING:
-                missing = missing or Settling(self.settings, self.clock)
+                missing = missing or Settling(self.services.settings, self.services.clock)
                 if missing.is_over():
                     return replace(status, message=f"the provider no longer has job {job.name}")
                 yield missing.wait_s
@@ -77,13 +70,13 @@ class JobWatch:
                 return status
             missing = None
             if self.work.record.status != "running" or self.work.record.reason is not None:
-                self.recorder.record_attempt(self.work, "running")
+                self.services.recorder.record_attempt(self.work, "running")
             if status.message and status.message != said:
                 said = status.message
-                self.recorder.say_once("job", f"{self.work.name}: {said} (other parts may be affected too)")
-            if self.clock.monotonic() - began > self.settings.job_deadline_s:
+                self.services.recorder.say_once("job", f"{self.work.name}: {said} (other parts may be affected too)")
+            if self.services.clock.monotonic() - began > self.services.settings.job_deadline_s:
                 raise PermanentError(
-                    f"job {job.name} has not ended within {duration(self.settings.job_deadline_s)}",
+                    f"job {job.name} has not ended within {duration(self.services.settings.job_deadline_s)}",
                     hint=(
                         "check the job at the provider: if the model is not served, it may never start. A resume "
                         "waits for it again; if you delete the job there, resume with --rebuy to ask its requests "
@@ -96,11 +89,13 @@ class JobWatch:
         """Put on record what a person has to do, and say it where this process waits for that; return for how long."""
         self.awaited = status
         if self.work.record.reason != status.message or self.work.record.status != "running":
-            self.recorder.record_attempt(self.work, "running", reason=self.recorder.events.redact(status.message))
+            self.services.recorder.record_attempt(
+                self.work, "running", reason=self.services.recorder.events.redact(status.message)
+            )
         if not (status.patient and self.patient):
             return FOR_A_PERSON
         steps = "".join(f"\n  {step}" for step in status.steps)
-        self.recorder.say_once(
+        self.services.recorder.say_once(
             f"by hand {self.work.name} {status.message}", f"{self.work.name}: {status.message}{steps}"
         )
         return wait_s
