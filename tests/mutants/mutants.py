@@ -2646,15 +2646,15 @@ MUTANTS: Final = (
     Mutant(
         "a task that waits for a person takes a place",
         "jobs/schedule.py",
-        "                self._forget(running)\n                self.parked.append",
+        "                self._forget(begun)\n                self.parked.append",
         "                self.parked.append",
         _SCHEDULE,
     ),
     Mutant(
         "a parked task is never looked at again",
         "jobs/schedule.py",
-        "if not self._look_again or self.stop.is_set():",
-        "if self._look_again or not self._look_again:",
+        "if not self._others_went_on or self.stop.is_set():",
+        "if self._others_went_on or not self._others_went_on:",
         _SCHEDULE,
     ),
     Mutant(
@@ -3080,7 +3080,7 @@ MUTANTS: Final = (
     Mutant(
         "a task is not told that it was left at a stop",
         "jobs/schedule.py",
-        "            running.task.left_off()\n",
+        "            begun.task.left_off()\n",
         "",
         _SCHEDULE,
     ),

@@ -1,4 +1,4 @@
-"""Many lives in one thread: how many at a time, who goes on when, what a stop and an error do. On a fake clock."""
+"""Many tasks in one thread: how many at a time, who goes on when, what a stop and an error do. On a fake clock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Diary:
 
 @dataclass
 class Sleeper:
-    """A life that waits so many seconds, each wait in turn."""
+    """A task that waits so many seconds, each wait in turn."""
 
     name: str
     diary: Diary
@@ -62,7 +62,7 @@ class Sleeper:
 
 @dataclass
 class Waker(Sleeper):
-    """A life that wakes another at its end."""
+    """A task that wakes another at its end."""
 
     of: Sleeper | None = None
     wakes: Wakes = field(default_factory=Wakes)
@@ -75,7 +75,7 @@ class Waker(Sleeper):
 
 @dataclass
 class Busy:
-    """A life that is woken as soon as it waits, a hundred times."""
+    """A task that is woken as soon as it waits, a hundred times."""
 
     diary: Diary
     wakes: Wakes
@@ -114,21 +114,21 @@ def schedule(diary: Diary, limit: int = 8, when: Callable[[], bool] | None = Non
     return OneLane(Schedule(diary.clock, stop, lambda tasks: diary.write(f"{len(tasks)} in flight")), limit)
 
 
-def test_lives_go_on_in_the_order_in_which_their_waits_end() -> None:
+def test_tasks_go_on_in_the_order_in_which_their_waits_end() -> None:
     diary = Diary()
     schedule(diary).run(iter([Sleeper("a", diary, (5, 5)), Sleeper("b", diary, (3,)), Sleeper("c", diary, (5,))]))
     assert [text for text in diary.texts if "goes on" in text] == ["b goes on", "a goes on", "c goes on", "a goes on"]
     assert diary.clock.monotonic() == 10
 
 
-def test_lives_beyond_the_limit_begin_when_another_has_ended() -> None:
+def test_tasks_beyond_the_limit_begin_when_another_has_ended() -> None:
     diary = Diary()
     schedule(diary, limit=2).run(Sleeper(name, diary, (10,)) for name in "abc")
     assert diary.entries[:3] == [(0.0, "a begins"), (0.0, "b begins"), (10.0, "a goes on")]
     assert (10.0, "c begins") in diary.entries
 
 
-def test_an_error_ends_its_own_life_alone() -> None:
+def test_an_error_ends_its_own_task_alone() -> None:
     diary = Diary()
     broken = Sleeper("a", diary, (1,), PermanentError("no"))
     schedule(diary).run(iter([broken, Sleeper("b", diary, (2,))]))
@@ -136,16 +136,16 @@ def test_an_error_ends_its_own_life_alone() -> None:
     assert diary.texts[-1] == "b ends"
 
 
-def test_a_stop_leaves_lives_that_are_not_in_flight_and_brings_the_others_to_their_end() -> None:
+def test_a_stop_leaves_tasks_that_are_not_in_flight_and_brings_the_others_to_their_end() -> None:
     diary = Diary()
-    lives = [Sleeper("a", diary, (5, 5), in_flight=True), Sleeper("b", diary, (5,)), Sleeper("c", diary, (5,))]
-    schedule(diary, limit=2, when=lambda: diary.clock.monotonic() >= 3).run(iter(lives))
+    tasks = [Sleeper("a", diary, (5, 5), in_flight=True), Sleeper("b", diary, (5,)), Sleeper("c", diary, (5,))]
+    schedule(diary, limit=2, when=lambda: diary.clock.monotonic() >= 3).run(iter(tasks))
     assert diary.texts == ["a begins", "b begins", "b is left", "1 in flight", "a goes on", "a goes on", "a ends"]
-    assert [life.knows_it_was_left for life in lives] == [False, True, False]
+    assert [task.knows_it_was_left for task in tasks] == [False, True, False]
     assert diary.clock.monotonic() == pytest.approx(10)
 
 
-def test_lives_that_are_in_flight_can_be_left_there_once_none_waits_to_begin() -> None:
+def test_tasks_that_are_in_flight_can_be_left_there_once_none_waits_to_begin() -> None:
     diary = Diary()
     schedule(diary, limit=2).run(
         (Sleeper(name, diary, (100,), in_flight=True) for name in "ab"), leave_in_flight=True
@@ -155,7 +155,7 @@ def test_lives_that_are_in_flight_can_be_left_there_once_none_waits_to_begin() -
     assert diary.clock.monotonic() == 0
 
 
-def test_a_life_that_is_not_in_flight_yet_is_waited_for_before_the_others_are_left() -> None:
+def test_a_task_that_is_not_in_flight_yet_is_waited_for_before_the_others_are_left() -> None:
     diary = Diary()
     late = Sleeper("b", diary, (7,))
     schedule(diary).run(iter([Sleeper("a", diary, (100,), in_flight=True), late]), leave_in_flight=True)
@@ -163,24 +163,24 @@ def test_a_life_that_is_not_in_flight_yet_is_waited_for_before_the_others_are_le
     assert diary.clock.monotonic() == 7
 
 
-def test_a_detach_is_no_error_of_a_life_and_goes_through_at_once() -> None:
+def test_a_detach_is_no_error_of_a_task_and_goes_through_at_once() -> None:
     diary = Diary()
-    life = Sleeper("a", diary, (1,), Detached(2))
+    task = Sleeper("a", diary, (1,), Detached(2))
     with pytest.raises(Detached):
-        schedule(diary).run(iter([life, Sleeper("b", diary, (2,))]))
-    assert life.errors == []
+        schedule(diary).run(iter([task, Sleeper("b", diary, (2,))]))
+    assert task.errors == []
     assert diary.clock.monotonic() == 1
 
 
-def test_no_life_is_asked_for_after_a_stop() -> None:
+def test_no_task_is_asked_for_after_a_stop() -> None:
     diary, asked = Diary(), []
 
-    def lives() -> Iterator[Sleeper]:
+    def tasks() -> Iterator[Sleeper]:
         for name in "abcdef":
             asked.append(name)
             yield Sleeper(name, diary, (1,))
 
-    schedule(diary, limit=1, when=lambda: "b begins" in diary.texts).run(lives())
+    schedule(diary, limit=1, when=lambda: "b begins" in diary.texts).run(tasks())
     assert diary.texts == ["a begins", "a goes on", "a ends", "b begins", "b is left"]
     assert asked == ["a", "b", "c"], "one is looked at ahead, and not begun"
 

@@ -1,9 +1,13 @@
 """Many tasks at once in one thread: each runs until it has to wait, and continues when its wait is over.
 
-A task is a generator that yields how many seconds it wants to wait. The order in which tasks continue depends on those
-seconds, so that a run does the same each time; only a task that waits for another thread is woken before its time.
-Tasks stand in lanes, each with a limit of its own, so that no kind of work waits for another. One that yields
-``FOR_A_PERSON`` is parked: it takes no place, and continues once nothing else does, for one more look.
+A task is a generator that yields how many seconds it wants to wait: the one way of waiting. It stands in a lane until
+it is begun; from then on it runs or waits, until it ends. The order in which tasks continue depends on their waits
+alone, so that a run does the same each time; only a task that waits for another thread is woken before its time. Each
+lane has a limit of its own, so that no kind of work waits for a place of another. A task that yields ``FOR_A_PERSON``
+is parked: it takes no place, and continues once no other does, for one more look.
+
+While one task runs, no other does. What may take long without a wait (a call to a provider of jobs, a row that is
+computed here) therefore delays the others; calls of live parts are made in threads of their own (``workers``).
 """
 
 from __future__ import annotations
@@ -27,7 +31,8 @@ Steps = Generator[float, None, _T]
 """What may take a while: yields seconds to wait, and returns its result."""
 FOR_A_PERSON: Final = math.inf
 """The wait of a task for what a person has to do."""
-_NOTICE_S = 0.5
+_LOOK_FOR_A_STOP_S: Final = 0.5
+"""How often a stop is looked for during a wait."""
 
 
 class PartTask(Protocol):
@@ -73,7 +78,7 @@ class Lane(Generic[_Task]):
         return cls(tasks, lambda at_work, _task: at_work < limit)
 
     @property
-    def waits(self) -> bool:
+    def has_next(self) -> bool:
         """Whether a task is left that was not begun."""
         return self._next is not None
 
@@ -112,11 +117,11 @@ class Wakes:
 
 
 @dataclass(slots=True, eq=False)
-class _Running:
+class _BegunTask:
     task: PartTask
     steps: Steps[None]
     lane: Lane[Any] | None
-    turn: int = -1
+    wait_number: int = -1
     """The number of its wait: an older one counts no more."""
 
 
@@ -144,11 +149,11 @@ class Schedule:
     on_stop: Callable[[Sequence[PartTask]], None] = lambda _tasks: None
     wakes: Wakes = field(default_factory=Wakes)
     parked: list[tuple[PartTask, Steps[None]]] = field(default_factory=list, init=False)
-    _look_again: bool = False
-    _running: dict[int, _Running] = field(default_factory=dict)
-    _due: list[tuple[float, int, _Running]] = field(default_factory=list)
-    _turns: Iterator[int] = field(default_factory=itertools.count)
-    _said: bool = False
+    _others_went_on: bool = False
+    _begun: dict[int, _BegunTask] = field(default_factory=dict)
+    _waits: list[tuple[float, int, _BegunTask]] = field(default_factory=list)
+    _wait_numbers: Iterator[int] = field(default_factory=itertools.count)
+    _said_what_is_in_flight: bool = False
 
     def run(self, lanes: Sequence[Lane[Any]], *, leave_in_flight: bool = False) -> None:
         """Bring the tasks of all lanes to their end, those of different lanes side by side.
@@ -157,7 +162,7 @@ class Schedule:
         begin. After a stop it returns when nothing is in flight any more; the caller then looks at the token. Tasks
         that wait for a person are left parked, and tasks left that no lane has room for though nothing is at work.
         """
-        while self._running or any(lane.waits for lane in lanes) or self._unparked():
+        while self._begun or any(lane.has_next for lane in lanes) or self._resume_parked():
             stopping = self.stop.is_set()
             if stopping:
                 for lane in lanes:
@@ -165,14 +170,14 @@ class Schedule:
                 self._keep_what_is_in_flight()
             else:
                 self._begin(lanes)
-                if not self._running:
+                if not self._begun:
                     for lane in lanes:
                         lane.drop()
             if leave_in_flight and not self.stop.is_set() and self._all_in_flight(lanes):
                 return
             if self.stop.is_set() and not stopping:
                 continue  # asked for just now: a task that is not in flight must not continue
-            self._continue(stopping=stopping)
+            self._continue_what_is_due(stopping=stopping)
 
     def drain(self, tasks: Iterator[PartTask]) -> None:
         """Bring tasks that are in flight to their end after a stop was asked for; all of them at once."""
@@ -194,80 +199,80 @@ class Schedule:
     def _start(self, task: PartTask, lane: Lane[Any] | None) -> None:
         if lane is not None:
             lane.at_work += 1
-        self._resume(_Running(task, task.steps(), lane))
+        self._resume(_BegunTask(task, task.steps(), lane))
 
-    def _resume(self, running: _Running) -> None:
-        self._running[id(running.task)] = running
-        self._advance(running)
+    def _resume(self, begun: _BegunTask) -> None:
+        self._begun[id(begun.task)] = begun
+        self._run_until_it_waits(begun)
 
-    def _advance(self, running: _Running) -> None:
+    def _run_until_it_waits(self, begun: _BegunTask) -> None:
         try:
-            seconds = next(running.steps)
+            seconds = next(begun.steps)
         except StopIteration:
-            self._forget(running)
+            self._forget(begun)
         except Exception as error:  # noqa: BLE001 - the edge of a task: noted, and the others continue
-            self._forget(running)
-            running.task.failed(error)
+            self._forget(begun)
+            begun.task.failed(error)
         else:
             if seconds == FOR_A_PERSON:
-                self._forget(running)
-                self.parked.append((running.task, running.steps))
+                self._forget(begun)
+                self.parked.append((begun.task, begun.steps))
                 return
-            running.turn = next(self._turns)
-            heapq.heappush(self._due, (self.clock.monotonic() + seconds, running.turn, running))
+            begun.wait_number = next(self._wait_numbers)
+            heapq.heappush(self._waits, (self.clock.monotonic() + seconds, begun.wait_number, begun))
 
-    def _unparked(self) -> bool:
+    def _resume_parked(self) -> bool:
         """Let parked tasks look again if others went on meanwhile; return whether one of them goes on."""
-        if not self._look_again or self.stop.is_set():
+        if not self._others_went_on or self.stop.is_set():
             return False
-        self._look_again, parked, self.parked = False, self.parked, []
+        self._others_went_on, parked, self.parked = False, self.parked, []
         for task, steps in parked:
-            self._resume(_Running(task, steps, None))
-        return bool(self._running)
+            self._resume(_BegunTask(task, steps, None))
+        return bool(self._begun)
 
-    def _forget(self, running: _Running) -> None:
-        del self._running[id(running.task)]
-        running.turn = -1
-        if running.lane is not None:
-            running.lane.at_work -= 1
+    def _forget(self, begun: _BegunTask) -> None:
+        del self._begun[id(begun.task)]
+        begun.wait_number = -1
+        if begun.lane is not None:
+            begun.lane.at_work -= 1
 
-    def _continue(self, *, stopping: bool) -> None:
+    def _continue_what_is_due(self, *, stopping: bool) -> None:
         """Continue what was woken, and one task whose wait is over; without either, wait for the first."""
         woken = self.wakes.take()
         for task in woken:
-            running = self._running.get(id(task))
-            if running is not None:
-                self._look_again = True
-                self._advance(running)
-        self._drop_old_waits()
-        if not self._due:
+            begun = self._begun.get(id(task))
+            if begun is not None:
+                self._others_went_on = True
+                self._run_until_it_waits(begun)
+        self._drop_ended_waits()
+        if not self._waits:
             return
-        moment = self._due[0][0]
+        moment = self._waits[0][0]
         if moment <= self.clock.monotonic() if woken else self._wait_until(moment, stopping=stopping):
-            self._look_again = True
-            self._advance(heapq.heappop(self._due)[2])
+            self._others_went_on = True
+            self._run_until_it_waits(heapq.heappop(self._waits)[2])
 
-    def _drop_old_waits(self) -> None:
-        while self._due and self._due[0][1] != self._due[0][2].turn:
-            heapq.heappop(self._due)
+    def _drop_ended_waits(self) -> None:
+        while self._waits and self._waits[0][1] != self._waits[0][2].wait_number:
+            heapq.heappop(self._waits)
 
     def _all_in_flight(self, lanes: Sequence[Lane[Any]]) -> bool:
-        return not any(lane.waits for lane in lanes) and all(each.task.in_flight for each in self._running.values())
+        return not any(lane.has_next for lane in lanes) and all(each.task.in_flight for each in self._begun.values())
 
     def _keep_what_is_in_flight(self) -> None:
-        for running in [each for each in self._running.values() if not each.task.in_flight]:
-            running.steps.close()
-            running.task.left_off()
-            self._forget(running)
-        if self._running and not self._said:
-            self._said = True
-            self.on_stop([each.task for each in self._running.values()])
+        for begun in [each for each in self._begun.values() if not each.task.in_flight]:
+            begun.steps.close()
+            begun.task.left_off()
+            self._forget(begun)
+        if self._begun and not self._said_what_is_in_flight:
+            self._said_what_is_in_flight = True
+            self.on_stop([each.task for each in self._begun.values()])
 
     def _wait_until(self, moment: float, *, stopping: bool) -> bool:
         """Wait; return whether the moment has come, and neither a stop nor a wake. Once asked for, no stop wakes us."""
         while (left := moment - self.clock.monotonic()) > 0:
             if not stopping and self.stop.is_set():
                 return False
-            if self.clock.wait(self.wakes.event, min(left, _NOTICE_S)):
+            if self.clock.wait(self.wakes.event, min(left, _LOOK_FOR_A_STOP_S)):
                 return False
         return stopping or not self.stop.is_set()
