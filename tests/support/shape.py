@@ -36,13 +36,10 @@ _FLAGS: Final = "one field for each flag or setting, read and never changed"
 _COLUMNS: Final = "the columns of one table, as arrays"
 _RESULT: Final = "what one row of a result holds"
 _SECTIONS: Final = "what one page shows: a field for each part of it"
-_CHANGES: Final = "being rewritten to work on columns; remove this line afterwards"
 _NUMBERS: Final = "the numbers of one formula, under their names"
 EXCEPTIONS: Final[Mapping[str, str]] = {
     "src/promptrial/scoring/refusal_table/english.py": _PHRASES,
     "src/promptrial/scoring/refusal_table/european.py": _PHRASES,
-    "src/promptrial/scoring/base.py": _CHANGES,
-    "src/promptrial/phases/score.py": _CHANGES,
     "src/promptrial/engine/request.py:RunRequest": _FLAGS,
     "src/promptrial_emulator/settings.py:EmulatorSettings": _FLAGS,
     "src/promptrial/stats/score_table.py:ScoreTable": _COLUMNS,
@@ -199,7 +196,7 @@ def problems(shape: Shape, exceptions: Mapping[str, str] = EXCEPTIONS) -> list[s
     for what, measure in shape.limited():
         needed |= {place.name for place in measure.above(LIMITS[what], ())}
         found += [f"{what}: {each.figure} in {each.name}" for each in measure.above(LIMITS[what], exceptions)]
-    spare = [name for name, reason in exceptions.items() if name not in needed and reason != _CHANGES]
+    spare = [name for name in exceptions if name not in needed]
     return found + [f"this exception is not needed: {name}" for name in spare]
 
 

@@ -16,7 +16,7 @@ ROOT: Final = Path(__file__).parents[2]
 SOURCES: Final = ("src", "scripts", "fireworks", "benchmarks", "docs")
 EXCLUSION: Final = re.compile(r"# (?:noqa|type: ignore)")
 WITH_REASON: Final = re.compile(
-    r"# (?:noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*|type: ignore\[[a-z-]+(?:, [a-z-]+)*\]) +(?:- |# )?\w"
+    r"# (?:noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*|type: ignore\[[a-z-]+(?:, [a-z-]+)*\]) +(?:- |# )?[\w`]"
 )
 
 

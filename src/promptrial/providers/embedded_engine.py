@@ -18,7 +18,7 @@ import msgspec
 
 from promptrial.errors import ConfigError, PermanentError
 from promptrial.model import Message, Sampling
-from promptrial.providers.embedded_weights import ENGINE_PACKAGE, engine_missing
+from promptrial.providers.embedded_weights import engine_missing
 from promptrial.providers.prefix_cache import BLOCK, Answer
 
 __all__ = [
@@ -254,7 +254,7 @@ class EngineSlot:
 
 def _server(path: Path, key: str, *, chat_template: str = "") -> Any:  # noqa: ANN401 - the wheel has no types
     try:
-        llama = importlib.import_module(ENGINE_PACKAGE)
+        llama = importlib.import_module("xllamacpp")
     except ImportError as error:
         raise engine_missing() from error
     params = llama.CommonParams()

