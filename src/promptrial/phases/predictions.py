@@ -66,7 +66,7 @@ def answer_rows(rows: Iterable[tuple[int, PredictionRow]]) -> Iterator[AnswerRow
     for number, row in rows:
         text, error = row[4:6]
         is_answer = error is None and text is not None and not is_blank(text)
-        response = Response(text, *(row[6:] or _NOTHING_MORE), number) if is_answer else None  # type: ignore[call-arg]
+        response = Response(text, *(row[6:] or _NOTHING_MORE), number) if is_answer else None  # type: ignore[call-arg]  # all of them
         yield number, row[:2], response
 
 
