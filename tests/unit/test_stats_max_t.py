@@ -6,6 +6,7 @@ from itertools import product
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from promptrial.stats.clusters import cluster_totals
@@ -170,3 +171,22 @@ def test_flips_that_were_all_looked_at_have_no_error() -> None:
     flips = joint_flips(ROWS)
     assert isinstance(flips, JointFlips)
     assert (flips.enumerated, flips.flips, flips.can_grow, flips.standard_error(0.3)) == (True, 64, False, 0)
+
+
+@pytest.mark.parametrize(("n", "q", "draws"), [(1, 1, 1), (8, 2, 9), (333, 3, 1_000), (40, 70, 2_501)])
+def test_signs_that_are_drawn_for_many_rows_together_are_those_drawn_for_eight_rows_at_a_time(
+    n: int, q: int, draws: int
+) -> None:
+    rows = np.random.default_rng(n).normal(size=(n, q))  # none is like another
+    oriented = np.unique(rows * np.sign(rows[:, :1]), axis=0)
+    padded = np.pad(oriented, ((0, -n % 8), (0, 0)))
+    rng, sums = stream(1, "test"), np.zeros((draws, q))
+    for octet in padded.reshape(-1, 8, q):
+        drawn = rng.integers(0, 2**64, size=-(-draws // 8), dtype=np.uint64).astype("<u8").view(np.uint8)[:draws]
+        sums += np.array([signs_of(number) @ octet for number in range(256)]).take(drawn, axis=0)
+    assert np.allclose(joint_sign_sums(rows, draws, stream(1, "test")), sums, rtol=0, atol=1e-9)
+
+
+def signs_of(number: int) -> npt.NDArray[np.float64]:
+    """Return eight signs by the bits of a number, the highest first in the first row; a 1 turns a row."""
+    return 1.0 - 2.0 * np.unpackbits(np.uint8(number))

@@ -187,8 +187,13 @@ def joint_sign_sums(rows: FloatArray, n_resamples: int, rng: np.random.Generator
         sums += kind * (2.0 * rng.binomial(count, 0.5, size=n_resamples) - count)[:, None]
     light = np.repeat(kinds[~heavy], members[~heavy], axis=0)
     octets = np.pad(light, ((0, -len(light) % 8), (0, 0))).reshape(-1, 8, rows.shape[1])
-    for octet in octets:
-        sums += all_joint_sign_sums(octet).take(_random_bytes(n_resamples, rng), axis=0)
+    at_once = max(1, _BYTES_AT_ONCE // max(n_resamples, 2048 * rows.shape[1]))
+    whole_words = 8 * -(-n_resamples // 8)  # an octet begins with a random number of its own, however many are drawn
+    for start in range(0, len(octets), at_once):
+        tables = _all_joint_sign_sums(octets[start : start + at_once])
+        draws = _random_bytes(len(tables) * whole_words, rng).reshape(len(tables), whole_words)[:, :n_resamples]
+        for table, bytes_ in zip(tables, draws, strict=True):
+            sums += table.take(bytes_, axis=0)
     return sums
 
 
@@ -202,9 +207,15 @@ def all_joint_sign_sums(rows: FloatArray) -> FloatArray:
     >>> all_joint_sign_sums(np.array([[1.0, 2.0], [10.0, 0.0]])).tolist()
     [[11.0, 2.0], [-9.0, 2.0], [9.0, -2.0], [-11.0, -2.0]]
     """
-    sums = np.zeros((1, rows.shape[1]))
-    for row in rows[::-1]:
-        sums = np.concatenate([sums + row, sums - row])
+    return _all_joint_sign_sums(rows[None])[0]
+
+
+def _all_joint_sign_sums(blocks: FloatArray) -> FloatArray:
+    """Return the same of several blocks of rows, shape (k, n, q): shape (k, 2**n, q)."""
+    sums = np.zeros((len(blocks), 1, blocks.shape[2]))
+    for at in reversed(range(blocks.shape[1])):
+        row = blocks[:, at, None]
+        sums = np.concatenate([sums + row, sums - row], axis=1)
     return sums
 
 
