@@ -189,4 +189,5 @@ def test_signs_that_are_drawn_for_many_rows_together_are_those_drawn_for_eight_r
 
 def signs_of(number: int) -> npt.NDArray[np.float64]:
     """Return eight signs by the bits of a number, the highest first in the first row; a 1 turns a row."""
-    return 1.0 - 2.0 * np.unpackbits(np.uint8(number))
+    signs: npt.NDArray[np.float64] = 1 - 2 * np.unpackbits(np.uint8(number)).astype(np.float64)
+    return signs

@@ -207,7 +207,8 @@ def all_joint_sign_sums(rows: FloatArray) -> FloatArray:
     >>> all_joint_sign_sums(np.array([[1.0, 2.0], [10.0, 0.0]])).tolist()
     [[11.0, 2.0], [-9.0, 2.0], [9.0, -2.0], [-11.0, -2.0]]
     """
-    return _all_joint_sign_sums(rows[None])[0]
+    sums: FloatArray = _all_joint_sign_sums(rows[None])[0]
+    return sums
 
 
 def _all_joint_sign_sums(blocks: FloatArray) -> FloatArray:
