@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.session import spec_of
 from promptrial.errors import CorruptRecordError, StopRequested
 from promptrial.model.units import Unit
-from promptrial.phases import parse_parts, score, score_parts
+from promptrial.phases import parse_parts, pieces, score, score_parts, whole_parts
 from promptrial.phases.parse_parts import PartParser
 from promptrial.phases.scored import ShardScorer
 from promptrial.phases.work import parts_of
@@ -215,6 +216,28 @@ def test_two_workers_write_the_bytes_of_one_process_wherever_parts_end_and_thoug
     monkeypatch.setattr(workers._Worker, "ask", dying)
     assert made(spec, services, results, workers=2) == alone
     assert len(asked) > 3
+
+
+def test_parts_that_are_held_whole_give_the_files_of_rows_read_one_by_one(
+    answered: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, services = opened_run(answered)
+    results = answered.trial_folder() / "results"
+    path = next(path for path in sorted(results.glob("*/results.jsonl"))[4:] if path.read_bytes().count(b"\n") == 3)
+    first, second, third = (json.loads(line) for line in path.read_bytes().splitlines())
+    other, said = (json.loads(json.dumps(row)) for row in (first, second))
+    other["response"]["body"]["choices"][0]["message"]["content"] = "another answer"
+    said["response"]["body"]["choices"][0]["message"]["content"] = "<think>so</think> yes"
+    rows = [first, said, {"custom_id": third["custom_id"]}, other]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr(whole_parts, "_LAID_OUT_TOGETHER", 2)
+    held = made(spec, services, results, workers=1)
+    report = json.loads(held["parse_report.json"])
+    assert [arm["errors"] for arm in report["arms"].values()].count({"conflicting_answers": 1}) == 1
+    assert [arm["with_reasoning"] for arm in report["arms"].values()].count(1) == 1
+    monkeypatch.setattr(whole_parts, "_LARGEST_FILE", -1)
+    monkeypatch.setattr(pieces, "take_whole", not_here)
+    assert made(spec, services, results, workers=1) == held
 
 
 def test_a_prediction_out_of_order_is_refused_in_the_same_words(answered: Project) -> None:

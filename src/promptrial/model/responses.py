@@ -21,8 +21,10 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from promptrial.model import Completion
+from promptrial.model.completions import CompletionColumns
 
 __all__ = [
+    "CUT",
     "NO_TEXT",
     "NoText",
     "ThinkTags",
@@ -30,6 +32,7 @@ __all__ = [
     "is_cut",
     "segments",
     "settle",
+    "settle_many",
     "split_reasoning",
 ]
 
@@ -47,7 +50,8 @@ NO_TEXT: Final[dict[NoText, str]] = {
 """Why a response that came back is no answer: code -> what happened."""
 
 _TAG: Final = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
-_CUT: Final = frozenset({"length", "max_tokens"})
+CUT: Final = frozenset({"length", "max_tokens"})
+"""How a response ends that was cut off at the token limit."""
 _BY_FINISH_REASON: Final[dict[str, NoText]] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
@@ -89,6 +93,26 @@ def settle(completion: Completion, think_tags: ThinkTags = "separate") -> Comple
     if completion.finish_reason != "content_filter" and not is_blank(completion.text):
         return completion
     return replace(completion, text="", error=_why_missing(completion))
+
+
+def settle_many(columns: CompletionColumns, think_tags: ThinkTags = "separate") -> list[int]:
+    """Do what ``settle`` does of each completion, in place; few need more than a look.
+
+    Returns
+    -------
+    list of int
+        The places of responses that turned out to be no answers.
+    """
+    rows = zip(columns.text, columns.finish_reason, columns.error, strict=True)
+    odd = [
+        place
+        for place, (text, finish_reason, error) in enumerate(rows)
+        if error is None and ("<" in text or finish_reason == "content_filter" or is_blank(text))
+    ]
+    settled = {place: settle(columns.at(place), think_tags) for place in odd}
+    for place, completion in settled.items():
+        columns.put(place, completion)
+    return [place for place, completion in settled.items() if completion.error is not None]
 
 
 def split_reasoning(text: str) -> tuple[str, str]:
@@ -150,7 +174,7 @@ def is_blank(text: str) -> bool:
 
 def is_cut(completion: Completion) -> bool:
     """Tell whether the response ended at the token limit."""
-    return completion.finish_reason in _CUT
+    return completion.finish_reason in CUT
 
 
 def _why_missing(completion: Completion) -> str:
@@ -168,7 +192,7 @@ def _code(completion: Completion) -> NoText:
         return _BY_FINISH_REASON[reason]
     if completion.reasoning or completion.reasoning_tokens:
         return "reasoning_only"
-    return "length" if reason in _CUT else "empty"
+    return "length" if reason in CUT else "empty"
 
 
 def _joined(parts: list[tuple[Kind, str]], kind: Kind) -> str:

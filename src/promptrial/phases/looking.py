@@ -23,6 +23,7 @@ from promptrial.phases.stats import planned_items, table_of
 from promptrial.phases.waves import has_waves, looks_of, waves_on_record
 from promptrial.phases.work import parts_of
 from promptrial.store.look_records import EndpointRecord, LookRecord, append_look, is_over, taken
+from promptrial.store.tables import HeldTable
 
 if TYPE_CHECKING:
     from promptrial.documents.significance import StatsSettings
@@ -200,21 +201,10 @@ def _scores(spec: RunSpec, services: Services, trial: Trial, steps: int) -> tupl
 
 def _predictions(spec: RunSpec, trial: Trial, steps: int, check_stop: Callable[[], None]) -> list[tuple[Any, ...]]:
     """Return the predictions of the first waves, as *parse* would write them."""
-    rows = _Held()
+    rows = HeldTable(PREDICTION_COLUMNS + FURTHER_COLUMNS)
     for _ in take_rows(spec, trial, output_of(spec, trial, FURTHER_COLUMNS, rows, _NOWHERE, _NOWHERE), steps):
         check_stop()
-    return rows.held
-
-
-class _Held:
-    """Predictions in memory, in the place of a table on disk."""
-
-    def __init__(self) -> None:
-        self.held: list[tuple[Any, ...]] = []
-
-    def append(self, row: Sequence[Any], characters: int = 0) -> None:
-        del characters
-        self.held.append(tuple(row))
+    return [*zip(*(column.to_pylist() for column in rows.table().columns), strict=True)]
 
 
 class _Nowhere:

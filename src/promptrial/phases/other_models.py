@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from promptrial import registry
@@ -42,6 +42,11 @@ class OtherModels:
         """Count an answer of an arm by the model that it names, if it names one."""
         if named is not None and arm in self.asked:
             self.named[arm, named] += 1
+
+    def count_all(self, arm: ArmName, named: Iterable[str | None]) -> None:
+        """Count answers of an arm."""
+        if arm in self.asked:
+            self.named.update((arm, name) for name in named if name is not None)
 
     def warnings(self) -> Iterator[str]:
         """Yield a sentence, without its capital, for each arm and each other model that it names."""

@@ -30,9 +30,9 @@ from promptrial.phases.parsed import (
     Output,
     output_of,
     requests_of,
-    take_piece,
     think_tags_of,
 )
+from promptrial.phases.pieces import take_piece
 from promptrial.phases.prepared import ItemKey, item_keys
 from promptrial.phases.row_index import RowIndex
 from promptrial.phases.sample import added_items, parts_in_table_order

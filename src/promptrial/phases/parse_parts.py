@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,14 +19,14 @@ from promptrial.phases.parsed import (
     ParseReport,
     output_of,
     requests_of,
-    take_piece,
 )
+from promptrial.phases.pieces import take_piece
 from promptrial.phases.prepared import ItemKey
 from promptrial.phases.services import Services
 from promptrial.phases.sharing import warn_of
 from promptrial.phases.spec import RunSpec
 from promptrial.runtime.workers import Workers, in_order
-from promptrial.store.tables import Column, MadeRows, TableWriter, made_rows
+from promptrial.store.tables import Column, HeldTable, MadeRows, TableWriter
 
 __all__ = ["PartParser", "obstacle_to_sharing", "parse_in_workers"]
 
@@ -64,7 +63,7 @@ class PartParser:
 
     def __call__(self, task: _Task) -> ParsedPart:
         """Return what became of a part."""
-        part, held = task.part, _Held([], array("q"))
+        part, held = task.part, HeldTable(PREDICTION_COLUMNS + self.further)
         items = [ItemKey(*each) for each in zip(*task.items, strict=True)]
         combined, quarantine = io.BytesIO(), io.BytesIO()
         output = output_of(self.spec, self.trial, self.further, held, combined, quarantine)
@@ -79,7 +78,7 @@ class PartParser:
             output,
         )
         return ParsedPart(
-            made_rows(PREDICTION_COLUMNS + self.further, held.rows, held.characters),
+            held.made(),
             combined.getvalue(),
             quarantine.getvalue(),
             output.report,
@@ -87,17 +86,6 @@ class PartParser:
             output.models.named,
             output.quarantined,
         )
-
-
-class _Held(NamedTuple):
-    """Predictions in memory, and how long the texts of each are."""
-
-    rows: list[Sequence[Any]]
-    characters: array[int]
-
-    def append(self, row: Sequence[Any], characters: int = 0) -> None:
-        self.rows.append(row)
-        self.characters.append(characters)
 
 
 def obstacle_to_sharing(spec: RunSpec, trial: Trial, pieces: Sequence[Piece]) -> str:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
+from itertools import compress
+from operator import add
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from promptrial import registry
-from promptrial.design.growth import Piece
-from promptrial.documents.files import open_regular
-from promptrial.model import Arm, Completion, Part, RequestId, Trial, ids
+from promptrial.model import Completion, Part, RequestId, Trial, ids
 from promptrial.model.arms import ArmName
-from promptrial.model.responses import ThinkTags, is_cut, settle
+from promptrial.model.completions import CompletionColumns
+from promptrial.model.responses import CUT, ThinkTags, is_cut, settle, settle_many
 from promptrial.phases.prepared import ItemKey
-from promptrial.phases.row_index import ParseRow, RowIndex, index_rows, lines_at, parsed_row
 from promptrial.phases.spec import RunSpec
-from promptrial.store.tables import Column
+from promptrial.store.tables import Column, table_of_columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 if TYPE_CHECKING:
     from promptrial.phases.other_models import OtherModels
@@ -37,9 +39,9 @@ __all__ = [
     "Output",
     "ParseReport",
     "Rows",
+    "in_conflict",
     "output_of",
     "requests_of",
-    "take_piece",
     "think_tags_of",
 ]
 
@@ -94,6 +96,12 @@ class ArmCounts(msgspec.Struct):
         self.truncated += is_cut(completion)
         self.with_reasoning += completion.reasoning is not None
 
+    def count_answers(self, finish_reasons: Sequence[str | None], reasoning: Sequence[str | None]) -> None:
+        """Count responses that are answers, given how each ended, and the reasoning of each."""
+        self.answered += len(finish_reasons)
+        self.truncated += sum(map(CUT.__contains__, finish_reasons))
+        self.with_reasoning += len(reasoning) - reasoning.count(None)
+
     def count_empty(self, completion: Completion) -> None:
         """Count a response that came back without an answer."""
         self.empty += 1
@@ -117,6 +125,9 @@ class Rows(Protocol):
 
     def append(self, row: Sequence[Any], characters: int = 0) -> None:
         """Take one row, whose texts have so many characters."""
+
+    def append_table(self, table: pa.Table, characters: array[int]) -> None:
+        """Take many rows; ``characters`` says how many the texts of each have."""
 
 
 class Lines(Protocol):
@@ -165,6 +176,42 @@ class Output:
             row += tuple(getattr(settled, name) for name, _ in self.further)
         self.predictions.append(row, len(settled.text) + len(settled.reasoning or ""))
 
+    def take_many(self, requests: Sequence[RequestId], columns: CompletionColumns, lines: Sequence[bytes]) -> None:
+        """Do what ``take`` does, for requests of one arm that follow one another. The columns are settled in place.
+
+        Raises
+        ------
+        ColumnsLackError
+            As ``take``, but naming all that is needed.
+        """
+        condition = requests[0].condition
+        empty = settle_many(columns, self.think_tags[condition])
+        if lacking := [column for column in _columns_needed(columns) if column not in self.further]:
+            raise ColumnsLackError(lacking)
+        arm = self.report.arms[condition]
+        answered = [error is None for error in columns.error]
+        self.reasons[condition].update(_reason(error) for error in columns.error if error is not None)
+        arm.count_answers(list(compress(columns.finish_reason, answered)), list(compress(columns.reasoning, answered)))
+        self.models.count_all(condition, compress(columns.model, answered))
+        for place in empty:
+            arm.count_empty(columns.at(place))
+        self.combined.write(b"\n".join(lines) + b"\n")
+        values = _prediction_columns(requests, columns) + [getattr(columns, name) for name, _ in self.further]
+        characters = array("q", map(len, columns.text))
+        if any(columns.reasoning):
+            characters = array("q", map(add, characters, (len(each or "") for each in columns.reasoning)))
+        self.predictions.append_table(table_of_columns(PREDICTION_COLUMNS + self.further, values), characters)
+
+    def count_missing(self, rid: RequestId) -> None:
+        """Count a request without a response."""
+        self.report.arms[rid.condition].missing += 1
+        self.report.missing_ids.setdefault(rid.condition, []).append(ids.canonical(rid))
+
+    def set_apart_unread(self, line: bytes) -> None:
+        """Keep a row of a request that cannot be read."""
+        self.report.malformed_lines += 1
+        self.set_apart(line)
+
     def set_apart(self, line: bytes) -> None:
         """Keep a line that belongs to no request."""
         self.quarantine.write(line + b"\n")
@@ -193,6 +240,13 @@ def _needed_columns(completion: Completion) -> tuple[Column, ...]:
     reasoning = REASONING_COLUMNS if completion.reasoning or completion.reasoning_tokens else ()
     cache = CACHE_COLUMNS if completion.cache_write_tokens else ()
     return reasoning + cache + (() if completion.latency_s is None else LATENCY_COLUMNS)
+
+
+def _columns_needed(columns: CompletionColumns) -> tuple[Column, ...]:
+    """Return the columns that some completions need besides those that every table has."""
+    reasoning = REASONING_COLUMNS if any(columns.reasoning) or any(columns.reasoning_tokens) else ()
+    cache = CACHE_COLUMNS if any(columns.cache_write_tokens) else ()
+    return reasoning + cache + (LATENCY_COLUMNS if columns.latency_s.count(None) < len(columns.latency_s) else ())
 
 
 def output_of(
@@ -228,69 +282,6 @@ def requests_of(part: Part, items: Sequence[ItemKey], trial: Trial) -> list[Requ
     ]
 
 
-def take_piece(
-    path: Path,
-    piece: Piece,
-    requests: Sequence[RequestId],
-    whole: Callable[[], Sequence[RequestId]],
-    known: dict[str, RowIndex],
-    arm: Arm,
-    output: Output,
-) -> None:
-    """Read the rows of a piece.
-
-    Parameters
-    ----------
-    path : Path
-        The results of its part.
-    piece : Piece
-    requests : sequence of RequestId
-        Those of the piece.
-    whole : callable
-        Returns those of the whole part, whose index is made once and kept: a part may be in as many pieces as items.
-    known : dict
-        By part, the indexes that are kept until a part was read whole.
-    arm : Arm
-    output : Output
-    """
-    parse_row: ParseRow = registry.load("provider", arm.model.adapter).parse_row
-    first = piece.start * (len(requests) // (piece.stop - piece.start))
-    with open_regular(path) as file:
-        if piece.part.name not in known:
-            known[piece.part.name] = index_rows(path, file, whole(), parse_row, output)
-        _take_rows(file, requests, first, known[piece.part.name], parse_row, output)
-    if piece.stop - piece.start == piece.part.stop - piece.part.start:  # nothing else is read from it
-        del known[piece.part.name]
-
-
-def _take_rows(
-    file: BinaryIO,
-    requests: Sequence[RequestId],
-    first: int,
-    index: RowIndex,
-    parse_row: ParseRow,
-    output: Output,
-) -> None:
-    """Write and count the responses to requests that follow one another in a part, from a position on."""
-    condition = requests[0].condition
-    arm = output.report.arms[condition]
-    arm.expected += len(requests)
-    positions = range(first, first + len(requests))
-    for position, rid, line in zip(positions, requests, lines_at(file, index, positions), strict=True):
-        completion = parsed_row(line, parse_row) if line else None
-        if completion is None:
-            if line:
-                output.report.malformed_lines += 1
-                output.set_apart(line)
-            arm.missing += 1
-            output.report.missing_ids.setdefault(condition, []).append(ids.canonical(rid))
-            continue
-        if position in index.conflicts:
-            error = f"{CONFLICT}: two rows answer it differently"
-            completion = replace(completion, text="", finish_reason=None, reasoning=None, error=error)
-        output.take(rid, completion, line)
-
-
 def _prediction(rid: RequestId, completion: Completion) -> tuple[Any, ...]:
     return (
         ids.canonical(rid),
@@ -306,6 +297,32 @@ def _prediction(rid: RequestId, completion: Completion) -> tuple[Any, ...]:
         completion.cached_tokens,
         completion.error,
     )
+
+
+def _prediction_columns(requests: Sequence[RequestId], columns: CompletionColumns) -> list[Sequence[Any]]:
+    """Return what ``_prediction`` does of each, column by column."""
+    datasets, items, conditions, temps, samples, types = zip(*requests, strict=True)
+    texts: Sequence[str | None] = columns.text
+    if columns.error.count(None) < len(requests):
+        texts = [text if error is None else None for text, error in zip(columns.text, columns.error, strict=True)]
+    return [
+        [ids.canonical(rid) for rid in requests],
+        *(datasets, items, conditions, temps, samples, types),
+        columns.request_id,
+        columns.finish_reason,
+        texts,
+        columns.prompt_tokens,
+        columns.completion_tokens,
+        columns.total_tokens,
+        columns.cached_tokens,
+        columns.error,
+    ]
+
+
+def in_conflict(completion: Completion) -> Completion:
+    """Return the completion of a request with two rows that say different things, given that of one."""
+    error = f"{CONFLICT}: two rows answer it differently"
+    return replace(completion, text="", finish_reason=None, reasoning=None, error=error)
 
 
 def _reason(error: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, NamedTuple
 
 from promptrial.errors import DataError
 from promptrial.model import Completion, RequestId, ids
@@ -16,9 +16,20 @@ from promptrial.providers.request_rows import row_id
 if TYPE_CHECKING:
     from promptrial.phases.parsed import Output
 
-__all__ = ["ParseRow", "RowIndex", "index_rows", "lines_at", "parsed_row"]
+__all__ = [
+    "ABSENT",
+    "ParseRow",
+    "RowIndex",
+    "compared",
+    "id_in",
+    "index_rows",
+    "lines_at",
+    "parsed_row",
+    "position_in",
+    "positions_of",
+]
 
-_ABSENT: Final = -1
+ABSENT: Final = -1
 _READ_TOGETHER: Final = 256
 _LARGEST_BLOCK: Final = 1 << 20
 """Bytes that are read at once; rows that stand further apart are read one by one."""
@@ -28,7 +39,7 @@ ParseRow = Callable[[bytes], Completion]
 class RowIndex(NamedTuple):
     """Where the row of each request of a part stands, and which requests have two rows that say different things.
 
-    A row's place is its start (``_ABSENT`` if there is none) and its length in bytes.
+    A row's place is its start (``ABSENT`` if there is none) and its length in bytes.
     """
 
     starts: array[int]
@@ -41,11 +52,11 @@ def lines_at(file: BinaryIO, index: RowIndex, positions: range) -> Iterator[byte
     for first in range(0, len(positions), _READ_TOGETHER):
         chosen = positions[first : first + _READ_TOGETHER]
         starts, lengths = index.starts[chosen.start : chosen.stop], index.lengths[chosen.start : chosen.stop]
-        low = min((start for start in starts if start != _ABSENT), default=0)
+        low = min((start for start in starts if start != ABSENT), default=0)
         high = max(low, *map(add, starts, lengths))
         block = os.pread(file.fileno(), high - low, low) if high - low <= _LARGEST_BLOCK else None
         for start, length in zip(starts, lengths, strict=True):
-            if start == _ABSENT:
+            if start == ABSENT:
                 yield b""
             elif block is None:
                 yield os.pread(file.fileno(), length, start)
@@ -67,10 +78,8 @@ def index_rows(
     DataError
         If two requests have one id.
     """
-    position_of = {ids.wire_encode(rid): position for position, rid in enumerate(requests)}
-    if len(position_of) != len(requests):
-        raise DataError(f"{path}: two requests of this part have one wire id")
-    starts, lengths = array("q", [_ABSENT]) * len(requests), array("q", [0]) * len(requests)
+    position_of = positions_of(path, requests)
+    starts, lengths = array("q", [ABSENT]) * len(requests), array("q", [0]) * len(requests)
     conflicts: set[int] = set()
     offset = 0
     for raw in file:
@@ -78,31 +87,67 @@ def index_rows(
         start, offset = offset, offset + len(raw)
         if not line:
             continue
-        try:
-            position = position_of.get(row_id(line))
-        except ValueError:
-            output.report.malformed_lines += 1
-            output.set_apart(line)
-            continue
+        position = position_in(position_of, id_in(line, output), line, output)
         if position is None:
-            output.report.unknown_ids += 1
-            output.set_apart(line)
-        elif starts[position] == _ABSENT:
+            continue
+        if starts[position] == ABSENT:
             starts[position], lengths[position] = start, len(line)
-        else:
-            first = os.pread(file.fileno(), lengths[position], starts[position])
-            was, now = (None, None) if first == line else (parsed_row(first, parse_row), parsed_row(line, parse_row))
-            if was == now:
-                output.report.duplicates_ignored += 1
-            elif was is None or now is None:  # only one of them can be read, and is the answer
-                output.report.malformed_lines += 1
-                output.set_apart(first if was is None else line)
-                if was is None:
-                    starts[position], lengths[position] = start, len(line)
-            else:
-                conflicts.add(position)
-                output.set_apart(line)
+            continue
+        kept = compared(os.pread(file.fileno(), lengths[position], starts[position]), line, parse_row, output)
+        if kept == "second":
+            starts[position], lengths[position] = start, len(line)
+        elif kept == "both":
+            conflicts.add(position)
     return RowIndex(starts, lengths, conflicts)
+
+
+def positions_of(path: Path, requests: Sequence[RequestId]) -> dict[str, int]:
+    """Return the position of each request of a part by its wire id.
+
+    Raises
+    ------
+    DataError
+        If two requests have one id.
+    """
+    position_of = {ids.wire_encode(rid): position for position, rid in enumerate(requests)}
+    if len(position_of) != len(requests):
+        raise DataError(f"{path}: two requests of this part have one wire id")
+    return position_of
+
+
+def id_in(line: bytes, output: Output) -> str | None:
+    """Return the wire id of a row; one without is set apart."""
+    try:
+        return row_id(line)
+    except ValueError:
+        output.report.malformed_lines += 1
+        output.set_apart(line)
+        return None
+
+
+def position_in(position_of: Mapping[str, int], wire: str | None, line: bytes, output: Output) -> int | None:
+    """Return the position of a row's request; a row with the id of no request is set apart."""
+    if wire is None:
+        return None
+    position = position_of.get(wire)
+    if position is None:
+        output.report.unknown_ids += 1
+        output.set_apart(line)
+    return position
+
+
+def compared(first: bytes, second: bytes, parse_row: ParseRow, output: Output) -> Literal["first", "second", "both"]:
+    """Return which of two rows of one request is kept; both if they say different things. Another is counted."""
+    was, now = (None, None) if first == second else (parsed_row(first, parse_row), parsed_row(second, parse_row))
+    if was == now:
+        output.report.duplicates_ignored += 1
+        return "first"
+    if was is not None and now is not None:
+        output.set_apart(second)
+        return "both"
+    output.report.malformed_lines += 1  # only one of them can be read, and is the answer
+    output.set_apart(first if was is None else second)
+    return "second" if was is None else "first"
 
 
 def parsed_row(line: bytes, parse_row: ParseRow) -> Completion | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 from promptrial.model import Message, ModelSpec, Sampling
+from promptrial.model.completions import CompletionColumns
 from promptrial.model.instances import Instance, Limits
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "LengthensRows",
     "LimitsJobs",
     "ReadsDownloads",
+    "ReadsRowsTogether",
     "Shown",
     "TellsContext",
     "TellsModels",
@@ -163,4 +165,16 @@ class ReadsDownloads(Protocol):
         """Yield the rows of a downloaded file as ``results`` does.
 
         ``keys`` are those of the attempts that they may be of, and ``plain_ids`` returns the ids of all requests.
+        """
+
+
+@runtime_checkable
+class ReadsRowsTogether(Protocol):
+    """An adapter that reads many rows faster together than one by one."""
+
+    @staticmethod
+    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
+        """Read rows as ``parse_row`` does each, whose ``wire_id`` is the row's ``custom_id``; none of what it refuses.
+
+        A class below that reads rows otherwise has to define this too.
         """

@@ -30,7 +30,7 @@ from promptrial.model.responses import is_blank
 from promptrial.providers.response_bodies import read_output
 from promptrial.providers.wire import read_json
 
-__all__ = ["parse_chat_row"]
+__all__ = ["Usage", "parse_chat_row", "visible_words"]
 
 
 _MAX_TOKENS: Final = 2**31 - 1
@@ -64,7 +64,7 @@ class _CompletionDetails(msgspec.Struct, gc=False):
     reasoning_tokens: _Count = None
 
 
-class _Usage(msgspec.Struct, gc=False):
+class Usage(msgspec.Struct, gc=False):
     """Token counts, None where they are not known. Those in the middle are what a RESPONSE calls them."""
 
     prompt_tokens: _Count = None
@@ -80,19 +80,23 @@ class _Usage(msgspec.Struct, gc=False):
 
     @property
     def asked(self) -> int | None:
+        """The tokens of the prompt."""
         return self.input_tokens if self.prompt_tokens is None else self.prompt_tokens
 
     @property
     def answered(self) -> int | None:
+        """The tokens of the completion."""
         return self.output_tokens if self.completion_tokens is None else self.completion_tokens
 
     @property
     def cached_tokens(self) -> int | None:
+        """The tokens of the prompt that were read from a cache."""
         details = self.prompt_tokens_details or self.input_tokens_details
         return None if details is None else details.cached_tokens
 
     @property
     def reasoning_tokens(self) -> int | None:
+        """The tokens of the completion that are reasoning."""
         details = self.completion_tokens_details or self.output_tokens_details
         return None if details is None else details.reasoning_tokens
 
@@ -128,7 +132,7 @@ class _Row(msgspec.Struct, gc=False):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Row)
-_USAGE_DECODER: Final = msgspec.json.Decoder(_Usage | None)
+_USAGE_DECODER: Final = msgspec.json.Decoder(Usage | None)
 
 
 def parse_chat_row(line: bytes) -> Completion:
@@ -157,15 +161,17 @@ def parse_chat_row(line: bytes) -> Completion:
     return Completion(
         row.custom_id,
         _text(message),
-        _words(choice.finish_reason),
+        visible_words(choice.finish_reason),
         chat.id or response.request_id,
         usage.asked,
         usage.answered,
         usage.total_tokens,
         usage.cached_tokens,
-        reasoning=_words(message.reasoning_content) or _words(message.reasoning) or _thoughts(message.content),
+        reasoning=visible_words(message.reasoning_content)
+        or visible_words(message.reasoning)
+        or _thoughts(message.content),
         reasoning_tokens=usage.reasoning_tokens,
-        model=_words(chat.model),
+        model=visible_words(chat.model),
         latency_s=usage.total_time,
     )
 
@@ -182,41 +188,42 @@ def _read_response(row: _Row, response: _Response, chat: _Chat) -> Completion:
         usage.answered,
         usage.total_tokens,
         usage.cached_tokens,
-        reasoning=_words(found.reasoning),
+        reasoning=visible_words(found.reasoning),
         reasoning_tokens=usage.reasoning_tokens,
-        model=_words(chat.model),
+        model=visible_words(chat.model),
     )
 
 
 def _text(message: _Message) -> str:
     """Return the content or, where that says nothing, the refusal."""
     text = _joined(message.content, "text") if isinstance(message.content, list) else message.content or ""
-    return _words(message.refusal) or text if is_blank(text) else text
+    return visible_words(message.refusal) or text if is_blank(text) else text
 
 
 def _joined(parts: list[Any], kind: str) -> str:
     """Return the texts of a kind of parts, one behind the other; a part may hold a list of parts itself."""
     found = (part.get(kind) for part in parts if isinstance(part, dict) and part.get("type") == kind)
-    return "".join(_joined(text, "text") if isinstance(text, list) else _words(text) or "" for text in found)
+    return "".join(_joined(text, "text") if isinstance(text, list) else visible_words(text) or "" for text in found)
 
 
 def _thoughts(content: str | list[Any] | None) -> str | None:
-    return _words(_joined(content, "thinking")) if isinstance(content, list) else None
+    return visible_words(_joined(content, "thinking")) if isinstance(content, list) else None
 
 
-def _words(value: object) -> str | None:
+def visible_words(value: object) -> str | None:
+    """Return a text that has a visible character; None for anything else."""
     return value if isinstance(value, str) and not is_blank(value) else None
 
 
-_UNKNOWN: Final = _Usage()
+_UNKNOWN: Final = Usage()
 
 
-def _usage(*places: msgspec.Raw) -> _Usage:
+def _usage(*places: msgspec.Raw) -> Usage:
     """Return the first usage that is given."""
     for raw in places:
         if raw:
             try:
-                usage: _Usage | None = _USAGE_DECODER.decode(raw)
+                usage: Usage | None = _USAGE_DECODER.decode(raw)
             except (ValueError, RecursionError):
                 return _readable(raw)
             if usage is not None:
@@ -224,7 +231,7 @@ def _usage(*places: msgspec.Raw) -> _Usage:
     return _UNKNOWN
 
 
-def _readable(raw: msgspec.Raw) -> _Usage:
+def _readable(raw: msgspec.Raw) -> Usage:
     """Return what can be read of odd usage."""
     try:
         values = msgspec.json.decode(raw)
@@ -233,10 +240,10 @@ def _readable(raw: msgspec.Raw) -> _Usage:
     if not isinstance(values, dict):
         return _UNKNOWN
     known: dict[str, Any] = {}
-    for name in _Usage.__struct_fields__:
+    for name in Usage.__struct_fields__:
         with suppress(ValueError):
-            known[name] = getattr(msgspec.convert({name: values.get(name)}, _Usage), name)
-    return _Usage(**known)
+            known[name] = getattr(msgspec.convert({name: values.get(name)}, Usage), name)
+    return Usage(**known)
 
 
 def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | None:

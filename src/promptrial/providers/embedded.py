@@ -12,7 +12,7 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
@@ -20,8 +20,10 @@ import msgspec
 
 from promptrial.documents.files import open_regular
 from promptrial.model import Completion, Message, ModelSpec, Sampling
+from promptrial.model.completions import CompletionColumns
 from promptrial.model.instances import Instance
 from promptrial.providers.base import JobRef, PartPayload
+from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.embedded_engine import N_CTX, Engine, RequestRefusedError, identity
 from promptrial.providers.embedded_weights import require_engine, weights_path
@@ -150,6 +152,11 @@ class EmbeddedProvider(AnswersDirectly):
             If it is not one.
         """
         return parse_chat_row(line)
+
+    @staticmethod
+    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
+        """Read many rows."""
+        return parse_chat_rows(lines)
 
     def close(self) -> None:
         """Finish the current requests and free every model."""

@@ -8,7 +8,7 @@ an HTTP outcome means in ``http``.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -27,10 +27,12 @@ from promptrial.errors import (
     TransientError,
 )
 from promptrial.model import Completion, ModelSpec
+from promptrial.model.completions import CompletionColumns
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.capabilities import Shown
+from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import (
     OWN_MODELS,
@@ -333,6 +335,11 @@ class FireworksProvider:
     def parse_row(line: bytes) -> Completion:
         """Read one row: ``response`` is the chat completion itself."""
         return parse_chat_row(line)
+
+    @staticmethod
+    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
+        """Read many rows."""
+        return parse_chat_rows(lines)
 
     def close(self) -> None:
         """Close the connections."""

@@ -8,7 +8,7 @@ what a model takes in ``openai_models``, and what an HTTP outcome means in ``htt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -26,10 +26,12 @@ from promptrial.errors import (
     TransientError,
 )
 from promptrial.model import Completion, ModelSpec, Sampling
+from promptrial.model.completions import CompletionColumns
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.capabilities import Shown
+from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.curl import fetch_commands, stop_command
 from promptrial.providers.hidden_names import HiddenNames
@@ -286,6 +288,11 @@ class OpenAIProvider:
     def parse_row(line: bytes) -> Completion:
         """Read one row: ``response.body`` is the chat completion, or the response."""
         return parse_chat_row(line)
+
+    @staticmethod
+    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
+        """Read many rows."""
+        return parse_chat_rows(lines)
 
     @staticmethod
     def plain_rows(

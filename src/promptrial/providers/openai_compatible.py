@@ -7,7 +7,7 @@ What kinds of servers take and tell is in ``chat_servers``, the rows in ``chat_r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final, Self
 
@@ -22,10 +22,12 @@ from promptrial.errors import (
     UncertainError,
 )
 from promptrial.model import Completion, ModelSpec, Sampling
+from promptrial.model.completions import CompletionColumns
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.capabilities import Shown
+from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_replies import ChatReply, FailedReplyError, answer_of
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.chat_servers import KINDS, ServerFacts, facts_of, require_loaded
@@ -232,6 +234,11 @@ class OpenAICompatibleProvider(AnswersDirectly):
             If it is not one.
         """
         return parse_chat_row(line)
+
+    @staticmethod
+    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
+        """Read many rows."""
+        return parse_chat_rows(lines)
 
     def close(self) -> None:
         """Close all connections."""

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Column",
+    "HeldTable",
     "MadeRows",
     "TableWriter",
     "arrow_table",
     "codes_of",
     "column_names",
     "made_of",
-    "made_rows",
     "read_batches",
     "read_columns",
     "table_of_columns",
@@ -77,11 +77,6 @@ class MadeRows(NamedTuple):
     characters: array[int] | None
 
 
-def made_rows(columns: Sequence[Column], rows: Sequence[Sequence[Any]], characters: array[int]) -> MadeRows:
-    """Return rows as ``TableWriter.append_made`` takes them."""
-    return made_of(arrow_table(columns, rows), characters)
-
-
 def made_of(table: pa.Table, characters: array[int] | None = None) -> MadeRows:
     """Return a table in memory as ``TableWriter.append_made`` takes it."""
     return MadeRows(table, b"".join(_csv_blocks(table)), characters)
@@ -97,6 +92,37 @@ def table_of_columns(columns: Sequence[Column], values: Sequence[Any]) -> pa.Tab
         for each, field in zip(values, schema, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+class HeldTable:
+    """A table in memory, in the place of one on disk."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._rows: list[Sequence[Any]] = []
+        self._tables: list[pa.Table] = []
+        self._characters = array("q")
+
+    def append(self, row: Sequence[Any], characters: int = 0) -> None:
+        """Add one row, as ``TableWriter.append`` does."""
+        self._rows.append(row)
+        self._characters.append(characters)
+
+    def append_table(self, table: pa.Table, characters: array[int]) -> None:
+        """Add rows, as ``TableWriter.append_table`` does."""
+        self._tables += [arrow_table(self._columns, self._rows), table]
+        self._rows.clear()
+        self._characters.extend(characters)
+
+    def table(self) -> pa.Table:
+        """Return the table."""
+        import pyarrow as pa
+
+        return pa.concat_tables([*self._tables, arrow_table(self._columns, self._rows)])
+
+    def made(self) -> MadeRows:
+        """Return the rows as ``TableWriter.append_made`` takes them."""
+        return made_of(self.table(), self._characters)
 
 
 class TableWriter:
