@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import grimp
 import pytest
 
 from tests.support import shape
@@ -76,6 +77,48 @@ def test_the_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0].removesuffix(", largest") for line in lines[:-1]] == list(shape.LIMITS)
     assert all(re.search(r" \d+ of at most +\d+", line) for line in lines[:-1])
+
+
+# --- import cycles ----------------------------------------------------------------------------------------------------
+
+CYCLES: Final[Mapping[frozenset[str], str]] = {
+    frozenset({"promptrial.cli.main", "promptrial.cli.parser", "promptrial.cli.slips"}): (
+        "a flag that no parser knows is looked for in all of them, and only then"
+    ),
+    frozenset({"promptrial.phases.score_parts", "promptrial.phases.scored"}): (
+        "a worker process imports what scores once it is given a part"
+    ),
+}
+"""Modules that import each other -> why one of them does so inside a function."""
+
+
+def cycles(imports: Mapping[str, Collection[str]]) -> Iterator[frozenset[str]]:
+    """Yield each group of modules that reach each other, given what each of them imports."""
+    reached = {module: _reached(imports, module) for module in imports}
+    groups = {frozenset({other for other in reached[module] if module in reached[other]}) for module in imports}
+    yield from sorted((group for group in groups if group), key=sorted)
+
+
+def _reached(imports: Mapping[str, Collection[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    left = [*imports[start]]
+    while left:
+        module = left.pop()
+        if module not in found:
+            found.add(module)
+            left.extend(imports[module])
+    return found
+
+
+def test_modules_that_reach_each_other_are_found_and_others_are_not() -> None:
+    imports = {"a": ["b"], "b": ["c"], "c": ["a", "d"], "d": ["e"], "e": []}
+    assert [*cycles(imports)] == [frozenset("abc")]
+
+
+def test_no_modules_import_each_other_without_a_reason() -> None:
+    graph = grimp.build_graph("promptrial", "promptrial_emulator", exclude_type_checking_imports=True, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert {*cycles(imports)} == {*CYCLES}
 
 
 # --- checks that are turned off ---------------------------------------------------------------------------------------

@@ -116,9 +116,11 @@ def _record_decision(
 
 
 def _decision(endpoints: Sequence[EndpointRecord], *, last: bool) -> Literal["continue", "stop", "end"]:
+    from promptrial.stats.looking import stops_early
+
     if last:
         return "end"
-    return "stop" if endpoints and all(each.reason is not None for each in endpoints) else "continue"
+    return "stop" if stops_early([each.reason for each in endpoints]) else "continue"
 
 
 def _said(record: LookRecord, waves: Waves) -> str:
