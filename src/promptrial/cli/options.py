@@ -26,10 +26,9 @@ __all__ = [
     "add_config",
     "add_display",
     "add_experiments_dir",
-    "add_looks",
+    "add_resuming",
     "add_run_flags",
     "add_run_id",
-    "add_verify",
     "add_yes",
     "config_file",
     "experiments_dir",
@@ -161,13 +160,13 @@ def add_cap(parser: Parser, *, saved: bool = True) -> None:
              metavar="USD")  # fmt: skip
 
 
-def add_verify(parser: Parser) -> None:
+def _add_verify(parser: Parser) -> None:
     """Add ``--verify``."""
     add_flag(parser, "verify", "check the digest of every file, even of files that seem unchanged since the last "
                                "check", action="store_true", in_dotenv=False)  # fmt: skip
 
 
-def add_looks(parser: Parser) -> None:
+def _add_looks(parser: Parser) -> None:
     """Add the flags by which people depart from a stopping rule."""
     add_flag(parser, "unblind", "for trials with a stopping rule: end them now, using the most recent interim "
                                 "look, and show the results; this is recorded and stated in the reports",
@@ -192,6 +191,21 @@ def add_yes(parser: Parser) -> None:
     add_flag(parser, "yes", "spend without asking, and continue after a pilot",
              action="store_true", in_dotenv=False)  # fmt: skip
     parser.set_defaults(unattended=False)
+
+
+def add_resuming(parser: Parser) -> None:
+    """Add the flags that say what a run may do beyond resuming what it has begun."""
+    add_flag(
+        parser, "force", "resume even if the configuration has changed; the change is recorded", action="store_true"
+    )
+    add_flag(parser, "rebuy", "send requests again, and pay again, if paid answers were lost",
+             action="store_true")  # fmt: skip
+    _add_verify(parser)
+    _add_looks(parser)
+    add_yes(parser)
+    add_flag(parser, "allow_code", "allow scorers in the run's configuration that are code (a Python file or a "
+                                   "command) to be executed; they stay allowed on this machine until the code changes",
+             action="store_true", in_dotenv=False)  # fmt: skip
 
 
 def add_config(parser: Parser) -> None:

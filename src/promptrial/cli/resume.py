@@ -20,9 +20,7 @@ from promptrial.cli.options import (
     add_cap,
     add_display,
     add_experiments_dir,
-    add_looks,
-    add_verify,
-    add_yes,
+    add_resuming,
     config_file,
     experiments_dir,
     resume_command,
@@ -62,17 +60,7 @@ def configure(parser: Parser) -> None:
     add_flag(parser, "to_step", "stop after this phase", group=group, rivals=("only_step",), metavar="PHASE")
     add_flag(parser, "trial_filter", "only trials whose name contains TEXT", metavar="TEXT")
     add_flag(parser, "plan_only", "show what is on disk and what would be done, but do nothing", action="store_true")
-    add_flag(
-        parser, "force", "resume even if the configuration has changed; the change is recorded", action="store_true"
-    )
-    add_flag(parser, "rebuy", "send requests again, and pay again, if paid answers were lost",
-             action="store_true")  # fmt: skip
-    add_verify(parser)
-    add_looks(parser)
-    add_yes(parser)
-    add_flag(parser, "allow_code", "allow scorers in the run's configuration that are code (a Python file or a "
-                                   "command) to be executed; they stay allowed on this machine until the code changes",
-             action="store_true", in_dotenv=False)  # fmt: skip
+    add_resuming(parser)
     add_cap(parser)
     add_flag(parser, "json", "machine-readable result on stdout", action="store_true")
     add_display(parser)

@@ -15,10 +15,8 @@ from promptrial.cli import archive as archive_command
 from promptrial.cli import plan as plan_command
 from promptrial.cli.options import (
     add_display,
-    add_looks,
+    add_resuming,
     add_run_flags,
-    add_verify,
-    add_yes,
     experiments_dir,
     overrides,
     resume_command,
@@ -50,17 +48,7 @@ def configure(parser: Parser) -> None:
     add_run_flags(parser)
     add_flag(parser, "resume", "resume an existing run", action="store_true")
     add_flag(parser, "plan_only", "show what would be done, but do nothing", action="store_true")
-    add_flag(
-        parser, "force", "resume even if the configuration has changed; the change is recorded", action="store_true"
-    )
-    add_flag(parser, "rebuy", "send requests again, and pay again, if paid answers were lost",
-             action="store_true")  # fmt: skip
-    add_verify(parser)
-    add_looks(parser)
-    add_yes(parser)
-    add_flag(parser, "allow_code", "allow scorers in the run's configuration that are code (a Python file or a "
-                                   "command) to be executed; they stay allowed on this machine until the code changes",
-             action="store_true", in_dotenv=False)  # fmt: skip
+    add_resuming(parser)
     add_flag(
         parser,
         "archive",
