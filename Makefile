@@ -121,7 +121,7 @@ ray: .venv-ray/.ready ## test parse and score on Ray: workers, nodes and the pro
 
 docs: $(VENV)/.ready-dev ## write help texts and references into the docs, and build them into build/site
 	@$(BIN)/python docs/generate.py
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@$(BIN)/python docs/build_site.py
 	@echo "build/site/index.html"
 
 screenshots: $(VENV)/.ready-dev ## take the picture of the docs again: the report of the demo

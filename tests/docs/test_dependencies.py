@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import runpy
 import tomllib
@@ -12,6 +13,8 @@ from typing import Any, Final
 
 import pytest
 from packaging.requirements import Requirement
+
+from tests.support.skips import TOOL
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
@@ -53,7 +56,9 @@ def test_the_page_lists_each_dependency_of_the_project_once_with_its_reason() ->
 @pytest.mark.parametrize("tool", [name for extra, name in declared() if extra in {"dev", "docs"}])
 def test_every_tool_is_used(tool: str) -> None:
     """A test or a script imports it, ``make`` or a setting names it, or it has the types of a library that is used."""
-    settings = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "mkdocs.yml", "setup.py"))
+    settings = "".join(
+        (ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "docs/build_site.py", "setup.py")
+    )
     settings += (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[project.scripts]")[2]
     sources = [path for folder in ("src", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")]
     typed = re.sub(r"^types-|-stubs$", "", tool)
@@ -64,7 +69,7 @@ def test_every_tool_is_used(tool: str) -> None:
         "pytest-timeout": "timeout =",
         "pytest-xdist": "--numprocesses",
         "import-linter": "lint-imports",
-        "mkdocs-material": "name: material",
+        "zensical": '"-m", "zensical"',
     }
     used = options.get(tool, f"$(BIN)/{tool}") in settings
     used = used or f"-m {tool}" in settings or f"from {tool} import" in settings
@@ -116,6 +121,7 @@ def test_the_page_says_how_many_packages_a_plain_installation_brings() -> None:
     assert f"brings these {direct} packages and {brought - direct} more that they need, {brought} in all" in PAGE
 
 
+@pytest.mark.skipif(importlib.util.find_spec("zensical") is None, reason=TOOL)
 def test_no_version_is_left_of_a_package_that_nothing_needs() -> None:
     """The model is installed without its dependencies; what is not installed here belongs to an extra of its own."""
     wanted = needed([each for listed in PROJECT["optional-dependencies"].values() for each in listed])

@@ -42,7 +42,7 @@ OTHER_PYTHON: Final = "argparse words its help differently in this version of Py
 NOT_THIS_PROVIDER: Final = "not for this provider"
 ENGINE: Final = "the embedded engine or its model is not installed: run make setup"
 CHROMIUM: Final = "Chromium is not installed: apt-get install chromium"
-TOOL: Final = "mkdocs-material or oxlint is not installed: run make setup"
+TOOL: Final = "zensical or oxlint is not installed: run make setup"
 
 _ALWAYS: Final = (SHARED, SDK, RAY, MOUNT, UNSHARE, OTHER_PYTHON, NOT_THIS_PROVIDER, CHROMIUM)
 _OUTSIDE_CI: Final = (ENGINE, TOOL)
