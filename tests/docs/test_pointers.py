@@ -52,7 +52,9 @@ def unknown_files(text: str) -> list[str]:
     return [name for name in named if not (ROOT / name).exists() and Path(name).name not in examples]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "page", [*PAGES, *sorted((ROOT / "docs/adr").glob("*.md"))], ids=lambda page: page.relative_to(ROOT).as_posix()
+)
 def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
     assert unknown_files(page.read_text(encoding="utf-8")) == []
 

@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not REAL.exists(), reason=SHARED),
 ]
 ITEMS = 63
-"""Of each question set: with two arms and two temperatures, just over 500 answers."""
+"""Of each data set: with two arms and two temperatures, just over 500 answers."""
 FORMATS = {"squad": "squad_v2", "nq": "nq_open"}
 
 

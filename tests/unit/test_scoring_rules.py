@@ -1,4 +1,4 @@
-"""Which rules score a question set; accepted answers that normalise to nothing, or read as refusals."""
+"""Which rules score a data set; accepted answers that normalise to nothing, or read as refusals."""
 
 # ruff: noqa: RUF001 - punctuation of every script
 

@@ -72,7 +72,7 @@ class Given:
     top : mapping
         Further top-level keys.
     dataset : mapping
-        Keys of the question set beside ``path``.
+        Keys of the data set beside ``path``.
     """
 
     name: str

@@ -118,7 +118,7 @@ def questions(args: argparse.Namespace) -> Path | None:
 
 
 def dataset(args: argparse.Namespace) -> dict[str, object]:
-    """Return the keys of the question set that flags give.
+    """Return the keys of the data set that flags give.
 
     Raises
     ------

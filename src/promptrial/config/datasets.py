@@ -56,7 +56,7 @@ _Several = Annotated[
 
 
 class HubConfig(Strict):
-    """A dataset on the hub, read as Parquet."""
+    """A data set on the hub, read as Parquet."""
 
     repo: str = Field(description="for example rajpurkar/squad_v2")
     config: str | None = Field(None, description="the repository's configuration, where it has several")
@@ -98,7 +98,7 @@ RulesName = Literal["squad_v2", "squad_v1", "nq_open", "triviaqa", "exact"]
 
 
 class DatasetConfig(Strict):
-    """A question set under its name (the key in ``datasets``): the path of its file, or a section with these keys."""
+    """A data set under its name (the key in ``datasets``): the path of its file, or a section with these keys."""
 
     format: FormatName | None = Field(None, description="the format of the file; detected from its content if null")
     path: str | None = Field(None, description="a local file, relative to this configuration file")
@@ -161,7 +161,7 @@ class DatasetConfig(Strict):
         """
         if self.format is None:
             raise ConfigError(
-                f"datasets: the format of {self.path or 'the dataset on the hub'} is not known",
+                f"datasets: the format of {self.path or 'the data set on the hub'} is not known",
                 hint="give its `format` in the configuration",
             )
         return self.format

@@ -73,7 +73,7 @@ class Draft:
     top : mapping
         Further top-level keys, given by flags.
     dataset : mapping
-        Keys of the question set beside ``path``, given by flags: columns, encoding.
+        Keys of the data set beside ``path``, given by flags: columns, encoding.
     """
 
     name: str
@@ -124,7 +124,7 @@ def _body(draft: Draft, found: Fitting) -> Iterator[str]:
 
 
 def _merged(found: Mapping[str, object], given: Mapping[str, object]) -> dict[str, object]:
-    """Return the keys of the question set: what is given decides, column by column."""
+    """Return the keys of the data set: what is given decides, column by column."""
     merged = {**found, **given}
     columns = [each for keys in (found, given) if isinstance(each := keys.get("columns"), Mapping)]
     if columns:

@@ -179,7 +179,7 @@ def _apply(path: Path, tree: dict[str, Any], line_of: Lines, overrides: Mapping[
 
 
 def _write_out(tree: dict[str, Any], at: KeyPath) -> None:
-    """Write a model or a question set that is given as a text as the section that it stands for."""
+    """Write a model or a data set that is given as a text as the section that it stands for."""
     section = tree.get(str(at[0]))
     if len(at) > 2 and at[0] in _SHORT and isinstance(section, dict) and isinstance(section.get(at[1]), str):
         section[at[1]] = {_SHORT[str(at[0])]: section[at[1]]}

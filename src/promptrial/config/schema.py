@@ -102,7 +102,7 @@ class ExperimentConfig(Strict):
         TaskInstructions.model_construct(),
         description="the user message for each kind of question; an arm may have its own",
     )
-    datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1, description="the question sets")
+    datasets: dict[DatasetName, DatasetConfig] = Field(min_length=1, description="the data sets")
     conditions: Axis[ArmName] | None = Field(None, description="the arms to run, all of them if null")
     aa: bool = Field(
         False,
@@ -118,7 +118,7 @@ class ExperimentConfig(Strict):
     top_k: TopK = Field(50, description="number of most likely tokens to sample from")
     stop: Annotated[tuple[Words, ...], Field(max_length=4)] = Field((), description="texts at which an answer stops")
     limit_items: Positive | None = Field(
-        None, description="use at most this many items of each dataset, for a quick test"
+        None, description="use at most this many items of each data set, for a quick test"
     )
     parts_per_dataset: Positive | None = Field(None, description="number of parts of each arm")
     lines_per_part: Positive | None = Field(None, description="maximum number of requests in a part")

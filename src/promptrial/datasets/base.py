@@ -176,7 +176,7 @@ class DatasetFormat:
         ----------
         path : Path
         dataset : str
-            The name that the configuration gives to the question set; becomes ``Item.dataset``.
+            The name that the configuration gives to the data set; becomes ``Item.dataset``.
         notice : callable
             Told of each item and its place before the item is yielded.
         reading : Reading
@@ -192,7 +192,7 @@ class DatasetFormat:
     def read_parquet(
         self, paths: Sequence[Path], dataset: str, notice: Notice = ignore, reading: Reading = _AS_RECOGNISED
     ) -> Iterator[Item]:
-        """Yield the items of one or more Parquet files with the columns of the hub, as one question set.
+        """Yield the items of one or more Parquet files with the columns of the hub, as one data set.
 
         Raises
         ------
@@ -202,7 +202,7 @@ class DatasetFormat:
         return _noticed(self.placed(paths, dataset, reading), notice)
 
     def placed(self, paths: Sequence[Path], dataset: str, reading: Reading = _AS_RECOGNISED) -> Placed:
-        """Yield the items of one or more files as one question set, each with its place.
+        """Yield the items of one or more files as one data set, each with its place.
 
         Raises
         ------
@@ -304,7 +304,7 @@ def new_item(
 
 
 def cluster_id(item: Item) -> str:
-    """Return the cluster that an item belongs to, unique across question sets.
+    """Return the cluster that an item belongs to, unique across data sets.
 
     ``dataset#name`` where the source groups its items itself; else, for items with a passage, ``p`` and 16 hex digits
     of the SHA-256 of data set and passage; else the item's own key, so that it is a cluster of one.

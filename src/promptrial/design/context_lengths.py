@@ -44,7 +44,7 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class LongRequest:
-    """The longest request to an arm about the items of a question set that were read.
+    """The longest request to an arm about the items of a data set that were read.
 
     ``context`` is how many tokens the model takes in a request and its answer together, None where nobody knows.
     ``certain`` and ``possible`` are how many items of the ``read`` ones do not fit, and how many may not.
@@ -102,7 +102,7 @@ def long_requests(
     datasets: Mapping[str, Sequence[Item]],
     context_of: Callable[[ModelSpec], int | None],
 ) -> Iterator[LongRequest]:
-    """Yield the longest request of each question set to each arm, where it may have more than ``UNREMARKABLE`` tokens.
+    """Yield the longest request of each data set to each arm, where it may have more than ``UNREMARKABLE`` tokens.
 
     Arms that send the same to the same model are looked at once.
 
@@ -110,7 +110,7 @@ def long_requests(
     ----------
     trials : iterable of Trial
     datasets : mapping
-        The items of each question set that were read.
+        The items of each data set that were read.
     context_of : callable
         Returns how many tokens a model takes in a request and its answer together; None where nobody knows.
     """

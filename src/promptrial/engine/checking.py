@@ -41,7 +41,7 @@ _READ: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class CheckedDataset:
-    """A question set whose first questions were read: the first of them as it is sent to an arm."""
+    """A data set whose first questions were read: the first of them as it is sent to an arm."""
 
     name: str
     questions: int
@@ -173,7 +173,7 @@ def _unrecognised(loaded: LoadedConfig) -> Iterator[str]:
 
 
 def _without_open_sets(loaded: LoadedConfig) -> LoadedConfig:
-    """Return a configuration with those question sets alone whose format is known."""
+    """Return a configuration with those data sets alone whose format is known."""
     known = {name: dataset for name, dataset in loaded.experiment.datasets.items() if dataset.format is not None}
     return replace(loaded, experiment=loaded.experiment.model_copy(update={"datasets": known}))
 
@@ -185,7 +185,7 @@ def _datasets(
     notes: list[str],
     found: dict[str, list[Item]],
 ) -> Iterator[CheckedDataset]:
-    """Yield each question set whose first questions can be read; say what is wrong with the others, and what is odd.
+    """Yield each data set whose first questions can be read; say what is wrong with the others, and what is odd.
 
     The questions go into ``found``.
     """

@@ -1,4 +1,4 @@
-"""The format and the columns of a question set whose configuration does not state its format."""
+"""The format and the columns of a data set whose configuration does not state its format."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What was decided about a question set, sentences for people, and types of scorers that the format asks for."""
+    """What was decided about a data set, sentences for people, and types of scorers that the format asks for."""
 
     defaults: tuple[Default, ...]
     sentences: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ def is_there(loaded: LoadedConfig, dataset: DatasetConfig) -> bool:
 def recorded_source(
     loaded: LoadedConfig, name: str, tree: Mapping[str, Any], reasons: Mapping[str, str]
 ) -> Source | None:
-    """Return what is on record of a question set; None if that is another source, or not on record.
+    """Return what is on record of a data set; None if that is another source, or not on record.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def recorded_source(
 
 
 def recognised_source(loaded: LoadedConfig, name: str, dataset: DatasetConfig) -> Source:
-    """Look into the file of a question set; one on the hub has the format that its repository is known for.
+    """Look into the file of a data set; one on the hub has the format that its repository is known for.
 
     Raises
     ------
@@ -129,9 +129,9 @@ def read_items(
     notice: Notice = ignore,
     say: Callable[[str], None] = say_nothing,
 ) -> Iterator[Item]:
-    """Yield the items of a question set that is a file here, whose format is known, in its order.
+    """Yield the items of a data set that is a file here, whose format is known, in its order.
 
-    ``say`` is told what people should know of its content, each sentence after the name of the question set.
+    ``say`` is told what people should know of its content, each sentence after the name of the data set.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def read_items(
 
 
 def all_items(loaded: LoadedConfig, say: Callable[[str], None] = say_nothing) -> Iterator[Item]:
-    """Yield the items of every question set, as ``read_items`` does of one."""
+    """Yield the items of every data set, as ``read_items`` does of one."""
     for name, dataset in loaded.experiment.datasets.items():
         yield from read_items(loaded, name, dataset, say=say)
 

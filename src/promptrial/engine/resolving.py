@@ -76,7 +76,7 @@ class Resolution:
     scorers : tuple of str
         Types of scorers that the formats ask for, besides those that fit the questions.
     is_on_record : bool
-        Whether each question set that states no format is the one on record.
+        Whether each data set that states no format is the one on record.
     """
 
     values: Mapping[KeyPath, object] = field(default_factory=dict)
@@ -170,7 +170,7 @@ def _all_there(loaded: LoadedConfig) -> bool:
 
 
 def _sources(loaded: LoadedConfig, known: Recorded | None) -> Resolution:
-    """Decide format and columns of each question set that states no format."""
+    """Decide format and columns of each data set that states no format."""
     found = Resolution()
     for name, dataset in loaded.experiment.datasets.items():
         if dataset.format is None:

@@ -1,7 +1,7 @@
 """From an older run's parameters to a configuration of our own. Pure.
 
 The older tool kept neither the prompts' texts nor the questions' sources: prompts are ``lost`` (known by digest alone),
-and the question sets are the prepared ones.
+and the data sets are the prepared ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def converted(run: LegacyRun, name: str, datasets: Sequence[str]) -> dict[str, A
     name : str
         The experiment's name in reports.
     datasets : sequence of str
-        The names of the question sets that its items come from.
+        The names of the data sets that its items come from.
     """
     return {
         "name": name,

@@ -71,7 +71,7 @@ def items_planned(spec: RunSpec, services: Services, *, prepared: bool) -> Drawn
 def _files_here(
     spec: RunSpec, services: Services, name: str, dataset: DatasetConfig, earlier: Mapping[str, Any]
 ) -> tuple[DatasetFormat, Sequence[Path]] | None:
-    """Return the format and the files of a question set; None for one on the hub that is not in the cache."""
+    """Return the format and the files of a data set; None for one on the hub that is not in the cache."""
     if dataset.hub is None:
         _, format_, paths = source_of(spec, services, name, dataset, earlier)
         return format_, paths

@@ -30,7 +30,7 @@ _WORDS: Final[Mapping[Need, tuple[str, str]]] = {
 
 
 class LackCheck:
-    """Refuses the items of a question set that lack what a scorer needs; it notices their places as they are read."""
+    """Refuses the items of a data set that lack what a scorer needs; it notices their places as they are read."""
 
     def __init__(self, needs: Needs) -> None:
         self._scorers = {need: names for need in _WORDS if (names := _scorers_that_need(need, needs))}
@@ -49,7 +49,7 @@ class LackCheck:
         Raises
         ------
         DataError
-            Naming the scorers, the question set, how many items there are, and the first with its place.
+            Naming the scorers, the data set, how many items there are, and the first with its place.
         """
         drawn = {item.id for item in items}
         for need, places in self._places.items():
@@ -60,7 +60,7 @@ class LackCheck:
 
 
 def lack_facts(items: Sequence[Item]) -> dict[str, int]:
-    """Return what is recorded of the items of a question set: nothing if all have a gold answer and none choices."""
+    """Return what is recorded of the items of a data set: nothing if all have a gold answer and none choices."""
     counts = {
         "without_gold": sum(not item.has_gold for item in items),
         "with_choices": sum(bool(item.choices) for item in items),
@@ -74,7 +74,7 @@ def check_recorded(spec: RunSpec, needs: Needs) -> None:
     Raises
     ------
     DataError
-        Naming the scorers, the question set and how many items there are.
+        Naming the scorers, the data set and how many items there are.
     """
     manifest = load_manifest(spec.run.prepared / "manifest.json")
     if manifest is None or spec.config.unscorable == "skip":
@@ -86,7 +86,7 @@ def check_recorded(spec: RunSpec, needs: Needs) -> None:
 
 
 def _recorded(source: Mapping[str, Any]) -> Iterator[tuple[Need, int]]:
-    """Yield how many items of a question set lack something; those of an older version all have a gold answer."""
+    """Yield how many items of a data set lack something; those of an older version all have a gold answer."""
     yield "gold", source.get("without_gold", 0)
     yield "choices", source.get("items", 0) - source.get("with_choices", 0)
 

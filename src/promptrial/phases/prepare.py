@@ -1,4 +1,4 @@
-"""Prepare: read the question sets, check them, sample them, and write the items that the run will use."""
+"""Prepare: read the data sets, check them, sample them, and write the items that the run will use."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A question set: the items that were drawn, what is recorded of it, and what there is to say."""
+    """A data set: the items that were drawn, what is recorded of it, and what there is to say."""
 
     items: list[Item]
     source: dict[str, Any]
@@ -69,7 +69,7 @@ class _Read:
 
 
 def _read(spec: RunSpec, services: Services, name: str, dataset: DatasetConfig, earlier: Mapping[str, Any]) -> _Read:
-    """Draw the items of a question set and check them."""
+    """Draw the items of a data set and check them."""
     needs = known_needs(spec.config) if spec.config.unscorable == "refuse" else {}
     remarks, golds, lacks = _Remarks(), GoldCheck(spec.config.scoring.extra_refusals), LackCheck(needs)
     reading = reading_of(dataset, spec.config.subgroups)._replace(note=remarks.noted.append, say=remarks.said.append)

@@ -58,7 +58,7 @@ def was_sent(entry: Mapping[str, Any], trial: Trial, arm: Arm) -> bool:
 
 
 def evaluation_rules(spec: RunSpec) -> dict[str, EvaluationRules]:
-    """Return the rules of each question set: those chosen, else those of its file, else those of its format."""
+    """Return the rules of each data set: those chosen, else those of its file, else those of its format."""
     recorded = _recorded_rules(spec)
     return {
         name: rules_for(dataset.known_format, dataset.rules or recorded.get(name), dataset.tokens)
@@ -67,7 +67,7 @@ def evaluation_rules(spec: RunSpec) -> dict[str, EvaluationRules]:
 
 
 def chosen_rules(spec: RunSpec) -> dict[str, Any]:
-    """Return what a receipt says of rules: nothing where every question set has those of its format."""
+    """Return what a receipt says of rules: nothing where every data set has those of its format."""
     recorded = _recorded_rules(spec)
     datasets = spec.config.datasets.items()
     rules = {name: chosen for name, dataset in datasets if (chosen := dataset.rules or recorded.get(name))}

@@ -1,4 +1,4 @@
-"""The question sets of a run: which files they are, and whether it was prepared from these. Reads only."""
+"""The data sets of a run: which files they are, and whether it was prepared from these. Reads only."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def source_of(
 
 
 def question_file(folder: Path, name: str, dataset: DatasetConfig) -> Path:
-    """Return the path of a question set that is a file here.
+    """Return the path of a data set that is a file here.
 
     Raises
     ------

@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class DatasetFacts:
-    """A question set as it was prepared.
+    """A data set as it was prepared.
 
     ``source`` is the path that the configuration gives, or the place on the hub; ``version`` is the content:
     ``SHA-256 ...`` of a file or ``commit ...`` on the hub. ``rules`` are those of exact match and token F1.
@@ -197,7 +197,7 @@ class ReuseFacts:
 
 @dataclass(frozen=True, slots=True)
 class MessageExample:
-    """The first item of a kind: its id and question set, the turns before the question, each arm's user message."""
+    """The first item of a kind: its id and data set, the turns before the question, each arm's user message."""
 
     kind: ItemKind
     item_id: str

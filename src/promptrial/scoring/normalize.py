@@ -218,14 +218,14 @@ EXACT: Final = EvaluationRules("exact", as_it_stands, drops_empty_golds=False, f
 """No official evaluation: the texts as they stand."""
 
 CUSTOM: Final = replace(SQUAD_V2, characters=True)
-"""Question sets without an official evaluation."""
+"""Data sets without an official evaluation."""
 
 RULES: Final = {rules.name: rules for rules in (SQUAD_V2, SQUAD_V1, NQ_OPEN, TRIVIAQA, EXACT)}
 Tokens = Literal["words", "characters"]
 
 
 def rules_for(format_name: str, name: str | None = None, tokens: Tokens | None = None) -> EvaluationRules:
-    """Return the rules of a question set.
+    """Return the rules of a data set.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class GoldInAnswer(Scorer):
     words : bool
         Whether an accepted answer counts only as whole words ("Berlin", but not in "Berliner").
     normalize : bool
-        Whether both are compared as the rules of the question set normalise them. Otherwise they are compared as they
+        Whether both are compared as the rules of the data set normalise them. Otherwise they are compared as they
         stand, white space aside.
     case : bool
         Whether upper and lower case differ. Needs ``normalize: false``, since the rules fold case.
@@ -45,7 +45,7 @@ class GoldInAnswer(Scorer):
 
     def __post_init__(self) -> None:
         if self.case and self.normalize:
-            raise ValueError("`case: true` needs `normalize: false`, because the rules of a question set ignore case")
+            raise ValueError("`case: true` needs `normalize: false`, because the rules of a data set ignore case")
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """1 if an accepted answer is found; an abstention scores as for exact match, and so does an equal answer.

@@ -28,7 +28,7 @@ class _PartRow(msgspec.Struct):
 
 
 class _Source(msgspec.Struct):
-    """What is recorded of a question set, as far as it is counted."""
+    """What is recorded of a data set, as far as it is counted."""
 
     items: Count
     without_gold: Count = 0

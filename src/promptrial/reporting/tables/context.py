@@ -85,7 +85,7 @@ def _rules_text(rules: str) -> str:
 
 
 def datasets_table(run: RunFacts) -> Table:
-    """Return the question sets with what identifies their content."""
+    """Return the data sets with what identifies their content."""
     rows = tuple(
         (data.name, data.format, _rules_text(data.rules), count(data.items), without_folders(data.source), data.version)
         for data in run.datasets

@@ -16,7 +16,7 @@ class Includes(GoldInAnswer):
     """Whether an accepted answer occurs in the answer, by default as whole words of the normalised texts.
 
     "The capital of Germany is Berlin" includes "Berlin"; "He is a Berliner" does not. In scripts without spaces each
-    character is a word. Words are parted as the rules of the question set part them, and also at all punctuation: one
+    character is a word. Words are parted as the rules of the data set part them, and also at all punctuation: one
     of both has to find the accepted answer. What exact match accepts is included.
 
     It does not read: "It is not Berlin" includes "Berlin", and an answer that lists everything includes everything.

@@ -30,7 +30,7 @@ class RougeL(Scorer):
         Whether words of more than three letters are cut to their stem (Porter); for ``tokenizer: rouge_score`` alone.
     tokenizer : {"rouge_score", "words"}
         ``rouge_score``: runs of a-z and 0-9 in lower case, as the reference has it; it knows no other script.
-        ``words``: the tokens that token F1 counts in this question set.
+        ``words``: the tokens that token F1 counts in this data set.
 
     Notes
     -----
