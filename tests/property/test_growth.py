@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from promptrial.datasets.sampling import sample
 from promptrial.design.growth import Step, cut_steps, items_of_steps, pieces_of, steps_of
 from promptrial.design.prompts import requests_of
-from promptrial.model import Item, Trial
+from promptrial.model import Item, Part, Trial
 from promptrial.providers.request_rows import encode_request_row
 from tests.support.values import make_trial
 
@@ -130,6 +130,17 @@ def test_pieces_in_order_are_the_requests_of_a_fresh_run_in_its_order(
         for item in [items[at] for at in added[piece.part.step][piece.part.start :][piece.start : piece.stop]]
     ]
     assert asked == [(part.temp, part.condition, item) for part in order for item in items[part.start : part.stop]]
+
+
+def test_parts_that_are_smaller_than_those_of_a_fresh_run_are_its_pieces_in_order() -> None:
+    def part(number: int, start: int, stop: int) -> Part:
+        return Part("t", 0.0, "control", number, start, stop, stop - start)
+
+    order, parts = [part(1, 0, 4), part(2, 4, 6)], [part(1, 0, 3), part(2, 3, 6)]
+    found = [(piece.part.index, piece.start, piece.stop) for piece in pieces_of(order, parts, [range(6)])]
+    assert found == [(1, 0, 3), (2, 0, 1), (2, 1, 3)]
+    found = [(piece.part.index, piece.start, piece.stop) for piece in pieces_of(order, order, [range(6)])]
+    assert found == [(1, 0, 4), (2, 0, 2)]
 
 
 @given(growing())

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from promptrial.design.audit import Counter, audit, estimated_tokens, refusals_in
@@ -44,6 +45,7 @@ def test_each_arm_is_counted_and_the_difference_is_priced_with_the_discount(tmp_
     assert (one.arms["control"].tokens, one.arms["treatment"].tokens, one.more_tokens) == (10, 110, 100)
     assert one.usd_per_1000_items == pytest.approx(100 * 1000 * 2.0 / 1e6 / 2)
     assert (document.requests_per_item, document.passed, document.problems) == (1, True, ())
+    assert msgspec.convert(msgspec.to_builtins(document), AuditDocument) == document
 
 
 def test_an_item_that_is_asked_several_times_costs_as_often(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from promptrial.costs.tokens import (
     MIN_MEASURED,
     PER_MESSAGE,
     Measured,
+    _around,
     _t_quantile,
     input_tokens,
     output_tokens,
@@ -148,3 +149,10 @@ def test_the_band_after_a_pilot_holds_where_items_are_asked_several_times(replic
         answers_held += int(answers[:, 20:].sum()) in found
     assert 0.92 <= held / rounds <= 0.99
     assert 0.92 <= answers_held / rounds <= 0.99
+
+
+@pytest.mark.parametrize("per_item", [1, 3])
+def test_an_interval_of_few_measured_items_is_as_wide_as_their_number_says(per_item: int) -> None:
+    band = _around(100.0, 10.0, Measured(requests=6 * per_item, per_item=per_item))
+    wide = stats.t.ppf(0.975, 5) * 10 * per_item**0.5
+    assert (band.low, band.high) == pytest.approx((100 - wide, 100 + wide), rel=0.003)

@@ -164,6 +164,13 @@ def test_a_margin_that_no_answer_need_break_is_told_exactly_where_the_exact_test
     assert problem == f"even if no answer changes: {needed} are needed"
 
 
+def test_a_margin_as_wide_as_the_scores_and_one_of_no_items_have_no_problem() -> None:
+    few = endpoint(replace(BINARY, sizes=(1,) * 5))
+    assert margin_problem(few, 0.9, 1e-6) == "even if no answer changes: 6 are needed"
+    assert margin_problem(few, 1.0, 1e-6) is None
+    assert margin_problem(endpoint(replace(BINARY, sizes=())), 0.9, 1e-6) is None
+
+
 def test_a_margin_in_passages_is_told_where_the_margin_test_fails_on_unchanged_pairs() -> None:
     for clusters in range(2, 60):
         sizes = (4,) * clusters

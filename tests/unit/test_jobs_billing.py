@@ -66,6 +66,13 @@ def test_the_tokens_of_reasoning_are_part_of_the_completion() -> None:
     assert count_billed([chat("a", usage)], "a", parse_chat_row).completion == 90
 
 
+@pytest.mark.parametrize("missing", ["prompt_tokens", "completion_tokens"])
+def test_a_response_that_reports_half_of_its_usage_is_unknown_and_what_it_reports_counts(missing: str) -> None:
+    half = {key: value for key, value in USAGE.items() if key != missing}
+    found = count_billed([chat("a", half)], "a", parse_chat_row)
+    assert (found.unknown, found.prompt + found.completion) == (1, 2 if missing == "prompt_tokens" else 7)
+
+
 def test_a_response_that_reports_no_usage_is_unknown() -> None:
     found = count_billed([chat("a", None), chat("b", USAGE)], "ab", parse_chat_row)
     assert found == BilledTokens(rows=2, prompt=7, completion=2, cached=4, unknown=1)

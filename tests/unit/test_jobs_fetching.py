@@ -174,6 +174,7 @@ def test_answers_that_came_whole_before_a_kill_could_not_be_recorded_need_no_pro
     lab.complete(work)
     assert answered_ids(work[0]) == asked_ids(work[0])
     assert len(lab.vendor.jobs) == 1
+    assert not [text for text in lab.said if "belong to no request" in text]
 
 
 def _move_and_die(move: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:

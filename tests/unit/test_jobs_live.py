@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from promptrial.errors import Detached, PermanentError, PhaseFailedError, SlowDownError, StopRequested, TransientError
+from promptrial.jobs.live import _unanswered
 from promptrial.jobs.work import PartWork
 from promptrial.providers.live import LiveAnswer, Note
 from promptrial.providers.request_rows import RequestRow
@@ -209,6 +210,22 @@ def test_requests_that_fail_with_the_whole_server_never_become_errors_of_their_o
     lab.collect(work)
     rows = [row for each in work for row in jsonl.lines(each.folder.part_results(each.part.name))]
     assert not [row for row in rows if b"error" in row]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (TransientError("HTTP 503"), TransientError),
+        (SlowDownError("HTTP 429"), TransientError),
+        (PermanentError("HTTP 401"), PermanentError),
+    ],
+)
+def test_a_part_fails_for_now_or_until_something_is_corrected_as_its_requests_do(
+    error: Exception, kind: type[Exception]
+) -> None:
+    found = _unanswered(error, 3, 20)
+    assert type(found) is kind
+    assert str(found).startswith("3 of 20 requests have no answer: HTTP")
 
 
 def test_an_error_that_nobody_foresaw_ends_the_parts_and_not_the_process(lab: LiveLab) -> None:

@@ -93,6 +93,13 @@ def test_after_a_failure_nothing_is_sent_for_a_while_and_then_one_before_the_oth
     assert sum(1 for _ in iter(lambda: pace.may_send() and pace.sent() >= 0, False)) == 8
 
 
+def test_a_server_that_is_not_held_is_waited_for_no_time(pace: Pace) -> None:
+    assert pace.wait_s() == 0
+    pace.failed(pace.sent(), 20.0)
+    pace.clock.advance(21)  # type: ignore[attr-defined]
+    assert pace.wait_s() == 0
+
+
 @pytest.mark.parametrize(("asked_s", "expected_s"), [(30.0, 30.0), (1e9, 300.0), (0.0, None)])
 def test_the_wait_that_a_server_asks_for_is_kept_to_up_to_five_minutes(
     pace: Pace, asked_s: float, expected_s: float | None

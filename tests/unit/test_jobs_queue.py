@@ -21,7 +21,10 @@ from promptrial.errors import (
 )
 from promptrial.jobs.queue import QueueManager
 from promptrial.jobs.work import PartWork
+from promptrial.model.units import RUN
 from promptrial.providers.base import JobState, PartPayload, Staged
+from promptrial.runtime.events import EventLog, Redactor
+from promptrial.runtime.progress import NoProgress
 from promptrial.store.journal import PartEvent, fold
 from promptrial.store.part_records import FileRecord, PartStatus
 from promptrial.store.rundir import RunDir
@@ -57,6 +60,20 @@ def test_both_arms_of_a_shard_are_sent_side_by_side_and_the_trials_in_turn(lab: 
         for trial in ("trial1", "trial2")
         for arm in ("control", "treatment")
     ]
+
+
+def test_its_caller_is_told_of_each_part_as_it_is_submitted_and_as_it_is_downloaded(lab: Lab) -> None:
+    told: list[tuple[str, str]] = []
+    work = lab.work()
+    events = EventLog(lab.clock.now, Redactor({}), lab.said.append)
+    queue = QueueManager(work, lab.clock, events, lab.stop, lambda *what: told.append(what))
+    with NoProgress().task("submit", RUN, None) as task:
+        queue.submit(task)
+    parts = [(each.folder.slug, each.part.resume_key) for each in work]
+    assert sorted(told) == sorted(parts)
+    with NoProgress().task("poll", RUN, None) as task:
+        queue.collect(task)
+    assert sorted(told) == sorted(2 * parts)
 
 
 def test_a_job_that_takes_half_a_day_is_looked_at_once_a_minute_at_the_most(lab: Lab) -> None:

@@ -19,6 +19,7 @@ from promptrial.documents.cost_report import CostReport
 from promptrial.model import Item, Message
 from promptrial.phases.page import MOST_ITEMS, _chosen
 from promptrial.reporting.facts import SpendingFacts, TrialFacts, TrialResult
+from promptrial.reporting.page.browser import _printed
 from promptrial.reporting.page.content import TrialPage
 from promptrial.reporting.page.html import report_page
 from promptrial.reporting.page.items import Packed, PageAnswer, PageItem, PageScores, packed_items
@@ -281,3 +282,10 @@ def test_the_first_line_counts_what_was_spent_once_and_never_an_unknown_price_as
 def test_the_colon_of_a_large_verdict_is_not_seen_since_its_figures_come_below_it() -> None:
     page = report_page(facts().run, [TrialPage(TrialResult(facts(), document(), costs()), {})])
     assert '<span class="colon">: </span></span> <span class="figures">' in page
+
+
+def test_what_is_printed_of_an_item_holds_its_texts_whole_up_to_two_thousand_letters() -> None:
+    for letters, end in ((5, ""), (2000, ""), (2001, " \u2026")):
+        asked = Item(id="q1", dataset="d", question="q" * letters, answers=("gold",))
+        printed = _printed(replace(item(1), item=asked), ("control", "treatment"))
+        assert f"<p>{'q' * min(letters, 2000)}{end}</p>" in printed

@@ -120,6 +120,15 @@ def test_requests_asked_one_by_one_are_used_and_those_that_were_lost_are_not() -
     assert [fate for fate, *_ in fates(live=live)] == ["used", "lost"]
 
 
+@pytest.mark.parametrize("fate", ["lost", "superseded"])
+def test_what_was_paid_and_is_not_used_is_wasted_whatever_became_of_it(fate: str) -> None:
+    unused = {"lost": intent(2, "expired", billed=TOKENS), "superseded": intent(2, "expired", "before", **ANSWERED)}
+    live = (intent(status="downloaded", billed=TOKENS), unused[fate])
+    found = ledger({"t": manifest(t0_control_p001=part(live=live))})
+    assert [line.fate for line in found.lines] == ["used", fate]
+    assert (found.total.spent, found.total.used, found.total.wasted) == (2 * COST, COST, COST)
+
+
 def test_parts_that_the_run_has_no_more_are_superseded() -> None:
     trials = {"t": manifest(t0_control_p001=part(intent(**ANSWERED)), t0_control_p002=part(intent(**ANSWERED)))}
     found = ledger(trials, cut={"t": {"t0_control_p001"}})

@@ -69,6 +69,13 @@ def test_parts_left_are_counted() -> None:
     assert decisions["poll"] == "to do (12 of 24 parts left)"
 
 
+def test_parts_left_are_those_of_the_units_that_count_them() -> None:
+    others = [fact for fact in facts({}, trials=("a", "b")) if fact.phase != "parse"]
+    lacking = [Fact("parse", Unit("a"), "1 of 2 parts left", 1, 2), Fact("parse", Unit("b"), "not done yet")]
+    decisions = {action.phase: str(action) for action in decide(PHASES, ALL, [*others, *lacking])}
+    assert decisions["parse"] == "to do (1 of 2 parts left)"
+
+
 def test_what_is_not_selected_is_skipped_and_blocks_what_needs_it() -> None:
     decisions = plan({"score": "per_item_scores missing", "stats": "not done yet"}, select_phases("stats", None, None))
     assert decisions["stats"] == "blocked (needs score: per_item_scores missing)"

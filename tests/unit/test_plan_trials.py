@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptrial.design.parts import cut_parts
-from promptrial.design.trials import models_used, trials_of
+from promptrial.design.trials import models_used, own_of, trials_of
 from promptrial.errors import ConfigError
 from promptrial.model import Trial
 from tests.support.configs import base, loaded
@@ -190,6 +190,9 @@ def test_arms_have_what_is_their_own_and_share_the_rest(tmp_path: Path) -> None:
     assert [arm.templates.closed_book for arm in trial.arms] == ["Question: {question}"] * 2 + ["{question}"]
     assert [model.alias for model in trial.models] == ["m1", "m2"]
     assert models_used([trial]) == {"m1", "m2"}
+    control = trial.arm("control")
+    assert own_of(control, trial, control.templates) == {}
+    assert own_of(trial.arm("big"), trial, control.templates)["model"]["id"] == "b"
 
 
 def test_a_trial_runs_those_of_its_arms_that_are_named_and_is_refused_without_any(tmp_path: Path) -> None:

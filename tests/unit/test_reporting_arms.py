@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+import pytest
+
+from promptrial.documents.many_arms import PooledEffect
 from promptrial.documents.missing import MissingBounds
 from promptrial.reporting.cells import Table
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.tables.aggregate import aggregate_table, primary_p_values, rejected, trials_table
+from promptrial.reporting.tables.arms import pooled_table
 from promptrial.reporting.tables.context import attrition_table, bounds_table, pairs_table
 from promptrial.reporting.tables.costs import costs_table
 from promptrial.stats.attrition import arm_attrition
@@ -78,3 +85,31 @@ def test_an_adjusted_p_value_at_the_level_of_the_trial_rejects() -> None:
     assert rejected(RESULT, level) is True
     assert rejected(RESULT, level * 1.001) is False
     assert rejected(RESULT, None) is None
+
+
+def pooled(**changes: Any) -> Table:
+    row = PooledEffect(
+        metric="em", temp=0.0, datasets=("a", "b"), left_out=(), confidence=0.95, method="inverse_variance",
+        difference=0.05, ci_low=0.01, ci_high=0.09, se=0.02, p=0.01, q=6.0, q_p=0.014, i2=0.83, tau2=0.0,
+    )  # fmt: skip
+    return pooled_table(msgspec.structs.replace(LOPSIDED, pooled=(msgspec.structs.replace(row, **changes),)))
+
+
+def test_an_effect_over_several_data_sets_has_its_limits_and_how_much_they_differ() -> None:
+    assert pooled().rows == (("Exact match", "0", "2", "+5.0 (+1.0 to +9.0)", "0.0100", "6.00 (0.0140)", "83%"),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_doubtful"),
+    [
+        ({}, True),
+        ({"q_p": 0.05}, True),
+        ({"q_p": 0.051}, False),
+        ({"method": "hartung_knapp"}, False),
+        ({"method": None, "q_p": None}, False),
+    ],
+)
+def test_one_effect_for_data_sets_that_differ_is_doubted_where_it_is_assumed(
+    changes: dict[str, Any], *, is_doubtful: bool
+) -> None:
+    assert any("is doubtful" in note for note in pooled(**changes).notes) is is_doubtful

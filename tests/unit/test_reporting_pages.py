@@ -278,6 +278,12 @@ def test_a_result_that_is_not_significant_is_not_called_no_difference() -> None:
     assert text.endswith("This does not mean that the prompts are equal.")
 
 
+def test_a_difference_without_limits_says_that_there_are_none_and_one_with_a_single_limit_shows_it() -> None:
+    none, lower = (sentences(document(endpoint(ci_low=low, ci_high=None)))[1] for low in (None, 0.09))
+    assert "+15.0 percentage points (no interval can be computed), 100 pairs" in none
+    assert "+15.0 percentage points (95% CI +9.0 to " in lower
+
+
 def test_a_significant_result_in_the_unwanted_direction_is_called_worse() -> None:
     assert any("the treatment is lower, which is worse" in text for text in sentences(document(endpoint(control=0.6))))
     false_answers = endpoint("false_answer_rate", control=0.6)

@@ -77,6 +77,12 @@ def test_an_interval_is_drawn_from_limit_to_limit_with_the_estimate_between(layo
     assert (middle - left) / (right - left) == pytest.approx(0.5, abs=0.02), "the estimate is in the middle of 9 to 21"
 
 
+def test_what_surrounds_figures_is_fainter_than_they_are() -> None:
+    root = parsed(forest([row()], 0.95))
+    faint = {each.text: each.get("opacity") for each in root.iter(f"{SVG}text")}
+    assert (faint["difference"], faint["30.0%"]) == ("0.7", None)
+
+
 def test_the_axis_is_symmetric_about_zero_and_ends_at_a_round_number() -> None:
     ends = {text for text in texts(parsed(forest([row()], 0.95))) if text[:1] in {"+", "-"} and " " not in text}
     assert {"-25", "+25"} <= ends
@@ -243,6 +249,23 @@ def test_a_power_curve_has_each_power_where_its_axes_say_and_marks_the_run_and_8
     assert {number(each, "x1") for each in dashed if each.get("x1") == each.get("x2")} == {at["this run: 100"][0]}
     assert [number(each, "y1") for each in dashed if each.get("y1") == each.get("y2")] == pytest.approx([at["80%"][1]])
     assert "3 points: 40% with 100 questions, 80% with 400 and 6 points: 50% with 100 questions" in description(root)
+
+
+def test_the_axis_of_questions_goes_from_the_left_of_a_power_plot_to_its_right() -> None:
+    root = parsed(power_plot([power_curve()], width=500))
+    at = {text.text: number(text, "x") for text in root.iter(f"{SVG}text")}
+    assert 0 < at["25"] < 100
+    assert at["400"] == pytest.approx(480)
+    assert at["100"] == pytest.approx((at["25"] + at["400"]) / 2, abs=0.11)
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_forest_plot_is_high_enough_for_all_of_its_lines_and_not_much_higher(narrow: bool) -> None:
+    for count in (1, 9):
+        root = parsed(forest([row()] * count, 0.95, narrow=narrow))
+        lowest = max(number(each, "y") for each in root.iter(f"{SVG}text"))
+        height = float((root.get("viewBox") or "").split()[3])
+        assert lowest < height < lowest + 40
 
 
 def test_every_line_of_a_plot_is_named_and_the_names_never_run_out_of_it() -> None:

@@ -453,9 +453,9 @@ def test_what_clusters_do_to_measures_that_differ_names_each() -> None:
     hot = endpoint(**sparse(2) | {"temp": 0.7})
     assert said(endpoint(**sparse(0)), hot)[1].startswith("exact match at temperature 0.7 differs in only 2 of 40")
     share: dict[str, Any] = {"clustered": True, "n_clusters": 40}
-    assert said(endpoint(**share, largest_cluster_share=0.3), endpoint("f1", **share, largest_cluster_share=0.4)) == [
+    assert said(endpoint(**share, largest_cluster_share=0.3), endpoint("f1", **share, largest_cluster_share=0.8)) == [
         "exact match: the largest cluster has 30% of the questions.",
-        "token F1: the largest cluster has 40% of the questions.",
+        "token F1: the largest cluster has 80% of the questions.",
     ]
 
 

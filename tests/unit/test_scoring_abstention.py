@@ -234,6 +234,7 @@ def test_patterns_are_read_when_they_are_needed_and_by_language() -> None:
 def test_a_long_text_is_an_answer() -> None:
     assert is_abstention("I don't know. " * 20)
     assert not is_abstention("I don't know. " * 40)
+    assert [is_abstention(f"I don't know.{' ' * (letters - 13)}") for letters in (400, 401)] == [True, False]
 
 
 @pytest.mark.parametrize(

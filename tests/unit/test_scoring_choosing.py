@@ -147,6 +147,21 @@ def test_texts_of_choices_are_found_the_longest_first(choices: tuple[str, ...], 
     assert chosen(answer, choices) == place
 
 
+@pytest.mark.parametrize(
+    ("answer", "place"),
+    [
+        ("The answer is B. The answer is not A. A or C.", 1),
+        ("The answer is B. A or C. The answer is not clear.", 1),
+        ("The answer is B. A or C. The answer is unclear.", None),
+        ("The answer is B. Answer: maybe. A or C.", None),
+    ],
+)
+def test_what_was_stated_last_counts_and_what_is_denied_leaves_what_was_stated_before(
+    answer: str, place: int | None
+) -> None:
+    assert chosen(answer, LEGS) == place
+
+
 def test_the_first_number_may_be_zero() -> None:
     assert chosen("1", ("x", "y")) == 0
     assert chosen("1", ("x", "y"), first=0) == 1

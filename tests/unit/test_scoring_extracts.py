@@ -230,7 +230,7 @@ class Keeps(BatchScorer):
     declared = Declaration(label="l", meaning="m", scale="binary", direction="higher")
 
     def score_batch(self, answers: Sequence[tuple[Gold, PreparedAnswer]]) -> Sequence[float]:
-        assert all(answer.text for _, answer in answers)
+        assert all(answer.text or answer.abstained for _, answer in answers)
         return [1.0] * len(answers)
 
 
@@ -239,6 +239,24 @@ def test_a_scorer_of_many_answers_is_not_shown_those_without_the_part() -> None:
     gold = prepare_gold(item_of("Paris"), "custom", ScoringSettings())
     texts = ("none", "Answer: Rome", "nothing")
     assert panel.score_all([(gold, Response(text)) for text in texts]) == [(0,), (1,), (0,)]
+
+
+def test_a_scorer_of_many_answers_is_shown_one_that_declines() -> None:
+    gold = prepare_gold(item_of("Paris"), "custom", ScoringSettings())
+    assert Panel({"s": Keeps()}).score_all([(gold, Response("I don't know."))]) == [(1,)]
+
+
+@dataclass(frozen=True)
+class Nought(Keeps):
+    """Gives a zero with a sign to every answer."""
+
+    def score_batch(self, answers: Sequence[tuple[Gold, PreparedAnswer]]) -> Sequence[float]:
+        return [-0.0] * len(answers)
+
+
+def test_a_zero_of_a_scorer_of_many_answers_has_no_sign() -> None:
+    gold = prepare_gold(item_of("Paris"), "custom", ScoringSettings())
+    assert str(Panel({"s": Nought()}).score_all([(gold, Response("Rome"))])) == "[(0.0,)]"
 
 
 def test_scorers_with_and_without_a_part_stand_in_their_order_and_are_counted() -> None:

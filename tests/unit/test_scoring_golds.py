@@ -44,6 +44,13 @@ def test_only_items_that_were_drawn_are_named_and_configured_refusals_count(tmp_
     assert len(warnings(path, ["3"], extra=("bo",))) == 1
 
 
+def test_of_several_such_golds_of_an_item_the_first_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"id": "1", "question": "Who?", "answers": ["Bo", "unknown", "I don\'t know."]}\n')
+    (found,) = warnings(path, ["1"])
+    assert "the accepted answer 'unknown' reads as an abstention; an answer that equals it counts" in found
+
+
 def test_after_three_the_rest_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text("".join(f'{{"id": "{i}", "question": "Who?", "answers": ["unknown"]}}\n' for i in range(10)))

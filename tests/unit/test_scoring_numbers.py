@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import time
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from promptrial.config.typed import SettingsError
 from promptrial.scoring.numbers import last_number, numbers_in
+from promptrial.scoring.types.numeric import Numeric
 from tests.support.scoring import item_of, score_of, scorer_of
 
 
@@ -131,3 +133,9 @@ def test_items_without_a_number_are_left_out_and_refusals_are_right_where_there_
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
         scorer_of("numeric", **settings)
+
+
+@pytest.mark.parametrize("settings", [{"decimal": ";"}, {"percent": "both"}])
+def test_a_scorer_that_is_made_in_code_has_one_of_the_known_words(settings: Any) -> None:
+    with pytest.raises(ValueError, match=r"decimal is '\.' or ',', percent is 'either' or 'exact'"):
+        Numeric(**settings)

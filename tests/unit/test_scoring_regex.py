@@ -58,6 +58,7 @@ def test_patterns_can_be_the_accepted_answers() -> None:
         (r"(a)\1", "look-around and back references are not supported"),
         ("(?:(?:a{1,100}){1,100}){1,9}", "is not a valid RE2 regular expression"),
         (r"[\p{L}]{1000}" * 9, "pattern too large"),
+        (r"[\p{L}]{100}", "pattern too large"),
         ("x" * 1001, "at most 1,000 characters; given: 1,001"),
     ],
 )

@@ -10,9 +10,9 @@ from promptrial import registry
 from promptrial.config.datasets import RulesName
 from promptrial.errors import ConfigError
 from promptrial.model import Item
-from promptrial.scoring.base import ScoringSettings, load_scorers, prepare_gold
+from promptrial.scoring.base import ScoringSettings, accepted_answers, load_scorers, prepare_gold
 from promptrial.scoring.contract import Response
-from promptrial.scoring.normalize import EXACT, RULES, SQUAD_V1, SQUAD_V2, rules_for
+from promptrial.scoring.normalize import EXACT, NQ_OPEN, RULES, SQUAD_V1, SQUAD_V2, TRIVIAQA, EvaluationRules, rules_for
 from promptrial.scoring.panel import score_answer
 
 
@@ -102,6 +102,7 @@ def test_custom_sets_count_characters_where_the_script_has_no_spaces_and_officia
         ("น้ำดี", ["น้", "ำ", "ดี"]),
         ("서울 특별시", ["서울", "특별시"]),
         ("（1822年）、春。", ["1822", "年", "春"]),
+        ("模型Café。）", ["模", "型", "café"]),
         ("Café – naïve", ["café", "–", "naïve"]),
     ],
 )
@@ -113,3 +114,10 @@ def test_english_tokens_are_the_same_with_and_without_characters() -> None:
     text = "The Duke's Anglo-Norman army – in A.D. 1066 (“Hastings”)"
     assert rules_for("custom").tokens(text) == SQUAD_V2.tokens(text)
     assert rules_for("custom").haystack(text) == SQUAD_V2.haystack(text)
+
+
+@pytest.mark.parametrize(("rules", "counts"), [(SQUAD_V2, False), (SQUAD_V1, True), (NQ_OPEN, True), (TRIVIAQA, True)])
+def test_an_accepted_answer_without_a_token_counts_but_by_the_rules_of_squad_2(
+    rules: EvaluationRules, *, counts: bool
+) -> None:
+    assert ("" in accepted_answers(("the", "Paris"), rules).normalized) is counts

@@ -21,7 +21,7 @@ from promptrial.stats.margins import binary_margin_test, clustered_margin_test
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.risk_difference import score_limit, score_statistic, tango_limits
 from promptrial.stats.sign_flips import sign_flips
-from promptrial.stats.unconditional import exact_lower_limit, exact_margin_p, unchanged_pairs_needed
+from promptrial.stats.unconditional import _grid, exact_lower_limit, exact_margin_p, unchanged_pairs_needed
 
 TABLES = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 60)).filter(lambda t: sum(t) > 0)
 BOUNDS = st.sampled_from([-0.3, -0.1, -0.05, -0.01, 0.0, 0.02, 0.1])
@@ -385,3 +385,11 @@ def test_the_intraclass_correlation_is_clipped_and_found() -> None:
     assert intraclass_correlation(np.tile([1.0, -1.0], 5), np.repeat(np.arange(5), 2)) == 0
     assert intraclass_correlation(np.arange(3.0)) == 0
     assert intraclass_correlation(np.zeros(4), np.array([0, 0, 1, 1])) == 0
+
+
+def test_the_exact_test_looks_most_closely_where_few_pairs_are_discordant_or_few_are_not() -> None:
+    points, n = _grid(0.2, 0.9, 50), 50
+    for near in (0.2 + 0.1 / n, 0.2 + 1.5 / n, 0.9 - 0.1 / n, 0.9 - 0.05 / n, 0.9 - 12 / n):
+        assert np.abs(points - near).min() < 1e-9
+    assert points[0] == 0.2
+    assert points[-1] == 0.9

@@ -10,7 +10,7 @@ import pytest
 
 from promptrial.stats.detectable import detectable_difference
 from promptrial.stats.paired import paired_difference
-from promptrial.stats.planning import Design, detectable, power_at, questions_needed
+from promptrial.stats.planning import Design, _least, detectable, power_at, questions_needed
 from promptrial.stats.power import mcnemar_power
 from promptrial.stats.risk_difference import score_p_value
 from tests.support.score_tables import sample_of
@@ -152,3 +152,15 @@ def test_simulated_pairs_are_found_to_differ_as_often_as_was_said(n: int, delta:
     share = float(np.mean([score_p_value(int(b), int(c)) <= 0.05 for b, c, _ in draws]))
     said = power_at(Design(discordance=psi), n, delta)
     assert share == pytest.approx(said, abs=3 * math.sqrt(said * (1 - said) / trials))
+
+
+@pytest.mark.parametrize("guess", [1, 90, 100, 50_000])
+def test_the_least_number_that_is_enough_is_found_in_few_steps_from_any_guess(guess: int) -> None:
+    asked: list[int] = []
+
+    def is_enough(n: int) -> bool:
+        asked.append(n)
+        return n >= 100
+
+    assert _least(is_enough, guess) == 100
+    assert len(asked) <= 40

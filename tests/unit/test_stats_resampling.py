@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from promptrial.stats.bootstrap import bca_interval, cluster_bootstrap
+from promptrial.stats.bootstrap import bca_interval, cluster_bootstrap, jackknife_means
 from promptrial.stats.clusters import ClusterTotals, cluster_totals
 from promptrial.stats.resampling import (
     all_sign_flip_sums,
@@ -49,6 +49,13 @@ def test_the_bootstrap_by_counts_and_bytes_equals_resampling_indices_in_distribu
     assert stats.ks_2samp(fast, slow).pvalue > 0.01
     assert fast.std() == pytest.approx(slow.std(), rel=0.05)
     assert fast.mean() == pytest.approx(totals.mean, abs=4 * fast.std() / math.sqrt(6000))
+
+
+@pytest.mark.parametrize("make", [few_values, many_values, mixed_values])
+def test_more_replicates_begin_with_those_that_fewer_are(make: Any) -> None:
+    totals = make(np.random.default_rng(1))
+    fewer, more = (bootstrap_means(totals, n, np.random.default_rng(2)) for n in (400, 600))
+    assert more[:400].tolist() == fewer.tolist()
 
 
 @pytest.mark.parametrize("below", [1, 100, 255, 256, 257, 299])
@@ -99,6 +106,12 @@ def test_all_subsets_are_looked_at_once_and_drawn_ones_are_among_them() -> None:
     assert sums[0] == 0
     drawn = subset_sums(values, 400, np.random.default_rng(2))
     assert set(drawn.tolist()) == set(sums.tolist())
+
+
+def test_the_jackknife_leaves_out_one_cluster_after_the_other() -> None:
+    scores, cluster = np.array([1.0, 0.0, 3.0, 5.0, 2.0, 2.0]), np.array([0, 1, 1, 2, 2, 2])
+    means = [scores[cluster != left_out].mean() for left_out in range(3)]
+    assert jackknife_means(cluster_totals(scores, cluster)) == pytest.approx(means)
 
 
 def test_a_bca_interval_is_that_of_scipy() -> None:

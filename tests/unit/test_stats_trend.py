@@ -37,6 +37,9 @@ def test_below_five_data_sets_one_effect_is_assumed(count: int) -> None:
     found = pool([0.1 * at for at in range(count)], [0.02] * count)
     assert (found.method, found.df, found.tau2) == ("inverse_variance", None, 0.0)
     assert found.se == pytest.approx(math.sqrt(0.02 / count))
+    assert (found.low, found.high) == pytest.approx(
+        (found.estimate - 1.959964 * found.se, found.estimate + 1.959964 * found.se)
+    )
 
 
 def test_effects_that_agree_better_than_chance_do_not_narrow_the_interval() -> None:

@@ -377,3 +377,9 @@ def test_gzip_that_unpacks_to_much_comes_in_small_pieces() -> None:
     sizes = [len(piece) for piece in gunzip([packed])]
     assert sum(sizes) == 50 << 20
     assert max(sizes) <= 1 << 20
+
+
+def test_an_archive_may_unpack_to_as_much_as_the_documentation_says() -> None:
+    text = " ".join((Path(__file__).parents[2] / "docs/fireworks.md").read_text(encoding="utf-8").split())
+    limits = Limits()
+    assert f"more than {limits.members:,} files, {limits.total / 2**30:g} GiB or {limits.ratio} times its size" in text

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ import pytest
 
 from promptrial import registry
 from promptrial.errors import CorruptRecordError, IllegalTransitionError, NewerVersionError
+from promptrial.model import ModelSpec
 from promptrial.store import atomic, records
 from promptrial.store.arm_records import ArmRecord
 from promptrial.store.part_records import FileRecord, Intent, PartRecord, PartStatus
@@ -503,3 +505,9 @@ def test_an_arm_with_a_model_of_its_own_says_who_answers_it_and_the_others_are_t
     assert [manifest.provider_of(arm) for arm in ("control", "big")] == ["local", "hosted"]
     assert [manifest.is_hosted(arm) for arm in ("control", "big")] == [False, True]
     assert [manifest.engine_of(arm) for arm in ("control", "big")] == [{"model": "small"}, {"model": "big"}]
+
+
+def test_the_record_of_an_arm_has_its_adapter_where_that_is_not_the_provider_itself() -> None:
+    own = ModelSpec("m", "v/m", "openai")
+    assert ArmRecord.of(own).adapter is msgspec.UNSET
+    assert ArmRecord.of(replace(own, provider="mine", adapter="openai")).adapter == "openai"

@@ -1,0 +1,30 @@
+"""How long something may be unseen before it counts as not there. On a fake clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.settling import Settling
+from promptrial.runtime.clock import FakeClock
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_it_takes_so_many_looks_and_so_long(times: int) -> None:
+    clock = FakeClock()
+    settling = Settling(QueueSettings(settle_s=60.0, settle_looks=3), clock, times)
+    looks = 1
+    while not settling.is_over():
+        clock.advance(settling.wait_s)
+        looks += 1
+    assert looks == 3 * times + 1
+    assert clock.monotonic() == pytest.approx(60 * times)
+
+
+def test_many_looks_in_a_moment_are_not_enough_and_nor_is_one_after_a_long_time() -> None:
+    clock = FakeClock()
+    settings = QueueSettings(settle_s=60.0, settle_looks=3)
+    hurried, late = Settling(settings, clock, 2), Settling(settings, clock, 2)
+    assert not any(hurried.is_over() for _ in range(20))
+    clock.advance(1000)
+    assert [late.is_over() for _ in range(6)] == [False] * 5 + [True]
