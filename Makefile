@@ -43,8 +43,9 @@ test-slow: $(VENV)/.ready-dev ## run the slow tests: real questions, real model,
 crash: $(VENV)/.ready-dev ## crash a run at every durable operation, and resume it each time
 	@CRASH_POINTS=all $(BIN)/python -m pytest tests/crash -rP
 
-mutants: $(VENV)/.ready-dev ## put deliberate bugs into a copy of the program, and see that tests notice each
+mutants: $(VENV)/.ready-dev ## put deliberate bugs into a copy of the program, chosen ones and 200 at random (SEED=1), and see that tests notice each
 	@$(BIN)/python -m tests.mutants.run_mutants
+	@$(BIN)/python -m tests.mutants.run_drawn --seed $(or $(SEED),1)
 
 cap: $(VENV)/.ready-dev ## draw N runs with faults and kills under a cap, and as many against the emulator: make cap N=500
 	@CAP_EXAMPLES=$(or $(N),500) $(BIN)/python -m pytest tests/property/test_cost_cap.py tests/e2e/test_cost_cap_random.py --timeout 36000

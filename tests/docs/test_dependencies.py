@@ -90,7 +90,10 @@ def test_licences_are_listed_of_the_versions_that_are_tested() -> None:
 def test_no_package_is_under_a_licence_that_asks_for_more_than_its_own_files() -> None:
     assert len(LISTED) > 100
     strong = [name for name, (_, said) in LISTED.items() if re.search(r"\bA?GPL|General Public", said)]
-    assert strong == []
+    assert [name for name in strong if "Lesser" not in LISTED[name][1]] == []
+    lesser = [name for name in strong if "Lesser" in LISTED[name][1]]
+    assert "".join(lesser) == "yattag"
+    assert "`yattag`, which only `make mutants` needs, is under the LGPL" in LICENCES
     assert [name for name, (_, said) in LISTED.items() if said == "?"] == []
 
 

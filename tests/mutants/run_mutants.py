@@ -7,13 +7,13 @@ or if its tests fail without it.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
+from tests.mutants.copied import copied_sources
 from tests.mutants.mutants import MUTANTS, Mutant
 
 ROOT: Final = Path(__file__).parents[2]
@@ -24,9 +24,7 @@ def main(words: str = "") -> int:
     chosen = [mutant for mutant in MUTANTS if words in mutant.name]
     needed = sorted({test for mutant in chosen for test in mutant.tests})
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("src", "config", "data/sample"):  # the package looks for its sample beside the sources
-            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-            shutil.copytree(ROOT / name, Path(folder) / name, ignore=ignored)
+        copied_sources(Path(folder))
         if not _pass(Path(folder), needed):
             print("the tests fail without any mutant; make them pass first")
             return 1

@@ -1,9 +1,10 @@
-"""Each deliberate bug still has its place in the source, once, and tests that are there."""
+"""Each deliberate bug still has its place in the source, once, and tests that are there; an argued one has its line."""
 
 from pathlib import Path
 
 import pytest
 
+from tests.mutants.argued import ARGUED, Argued
 from tests.mutants.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
@@ -19,3 +20,15 @@ def test_a_mutant_has_one_place_in_the_source_and_tests_that_are_there(mutant: M
 
 def test_no_two_mutants_have_one_name() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+@pytest.mark.parametrize("argued", ARGUED, ids=lambda argued: f"{argued.module}: {argued.new}")
+def test_an_argued_bug_changes_a_line_that_is_there_and_has_a_reason(argued: Argued) -> None:
+    lines = (ROOT / "src/promptrial" / argued.module).read_text(encoding="utf-8")
+    assert argued.old in lines
+    assert argued.old != argued.new
+    assert argued.why
+
+
+def test_no_bug_is_argued_twice() -> None:
+    assert len({(each.module, each.old, each.new) for each in ARGUED}) == len(ARGUED)
