@@ -21,6 +21,8 @@ from tests.support.project import Outcome, Project
 from tests.support.remembered import remember_pure_functions
 
 PAGE: Final = (Path(__file__).parents[2] / "docs/opening.md").read_text(encoding="utf-8")
+FLAG: Final = ("--temps", "0.5")
+WITH_A_FLAG: Final = ("started, with a flag", "on record", "state lost")
 REQUESTS: Final = 24
 """How many a run of the project sends with a sample of six items."""
 
@@ -43,19 +45,23 @@ def nothing(_: Project) -> None:
     """Leave the folder of experiments as it is."""
 
 
-def started(project: Project) -> None:
-    project.run("--to_step", "prepare")
+def started(project: Project, *flags: str) -> None:
+    project.run("--to_step", "prepare", *flags)
     (project.run_root() / "run_state.json").unlink()
     shutil.rmtree(project.run_root() / "prepared")
 
 
+def started_with_a_flag(project: Project) -> None:
+    started(project, *FLAG)
+
+
 def started_and_answered(project: Project) -> None:
-    on_record(project)
+    project.run("--to_step", "poll")
     (project.run_root() / "run_state.json").unlink()
 
 
 def on_record(project: Project) -> None:
-    project.run("--to_step", "poll")
+    project.run("--to_step", "poll", *FLAG)
 
 
 def state_lost(project: Project) -> None:
@@ -77,6 +83,7 @@ def migrated(project: Project) -> None:
 FOUND: Final[Mapping[str, tuple[Callable[[Project], None], type[Found]]]] = {
     "new": (nothing, New),
     "started": (started, Started),
+    "started, with a flag": (started_with_a_flag, Started),
     "started, and answered": (started_and_answered, Started),
     "on record": (on_record, OnRecord),
     "state lost": (state_lost, StateLost),
@@ -165,6 +172,7 @@ def sends_all(_: str, seen: Seen) -> None:
 
 def sends_what_is_left(found: str, seen: Seen) -> None:
     assert seen.sent == (0 if found in ANSWERED else REQUESTS)
+    assert seen.state.get("overrides") == ({"temps": [0.5]} if found in WITH_A_FLAG else None)
     assert seen.state["phases"]["report"]["status"] == "completed"
 
 

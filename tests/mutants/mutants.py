@@ -27,6 +27,7 @@ _RESULT_TABLES: Final = ("tests/unit/test_analyze_tables.py",)
 _LABEL: Final = ("tests/e2e/test_label.py",)
 _AGAINST_ITSELF: Final = ("tests/unit/test_stats_against_itself.py",)
 _SECOND_ASK: Final = ("tests/unit/test_reporting_second_ask.py",)
+_OPENING: Final = ("tests/docs/test_opening_page.py",)
 _RECHECK: Final = ("tests/e2e/test_recheck.py",)
 _LABELS_OF_RUNS: Final = ("tests/e2e/test_labels_in_runs.py",)
 _LABEL_SERVE: Final = ("tests/e2e/test_label_serve.py",)
@@ -3849,5 +3850,47 @@ MUTANTS: Final = (
         "if source.scorers.get(metric) != made.get(metric) or source",
         "if source",
         _RECHECK,
+    ),
+    Mutant(
+        "a resume without a state goes by the flags of the command",
+        "engine/opening/started.py",
+        "if request.rebuild:",
+        "if request.rebuild and found.origin is None:",
+        _OPENING,
+    ),
+    Mutant(
+        "a resume forgets the flags that the run was started with",
+        "engine/opening/configuring.py",
+        "return {**({} if origin is None else origin.overrides), **flags_of(request)}",
+        "return flags_of(request)",
+        _OPENING,
+    ),
+    Mutant(
+        "a run that exists is started again",
+        "engine/opening/on_record.py",
+        "if not request.plan_only and not is_meant:",
+        "if request.unnamed and not is_meant:",
+        _OPENING,
+    ),
+    Mutant(
+        "a damaged state is nothing to speak of",
+        "engine/opening/state_lost.py",
+        "if not request.steps_named:",
+        "if not request.steps_named and request.unnamed:",
+        _OPENING,
+    ),
+    Mutant(
+        "a changed configuration is accepted without a word",
+        "engine/opening/entry.py",
+        "if changes.drift and not (request.force or request.plan_only):",
+        "if changes.drift and not (request.begins or request.plan_only):",
+        _OPENING,
+    ),
+    Mutant(
+        "a run of a real provider becomes a dry one",
+        "engine/opening/entry.py",
+        "if opened.dry_run and not was_dry(found):",
+        "if opened.dry_run and not request.resume:",
+        _OPENING,
     ),
 )
