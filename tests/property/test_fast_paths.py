@@ -10,6 +10,7 @@ from array import array
 from typing import Any, Final
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -40,7 +41,7 @@ from promptrial.scoring.support import (
 )
 from promptrial.scoring.types.exact_match import ExactMatch
 from promptrial.scoring.types.unsupported import Unsupported
-from promptrial.store.tables import Column, arrow_table
+from promptrial.store.tables import Column, _csv_lines, _guarded, _printable, _quoted, arrow_table
 
 HOSTILE: Final = [
     *(
@@ -188,6 +189,25 @@ def test_texts_that_are_normalised_together_have_the_words_of_each(texts: list[s
 @example(["\u0391\u03a3", "\u0391", "'", "s 1,", "5"])
 def test_claims_that_are_prepared_together_are_those_prepared_one_by_one(texts: list[str]) -> None:
     assert claims_of(texts) == [claim_of(text) for text in texts]
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=9), st.sampled_from([0.0, 0.2, 0.5, 0.6, 2 / 3, 1.0]))
+@example(["a", "b", "c", "d", "d"], 0.6)
+@example(["a", "c", "d"], 1 / 3)
+def test_whether_a_share_of_words_is_there_is_told_early_as_it_is_by_counting(words: list[str], least: float) -> None:
+    passage = Passage("b, a!")
+    assert passage.has_share(words, least) == (passage.share(words) >= least)
+
+
+@given(st.lists(st.tuples(TEXTS, st.none() | TEXTS, st.none() | st.just(-0.5)), max_size=5))
+@example([("=1", "plain", None)])
+@example([("a\x1b[2J", "b", None), ("\u202e", "\t\n", None)])
+def test_lines_of_csv_are_those_of_cells_that_are_looked_at_one_by_one(rows: list[tuple[Any, ...]]) -> None:
+    table = arrow_table(
+        [("a", "text"), ("b", "text"), ("n", "float")], [(*map(_whole, row[:2]), row[2]) for row in rows]
+    )
+    plain = [_printable(_guarded(column)) for column in table.columns]
+    assert _csv_lines(table) == _quoted(pa.Table.from_arrays(plain, schema=table.schema))
 
 
 @given(TEXTS, TEXTS)

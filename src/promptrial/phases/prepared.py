@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -103,16 +103,19 @@ class ItemReader:
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
-        self._lines = _lines(run)
+        self._lines = _texts(run)
         self._at = 0
 
     def take(self, start: int, stop: int) -> list[Item]:
         """Return the items from position ``start`` up to ``stop``; fewer where there are fewer."""
         if start < self._at:
-            self._lines, self._at = _lines(self._run), 0
+            self._lines, self._at = _texts(self._run), 0
         found = list(islice(self._lines, start - self._at, stop - self._at))
         self._at = stop
-        return [_decoded(line, _ITEM_DECODER) for line in found]
+        try:
+            return [*map(_ITEM_DECODER.decode, found)]
+        except (ValueError, RecursionError):
+            return [_decoded(line, _ITEM_DECODER) for line in islice(_lines(self._run), start, stop)]  # says which
 
     def at(self, positions: Sequence[int]) -> list[Item]:
         """Return the items at some positions, in their order; quick where positions rise."""
@@ -135,9 +138,14 @@ def all_items(run: RunDir) -> Iterator[Item]:
 
 def item_keys(run: RunDir) -> Iterator[ItemKey]:
     """Yield the key of every item in order."""
-    for line in _lines(run):
-        row = _decoded(line, _KEY_DECODER)
-        yield ItemKey(row.dataset, row.id, line.type, row.cluster is not None)
+    for kind, path in prepared_files(run):
+        try:
+            for row in map(_KEY_DECODER.decode, jsonl.lines(path)):
+                yield ItemKey(row.dataset, row.id, kind, row.cluster is not None)
+        except (ValueError, RecursionError):
+            for line in _lines(run):
+                _decoded(line, _KEY_DECODER)  # which says of which line it is
+            raise
 
 
 def item_counts(run: RunDir) -> ItemCounts:
@@ -188,6 +196,10 @@ class _Line(NamedTuple):
     number: int
     type: ItemType
     text: bytes
+
+
+def _texts(run: RunDir) -> Iterator[bytes]:
+    return chain.from_iterable(jsonl.lines(path) for _, path in prepared_files(run))
 
 
 def _lines(run: RunDir) -> Iterator[_Line]:

@@ -220,7 +220,7 @@ def _mask(
     if applies is None:
         return None
     if id(applies) not in asked:
-        asked[id(applies)] = [bool(applies(gold.item)) for gold, _ in answers]
+        asked[id(applies)] = [applies(gold.item) for gold, _ in answers]
     mask = asked[id(applies)]
     return None if all(mask) else mask
 

@@ -12,12 +12,12 @@ import re
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from promptrial.scoring.characters import NUL, split_unspaced
 
-__all__ = ["Claim", "Passage", "Passages", "claim_of", "claim_words", "claims_of"]
+__all__ = ["Claim", "Passage", "Passages", "claim_of", "claim_words", "claims_of", "has_share"]
 
 _SAME: Final = str.maketrans(dict.fromkeys("’‘ʼ′`´＇", "'") | dict.fromkeys("‐‑‒–—−", "-") | dict.fromkeys("“”„", '"'))
 
@@ -107,6 +107,10 @@ class Passage:
         """Return the share of the words that are in the passage, from 0.0 to 1.0; 1.0 for no words."""
         return sum([f" {word} " in self.parted for word in words]) / len(words) if words else 1.0
 
+    def has_share(self, words: list[str], least: float) -> bool:
+        """Tell whether that share is at least so large, without looking for more words than it takes to tell."""
+        return has_share(words, self.parted, least)
+
     def in_order(self, words: list[str]) -> bool:
         """Tell whether the words stand in the passage one after another (true of no words)."""
         return not words or f" {' '.join(words)} " in self.words
@@ -138,6 +142,29 @@ class Passages:
             self._characters -= len(self._kept.popitem(last=False)[0])
         found = self._kept[text] = Passage(text)
         return found
+
+
+def has_share(words: list[str], text: str, least: float) -> bool:
+    """Tell whether at least a share of some words stands in a text, a space on either side of each; true of no words.
+
+    Examples
+    --------
+    >>> has_share(["duke", "rollo", "norway"], " rollo became duke ", 0.6), has_share(["duke", "king"], " duke ", 0.6)
+    (True, False)
+    """
+    may_be_missing = _most_missing(len(words), least)
+    for word in words:
+        if f" {word} " not in text:
+            if not may_be_missing:
+                return False
+            may_be_missing -= 1
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _most_missing(n: int, least: float) -> int:
+    """Return how many of ``n`` words may be missing where a share of them has to be there."""
+    return next((missing for missing in range(n, 0, -1) if (n - missing) / n >= least), 0)
 
 
 def claim_words(text: str) -> list[str]:

@@ -42,6 +42,8 @@ BATCH_ROWS: Final = 16_384
 _BATCH_CHARACTERS: Final = 1 << 25
 """How much text a row group may hold: rows with long texts make smaller ones, so that memory stays bounded."""
 _PERHAPS_UNSAFE: Final = r"[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+_CONTROL: Final = bytes(code for code in range(128) if code not in b"\t\n" and (code < 32 or code == 127))
+"""Those of these that are ASCII."""
 
 
 def arrow_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> pa.Table:
@@ -247,21 +249,34 @@ class TableWriter:
         self._in_tables = self._characters = 0
 
 
-def _csv_blocks(table: pa.Table) -> Iterator[memoryview]:
+def _csv_blocks(table: pa.Table) -> Iterator[bytes]:
     """Yield a table as lines of CSV, so many rows at a time that the memory is bounded."""
     for start in range(0, len(table), BATCH_ROWS):
         yield _csv_lines(table.slice(start, BATCH_ROWS))
 
 
-def _csv_lines(table: pa.Table) -> memoryview:
+def _csv_lines(table: pa.Table) -> bytes:
     """Return a table as lines of CSV without a header: text quoted, missing values empty, nothing that is obeyed."""
+    import pyarrow as pa
+
+    guarded = [_guarded(column) for column in table.columns]
+    lines = _quoted(pa.Table.from_arrays(guarded, schema=table.schema))
+    if lines.isascii() and len(lines.translate(None, _CONTROL)) == len(lines):  # one look at all cells
+        return lines
+    printable = [_printable(column) for column in guarded]
+    if all(one is other for one, other in zip(printable, guarded, strict=True)):
+        return lines
+    return _quoted(pa.Table.from_arrays(printable, schema=table.schema))
+
+
+def _quoted(table: pa.Table) -> bytes:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    guarded = pa.Table.from_arrays([_printable(_guarded(column)) for column in table.columns], schema=table.schema)
     sink = pa.BufferOutputStream()
-    pa_csv.write_csv(guarded, sink, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
-    return memoryview(sink.getvalue())
+    pa_csv.write_csv(table, sink, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+    lines: bytes = sink.getvalue().to_pybytes()
+    return lines
 
 
 def _guarded(column: pa.ChunkedArray) -> pa.ChunkedArray:

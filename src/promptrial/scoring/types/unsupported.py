@@ -26,7 +26,7 @@ from typing import ClassVar, Literal
 
 from promptrial.scoring.base import Gold, PreparedAnswer
 from promptrial.scoring.contract import Declaration, Scorer
-from promptrial.scoring.support import Claim, claim_of, claims_of
+from promptrial.scoring.support import Claim, claim_of, claims_of, has_share
 
 __all__ = ["Unsupported", "contains", "token_support"]
 
@@ -123,11 +123,11 @@ class Unsupported(Scorer):
         """Look for the tokens of the official normalisation: the faster way, and mostly the last."""
         if self.strategy == "exact":
             return contains(answer.tokens, f" {' '.join(gold.rules.tokens(gold.item.context or ''))} ")
-        return token_support(answer.tokens, gold.haystack) >= self.min_token_overlap
+        return has_share(answer.tokens, gold.haystack, self.min_token_overlap)
 
     def _is_supported(self, gold: Gold, claim: Claim) -> bool:
         if gold.passage.holds_form(claim.form):
             return True
         if self.strategy == "exact":
             return gold.passage.in_order(claim.words)
-        return gold.passage.share(claim.words) >= self.min_token_overlap
+        return gold.passage.has_share(claim.words, self.min_token_overlap)
