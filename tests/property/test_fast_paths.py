@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from promptrial.model import Item, ids
+from promptrial.model import Item, RequestId, ids
 from promptrial.phases import row_index
 from promptrial.phases.predictions import ANSWER_COLUMNS, answer_rows, answers_in
 from promptrial.phases.row_index import RowIndex, lines_at
@@ -276,6 +276,19 @@ def test_scores_are_floats_without_a_negative_zero() -> None:
 @example("")
 def test_an_item_id_is_escaped_whole_as_it_is_character_by_character(text: str) -> None:
     assert ids._escape(text) == ids._SPECIAL.sub(ids._escape_one, text)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["d", "d_e"]), st.text(max_size=30) | st.just("a_b-c"), st.integers(0, 9)), max_size=5
+    )
+)
+@example([("d", "a", 0), ("d", "b\n", 1)])
+@example([("d", "", 0)])
+@example([("d", "x" * 70, 0), ("d", "y", 0)])
+def test_requests_that_are_encoded_together_have_the_ids_of_each(cells: list[tuple[str, str, int]]) -> None:
+    requests = [RequestId(dataset, item, "control", "0.7", sample, "open") for dataset, item, sample in cells]
+    assert ids.wire_encode_all(requests) == [ids.wire_encode(rid) for rid in requests]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=9), max_size=9), st.randoms(use_true_random=False), st.integers(0, 40))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, cast
 
@@ -32,6 +32,7 @@ __all__ = [
     "request_seed",
     "wire_decode",
     "wire_encode",
+    "wire_encode_all",
 ]
 
 WIRE_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -91,6 +92,20 @@ def wire_encode(rid: RequestId) -> str:
         If even with a hashed item id it does not fit; the configuration refuses what would come to that.
     """
     return _encoded(rid, arm_code(rid.condition))
+
+
+def wire_encode_all(requests: Sequence[RequestId]) -> list[str]:
+    """Return what ``wire_encode`` does of each request; quick where they differ in little but their items."""
+    if not requests:
+        return []
+    datasets, items, *rest = zip(*requests, strict=True)
+    keys = list(zip(datasets, *rest, strict=True))
+    ends = {key: (f"{_escape_name(key[0])}-", f"-{_wire_tail(arm_code(key[1]), *key[2:])}") for key in set(keys)}
+    both = zip(map(ends.__getitem__, keys), _escape_all(items), strict=True)
+    wires = [f"{head}{item}{tail}" for (head, tail), item in both]
+    if max(map(len, wires)) <= _MAX_LENGTH:
+        return wires
+    return [wire if len(wire) <= _MAX_LENGTH else wire_encode(rid) for wire, rid in zip(wires, requests, strict=True)]
 
 
 def _encoded(rid: RequestId, code: str) -> str:
@@ -224,6 +239,16 @@ def _escape(text: str) -> str:
         if short.replace("_", "").isalnum():  # most ids have no other character to escape
             return short
     return _SPECIAL.sub(_escape_one, text)
+
+
+def _escape_all(texts: Sequence[str]) -> list[str]:
+    """Return what ``_escape`` does of each; most have no odd character, and are escaped as one."""
+    joined = "\n".join(texts)
+    if joined.isascii() and joined.count("\n") == len(texts) - 1:
+        short = joined.replace("_", "__").replace("-", "_d")
+        if short.replace("_", "").replace("\n", "").isalnum():
+            return short.split("\n")
+    return [_escape(text) for text in texts]
 
 
 _escape_name = lru_cache(maxsize=64)(_escape)

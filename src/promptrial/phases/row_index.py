@@ -109,7 +109,7 @@ def positions_of(path: Path, requests: Sequence[RequestId]) -> dict[str, int]:
     DataError
         If two requests have one id.
     """
-    position_of = {ids.wire_encode(rid): position for position, rid in enumerate(requests)}
+    position_of = {wire: position for position, wire in enumerate(ids.wire_encode_all(requests))}
     if len(position_of) != len(requests):
         raise DataError(f"{path}: two requests of this part have one wire id")
     return position_of

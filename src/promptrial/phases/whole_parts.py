@@ -19,7 +19,7 @@ __all__ = ["ParseRows", "fits", "take_whole"]
 
 _LARGEST_FILE: Final = 32 << 20
 """Bytes of results that are held at once; what is made of them takes twice as much."""
-_LAID_OUT_TOGETHER: Final = 4_096
+_LAID_OUT_TOGETHER: Final = 8_192
 ParseRows = Callable[[Sequence[bytes]], CompletionColumns]
 
 
